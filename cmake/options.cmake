@@ -1,0 +1,57 @@
+# What a build may choose, the warnings everything gets, and the libraries that
+# the library depends on.
+option(FOVEA_TESTS "build the tests" ON)
+option(FOVEA_WITH_PTHREADPOOL "threads through libpthreadpool" ON)
+option(FOVEA_WITH_ZLIB "gzip'ed data" ON)
+option(FOVEA_WITH_JANSSON "model files" ON)
+option(FOVEA_WITH_CBLAS "GEMM of the im2col path through CBLAS" OFF)
+option(FOVEA_WERROR "warnings are errors" OFF)
+set(FOVEA_SANITIZE "" CACHE STRING "-fsanitize= of every target")
+
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+add_library(fovea_settings INTERFACE)
+target_compile_options(fovea_settings INTERFACE -Wall -Wextra -Wpedantic
+  -Wshadow -Wconversion -Wdouble-promotion -Wstrict-prototypes
+  -Wmissing-prototypes -Wvla -Wcast-qual -Wundef -Wformat=2
+  -ffp-contract=off $<$<BOOL:${FOVEA_WERROR}>:-Werror>)
+target_compile_definitions(fovea_settings INTERFACE _POSIX_C_SOURCE=200809L
+  FOVEA_VERSION="${PROJECT_VERSION}")
+if(FOVEA_SANITIZE)
+  target_compile_options(fovea_settings INTERFACE
+    -fsanitize=${FOVEA_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(fovea_settings INTERFACE -fsanitize=${FOVEA_SANITIZE})
+endif()
+
+add_library(fovea_depends INTERFACE)
+target_include_directories(fovea_depends INTERFACE
+  ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+target_link_libraries(fovea_depends INTERFACE m)
+
+find_path(RANDOM123_INCLUDE Random123/philox.h REQUIRED)
+target_include_directories(fovea_depends SYSTEM INTERFACE ${RANDOM123_INCLUDE})
+
+function(fovea_dependency NAME HEADER LIBRARY)
+  if(NOT FOVEA_WITH_${NAME})
+    return()
+  endif()
+  find_path(${NAME}_INCLUDE ${HEADER} REQUIRED)
+  find_library(${NAME}_LIBRARY ${LIBRARY} REQUIRED)
+  target_include_directories(fovea_depends SYSTEM INTERFACE ${${NAME}_INCLUDE})
+  target_link_libraries(fovea_depends INTERFACE ${${NAME}_LIBRARY})
+  target_compile_definitions(fovea_depends INTERFACE FOVEA_WITH_${NAME}=1)
+endfunction()
+fovea_dependency(PTHREADPOOL pthreadpool.h pthreadpool)
+fovea_dependency(ZLIB zlib.h z)
+fovea_dependency(JANSSON jansson.h jansson)
+fovea_dependency(CBLAS cblas.h openblas)
+if(FOVEA_WITH_PTHREADPOOL)
+  find_package(Threads REQUIRED)
+  target_link_libraries(fovea_depends INTERFACE Threads::Threads)
+endif()

@@ -1,0 +1,164 @@
+/* Contexts, errors, memory and the hooks a host program may replace. */
+#ifndef FOVEA_BASE_H
+#define FOVEA_BASE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define FV_API __attribute__((visibility("default")))
+#define FV_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#else
+#define FV_API
+#define FV_PRINTF(text, first)
+#endif
+
+/** "None" for an option whose zero means "the default": no bias, no padding
+ *  on the second axis, no momentum. Valid for integers and for doubles. */
+#define FV_OFF (-2147483647 - 1)
+
+/** An options struct filled by designated initialisers:
+ *  `FV_OPTIONS(fv_context_options, .dtype = FV_F64)`. Its first field, `size`,
+ *  tells the library which version of the struct the caller was built with. */
+#define FV_OPTIONS(type, ...) (&(type){ .size = sizeof(type), __VA_ARGS__ })
+
+/** Why a call failed. #fv_error has the sentence. */
+typedef enum fv_status {
+    FV_OK = 0,
+    FV_MISUSE,      /**< the program asked for something impossible */
+    FV_MALFORMED,   /**< a file or text breaks the rules of its format */
+    FV_UNSUPPORTED, /**< legal, but not something this build can do */
+    FV_LIMIT,       /**< over a limit, `max_bytes` among them */
+    FV_NO_MEMORY,   /**< the allocator returned NULL */
+    FV_IO,          /**< the operating system refused a file operation */
+    FV_NOT_FINITE,  /**< a loss or a gradient is NaN or infinite */
+    FV_INTERRUPTED  /**< stopped on request; everything was saved */
+} fv_status;
+
+/** Element types. A context computes in one of the first two; the others hold
+ *  images, labels and file contents. */
+typedef enum fv_dtype {
+    FV_F32 = 0,
+    FV_F64,
+    FV_U8,
+    FV_I8,
+    FV_I16,
+    FV_I32,
+    FV_I64
+} fv_dtype;
+
+/** Order of the axes of image tensors at the public interface. */
+typedef enum fv_layout {
+    FV_NHWC = 0, /**< (batch, row, column, channel) */
+    FV_NCHW      /**< (batch, channel, row, column) */
+} fv_layout;
+
+/** The caller's memory. `allocate` returns memory aligned for any type, or
+ *  NULL; `release` gets the same `bytes`. Both may be called from the thread
+ *  that uses the context only. */
+typedef struct fv_allocator {
+    void *(*allocate)(void *user, size_t bytes);
+    void (*release)(void *user, void *memory, size_t bytes);
+    void *user;
+} fv_allocator;
+
+/** The caller's files. Each function returns what the system call of its name
+ *  returns, with `-errno` for a failure; short reads and writes are legal. */
+typedef struct fv_io {
+    int (*open)(void *user, const char *path, int flags, int mode);
+    int64_t (*read)(void *user, int file, void *buffer, size_t bytes);
+    int64_t (*write)(void *user, int file, const void *buffer, size_t bytes);
+    int64_t (*size)(void *user, int file); /**< of a regular file, in bytes */
+    int (*fsync)(void *user, int file);
+    int (*close)(void *user, int file);
+    int (*rename)(void *user, const char *from, const char *to);
+    int (*unlink)(void *user, const char *path);
+    void *user;
+} fv_io;
+
+/** One piece of parallel work. */
+typedef void fv_task(void *argument, size_t item);
+
+/** The caller's thread pool: runs `task(argument, i)` once for each i in
+ *  [0, items), in any order and on any threads, and returns when all ended. */
+typedef void fv_parallel_for(void *user, size_t items, fv_task *task,
+                             void *argument);
+
+/** Receives one line, without a newline, that a user may want to read. */
+typedef void fv_logger(void *user, const char *line);
+
+/** Owns everything made from it; belongs to one thread at a time. */
+typedef struct fv_context fv_context;
+
+/** Options of #fv_context_new; zero is the default of each. */
+typedef struct fv_context_options {
+    size_t size;
+    fv_dtype dtype;   /**< FV_F32 (default) or FV_F64 */
+    fv_layout layout; /**< FV_NHWC (default) or FV_NCHW */
+    uint64_t seed;    /**< of every random number; 0 is a seed like others */
+    int32_t threads;  /**< 0: as many as the process may run on */
+    int32_t reserved;
+    const char *isa;  /**< kernel table: "ref", "avx2", ...; NULL: what the
+                           variable FOVEA_ISA names, else the best */
+    size_t max_bytes; /**< limit of what may be allocated; 0: three quarters
+                           of the machine's memory or RLIMIT_AS */
+    const fv_allocator *allocator;  /**< copied; NULL: malloc and free */
+    const fv_io *io;                /**< copied; NULL: POSIX */
+    fv_parallel_for *parallel_for;  /**< NULL: the library's own pool */
+    void *parallel_user;
+    fv_logger *log;                 /**< NULL: silence */
+    void *log_user;
+} fv_context_options;
+
+/** Makes a context. `options` may be NULL. Returns NULL only when memory for
+ *  the context itself is lacking; a wrong option is recorded in the context
+ *  (see #fv_failed). Free it with #fv_context_free. */
+FV_API fv_context *fv_context_new(const fv_context_options *options);
+
+/** Frees the context and all that was made from it. NULL is allowed. */
+FV_API void fv_context_free(fv_context *context);
+
+/** The status of the first failure since the context was made or cleared;
+ *  FV_OK if there is none. A NULL context has FV_NO_MEMORY. While a failure
+ *  is pending, makers return NULL and verbs do nothing. */
+FV_API fv_status fv_failed(const fv_context *context);
+
+/** The sentence of the first failure, "" if there is none. Owned by the
+ *  context, valid until #fv_clear_error. */
+FV_API const char *fv_error(const fv_context *context);
+
+/** Forgets the failure; what failed to be made stays unmade. */
+FV_API void fv_clear_error(fv_context *context);
+
+/** Records a failure, for operators and tools built on the library; the first
+ *  one stays. `format` as for printf; say who, what, and by how much. Returns
+ *  `status`, or the status of the failure that was pending before. */
+FV_API fv_status fv_fail(fv_context *context, fv_status status,
+                         const char *format, ...) FV_PRINTF(3, 4);
+
+FV_API fv_dtype fv_context_dtype(const fv_context *context);
+FV_API fv_layout fv_context_layout(const fv_context *context);
+FV_API int32_t fv_context_threads(const fv_context *context);
+/** Name of the kernel table in use, "ref" for instance. */
+FV_API const char *fv_context_isa(const fv_context *context);
+
+/** What the context's allocator has handed out. */
+typedef struct fv_memory {
+    size_t bytes;      /**< now, for computing: networks, optimizers, tapes */
+    size_t peak_bytes; /**< the most that `bytes` has been */
+    size_t data_bytes; /**< now, for data sets and files in transit */
+} fv_memory;
+
+FV_API fv_memory fv_context_memory(const fv_context *context);
+
+/** "1.2.3" */
+FV_API const char *fv_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

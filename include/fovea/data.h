@@ -1,0 +1,55 @@
+/* Data sets: files to batches. */
+#ifndef FOVEA_DATA_H
+#define FOVEA_DATA_H
+
+#include <fovea/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Images and labels in memory; belongs to its context. */
+typedef struct fv_dataset fv_dataset;
+
+/** Opens the part `train` or `test` of a data set: "fashion-mnist:train",
+ *  "mnist:test", or a folder of IDX files, gzip'ed or not, by path:
+ *  "./digits:test". Named sets are looked for where packages put them. */
+FV_API fv_dataset *fv_dataset_open(fv_context *context, const char *name);
+/** From IDX files, gzip'ed or not. */
+FV_API fv_dataset *fv_dataset_open_idx(fv_context *context,
+                                       const char *images_path,
+                                       const char *labels_path);
+/** Copies images [n, h, w, c] or [n, ...] (FV_U8 is scaled by 1/255 in
+ *  batches, other types are taken as they are) and labels [n] of an integer
+ *  type, at least 0. */
+FV_API fv_dataset *fv_dataset_of(fv_context *context, const fv_tensor *images,
+                                 const fv_tensor *labels);
+FV_API void fv_dataset_free(fv_dataset *dataset);
+
+/** Keeps the first n images. */
+FV_API fv_status fv_dataset_limit(fv_dataset *dataset, int64_t n);
+FV_API int64_t fv_dataset_count(const fv_dataset *dataset);
+/** One more than the largest label, 10 for the named sets. */
+FV_API int64_t fv_dataset_classes(const fv_dataset *dataset);
+/** "Sneaker"; the number as text where classes have no names. */
+FV_API const char *fv_dataset_class_name(const fv_dataset *dataset,
+                                         int64_t class_index);
+/** All images [n, h, w, c], all labels [n] (FV_I64); owned by the data set. */
+FV_API const fv_tensor *fv_dataset_images(const fv_dataset *dataset);
+FV_API const fv_tensor *fv_dataset_labels(const fv_dataset *dataset);
+
+/** Writes the order of images in an epoch to `order` [n]: a permutation that
+ *  depends on seed and epoch alone. */
+FV_API void fv_dataset_shuffle(const fv_dataset *dataset, uint64_t seed,
+                               uint64_t epoch, int64_t *order);
+/** Gathers images `order[0..count)` into `images` (rows of the context's type,
+ *  in the context's layout) and their labels into `labels` (FV_I64). */
+FV_API fv_status fv_dataset_batch(const fv_dataset *dataset,
+                                  const int64_t *order, int64_t count,
+                                  const fv_tensor *images,
+                                  const fv_tensor *labels);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,14 @@
+/* Fovea: train, explain and ship convolutional neural networks in C. */
+#ifndef FOVEA_FOVEA_H
+#define FOVEA_FOVEA_H
+
+#include <fovea/base.h>
+#include <fovea/data.h>
+#include <fovea/layer.h>
+#include <fovea/network.h>
+#include <fovea/operator.h>
+#include <fovea/tensor.h>
+#include <fovea/train.h>
+#include <fovea/variable.h>
+
+#endif

@@ -1,0 +1,232 @@
+/* Layers: recipes that own parameters and are made of operators.
+ *
+ * A layer is made from a context and named options, then used alone or added
+ * to a network. Its weights are drawn when it is first used.
+ *
+ *     fv_layer *conv = fv_convolutional(ctx, .in_shape = { 28, 28, 1 },
+ *                                       .num_filters = 20, .kernel = { 5, 5 });
+ *     fv_variable *y = fv_layer_forward(conv, x);
+ *
+ * In options zero is the default, FV_OFF means none, and a missing second
+ * number repeats the first: `.padding = { 1 }` is one row and one column,
+ * `.padding = { 1, FV_OFF }` one row and no column. */
+#ifndef FOVEA_LAYER_H
+#define FOVEA_LAYER_H
+
+#include <fovea/variable.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A layer; belongs to its context. */
+typedef struct fv_layer fv_layer;
+
+/** Extents without the batch: {h, w, c} or, in an FV_NCHW context, {c, h, w};
+ *  {n} after flatten and linear. */
+typedef struct fv_shape {
+    int32_t rank; /**< -1: unknown, or a failure */
+    int32_t reserved;
+    int64_t extent[FV_MAX_RANK];
+} fv_shape;
+
+/** Applies the layer to a batch, x [n, in_shape...]. NULL after a failure. */
+FV_API fv_variable *fv_layer_forward(fv_layer *layer, fv_variable *x);
+/** The same for layers with several inputs (add, concat) or a target. */
+FV_API fv_variable *fv_layer_forward_n(fv_layer *layer, int32_t count,
+                                       fv_variable *const inputs[]);
+/** Shape of one output, known as soon as `in_shape` is. */
+FV_API fv_shape fv_layer_output_shape(fv_layer *layer);
+/** Trainable parameters: weight, then bias. Draws them if need be. */
+FV_API fv_variables fv_layer_variables(fv_layer *layer);
+/** "conv2d", "relu": the word of the network text. */
+FV_API const char *fv_layer_kind(const fv_layer *layer);
+/** "conv1", or the name that was given. */
+FV_API const char *fv_layer_name(const fv_layer *layer);
+
+/** How weights are drawn. `fan` is fan_in, fan_out or their mean:
+ *  Kaiming variance 2/fan, Xavier 2/(fan_in + fan_out), LeCun 1/fan_in. A
+ *  convolution's fan_in is kh kw c/groups, its fan_out kh kw
+ *  filters/groups. */
+typedef enum fv_initializer {
+    FV_INIT_DEFAULT = 0, /**< Kaiming normal for weights, zeros for biases */
+    FV_INIT_KAIMING_NORMAL,
+    FV_INIT_KAIMING_UNIFORM,
+    FV_INIT_XAVIER_NORMAL,
+    FV_INIT_XAVIER_UNIFORM,
+    FV_INIT_LECUN_NORMAL,
+    FV_INIT_LECUN_UNIFORM,
+    FV_INIT_ZEROS,
+    FV_INIT_CONSTANT     /**< `init_value` */
+} fv_initializer;
+
+typedef enum fv_fan {
+    FV_FAN_IN = 0,
+    FV_FAN_OUT,
+    FV_FAN_AVERAGE
+} fv_fan;
+
+/** What takes the place of explicit padding numbers. */
+typedef enum fv_padding {
+    FV_PADDING_EXPLICIT = 0,
+    FV_PADDING_VALID,     /**< none */
+    FV_PADDING_SAME,      /**< output ceil(in / stride); the odd one at the end */
+    FV_PADDING_SAME_LOWER /**< the odd one at the beginning */
+} fv_padding;
+
+/** Options that every layer has. */
+#define FV_LAYER_OPTIONS                                                      \
+    size_t size;                                                              \
+    fv_context *context;                                                      \
+    const char *name;   /* NULL: kind and number */                           \
+    const char *from;   /* names of the inputs, by comma; NULL: the layer     \
+                           before */                                          \
+    int64_t in_shape[3] /* required for a layer with weights used alone */
+
+/** Options of layers that have no others. */
+typedef struct fv_layer_options {
+    FV_LAYER_OPTIONS;
+} fv_layer_options;
+
+typedef struct fv_input_options {
+    FV_LAYER_OPTIONS;
+    int64_t shape[3]; /**< {h, w, c} or {c, h, w}; {n} for vectors */
+} fv_input_options;
+
+typedef struct fv_convolutional_options {
+    FV_LAYER_OPTIONS;
+    int64_t num_filters;    /**< required */
+    int64_t kernel[2];      /**< required; height, width */
+    int64_t stride[2];      /**< 1 */
+    int64_t padding[2];     /**< 0; zeros on both sides: rows, columns */
+    int64_t padding_end[2]; /**< as padding; zeros below and to the right */
+    int64_t dilation[2];    /**< 1 */
+    int64_t groups;         /**< 1 */
+    fv_padding padding_mode;
+    int32_t bias;           /**< yes; FV_OFF: none */
+    fv_initializer init;
+    fv_fan init_fan;
+    double init_value;
+    fv_algorithm algorithm;
+    int32_t reserved;
+} fv_convolutional_options;
+
+typedef struct fv_linear_options {
+    FV_LAYER_OPTIONS;
+    int64_t num_outputs; /**< required */
+    int32_t bias;        /**< yes; FV_OFF: none */
+    fv_initializer init;
+    fv_fan init_fan;
+    int32_t reserved;
+    double init_value;
+} fv_linear_options;
+
+typedef struct fv_pool_options {
+    FV_LAYER_OPTIONS;
+    int64_t kernel[2];      /**< required */
+    int64_t stride[2];      /**< the kernel's */
+    int64_t padding[2];     /**< 0 */
+    int64_t padding_end[2]; /**< as padding */
+    fv_padding padding_mode;
+    int32_t count_padding;  /**< average pooling: divide by the whole window */
+} fv_pool_options;
+
+typedef struct fv_dropout_options {
+    FV_LAYER_OPTIONS;
+    double probability; /**< of dropping; 0.5, FV_OFF: none */
+} fv_dropout_options;
+
+typedef struct fv_batchnorm_options {
+    FV_LAYER_OPTIONS;
+    double epsilon;  /**< 1e-5 */
+    double momentum; /**< 0.1: weight of the new batch in the running mean */
+} fv_batchnorm_options;
+
+typedef struct fv_leaky_relu_options {
+    FV_LAYER_OPTIONS;
+    double slope; /**< 0.01; FV_OFF: 0 */
+} fv_leaky_relu_options;
+
+typedef struct fv_elu_options {
+    FV_LAYER_OPTIONS;
+    double alpha; /**< 1; FV_OFF: 0 */
+} fv_elu_options;
+
+/* Each maker is a macro over its function, so that options are written by name:
+ * fv_dropout(ctx), fv_dropout(ctx, .probability = 0.2). The last required
+ * argument travels in the options. */
+#define FV_LAYER_(function, options, ...)                                     \
+    function(&(options){ .size = sizeof(options), .context = __VA_ARGS__ })
+
+#define fv_input(ctx, ...)                                                    \
+    fv_input_new(&(fv_input_options){ .size = sizeof(fv_input_options),       \
+                                      .context = (ctx),                       \
+                                      .shape = { __VA_ARGS__ } })
+#define fv_convolutional(...)                                                 \
+    FV_LAYER_(fv_convolutional_new, fv_convolutional_options, __VA_ARGS__)
+#define fv_linear(ctx, ...)                                                   \
+    fv_linear_new(&(fv_linear_options){ .size = sizeof(fv_linear_options),    \
+                                        .context = (ctx),                     \
+                                        .num_outputs = __VA_ARGS__ })
+#define fv_maxpool(...) FV_LAYER_(fv_maxpool_new, fv_pool_options, __VA_ARGS__)
+#define fv_avgpool(...) FV_LAYER_(fv_avgpool_new, fv_pool_options, __VA_ARGS__)
+#define fv_dropout(...)                                                       \
+    FV_LAYER_(fv_dropout_new, fv_dropout_options, __VA_ARGS__)
+#define fv_batchnorm(...)                                                     \
+    FV_LAYER_(fv_batchnorm_new, fv_batchnorm_options, __VA_ARGS__)
+#define fv_leaky_relu(...)                                                    \
+    FV_LAYER_(fv_leaky_relu_new, fv_leaky_relu_options, __VA_ARGS__)
+#define fv_elu(...) FV_LAYER_(fv_elu_new, fv_elu_options, __VA_ARGS__)
+#define fv_relu(...) FV_LAYER_(fv_relu_new, fv_layer_options, __VA_ARGS__)
+#define fv_relu6(...) FV_LAYER_(fv_relu6_new, fv_layer_options, __VA_ARGS__)
+#define fv_sigmoid(...) FV_LAYER_(fv_sigmoid_new, fv_layer_options, __VA_ARGS__)
+#define fv_tanh(...) FV_LAYER_(fv_tanh_new, fv_layer_options, __VA_ARGS__)
+#define fv_softmax(...) FV_LAYER_(fv_softmax_new, fv_layer_options, __VA_ARGS__)
+#define fv_flatten(...) FV_LAYER_(fv_flatten_new, fv_layer_options, __VA_ARGS__)
+#define fv_global_average_pool(...)                                           \
+    FV_LAYER_(fv_global_average_pool_new, fv_layer_options, __VA_ARGS__)
+/** Sum of the layers named in `.from`. */
+#define fv_add_layers(...)                                                    \
+    FV_LAYER_(fv_add_layers_new, fv_layer_options, __VA_ARGS__)
+/** Channels of the layers named in `.from`, one after another. */
+#define fv_concat_layers(...)                                                 \
+    FV_LAYER_(fv_concat_layers_new, fv_layer_options, __VA_ARGS__)
+/* Losses, the last layer of a network. */
+#define fv_mse(...) FV_LAYER_(fv_mse_new, fv_layer_options, __VA_ARGS__)
+#define fv_sigmoid_cross_entropy(...)                                         \
+    FV_LAYER_(fv_sigmoid_cross_entropy_new, fv_layer_options, __VA_ARGS__)
+#define fv_softmax_cross_entropy(...)                                         \
+    FV_LAYER_(fv_softmax_cross_entropy_new, fv_layer_options, __VA_ARGS__)
+
+/** Marks the input of a network: extents without the batch. */
+FV_API fv_layer *fv_input_new(const fv_input_options *options);
+/** y = conv(x, weight) + bias; weight [filters, kh, kw, c/groups]. */
+FV_API fv_layer *fv_convolutional_new(const fv_convolutional_options *options);
+/** y = x W^T + b on vectors; weight [outputs, inputs]. */
+FV_API fv_layer *fv_linear_new(const fv_linear_options *options);
+FV_API fv_layer *fv_maxpool_new(const fv_pool_options *options);
+FV_API fv_layer *fv_avgpool_new(const fv_pool_options *options);
+FV_API fv_layer *fv_dropout_new(const fv_dropout_options *options);
+/** Normalises each channel; weight (gamma) and bias (beta) [c]. */
+FV_API fv_layer *fv_batchnorm_new(const fv_batchnorm_options *options);
+FV_API fv_layer *fv_leaky_relu_new(const fv_leaky_relu_options *options);
+FV_API fv_layer *fv_elu_new(const fv_elu_options *options);
+FV_API fv_layer *fv_relu_new(const fv_layer_options *options);
+FV_API fv_layer *fv_relu6_new(const fv_layer_options *options);
+FV_API fv_layer *fv_sigmoid_new(const fv_layer_options *options);
+FV_API fv_layer *fv_tanh_new(const fv_layer_options *options);
+FV_API fv_layer *fv_softmax_new(const fv_layer_options *options);
+/** All extents in one, in channel, row, column order whatever the context's
+ *  layout, so that the weights behind it mean the same everywhere. */
+FV_API fv_layer *fv_flatten_new(const fv_layer_options *options);
+FV_API fv_layer *fv_global_average_pool_new(const fv_layer_options *options);
+FV_API fv_layer *fv_add_layers_new(const fv_layer_options *options);
+FV_API fv_layer *fv_concat_layers_new(const fv_layer_options *options);
+FV_API fv_layer *fv_mse_new(const fv_layer_options *options);
+FV_API fv_layer *fv_sigmoid_cross_entropy_new(const fv_layer_options *options);
+FV_API fv_layer *fv_softmax_cross_entropy_new(const fv_layer_options *options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,89 @@
+/* Networks: layers in order, with names, parameters and a plan. */
+#ifndef FOVEA_NETWORK_H
+#define FOVEA_NETWORK_H
+
+#include <fovea/layer.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A network; belongs to its context. */
+typedef struct fv_network fv_network;
+
+/** `fv_network_of(ctx, fv_input(ctx, 28, 28, 1), fv_relu(ctx), ...)` */
+#define fv_network_of(ctx, ...)                                               \
+    fv_network_new((ctx), (fv_layer *const[]){ __VA_ARGS__ },                 \
+                   sizeof((fv_layer *const[]){ __VA_ARGS__ })                 \
+                       / sizeof(fv_layer *))
+
+/** A network of `count` layers, the first of them an input. `layers` may be
+ *  NULL when `count` is 0. */
+FV_API fv_network *fv_network_new(fv_context *context,
+                                  fv_layer *const layers[], size_t count);
+/** Appends a layer; checks its shape against the layers it reads from. Not
+ *  possible once the network has been used. */
+FV_API fv_status fv_network_add(fv_network *network, fv_layer *layer);
+/** Reads the network text (docs: the `.net` format). Errors name `name`, line
+ *  and column. */
+FV_API fv_network *fv_network_parse(fv_context *context, const char *text,
+                                    const char *name);
+/** Reads a `.net` file, or a saved model (by content). */
+FV_API fv_network *fv_network_load(fv_context *context, const char *path);
+/** Writes the network text and all parameters as one safetensors file,
+ *  atomically: the old file or the new one, never a mixture. */
+FV_API fv_status fv_network_save(fv_network *network, const char *path);
+/** The network text; owned by the network. */
+FV_API const char *fv_network_text(fv_network *network);
+FV_API void fv_network_free(fv_network *network);
+
+/** Output of the layer before the loss, or of the last layer, for a batch; on
+ *  the context's tape. */
+FV_API fv_variable *fv_network_forward(fv_network *network, fv_variable *x);
+/** The network's loss for an output of fv_network_forward() and a target:
+ *  class indices [n] of an integer type or values of the output's shape. */
+FV_API fv_variable *fv_network_loss(fv_network *network, fv_variable *output,
+                                    const fv_tensor *target);
+/** Evaluates a batch by the plan, without the tape: writes the output
+ *  [n, out_shape...] (of the context's type) into `output`. */
+FV_API fv_status fv_network_predict(fv_network *network,
+                                    const fv_tensor *images,
+                                    const fv_tensor *output);
+
+FV_API size_t fv_network_count(const fv_network *network);
+FV_API fv_layer *fv_network_layer(const fv_network *network, size_t index);
+/** All trainable parameters in layer order. */
+FV_API fv_variables fv_network_variables(fv_network *network);
+FV_API fv_shape fv_network_input_shape(const fv_network *network);
+FV_API fv_shape fv_network_output_shape(const fv_network *network);
+
+/** Facts of one layer of a network. */
+typedef struct fv_layer_info {
+    const char *name;
+    const char *kind;
+    fv_shape output_shape;
+    int64_t parameters;           /**< trainable numbers */
+    int64_t multiply_accumulates; /**< for one image */
+    int64_t receptive_field[2];   /**< rows and columns of input one output
+                                       element can see; 0: all of it */
+    size_t output_bytes;          /**< for one image */
+} fv_layer_info;
+
+FV_API fv_layer_info fv_network_layer_info(fv_network *network, size_t index);
+/** Parameters, multiply-accumulates and receptive field of the whole. */
+FV_API fv_layer_info fv_network_info(fv_network *network);
+
+/** Bytes that the context's allocator will have handed out for computing at
+ *  the peak of using the network by plan with batches of up to `batch` images,
+ *  `training` (with plain SGD) or evaluating: what is allocated now plus what
+ *  the plan will need. 0 after a failure. */
+FV_API size_t fv_network_planned_bytes(fv_network *network, int64_t batch,
+                                       int training);
+
+/** Gradient check of the whole network with `batch` random images. */
+FV_API double fv_network_gradcheck(fv_network *network, int64_t batch);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,142 @@
+/* Training: optimizers, steps, epochs, metrics and checkpoints. */
+#ifndef FOVEA_TRAIN_H
+#define FOVEA_TRAIN_H
+
+#include <fovea/data.h>
+#include <fovea/network.h>
+
+#include <signal.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** An optimizer; belongs to its context. */
+typedef struct fv_optimizer fv_optimizer;
+
+/** What an optimizer updates: a network, or a list of leaves. */
+#define FV_OPTIMIZER_OPTIONS                                                  \
+    size_t size;                                                              \
+    fv_network *network;    /* its variables, in order; or */                 \
+    fv_variables variables; /* copied list of leaves */                       \
+    double learning_rate
+
+/** g = gradient + weight_decay w; m = momentum m + g; w -= learning_rate m, or
+ *  with Nesterov w -= learning_rate (g + momentum m): PyTorch's form, equal to
+ *  num.cr's while the learning rate is constant. */
+typedef struct fv_sgd_options {
+    FV_OPTIMIZER_OPTIONS; /* learning_rate: 0.01 */
+    double momentum;      /**< 0 */
+    double weight_decay;  /**< 0 */
+    int32_t nesterov;
+    int32_t reserved;
+} fv_sgd_options;
+
+/** Kingma and Ba; epsilon after the bias correction, as in PyTorch. Adam adds
+ *  weight_decay w to the gradient; AdamW shrinks w by learning_rate
+ *  weight_decay first. */
+typedef struct fv_adam_options {
+    FV_OPTIMIZER_OPTIONS; /* learning_rate: 0.001 */
+    double beta1;         /**< 0.9; FV_OFF: 0 */
+    double beta2;         /**< 0.999; FV_OFF: 0 */
+    double epsilon;       /**< 1e-8 */
+    double weight_decay;  /**< Adam 0, AdamW 0.01; FV_OFF: 0 */
+} fv_adam_options;
+
+#define FV_OPTIMIZER_(function, options, ...)                                 \
+    function(&(options){ .size = sizeof(options), .network = __VA_ARGS__ })
+/** `fv_sgd(net, .learning_rate = 0.1)`; for leaves of one's own
+ *  `fv_sgd(NULL, .variables = { 2, leaves })`. */
+#define fv_sgd(...) FV_OPTIMIZER_(fv_sgd_new, fv_sgd_options, __VA_ARGS__)
+#define fv_adam(...) FV_OPTIMIZER_(fv_adam_new, fv_adam_options, __VA_ARGS__)
+#define fv_adamw(...) FV_OPTIMIZER_(fv_adamw_new, fv_adam_options, __VA_ARGS__)
+
+FV_API fv_optimizer *fv_sgd_new(const fv_sgd_options *options);
+FV_API fv_optimizer *fv_adam_new(const fv_adam_options *options);
+FV_API fv_optimizer *fv_adamw_new(const fv_adam_options *options);
+
+/** Applies the rule to every variable that requires a gradient, then sets the
+ *  gradients to zero, in place. */
+FV_API fv_status fv_optimizer_update(fv_optimizer *optimizer);
+/** Sets the gradients to zero without an update. */
+FV_API void fv_zero_grad(fv_optimizer *optimizer);
+FV_API double fv_learning_rate(const fv_optimizer *optimizer);
+/** Any number above 0, from the next update on. */
+FV_API fv_status fv_set_learning_rate(fv_optimizer *optimizer, double rate);
+FV_API void fv_optimizer_free(fv_optimizer *optimizer);
+
+/** Loss and number of right answers of one step or one pass. */
+typedef struct fv_metrics {
+    double loss;     /**< mean over the images */
+    double accuracy; /**< share of images whose largest output is the label */
+    int64_t count;   /**< images */
+} fv_metrics;
+
+/** One planned step on a batch: forward, loss, backward, update. Allocates
+ *  nothing after the first step with as many images. A loss that is not finite
+ *  is a failure, and the weights stay as they were. */
+FV_API fv_metrics fv_train_step(fv_network *network, fv_optimizer *optimizer,
+                                const fv_tensor *images,
+                                const fv_tensor *labels);
+
+/** Where training stands; handed to the progress function. */
+typedef struct fv_progress {
+    int64_t epoch, epochs; /**< epoch counts from 1 */
+    int64_t batch, batches; /**< done in this epoch */
+    fv_metrics train;      /**< of this epoch so far */
+    const fv_metrics *test; /**< at the end of an epoch; else NULL */
+    double images_per_s;
+    double seconds_left;   /**< estimate, all epochs */
+    size_t planned_bytes;
+} fv_progress;
+
+/** What fv_fit() did. */
+typedef struct fv_fit_report {
+    fv_metrics train; /**< of the last epoch */
+    fv_metrics test;  /**< after the last epoch; count 0 without test data */
+    double seconds, images_per_s;
+    size_t planned_bytes; /**< of network, optimizer and step, before the run */
+    size_t peak_bytes;    /**< of the same, counted during the run */
+    int64_t epochs;       /**< finished, earlier runs included */
+    int32_t resumed;      /**< 1: went on from the checkpoint */
+    int32_t reserved;
+} fv_fit_report;
+
+typedef struct fv_fit_options {
+    size_t size;
+    fv_dataset *train;
+    fv_dataset *test;       /**< evaluated after each epoch; NULL: not */
+    int64_t epochs;         /**< 1 */
+    int64_t batch;          /**< 32 */
+    const char *checkpoint; /**< written after each epoch; NULL: none */
+    int32_t resume;         /**< 1: go on from the checkpoint if it exists */
+    int32_t reserved;
+    const volatile sig_atomic_t *stop; /**< not 0: finish the batch, write the
+                                            checkpoint, fail with
+                                            FV_INTERRUPTED */
+    void (*progress)(void *user, const fv_progress *progress);
+    void *user;
+    fv_fit_report *report;
+} fv_fit_options;
+
+/** Trains: `fv_fit(net, fv_adam(net), data, .epochs = 5, .batch = 64)`. The
+ *  order of images depends on the context's seed and the epoch alone; the last
+ *  short batch is used. */
+#define fv_fit(network, optimizer, ...)                                       \
+    fv_fit_with((network), (optimizer),                                       \
+                &(fv_fit_options){ .size = sizeof(fv_fit_options),            \
+                                   .train = __VA_ARGS__ })
+FV_API fv_status fv_fit_with(fv_network *network, fv_optimizer *optimizer,
+                             const fv_fit_options *options);
+
+/** Evaluates by plan in batches of `batch` (0: 32). If `confusion` is not
+ *  NULL, counts go to confusion[label * classes + answer]. */
+FV_API fv_metrics fv_evaluate(fv_network *network, const fv_dataset *dataset,
+                              int64_t batch, int64_t *confusion);
+/** Share of right answers; NaN after a failure. */
+FV_API double fv_accuracy(fv_network *network, const fv_dataset *dataset);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,190 @@
+/* The machine and manners that every room shares: the context's inside,
+ * checked sizes, memory, errors, threads, random numbers and files. */
+#ifndef FV_BASE_BASE_H
+#define FV_BASE_BASE_H
+
+#include <fovea/base.h>
+
+#include <stdarg.h>
+#include <stdbool.h>
+
+/* ---- the context ------------------------------------------------------- */
+
+/* Header of anything that hangs from a context: first member of its struct. */
+typedef struct fv__object {
+    struct fv__object *next, *previous;
+    void (*destroy)(void *object); /* releases the object, its memory too */
+} fv__object;
+
+struct fv__kernels; /* kernel/kernel.h */
+struct fv__tape;    /* graph/graph.h */
+struct fv__pool;    /* base/pool.c */
+
+struct fv_context {
+    fv_dtype dtype;
+    fv_layout layout;
+    uint64_t seed;
+    int32_t threads;
+    bool training, no_grad;
+    size_t max_bytes;
+    fv_allocator allocator;
+    fv_io io;
+    fv_parallel_for *parallel_for;
+    void *parallel_user;
+    fv_logger *log;
+    void *log_user;
+
+    fv_status status;
+    char message[1024];
+
+    fv_memory memory;
+    fv__object objects; /* ring; destroyed newest first */
+    struct fv__pool *pool;
+    const struct fv__kernels *kernels; /* of the context's element type */
+    struct fv__tape *tape;
+    uint64_t draws; /* random streams handed out so far */
+};
+
+/* Fills a zeroed context from options: everything but kernels and tape. */
+fv_status fv__context_begin(fv_context *context,
+                            const fv_context_options *options);
+/* Destroys the objects, the pool and the context's own memory. */
+void fv__context_end(fv_context *context);
+
+/* Gives an object to the context; `destroy` runs at the context's end unless
+ * fv__destroy came before. */
+void fv__adopt(fv_context *context, fv__object *object,
+               void (*destroy)(void *object));
+/* Takes the object off the ring and destroys it; NULL is allowed. */
+void fv__destroy(void *object);
+
+/* ---- errors ------------------------------------------------------------ */
+
+/* Whether the context exists and no failure is pending. */
+static inline bool fv__ok(const fv_context *context)
+{
+    return context && context->status == FV_OK;
+}
+
+fv_status fv__fail_list(fv_context *context, fv_status status,
+                        const char *format, va_list list);
+/* One line to the context's log, if it has one. */
+void fv__log(fv_context *context, const char *format, ...) FV_PRINTF(2, 3);
+/* Makes text from a file printable: control characters and bytes that are not
+ * ASCII become \xNN, long text is cut with "...". Returns `out`. */
+const char *fv__printable(const char *text, size_t length, char *out,
+                          size_t out_bytes);
+
+/* ---- checked sizes ----------------------------------------------------- */
+
+/* *product = a b; false if it does not fit. */
+bool fv__multiply(size_t a, size_t b, size_t *product);
+bool fv__add(size_t a, size_t b, size_t *sum);
+/* Product of extents >= 0, below 2^47; -1 if it is not. */
+int64_t fv__product(int32_t rank, const int64_t *extents);
+
+static inline int64_t fv__min(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t fv__max(int64_t a, int64_t b) { return a > b ? a : b; }
+static inline int64_t fv__divide_up(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+static inline size_t fv__align(size_t bytes) /* to a cache line */
+{
+    return (bytes + 63) & ~(size_t)63;
+}
+
+/* ---- memory ------------------------------------------------------------ */
+
+/* Which side of fv_memory an allocation counts for. */
+typedef enum fv__account { FV__RUN, FV__DATA } fv__account;
+
+/* Memory aligned to 64 bytes, its content arbitrary; NULL after recording
+ * FV_NO_MEMORY or FV_LIMIT. 0 bytes are legal. */
+void *fv__allocate(fv_context *context, fv__account account, size_t bytes);
+/* The same, zeroed. */
+void *fv__allocate_zero(fv_context *context, fv__account account,
+                        size_t bytes);
+/* NULL is allowed. */
+void fv__release(fv_context *context, void *memory);
+/* What an allocation of `bytes` adds to fv_memory. */
+size_t fv__footprint(size_t bytes);
+/* A copy of at most `length` characters, terminated. */
+char *fv__copy_text(fv_context *context, fv__account account,
+                    const char *text, size_t length);
+
+/* A text that grows. Zero it and set context and account. */
+typedef struct fv__text {
+    fv_context *context;
+    char *at; /* terminated; NULL while empty */
+    size_t length, capacity;
+    fv__account account;
+} fv__text;
+
+/* Appends; does nothing once the context has failed. */
+void fv__text_add(fv__text *text, const char *format, ...) FV_PRINTF(2, 3);
+void fv__text_free(fv__text *text);
+
+/* ---- threads ----------------------------------------------------------- */
+
+/* One piece of work: item in [0, items), worker in [0, context->threads).
+ * A worker runs one piece at a time, so scratch may be kept per worker. */
+typedef void fv__work(void *argument, size_t item, size_t worker);
+
+/* Runs work(argument, i, worker) for each item, in any order; returns when all
+ * ended. Items must not depend on the number of threads. `cost` is a rough
+ * count of elementary operations of all items: small work stays on the
+ * caller. */
+void fv__parallel(fv_context *context, size_t items, double cost,
+                  fv__work *work, void *argument);
+
+/* ---- random numbers ---------------------------------------------------- */
+
+/* Philox4x32-10 (Salmon et al. 2011): four random words, a function of its
+ * arguments alone. */
+void fv__philox(uint64_t seed, uint64_t stream, uint64_t index,
+                uint32_t words[4]);
+
+/* First arguments `stream`, so that no two users share one. */
+enum {
+    FV__STREAM_WEIGHTS = 1, /* + (parameter number << 8) */
+    FV__STREAM_DROPOUT = 2, /* + (draw << 8) */
+    FV__STREAM_SHUFFLE = 3, /* + (epoch << 8) */
+    FV__STREAM_CHECK = 4    /* gradient checks */
+};
+
+/* ---- the machine ------------------------------------------------------- */
+
+/* Processors this process may run on, at least 1. */
+int32_t fv__processors(void);
+/* Seconds of a clock that never goes back. */
+double fv__seconds(void);
+
+/* ---- files ------------------------------------------------------------- */
+
+/* Reads a whole regular file of at most `limit` bytes into new memory
+ * (account FV__DATA); a terminating zero byte follows, not counted in *bytes.
+ * NULL after recording who, what and why. */
+void *fv__read_file(fv_context *context, const char *path, size_t limit,
+                    size_t *bytes);
+/* 1 if the path can be opened for reading, 0 if not. Records nothing. */
+bool fv__file_exists(fv_context *context, const char *path);
+
+/* An atomic write: temporary file in the same folder, fsync, rename, fsync of
+ * the folder. Any failure removes the temporary file and is recorded. */
+typedef struct fv__writer {
+    fv_context *context;
+    char *path, *temporary;
+    int file;
+    size_t used; /* bytes waiting in the buffer */
+    unsigned char *buffer;
+} fv__writer;
+
+fv_status fv__write_begin(fv__writer *writer, fv_context *context,
+                          const char *path);
+fv_status fv__write(fv__writer *writer, const void *data, size_t bytes);
+/* Ends the write: makes the new file the file at `path`, or, when a failure is
+ * pending, removes what was written. Returns the context's status. */
+fv_status fv__write_end(fv__writer *writer);
+
+#endif

@@ -1,0 +1,244 @@
+/* Arithmetic on raw pointers, behind one table per instruction set and element
+ * type. Kernels know numbers, not tensors.
+ *
+ * Same bits everywhere. Every table computes the same bits: multiply-adds are
+ * explicit fma(), vectors run over independent outputs, sums across a vector
+ * use FV__LANES virtual lanes folded in one fixed tree, and exp, log and tanh
+ * are our own polynomials. Work is cut by problem size, never by the number of
+ * threads. `real` below is float or double, by the table. */
+#ifndef FV_KERNEL_KERNEL_H
+#define FV_KERNEL_KERNEL_H
+
+#include "base/base.h"
+
+enum { FV__LANES = 16 };
+
+/* Functions of one element; p and q are parameters. The derivative is written
+ * with x, y = f(x) and g = the upstream gradient. */
+typedef enum fv__map {
+    FV__NEG, FV__ABS, FV__EXP, FV__LOG, FV__SQRT, FV__SIN, FV__COS, FV__TAN,
+    FV__ASIN, FV__ACOS, FV__ATAN, FV__TANH, FV__SIGMOID,
+    FV__CLAMP,      /* min(max(x, p), q), NaN passes; g where p < x < q */
+    FV__LEAKY_RELU, /* x > 0 ? x : p x */
+    FV__ELU,        /* x > 0 ? x : p (exp(x) - 1) */
+    FV__SCALE_ADD,  /* p x + q, with one rounding each for product and sum */
+    FV__POWER,      /* x^p */
+    FV__RECIPROCAL  /* p / x */
+} fv__map;
+
+/* Functions of two elements. */
+typedef enum fv__zip {
+    FV__ADD, FV__SUB, FV__MUL, FV__DIV, FV__POW, FV__MINIMUM, FV__MAXIMUM
+} fv__zip;
+
+/* Geometry of a convolution or a pool over one batch, NHWC. Weights are
+ * [filters, kh, kw, c / groups]. */
+typedef struct fv__geometry {
+    int64_t batch, in[2], channels;    /* rows, columns */
+    int64_t out[2], filters;
+    int64_t kernel[2], stride[2], dilation[2];
+    int64_t begin[2], end[2];          /* padding: before, after */
+    int64_t groups;
+} fv__geometry;
+
+/* Hyper-parameters of one optimizer step, settled once a step. */
+typedef struct fv__sgd {
+    double learning_rate, momentum, weight_decay;
+    bool nesterov;
+} fv__sgd;
+
+typedef struct fv__adam {
+    double learning_rate, beta1, beta2, epsilon, weight_decay;
+    bool decoupled;                      /* AdamW */
+    double correction1, correction2;     /* 1 - beta^t */
+} fv__adam;
+
+/* The table. Pointers are to `real` unless a type is given. Functions work on
+ * the calling thread; the fv__..._all functions below cut and share. */
+typedef struct fv__kernels {
+    const char *isa;
+    fv_dtype dtype;
+
+    /* y[i] = f(x[i]); y may be x */
+    void (*map)(fv__map f, size_t n, const void *x, void *y, double p,
+                double q);
+    /* dx[i] += f'(x[i]) dy[i] */
+    void (*map_grad)(fv__map f, size_t n, const void *x, const void *y,
+                     const void *dy, void *dx, double p, double q);
+    /* y[i] = f(a[i a_step], b[i b_step]), steps 0 or 1 */
+    void (*zip)(fv__zip f, size_t n, const void *a, size_t a_step,
+                const void *b, size_t b_step, void *y);
+    /* d[i] = dy[i] df/da or, for operand 1, df/db; overwrites d */
+    void (*zip_grad)(fv__zip f, int operand, size_t n, const void *a,
+                     size_t a_step, const void *b, size_t b_step,
+                     const void *dy, void *d);
+
+    /* y[i] += a x[i], fused */
+    void (*axpy)(size_t n, double a, const void *x, void *y);
+    void (*fill)(size_t n, double value, void *y);
+    /* y[i] = scale * x[i] from bytes */
+    void (*from_bytes)(size_t n, double scale, const uint8_t *x, void *y);
+    /* sum of n numbers: 16 lanes, blocks of 4096, fixed tree */
+    double (*sum)(size_t n, const void *x);
+    /* sum of x[i] y[i], the same way */
+    double (*dot)(size_t n, const void *x, const void *y);
+    /* whether all are finite */
+    bool (*finite)(size_t n, const void *x);
+
+    /* Matrix product tile: c[m x n] (+)= a[m x k] b, b packed [k][nr]; m <= mr,
+     * n <= nr. a[i][l] is at a[i a_row + l a_step]. One chain of fma per
+     * output, ascending l, starting at zero; then added to c if accumulate. */
+    int32_t mr, nr;
+    void (*gemm_tile)(size_t m, size_t n, size_t k, const void *a,
+                      size_t a_row, size_t a_step, const void *b, void *c,
+                      size_t c_row, bool accumulate);
+
+    /* rows [m][n]: y = softmax(x) */
+    void (*softmax)(size_t m, size_t n, const void *x, void *y);
+    /* dx += y (dy - <dy, y>) */
+    void (*softmax_grad)(size_t m, size_t n, const void *y, const void *dy,
+                         void *dx);
+    /* loss[i] = logsumexp(x_i) sum_j t_ij - <t_i, x_i>; t are labels (int64)
+     * where `labels` is not NULL, else real rows */
+    void (*cross_entropy)(size_t m, size_t n, const void *x,
+                          const int64_t *labels, const void *t, void *loss);
+    /* dx += scale (softmax(x) sum_j t_j - t) */
+    void (*cross_entropy_grad)(size_t m, size_t n, const void *x,
+                               const int64_t *labels, const void *t,
+                               double scale, void *dx);
+    /* loss terms max(x,0) - x t + log(1 + exp(-|x|)), one an element */
+    void (*sigmoid_cross_entropy)(size_t n, const void *x, const void *t,
+                                  void *loss);
+    void (*sigmoid_cross_entropy_grad)(size_t n, const void *x, const void *t,
+                                       double scale, void *dx);
+
+    /* one image: largest of each window, and where (flat in the plane h w;
+     * NULL: not kept) */
+    void (*maxpool)(const fv__geometry *g, const void *x, void *y,
+                    int32_t *where);
+    void (*maxpool_grad)(const fv__geometry *g, const int32_t *where,
+                         const void *dy, void *dx);
+    void (*avgpool)(const fv__geometry *g, bool count_padding, const void *x,
+                    void *y);
+    void (*avgpool_grad)(const fv__geometry *g, bool count_padding,
+                         const void *dy, void *dx);
+
+    /* Column sums of rows [m][c]: sum[j] += x[i][j] over i, ascending i */
+    void (*column_sum)(size_t m, size_t c, const void *x, void *sum);
+    /* sum[j] += (x[i][j] - mean[j])^2 */
+    void (*column_square)(size_t m, size_t c, const void *x, const void *mean,
+                          void *sum);
+    /* sum[j] += x[i][j] y[i][j] */
+    void (*column_dot)(size_t m, size_t c, const void *x, const void *y,
+                       void *sum);
+    /* y[i][j] = a[j] x[i][j] + b[j], fused */
+    void (*column_affine)(size_t m, size_t c, const void *x, const void *a,
+                          const void *b, void *y);
+    /* dx[i][j] += a[j] dy[i][j] + b[j] x[i][j] + e[j] */
+    void (*column_affine_grad)(size_t m, size_t c, const void *dy,
+                               const void *x, const void *a, const void *b,
+                               const void *e, void *dx);
+
+    /* Updates; momentum m and moments m, v are state of n numbers, NULL where
+     * not in use. */
+    void (*sgd)(size_t n, const fv__sgd *rule, const void *g, void *w, void *m);
+    void (*adam)(size_t n, const fv__adam *rule, const void *g, void *w,
+                 void *m, void *v);
+
+    /* Random numbers, elements first .. first + n of a stream. */
+    void (*uniform)(uint64_t seed, uint64_t stream, uint64_t first, size_t n,
+                    double low, double high, void *y);
+    void (*normal)(uint64_t seed, uint64_t stream, uint64_t first, size_t n,
+                   double mean, double deviation, void *y);
+    /* y = kept ? x / (1 - p) : 0 */
+    void (*dropout)(uint64_t seed, uint64_t stream, uint64_t first, size_t n,
+                    double p, const void *x, void *y);
+    /* dx += kept ? dy / (1 - p) : 0, the same elements kept */
+    void (*dropout_grad)(uint64_t seed, uint64_t stream, uint64_t first,
+                         size_t n, double p, const void *dy, void *dx);
+} fv__kernels;
+
+/* The table of that name ("ref", ...) for FV_F32 or FV_F64. A NULL name is the
+ * best this machine runs. Records FV_UNSUPPORTED, naming the tables there are,
+ * and returns NULL if the name is unknown, not built, or not for this
+ * machine. */
+const fv__kernels *fv__kernels_find(fv_context *context, const char *isa,
+                                    fv_dtype dtype);
+
+/* ---- cut and shared over the pool -------------------------------------- */
+
+void fv__map_all(fv_context *context, fv__map f, size_t n, const void *x,
+                 void *y, double p, double q);
+void fv__map_grad_all(fv_context *context, fv__map f, size_t n, const void *x,
+                      const void *y, const void *dy, void *dx, double p,
+                      double q);
+void fv__axpy_all(fv_context *context, size_t n, double a, const void *x,
+                  void *y);
+/* Sum by blocks of fixed size; `scratch` holds fv__sum_scratch(n) bytes. */
+double fv__sum_all(fv_context *context, size_t n, const void *x,
+                   void *scratch);
+size_t fv__sum_scratch(const fv_context *context, size_t n);
+
+/* ---- matrix product ---------------------------------------------------- */
+
+/* c [m x n] (+)= op(a) op(b), row-major with row strides in elements;
+ * transposed operands are stored as [k x m] and [n x k]. */
+typedef struct fv__gemm {
+    size_t m, n, k;
+    const void *a, *b;
+    void *c;
+    size_t a_row, b_row, c_row;
+    bool a_transposed, b_transposed, accumulate;
+} fv__gemm;
+
+/* Bytes of packing scratch for a product of that size on one worker. */
+size_t fv__gemm_scratch(const fv__kernels *kernels, size_t m, size_t n,
+                        size_t k);
+/* On the calling thread. The result does not depend on how m and n are cut. */
+void fv__gemm_one(const fv__kernels *kernels, const fv__gemm *product,
+                  void *scratch);
+/* Cut over the pool; scratch: threads times fv__gemm_scratch of the whole. */
+void fv__gemm_all(fv_context *context, const fv__gemm *product, void *scratch);
+
+/* ---- convolution ------------------------------------------------------- */
+
+typedef enum fv__direction {
+    FV__FORWARD,
+    FV__BACKWARD_DATA,
+    FV__BACKWARD_WEIGHTS /* and bias */
+} fv__direction;
+
+/* What one convolution works on; which are read and written depends on the
+ * direction. Gradients are added into. */
+typedef struct fv__conv_call {
+    fv_context *context;
+    const fv__geometry *geometry;
+    const void *x, *weight, *bias, *dy; /* bias NULL: none */
+    void *y, *dx, *dweight, *dbias;     /* dbias NULL: not wanted */
+    void *scratch;
+} fv__conv_call;
+
+/* An algorithm: all three directions, or refuses the geometry. */
+typedef struct fv__conv_algorithm {
+    const char *name; /* "im2col" */
+    bool (*applicable)(const fv_context *context, const fv__geometry *geometry);
+    size_t (*scratch)(const fv_context *context, const fv__geometry *geometry,
+                      fv__direction direction);
+    void (*run)(const fv__conv_call *call, fv__direction direction);
+} fv__conv_algorithm;
+
+extern const fv__conv_algorithm fv__conv_reference, fv__conv_im2col;
+
+/* Fills out[] by the shape rule and checks everything; records who, what, by
+ * how much under the name `who`. With `pool`, padding must be below kernel. */
+fv_status fv__geometry_check(fv_context *context, const char *who, bool pool,
+                             fv__geometry *geometry);
+/* Multiply-accumulates of a convolution, for the whole batch. */
+int64_t fv__geometry_macs(const fv__geometry *geometry);
+/* The algorithm of that number (fv_algorithm); AUTO chooses by shape, type and
+ * options alone. NULL after recording that it cannot do the geometry. */
+const fv__conv_algorithm *fv__conv_choose(fv_context *context, const char *who,
+                                          int algorithm,
+                                          const fv__geometry *geometry);
+
+#endif

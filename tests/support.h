@@ -1,0 +1,42 @@
+/* What tests share: cmocka with its prerequisites, and contexts whose memory
+ * and files are watched. */
+#ifndef FV_TESTS_SUPPORT_H
+#define FV_TESTS_SUPPORT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <fovea/fovea.h>
+
+/* Passes if |a - b| <= tolerance max(1, |b|); NaN fails. */
+#define assert_near(a, b, tolerance)                                          \
+    do {                                                                      \
+        double near_a = (a), near_b = (b);                                    \
+        if (!(fabs(near_a - near_b)                                           \
+              <= (tolerance) * fmax(1, fabs(near_b))))                        \
+            fail_msg("%s = %.17g, expected %.17g", #a, near_a, near_b);       \
+    } while (0)
+
+/* Fails with the sentence if the context has failed. */
+#define assert_ok(context)                                                    \
+    do {                                                                      \
+        if (fv_failed(context))                                               \
+            fail_msg("%s", fv_error(context));                                \
+    } while (0)
+
+/* The context has failed with exactly this sentence; clears it. */
+#define assert_error(context, sentence)                                       \
+    do {                                                                      \
+        assert_string_equal(fv_error(context), sentence);                     \
+        assert_int_not_equal(fv_failed(context), FV_OK);                      \
+        fv_clear_error(context);                                              \
+    } while (0)
+
+#endif
