@@ -1,6 +1,7 @@
 # What a build may choose, the warnings everything gets, and the libraries that
 # the library depends on.
-option(FOVEA_TESTS "build the tests" ON)
+option(FOVEA_TESTS "build the tests" ${PROJECT_IS_TOP_LEVEL})
+option(FOVEA_GATES "run the checks of the code itself as tests" OFF)
 option(FOVEA_WITH_PTHREADPOOL "threads through libpthreadpool" ON)
 option(FOVEA_WITH_ZLIB "gzip'ed data" ON)
 option(FOVEA_WITH_JANSSON "model files" ON)
@@ -33,6 +34,7 @@ add_library(fovea_depends INTERFACE)
 target_include_directories(fovea_depends INTERFACE
   ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
 target_link_libraries(fovea_depends INTERFACE m)
+set(FOVEA_PRIVATE_LIBRARIES m) # of an installed static library
 
 find_path(RANDOM123_INCLUDE Random123/philox.h REQUIRED)
 target_include_directories(fovea_depends SYSTEM INTERFACE ${RANDOM123_INCLUDE})
@@ -46,6 +48,8 @@ function(fovea_dependency NAME HEADER LIBRARY)
   target_include_directories(fovea_depends SYSTEM INTERFACE ${${NAME}_INCLUDE})
   target_link_libraries(fovea_depends INTERFACE ${${NAME}_LIBRARY})
   target_compile_definitions(fovea_depends INTERFACE FOVEA_WITH_${NAME}=1)
+  set(FOVEA_PRIVATE_LIBRARIES ${FOVEA_PRIVATE_LIBRARIES} ${LIBRARY}
+    PARENT_SCOPE)
 endfunction()
 fovea_dependency(PTHREADPOOL pthreadpool.h pthreadpool)
 fovea_dependency(ZLIB zlib.h z)
@@ -54,4 +58,5 @@ fovea_dependency(CBLAS cblas.h openblas)
 if(FOVEA_WITH_PTHREADPOOL)
   find_package(Threads REQUIRED)
   target_link_libraries(fovea_depends INTERFACE Threads::Threads)
+  list(APPEND FOVEA_PRIVATE_LIBRARIES pthread)
 endif()
