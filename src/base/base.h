@@ -170,6 +170,13 @@ void *fv__read_file(fv_context *context, const char *path, size_t limit,
 /* 1 if the path can be opened for reading, 0 if not. Records nothing. */
 bool fv__file_exists(fv_context *context, const char *path);
 
+/* What a file that begins with these bytes seems to be, with its article: "a
+ * zip archive (.pt, .npz, .keras)"; NULL if it is nothing well known. */
+const char *fv__file_kind(const void *bytes, size_t size);
+/* The CRC-32 of gzip and PNG, continued from that of the bytes before (0 at
+ * the beginning). */
+uint32_t fv__crc32(uint32_t crc, const void *bytes, size_t size);
+
 /* An atomic write: temporary file in the same folder, fsync, rename, fsync of
  * the folder. Any failure removes the temporary file and is recorded. */
 typedef struct fv__writer {

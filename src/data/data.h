@@ -1,0 +1,61 @@
+/* What the rooms of the data floor share: the data set's inside, IDX files and
+ * gzip. */
+#ifndef FV_DATA_DATA_H
+#define FV_DATA_DATA_H
+
+#include <fovea/data.h>
+
+#include "base/base.h"
+
+struct fv_dataset {
+    fv__object object; /* first */
+    fv_context *context;
+    fv_tensor images, labels; /* row-major; labels FV_I64 */
+    void *image_memory, *label_memory;
+    int64_t row; /* elements of one image */
+    int64_t classes;
+    const char *const *names; /* of the classes; NULL: their numbers */
+    char (*numbers)[8];
+    void *scratch; /* one image in the context's type */
+};
+
+/* Class numbers stay below: seven digits as text. */
+enum { FV__MAX_CLASSES = 1000000 };
+
+/* ---- gzip (gzip.c) ------------------------------------------------------ */
+
+/* Inflates a gzip file that lies in memory. */
+typedef struct fv__gzip fv__gzip;
+
+/* NULL after recording why not; `path` is for messages and must stay. */
+fv__gzip *fv__gzip_open(fv_context *context, const char *path,
+                        const void *bytes, size_t size);
+/* Inflates up to `size` bytes; fewer at the end of the data, which is intact
+ * then, or after a recorded failure. */
+size_t fv__gzip_read(fv__gzip *gzip, void *out, size_t size);
+/* NULL is allowed. */
+void fv__gzip_close(fv__gzip *gzip);
+
+/* ---- IDX (idx.c) -------------------------------------------------------- */
+
+/* Bytes of an IDX file: rank 1 for labels, 3 or 4 for images. */
+typedef struct fv__idx {
+    void *memory; /* to be released (account FV__DATA) */
+    unsigned char *bytes;
+    int32_t rank;
+    int64_t shape[4];
+} fv__idx;
+
+/* Reads a file of labels or images, gzip'ed or not. */
+fv_status fv__idx_read(fv_context *context, const char *path, bool labels,
+                       fv__idx *idx);
+
+/* ---- data sets (dataset.c) ---------------------------------------------- */
+
+/* From two IDX files. `classes` 0: one more than the largest label, else all
+ * labels must be below; `names` NULL: the class numbers. */
+fv_dataset *fv__dataset_from_idx(fv_context *context, const char *images_path,
+                                 const char *labels_path, int64_t classes,
+                                 const char *const *names);
+
+#endif

@@ -1,0 +1,186 @@
+/* Reads IDX files, the format of MNIST, gzip'ed or not: everything the header
+ * says is checked before memory is taken for it. */
+#include "data/data.h"
+
+#include <string.h>
+
+/* No deflate stream gives more bytes out for each byte in. */
+enum { MOST_INFLATION = 1032 };
+
+/* The bytes of the file, inflated on the way if need be. */
+typedef struct source {
+    fv_context *context;
+    const char *path;
+    unsigned char *bytes; /* the file as it is */
+    size_t size, at;
+    fv__gzip *gzip; /* NULL: plain */
+} source;
+
+static size_t take(source *from, unsigned char *out, size_t size)
+{
+    if (from->gzip) return fv__gzip_read(from->gzip, out, size);
+    const size_t left = from->size - from->at;
+    const size_t part = size < left ? size : left;
+    if (part) memcpy(out, from->bytes + from->at, part);
+    from->at += part;
+    return part;
+}
+
+/* "60000x28x28" */
+static const char *shape_text(const fv__idx *idx, char text[48])
+{
+    size_t at = 0;
+    for (int32_t i = 0; i < idx->rank; i++) {
+        int64_t extent = idx->shape[i];
+        char digits[20];
+        size_t n = 0;
+        do digits[n++] = (char)('0' + extent % 10);
+        while (extent /= 10);
+        if (i) text[at++] = 'x';
+        while (n) text[at++] = digits[--n];
+    }
+    text[at] = '\0';
+    return text;
+}
+
+/* A sentence more for extents that make sense with their bytes reversed. */
+static const char *order_hint(const source *from, const fv__idx *idx)
+{
+    int64_t swapped[4];
+    for (int32_t i = 0; i < idx->rank; i++) {
+        const uint32_t x = (uint32_t)idx->shape[i];
+        swapped[i] = (int64_t)(x >> 24 | (x >> 8 & 0xff00) | (x << 8 & 0xff0000)
+                               | x << 24);
+    }
+    const int64_t product = fv__product(idx->rank, swapped);
+    const bool fits = from->gzip
+                          ? product / MOST_INFLATION <= (int64_t)from->size
+                          : product == (int64_t)(from->size - from->at);
+    return product > 0 && fits
+               ? "; little-endian extents would fit, IDX is big-endian"
+               : "";
+}
+
+static bool check_magic(const source *from, const unsigned char magic[4],
+                        bool labels, fv__idx *idx)
+{
+    fv_context *context = from->context;
+    if (magic[0] == 0 && magic[1] == 0) {
+        idx->rank = magic[3];
+    } else if (magic[2] == 0 && magic[3] == 0 && magic[1] == 8) {
+        fv_fail(context, FV_MALFORMED,
+                "%s: its header is little-endian, IDX is big-endian",
+                from->path);
+    } else {
+        const char *kind = from->gzip ? fv__file_kind(magic, 4)
+                                      : fv__file_kind(from->bytes, from->size);
+        if (kind)
+            fv_fail(context, FV_MALFORMED, "%s: %s, not an IDX file",
+                    from->path, kind);
+        else
+            fv_fail(context, FV_MALFORMED,
+                    "%s: begins with %02x %02x %02x %02x, not an IDX file",
+                    from->path, magic[0], magic[1], magic[2], magic[3]);
+    }
+    if (fv__ok(context) && magic[2] != 8)
+        fv_fail(context, FV_MALFORMED,
+                "%s: elements of type 0x%02x, must be 0x08 (unsigned byte)",
+                from->path, magic[2]);
+    if (fv__ok(context) && labels && idx->rank != 1)
+        fv_fail(context, FV_MALFORMED, "%s: rank %d, labels have rank 1",
+                from->path, (int)idx->rank);
+    if (fv__ok(context) && !labels && idx->rank != 3 && idx->rank != 4)
+        fv_fail(context, FV_MALFORMED, "%s: rank %d, images have rank 3 or 4",
+                from->path, (int)idx->rank);
+    return fv__ok(context);
+}
+
+static void too_short(const source *from)
+{
+    fv_fail(from->context, FV_MALFORMED, "%s: ends within its IDX header",
+            from->path);
+}
+
+/* Reads the header into rank and shape; the bytes of the elements, or 0 after
+ * recording what is wrong. */
+static size_t read_header(source *from, bool labels, fv__idx *idx)
+{
+    fv_context *context = from->context;
+    unsigned char raw[16];
+    if (take(from, raw, 4) < 4) return too_short(from), 0;
+    if (!check_magic(from, raw, labels, idx)) return 0;
+    const size_t extents = 4 * (size_t)idx->rank;
+    if (take(from, raw, extents) < extents) return too_short(from), 0;
+    for (int32_t i = 0; i < idx->rank; i++) {
+        const unsigned char *at = raw + 4 * i;
+        idx->shape[i] = (int64_t)((uint32_t)at[0] << 24 | (uint32_t)at[1] << 16
+                                  | (uint32_t)at[2] << 8 | at[3]);
+    }
+    char text[48];
+    const int64_t bytes = fv__product(idx->rank, idx->shape);
+    const char *hint = order_hint(from, idx);
+    shape_text(idx, text);
+    if (bytes < 0)
+        fv_fail(context, FV_LIMIT, "%s: header says %s, too large%s",
+                from->path, text, hint);
+    else if (bytes == 0)
+        fv_fail(context, FV_MALFORMED, "%s: header says %s, it is empty%s",
+                from->path, text, hint);
+    else if (!from->gzip && (size_t)bytes != from->size - from->at)
+        fv_fail(context, FV_MALFORMED,
+                "%s: header says %s = %lld bytes, the file holds %zu%s",
+                from->path, text, (long long)bytes, from->size - from->at,
+                hint);
+    else if (from->gzip && (size_t)bytes / MOST_INFLATION > from->size)
+        fv_fail(context, FV_MALFORMED,
+                "%s: header says %s = %lld bytes, more than %zu bytes of gzip "
+                "data can hold%s",
+                from->path, text, (long long)bytes, from->size, hint);
+    return fv__ok(context) ? (size_t)bytes : 0;
+}
+
+/* Inflates exactly `bytes` elements and looks whether the file ends there. */
+static void inflate_elements(source *from, fv__idx *idx, size_t bytes)
+{
+    fv_context *context = from->context;
+    char text[48];
+    unsigned char surplus;
+    idx->memory = idx->bytes = fv__allocate(context, FV__DATA, bytes);
+    if (!idx->memory) return;
+    const size_t got = take(from, idx->bytes, bytes);
+    if (!fv__ok(context)) return;
+    shape_text(idx, text);
+    if (got < bytes)
+        fv_fail(context, FV_MALFORMED,
+                "%s: header says %s = %zu bytes, the file holds %zu",
+                from->path, text, bytes, got);
+    else if (take(from, &surplus, 1) && fv__ok(context))
+        fv_fail(context, FV_MALFORMED,
+                "%s: header says %s = %zu bytes, the file holds more",
+                from->path, text, bytes);
+}
+
+fv_status fv__idx_read(fv_context *context, const char *path, bool labels,
+                       fv__idx *idx)
+{
+    *idx = (fv__idx){ 0 };
+    source from = { .context = context, .path = path };
+    from.bytes = fv__read_file(context, path, SIZE_MAX / 2, &from.size);
+    if (!from.bytes) return fv_failed(context);
+    if (from.size >= 2 && from.bytes[0] == 0x1f && from.bytes[1] == 0x8b)
+        from.gzip = fv__gzip_open(context, path, from.bytes, from.size);
+    const size_t bytes = fv__ok(context) ? read_header(&from, labels, idx) : 0;
+    if (bytes && from.gzip) inflate_elements(&from, idx, bytes);
+    if (bytes && !from.gzip) {
+        idx->memory = from.bytes;
+        idx->bytes = from.bytes + from.at;
+        from.bytes = NULL;
+    }
+    fv__gzip_close(from.gzip);
+    fv__release(context, from.bytes);
+    if (!fv__ok(context)) {
+        fv__release(context, idx->memory);
+        idx->memory = idx->bytes = NULL;
+    }
+    return fv_failed(context);
+}
