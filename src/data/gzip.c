@@ -3,6 +3,7 @@
 
 #ifdef FOVEA_WITH_ZLIB
 
+#define ZLIB_CONST /* next_in points to const */
 #include <limits.h>
 #include <zlib.h>
 
