@@ -1,19 +1,23 @@
 # The rooms of src/kernel/isa are compiled once per instruction set and element
-# type, each time under other names (see src/kernel/isa/isa.h).
+# type, each time under other names (see src/kernel/isa/isa.h). A set has its
+# flags, what a machine needs for it in words, and the test for that.
 set(FOVEA_ISAS ref)
 set(FOVEA_FLAGS_ref "")
+set(FOVEA_NEEDS_ref "nothing")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   list(APPEND FOVEA_ISAS avx2 avx512)
   set(FOVEA_FLAGS_avx2 -mavx2 -mfma)
+  set(FOVEA_NEEDS_avx2 "AVX2 and FMA")
+  set(FOVEA_CPU_avx2 avx2 fma)
   set(FOVEA_FLAGS_avx512 -mavx512f -mavx512vl -mavx512dq -mavx512bw -mfma
     -mprefer-vector-width=512)
+  set(FOVEA_NEEDS_avx512 "AVX-512")
+  set(FOVEA_CPU_avx512 avx512f avx512vl avx512dq avx512bw fma)
 endif()
 
 file(GLOB FOVEA_ISA_SOURCES CONFIGURE_DEPENDS src/kernel/isa/*.c)
 set(FOVEA_KERNEL_OBJECTS "")
-if(NOT FOVEA_ISA_SOURCES)
-  set(FOVEA_ISAS "")
-endif()
+set(tables "")
 foreach(isa IN LISTS FOVEA_ISAS)
   foreach(dtype f32 f64)
     set(kernels fovea_kernels_${isa}_${dtype})
@@ -25,4 +29,19 @@ foreach(isa IN LISTS FOVEA_ISAS)
     target_link_libraries(${kernels} PRIVATE fovea_settings fovea_depends)
     list(APPEND FOVEA_KERNEL_OBJECTS $<TARGET_OBJECTS:${kernels}>)
   endforeach()
+
+  set(runs "true")
+  foreach(feature IN LISTS FOVEA_CPU_${isa})
+    string(APPEND runs " && __builtin_cpu_supports(\"${feature}\")")
+  endforeach()
+  string(APPEND tables
+    " \\\n    X(${isa}, \"${FOVEA_NEEDS_${isa}}\", ${runs})")
 endforeach()
+
+# src/kernel/table.c learns from this header which tables there are.
+file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/kernel_tables.h CONTENT
+"/* Made by cmake/kernels.cmake. */
+#define FV__TABLES(X)${tables}
+" @ONLY)
+target_include_directories(fovea_depends INTERFACE
+  ${PROJECT_BINARY_DIR}/generated)

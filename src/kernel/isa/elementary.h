@@ -1,0 +1,129 @@
+/* exp, log, tanh and their like, without branches so that loops over them
+ * become vector code, within 2 ulp, and the same bits in every table. */
+#ifndef FV_KERNEL_ISA_ELEMENTARY_H
+#define FV_KERNEL_ISA_ELEMENTARY_H
+
+#if defined(FV_DTYPE_IS_f32)
+#include "kernel/isa/elementary_f32.h"
+#else
+#include "kernel/isa/elementary_f64.h"
+#endif
+
+INLINE real_bits bits_of(real x)
+{
+    real_bits bits;
+    __builtin_memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+INLINE real real_of(real_bits bits)
+{
+    real x;
+    __builtin_memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* 2^k for a normal result; k in two's complement. Integers stay unsigned:
+ * NaN passes through here as an arbitrary number. */
+INLINE real power_of_two(real_bits k)
+{
+    return real_of((k + BIAS) << MANTISSA);
+}
+
+/* x = k ln 2 + r, |r| <= ln(2) / 2 and a little; returns r */
+INLINE real reduce_exp(real x, real_bits *k)
+{
+    const real shifted = FMA(x, LOG2_E, ROUNDER);
+    const real n = shifted - ROUNDER;
+    *k = bits_of(shifted) - bits_of(ROUNDER);
+    return FMA(n, -LN2_LOW, FMA(n, -LN2_HIGH, x));
+}
+
+INLINE real real_exp(real x)
+{
+    real_bits k;
+    x = x > EXP_MAX ? EXP_MAX : x;
+    x = x < EXP_MIN ? EXP_MIN : x;
+    const real r = reduce_exp(x, &k);
+    const real p = FMA(r * r, exp_series(r), r) + 1;
+    /* in two steps, since 2^k alone may be out of range; k is shifted above
+     * zero so that the halving needs no sign */
+    const real_bits half = ((k + 4096) >> 1) - 2048;
+    return p * power_of_two(half) * power_of_two(k - half);
+}
+
+/* exp(x) - 1 for x <= 0, without cancellation */
+INLINE real real_expm1(real x)
+{
+    real_bits k;
+    x = x < EXPM1_MIN ? EXPM1_MIN : x;
+    const real r = reduce_exp(x, &k);
+    const real scale = power_of_two(k);
+    return FMA(FMA(r * r, exp_series(r), r), scale, scale - 1);
+}
+
+/* log(1 + f) = f - f^2/2 + s (f^2/2 + R(s^2)), s = f / (2 + f), given `low`
+ * to add before the last rounding */
+INLINE real log_of_1_plus(real f, real low)
+{
+    const real s = f / (2 + f);
+    const real z = s * s;
+    const real half = REAL(0.5) * f * f;
+    return f - (half - FMA(s, FMA(z, log_series(z), half), low));
+}
+
+/* for 0 <= u <= 1 */
+INLINE real real_log1p(real u) { return log_of_1_plus(u, 0); }
+
+INLINE real real_log(real x)
+{
+    const bool tiny = x < REAL_MIN;
+    const real scaled = tiny ? x * power_of_two(MANTISSA + 1) : x;
+    const real_bits bits = bits_of(scaled);
+    /* the exponent that leaves a fraction in [sqrt(1/2), sqrt(2)) */
+    const real_bits biased = (bits + (ONE_BITS - ROOT_HALF_BITS)) >> MANTISSA;
+    const real fraction = real_of(bits - ((biased - BIAS) << MANTISSA));
+    /* an integer below 2^MANTISSA, or-ed into the fraction of 2^MANTISSA */
+    const real_bits base = (real_bits)(BIAS + MANTISSA) << MANTISSA;
+    const real shift = tiny ? (real)(MANTISSA + 1) : 0;
+    const real n = real_of(biased | base) - real_of(base + BIAS) - shift;
+    real y = log_of_1_plus(fraction - 1, n * LN2_LOW);
+    y = FMA(n, LN2_HIGH, y);
+    y = x > REAL_MAX ? x : y;
+    y = x == 0 ? -REAL_INFINITY : y;
+    y = x < 0 ? REAL_NAN : y;
+    return x != x ? x : y;
+}
+
+INLINE real real_tanh(real x)
+{
+    const real a = FABS(x);
+    const real z = a * a;
+    const real near = FMA(a * z, tanh_series(z), a);
+    const real far = 1 - 2 / (real_exp(2 * a) + 1);
+    return LIBM(copysign)(a < REAL(0.55) ? near : far, x);
+}
+
+INLINE real real_sigmoid(real x)
+{
+    const real e = real_exp(-FABS(x));
+    return (x < 0 ? e : 1) / (1 + e);
+}
+
+/* sine and cosine of 2 pi u, 0 <= u <= 1 */
+INLINE void real_turn(real u, real *sine, real *cosine)
+{
+    const real shifted = FMA(u, 4, ROUNDER);
+    const real_bits quarter = bits_of(shifted);
+    const real r = FMA(shifted - ROUNDER, -REAL(0.25), u);
+    const real z = r * r;
+    const real low = FMA(z, sin_series(z), TWO_PI_LOW);
+    const real s = FMA(r, TWO_PI_HIGH, r * low);
+    const real c = FMA(z, cos_series(z), 1);
+    const bool odd = (quarter & 1) != 0;
+    const real_bits sign = ((quarter >> 1) & 1) << (sizeof(real) * 8 - 1);
+    const real_bits flip = (((quarter + 1) >> 1) & 1) << (sizeof(real) * 8 - 1);
+    *sine = real_of(bits_of(odd ? c : s) ^ sign);
+    *cosine = real_of(bits_of(odd ? s : c) ^ flip);
+}
+
+#endif

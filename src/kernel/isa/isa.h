@@ -1,0 +1,126 @@
+/* What the rooms of this folder are written in: the element type, the names of
+ * the table being built, explicit multiply-add, and vectors as wide as the
+ * instruction set's. The only file that knows an instruction set. */
+#ifndef FV_KERNEL_ISA_ISA_H
+#define FV_KERNEL_ISA_ISA_H
+
+#include "kernel/kernel.h"
+
+#include <float.h>
+
+/* ---- the element type -------------------------------------------------- */
+
+#if defined(FV_DTYPE_IS_f32)
+typedef float real;
+typedef uint32_t real_bits;
+#define REAL(constant) constant##f
+#define REAL_MAX FLT_MAX
+#define REAL_MIN FLT_MIN
+#define FV_DTYPE_ENUM FV_F32
+#else
+typedef double real;
+typedef uint64_t real_bits;
+#define REAL(constant) constant
+#define REAL_MAX DBL_MAX
+#define REAL_MIN DBL_MIN
+#define FV_DTYPE_ENUM FV_F64
+#endif
+
+/* The compiler's function of that name for `real`: LIBM(fma)(a, b, c). */
+#define LIBM(name) REAL(__builtin_##name)
+#define FMA LIBM(fma)
+#define FABS LIBM(fabs)
+#define SQRT LIBM(sqrt)
+#define REAL_INFINITY LIBM(inf)()
+#define REAL_NAN LIBM(nan)("")
+
+/* ---- names ------------------------------------------------------------- */
+
+/* FV_KERNEL(map) is fv__map_avx2_f32. */
+#define FV_PASTE_(name, isa, dtype) fv__##name##_##isa##_##dtype
+#define FV_PASTE(name, isa, dtype) FV_PASTE_(name, isa, dtype)
+#define FV_KERNEL(name) FV_PASTE(name, FV_ISA, FV_DTYPE)
+#define FV_TEXT_(word) #word
+#define FV_TEXT(word) FV_TEXT_(word)
+
+/* clang-format off */
+#define FV_EACH_KERNEL(X)                                                     \
+    X(map) X(map_grad) X(zip) X(zip_grad)                                     \
+    X(axpy) X(fill) X(from_bytes) X(sum) X(dot) X(finite) X(gemm_tile)        \
+    X(softmax) X(softmax_grad) X(cross_entropy) X(cross_entropy_grad)         \
+    X(sigmoid_cross_entropy) X(sigmoid_cross_entropy_grad)                    \
+    X(maxpool) X(maxpool_grad) X(avgpool) X(avgpool_grad)                     \
+    X(column_sum) X(column_square) X(column_dot)                              \
+    X(column_affine) X(column_affine_grad)                                    \
+    X(sgd) X(adam) X(uniform) X(normal) X(dropout) X(dropout_grad)
+/* clang-format on */
+
+/* Declares each kernel with the type its member of the table points to. */
+#define FV_DECLARE(name) __typeof__(*((fv__kernels *)0)->name) FV_KERNEL(name);
+FV_EACH_KERNEL(FV_DECLARE)
+extern const fv__kernels FV_KERNEL(kernels);
+
+/* ---- the compiler ------------------------------------------------------ */
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* Before a loop: no iteration reads what another writes. Operands that are the
+ * very same array are fine. */
+#if defined(__clang__)
+#define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#define UNROLLED _Pragma("unroll")
+#else
+#define INDEPENDENT _Pragma("GCC ivdep")
+#define UNROLLED _Pragma("GCC unroll 16")
+#endif
+
+/* ---- vectors ----------------------------------------------------------- */
+
+/* MR rows of two vectors: the sums of a matrix product tile in registers. */
+#if defined(__AVX512F__)
+enum { VEC_BYTES = 64, MR = 12 };
+#elif defined(__AVX2__)
+enum { VEC_BYTES = 32, MR = 6 };
+#else
+enum { VEC_BYTES = 16, MR = 6 };
+#endif
+enum { VEC = VEC_BYTES / sizeof(real), NR = 2 * VEC };
+
+typedef real vec __attribute__((vector_size(VEC_BYTES)));
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#if defined(__AVX512F__) && defined(FV_DTYPE_IS_f32)
+#define VEC_NAME(name) _mm512_##name##_ps
+#elif defined(__AVX512F__)
+#define VEC_NAME(name) _mm512_##name##_pd
+#elif defined(FV_DTYPE_IS_f32)
+#define VEC_NAME(name) _mm256_##name##_ps
+#else
+#define VEC_NAME(name) _mm256_##name##_pd
+#endif
+INLINE vec vec_all(real x) { return VEC_NAME(set1)(x); }
+INLINE vec vec_fma(vec a, vec b, vec c) { return VEC_NAME(fmadd)(a, b, c); }
+#else
+INLINE vec vec_all(real x)
+{
+    vec v;
+    for (int i = 0; i < VEC; i++) v[i] = x;
+    return v;
+}
+INLINE vec vec_fma(vec a, vec b, vec c)
+{
+    for (int i = 0; i < VEC; i++) c[i] = FMA(a[i], b[i], c[i]);
+    return c;
+}
+#endif
+
+INLINE vec vec_load(const real *x)
+{
+    vec v;
+    __builtin_memcpy(&v, x, sizeof v);
+    return v;
+}
+INLINE void vec_store(real *y, vec v) { __builtin_memcpy(y, &v, sizeof v); }
+
+#endif

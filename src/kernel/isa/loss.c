@@ -1,0 +1,135 @@
+/* Cross entropy, of logits against labels or rows of weights, and of the
+ * sigmoid. Finite logits up to 1e38 give finite losses. */
+#include "kernel/isa/elementary.h"
+#include "kernel/isa/lanes.h"
+
+/* The exponentials of a row pass through a buffer of PIECE numbers. */
+enum { PIECE = 256 };
+
+/* sum_j exp(x_j - shift) */
+static double sum_of_exp(size_t n, const real *x, real shift)
+{
+    real piece[PIECE];
+    double lane[FV__LANES] = { 0 };
+    for (size_t at = 0; at < n; at += PIECE) {
+        const size_t count = n - at < PIECE ? n - at : PIECE;
+        for (size_t j = 0; j < count; j++)
+            piece[j] = real_exp(x[at + j] - shift);
+        lanes_sum(lane, count, piece);
+    }
+    return lanes_fold(lane);
+}
+
+/* log of a sum one of whose terms is exactly 1 */
+static double log_of_sum(double sum)
+{
+    const double rest = sum - 1;
+    return rest < 1 ? (double)real_log1p((real)rest)
+                    : (double)real_log((real)sum);
+}
+
+/* sum_j t_j, and sum_j t_j (x_j - shift) */
+static void weigh(size_t n, const real *x, double shift, const real *t,
+                  double *total, double *inner)
+{
+    double lane[FV__LANES] = { 0 };
+    lanes_sum(lane, n, t);
+    *total = lanes_fold(lane);
+    double product[FV__LANES] = { 0 };
+    LANES_LOOP(product[l] = __builtin_fma((double)t[at], (double)x[at] - shift,
+                                          product[l]))
+    *inner = lanes_fold(product);
+}
+
+/* A label outside the row makes the loss NaN and has no gradient. */
+static bool inside(int64_t label, size_t n)
+{
+    return label >= 0 && (uint64_t)label < n;
+}
+
+void FV_KERNEL(cross_entropy)(size_t m, size_t n, const void *x_,
+                              const int64_t *labels, const void *t_,
+                              void *loss_)
+{
+    const real *t = t_;
+    real *loss = loss_;
+    for (size_t i = 0; i < m; i++) {
+        const real *x = (const real *)x_ + i * n;
+        const real shift = lanes_max(n, x);
+        const double log_sum = log_of_sum(sum_of_exp(n, x, shift));
+        double total = 1, inner = 0;
+        if (!labels)
+            weigh(n, x, (double)shift, t + i * n, &total, &inner);
+        else if (inside(labels[i], n))
+            inner = (double)x[labels[i]] - (double)shift;
+        else
+            inner = (double)REAL_NAN;
+        loss[i] = (real)(log_sum * total - inner);
+    }
+}
+
+static void label_grad(size_t n, const real *x, real shift, real sum,
+                       size_t label, real scale, real *dx)
+{
+    const real before = dx[label];
+    INDEPENDENT
+    for (size_t j = 0; j < n; j++)
+        dx[j] = FMA(scale, real_exp(x[j] - shift) / sum, dx[j]);
+    dx[label] = FMA(scale, real_exp(x[label] - shift) / sum - 1, before);
+}
+
+static void weights_grad(size_t n, const real *x, real shift, real sum,
+                         const real *t, real scale, real *dx)
+{
+    double lane[FV__LANES] = { 0 };
+    lanes_sum(lane, n, t);
+    const real total = (real)lanes_fold(lane);
+    INDEPENDENT
+    for (size_t j = 0; j < n; j++) {
+        const real y = real_exp(x[j] - shift) / sum;
+        dx[j] = FMA(scale, FMA(y, total, -t[j]), dx[j]);
+    }
+}
+
+void FV_KERNEL(cross_entropy_grad)(size_t m, size_t n, const void *x_,
+                                   const int64_t *labels, const void *t_,
+                                   double scale, void *dx_)
+{
+    const real *t = t_;
+    for (size_t i = 0; i < m; i++) {
+        const real *x = (const real *)x_ + i * n;
+        real *dx = (real *)dx_ + i * n;
+        if (labels && !inside(labels[i], n)) continue;
+        const real shift = lanes_max(n, x);
+        const real sum = (real)sum_of_exp(n, x, shift);
+        if (labels)
+            label_grad(n, x, shift, sum, (size_t)labels[i], (real)scale, dx);
+        else
+            weights_grad(n, x, shift, sum, t + i * n, (real)scale, dx);
+    }
+}
+
+void FV_KERNEL(sigmoid_cross_entropy)(size_t n, const void *x_, const void *t_,
+                                      void *loss_)
+{
+    const real *x = x_, *t = t_;
+    real *loss = loss_;
+    INDEPENDENT
+    for (size_t i = 0; i < n; i++) {
+        const real positive = x[i] > 0 ? x[i] : 0;
+        const real linear = FMA(-x[i], t[i], positive);
+        loss[i] = linear + real_log1p(real_exp(-FABS(x[i])));
+    }
+}
+
+void FV_KERNEL(sigmoid_cross_entropy_grad)(size_t n, const void *x_,
+                                           const void *t_, double scale_,
+                                           void *dx_)
+{
+    const real *x = x_, *t = t_;
+    real *dx = dx_;
+    const real scale = (real)scale_;
+    INDEPENDENT
+    for (size_t i = 0; i < n; i++)
+        dx[i] = FMA(scale, real_sigmoid(x[i]) - t[i], dx[i]);
+}

@@ -1,0 +1,92 @@
+/* Functions of one element and their derivatives. */
+#include "kernel/isa/elementary.h"
+
+#define MAP(name, formula)                                                     \
+    case name:                                                                 \
+        INDEPENDENT                                                            \
+        for (size_t i = 0; i < n; i++) {                                       \
+            const real x = from[i];                                            \
+            to[i] = (formula);                                                 \
+        }                                                                      \
+        break
+
+void FV_KERNEL(map)(fv__map f, size_t n, const void *x_, void *y_, double p_,
+                    double q_)
+{
+    const real *from = x_;
+    real *to = y_;
+    const real p = (real)p_, q = (real)q_;
+    if (f == FV__POWER && p == 2) {
+        FV_KERNEL(zip)(FV__MUL, n, x_, 1, x_, 1, y_);
+        return;
+    }
+    switch (f) {
+        MAP(FV__NEG, -x);
+        MAP(FV__ABS, FABS(x));
+        MAP(FV__EXP, real_exp(x));
+        MAP(FV__LOG, real_log(x));
+        MAP(FV__SQRT, SQRT(x));
+        MAP(FV__SIN, LIBM(sin)(x));
+        MAP(FV__COS, LIBM(cos)(x));
+        MAP(FV__TAN, LIBM(tan)(x));
+        MAP(FV__ASIN, LIBM(asin)(x));
+        MAP(FV__ACOS, LIBM(acos)(x));
+        MAP(FV__ATAN, LIBM(atan)(x));
+        MAP(FV__TANH, real_tanh(x));
+        MAP(FV__SIGMOID, real_sigmoid(x));
+        MAP(FV__CLAMP, x < p ? p : x > q ? q : x);
+        MAP(FV__LEAKY_RELU, x > 0 ? x : p * x);
+        MAP(FV__ELU, x > 0 ? x : p * real_expm1(x));
+        MAP(FV__SCALE_ADD, p * x + q);
+        MAP(FV__POWER, LIBM(pow)(x, p));
+        MAP(FV__RECIPROCAL, p / x);
+    }
+}
+
+/* X and Y are read only where the formula names them, so that the caller may
+ * pass NULL for what the derivative does not need. */
+#define X (x[i])
+#define Y (y[i])
+#define GRAD(name, formula)                                                    \
+    case name:                                                                 \
+        INDEPENDENT                                                            \
+        for (size_t i = 0; i < n; i++) {                                       \
+            const real g = dy[i];                                              \
+            dx[i] += (formula);                                                \
+        }                                                                      \
+        break
+
+/* derivative of x^p; p = 0 is constant even at 0 */
+INLINE real power_slope(real x, real p)
+{
+    return p == 0 ? 0 : p == 2 ? 2 * x : p * LIBM(pow)(x, p - 1);
+}
+
+void FV_KERNEL(map_grad)(fv__map f, size_t n, const void *x_, const void *y_,
+                         const void *dy_, void *dx_, double p_, double q_)
+{
+    const real *x = x_, *y = y_, *dy = dy_;
+    real *dx = dx_;
+    const real p = (real)p_, q = (real)q_;
+    switch (f) {
+        GRAD(FV__NEG, -g);
+        GRAD(FV__ABS, X > 0 ? g : X < 0 ? -g : 0);
+        GRAD(FV__EXP, g * Y);
+        GRAD(FV__LOG, g / X);
+        GRAD(FV__SQRT, g / (2 * Y));
+        GRAD(FV__SIN, g * LIBM(cos)(X));
+        GRAD(FV__COS, -g * LIBM(sin)(X));
+        GRAD(FV__TAN, g * FMA(Y, Y, 1));
+        GRAD(FV__ASIN, g / SQRT(FMA(-X, X, 1)));
+        GRAD(FV__ACOS, -g / SQRT(FMA(-X, X, 1)));
+        GRAD(FV__ATAN, g / FMA(X, X, 1));
+        GRAD(FV__TANH, g * FMA(-Y, Y, 1));
+        GRAD(FV__SIGMOID, g * (Y * (1 - Y)));
+        GRAD(FV__CLAMP, X > p && X < q ? g : 0);
+        GRAD(FV__LEAKY_RELU, X > 0 ? g : p * g);
+        GRAD(FV__ELU, X > 0 ? g : g * (Y + p));
+        GRAD(FV__SCALE_ADD, p * g);
+        GRAD(FV__POWER, g * power_slope(X, p));
+        GRAD(FV__RECIPROCAL, -g * Y / X);
+    }
+}

@@ -1,0 +1,40 @@
+/* Softmax of rows. */
+#include "kernel/isa/elementary.h"
+#include "kernel/isa/lanes.h"
+
+static void row(size_t n, const real *x, real *y)
+{
+    double lane[FV__LANES] = { 0 };
+    const real shift = lanes_max(n, x);
+    INDEPENDENT
+    for (size_t j = 0; j < n; j++) y[j] = real_exp(x[j] - shift);
+    lanes_sum(lane, n, y);
+    const real sum = (real)lanes_fold(lane);
+    INDEPENDENT
+    for (size_t j = 0; j < n; j++) y[j] /= sum;
+}
+
+void FV_KERNEL(softmax)(size_t m, size_t n, const void *x_, void *y_)
+{
+    const real *x = x_;
+    real *y = y_;
+    for (size_t i = 0; i < m; i++) row(n, x + i * n, y + i * n);
+}
+
+static void row_grad(size_t n, const real *y, const real *dy, real *dx)
+{
+    double lane[FV__LANES] = { 0 };
+    lanes_dot(lane, n, dy, y);
+    const real mean = (real)lanes_fold(lane);
+    INDEPENDENT
+    for (size_t j = 0; j < n; j++) dx[j] = FMA(y[j], dy[j] - mean, dx[j]);
+}
+
+void FV_KERNEL(softmax_grad)(size_t m, size_t n, const void *y_,
+                             const void *dy_, void *dx_)
+{
+    const real *y = y_, *dy = dy_;
+    real *dx = dx_;
+    for (size_t i = 0; i < m; i++)
+        row_grad(n, y + i * n, dy + i * n, dx + i * n);
+}
