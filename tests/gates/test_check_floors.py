@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""Plants one breach of each kind in a small clean tree and sees that
+tools/check_floors refuses it, and nothing else."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+TOOL = Path(__file__).parents[2] / "tools" / "check_floors"
+
+CLEAN = {
+    "include/fovea/base.h":
+        "/* A header. */\n#ifndef FOVEA_BASE_H\n#define FOVEA_BASE_H\n"
+        "#ifdef __cplusplus\n#endif\n#endif\n",
+    "include/fovea/fovea.h":
+        "/* All headers. */\n#ifndef FOVEA_FOVEA_H\n#define FOVEA_FOVEA_H\n"
+        "#include <fovea/base.h>\n#endif\n",
+    "src/base/base.h":
+        "/* Manners. */\n#ifndef FV_BASE_BASE_H\n#define FV_BASE_BASE_H\n"
+        "#include <fovea/base.h>\n#endif\n",
+    "src/base/memory.c":
+        "/* Memory. */\n#include \"base/base.h\"\n#include <stdlib.h>\n"
+        "void *fv__get(void)\n{\n    return malloc(1);\n}\n",
+    "src/base/machine.c":
+        "/* The machine. */\n#ifdef __linux__\n#endif\n"
+        "int fv__machine(void) { return 0; }\n",
+    "src/kernel/kernel.h":
+        "/* Arithmetic. */\n#ifndef FV_KERNEL_KERNEL_H\n"
+        "#define FV_KERNEL_KERNEL_H\n#include \"base/base.h\"\n#endif\n",
+    "src/tensor/tensor.c":
+        "/* Shapes; malloc(1) and \"printf(1)\" are only words here. */\n"
+        "#include \"base/base.h\"\n"
+        "int fv__shapes(int n)\n{\n    int a[3] = { n };\n"
+        "    return a[0]; /* free(a) */\n}\n",
+    "src/op/add.c":
+        "/* Adds. */\n#include \"kernel/kernel.h\"\n"
+        "const char *fv__add(void)\n{\n    return \"abort() malloc(1)\";\n}\n",
+    "src/data/gzip.c":
+        "/* Inflates. */\n#ifdef FOVEA_WITH_ZLIB\n#include <zlib.h>\n#endif\n"
+        "int fv__gzip(void) { return 0; }\n",
+    "src/cli/main.c":
+        "/* The program. */\n#include <fovea/fovea.h>\n#include <stdio.h>\n"
+        "int main(void) { return printf(\"hello\") < 0; }\n",
+}
+
+# What is appended to which file, and how the refusal begins and what it says.
+PLANTS = [
+    ("src/kernel/kernel.h", '#include "tensor/tensor.h"',
+     "floor kernel may not include tensor/tensor.h"),
+    ("src/base/base.h", '#include "kernel/kernel.h"',
+     "floor base may not include kernel/kernel.h"),
+    ("src/data/gzip.c", '#include "train/train.h"',
+     "floor data may not include train/train.h"),
+    ("src/cli/main.c", '#include "base/base.h"',
+     "floor cli may not include base/base.h"),
+    ("src/cli/main.c", "#include <fovea/base.h>",
+     "the program includes <fovea/fovea.h> only"),
+    ("src/op/add.c", '#include "neighbour.h"',
+     "neighbour.h is not a path from src/"),
+    ("src/op/add.c", "#include NAME", "includes something unnamed"),
+    ("src/op/add.c", "#include <zlib.h>", "zlib.h belongs to"),
+    ("include/fovea/base.h", '#include "base/base.h"',
+     "a public header includes base/base.h"),
+    ("src/op/add.c", "void *fv__a(void) { return malloc(8); }",
+     "malloc outside src/base/memory.c"),
+    ("src/op/add.c", "void *(*fv__b)(unsigned long) = malloc;",
+     "malloc outside src/base/memory.c"),
+    ("src/op/add.c", "void *fv__a(void) { return calloc(8, 1); }",
+     "calloc outside src/base/memory.c"),
+    ("src/op/add.c", "void *fv__a(void *p) { return realloc(p, 1); }",
+     "realloc outside src/base/memory.c"),
+    ("src/op/add.c", "void fv__a(void *p) { free(p); }",
+     "free outside src/base/memory.c"),
+    ("src/op/add.c", "char *fv__a(void) { return strdup(\"\"); }",
+     "strdup outside src/base/memory.c"),
+    ("src/op/add.c", "#ifdef __linux__\n#endif",
+     "conditional code: __linux__"),
+    ("src/op/add.c", "#if 0\n#endif", "conditional code: 0"),
+    ("src/op/add.c", "#if 1\n#elif 2\n#endif", "conditional code: 2"),
+    ("src/op/add.c", "#ifndef FOVEA_WITH_ZLIB\n#endif",
+     "conditional code: FOVEA_WITH_ZLIB"),
+    ("src/data/gzip.c", "#ifdef FOVEA_WITH_CBLAS\n#endif",
+     "conditional code: FOVEA_WITH_CBLAS"),
+    ("include/fovea/base.h", "#ifdef NDEBUG\n#endif",
+     "conditional code: NDEBUG"),
+    ("src/op/add.c", "void fv__a(void) { printf(\"\"); }",
+     "printf prints in the library"),
+    ("src/op/add.c", "void fv__a(void) { fprintf(stderr, \"\"); }",
+     "fprintf prints in the library"),
+    ("src/op/add.c", "void fv__a(void) { puts(\"\"); }",
+     "puts prints in the library"),
+    ("src/op/add.c", "void fv__a(void) { abort(); }",
+     "abort ends the host's program"),
+    ("src/op/add.c", "void fv__a(void) { exit(1); }",
+     "exit ends the host's program"),
+    ("src/op/add.c", "void fv__a(int a) { assert(a); }",
+     "assert ends the host's program"),
+    ("src/op/add.c", "/*" + "\n" * 600 + "*/", "lines, 600 at most"),
+    ("src/op/add.c", "void fv__a(void)\n{" + "\n    ;" * 60 + "\n}",
+     "function of 62 lines, 60 at most"),
+    ("src/op/add.c", "int fv__a(int n) { int a[n]; return a[0]; }",
+     "an array of variable length"),
+    ("src/kernel/isa/map.c", "int f(int n) { int a[n]; return a[0]; }",
+     "opens without a comment"),
+    ("src/op/add.c", "/* TO" + "DO: more */", "leaves something to do"),
+]
+
+
+def check(root, *options):
+    return subprocess.run([TOOL, "--root", root, *options],
+                          capture_output=True, text=True)
+
+
+def write(root, files):
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+
+def library(root, symbol):
+    """An archive with one symbol."""
+    source, made = root / "symbol.c", root / "symbol.o"
+    source.write_text(f"int {symbol};\n")
+    subprocess.run(["cc", "-c", source, "-o", made], check=True)
+    archive = root / f"{symbol}.a"
+    subprocess.run(["ar", "rcs", archive, made], check=True)
+    return archive
+
+
+def main():
+    wrong = []
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        write(root, CLEAN)
+        good = library(root, "fv__good")
+        result = check(root, "--library", good)
+        if result.returncode or result.stdout:
+            wrong.append(f"the clean tree is refused: {result.stdout}")
+        for name, text, sentence in PLANTS:
+            shutil.rmtree(root / "src")
+            write(root, CLEAN)
+            write(root, {name: CLEAN.get(name, "") + text + "\n"})
+            result = check(root)
+            if result.returncode != 1 or not any(
+                    line.startswith(name) and sentence in line
+                    for line in result.stdout.splitlines()):
+                wrong.append(f"{name}: {text[:60]!r}: expected "
+                             f"{sentence!r}, got {result.stdout!r}")
+        write(root, CLEAN)
+        result = check(root, "--library", library(root, "stray"))
+        if "symbol stray does not begin with fv_" not in result.stdout \
+                or result.returncode != 1:
+            wrong.append("a stray symbol passes")
+    for sentence in wrong:
+        print(sentence)
+    print(f"{len(PLANTS) + 2} cases, {len(wrong)} wrong")
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
