@@ -45,11 +45,22 @@ struct fv_context {
     uint64_t draws; /* random streams handed out so far */
 };
 
+/* A zeroed context from the options' allocator, which fv_memory does not
+ * count; NULL if memory is lacking. */
+fv_context *fv__context_allocate(const fv_context_options *options);
+/* Gives back what fv__context_allocate gave, after fv__context_end. */
+void fv__context_release(fv_context *context);
 /* Fills a zeroed context from options: everything but kernels and tape. */
 fv_status fv__context_begin(fv_context *context,
                             const fv_context_options *options);
-/* Destroys the objects, the pool and the context's own memory. */
+/* Destroys the objects and the pool. */
 void fv__context_end(fv_context *context);
+
+/* Copies an options struct, whose first member is its size, into `known`: what
+ * an older caller lacks becomes zero. `options` may be NULL. False after
+ * recording a size that cannot be, or an option this version does not know. */
+bool fv__options(fv_context *context, const char *who, const void *options,
+                 void *known, size_t known_bytes);
 
 /* Gives an object to the context; `destroy` runs at the context's end unless
  * fv__destroy came before. */
@@ -67,7 +78,7 @@ static inline bool fv__ok(const fv_context *context)
 }
 
 fv_status fv__fail_list(fv_context *context, fv_status status,
-                        const char *format, va_list list);
+                        const char *format, va_list list) FV_PRINTF(3, 0);
 /* One line to the context's log, if it has one. */
 void fv__log(fv_context *context, const char *format, ...) FV_PRINTF(2, 3);
 /* Makes text from a file printable: control characters and bytes that are not
@@ -157,6 +168,9 @@ enum {
 
 /* Processors this process may run on, at least 1. */
 int32_t fv__processors(void);
+/* Bytes a context may take if it is not told: three quarters of the machine's
+ * memory or RLIMIT_AS. */
+size_t fv__memory_limit(void);
 /* Seconds of a clock that never goes back. */
 double fv__seconds(void);
 

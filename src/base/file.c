@@ -1,0 +1,191 @@
+/* The operating system's files as a table, and whole files into memory. */
+#include "base/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- the system's table -------------------------------------------------- */
+
+static int posix_open(void *user, const char *path, int flags, int mode)
+{
+    (void)user;
+    int file = open(path, flags, (mode_t)mode);
+    return file < 0 ? -errno : file;
+}
+
+static int64_t posix_read(void *user, int file, void *buffer, size_t bytes)
+{
+    (void)user;
+    ssize_t done = read(file, buffer, bytes);
+    return done < 0 ? -errno : (int64_t)done;
+}
+
+static int64_t posix_write(void *user, int file, const void *buffer,
+                           size_t bytes)
+{
+    (void)user;
+    ssize_t done = write(file, buffer, bytes);
+    return done < 0 ? -errno : (int64_t)done;
+}
+
+static int64_t posix_size(void *user, int file)
+{
+    (void)user;
+    struct stat facts;
+    if (fstat(file, &facts) != 0) return -errno;
+    if (S_ISDIR(facts.st_mode)) return -EISDIR;
+    return S_ISREG(facts.st_mode) ? (int64_t)facts.st_size : -EINVAL;
+}
+
+static int posix_fsync(void *user, int file)
+{
+    (void)user;
+    return fsync(file) < 0 ? -errno : 0;
+}
+
+static int posix_close(void *user, int file)
+{
+    (void)user;
+    return close(file) < 0 ? -errno : 0;
+}
+
+static int posix_rename(void *user, const char *from, const char *to)
+{
+    (void)user;
+    return rename(from, to) < 0 ? -errno : 0;
+}
+
+static int posix_unlink(void *user, const char *path)
+{
+    (void)user;
+    return unlink(path) < 0 ? -errno : 0;
+}
+
+const fv_io fv__io_posix = { posix_open,   posix_read,   posix_write,
+                             posix_size,   posix_fsync,  posix_close,
+                             posix_rename, posix_unlink, NULL };
+
+/* ---- errors -------------------------------------------------------------- */
+
+fv_status fv__fail_io(fv_context *context, const char *path, const char *what,
+                      int64_t error)
+{
+    char name[512], words[128];
+    fv__printable(path, strlen(path), name, sizeof name);
+    if (error < -INT32_MAX || error >= 0
+        || strerror_r((int)-error, words, sizeof words) != 0)
+        snprintf(words, sizeof words, "error %lld", (long long)-error);
+    return fv_fail(context, FV_IO, "%s: cannot %s: %s", name, what, words);
+}
+
+/* ---- reading ---------------------------------------------------------------
+ */
+
+int fv__open(fv_context *context, const char *path, int flags, int mode)
+{
+    const fv_io *io = &context->io;
+    int file;
+    do file = io->open(io->user, path, flags, mode);
+    while (file == -EINTR);
+    return file;
+}
+
+/* Reads until `bytes` are there, the file ends or fails; the number of bytes
+ * or the error. */
+static int64_t read_all(fv_context *context, int file, unsigned char *out,
+                        size_t bytes)
+{
+    const fv_io *io = &context->io;
+    size_t done = 0;
+    while (done < bytes) {
+        int64_t got = io->read(io->user, file, out + done, bytes - done);
+        if (got == -EINTR) continue;
+        if (got > (int64_t)(bytes - done)) got = -EIO;
+        if (got < 0) return got;
+        if (got == 0) break;
+        done += (size_t)got;
+    }
+    return (int64_t)done;
+}
+
+/* The size of the open file, checked; -1 after recording what is wrong. */
+static int64_t size_within(fv_context *context, const char *path, int file,
+                           size_t limit)
+{
+    const fv_io *io = &context->io;
+    int64_t size;
+    char name[512];
+    do size = io->size(io->user, file);
+    while (size == -EINTR);
+    fv__printable(path, strlen(path), name, sizeof name);
+    if (size == -EINVAL)
+        fv_fail(context, FV_IO, "%s: not a regular file", name);
+    else if (size < 0)
+        fv__fail_io(context, path, "read", size);
+    else if ((uint64_t)size > limit || size >= PTRDIFF_MAX)
+        fv_fail(context, FV_LIMIT, "%s: %lld bytes, the limit is %zu", name,
+                (long long)size, limit);
+    else
+        return size;
+    return -1;
+}
+
+/* Asks for one byte more than the size, to see a file that grows. */
+static void *read_open(fv_context *context, const char *path, int file,
+                       size_t limit, size_t *bytes)
+{
+    int64_t size = size_within(context, path, file, limit);
+    if (size < 0) return NULL;
+    unsigned char *content = fv__allocate(context, FV__DATA, (size_t)size + 1);
+    if (!content) return NULL;
+    int64_t got = read_all(context, file, content, (size_t)size + 1);
+    if (got == size) {
+        content[size] = 0;
+        *bytes = (size_t)size;
+        return content;
+    }
+    char name[512];
+    if (got < 0)
+        fv__fail_io(context, path, "read", got);
+    else
+        fv_fail(context, FV_IO, "%s: its size changes while it is read",
+                fv__printable(path, strlen(path), name, sizeof name));
+    fv__release(context, content);
+    return NULL;
+}
+
+/* O_NONBLOCK: opening a pipe must not wait for its other end. */
+static const int read_flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+
+void *fv__read_file(fv_context *context, const char *path, size_t limit,
+                    size_t *bytes)
+{
+    *bytes = 0;
+    if (!fv__ok(context)) return NULL;
+    if (!path || !*path) {
+        fv_fail(context, FV_MISUSE, "file: path is %s",
+                path ? "empty" : "NULL");
+        return NULL;
+    }
+    int file = fv__open(context, path, read_flags, 0);
+    if (file < 0) {
+        fv__fail_io(context, path, "open", file);
+        return NULL;
+    }
+    void *content = read_open(context, path, file, limit, bytes);
+    context->io.close(context->io.user, file);
+    return content;
+}
+
+bool fv__file_exists(fv_context *context, const char *path)
+{
+    if (!context || !path) return false;
+    int file = fv__open(context, path, read_flags, 0);
+    if (file < 0) return false;
+    context->io.close(context->io.user, file);
+    return true;
+}

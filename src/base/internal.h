@@ -1,0 +1,23 @@
+/* What the rooms of this floor share among themselves only. */
+#ifndef FV_BASE_INTERNAL_H
+#define FV_BASE_INTERNAL_H
+
+#include "base/base.h"
+
+/* The context's pool; its threads are made when first needed. */
+void fv__pool_begin(fv_context *context);
+void fv__pool_end(fv_context *context);
+
+/* malloc and free. */
+extern const fv_allocator fv__allocator_standard;
+
+/* The system calls, with -errno for a failure. */
+extern const fv_io fv__io_posix;
+
+/* open() of the context's table, repeated while a signal interrupts it. */
+int fv__open(fv_context *context, const char *path, int flags, int mode);
+/* Records "path: cannot <what>: <the system's words for -error>". */
+fv_status fv__fail_io(fv_context *context, const char *path, const char *what,
+                      int64_t error);
+
+#endif

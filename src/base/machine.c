@@ -1,0 +1,49 @@
+/* What the machine offers this process: processors, memory, a clock. */
+#ifdef __linux__
+#define _GNU_SOURCE /* sched_getaffinity */
+#endif
+#include "base/internal.h"
+
+#include <sched.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MOST_PROCESSORS = 1024 };
+
+static int64_t processors_allowed(void)
+{
+#ifdef __linux__
+    cpu_set_t set; /* of 1024 processors, as many as we would use */
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+    return sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+int32_t fv__processors(void)
+{
+    int64_t count = processors_allowed();
+    return (int32_t)fv__max(1, fv__min(count, MOST_PROCESSORS));
+}
+
+size_t fv__memory_limit(void)
+{
+    size_t limit = PTRDIFF_MAX;
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    if (pages > 0 && page > 0) {
+        size_t most = (size_t)pages / 4 * 3;
+        if (most < limit / (size_t)page) limit = most * (size_t)page;
+    }
+    struct rlimit space;
+    if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY
+        && space.rlim_cur < limit)
+        limit = (size_t)space.rlim_cur;
+    return limit;
+}
+
+double fv__seconds(void)
+{
+    struct timespec now;
+    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) return 0;
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}

@@ -1,0 +1,119 @@
+/* Aligned memory from the caller's allocator, counted and limited. */
+#include "base/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WATCHED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define WATCHED 1
+#endif
+#ifdef WATCHED
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
+#endif
+
+enum { ALIGNMENT = 64 };
+
+/* Stands right before the memory it describes. */
+typedef struct header {
+    unsigned char *block; /* what the allocator returned */
+    size_t bytes;         /* what it was asked for */
+    size_t spare;         /* bytes of the block behind the memory */
+    fv__account account;
+} header;
+
+static const size_t overhead = sizeof(header) + ALIGNMENT;
+
+static void *standard_allocate(void *user, size_t bytes)
+{
+    (void)user;
+    return malloc(bytes);
+}
+
+static void standard_release(void *user, void *memory, size_t bytes)
+{
+    (void)user;
+    (void)bytes;
+    free(memory);
+}
+
+const fv_allocator fv__allocator_standard = { standard_allocate,
+                                              standard_release, NULL };
+
+size_t fv__footprint(size_t bytes)
+{
+    return bytes > SIZE_MAX - overhead ? SIZE_MAX : bytes + overhead;
+}
+
+static size_t *counter(fv_context *context, fv__account account)
+{
+    return account == FV__DATA ? &context->memory.data_bytes
+                               : &context->memory.bytes;
+}
+
+/* Places header and memory in the block. */
+static void *furnish(unsigned char *block, size_t bytes, fv__account account)
+{
+    uintptr_t first = (uintptr_t)block + sizeof(header);
+    size_t skip = sizeof(header) + (size_t)(-first & (ALIGNMENT - 1));
+    unsigned char *memory = block + skip;
+    header *head = (header *)(void *)(memory - sizeof(header));
+    head->block = block;
+    head->bytes = fv__footprint(bytes);
+    head->spare = head->bytes - skip - bytes;
+    head->account = account;
+    ASAN_POISON_MEMORY_REGION(memory + bytes, head->spare);
+    ASAN_POISON_MEMORY_REGION(head, sizeof *head);
+    return memory;
+}
+
+void *fv__allocate(fv_context *context, fv__account account, size_t bytes)
+{
+    if (!context) return NULL;
+    fv_memory *use = &context->memory;
+    size_t in_use = use->bytes + use->data_bytes;
+    size_t wanted = fv__footprint(bytes);
+    if (in_use > context->max_bytes || wanted > context->max_bytes - in_use) {
+        fv_fail(context, FV_LIMIT,
+                "memory: %zu bytes wanted and %zu in use, the limit is %zu",
+                wanted, in_use, context->max_bytes);
+        return NULL;
+    }
+    unsigned char *block =
+        context->allocator.allocate(context->allocator.user, wanted);
+    if (!block) {
+        fv_fail(context, FV_NO_MEMORY,
+                "memory: out of memory, %zu bytes wanted and %zu in use",
+                wanted, in_use);
+        return NULL;
+    }
+    *counter(context, account) += wanted;
+    if (use->bytes > use->peak_bytes) use->peak_bytes = use->bytes;
+    return furnish(block, bytes, account);
+}
+
+void *fv__allocate_zero(fv_context *context, fv__account account, size_t bytes)
+{
+    void *memory = fv__allocate(context, account, bytes);
+    if (memory) memset(memory, 0, bytes);
+    return memory;
+}
+
+void fv__release(fv_context *context, void *memory)
+{
+    if (!memory) return;
+    header *head = (header *)(void *)((unsigned char *)memory - sizeof *head);
+    ASAN_UNPOISON_MEMORY_REGION(head, sizeof *head);
+    ASAN_UNPOISON_MEMORY_REGION(head->block + head->bytes - head->spare,
+                                head->spare);
+    *counter(context, head->account) -= head->bytes;
+    context->allocator.release(context->allocator.user, head->block,
+                               head->bytes);
+}
