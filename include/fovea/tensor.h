@@ -67,7 +67,8 @@ FV_API fv_status fv_tensor_copy(fv_context *context, const fv_tensor *to,
  * gives the failed tensor. Negative axes and indices count from the end. */
 
 /** Elements start, start + step, ... below stop of one axis; step >= 1. A start
- *  outside the axis is refused, a stop beyond its end is clamped. */
+ *  outside the axis is refused, a stop beyond its end is clamped; a stop at or
+ *  before the start leaves an axis of extent 0. */
 FV_API fv_tensor fv_tensor_slice(fv_context *context, const fv_tensor *tensor,
                                  int32_t axis, int64_t start, int64_t stop,
                                  int64_t step);
@@ -92,8 +93,8 @@ FV_API fv_tensor fv_tensor_broadcast(fv_context *context,
 FV_API fv_tensor fv_tensor_view_as(fv_context *context,
                                    const fv_tensor *tensor, fv_dtype dtype);
 
-/** Rows `index[0], index[1], ...` of axis 0 (indices: rank 1, integer type), in
- *  new memory. */
+/** Rows of axis 0 at the indices (any rank, integer type), in new memory; the
+ *  result has the shape of the index, then the extents of a row. */
 FV_API fv_tensor fv_tensor_take(fv_context *context, const fv_tensor *tensor,
                                 const fv_tensor *index);
 /** Position of the first largest element along an axis, which disappears, as
@@ -107,7 +108,8 @@ FV_API double fv_tensor_get(fv_context *context, const fv_tensor *tensor,
                             const int64_t index[]);
 
 /** Writes the tensor as nested lists, as snprintf does: at most `bytes`
- *  characters, terminated, long axes shortened; returns the full length. */
+ *  characters, terminated; returns the full length. An axis longer than 8
+ *  shows its first 3 and last 3 elements. */
 FV_API size_t fv_tensor_format(const fv_tensor *tensor, char *text,
                                size_t bytes);
 
