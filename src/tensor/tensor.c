@@ -62,18 +62,11 @@ fv_tensor fv_tensor_of(void *data, fv_dtype dtype, int32_t rank,
                        const int64_t shape[])
 {
     if (rank < 0 || rank > FV_MAX_RANK || (rank > 0 && !shape)
-        || fv_dtype_bytes(dtype) == 0)
+        || fv_dtype_bytes(dtype) == 0 || fv__product(rank, shape) < 0)
         return fv__tensor_failed();
     fv_tensor tensor = { .data = data, .dtype = dtype, .rank = rank };
-    size_t bytes = fv_dtype_bytes(dtype);
-    for (int32_t axis = 0; axis < rank; axis++) {
-        if (shape[axis] < 0) return fv__tensor_failed();
+    for (int32_t axis = 0; axis < rank; axis++)
         tensor.shape[axis] = shape[axis];
-        size_t extent = (size_t)fv__max(shape[axis], 1);
-        if (!fv__multiply(bytes, extent, &bytes) || bytes > INT64_MAX)
-            return fv__tensor_failed();
-    }
-    if (fv__product(rank, shape) < 0) return fv__tensor_failed();
     fv__tensor_strides(&tensor);
     return tensor;
 }
