@@ -29,22 +29,29 @@ INLINE real power_of_two(real_bits k)
     return real_of((k + BIAS) << MANTISSA);
 }
 
-/* x = k ln 2 + r, |r| <= ln(2) / 2 and a little; returns r */
-INLINE real reduce_exp(real x, real_bits *k)
+/* x = k ln 2 + r + *low, |r| <= ln(2) / 2 and a little; returns r */
+INLINE real reduce_exp(real x, real_bits *k, real *low)
 {
     const real shifted = FMA(x, LOG2_E, ROUNDER);
     const real n = shifted - ROUNDER;
+    const real rest = FMA(n, -LN2_HIGH, x);
+    const real r = FMA(n, -LN2_LOW, rest);
     *k = bits_of(shifted) - bits_of(ROUNDER);
-    return FMA(n, -LN2_LOW, FMA(n, -LN2_HIGH, x));
+    *low = FMA(n, -LN2_LOW, rest - r);
+    return r;
 }
 
 INLINE real real_exp(real x)
 {
     real_bits k;
+    real low;
     x = x > EXP_MAX ? EXP_MAX : x;
     x = x < EXP_MIN ? EXP_MIN : x;
-    const real r = reduce_exp(x, &k);
-    const real p = FMA(r * r, exp_series(r), r) + 1;
+    const real r = reduce_exp(x, &k, &low);
+    /* 1 + r + r^2 series, with what the first sum lost put back */
+    const real sum = 1 + r;
+    const real lost = r - (sum - 1) + low;
+    const real p = sum + FMA(r * r, exp_series(r), lost);
     /* in two steps, since 2^k alone may be out of range; k is shifted above
      * zero so that the halving needs no sign */
     const real_bits half = ((k + 4096) >> 1) - 2048;
@@ -55,8 +62,9 @@ INLINE real real_exp(real x)
 INLINE real real_expm1(real x)
 {
     real_bits k;
+    real low;
     x = x < EXPM1_MIN ? EXPM1_MIN : x;
-    const real r = reduce_exp(x, &k);
+    const real r = reduce_exp(x, &k, &low);
     const real scale = power_of_two(k);
     return FMA(FMA(r * r, exp_series(r), r), scale, scale - 1);
 }
@@ -106,7 +114,8 @@ INLINE real real_tanh(real x)
 INLINE real real_sigmoid(real x)
 {
     const real e = real_exp(-FABS(x));
-    return (x < 0 ? e : 1) / (1 + e);
+    const real part = (x < 0 ? e : 1) / (1 + e);
+    return x < 0 ? FMA(-e, part, e) : part; /* e / (1 + e) = e - e^2 / ... */
 }
 
 /* sine and cosine of 2 pi u, 0 <= u <= 1 */

@@ -1,23 +1,28 @@
 /* The matrix product tile: MR rows of NR outputs kept in registers. */
 #include "kernel/isa/isa.h"
 
-/* One row of sums to c. The tail of a row goes through a full-width copy. */
-INLINE void store_row(const vec sum[2], size_t n, real *c, bool accumulate)
+/* A row that ends inside the tile goes through a full-width copy. */
+static __attribute__((noinline)) void store_part(vec low, vec high, size_t n,
+                                                 real *c, bool accumulate)
 {
     real row[NR];
-    if (n == NR) {
-        vec low = sum[0], high = sum[1];
-        if (accumulate) {
-            low = vec_load(c) + low;
-            high = vec_load(c + VEC) + high;
-        }
-        vec_store(c, low);
-        vec_store(c + VEC, high);
+    vec_store(row, low);
+    vec_store(row + VEC, high);
+    for (size_t j = 0; j < n; j++) c[j] = accumulate ? c[j] + row[j] : row[j];
+}
+
+INLINE void store_row(vec low, vec high, size_t n, real *c, bool accumulate)
+{
+    if (n < NR) {
+        store_part(low, high, n, c, accumulate);
         return;
     }
-    vec_store(row, sum[0]);
-    vec_store(row + VEC, sum[1]);
-    for (size_t j = 0; j < n; j++) c[j] = accumulate ? c[j] + row[j] : row[j];
+    if (accumulate) {
+        low = vec_load(c) + low;
+        high = vec_load(c + VEC) + high;
+    }
+    vec_store(c, low);
+    vec_store(c + VEC, high);
 }
 
 /* `rows` and, for packed columns of a, a_row are constants where this is
@@ -41,7 +46,7 @@ INLINE void tile(const size_t rows, size_t n, size_t k, const real *a,
     }
     UNROLLED
     for (size_t i = 0; i < rows; i++)
-        store_row(sum[i], n, c + i * c_row, accumulate);
+        store_row(sum[i][0], sum[i][1], n, c + i * c_row, accumulate);
 }
 
 #define ROWS(m)                                                                \
