@@ -1,0 +1,227 @@
+/* Failures and their sentences, options of a context, what it owns. */
+#include "bare.h"
+
+static void test_first_error_wins(void **state)
+{
+    (void)state;
+    fv_context *context = bare_new(NULL);
+    assert_int_equal(fv_failed(context), FV_OK);
+    assert_string_equal(fv_error(context), "");
+    assert_int_equal(fv_fail(context, FV_IO, "one: %d of %s", 3, "four"),
+                     FV_IO);
+    assert_int_equal(fv_fail(context, FV_MISUSE, "two"), FV_IO);
+    assert_int_equal(fv_failed(context), FV_IO);
+    assert_error(context, "one: 3 of four");
+    assert_int_equal(fv_failed(context), FV_OK);
+    assert_string_equal(fv_error(context), "");
+    assert_int_equal(fv_fail(context, FV_OK, "nothing"), FV_OK);
+    assert_string_equal(fv_error(context), "");
+    bare_free(context);
+}
+
+static void test_no_context(void **state)
+{
+    (void)state;
+    assert_int_equal(fv_failed(NULL), FV_NO_MEMORY);
+    assert_int_equal(fv_fail(NULL, FV_IO, "lost"), FV_NO_MEMORY);
+    assert_string_equal(fv_error(NULL), "context: out of memory");
+    assert_int_equal(fv_context_memory(NULL).bytes, 0);
+    assert_string_equal(fv_context_isa(NULL), "");
+    fv_clear_error(NULL);
+    bare_free(NULL);
+}
+
+static void test_long_sentence_is_cut(void **state)
+{
+    (void)state;
+    fv_context *context = bare_new(NULL);
+    char text[3000];
+    memset(text, 'a', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    fv_fail(context, FV_MISUSE, "%s", text);
+    const char *sentence = fv_error(context);
+    size_t length = strlen(sentence);
+    assert_int_equal(length, sizeof context->message - 1);
+    assert_string_equal(sentence + length - 4, "a...");
+    fv_clear_error(context);
+    text[sizeof context->message - 1] = '\0';
+    fv_fail(context, FV_MISUSE, "%s", text);
+    assert_error(context, text);
+    bare_free(context);
+}
+
+static char logged[2048];
+
+static void note(void *user, const char *line)
+{
+    (*(int *)user)++;
+    snprintf(logged, sizeof logged, "%s", line);
+}
+
+static void test_log(void **state)
+{
+    (void)state;
+    int lines = 0;
+    fv_context *context = bare_new(
+        FV_OPTIONS(fv_context_options, .log = note, .log_user = &lines));
+    fv__log(context, "pool: %d threads", 7);
+    assert_int_equal(lines, 1);
+    assert_string_equal(logged, "pool: 7 threads");
+    bare_free(context);
+    fv__log(NULL, "nobody hears");
+    context = bare_new(NULL);
+    fv__log(context, "nobody hears");
+    bare_free(context);
+    assert_int_equal(lines, 1);
+}
+
+static void test_printable(void **state)
+{
+    (void)state;
+    char out[16];
+    assert_string_equal(fv__printable("a\nb\x80\0zz", 7, out, 16),
+                        "a\\x0ab\\x80...");
+    assert_string_equal(fv__printable("a\nb\0z", 5, out, 16), "a\\x0ab\\x00z");
+    assert_string_equal(fv__printable("123456789012345", 15, out, 16),
+                        "123456789012345");
+    assert_string_equal(fv__printable("1234567890123456", 16, out, 16),
+                        "123456789012...");
+    assert_string_equal(fv__printable("", 0, out, 16), "");
+    assert_string_equal(fv__printable("\x1b[31m", 5, out, 16), "\\x1b[31m");
+    assert_string_equal(fv__printable("abcdef", 6, out, 3), "..");
+    assert_string_equal(fv__printable("abcdef", 6, out, 1), "");
+    out[0] = 'k';
+    fv__printable("abcdef", 6, out, 0);
+    assert_int_equal(out[0], 'k');
+}
+
+static void refused(const fv_context_options *options, const char *sentence)
+{
+    fv_context *context = bare_new(options);
+    assert_non_null(context);
+    assert_error(context, sentence);
+    assert_true(fv_context_threads(context) >= 1);
+    assert_true(fv_context_dtype(context) <= FV_F64);
+    void *memory = fv__allocate(context, FV__RUN, 10);
+    assert_non_null(memory);
+    fv__release(context, memory);
+    bare_free(context);
+}
+
+static void test_wrong_options(void **state)
+{
+    (void)state;
+    refused(FV_OPTIONS(fv_context_options, .dtype = FV_U8),
+            "context: dtype 2 is neither FV_F32 nor FV_F64");
+    refused(FV_OPTIONS(fv_context_options, .layout = (fv_layout)5),
+            "context: layout 5 is neither FV_NHWC nor FV_NCHW");
+    refused(FV_OPTIONS(fv_context_options, .threads = -1),
+            "context: threads -1 is not in 0..1024");
+    refused(FV_OPTIONS(fv_context_options, .threads = 1025),
+            "context: threads 1025 is not in 0..1024");
+    refused(FV_OPTIONS(fv_context_options, .reserved = 1),
+            "context: reserved 1 is not 0");
+    refused(&(fv_context_options){ .threads = 1 },
+            "context: size of the options is 0, FV_OPTIONS sets it");
+    refused(&(fv_context_options){ .size = 7 },
+            "context: size of the options is 7, FV_OPTIONS sets it");
+    refused(&(fv_context_options){ .size = SIZE_MAX },
+            "context: size of the options is 18446744073709551615, "
+            "FV_OPTIONS sets it");
+    fv_allocator allocator = { 0 };
+    refused(FV_OPTIONS(fv_context_options, .allocator = &allocator),
+            "context: allocator lacks a function");
+    fv_io io = fv__io_posix;
+    io.rename = NULL;
+    refused(FV_OPTIONS(fv_context_options, .io = &io),
+            "context: io lacks a function");
+}
+
+static void test_versions_of_options(void **state)
+{
+    (void)state;
+    fv_context_options older = { .size = offsetof(fv_context_options, seed),
+                                 .seed = 9,
+                                 .layout = FV_NCHW,
+                                 .dtype = FV_F64 };
+    fv_context *context = bare_new(&older);
+    assert_ok(context);
+    assert_int_equal(fv_context_dtype(context), FV_F64);
+    assert_int_equal(fv_context_layout(context), FV_NCHW);
+    assert_int_equal(context->seed, 0);
+    bare_free(context);
+
+    struct newer {
+        fv_context_options known;
+        int option;
+    } newer = { .known = { .size = sizeof newer, .threads = 3 } };
+    context = bare_new(&newer.known);
+    assert_ok(context);
+    assert_int_equal(fv_context_threads(context), 3);
+    bare_free(context);
+    newer.option = 1;
+    char sentence[128];
+    snprintf(sentence, sizeof sentence,
+             "context: an option is newer than fovea %s", fv_version());
+    refused(&newer.known, sentence);
+}
+
+typedef struct thing {
+    fv__object object;
+    fv_context *context;
+    struct thing *friend; /* goes with it */
+    int number, *order;
+} thing;
+
+static void destroy_thing(void *object)
+{
+    thing *self = object;
+    int *order = self->order;
+    fv__destroy(self->friend);
+    while (*order) order++;
+    *order = self->number;
+    fv__release(self->context, self);
+}
+
+static thing *new_thing(fv_context *context, int number, int *order)
+{
+    thing *self = fv__allocate_zero(context, FV__RUN, sizeof *self);
+    assert_non_null(self);
+    self->context = context;
+    self->number = number;
+    self->order = order;
+    fv__adopt(context, &self->object, destroy_thing);
+    return self;
+}
+
+static void test_objects_go_newest_first(void **state)
+{
+    (void)state;
+    int order[8] = { 0 };
+    fv_context *context = bare_new(NULL);
+    thing *one = new_thing(context, 1, order);
+    thing *two = new_thing(context, 2, order);
+    new_thing(context, 3, order);
+    thing *four = new_thing(context, 4, order);
+    four->friend = one;
+    fv__destroy(two);
+    fv__destroy(NULL);
+    bare_free(context);
+    const int expected[8] = { 2, 1, 4, 3 };
+    assert_memory_equal(order, expected, sizeof order);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_first_error_wins),
+        cmocka_unit_test(test_no_context),
+        cmocka_unit_test(test_long_sentence_is_cut),
+        cmocka_unit_test(test_log),
+        cmocka_unit_test(test_printable),
+        cmocka_unit_test(test_wrong_options),
+        cmocka_unit_test(test_versions_of_options),
+        cmocka_unit_test(test_objects_go_newest_first),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
