@@ -1,0 +1,43 @@
+/* The header of a safetensors file: JSON that says which tensor lies where. */
+#ifndef FV_IO_HEADER_H
+#define FV_IO_HEADER_H
+
+#include "io/io.h"
+
+/* As safetensors itself has it. */
+#define FV__HEADER_LIMIT ((size_t)100000000)
+/* Metadata whose value is the CRC-32 of the whole file as eight lower-case
+ * hexadecimal digits, computed with the digits '0' in their place. */
+#define FV__DIGEST_KEY "fovea.crc32"
+
+/* A tensor and its bytes in the data section. */
+typedef struct fv__record {
+    fv__entry entry; /* data NULL */
+    size_t begin, end;
+    size_t number; /* position in the header */
+} fv__record;
+
+typedef struct fv__header {
+    fv_context *context;
+    const char *path; /* for messages */
+    size_t num_records, num_pairs;
+    fv__record *records; /* in the header's order */
+    fv__pair *pairs;     /* without the digest */
+    char *names;         /* text of both */
+    size_t names_used;
+    bool has_digest;
+} fv__header;
+
+/* Fills a header that has context and path, zeros elsewhere, from `size` > 0
+ * bytes of JSON that begin with '{'. Ranges are checked one by one, not
+ * against each other. What was allocated stays for fv__header_free. */
+fv_status fv__header_parse(fv__header *header, const char *json, size_t size);
+void fv__header_free(fv__header *header);
+
+/* The header for tensors that lie one behind the other, padded to a multiple
+ * of eight bytes, the digest's digits '0'. Release it; NULL after a failure. */
+char *fv__header_make(fv_context *context, const char *path, size_t num_entries,
+                      const fv__entry *entries, size_t num_pairs,
+                      const fv__pair *pairs, size_t *size);
+
+#endif

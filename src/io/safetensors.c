@@ -1,0 +1,368 @@
+/* Reads and writes safetensors files: named tensors behind a small header. */
+#include "io/io.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/header.h"
+
+enum { DIGITS = 8, CHUNK = 4096 };
+
+static void put_hex(uint32_t value, char text[DIGITS + 1])
+{
+    for (int i = 0; i < DIGITS; i++)
+        text[i] = "0123456789abcdef"[value >> (28 - 4 * i) & 15];
+    text[DIGITS] = '\0';
+}
+
+static char *skip_space(char *at, const char *end)
+{
+    while (at < end && memchr(" \t\n\r", *at, 4)) at++;
+    return at;
+}
+
+/* Where the eight digits of the digest stand in the JSON; NULL if nowhere. In
+ * valid JSON the quoted key can stand within no other text: there its quotes
+ * would be escaped. */
+static char *find_digest(char *json, size_t size)
+{
+    static const char key[] = "\"" FV__DIGEST_KEY "\"";
+    const size_t length = sizeof key - 1;
+    char *const end = json + size;
+    for (char *at = json; (at = memchr(at, '"', (size_t)(end - at))); at++) {
+        if ((size_t)(end - at) < length || memcmp(at, key, length) != 0)
+            continue;
+        char *digits = skip_space(at + length, end);
+        if (digits == end || *digits != ':') continue;
+        digits = skip_space(digits + 1, end);
+        if (end - digits < DIGITS + 2 || digits[0] != '"'
+            || digits[DIGITS + 1] != '"')
+            continue;
+        digits++;
+        int good = 0;
+        while (good < DIGITS && memchr("0123456789abcdef", digits[good], 16))
+            good++;
+        if (good == DIGITS) return digits;
+    }
+    return NULL;
+}
+
+/* ---- reading ----------------------------------------------------------- */
+
+/* A file while it is read. */
+typedef struct reader {
+    fv_context *context;
+    const char *path;
+    unsigned char *bytes;
+    size_t size, header_size;
+} reader;
+
+/* Says what is wrong with the first bytes. */
+static void refuse_frame(const reader *r, uint64_t length)
+{
+    fv_context *context = r->context;
+    const bool braced = r->size > 8 && r->bytes[8] == '{';
+    const char *kind = braced ? NULL : fv__file_kind(r->bytes, r->size);
+    if (kind)
+        fv_fail(context, FV_MALFORMED, "%s: %s, not a safetensors file",
+                r->path, kind);
+    else if (r->size < 8)
+        fv_fail(context, FV_MALFORMED,
+                "%s: %zu bytes, a safetensors file has 10 or more", r->path,
+                r->size);
+    else if (length == 0 || length > r->size - 8)
+        fv_fail(context, FV_MALFORMED,
+                "%s: header of %llu bytes, %zu follow its length", r->path,
+                (unsigned long long)length, r->size - 8);
+    else if (length > FV__HEADER_LIMIT)
+        fv_fail(context, FV_LIMIT, "%s: header of %llu bytes, at most %zu",
+                r->path, (unsigned long long)length, FV__HEADER_LIMIT);
+    else
+        fv_fail(context, FV_MALFORMED, "%s: byte 8: header must begin with {",
+                r->path);
+}
+
+/* Sets header_size. */
+static bool check_frame(reader *r)
+{
+    uint64_t length = 0;
+    for (size_t i = 0; i < 8 && r->size >= 8; i++)
+        length |= (uint64_t)r->bytes[i] << (8 * i);
+    if (length == 0 || length > FV__HEADER_LIMIT || length > r->size - 8
+        || r->bytes[8] != '{') {
+        refuse_frame(r, length);
+        return false;
+    }
+    r->header_size = (size_t)length;
+    return true;
+}
+
+/* Whether the digest, if there is one, is that of the file. */
+static bool check_digest(const reader *r, const char *digits)
+{
+    if (!digits) return true;
+    char found[DIGITS + 1];
+    const size_t before = (size_t)((const unsigned char *)digits - r->bytes);
+    uint32_t crc = fv__crc32(0, r->bytes, before);
+    crc = fv__crc32(crc, "00000000", DIGITS);
+    crc = fv__crc32(crc, r->bytes + before + DIGITS, r->size - before - DIGITS);
+    put_hex(crc, found);
+    if (memcmp(found, digits, DIGITS) == 0) return true;
+    fv_fail(r->context, FV_MALFORMED,
+            "%s: damaged: its digest is %.8s, the content has %s", r->path,
+            digits, found);
+    return false;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+    const fv__record *x = a, *y = b;
+    if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
+    if (x->end != y->end) return x->end < y->end ? -1 : 1;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* Sorts the records; their ranges must cover the data section, each byte
+ * once. */
+static bool check_tiling(const reader *r, fv__header *header)
+{
+    char shown[100];
+    const size_t data = r->size - 8 - r->header_size;
+    size_t at = 0;
+    qsort(header->records, header->num_records, sizeof *header->records,
+          by_offset);
+    for (size_t i = 0; i < header->num_records; i++) {
+        const fv__record *record = &header->records[i];
+        const char *name = record->entry.name;
+        fv__printable(name, strlen(name), shown, sizeof shown);
+        if (record->begin != at)
+            fv_fail(r->context, FV_MALFORMED,
+                    "%s: tensor \"%s\": begins at byte %zu, must at %zu",
+                    r->path, shown, record->begin, at);
+        else if (record->end > data)
+            fv_fail(r->context, FV_MALFORMED,
+                    "%s: tensor \"%s\": ends at byte %zu, the data at %zu",
+                    r->path, shown, record->end, data);
+        if (!fv__ok(r->context)) return false;
+        at = record->end;
+    }
+    if (at != data)
+        fv_fail(r->context, FV_MALFORMED,
+                "%s: %zu bytes follow the last tensor", r->path, data - at);
+    return fv__ok(r->context);
+}
+
+static bool is_askew(const unsigned char *data, const fv_tensor *tensor)
+{
+    return (uintptr_t)data % fv_dtype_bytes(tensor->dtype) != 0;
+}
+
+/* Points the tensors to their data; those that lie askew get copies. */
+static bool place_tensors(fv__archive *archive, unsigned char *data,
+                          const fv__header *header)
+{
+    size_t askew = 0;
+    for (size_t i = 0; i < header->num_records; i++) {
+        const fv__record *record = &header->records[i];
+        if (is_askew(data + record->begin, &record->entry.tensor))
+            askew += fv__align(record->end - record->begin);
+    }
+    unsigned char *copy = fv__allocate(archive->context, FV__DATA, askew);
+    archive->aligned = copy;
+    if (!copy) return false;
+    for (size_t i = 0; i < header->num_records; i++) {
+        const fv__record *record = &header->records[i];
+        fv_tensor *tensor = &archive->entries[i].tensor;
+        unsigned char *at = data + record->begin;
+        archive->entries[i] = record->entry;
+        tensor->data = at;
+        if (!is_askew(at, tensor)) continue;
+        memcpy(copy, at, record->end - record->begin);
+        tensor->data = copy;
+        copy += fv__align(record->end - record->begin);
+    }
+    return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const fv__entry *const *x = a, *const *y = b;
+    return strcmp((*x)->name, (*y)->name);
+}
+
+/* Takes over what the header has. */
+static bool fill(fv__archive *archive, const reader *r, fv__header *header)
+{
+    fv_context *context = archive->context;
+    const size_t count = header->num_records;
+    archive->pairs = header->pairs;
+    archive->num_pairs = header->num_pairs;
+    archive->names = header->names;
+    archive->has_digest = header->has_digest;
+    header->pairs = NULL;
+    header->names = NULL;
+    archive->entries =
+        fv__allocate(context, FV__DATA, (count + 1) * sizeof *archive->entries);
+    archive->by_name =
+        fv__allocate(context, FV__DATA, (count + 1) * sizeof *archive->by_name);
+    if (!archive->entries || !archive->by_name
+        || !place_tensors(archive, r->bytes + 8 + r->header_size, header))
+        return false;
+    archive->num_entries = count;
+    for (size_t i = 0; i < count; i++)
+        archive->by_name[i] = &archive->entries[i];
+    qsort(archive->by_name, count, sizeof *archive->by_name, by_name);
+    return true;
+}
+
+static bool read_content(reader *r, fv__archive *archive)
+{
+    if (!check_frame(r)) return false;
+    char *json = (char *)r->bytes + 8;
+    const char *digits = find_digest(json, r->header_size);
+    if (!check_digest(r, digits)) return false;
+    fv__header header = { .context = r->context, .path = r->path };
+    bool good = fv__header_parse(&header, json, r->header_size) == FV_OK;
+    if (good && header.has_digest && !digits) {
+        fv_fail(r->context, FV_MALFORMED,
+                "%s: metadata \"" FV__DIGEST_KEY
+                "\" must be 8 hexadecimal digits",
+                r->path);
+        good = false;
+    }
+    good = good && check_tiling(r, &header) && fill(archive, r, &header);
+    fv__header_free(&header);
+    return good;
+}
+
+fv__archive *fv__safetensors_read(fv_context *context, const char *path)
+{
+    if (!fv__ok(context)) return NULL;
+    fv__archive *archive =
+        fv__allocate_zero(context, FV__DATA, sizeof *archive);
+    if (!archive) return NULL;
+    archive->context = context;
+    reader r = { .context = context, .path = path };
+    r.bytes = fv__read_file(context, path, SIZE_MAX / 2, &r.size);
+    archive->bytes = r.bytes;
+    if (r.bytes && read_content(&r, archive)) return archive;
+    fv__archive_free(archive);
+    return NULL;
+}
+
+const fv_tensor *fv__archive_find(const fv__archive *archive, const char *name)
+{
+    if (!archive || !name) return NULL;
+    const fv__entry key = { .name = name }, *wanted = &key;
+    fv__entry *const *found =
+        bsearch(&wanted, archive->by_name, archive->num_entries,
+                sizeof *archive->by_name, by_name);
+    return found ? &(*found)->tensor : NULL;
+}
+
+const char *fv__archive_value(const fv__archive *archive, const char *key)
+{
+    for (size_t i = 0; archive && i < archive->num_pairs; i++)
+        if (strcmp(archive->pairs[i].key, key) == 0)
+            return archive->pairs[i].value;
+    return NULL;
+}
+
+void fv__archive_free(fv__archive *archive)
+{
+    if (!archive) return;
+    fv_context *context = archive->context;
+    fv__release(context, archive->entries);
+    fv__release(context, archive->by_name);
+    fv__release(context, archive->pairs);
+    fv__release(context, archive->names);
+    fv__release(context, archive->aligned);
+    fv__release(context, archive->bytes);
+    fv__release(context, archive);
+}
+
+/* ---- writing ----------------------------------------------------------- */
+
+/* Where bytes go: to the file, or only into the digest. */
+typedef struct sink {
+    fv__writer *writer; /* NULL: the digest */
+    uint32_t crc;
+} sink;
+
+static void put(sink *to, const void *bytes, size_t size)
+{
+    if (to->writer)
+        fv__write(to->writer, bytes, size);
+    else
+        to->crc = fv__crc32(to->crc, bytes, size);
+}
+
+/* The elements in row-major order, whatever the strides. */
+static void put_strided(sink *to, const fv_tensor *tensor)
+{
+    const size_t bytes = fv_dtype_bytes(tensor->dtype);
+    const int64_t count = fv_tensor_count(tensor);
+    const char *data = tensor->data;
+    char buffer[CHUNK];
+    int64_t index[FV_MAX_RANK] = { 0 };
+    int64_t at = 0;
+    size_t used = 0;
+    for (int64_t i = 0; i < count; i++) {
+        memcpy(buffer + used, data + at * (int64_t)bytes, bytes);
+        used += bytes;
+        if (used == CHUNK || i == count - 1) {
+            put(to, buffer, used);
+            used = 0;
+        }
+        for (int32_t axis = tensor->rank - 1; axis >= 0; axis--) {
+            at += tensor->stride[axis];
+            if (++index[axis] < tensor->shape[axis]) break;
+            at -= tensor->shape[axis] * tensor->stride[axis];
+            index[axis] = 0;
+        }
+    }
+}
+
+static void put_all(sink *to, const char *header, size_t size,
+                    size_t num_entries, const fv__entry *entries)
+{
+    unsigned char length[8];
+    for (int i = 0; i < 8; i++)
+        length[i] = (unsigned char)((uint64_t)size >> (8 * i));
+    put(to, length, sizeof length);
+    put(to, header, size);
+    for (size_t i = 0; i < num_entries; i++) {
+        const fv_tensor *tensor = &entries[i].tensor;
+        if (fv_tensor_is_contiguous(tensor))
+            put(to, tensor->data,
+                (size_t)fv_tensor_count(tensor)
+                    * fv_dtype_bytes(tensor->dtype));
+        else
+            put_strided(to, tensor);
+    }
+}
+
+fv_status fv__safetensors_write(fv_context *context, const char *path,
+                                size_t num_entries, const fv__entry *entries,
+                                size_t num_pairs, const fv__pair *pairs)
+{
+    if (!fv__ok(context)) return fv_failed(context);
+    size_t size = 0;
+    char *header = fv__header_make(context, path, num_entries, entries,
+                                   num_pairs, pairs, &size);
+    if (!header) return fv_failed(context);
+    char digits[DIGITS + 1];
+    sink digest = { 0 };
+    put_all(&digest, header, size, num_entries, entries);
+    put_hex(digest.crc, digits);
+    memcpy(find_digest(header, size), digits, DIGITS);
+
+    fv__writer writer;
+    if (fv__write_begin(&writer, context, path) == FV_OK) {
+        sink file = { .writer = &writer };
+        put_all(&file, header, size, num_entries, entries);
+        fv__write_end(&writer);
+    }
+    fv__release(context, header);
+    return fv_failed(context);
+}
