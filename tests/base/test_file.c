@@ -1,0 +1,237 @@
+/* Whole files come into memory, or a sentence says why not. */
+#include "bare.h"
+#include "faults.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[64], path[128];
+static unsigned char content[5000];
+
+static void put(const void *bytes, size_t count)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, count, file), count);
+    assert_int_equal(fclose(file), 0);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/fovea-file-XXXXXX");
+    if (!mkdtemp(folder)) return -1;
+    snprintf(path, sizeof path, "%s/a file", folder);
+    for (size_t i = 0; i < sizeof content; i++)
+        content[i] = (unsigned char)(i * 7 + i / 256);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    unlink(path);
+    return rmdir(folder);
+}
+
+static void failed_with(fv_context *context, const char *rest)
+{
+    char sentence[256];
+    snprintf(sentence, sizeof sentence, "%s: %s", path, rest);
+    assert_error(context, sentence);
+}
+
+static void test_read(void **state)
+{
+    (void)state;
+    fv_context *context = bare_new(NULL);
+    static const size_t sizes[] = { 0, 1, 64, sizeof content };
+    for (size_t i = 0; i < 4; i++) {
+        put(content, sizes[i]);
+        size_t bytes = 99;
+        unsigned char *got = fv__read_file(context, path, sizes[i], &bytes);
+        assert_ok(context);
+        assert_int_equal(bytes, sizes[i]);
+        assert_memory_equal(got, content, bytes);
+        assert_int_equal(got[bytes], 0);
+        assert_int_equal(fv_context_memory(context).data_bytes,
+                         fv__footprint(bytes + 1));
+        fv__release(context, got);
+    }
+    size_t bytes = 99;
+    assert_null(fv__read_file(context, path, sizeof content - 1, &bytes));
+    assert_int_equal(bytes, 0);
+    assert_int_equal(fv_failed(context), FV_LIMIT);
+    failed_with(context, "5000 bytes, the limit is 4999");
+    bare_free(context);
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    fv_context *context = bare_new(NULL);
+    size_t bytes;
+    unlink(path);
+    assert_null(fv__read_file(context, path, 100, &bytes));
+    assert_int_equal(fv_failed(context), FV_IO);
+    failed_with(context, "cannot open: No such file or directory");
+    assert_null(fv__read_file(context, folder, 100, &bytes));
+    char sentence[128];
+    snprintf(sentence, sizeof sentence, "%s: cannot read: Is a directory",
+             folder);
+    assert_error(context, sentence);
+    assert_null(fv__read_file(context, "/dev/zero", 100, &bytes));
+    assert_error(context, "/dev/zero: not a regular file");
+    assert_null(fv__read_file(context, NULL, 100, &bytes));
+    assert_error(context, "file: path is NULL");
+    assert_null(fv__read_file(context, "", 100, &bytes));
+    assert_error(context, "file: path is empty");
+    assert_null(fv__read_file(context, "no\nsuch\xff", 100, &bytes));
+    assert_error(context,
+                 "no\\x0asuch\\xff: cannot open: No such file or directory");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_null(fv__read_file(context, path, 100, &bytes));
+    failed_with(context, "not a regular file");
+    unlink(path);
+    bare_free(context);
+    assert_null(fv__read_file(NULL, path, 100, &bytes));
+}
+
+static void test_pending_failure(void **state)
+{
+    (void)state;
+    fv_context *context = bare_new(NULL);
+    put("abc", 3);
+    fv_fail(context, FV_MISUSE, "earlier");
+    size_t bytes;
+    assert_null(fv__read_file(context, path, 100, &bytes));
+    assert_true(fv__file_exists(context, path));
+    assert_error(context, "earlier");
+    bare_free(context);
+}
+
+static void test_exists(void **state)
+{
+    (void)state;
+    fv_context *context = bare_new(NULL);
+    put("abc", 3);
+    assert_true(fv__file_exists(context, path));
+    unlink(path);
+    assert_false(fv__file_exists(context, path));
+    assert_false(fv__file_exists(context, NULL));
+    assert_ok(context);
+    bare_free(context);
+}
+
+static void test_short_and_interrupted_reads(void **state)
+{
+    (void)state;
+    put(content, sizeof content);
+    for (size_t most = 1; most < 40; most += 19) {
+        faults_io faults = { .most = most, .interrupt = true };
+        fv_io io = faults_io_table(&faults);
+        fv_context *context =
+            bare_new(FV_OPTIONS(fv_context_options, .io = &io));
+        size_t bytes;
+        void *got = fv__read_file(context, path, sizeof content, &bytes);
+        assert_ok(context);
+        assert_int_equal(bytes, sizeof content);
+        assert_memory_equal(got, content, sizeof content);
+        assert_true(faults.pieces >= sizeof content / most);
+        assert_int_equal(faults.files, 0);
+        fv__release(context, got);
+        bare_free(context);
+    }
+}
+
+static void test_every_call_fails_once(void **state)
+{
+    (void)state;
+    put(content, sizeof content);
+    /* open, size, read, read of the end, close */
+    static const char *const verbs[] = { "open", "read", "read", "read" };
+    for (size_t k = 1; k <= 5; k++) {
+        faults_memory watch = { 0 };
+        faults_io faults = { .fail_at = k, .error = EIO };
+        fv_allocator allocator = faults_allocator(&watch);
+        fv_io io = faults_io_table(&faults);
+        fv_context *context = bare_new(
+            FV_OPTIONS(fv_context_options, .io = &io, .allocator = &allocator));
+        size_t bytes;
+        void *got = fv__read_file(context, path, sizeof content, &bytes);
+        if (k <= 4) {
+            assert_null(got);
+            assert_int_equal(fv_failed(context), FV_IO);
+            char rest[64];
+            snprintf(rest, sizeof rest, "cannot %s: Input/output error",
+                     verbs[k - 1]);
+            failed_with(context, rest);
+        } else {
+            assert_ok(context);
+            assert_non_null(got);
+            fv__release(context, got);
+        }
+        assert_int_equal(faults.files, 0);
+        bare_free(context);
+        assert_int_equal(watch.blocks, 0);
+    }
+}
+
+/* Says that the file has another size than it has. */
+static int64_t size_said;
+static int64_t lying_size(void *user, int file)
+{
+    (void)user;
+    (void)file;
+    return size_said;
+}
+
+static int64_t generous_read(void *user, int file, void *buffer, size_t bytes)
+{
+    (void)user;
+    (void)file;
+    memset(buffer, 1, bytes);
+    return (int64_t)bytes + 1;
+}
+
+static void test_size_that_lies(void **state)
+{
+    (void)state;
+    put(content, 100);
+    fv_io io = fv__io_posix;
+    io.size = lying_size;
+    fv_context *context = bare_new(FV_OPTIONS(fv_context_options, .io = &io));
+    size_t bytes;
+    for (size_said = 99; size_said <= 101; size_said += 2) {
+        assert_null(fv__read_file(context, path, 1000, &bytes));
+        failed_with(context, "its size changes while it is read");
+    }
+    size_said = INT64_MAX;
+    assert_null(fv__read_file(context, path, SIZE_MAX, &bytes));
+    assert_int_equal(fv_failed(context), FV_LIMIT);
+    fv_clear_error(context);
+    size_said = -INT64_MAX;
+    assert_null(fv__read_file(context, path, 1000, &bytes));
+    failed_with(context, "cannot read: error 9223372036854775807");
+    size_said = 100;
+    context->io.read = generous_read;
+    assert_null(fv__read_file(context, path, 1000, &bytes));
+    failed_with(context, "cannot read: Input/output error");
+    bare_free(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_pending_failure),
+        cmocka_unit_test(test_exists),
+        cmocka_unit_test(test_short_and_interrupted_reads),
+        cmocka_unit_test(test_every_call_fails_once),
+        cmocka_unit_test(test_size_that_lies),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}
