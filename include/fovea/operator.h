@@ -19,7 +19,9 @@ typedef struct fv_inference {
     fv_context *context;
     const void *attributes;
     int32_t num_inputs;
-    int32_t training;               /**< 0: no backward pass will follow */
+    int32_t training;               /**< 1: behave as in training */
+    int32_t gradient;               /**< 1: a backward pass may follow */
+    int32_t reserved;
     const fv_tensor *const *inputs; /**< shapes and types; do not read data */
     /* The answer, zero on entry: */
     fv_tensor output;               /**< type, rank and shape */

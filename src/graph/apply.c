@@ -1,0 +1,133 @@
+/* Applying an operator: check the operands, ask the shape rule, then run it on
+ * the tape or record it in a plan. */
+#include "graph/graph.h"
+
+#include <string.h>
+
+enum { MOST_INPUTS = 1 << 16 };
+
+static fv_context *context_of(int32_t count, fv_variable *const inputs[])
+{
+    for (int32_t k = 0; k < count; k++)
+        if (inputs[k]) return inputs[k]->context;
+    return NULL;
+}
+
+/* The plan that the operands belong to, or NULL for the tape. */
+static fv__graph *plan_of(int32_t count, fv_variable *const inputs[])
+{
+    for (int32_t k = 0; k < count; k++)
+        if (inputs[k]->graph && inputs[k]->graph->planned)
+            return inputs[k]->graph;
+    return NULL;
+}
+
+static fv_status check(fv_context *context, const fv_operator *op,
+                       int32_t count, fv_variable *const inputs[])
+{
+    if (!fv__ok(context)) return fv_failed(context);
+    if (count < op->min_inputs || count > op->max_inputs
+        || count > MOST_INPUTS)
+        return fv_fail(context, FV_MISUSE, "%s: %d operands, expected %d to %d",
+                       op->name, count, op->min_inputs, op->max_inputs);
+    for (int32_t k = 0; k < count; k++) {
+        if (!inputs[k])
+            return fv_fail(context, FV_MISUSE, "%s: operand %d is NULL",
+                           op->name, k + 1);
+        if (inputs[k]->context != context)
+            return fv_fail(context, FV_MISUSE,
+                           "%s: operand %d belongs to another context",
+                           op->name, k + 1);
+    }
+    return FV_OK;
+}
+
+static bool any_requires_grad(int32_t count, fv_variable *const inputs[])
+{
+    for (int32_t k = 0; k < count; k++)
+        if (inputs[k]->requires_grad) return true;
+    return false;
+}
+
+/* Asks the shape rule; `shapes` has room for count pointers. */
+static fv_status infer(fv_inference *inference, const fv_operator *op,
+                       int32_t count, fv_variable *const inputs[],
+                       const fv_tensor **shapes)
+{
+    for (int32_t k = 0; k < count; k++) shapes[k] = &inputs[k]->value;
+    inference->inputs = shapes;
+    fv_status status = op->infer(inference);
+    if (status != FV_OK) return status;
+    const fv_tensor *output = &inference->output;
+    if (output->rank < 0 || output->rank > FV_MAX_RANK
+        || fv__product(output->rank, output->shape) < 0) {
+        char shape[160];
+        return fv_fail(inference->context, FV_LIMIT,
+                       "%s: result %s has too many elements", op->name,
+                       fv__shape_text(shape, sizeof shape, output->rank,
+                                      output->shape));
+    }
+    return FV_OK;
+}
+
+/* Gives a tape's node its memory and runs it. A node that no backward pass
+ * needs leaves the tape again; its value stays. */
+static fv_variable *run(fv__tape *tape, fv__node *node, bool recorded)
+{
+    fv__graph *graph = &tape->graph;
+    fv_variable *output = node->output;
+    output->value.data = fv__arena_allocate(&graph->arena,
+                                            fv__tensor_bytes(&output->value));
+    if (recorded && node->saved_bytes)
+        node->saved = fv__arena_allocate(&graph->arena, node->saved_bytes);
+    void *scratch = fv__tape_scratch(tape, node->forward_scratch);
+    bool ready = fv__ok(graph->context);
+    if (ready) {
+        node->draw = UINT64_C(1) << 55 | graph->context->draws++;
+        fv__node_forward(graph, node, scratch);
+    }
+    if (!recorded || !ready) {
+        graph->count--;
+        output->node = -1;
+    }
+    return ready ? output : NULL;
+}
+
+fv_variable *fv_apply(const fv_operator *op, const void *attributes,
+                      int32_t num_inputs, fv_variable *const inputs[])
+{
+    fv_context *context = context_of(num_inputs, inputs);
+    if (!context || check(context, op, num_inputs, inputs)) return NULL;
+    fv__graph *plan = plan_of(num_inputs, inputs);
+    fv__tape *tape = plan ? NULL : context->tape;
+    fv__graph *graph = plan ? plan : &tape->graph;
+    if (tape && tape->spent) {
+        for (int32_t k = 0; k < num_inputs; k++)
+            if (inputs[k]->graph) {
+                fv_fail(context, FV_MISUSE,
+                        "%s: operand %d was on the tape that fv_backprop "
+                        "emptied",
+                        op->name, k + 1);
+                return NULL;
+            }
+        fv__tape_ready(context);
+    }
+    bool requires_grad = op->backward && any_requires_grad(num_inputs, inputs)
+                         && (plan ? graph->training : !context->no_grad);
+    if (tape) graph->training = context->training;
+
+    const fv_tensor **shapes = fv__arena_allocate(
+        &graph->arena, (size_t)num_inputs * sizeof *shapes);
+    if (!shapes) return NULL;
+    fv_inference inference = { .context = context,
+                               .name = op->name,
+                               .attributes = attributes,
+                               .num_inputs = num_inputs,
+                               .training = graph->training,
+                               .gradient = requires_grad };
+    if (infer(&inference, op, num_inputs, inputs, shapes)) return NULL;
+    fv__node *node = fv__graph_append(graph, op, attributes, num_inputs,
+                                      inputs, &inference, requires_grad);
+    if (!node) return NULL;
+    return plan ? node->output : run(tape, node, requires_grad);
+}

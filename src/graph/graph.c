@@ -1,0 +1,171 @@
+/* The append-only array: nodes and values, and running one node. */
+#include "graph/graph.h"
+
+#include <string.h>
+
+void fv__graph_begin(fv__graph *graph, fv_context *context, bool training)
+{
+    graph->context = context;
+    graph->arena.context = context;
+    graph->planned = true;
+    graph->training = training;
+}
+
+void fv__graph_free(fv__graph *graph)
+{
+    fv__arena_free(&graph->arena);
+    fv__release(graph->context, graph->nodes);
+    fv__release(graph->context, graph->values);
+}
+
+/* Makes room for one more pointer. */
+static bool grow(fv_context *context, void *array, int32_t count,
+                 int32_t *capacity)
+{
+    if (count < *capacity) return true;
+    if (count > INT32_MAX / 2) {
+        fv_fail(context, FV_LIMIT, "graph: more than %d operations", count);
+        return false;
+    }
+    int32_t larger = count ? 2 * count : 64;
+    void ***at = array;
+    void **moved = fv__allocate(context, FV__RUN,
+                                (size_t)larger * sizeof *moved);
+    if (!moved) return false;
+    if (count) memcpy(moved, *at, (size_t)count * sizeof *moved);
+    fv__release(context, *at);
+    *at = moved;
+    *capacity = larger;
+    return true;
+}
+
+static void *allocate_zero(fv__graph *graph, size_t bytes)
+{
+    void *memory = fv__arena_allocate(&graph->arena, bytes);
+    return memory ? memset(memory, 0, bytes) : NULL;
+}
+
+fv_variable *fv__graph_value(fv__graph *graph, fv_dtype dtype, int32_t rank,
+                             const int64_t shape[])
+{
+    fv_variable *value = allocate_zero(graph, sizeof *value);
+    if (!value) return NULL;
+    value->context = graph->context;
+    value->graph = graph;
+    value->node = -1;
+    value->value = fv_tensor_of(NULL, dtype, rank, shape);
+    value->grad = value->value;
+    if (graph->planned) {
+        if (!grow(graph->context, &graph->values, graph->num_values,
+                  &graph->values_capacity))
+            return NULL;
+        graph->values[graph->num_values++] = value;
+    }
+    return value;
+}
+
+fv__node *fv__graph_append(fv__graph *graph, const fv_operator *op,
+                           const void *attributes, int32_t num_inputs,
+                           fv_variable *const inputs[],
+                           const fv_inference *inference, bool requires_grad)
+{
+    size_t pointers = (size_t)num_inputs * sizeof(void *);
+    size_t flags = (size_t)num_inputs * sizeof(bool);
+    fv__node *node = allocate_zero(graph, sizeof *node);
+    unsigned char *extra = allocate_zero(
+        graph, fv__align(op->attributes_size) + 3 * pointers + flags);
+    const fv_tensor *shape = &inference->output;
+    fv_variable *output
+        = fv__graph_value(graph, shape->dtype, shape->rank, shape->shape);
+    if (!node || !extra || !output
+        || !grow(graph->context, &graph->nodes, graph->count,
+                 &graph->capacity))
+        return NULL;
+
+    if (op->attributes_size)
+        node->attributes = memcpy(extra, attributes, op->attributes_size);
+    extra += fv__align(op->attributes_size);
+    node->inputs = memcpy(extra, inputs, pointers);
+    node->values = (const fv_tensor **)(void *)(extra + pointers);
+    node->grads = (const fv_tensor **)(void *)(extra + 2 * pointers);
+    node->fresh = (bool *)(void *)(extra + 3 * pointers);
+    for (int32_t k = 0; k < num_inputs; k++)
+        node->values[k] = &inputs[k]->value;
+    node->op = op;
+    node->num_inputs = num_inputs;
+    node->training = graph->training;
+    node->output = output;
+    node->saved_bytes = inference->saved;
+    node->forward_scratch = inference->forward_scratch;
+    node->backward_scratch = inference->backward_scratch;
+    output->requires_grad = requires_grad;
+    output->node = graph->count;
+    graph->nodes[graph->count++] = node;
+    return node;
+}
+
+static void forget_activity(fv__graph *graph)
+{
+    for (int32_t i = 0; i < graph->count; i++) {
+        fv__node *node = graph->nodes[i];
+        node->active = false;
+        for (int32_t k = 0; k < node->num_inputs; k++) {
+            node->grads[k] = NULL;
+            node->fresh[k] = false;
+            node->inputs[k]->begun = false;
+        }
+    }
+}
+
+void fv__graph_activate(fv__graph *graph, const fv_variable *result)
+{
+    forget_activity(graph);
+    if (!result || result->node < 0) return;
+    graph->nodes[result->node]->active = result->requires_grad;
+    for (int32_t i = result->node; i >= 0; i--) {
+        fv__node *node = graph->nodes[i];
+        if (!node->active) continue;
+        for (int32_t k = 0; k < node->num_inputs; k++) {
+            fv_variable *input = node->inputs[k];
+            if (!input->requires_grad) continue;
+            node->grads[k] = &input->grad;
+            if (input->node < 0) continue;
+            node->fresh[k] = !input->begun;
+            input->begun = true;
+            graph->nodes[input->node]->active = true;
+        }
+    }
+}
+
+static fv_call call_of(const fv__graph *graph, const fv__node *node,
+                       void *scratch)
+{
+    return (fv_call){ .context = graph->context,
+                      .attributes = node->attributes,
+                      .num_inputs = node->num_inputs,
+                      .training = node->training,
+                      .inputs = node->values,
+                      .output = &node->output->value,
+                      .saved = node->saved,
+                      .scratch = scratch,
+                      .draw = node->draw };
+}
+
+void fv__node_forward(const fv__graph *graph, const fv__node *node,
+                      void *scratch)
+{
+    fv_call call = call_of(graph, node, scratch);
+    node->op->forward(&call);
+}
+
+void fv__node_backward(const fv__graph *graph, const fv__node *node,
+                       void *scratch)
+{
+    fv_call call = call_of(graph, node, scratch);
+    call.output_grad = &node->output->grad;
+    for (int32_t k = 0; k < node->num_inputs; k++)
+        if (node->fresh[k])
+            memset(node->grads[k]->data, 0, fv__tensor_bytes(node->grads[k]));
+    call.input_grads = node->grads;
+    node->op->backward(&call);
+}
