@@ -26,8 +26,7 @@ static fv_status check(fv_context *context, const fv_operator *op,
                        int32_t count, fv_variable *const inputs[])
 {
     if (!fv__ok(context)) return fv_failed(context);
-    if (count < op->min_inputs || count > op->max_inputs
-        || count > MOST_INPUTS)
+    if (count < op->min_inputs || count > op->max_inputs || count > MOST_INPUTS)
         return fv_fail(context, FV_MISUSE, "%s: %d operands, expected %d to %d",
                        op->name, count, op->min_inputs, op->max_inputs);
     for (int32_t k = 0; k < count; k++) {
@@ -61,11 +60,11 @@ static fv_status infer(fv_inference *inference, const fv_operator *op,
     const fv_tensor *output = &inference->output;
     if (output->rank < 0 || output->rank > FV_MAX_RANK
         || fv__product(output->rank, output->shape) < 0) {
-        char shape[160];
-        return fv_fail(inference->context, FV_LIMIT,
-                       "%s: result %s has too many elements", op->name,
-                       fv__shape_text(shape, sizeof shape, output->rank,
-                                      output->shape));
+        char shape[FV__SHAPE_BYTES];
+        return fv_fail(
+            inference->context, FV_LIMIT, "%s: result %s has too many elements",
+            op->name,
+            fv__shape_text(shape, sizeof shape, output->rank, output->shape));
     }
     return FV_OK;
 }
@@ -76,8 +75,8 @@ static fv_variable *run(fv__tape *tape, fv__node *node, bool recorded)
 {
     fv__graph *graph = &tape->graph;
     fv_variable *output = node->output;
-    output->value.data = fv__arena_allocate(&graph->arena,
-                                            fv__tensor_bytes(&output->value));
+    output->value.data =
+        fv__arena_allocate(&graph->arena, fv__tensor_bytes(&output->value));
     if (recorded && node->saved_bytes)
         node->saved = fv__arena_allocate(&graph->arena, node->saved_bytes);
     void *scratch = fv__tape_scratch(tape, node->forward_scratch);
@@ -116,8 +115,8 @@ fv_variable *fv_apply(const fv_operator *op, const void *attributes,
                          && (plan ? graph->training : !context->no_grad);
     if (tape) graph->training = context->training;
 
-    const fv_tensor **shapes = fv__arena_allocate(
-        &graph->arena, (size_t)num_inputs * sizeof *shapes);
+    const fv_tensor **shapes =
+        fv__arena_allocate(&graph->arena, (size_t)num_inputs * sizeof *shapes);
     if (!shapes) return NULL;
     fv_inference inference = { .context = context,
                                .name = op->name,
@@ -126,8 +125,8 @@ fv_variable *fv_apply(const fv_operator *op, const void *attributes,
                                .training = graph->training,
                                .gradient = requires_grad };
     if (infer(&inference, op, num_inputs, inputs, shapes)) return NULL;
-    fv__node *node = fv__graph_append(graph, op, attributes, num_inputs,
-                                      inputs, &inference, requires_grad);
+    fv__node *node = fv__graph_append(graph, op, attributes, num_inputs, inputs,
+                                      &inference, requires_grad);
     if (!node) return NULL;
     return plan ? node->output : run(tape, node, requires_grad);
 }

@@ -11,27 +11,30 @@ typedef struct check {
     fv_tensor weights; /* of the projection, of the result's shape */
 } check;
 
-/* sum(f * weights), on the tape; makes the weights on the first call. */
-static fv_variable *project(check *c)
+/* f at the present values; makes the weights on the first call. */
+static fv_variable *apply(check *c)
 {
     fv_variable *y = c->function(c->user, c->at);
-    if (!y) return NULL;
+    if (!y || c->weights.data) return y;
     const fv_tensor *value = &y->value;
-    if (!c->weights.data) {
-        c->weights = fv_tensor_new(c->context, c->context->dtype, value->rank,
-                                   value->shape);
-        if (!c->weights.data) return NULL;
-        c->context->kernels->uniform(c->context->seed, FV__STREAM_CHECK, 0,
-                                     (size_t)fv_tensor_count(value), 0.5, 1.5,
-                                     c->weights.data);
-    }
-    return fv_sum(fv_mul(y, fv_constant(c->context, &c->weights)));
+    c->weights =
+        fv_tensor_new(c->context, value->dtype, value->rank, value->shape);
+    if (!c->weights.data) return NULL;
+    c->context->kernels->uniform(c->context->seed, FV__STREAM_CHECK, 0,
+                                 (size_t)fv_tensor_count(value), 0.5, 1.5,
+                                 c->weights.data);
+    return y;
 }
 
+/* The projection of f on the weights. */
 static double evaluate(check *c)
 {
     int former = fv_no_grad(c->context, 1);
-    double value = fv_item(project(c));
+    fv_variable *y = apply(c);
+    double value = (double)NAN;
+    if (y)
+        value = c->context->kernels->dot((size_t)fv_tensor_count(&y->value),
+                                         y->value.data, c->weights.data);
     fv_no_grad(c->context, former);
     fv_forget(c->context);
     return value;
@@ -45,8 +48,10 @@ static double get(const fv_tensor *tensor, int64_t i)
 
 static void set(const fv_tensor *tensor, int64_t i, double value)
 {
-    if (tensor->dtype == FV_F64) ((double *)tensor->data)[i] = value;
-    else ((float *)tensor->data)[i] = (float)value;
+    if (tensor->dtype == FV_F64)
+        ((double *)tensor->data)[i] = value;
+    else
+        ((float *)tensor->data)[i] = (float)value;
 }
 
 /* Largest relative error over the elements of one variable. */
@@ -77,10 +82,9 @@ double fv_gradcheck(fv_function *f, void *user, fv_variables at, double step,
                     double floor)
 {
     if (!f || at.count < 1 || !at.at[0]) return (double)INFINITY;
-    check c = { .context = at.at[0]->context,
-                .function = f,
-                .user = user,
-                .at = at };
+    check c = {
+        .context = at.at[0]->context, .function = f, .user = user, .at = at
+    };
     fv_forget(c.context);
     for (int64_t i = 0; i < at.count; i++) {
         if (!at.at[i] || at.at[i]->graph) {
@@ -91,12 +95,13 @@ double fv_gradcheck(fv_function *f, void *user, fv_variables at, double step,
         fv_variable_zero_grad(at.at[i]);
     }
     double worst = 0;
-    if (fv_backprop(project(&c)) == FV_OK) {
+    fv_variable *y = apply(&c);
+    if (y && fv__backprop(y, &c.weights) == FV_OK) {
         fv_forget(c.context);
         for (int64_t i = 0; i < at.count && fv__ok(c.context); i++) {
             if (!at.at[i]->requires_grad || !fv__leaf_grad(at.at[i])) continue;
-            worst = fmax(worst, check_one(&c, at.at[i], step,
-                                          floor > 0 ? floor : 1e-2));
+            worst = fmax(
+                worst, check_one(&c, at.at[i], step, floor > 0 ? floor : 1e-2));
         }
     }
     fv_tensor_free(c.context, &c.weights);

@@ -29,8 +29,8 @@ static bool grow(fv_context *context, void *array, int32_t count,
     }
     int32_t larger = count ? 2 * count : 64;
     void ***at = array;
-    void **moved = fv__allocate(context, FV__RUN,
-                                (size_t)larger * sizeof *moved);
+    void **moved =
+        fv__allocate(context, FV__RUN, (size_t)larger * sizeof *moved);
     if (!moved) return false;
     if (count) memcpy(moved, *at, (size_t)count * sizeof *moved);
     fv__release(context, *at);
@@ -72,14 +72,13 @@ fv__node *fv__graph_append(fv__graph *graph, const fv_operator *op,
     size_t pointers = (size_t)num_inputs * sizeof(void *);
     size_t flags = (size_t)num_inputs * sizeof(bool);
     fv__node *node = allocate_zero(graph, sizeof *node);
-    unsigned char *extra = allocate_zero(
-        graph, fv__align(op->attributes_size) + 3 * pointers + flags);
+    unsigned char *extra = allocate_zero(graph, fv__align(op->attributes_size)
+                                                    + 3 * pointers + flags);
     const fv_tensor *shape = &inference->output;
-    fv_variable *output
-        = fv__graph_value(graph, shape->dtype, shape->rank, shape->shape);
+    fv_variable *output =
+        fv__graph_value(graph, shape->dtype, shape->rank, shape->shape);
     if (!node || !extra || !output
-        || !grow(graph->context, &graph->nodes, graph->count,
-                 &graph->capacity))
+        || !grow(graph->context, &graph->nodes, graph->count, &graph->capacity))
         return NULL;
 
     if (op->attributes_size)

@@ -34,15 +34,15 @@ typedef struct fv__graph fv__graph;
 struct fv_variable {
     fv__object object; /* of leaves, which hang from the context */
     fv_context *context;
-    fv__graph *graph;  /* NULL: a leaf */
+    fv__graph *graph; /* NULL: a leaf */
     fv_tensor value;
-    fv_tensor grad;    /* data NULL: none yet */
-    int32_t node;      /* that makes it; -1: leaf, constant, not recorded */
+    fv_tensor grad; /* data NULL: none yet */
+    int32_t node;   /* that makes it; -1: leaf, constant, not recorded */
     bool requires_grad;
     bool retain_grad;
     bool owns_value, owns_grad; /* leaves: memory of its own */
-    bool kept;         /* plans: the value is read after the run */
-    bool begun;        /* its gradient has been given to a node */
+    bool kept;                  /* plans: the value is read after the run */
+    bool begun;                 /* its gradient has been given to a node */
     /* plans: lifetimes in steps of a run, and offsets in the block */
     int32_t birth, death, grad_birth, grad_death;
     size_t value_at, grad_at;
@@ -64,8 +64,8 @@ typedef struct fv__node {
     const fv_operator *op;
     const void *attributes;
     int32_t num_inputs;
-    bool training;            /* behave as in training */
-    bool active;              /* backward has something to do */
+    bool training; /* behave as in training */
+    bool active;   /* backward has something to do */
     fv_variable **inputs;
     const fv_tensor **values; /* the inputs' */
     const fv_tensor **grads;  /* the inputs', NULL where not wanted */
@@ -82,7 +82,7 @@ struct fv__graph {
     fv__arena arena;
     fv__node **nodes;
     int32_t count, capacity;
-    bool planned;  /* recorded now, run later */
+    bool planned; /* recorded now, run later */
     bool training;
     /* plans: values made in the graph, and the block they are placed in */
     fv_variable **values;
@@ -105,6 +105,10 @@ void fv__tape_end(fv_context *context);
 fv__tape *fv__tape_ready(fv_context *context);
 /* Scratch of at least that many bytes, kept for the next call. */
 void *fv__tape_scratch(fv__tape *tape, size_t bytes);
+
+/* fv_backprop() of the sum of result times `seed`, a contiguous tensor of the
+ * result's shape; NULL is ones. */
+fv_status fv__backprop(fv_variable *result, const fv_tensor *seed);
 
 /* Starts a plan's graph in zeroed memory. */
 void fv__graph_begin(fv__graph *graph, fv_context *context, bool training);

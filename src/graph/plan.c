@@ -25,8 +25,8 @@ static void add(items *list, size_t bytes, int32_t birth, int32_t death,
                 size_t *offset)
 {
     if (!bytes) return;
-    list->at[list->count]
-        = (item){ fv__align(bytes), 0, birth, death, list->count, offset };
+    list->at[list->count] =
+        (item){ fv__align(bytes), 0, birth, death, list->count, offset };
     list->count++;
 }
 
@@ -38,7 +38,8 @@ static bool backward_reads(const fv__node *node, int32_t input)
 }
 
 /* A value lives from its maker to its last reader; its gradient from the
- * backward step of its last active reader, which comes first, to its maker's. */
+ * backward step of its last active reader, which comes first, to its maker's.
+ */
 static void find_lifetimes(fv__graph *graph)
 {
     int32_t end = 2 * graph->count;
@@ -71,8 +72,8 @@ static void list_items(fv__graph *graph, items *list)
         add(list, fv__tensor_bytes(&v->value), v->birth, v->death,
             &v->value_at);
         if (v->node >= 0 && graph->nodes[v->node]->active)
-            add(list, fv__tensor_bytes(&v->grad), v->grad_birth,
-                v->grad_death, &v->grad_at);
+            add(list, fv__tensor_bytes(&v->grad), v->grad_birth, v->grad_death,
+                &v->grad_at);
     }
     for (int32_t i = 0; i < graph->count; i++) {
         fv__node *node = graph->nodes[i];
@@ -138,8 +139,7 @@ fv_status fv__graph_place(fv__graph *graph, fv_variable *loss)
     fv__graph_activate(graph, loss);
     find_lifetimes(graph);
     size_t most = 2 * (size_t)graph->num_values + 3 * (size_t)graph->count;
-    items list
-        = { .at = fv__allocate(context, FV__DATA, most * sizeof(item)) };
+    items list = { .at = fv__allocate(context, FV__DATA, most * sizeof(item)) };
     int32_t *order = fv__allocate(context, FV__DATA, most * sizeof *order);
     if (list.at && order) {
         list_items(graph, &list);

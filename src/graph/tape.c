@@ -79,7 +79,7 @@ static fv_status check(const fv_variable *result)
 {
     fv_context *context = result->context;
     if (!fv__ok(context)) return fv_failed(context);
-    char shape[160];
+    char shape[FV__SHAPE_BYTES];
     fv__shape_text(shape, sizeof shape, result->value.rank,
                    result->value.shape);
     const fv__graph *tape = &context->tape->graph;
@@ -87,8 +87,7 @@ static fv_status check(const fv_variable *result)
         return fv_fail(context, FV_MISUSE,
                        "backprop: the variable %s is a leaf, not a result",
                        shape);
-    if (result->graph != tape || result->node < 0
-        || result->node >= tape->count
+    if (result->graph != tape || result->node < 0 || result->node >= tape->count
         || tape->nodes[result->node]->output != result)
         return fv_fail(context, FV_MISUSE,
                        "backprop: the variable %s is not on the tape", shape);
@@ -117,7 +116,11 @@ static fv_status make_gradients(fv__graph *graph, fv_variable *result)
 
 fv_status fv_backprop(fv_variable *result)
 {
-    if (!result) return FV_MISUSE;
+    return result ? fv__backprop(result, NULL) : FV_MISUSE;
+}
+
+fv_status fv__backprop(fv_variable *result, const fv_tensor *seed)
+{
     fv_status status = check(result);
     if (status != FV_OK) return status;
     fv_context *context = result->context;
@@ -127,8 +130,11 @@ fv_status fv_backprop(fv_variable *result)
     fv__graph_activate(graph, result);
     status = make_gradients(graph, result);
     if (status == FV_OK) {
-        context->kernels->fill((size_t)fv_tensor_count(&result->grad), 1,
-                               result->grad.data);
+        if (seed)
+            fv__tensor_copy_elements(&result->grad, seed);
+        else
+            context->kernels->fill((size_t)fv_tensor_count(&result->grad), 1,
+                                   result->grad.data);
         for (int32_t i = result->node; i >= 0; i--)
             if (graph->nodes[i]->active)
                 fv__node_backward(graph, graph->nodes[i], tape->scratch);

@@ -28,8 +28,8 @@ fv_variable *fv__leaf_new(fv_context *context, int32_t rank,
     leaf->value = fv_tensor_of(data, context->dtype, rank, shape);
     leaf->grad = fv_tensor_of(grad, context->dtype, rank, shape);
     if (!data) {
-        leaf->value.data = fv__allocate_zero(context, FV__RUN,
-                                             fv__tensor_bytes(&leaf->value));
+        leaf->value.data =
+            fv__allocate_zero(context, FV__RUN, fv__tensor_bytes(&leaf->value));
         if (!leaf->value.data) {
             fv__release(context, leaf);
             return NULL;
@@ -63,22 +63,20 @@ fv_tensor *fv__leaf_grad(fv_variable *leaf)
     return &leaf->grad;
 }
 
-static bool usable(fv_context *context, const fv_tensor *value,
-                   const char *who)
+/* to = from, converted; records an element that does not fit. */
+static fv_status convert(fv_context *context, const char *who,
+                         const fv_tensor *to, const fv_tensor *from)
 {
-    if (!fv__ok(context)) return false;
-    if (value && value->rank >= 0 && value->rank <= FV_MAX_RANK
-        && (value->data || !fv_tensor_count(value)))
-        return true;
-    fv_fail(context, FV_MISUSE, "%s: the tensor has no data", who);
-    return false;
+    int64_t misfit = fv__tensor_convert_elements(to, from);
+    if (misfit < 0) return FV_OK;
+    return fv__tensor_misfit(context, who, from, misfit, to->dtype);
 }
 
 fv_variable *fv_variable_new(fv_context *context, const fv_tensor *value)
 {
-    if (!usable(context, value, "variable")) return NULL;
-    fv_variable *leaf
-        = fv__leaf_new(context, value->rank, value->shape, NULL, NULL);
+    if (!fv__tensor_check(context, "variable", value)) return NULL;
+    fv_variable *leaf =
+        fv__leaf_new(context, value->rank, value->shape, NULL, NULL);
     if (!leaf) return NULL;
     if (fv_variable_assign(leaf, value) != FV_OK) {
         fv__destroy(leaf);
@@ -95,17 +93,17 @@ fv_variable *fv_variable_number(fv_context *context, double value)
 
 fv_variable *fv_constant(fv_context *context, const fv_tensor *value)
 {
-    if (!usable(context, value, "constant")) return NULL;
-    bool integer = value->dtype != FV_F32 && value->dtype != FV_F64;
+    if (!fv__tensor_check(context, "constant", value)) return NULL;
+    bool integer = !fv__dtype_is_real(value->dtype);
     fv__graph *graph = &fv__tape_ready(context)->graph;
-    fv_variable *constant
-        = fv__graph_value(graph, integer ? value->dtype : context->dtype,
-                          value->rank, value->shape);
+    fv_variable *constant =
+        fv__graph_value(graph, integer ? value->dtype : context->dtype,
+                        value->rank, value->shape);
     if (!constant) return NULL;
-    constant->value.data = fv__arena_allocate(
-        &graph->arena, fv__tensor_bytes(&constant->value));
+    constant->value.data =
+        fv__arena_allocate(&graph->arena, fv__tensor_bytes(&constant->value));
     if (!constant->value.data
-        || fv__tensor_convert_elements(context, &constant->value, value))
+        || convert(context, "constant", &constant->value, value) != FV_OK)
         return NULL;
     return constant;
 }
@@ -114,19 +112,19 @@ fv_status fv_variable_assign(fv_variable *variable, const fv_tensor *value)
 {
     if (!variable) return FV_MISUSE;
     fv_context *context = variable->context;
-    if (!usable(context, value, "assign")) return fv_failed(context);
+    if (!fv__tensor_check(context, "assign", value)) return fv_failed(context);
     if (variable->graph)
         return fv_fail(context, FV_MISUSE,
                        "assign: only leaves can be written");
     if (!fv_tensor_same_shape(value, &variable->value)) {
-        char is[160], expected[160];
+        char is[FV__SHAPE_BYTES], expected[FV__SHAPE_BYTES];
         return fv_fail(
             context, FV_MISUSE, "assign: value has shape %s, the variable %s",
             fv__shape_text(is, sizeof is, value->rank, value->shape),
             fv__shape_text(expected, sizeof expected, variable->value.rank,
                            variable->value.shape));
     }
-    return fv__tensor_convert_elements(context, &variable->value, value);
+    return convert(context, "assign", &variable->value, value);
 }
 
 void fv_variable_free(fv_variable *variable)
