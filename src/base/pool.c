@@ -6,9 +6,10 @@
 
 static const double small_cost = 20000;
 
-/* One call of fv__parallel. The two counters that workers meet at also order
- * their memory: whatever pool carries the slots, a worker sees what the caller
- * wrote before, and the caller what all workers wrote. */
+/* One call of fv__parallel. It stays at its place for as long as the threads,
+ * and its counters are touched by atomic operations only; so they order the
+ * rest: whatever pool carries the slots, a worker sees what the caller wrote
+ * before, and the caller what all workers wrote. */
 typedef struct job {
     _Atomic size_t next;  /* item to take */
     _Atomic size_t ended; /* slots */
@@ -50,6 +51,7 @@ static void run_slot(void *argument, size_t slot)
 #include <unistd.h>
 
 struct fv__pool {
+    job job;
     pthreadpool_t threads; /* NULL: not made yet, or none to be had */
     pid_t process;         /* that made it; 0: none */
     uint32_t flags;
@@ -133,7 +135,7 @@ static void free_threads(struct fv__pool *pool)
 #else
 
 struct fv__pool {
-    char unused;
+    job job;
 };
 
 static void run_slots(fv_context *context, size_t slots, job *work)
@@ -170,14 +172,16 @@ void fv__parallel(fv_context *context, size_t items, double cost,
         for (size_t i = 0; i < items; i++) work(argument, i, worker);
         return;
     }
-    job shared = {
-        .context = context, .work = work, .argument = argument, .items = items
-    };
-    fegetenv(&shared.environment);
-    atomic_store(&shared.next, 0);
+    job *shared = &context->pool->job;
+    shared->context = context;
+    shared->work = work;
+    shared->argument = argument;
+    shared->items = items;
+    fegetenv(&shared->environment);
+    atomic_store(&shared->next, 0);
     if (context->parallel_for)
-        context->parallel_for(context->parallel_user, slots, run_slot, &shared);
+        context->parallel_for(context->parallel_user, slots, run_slot, shared);
     else
-        run_slots(context, slots, &shared);
-    (void)atomic_load(&shared.ended);
+        run_slots(context, slots, shared);
+    (void)atomic_load(&shared->ended);
 }

@@ -38,7 +38,7 @@ static int end(void **state)
 
 static void failed_with(fv_context *context, const char *rest)
 {
-    char sentence[256];
+    char sentence[400];
     snprintf(sentence, sizeof sentence, "%s: %s", path, rest);
     assert_error(context, sentence);
 }

@@ -238,6 +238,7 @@ static void count(void *argument, size_t item, size_t worker)
 static void test_fork(void **state)
 {
     (void)state;
+    if (SANITIZED) skip();
     fv_context *context =
         bare_new(FV_OPTIONS(fv_context_options, .threads = 3));
     for (int i = 0; i < 5; i++) {
@@ -253,8 +254,6 @@ static void test_fork(void **state)
     }
     bare_free(context);
 }
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
 static char logged[256];
 
@@ -282,6 +281,7 @@ static int with_little_space(void)
 static void test_fewer_threads(void **state)
 {
     (void)state;
+    if (SANITIZED) skip();
     counted = 0;
     pid_t child = fork();
     if (child == 0) {
@@ -290,16 +290,6 @@ static void test_fewer_threads(void **state)
     }
     child_ends_well(child);
 }
-
-#else
-
-static void test_fewer_threads(void **state)
-{
-    (void)state;
-    skip(); /* sanitizers need the address space themselves */
-}
-
-#endif
 
 static void *use_a_context(void *argument)
 {

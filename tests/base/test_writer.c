@@ -90,7 +90,7 @@ static fv_status write_content(fv_context *context, const char *where)
 
 static void failed_with(fv_context *context, const char *rest)
 {
-    char sentence[256];
+    char sentence[400];
     snprintf(sentence, sizeof sentence, "%s: %s", path, rest);
     assert_error(context, sentence);
 }
