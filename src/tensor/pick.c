@@ -22,7 +22,7 @@ static bool check_take(fv_context *context, const fv_tensor *tensor,
     return fv__ok(context);
 }
 
-/* Copies row `from[at]` to row `number` of the rows. */
+/* Copies one row of the tensor, chosen by the user's index, to the rows. */
 static bool take_row(fv_context *context, const fv_tensor *rows, int64_t number,
                      const fv_tensor *tensor, int64_t index)
 {

@@ -66,15 +66,25 @@ fv_tensor fv_tensor_new(fv_context *context, fv_dtype dtype, int32_t rank,
     return tensor;
 }
 
+/* What lies in front of the tensor's memory, if it is the start of memory made
+ * here; only then is it on the boundary of a line and points to itself. */
+static storage *find_front(fv_context *context, const fv_tensor *tensor)
+{
+    if (!context || (uintptr_t)tensor->data % FRONT_BYTES != 0) return NULL;
+    storage *front = (void *)((char *)tensor->data - FRONT_BYTES);
+    bool whole = front->data == tensor->data && front->context == context;
+    return whole ? front : NULL;
+}
+
 void fv_tensor_free(fv_context *context, fv_tensor *tensor)
 {
     if (!tensor || !tensor->data || tensor->rank < 0) return;
-    storage *front = (void *)((char *)tensor->data - FRONT_BYTES);
-    if (!context || front->data != tensor->data || front->context != context)
-        fv_fail(context, FV_MISUSE,
-                "tensor: freed through a view, or in another context");
-    else
+    storage *front = find_front(context, tensor);
+    if (front)
         fv__destroy(front);
+    else
+        fv_fail(context, FV_MISUSE,
+                "tensor: freed through a view or in another context");
     *tensor = fv__tensor_failed();
 }
 

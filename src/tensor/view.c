@@ -85,11 +85,12 @@ static bool check_wish(fv_context *context, const char *who, int32_t rank,
                        const int64_t shape[], int32_t *open, int64_t *known)
 {
     char text[FV__SHAPE_BYTES];
-    if (rank < 0 || rank > FV_MAX_RANK || (rank > 0 && !shape)) {
+    if (rank < 0 || rank > FV_MAX_RANK)
         fv_fail(context, FV_MISUSE, "%s: rank %d is outside 0..%d", who, rank,
                 FV_MAX_RANK);
-        return false;
-    }
+    else if (rank > 0 && !shape)
+        fv_fail(context, FV_MISUSE, "%s: no extents", who);
+    if (!fv__ok(context)) return false;
     int64_t others[FV_MAX_RANK] = { 0 };
     *open = -1;
     for (int32_t axis = 0; axis < rank; axis++) {
