@@ -155,15 +155,15 @@ static bool parse_order(reader *r)
 static bool parse_extent(reader *r, int64_t *extent)
 {
     const int64_t limit = (int64_t)1 << 47;
-    size_t start = r->at;
+    size_t at = r->at;
     *extent = 0;
-    for (; r->at < r->end && r->bytes[r->at] >= '0' && r->bytes[r->at] <= '9';
-         r->at++) {
-        *extent = *extent * 10 + (r->bytes[r->at] - '0');
+    for (; at < r->end && r->bytes[at] >= '0' && r->bytes[at] <= '9'; at++) {
+        *extent = *extent * 10 + (r->bytes[at] - '0');
         if (*extent >= limit) return malformed(r, "the extent is too large");
     }
-    if (r->at == start) return malformed(r, "expected an extent or )");
-    if (r->at < r->end && r->bytes[r->at] == 'L') r->at++;
+    if (at == r->at) return malformed(r, "expected an extent or )");
+    if (at < r->end && r->bytes[at] == 'L') at++;
+    r->at = at;
     return true;
 }
 
