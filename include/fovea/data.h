@@ -19,14 +19,14 @@ FV_API fv_dataset *fv_dataset_open(fv_context *context, const char *name);
 FV_API fv_dataset *fv_dataset_open_idx(fv_context *context,
                                        const char *images_path,
                                        const char *labels_path);
-/** Copies images [n, h, w, c] or [n, ...] (FV_U8 is scaled by 1/255 in
- *  batches, other types are taken as they are) and labels [n] of an integer
- *  type, at least 0. */
+/** Copies images [n, h, w, c], in the context's layout, or [n, ...] (FV_U8 is
+ *  scaled by 1/255 in batches, other types are converted to the context's) and
+ *  labels [n] of an integer type, 0 to 999999. */
 FV_API fv_dataset *fv_dataset_of(fv_context *context, const fv_tensor *images,
                                  const fv_tensor *labels);
 FV_API void fv_dataset_free(fv_dataset *dataset);
 
-/** Keeps the first n images. */
+/** Keeps the first n images, n >= 1; all if there are fewer. */
 FV_API fv_status fv_dataset_limit(fv_dataset *dataset, int64_t n);
 FV_API int64_t fv_dataset_count(const fv_dataset *dataset);
 /** One more than the largest label, 10 for the named sets. */
@@ -34,7 +34,8 @@ FV_API int64_t fv_dataset_classes(const fv_dataset *dataset);
 /** "Sneaker"; the number as text where classes have no names. */
 FV_API const char *fv_dataset_class_name(const fv_dataset *dataset,
                                          int64_t class_index);
-/** All images [n, h, w, c], all labels [n] (FV_I64); owned by the data set. */
+/** All images [n, h, w, c], in the context's layout, FV_U8 or of its type; all
+ *  labels [n] (FV_I64). Owned by the data set. */
 FV_API const fv_tensor *fv_dataset_images(const fv_dataset *dataset);
 FV_API const fv_tensor *fv_dataset_labels(const fv_dataset *dataset);
 
@@ -42,8 +43,9 @@ FV_API const fv_tensor *fv_dataset_labels(const fv_dataset *dataset);
  *  depends on seed and epoch alone. */
 FV_API void fv_dataset_shuffle(const fv_dataset *dataset, uint64_t seed,
                                uint64_t epoch, int64_t *order);
-/** Gathers images `order[0..count)` into `images` (rows of the context's type,
- *  in the context's layout) and their labels into `labels` (FV_I64). */
+/** Gathers images `order[0..count)` into the first rows of `images` (of the
+ *  context's type, in the context's layout) and their labels into those of
+ *  `labels` (FV_I64). */
 FV_API fv_status fv_dataset_batch(const fv_dataset *dataset,
                                   const int64_t *order, int64_t count,
                                   const fv_tensor *images,

@@ -1,48 +1,10 @@
-/* Gathers the images and labels of a batch, converted to the context's type. */
+/* Gathers the images and labels of a batch, in the context's type. */
 #include "data/data.h"
 
 #include <string.h>
 
 #include "kernel/kernel.h"
-
-/* to[i] = from[i] for n elements, in the context's type */
-#define CONVERT(real, type)                                                    \
-    for (size_t i = 0; i < n; i++)                                             \
-    ((real *)to)[i] = (real)((const type *)from)[i]
-
-#define CONVERT_FROM_ANY(real)                                                 \
-    switch (dtype) {                                                           \
-    case FV_F32:                                                               \
-        CONVERT(real, float);                                                  \
-        break;                                                                 \
-    case FV_F64:                                                               \
-        CONVERT(real, double);                                                 \
-        break;                                                                 \
-    case FV_U8:                                                                \
-        break; /* scaled, by the kernel table */                               \
-    case FV_I8:                                                                \
-        CONVERT(real, int8_t);                                                 \
-        break;                                                                 \
-    case FV_I16:                                                               \
-        CONVERT(real, int16_t);                                                \
-        break;                                                                 \
-    case FV_I32:                                                               \
-        CONVERT(real, int32_t);                                                \
-        break;                                                                 \
-    case FV_I64:                                                               \
-        CONVERT(real, int64_t);                                                \
-        break;                                                                 \
-    }
-
-static void to_f32(fv_dtype dtype, size_t n, const void *from, void *to)
-{
-    CONVERT_FROM_ANY(float)
-}
-
-static void to_f64(fv_dtype dtype, size_t n, const void *from, void *to)
-{
-    CONVERT_FROM_ANY(double)
-}
+#include "tensor/tensor.h"
 
 /* Image `index` in the context's type. */
 static void convert_image(const fv_dataset *dataset, int64_t index, void *to)
@@ -54,12 +16,8 @@ static void convert_image(const fv_dataset *dataset, int64_t index, void *to)
     const char *from = (const char *)images->data + (size_t)index * bytes;
     if (images->dtype == FV_U8)
         context->kernels->from_bytes(n, 1.0 / 255, (const uint8_t *)from, to);
-    else if (images->dtype == context->dtype)
-        memcpy(to, from, bytes);
-    else if (context->dtype == FV_F32)
-        to_f32(images->dtype, n, from, to);
     else
-        to_f64(images->dtype, n, from, to);
+        memcpy(to, from, bytes);
 }
 
 typedef struct gather {
@@ -91,7 +49,7 @@ static void gather_strided(const fv_dataset *dataset, const int64_t *order,
         const int64_t offset = i * images->stride[0] * (int64_t)step;
         to.data = (char *)images->data + offset;
         convert_image(dataset, order[i], dataset->scratch);
-        fv_tensor_copy(dataset->context, &to, &image);
+        fv__tensor_copy_elements(&to, &image);
     }
 }
 
@@ -104,17 +62,17 @@ static fv_status check_images(const fv_dataset *dataset, int64_t count,
         return fv_fail(
             context, FV_MISUSE, "data set: batch of images is %s, must be %s",
             fv_dtype_name(images->dtype), fv_dtype_name(context->dtype));
-    if (images->rank != own->rank)
+    fv_tensor expected = *own;
+    expected.shape[0] = images->shape[0];
+    if (!fv_tensor_same_shape(images, &expected)) {
+        char given[FV__SHAPE_BYTES], wanted[FV__SHAPE_BYTES];
+        const int32_t rank = images->rank > 0 ? images->rank - 1 : 0;
+        fv__shape_text(given, sizeof given, rank, images->shape + 1);
+        fv__shape_text(wanted, sizeof wanted, own->rank - 1, own->shape + 1);
         return fv_fail(context, FV_MISUSE,
-                       "data set: batch of images has rank %d, must be %d",
-                       (int)images->rank, (int)own->rank);
-    for (int32_t i = 1; i < own->rank; i++)
-        if (images->shape[i] != own->shape[i])
-            return fv_fail(context, FV_MISUSE,
-                           "data set: batch of images has extent %lld on axis "
-                           "%d, must be %lld",
-                           (long long)images->shape[i], (int)i,
-                           (long long)own->shape[i]);
+                       "data set: batch of images of %s, must be %s", given,
+                       wanted);
+    }
     if (images->shape[0] < count)
         return fv_fail(context, FV_MISUSE,
                        "data set: batch of %lld into room for %lld images",
@@ -148,9 +106,11 @@ static fv_status check(const fv_dataset *dataset, const int64_t *order,
     fv_context *context = dataset->context;
     const int64_t n = fv_dataset_count(dataset);
     if (!fv__ok(context)) return fv_failed(context);
-    if (!order || !images || !labels || !images->data || !labels->data)
-        return fv_fail(context, FV_MISUSE,
-                       "data set: batch without order, images or labels");
+    if (!order)
+        return fv_fail(context, FV_MISUSE, "data set: batch without order");
+    if (!fv__tensor_check(context, "data set", images)
+        || !fv__tensor_check(context, "data set", labels))
+        return fv_failed(context);
     if (count < 0)
         return fv_fail(context, FV_MISUSE, "data set: batch of %lld",
                        (long long)count);

@@ -10,7 +10,8 @@
 struct fv_dataset {
     fv__object object; /* first */
     fv_context *context;
-    fv_tensor images, labels; /* row-major; labels FV_I64 */
+    fv_tensor images; /* row-major, FV_U8 or of the context's type */
+    fv_tensor labels; /* FV_I64 */
     void *image_memory, *label_memory;
     int64_t row; /* elements of one image */
     int64_t classes;
@@ -27,7 +28,8 @@ enum { FV__MAX_CLASSES = 1000000 };
 /* Inflates a gzip file that lies in memory. */
 typedef struct fv__gzip fv__gzip;
 
-/* NULL after recording why not; `path` is for messages and must stay. */
+/* NULL after recording why not; `path` is for messages, printable, and must
+ * stay. */
 fv__gzip *fv__gzip_open(fv_context *context, const char *path,
                         const void *bytes, size_t size);
 /* Inflates up to `size` bytes; fewer at the end of the data, which is intact

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include <fovea/tensor.h>
+#include "tensor/tensor.h"
 
 /* ---- making ------------------------------------------------------------ */
 
@@ -82,47 +82,22 @@ static fv_dataset *finish(fv_dataset *dataset, const char *who, int64_t classes)
     return NULL;
 }
 
-/* A row-major copy of the elements in the data account; the failed tensor if
- * there is no memory. */
-static fv_tensor copy(fv_context *context, const fv_tensor *from, void **memory)
+/* A row-major copy of the elements in the data account, with another element
+ * type if need be; the failed tensor after a failure. */
+static fv_tensor copy(fv_context *context, const fv_tensor *from,
+                      fv_dtype dtype, void **memory)
 {
-    fv_tensor to = { .rank = -1 };
     size_t bytes = 0;
-    fv__multiply((size_t)fv_tensor_count(from), fv_dtype_bytes(from->dtype),
-                 &bytes);
+    if (!fv__multiply((size_t)fv_tensor_count(from), fv_dtype_bytes(dtype),
+                      &bytes))
+        bytes = SIZE_MAX;
     *memory = fv__allocate(context, FV__DATA, bytes);
-    if (!*memory) return to;
-    to = fv_tensor_of(*memory, from->dtype, from->rank, from->shape);
-    fv_tensor_copy(context, &to, from);
+    if (!*memory) return fv__tensor_failed();
+    const fv_tensor to = fv_tensor_of(*memory, dtype, from->rank, from->shape);
+    const int64_t misfit = fv__tensor_convert_elements(&to, from);
+    if (misfit >= 0)
+        fv__tensor_misfit(context, "data set", from, misfit, dtype);
     return to;
-}
-
-/* labels[i] as int64 */
-static void copy_labels(const fv_tensor *from, int64_t *to)
-{
-    const int64_t n = from->shape[0], step = from->stride[0];
-    for (int64_t i = 0; i < n; i++) {
-        switch (from->dtype) {
-        case FV_U8:
-            to[i] = ((const uint8_t *)from->data)[i * step];
-            break;
-        case FV_I8:
-            to[i] = ((const int8_t *)from->data)[i * step];
-            break;
-        case FV_I16:
-            to[i] = ((const int16_t *)from->data)[i * step];
-            break;
-        case FV_I32:
-            to[i] = ((const int32_t *)from->data)[i * step];
-            break;
-        case FV_I64:
-            to[i] = ((const int64_t *)from->data)[i * step];
-            break;
-        default:
-            to[i] = -1;
-            break;
-        }
-    }
 }
 
 static void set_labels(fv_dataset *dataset, const fv_tensor *labels)
@@ -132,15 +107,16 @@ static void set_labels(fv_dataset *dataset, const fv_tensor *labels)
         fv__allocate(dataset->context, FV__DATA, (size_t)n * sizeof(int64_t));
     if (!dataset->label_memory) return;
     dataset->labels = fv_tensor_of(dataset->label_memory, FV_I64, 1, &n);
-    copy_labels(labels, dataset->label_memory);
+    fv__load_integers(labels->dtype, labels->data, labels->stride[0], n,
+                      dataset->label_memory);
 }
 
 static fv_status check_tensors(fv_context *context, const fv_tensor *images,
                                const fv_tensor *labels)
 {
-    if (!images || !labels || images->rank < 0 || labels->rank < 0)
-        return fv_fail(context, FV_MISUSE,
-                       "data set: images or labels missing");
+    if (!fv__tensor_check(context, "data set", images)
+        || !fv__tensor_check(context, "data set", labels))
+        return fv_failed(context);
     if (images->rank < 1)
         return fv_fail(context, FV_MISUSE,
                        "data set: images of rank 0, must have an axis");
@@ -158,8 +134,6 @@ static fv_status check_tensors(fv_context *context, const fv_tensor *images,
             (long long)images->shape[0], (long long)labels->shape[0]);
     if (fv_tensor_count(images) == 0)
         return fv_fail(context, FV_MISUSE, "data set: it is empty");
-    if (!images->data || !labels->data)
-        return fv_fail(context, FV_MISUSE, "data set: no data");
     return FV_OK;
 }
 
@@ -169,7 +143,8 @@ fv_dataset *fv_dataset_of(fv_context *context, const fv_tensor *images,
     if (!fv__ok(context) || check_tensors(context, images, labels)) return NULL;
     fv_dataset *dataset = begin(context);
     if (!dataset) return NULL;
-    dataset->images = copy(context, images, &dataset->image_memory);
+    const fv_dtype dtype = images->dtype == FV_U8 ? FV_U8 : context->dtype;
+    dataset->images = copy(context, images, dtype, &dataset->image_memory);
     if (fv__ok(context)) set_labels(dataset, labels);
     return finish(dataset, "data set", 0);
 }
@@ -190,7 +165,7 @@ static void set_images(fv_dataset *dataset, const fv__idx *idx)
         dataset->images = fv_tensor_of(idx->bytes, FV_U8, 4, images.shape);
         return;
     }
-    dataset->images = copy(context, &images, &dataset->image_memory);
+    dataset->images = copy(context, &images, FV_U8, &dataset->image_memory);
     fv__release(context, idx->memory);
 }
 
@@ -198,17 +173,19 @@ fv_dataset *fv__dataset_from_idx(fv_context *context, const char *images_path,
                                  const char *labels_path, int64_t classes,
                                  const char *const *names)
 {
+    char first[400], second[400];
     fv__idx images = { 0 }, labels = { 0 };
     fv_dataset *dataset = begin(context);
     if (!dataset) return NULL;
     dataset->names = names;
     fv__idx_read(context, labels_path, true, &labels);
     if (fv__ok(context)) fv__idx_read(context, images_path, false, &images);
+    fv__printable(images_path, strlen(images_path), first, sizeof first);
+    fv__printable(labels_path, strlen(labels_path), second, sizeof second);
     if (fv__ok(context) && images.shape[0] != labels.shape[0])
         fv_fail(context, FV_MALFORMED,
-                "%s holds %lld images but %s %lld labels", images_path,
-                (long long)images.shape[0], labels_path,
-                (long long)labels.shape[0]);
+                "%s holds %lld images but %s %lld labels", first,
+                (long long)images.shape[0], second, (long long)labels.shape[0]);
     if (fv__ok(context)) {
         const fv_tensor bytes =
             fv_tensor_of(labels.bytes, FV_U8, 1, labels.shape);
@@ -219,7 +196,7 @@ fv_dataset *fv__dataset_from_idx(fv_context *context, const char *images_path,
     else
         fv__release(context, images.memory);
     fv__release(context, labels.memory);
-    return finish(dataset, labels_path, classes);
+    return finish(dataset, second, classes);
 }
 
 fv_dataset *fv_dataset_open_idx(fv_context *context, const char *images_path,

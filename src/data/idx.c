@@ -4,13 +4,15 @@
 
 #include <string.h>
 
+#include "tensor/tensor.h"
+
 /* No deflate stream gives more bytes out for each byte in. */
 enum { MOST_INFLATION = 1032 };
 
 /* The bytes of the file, inflated on the way if need be. */
 typedef struct source {
     fv_context *context;
-    const char *path;
+    const char *path;     /* printable */
     unsigned char *bytes; /* the file as it is */
     size_t size, at;
     fv__gzip *gzip; /* NULL: plain */
@@ -24,23 +26,6 @@ static size_t take(source *from, unsigned char *out, size_t size)
     if (part) memcpy(out, from->bytes + from->at, part);
     from->at += part;
     return part;
-}
-
-/* "60000x28x28" */
-static const char *shape_text(const fv__idx *idx, char text[48])
-{
-    size_t at = 0;
-    for (int32_t i = 0; i < idx->rank; i++) {
-        int64_t extent = idx->shape[i];
-        char digits[20];
-        size_t n = 0;
-        do digits[n++] = (char)('0' + extent % 10);
-        while (extent /= 10);
-        if (i) text[at++] = 'x';
-        while (n) text[at++] = digits[--n];
-    }
-    text[at] = '\0';
-    return text;
 }
 
 /* A sentence more for extents that make sense with their bytes reversed. */
@@ -116,10 +101,10 @@ static size_t read_header(source *from, bool labels, fv__idx *idx)
         idx->shape[i] = (int64_t)((uint32_t)at[0] << 24 | (uint32_t)at[1] << 16
                                   | (uint32_t)at[2] << 8 | at[3]);
     }
-    char text[48];
+    char text[FV__SHAPE_BYTES];
     const int64_t bytes = fv__product(idx->rank, idx->shape);
     const char *hint = order_hint(from, idx);
-    shape_text(idx, text);
+    fv__shape_text(text, sizeof text, idx->rank, idx->shape);
     if (bytes < 0)
         fv_fail(context, FV_LIMIT, "%s: header says %s, too large%s",
                 from->path, text, hint);
@@ -143,13 +128,13 @@ static size_t read_header(source *from, bool labels, fv__idx *idx)
 static void inflate_elements(source *from, fv__idx *idx, size_t bytes)
 {
     fv_context *context = from->context;
-    char text[48];
+    char text[FV__SHAPE_BYTES];
     unsigned char surplus;
     idx->memory = idx->bytes = fv__allocate(context, FV__DATA, bytes);
     if (!idx->memory) return;
     const size_t got = take(from, idx->bytes, bytes);
     if (!fv__ok(context)) return;
-    shape_text(idx, text);
+    fv__shape_text(text, sizeof text, idx->rank, idx->shape);
     if (got < bytes)
         fv_fail(context, FV_MALFORMED,
                 "%s: header says %s = %zu bytes, the file holds %zu",
@@ -164,11 +149,13 @@ fv_status fv__idx_read(fv_context *context, const char *path, bool labels,
                        fv__idx *idx)
 {
     *idx = (fv__idx){ 0 };
-    source from = { .context = context, .path = path };
+    char name[512];
+    source from = { .context = context, .path = name };
     from.bytes = fv__read_file(context, path, SIZE_MAX / 2, &from.size);
     if (!from.bytes) return fv_failed(context);
+    fv__printable(path, strlen(path), name, sizeof name);
     if (from.size >= 2 && from.bytes[0] == 0x1f && from.bytes[1] == 0x8b)
-        from.gzip = fv__gzip_open(context, path, from.bytes, from.size);
+        from.gzip = fv__gzip_open(context, name, from.bytes, from.size);
     const size_t bytes = fv__ok(context) ? read_header(&from, labels, idx) : 0;
     if (bytes && from.gzip) inflate_elements(&from, idx, bytes);
     if (bytes && !from.gzip) {

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/header.h"
+#include "io/json.h"
 
-enum { DIGITS = 8, CHUNK = 4096 };
+enum { DIGITS = 8, CHUNK = 4096, NAME_BYTES = 512 };
 
 static void put_hex(uint32_t value, char text[DIGITS + 1])
 {
@@ -52,7 +52,7 @@ static char *find_digest(char *json, size_t size)
 /* A file while it is read. */
 typedef struct reader {
     fv_context *context;
-    const char *path;
+    const char *path; /* printable */
     unsigned char *bytes;
     size_t size, header_size;
 } reader;
@@ -242,9 +242,11 @@ fv__archive *fv__safetensors_read(fv_context *context, const char *path)
         fv__allocate_zero(context, FV__DATA, sizeof *archive);
     if (!archive) return NULL;
     archive->context = context;
-    reader r = { .context = context, .path = path };
+    char name[NAME_BYTES];
+    reader r = { .context = context, .path = name };
     r.bytes = fv__read_file(context, path, SIZE_MAX / 2, &r.size);
     archive->bytes = r.bytes;
+    if (r.bytes) fv__printable(path, strlen(path), name, sizeof name);
     if (r.bytes && read_content(&r, archive)) return archive;
     fv__archive_free(archive);
     return NULL;
@@ -347,9 +349,11 @@ fv_status fv__safetensors_write(fv_context *context, const char *path,
                                 size_t num_pairs, const fv__pair *pairs)
 {
     if (!fv__ok(context)) return fv_failed(context);
+    char name[NAME_BYTES];
     size_t size = 0;
-    char *header = fv__header_make(context, path, num_entries, entries,
-                                   num_pairs, pairs, &size);
+    if (path) fv__printable(path, strlen(path), name, sizeof name);
+    char *header = fv__header_make(context, path ? name : "NULL", num_entries,
+                                   entries, num_pairs, pairs, &size);
     if (!header) return fv_failed(context);
     char digits[DIGITS + 1];
     sink digest = { 0 };

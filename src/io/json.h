@@ -1,6 +1,6 @@
 /* The header of a safetensors file: JSON that says which tensor lies where. */
-#ifndef FV_IO_HEADER_H
-#define FV_IO_HEADER_H
+#ifndef FV_IO_JSON_H
+#define FV_IO_JSON_H
 
 #include "io/io.h"
 
@@ -19,7 +19,7 @@ typedef struct fv__record {
 
 typedef struct fv__header {
     fv_context *context;
-    const char *path; /* for messages */
+    const char *path; /* printable */
     size_t num_records, num_pairs;
     fv__record *records; /* in the header's order */
     fv__pair *pairs;     /* without the digest */
@@ -34,8 +34,9 @@ typedef struct fv__header {
 fv_status fv__header_parse(fv__header *header, const char *json, size_t size);
 void fv__header_free(fv__header *header);
 
-/* The header for tensors that lie one behind the other, padded to a multiple
- * of eight bytes, the digest's digits '0'. Release it; NULL after a failure. */
+/* `path` is for messages. The header for tensors that lie one behind the other,
+ * padded to a multiple of eight bytes, the digest's digits '0'. Release it;
+ * NULL after a failure. */
 char *fv__header_make(fv_context *context, const char *path, size_t num_entries,
                       const fv__entry *entries, size_t num_pairs,
                       const fv__pair *pairs, size_t *size);

@@ -1,6 +1,6 @@
 /* Reads and writes the JSON of safetensors headers through jansson, after a
  * pass of our own over depth and numbers of things. */
-#include "io/header.h"
+#include "io/json.h"
 
 #include <stdio.h>
 #include <string.h>
