@@ -85,7 +85,10 @@ typedef struct plane {
 
 typedef void plane_work(const plane *p, char *to, const char *from);
 
-enum { TILE = 32 };
+enum {
+    TILE = 8,  /* measured: more lines at strides of a power of two collide */
+    SHORT = 16 /* runs below this do not pay as the inner loop */
+};
 
 /* Elements move as bytes, so that any element type of the size will do. */
 #define COPY_TILE(name, bytes)                                                 \
@@ -121,15 +124,17 @@ COPY_TILE(copy_8, 8)
 ADD_TILE(add_f32, float)
 ADD_TILE(add_f64, double)
 
-/* Tile by tile, so that the lines of both sides stay in the cache. */
+/* Tile by tile, so that the lines of both sides stay in the cache until they
+ * are used up. */
 static void tiled(const plane *p, size_t bytes, char *to, const char *from,
                   plane_work *work)
 {
-    for (int64_t r = 0; r < p->rows; r += TILE) {
-        for (int64_t c = 0; c < p->columns; c += TILE) {
+    int64_t high = fv__min(p->rows, TILE), wide = TILE * TILE / high;
+    for (int64_t r = 0; r < p->rows; r += high) {
+        for (int64_t c = 0; c < p->columns; c += wide) {
             plane tile = *p;
-            tile.rows = fv__min(p->rows - r, TILE);
-            tile.columns = fv__min(p->columns - c, TILE);
+            tile.rows = fv__min(p->rows - r, high);
+            tile.columns = fv__min(p->columns - c, wide);
             int64_t y = r * p->to_row + c * p->to_column;
             int64_t x = r * p->from_row + c * p->from_column;
             work(&tile, to + y * (int64_t)bytes, from + x * (int64_t)bytes);
@@ -164,7 +169,7 @@ static plane take_plane(fv__walk *walk)
             row = axis;
     for (; row < column - 1; row++) swap_axes(walk, row, row + 1);
     /* The longer axis inside, where the run of `to` is too short to pay. */
-    if (walk->extent[column] < TILE / 2 && walk->from[column] != 1
+    if (walk->extent[column] < SHORT && walk->from[column] != 1
         && walk->extent[column] < walk->extent[row])
         swap_axes(walk, row, column);
     walk->rank -= 2;
@@ -183,15 +188,18 @@ static void each_plane(const fv_tensor *to, const fv_tensor *from, bool whole,
     fv__walk walk;
     if (!fv__walk_begin(&walk, to, from, true)) return;
     plane p = take_plane(&walk);
-    bool runs = p.to_column == 1 && p.from_column == 1;
+    bool runs = whole && p.to_column == 1 && p.from_column == 1;
+    bool crossed = size_of(p.to_column) < size_of(p.to_row)
+                   && size_of(p.from_row) < size_of(p.from_column)
+                   && p.rows > 1;
     size_t bytes = fv_dtype_bytes(to->dtype);
     int64_t index[FV_MAX_RANK] = { 0 }, y = 0, x = 0;
     do {
         char *out = fv__tensor_byte(to, y);
         const char *in = fv__tensor_byte(from, x);
-        if (!runs)
+        if (crossed)
             tiled(&p, bytes, out, in, work);
-        else if (whole && p.columns >= 8)
+        else if (runs && p.columns >= 8)
             copy_runs(&p, bytes, out, in);
         else
             work(&p, out, in);

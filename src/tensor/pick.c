@@ -67,7 +67,7 @@ fv_tensor fv_tensor_take(fv_context *context, const fv_tensor *tensor,
 static int64_t largest_real(const fv_tensor *line)
 {
     int64_t best = 0;
-    double most = -INFINITY;
+    double most = -(double)INFINITY;
     for (int64_t i = 0; i < line->shape[0]; i++) {
         double number;
         fv__load_doubles(line->dtype,

@@ -70,8 +70,9 @@ static int begin_memory(void **state)
     fv_context *context = fv__context_allocate(NULL);
     if (!context) return -1;
     *state = context;
-    return fv__context_begin(
-        context, FV_OPTIONS(fv_context_options, .threads = 1, .io = &io));
+    fv__context_begin(context,
+                      FV_OPTIONS(fv_context_options, .threads = 1, .io = &io));
+    return fv_failed(context) != FV_OK;
 }
 
 #define MEMORY(function)                                                       \
@@ -93,7 +94,7 @@ static void make_file(int version, const char *header, size_t align)
     unsigned char prefix[12] = "\x93NUMPY";
     prefix[6] = (unsigned char)version;
     for (size_t i = 0; i < digits; i++)
-        prefix[8 + i] = (unsigned char)(length >> (8 * i));
+        prefix[8 + i] = (unsigned char)(length >> (8 * i) & 255);
     file.size = 0;
     put(prefix, 8 + digits);
     put(header, strlen(header));
@@ -420,7 +421,8 @@ static void random_bytes_changed(void **state)
         for (int i = 0; i <= round % 4; i++) {
             dice = dice * 6364136223846793005ULL + 1442695040888963407ULL;
             size_t at = (size_t)(dice >> 33) % header;
-            file.bytes[at] ^= (unsigned char)(1 + (dice >> 20) % 255);
+            file.bytes[at] =
+                (unsigned char)(file.bytes[at] ^ (1 + (dice >> 20) % 255));
         }
         fv_tensor tensor = load(state);
         loaded += tensor.rank >= 0;

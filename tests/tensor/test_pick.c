@@ -109,8 +109,14 @@ static void largest_along_each_axis(void **state)
 static void largest_of_odd_numbers(void **state)
 {
     fv_context *context = *state;
-    double numbers[] = { 1,         (double)NAN, 9,         (double)NAN,
-                         -INFINITY, -INFINITY,   -INFINITY, -INFINITY };
+    double numbers[] = { 1,
+                         (double)NAN,
+                         9,
+                         (double)NAN,
+                         -(double)INFINITY,
+                         -(double)INFINITY,
+                         -(double)INFINITY,
+                         -(double)INFINITY };
     fv_tensor tensor = FV_TENSOR(numbers, FV_F64, 2, 4);
     fv_tensor most = fv_tensor_argmax(context, &tensor, -1);
     check_tensor(&most, FV_I64, SHAPE(2), NUMBERS(1, 0));
