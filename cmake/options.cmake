@@ -9,6 +9,7 @@ option(FOVEA_WITH_CBLAS "GEMM of the im2col path through CBLAS" OFF)
 option(FOVEA_WERROR "warnings are errors" OFF)
 set(FOVEA_SANITIZE "" CACHE STRING "-fsanitize= of every target")
 
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_C_STANDARD 17)
 set(CMAKE_C_EXTENSIONS OFF)
 set(CMAKE_C_VISIBILITY_PRESET hidden)

@@ -1,4 +1,5 @@
-/* Contexts, errors, memory and the hooks a host program may replace. */
+/** @file
+ * Contexts, errors, memory and the hooks a host program may replace. */
 #ifndef FOVEA_BASE_H
 #define FOVEA_BASE_H
 
@@ -10,7 +11,9 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
+/** Marks what the library exports. */
 #define FV_API __attribute__((visibility("default")))
+/** Lets the compiler check a format against its arguments. */
 #define FV_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define FV_API
@@ -106,11 +109,11 @@ typedef struct fv_context_options {
                            variable FOVEA_ISA names, else the best */
     size_t max_bytes; /**< limit of what may be allocated; 0: three quarters
                            of the machine's memory or RLIMIT_AS */
-    const fv_allocator *allocator;  /**< copied; NULL: malloc and free */
-    const fv_io *io;                /**< copied; NULL: POSIX */
-    fv_parallel_for *parallel_for;  /**< NULL: the library's own pool */
+    const fv_allocator *allocator; /**< copied; NULL: malloc and free */
+    const fv_io *io;               /**< copied; NULL: POSIX */
+    fv_parallel_for *parallel_for; /**< NULL: the library's own pool */
     void *parallel_user;
-    fv_logger *log;                 /**< NULL: silence */
+    fv_logger *log; /**< NULL: silence */
     void *log_user;
 } fv_context_options;
 
@@ -140,8 +143,11 @@ FV_API void fv_clear_error(fv_context *context);
 FV_API fv_status fv_fail(fv_context *context, fv_status status,
                          const char *format, ...) FV_PRINTF(3, 4);
 
+/** The element type that the context computes in. */
 FV_API fv_dtype fv_context_dtype(const fv_context *context);
+/** The order of axes in which images come and go. */
 FV_API fv_layout fv_context_layout(const fv_context *context);
+/** Threads that computing may use, at least 1. */
 FV_API int32_t fv_context_threads(const fv_context *context);
 /** Name of the kernel table in use, "ref" for instance. */
 FV_API const char *fv_context_isa(const fv_context *context);
@@ -153,6 +159,7 @@ typedef struct fv_memory {
     size_t data_bytes; /**< now, for data sets and files in transit */
 } fv_memory;
 
+/** What is allocated now and was at the peak. */
 FV_API fv_memory fv_context_memory(const fv_context *context);
 
 /** "1.2.3" */

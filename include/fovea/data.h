@@ -1,4 +1,5 @@
-/* Data sets: files to batches. */
+/** @file
+ * Data sets: files to batches. */
 #ifndef FOVEA_DATA_H
 #define FOVEA_DATA_H
 
@@ -24,10 +25,12 @@ FV_API fv_dataset *fv_dataset_open_idx(fv_context *context,
  *  labels [n] of an integer type, 0 to 999999. */
 FV_API fv_dataset *fv_dataset_of(fv_context *context, const fv_tensor *images,
                                  const fv_tensor *labels);
+/** Frees the data set before its context. NULL is allowed. */
 FV_API void fv_dataset_free(fv_dataset *dataset);
 
 /** Keeps the first n images, n >= 1; all if there are fewer. */
 FV_API fv_status fv_dataset_limit(fv_dataset *dataset, int64_t n);
+/** Number of images. */
 FV_API int64_t fv_dataset_count(const fv_dataset *dataset);
 /** One more than the largest label, 10 for the named sets. */
 FV_API int64_t fv_dataset_classes(const fv_dataset *dataset);
@@ -37,6 +40,7 @@ FV_API const char *fv_dataset_class_name(const fv_dataset *dataset,
 /** All images [n, h, w, c], in the context's layout, FV_U8 or of its type; all
  *  labels [n] (FV_I64). Owned by the data set. */
 FV_API const fv_tensor *fv_dataset_images(const fv_dataset *dataset);
+/** All labels [n] (FV_I64); owned by the data set. */
 FV_API const fv_tensor *fv_dataset_labels(const fv_dataset *dataset);
 
 /** Writes the order of images in an epoch to `order` [n]: a permutation that

@@ -1,4 +1,5 @@
-/* Fovea: train, explain and ship convolutional neural networks in C. */
+/** @file
+ * Fovea: train, explain and ship convolutional neural networks in C. */
 #ifndef FOVEA_FOVEA_H
 #define FOVEA_FOVEA_H
 

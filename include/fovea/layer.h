@@ -1,4 +1,5 @@
-/* Layers: recipes that own parameters and are made of operators.
+/** @file
+ * Layers: recipes that own parameters and are made of operators.
  *
  * A layer is made from a context and named options, then used alone or added
  * to a network. Its weights are drawn when it is first used.
@@ -57,30 +58,27 @@ typedef enum fv_initializer {
     FV_INIT_LECUN_NORMAL,
     FV_INIT_LECUN_UNIFORM,
     FV_INIT_ZEROS,
-    FV_INIT_CONSTANT     /**< `init_value` */
+    FV_INIT_CONSTANT /**< `init_value` */
 } fv_initializer;
 
-typedef enum fv_fan {
-    FV_FAN_IN = 0,
-    FV_FAN_OUT,
-    FV_FAN_AVERAGE
-} fv_fan;
+/** Which number of connections a variance is divided by. */
+typedef enum fv_fan { FV_FAN_IN = 0, FV_FAN_OUT, FV_FAN_AVERAGE } fv_fan;
 
 /** What takes the place of explicit padding numbers. */
 typedef enum fv_padding {
     FV_PADDING_EXPLICIT = 0,
-    FV_PADDING_VALID,     /**< none */
-    FV_PADDING_SAME,      /**< output ceil(in / stride); the odd one at the end */
+    FV_PADDING_VALID, /**< none */
+    FV_PADDING_SAME,  /**< output ceil(in / stride); the odd one at the end */
     FV_PADDING_SAME_LOWER /**< the odd one at the beginning */
 } fv_padding;
 
 /** Options that every layer has. */
-#define FV_LAYER_OPTIONS                                                      \
-    size_t size;                                                              \
-    fv_context *context;                                                      \
-    const char *name;   /* NULL: kind and number */                           \
-    const char *from;   /* names of the inputs, by comma; NULL: the layer     \
-                           before */                                          \
+#define FV_LAYER_OPTIONS                                                       \
+    size_t size;                                                               \
+    fv_context *context;                                                       \
+    const char *name;   /* NULL: kind and number */                            \
+    const char *from;   /* names of the inputs, by comma; NULL: the layer      \
+                           before */                                           \
     int64_t in_shape[3] /* required for a layer with weights used alone */
 
 /** Options of layers that have no others. */
@@ -88,11 +86,13 @@ typedef struct fv_layer_options {
     FV_LAYER_OPTIONS;
 } fv_layer_options;
 
+/** Options of fv_input(). */
 typedef struct fv_input_options {
     FV_LAYER_OPTIONS;
     int64_t shape[3]; /**< {h, w, c} or {c, h, w}; {n} for vectors */
 } fv_input_options;
 
+/** Options of fv_convolutional(). */
 typedef struct fv_convolutional_options {
     FV_LAYER_OPTIONS;
     int64_t num_filters;    /**< required */
@@ -103,7 +103,7 @@ typedef struct fv_convolutional_options {
     int64_t dilation[2];    /**< 1 */
     int64_t groups;         /**< 1 */
     fv_padding padding_mode;
-    int32_t bias;           /**< yes; FV_OFF: none */
+    int32_t bias; /**< yes; FV_OFF: none */
     fv_initializer init;
     fv_fan init_fan;
     double init_value;
@@ -111,6 +111,7 @@ typedef struct fv_convolutional_options {
     int32_t reserved;
 } fv_convolutional_options;
 
+/** Options of fv_linear(). */
 typedef struct fv_linear_options {
     FV_LAYER_OPTIONS;
     int64_t num_outputs; /**< required */
@@ -121,6 +122,7 @@ typedef struct fv_linear_options {
     double init_value;
 } fv_linear_options;
 
+/** Options of fv_maxpool() and fv_avgpool(). */
 typedef struct fv_pool_options {
     FV_LAYER_OPTIONS;
     int64_t kernel[2];      /**< required */
@@ -128,25 +130,29 @@ typedef struct fv_pool_options {
     int64_t padding[2];     /**< 0 */
     int64_t padding_end[2]; /**< as padding */
     fv_padding padding_mode;
-    int32_t count_padding;  /**< average pooling: divide by the whole window */
+    int32_t count_padding; /**< average pooling: divide by the whole window */
 } fv_pool_options;
 
+/** Options of fv_dropout(). */
 typedef struct fv_dropout_options {
     FV_LAYER_OPTIONS;
     double probability; /**< of dropping; 0.5, FV_OFF: none */
 } fv_dropout_options;
 
+/** Options of fv_batchnorm(). */
 typedef struct fv_batchnorm_options {
     FV_LAYER_OPTIONS;
     double epsilon;  /**< 1e-5 */
     double momentum; /**< 0.1: weight of the new batch in the running mean */
 } fv_batchnorm_options;
 
+/** Options of fv_leaky_relu(). */
 typedef struct fv_leaky_relu_options {
     FV_LAYER_OPTIONS;
     double slope; /**< 0.01; FV_OFF: 0 */
 } fv_leaky_relu_options;
 
+/** Options of fv_elu(). */
 typedef struct fv_elu_options {
     FV_LAYER_OPTIONS;
     double alpha; /**< 1; FV_OFF: 0 */
@@ -155,47 +161,67 @@ typedef struct fv_elu_options {
 /* Each maker is a macro over its function, so that options are written by name:
  * fv_dropout(ctx), fv_dropout(ctx, .probability = 0.2). The last required
  * argument travels in the options. */
-#define FV_LAYER_(function, options, ...)                                     \
+/** Calls a maker with options by name; see below. */
+#define FV_LAYER_(function, options, ...)                                      \
     function(&(options){ .size = sizeof(options), .context = __VA_ARGS__ })
 
-#define fv_input(ctx, ...)                                                    \
-    fv_input_new(&(fv_input_options){ .size = sizeof(fv_input_options),       \
-                                      .context = (ctx),                       \
+/** `fv_input(ctx, 28, 28, 1)`: the extents of one image. */
+#define fv_input(ctx, ...)                                                     \
+    fv_input_new(&(fv_input_options){ .size = sizeof(fv_input_options),        \
+                                      .context = (ctx),                        \
                                       .shape = { __VA_ARGS__ } })
-#define fv_convolutional(...)                                                 \
+/** `fv_convolutional(ctx, .num_filters = 20, .kernel = { 5 })`. */
+#define fv_convolutional(...)                                                  \
     FV_LAYER_(fv_convolutional_new, fv_convolutional_options, __VA_ARGS__)
-#define fv_linear(ctx, ...)                                                   \
-    fv_linear_new(&(fv_linear_options){ .size = sizeof(fv_linear_options),    \
-                                        .context = (ctx),                     \
+/** `fv_linear(ctx, 10)`: the number of outputs. */
+#define fv_linear(ctx, ...)                                                    \
+    fv_linear_new(&(fv_linear_options){ .size = sizeof(fv_linear_options),     \
+                                        .context = (ctx),                      \
                                         .num_outputs = __VA_ARGS__ })
+/** `fv_maxpool(ctx, .kernel = { 2 })`. */
 #define fv_maxpool(...) FV_LAYER_(fv_maxpool_new, fv_pool_options, __VA_ARGS__)
+/** `fv_avgpool(ctx, .kernel = { 2 })`. */
 #define fv_avgpool(...) FV_LAYER_(fv_avgpool_new, fv_pool_options, __VA_ARGS__)
-#define fv_dropout(...)                                                       \
+/** `fv_dropout(ctx, .probability = 0.2)`. */
+#define fv_dropout(...)                                                        \
     FV_LAYER_(fv_dropout_new, fv_dropout_options, __VA_ARGS__)
-#define fv_batchnorm(...)                                                     \
+/** `fv_batchnorm(ctx)`; see #fv_batchnorm_options. */
+#define fv_batchnorm(...)                                                      \
     FV_LAYER_(fv_batchnorm_new, fv_batchnorm_options, __VA_ARGS__)
-#define fv_leaky_relu(...)                                                    \
+/** `fv_leaky_relu(ctx, .slope = 0.1)`. */
+#define fv_leaky_relu(...)                                                     \
     FV_LAYER_(fv_leaky_relu_new, fv_leaky_relu_options, __VA_ARGS__)
+/** `fv_elu(ctx, .alpha = 0.5)`. */
 #define fv_elu(...) FV_LAYER_(fv_elu_new, fv_elu_options, __VA_ARGS__)
+/** max(x, 0). */
 #define fv_relu(...) FV_LAYER_(fv_relu_new, fv_layer_options, __VA_ARGS__)
+/** min(max(x, 0), 6). */
 #define fv_relu6(...) FV_LAYER_(fv_relu6_new, fv_layer_options, __VA_ARGS__)
+/** 1 / (1 + exp(-x)). */
 #define fv_sigmoid(...) FV_LAYER_(fv_sigmoid_new, fv_layer_options, __VA_ARGS__)
+/** The hyperbolic tangent. */
 #define fv_tanh(...) FV_LAYER_(fv_tanh_new, fv_layer_options, __VA_ARGS__)
+/** exp(x) / sum exp(x) over the last axis. */
 #define fv_softmax(...) FV_LAYER_(fv_softmax_new, fv_layer_options, __VA_ARGS__)
+/** A vector of all extents; see fv_flatten_new(). */
 #define fv_flatten(...) FV_LAYER_(fv_flatten_new, fv_layer_options, __VA_ARGS__)
-#define fv_global_average_pool(...)                                           \
+/** The mean of each channel's plane. */
+#define fv_global_average_pool(...)                                            \
     FV_LAYER_(fv_global_average_pool_new, fv_layer_options, __VA_ARGS__)
 /** Sum of the layers named in `.from`. */
-#define fv_add_layers(...)                                                    \
+#define fv_add_layers(...)                                                     \
     FV_LAYER_(fv_add_layers_new, fv_layer_options, __VA_ARGS__)
 /** Channels of the layers named in `.from`, one after another. */
-#define fv_concat_layers(...)                                                 \
+#define fv_concat_layers(...)                                                  \
     FV_LAYER_(fv_concat_layers_new, fv_layer_options, __VA_ARGS__)
 /* Losses, the last layer of a network. */
+/** Mean squared error. */
 #define fv_mse(...) FV_LAYER_(fv_mse_new, fv_layer_options, __VA_ARGS__)
-#define fv_sigmoid_cross_entropy(...)                                         \
+/** Of logits; see fv_sigmoid_cross_entropy_of(). */
+#define fv_sigmoid_cross_entropy(...)                                          \
     FV_LAYER_(fv_sigmoid_cross_entropy_new, fv_layer_options, __VA_ARGS__)
-#define fv_softmax_cross_entropy(...)                                         \
+/** Of logits; see fv_softmax_cross_entropy_of(). */
+#define fv_softmax_cross_entropy(...)                                          \
     FV_LAYER_(fv_softmax_cross_entropy_new, fv_layer_options, __VA_ARGS__)
 
 /** Marks the input of a network: extents without the batch. */
@@ -204,26 +230,42 @@ FV_API fv_layer *fv_input_new(const fv_input_options *options);
 FV_API fv_layer *fv_convolutional_new(const fv_convolutional_options *options);
 /** y = x W^T + b on vectors; weight [outputs, inputs]. */
 FV_API fv_layer *fv_linear_new(const fv_linear_options *options);
+/** The largest value of each window. */
 FV_API fv_layer *fv_maxpool_new(const fv_pool_options *options);
+/** The mean of each window. */
 FV_API fv_layer *fv_avgpool_new(const fv_pool_options *options);
+/** Drops values in training; the identity in evaluation. */
 FV_API fv_layer *fv_dropout_new(const fv_dropout_options *options);
 /** Normalises each channel; weight (gamma) and bias (beta) [c]. */
 FV_API fv_layer *fv_batchnorm_new(const fv_batchnorm_options *options);
+/** x > 0 ? x : slope x. */
 FV_API fv_layer *fv_leaky_relu_new(const fv_leaky_relu_options *options);
+/** x > 0 ? x : alpha (exp(x) - 1). */
 FV_API fv_layer *fv_elu_new(const fv_elu_options *options);
+/** max(x, 0). */
 FV_API fv_layer *fv_relu_new(const fv_layer_options *options);
+/** min(max(x, 0), 6). */
 FV_API fv_layer *fv_relu6_new(const fv_layer_options *options);
+/** 1 / (1 + exp(-x)). */
 FV_API fv_layer *fv_sigmoid_new(const fv_layer_options *options);
+/** The hyperbolic tangent. */
 FV_API fv_layer *fv_tanh_new(const fv_layer_options *options);
+/** exp(x) / sum exp(x) over the last axis. */
 FV_API fv_layer *fv_softmax_new(const fv_layer_options *options);
 /** All extents in one, in channel, row, column order whatever the context's
  *  layout, so that the weights behind it mean the same everywhere. */
 FV_API fv_layer *fv_flatten_new(const fv_layer_options *options);
+/** The mean of each channel's plane: {h, w, c} -> {1, 1, c}. */
 FV_API fv_layer *fv_global_average_pool_new(const fv_layer_options *options);
+/** The sum of several layers of one shape. */
 FV_API fv_layer *fv_add_layers_new(const fv_layer_options *options);
+/** The channels of several layers, one after another. */
 FV_API fv_layer *fv_concat_layers_new(const fv_layer_options *options);
+/** Mean over all elements of (x - target)^2. */
 FV_API fv_layer *fv_mse_new(const fv_layer_options *options);
+/** See fv_sigmoid_cross_entropy_of(). */
 FV_API fv_layer *fv_sigmoid_cross_entropy_new(const fv_layer_options *options);
+/** See fv_softmax_cross_entropy_of(). */
 FV_API fv_layer *fv_softmax_cross_entropy_new(const fv_layer_options *options);
 
 #ifdef __cplusplus

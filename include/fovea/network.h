@@ -1,4 +1,5 @@
-/* Networks: layers in order, with names, parameters and a plan. */
+/** @file
+ * Networks: layers in order, with names, parameters and a plan. */
 #ifndef FOVEA_NETWORK_H
 #define FOVEA_NETWORK_H
 
@@ -12,15 +13,15 @@ extern "C" {
 typedef struct fv_network fv_network;
 
 /** `fv_network_of(ctx, fv_input(ctx, 28, 28, 1), fv_relu(ctx), ...)` */
-#define fv_network_of(ctx, ...)                                               \
-    fv_network_new((ctx), (fv_layer *const[]){ __VA_ARGS__ },                 \
-                   sizeof((fv_layer *const[]){ __VA_ARGS__ })                 \
+#define fv_network_of(ctx, ...)                                                \
+    fv_network_new((ctx), (fv_layer *const[]){ __VA_ARGS__ },                  \
+                   sizeof((fv_layer *const[]){ __VA_ARGS__ })                  \
                        / sizeof(fv_layer *))
 
 /** A network of `count` layers, the first of them an input. `layers` may be
  *  NULL when `count` is 0. */
-FV_API fv_network *fv_network_new(fv_context *context,
-                                  fv_layer *const layers[], size_t count);
+FV_API fv_network *fv_network_new(fv_context *context, fv_layer *const layers[],
+                                  size_t count);
 /** Appends a layer; checks its shape against the layers it reads from. Not
  *  possible once the network has been used. */
 FV_API fv_status fv_network_add(fv_network *network, fv_layer *layer);
@@ -35,6 +36,7 @@ FV_API fv_network *fv_network_load(fv_context *context, const char *path);
 FV_API fv_status fv_network_save(fv_network *network, const char *path);
 /** The network text; owned by the network. */
 FV_API const char *fv_network_text(fv_network *network);
+/** Frees the network before its context. NULL is allowed. */
 FV_API void fv_network_free(fv_network *network);
 
 /** Output of the layer before the loss, or of the last layer, for a batch; on
@@ -50,11 +52,15 @@ FV_API fv_status fv_network_predict(fv_network *network,
                                     const fv_tensor *images,
                                     const fv_tensor *output);
 
+/** Number of layers, input and loss included. */
 FV_API size_t fv_network_count(const fv_network *network);
+/** The layer at `index`; NULL and a failure when out of range. */
 FV_API fv_layer *fv_network_layer(const fv_network *network, size_t index);
 /** All trainable parameters in layer order. */
 FV_API fv_variables fv_network_variables(fv_network *network);
+/** Extents of one image. */
 FV_API fv_shape fv_network_input_shape(const fv_network *network);
+/** Extents of one output, before the loss. */
 FV_API fv_shape fv_network_output_shape(const fv_network *network);
 
 /** Facts of one layer of a network. */
@@ -69,6 +75,7 @@ typedef struct fv_layer_info {
     size_t output_bytes;          /**< for one image */
 } fv_layer_info;
 
+/** Facts of the layer at `index`. */
 FV_API fv_layer_info fv_network_layer_info(fv_network *network, size_t index);
 /** Parameters, multiply-accumulates and receptive field of the whole. */
 FV_API fv_layer_info fv_network_info(fv_network *network);

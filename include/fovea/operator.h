@@ -1,4 +1,5 @@
-/* What an operator is: the struct through which the library's own operators,
+/** @file
+ * What an operator is: the struct through which the library's own operators,
  * and a user's, enter the graph. */
 #ifndef FOVEA_OPERATOR_H
 #define FOVEA_OPERATOR_H
@@ -15,19 +16,19 @@ typedef struct fv_variable fv_variable;
 
 /** Question and answer of an operator's shape rule. */
 typedef struct fv_inference {
-    const char *name;               /**< of the operator, for messages */
+    const char *name; /**< of the operator, for messages */
     fv_context *context;
     const void *attributes;
     int32_t num_inputs;
-    int32_t training;               /**< 1: behave as in training */
-    int32_t gradient;               /**< 1: a backward pass may follow */
+    int32_t training; /**< 1: behave as in training */
+    int32_t gradient; /**< 1: a backward pass may follow */
     int32_t reserved;
     const fv_tensor *const *inputs; /**< shapes and types; do not read data */
     /* The answer, zero on entry: */
-    fv_tensor output;               /**< type, rank and shape */
-    size_t forward_scratch;         /**< bytes free to use in forward */
-    size_t backward_scratch;        /**< bytes free to use in backward */
-    size_t saved;                   /**< bytes kept from forward to backward */
+    fv_tensor output;        /**< type, rank and shape */
+    size_t forward_scratch;  /**< bytes free to use in forward */
+    size_t backward_scratch; /**< bytes free to use in backward */
+    size_t saved;            /**< bytes kept from forward to backward */
 } fv_inference;
 
 /** What forward and backward work on. All tensors are contiguous; scratch and
@@ -42,7 +43,7 @@ typedef struct fv_call {
     const fv_tensor *output_grad;        /**< backward only */
     const fv_tensor *const *input_grads; /**< backward only; an entry is NULL
                                               where nobody wants it */
-    void *saved;   /**< NULL where no backward pass will follow */
+    void *saved; /**< NULL where no backward pass will follow */
     void *scratch;
     uint64_t draw; /**< names this call in the stream of random numbers */
 } fv_call;
@@ -50,14 +51,14 @@ typedef struct fv_call {
 /** An operator: immutable, usually `static const`; it must outlive every
  *  context that uses it. */
 typedef struct fv_operator {
-    size_t size;            /**< sizeof(fv_operator) */
+    size_t size; /**< sizeof(fv_operator) */
     const char *name;
     int32_t min_inputs;
     int32_t max_inputs;
-    size_t attributes_size; /**< bytes of the attributes struct, copied */
+    size_t attributes_size;  /**< bytes of the attributes struct, copied */
     uint32_t backward_reads; /**< which values backward uses: FV_READS_* */
-    int32_t has_state;      /**< 1: forward writes into some of its inputs,
-                                 running statistics for instance */
+    int32_t has_state;       /**< 1: forward writes into some of its inputs,
+                                  running statistics for instance */
 
     /** The shape rule; the only one of the three that may fail. Records why
      *  with #fv_fail and returns its status. */
@@ -68,12 +69,14 @@ typedef struct fv_operator {
      *  that no gradient passes. */
     void (*backward)(const fv_call *call);
 
-    const char *onnx;       /**< name in ONNX; NULL: composed or absent */
+    const char *onnx; /**< name in ONNX; NULL: composed or absent */
 } fv_operator;
 
 /** backward reads the values of input k (0..29) */
 #define FV_READS_INPUT(k) (1u << (k))
+/** backward reads the values of all inputs */
 #define FV_READS_INPUTS 0x3fffffffu
+/** backward reads the value of the output */
 #define FV_READS_OUTPUT 0x40000000u
 
 /** Applies an operator to variables of one context. `attributes` is copied.

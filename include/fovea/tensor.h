@@ -1,4 +1,5 @@
-/* Tensors: shapes, strides and views over memory that somebody else owns. */
+/** @file
+ * Tensors: shapes, strides and views over memory that somebody else owns. */
 #ifndef FOVEA_TENSOR_H
 #define FOVEA_TENSOR_H
 
@@ -8,6 +9,7 @@
 extern "C" {
 #endif
 
+/** The most axes a tensor may have. */
 #define FV_MAX_RANK 8
 
 /** A window on memory; it owns nothing and may be copied freely. Element
@@ -16,7 +18,7 @@ extern "C" {
 typedef struct fv_tensor {
     void *data;
     fv_dtype dtype;
-    int32_t rank;                /**< 0 is a single number */
+    int32_t rank; /**< 0 is a single number */
     int64_t shape[FV_MAX_RANK];
     int64_t stride[FV_MAX_RANK]; /**< in elements */
 } fv_tensor;
@@ -24,11 +26,11 @@ typedef struct fv_tensor {
 /** A tensor of `rank` extents over the caller's `data`, row-major:
  *  `FV_TENSOR(images, FV_F32, 8, 28, 28, 1)`. The result lives as long as the
  *  enclosing block. */
-#define FV_TENSOR(data, dtype, ...)                                           \
-    (fv_tensor_of((data), (dtype),                                            \
-                  (int32_t)(sizeof((int64_t[]){ __VA_ARGS__ })                \
-                            / sizeof(int64_t)),                               \
-                  (const int64_t[]){ __VA_ARGS__ }))
+#define FV_TENSOR(data, dtype, ...)                                            \
+    (fv_tensor_of(                                                             \
+        (data), (dtype),                                                       \
+        (int32_t)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)),       \
+        (const int64_t[]){ __VA_ARGS__ }))
 
 /** Row-major tensor over the caller's memory. A rank outside 0..FV_MAX_RANK or
  *  a negative extent gives the failed tensor. */
@@ -56,8 +58,8 @@ FV_API void fv_tensor_free(fv_context *context, fv_tensor *tensor);
 FV_API fv_tensor fv_tensor_dup(fv_context *context, const fv_tensor *tensor);
 /** A row-major copy with another element type. Numbers are converted as C
  *  converts them (towards zero); one that does not fit is refused. */
-FV_API fv_tensor fv_tensor_convert(fv_context *context,
-                                   const fv_tensor *tensor, fv_dtype dtype);
+FV_API fv_tensor fv_tensor_convert(fv_context *context, const fv_tensor *tensor,
+                                   fv_dtype dtype);
 /** Copies the elements of `from` to `to`: equal shapes and types, any
  *  strides. */
 FV_API fv_status fv_tensor_copy(fv_context *context, const fv_tensor *to,
@@ -76,22 +78,20 @@ FV_API fv_tensor fv_tensor_slice(fv_context *context, const fv_tensor *tensor,
 FV_API fv_tensor fv_tensor_at(fv_context *context, const fv_tensor *tensor,
                               int32_t axis, int64_t index);
 /** Axes in the order given: result axis i is `axes[i]` of the tensor. */
-FV_API fv_tensor fv_tensor_permute(fv_context *context,
-                                   const fv_tensor *tensor,
+FV_API fv_tensor fv_tensor_permute(fv_context *context, const fv_tensor *tensor,
                                    const int32_t axes[]);
 /** Same elements, other extents; one extent may be -1. The tensor must be
  *  contiguous. */
-FV_API fv_tensor fv_tensor_reshape(fv_context *context,
-                                   const fv_tensor *tensor, int32_t rank,
-                                   const int64_t shape[]);
+FV_API fv_tensor fv_tensor_reshape(fv_context *context, const fv_tensor *tensor,
+                                   int32_t rank, const int64_t shape[]);
 /** Extents of 1 and missing leading axes repeated, with stride 0. */
 FV_API fv_tensor fv_tensor_broadcast(fv_context *context,
                                      const fv_tensor *tensor, int32_t rank,
                                      const int64_t shape[]);
 /** The same bytes as elements of another type; the tensor must be contiguous,
  *  and the last extent changes with the size of an element. */
-FV_API fv_tensor fv_tensor_view_as(fv_context *context,
-                                   const fv_tensor *tensor, fv_dtype dtype);
+FV_API fv_tensor fv_tensor_view_as(fv_context *context, const fv_tensor *tensor,
+                                   fv_dtype dtype);
 
 /** Rows of axis 0 at the indices (any rank, integer type), in new memory; the
  *  result has the shape of the index, then the extents of a row. */
@@ -99,8 +99,8 @@ FV_API fv_tensor fv_tensor_take(fv_context *context, const fv_tensor *tensor,
                                 const fv_tensor *index);
 /** Position of the first largest element along an axis, which disappears, as
  *  FV_I64 in new memory. NaN counts as largest. */
-FV_API fv_tensor fv_tensor_argmax(fv_context *context,
-                                  const fv_tensor *tensor, int32_t axis);
+FV_API fv_tensor fv_tensor_argmax(fv_context *context, const fv_tensor *tensor,
+                                  int32_t axis);
 
 /** Element at `index` (one number an axis) as a double; NaN and a recorded
  *  failure when out of range. */

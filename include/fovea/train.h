@@ -1,4 +1,5 @@
-/* Training: optimizers, steps, epochs, metrics and checkpoints. */
+/** @file
+ * Training: optimizers, steps, epochs, metrics and checkpoints. */
 #ifndef FOVEA_TRAIN_H
 #define FOVEA_TRAIN_H
 
@@ -15,10 +16,10 @@ extern "C" {
 typedef struct fv_optimizer fv_optimizer;
 
 /** What an optimizer updates: a network, or a list of leaves. */
-#define FV_OPTIMIZER_OPTIONS                                                  \
-    size_t size;                                                              \
-    fv_network *network;    /* its variables, in order; or */                 \
-    fv_variables variables; /* copied list of leaves */                       \
+#define FV_OPTIMIZER_OPTIONS                                                   \
+    size_t size;                                                               \
+    fv_network *network;    /* its variables, in order; or */                  \
+    fv_variables variables; /* copied list of leaves */                        \
     double learning_rate
 
 /** g = gradient + weight_decay w; m = momentum m + g; w -= learning_rate m, or
@@ -43,16 +44,22 @@ typedef struct fv_adam_options {
     double weight_decay;  /**< Adam 0, AdamW 0.01; FV_OFF: 0 */
 } fv_adam_options;
 
-#define FV_OPTIMIZER_(function, options, ...)                                 \
+/** Calls a maker with options by name. */
+#define FV_OPTIMIZER_(function, options, ...)                                  \
     function(&(options){ .size = sizeof(options), .network = __VA_ARGS__ })
 /** `fv_sgd(net, .learning_rate = 0.1)`; for leaves of one's own
  *  `fv_sgd(NULL, .variables = { 2, leaves })`. */
 #define fv_sgd(...) FV_OPTIMIZER_(fv_sgd_new, fv_sgd_options, __VA_ARGS__)
+/** `fv_adam(net, .learning_rate = 1e-3)`. */
 #define fv_adam(...) FV_OPTIMIZER_(fv_adam_new, fv_adam_options, __VA_ARGS__)
+/** `fv_adamw(net, .weight_decay = 0.05)`. */
 #define fv_adamw(...) FV_OPTIMIZER_(fv_adamw_new, fv_adam_options, __VA_ARGS__)
 
+/** Stochastic gradient descent; see #fv_sgd_options. */
 FV_API fv_optimizer *fv_sgd_new(const fv_sgd_options *options);
+/** Adam; see #fv_adam_options. */
 FV_API fv_optimizer *fv_adam_new(const fv_adam_options *options);
+/** AdamW, with decoupled weight decay; see #fv_adam_options. */
 FV_API fv_optimizer *fv_adamw_new(const fv_adam_options *options);
 
 /** Applies the rule to every variable that requires a gradient, then sets the
@@ -60,9 +67,11 @@ FV_API fv_optimizer *fv_adamw_new(const fv_adam_options *options);
 FV_API fv_status fv_optimizer_update(fv_optimizer *optimizer);
 /** Sets the gradients to zero without an update. */
 FV_API void fv_zero_grad(fv_optimizer *optimizer);
+/** The learning rate of the next update. */
 FV_API double fv_learning_rate(const fv_optimizer *optimizer);
 /** Any number above 0, from the next update on. */
 FV_API fv_status fv_set_learning_rate(fv_optimizer *optimizer, double rate);
+/** Frees the optimizer before its context. NULL is allowed. */
 FV_API void fv_optimizer_free(fv_optimizer *optimizer);
 
 /** Loss and number of right answers of one step or one pass. */
@@ -81,12 +90,12 @@ FV_API fv_metrics fv_train_step(fv_network *network, fv_optimizer *optimizer,
 
 /** Where training stands; handed to the progress function. */
 typedef struct fv_progress {
-    int64_t epoch, epochs; /**< epoch counts from 1 */
+    int64_t epoch, epochs;  /**< epoch counts from 1 */
     int64_t batch, batches; /**< done in this epoch */
-    fv_metrics train;      /**< of this epoch so far */
+    fv_metrics train;       /**< of this epoch so far */
     const fv_metrics *test; /**< at the end of an epoch; else NULL */
     double images_per_s;
-    double seconds_left;   /**< estimate, all epochs */
+    double seconds_left; /**< estimate, all epochs */
     size_t planned_bytes;
 } fv_progress;
 
@@ -102,6 +111,7 @@ typedef struct fv_fit_report {
     int32_t reserved;
 } fv_fit_report;
 
+/** Options of fv_fit(). */
 typedef struct fv_fit_options {
     size_t size;
     fv_dataset *train;
@@ -122,10 +132,11 @@ typedef struct fv_fit_options {
 /** Trains: `fv_fit(net, fv_adam(net), data, .epochs = 5, .batch = 64)`. The
  *  order of images depends on the context's seed and the epoch alone; the last
  *  short batch is used. */
-#define fv_fit(network, optimizer, ...)                                       \
-    fv_fit_with((network), (optimizer),                                       \
-                &(fv_fit_options){ .size = sizeof(fv_fit_options),            \
+#define fv_fit(network, optimizer, ...)                                        \
+    fv_fit_with((network), (optimizer),                                        \
+                &(fv_fit_options){ .size = sizeof(fv_fit_options),             \
                                    .train = __VA_ARGS__ })
+/** See fv_fit(). */
 FV_API fv_status fv_fit_with(fv_network *network, fv_optimizer *optimizer,
                              const fv_fit_options *options);
 

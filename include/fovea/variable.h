@@ -1,4 +1,5 @@
-/* Variables: values with gradients, and the operations on them.
+/** @file
+ * Variables: values with gradients, and the operations on them.
  *
  * Operations run as they are called. Where an operand requires a gradient, the
  * operation is also recorded on the context's tape, which fv_backprop() walks.
@@ -36,6 +37,7 @@ FV_API fv_variable *fv_constant(fv_context *context, const fv_tensor *value);
 /** Frees a leaf before its context. It must not be on the tape. */
 FV_API void fv_variable_free(fv_variable *variable);
 
+/** The context that the variable belongs to. */
 FV_API fv_context *fv_variable_context(const fv_variable *variable);
 /** The value: contiguous, owned by the variable; a leaf's may be written. */
 FV_API const fv_tensor *fv_variable_value(const fv_variable *variable);
@@ -44,6 +46,7 @@ FV_API const fv_tensor *fv_variable_value(const fv_variable *variable);
  *  or an optimizer clears it. A result has one after fv_backprop() only if
  *  fv_variable_retain_grad() asked for it; NULL otherwise. */
 FV_API const fv_tensor *fv_variable_grad(fv_variable *variable);
+/** Whether a gradient is wanted of the variable. */
 FV_API int fv_variable_requires_grad(const fv_variable *variable);
 /** Freezes (0) or thaws (1) a leaf. */
 FV_API fv_status fv_variable_set_requires_grad(fv_variable *variable,
@@ -78,44 +81,73 @@ FV_API int fv_training(fv_context *context, int training);
 
 /* Arithmetic. Operands are broadcast as in NumPy; gradients are summed back to
  * each operand's shape. */
+/** a + b */
 FV_API fv_variable *fv_add(fv_variable *a, fv_variable *b);
+/** a - b */
 FV_API fv_variable *fv_sub(fv_variable *a, fv_variable *b);
+/** a b, element by element */
 FV_API fv_variable *fv_mul(fv_variable *a, fv_variable *b);
+/** a / b */
 FV_API fv_variable *fv_div(fv_variable *a, fv_variable *b);
 /** a^b. The gradient of b is 0 where a = 0, that of a is 0 where b = 0. */
 FV_API fv_variable *fv_pow(fv_variable *a, fv_variable *b);
 /** Smaller and larger of two; on a tie the gradient is halved, as in PyTorch.
  *  NaN passes. */
 FV_API fv_variable *fv_minimum(fv_variable *a, fv_variable *b);
+/** The larger of two; see fv_minimum(). */
 FV_API fv_variable *fv_maximum(fv_variable *a, fv_variable *b);
 
 /* The same with a plain number: a + s, a - s, s - a, a s, a / s, s / a, a^s. */
+/** a + s */
 FV_API fv_variable *fv_add_number(fv_variable *a, double s);
+/** a - s */
 FV_API fv_variable *fv_sub_number(fv_variable *a, double s);
+/** s - a */
 FV_API fv_variable *fv_number_sub(double s, fv_variable *a);
+/** a s */
 FV_API fv_variable *fv_mul_number(fv_variable *a, double s);
+/** a / s */
 FV_API fv_variable *fv_div_number(fv_variable *a, double s);
+/** s / a */
 FV_API fv_variable *fv_number_div(double s, fv_variable *a);
+/** a^s */
 FV_API fv_variable *fv_pow_number(fv_variable *a, double s);
 
 /* Functions of each element. The `_of` names are operations on variables where
  * the short name belongs to a layer. */
+/** -a */
 FV_API fv_variable *fv_neg(fv_variable *a);
+/** |a|, with gradient 0 at 0 */
 FV_API fv_variable *fv_abs(fv_variable *a);
+/** exp(a) */
 FV_API fv_variable *fv_exp(fv_variable *a);
+/** The natural logarithm. */
 FV_API fv_variable *fv_log(fv_variable *a);
+/** The square root. */
 FV_API fv_variable *fv_sqrt(fv_variable *a);
+/** sin(a), in radians */
 FV_API fv_variable *fv_sin(fv_variable *a);
+/** cos(a), in radians */
 FV_API fv_variable *fv_cos(fv_variable *a);
+/** tan(a), in radians */
 FV_API fv_variable *fv_tan(fv_variable *a);
+/** The inverse sine. */
 FV_API fv_variable *fv_asin(fv_variable *a);
+/** The inverse cosine. */
 FV_API fv_variable *fv_acos(fv_variable *a);
+/** The inverse tangent. */
 FV_API fv_variable *fv_atan(fv_variable *a);
+/** The hyperbolic tangent. */
 FV_API fv_variable *fv_tanh_of(fv_variable *a);
+/** 1 / (1 + exp(-a)) */
 FV_API fv_variable *fv_sigmoid_of(fv_variable *a);
+/** max(a, 0) */
 FV_API fv_variable *fv_relu_of(fv_variable *a);
+/** min(max(a, 0), 6) */
 FV_API fv_variable *fv_relu6_of(fv_variable *a);
+/** a > 0 ? a : slope a */
 FV_API fv_variable *fv_leaky_relu_of(fv_variable *a, double slope);
+/** a > 0 ? a : alpha (exp(a) - 1) */
 FV_API fv_variable *fv_elu_of(fv_variable *a, double alpha);
 
 /** Matrix product of the last two axes, [.., m, k] x [.., k, n] -> [.., m, n];
@@ -128,13 +160,21 @@ FV_API fv_variable *fv_linear_of(fv_variable *x, fv_variable *weight,
 /* Reductions over all elements, to rank 0, or along one axis, which stays with
  * extent 1. A negative axis counts from the end. min and max give the gradient
  * to the first extreme element; NaN counts as extreme. */
+/** The sum of all elements. */
 FV_API fv_variable *fv_sum(fv_variable *a);
+/** The mean of all elements. */
 FV_API fv_variable *fv_mean(fv_variable *a);
+/** The smallest element. */
 FV_API fv_variable *fv_min(fv_variable *a);
+/** The largest element. */
 FV_API fv_variable *fv_max(fv_variable *a);
+/** Sums along an axis. */
 FV_API fv_variable *fv_sum_axis(fv_variable *a, int32_t axis);
+/** Means along an axis. */
 FV_API fv_variable *fv_mean_axis(fv_variable *a, int32_t axis);
+/** The smallest elements along an axis. */
 FV_API fv_variable *fv_min_axis(fv_variable *a, int32_t axis);
+/** The largest elements along an axis. */
 FV_API fv_variable *fv_max_axis(fv_variable *a, int32_t axis);
 
 /* Shapes. */
@@ -148,6 +188,7 @@ FV_API fv_variable *fv_transpose(fv_variable *a);
 /** Elements start, start + step, ... below stop of an axis. */
 FV_API fv_variable *fv_slice(fv_variable *a, int32_t axis, int64_t start,
                              int64_t stop, int64_t step);
+/** Repeats extents of 1 and missing leading axes. */
 FV_API fv_variable *fv_broadcast(fv_variable *a, int32_t rank,
                                  const int64_t shape[]);
 /** Joins along an existing axis; the other extents agree. */
@@ -160,9 +201,9 @@ FV_API fv_variable *fv_stack(int32_t count, fv_variable *const parts[],
 /** Convolution algorithms; forward, input gradient and weight gradient of one
  *  layer use the same one. */
 typedef enum fv_algorithm {
-    FV_CONV_AUTO = 0,     /**< chosen by shape, type and options alone */
-    FV_CONV_REFERENCE,    /**< plain loops, the definition */
-    FV_CONV_IM2COL_GEMM   /**< column matrix and matrix product */
+    FV_CONV_AUTO = 0,   /**< chosen by shape, type and options alone */
+    FV_CONV_REFERENCE,  /**< plain loops, the definition */
+    FV_CONV_IM2COL_GEMM /**< column matrix and matrix product */
 } fv_algorithm;
 
 /** Geometry and algorithm of a convolution; rows first, then columns. */
@@ -236,7 +277,8 @@ typedef fv_variable *fv_function(void *user, fv_variables at);
  *  relative error |a - n| / max(|a|, |n|, floor) over the elements of all
  *  variables; infinite after a failure. The result of f is projected on fixed
  *  random weights first. Meant for FV_F64 contexts. `step` 0 means
- *  6e-6 max(1, |x|), `floor` 0 means 1e-2 (below it errors count as absolute). */
+ *  6e-6 max(1, |x|), `floor` 0 means 1e-2 (below it errors count as absolute).
+ */
 FV_API double fv_gradcheck(fv_function *f, void *user, fv_variables at,
                            double step, double floor);
 
