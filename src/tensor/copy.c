@@ -181,7 +181,8 @@ static plane take_plane(fv__walk *walk)
                     .from_column = walk->from[column] };
 }
 
-/* Runs the work over all planes; runs are copied whole if `whole`. */
+/* Runs the work over all planes; runs are copied whole if `whole`. Tiles pay
+ * where one side runs along the rows and the other along the columns. */
 static void each_plane(const fv_tensor *to, const fv_tensor *from, bool whole,
                        plane_work *work)
 {
@@ -189,9 +190,9 @@ static void each_plane(const fv_tensor *to, const fv_tensor *from, bool whole,
     if (!fv__walk_begin(&walk, to, from, true)) return;
     plane p = take_plane(&walk);
     bool runs = whole && p.to_column == 1 && p.from_column == 1;
-    bool crossed = size_of(p.to_column) < size_of(p.to_row)
-                   && size_of(p.from_row) < size_of(p.from_column)
-                   && p.rows > 1;
+    bool crossed = p.rows > 1
+                   && (size_of(p.to_column) < size_of(p.to_row))
+                          == (size_of(p.from_row) < size_of(p.from_column));
     size_t bytes = fv_dtype_bytes(to->dtype);
     int64_t index[FV_MAX_RANK] = { 0 }, y = 0, x = 0;
     do {

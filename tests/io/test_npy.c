@@ -108,8 +108,8 @@ static void put_integers(int64_t count, size_t bytes, bool big)
     for (int64_t i = 0; i < count; i++) {
         for (size_t j = 0; j < bytes; j++) {
             size_t shift = 8 * (big ? bytes - 1 - j : j);
-            unsigned char byte =
-                shift < 64 ? (unsigned char)((uint64_t)i >> shift) : 0;
+            unsigned char byte = 0;
+            if (shift < 64) byte = (unsigned char)((uint64_t)i >> shift);
             put(&byte, 1);
         }
     }
