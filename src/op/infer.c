@@ -1,0 +1,136 @@
+/* Pieces of shape rules. */
+#include "op/op.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+fv_status fv__infer_float(const fv_inference *inference, int32_t k)
+{
+    fv_dtype is = inference->inputs[k]->dtype;
+    fv_dtype expected = inference->context->dtype;
+    if (is == expected) return FV_OK;
+    return fv_fail(inference->context, FV_MISUSE,
+                   "%s: operand %d has type %s, expected %s", inference->name,
+                   k + 1, fv_dtype_name(is), fv_dtype_name(expected));
+}
+
+fv_status fv__infer_floats(const fv_inference *inference)
+{
+    for (int32_t k = 0; k < inference->num_inputs; k++) {
+        fv_status status = fv__infer_float(inference, k);
+        if (status) return status;
+    }
+    return FV_OK;
+}
+
+fv_status fv__infer_integer(const fv_inference *inference, int32_t k)
+{
+    fv_dtype is = inference->inputs[k]->dtype;
+    if (!fv__dtype_is_real(is)) return FV_OK;
+    return fv_fail(inference->context, FV_MISUSE,
+                   "%s: operand %d has type %s, expected an integer type",
+                   inference->name, k + 1, fv_dtype_name(is));
+}
+
+fv_status fv__infer_rank(const fv_inference *inference, int32_t k, int32_t rank)
+{
+    int32_t is = inference->inputs[k]->rank;
+    if (is == rank) return FV_OK;
+    return fv_fail(inference->context, FV_MISUSE,
+                   "%s: operand %d has rank %d, expected %d", inference->name,
+                   k + 1, is, rank);
+}
+
+fv_status fv__infer_least_rank(const fv_inference *inference, int32_t k,
+                               int32_t rank)
+{
+    int32_t is = inference->inputs[k]->rank;
+    if (is >= rank) return FV_OK;
+    return fv_fail(inference->context, FV_MISUSE,
+                   "%s: operand %d has rank %d, expected %d or more",
+                   inference->name, k + 1, is, rank);
+}
+
+/* As fv__shape_text, with * for an extent of -1. */
+static void pattern_text(char *out, size_t bytes, int32_t rank,
+                         const int64_t *shape)
+{
+    size_t at = (size_t)snprintf(out, bytes, "[");
+    for (int32_t axis = 0; axis < rank && at < bytes; axis++) {
+        const char *comma = axis ? ", " : "";
+        int more = shape[axis] < 0
+                       ? snprintf(out + at, bytes - at, "%s*", comma)
+                       : snprintf(out + at, bytes - at, "%s%" PRId64, comma,
+                                  shape[axis]);
+        at += (size_t)more;
+    }
+    if (at < bytes) snprintf(out + at, bytes - at, "]");
+}
+
+fv_status fv__infer_shape(const fv_inference *inference, int32_t k,
+                          int32_t rank, const int64_t *shape)
+{
+    const fv_tensor *input = inference->inputs[k];
+    bool fits = input->rank == rank;
+    for (int32_t axis = 0; fits && axis < rank; axis++)
+        fits = shape[axis] < 0 || input->shape[axis] == shape[axis];
+    if (fits) return FV_OK;
+    char is[FV__SHAPE_BYTES], expected[FV__SHAPE_BYTES];
+    pattern_text(expected, sizeof expected, rank, shape);
+    return fv_fail(
+        inference->context, FV_MISUSE,
+        "%s: operand %d has shape %s, expected %s", inference->name, k + 1,
+        fv__shape_text(is, sizeof is, input->rank, input->shape), expected);
+}
+
+fv_status fv__infer_axis(const fv_inference *inference, int32_t axis,
+                         int32_t rank, int32_t *normalised)
+{
+    *normalised = axis;
+    if (fv__tensor_axis(inference->context, inference->name, rank, normalised))
+        return FV_OK;
+    return fv_failed(inference->context);
+}
+
+fv_status fv__infer_output(fv_inference *inference, int32_t rank,
+                           const int64_t *shape)
+{
+    fv_tensor *output = &inference->output;
+    output->dtype = inference->context->dtype;
+    output->rank = rank;
+    memcpy(output->shape, shape, (size_t)rank * sizeof *shape);
+    return FV_OK;
+}
+
+fv_status fv__infer_same(fv_inference *inference)
+{
+    fv_status status = fv__infer_float(inference, 0);
+    if (status) return status;
+    const fv_tensor *input = inference->inputs[0];
+    return fv__infer_output(inference, input->rank, input->shape);
+}
+
+fv_status fv__infer_broadcast(fv_inference *inference)
+{
+    fv_status status = fv__infer_floats(inference);
+    if (status) return status;
+    const fv_tensor *a = inference->inputs[0], *b = inference->inputs[1];
+    int32_t rank;
+    int64_t shape[FV_MAX_RANK];
+    if (fv__broadcast_shape(a, b, &rank, shape))
+        return fv__infer_output(inference, rank, shape);
+    char left[FV__SHAPE_BYTES], right[FV__SHAPE_BYTES];
+    return fv_fail(inference->context, FV_MISUSE,
+                   "%s: shapes %s and %s do not broadcast", inference->name,
+                   fv__shape_text(left, sizeof left, a->rank, a->shape),
+                   fv__shape_text(right, sizeof right, b->rank, b->shape));
+}
+
+fv_tensor fv__infer_stand_in(const fv_tensor *tensor)
+{
+    static double nothing;
+    fv_tensor stand_in = *tensor;
+    stand_in.data = &nothing;
+    return stand_in;
+}

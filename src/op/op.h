@@ -1,0 +1,174 @@
+/* What operators share: pieces of shape rules, the patterns of element-wise
+ * operators, sums over broadcast axes, and the attributes of each operator. */
+#ifndef FV_OP_OP_H
+#define FV_OP_OP_H
+
+#include "base/base.h"
+#include "graph/graph.h"
+#include "kernel/kernel.h"
+#include "tensor/tensor.h"
+
+#include <fovea/variable.h>
+
+/* ---- shape rules ---------------------------------------------------------
+ * Each returns FV_OK, or records who, what, by how much under the operator's
+ * name. Operands are numbered from 0 here and from 1 in sentences. */
+
+/* Input k has the context's element type. */
+fv_status fv__infer_float(const fv_inference *inference, int32_t k);
+/* All inputs do. */
+fv_status fv__infer_floats(const fv_inference *inference);
+/* Input k has an integer type. */
+fv_status fv__infer_integer(const fv_inference *inference, int32_t k);
+/* Input k has that rank. */
+fv_status fv__infer_rank(const fv_inference *inference, int32_t k,
+                         int32_t rank);
+/* Input k has that rank or more. */
+fv_status fv__infer_least_rank(const fv_inference *inference, int32_t k,
+                               int32_t rank);
+/* Input k has that shape; an extent of -1 stands for any. */
+fv_status fv__infer_shape(const fv_inference *inference, int32_t k,
+                          int32_t rank, const int64_t *shape);
+/* A negative axis counts from the end of `rank`. */
+fv_status fv__infer_axis(const fv_inference *inference, int32_t axis,
+                         int32_t rank, int32_t *normalised);
+/* The output is of the context's type and that shape. */
+fv_status fv__infer_output(fv_inference *inference, int32_t rank,
+                           const int64_t *shape);
+/* The output has the type and shape of input 0, which is of the context's
+ * type. */
+fv_status fv__infer_same(fv_inference *inference);
+/* All inputs are of the context's type; the output has the shape that inputs 0
+ * and 1 broadcast to. */
+fv_status fv__infer_broadcast(fv_inference *inference);
+
+/* The tensor with a pointer that is not NULL but must not be read: an operand
+ * of the views of tensor.h where only the shape of the result matters. */
+fv_tensor fv__infer_stand_in(const fv_tensor *tensor);
+
+/* ---- small facts --------------------------------------------------------- */
+
+/* Bytes of one number of the context's type. */
+static inline size_t fv__number_bytes(const fv_context *context)
+{
+    return context->dtype == FV_F64 ? sizeof(double) : sizeof(float);
+}
+/* The byte `index` numbers behind `base`. */
+static inline void *fv__number_at(const fv_context *context, void *base,
+                                  int64_t index)
+{
+    return (char *)base + index * (int64_t)fv__number_bytes(context);
+}
+static inline const void *fv__number_in(const fv_context *context,
+                                        const void *base, int64_t index)
+{
+    return (const char *)base + index * (int64_t)fv__number_bytes(context);
+}
+static inline size_t fv__count(const fv_tensor *tensor)
+{
+    return (size_t)fv_tensor_count(tensor);
+}
+
+/* ---- functions of one element --------------------------------------------
+ * A whole operator is
+ *
+ *     const fv_operator fv__op_exp = { FV__MAPPING("exp", FV_READS_OUTPUT),
+ *                                      .onnx = "Exp" };
+ *
+ *     fv_variable *fv_exp(fv_variable *a)
+ *     {
+ *         return fv__apply_mapping(&fv__op_exp, a, FV__EXP, 0, 0);
+ *     }
+ */
+
+typedef struct fv__mapping {
+    fv__map f;
+    double p, q;
+} fv__mapping;
+
+#define FV__MAPPING(operator_name, reads)                                      \
+    .size = sizeof(fv_operator), .name = (operator_name), .min_inputs = 1,     \
+    .max_inputs = 1, .attributes_size = sizeof(fv__mapping),                   \
+    .backward_reads = (reads), .infer = fv__infer_same,                        \
+    .forward = fv__mapping_forward, .backward = fv__mapping_backward
+
+void fv__mapping_forward(const fv_call *call);
+/* Hands the derivative only what the operator's backward_reads name. */
+void fv__mapping_backward(const fv_call *call);
+fv_variable *fv__apply_mapping(const fv_operator *op, fv_variable *a, fv__map f,
+                               double p, double q);
+
+/* ---- functions of two elements, broadcast -------------------------------- */
+
+typedef struct fv__zipping {
+    fv__zip f;
+} fv__zipping;
+
+#define FV__ZIPPING(operator_name, reads)                                      \
+    .size = sizeof(fv_operator), .name = (operator_name), .min_inputs = 2,     \
+    .max_inputs = 2, .attributes_size = sizeof(fv__zipping),                   \
+    .backward_reads = (reads), .infer = fv__zipping_infer,                     \
+    .forward = fv__zipping_forward, .backward = fv__zipping_backward
+
+fv_status fv__zipping_infer(fv_inference *inference);
+void fv__zipping_forward(const fv_call *call);
+void fv__zipping_backward(const fv_call *call);
+fv_variable *fv__apply_zipping(const fv_operator *op, fv__zip f, fv_variable *a,
+                               fv_variable *b);
+
+/* y = f(a, b), operands broadcast to the shape of y; all contiguous. y may be
+ * an operand of its own shape. */
+void fv__zip_all(fv_context *context, fv__zip f, const fv_tensor *a,
+                 const fv_tensor *b, const fv_tensor *y);
+
+/* ---- sums over broadcast axes -------------------------------------------- */
+
+/* d += dy df/d(operand), summed over the axes along which d is broadcast to
+ * the shape of dy; d has the operand's shape. With FV__ADD and operand 0, dy
+ * alone is summed and `a` and `b` are not read. */
+typedef struct fv__fold {
+    fv_context *context;
+    fv__zip f;
+    int operand;
+    const fv_tensor *a, *b, *dy, *d;
+} fv__fold;
+
+size_t fv__fold_scratch(const fv_context *context, const fv_tensor *d,
+                        const fv_tensor *dy);
+void fv__fold_all(const fv__fold *fold, void *scratch);
+
+/* ---- element moves, cut and shared --------------------------------------- */
+
+/* to = from, and to += from; same shape and type, any strides. */
+void fv__copy_all(fv_context *context, const fv_tensor *to,
+                  const fv_tensor *from);
+void fv__add_all(fv_context *context, const fv_tensor *to,
+                 const fv_tensor *from);
+/* Indices begin .. begin + extent of one axis. */
+fv_tensor fv__region(const fv_tensor *tensor, int32_t axis, int64_t begin,
+                     int64_t extent);
+
+/* ---- attributes ---------------------------------------------------------- */
+
+/* reshape (one extent may be -1), broadcast */
+typedef struct fv__shape {
+    int32_t rank;
+    int64_t shape[FV_MAX_RANK];
+} fv__shape;
+
+/* permute; as many as the operand has */
+typedef struct fv__axes {
+    int32_t axes[FV_MAX_RANK];
+} fv__axes;
+
+/* concat, stack; sum, mean, min and max, where FV_OFF stands for all axes */
+typedef struct fv__axis {
+    int32_t axis;
+} fv__axis;
+
+typedef struct fv__slice {
+    int32_t axis;
+    int64_t start, stop, step;
+} fv__slice;
+
+#endif
