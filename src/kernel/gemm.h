@@ -1,0 +1,47 @@
+/* Matrix products inside: packed right-hand sides that several products
+ * share. */
+#ifndef FV_KERNEL_GEMM_H
+#define FV_KERNEL_GEMM_H
+
+#include "kernel/kernel.h"
+
+/* Bytes of one element. */
+static inline size_t fv__element(const fv__kernels *kernels)
+{
+    return kernels->dtype == FV_F64 ? sizeof(double) : sizeof(float);
+}
+
+/* Element `i` of an array of elements of `size` bytes. */
+static inline const void *fv__at(const void *array, size_t i, size_t size)
+{
+    return (const char *)array + i * size;
+}
+static inline void *fv__slot(void *array, size_t i, size_t size)
+{
+    return (char *)array + i * size;
+}
+
+/* Panels of nr columns that n columns make. */
+static inline size_t fv__panels(const fv__kernels *kernels, size_t n)
+{
+    size_t nr = (size_t)kernels->nr;
+    return n / nr + (n % nr != 0);
+}
+
+/* Bytes of a [k x n] packed whole; SIZE_MAX if they do not fit. */
+size_t fv__gemm_packed(const fv__kernels *kernels, size_t n, size_t k);
+
+/* Packs columns panel * nr and following of the product's b: [k][nr], missing
+ * columns zero. */
+void fv__gemm_pack(const fv__kernels *kernels, const fv__gemm *product,
+                   size_t panel, void *packed);
+
+/* The product with all of b packed, panel after panel. */
+void fv__gemm_run(const fv__kernels *kernels, const fv__gemm *product,
+                  const void *packed);
+
+/* The product through a foreign library; false, and nothing done, if this
+ * build has none or it cannot take the sizes. */
+bool fv__gemm_blas(const fv__kernels *kernels, const fv__gemm *product);
+
+#endif
