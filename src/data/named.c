@@ -76,8 +76,9 @@ static bool find_part(search *s, const char *folder)
     fv__text_add(&s->tried, "%s%s", s->tried.length ? ", " : "", folder);
     if (!find_file(s, folder, "images", 3, &s->images)) return false;
     if (find_file(s, folder, "labels", 1, &s->labels)) return true;
-    fv_fail(s->context, FV_MISUSE, "data set \"%s\": %s has no labels beside",
-            s->whole, s->images.at);
+    fv_fail(s->context, FV_MISUSE,
+            "data set \"%s\": %s has no labels beside it", s->whole,
+            s->images.at);
     return false;
 }
 
