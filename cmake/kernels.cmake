@@ -39,7 +39,7 @@ foreach(isa IN LISTS FOVEA_ISAS)
 endforeach()
 
 # src/kernel/table.c learns from this header which tables there are.
-file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/kernel_tables.h CONTENT
+file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/kernel/tables.h CONTENT
 "/* Made by cmake/kernels.cmake. */
 #define FV__TABLES(X)${tables}
 " @ONLY)

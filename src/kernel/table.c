@@ -1,7 +1,7 @@
 /* The kernel tables of this build, and which of them this machine runs. */
 #include "kernel/kernel.h"
 
-#include "kernel_tables.h" /* from cmake/kernels.cmake */
+#include "kernel/tables.h" /* from cmake/kernels.cmake */
 
 #include <stdio.h>
 #include <string.h>

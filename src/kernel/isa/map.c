@@ -1,14 +1,21 @@
 /* Functions of one element and their derivatives. */
 #include "kernel/isa/elementary.h"
 
+#define EACH(formula)                                                          \
+    for (size_t i = 0; i < n; i++) {                                           \
+        const real x = from[i];                                                \
+        to[i] = (formula);                                                     \
+    }                                                                          \
+    break
+
 #define MAP(name, formula)                                                     \
     case name:                                                                 \
-        INDEPENDENT                                                            \
-        for (size_t i = 0; i < n; i++) {                                       \
-            const real x = from[i];                                            \
-            to[i] = (formula);                                                 \
-        }                                                                      \
-        break
+        INDEPENDENT EACH(formula)
+
+/* For the functions that libm computes, one number at a time. */
+#define MAP_CALL(name, formula)                                                \
+    case name:                                                                 \
+        EACH(formula)
 
 void FV_KERNEL(map)(fv__map f, size_t n, const void *x_, void *y_, double p_,
                     double q_)
@@ -26,19 +33,19 @@ void FV_KERNEL(map)(fv__map f, size_t n, const void *x_, void *y_, double p_,
         MAP(FV__EXP, real_exp(x));
         MAP(FV__LOG, real_log(x));
         MAP(FV__SQRT, SQRT(x));
-        MAP(FV__SIN, LIBM(sin)(x));
-        MAP(FV__COS, LIBM(cos)(x));
-        MAP(FV__TAN, LIBM(tan)(x));
-        MAP(FV__ASIN, LIBM(asin)(x));
-        MAP(FV__ACOS, LIBM(acos)(x));
-        MAP(FV__ATAN, LIBM(atan)(x));
+        MAP_CALL(FV__SIN, LIBM(sin)(x));
+        MAP_CALL(FV__COS, LIBM(cos)(x));
+        MAP_CALL(FV__TAN, LIBM(tan)(x));
+        MAP_CALL(FV__ASIN, LIBM(asin)(x));
+        MAP_CALL(FV__ACOS, LIBM(acos)(x));
+        MAP_CALL(FV__ATAN, LIBM(atan)(x));
         MAP(FV__TANH, real_tanh(x));
         MAP(FV__SIGMOID, real_sigmoid(x));
         MAP(FV__CLAMP, x < p ? p : x > q ? q : x);
         MAP(FV__LEAKY_RELU, x > 0 ? x : p * x);
         MAP(FV__ELU, x > 0 ? x : p * real_expm1(x));
         MAP(FV__SCALE_ADD, p * x + q);
-        MAP(FV__POWER, LIBM(pow)(x, p));
+        MAP_CALL(FV__POWER, LIBM(pow)(x, p));
         MAP(FV__RECIPROCAL, p / x);
     }
 }

@@ -44,15 +44,15 @@ INLINE bool beats(real x, real best)
     return x > best || (x != x && best == best);
 }
 
-static void raise(size_t n, const real *x, real *best)
+static void lift(size_t n, const real *x, real *best)
 {
     INDEPENDENT
     for (size_t i = 0; i < n; i++)
         best[i] = beats(x[i], best[i]) ? x[i] : best[i];
 }
 
-static void raise_where(size_t n, const real *x, int32_t pixel, real *best,
-                        int32_t *where)
+static void lift_where(size_t n, const real *x, int32_t pixel, real *best,
+                       int32_t *where)
 {
     INDEPENDENT
     for (size_t i = 0; i < n; i++) {
@@ -70,9 +70,9 @@ static void take(size_t n, bool first, const real *x, int64_t pixel, real *best,
         for (size_t i = 0; i < n; i++) best[i] = x[i];
         for (size_t i = 0; where && i < n; i++) where[i] = (int32_t)pixel;
     } else if (where) {
-        raise_where(n, x, (int32_t)pixel, best, where);
+        lift_where(n, x, (int32_t)pixel, best, where);
     } else {
-        raise(n, x, best);
+        lift(n, x, best);
     }
 }
 

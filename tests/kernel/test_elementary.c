@@ -1,0 +1,163 @@
+/* exp, log, tanh, sigmoid and exp - 1: 2 ulp everywhere, and the edges. */
+#include "kernel/tables.h"
+
+static long double sigmoid(long double x) { return 1 / (1 + expl(-x)); }
+
+static const struct function {
+    fv__map map;
+    long double (*exact)(long double);
+    double (*enough)(double); /* for f32; NULL: take `exact` */
+} functions[] = {
+    { FV__EXP, expl, exp },     { FV__LOG, logl, log },
+    { FV__TANH, tanhl, tanh },  { FV__SIGMOID, sigmoid, NULL },
+    { FV__ELU, expm1l, expm1 },
+};
+#define FUNCTIONS (sizeof functions / sizeof *functions)
+
+static void apply(const fv__kernels *kernels, data *d, const void *argument)
+{
+    const struct function *f = argument;
+    kernels->map(f->map, d->n, d->in[0], d->out[0], 1, 0);
+}
+
+static void check(data *d, const struct function *f)
+{
+    run_tables(d, apply, f);
+    for (size_t i = 0; i < d->n; i++) {
+        const double x = number(d->dtype, d->in[0], i);
+        const double got = number(d->dtype, d->out[0], i);
+        long double expected;
+        if (f->map == FV__ELU && x > 0)
+            expected = (long double)x;
+        else if (d->dtype == FV_F32 && f->enough)
+            expected = (long double)f->enough(x);
+        else
+            expected = f->exact((long double)x);
+        if (!(ulps(d->dtype, got, expected) <= 2))
+            fail_msg("function %d of %a is %a, expected %La", (int)f->map, x,
+                     got, expected);
+    }
+}
+
+/* Every 2053rd float: all exponents, both signs, denormals, NaN. */
+static void test_f32_everywhere(void **state)
+{
+    (void)state;
+    data *d = make_data(FV_F32, 0, 0, 1);
+    for (size_t f = 0; f < FUNCTIONS; f++) {
+        for (uint64_t bits = 0; bits < (uint64_t)1 << 32;) {
+            for (d->n = 0; d->n < ROOM && bits < (uint64_t)1 << 32; d->n++) {
+                const uint32_t word = (uint32_t)bits;
+                memcpy((float *)(void *)d->in[0] + d->n, &word, sizeof word);
+                bits += 2053;
+            }
+            check(d, &functions[f]);
+        }
+    }
+    free(d);
+}
+
+/* Arbitrary bits, then the range where results are neither 0 nor infinite,
+ * then the neighbourhood of 0 and 1. */
+static void test_f64_everywhere(void **state)
+{
+    (void)state;
+    uint64_t seed = 5;
+    data *d = make_data(FV_F64, ROOM, 0, 1);
+    for (size_t f = 0; f < FUNCTIONS; f++) {
+        for (int round = 0; round < 24; round++) {
+            for (size_t i = 0; i < ROOM; i++) {
+                const uint64_t word = next_word(&seed);
+                if (round % 3 == 0) memcpy(&d->in[0][i], &word, sizeof word);
+                if (round % 3 == 1) d->in[0][i] = next_number(&seed, -750, 715);
+                if (round % 3 == 2) d->in[0][i] = next_number(&seed, -2, 2);
+            }
+            check(d, &functions[f]);
+        }
+    }
+    free(d);
+}
+
+static void test_edges(void **state)
+{
+    (void)state;
+    static const double x[] = { 0,
+                                -0.0,
+                                1,
+                                -1,
+                                INFINITY,
+                                -INFINITY,
+                                NAN,
+                                1e-40,
+                                1e-310,
+                                -1e4,
+                                1e4,
+                                -87.5,
+                                88.7,
+                                89,
+                                -103.9,
+                                -104,
+                                -708.5,
+                                709.7,
+                                710,
+                                -745.1,
+                                -746,
+                                0.55,
+                                -0.55,
+                                0.5,
+                                2,
+                                0.70710678118654752,
+                                1.4142135623730951 };
+    FOR_TYPES(dtype)
+    {
+        data *d = make_data(dtype, sizeof x / sizeof *x, 0, 1);
+        for (size_t i = 0; i < d->n; i++) put(dtype, d->in[0], i, x[i]);
+        for (size_t f = 0; f < FUNCTIONS; f++) check(d, &functions[f]);
+        free(d);
+    }
+}
+
+static double one(fv_dtype dtype, fv__map f, double x)
+{
+    double from[1] = { 0 }, to[1] = { 0 };
+    put(dtype, from, 0, x);
+    table_of("ref", dtype)->map(f, 1, from, to, 1, 0);
+    return number(dtype, to, 0);
+}
+
+static void test_exact(void **state)
+{
+    (void)state;
+    FOR_TYPES(dtype)
+    {
+        assert_true(one(dtype, FV__EXP, 0) == 1);
+        assert_true(one(dtype, FV__EXP, -1e4) == 0);
+        assert_true(isinf(one(dtype, FV__EXP, 1e4)));
+        assert_true(one(dtype, FV__LOG, 1) == 0);
+        assert_true(one(dtype, FV__LOG, 0) == (double)-INFINITY);
+        assert_true(isnan(one(dtype, FV__LOG, -1)));
+        assert_true(isnan(one(dtype, FV__LOG, -INFINITY)));
+        assert_true(one(dtype, FV__LOG, INFINITY) == (double)INFINITY);
+        assert_true(one(dtype, FV__TANH, 100) == 1);
+        assert_true(one(dtype, FV__TANH, -INFINITY) == -1);
+        assert_true(signbit(one(dtype, FV__TANH, -0.0)));
+        assert_true(one(dtype, FV__SIGMOID, 0) == 0.5);
+        assert_true(one(dtype, FV__SIGMOID, 1e4) == 1);
+        assert_true(one(dtype, FV__SIGMOID, -1e4) == 0);
+        assert_true(one(dtype, FV__ELU, -1e4) == -1);
+        assert_true(isnan(one(dtype, FV__EXP, NAN)));
+        assert_true(isnan(one(dtype, FV__TANH, NAN)));
+        assert_true(isnan(one(dtype, FV__SIGMOID, NAN)));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_f32_everywhere),
+        cmocka_unit_test(test_f64_everywhere),
+        cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_exact),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,134 @@
+/* The matrix product tile: one ascending chain of fma per output, whatever the
+ * size of the tile. */
+#include "kernel/tables.h"
+
+enum { MOST_MR = 16, MOST_NR = 64, MOST_K = 100 };
+
+struct example {
+    size_t m, n, k, a_row, a_step, c_row;
+    bool accumulate;
+    const double *b; /* [k][n] */
+};
+
+/* Packs b for the table's width, the rest of each row NaN, then multiplies
+ * tile by tile, since m and n may be more than one. */
+static void multiply(const fv__kernels *kernels, data *d, const void *argument)
+{
+    const struct example *e = argument;
+    const size_t mr = (size_t)kernels->mr, nr = (size_t)kernels->nr;
+    const size_t element = d->dtype == FV_F64 ? 8 : 4;
+    assert_true(mr >= 1 && mr <= MOST_MR && nr >= 1 && nr <= MOST_NR);
+    double *packed = malloc(sizeof(double) * MOST_K * MOST_NR);
+    assert_non_null(packed);
+    for (size_t j = 0; j < e->n; j += nr) {
+        const size_t width = e->n - j < nr ? e->n - j : nr;
+        for (size_t l = 0; l < e->k; l++)
+            for (size_t t = 0; t < nr; t++)
+                put(d->dtype, packed, l * nr + t,
+                    t < width ? e->b[l * e->n + j + t] : (double)NAN);
+        for (size_t i = 0; i < e->m; i += mr)
+            kernels->gemm_tile(e->m - i < mr ? e->m - i : mr, width, e->k,
+                               (char *)d->in[0] + i * e->a_row * element,
+                               e->a_row, e->a_step, packed,
+                               (char *)d->out[0] + (i * e->c_row + j) * element,
+                               e->c_row, e->accumulate);
+    }
+    free(packed);
+}
+
+static double chain(const data *d, const struct example *e, size_t i, size_t j)
+{
+    double sum = 0;
+    float sum32 = 0;
+    for (size_t l = 0; l < e->k; l++) {
+        const double a =
+            number(d->dtype, d->in[0], i * e->a_row + l * e->a_step);
+        const double b = e->b[l * e->n + j];
+        sum = fma(a, b, sum);
+        sum32 = fmaf((float)a, (float)b, sum32);
+    }
+    return d->dtype == FV_F64 ? sum : (double)sum32;
+}
+
+static void check(const data *d, const data *start, const struct example *e)
+{
+    for (size_t i = 0; i < e->m; i++) {
+        for (size_t j = 0; j < e->c_row; j++) {
+            const size_t at = i * e->c_row + j;
+            const double before = number(d->dtype, start->out[0], at);
+            double want = j < e->n ? chain(d, e, i, j) : before;
+            if (j < e->n && e->accumulate) want += before;
+            if (d->dtype == FV_F32) want = (double)(float)want;
+            if (number(d->dtype, d->out[0], at) != want)
+                fail_msg("%zux%zux%zu: c[%zu][%zu] is wrong", e->m, e->n, e->k,
+                         i, j);
+        }
+    }
+}
+
+static void run_example(fv_dtype dtype, struct example *e)
+{
+    double b[MOST_K * MOST_NR * 2];
+    uint64_t seed = e->m * 1000 + e->n;
+    for (size_t i = 0; i < e->k * e->n; i++) {
+        b[i] = next_number(&seed, -1, 1);
+        if (dtype == FV_F32) b[i] = (double)(float)b[i];
+    }
+    e->b = b;
+    data *d = make_data(dtype, 0, -1, 1);
+    const data start = *d;
+    run_tables(d, multiply, e);
+    check(d, &start, e);
+    assert_untouched(d, 0, (e->m - 1) * e->c_row + e->n);
+    free(d);
+}
+
+static void test_shapes(void **state)
+{
+    (void)state;
+    static const size_t widths[] = { 1, 3, 4, 7, 8, 15, 16, 17, 31, 32, 33 };
+    static const size_t depths[] = { 0, 1, 2, 27, 100 };
+    FOR_TYPES(dtype)
+    {
+        for (size_t m = 1; m <= 13; m++) {
+            for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+                const size_t k = depths[(m + i) % 5], n = widths[i];
+                struct example rows = { m, n, k, k + 3, 1, n + 2, m & 1, NULL };
+                struct example columns = { m,     n,     k,        1,
+                                           m + 2, n + 5, !(m & 1), NULL };
+                run_example(dtype, &rows);
+                run_example(dtype, &columns);
+            }
+        }
+    }
+}
+
+/* Zero times infinity is NaN: nothing is skipped. */
+static void test_zero_times_infinity(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "ref", "avx2", "avx512" };
+    FOR_TYPES(dtype)
+    {
+        for (size_t i = 0; i < 3; i++) {
+            const fv__kernels *kernels = table_of(names[i], dtype);
+            if (!kernels) continue;
+            double a[2] = { 0 }, b[2 * MOST_NR], c[MOST_NR];
+            kernels->fill(2 * (size_t)kernels->nr, 1, b);
+            put(dtype, b, 1, INFINITY);
+            kernels->gemm_tile(1, 3, 2, a, 2, 1, b, c, 3, false);
+            assert_true(number(dtype, c, 0) == 0);
+            assert_true(isnan(number(dtype, c, 1)));
+            assert_true(number(dtype, c, 2) == 0);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_zero_times_infinity),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,224 @@
+/* Functions of one element, their derivatives, and what they make of NaN. */
+#include "kernel/tables.h"
+
+typedef long double real_function(long double x, long double p, long double q);
+
+#define EXACT(name, formula)                                                   \
+    static long double name(long double x, long double p, long double q)       \
+    {                                                                          \
+        (void)x, (void)p, (void)q;                                             \
+        return formula;                                                        \
+    }
+
+EXACT(negative, -x)
+EXACT(minus_one, -1)
+EXACT(absolute, fabsl(x))
+EXACT(sign, x > 0 ? 1 : x < 0 ? -1 : 0)
+EXACT(exponential, expl(x))
+EXACT(logarithm, logl(x))
+EXACT(inverse, 1 / x)
+EXACT(root, sqrtl(x))
+EXACT(root_slope, 0.5L / sqrtl(x))
+EXACT(sine, sinl(x))
+EXACT(cosine, cosl(x))
+EXACT(cosine_slope, -sinl(x))
+EXACT(tangent, tanl(x))
+EXACT(tangent_slope, 1 / (cosl(x) * cosl(x)))
+EXACT(arcsine, asinl(x))
+EXACT(arcsine_slope, 1 / sqrtl(1 - x * x))
+EXACT(arccosine, acosl(x))
+EXACT(arccosine_slope, -1 / sqrtl(1 - x * x))
+EXACT(arctangent, atanl(x))
+EXACT(arctangent_slope, 1 / (1 + x * x))
+EXACT(hyperbolic, tanhl(x))
+EXACT(hyperbolic_slope, 1 / (coshl(x) * coshl(x)))
+EXACT(sigmoid, 1 / (1 + expl(-x)))
+EXACT(sigmoid_slope, 1 / ((1 + expl(-x)) * (1 + expl(x))))
+EXACT(clamp, fminl(fmaxl(x, p), q))
+EXACT(clamp_slope, x > p && x < q)
+EXACT(leaky, x > 0 ? x : p * x)
+EXACT(leaky_slope, x > 0 ? 1 : p)
+EXACT(elu, x > 0 ? x : p * expm1l(x))
+EXACT(elu_slope, x > 0 ? 1 : p * expl(x))
+EXACT(scale_add, p *x + q)
+EXACT(scale_add_slope, p)
+EXACT(power, powl(x, p))
+EXACT(power_slope, p == 0 ? 0 : p * powl(x, p - 1))
+EXACT(reciprocal, p / x)
+EXACT(reciprocal_slope, -p / (x * x))
+
+static const struct function {
+    fv__map map;
+    double low, high, p, q;
+    real_function *value, *slope;
+    double ulps; /* allowed in the value */
+    bool needs_x, needs_y;
+} functions[] = {
+    { FV__NEG, -3, 3, 0, 0, negative, minus_one, 0, false, false },
+    { FV__ABS, -3, 3, 0, 0, absolute, sign, 0, true, false },
+    { FV__EXP, -5, 5, 0, 0, exponential, exponential, 2, false, true },
+    { FV__LOG, 0.1, 5, 0, 0, logarithm, inverse, 2, true, false },
+    { FV__SQRT, 0.1, 5, 0, 0, root, root_slope, 0.51, false, true },
+    { FV__SIN, -4, 4, 0, 0, sine, cosine, 2, true, false },
+    { FV__COS, -4, 4, 0, 0, cosine, cosine_slope, 2, true, false },
+    { FV__TAN, -1, 1, 0, 0, tangent, tangent_slope, 2, false, true },
+    { FV__ASIN, -0.9, 0.9, 0, 0, arcsine, arcsine_slope, 2, true, false },
+    { FV__ACOS, -0.9, 0.9, 0, 0, arccosine, arccosine_slope, 2, true, false },
+    { FV__ATAN, -4, 4, 0, 0, arctangent, arctangent_slope, 2, true, false },
+    { FV__TANH, -3, 3, 0, 0, hyperbolic, hyperbolic_slope, 2, false, true },
+    { FV__SIGMOID, -9, 9, 0, 0, sigmoid, sigmoid_slope, 2, false, true },
+    { FV__CLAMP, -3, 9, 0, 6, clamp, clamp_slope, 0, true, false },
+    { FV__CLAMP, -3, 3, 0, INFINITY, clamp, clamp_slope, 0, true, false },
+    { FV__LEAKY_RELU, -3, 3, 0.25, 0, leaky, leaky_slope, 0, true, false },
+    { FV__ELU, -3, 3, 0.5, 0, elu, elu_slope, 2, true, true },
+    { FV__SCALE_ADD, 1, 3, -2, -0.5, scale_add, scale_add_slope, 1, false,
+      false },
+    { FV__POWER, 0.1, 4, 1.5, 0, power, power_slope, 2, true, false },
+    { FV__POWER, -4, 4, 2, 0, power, power_slope, 1, true, false },
+    { FV__POWER, -4, 4, 0, 0, power, power_slope, 0, true, false },
+    { FV__RECIPROCAL, 0.1, 4, 3, 0, reciprocal, reciprocal_slope, 1, true,
+      true },
+};
+#define FUNCTIONS (sizeof functions / sizeof *functions)
+
+static void apply(const fv__kernels *kernels, data *d, const void *argument)
+{
+    const struct function *f = argument;
+    kernels->map(f->map, d->n, d->in[0], d->out[0], f->p, f->q);
+}
+
+/* out[0] is y, out[1] becomes the gradient; what is not needed is NULL. */
+static void slope(const fv__kernels *kernels, data *d, const void *argument)
+{
+    const struct function *f = argument;
+    kernels->map_grad(f->map, d->n, f->needs_x ? d->in[0] : NULL,
+                      f->needs_y ? d->out[0] : NULL, d->in[1], d->out[1], f->p,
+                      f->q);
+}
+
+static void check_value(data *d, const struct function *f)
+{
+    run_tables(d, apply, f);
+    assert_untouched(d, 0, d->n);
+    for (size_t i = 0; i < d->n; i++) {
+        const long double x = (long double)number(d->dtype, d->in[0], i);
+        assert_ulps(d->dtype, number(d->dtype, d->out[0], i),
+                    f->value(x, (long double)f->p, (long double)f->q), f->ulps);
+    }
+}
+
+static void check_slope(data *d, const struct function *f)
+{
+    const data before = *d;
+    run_tables(d, slope, f);
+    assert_untouched(d, 1, d->n);
+    for (size_t i = 0; i < d->n; i++) {
+        const double x = number(d->dtype, d->in[0], i);
+        const double g = number(d->dtype, d->in[1], i);
+        const double start = number(d->dtype, before.out[1], i);
+        const double rate = (double)f->slope((long double)x, (long double)f->p,
+                                             (long double)f->q);
+        const double bound = 12 * epsilon_of(d->dtype)
+                             * (fabs(start) + fabs(g) * (1 + fabs(rate)));
+        const double error =
+            fabs(number(d->dtype, d->out[1], i) - (start + rate * g));
+        if (!(error <= bound))
+            fail_msg("slope of function %d at %a: off by %g", (int)f->map, x,
+                     error);
+    }
+}
+
+static void test_values_and_slopes(void **state)
+{
+    (void)state;
+    FOR_TYPES(dtype)
+    {
+        for (size_t i = 0; i < FUNCTIONS * LENGTHS; i++) {
+            const struct function *f = &functions[i % FUNCTIONS];
+            const size_t n = lengths[i / FUNCTIONS];
+            if (n > 1000 && n != 4097) continue;
+            data *d = make_data(dtype, n, f->low, f->high);
+            check_value(d, f);
+            check_slope(d, f);
+            free(d);
+        }
+    }
+}
+
+static void apply_in_place(const fv__kernels *kernels, data *d,
+                           const void *argument)
+{
+    const struct function *f = argument;
+    kernels->map(f->map, d->n, d->out[0], d->out[0], f->p, f->q);
+}
+
+static void test_in_place(void **state)
+{
+    (void)state;
+    FOR_TYPES(dtype)
+    {
+        for (size_t i = 0; i < FUNCTIONS; i++) {
+            const struct function *f = &functions[i];
+            data *d = make_data(dtype, 257, f->low, f->high);
+            data *same = make_data(dtype, 257, f->low, f->high);
+            memcpy(same->out[0], d->in[0], sizeof d->in[0]);
+            run_tables(d, apply, f);
+            run_tables(same, apply_in_place, f);
+            assert_same_bits("in place", dtype, 257, same->out[0], d->out[0]);
+            free(d);
+            free(same);
+        }
+    }
+}
+
+static double at(const char *isa, fv_dtype dtype, const struct function *f,
+                 double x, double *rate)
+{
+    double from[32] = { 0 }, to[32] = { 0 }, one[32] = { 0 }, grad[32] = { 0 };
+    const fv__kernels *kernels = table_of(isa, dtype);
+    kernels->fill(17, x, from);
+    kernels->fill(17, 1, one);
+    kernels->map(f->map, 17, from, to, f->p, f->q);
+    kernels->map_grad(f->map, 17, from, to, one, grad, f->p, f->q);
+    *rate = number(dtype, grad, 16);
+    assert_same_bits(isa, dtype, 1, to, to + 1);
+    return number(dtype, to, 16);
+}
+
+static void check_kinks(const char *isa, fv_dtype dtype)
+{
+    static const struct function six = { .map = FV__CLAMP, .q = 6 };
+    static const struct function leak = { .map = FV__LEAKY_RELU, .p = 0.25 };
+    static const struct function unit = { .map = FV__ELU, .p = 3 };
+    static const struct function magnitude = { .map = FV__ABS };
+    double rate;
+    for (size_t i = 0; i < FUNCTIONS; i++)
+        if (!(functions[i].map == FV__POWER && functions[i].p == 0))
+            assert_true(isnan(at(isa, dtype, &functions[i], NAN, &rate)));
+    assert_true(at(isa, dtype, &six, INFINITY, &rate) == 6);
+    assert_true(at(isa, dtype, &six, 0, &rate) == 0 && rate == 0);
+    assert_true(at(isa, dtype, &six, 6, &rate) == 6 && rate == 0);
+    assert_true(at(isa, dtype, &leak, 0, &rate) == 0 && rate == 0.25);
+    assert_true(at(isa, dtype, &unit, 0, &rate) == 0 && rate == 3);
+    assert_true(at(isa, dtype, &magnitude, 0, &rate) == 0 && rate == 0);
+}
+
+/* NaN passes through every function; kinks have the slope that is written. */
+static void test_nan_and_kinks(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "ref", "avx2", "avx512" };
+    FOR_TYPES(dtype)
+    for (size_t i = 0; i < 3; i++)
+        if (table_of(names[i], dtype)) check_kinks(names[i], dtype);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_values_and_slopes),
+        cmocka_unit_test(test_in_place),
+        cmocka_unit_test(test_nan_and_kinks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
