@@ -18,8 +18,6 @@ static const size_t lengths[] = {
 };
 #define LENGTHS (sizeof lengths / sizeof *lengths)
 
-#define FOR_TYPES(dtype) for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++)
-
 /* What a kernel reads and writes: the first n numbers, or as many as the shape
  * under test asks for, of some of these arrays. */
 typedef struct data {

@@ -108,8 +108,7 @@ static void test_edges(void **state)
                                 2,
                                 0.70710678118654752,
                                 1.4142135623730951 };
-    FOR_TYPES(dtype)
-    {
+    for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
         data *d = make_data(dtype, sizeof x / sizeof *x, 0, 1);
         for (size_t i = 0; i < d->n; i++) put(dtype, d->in[0], i, x[i]);
         for (size_t f = 0; f < FUNCTIONS; f++) check(d, &functions[f]);
@@ -128,8 +127,7 @@ static double one(fv_dtype dtype, fv__map f, double x)
 static void test_exact(void **state)
 {
     (void)state;
-    FOR_TYPES(dtype)
-    {
+    for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
         assert_true(one(dtype, FV__EXP, 0) == 1);
         assert_true(one(dtype, FV__EXP, -1e4) == 0);
         assert_true(isinf(one(dtype, FV__EXP, 1e4)));

@@ -84,9 +84,9 @@ static void check(data *d, const struct example *e)
 static void test_values_and_slopes(void **state)
 {
     (void)state;
-    FOR_TYPES(dtype)
-    {
-        for (size_t i = 0; i < LENGTHS * 7 * 8; i++) {
+    static const size_t sizes[] = { 0, 1, 15, 17, 257, 4097 };
+    for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
+        for (size_t i = 0; i < 6 * 7 * 8; i++) {
             const struct example e = { (fv__zip)(i / 8 % 7), i & 1, i >> 1 & 1,
                                        (int)(i >> 2 & 1) };
             const size_t n = sizes[i / 56];
@@ -140,9 +140,10 @@ static void test_edges(void **state)
 {
     (void)state;
     static const char *const names[] = { "ref", "avx2", "avx512" };
-    FOR_TYPES(dtype)
-    for (size_t i = 0; i < 3; i++)
-        if (table_of(names[i], dtype)) check_edges(table_of(names[i], dtype));
+    for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++)
+        for (size_t i = 0; i < 3; i++)
+            if (table_of(names[i], dtype))
+                check_edges(table_of(names[i], dtype));
 }
 
 int main(void)

@@ -1,0 +1,205 @@
+/* Cross entropy from labels, from rows of weights, and of the sigmoid. */
+#include "kernel/tables.h"
+
+struct example {
+    size_t m, n;
+    const int64_t *labels; /* NULL: weights in in[1] */
+    double scale;
+};
+
+static void loss(const fv__kernels *kernels, data *d, const void *argument)
+{
+    const struct example *e = argument;
+    kernels->cross_entropy(e->m, e->n, d->in[0], e->labels, d->in[1],
+                           d->out[0]);
+    kernels->cross_entropy_grad(e->m, e->n, d->in[0], e->labels, d->in[1],
+                                e->scale, d->out[1]);
+}
+
+static long double weight(const data *d, const struct example *e, size_t row,
+                          size_t j)
+{
+    if (e->labels) return (size_t)e->labels[row] == j;
+    return (long double)number(d->dtype, d->in[1], row * e->n + j);
+}
+
+static void check_row(const data *d, const data *start, const struct example *e,
+                      size_t row)
+{
+    const double tight = epsilon_of(d->dtype);
+    long double sum = 0, total = 0, inner = 0, size = 1;
+    for (size_t j = 0; j < e->n; j++) {
+        const long double x =
+            (long double)number(d->dtype, d->in[0], row * e->n + j);
+        const long double t = weight(d, e, row, j);
+        sum += expl(x);
+        total += t;
+        inner += t * x;
+        size += fabsl(t * x);
+    }
+    const long double want = logl(sum) * total - inner;
+    const double got = number(d->dtype, d->out[0], row);
+    if (!(fabs(got - (double)want) <= 8 * tight * (double)(size + total)))
+        fail_msg("loss %g, expected %Lg", got, want);
+    for (size_t j = 0; j < e->n; j++) {
+        const size_t at = row * e->n + j;
+        const long double x = (long double)number(d->dtype, d->in[0], at);
+        const double change =
+            e->scale * (double)(expl(x) / sum * total - weight(d, e, row, j));
+        assert_true(fabs(number(d->dtype, d->out[1], at)
+                         - number(d->dtype, start->out[1], at) - change)
+                    <= 8 * tight * (1 + (double)total));
+    }
+}
+
+static void test_rows(void **state)
+{
+    (void)state;
+    static const struct example shapes[] = {
+        { 0, 3, NULL, 1 },    { 9, 1, NULL, 1 },    { 7, 10, NULL, 0.25 },
+        { 5, 16, NULL, 0.5 }, { 4, 17, NULL, 2 },   { 2, 256, NULL, 1 },
+        { 2, 257, NULL, 1 },  { 1, 4097, NULL, 1 }, { 3, 1000, NULL, 1 }
+    };
+    int64_t labels[9];
+    for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
+        for (size_t i = 0; i < 18; i++) {
+            struct example e = shapes[i / 2];
+            for (size_t j = 0; j < e.m; j++) labels[j] = (int64_t)(j * 5 % e.n);
+            e.labels = i % 2 ? labels : NULL;
+            data *d = make_data(dtype, 0, -4, 4);
+            put_random(dtype, d->in[1], ROOM, i, 0, 1);
+            const data start = *d;
+            run_tables(d, loss, &e);
+            assert_untouched(d, 0, e.m);
+            assert_untouched(d, 1, e.m * e.n);
+            for (size_t row = 0; row < e.m; row++)
+                check_row(d, &start, &e, row);
+            free(d);
+        }
+    }
+}
+
+/* Logits as far as 1e38 keep loss and gradient finite. */
+static void test_extremes(void **state)
+{
+    (void)state;
+    static const int64_t labels[4] = { 0, 1, 2, 1 };
+    static const double x[12] = { 1e38,  -1e38, 0, 1e38,  1e38, 0,
+                                  -1e38, 1e38,  0, -1e38, 0,    -1e38 };
+    static const double want[4] = { 0, 0.69314718055994531, 1e38, 0 };
+    const struct example e = { 4, 3, labels, 1 };
+    for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
+        data *d = make_data(dtype, 0, 0, 1);
+        for (size_t i = 0; i < 12; i++) put(dtype, d->in[0], i, x[i]);
+        run_tables(d, loss, &e);
+        for (size_t i = 0; i < 4; i++)
+            assert_near(number(dtype, d->out[0], i), want[i],
+                        2 * epsilon_of(dtype));
+        for (size_t i = 0; i < 12; i++)
+            assert_true(isfinite(number(dtype, d->out[1], i)));
+        free(d);
+    }
+}
+
+/* A sure answer: the loss keeps its digits far below 1 - exp(-loss). */
+static void test_small_loss(void **state)
+{
+    (void)state;
+    static const int64_t label = 1;
+    const struct example e = { 1, 2, &label, 1 };
+    for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
+        data *d = make_data(dtype, 0, 0, 1);
+        put(dtype, d->in[0], 0, -12);
+        put(dtype, d->in[0], 1, 12);
+        run_tables(d, loss, &e);
+        assert_true(fabs(number(dtype, d->out[0], 0) / log1p(exp(-24)) - 1)
+                    <= 1e-5);
+        free(d);
+    }
+}
+
+/* A label that is no class, and NaN: NaN loss; the label has no gradient. */
+static void test_wrong_labels(void **state)
+{
+    (void)state;
+    static const int64_t labels[3] = { 3, -1, 0 };
+    const struct example e = { 3, 3, labels, 1 };
+    for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
+        data *d = make_data(dtype, 0, 0, 1);
+        put(dtype, d->in[0], 7, NAN);
+        run_tables(d, loss, &e);
+        for (size_t i = 0; i < 3; i++)
+            assert_true(isnan(number(dtype, d->out[0], i)));
+        for (size_t i = 0; i < 9; i++)
+            assert_int_equal(isnan(number(dtype, d->out[1], i)) != 0, i >= 6);
+        free(d);
+    }
+}
+
+static void sigmoid(const fv__kernels *kernels, data *d, const void *argument)
+{
+    (void)argument;
+    kernels->sigmoid_cross_entropy(d->n, d->in[0], d->in[1], d->out[0]);
+    kernels->sigmoid_cross_entropy_grad(d->n, d->in[0], d->in[1], 0.5,
+                                        d->out[1]);
+}
+
+static void check_sigmoid(const data *d, const data *start, size_t i)
+{
+    const long double x = (long double)number(d->dtype, d->in[0], i);
+    const long double t = (long double)number(d->dtype, d->in[1], i);
+    const long double want = fmaxl(x, 0) - x * t + log1pl(expl(-fabsl(x)));
+    const double change = (double)(0.5L * (1 / (1 + expl(-x)) - t));
+    assert_near(number(d->dtype, d->out[0], i), (double)want,
+                4 * epsilon_of(d->dtype) * (1 + fabs((double)(x * t))));
+    assert_near(number(d->dtype, d->out[1], i),
+                number(d->dtype, start->out[1], i) + change,
+                4 * epsilon_of(d->dtype));
+}
+
+static void test_sigmoid(void **state)
+{
+    (void)state;
+    for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
+        for (size_t i = 0; i < LENGTHS; i++) {
+            data *d = make_data(dtype, lengths[i], -20, 20);
+            put_random(dtype, d->in[1], ROOM, i, 0, 1);
+            put(dtype, d->in[0], 1, 1e30);
+            put(dtype, d->in[1], 1, 1);
+            const data start = *d;
+            run_tables(d, sigmoid, NULL);
+            assert_untouched(d, 0, d->n);
+            assert_untouched(d, 1, d->n);
+            for (size_t j = 0; j < d->n; j++) check_sigmoid(d, &start, j);
+            free(d);
+        }
+    }
+}
+
+/* With target 0 and x <= 0 the loss is log(1 + exp(x)), to 2 ulp of it. */
+static void test_log1p(void **state)
+{
+    (void)state;
+    for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
+        data *d = make_data(dtype, ROOM, -80, 0);
+        for (size_t i = 0; i < ROOM; i++) put(dtype, d->in[1], i, 0);
+        for (size_t i = 0; i < ROOM / 2; i++)
+            put(dtype, d->in[0], i, -(double)i / (ROOM / 4));
+        run_tables(d, sigmoid, NULL);
+        for (size_t i = 0; i < ROOM; i++)
+            assert_ulps(dtype, number(dtype, d->out[0], i),
+                        log1pl(expl((long double)number(dtype, d->in[0], i))),
+                        2.5);
+        free(d);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows),       cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_small_loss), cmocka_unit_test(test_wrong_labels),
+        cmocka_unit_test(test_sigmoid),    cmocka_unit_test(test_log1p),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
