@@ -42,7 +42,8 @@ struct fv_context {
     struct fv__pool *pool;
     const struct fv__kernels *kernels; /* of the context's element type */
     struct fv__tape *tape;
-    uint64_t draws; /* random streams handed out so far */
+    uint64_t draws;      /* operations that may have drawn numbers */
+    uint64_t parameters; /* arrays of weights drawn so far */
 };
 
 /* A zeroed context from the options' allocator, which fv_memory does not
@@ -114,15 +115,14 @@ typedef enum fv__account { FV__RUN, FV__DATA } fv__account;
  * FV_NO_MEMORY or FV_LIMIT. 0 bytes are legal. */
 void *fv__allocate(fv_context *context, fv__account account, size_t bytes);
 /* The same, zeroed. */
-void *fv__allocate_zero(fv_context *context, fv__account account,
-                        size_t bytes);
+void *fv__allocate_zero(fv_context *context, fv__account account, size_t bytes);
 /* NULL is allowed. */
 void fv__release(fv_context *context, void *memory);
 /* What an allocation of `bytes` adds to fv_memory. */
 size_t fv__footprint(size_t bytes);
 /* A copy of at most `length` characters, terminated. */
-char *fv__copy_text(fv_context *context, fv__account account,
-                    const char *text, size_t length);
+char *fv__copy_text(fv_context *context, fv__account account, const char *text,
+                    size_t length);
 
 /* A text that grows. Zero it and set context and account. */
 typedef struct fv__text {

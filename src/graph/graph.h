@@ -48,11 +48,15 @@ struct fv_variable {
     size_t value_at, grad_at;
 };
 
-/* A leaf over `data` and `grad`, both the caller's; NULL: its own memory. */
+/* A leaf without memory. */
 fv_variable *fv__leaf_new(fv_context *context, int32_t rank,
-                          const int64_t shape[], void *data, void *grad);
-/* Moves a leaf's value, and its gradient if it has one, to other memory. */
-void fv__leaf_bind(fv_variable *leaf, void *data, void *grad);
+                          const int64_t shape[]);
+/* Gives it memory of its own, zeros, unless it has some. */
+fv_status fv__leaf_own(fv_variable *leaf);
+/* Moves a leaf's value, or its gradient, to memory that somebody else owns;
+ * what it held is copied there. */
+void fv__leaf_bind_value(fv_variable *leaf, void *data);
+void fv__leaf_bind_grad(fv_variable *leaf, void *data);
 /* The leaf's gradient, made of zeros if need be; NULL after a failure. */
 fv_tensor *fv__leaf_grad(fv_variable *leaf);
 /* Bytes of a contiguous tensor's elements. */

@@ -18,38 +18,45 @@ static void destroy_leaf(void *object)
 }
 
 fv_variable *fv__leaf_new(fv_context *context, int32_t rank,
-                          const int64_t shape[], void *data, void *grad)
+                          const int64_t shape[])
 {
     fv_variable *leaf = fv__allocate_zero(context, FV__RUN, sizeof *leaf);
     if (!leaf) return NULL;
     leaf->context = context;
     leaf->node = -1;
     leaf->requires_grad = true;
-    leaf->value = fv_tensor_of(data, context->dtype, rank, shape);
-    leaf->grad = fv_tensor_of(grad, context->dtype, rank, shape);
-    if (!data) {
-        leaf->value.data =
-            fv__allocate_zero(context, FV__RUN, fv__tensor_bytes(&leaf->value));
-        if (!leaf->value.data) {
-            fv__release(context, leaf);
-            return NULL;
-        }
-        leaf->owns_value = true;
-    }
+    leaf->value = fv_tensor_of(NULL, context->dtype, rank, shape);
+    leaf->grad = leaf->value;
     fv__adopt(context, &leaf->object, destroy_leaf);
     return leaf;
 }
 
-void fv__leaf_bind(fv_variable *leaf, void *data, void *grad)
+fv_status fv__leaf_own(fv_variable *leaf)
 {
-    memcpy(data, leaf->value.data, fv__tensor_bytes(&leaf->value));
-    if (leaf->grad.data)
-        memcpy(grad, leaf->grad.data, fv__tensor_bytes(&leaf->grad));
-    if (leaf->owns_value) fv__release(leaf->context, leaf->value.data);
-    if (leaf->owns_grad) fv__release(leaf->context, leaf->grad.data);
-    leaf->value.data = data;
-    leaf->grad.data = grad;
-    leaf->owns_value = leaf->owns_grad = false;
+    if (leaf->value.data) return FV_OK;
+    leaf->value.data = fv__allocate_zero(leaf->context, FV__RUN,
+                                         fv__tensor_bytes(&leaf->value));
+    leaf->owns_value = leaf->value.data != NULL;
+    return fv_failed(leaf->context);
+}
+
+static void bind(fv_context *context, fv_tensor *tensor, bool *owned,
+                 void *data)
+{
+    if (tensor->data) memcpy(data, tensor->data, fv__tensor_bytes(tensor));
+    if (*owned) fv__release(context, tensor->data);
+    *owned = false;
+    tensor->data = data;
+}
+
+void fv__leaf_bind_value(fv_variable *leaf, void *data)
+{
+    bind(leaf->context, &leaf->value, &leaf->owns_value, data);
+}
+
+void fv__leaf_bind_grad(fv_variable *leaf, void *data)
+{
+    bind(leaf->context, &leaf->grad, &leaf->owns_grad, data);
 }
 
 fv_tensor *fv__leaf_grad(fv_variable *leaf)
@@ -75,10 +82,10 @@ static fv_status convert(fv_context *context, const char *who,
 fv_variable *fv_variable_new(fv_context *context, const fv_tensor *value)
 {
     if (!fv__tensor_check(context, "variable", value)) return NULL;
-    fv_variable *leaf =
-        fv__leaf_new(context, value->rank, value->shape, NULL, NULL);
+    fv_variable *leaf = fv__leaf_new(context, value->rank, value->shape);
     if (!leaf) return NULL;
-    if (fv_variable_assign(leaf, value) != FV_OK) {
+    if (fv__leaf_own(leaf) != FV_OK
+        || fv_variable_assign(leaf, value) != FV_OK) {
         fv__destroy(leaf);
         return NULL;
     }

@@ -16,8 +16,19 @@ enum { FV__LANES = 16 };
 /* Functions of one element; p and q are parameters. The derivative is written
  * with x, y = f(x) and g = the upstream gradient. */
 typedef enum fv__map {
-    FV__NEG, FV__ABS, FV__EXP, FV__LOG, FV__SQRT, FV__SIN, FV__COS, FV__TAN,
-    FV__ASIN, FV__ACOS, FV__ATAN, FV__TANH, FV__SIGMOID,
+    FV__NEG,
+    FV__ABS,
+    FV__EXP,
+    FV__LOG,
+    FV__SQRT,
+    FV__SIN,
+    FV__COS,
+    FV__TAN,
+    FV__ASIN,
+    FV__ACOS,
+    FV__ATAN,
+    FV__TANH,
+    FV__SIGMOID,
     FV__CLAMP,      /* min(max(x, p), q), NaN passes; g where p < x < q */
     FV__LEAKY_RELU, /* x > 0 ? x : p x */
     FV__ELU,        /* x > 0 ? x : p (exp(x) - 1) */
@@ -28,16 +39,22 @@ typedef enum fv__map {
 
 /* Functions of two elements. */
 typedef enum fv__zip {
-    FV__ADD, FV__SUB, FV__MUL, FV__DIV, FV__POW, FV__MINIMUM, FV__MAXIMUM
+    FV__ADD,
+    FV__SUB,
+    FV__MUL,
+    FV__DIV,
+    FV__POW,
+    FV__MINIMUM,
+    FV__MAXIMUM
 } fv__zip;
 
 /* Geometry of a convolution or a pool over one batch, NHWC. Weights are
  * [filters, kh, kw, c / groups]. */
 typedef struct fv__geometry {
-    int64_t batch, in[2], channels;    /* rows, columns */
+    int64_t batch, in[2], channels; /* rows, columns */
     int64_t out[2], filters;
     int64_t kernel[2], stride[2], dilation[2];
-    int64_t begin[2], end[2];          /* padding: before, after */
+    int64_t begin[2], end[2]; /* padding: before, after */
     int64_t groups;
 } fv__geometry;
 
@@ -49,8 +66,8 @@ typedef struct fv__sgd {
 
 typedef struct fv__adam {
     double learning_rate, beta1, beta2, epsilon, weight_decay;
-    bool decoupled;                      /* AdamW */
-    double correction1, correction2;     /* 1 - beta^t */
+    bool decoupled;                  /* AdamW */
+    double correction1, correction2; /* 1 - beta^t */
 } fv__adam;
 
 /* The table. Pointers are to `real` unless a type is given. Functions work on
@@ -89,9 +106,9 @@ typedef struct fv__kernels {
      * n <= nr. a[i][l] is at a[i a_row + l a_step]. One chain of fma per
      * output, ascending l, starting at zero; then added to c if accumulate. */
     int32_t mr, nr;
-    void (*gemm_tile)(size_t m, size_t n, size_t k, const void *a,
-                      size_t a_row, size_t a_step, const void *b, void *c,
-                      size_t c_row, bool accumulate);
+    void (*gemm_tile)(size_t m, size_t n, size_t k, const void *a, size_t a_row,
+                      size_t a_step, const void *b, void *c, size_t c_row,
+                      bool accumulate);
 
     /* rows [m][n]: y = softmax(x) */
     void (*softmax)(size_t m, size_t n, const void *x, void *y);
@@ -175,8 +192,7 @@ void fv__map_grad_all(fv_context *context, fv__map f, size_t n, const void *x,
 void fv__axpy_all(fv_context *context, size_t n, double a, const void *x,
                   void *y);
 /* Sum by blocks of fixed size; `scratch` holds fv__sum_scratch(n) bytes. */
-double fv__sum_all(fv_context *context, size_t n, const void *x,
-                   void *scratch);
+double fv__sum_all(fv_context *context, size_t n, const void *x, void *scratch);
 size_t fv__sum_scratch(const fv_context *context, size_t n);
 
 /* ---- matrix product ---------------------------------------------------- */

@@ -1,0 +1,37 @@
+/* Mean of each window. */
+#include "layer/layer.h"
+
+static const fv__field fields[] = {
+    { FV__FIELD(fv_pool_options, PAIR, kernel), .positional = true },
+    { FV__FIELD(fv_pool_options, PAIR, stride) },
+    { FV__FIELD(fv_pool_options, PADDING, padding),
+      .mode = offsetof(fv_pool_options, padding_mode),
+      .words = fv__padding_words },
+    { FV__FIELD(fv_pool_options, PAIR, padding_end) },
+    { FV__FIELD(fv_pool_options, SWITCH, count_padding) },
+    { .key = NULL },
+};
+
+static fv_variable *forward(fv_layer *layer, int32_t count,
+                            fv_variable *const inputs[])
+{
+    (void)count;
+    fv_pooling pooling = fv__layer_pooling(layer, &layer->in_shape);
+    return fv_avgpool_of(inputs[0], &pooling);
+}
+
+const fv__layer_type fv__layer_avgpool = {
+    .kind = "avgpool",
+    .stem = "avgpool",
+    .options_size = sizeof(fv_pool_options),
+    .fields = fields,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .shape = fv__layer_shape_pool,
+    .forward = forward,
+};
+
+fv_layer *fv_avgpool_new(const fv_pool_options *options)
+{
+    return fv__layer_new(&fv__layer_avgpool, options);
+}

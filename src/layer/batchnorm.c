@@ -1,0 +1,64 @@
+/* Batch normalisation of each channel, with running statistics. */
+#include "layer/layer.h"
+
+static const fv__field fields[] = {
+    { FV__FIELD(fv_batchnorm_options, NUMBER, epsilon) },
+    { FV__FIELD(fv_batchnorm_options, NUMBER, momentum) },
+    { .key = NULL },
+};
+
+static void add_parameter(fv_layer *layer, const char *name, int64_t channels,
+                          double value, bool trainable)
+{
+    fv__layer_parameter(
+        layer, name, 1, &channels,
+        (fv__init){ .initializer = FV_INIT_CONSTANT, .value = value });
+    layer->parameters[layer->num_parameters - 1].trainable = trainable;
+}
+
+static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
+{
+    const fv_batchnorm_options *options = layer->options;
+    double epsilon = fv__option_number(options->epsilon, 1e-5);
+    double momentum = fv__option_number(options->momentum, 0.1);
+    if (!(epsilon >= 0 && epsilon <= 1))
+        return fv_fail(layer->context, FV_MISUSE,
+                       "%s: epsilon %g is not in 0..1", layer->name, epsilon);
+    if (!(momentum >= 0 && momentum <= 1))
+        return fv_fail(layer->context, FV_MISUSE,
+                       "%s: momentum %g is not in 0..1", layer->name, momentum);
+    int64_t channels = inputs[0].extent[inputs[0].rank - 1];
+    add_parameter(layer, "weight", channels, 1, true);
+    add_parameter(layer, "bias", channels, 0, true);
+    add_parameter(layer, "running_mean", channels, 0, false);
+    add_parameter(layer, "running_var", channels, 1, false);
+    return fv__layer_shape_same(layer, count, inputs);
+}
+
+static fv_variable *forward(fv_layer *layer, int32_t count,
+                            fv_variable *const inputs[])
+{
+    (void)count;
+    const fv_batchnorm_options *options = layer->options;
+    const fv__parameter *p = layer->parameters;
+    return fv_batchnorm_of(inputs[0], p[0].variable, p[1].variable,
+                           p[2].variable, p[3].variable,
+                           fv__option_number(options->epsilon, 1e-5),
+                           fv__option_number(options->momentum, 0.1));
+}
+
+const fv__layer_type fv__layer_batchnorm = {
+    .kind = "batchnorm",
+    .stem = "batchnorm",
+    .options_size = sizeof(fv_batchnorm_options),
+    .fields = fields,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .shape = shape,
+    .forward = forward,
+};
+
+fv_layer *fv_batchnorm_new(const fv_batchnorm_options *options)
+{
+    return fv__layer_new(&fv__layer_batchnorm, options);
+}

@@ -1,0 +1,48 @@
+/* The channels of layers, one after another. */
+#include "layer/layer.h"
+
+static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
+{
+    fv_shape out = inputs[0];
+    for (int32_t k = 1; k < count; k++) {
+        fv_shape next = inputs[k];
+        int32_t last = out.rank - 1;
+        int64_t channels = next.extent[last];
+        next.extent[last] = out.extent[last];
+        if (!fv__shape_equal(&out, &next)) {
+            fv_shape first = fv__shape_outside(layer->context, inputs[0]);
+            fv_shape other = fv__shape_outside(layer->context, inputs[k]);
+            char a[FV__SHAPE_BYTES], b[FV__SHAPE_BYTES];
+            return fv_fail(
+                layer->context, FV_MISUSE,
+                "%s: inputs %s and %s differ in more than channels",
+                layer->name,
+                fv__shape_text(a, sizeof a, first.rank, first.extent),
+                fv__shape_text(b, sizeof b, other.rank, other.extent));
+        }
+        out.extent[last] += channels;
+    }
+    layer->out_shape = out;
+    return FV_OK;
+}
+
+static fv_variable *forward(fv_layer *layer, int32_t count,
+                            fv_variable *const inputs[])
+{
+    return fv_concat_of(count, inputs, layer->out_shape.rank);
+}
+
+const fv__layer_type fv__layer_concat = {
+    .kind = "concat",
+    .stem = "concat",
+    .options_size = sizeof(fv_layer_options),
+    .min_inputs = 2,
+    .max_inputs = 64,
+    .shape = shape,
+    .forward = forward,
+};
+
+fv_layer *fv_concat_layers_new(const fv_layer_options *options)
+{
+    return fv__layer_new(&fv__layer_concat, options);
+}

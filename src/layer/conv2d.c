@@ -1,0 +1,107 @@
+/* The convolutional layer: weight [filters, kh, kw, c / groups], bias. */
+#include "layer/layer.h"
+
+static const fv__field fields[] = {
+    { FV__FIELD(fv_convolutional_options, COUNT, num_filters),
+      .positional = true },
+    { FV__FIELD(fv_convolutional_options, PAIR, kernel), .positional = true },
+    { FV__FIELD(fv_convolutional_options, PAIR, stride) },
+    { FV__FIELD(fv_convolutional_options, PADDING, padding),
+      .mode = offsetof(fv_convolutional_options, padding_mode),
+      .words = fv__padding_words },
+    { FV__FIELD(fv_convolutional_options, PAIR, padding_end) },
+    { FV__FIELD(fv_convolutional_options, PAIR, dilation) },
+    { FV__FIELD(fv_convolutional_options, COUNT, groups) },
+    { FV__FIELD(fv_convolutional_options, SWITCH, bias) },
+    { FV__FIELD(fv_convolutional_options, WORD, init),
+      .words = fv__initializer_words },
+    { FV__FIELD(fv_convolutional_options, WORD, init_fan),
+      .words = fv__fan_words },
+    { FV__FIELD(fv_convolutional_options, NUMBER, init_value) },
+    { FV__FIELD(fv_convolutional_options, WORD, algorithm),
+      .words = fv__algorithm_words },
+    { .key = NULL },
+};
+
+/* What the options mean for one image of that shape. */
+static fv__geometry geometry_of(const fv_convolutional_options *options,
+                                const fv_shape *input)
+{
+    fv__geometry g = { .batch = 1,
+                       .in = { input->extent[0], input->extent[1] },
+                       .channels = input->extent[2],
+                       .filters = fv__option_count(options->num_filters, 0),
+                       .groups = fv__option_count(options->groups, 1) };
+    fv__option_pair(options->kernel, 0, g.kernel);
+    fv__option_pair(options->stride, 1, g.stride);
+    fv__option_pair(options->dilation, 1, g.dilation);
+    fv__layer_padding(options->padding_mode, options->padding,
+                      options->padding_end, &g);
+    return g;
+}
+
+static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
+{
+    (void)count;
+    const fv_convolutional_options *options = layer->options;
+    if (fv__layer_expect_image(layer, &inputs[0]) != FV_OK)
+        return fv_failed(layer->context);
+    fv__geometry g = geometry_of(options, &inputs[0]);
+    if (fv__geometry_check(layer->context, layer->name, false, &g) != FV_OK
+        || !fv__conv_choose(layer->context, layer->name,
+                            (int)options->algorithm, &g))
+        return fv_failed(layer->context);
+    layer->out_shape =
+        (fv_shape){ .rank = 3, .extent = { g.out[0], g.out[1], g.filters } };
+    layer->multiply_accumulates = fv__geometry_macs(&g);
+    for (int32_t i = 0; i < 2; i++) {
+        layer->window[i] = g.dilation[i] * (g.kernel[i] - 1) + 1;
+        layer->stride[i] = g.stride[i];
+    }
+    int64_t taps = g.kernel[0] * g.kernel[1];
+    fv__layer_parameter(layer, "weight", 4,
+                        (const int64_t[]){ g.filters, g.kernel[0], g.kernel[1],
+                                           g.channels / g.groups },
+                        (fv__init){ options->init, options->init_fan,
+                                    fv__option_number(options->init_value, 0),
+                                    taps * g.channels / g.groups,
+                                    taps * g.filters / g.groups });
+    if (options->bias != FV_OFF)
+        fv__layer_parameter(layer, "bias", 1, &g.filters,
+                            (fv__init){ .initializer = FV_INIT_ZEROS });
+    return FV_OK;
+}
+
+static fv_variable *forward(fv_layer *layer, int32_t count,
+                            fv_variable *const inputs[])
+{
+    (void)count;
+    const fv_convolutional_options *options = layer->options;
+    fv__geometry g = geometry_of(options, &layer->in_shape);
+    fv_convolution convolution = { .stride = { g.stride[0], g.stride[1] },
+                                   .dilation = { g.dilation[0], g.dilation[1] },
+                                   .padding_begin = { g.begin[0], g.begin[1] },
+                                   .padding_end = { g.end[0], g.end[1] },
+                                   .groups = g.groups,
+                                   .algorithm = options->algorithm };
+    fv_variable *bias =
+        layer->num_parameters > 1 ? layer->parameters[1].variable : NULL;
+    return fv_conv2d(inputs[0], layer->parameters[0].variable, bias,
+                     &convolution);
+}
+
+const fv__layer_type fv__layer_conv2d = {
+    .kind = "conv2d",
+    .stem = "conv",
+    .options_size = sizeof(fv_convolutional_options),
+    .fields = fields,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .shape = shape,
+    .forward = forward,
+};
+
+fv_layer *fv_convolutional_new(const fv_convolutional_options *options)
+{
+    return fv__layer_new(&fv__layer_conv2d, options);
+}

@@ -1,0 +1,96 @@
+/* Parameters: where they lie and how they begin. */
+#include "layer/layer.h"
+
+#include <math.h>
+
+/* Fan of the variance: Kaiming and LeCun take one of the fans, Xavier both. */
+static double fan_of(const fv__init *init)
+{
+    double in = (double)init->fan_in, out = (double)init->fan_out;
+    switch (init->fan) {
+    case FV_FAN_IN:
+        return in;
+    case FV_FAN_OUT:
+        return out;
+    case FV_FAN_AVERAGE:
+        return (in + out) / 2;
+    }
+    return in;
+}
+
+/* He et al. 2015, Glorot and Bengio 2010, LeCun et al. 1998. */
+static double deviation_of(const fv__init *init)
+{
+    switch (init->initializer) {
+    case FV_INIT_XAVIER_NORMAL:
+    case FV_INIT_XAVIER_UNIFORM:
+        return sqrt(2 / (double)(init->fan_in + init->fan_out));
+    case FV_INIT_LECUN_NORMAL:
+    case FV_INIT_LECUN_UNIFORM:
+        return sqrt(1 / fan_of(init));
+    default:
+        return sqrt(2 / fan_of(init));
+    }
+}
+
+void fv__parameter_draw(const fv__parameter *parameter)
+{
+    fv_context *context = parameter->variable->context;
+    const fv__init *init = &parameter->init;
+    void *data = parameter->variable->value.data;
+    size_t n = (size_t)fv_tensor_count(&parameter->variable->value);
+    uint64_t stream = FV__STREAM_WEIGHTS + (context->parameters++ << 8);
+    double deviation;
+    switch (init->initializer) {
+    case FV_INIT_ZEROS:
+        context->kernels->fill(n, 0, data);
+        return;
+    case FV_INIT_CONSTANT:
+        context->kernels->fill(n, init->value, data);
+        return;
+    case FV_INIT_KAIMING_UNIFORM:
+    case FV_INIT_XAVIER_UNIFORM:
+    case FV_INIT_LECUN_UNIFORM:
+        deviation = deviation_of(init) * sqrt(3);
+        context->kernels->uniform(context->seed, stream, 0, n, -deviation,
+                                  deviation, data);
+        return;
+    default:
+        context->kernels->normal(context->seed, stream, 0, n, 0,
+                                 deviation_of(init), data);
+    }
+}
+
+size_t fv__parameter_bytes(const fv_context *context,
+                           const fv__parameter *parameter)
+{
+    return fv__align((size_t)fv__product(parameter->rank, parameter->shape)
+                     * fv_dtype_bytes(context->dtype));
+}
+
+fv_status fv__layer_prepare(fv_layer *layer)
+{
+    for (int32_t i = 0; i < layer->num_parameters; i++) {
+        fv__parameter *parameter = &layer->parameters[i];
+        if (parameter->variable) continue;
+        parameter->variable =
+            fv__leaf_new(layer->context, parameter->rank, parameter->shape);
+        if (!parameter->variable) return fv_failed(layer->context);
+        parameter->variable->requires_grad = parameter->trainable;
+    }
+    return FV_OK;
+}
+
+fv_status fv__layer_draw(fv_layer *layer)
+{
+    if (layer->network || fv__layer_prepare(layer) != FV_OK)
+        return fv_failed(layer->context);
+    for (int32_t i = 0; i < layer->num_parameters; i++) {
+        const fv__parameter *parameter = &layer->parameters[i];
+        if (parameter->variable->value.data) continue;
+        if (fv__leaf_own(parameter->variable) != FV_OK)
+            return fv_failed(layer->context);
+        fv__parameter_draw(parameter);
+    }
+    return FV_OK;
+}

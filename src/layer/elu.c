@@ -1,0 +1,31 @@
+/* x above 0, alpha (exp(x) - 1) below. */
+#include "layer/layer.h"
+
+static const fv__field fields[] = {
+    { FV__FIELD(fv_elu_options, NUMBER, alpha), .positional = true },
+    { .key = NULL },
+};
+
+static fv_variable *forward(fv_layer *layer, int32_t count,
+                            fv_variable *const inputs[])
+{
+    const fv_elu_options *options = layer->options;
+    (void)count;
+    return fv_elu_of(inputs[0], fv__option_number(options->alpha, 1));
+}
+
+const fv__layer_type fv__layer_elu = {
+    .kind = "elu",
+    .stem = "elu",
+    .options_size = sizeof(fv_elu_options),
+    .fields = fields,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .shape = fv__layer_shape_same,
+    .forward = forward,
+};
+
+fv_layer *fv_elu_new(const fv_elu_options *options)
+{
+    return fv__layer_new(&fv__layer_elu, options);
+}

@@ -1,0 +1,57 @@
+/* The first layer of a network: says what one image is. */
+#include "layer/layer.h"
+
+static const fv__field fields[] = {
+    { FV__FIELD(fv_input_options, EXTENTS, shape), .positional = true },
+    { .key = NULL },
+};
+
+static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
+{
+    (void)count, (void)inputs;
+    const fv_input_options *options = layer->options;
+    fv_shape given = fv__shape_of(options->shape);
+    char text[FV__SHAPE_BYTES];
+    for (int32_t i = 0; i < given.rank; i++)
+        if (given.extent[i] < 1)
+            return fv_fail(layer->context, FV_MISUSE,
+                           "%s: extent %lld is below 1", layer->name,
+                           (long long)given.extent[i]);
+    if (given.rank != 1 && given.rank != 3)
+        return fv_fail(
+            layer->context, FV_MISUSE,
+            "%s: shape %s has %d extents, expected 1 or 3", layer->name,
+            fv__shape_text(text, sizeof text, given.rank, options->shape),
+            given.rank);
+    if (fv__shape_count(&given) < 0)
+        return fv_fail(
+            layer->context, FV_LIMIT, "%s: shape %s has too many elements",
+            layer->name,
+            fv__shape_text(text, sizeof text, given.rank, options->shape));
+    layer->in_shape = layer->out_shape =
+        fv__shape_inside(layer->context, given);
+    return FV_OK;
+}
+
+static fv_variable *forward(fv_layer *layer, int32_t count,
+                            fv_variable *const inputs[])
+{
+    (void)layer, (void)count;
+    return inputs[0];
+}
+
+const fv__layer_type fv__layer_input = {
+    .kind = "input",
+    .stem = "input",
+    .options_size = sizeof(fv_input_options),
+    .fields = fields,
+    .min_inputs = 0,
+    .max_inputs = 1,
+    .shape = shape,
+    .forward = forward,
+};
+
+fv_layer *fv_input_new(const fv_input_options *options)
+{
+    return fv__layer_new(&fv__layer_input, options);
+}

@@ -1,0 +1,247 @@
+/* Making layers, asking them for shapes and parameters, using them alone. */
+#include "layer/layer.h"
+
+#include <string.h>
+
+extern const fv__layer_type *const fv__layer_types[];
+
+const fv__layer_type *fv__layer_type_find(const char *kind, size_t length)
+{
+    for (size_t i = 0; fv__layer_types[i]; i++)
+        if (strlen(fv__layer_types[i]->kind) == length
+            && !strncmp(fv__layer_types[i]->kind, kind, length))
+            return fv__layer_types[i];
+    return NULL;
+}
+
+const fv_layer_options *fv__layer_common(const fv_layer *layer)
+{
+    return layer->options;
+}
+
+static void destroy(void *object)
+{
+    fv_layer *layer = object;
+    for (int32_t i = 0; i < layer->num_parameters; i++)
+        fv_variable_free(layer->parameters[i].variable);
+    fv__release(layer->context, layer->name);
+    fv__release(layer->context, layer->from);
+    fv__release(layer->context, layer->options);
+    fv__release(layer->context, layer);
+}
+
+fv_layer *fv__layer_new(const fv__layer_type *type, const void *options)
+{
+    const fv_layer_options *common = options;
+    fv_context *context = common ? common->context : NULL;
+    if (!fv__ok(context)) return NULL;
+    fv_layer *layer = fv__allocate_zero(context, FV__RUN, sizeof *layer);
+    if (!layer) return NULL;
+    layer->context = context;
+    layer->type = type;
+    fv__adopt(context, &layer->object, destroy);
+    const char *name = common->name ? common->name : type->kind;
+    layer->name = fv__copy_text(context, FV__RUN, name, strlen(name));
+    if (common->from)
+        layer->from =
+            fv__copy_text(context, FV__RUN, common->from, strlen(common->from));
+    layer->options = fv__allocate(context, FV__RUN, type->options_size);
+    if (layer->options
+        && fv__options(context, layer->name, options, layer->options,
+                       type->options_size)) {
+        fv_layer_options *copy = layer->options;
+        copy->name = common->name ? layer->name : NULL;
+        copy->from = layer->from;
+    }
+    if (fv__ok(context)) return layer;
+    fv__destroy(layer);
+    return NULL;
+}
+
+const char *fv_layer_kind(const fv_layer *layer)
+{
+    return layer ? layer->type->kind : "";
+}
+
+const char *fv_layer_name(const fv_layer *layer)
+{
+    return layer ? layer->name : "";
+}
+
+/* ---- shapes ------------------------------------------------------------- */
+
+fv_status fv__layer_shape(fv_layer *layer, int32_t count,
+                          const fv_shape inputs[])
+{
+    const fv__layer_type *type = layer->type;
+    if (!fv__ok(layer->context)) return fv_failed(layer->context);
+    if (count < type->min_inputs || count > type->max_inputs)
+        return fv_fail(
+            layer->context, FV_MISUSE, "%s: %d inputs, expected %s%d",
+            layer->name, count, count < type->min_inputs ? "at least " : "",
+            count < type->min_inputs ? type->min_inputs : type->max_inputs);
+    layer->window[0] = layer->window[1] = 1;
+    layer->stride[0] = layer->stride[1] = 1;
+    if (count) layer->in_shape = inputs[0];
+    if (layer->shaped) layer->num_parameters = 0;
+    fv_status status = type->shape(layer, count, inputs);
+    layer->shaped = status == FV_OK;
+    return status;
+}
+
+/* A layer that was shaped before keeps the variable that was drawn then. */
+void fv__layer_parameter(fv_layer *layer, const char *name, int32_t rank,
+                         const int64_t shape[], fv__init init)
+{
+    fv__parameter *parameter = &layer->parameters[layer->num_parameters++];
+    fv_variable *drawn = parameter->variable;
+    *parameter = (fv__parameter){ .name = name,
+                                  .rank = rank,
+                                  .init = init,
+                                  .trainable = true,
+                                  .filters = rank == 4,
+                                  .variable = drawn };
+    memcpy(parameter->shape, shape, (size_t)rank * sizeof *shape);
+}
+
+fv_status fv__layer_shape_same(fv_layer *layer, int32_t count,
+                               const fv_shape inputs[])
+{
+    (void)count;
+    layer->out_shape = inputs[0];
+    return FV_OK;
+}
+
+fv_status fv__layer_expect_image(const fv_layer *layer, const fv_shape *input)
+{
+    if (input->rank == 3) return FV_OK;
+    char text[FV__SHAPE_BYTES];
+    return fv_fail(
+        layer->context, FV_MISUSE,
+        "%s: input %s is not an image of rows, columns and channels",
+        layer->name,
+        fv__shape_text(text, sizeof text, input->rank, input->extent));
+}
+
+fv_status fv__layer_expect_vector(const fv_layer *layer, const fv_shape *input)
+{
+    if (input->rank == 1) return FV_OK;
+    fv_shape shape = fv__shape_outside(layer->context, *input);
+    char text[FV__SHAPE_BYTES];
+    return fv_fail(layer->context, FV_MISUSE,
+                   "%s: input %s is not a vector, put flatten before it",
+                   layer->name,
+                   fv__shape_text(text, sizeof text, shape.rank, shape.extent));
+}
+
+/* The shape of a layer used alone: from in_shape, or from the first input. */
+static fv_status settle(fv_layer *layer, int32_t count, const fv_shape *given)
+{
+    fv_context *context = layer->context;
+    if (!fv__ok(context)) return fv_failed(context);
+    fv_shape declared = fv__shape_inside(
+        context, fv__shape_of(fv__layer_common(layer)->in_shape));
+    if (layer->network || !given) {
+        if (layer->shaped || layer->network) return FV_OK;
+        if (!declared.rank && layer->type->min_inputs)
+            return fv_fail(context, FV_MISUSE,
+                           "%s: in_shape is required for a layer used alone",
+                           layer->name);
+        return fv__layer_shape(layer, layer->type->min_inputs ? 1 : 0,
+                               &declared);
+    }
+    if (declared.rank && !fv__shape_equal(&declared, &given[0])) {
+        char is[FV__SHAPE_BYTES], expected[FV__SHAPE_BYTES];
+        fv_shape outside = fv__shape_outside(context, given[0]);
+        return fv_fail(
+            context, FV_MISUSE, "%s: input %s does not fit in_shape %s",
+            layer->name,
+            fv__shape_text(is, sizeof is, outside.rank, outside.extent),
+            fv__shape_text(expected, sizeof expected, declared.rank,
+                           fv__layer_common(layer)->in_shape));
+    }
+    fv_status status = fv__layer_shape(layer, count, given);
+    if (status == FV_OK && layer->num_parameters && !declared.rank)
+        return fv_fail(context, FV_MISUSE,
+                       "%s: in_shape is required for a layer used alone",
+                       layer->name);
+    return status;
+}
+
+fv_shape fv_layer_output_shape(fv_layer *layer)
+{
+    if (!layer || settle(layer, 0, NULL) != FV_OK || !layer->shaped)
+        return (fv_shape){ .rank = -1 };
+    return fv__shape_outside(layer->context, layer->out_shape);
+}
+
+/* ---- use ---------------------------------------------------------------- */
+
+fv_variables fv_layer_variables(fv_layer *layer)
+{
+    fv_variables none = { 0 };
+    if (!layer || settle(layer, 0, NULL) != FV_OK) return none;
+    if (fv__layer_draw(layer) != FV_OK) return none;
+    fv_variables variables = { 0, layer->trainable };
+    for (int32_t i = 0; i < layer->num_parameters; i++) {
+        fv__parameter *parameter = &layer->parameters[i];
+        if (!parameter->trainable || !parameter->variable) continue;
+        layer->trainable[variables.count++] = parameter->variable;
+    }
+    return variables;
+}
+
+fv_variable *fv__layer_apply(fv_layer *layer, int32_t count,
+                             fv_variable *const inputs[])
+{
+    if (!fv__ok(layer->context)) return NULL;
+    return layer->type->forward(layer, count, inputs);
+}
+
+static fv_shape shape_without_batch(const fv_variable *x)
+{
+    fv_shape shape = { .rank = x->value.rank - 1 };
+    if (shape.rank > 0)
+        memcpy(shape.extent, x->value.shape + 1,
+               (size_t)shape.rank * sizeof *shape.extent);
+    return shape;
+}
+
+enum { MOST_INPUTS = 64 };
+
+fv_variable *fv_layer_forward_n(fv_layer *layer, int32_t count,
+                                fv_variable *const inputs[])
+{
+    if (!layer || !fv__ok(layer->context)) return NULL;
+    fv_variable *inside[MOST_INPUTS];
+    fv_shape shapes[MOST_INPUTS];
+    if (count < 1 || count > MOST_INPUTS) {
+        fv_fail(layer->context, FV_MISUSE, "%s: %d inputs is not in 1..%d",
+                layer->name, count, MOST_INPUTS);
+        return NULL;
+    }
+    for (int32_t k = 0; k < count; k++) {
+        if (!inputs[k]) {
+            fv_fail(layer->context, FV_MISUSE, "%s: input %d is NULL",
+                    layer->name, k + 1);
+            return NULL;
+        }
+        inside[k] = fv__variable_inside(inputs[k]);
+        if (!inside[k]) return NULL;
+        shapes[k] = shape_without_batch(inside[k]);
+        if (shapes[k].rank < 0) {
+            fv_fail(layer->context, FV_MISUSE, "%s: input %d has no batch axis",
+                    layer->name, k + 1);
+            return NULL;
+        }
+    }
+    int32_t shaping = layer->type->loss ? count - 1 : count;
+    if (settle(layer, shaping, shapes) != FV_OK) return NULL;
+    if (fv__layer_draw(layer) != FV_OK) return NULL;
+    return fv__variable_outside(fv__layer_apply(layer, count, inside));
+}
+
+fv_variable *fv_layer_forward(fv_layer *layer, fv_variable *x)
+{
+    return fv_layer_forward_n(layer, 1, &x);
+}

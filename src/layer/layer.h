@@ -1,0 +1,158 @@
+/* The inside of layers: what a layer type is, the options it is made from, and
+ * what the shape rule settles. Inside, shapes are NHWC whatever the context's
+ * layout. */
+#ifndef FV_LAYER_LAYER_H
+#define FV_LAYER_LAYER_H
+
+#include "base/base.h"
+#include "graph/graph.h"
+
+#include <fovea/layer.h>
+
+/* ---- options as the network text has them ------------------------------- */
+
+typedef enum fv__field_kind {
+    FV__FIELD_COUNT,   /* int64_t */
+    FV__FIELD_PAIR,    /* int64_t[2]: rows, columns */
+    FV__FIELD_EXTENTS, /* int64_t[3]: one to three numbers */
+    FV__FIELD_NUMBER,  /* double */
+    FV__FIELD_SWITCH,  /* int32_t: yes or no */
+    FV__FIELD_WORD,    /* an enum, by its words */
+    FV__FIELD_PADDING  /* int64_t[2], or a word for the enum at `mode` */
+} fv__field_kind;
+
+typedef struct fv__field {
+    const char *key; /* NULL ends a table */
+    fv__field_kind kind;
+    bool positional; /* may be written without its key, in table order */
+    size_t offset;   /* in the options struct */
+    size_t mode;
+    const char *const *words; /* by number; NULL ends them, "" is no word */
+} fv__field;
+
+#define FV__FIELD(options, form, member)                                       \
+    .key = #member, .kind = FV__FIELD_##form,                                  \
+    .offset = offsetof(options, member)
+
+extern const char *const fv__padding_words[];
+extern const char *const fv__initializer_words[];
+extern const char *const fv__fan_words[];
+extern const char *const fv__algorithm_words[];
+
+/* What an option means: 0 is the fallback, FV_OFF is 0. */
+int64_t fv__option_count(int64_t option, int64_t fallback);
+double fv__option_number(double option, double fallback);
+/* The same for a pair, whose missing second number repeats the first. */
+void fv__option_pair(const int64_t option[2], int64_t fallback, int64_t out[2]);
+
+/* ---- layers ------------------------------------------------------------- */
+
+/* How a parameter begins. */
+typedef struct fv__init {
+    fv_initializer initializer;
+    fv_fan fan;
+    double value;
+    int64_t fan_in, fan_out;
+} fv__init;
+
+typedef struct fv__parameter {
+    const char *name; /* "weight" */
+    int32_t rank;
+    int64_t shape[4];
+    fv__init init;
+    bool trainable;
+    bool filters; /* [filters, kh, kw, c] here, [filters, c, kh, kw] in files */
+    fv_variable *variable; /* NULL until drawn */
+} fv__parameter;
+
+enum { FV__MAX_PARAMETERS = 4 };
+
+typedef struct fv__layer_type fv__layer_type;
+
+struct fv_layer {
+    fv__object object;
+    fv_context *context;
+    const fv__layer_type *type;
+    void *options; /* a copy; its name and from too */
+    char *name;    /* who it is in messages and files */
+    char *from;    /* NULL: the layer before */
+    void *network; /* it belongs to; NULL: used alone */
+    /* settled by the shape rule: */
+    bool shaped;
+    fv_shape in_shape, out_shape;
+    int64_t window[2], stride[2]; /* of the receptive field; 0: sees all */
+    int64_t multiply_accumulates; /* for one image */
+    int32_t num_parameters;
+    fv__parameter parameters[FV__MAX_PARAMETERS];
+    fv_variable *trainable[FV__MAX_PARAMETERS];
+};
+
+struct fv__layer_type {
+    const char *kind; /* the word of the network text: "conv2d" */
+    const char *stem; /* of the names given by number: "conv" */
+    size_t options_size;
+    const fv__field *fields;
+    int32_t min_inputs, max_inputs;
+    bool loss; /* forward takes the target as one more input */
+    /* Settles out_shape and, where they are not the defaults, window, stride
+     * and multiply_accumulates; declares the parameters. */
+    fv_status (*shape)(fv_layer *layer, int32_t count, const fv_shape inputs[]);
+    fv_variable *(*forward)(fv_layer *layer, int32_t count,
+                            fv_variable *const inputs[]);
+};
+
+/* A layer of that type from its public options. */
+fv_layer *fv__layer_new(const fv__layer_type *type, const void *options);
+/* The type of that kind; NULL if there is none. */
+const fv__layer_type *fv__layer_type_find(const char *kind, size_t length);
+/* The options of that kind that every layer has. */
+const fv_layer_options *fv__layer_common(const fv_layer *layer);
+
+/* Runs the shape rule. */
+fv_status fv__layer_shape(fv_layer *layer, int32_t count,
+                          const fv_shape inputs[]);
+/* For shape rules: one more parameter, with its fans. */
+void fv__layer_parameter(fv_layer *layer, const char *name, int32_t rank,
+                         const int64_t shape[], fv__init init);
+/* For shape rules: output as input, no parameters. */
+fv_status fv__layer_shape_same(fv_layer *layer, int32_t count,
+                               const fv_shape inputs[]);
+/* For shape rules: the input is an image {h, w, c}, or a vector {n}. */
+fv_status fv__layer_expect_image(const fv_layer *layer, const fv_shape *input);
+fv_status fv__layer_expect_vector(const fv_layer *layer, const fv_shape *input);
+
+/* For layers of windows: settles begin and end of a geometry whose in, kernel,
+ * stride and dilation are set. */
+void fv__layer_padding(fv_padding mode, const int64_t padding[2],
+                       const int64_t padding_end[2], fv__geometry *geometry);
+/* For pools: the shape rule, and the operator's attributes. */
+fv_status fv__layer_shape_pool(fv_layer *layer, int32_t count,
+                               const fv_shape inputs[]);
+fv_pooling fv__layer_pooling(const fv_layer *layer, const fv_shape *input);
+
+/* Makes a variable without memory for each parameter that has none. */
+fv_status fv__layer_prepare(fv_layer *layer);
+/* Bytes of one parameter in a flat array. */
+size_t fv__parameter_bytes(const fv_context *context,
+                           const fv__parameter *parameter);
+/* Draws a parameter's first values. */
+void fv__parameter_draw(const fv__parameter *parameter);
+/* For a layer used alone: prepares, allocates and draws what is not yet. */
+fv_status fv__layer_draw(fv_layer *layer);
+
+/* Applies the layer to NHWC variables. */
+fv_variable *fv__layer_apply(fv_layer *layer, int32_t count,
+                             fv_variable *const inputs[]);
+
+/* Between a shape as the context's layout has it and NHWC. */
+fv_shape fv__shape_inside(const fv_context *context, fv_shape shape);
+fv_shape fv__shape_outside(const fv_context *context, fv_shape shape);
+/* The same for variables with a batch. */
+fv_variable *fv__variable_inside(fv_variable *x);
+fv_variable *fv__variable_outside(fv_variable *x);
+/* Shape of extents that end at the first 0. */
+fv_shape fv__shape_of(const int64_t extents[3]);
+bool fv__shape_equal(const fv_shape *a, const fv_shape *b);
+int64_t fv__shape_count(const fv_shape *shape);
+
+#endif

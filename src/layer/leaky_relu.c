@@ -1,0 +1,31 @@
+/* x above 0, slope x below. */
+#include "layer/layer.h"
+
+static const fv__field fields[] = {
+    { FV__FIELD(fv_leaky_relu_options, NUMBER, slope), .positional = true },
+    { .key = NULL },
+};
+
+static fv_variable *forward(fv_layer *layer, int32_t count,
+                            fv_variable *const inputs[])
+{
+    const fv_leaky_relu_options *options = layer->options;
+    (void)count;
+    return fv_leaky_relu_of(inputs[0], fv__option_number(options->slope, 0.01));
+}
+
+const fv__layer_type fv__layer_leaky_relu = {
+    .kind = "leaky_relu",
+    .stem = "leaky_relu",
+    .options_size = sizeof(fv_leaky_relu_options),
+    .fields = fields,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .shape = fv__layer_shape_same,
+    .forward = forward,
+};
+
+fv_layer *fv_leaky_relu_new(const fv_leaky_relu_options *options)
+{
+    return fv__layer_new(&fv__layer_leaky_relu, options);
+}

@@ -1,0 +1,66 @@
+/* The linear layer: y = x W^T + b, weight [outputs, inputs]. */
+#include "layer/layer.h"
+
+static const fv__field fields[] = {
+    { FV__FIELD(fv_linear_options, COUNT, num_outputs), .positional = true },
+    { FV__FIELD(fv_linear_options, SWITCH, bias) },
+    { FV__FIELD(fv_linear_options, WORD, init),
+      .words = fv__initializer_words },
+    { FV__FIELD(fv_linear_options, WORD, init_fan), .words = fv__fan_words },
+    { FV__FIELD(fv_linear_options, NUMBER, init_value) },
+    { .key = NULL },
+};
+
+static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
+{
+    (void)count;
+    const fv_linear_options *options = layer->options;
+    int64_t in = inputs[0].extent[0];
+    int64_t out = fv__option_count(options->num_outputs, 0);
+    if (fv__layer_expect_vector(layer, &inputs[0]) != FV_OK)
+        return fv_failed(layer->context);
+    if (out < 1)
+        return fv_fail(layer->context, FV_MISUSE,
+                       "%s: %lld outputs, expected at least 1", layer->name,
+                       (long long)out);
+    if (fv__product(2, (const int64_t[]){ in, out }) < 0)
+        return fv_fail(layer->context, FV_LIMIT,
+                       "%s: weight [%lld, %lld] has too many elements",
+                       layer->name, (long long)out, (long long)in);
+    layer->out_shape = (fv_shape){ .rank = 1, .extent = { out } };
+    layer->window[0] = layer->window[1] = 0;
+    layer->multiply_accumulates = in * out;
+    fv__layer_parameter(layer, "weight", 2, (const int64_t[]){ out, in },
+                        (fv__init){ options->init, options->init_fan,
+                                    fv__option_number(options->init_value, 0),
+                                    in, out });
+    if (options->bias != FV_OFF)
+        fv__layer_parameter(layer, "bias", 1, &out,
+                            (fv__init){ .initializer = FV_INIT_ZEROS });
+    return FV_OK;
+}
+
+static fv_variable *forward(fv_layer *layer, int32_t count,
+                            fv_variable *const inputs[])
+{
+    (void)count;
+    fv_variable *bias =
+        layer->num_parameters > 1 ? layer->parameters[1].variable : NULL;
+    return fv_linear_of(inputs[0], layer->parameters[0].variable, bias);
+}
+
+const fv__layer_type fv__layer_linear = {
+    .kind = "linear",
+    .stem = "linear",
+    .options_size = sizeof(fv_linear_options),
+    .fields = fields,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .shape = shape,
+    .forward = forward,
+};
+
+fv_layer *fv_linear_new(const fv_linear_options *options)
+{
+    return fv__layer_new(&fv__layer_linear, options);
+}

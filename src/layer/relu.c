@@ -1,0 +1,24 @@
+/* max(0, x). */
+#include "layer/layer.h"
+
+static fv_variable *forward(fv_layer *layer, int32_t count,
+                            fv_variable *const inputs[])
+{
+    (void)layer, (void)count;
+    return fv_relu_of(inputs[0]);
+}
+
+const fv__layer_type fv__layer_relu = {
+    .kind = "relu",
+    .stem = "relu",
+    .options_size = sizeof(fv_layer_options),
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .shape = fv__layer_shape_same,
+    .forward = forward,
+};
+
+fv_layer *fv_relu_new(const fv_layer_options *options)
+{
+    return fv__layer_new(&fv__layer_relu, options);
+}

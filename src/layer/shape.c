@@ -1,0 +1,54 @@
+/* Shapes of layers, inside (NHWC) and outside (the context's layout). */
+#include "layer/layer.h"
+
+fv_shape fv__shape_of(const int64_t extents[3])
+{
+    fv_shape shape = { 0 };
+    while (shape.rank < 3 && extents[shape.rank] != 0) {
+        shape.extent[shape.rank] = extents[shape.rank];
+        shape.rank++;
+    }
+    return shape;
+}
+
+bool fv__shape_equal(const fv_shape *a, const fv_shape *b)
+{
+    if (a->rank != b->rank) return false;
+    for (int32_t i = 0; i < a->rank; i++)
+        if (a->extent[i] != b->extent[i]) return false;
+    return true;
+}
+
+int64_t fv__shape_count(const fv_shape *shape)
+{
+    return fv__product(shape->rank, shape->extent);
+}
+
+fv_shape fv__shape_inside(const fv_context *context, fv_shape shape)
+{
+    if (context->layout == FV_NHWC || shape.rank != 3) return shape;
+    const int64_t *at = shape.extent;
+    return (fv_shape){ .rank = 3, .extent = { at[1], at[2], at[0] } };
+}
+
+fv_shape fv__shape_outside(const fv_context *context, fv_shape shape)
+{
+    if (context->layout == FV_NHWC || shape.rank != 3) return shape;
+    const int64_t *at = shape.extent;
+    return (fv_shape){ .rank = 3, .extent = { at[2], at[0], at[1] } };
+}
+
+static bool stays(const fv_variable *x)
+{
+    return !x || x->context->layout == FV_NHWC || x->value.rank != 4;
+}
+
+fv_variable *fv__variable_inside(fv_variable *x)
+{
+    return stays(x) ? x : fv_permute(x, (const int32_t[]){ 0, 2, 3, 1 });
+}
+
+fv_variable *fv__variable_outside(fv_variable *x)
+{
+    return stays(x) ? x : fv_permute(x, (const int32_t[]){ 0, 3, 1, 2 });
+}

@@ -1,0 +1,25 @@
+/* Cross-entropy of sigmoid(x), divided by the batch. */
+#include "layer/layer.h"
+
+static fv_variable *forward(fv_layer *layer, int32_t count,
+                            fv_variable *const inputs[])
+{
+    (void)layer, (void)count;
+    return fv_sigmoid_cross_entropy_of(inputs[0], inputs[1]);
+}
+
+const fv__layer_type fv__layer_sigmoid_cross_entropy = {
+    .kind = "sigmoid_cross_entropy",
+    .stem = "sigmoid_cross_entropy",
+    .options_size = sizeof(fv_layer_options),
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .loss = true,
+    .shape = fv__layer_shape_same,
+    .forward = forward,
+};
+
+fv_layer *fv_sigmoid_cross_entropy_new(const fv_layer_options *options)
+{
+    return fv__layer_new(&fv__layer_sigmoid_cross_entropy, options);
+}

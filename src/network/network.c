@@ -1,0 +1,342 @@
+/* Building networks: names, where layers read from, shapes. */
+#include "network/network.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+static void destroy(void *object)
+{
+    fv_network *network = object;
+    fv_context *context = network->context;
+    for (int32_t i = 0; i < FV__MAX_PLANS; i++)
+        if (network->plans[i]) {
+            fv__graph_free(&network->plans[i]->graph);
+            fv__release(context, network->plans[i]);
+        }
+    for (int32_t i = 0; i < network->count; i++) {
+        fv__release(context, network->places[i].inputs);
+        fv__destroy(network->places[i].layer);
+    }
+    fv__release(context, network->places);
+    fv__release(context, network->variables);
+    fv__release(context, network->values);
+    fv__release(context, network->grads);
+    fv__release(context, network->state);
+    fv__release(context, network->block);
+    fv__release(context, network->text);
+    fv__release(context, network);
+}
+
+fv_network *fv_network_new(fv_context *context, fv_layer *const layers[],
+                           size_t count)
+{
+    if (!fv__ok(context)) return NULL;
+    fv_network *network = fv__allocate_zero(context, FV__RUN, sizeof *network);
+    if (!network) return NULL;
+    network->context = context;
+    fv__adopt(context, &network->object, destroy);
+    for (size_t i = 0; i < count; i++)
+        if (fv_network_add(network, layers[i]) != FV_OK) {
+            fv__destroy(network);
+            return NULL;
+        }
+    return network;
+}
+
+void fv_network_free(fv_network *network) { fv__destroy(network); }
+
+int32_t fv__network_find(const fv_network *network, int32_t count,
+                         const char *name, size_t length)
+{
+    for (int32_t i = 0; i < count; i++) {
+        const char *other = network->places[i].layer->name;
+        if (strlen(other) == length && !memcmp(other, name, length)) return i;
+    }
+    return -1;
+}
+
+int32_t fv__network_loss_place(const fv_network *network)
+{
+    int32_t last = network->count - 1;
+    return last >= 0 && network->places[last].layer->type->loss ? last : -1;
+}
+
+int32_t fv__network_output_place(const fv_network *network)
+{
+    int32_t loss = fv__network_loss_place(network);
+    return loss < 0 ? network->count - 1 : network->places[loss].inputs[0];
+}
+
+/* ---- adding a layer ----------------------------------------------------- */
+
+static fv_status check(const fv_network *network, const fv_layer *layer)
+{
+    fv_context *context = network->context;
+    if (!fv__ok(context)) return fv_failed(context);
+    if (!layer)
+        return fv_fail(context, FV_MISUSE, "network: layer %d is NULL",
+                       network->count + 1);
+    if (layer->context != context)
+        return fv_fail(context, FV_MISUSE,
+                       "%s: the layer belongs to another context", layer->name);
+    if (layer->network)
+        return fv_fail(context, FV_MISUSE,
+                       "%s: the layer is already part of a network",
+                       layer->name);
+    if (network->sealed)
+        return fv_fail(context, FV_MISUSE,
+                       "%s: the network has been used, layers can no longer "
+                       "be added",
+                       layer->name);
+    if (network->count == FV__MAX_LAYERS)
+        return fv_fail(context, FV_LIMIT, "%s: a network has at most %d layers",
+                       layer->name, FV__MAX_LAYERS);
+    bool input = !strcmp(layer->type->kind, "input");
+    if (!network->count && !input)
+        return fv_fail(context, FV_MISUSE,
+                       "%s: the first layer of a network must be an input",
+                       layer->name);
+    if (network->count && input)
+        return fv_fail(context, FV_MISUSE,
+                       "%s: only the first layer of a network is an input",
+                       layer->name);
+    int32_t loss = fv__network_loss_place(network);
+    if (loss >= 0)
+        return fv_fail(context, FV_MISUSE,
+                       "%s: the loss %s must be the last layer", layer->name,
+                       network->places[loss].layer->name);
+    return FV_OK;
+}
+
+static bool legal_name(const char *name)
+{
+    if (!*name || strlen(name) > 255) return false;
+    for (; *name; name++)
+        if (!isalnum((unsigned char)*name) && !strchr("_.-", *name))
+            return false;
+    return true;
+}
+
+/* A layer without a name gets its kind's stem and number: conv2. */
+static fv_status set_name(const fv_network *network, fv_layer *layer)
+{
+    fv_context *context = network->context;
+    if (!fv__layer_common(layer)->name) {
+        int number = 1;
+        for (int32_t i = 0; i < network->count; i++)
+            number += network->places[i].layer->type == layer->type;
+        char name[64];
+        snprintf(name, sizeof name, "%s%d", layer->type->stem, number);
+        char *copy = fv__copy_text(context, FV__RUN, name, strlen(name));
+        if (!copy) return fv_failed(context);
+        fv__release(context, layer->name);
+        layer->name = copy;
+    }
+    char shown[300];
+    fv__printable(layer->name, strlen(layer->name), shown, sizeof shown);
+    if (!legal_name(layer->name))
+        return fv_fail(context, FV_MISUSE,
+                       "network: \"%s\" is no name: letters, digits, _ . - and "
+                       "at most 255 of them",
+                       shown);
+    if (fv__network_find(network, network->count, layer->name,
+                         strlen(layer->name))
+        >= 0)
+        return fv_fail(context, FV_MISUSE, "%s: another layer has this name",
+                       shown);
+    return FV_OK;
+}
+
+static int32_t count_names(const char *from)
+{
+    int32_t count = 1;
+    for (; *from; from++) count += *from == ',';
+    return count;
+}
+
+/* Fills place->inputs from the layer's `from`, or with the layer before. */
+static fv_status find_inputs(const fv_network *network, fv__place *place)
+{
+    fv_context *context = network->context;
+    const char *from = place->layer->from;
+    if (!network->count) {
+        if (!from) return FV_OK;
+        return fv_fail(context, FV_MISUSE, "%s: an input reads from no layer",
+                       place->layer->name);
+    }
+    int32_t count = from ? count_names(from) : 1;
+    place->inputs =
+        fv__allocate(context, FV__RUN, (size_t)count * sizeof *place->inputs);
+    if (!place->inputs) return fv_failed(context);
+    place->inputs[0] = network->count - 1;
+    for (int32_t k = 0; from && k < count; k++) {
+        size_t length = strcspn(from, ",");
+        place->inputs[k] =
+            fv__network_find(network, network->count, from, length);
+        char shown[300];
+        if (place->inputs[k] < 0)
+            return fv_fail(context, FV_MISUSE,
+                           "%s: from names \"%s\", which is no layer "
+                           "above it",
+                           place->layer->name,
+                           fv__printable(from, length, shown, sizeof shown));
+        from += length + (from[length] == ',');
+    }
+    place->num_inputs = count;
+    return FV_OK;
+}
+
+static fv_status find_shape(const fv_network *network, const fv__place *place)
+{
+    fv_context *context = network->context;
+    fv_layer *layer = place->layer;
+    fv_shape *shapes = fv__allocate(
+        context, FV__DATA, (size_t)(place->num_inputs + 1) * sizeof *shapes);
+    if (!shapes) return fv_failed(context);
+    for (int32_t k = 0; k < place->num_inputs; k++)
+        shapes[k] = network->places[place->inputs[k]].layer->out_shape;
+    const int64_t *declared = fv__layer_common(layer)->in_shape;
+    fv_shape given = fv__shape_of(declared);
+    fv_shape inside = fv__shape_inside(context, given);
+    if (place->num_inputs && given.rank
+        && !fv__shape_equal(&inside, &shapes[0])) {
+        char a[FV__SHAPE_BYTES], b[FV__SHAPE_BYTES];
+        fv_shape is = fv__shape_outside(context, shapes[0]);
+        fv_fail(context, FV_MISUSE,
+                "%s: in_shape %s differs from %s, which %s gives", layer->name,
+                fv__shape_text(a, sizeof a, given.rank, given.extent),
+                fv__shape_text(b, sizeof b, is.rank, is.extent),
+                network->places[place->inputs[0]].layer->name);
+    }
+    fv__layer_shape(layer, place->num_inputs, shapes);
+    fv__release(context, shapes);
+    return fv_failed(context);
+}
+
+/* Receptive field: size + (window - 1) jump of the widest input (Araujo,
+ * Norris and Sim 2019). */
+static void find_field(const fv_network *network, fv__place *place)
+{
+    for (int32_t axis = 0; axis < 2; axis++) {
+        int64_t jump = 1, field = 1;
+        for (int32_t k = 0; k < place->num_inputs; k++) {
+            const fv__place *input = &network->places[place->inputs[k]];
+            jump = fv__max(jump, input->jump[axis]);
+            field = input->field[axis] == 0 || field == 0
+                        ? 0
+                        : fv__max(field, input->field[axis]);
+        }
+        int64_t window = place->layer->window[axis];
+        int64_t limit = INT32_MAX;
+        place->jump[axis] =
+            fv__min(limit, jump) * fv__min(limit, place->layer->stride[axis]);
+        place->field[axis] =
+            field == 0 || window == 0
+                ? 0
+                : field + (fv__min(limit, window) - 1) * fv__min(limit, jump);
+    }
+}
+
+static fv_status grow(fv_network *network)
+{
+    if (network->count < network->capacity) return FV_OK;
+    fv_context *context = network->context;
+    int32_t larger = network->capacity ? 2 * network->capacity : 16;
+    fv__place *moved =
+        fv__allocate(context, FV__RUN, (size_t)larger * sizeof *moved);
+    if (!moved) return fv_failed(context);
+    if (network->count)
+        memcpy(moved, network->places, (size_t)network->count * sizeof *moved);
+    fv__release(context, network->places);
+    network->places = moved;
+    network->capacity = larger;
+    return FV_OK;
+}
+
+fv_status fv_network_add(fv_network *network, fv_layer *layer)
+{
+    if (!network) return FV_MISUSE;
+    fv_context *context = network->context;
+    fv__place place = { .layer = layer };
+    if (check(network, layer) == FV_OK && grow(network) == FV_OK
+        && set_name(network, layer) == FV_OK
+        && find_inputs(network, &place) == FV_OK
+        && find_shape(network, &place) == FV_OK) {
+        find_field(network, &place);
+        layer->network = network;
+        network->places[network->count++] = place;
+        fv__release(context, network->text);
+        network->text = NULL;
+    } else {
+        fv__release(context, place.inputs);
+    }
+    return fv_failed(context);
+}
+
+/* ---- questions ---------------------------------------------------------- */
+
+size_t fv_network_count(const fv_network *network)
+{
+    return network ? (size_t)network->count : 0;
+}
+
+fv_layer *fv_network_layer(const fv_network *network, size_t index)
+{
+    if (!network || index >= (size_t)network->count) return NULL;
+    return network->places[index].layer;
+}
+
+static fv_shape shape_at(const fv_network *network, int32_t place)
+{
+    if (!network || place < 0) return (fv_shape){ .rank = -1 };
+    return fv__shape_outside(network->context,
+                             network->places[place].layer->out_shape);
+}
+
+fv_shape fv_network_input_shape(const fv_network *network)
+{
+    return shape_at(network, network && network->count ? 0 : -1);
+}
+
+fv_shape fv_network_output_shape(const fv_network *network)
+{
+    return shape_at(network, network ? fv__network_output_place(network) : -1);
+}
+
+fv_layer_info fv_network_layer_info(fv_network *network, size_t index)
+{
+    fv_layer_info info = { .name = "", .kind = "" };
+    info.output_shape.rank = -1;
+    if (!network || index >= (size_t)network->count) return info;
+    const fv__place *place = &network->places[index];
+    const fv_layer *layer = place->layer;
+    info.name = layer->name;
+    info.kind = layer->type->kind;
+    info.output_shape = fv__shape_outside(network->context, layer->out_shape);
+    for (int32_t i = 0; i < layer->num_parameters; i++)
+        if (layer->parameters[i].trainable)
+            info.parameters += fv__product(layer->parameters[i].rank,
+                                           layer->parameters[i].shape);
+    info.multiply_accumulates = layer->multiply_accumulates;
+    info.receptive_field[0] = place->field[0];
+    info.receptive_field[1] = place->field[1];
+    info.output_bytes = (size_t)fv__shape_count(&layer->out_shape)
+                        * fv_dtype_bytes(network->context->dtype);
+    return info;
+}
+
+fv_layer_info fv_network_info(fv_network *network)
+{
+    int32_t last = network ? fv__network_output_place(network) : -1;
+    fv_layer_info info =
+        fv_network_layer_info(network, last < 0 ? SIZE_MAX : (size_t)last);
+    info.parameters = info.multiply_accumulates = 0;
+    for (size_t i = 0; i < fv_network_count(network); i++) {
+        fv_layer_info one = fv_network_layer_info(network, i);
+        info.parameters += one.parameters;
+        info.multiply_accumulates += one.multiply_accumulates;
+    }
+    info.kind = "network";
+    return info;
+}

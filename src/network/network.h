@@ -1,0 +1,85 @@
+/* The inside of networks: layers in order with where they read from, flat
+ * parameters, and plans that share one block of memory. */
+#ifndef FV_NETWORK_NETWORK_H
+#define FV_NETWORK_NETWORK_H
+
+#include "layer/layer.h"
+
+#include <fovea/network.h>
+
+/* A layer's place in its network. */
+typedef struct fv__place {
+    fv_layer *layer;
+    int32_t num_inputs;
+    int32_t *inputs; /* places it reads from, all before its own */
+    /* of the input, per axis: how far apart two neighbours see, and how much
+     * one sees (0: everything) */
+    int64_t jump[2], field[2];
+} fv__place;
+
+/* One way of running a network: so many images, with or without backward. */
+typedef struct fv__plan {
+    fv__graph graph;
+    int64_t batch;
+    bool training;
+    bool dense;       /* the target has the output's shape */
+    uint64_t trained; /* which variables required gradients: a digest */
+    uint64_t used;    /* when, in uses of the network's plans */
+    fv_variable *images, *target, *output, *loss; /* NULL: none */
+} fv__plan;
+
+enum { FV__MAX_PLANS = 6, FV__MAX_LAYERS = 4096 };
+
+struct fv_network {
+    fv__object object;
+    fv_context *context;
+    fv__place *places;
+    int32_t count, capacity;
+    bool sealed; /* used: no more layers */
+    bool drawn;
+    unsigned char *values, *grads, *state; /* flat, aligned arrays */
+    size_t values_bytes, state_bytes;
+    fv_variable **variables; /* trainable, in order */
+    int64_t num_variables;
+    char *text;
+    fv__plan *plans[FV__MAX_PLANS];
+    uint64_t uses;
+    unsigned char *block;
+    size_t block_bytes;
+    uint64_t steps; /* training steps done: names the random numbers */
+};
+
+/* The place of that name among the first `count`; -1 if there is none. */
+int32_t fv__network_find(const fv_network *network, int32_t count,
+                         const char *name, size_t length);
+/* The loss layer's place, -1 if there is none; and that of the output. */
+int32_t fv__network_loss_place(const fv_network *network);
+int32_t fv__network_output_place(const fv_network *network);
+
+/* Ends building: checks that there is a network, makes variables without
+ * memory and counts the bytes of the flat arrays. */
+fv_status fv__network_seal(fv_network *network);
+/* Seals, allocates the parameters and draws them. */
+fv_status fv__network_draw(fv_network *network);
+/* Allocates the flat gradients. */
+fv_status fv__network_grads(fv_network *network);
+/* Runs the layers on a variable, of a tape or a plan, in NHWC. */
+fv_variable *fv__network_apply(fv_network *network, fv_variable *x);
+
+/* The plan for so many images, recorded and placed if need be; nothing is
+ * allocated for it to run yet. */
+fv__plan *fv__network_plan(fv_network *network, int64_t batch, bool training,
+                           bool dense);
+/* Bytes of memory that the network lacks to run all its plans. */
+size_t fv__network_pending(const fv_network *network);
+/* Allocates what is pending; every plan can run afterwards. */
+fv_status fv__network_ready(fv_network *network);
+/* Writes a batch of images, a batch of targets, into a ready plan: class
+ * indices or values of the output's shape. */
+fv_status fv__plan_images(fv__plan *plan, const fv_tensor *images);
+fv_status fv__plan_target(fv__plan *plan, const fv_tensor *target);
+/* Number of images whose largest output is the class of the target; counts go
+ * to confusion[class * outputs + answer] if it is not NULL. */
+int64_t fv__plan_right(const fv__plan *plan, int64_t *confusion);
+
+#endif

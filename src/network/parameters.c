@@ -1,0 +1,154 @@
+/* A network's parameters in flat arrays, and running its layers. */
+#include "network/network.h"
+
+#include <string.h>
+
+static fv_status list_variables(fv_network *network)
+{
+    fv_context *context = network->context;
+    int64_t count = 0;
+    for (int32_t i = 0; i < network->count; i++)
+        count += network->places[i].layer->num_parameters;
+    network->variables = fv__allocate(
+        context, FV__RUN, (size_t)count * sizeof *network->variables);
+    if (!network->variables) return fv_failed(context);
+    network->num_variables = 0;
+    network->values_bytes = network->state_bytes = 0;
+    for (int32_t i = 0; i < network->count; i++) {
+        fv_layer *layer = network->places[i].layer;
+        if (fv__layer_prepare(layer) != FV_OK) break;
+        for (int32_t k = 0; k < layer->num_parameters; k++) {
+            const fv__parameter *parameter = &layer->parameters[k];
+            size_t *bytes = parameter->trainable ? &network->values_bytes
+                                                 : &network->state_bytes;
+            size_t more = fv__parameter_bytes(context, parameter);
+            if (!fv__add(*bytes, more, bytes))
+                return fv_fail(context, FV_LIMIT,
+                               "network: the parameters of %s are too many",
+                               layer->name);
+            if (parameter->trainable)
+                network->variables[network->num_variables++] =
+                    parameter->variable;
+        }
+    }
+    if (fv__ok(context)) return FV_OK;
+    fv__release(context, network->variables);
+    network->variables = NULL;
+    return fv_failed(context);
+}
+
+fv_status fv__network_seal(fv_network *network)
+{
+    fv_context *context = network->context;
+    if (!fv__ok(context) || network->variables) return fv_failed(context);
+    if (network->count < 2)
+        return fv_fail(context, FV_MISUSE,
+                       "network: %d layers, expected an input and at least "
+                       "one more",
+                       network->count);
+    network->sealed = true;
+    return list_variables(network);
+}
+
+fv_status fv__network_draw(fv_network *network)
+{
+    fv_context *context = network->context;
+    if (fv__network_seal(network) != FV_OK || network->drawn)
+        return fv_failed(context);
+    if (!network->values)
+        network->values =
+            fv__allocate_zero(context, FV__RUN, network->values_bytes);
+    if (!network->state)
+        network->state =
+            fv__allocate_zero(context, FV__RUN, network->state_bytes);
+    if (!network->values || !network->state) return fv_failed(context);
+    unsigned char *values = network->values, *state = network->state;
+    for (int32_t i = 0; i < network->count; i++) {
+        fv_layer *layer = network->places[i].layer;
+        for (int32_t k = 0; k < layer->num_parameters; k++) {
+            const fv__parameter *parameter = &layer->parameters[k];
+            unsigned char **flat = parameter->trainable ? &values : &state;
+            bool drawn = parameter->variable->value.data != NULL;
+            fv__leaf_bind_value(parameter->variable, *flat);
+            if (!drawn) fv__parameter_draw(parameter);
+            *flat += fv__parameter_bytes(context, parameter);
+        }
+    }
+    network->drawn = true;
+    return FV_OK;
+}
+
+fv_status fv__network_grads(fv_network *network)
+{
+    fv_context *context = network->context;
+    if (network->grads || !fv__ok(context)) return fv_failed(context);
+    network->grads = fv__allocate_zero(context, FV__RUN, network->values_bytes);
+    unsigned char *grads = network->grads;
+    for (int64_t i = 0; grads && i < network->num_variables; i++) {
+        fv_variable *variable = network->variables[i];
+        fv__leaf_bind_grad(variable, grads);
+        grads += fv__align(fv__tensor_bytes(&variable->value));
+    }
+    return fv_failed(context);
+}
+
+fv_variables fv_network_variables(fv_network *network)
+{
+    if (!network || fv__network_draw(network) != FV_OK)
+        return (fv_variables){ 0 };
+    return (fv_variables){ network->num_variables, network->variables };
+}
+
+fv_variable *fv__network_apply(fv_network *network, fv_variable *x)
+{
+    fv_context *context = network->context;
+    int32_t last = fv__network_output_place(network);
+    fv_variable **outputs = fv__allocate_zero(
+        context, FV__DATA, (size_t)(last + 1) * sizeof *outputs);
+    int32_t most = 1;
+    for (int32_t i = 0; i <= last; i++)
+        most = (int32_t)fv__max(most, network->places[i].num_inputs);
+    fv_variable **inputs =
+        fv__allocate(context, FV__DATA, (size_t)most * sizeof *inputs);
+    fv_variable *output = NULL;
+    if (outputs && inputs) {
+        outputs[0] = x;
+        for (int32_t i = 1; i <= last; i++) {
+            const fv__place *place = &network->places[i];
+            for (int32_t k = 0; k < place->num_inputs; k++)
+                inputs[k] = outputs[place->inputs[k]];
+            outputs[i] =
+                fv__layer_apply(place->layer, place->num_inputs, inputs);
+        }
+        output = fv__ok(context) ? outputs[last] : NULL;
+    }
+    fv__release(context, inputs);
+    fv__release(context, outputs);
+    return output;
+}
+
+/* Whether x is a batch of what the network expects. */
+static fv_status check_input(const fv_network *network, const fv_variable *x)
+{
+    fv_shape expected = fv_network_input_shape(network);
+    const fv_tensor *value = &x->value;
+    bool fits = value->rank == expected.rank + 1;
+    for (int32_t i = 0; fits && i < expected.rank; i++)
+        fits = value->shape[i + 1] == expected.extent[i];
+    if (fits) return FV_OK;
+    char is[FV__SHAPE_BYTES], text[FV__SHAPE_BYTES];
+    return fv_fail(
+        network->context, FV_MISUSE, "network: input %s is not a batch of %s",
+        fv__shape_text(is, sizeof is, value->rank, value->shape),
+        fv__shape_text(text, sizeof text, expected.rank, expected.extent));
+}
+
+fv_variable *fv_network_forward(fv_network *network, fv_variable *x)
+{
+    if (!network || !x) return NULL;
+    if (fv__network_draw(network) != FV_OK || check_input(network, x) != FV_OK)
+        return NULL;
+    fv_variable *inside = fv__variable_inside(x);
+    if (!inside) return NULL;
+    return fv__variable_outside(fv__network_apply(network, inside));
+}
