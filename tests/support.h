@@ -16,27 +16,25 @@
 #include <fovea/fovea.h>
 
 /* Passes if |a - b| <= tolerance max(1, |b|); NaN fails. */
-#define assert_near(a, b, tolerance)                                          \
-    do {                                                                      \
-        double near_a = (a), near_b = (b);                                    \
-        if (!(fabs(near_a - near_b)                                           \
-              <= (tolerance) * fmax(1, fabs(near_b))))                        \
-            fail_msg("%s = %.17g, expected %.17g", #a, near_a, near_b);       \
+#define assert_near(a, b, tolerance)                                           \
+    do {                                                                       \
+        double near_a = (a), near_b = (b);                                     \
+        if (!(fabs(near_a - near_b) <= (tolerance)*fmax(1, fabs(near_b))))     \
+            fail_msg("%s = %.17g, expected %.17g", #a, near_a, near_b);        \
     } while (0)
 
 /* Fails with the sentence if the context has failed. */
-#define assert_ok(context)                                                    \
-    do {                                                                      \
-        if (fv_failed(context))                                               \
-            fail_msg("%s", fv_error(context));                                \
+#define assert_ok(context)                                                     \
+    do {                                                                       \
+        if (fv_failed(context)) fail_msg("%s", fv_error(context));             \
     } while (0)
 
 /* The context has failed with exactly this sentence; clears it. */
-#define assert_error(context, sentence)                                       \
-    do {                                                                      \
-        assert_string_equal(fv_error(context), sentence);                     \
-        assert_int_not_equal(fv_failed(context), FV_OK);                      \
-        fv_clear_error(context);                                              \
+#define assert_error(context, sentence)                                        \
+    do {                                                                       \
+        assert_string_equal(fv_error(context), sentence);                      \
+        assert_int_not_equal(fv_failed(context), FV_OK);                       \
+        fv_clear_error(context);                                               \
     } while (0)
 
 #endif

@@ -100,7 +100,7 @@ fv_variable *fv_apply(const fv_operator *op, const void *attributes,
     fv__graph *plan = plan_of(num_inputs, inputs);
     fv__tape *tape = plan ? NULL : context->tape;
     fv__graph *graph = plan ? plan : &tape->graph;
-    if (tape && tape->spent) {
+    if (!plan && tape->spent) {
         for (int32_t k = 0; k < num_inputs; k++)
             if (inputs[k]->graph) {
                 fv_fail(context, FV_MISUSE,
@@ -113,7 +113,7 @@ fv_variable *fv_apply(const fv_operator *op, const void *attributes,
     }
     bool requires_grad = op->backward && any_requires_grad(num_inputs, inputs)
                          && (plan ? graph->training : !context->no_grad);
-    if (tape) graph->training = context->training;
+    if (!plan) graph->training = context->training;
 
     const fv_tensor **shapes =
         fv__arena_allocate(&graph->arena, (size_t)num_inputs * sizeof *shapes);

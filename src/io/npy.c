@@ -207,7 +207,7 @@ static bool refuse_type(reader *r, word descr, char kind)
 /* Byte order, kind and width: '<f4'. */
 static bool parse_type(reader *r)
 {
-    word descr;
+    word descr = { 0 };
     if (accept(r, '[')) {
         fv_fail(r->context, FV_UNSUPPORTED,
                 "%s: the elements are records, which are not supported",
@@ -237,7 +237,7 @@ static bool parse_type(reader *r)
 static bool parse_entry(reader *r)
 {
     size_t start = r->at;
-    word key;
+    word key = { 0 };
     if (!parse_word(r, "a key", &key) || !expect(r, ":", ':')) return false;
     bool *seen = word_is(key, "descr")           ? &r->has_type
                  : word_is(key, "fortran_order") ? &r->has_order
