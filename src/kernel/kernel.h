@@ -79,7 +79,8 @@ typedef struct fv__kernels {
     /* y[i] = f(x[i]); y may be x */
     void (*map)(fv__map f, size_t n, const void *x, void *y, double p,
                 double q);
-    /* dx[i] += f'(x[i]) dy[i] */
+    /* dx[i] += f'(x[i]) dy[i]; x or y may be NULL where the derivative does
+     * without it */
     void (*map_grad)(fv__map f, size_t n, const void *x, const void *y,
                      const void *dy, void *dx, double p, double q);
     /* y[i] = f(a[i a_step], b[i b_step]), steps 0 or 1 */
@@ -116,7 +117,8 @@ typedef struct fv__kernels {
     void (*softmax_grad)(size_t m, size_t n, const void *y, const void *dy,
                          void *dx);
     /* loss[i] = logsumexp(x_i) sum_j t_ij - <t_i, x_i>; t are labels (int64)
-     * where `labels` is not NULL, else real rows */
+     * where `labels` is not NULL, else real rows; a label outside [0, n)
+     * makes the loss NaN and has no gradient */
     void (*cross_entropy)(size_t m, size_t n, const void *x,
                           const int64_t *labels, const void *t, void *loss);
     /* dx += scale (softmax(x) sum_j t_j - t) */

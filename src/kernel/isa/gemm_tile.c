@@ -1,6 +1,8 @@
 /* The matrix product tile: MR rows of NR outputs kept in registers. */
 #include "kernel/isa/isa.h"
 
+enum { MOST_ROWS = 12 }; /* of any table */
+
 /* A row that ends inside the tile goes through a full-width copy. */
 static __attribute__((noinline)) void store_part(vec low, vec high, size_t n,
                                                  real *c, bool accumulate)
@@ -32,7 +34,7 @@ INLINE void tile(const size_t rows, size_t n, size_t k, const real *a,
                  const size_t a_row, size_t a_step, const real *b, real *c,
                  size_t c_row, bool accumulate)
 {
-    vec sum[MR][2];
+    vec sum[MOST_ROWS][2];
     UNROLLED
     for (size_t i = 0; i < rows; i++) sum[i][0] = sum[i][1] = vec_all(0);
     for (size_t l = 0; l < k; l++, a += a_step, b += NR) {
@@ -51,6 +53,7 @@ INLINE void tile(const size_t rows, size_t n, size_t k, const real *a,
 
 #define ROWS(m)                                                                \
     case m:                                                                    \
+        if (m > MR) break;                                                     \
         if (a_row == 1)                                                        \
             tile(m, n, k, a, 1, a_step, b, c, c_row, accumulate);              \
         else                                                                   \
@@ -70,13 +73,11 @@ void FV_KERNEL(gemm_tile)(size_t m, size_t n, size_t k, const void *a_,
         ROWS(4);
         ROWS(5);
         ROWS(6);
-#if defined(__AVX512F__)
         ROWS(7);
         ROWS(8);
         ROWS(9);
         ROWS(10);
         ROWS(11);
         ROWS(12);
-#endif
     }
 }
