@@ -10,6 +10,10 @@
 #include <float.h>
 #include <stdlib.h>
 
+/* As double: the macros of math.h are float. */
+#define INFINITE ((double)INFINITY)
+#define NO_NUMBER ((double)NAN)
+
 enum { ROOM = 10240, INPUTS = 5, OUTPUTS = 3 };
 
 /* Lengths on either side of vectors, lanes, pieces and blocks. */
@@ -164,7 +168,7 @@ static inline double ulps(fv_dtype dtype, double got, long double expected)
     const double rounded =
         dtype == FV_F64 ? (double)expected : (double)(float)expected;
     int exponent = 0;
-    if (isnan(expected)) return isnan(got) ? 0 : (double)INFINITY;
+    if (isnan(expected)) return isnan(got) ? 0 : INFINITE;
     if (got == rounded) return 0;
     frexpl(expected, &exponent);
     if (exponent < least) exponent = least;

@@ -25,7 +25,7 @@ static void multiply(const fv__kernels *kernels, data *d, const void *argument)
         for (size_t l = 0; l < e->k; l++)
             for (size_t t = 0; t < nr; t++)
                 put(d->dtype, packed, l * nr + t,
-                    t < width ? e->b[l * e->n + j + t] : (double)NAN);
+                    t < width ? e->b[l * e->n + j + t] : NO_NUMBER);
         for (size_t i = 0; i < e->m; i += mr)
             kernels->gemm_tile(e->m - i < mr ? e->m - i : mr, width, e->k,
                                (char *)d->in[0] + i * e->a_row * element,
@@ -113,7 +113,7 @@ static void test_zero_times_infinity(void **state)
             if (!kernels) continue;
             double a[2] = { 0 }, b[2 * MOST_NR], c[MOST_NR];
             kernels->fill(2 * (size_t)kernels->nr, 1, b);
-            put(dtype, b, 1, INFINITY);
+            put(dtype, b, 1, INFINITE);
             kernels->gemm_tile(1, 3, 2, a, 2, 1, b, c, 3, false);
             assert_true(number(dtype, c, 0) == 0);
             assert_true(isnan(number(dtype, c, 1)));

@@ -126,7 +126,7 @@ static void test_wrong_labels(void **state)
     const struct example e = { 3, 3, labels, 1 };
     for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
         data *d = make_data(dtype, 0, 0, 1);
-        put(dtype, d->in[0], 7, NAN);
+        put(dtype, d->in[0], 7, NO_NUMBER);
         run_tables(d, loss, &e);
         for (size_t i = 0; i < 3; i++)
             assert_true(isnan(number(dtype, d->out[0], i)));

@@ -68,7 +68,7 @@ static const struct function {
     { FV__TANH, -3, 3, 0, 0, hyperbolic, hyperbolic_slope, 2, false, true },
     { FV__SIGMOID, -9, 9, 0, 0, sigmoid, sigmoid_slope, 2, false, true },
     { FV__CLAMP, -3, 9, 0, 6, clamp, clamp_slope, 0, true, false },
-    { FV__CLAMP, -3, 3, 0, INFINITY, clamp, clamp_slope, 0, true, false },
+    { FV__CLAMP, -3, 3, 0, INFINITE, clamp, clamp_slope, 0, true, false },
     { FV__LEAKY_RELU, -3, 3, 0.25, 0, leaky, leaky_slope, 0, true, false },
     { FV__ELU, -3, 3, 0.5, 0, elu, elu_slope, 2, true, true },
     { FV__SCALE_ADD, 1, 3, -2, -0.5, scale_add, scale_add_slope, 1, false,
@@ -192,8 +192,8 @@ static void check_kinks(const char *isa, fv_dtype dtype)
     double rate;
     for (size_t i = 0; i < FUNCTIONS; i++)
         if (!(functions[i].map == FV__POWER && functions[i].p == 0))
-            assert_true(isnan(at(isa, dtype, &functions[i], NAN, &rate)));
-    assert_true(at(isa, dtype, &six, INFINITY, &rate) == 6);
+            assert_true(isnan(at(isa, dtype, &functions[i], NO_NUMBER, &rate)));
+    assert_true(at(isa, dtype, &six, INFINITE, &rate) == 6);
     assert_true(at(isa, dtype, &six, 0, &rate) == 0 && rate == 0);
     assert_true(at(isa, dtype, &six, 6, &rate) == 6 && rate == 0);
     assert_true(at(isa, dtype, &leak, 0, &rate) == 0 && rate == 0.25);

@@ -173,8 +173,10 @@ static void test_rules(void **state)
     (void)state;
     const struct example e = { GEOMETRY(1, 8, 1, 1, 2, 1, 2, 1, 1, 0, 0, 0, 4),
                                true, false };
-    static const double x[8] = { 2, 2, NAN, 3, 4, NAN, -INFINITY, -INFINITY };
-    static const double y[6] = { 2, NAN, NAN, -INFINITY, -INFINITY, -INFINITY };
+    static const double x[8] = { 2, 2,         NO_NUMBER, 3,
+                                 4, NO_NUMBER, -INFINITE, -INFINITE };
+    static const double y[6] = { 2,         NO_NUMBER, NO_NUMBER,
+                                 -INFINITE, -INFINITE, -INFINITE };
     static const int32_t where[6] = { 0, 2, 5, 6, -1, -1 };
     for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
         data *d = make_data(dtype, 0, 0, 1);

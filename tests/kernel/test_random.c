@@ -160,7 +160,7 @@ static void test_dropout_rate(void **state)
     const struct example e = { 0, 0.3, 0 };
     size_t kept = 0;
     data *d = make_data(FV_F64, 10000, 1, 2);
-    for (size_t i = 0; i < d->n; i += 2) d->in[0][i] = INFINITY;
+    for (size_t i = 0; i < d->n; i += 2) d->in[0][i] = INFINITE;
     run_tables(d, dropout, &e);
     for (size_t i = 0; i < d->n; i++) {
         assert_true(isnan(d->out[0][i]) == 0);

@@ -117,13 +117,13 @@ static void finite(const fv__kernels *kernels, data *d, const void *argument)
 static void test_finite(void **state)
 {
     (void)state;
-    static const double wrong[] = { NAN, INFINITY, -INFINITY };
+    static const double wrong[] = { NO_NUMBER, INFINITE, -INFINITE };
     for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
         const double most = dtype == FV_F64 ? DBL_MAX : (double)FLT_MAX;
         for (size_t i = 0; i < LENGTHS; i++) {
             data *d = make_data(dtype, lengths[i], -1, 1);
             put(dtype, d->in[0], 0, -most);
-            put(dtype, d->in[0], d->n, NAN); /* one past the end */
+            put(dtype, d->in[0], d->n, NO_NUMBER); /* one past the end */
             run_tables(d, finite, NULL);
             assert_true(d->value == 1);
             for (size_t j = 0; j < 3 && d->n; j++) {

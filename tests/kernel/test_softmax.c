@@ -25,7 +25,7 @@ static void slope(const fv__kernels *kernels, data *d, const void *argument)
 
 static void check_row(const data *d, size_t row, size_t n)
 {
-    long double sum = 0, most = -(long double)INFINITY;
+    long double sum = 0, most = -(long double)INFINITE;
     for (size_t j = 0; j < n; j++) {
         const double x = number(d->dtype, d->in[0], row * n + j);
         if ((long double)x > most) most = (long double)x;
@@ -92,12 +92,13 @@ static void test_extremes(void **state)
     (void)state;
     const struct shape s = { 5, 3 };
     static const double x[15] = {
-        1e38, -1e38, 1e38, -1e38, -1e38,     -1e38,     0,        -INFINITY,
-        0,    NAN,   0,    0,     -INFINITY, -INFINITY, -INFINITY
+        1e38, -1e38,     1e38, -1e38, -1e38,     -1e38,     0,        -INFINITE,
+        0,    NO_NUMBER, 0,    0,     -INFINITE, -INFINITE, -INFINITE
     };
-    static const double y[15] = { 0.5,     0,   0.5, 1 / 3.0, 1 / 3.0,
-                                  1 / 3.0, 0.5, 0,   0.5,     NAN,
-                                  NAN,     NAN, NAN, NAN,     NAN };
+    static const double y[15] = { 0.5,       0,         0.5,       1 / 3.0,
+                                  1 / 3.0,   1 / 3.0,   0.5,       0,
+                                  0.5,       NO_NUMBER, NO_NUMBER, NO_NUMBER,
+                                  NO_NUMBER, NO_NUMBER, NO_NUMBER };
     for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
         data *d = make_data(dtype, 0, 0, 1);
         for (size_t i = 0; i < 15; i++) put(dtype, d->in[0], i, x[i]);

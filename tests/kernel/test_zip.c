@@ -25,7 +25,7 @@ static long double value_of(fv__zip f, long double a, long double b)
     case FV__MAXIMUM:
         return a > b ? a : b;
     }
-    return (long double)NAN;
+    return (long double)NO_NUMBER;
 }
 
 static long double slope_of(fv__zip f, int operand, long double a,
@@ -47,7 +47,7 @@ static long double slope_of(fv__zip f, int operand, long double a,
     case FV__MAXIMUM:
         return a > b ? !operand : operand;
     }
-    return (long double)NAN;
+    return (long double)NO_NUMBER;
 }
 
 static void apply(const fv__kernels *kernels, data *d, const void *argument)
@@ -120,10 +120,10 @@ static double pair(const fv__kernels *kernels, fv__zip f, double a, double b,
 static void check_edges(const fv__kernels *k)
 {
     double rate[2];
-    assert_true(isnan(pair(k, FV__MINIMUM, NAN, 1, rate)));
-    assert_true(isnan(pair(k, FV__MINIMUM, 1, NAN, rate)));
-    assert_true(isnan(pair(k, FV__MAXIMUM, NAN, 1, rate)));
-    assert_true(isnan(pair(k, FV__MAXIMUM, 1, NAN, rate)));
+    assert_true(isnan(pair(k, FV__MINIMUM, NO_NUMBER, 1, rate)));
+    assert_true(isnan(pair(k, FV__MINIMUM, 1, NO_NUMBER, rate)));
+    assert_true(isnan(pair(k, FV__MAXIMUM, NO_NUMBER, 1, rate)));
+    assert_true(isnan(pair(k, FV__MAXIMUM, 1, NO_NUMBER, rate)));
     assert_true(pair(k, FV__MAXIMUM, 2, 2, rate) == 2);
     assert_true(rate[0] == 0.5 && rate[1] == 0.5);
     assert_true(pair(k, FV__MINIMUM, -2, -2, rate) == -2);
