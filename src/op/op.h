@@ -171,4 +171,12 @@ typedef struct fv__slice {
     int64_t start, stop, step;
 } fv__slice;
 
+typedef struct fv__batchnorm {
+    double epsilon, momentum;
+} fv__batchnorm;
+
+typedef struct fv__dropout {
+    double probability;
+} fv__dropout;
+
 #endif

@@ -1,0 +1,46 @@
+/* Mean of each window. */
+#include "op/window.h"
+
+static void image(const fv__kernels *kernels, const fv__geometry *g,
+                  const fv_pooling *pooling, void *x, void *y, int32_t *where)
+{
+    (void)where;
+    kernels->avgpool(g, pooling->count_padding != 0, x, y);
+}
+
+static void forward(const fv_call *call)
+{
+    fv__pool_run(call, call->inputs[0], call->output, NULL, image);
+}
+
+static void image_grad(const fv__kernels *kernels, const fv__geometry *g,
+                       const fv_pooling *pooling, void *dx, void *dy,
+                       int32_t *where)
+{
+    (void)where;
+    kernels->avgpool_grad(g, pooling->count_padding != 0, dy, dx);
+}
+
+static void backward(const fv_call *call)
+{
+    if (!call->input_grads[0]) return;
+    fv__pool_run(call, call->input_grads[0], call->output_grad, NULL,
+                 image_grad);
+}
+
+const fv_operator fv__op_avgpool = {
+    .size = sizeof(fv_operator),
+    .name = "avgpool",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .attributes_size = sizeof(fv_pooling),
+    .infer = fv__pool_infer,
+    .forward = forward,
+    .backward = backward,
+    .onnx = "AveragePool",
+};
+
+fv_variable *fv_avgpool_of(fv_variable *x, const fv_pooling *pooling)
+{
+    return fv__pool_apply(&fv__op_avgpool, x, pooling);
+}

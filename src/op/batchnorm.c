@@ -1,0 +1,318 @@
+/* Batch normalisation: each channel shifted and scaled to mean 0 and variance
+ * 1, then by beta and gamma. */
+#include "op/columns.h"
+#include "op/piece.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+enum { X, GAMMA, BETA, MEAN, VARIANCE, INPUTS };
+
+/* ---- the shape rule ---------------------------------------------------- */
+
+/* Rows of one number a channel. */
+static int64_t rows_of(const fv_tensor *x)
+{
+    return fv__product(x->rank - 1, x->shape);
+}
+
+static int64_t channels_of(const fv_tensor *x) { return x->shape[x->rank - 1]; }
+
+/* Rows; the buffer holds those of a piece. */
+static fv__pieces pieces_of(const fv_context *context, const fv_tensor *x)
+{
+    const int64_t c = channels_of(x), each = fv__rows_a_piece(c);
+    return (fv__pieces){ .units = rows_of(x),
+                         .each = each,
+                         .buffer = fv__real_bytes(context, each * c),
+                         .cost = 3 * (double)c };
+}
+
+/* Rows of c numbers in front of the rest of the scratch. */
+enum { ROWS = 5 };
+
+static size_t row_bytes(const fv_context *context, const fv_tensor *x)
+{
+    return fv__align(fv__real_bytes(context, channels_of(x)));
+}
+
+static void *row_at(const fv_call *call, void *base, int i)
+{
+    return (unsigned char *)base
+           + (size_t)i * row_bytes(call->context, call->inputs[X]);
+}
+
+static bool numbers_fit(const fv_inference *inference)
+{
+    const fv__batchnorm *a = inference->attributes;
+    if (!(a->epsilon >= 0 && isfinite(a->epsilon)))
+        fv_fail(inference->context, FV_MISUSE,
+                "batchnorm: epsilon %g is not 0 or above", a->epsilon);
+    else if (!(a->momentum >= 0 && a->momentum <= 1))
+        fv_fail(inference->context, FV_MISUSE,
+                "batchnorm: momentum %g is outside 0..1", a->momentum);
+    else
+        return true;
+    return false;
+}
+
+static bool shapes_fit(const fv_inference *inference)
+{
+    static const char *const names[INPUTS] = { "input", "gamma", "beta", "mean",
+                                               "variance" };
+    const fv_tensor *x = inference->inputs[X];
+    if (!fv__operand(inference, X, names[X], -1)) return false;
+    const int64_t c = channels_of(x);
+    for (int32_t k = GAMMA; k < INPUTS; k++)
+        if (!fv__operand_vector(inference, k, names[k], c, "channels"))
+            return false;
+    if (c < 1)
+        fv_fail(inference->context, FV_MISUSE,
+                "batchnorm: input %s has no channels", FV__SHAPE(x));
+    else if (inference->training && rows_of(x) < 2)
+        fv_fail(inference->context, FV_MISUSE,
+                "batchnorm: input %s has %" PRId64
+                " values a channel, training needs 2 or more",
+                FV__SHAPE(x), rows_of(x));
+    else
+        return true;
+    return false;
+}
+
+static fv_status infer(fv_inference *inference)
+{
+    fv_context *context = inference->context;
+    const fv_tensor *x = inference->inputs[X];
+    if (!numbers_fit(inference) || !shapes_fit(inference))
+        return fv_failed(context);
+    const fv__pieces pieces = pieces_of(context, x);
+    const size_t sums =
+        fv__columns_scratch(context, rows_of(x), channels_of(x));
+    const size_t cut = fv__pieces_scratch(context, &pieces);
+    const size_t row = row_bytes(context, x);
+    inference->saved = 2 * row;
+    inference->forward_scratch =
+        fv__bytes_sum(ROWS * row, sums > cut ? sums : cut);
+    inference->backward_scratch = inference->forward_scratch;
+    return fv__infer_output(inference, x->rank, x->shape);
+}
+
+/* ---- forward ----------------------------------------------------------- */
+
+/* The scratch behind the rows, for sums or pieces. */
+static void *rest_of(const fv_call *call)
+{
+    return row_at(call, call->scratch, ROWS);
+}
+
+/* r = (1 - momentum) r + momentum b */
+static void follow(const fv_call *call, int input, int64_t j, double batch)
+{
+    const fv__batchnorm *a = call->attributes;
+    void *running = call->inputs[input]->data;
+    const double before = fv__real_get(call->context, running, j);
+    fv__real_set(call->context, running, j,
+                 (1 - a->momentum) * before + a->momentum * batch);
+}
+
+/* The batch's mean and inverse deviation; the running ones follow. */
+static void batch_statistics(const fv_call *call, void *mean, void *inverse)
+{
+    const fv__batchnorm *a = call->attributes;
+    fv_context *context = call->context;
+    const fv_tensor *x = call->inputs[X];
+    const int64_t c = channels_of(x);
+    fv__columns columns = {
+        .term = FV__COLUMN_SUM, .m = rows_of(x), .c = c, .x = x->data
+    };
+    const double m = (double)columns.m;
+    fv__columns_sum(context, &columns, mean, rest_of(call));
+    for (int64_t j = 0; j < c; j++)
+        fv__real_set(context, mean, j, fv__real_get(context, mean, j) / m);
+    columns.term = FV__COLUMN_SQUARE;
+    columns.mean = mean;
+    fv__columns_sum(context, &columns, inverse, rest_of(call));
+    for (int64_t j = 0; j < c; j++) {
+        const double squares = fv__real_get(context, inverse, j);
+        follow(call, MEAN, j, fv__real_get(context, mean, j));
+        follow(call, VARIANCE, j, squares / (m - 1));
+        fv__real_set(context, inverse, j, 1 / sqrt(squares / m + a->epsilon));
+    }
+}
+
+static void running_statistics(const fv_call *call, void *mean, void *inverse)
+{
+    const fv__batchnorm *a = call->attributes;
+    fv_context *context = call->context;
+    const void *variance = call->inputs[VARIANCE]->data;
+    memcpy(mean, call->inputs[MEAN]->data,
+           fv__real_bytes(context, channels_of(call->inputs[X])));
+    for (int64_t j = 0; j < channels_of(call->inputs[X]); j++)
+        fv__real_set(context, inverse, j,
+                     1 / sqrt(fv__real_get(context, variance, j) + a->epsilon));
+}
+
+/* The rows of scratch. In forward y = SCALE centred + beta; in backward
+ * dx += SCALE dy + SLOPE centred + OFFSET, where centred is x - mean. */
+enum { ONES, MINUS_MEAN, SCALE, SLOPE, OFFSET };
+
+/* Rows `first`.. of x minus the mean. */
+static void centre(const fv_call *call, const fv_tensor *x, int64_t first,
+                   int64_t count, void *centred)
+{
+    const int64_t c = channels_of(x);
+    call->context->kernels->column_affine(
+        (size_t)count, (size_t)c, fv__tensor_byte(x, first * c),
+        row_at(call, call->scratch, ONES),
+        row_at(call, call->scratch, MINUS_MEAN), centred);
+}
+
+static void settle_centre(const fv_call *call, const void *mean)
+{
+    const fv__kernels *kernels = call->context->kernels;
+    const size_t c = (size_t)channels_of(call->inputs[X]);
+    kernels->fill(c, 1, row_at(call, call->scratch, ONES));
+    kernels->map(FV__NEG, c, mean, row_at(call, call->scratch, MINUS_MEAN), 0,
+                 0);
+}
+
+static void piece(const fv_call *call, int64_t first, int64_t count,
+                  void *buffer, double *sum)
+{
+    const int64_t c = channels_of(call->output);
+    (void)sum;
+    centre(call, call->inputs[X], first, count, buffer);
+    call->context->kernels->column_affine(
+        (size_t)count, (size_t)c, buffer, row_at(call, call->scratch, SCALE),
+        call->inputs[BETA]->data, fv__tensor_byte(call->output, first * c));
+}
+
+static void forward(const fv_call *call)
+{
+    fv_context *context = call->context;
+    const fv_tensor *x = call->inputs[X];
+    void *keep = call->saved ? call->saved : row_at(call, call->scratch, SLOPE);
+    void *mean = row_at(call, keep, 0), *inverse = row_at(call, keep, 1);
+    if (call->training)
+        batch_statistics(call, mean, inverse);
+    else
+        running_statistics(call, mean, inverse);
+    settle_centre(call, mean);
+    context->kernels->zip(FV__MUL, (size_t)channels_of(x), inverse, 1,
+                          call->inputs[GAMMA]->data, 1,
+                          row_at(call, call->scratch, SCALE));
+    const fv__pieces pieces = pieces_of(context, x);
+    fv__pieces_run(call, &pieces, rest_of(call), piece);
+}
+
+/* ---- backward ---------------------------------------------------------- */
+
+/* Sums over the rows of dy, into OFFSET, and of dy centred, into SLOPE. */
+static void sum_rows(const fv_call *call)
+{
+    fv__columns columns = { .term = FV__COLUMN_SUM,
+                            .m = rows_of(call->output_grad),
+                            .c = channels_of(call->output_grad),
+                            .x = call->output_grad->data };
+    fv__columns_sum(call->context, &columns,
+                    row_at(call, call->scratch, OFFSET), rest_of(call));
+    columns.term = FV__COLUMN_DOT;
+    columns.x = call->inputs[X]->data;
+    columns.y = call->output_grad->data;
+    columns.mean = call->saved;
+    fv__columns_sum(call->context, &columns, row_at(call, call->scratch, SLOPE),
+                    rest_of(call));
+}
+
+static void gamma_grad(const fv_call *call, void *dgamma)
+{
+    fv_context *context = call->context;
+    const void *centred = row_at(call, call->scratch, SLOPE);
+    const void *inverse = row_at(call, call->saved, 1);
+    for (int64_t j = 0; j < channels_of(call->output_grad); j++)
+        fv__real_set(context, dgamma, j,
+                     fv__real_get(context, dgamma, j)
+                         + fv__real_get(context, centred, j)
+                               * fv__real_get(context, inverse, j));
+}
+
+/* In evaluation the centred rows have no part in it, and may be infinite. */
+static void piece_grad(const fv_call *call, int64_t first, int64_t count,
+                       void *buffer, double *sum)
+{
+    const int64_t c = channels_of(call->output_grad);
+    const void *dy = fv__tensor_byte(call->output_grad, first * c);
+    (void)sum;
+    if (call->training) centre(call, call->inputs[X], first, count, buffer);
+    call->context->kernels->column_affine_grad(
+        (size_t)count, (size_t)c, dy, call->training ? buffer : dy,
+        row_at(call, call->scratch, SCALE), row_at(call, call->scratch, SLOPE),
+        row_at(call, call->scratch, OFFSET),
+        fv__tensor_byte(call->input_grads[X], first * c));
+}
+
+/* With s = gamma / deviation and u = centred / deviation:
+ *     dx += s dy                                in evaluation,
+ *     dx += s (dy - mean(dy) - u mean(dy u))    in training. */
+static void settle_slopes(const fv_call *call)
+{
+    fv_context *context = call->context;
+    const void *gamma = call->inputs[GAMMA]->data;
+    const void *inverse = row_at(call, call->saved, 1);
+    void *scale = row_at(call, call->scratch, SCALE);
+    void *slope = row_at(call, call->scratch, SLOPE);
+    void *offset = row_at(call, call->scratch, OFFSET);
+    const double part =
+        call->training ? 1 / (double)rows_of(call->output_grad) : 0;
+    for (int64_t j = 0; j < channels_of(call->output_grad); j++) {
+        const double i = fv__real_get(context, inverse, j);
+        const double s = i * fv__real_get(context, gamma, j);
+        const double dy = fv__real_get(context, offset, j);
+        const double dy_u = fv__real_get(context, slope, j) * i;
+        fv__real_set(context, scale, j, s);
+        fv__real_set(context, slope, j, part > 0 ? -s * i * dy_u * part : 0);
+        fv__real_set(context, offset, j, part > 0 ? -s * dy * part : 0);
+    }
+}
+
+static void backward(const fv_call *call)
+{
+    const fv_tensor *const *grads = call->input_grads;
+    const fv__kernels *kernels = call->context->kernels;
+    const size_t c = (size_t)channels_of(call->output_grad);
+    settle_centre(call, call->saved);
+    sum_rows(call);
+    if (grads[GAMMA]) gamma_grad(call, grads[GAMMA]->data);
+    if (grads[BETA])
+        kernels->axpy(c, 1, row_at(call, call->scratch, OFFSET),
+                      grads[BETA]->data);
+    if (!grads[X]) return;
+    settle_slopes(call);
+    const fv__pieces pieces = pieces_of(call->context, call->output_grad);
+    fv__pieces_run(call, &pieces, rest_of(call), piece_grad);
+}
+
+const fv_operator fv__op_batchnorm = {
+    .size = sizeof(fv_operator),
+    .name = "batchnorm",
+    .min_inputs = INPUTS,
+    .max_inputs = INPUTS,
+    .attributes_size = sizeof(fv__batchnorm),
+    .backward_reads = FV_READS_INPUT(X) | FV_READS_INPUT(GAMMA),
+    .has_state = 1,
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .onnx = "BatchNormalization",
+};
+
+fv_variable *fv_batchnorm_of(fv_variable *x, fv_variable *gamma,
+                             fv_variable *beta, fv_variable *mean,
+                             fv_variable *variance, double epsilon,
+                             double momentum)
+{
+    const fv__batchnorm attributes = { epsilon, momentum };
+    fv_variable *inputs[INPUTS] = { x, gamma, beta, mean, variance };
+    return fv_apply(&fv__op_batchnorm, &attributes, INPUTS, inputs);
+}

@@ -1,0 +1,101 @@
+/* Drops elements at random in training; in evaluation it changes nothing. */
+#include "op/piece.h"
+
+#include <string.h>
+
+static fv__pieces pieces_of(const fv_tensor *x)
+{
+    return (fv__pieces){ .units = fv_tensor_count(x),
+                         .each = fv__rows_a_piece(1),
+                         .cost = 8 };
+}
+
+static fv_status infer(fv_inference *inference)
+{
+    const fv__dropout *a = inference->attributes;
+    if (!(a->probability >= 0 && a->probability <= 1))
+        return fv_fail(inference->context, FV_MISUSE,
+                       "dropout: probability %g is outside 0..1",
+                       a->probability);
+    const fv__pieces pieces = pieces_of(inference->inputs[0]);
+    inference->forward_scratch =
+        fv__pieces_scratch(inference->context, &pieces);
+    inference->backward_scratch = inference->forward_scratch;
+    return fv__infer_same(inference);
+}
+
+static bool drops(const fv_call *call)
+{
+    const fv__dropout *a = call->attributes;
+    return call->training && a->probability > 0;
+}
+
+static uint64_t stream_of(const fv_call *call)
+{
+    return FV__STREAM_DROPOUT + (call->draw << 8);
+}
+
+static void piece(const fv_call *call, int64_t first, int64_t count,
+                  void *buffer, double *sum)
+{
+    const fv__dropout *a = call->attributes;
+    const fv_context *context = call->context;
+    const void *x = fv__tensor_byte(call->inputs[0], first);
+    void *y = fv__tensor_byte(call->output, first);
+    (void)buffer;
+    (void)sum;
+    if (drops(call))
+        context->kernels->dropout(context->seed, stream_of(call),
+                                  (uint64_t)first, (size_t)count,
+                                  a->probability, x, y);
+    else
+        memcpy(y, x, (size_t)count * fv__number_bytes(context));
+}
+
+static void forward(const fv_call *call)
+{
+    const fv__pieces pieces = pieces_of(call->output);
+    fv__pieces_run(call, &pieces, call->scratch, piece);
+}
+
+static void piece_grad(const fv_call *call, int64_t first, int64_t count,
+                       void *buffer, double *sum)
+{
+    const fv__dropout *a = call->attributes;
+    const fv_context *context = call->context;
+    const void *dy = fv__tensor_byte(call->output_grad, first);
+    void *dx = fv__tensor_byte(call->input_grads[0], first);
+    (void)buffer;
+    (void)sum;
+    if (drops(call))
+        context->kernels->dropout_grad(context->seed, stream_of(call),
+                                       (uint64_t)first, (size_t)count,
+                                       a->probability, dy, dx);
+    else
+        context->kernels->axpy((size_t)count, 1, dy, dx);
+}
+
+static void backward(const fv_call *call)
+{
+    if (!call->input_grads[0]) return;
+    const fv__pieces pieces = pieces_of(call->output_grad);
+    fv__pieces_run(call, &pieces, call->scratch, piece_grad);
+}
+
+const fv_operator fv__op_dropout = {
+    .size = sizeof(fv_operator),
+    .name = "dropout",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .attributes_size = sizeof(fv__dropout),
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .onnx = "Dropout",
+};
+
+fv_variable *fv_dropout_of(fv_variable *x, double probability)
+{
+    const fv__dropout attributes = { probability };
+    return fv_apply(&fv__op_dropout, &attributes, 1, &x);
+}

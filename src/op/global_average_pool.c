@@ -1,0 +1,105 @@
+/* Mean of each channel's plane. */
+#include "op/columns.h"
+#include "op/piece.h"
+
+/* The window is the whole plane. */
+static fv__geometry geometry_of(const fv_tensor *x)
+{
+    const int64_t rows = x->shape[1], columns = x->shape[2];
+    return (fv__geometry){ .batch = x->shape[0],
+                           .in = { rows, columns },
+                           .channels = x->shape[3],
+                           .out = { 1, 1 },
+                           .filters = x->shape[3],
+                           .kernel = { rows, columns },
+                           .stride = { rows, columns },
+                           .dilation = { 1, 1 },
+                           .groups = 1 };
+}
+
+/* Units are images. */
+static fv__pieces pieces_of(const fv_context *context, const fv_tensor *x)
+{
+    const int64_t pixels = x->shape[1] * x->shape[2], c = x->shape[3];
+    return (fv__pieces){ .units = x->shape[0],
+                         .each = fv__rows_a_piece(pixels * c),
+                         .buffer = fv__columns_scratch(context, pixels, c),
+                         .cost = (double)pixels * (double)c };
+}
+
+static fv_status infer(fv_inference *inference)
+{
+    fv_context *context = inference->context;
+    const fv_tensor *x = inference->inputs[0];
+    if (!fv__operand(inference, 0, "input", 4)) return fv_failed(context);
+    fv__geometry g = geometry_of(x);
+    fv_status status = fv__geometry_check(context, inference->name, true, &g);
+    if (status != FV_OK) return status;
+    const int64_t shape[] = { g.batch, 1, 1, g.channels };
+    const fv__pieces pieces = pieces_of(context, x);
+    fv__infer_output(inference, 4, shape);
+    inference->forward_scratch = fv__pieces_scratch(context, &pieces);
+    inference->backward_scratch = inference->forward_scratch;
+    return FV_OK;
+}
+
+static void piece(const fv_call *call, int64_t first, int64_t count,
+                  void *buffer, double *sum)
+{
+    const fv_tensor *x = call->inputs[0];
+    const int64_t pixels = x->shape[1] * x->shape[2], c = x->shape[3];
+    (void)sum;
+    for (int64_t i = first; i < first + count; i++) {
+        const fv__columns plane = { .term = FV__COLUMN_SUM,
+                                    .m = pixels,
+                                    .c = c,
+                                    .x = fv__tensor_byte(x, i * pixels * c) };
+        void *y = fv__tensor_byte(call->output, i * c);
+        fv__columns_sum(call->context, &plane, y, buffer);
+        call->context->kernels->map(FV__SCALE_ADD, (size_t)c, y, y,
+                                    1 / (double)pixels, 0);
+    }
+}
+
+static void forward(const fv_call *call)
+{
+    const fv__pieces pieces = pieces_of(call->context, call->inputs[0]);
+    fv__pieces_run(call, &pieces, call->scratch, piece);
+}
+
+static void piece_grad(const fv_call *call, int64_t first, int64_t count,
+                       void *buffer, double *sum)
+{
+    const fv_tensor *dx = call->input_grads[0];
+    const fv__geometry g = geometry_of(dx);
+    const int64_t image = g.in[0] * g.in[1] * g.channels;
+    (void)buffer;
+    (void)sum;
+    for (int64_t i = first; i < first + count; i++)
+        call->context->kernels->avgpool_grad(
+            &g, false, fv__tensor_byte(call->output_grad, i * g.channels),
+            fv__tensor_byte(dx, i * image));
+}
+
+static void backward(const fv_call *call)
+{
+    if (!call->input_grads[0]) return;
+    const fv__pieces pieces = pieces_of(call->context, call->input_grads[0]);
+    fv__pieces_run(call, &pieces, call->scratch, piece_grad);
+}
+
+const fv_operator fv__op_global_average_pool = {
+    .size = sizeof(fv_operator),
+    .name = "global_average_pool",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .onnx = "GlobalAveragePool",
+};
+
+fv_variable *fv_global_average_pool_of(fv_variable *x)
+{
+    return fv_apply(&fv__op_global_average_pool, NULL, 1, &x);
+}

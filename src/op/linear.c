@@ -1,0 +1,163 @@
+/* Product of rows with a matrix of weights, plus a bias. */
+#include "op/columns.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* x [n, in], weight [out, in] */
+typedef struct sizes {
+    size_t n, in, out;
+} sizes;
+
+static sizes sizes_of(const fv_tensor *x, const fv_tensor *weight)
+{
+    return (sizes){ .n = (size_t)x->shape[0],
+                    .in = (size_t)weight->shape[1],
+                    .out = (size_t)weight->shape[0] };
+}
+
+/* ---- the shape rule ---------------------------------------------------- */
+
+static bool shapes_fit(const fv_inference *inference)
+{
+    const fv_tensor *x = inference->inputs[0], *weight = inference->inputs[1];
+    fv_context *context = inference->context;
+    if (x->rank > 2)
+        fv_fail(context, FV_MISUSE,
+                "linear: input %s has rank %d, expected 2: flatten it first",
+                FV__SHAPE(x), x->rank);
+    else if (!fv__operand(inference, 0, "input", 2)
+             || !fv__operand(inference, 1, "weight", 2))
+        return false;
+    else if (weight->shape[0] < 1 || weight->shape[1] < 1)
+        fv_fail(context, FV_MISUSE, "linear: weight %s is empty",
+                FV__SHAPE(weight));
+    else if (x->shape[1] != weight->shape[1])
+        fv_fail(context, FV_MISUSE,
+                "linear: input %s has %" PRId64
+                " features, weight %s expects %" PRId64,
+                FV__SHAPE(x), x->shape[1], FV__SHAPE(weight), weight->shape[1]);
+    else
+        return fv__operand_vector(inference, 2, "bias", weight->shape[0],
+                                  "outputs");
+    return false;
+}
+
+static size_t gemm_scratch(fv_context *context, size_t m, size_t n, size_t k)
+{
+    return (size_t)context->threads
+           * fv__gemm_scratch(context->kernels, m, n, k);
+}
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+static fv_status infer(fv_inference *inference)
+{
+    fv_context *context = inference->context;
+    if (!shapes_fit(inference)) return fv_failed(context);
+    const fv_tensor *x = inference->inputs[0];
+    const sizes s = sizes_of(x, inference->inputs[1]);
+    const int64_t shape[] = { x->shape[0], inference->inputs[1]->shape[0] };
+    fv__infer_output(inference, 2, shape);
+    inference->forward_scratch = gemm_scratch(context, s.n, s.out, s.in);
+    inference->backward_scratch =
+        larger(fv__columns_scratch(context, shape[0], shape[1]),
+               larger(gemm_scratch(context, s.n, s.in, s.out),
+                      gemm_scratch(context, s.out, s.in, s.n)));
+    return FV_OK;
+}
+
+/* ---- the work ---------------------------------------------------------- */
+
+/* y = x W^T, added to rows of the bias if there is one */
+static void forward(const fv_call *call)
+{
+    const sizes s = sizes_of(call->inputs[0], call->inputs[1]);
+    const size_t row = fv__real_bytes(call->context, (int64_t)s.out);
+    unsigned char *y = call->output->data;
+    const bool bias = call->num_inputs > 2;
+    for (size_t i = 0; bias && i < s.n; i++)
+        memcpy(y + i * row, call->inputs[2]->data, row);
+    const fv__gemm product = { .m = s.n,
+                               .n = s.out,
+                               .k = s.in,
+                               .a = call->inputs[0]->data,
+                               .b = call->inputs[1]->data,
+                               .c = y,
+                               .a_row = s.in,
+                               .b_row = s.in,
+                               .c_row = s.out,
+                               .b_transposed = true,
+                               .accumulate = bias };
+    if (s.n) fv__gemm_all(call->context, &product, call->scratch);
+}
+
+/* dx += dy W */
+static void input_grad(const fv_call *call, const sizes *s, void *dx)
+{
+    const fv__gemm product = { .m = s->n,
+                               .n = s->in,
+                               .k = s->out,
+                               .a = call->output_grad->data,
+                               .b = call->inputs[1]->data,
+                               .c = dx,
+                               .a_row = s->out,
+                               .b_row = s->in,
+                               .c_row = s->in,
+                               .accumulate = true };
+    fv__gemm_all(call->context, &product, call->scratch);
+}
+
+/* dW += dy^T x */
+static void weight_grad(const fv_call *call, const sizes *s, void *dweight)
+{
+    const fv__gemm product = { .m = s->out,
+                               .n = s->in,
+                               .k = s->n,
+                               .a = call->output_grad->data,
+                               .b = call->inputs[0]->data,
+                               .c = dweight,
+                               .a_row = s->out,
+                               .b_row = s->in,
+                               .c_row = s->in,
+                               .a_transposed = true,
+                               .accumulate = true };
+    fv__gemm_all(call->context, &product, call->scratch);
+}
+
+static void bias_grad(const fv_call *call, const sizes *s, void *dbias)
+{
+    const fv__columns columns = { .term = FV__COLUMN_SUM,
+                                  .m = (int64_t)s->n,
+                                  .c = (int64_t)s->out,
+                                  .x = call->output_grad->data };
+    fv__columns_add(call->context, &columns, dbias, call->scratch);
+}
+
+static void backward(const fv_call *call)
+{
+    const fv_tensor *const *grads = call->input_grads;
+    const sizes s = sizes_of(call->inputs[0], call->inputs[1]);
+    if (s.n == 0) return;
+    if (grads[0]) input_grad(call, &s, grads[0]->data);
+    if (grads[1]) weight_grad(call, &s, grads[1]->data);
+    if (call->num_inputs > 2 && grads[2]) bias_grad(call, &s, grads[2]->data);
+}
+
+const fv_operator fv__op_linear = {
+    .size = sizeof(fv_operator),
+    .name = "linear",
+    .min_inputs = 2,
+    .max_inputs = 3,
+    .backward_reads = FV_READS_INPUT(0) | FV_READS_INPUT(1),
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+};
+
+fv_variable *fv_linear_of(fv_variable *x, fv_variable *weight,
+                          fv_variable *bias)
+{
+    fv_variable *inputs[] = { x, weight, bias };
+    return fv_apply(&fv__op_linear, NULL, bias ? 3 : 2, inputs);
+}

@@ -1,0 +1,18 @@
+/* What losses share: two operands, a number, and work cut into pieces. */
+#ifndef FV_OP_LOSS_H
+#define FV_OP_LOSS_H
+
+#include "op/piece.h"
+
+/* The operands of every loss. */
+enum { FV__LOGITS, FV__TARGET };
+
+/* Settles the result of rank 0 and the scratch; refuses an empty batch. */
+fv_status fv__loss_infer(fv_inference *inference, const fv__pieces *pieces);
+/* Writes the sum of the pieces, divided by `count`. */
+void fv__loss_forward(const fv_call *call, const fv__pieces *pieces,
+                      int64_t count, fv__piece *piece);
+/* The upstream gradient, divided by `count`. */
+double fv__loss_scale(const fv_call *call, int64_t count);
+
+#endif

@@ -1,0 +1,64 @@
+/* Largest value of each window. */
+#include "op/window.h"
+
+#include <inttypes.h>
+
+/* Where each maximum was is kept as its place in the plane, in 32 bits. */
+static fv_status infer(fv_inference *inference)
+{
+    const fv_tensor *x = inference->inputs[0];
+    fv_status status = fv__pool_infer(inference);
+    if (status != FV_OK) return status;
+    if (fv__product(2, &x->shape[1]) > INT32_MAX)
+        return fv_fail(inference->context, FV_LIMIT,
+                       "maxpool: input %" PRId64 "x%" PRId64
+                       " has a plane of over %d elements",
+                       x->shape[1], x->shape[2], INT32_MAX);
+    const size_t count = (size_t)fv__product(4, inference->output.shape);
+    inference->saved = fv__bytes_times(count, sizeof(int32_t));
+    return FV_OK;
+}
+
+static void image(const fv__kernels *kernels, const fv__geometry *g,
+                  const fv_pooling *pooling, void *x, void *y, int32_t *where)
+{
+    (void)pooling;
+    kernels->maxpool(g, x, y, where);
+}
+
+static void forward(const fv_call *call)
+{
+    fv__pool_run(call, call->inputs[0], call->output, call->saved, image);
+}
+
+static void image_grad(const fv__kernels *kernels, const fv__geometry *g,
+                       const fv_pooling *pooling, void *dx, void *dy,
+                       int32_t *where)
+{
+    (void)pooling;
+    kernels->maxpool_grad(g, where, dy, dx);
+}
+
+static void backward(const fv_call *call)
+{
+    if (!call->input_grads[0]) return;
+    fv__pool_run(call, call->input_grads[0], call->output_grad, call->saved,
+                 image_grad);
+}
+
+const fv_operator fv__op_maxpool = {
+    .size = sizeof(fv_operator),
+    .name = "maxpool",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .attributes_size = sizeof(fv_pooling),
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .onnx = "MaxPool",
+};
+
+fv_variable *fv_maxpool_of(fv_variable *x, const fv_pooling *pooling)
+{
+    return fv__pool_apply(&fv__op_maxpool, x, pooling);
+}

@@ -1,0 +1,89 @@
+/* Mean squared error. */
+#include "op/loss.h"
+
+/* Units are elements; the buffer holds the differences. */
+static fv__pieces pieces_of(const fv_context *context, const fv_tensor *x)
+{
+    const int64_t each = fv__rows_a_piece(1);
+    return (fv__pieces){ .units = fv_tensor_count(x),
+                         .each = each,
+                         .buffer = fv__real_bytes(context, each),
+                         .cost = 2 };
+}
+
+static fv_status infer(fv_inference *inference)
+{
+    fv_status status = fv__infer_floats(inference);
+    if (status != FV_OK) return status;
+    if (!fv__operands_alike(inference, FV__LOGITS, "input", FV__TARGET,
+                            "target"))
+        return fv_failed(inference->context);
+    const fv__pieces pieces =
+        pieces_of(inference->context, inference->inputs[FV__LOGITS]);
+    return fv__loss_infer(inference, &pieces);
+}
+
+/* difference = x - target */
+static void differ(const fv_call *call, int64_t first, int64_t count,
+                   void *difference)
+{
+    call->context->kernels->zip(
+        FV__SUB, (size_t)count,
+        fv__tensor_byte(call->inputs[FV__LOGITS], first), 1,
+        fv__tensor_byte(call->inputs[FV__TARGET], first), 1, difference);
+}
+
+static void piece(const fv_call *call, int64_t first, int64_t count,
+                  void *buffer, double *sum)
+{
+    differ(call, first, count, buffer);
+    *sum = call->context->kernels->dot((size_t)count, buffer, buffer);
+}
+
+static void forward(const fv_call *call)
+{
+    const fv_tensor *x = call->inputs[FV__LOGITS];
+    const fv__pieces pieces = pieces_of(call->context, x);
+    fv__loss_forward(call, &pieces, pieces.units, piece);
+}
+
+static void piece_grad(const fv_call *call, int64_t first, int64_t count,
+                       void *buffer, double *sum)
+{
+    const fv__kernels *kernels = call->context->kernels;
+    const fv_tensor *const *grads = call->input_grads;
+    const double scale =
+        2 * fv__loss_scale(call, fv_tensor_count(call->inputs[FV__LOGITS]));
+    (void)sum;
+    differ(call, first, count, buffer);
+    if (grads[FV__LOGITS])
+        kernels->axpy((size_t)count, scale, buffer,
+                      fv__tensor_byte(grads[FV__LOGITS], first));
+    if (grads[FV__TARGET])
+        kernels->axpy((size_t)count, -scale, buffer,
+                      fv__tensor_byte(grads[FV__TARGET], first));
+}
+
+static void backward(const fv_call *call)
+{
+    const fv__pieces pieces =
+        pieces_of(call->context, call->inputs[FV__LOGITS]);
+    fv__pieces_run(call, &pieces, call->scratch, piece_grad);
+}
+
+const fv_operator fv__op_mse = {
+    .size = sizeof(fv_operator),
+    .name = "mse",
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .backward_reads = FV_READS_INPUTS,
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+};
+
+fv_variable *fv_mse_of(fv_variable *x, fv_variable *target)
+{
+    fv_variable *inputs[] = { x, target };
+    return fv_apply(&fv__op_mse, NULL, 2, inputs);
+}

@@ -1,0 +1,89 @@
+/* Cross entropy of the sigmoid of logits, summed and divided by the batch. */
+#include "op/loss.h"
+
+/* Units are elements; the buffer holds their terms. */
+static fv__pieces pieces_of(const fv_context *context, const fv_tensor *x)
+{
+    const int64_t each = fv__rows_a_piece(1);
+    return (fv__pieces){ .units = fv_tensor_count(x),
+                         .each = each,
+                         .buffer = fv__real_bytes(context, each),
+                         .cost = 32 };
+}
+
+static int64_t batch_of(const fv_call *call)
+{
+    return call->inputs[FV__LOGITS]->shape[0];
+}
+
+static fv_status infer(fv_inference *inference)
+{
+    if (!fv__operand(inference, FV__LOGITS, "input", -1)
+        || !fv__operand(inference, FV__TARGET, "target", -1)
+        || !fv__operands_alike(inference, FV__LOGITS, "input", FV__TARGET,
+                               "target"))
+        return fv_failed(inference->context);
+    const fv__pieces pieces =
+        pieces_of(inference->context, inference->inputs[FV__LOGITS]);
+    return fv__loss_infer(inference, &pieces);
+}
+
+static void piece(const fv_call *call, int64_t first, int64_t count,
+                  void *buffer, double *sum)
+{
+    const fv__kernels *kernels = call->context->kernels;
+    kernels->sigmoid_cross_entropy(
+        (size_t)count, fv__tensor_byte(call->inputs[FV__LOGITS], first),
+        fv__tensor_byte(call->inputs[FV__TARGET], first), buffer);
+    *sum = kernels->sum((size_t)count, buffer);
+}
+
+static void forward(const fv_call *call)
+{
+    const fv__pieces pieces =
+        pieces_of(call->context, call->inputs[FV__LOGITS]);
+    fv__loss_forward(call, &pieces, batch_of(call), piece);
+}
+
+static void piece_grad(const fv_call *call, int64_t first, int64_t count,
+                       void *buffer, double *sum)
+{
+    const fv__kernels *kernels = call->context->kernels;
+    const fv_tensor *const *grads = call->input_grads;
+    const void *x = fv__tensor_byte(call->inputs[FV__LOGITS], first);
+    const double scale = fv__loss_scale(call, batch_of(call));
+    (void)buffer;
+    (void)sum;
+    if (grads[FV__LOGITS])
+        kernels->sigmoid_cross_entropy_grad(
+            (size_t)count, x, fv__tensor_byte(call->inputs[FV__TARGET], first),
+            scale, fv__tensor_byte(grads[FV__LOGITS], first));
+    if (grads[FV__TARGET])
+        kernels->axpy((size_t)count, -scale, x,
+                      fv__tensor_byte(grads[FV__TARGET], first));
+}
+
+static void backward(const fv_call *call)
+{
+    const fv__pieces pieces =
+        pieces_of(call->context, call->inputs[FV__LOGITS]);
+    fv__pieces_run(call, &pieces, call->scratch, piece_grad);
+}
+
+const fv_operator fv__op_sigmoid_cross_entropy = {
+    .size = sizeof(fv_operator),
+    .name = "sigmoid_cross_entropy",
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .backward_reads = FV_READS_INPUTS,
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+};
+
+fv_variable *fv_sigmoid_cross_entropy_of(fv_variable *logits,
+                                         fv_variable *target)
+{
+    fv_variable *inputs[] = { logits, target };
+    return fv_apply(&fv__op_sigmoid_cross_entropy, NULL, 2, inputs);
+}

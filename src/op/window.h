@@ -1,0 +1,24 @@
+/* Pooling operators: their shape rule and their work, image by image. */
+#ifndef FV_OP_WINDOW_H
+#define FV_OP_WINDOW_H
+
+#include "op/operand.h"
+
+/* Applies a pooling operator, whose attributes are an fv_pooling with every
+ * default filled in. */
+fv_variable *fv__pool_apply(const fv_operator *op, fv_variable *x,
+                            const fv_pooling *pooling);
+/* Geometry of a pool over x; out[] is not filled. */
+fv__geometry fv__pool_geometry(const fv_tensor *x, const fv_pooling *pooling);
+/* The shape rule of x [n, h, w, c] -> [n, h', w', c]. */
+fv_status fv__pool_infer(fv_inference *inference);
+
+/* One image: x and y, or their gradients, and where, of that image. */
+typedef void fv__pool_image(const fv__kernels *kernels, const fv__geometry *g,
+                            const fv_pooling *pooling, void *x, void *y,
+                            int32_t *where);
+/* Runs it on each image of the batch; `where` may be NULL. */
+void fv__pool_run(const fv_call *call, const fv_tensor *x, const fv_tensor *y,
+                  int32_t *where, fv__pool_image *image);
+
+#endif

@@ -1,0 +1,17 @@
+/* Tests of the operator avgpool. */
+#include "support.h"
+
+extern const fv_operator fv__op_avgpool;
+
+static void test_struct(void **state)
+{
+    (void)state;
+    assert_string_equal(fv__op_avgpool.name, "avgpool");
+    assert_int_equal(fv__op_avgpool.size, sizeof(fv_operator));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_struct) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

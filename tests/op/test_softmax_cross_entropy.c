@@ -1,0 +1,17 @@
+/* Tests of the operator softmax_cross_entropy. */
+#include "support.h"
+
+extern const fv_operator fv__op_softmax_cross_entropy;
+
+static void test_struct(void **state)
+{
+    (void)state;
+    assert_string_equal(fv__op_softmax_cross_entropy.name, "softmax_cross_entropy");
+    assert_int_equal(fv__op_softmax_cross_entropy.size, sizeof(fv_operator));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_struct) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
