@@ -1,0 +1,234 @@
+/* Arrays of either element type and one call of a convolution on them. */
+#ifndef FV_TESTS_KERNEL_CONVOLUTION_H
+#define FV_TESTS_KERNEL_CONVOLUTION_H
+
+#include "support.h"
+
+#include "kernel/kernel.h"
+
+#include <stdlib.h>
+
+static const char *const tables[] = { "ref", "avx2", "avx512" };
+enum { TABLES = 3 };
+static const fv_dtype dtypes[] = { FV_F32, FV_F64 };
+static const fv__conv_algorithm *const algorithms[] = { &fv__conv_reference,
+                                                        &fv__conv_im2col };
+
+/* In a test of bits. */
+#ifdef FOVEA_WITH_CBLAS
+#define SKIP_FOREIGN() skip() /* its bits are its own */
+#else
+#define SKIP_FOREIGN() (void)state
+#endif
+
+/* NULL if this machine lacks the table. */
+static inline fv_context *context_of(const char *isa, fv_dtype dtype,
+                                     int32_t threads)
+{
+    fv_context *context = fv_context_new(FV_OPTIONS(
+        fv_context_options, .dtype = dtype, .isa = isa, .threads = threads));
+
+    if (fv_failed(context) == FV_UNSUPPORTED) {
+        fv_context_free(context);
+        return NULL;
+    }
+    assert_ok(context);
+    return context;
+}
+
+/* ---- arrays: exactly as long as they say, so that a sanitizer sees ------ */
+
+typedef struct array {
+    fv_dtype dtype;
+    size_t n;
+    void *at;
+} array;
+
+static inline double array_get(array a, size_t i)
+{
+    return a.dtype == FV_F64 ? ((double *)a.at)[i] : (double)((float *)a.at)[i];
+}
+
+static inline void array_set(array a, size_t i, double value)
+{
+    if (a.dtype == FV_F64)
+        ((double *)a.at)[i] = value;
+    else
+        ((float *)a.at)[i] = (float)value;
+}
+
+static inline size_t array_bytes(array a)
+{
+    return a.n * (a.dtype == FV_F64 ? sizeof(double) : sizeof(float));
+}
+
+static inline array array_new(fv_dtype dtype, size_t n, double value)
+{
+    array a = { dtype, n, NULL };
+
+    a.at = malloc(n ? array_bytes(a) : 1);
+    assert_non_null(a.at);
+    for (size_t i = 0; i < n; i++) array_set(a, i, value);
+    return a;
+}
+
+static inline array array_copy(array from)
+{
+    array a = array_new(from.dtype, from.n, 0);
+
+    memcpy(a.at, from.at, array_bytes(a));
+    return a;
+}
+
+/* ---- pseudo-random numbers ---------------------------------------------- */
+
+static inline uint32_t draw(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(*state >> 33);
+}
+
+/* In [low, high]. */
+static inline int64_t draw_in(uint64_t *state, int64_t low, int64_t high)
+{
+    return low + (int64_t)(draw(state) % (uint64_t)(high - low + 1));
+}
+
+static inline void array_draw(array a, uint64_t *state, bool integers)
+{
+    for (size_t i = 0; i < a.n; i++)
+        array_set(a, i,
+                  integers ? (double)draw_in(state, -4, 4)
+                           : (double)draw(state) / 1073741824.0 - 1);
+}
+
+/* ---- one problem -------------------------------------------------------- */
+
+typedef struct problem {
+    fv__geometry g;
+    array x, weight, bias, dy; /* bias.at NULL: none */
+    array y, dx, dweight, dbias;
+} problem;
+
+static inline size_t count_x(const fv__geometry *g)
+{
+    return (size_t)(g->batch * g->in[0] * g->in[1] * g->channels);
+}
+
+static inline size_t count_y(const fv__geometry *g)
+{
+    return (size_t)(g->batch * g->out[0] * g->out[1] * g->filters);
+}
+
+static inline size_t count_weight(const fv__geometry *g)
+{
+    return (size_t)(g->filters * g->kernel[0] * g->kernel[1] * g->channels
+                    / g->groups);
+}
+
+/* Checks the geometry; operands zero, what is to be overwritten NaN. */
+static inline problem problem_new(fv_context *context, fv__geometry g)
+{
+    fv_dtype dtype = fv_context_dtype(context);
+    problem p;
+
+    fv__geometry_check(context, "problem", false, &g);
+    assert_ok(context);
+    p.g = g;
+    p.x = array_new(dtype, count_x(&g), 0);
+    p.weight = array_new(dtype, count_weight(&g), 0);
+    p.bias = array_new(dtype, (size_t)g.filters, 0);
+    p.dy = array_new(dtype, count_y(&g), 0);
+    p.y = array_new(dtype, count_y(&g), NAN);
+    p.dx = array_new(dtype, count_x(&g), 0);
+    p.dweight = array_new(dtype, count_weight(&g), 0);
+    p.dbias = array_new(dtype, (size_t)g.filters, 0);
+    return p;
+}
+
+static inline void problem_draw(problem *p, uint64_t seed, bool integers)
+{
+    array_draw(p->x, &seed, integers);
+    array_draw(p->weight, &seed, integers);
+    array_draw(p->bias, &seed, integers);
+    array_draw(p->dy, &seed, integers);
+}
+
+static inline void problem_free(problem *p)
+{
+    array all[] = { p->x, p->weight, p->bias,    p->dy,
+                    p->y, p->dx,     p->dweight, p->dbias };
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i].at);
+}
+
+/* The same operands, fresh results. */
+static inline problem problem_again(fv_context *context, const problem *from)
+{
+    problem p = problem_new(context, from->g);
+
+    memcpy(p.x.at, from->x.at, array_bytes(p.x));
+    memcpy(p.weight.at, from->weight.at, array_bytes(p.weight));
+    memcpy(p.bias.at, from->bias.at, array_bytes(p.bias));
+    memcpy(p.dy.at, from->dy.at, array_bytes(p.dy));
+    return p;
+}
+
+static inline void run_one(fv_context *context,
+                           const fv__conv_algorithm *algorithm, problem *p,
+                           fv__direction direction)
+{
+    size_t bytes = algorithm->scratch(context, &p->g, direction);
+    void *scratch = fv__allocate(context, FV__RUN, bytes);
+    const fv__conv_call call = {
+        .context = context,
+        .geometry = &p->g,
+        .x = p->x.at,
+        .weight = p->weight.at,
+        .bias = p->bias.at,
+        .dy = p->dy.at,
+        .y = p->y.at,
+        .dx = p->dx.at,
+        .dweight = p->dweight.at,
+        .dbias = p->dbias.at,
+        .scratch = scratch,
+    };
+
+    assert_ok(context);
+    memset(scratch, 0xff, bytes); /* NaN */
+    algorithm->run(&call, direction);
+    fv__release(context, scratch);
+}
+
+static inline void run_all(fv_context *context,
+                           const fv__conv_algorithm *algorithm, problem *p)
+{
+    assert_true(algorithm->applicable(context, &p->g));
+    run_one(context, algorithm, p, FV__FORWARD);
+    run_one(context, algorithm, p, FV__BACKWARD_DATA);
+    run_one(context, algorithm, p, FV__BACKWARD_WEIGHTS);
+}
+
+/* Equal bits, but for what a NaN carries besides being one. */
+static inline void same_array(const char *what, array a, array b)
+{
+    assert_int_equal(a.n, b.n);
+    if (memcmp(a.at, b.at, array_bytes(a)) == 0) return;
+    for (size_t i = 0; i < a.n; i++) {
+        double u = array_get(a, i), v = array_get(b, i);
+
+        if (isnan(u) && isnan(v)) continue;
+        if (memcmp(&u, &v, sizeof u) != 0)
+            fail_msg("%s[%zu]: %a is not %a", what, i, u, v);
+    }
+}
+
+static inline void same_results(const problem *a, const problem *b)
+{
+    same_array("y", a->y, b->y);
+    same_array("dx", a->dx, b->dx);
+    same_array("dweight", a->dweight, b->dweight);
+    same_array("dbias", a->dbias, b->dbias);
+}
+
+#endif
