@@ -213,13 +213,13 @@ fv_status fv__tensor_misfit(fv_context *context, const char *who,
     fv__shape_text(where, sizeof where, from->rank, index);
     const char *type = fv_dtype_name(dtype), *range = range_of(dtype);
     if (fv__dtype_is_real(from->dtype)) {
-        double number;
+        double number = 0;
         fv__load_doubles(from->dtype, fv__tensor_byte(from, at), 1, 1, &number);
         return fv_fail(context, FV_MISUSE,
                        "%s: element %s is %g, outside %s of %s", who, where,
                        number, range, type);
     }
-    int64_t number;
+    int64_t number = 0;
     fv__load_integers(from->dtype, fv__tensor_byte(from, at), 1, 1, &number);
     return fv_fail(context, FV_MISUSE,
                    "%s: element %s is %" PRId64 ", outside %s of %s", who,
