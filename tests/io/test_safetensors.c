@@ -379,14 +379,14 @@ static void test_json(void **state)
                    "m: byte 17: header: NUL byte in object key not supported "
                    "near '\"\\u0000\"'");
     refused_header("{" TENSOR("\xff", "U8", "1", 0, 1) "}", 1,
-                   "m: byte 9: header: unable to decode byte 0xff near '\"'");
+                   "m: byte 10: header: unable to decode byte 0xff near '\"'");
     refused_header("{" TENSOR("\x1b[31m", "Q7", "1", 0, 1) "}", 1,
                    "m: byte 10: header: control character 0x1b near '\"'");
     refused_header("{" TENSOR("\\u001b[31m", "Q7", "1", 0, 1) "}", 1,
                    "m: tensor \"\\x1b[31m\": unknown type \"Q7\"");
     make("{\"__metadata__\":{\"a\":\"..\"}}", 0);
     room[31] = 0;
-    refused("m: byte 31: header: control character 0x0 near '\"'");
+    refused("m: byte 31: header: control character 0x0 near '\".'");
 }
 
 static void test_metadata(void **state)
