@@ -80,6 +80,8 @@ static inline bool fv__ok(const fv_context *context)
 
 fv_status fv__fail_list(fv_context *context, fv_status status,
                         const char *format, va_list list) FV_PRINTF(3, 0);
+/* Puts a place before the sentence of the pending failure: "a.net:3:1: ". */
+void fv__fail_at(fv_context *context, const char *format, ...) FV_PRINTF(2, 3);
 /* One line to the context's log, if it has one. */
 void fv__log(fv_context *context, const char *format, ...) FV_PRINTF(2, 3);
 /* Makes text from a file printable: control characters and bytes that are not

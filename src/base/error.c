@@ -51,6 +51,21 @@ fv_status fv_fail(fv_context *context, fv_status status, const char *format,
     return status;
 }
 
+void fv__fail_at(fv_context *context, const char *format, ...)
+{
+    char sentence[sizeof context->message];
+    memcpy(sentence, context->message, sizeof sentence);
+    va_list list;
+    va_start(list, format);
+    write_line(context->message, sizeof context->message, format, list);
+    va_end(list);
+    size_t used = strlen(context->message);
+    size_t room = sizeof context->message - used;
+    int length = snprintf(context->message + used, room, "%s", sentence);
+    if (length > 0 && (size_t)length >= room)
+        memcpy(context->message + sizeof context->message - 4, "...", 4);
+}
+
 void fv__log(fv_context *context, const char *format, ...)
 {
     if (!context || !context->log) return;

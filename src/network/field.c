@@ -1,0 +1,249 @@
+/* Values of options in the network text: words and numbers, strictly read. */
+#include "network/text.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+fv_status fv__token_fail(fv_context *context, const fv__token *token,
+                         const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    fv_status status = fv__fail_list(context, FV_MALFORMED, format, list);
+    va_end(list);
+    fv__fail_at(context, "%s:%d:%d: ", token->file, token->line, token->column);
+    return status;
+}
+
+bool fv__token_is(const fv__token *token, const char *word)
+{
+    return strlen(word) == token->length
+           && !memcmp(word, token->at, token->length);
+}
+
+/* For messages: the token's text, printable. */
+static const char *shown(const fv__token *token, char out[64])
+{
+    return fv__printable(token->at, token->length, out, 64);
+}
+
+/* A whole number of at least 0; what 0 means is left to the layer, which reads
+ * FV_OFF as an explicit 0. */
+static fv_status read_count(fv_context *context, const char *key,
+                            const fv__token *token, int64_t *out)
+{
+    int64_t value = 0;
+    bool legal = token->length > 0 && token->length <= 15;
+    for (size_t i = 0; legal && i < token->length; i++) {
+        legal = token->at[i] >= '0' && token->at[i] <= '9';
+        value = 10 * value + (token->at[i] - '0');
+    }
+    char text[64];
+    if (!legal)
+        return fv__token_fail(context, token,
+                              "%s \"%s\" is no whole number of at most 15 "
+                              "digits",
+                              key, shown(token, text));
+    *out = value ? value : FV_OFF;
+    return FV_OK;
+}
+
+static fv_status read_pair(fv_context *context, const char *key,
+                           const fv__token *token, int64_t out[2])
+{
+    const char *comma = memchr(token->at, ',', token->length);
+    fv__token first = *token;
+    if (comma) first.length = (size_t)(comma - token->at);
+    out[1] = 0;
+    fv_status status = read_count(context, key, &first, &out[0]);
+    if (status != FV_OK || !comma) return status;
+    fv__token second = *token;
+    second.at = comma + 1;
+    second.length = token->length - first.length - 1;
+    second.column += (int)first.length + 1;
+    return read_count(context, key, &second, &out[1]);
+}
+
+static fv_status read_number(fv_context *context, const char *key,
+                             const fv__token *token, double *out)
+{
+    char text[64], *end = text;
+    double value = (double)NAN;
+    if (token->length < sizeof text) {
+        memcpy(text, token->at, token->length);
+        text[token->length] = 0;
+        value = strtod(text, &end);
+    }
+    bool hex = memchr(token->at, 'x', token->length)
+               || memchr(token->at, 'X', token->length);
+    if (end == text || *end || !isfinite(value) || hex)
+        return fv__token_fail(context, token, "%s \"%s\" is no number", key,
+                              shown(token, text));
+    *out = value == 0 ? FV_OFF : value;
+    return FV_OK;
+}
+
+/* The number of a word; what words there are if it is none of them. */
+static fv_status read_word(fv_context *context, const fv__field *field,
+                           const fv__token *token, int *out)
+{
+    char text[64], words[160] = "";
+    for (int i = 0; field->words[i]; i++) {
+        if (*field->words[i] && fv__token_is(token, field->words[i])) {
+            *out = i;
+            return FV_OK;
+        }
+        if (!*field->words[i]) continue;
+        if (*words) strncat(words, ", ", sizeof words - strlen(words) - 1);
+        strncat(words, field->words[i], sizeof words - strlen(words) - 1);
+    }
+    return fv__token_fail(context, token, "%s \"%s\" is none of %s", field->key,
+                          shown(token, text), words);
+}
+
+static fv_status read_switch(fv_context *context, const fv__field *field,
+                             const fv__token *token, int32_t *out)
+{
+    char text[64];
+    *out = fv__token_is(token, "yes") ? 1 : FV_OFF;
+    if (*out == 1 || fv__token_is(token, "no")) return FV_OK;
+    return fv__token_fail(context, token, "%s \"%s\" is neither yes nor no",
+                          field->key, shown(token, text));
+}
+
+fv_status fv__field_read(fv_context *context, const fv__field *field,
+                         const fv__token *token, void *options)
+{
+    unsigned char *at = (unsigned char *)options + field->offset;
+    unsigned char *mode = (unsigned char *)options + field->mode;
+    bool digit = token->length && token->at[0] >= '0' && token->at[0] <= '9';
+    int word = 0;
+    fv_status status = FV_OK;
+    switch (field->kind) {
+    case FV__FIELD_COUNT:
+    case FV__FIELD_EXTENTS:
+        return read_count(context, field->key, token, (int64_t *)(void *)at);
+    case FV__FIELD_NUMBER:
+        return read_number(context, field->key, token, (double *)(void *)at);
+    case FV__FIELD_SWITCH:
+        return read_switch(context, field, token, (int32_t *)(void *)at);
+    case FV__FIELD_WORD:
+        status = read_word(context, field, token, &word);
+        memcpy(at, &word, sizeof word);
+        return status;
+    case FV__FIELD_PADDING:
+        if (!digit) {
+            status = read_word(context, field, token, &word);
+            memcpy(mode, &word, sizeof word);
+            return status;
+        }
+        return read_pair(context, field->key, token, (int64_t *)(void *)at);
+    case FV__FIELD_PAIR:
+        return read_pair(context, field->key, token, (int64_t *)(void *)at);
+    }
+    return status;
+}
+
+int32_t fv__field_elements(const fv__field *field)
+{
+    if (field->kind == FV__FIELD_EXTENTS) return 3;
+    return field->kind == FV__FIELD_PAIR ? 2 : 1;
+}
+
+fv_status fv__field_read_element(fv_context *context, const fv__field *field,
+                                 const fv__token *token, int32_t element,
+                                 void *options)
+{
+    if (fv__field_elements(field) == 1)
+        return fv__field_read(context, field, token, options);
+    unsigned char *at = (unsigned char *)options + field->offset;
+    return read_count(context, field->key, token,
+                      (int64_t *)(void *)at + element);
+}
+
+/* ---- writing ------------------------------------------------------------ */
+
+static long long plain(int64_t option)
+{
+    return option == FV_OFF ? 0 : (long long)option;
+}
+
+static void write_pair(fv__text *text, const int64_t *pair)
+{
+    fv__text_add(text, "%lld", plain(pair[0]));
+    if (pair[1] && pair[1] != pair[0])
+        fv__text_add(text, ",%lld", plain(pair[1]));
+}
+
+static void write_positional(fv__text *text, const fv__field *field,
+                             const unsigned char *at)
+{
+    const int64_t *counts = (const int64_t *)(const void *)at;
+    const double *number = (const double *)(const void *)at;
+    int32_t elements = fv__field_elements(field);
+    if (field->kind == FV__FIELD_NUMBER) {
+        if (*number != 0)
+            fv__text_add(text, " %.17g", *number == FV_OFF ? 0 : *number);
+        return;
+    }
+    for (int32_t i = 0; i < elements; i++) {
+        int64_t value = counts[i];
+        bool repeats = field->kind == FV__FIELD_PAIR && i == 1 && !value;
+        if (repeats) value = counts[0];
+        if (value) fv__text_add(text, " %lld", plain(value));
+    }
+}
+
+static void write_keyed(fv__text *text, const fv__field *field,
+                        const void *options)
+{
+    const unsigned char *at = (const unsigned char *)options + field->offset;
+    const int64_t *counts = (const int64_t *)(const void *)at;
+    const double *number = (const double *)(const void *)at;
+    int32_t word = 0;
+    switch (field->kind) {
+    case FV__FIELD_COUNT:
+    case FV__FIELD_EXTENTS:
+        if (*counts) fv__text_add(text, " %s=%lld", field->key, plain(*counts));
+        return;
+    case FV__FIELD_NUMBER:
+        if (*number != 0)
+            fv__text_add(text, " %s=%.17g", field->key,
+                         *number == FV_OFF ? 0 : *number);
+        return;
+    case FV__FIELD_SWITCH:
+        memcpy(&word, at, sizeof word);
+        if (word)
+            fv__text_add(text, " %s=%s", field->key, word > 0 ? "yes" : "no");
+        return;
+    case FV__FIELD_PADDING:
+        memcpy(&word, (const unsigned char *)options + field->mode,
+               sizeof word);
+        if (word) {
+            fv__text_add(text, " %s=%s", field->key, field->words[word]);
+            return;
+        }
+        break;
+    case FV__FIELD_WORD:
+        memcpy(&word, at, sizeof word);
+        if (word) fv__text_add(text, " %s=%s", field->key, field->words[word]);
+        return;
+    case FV__FIELD_PAIR:
+        break;
+    }
+    if (!counts[0] && !counts[1]) return;
+    fv__text_add(text, " %s=", field->key);
+    write_pair(text, counts);
+}
+
+void fv__field_write(fv__text *text, const fv__field *field,
+                     const void *options)
+{
+    if (field->positional)
+        write_positional(text, field,
+                         (const unsigned char *)options + field->offset);
+    else
+        write_keyed(text, field, options);
+}

@@ -1,0 +1,112 @@
+/* The network's loss on the tape, and the gradient check of a whole network. */
+#include "network/network.h"
+
+#include <math.h>
+
+/* The target as a constant: class indices become one-hot rows where the loss
+ * takes values only. */
+static fv_variable *constant_of(const fv_variable *output,
+                                const fv_tensor *target, bool indices)
+{
+    fv_context *context = output->context;
+    bool labels = target->rank == 1 && !fv__dtype_is_real(target->dtype);
+    if (indices || !labels) return fv_constant(context, target);
+    const fv_tensor *shape = &output->value;
+    fv_tensor rows = fv_tensor_new(context, FV_F64, shape->rank, shape->shape);
+    fv_variable *constant = NULL;
+    int64_t classes = shape->shape[shape->rank - 1];
+    if (rows.data && (shape->rank != 2 || target->shape[0] != shape->shape[0]))
+        fv_fail(context, FV_MISUSE,
+                "labels: %lld class indices do not fit the output",
+                (long long)target->shape[0]);
+    for (int64_t i = 0; fv__ok(context) && i < target->shape[0]; i++) {
+        int64_t label = 0;
+        fv__load_integers(target->dtype,
+                          fv__tensor_byte(target, i * target->stride[0]), 1, 1,
+                          &label);
+        if (label < 0 || label >= classes)
+            fv_fail(context, FV_MISUSE,
+                    "labels: class %lld of image %lld is not in 0..%lld",
+                    (long long)label, (long long)i, (long long)classes - 1);
+        else
+            ((double *)rows.data)[i * classes + label] = 1;
+    }
+    if (fv__ok(context)) constant = fv_constant(context, &rows);
+    fv_tensor_free(context, &rows);
+    return constant;
+}
+
+fv_variable *fv_network_loss(fv_network *network, fv_variable *output,
+                             const fv_tensor *target)
+{
+    if (!network || !output) return NULL;
+    fv_context *context = network->context;
+    if (!fv__ok(context) || !fv__tensor_check(context, "target", target))
+        return NULL;
+    int32_t place = fv__network_loss_place(network);
+    if (place < 0) {
+        fv_fail(context, FV_MISUSE, "network: there is no loss layer");
+        return NULL;
+    }
+    fv_layer *loss = network->places[place].layer;
+    bool indices =
+        loss->type == fv__layer_type_find("softmax_cross_entropy", 21);
+    fv_variable *operands[] = { output, constant_of(output, target, indices) };
+    if (!operands[1]) return NULL;
+    return fv__layer_apply(loss, 2, operands);
+}
+
+/* ---- the gradient check ------------------------------------------------- */
+
+typedef struct check {
+    fv_network *network;
+    fv_tensor images, labels;
+} check;
+
+static fv_variable *loss_of(void *user, fv_variables at)
+{
+    (void)at;
+    check *c = user;
+    fv_context *context = c->network->context;
+    fv_variable *output =
+        fv_network_forward(c->network, fv_constant(context, &c->images));
+    if (fv__network_loss_place(c->network) < 0) return output;
+    return fv_network_loss(c->network, output, &c->labels);
+}
+
+/* Random images and labels for so many images. */
+static fv_status fill(check *c, int64_t batch)
+{
+    fv_context *context = c->network->context;
+    fv_shape in = fv_network_input_shape(c->network);
+    fv_shape out = fv_network_output_shape(c->network);
+    int64_t shape[FV_MAX_RANK] = { batch };
+    for (int32_t i = 0; i < in.rank; i++) shape[i + 1] = in.extent[i];
+    c->images = fv_tensor_new(context, context->dtype, in.rank + 1, shape);
+    c->labels = fv_tensor_new(context, FV_I64, 1, &batch);
+    if (!fv__ok(context)) return fv_failed(context);
+    context->kernels->normal(context->seed, FV__STREAM_CHECK + (1 << 8), 0,
+                             (size_t)fv_tensor_count(&c->images), 0, 1,
+                             c->images.data);
+    int64_t classes = out.extent[0] > 0 ? fv__shape_count(&out) : 1;
+    for (int64_t i = 0; i < batch; i++)
+        ((int64_t *)c->labels.data)[i] = (3 * i + 1) % classes;
+    return FV_OK;
+}
+
+double fv_network_gradcheck(fv_network *network, int64_t batch)
+{
+    if (!network || !fv__ok(network->context)) return (double)INFINITY;
+    fv_context *context = network->context;
+    check c = { .network = network };
+    double worst = (double)INFINITY;
+    if (batch < 1)
+        fv_fail(context, FV_MISUSE,
+                "gradcheck: a batch of %lld images, expected at least 1",
+                (long long)batch);
+    else if (fv__network_draw(network) == FV_OK && fill(&c, batch) == FV_OK)
+        worst = fv_gradcheck(loss_of, &c, fv_network_variables(network), 0, 0);
+    fv_tensor_free(context, &c.images);
+    fv_tensor_free(context, &c.labels);
+    return worst;
+}

@@ -1,0 +1,158 @@
+/* Feeding plans and reading their answers. */
+#include "network/network.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Copies `from` into a plan's value: same shape, converted. */
+static fv_status feed(const char *who, const fv_variable *to,
+                      const fv_tensor *from)
+{
+    fv_context *context = to->context;
+    if (!fv__tensor_check(context, who, from)) return fv_failed(context);
+    if (!fv_tensor_same_shape(&to->value, from)) {
+        char is[FV__SHAPE_BYTES], expected[FV__SHAPE_BYTES];
+        return fv_fail(context, FV_MISUSE, "%s: shape %s, expected %s", who,
+                       fv__shape_text(is, sizeof is, from->rank, from->shape),
+                       fv__shape_text(expected, sizeof expected, to->value.rank,
+                                      to->value.shape));
+    }
+    if (from->data == to->value.data) return FV_OK;
+    int64_t misfit = fv__tensor_convert_elements(&to->value, from);
+    if (misfit < 0) return FV_OK;
+    return fv__tensor_misfit(context, who, from, misfit, to->value.dtype);
+}
+
+fv_status fv__plan_images(fv__plan *plan, const fv_tensor *images)
+{
+    return feed("images", plan->images, images);
+}
+
+static int64_t classes_of(const fv__plan *plan)
+{
+    const fv_tensor *output = &plan->output->value;
+    return fv_tensor_count(output) / plan->batch;
+}
+
+/* Class `i` of a rank 1 tensor of an integer type. */
+static int64_t class_at(const fv_tensor *labels, int64_t i)
+{
+    int64_t value = 0;
+    fv__load_integers(labels->dtype,
+                      fv__tensor_byte(labels, i * labels->stride[0]), 1, 1,
+                      &value);
+    return value;
+}
+
+static fv_status check_labels(const fv__plan *plan, const fv_tensor *labels)
+{
+    fv_context *context = plan->target->context;
+    if (labels->shape[0] != plan->batch)
+        return fv_fail(context, FV_MISUSE,
+                       "labels: %lld of them for %lld images",
+                       (long long)labels->shape[0], (long long)plan->batch);
+    for (int64_t i = 0; i < plan->batch; i++) {
+        int64_t label = class_at(labels, i);
+        if (label < 0 || label >= classes_of(plan))
+            return fv_fail(context, FV_MISUSE,
+                           "labels: class %lld of image %lld is not in 0..%lld",
+                           (long long)label, (long long)i,
+                           (long long)classes_of(plan) - 1);
+    }
+    return FV_OK;
+}
+
+/* Rows of zeros with a one at the class. */
+static void write_one_hot(const fv__plan *plan, const fv_tensor *labels)
+{
+    fv_context *context = plan->target->context;
+    int64_t classes = classes_of(plan);
+    unsigned char *row = plan->target->value.data;
+    size_t element = fv_dtype_bytes(context->dtype);
+    for (int64_t i = 0; i < plan->batch; i++) {
+        context->kernels->fill((size_t)classes, 0, row);
+        context->kernels->fill(1, 1,
+                               row + (size_t)class_at(labels, i) * element);
+        row += (size_t)classes * element;
+    }
+}
+
+fv_status fv__plan_target(fv__plan *plan, const fv_tensor *target)
+{
+    fv_context *context = plan->images->context;
+    if (!plan->target)
+        return fv_fail(context, FV_MISUSE,
+                       "network: there is no loss for the "
+                       "target");
+    if (!fv__tensor_check(context, "labels", target)) return fv_failed(context);
+    bool labels = target->rank == 1 && !fv__dtype_is_real(target->dtype);
+    if (!labels) return feed("target", plan->target, target);
+    fv_status status = check_labels(plan, target);
+    if (status != FV_OK) return status;
+    if (plan->target->value.dtype == FV_I64)
+        return feed("labels", plan->target, target);
+    write_one_hot(plan, target);
+    return FV_OK;
+}
+
+static double element(const fv_tensor *tensor, int64_t i)
+{
+    double value;
+    fv__load_doubles(tensor->dtype, fv__tensor_byte(tensor, i), 1, 1, &value);
+    return value;
+}
+
+/* Place of the largest of a row; a NaN is the largest. */
+static int64_t largest(const fv_tensor *rows, int64_t row, int64_t count)
+{
+    int64_t best = 0;
+    double most = element(rows, row * count);
+    for (int64_t j = 1; j < count && !isnan(most); j++) {
+        double value = element(rows, row * count + j);
+        if (!(value <= most)) {
+            most = value;
+            best = j;
+        }
+    }
+    return best;
+}
+
+int64_t fv__plan_right(const fv__plan *plan, int64_t *confusion)
+{
+    int64_t classes = classes_of(plan), right = 0;
+    const fv_tensor *target = &plan->target->value;
+    bool labels = target->dtype == FV_I64;
+    for (int64_t i = 0; i < plan->batch; i++) {
+        int64_t answer = largest(&plan->output->value, i, classes);
+        int64_t expected =
+            labels ? class_at(target, i) : largest(target, i, classes);
+        right += answer == expected;
+        if (confusion) confusion[expected * classes + answer]++;
+    }
+    return right;
+}
+
+fv_status fv_network_predict(fv_network *network, const fv_tensor *images,
+                             const fv_tensor *output)
+{
+    if (!network) return FV_MISUSE;
+    fv_context *context = network->context;
+    if (!fv__ok(context)) return fv_failed(context);
+    if (!fv__tensor_check(context, "images", images)
+        || !fv__tensor_check(context, "output", output))
+        return fv_failed(context);
+    int64_t batch = images->rank > 0 ? images->shape[0] : 0;
+    fv__plan *plan = fv__network_plan(network, batch, false, false);
+    if (!plan || fv__network_ready(network) != FV_OK
+        || fv__plan_images(plan, images) != FV_OK)
+        return fv_failed(context);
+    if (plan->target)
+        memset(plan->target->value.data, 0,
+               fv__tensor_bytes(&plan->target->value));
+    fv__graph_forward(&plan->graph, 0);
+    fv_tensor answer = plan->output->value;
+    if (context->layout == FV_NCHW && answer.rank == 4)
+        answer = fv_tensor_permute(context, &answer,
+                                   (const int32_t[]){ 0, 3, 1, 2 });
+    return fv_tensor_copy(context, output, &answer);
+}

@@ -1,0 +1,243 @@
+/* The network text: one layer a line, read and written. */
+#include "network/text.h"
+
+#include <string.h>
+
+enum { LONGEST_LINE = 65536, LARGEST_OPTIONS = 512, MOST_FIELDS = 32 };
+
+/* A line being read. */
+typedef struct reader {
+    fv_context *context;
+    const char *at, *end; /* what remains of the line */
+    const char *begin;
+    const char *file;
+    int line;
+} reader;
+
+static bool space(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+
+/* The next token of the line; false at its end or at a comment. */
+static bool next(reader *r, fv__token *token)
+{
+    while (r->at < r->end && space(*r->at)) r->at++;
+    *token = (fv__token){ .at = r->at,
+                          .file = r->file,
+                          .line = r->line,
+                          .column = (int)(r->at - r->begin) + 1 };
+    if (r->at == r->end || *r->at == '#') return false;
+    while (r->at < r->end && !space(*r->at) && *r->at != '#') r->at++;
+    token->length = (size_t)(r->at - token->at);
+    return true;
+}
+
+/* What has been read of one layer. */
+typedef struct recipe {
+    const fv__layer_type *type;
+    union {
+        fv_layer_options common;
+        unsigned char bytes[LARGEST_OPTIONS];
+        double align;
+    } options;
+    fv__token name, from; /* length 0: none */
+    bool seen[MOST_FIELDS];
+    int32_t field, element; /* the next positional number */
+} recipe;
+
+/* The n-th positional field or the one after it; NULL if there are no more. */
+static const fv__field *positional(recipe *layer)
+{
+    const fv__field *fields = layer->type->fields;
+    for (; fields && fields[layer->field].key; layer->field++) {
+        const fv__field *field = &fields[layer->field];
+        if (field->positional && layer->element < fv__field_elements(field))
+            return field;
+        layer->element = 0;
+    }
+    return NULL;
+}
+
+static fv_status read_positional(fv_context *context, recipe *layer,
+                                 const fv__token *token)
+{
+    const fv__field *field = layer->type->fields ? positional(layer) : NULL;
+    char shown[64];
+    if (!field)
+        return fv__token_fail(
+            context, token, "%s takes no further \"%s\"", layer->type->kind,
+            fv__printable(token->at, token->length, shown, sizeof shown));
+    layer->seen[layer->field] = true;
+    return fv__field_read_element(context, field, token, layer->element++,
+                                  &layer->options);
+}
+
+/* Names the options there are. */
+static fv_status unknown_key(fv_context *context, const recipe *layer,
+                             const fv__token *key)
+{
+    fv__text names = { .context = context, .account = FV__DATA };
+    const fv__field *field = layer->type->fields;
+    for (; field && field->key; field++)
+        fv__text_add(&names, "%s, ", field->key);
+    char shown[64];
+    fv__printable(key->at, key->length, shown, sizeof shown);
+    fv__token_fail(context, key, "%s has no option \"%s\" (has: %sname, from)",
+                   layer->type->kind, shown, names.at ? names.at : "");
+    fv__text_free(&names);
+    return fv_failed(context);
+}
+
+static fv_status read_keyed(fv_context *context, recipe *layer,
+                            const fv__token *token, const char *equals)
+{
+    fv__token key = *token, value = *token;
+    key.length = (size_t)(equals - token->at);
+    value.at = equals + 1;
+    value.length = token->length - key.length - 1;
+    value.column += (int)key.length + 1;
+    char shown[64];
+    fv__printable(key.at, key.length, shown, sizeof shown);
+    if (!value.length)
+        return fv__token_fail(context, &value, "%s has no value", shown);
+    bool is_name = fv__token_is(&key, "name");
+    if (is_name || fv__token_is(&key, "from")) {
+        fv__token *kept = is_name ? &layer->name : &layer->from;
+        if (kept->length)
+            return fv__token_fail(context, &key, "%s is given twice", shown);
+        *kept = value;
+        return FV_OK;
+    }
+    const fv__field *fields = layer->type->fields;
+    for (int32_t i = 0; fields && fields[i].key; i++) {
+        if (!fv__token_is(&key, fields[i].key)) continue;
+        if (layer->seen[i])
+            return fv__token_fail(context, &key, "%s is given twice", shown);
+        layer->seen[i] = true;
+        return fv__field_read(context, &fields[i], &value, &layer->options);
+    }
+    return unknown_key(context, layer, &key);
+}
+
+/* Input extents are rows, columns, channels in the text, whatever the
+ * context's layout. */
+static void order_extents(const fv_context *context, recipe *layer)
+{
+    if (strcmp(layer->type->kind, "input") != 0) return;
+    fv_input_options *options = (fv_input_options *)(void *)&layer->options;
+    fv_shape outside = fv__shape_outside(context, fv__shape_of(options->shape));
+    memcpy(options->shape, outside.extent, sizeof options->shape);
+}
+
+static fv_status add_layer(fv_network *network, recipe *layer,
+                           const fv__token *kind)
+{
+    fv_context *context = network->context;
+    fv_layer_options *common = &layer->options.common;
+    char *name = NULL, *from = NULL;
+    if (layer->name.length)
+        name = fv__copy_text(context, FV__DATA, layer->name.at,
+                             layer->name.length);
+    if (layer->from.length)
+        from = fv__copy_text(context, FV__DATA, layer->from.at,
+                             layer->from.length);
+    common->size = layer->type->options_size;
+    common->context = context;
+    common->name = name;
+    common->from = from;
+    order_extents(context, layer);
+    fv_layer *made = fv__layer_new(layer->type, &layer->options);
+    fv__release(context, name);
+    fv__release(context, from);
+    if (!made) return fv_failed(context);
+    if (fv_network_add(network, made) == FV_OK) return FV_OK;
+    fv__destroy(made);
+    fv__fail_at(context, "%s:%d:%d: ", kind->file, kind->line, kind->column);
+    return fv_failed(context);
+}
+
+static fv_status read_line(fv_network *network, reader *r)
+{
+    fv_context *context = r->context;
+    fv__token kind, token;
+    if (!next(r, &kind)) return FV_OK;
+    if (r->end - r->begin > LONGEST_LINE)
+        return fv__token_fail(context, &kind,
+                              "the line is longer than %d characters",
+                              LONGEST_LINE);
+    recipe layer = { .type = fv__layer_type_find(kind.at, kind.length) };
+    char shown[64];
+    if (!layer.type)
+        return fv__token_fail(
+            context, &kind, "there is no layer \"%s\"",
+            fv__printable(kind.at, kind.length, shown, sizeof shown));
+    while (next(r, &token)) {
+        const char *equals = memchr(token.at, '=', token.length);
+        fv_status status = equals ? read_keyed(context, &layer, &token, equals)
+                                  : read_positional(context, &layer, &token);
+        if (status != FV_OK) return status;
+    }
+    return add_layer(network, &layer, &kind);
+}
+
+fv_network *fv_network_parse(fv_context *context, const char *text,
+                             const char *name)
+{
+    if (!fv__ok(context)) return NULL;
+    if (!text) {
+        fv_fail(context, FV_MISUSE, "network: the text is NULL");
+        return NULL;
+    }
+    fv_network *network = fv_network_new(context, NULL, 0);
+    char file[256];
+    const char *given = name ? name : "network";
+    fv__printable(given, strlen(given), file, sizeof file);
+    reader r = { .context = context, .file = file };
+    for (const char *line = text; *line && network;
+         line = r.end + (*r.end != 0)) {
+        r.begin = r.at = line;
+        r.end = line + strcspn(line, "\n");
+        r.line++;
+        if (read_line(network, &r) != FV_OK) break;
+    }
+    if (fv__ok(context) && network->count < 2)
+        fv_fail(context, FV_MALFORMED,
+                "%s: %d layers, expected an input and at least one more", file,
+                network->count);
+    if (fv__ok(context)) return network;
+    fv__destroy(network);
+    return NULL;
+}
+
+/* ---- writing ------------------------------------------------------------ */
+
+static void write_layer(fv__text *text, const fv_layer *layer)
+{
+    fv__text_add(text, "%s", layer->type->kind);
+    fv_input_options input;
+    const void *options = layer->options;
+    if (!strcmp(layer->type->kind, "input")) {
+        memcpy(&input, layer->options, sizeof input);
+        memcpy(input.shape, layer->out_shape.extent, sizeof input.shape);
+        options = &input;
+    }
+    const fv__field *field = layer->type->fields;
+    for (; field && field->key; field++) fv__field_write(text, field, options);
+    const fv_layer_options *common = fv__layer_common(layer);
+    if (common->name) fv__text_add(text, " name=%s", layer->name);
+    if (common->from) fv__text_add(text, " from=%s", layer->from);
+    fv__text_add(text, "\n");
+}
+
+const char *fv_network_text(fv_network *network)
+{
+    if (!network || !fv__ok(network->context)) return "";
+    if (network->text) return network->text;
+    fv__text text = { .context = network->context, .account = FV__DATA };
+    for (int32_t i = 0; i < network->count; i++)
+        write_layer(&text, network->places[i].layer);
+    if (!fv__ok(network->context)) {
+        fv__text_free(&text);
+        return "";
+    }
+    network->text = text.at;
+    return network->text ? network->text : "";
+}

@@ -1,0 +1,34 @@
+/* What reading and writing the network text share. */
+#ifndef FV_NETWORK_TEXT_H
+#define FV_NETWORK_TEXT_H
+
+#include "network/network.h"
+
+/* A piece of a line, and where it is for messages. */
+typedef struct fv__token {
+    const char *at;
+    size_t length;
+    const char *file;
+    int line, column; /* from 1 */
+} fv__token;
+
+/* Records "<file>:<line>:<column>: ...". */
+fv_status fv__token_fail(fv_context *context, const fv__token *token,
+                         const char *format, ...) FV_PRINTF(3, 4);
+/* Whether the token is that word. */
+bool fv__token_is(const fv__token *token, const char *word);
+
+/* Reads a token as the value of a field and stores it in the options. */
+fv_status fv__field_read(fv_context *context, const fv__field *field,
+                         const fv__token *token, void *options);
+/* Stores one of several positional numbers of a pair or of extents. */
+fv_status fv__field_read_element(fv_context *context, const fv__field *field,
+                                 const fv__token *token, int32_t element,
+                                 void *options);
+/* Numbers a positional field may take: 2 for a pair. */
+int32_t fv__field_elements(const fv__field *field);
+/* Appends " value" or " key=value" unless the option is the default. */
+void fv__field_write(fv__text *text, const fv__field *field,
+                     const void *options);
+
+#endif
