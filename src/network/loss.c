@@ -2,6 +2,7 @@
 #include "network/network.h"
 
 #include <math.h>
+#include <string.h>
 
 /* The target as a constant: class indices become one-hot rows where the loss
  * takes values only. */
@@ -61,6 +62,7 @@ fv_variable *fv_network_loss(fv_network *network, fv_variable *output,
 typedef struct check {
     fv_network *network;
     fv_tensor images, labels;
+    uint64_t draws; /* each evaluation drops the same elements */
 } check;
 
 static fv_variable *loss_of(void *user, fv_variables at)
@@ -94,18 +96,33 @@ static fv_status fill(check *c, int64_t batch)
     return FV_OK;
 }
 
+/* The check itself; running statistics are put back afterwards. */
+static double run(check *c)
+{
+    fv_network *network = c->network;
+    fv_context *context = network->context;
+    void *state = fv__allocate(context, FV__DATA, network->state_bytes);
+    if (!state) return (double)INFINITY;
+    memcpy(state, network->state, network->state_bytes);
+    double worst =
+        fv_gradcheck(loss_of, c, fv_network_variables(network), 0, 0);
+    memcpy(network->state, state, network->state_bytes);
+    fv__release(context, state);
+    return worst;
+}
+
 double fv_network_gradcheck(fv_network *network, int64_t batch)
 {
     if (!network || !fv__ok(network->context)) return (double)INFINITY;
     fv_context *context = network->context;
-    check c = { .network = network };
+    check c = { .network = network, .draws = context->draws };
     double worst = (double)INFINITY;
     if (batch < 1)
         fv_fail(context, FV_MISUSE,
                 "gradcheck: a batch of %lld images, expected at least 1",
                 (long long)batch);
     else if (fv__network_draw(network) == FV_OK && fill(&c, batch) == FV_OK)
-        worst = fv_gradcheck(loss_of, &c, fv_network_variables(network), 0, 0);
+        worst = run(&c);
     fv_tensor_free(context, &c.images);
     fv_tensor_free(context, &c.labels);
     return worst;

@@ -1,0 +1,238 @@
+/* Saving and loading networks: text and parameters in one safetensors file. */
+#include "io/model.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+fv_status fv__model_add(fv__model *model, const char *prefix, const char *name,
+                        const fv_tensor *tensor)
+{
+    fv__text text = { .context = model->context, .account = FV__DATA };
+    fv__text_add(&text, "%s%s", prefix, name);
+    if (!text.at) return fv_failed(model->context);
+    model->entries[model->count++] = (fv__entry){ text.at, *tensor };
+    return FV_OK;
+}
+
+/* Filters go to files as [filters, c, kh, kw]. */
+static fv_status add_parameter(fv__model *model, const fv_layer *layer,
+                               const fv__parameter *parameter)
+{
+    fv_tensor tensor = parameter->variable->value;
+    if (parameter->filters)
+        tensor = fv_tensor_permute(model->context, &tensor,
+                                   (const int32_t[]){ 0, 3, 1, 2 });
+    fv__text prefix = { .context = model->context, .account = FV__DATA };
+    fv__text_add(&prefix, "%s.", layer->name);
+    if (prefix.at) fv__model_add(model, prefix.at, parameter->name, &tensor);
+    fv__text_free(&prefix);
+    return fv_failed(model->context);
+}
+
+fv_status fv__model_begin(fv__model *model, fv_network *network, size_t extra)
+{
+    fv_context *context = network->context;
+    *model = (fv__model){ .context = context };
+    if (fv__network_draw(network) != FV_OK) return fv_failed(context);
+    model->capacity = extra;
+    for (int32_t i = 0; i < network->count; i++)
+        model->capacity += (size_t)network->places[i].layer->num_parameters;
+    model->entries = fv__allocate(context, FV__DATA,
+                                  model->capacity * sizeof *model->entries);
+    for (int32_t i = 0; model->entries && i < network->count; i++) {
+        const fv_layer *layer = network->places[i].layer;
+        for (int32_t k = 0; k < layer->num_parameters; k++)
+            if (add_parameter(model, layer, &layer->parameters[k]) != FV_OK)
+                return fv_failed(context);
+    }
+    return fv_failed(context);
+}
+
+void fv__model_end(fv__model *model)
+{
+    for (size_t i = 0; i < model->count; i++) {
+        fv__text name = { .context = model->context,
+                          .at = (char *)(uintptr_t)model->entries[i].name };
+        fv__text_free(&name);
+    }
+    fv__release(model->context, model->entries);
+    *model = (fv__model){ 0 };
+}
+
+/* ---- checking and restoring --------------------------------------------- */
+
+static void differ(fv__text *text, const char *format, ...) FV_PRINTF(2, 3);
+
+/* Adds to the list of differences while it is short enough to read. */
+static void differ(fv__text *text, const char *format, ...)
+{
+    if (text->length > 600) return;
+    char line[400];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(line, sizeof line, format, list);
+    va_end(list);
+    fv__text_add(text, "%s%s", text->length ? "; " : "", line);
+}
+
+static void compare(fv__text *text, const fv__entry *entry,
+                    const fv_tensor *found)
+{
+    char is[FV__SHAPE_BYTES], expected[FV__SHAPE_BYTES];
+    if (!found) {
+        differ(text, "%s is missing", entry->name);
+        return;
+    }
+    if (fv__dtype_is_real(entry->tensor.dtype)
+        != fv__dtype_is_real(found->dtype))
+        differ(text, "%s has type %s", entry->name,
+               fv_dtype_name(found->dtype));
+    if (!fv_tensor_same_shape(&entry->tensor, found))
+        differ(text, "%s has shape %s, expected %s", entry->name,
+               fv__shape_text(is, sizeof is, found->rank, found->shape),
+               fv__shape_text(expected, sizeof expected, entry->tensor.rank,
+                              entry->tensor.shape));
+}
+
+fv_status fv__model_check(const fv__model *model, const fv__archive *archive,
+                          const char *path)
+{
+    fv_context *context = model->context;
+    fv__text text = { .context = context, .account = FV__DATA };
+    size_t known = 0;
+    for (size_t i = 0; i < model->count; i++) {
+        const fv_tensor *found =
+            fv__archive_find(archive, model->entries[i].name);
+        known += found != NULL;
+        compare(&text, &model->entries[i], found);
+    }
+    for (size_t i = 0; known < archive->num_entries && i < archive->num_entries;
+         i++) {
+        const char *name = archive->entries[i].name;
+        bool listed = false;
+        for (size_t k = 0; k < model->count && !listed; k++)
+            listed = !strcmp(name, model->entries[k].name);
+        char shown[160];
+        if (!listed)
+            differ(&text, "%s belongs to no layer",
+                   fv__printable(name, strlen(name), shown, sizeof shown));
+    }
+    char shown[256];
+    fv__printable(path, strlen(path), shown, sizeof shown);
+    if (text.length)
+        fv_fail(context, FV_MALFORMED, "%s: does not fit the network: %s",
+                shown, text.at);
+    fv__text_free(&text);
+    return fv_failed(context);
+}
+
+void fv__model_restore(const fv__model *model, const fv__archive *archive)
+{
+    for (size_t i = 0; i < model->count; i++)
+        fv__tensor_convert_elements(
+            &model->entries[i].tensor,
+            fv__archive_find(archive, model->entries[i].name));
+}
+
+/* ---- the public pair ---------------------------------------------------- */
+
+fv_status fv_network_save(fv_network *network, const char *path)
+{
+    if (!network) return FV_MISUSE;
+    fv_context *context = network->context;
+    if (!fv__ok(context)) return fv_failed(context);
+    if (!path) return fv_fail(context, FV_MISUSE, "save: the path is NULL");
+    fv__model model;
+    fv__pair pairs[] = { { "format", "pt" }, { "fovea.network", NULL } };
+    if (fv__model_begin(&model, network, 0) == FV_OK) {
+        pairs[1].value = fv_network_text(network);
+        if (fv__ok(context))
+            fv__safetensors_write(context, path, model.count, model.entries, 2,
+                                  pairs);
+    }
+    fv__model_end(&model);
+    return fv_failed(context);
+}
+
+/* The first bytes of a file; fewer of a short one, -1 after a failure. */
+static int64_t peek(fv_context *context, const char *path, char *bytes,
+                    size_t count)
+{
+    const fv_io *io = &context->io;
+    int file = io->open(io->user, path, O_RDONLY | O_CLOEXEC, 0);
+    if (file == -EINTR) return peek(context, path, bytes, count);
+    if (file < 0) return -1;
+    int64_t used = 0;
+    while (used < (int64_t)count) {
+        int64_t got =
+            io->read(io->user, file, bytes + used, count - (size_t)used);
+        if (got == -EINTR) continue;
+        if (got <= 0) break;
+        used += got;
+    }
+    io->close(io->user, file);
+    return used;
+}
+
+static fv_network *load_text(fv_context *context, const char *path,
+                             const char *shown)
+{
+    enum { LARGEST = 1 << 26 };
+    size_t bytes;
+    char *text = fv__read_file(context, path, LARGEST, &bytes);
+    if (!text) return NULL;
+    const char *kind = fv__file_kind(text, bytes);
+    fv_network *network = NULL;
+    if (kind)
+        fv_fail(context, FV_MALFORMED,
+                "%s: this is %s, not a network or a model", shown, kind);
+    else if (strlen(text) != bytes)
+        fv_fail(context, FV_MALFORMED, "%s: byte %zu is zero, not text", shown,
+                strlen(text));
+    else
+        network = fv_network_parse(context, text, path);
+    fv__release(context, text);
+    return network;
+}
+
+static fv_network *load_model(fv_context *context, const char *path,
+                              const char *shown)
+{
+    fv__archive *archive = fv__safetensors_read(context, path);
+    if (!archive) return NULL;
+    const char *text = fv__archive_value(archive, "fovea.network");
+    fv_network *network = NULL;
+    if (text)
+        network = fv_network_parse(context, text, path);
+    else
+        fv_fail(context, FV_MALFORMED,
+                "%s: there is no network text in the metadata "
+                "(\"fovea.network\")",
+                shown);
+    fv__model model = { 0 };
+    if (network && fv__model_begin(&model, network, 0) == FV_OK
+        && fv__model_check(&model, archive, path) == FV_OK)
+        fv__model_restore(&model, archive);
+    if (model.context) fv__model_end(&model);
+    fv__archive_free(archive);
+    if (fv__ok(context)) return network;
+    fv__destroy(network);
+    return NULL;
+}
+
+fv_network *fv_network_load(fv_context *context, const char *path)
+{
+    if (!fv__ok(context)) return NULL;
+    if (!path) {
+        fv_fail(context, FV_MISUSE, "load: the path is NULL");
+        return NULL;
+    }
+    char shown[256], head[9];
+    fv__printable(path, strlen(path), shown, sizeof shown);
+    bool archive =
+        peek(context, path, head, sizeof head) == sizeof head && head[8] == '{';
+    return archive ? load_model(context, path, shown)
+                   : load_text(context, path, shown);
+}

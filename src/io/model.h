@@ -1,0 +1,29 @@
+/* A network's parameters as named tensors of a file, in both directions. */
+#ifndef FV_IO_MODEL_H
+#define FV_IO_MODEL_H
+
+#include "io/io.h"
+#include "network/network.h"
+
+/* Entries of a file: "conv1.weight", as PyTorch names and orders them
+ * ([filters, c, kh, kw]), views of the network's memory. */
+typedef struct fv__model {
+    fv_context *context;
+    size_t count, capacity;
+    fv__entry *entries;
+} fv__model;
+
+/* Lists a drawn network's parameters, with room for `extra` entries more. */
+fv_status fv__model_begin(fv__model *model, fv_network *network, size_t extra);
+/* One more entry, named "<prefix><name>". */
+fv_status fv__model_add(fv__model *model, const char *prefix, const char *name,
+                        const fv_tensor *tensor);
+void fv__model_end(fv__model *model);
+/* Checks that the archive has these entries and no others, in these shapes;
+ * records everything that differs. */
+fv_status fv__model_check(const fv__model *model, const fv__archive *archive,
+                          const char *path);
+/* Copies the archive's numbers into the entries, converted. */
+void fv__model_restore(const fv__model *model, const fv__archive *archive);
+
+#endif

@@ -1,0 +1,233 @@
+/* Training for some epochs: order of images, progress, checkpoints. */
+#include "train/train.h"
+
+#include <math.h>
+#include <string.h>
+
+/* A run of fv_fit(). */
+typedef struct fit {
+    fv_context *context;
+    fv_network *network;
+    fv_optimizer *optimizer;
+    fv_fit_options options;
+    int64_t images, batches;
+    fv__position position;
+    fv_fit_report report;
+    int64_t *order;   /* of the images of an epoch */
+    fv_tensor labels; /* of a batch */
+    double begun;     /* when, in seconds */
+    int64_t seen;     /* images since then */
+} fit;
+
+static fv__run run_of(const fit *f)
+{
+    return (fv__run){ f->network, f->optimizer, f->options.batch, f->images };
+}
+
+static fv_status check(fit *f)
+{
+    fv_context *context = f->context;
+    const fv_fit_options *o = &f->options;
+    if (!f->optimizer || f->optimizer->network != f->network)
+        return fv_fail(context, FV_MISUSE,
+                       "fit: the optimizer belongs to another network");
+    if (!o->train)
+        return fv_fail(context, FV_MISUSE, "fit: there is no training data");
+    if (o->epochs < 1 || o->batch < 1)
+        return fv_fail(context, FV_MISUSE, "fit: %s %lld, expected at least 1",
+                       o->epochs < 1 ? "epochs" : "batch",
+                       (long long)(o->epochs < 1 ? o->epochs : o->batch));
+    if (!f->images)
+        return fv_fail(context, FV_MISUSE, "fit: the data set is empty");
+    if (o->resume && !o->checkpoint)
+        return fv_fail(context, FV_MISUSE,
+                       "fit: resume needs the path of a checkpoint");
+    fv_shape out = fv_network_output_shape(f->network);
+    int64_t outputs = fv__shape_count(&out);
+    if (fv_dataset_classes(o->train) > outputs)
+        return fv_fail(context, FV_MISUSE,
+                       "fit: the data set has %lld classes, the network %lld "
+                       "outputs",
+                       (long long)fv_dataset_classes(o->train),
+                       (long long)outputs);
+    return FV_OK;
+}
+
+/* Records every plan that the run will use, then counts the bytes. */
+static fv_status plan(fit *f)
+{
+    int64_t batch = f->options.batch;
+    int64_t tests = f->options.test ? fv_dataset_count(f->options.test) : 0;
+    const struct {
+        int64_t count;
+        bool training;
+    } wanted[] = { { fv__min(batch, f->images), true },
+                   { f->images % batch, true },
+                   { fv__min(batch, tests), false },
+                   { tests % batch, false } };
+    for (int i = 0; i < 4; i++)
+        if (wanted[i].count
+            && !fv__network_plan(f->network, wanted[i].count,
+                                 wanted[i].training, false))
+            return fv_failed(f->context);
+    fv_memory memory = fv_context_memory(f->context);
+    size_t planned = memory.bytes + fv__network_pending(f->network)
+                     + fv__optimizer_pending(f->optimizer);
+    f->report.planned_bytes =
+        planned > memory.peak_bytes ? planned : memory.peak_bytes;
+    if (fv__network_ready(f->network) != FV_OK) return fv_failed(f->context);
+    return fv__optimizer_ready(f->optimizer);
+}
+
+static void tell(fit *f, const fv_metrics *test)
+{
+    if (!f->options.progress) return;
+    const fv__position *at = &f->position;
+    double elapsed = fv__seconds() - f->begun;
+    double rate = elapsed > 0 ? (double)f->seen / elapsed : 0;
+    int64_t epoch = test ? at->epoch : at->epoch + 1;
+    double left = (double)(f->options.epochs - at->epoch) * (double)f->images
+                  - (test ? 0 : (double)at->sums.count);
+    fv_progress progress = {
+        .epoch = epoch,
+        .epochs = f->options.epochs,
+        .batch = test ? f->batches : at->batch,
+        .batches = f->batches,
+        .train = fv__metrics_of(&at->sums),
+        .test = test,
+        .images_per_s = rate,
+        .seconds_left = rate > 0 ? left / rate : (double)NAN,
+        .planned_bytes = f->report.planned_bytes,
+    };
+    f->options.progress(f->options.user, &progress);
+}
+
+static fv_status save(fit *f)
+{
+    if (!f->options.checkpoint) return FV_OK;
+    fv__run run = run_of(f);
+    return fv__checkpoint_save(&run, f->options.checkpoint, &f->position);
+}
+
+static bool stopped(const fit *f)
+{
+    return f->options.stop && *f->options.stop;
+}
+
+static fv_status train_batch(fit *f)
+{
+    int64_t first = f->position.batch * f->options.batch;
+    int64_t count = fv__min(f->options.batch, f->images - first);
+    fv__plan *plan = fv__network_plan(f->network, count, true, false);
+    if (!plan) return fv_failed(f->context);
+    f->labels.shape[0] = count;
+    if (fv_dataset_batch(f->options.train, f->order + first, count,
+                         &plan->images->value, &f->labels)
+            != FV_OK
+        || fv__plan_target(plan, &f->labels) != FV_OK
+        || fv__train_plan(plan, f->network, f->optimizer, &f->position.sums)
+               != FV_OK)
+        return fv_failed(f->context);
+    f->position.batch++;
+    f->seen += count;
+    return FV_OK;
+}
+
+/* The end of an epoch: evaluate, write the checkpoint, tell. */
+static fv_status end_epoch(fit *f)
+{
+    f->position.epoch++;
+    f->position.batch = 0;
+    f->report.train = fv__metrics_of(&f->position.sums);
+    double began = fv__seconds();
+    if (f->options.test)
+        f->report.test =
+            fv_evaluate(f->network, f->options.test, f->options.batch, NULL);
+    if (fv__ok(f->context)) save(f);
+    if (fv__ok(f->context)) tell(f, &f->report.test);
+    f->begun += fv__seconds() - began;
+    return fv_failed(f->context);
+}
+
+static fv_status train_epoch(fit *f)
+{
+    if (!f->position.batch) f->position.sums = (fv__sums){ 0 };
+    fv_dataset_shuffle(f->options.train, f->context->seed,
+                       (uint64_t)f->position.epoch, f->order);
+    while (f->position.batch < f->batches) {
+        if (train_batch(f) != FV_OK) return fv_failed(f->context);
+        tell(f, NULL);
+        if (stopped(f) && f->position.batch < f->batches) break;
+    }
+    if (f->position.batch == f->batches && end_epoch(f) != FV_OK)
+        return fv_failed(f->context);
+    if (!stopped(f) || f->position.epoch == f->options.epochs) return FV_OK;
+    if (f->position.batch && save(f) != FV_OK) return fv_failed(f->context);
+    return fv_fail(f->context, FV_INTERRUPTED,
+                   "train: stopped in epoch %lld after batch %lld of %lld",
+                   (long long)(f->position.epoch + 1),
+                   (long long)f->position.batch, (long long)f->batches);
+}
+
+static fv_status resume(fit *f)
+{
+    const fv_fit_options *o = &f->options;
+    if (!o->resume) return FV_OK;
+    if (!fv__file_exists(f->context, o->checkpoint)) {
+        fv__log(f->context, "%s: no checkpoint there, training starts anew",
+                o->checkpoint);
+        return FV_OK;
+    }
+    fv__run run = run_of(f);
+    if (fv__checkpoint_load(&run, o->checkpoint, &f->position) != FV_OK)
+        return fv_failed(f->context);
+    f->report.resumed = 1;
+    fv__log(f->context, "%s: going on in epoch %lld after batch %lld",
+            o->checkpoint, (long long)fv__min(f->position.epoch + 1, o->epochs),
+            (long long)f->position.batch);
+    return FV_OK;
+}
+
+static fv_status train(fit *f)
+{
+    if (plan(f) != FV_OK || resume(f) != FV_OK) return fv_failed(f->context);
+    bool already = f->position.epoch >= f->options.epochs;
+    f->begun = fv__seconds();
+    while (f->position.epoch < f->options.epochs)
+        if (train_epoch(f) != FV_OK) break;
+    f->report.seconds = fv__seconds() - f->begun;
+    if (already) {
+        f->report.train = fv__metrics_of(&f->position.sums);
+        if (f->options.test)
+            f->report.test = fv_evaluate(f->network, f->options.test,
+                                         f->options.batch, NULL);
+    }
+    return fv_failed(f->context);
+}
+
+fv_status fv_fit_with(fv_network *network, fv_optimizer *optimizer,
+                      const fv_fit_options *options)
+{
+    fv_context *context = network ? network->context : NULL;
+    if (!fv__ok(context)) return fv_failed(context);
+    fit f = { .context = context, .network = network, .optimizer = optimizer };
+    if (!fv__options(context, "fit", options, &f.options, sizeof f.options))
+        return fv_failed(context);
+    if (!f.options.epochs) f.options.epochs = 1;
+    if (!f.options.batch) f.options.batch = 32;
+    f.images = f.options.train ? fv_dataset_count(f.options.train) : 0;
+    if (check(&f) != FV_OK) return fv_failed(context);
+    f.batches = fv__divide_up(f.images, f.options.batch);
+    f.order =
+        fv__allocate(context, FV__DATA, (size_t)f.images * sizeof *f.order);
+    f.labels = fv_tensor_new(context, FV_I64, 1, &f.options.batch);
+    if (f.order && f.labels.data) train(&f);
+    fv__release(context, f.order);
+    fv_tensor_free(context, &f.labels);
+    f.report.images_per_s =
+        f.report.seconds > 0 ? (double)f.seen / f.report.seconds : 0;
+    f.report.peak_bytes = fv_context_memory(context).peak_bytes;
+    f.report.epochs = f.position.epoch;
+    if (f.options.report) *f.options.report = f.report;
+    return fv_failed(context);
+}

@@ -1,0 +1,147 @@
+/* One training step and one pass of evaluation, by plan. */
+#include "train/train.h"
+
+#include <math.h>
+
+static double loss_of(const fv__plan *plan)
+{
+    double value;
+    fv__load_doubles(plan->loss->value.dtype, plan->loss->value.data, 1, 1,
+                     &value);
+    return value;
+}
+
+/* The first layer with a gradient that is NaN or infinite; NULL if all are
+ * finite. */
+static const char *not_finite(const fv_network *network)
+{
+    const fv__kernels *kernels = network->context->kernels;
+    for (int32_t i = 0; i < network->count; i++) {
+        const fv_layer *layer = network->places[i].layer;
+        for (int32_t k = 0; k < layer->num_parameters; k++) {
+            const fv_variable *v = layer->parameters[k].variable;
+            if (!v->requires_grad) continue;
+            if (!kernels->finite((size_t)fv_tensor_count(&v->grad),
+                                 v->grad.data))
+                return layer->name;
+        }
+    }
+    return NULL;
+}
+
+fv_status fv__train_plan(fv__plan *plan, fv_network *network,
+                         fv_optimizer *optimizer, fv__sums *sums)
+{
+    fv_context *context = network->context;
+    if (!fv__ok(context)) return fv_failed(context);
+    long long step = (long long)network->steps + 1;
+    fv__graph_forward(&plan->graph, network->steps);
+    double loss = loss_of(plan);
+    if (!isfinite(loss))
+        return fv_fail(context, FV_NOT_FINITE,
+                       "train: the loss of step %lld is %g", step, loss);
+    fv__graph_backward(&plan->graph, plan->loss);
+    const char *layer = not_finite(network);
+    if (layer) {
+        fv_zero_grad(optimizer);
+        return fv_fail(context, FV_NOT_FINITE,
+                       "train: a gradient of %s is not finite in step %lld",
+                       layer, step);
+    }
+    if (fv_optimizer_update(optimizer) != FV_OK) return fv_failed(context);
+    network->steps++;
+    sums->loss += loss * (double)plan->batch;
+    sums->right += fv__plan_right(plan, NULL);
+    sums->count += plan->batch;
+    return FV_OK;
+}
+
+fv_metrics fv__metrics_of(const fv__sums *sums)
+{
+    if (!sums->count) return (fv_metrics){ (double)NAN, (double)NAN, 0 };
+    return (fv_metrics){ .loss = sums->loss / (double)sums->count,
+                         .accuracy = (double)sums->right / (double)sums->count,
+                         .count = sums->count };
+}
+
+static bool dense(const fv_tensor *labels)
+{
+    return labels && labels->rank >= 0 && fv__dtype_is_real(labels->dtype);
+}
+
+fv_metrics fv_train_step(fv_network *network, fv_optimizer *optimizer,
+                         const fv_tensor *images, const fv_tensor *labels)
+{
+    fv__sums sums = { 0 };
+    fv_context *context = network ? network->context : NULL;
+    if (!fv__ok(context)) return fv__metrics_of(&sums);
+    if (!optimizer || optimizer->network != network) {
+        fv_fail(context, FV_MISUSE,
+                "train: the optimizer belongs to another network");
+        return fv__metrics_of(&sums);
+    }
+    if (!fv__tensor_check(context, "images", images))
+        return fv__metrics_of(&sums);
+    int64_t batch = images->rank > 0 ? images->shape[0] : 0;
+    fv__plan *plan = fv__network_plan(network, batch, true, dense(labels));
+    if (plan && fv__network_ready(network) == FV_OK
+        && fv__optimizer_ready(optimizer) == FV_OK
+        && fv__plan_images(plan, images) == FV_OK
+        && fv__plan_target(plan, labels) == FV_OK)
+        fv__train_plan(plan, network, optimizer, &sums);
+    return fv__metrics_of(&sums);
+}
+
+/* ---- evaluation --------------------------------------------------------- */
+
+static fv_status evaluate_batch(fv_network *network, const fv_dataset *dataset,
+                                const int64_t *order, int64_t count,
+                                fv_tensor *labels, int64_t *confusion,
+                                fv__sums *sums)
+{
+    fv__plan *plan = fv__network_plan(network, count, false, false);
+    fv_context *context = network->context;
+    if (!plan || fv__network_ready(network) != FV_OK) return fv_failed(context);
+    labels->shape[0] = count;
+    if (fv_dataset_batch(dataset, order, count, &plan->images->value, labels)
+            != FV_OK
+        || fv__plan_target(plan, labels) != FV_OK)
+        return fv_failed(context);
+    fv__graph_forward(&plan->graph, 0);
+    sums->loss += loss_of(plan) * (double)count;
+    sums->right += fv__plan_right(plan, confusion);
+    sums->count += count;
+    return FV_OK;
+}
+
+fv_metrics fv_evaluate(fv_network *network, const fv_dataset *dataset,
+                       int64_t batch, int64_t *confusion)
+{
+    fv__sums sums = { 0 };
+    fv_context *context = network ? network->context : NULL;
+    if (!fv__ok(context) || !dataset) return fv__metrics_of(&sums);
+    if (fv__network_loss_place(network) < 0) {
+        fv_fail(context, FV_MISUSE, "evaluate: the network has no loss");
+        return fv__metrics_of(&sums);
+    }
+    int64_t n = fv_dataset_count(dataset);
+    batch = fv__min(batch > 0 ? batch : 32, n);
+    fv_tensor labels = fv_tensor_new(context, FV_I64, 1, &batch);
+    int64_t *order =
+        fv__allocate(context, FV__DATA, (size_t)batch * sizeof *order);
+    for (int64_t first = 0; fv__ok(context) && first < n; first += batch) {
+        int64_t count = fv__min(batch, n - first);
+        for (int64_t i = 0; i < count; i++) order[i] = first + i;
+        evaluate_batch(network, dataset, order, count, &labels, confusion,
+                       &sums);
+    }
+    fv__release(context, order);
+    fv_tensor_free(context, &labels);
+    if (!fv__ok(context)) sums.count = 0;
+    return fv__metrics_of(&sums);
+}
+
+double fv_accuracy(fv_network *network, const fv_dataset *dataset)
+{
+    return fv_evaluate(network, dataset, 0, NULL).accuracy;
+}
