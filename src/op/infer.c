@@ -52,9 +52,8 @@ fv_status fv__infer_least_rank(const fv_inference *inference, int32_t k,
                    inference->name, k + 1, is, rank);
 }
 
-/* As fv__shape_text, with * for an extent of -1. */
-static void pattern_text(char *out, size_t bytes, int32_t rank,
-                         const int64_t *shape)
+const char *fv__pattern_text(char *out, size_t bytes, int32_t rank,
+                             const int64_t *shape)
 {
     size_t at = (size_t)snprintf(out, bytes, "[");
     for (int32_t axis = 0; axis < rank && at < bytes; axis++) {
@@ -66,6 +65,7 @@ static void pattern_text(char *out, size_t bytes, int32_t rank,
         at += (size_t)more;
     }
     if (at < bytes) snprintf(out + at, bytes - at, "]");
+    return out;
 }
 
 fv_status fv__infer_shape(const fv_inference *inference, int32_t k,
@@ -77,11 +77,11 @@ fv_status fv__infer_shape(const fv_inference *inference, int32_t k,
         fits = shape[axis] < 0 || input->shape[axis] == shape[axis];
     if (fits) return FV_OK;
     char is[FV__SHAPE_BYTES], expected[FV__SHAPE_BYTES];
-    pattern_text(expected, sizeof expected, rank, shape);
-    return fv_fail(
-        inference->context, FV_MISUSE,
-        "%s: operand %d has shape %s, expected %s", inference->name, k + 1,
-        fv__shape_text(is, sizeof is, input->rank, input->shape), expected);
+    return fv_fail(inference->context, FV_MISUSE,
+                   "%s: operand %d has shape %s, expected %s", inference->name,
+                   k + 1,
+                   fv__shape_text(is, sizeof is, input->rank, input->shape),
+                   fv__pattern_text(expected, sizeof expected, rank, shape));
 }
 
 fv_status fv__infer_axis(const fv_inference *inference, int32_t axis,
@@ -127,10 +127,53 @@ fv_status fv__infer_broadcast(fv_inference *inference)
                    fv__shape_text(right, sizeof right, b->rank, b->shape));
 }
 
+fv_status fv__infer_reduction(fv_inference *inference, bool any)
+{
+    fv_status status = fv__infer_float(inference, 0);
+    if (status) return status;
+    const fv__reduction *reduction = inference->attributes;
+    const fv_tensor *input = inference->inputs[0];
+    int64_t shape[FV_MAX_RANK];
+    memcpy(shape, input->shape, sizeof shape);
+    int32_t axis = 0, rank = reduction->all ? 0 : input->rank;
+    if (!reduction->all) {
+        status = fv__infer_axis(inference, reduction->axis, rank, &axis);
+        if (status) return status;
+        shape[axis] = 1;
+    }
+    bool empty =
+        reduction->all ? fv_tensor_count(input) == 0 : input->shape[axis] == 0;
+    if (any && empty) {
+        char text[FV__SHAPE_BYTES];
+        fv__shape_text(text, sizeof text, input->rank, input->shape);
+        if (reduction->all)
+            return fv_fail(inference->context, FV_MISUSE,
+                           "%s: %s has no elements", inference->name, text);
+        return fv_fail(inference->context, FV_MISUSE,
+                       "%s: axis %d of %s has no elements", inference->name,
+                       axis, text);
+    }
+    return fv__infer_output(inference, rank, shape);
+}
+
 fv_tensor fv__infer_stand_in(const fv_tensor *tensor)
 {
     static double nothing;
     fv_tensor stand_in = *tensor;
     stand_in.data = &nothing;
     return stand_in;
+}
+
+fv_variable *fv__apply_shape(const fv_operator *op, fv_variable *a,
+                             int32_t rank, const int64_t shape[])
+{
+    fv__shape wish = { .rank = rank };
+    if (!a) return NULL;
+    if (rank > 0 && !shape) {
+        fv_fail(fv_variable_context(a), FV_MISUSE, "%s: no extents", op->name);
+        return NULL;
+    }
+    for (int32_t axis = 0; axis < rank && axis < FV_MAX_RANK; axis++)
+        wish.shape[axis] = shape[axis];
+    return fv_apply(op, &wish, 1, &a);
 }

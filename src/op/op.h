@@ -42,6 +42,10 @@ fv_status fv__infer_same(fv_inference *inference);
  * and 1 broadcast to. */
 fv_status fv__infer_broadcast(fv_inference *inference);
 
+/* The output is input 0 reduced over all axes, to rank 0, or along one, which
+ * stays with extent 1. With `any`, an extent of 0 is refused. */
+fv_status fv__infer_reduction(fv_inference *inference, bool any);
+
 /* The tensor with a pointer that is not NULL but must not be read: an operand
  * of the views of tensor.h where only the shape of the result matters. */
 fv_tensor fv__infer_stand_in(const fv_tensor *tensor);
@@ -68,6 +72,20 @@ static inline size_t fv__count(const fv_tensor *tensor)
 {
     return (size_t)fv_tensor_count(tensor);
 }
+
+/* As fv__shape_text, with * for an extent of -1. */
+const char *fv__pattern_text(char *out, size_t bytes, int32_t rank,
+                             const int64_t *shape);
+
+/* Memory of one number of either type. */
+typedef union fv__number {
+    float f32;
+    double f64;
+} fv__number;
+
+/* A tensor of rank 0 and the context's type over `memory`. */
+fv_tensor fv__scalar(const fv_context *context, double value,
+                     fv__number *memory);
 
 /* ---- functions of one element --------------------------------------------
  * A whole operator is
@@ -125,7 +143,7 @@ void fv__zip_all(fv_context *context, fv__zip f, const fv_tensor *a,
 
 /* d += dy df/d(operand), summed over the axes along which d is broadcast to
  * the shape of dy; d has the operand's shape. With FV__ADD and operand 0, dy
- * alone is summed and `a` and `b` are not read. */
+ * itself is summed. FV__ADD and FV__SUB do not use `a` and `b`. */
 typedef struct fv__fold {
     fv_context *context;
     fv__zip f;
@@ -133,9 +151,43 @@ typedef struct fv__fold {
     const fv_tensor *a, *b, *dy, *d;
 } fv__fold;
 
-size_t fv__fold_scratch(const fv_context *context, const fv_tensor *d,
-                        const fv_tensor *dy);
+/* Reads shapes alone. */
+size_t fv__fold_scratch(const fv__fold *fold);
 void fv__fold_all(const fv__fold *fold, void *scratch);
+
+/* ---- broadcast axes walked together -------------------------------------- */
+
+enum { FV__GRID_TENSORS = 4 };
+
+/* Axes of a shape with the steps, in elements, of contiguous tensors that are
+ * broadcast to it: 0 along broadcast axes. Axes of extent 1 are gone and
+ * neighbours are merged where all tensors allow it; at least one axis remains,
+ * and along the last each tensor steps by 0 or 1. */
+typedef struct fv__grid {
+    int32_t rank, count;
+    int64_t extent[FV_MAX_RANK];
+    int64_t step[FV__GRID_TENSORS][FV_MAX_RANK];
+} fv__grid;
+
+/* A place in some axes of a grid, and where each tensor is there. */
+typedef struct fv__place {
+    int64_t index[FV_MAX_RANK];
+    int64_t at[FV__GRID_TENSORS];
+} fv__place;
+
+void fv__grid_begin(fv__grid *grid, const fv_tensor *shape, int32_t count,
+                    const fv_tensor *const tensors[]);
+/* Product of the extents of axes first .. end - 1. */
+int64_t fv__grid_count(const fv__grid *grid, int32_t first, int32_t end);
+/* Moves on by `flat` row-major steps of those axes, whose index is zero. */
+void fv__grid_seek(const fv__grid *grid, int32_t first, int32_t end,
+                   int64_t flat, fv__place *place);
+/* Brings those of the first `end` axes along which tensor 0 steps to the
+ * front; returns their number. */
+int32_t fv__grid_sort(fv__grid *grid, int32_t end);
+/* One step; after the last, the first again. */
+void fv__grid_next(const fv__grid *grid, int32_t first, int32_t end,
+                   fv__place *place);
 
 /* ---- element moves, cut and shared --------------------------------------- */
 
@@ -148,6 +200,17 @@ void fv__add_all(fv_context *context, const fv_tensor *to,
 fv_tensor fv__region(const fv_tensor *tensor, int32_t axis, int64_t begin,
                      int64_t extent);
 
+/* ---- reductions ---------------------------------------------------------- */
+
+/* Smallest or largest along the axes of an fv__reduction; `saved` keeps where
+ * in the input each was found. */
+fv_status fv__extreme_infer(fv_inference *inference);
+void fv__extreme_forward(const fv_call *call, bool largest);
+void fv__extreme_backward(const fv_call *call);
+fv_variable *fv__apply_reduction(const fv_operator *op, fv_variable *a);
+fv_variable *fv__apply_reduction_axis(const fv_operator *op, fv_variable *a,
+                                      int32_t axis);
+
 /* ---- attributes ---------------------------------------------------------- */
 
 /* reshape (one extent may be -1), broadcast */
@@ -156,15 +219,24 @@ typedef struct fv__shape {
     int64_t shape[FV_MAX_RANK];
 } fv__shape;
 
+fv_variable *fv__apply_shape(const fv_operator *op, fv_variable *a,
+                             int32_t rank, const int64_t shape[]);
+
 /* permute; as many as the operand has */
 typedef struct fv__axes {
     int32_t axes[FV_MAX_RANK];
 } fv__axes;
 
-/* concat, stack; sum, mean, min and max, where FV_OFF stands for all axes */
+/* concat, stack */
 typedef struct fv__axis {
     int32_t axis;
 } fv__axis;
+
+/* sum, mean, min, max */
+typedef struct fv__reduction {
+    int32_t axis;
+    int32_t all; /* 1: over all axes */
+} fv__reduction;
 
 typedef struct fv__slice {
     int32_t axis;

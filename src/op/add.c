@@ -1,0 +1,9 @@
+/* a + b, broadcast. */
+#include "op/op.h"
+
+const fv_operator fv__op_add = { FV__ZIPPING("add", 0), .onnx = "Add" };
+
+fv_variable *fv_add(fv_variable *a, fv_variable *b)
+{
+    return fv__apply_zipping(&fv__op_add, FV__ADD, a, b);
+}

@@ -1,0 +1,207 @@
+/* Smallest or largest elements, and where they are. */
+#include "op/op.h"
+
+#include <string.h>
+
+enum { CUT = 16384, COLUMNS = 256 };
+
+/* The operand seen as [outer, extent, inner], reduced along the middle. Where
+ * inner is 1, long rows are cut into segments. */
+typedef struct extreme_job {
+    const fv_context *context;
+    bool largest;
+    int64_t outer, extent, inner;
+    int64_t segments;     /* inner = 1: of a row */
+    int64_t blocks;       /* else: blocks of columns of a plane */
+    int64_t units, group; /* group: units of one piece of work */
+    const void *x;
+    void *y;
+    int64_t *at;    /* of each segment's extreme, in the row */
+    int64_t *saved; /* flat positions in x; NULL: not wanted */
+} extreme_job;
+
+static void plan(extreme_job *job, const fv__reduction *reduction,
+                 const fv_tensor *x)
+{
+    int32_t axis = reduction->axis;
+    if (axis < 0) axis += x->rank;
+    job->outer = job->inner = 1;
+    job->extent = reduction->all ? fv_tensor_count(x) : x->shape[axis];
+    for (int32_t i = 0; !reduction->all && i < x->rank; i++) {
+        if (i < axis) job->outer *= x->shape[i];
+        if (i > axis) job->inner *= x->shape[i];
+    }
+    int64_t unit = 1;
+    job->segments = job->blocks = 1;
+    if (job->inner == 1) {
+        job->segments = fv__divide_up(job->extent, CUT);
+        unit = fv__min(job->extent, CUT);
+    } else if (job->inner > 1) {
+        job->blocks = fv__divide_up(job->inner, COLUMNS);
+        unit = fv__min(job->inner, COLUMNS) * job->extent;
+    }
+    job->units = job->outer * (job->inner > 0) * job->segments * job->blocks;
+    job->group = fv__max(CUT / fv__max(unit, 1), 1);
+}
+
+/* `v` takes the place of `best`: beyond it, or the first NaN. */
+#define BEATS(v, best)                                                         \
+    ((job->largest ? (v) > (best) : (v) < (best))                              \
+     || ((v) != (v) && (best) == (best)))
+
+#define EXTREMES(real, name)                                                   \
+    /* Position of the extreme of x[begin .. end - 1]. */                      \
+    static int64_t find_##name(const extreme_job *job, const void *from,       \
+                               int64_t begin, int64_t end)                     \
+    {                                                                          \
+        const real *x = from;                                                  \
+        int64_t at = begin;                                                    \
+        real best = x[begin];                                                  \
+        for (int64_t i = begin + 1; i < end; i++) {                            \
+            if (!BEATS(x[i], best)) continue;                                  \
+            best = x[i];                                                       \
+            at = i;                                                            \
+        }                                                                      \
+        return at;                                                             \
+    }                                                                          \
+                                                                               \
+    /* Of positions in ascending order, the first extreme. */                  \
+    static int64_t choose_##name(const extreme_job *job, const void *from,     \
+                                 const int64_t *at)                            \
+    {                                                                          \
+        const real *x = from;                                                  \
+        int64_t best = at[0];                                                  \
+        for (int64_t segment = 1; segment < job->segments; segment++)          \
+            if (BEATS(x[at[segment]], x[best])) best = at[segment];            \
+        return best;                                                           \
+    }                                                                          \
+                                                                               \
+    /* Extremes of columns begin .. end - 1 of a plane. */                     \
+    static void columns_##name(const extreme_job *job, int64_t outer,          \
+                               int64_t begin, int64_t end)                     \
+    {                                                                          \
+        int64_t at[COLUMNS] = { 0 }, inner = job->inner;                       \
+        const real *x = job->x;                                                \
+        real *y = (real *)job->y + outer * inner;                              \
+        x += outer * job->extent * inner;                                      \
+        memcpy(y + begin, x + begin, (size_t)(end - begin) * sizeof *y);       \
+        for (int64_t row = 1; row < job->extent; row++)                        \
+            for (int64_t i = begin; i < end; i++) {                            \
+                real v = x[row * inner + i];                                   \
+                if (!BEATS(v, y[i])) continue;                                 \
+                y[i] = v;                                                      \
+                at[i - begin] = row;                                           \
+            }                                                                  \
+        for (int64_t i = begin; job->saved && i < end; i++)                    \
+            job->saved[outer * inner + i] =                                    \
+                (outer * job->extent + at[i - begin]) * inner + i;             \
+    }
+EXTREMES(float, f32)
+EXTREMES(double, f64)
+
+static const void *row_of(const extreme_job *job, int64_t outer)
+{
+    return fv__number_in(job->context, job->x, outer * job->extent);
+}
+
+static void unit(const extreme_job *job, int64_t number)
+{
+    bool f64 = job->context->dtype == FV_F64;
+    if (job->inner == 1) {
+        int64_t outer = number / job->segments;
+        int64_t begin = number % job->segments * CUT;
+        int64_t end = fv__min(begin + CUT, job->extent);
+        const void *x = row_of(job, outer);
+        job->at[number] =
+            f64 ? find_f64(job, x, begin, end) : find_f32(job, x, begin, end);
+        return;
+    }
+    int64_t outer = number / job->blocks;
+    int64_t begin = number % job->blocks * COLUMNS;
+    int64_t end = fv__min(begin + COLUMNS, job->inner);
+    if (f64)
+        columns_f64(job, outer, begin, end);
+    else
+        columns_f32(job, outer, begin, end);
+}
+
+static void piece(void *argument, size_t item, size_t worker)
+{
+    (void)worker;
+    const extreme_job *job = argument;
+    int64_t number = (int64_t)item * job->group;
+    int64_t end = fv__min(number + job->group, job->units);
+    for (; number < end; number++) unit(job, number);
+}
+
+/* Rows: the extreme of the segments' extremes. */
+static void gather(const extreme_job *job)
+{
+    bool f64 = job->context->dtype == FV_F64;
+    size_t bytes = fv__number_bytes(job->context);
+    for (int64_t outer = 0; outer < job->outer; outer++) {
+        const int64_t *at = job->at + outer * job->segments;
+        const void *x = row_of(job, outer);
+        int64_t best = f64 ? choose_f64(job, x, at) : choose_f32(job, x, at);
+        memcpy(fv__number_at(job->context, job->y, outer),
+               fv__number_in(job->context, x, best), bytes);
+        if (job->saved) job->saved[outer] = outer * job->extent + best;
+    }
+}
+
+fv_status fv__extreme_infer(fv_inference *inference)
+{
+    fv_status status = fv__infer_reduction(inference, true);
+    if (status) return status;
+    extreme_job job = { 0 };
+    plan(&job, inference->attributes, inference->inputs[0]);
+    if (job.inner == 1)
+        inference->forward_scratch = (size_t)job.units * sizeof(int64_t);
+    if (inference->gradient)
+        inference->saved = (size_t)(job.outer * job.inner) * sizeof(int64_t);
+    return FV_OK;
+}
+
+void fv__extreme_forward(const fv_call *call, bool largest)
+{
+    extreme_job job = { .context = call->context,
+                        .largest = largest,
+                        .x = call->inputs[0]->data,
+                        .y = call->output->data,
+                        .at = call->scratch,
+                        .saved = call->saved };
+    plan(&job, call->attributes, call->inputs[0]);
+    size_t items = (size_t)fv__divide_up(job.units, job.group);
+    fv__parallel(call->context, items, (double)fv__count(call->inputs[0]),
+                 piece, &job);
+    if (job.inner == 1) gather(&job);
+}
+
+void fv__extreme_backward(const fv_call *call)
+{
+    if (!call->input_grads[0]) return;
+    const int64_t *at = call->saved;
+    size_t n = fv__count(call->output_grad);
+    if (call->context->dtype == FV_F64) {
+        const double *dy = call->output_grad->data;
+        double *dx = call->input_grads[0]->data;
+        for (size_t i = 0; i < n; i++) dx[at[i]] += dy[i];
+    } else {
+        const float *dy = call->output_grad->data;
+        float *dx = call->input_grads[0]->data;
+        for (size_t i = 0; i < n; i++) dx[at[i]] += dy[i];
+    }
+}
+
+fv_variable *fv__apply_reduction(const fv_operator *op, fv_variable *a)
+{
+    const fv__reduction reduction = { .all = 1 };
+    return fv_apply(op, &reduction, 1, &a);
+}
+
+fv_variable *fv__apply_reduction_axis(const fv_operator *op, fv_variable *a,
+                                      int32_t axis)
+{
+    const fv__reduction reduction = { .axis = axis };
+    return fv_apply(op, &reduction, 1, &a);
+}

@@ -1,0 +1,12 @@
+/* max(x, 0) of each element; NaN passes, the gradient at 0 is 0. */
+#include "op/op.h"
+
+#include <math.h>
+
+const fv_operator fv__op_relu = { FV__MAPPING("relu", FV_READS_OUTPUT),
+                                  .onnx = "Relu" };
+
+fv_variable *fv_relu_of(fv_variable *a)
+{
+    return fv__apply_mapping(&fv__op_relu, a, FV__CLAMP, 0, (double)INFINITY);
+}

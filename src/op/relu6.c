@@ -1,0 +1,11 @@
+/* min(max(x, 0), 6) of each element; NaN passes, the gradient at 0 and 6 is 0.
+ */
+#include "op/op.h"
+
+const fv_operator fv__op_relu6 = { FV__MAPPING("relu6", FV_READS_OUTPUT),
+                                   .onnx = "Clip" };
+
+fv_variable *fv_relu6_of(fv_variable *a)
+{
+    return fv__apply_mapping(&fv__op_relu6, a, FV__CLAMP, 0, 6);
+}
