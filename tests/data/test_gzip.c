@@ -1,5 +1,6 @@
 /* Gzip'ed files: the same bytes, and every kind of damage is refused. */
 #include "common.h"
+#include "faults.h"
 
 #include "data/data.h"
 
@@ -241,14 +242,47 @@ static void test_random_flips(void **state)
     fv_context_free(context);
 }
 
+/* zlib's own memory is ours, too. */
+static void test_every_allocation(void **state)
+{
+    (void)state;
+    fv_io io = memory_files_io(&files);
+    faults_memory memory = { 0 };
+    fv_allocator allocator = faults_allocator(&memory);
+    fv_context *context = fv_context_new(
+        FV_OPTIONS(fv_context_options, .io = &io, .allocator = &allocator));
+    assert_ok(context);
+    const size_t before = memory.blocks;
+    fv_dataset *set = NULL;
+    for (size_t k = 1; !set; k++) {
+        memory.fail_at = memory.calls + k;
+        set = fv_dataset_open_idx(context, "x.gz", "labels");
+        if (set) break;
+        assert_int_equal(fv_failed(context), FV_NO_MEMORY);
+        assert_int_equal(memory.blocks, before);
+        fv_clear_error(context);
+        assert_true(k < 100);
+    }
+    assert_true(memory.calls > before + 8);
+    fv_context_free(context);
+    assert_int_equal(memory.blocks, 0);
+    assert_int_equal(memory.wrong, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_read),         CASE(test_by_content),
-        CASE(test_members),      CASE(test_optional_fields),
-        CASE(test_digests),      CASE(test_behind_the_end),
-        CASE(test_sizes),        CASE(test_bomb),
-        CASE(test_every_prefix), CASE(test_random_flips),
+        CASE(test_every_allocation),
+        CASE(test_read),
+        CASE(test_by_content),
+        CASE(test_members),
+        CASE(test_optional_fields),
+        CASE(test_digests),
+        CASE(test_behind_the_end),
+        CASE(test_sizes),
+        CASE(test_bomb),
+        CASE(test_every_prefix),
+        CASE(test_random_flips),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
