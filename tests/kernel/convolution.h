@@ -139,7 +139,7 @@ static inline problem problem_new(fv_context *context, fv__geometry g)
     p.weight = array_new(dtype, count_weight(&g), 0);
     p.bias = array_new(dtype, (size_t)g.filters, 0);
     p.dy = array_new(dtype, count_y(&g), 0);
-    p.y = array_new(dtype, count_y(&g), NAN);
+    p.y = array_new(dtype, count_y(&g), (double)NAN);
     p.dx = array_new(dtype, count_x(&g), 0);
     p.dweight = array_new(dtype, count_weight(&g), 0);
     p.dbias = array_new(dtype, (size_t)g.filters, 0);

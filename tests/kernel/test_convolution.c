@@ -495,7 +495,8 @@ static void adjoint(void **state)
 /* A weight that is not finite times padding is NaN, and is so in both. */
 static void not_finite(void **state)
 {
-    const double strange[] = { NAN, INFINITY, -INFINITY };
+    const double strange[] = { (double)NAN, (double)INFINITY,
+                               -(double)INFINITY };
     uint64_t seed = 6;
 
     SKIP_FOREIGN();
@@ -533,7 +534,7 @@ static void padding_is_multiplied(void **state)
                                                          .groups = 1 });
 
         for (size_t i = 0; i < 3; i++) array_set(p.x, i, 1);
-        array_set(p.weight, 0, INFINITY);
+        array_set(p.weight, 0, (double)INFINITY);
         run_one(context, algorithms[a], &p, FV__FORWARD);
         assert_true(isnan(array_get(p.y, 0)));
         assert_true(isinf(array_get(p.y, 1)));

@@ -212,7 +212,7 @@ static void check_known(fv_context *context,
     expect("dweight", p.dweight, weight, k->dweight);
     for (int64_t f = 0; f < g->filters; f++)
         assert_true(array_get(p.dbias, (size_t)f) == k->dbias[f]);
-    if (k->inner) {
+    if (k->inner != 0) {
         assert_true(dot(p.x, p.dx) == k->inner);
         assert_true(dot(p.weight, p.dweight) == k->inner);
     }

@@ -92,14 +92,16 @@ static void check(const product *p, bool exact)
             long double size = fabsl(sum);
 
             for (size_t l = 0; j < p->n && l < p->k; l++) {
-                long double term = (long double)a_at(p, i, l) * b_at(p, l, j);
+                long double term =
+                    (long double)a_at(p, i, l) * (long double)b_at(p, l, j);
 
                 sum += term;
                 size += fabsl(term);
             }
             long double error = fabsl(sum - (long double)array_get(p->c, at));
-            long double bound =
-                exact || j >= p->n ? 0 : steps / (1 - steps) * size;
+            long double bound = exact || j >= p->n
+                                    ? 0
+                                    : (long double)(steps / (1 - steps)) * size;
             if (!(error <= bound))
                 fail_msg("%zux%zux%zu form %d%d%d [%zu][%zu]: %g is off by %Lg",
                          p->m, p->n, p->k, p->a_transposed, p->b_transposed,

@@ -6,7 +6,8 @@ extern const fv_operator fv__op_sigmoid_cross_entropy;
 static void test_struct(void **state)
 {
     (void)state;
-    assert_string_equal(fv__op_sigmoid_cross_entropy.name, "sigmoid_cross_entropy");
+    assert_string_equal(fv__op_sigmoid_cross_entropy.name,
+                        "sigmoid_cross_entropy");
     assert_int_equal(fv__op_sigmoid_cross_entropy.size, sizeof(fv_operator));
 }
 
