@@ -1,0 +1,172 @@
+/* What the rooms of the program share: commands, options, output, tables and
+ * the little that they know of each other. */
+#ifndef FV_CLI_CLI_H
+#define FV_CLI_CLI_H
+
+#include <fovea/fovea.h>
+
+#include <argp.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How the program ends. */
+enum {
+    CLI_DONE = 0,
+    CLI_FAILED = 1,
+    CLI_USAGE = 2,
+    CLI_INTERRUPTED = 130,
+    CLI_TERMINATED = 143
+};
+
+/* Each takes the words after `fovea`, "fovea train" being argv[0]. */
+int cli_train(int argc, char **argv);
+int cli_eval(int argc, char **argv);
+int cli_predict(int argc, char **argv);
+int cli_info(int argc, char **argv);
+int cli_gradcheck(int argc, char **argv);
+int cli_version(int argc, char **argv);
+
+/* ---- options (options.c) ------------------------------------------------ */
+
+/* Keys of all options; a command lists those it takes. */
+enum {
+    CLI_DATA = 256,
+    CLI_EPOCHS,
+    CLI_BATCH,
+    CLI_OPTIMIZER,
+    CLI_LR,
+    CLI_MOMENTUM,
+    CLI_NESTEROV,
+    CLI_WEIGHT_DECAY,
+    CLI_SEED,
+    CLI_THREADS,
+    CLI_DTYPE,
+    CLI_LAYOUT,
+    CLI_LIMIT,
+    CLI_INDEX,
+    CLI_OUT,
+    CLI_RESUME,
+    CLI_JSON
+};
+
+typedef enum cli_optimizer {
+    CLI_DEFAULT,
+    CLI_SGD,
+    CLI_ADAM,
+    CLI_ADAMW
+} cli_optimizer;
+
+/* What was written on the command line. */
+typedef struct cli_options {
+    const char *data, *out;
+    int64_t epochs, batch, limit, index; /* limit 0, index -1: not given */
+    int64_t seed;
+    double lr;                     /* 0: not given */
+    double momentum, weight_decay; /* below 0: not given */
+    int32_t threads;               /* 0: all */
+    fv_dtype dtype;
+    fv_layout layout;
+    cli_optimizer optimizer;
+    bool nesterov, resume, json;
+    int count; /* words that are not options */
+    char **words;
+} cli_options;
+
+/* Reads the command line of a command that wants `least` to `most` words. Ends
+ * the program with CLI_USAGE if something is wrong with it, with CLI_DONE after
+ * --help. `options` comes with the defaults. */
+void cli_parse(const struct argp *argp, int argc, char **argv, int least,
+               int most, cli_options *options);
+/* The defaults of everything. */
+cli_options cli_defaults(void);
+/* Ends the program because of a command line that contradicts itself. */
+_Noreturn void cli_refuse(const char *command, const char *format, ...)
+    FV_PRINTF(2, 3);
+
+/* ---- output (output.c) -------------------------------------------------- */
+
+/* Sees to it that the standard files are open, and that what could not be
+ * written to standard output is a failure. */
+void cli_output_begin(void);
+/* "fovea: <sentence>" on standard error. */
+void cli_error(const char *format, ...) FV_PRINTF(1, 2);
+/* Ends a command: prints the context's failure, if any; frees the context;
+ * returns `code`, or CLI_FAILED. NULL is a failure. */
+int cli_end(fv_context *context, int code);
+/* A context that computes in that type; never NULL. */
+fv_context *cli_context(const cli_options *options);
+/* Whether the locale has Unicode; whether to send colours to a file; columns
+ * of the terminal behind it, 0 if there is none. */
+bool cli_unicode(void);
+bool cli_colour(int file);
+int cli_columns(int file);
+
+/* ---- texts and tables (table.c) ----------------------------------------- */
+
+enum { CLI_CELL = 64, CLI_MOST_COLUMNS = 32 };
+
+/* "1,234,567"; "1.2 MiB"; "28 x 28 x 1" into text[CLI_CELL], returned. */
+const char *cli_number(int64_t number, char *text);
+const char *cli_bytes(size_t bytes, char *text);
+const char *cli_shape(const fv_shape *shape, char *text);
+
+/* Aligned columns on standard output. */
+typedef struct cli_table {
+    int columns;
+    const char *align; /* 'l' or 'r' a column */
+    int64_t rows;      /* row 0 is the heading */
+    void (*cell)(const void *user, int64_t row, int column, char *text);
+    const void *user;
+} cli_table;
+
+void cli_table_print(const cli_table *table);
+
+/* ---- JSON (json.c) ------------------------------------------------------ */
+
+/* An object or an array that goes out as one line. */
+typedef struct cli_json cli_json;
+
+/* Whether this build can write JSON. */
+bool cli_json_there(void);
+cli_json *cli_json_new(void);
+/* Members of an object; elements of an array where `key` is NULL. A number that
+ * is not finite becomes null. */
+void cli_json_number(cli_json *at, const char *key, double value);
+void cli_json_integer(cli_json *at, const char *key, int64_t value);
+void cli_json_text(cli_json *at, const char *key, const char *value);
+void cli_json_flag(cli_json *at, const char *key, bool value);
+cli_json *cli_json_object(cli_json *at, const char *key);
+cli_json *cli_json_array(cli_json *at, const char *key);
+void cli_json_shape(cli_json *at, const char *key, const fv_shape *shape);
+/* Prints and frees; prints nothing if the context has failed. */
+void cli_json_print(cli_json *json, fv_context *context);
+
+/* ---- progress (progress.c) ---------------------------------------------- */
+
+typedef struct cli_progress {
+    bool terminal, colour, unicode, drawn;
+    double last; /* when the bar was drawn, in seconds */
+} cli_progress;
+
+cli_progress cli_progress_begin(void);
+/* An fv_fit() progress function; `user` is the cli_progress. */
+void cli_progress_show(void *user, const fv_progress *progress);
+/* Clears the bar. */
+void cli_progress_end(cli_progress *progress);
+
+/* ---- models, data, images ----------------------------------------------- */
+
+/* Loads a file that must hold weights. */
+fv_network *cli_load_model(fv_context *context, const char *path);
+/* Opens "NAME" as "NAME:part"; "NAME:test" and "NAME:train" as they are. */
+fv_dataset *cli_open_data(fv_context *context, const char *name,
+                          const char *part);
+/* Reads a PNG file as a tensor [1, h, w, c] of FV_U8, in the context's layout,
+ * for a network with such an input; the failed tensor after a failure. */
+fv_tensor cli_image_read(fv_context *context, const char *path,
+                         const fv_shape *input);
+/* Draws image [1, h, w, c], in the context's layout and type, on standard
+ * output, at most `columns` wide. */
+void cli_picture_draw(fv_context *context, const fv_tensor *image, int columns);
+
+#endif

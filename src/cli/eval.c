@@ -1,0 +1,235 @@
+/* `fovea eval`: how good a model is, in total, for each class, and what it
+ * takes for what. */
+#include "cli/cli.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* Wider matrices are shown as their largest entries. */
+enum { WIDEST_MATRIX = 20, MOST_MISTAKES = 20 };
+
+static const struct argp_option options[] = {
+    { "data", CLI_DATA, "NAME", 0,
+      "fashion-mnist, mnist, or a folder of IDX files (required); its test "
+      "part unless NAME ends with :train",
+      0 },
+    { "limit", CLI_LIMIT, "N", 0, "the first N images only", 0 },
+    { "batch", CLI_BATCH, "N", 0, "images at a time (32)", 0 },
+    { "threads", CLI_THREADS, "N", 0, "(all)", 0 },
+    { "dtype", CLI_DTYPE, "TYPE", 0, "compute in f32 or f64 (f32)", 0 },
+    { "json", CLI_JSON, NULL, 0, "the result as one line of JSON", 0 },
+    { 0 },
+};
+
+static const struct argp usage = {
+    .options = options,
+    .args_doc = "FILE",
+    .doc = "Evaluate a saved model: accuracy, loss, precision, recall and F1 "
+           "of each class, and the confusion matrix.",
+};
+
+/* What was counted. */
+typedef struct result {
+    const fv_dataset *dataset;
+    int64_t classes;
+    const int64_t *confusion; /* [label][answer] */
+    fv_metrics metrics;
+} result;
+
+/* How one class fared; NaN where there is nothing to divide by. */
+typedef struct score {
+    double precision, recall, f1;
+    int64_t count;
+} score;
+
+static score score_of(const result *r, int64_t class_index)
+{
+    int64_t labels = 0, answers = 0;
+    for (int64_t other = 0; other < r->classes; other++) {
+        labels += r->confusion[class_index * r->classes + other];
+        answers += r->confusion[other * r->classes + class_index];
+    }
+    const double right =
+        (double)r->confusion[class_index * r->classes + class_index];
+    return (score){
+        .precision = answers ? right / (double)answers : (double)NAN,
+        .recall = labels ? right / (double)labels : (double)NAN,
+        .f1 = labels + answers ? 2 * right / (double)(labels + answers)
+                               : (double)NAN,
+        .count = labels,
+    };
+}
+
+static const char *name_of(const result *r, int64_t class_index, char *text)
+{
+    const bool named = class_index < fv_dataset_classes(r->dataset);
+    if (named)
+        snprintf(text, CLI_CELL, "%s",
+                 fv_dataset_class_name(r->dataset, class_index));
+    else
+        snprintf(text, CLI_CELL, "%lld", (long long)class_index);
+    return text;
+}
+
+/* ---- text --------------------------------------------------------------- */
+
+static void put_share(double share, char *text)
+{
+    snprintf(text, CLI_CELL, isnan(share) ? "-" : "%.4f", share);
+}
+
+static void class_cell(const void *user, int64_t row, int column, char *text)
+{
+    static const char *const names[] = { "class", "precision", "recall", "F1",
+                                         "images" };
+    const result *r = user;
+    if (row == 0) {
+        snprintf(text, CLI_CELL, "%s", names[column]);
+        return;
+    }
+    const score s = score_of(r, row - 1);
+    switch (column) {
+    case 0:
+        name_of(r, row - 1, text);
+        break;
+    case 1:
+        put_share(s.precision, text);
+        break;
+    case 2:
+        put_share(s.recall, text);
+        break;
+    case 3:
+        put_share(s.f1, text);
+        break;
+    default:
+        cli_number(s.count, text);
+        break;
+    }
+}
+
+static void matrix_cell(const void *user, int64_t row, int column, char *text)
+{
+    const result *r = user;
+    if (row == 0 && column == 0)
+        snprintf(text, CLI_CELL, "label \\ answer");
+    else if (row == 0)
+        snprintf(text, CLI_CELL, "%d", column - 1);
+    else if (column == 0) {
+        char name[CLI_CELL];
+        snprintf(text, CLI_CELL, "%.40s (%lld)", name_of(r, row - 1, name),
+                 (long long)(row - 1));
+    } else
+        cli_number(r->confusion[(row - 1) * r->classes + column - 1], text);
+}
+
+/* The most frequent mistake that is rarer than `last` in (count, position)
+ * order; -1 if there are no more. */
+static int64_t next_mistake(const result *r, int64_t last)
+{
+    int64_t best = -1;
+    for (int64_t i = 0; i < r->classes * r->classes; i++) {
+        const int64_t count = r->confusion[i];
+        if (count == 0 || i / r->classes == i % r->classes) continue;
+        if (last >= 0
+            && (count > r->confusion[last]
+                || (count == r->confusion[last] && i <= last)))
+            continue;
+        if (best < 0 || count > r->confusion[best]) best = i;
+    }
+    return best;
+}
+
+static void print_mistakes(const result *r)
+{
+    char label[CLI_CELL], answer[CLI_CELL], count[CLI_CELL];
+    printf("most frequent mistakes\n");
+    int64_t last = -1;
+    for (int i = 0; i < MOST_MISTAKES; i++) {
+        last = next_mistake(r, last);
+        if (last < 0) return;
+        printf("%6s  %s taken for %s\n", cli_number(r->confusion[last], count),
+               name_of(r, last / r->classes, label),
+               name_of(r, last % r->classes, answer));
+    }
+}
+
+static void print_text(const result *r)
+{
+    char count[CLI_CELL];
+    printf("accuracy %.4f  loss %.4f  images %s\n\n", r->metrics.accuracy,
+           r->metrics.loss, cli_number(r->metrics.count, count));
+    cli_table_print(&(cli_table){ .columns = 5,
+                                  .align = "lrrrr",
+                                  .rows = r->classes + 1,
+                                  .cell = class_cell,
+                                  .user = r });
+    putchar('\n');
+    if (r->classes > WIDEST_MATRIX)
+        print_mistakes(r);
+    else
+        cli_table_print(&(cli_table){ .columns = (int)r->classes + 1,
+                                      .align = "lrrrrrrrrrrrrrrrrrrrr",
+                                      .rows = r->classes + 1,
+                                      .cell = matrix_cell,
+                                      .user = r });
+}
+
+/* ---- JSON --------------------------------------------------------------- */
+
+static void print_json(const result *r, fv_context *context)
+{
+    char name[CLI_CELL];
+    cli_json *json = cli_json_new();
+    cli_json_number(json, "accuracy", r->metrics.accuracy);
+    cli_json_number(json, "loss", r->metrics.loss);
+    cli_json_integer(json, "count", r->metrics.count);
+    cli_json *classes = cli_json_array(json, "classes");
+    cli_json *confusion = cli_json_array(json, "confusion");
+    for (int64_t i = 0; i < r->classes; i++) {
+        const score s = score_of(r, i);
+        cli_json *one = cli_json_object(classes, NULL);
+        cli_json_text(one, "name", name_of(r, i, name));
+        cli_json_number(one, "precision", s.precision);
+        cli_json_number(one, "recall", s.recall);
+        cli_json_number(one, "f1", s.f1);
+        cli_json_integer(one, "count", s.count);
+        cli_json *row = cli_json_array(confusion, NULL);
+        for (int64_t k = 0; k < r->classes; k++)
+            cli_json_integer(row, NULL, r->confusion[i * r->classes + k]);
+    }
+    cli_json_print(json, context);
+}
+
+/* Counts in memory of the context. */
+static result evaluate(fv_context *context, fv_network *network,
+                       const cli_options *o)
+{
+    result r = { .classes = 1 };
+    fv_dataset *dataset = cli_open_data(context, o->data, "test");
+    if (o->limit) fv_dataset_limit(dataset, o->limit);
+    const fv_shape shape = fv_network_output_shape(network);
+    for (int32_t i = 0; i < shape.rank; i++) r.classes *= shape.extent[i];
+    fv_tensor counts =
+        fv_tensor_new(context, FV_I64, 2, (int64_t[]){ r.classes, r.classes });
+    r.dataset = dataset;
+    r.confusion = counts.data;
+    r.metrics = fv_evaluate(network, dataset, o->batch, counts.data);
+    return r;
+}
+
+int cli_eval(int argc, char **argv)
+{
+    cli_options o = cli_defaults();
+    cli_parse(&usage, argc, argv, 1, 1, &o);
+    if (!o.data) cli_refuse(argv[0], "expected --data NAME");
+    fv_context *context = cli_context(&o);
+    fv_network *network = cli_load_model(context, o.words[0]);
+    const result r = evaluate(context, network, &o);
+    if (fv_failed(context) == FV_OK) {
+        if (o.json)
+            print_json(&r, context);
+        else
+            print_text(&r);
+    }
+    return cli_end(context, CLI_DONE);
+}

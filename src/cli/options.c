@@ -1,0 +1,206 @@
+/* Reads command lines, strictly: every number is checked, whole and in range,
+ * before the first file is opened. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_EPOCHS = 1000000, MOST_BATCH = 1 << 20, MOST_THREADS = 1024 };
+static const int64_t most_images = (int64_t)1 << 40;
+
+/* A command line being read. */
+typedef struct line {
+    cli_options *options;
+    int least, most;
+} line;
+
+cli_options cli_defaults(void)
+{
+    return (cli_options){ .epochs = 5,
+                          .batch = 32,
+                          .index = -1,
+                          .momentum = -1,
+                          .weight_decay = -1 };
+}
+
+/* The option as it is written, for messages. */
+static const char *name_of(const struct argp_state *state, int key)
+{
+    const struct argp_option *option = state->root_argp->options;
+    while (option->key != key) option++;
+    return option->name;
+}
+
+static int64_t whole(struct argp_state *state, int key, const char *text,
+                     int64_t least, int64_t most)
+{
+    const size_t digits = strspn(text, "0123456789");
+    errno = 0;
+    const long long number = strtoll(text, NULL, 10);
+    if (!digits || text[digits] || errno || number < least || number > most)
+        argp_error(state, "--%s %s: expected a whole number from %lld to %lld",
+                   name_of(state, key), text, (long long)least,
+                   (long long)most);
+    return number;
+}
+
+/* A finite number in decimal notation, above `bound` or, if `may_equal`, equal
+ * to it, and below `limit`. */
+static double number(struct argp_state *state, int key, const char *text,
+                     bool may_equal, double limit)
+{
+    char *end;
+    const double value = strtod(text, &end);
+    const bool plain =
+        *text && !*end && strspn(text, "0123456789.eE+-") == strlen(text);
+    if (plain && value < limit && (value > 0 || (may_equal && value >= 0)))
+        return value;
+    argp_error(state, "--%s %s: expected a number %s%s", name_of(state, key),
+               text, may_equal ? "of 0 or more" : "above 0",
+               limit == 1 ? ", below 1" : "");
+    return 0;
+}
+
+/* The position of the text among `names`. */
+static int choice(struct argp_state *state, int key, const char *text,
+                  const char *const names[], const char *expected)
+{
+    for (int i = 0; names[i]; i++)
+        if (strcmp(text, names[i]) == 0) return i;
+    argp_error(state, "--%s %s: expected %s", name_of(state, key), text,
+               expected);
+    return 0;
+}
+
+static const char *file(struct argp_state *state, int key, const char *text)
+{
+    if (!*text)
+        argp_error(state, "--%s: the name is empty", name_of(state, key));
+    return text;
+}
+
+/* Options of how to train. */
+static error_t read_training(int key, char *text, struct argp_state *state,
+                             cli_options *o)
+{
+    static const char *const optimizers[] = { "sgd", "adam", "adamw", NULL };
+    switch (key) {
+    case CLI_EPOCHS:
+        o->epochs = whole(state, key, text, 1, MOST_EPOCHS);
+        return 0;
+    case CLI_OPTIMIZER:
+        o->optimizer = CLI_SGD
+                       + (cli_optimizer)choice(state, key, text, optimizers,
+                                               "sgd, adam or adamw");
+        return 0;
+    case CLI_LR:
+        o->lr = number(state, key, text, false, INFINITY);
+        return 0;
+    case CLI_MOMENTUM:
+        o->momentum = number(state, key, text, true, 1);
+        return 0;
+    case CLI_NESTEROV:
+        o->nesterov = true;
+        return 0;
+    case CLI_WEIGHT_DECAY:
+        o->weight_decay = number(state, key, text, true, INFINITY);
+        return 0;
+    case CLI_OUT:
+        o->out = file(state, key, text);
+        return 0;
+    case CLI_RESUME:
+        o->resume = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* Options of several commands. */
+static error_t read_common(int key, char *text, struct argp_state *state,
+                           cli_options *o)
+{
+    static const char *const dtypes[] = { "f32", "f64", NULL };
+    static const char *const layouts[] = { "nhwc", "nchw", NULL };
+    switch (key) {
+    case CLI_DATA:
+        o->data = file(state, key, text);
+        return 0;
+    case CLI_BATCH:
+        o->batch = whole(state, key, text, 1, MOST_BATCH);
+        return 0;
+    case CLI_SEED:
+        o->seed = whole(state, key, text, 0, INT64_MAX);
+        return 0;
+    case CLI_THREADS:
+        o->threads = (int32_t)whole(state, key, text, 1, MOST_THREADS);
+        return 0;
+    case CLI_DTYPE:
+        o->dtype =
+            choice(state, key, text, dtypes, "f32 or f64") ? FV_F64 : FV_F32;
+        return 0;
+    case CLI_LAYOUT:
+        o->layout = choice(state, key, text, layouts, "nhwc or nchw") ? FV_NCHW
+                                                                      : FV_NHWC;
+        return 0;
+    case CLI_LIMIT:
+        o->limit = whole(state, key, text, 1, most_images);
+        return 0;
+    case CLI_INDEX:
+        o->index = whole(state, key, text, 0, most_images);
+        return 0;
+    case CLI_JSON:
+        if (!cli_json_there())
+            argp_error(state, "--json: this program was built without JSON");
+        o->json = true;
+        return 0;
+    default:
+        return read_training(key, text, state, o);
+    }
+}
+
+static error_t read(int key, char *text, struct argp_state *state)
+{
+    line *l = state->input;
+    switch (key) {
+    case ARGP_KEY_ARGS:
+        l->options->words = state->argv + state->next;
+        l->options->count = state->argc - state->next;
+        return 0;
+    case ARGP_KEY_END:
+        if (l->options->count < l->least)
+            argp_error(state, "expected %s", state->root_argp->args_doc);
+        if (l->options->count > l->most)
+            argp_error(state, "%s: one word too many",
+                       l->options->words[l->most]);
+        return 0;
+    default:
+        return read_common(key, text, state, l->options);
+    }
+}
+
+void cli_parse(const struct argp *argp, int argc, char **argv, int least,
+               int most, cli_options *options)
+{
+    struct argp strict = *argp;
+    strict.parser = read;
+    line l = { .options = options, .least = least, .most = most };
+    argp_err_exit_status = CLI_USAGE;
+    const error_t error = argp_parse(&strict, argc, argv, 0, NULL, &l);
+    if (error) cli_refuse(argv[0], "%s", strerror(error));
+}
+
+void cli_refuse(const char *command, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    fprintf(stderr, "%s: ", command);
+    vfprintf(stderr, format, list);
+    fprintf(stderr, "\nTry `%s --help' for more information.\n", command);
+    va_end(list);
+    exit(CLI_USAGE);
+}

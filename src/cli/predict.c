@@ -1,0 +1,260 @@
+/* `fovea predict`: draws images and says what a model takes them for. */
+#include "cli/cli.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TOP = 3, WIDEST_PICTURE = 64, BAR = 30 };
+
+static const struct argp_option options[] = {
+    { "data", CLI_DATA, "NAME", 0,
+      "take images of a data set: fashion-mnist, mnist, or a folder of IDX "
+      "files; its test part unless NAME ends with :train",
+      0 },
+    { "limit", CLI_LIMIT, "N", 0, "so many images (5; with --index 1)", 0 },
+    { "index", CLI_INDEX, "I", 0, "begin with image I (0)", 0 },
+    { "threads", CLI_THREADS, "N", 0, "(all)", 0 },
+    { "dtype", CLI_DTYPE, "TYPE", 0, "compute in f32 or f64 (f32)", 0 },
+    { "json", CLI_JSON, NULL, 0, "the result as one line of JSON", 0 },
+    { 0 },
+};
+
+static const struct argp usage = {
+    .options = options,
+    .args_doc = "FILE [IMAGE...]",
+    .doc = "Say which classes a saved model takes images for: PNG files of "
+           "the size that the network takes, or images of a data set.",
+};
+
+/* What the outputs of a network mean. */
+typedef enum meaning { VALUES, LOGITS, ODDS } meaning;
+
+/* One run of the command. */
+typedef struct run {
+    const cli_options *options;
+    fv_context *context;
+    fv_network *network;
+    const fv_dataset *named; /* whose classes have names; NULL: none */
+    int64_t classes;
+    fv_tensor image, output;
+    cli_json *list;
+    meaning meaning;
+} run;
+
+/* An answer: the most probable classes, best first. */
+typedef struct answer {
+    int64_t class_index[TOP];
+    double probability[TOP];
+    int count;
+} answer;
+
+static meaning meaning_of(const fv_network *network)
+{
+    const size_t count = fv_network_count(network);
+    const fv_layer *last = count ? fv_network_layer(network, count - 1) : NULL;
+    const char *kind = last ? fv_layer_kind(last) : "";
+    if (strcmp(kind, "softmax_cross_entropy") == 0) return LOGITS;
+    return strcmp(kind, "sigmoid_cross_entropy") == 0 ? ODDS : VALUES;
+}
+
+static double output_at(const run *r, int64_t class_index)
+{
+    return fv_tensor_get(r->context, &r->output,
+                         (const int64_t[]){ 0, class_index });
+}
+
+/* Turns an output into a probability, given the largest output and the sum of
+ * exponentials relative to it. */
+static double probability(const run *r, double output, double most, double sum)
+{
+    switch (r->meaning) {
+    case LOGITS:
+        return exp(output - most) / sum;
+    case ODDS:
+        return 1 / (1 + exp(-output));
+    default:
+        return output;
+    }
+}
+
+static void insert(answer *a, int64_t class_index, double value)
+{
+    int at = a->count;
+    while (at > 0 && a->probability[at - 1] < value) at--;
+    if (at == TOP) return;
+    if (a->count < TOP) a->count++;
+    for (int i = a->count - 1; i > at; i--) {
+        a->class_index[i] = a->class_index[i - 1];
+        a->probability[i] = a->probability[i - 1];
+    }
+    a->class_index[at] = class_index;
+    a->probability[at] = value;
+}
+
+static answer best(const run *r)
+{
+    answer a = { .count = 0 };
+    double most = output_at(r, 0), sum = 0;
+    for (int64_t i = 1; i < r->classes; i++) most = fmax(most, output_at(r, i));
+    for (int64_t i = 0; i < r->classes; i++) sum += exp(output_at(r, i) - most);
+    for (int64_t i = 0; i < r->classes; i++)
+        insert(&a, i, probability(r, output_at(r, i), most, sum));
+    return a;
+}
+
+static const char *name_of(const run *r, int64_t class_index, char *text)
+{
+    if (r->named && class_index < fv_dataset_classes(r->named))
+        snprintf(text, CLI_CELL, "%s",
+                 fv_dataset_class_name(r->named, class_index));
+    else
+        snprintf(text, CLI_CELL, "%lld", (long long)class_index);
+    return text;
+}
+
+static void put_json(const run *r, const answer *a, const char *path,
+                     int64_t index, int64_t label)
+{
+    char name[CLI_CELL];
+    cli_json *one = cli_json_object(r->list, NULL);
+    if (path)
+        cli_json_text(one, "image", path);
+    else
+        cli_json_integer(one, "index", index);
+    if (label >= 0) {
+        cli_json_integer(one, "label", label);
+        cli_json_text(one, "label_name", name_of(r, label, name));
+    }
+    cli_json *classes = cli_json_array(one, "classes");
+    for (int i = 0; i < a->count; i++) {
+        cli_json *entry = cli_json_object(classes, NULL);
+        cli_json_integer(entry, "class", a->class_index[i]);
+        cli_json_text(entry, "name", name_of(r, a->class_index[i], name));
+        cli_json_number(entry, "probability", a->probability[i]);
+    }
+}
+
+static void print_answer(const run *r, const answer *a, int64_t label)
+{
+    char name[CLI_CELL];
+    const char *block = cli_unicode() ? "\u2588" : "#";
+    for (int i = 0; i < a->count; i++) {
+        printf("  %-12s %.4f ", name_of(r, a->class_index[i], name),
+               a->probability[i]);
+        const double length = BAR * fmin(fmax(a->probability[i], 0), 1);
+        for (int k = 0; k < (int)lround(length); k++) fputs(block, stdout);
+        putchar('\n');
+    }
+    if (label >= 0)
+        printf("  label: %s, %s\n", name_of(r, label, name),
+               a->count && a->class_index[0] == label ? "right" : "wrong");
+    putchar('\n');
+}
+
+/* Answers for the image in r->image and shows it. */
+static void answer_image(const run *r, const char *path, int64_t index,
+                         int64_t label)
+{
+    fv_network_predict(r->network, &r->image, &r->output);
+    if (fv_failed(r->context)) return;
+    const answer a = best(r);
+    if (r->options->json) {
+        put_json(r, &a, path, index, label);
+        return;
+    }
+    if (path)
+        printf("%s\n", path);
+    else
+        printf("image %lld\n", (long long)index);
+    const int columns = cli_columns(STDOUT_FILENO);
+    cli_picture_draw(r->context, &r->image,
+                     columns && columns < WIDEST_PICTURE ? columns
+                                                         : WIDEST_PICTURE);
+    print_answer(r, &a, label);
+}
+
+/* Converts image `index` of a data set to the context's type and answers. */
+static void answer_one(run *r, const fv_dataset *dataset, const char *path,
+                       int64_t index)
+{
+    int64_t label = -1;
+    fv_tensor labels = fv_tensor_of(&label, FV_I64, 1, (int64_t[]){ 1 });
+    if (fv_dataset_batch(dataset, &index, 1, &r->image, &labels) == FV_OK)
+        answer_image(r, path, index, path ? -1 : label);
+}
+
+static void answer_files(run *r, const fv_shape *input)
+{
+    int64_t none = 0;
+    const fv_tensor labels = fv_tensor_of(&none, FV_I64, 1, (int64_t[]){ 1 });
+    for (int i = 1; i < r->options->count && !fv_failed(r->context); i++) {
+        const char *path = r->options->words[i];
+        fv_tensor pixels = cli_image_read(r->context, path, input);
+        fv_dataset *image = fv_dataset_of(r->context, &pixels, &labels);
+        answer_one(r, image, path, 0);
+        fv_dataset_free(image);
+        fv_tensor_free(r->context, &pixels);
+    }
+}
+
+static void answer_data(run *r)
+{
+    const cli_options *o = r->options;
+    const fv_dataset *dataset = cli_open_data(r->context, o->data, "test");
+    const int64_t first = o->index < 0 ? 0 : o->index;
+    const int64_t limit = o->limit ? o->limit : o->index < 0 ? 5 : 1;
+    if (fv_failed(r->context)) return;
+    const int64_t count = fv_dataset_count(dataset);
+    if (first >= count) {
+        fv_fail(r->context, FV_MISUSE, "%s: image %lld of %lld", o->data,
+                (long long)first, (long long)count);
+        return;
+    }
+    r->named = dataset;
+    for (int64_t i = 0; i < limit && first + i < count; i++)
+        answer_one(r, dataset, NULL, first + i);
+}
+
+/* Makes room for one image and its output. */
+static fv_status prepare(run *r, fv_shape *input)
+{
+    int64_t shape[FV_MAX_RANK] = { 1 };
+    *input = fv_network_input_shape(r->network);
+    const fv_shape output = fv_network_output_shape(r->network);
+    if (fv_failed(r->context)) return fv_failed(r->context);
+    r->classes = 1;
+    for (int32_t i = 0; i < output.rank; i++) r->classes *= output.extent[i];
+    for (int32_t i = 0; i < input->rank; i++) shape[i + 1] = input->extent[i];
+    const fv_dtype dtype = fv_context_dtype(r->context);
+    r->image = fv_tensor_new(r->context, dtype, input->rank + 1, shape);
+    for (int32_t i = 0; i < output.rank; i++) shape[i + 1] = output.extent[i];
+    r->output = fv_tensor_new(r->context, dtype, output.rank + 1, shape);
+    r->meaning = meaning_of(r->network);
+    return fv_failed(r->context);
+}
+
+int cli_predict(int argc, char **argv)
+{
+    cli_options o = cli_defaults();
+    fv_shape input;
+    cli_parse(&usage, argc, argv, 1, INT32_MAX, &o);
+    if ((o.count > 1) == (o.data != NULL))
+        cli_refuse(argv[0], "expected either images or --data NAME");
+    if (!o.data && (o.limit || o.index >= 0))
+        cli_refuse(argv[0], "--%s: only with --data",
+                   o.limit ? "limit" : "index");
+    run r = { .options = &o, .context = cli_context(&o) };
+    r.network = cli_load_model(r.context, o.words[0]);
+    cli_json *json = o.json ? cli_json_new() : NULL;
+    if (json) r.list = cli_json_array(json, "predictions");
+    if (prepare(&r, &input) == FV_OK) {
+        if (o.data)
+            answer_data(&r);
+        else
+            answer_files(&r, &input);
+    }
+    if (json) cli_json_print(json, r.context);
+    return cli_end(r.context, CLI_DONE);
+}

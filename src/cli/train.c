@@ -1,0 +1,219 @@
+/* `fovea train`: from a network text and a data set to a saved model. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_BYTES = 4096 };
+
+static const struct argp_option options[] = {
+    { "data", CLI_DATA, "NAME", 0,
+      "fashion-mnist, mnist, or a folder of IDX files (required)", 0 },
+    { "epochs", CLI_EPOCHS, "N", 0, "passes over the images (5)", 0 },
+    { "batch", CLI_BATCH, "N", 0, "images a step (32)", 0 },
+    { "optimizer", CLI_OPTIMIZER, "NAME", 0,
+      "sgd, adam or adamw (adam; sgd with --momentum or --nesterov)", 0 },
+    { "lr", CLI_LR, "X", 0, "learning rate (sgd 0.01, others 0.001)", 0 },
+    { "momentum", CLI_MOMENTUM, "X", 0, "of sgd (0)", 0 },
+    { "nesterov", CLI_NESTEROV, NULL, 0, "Nesterov's momentum", 0 },
+    { "weight-decay", CLI_WEIGHT_DECAY, "X", 0, "(0; adamw 0.01)", 0 },
+    { "seed", CLI_SEED, "S", 0, "of every random number (0)", 0 },
+    { "threads", CLI_THREADS, "N", 0, "(all); the result does not depend on it",
+      0 },
+    { "dtype", CLI_DTYPE, "TYPE", 0, "compute in f32 or f64 (f32)", 0 },
+    { "layout", CLI_LAYOUT, "ORDER", 0,
+      "axes of image tensors, nhwc or nchw (nhwc)", 0 },
+    { "limit", CLI_LIMIT, "N", 0, "train on the first N images only", 0 },
+    { "out", CLI_OUT, "FILE", 0, "the model (model.safetensors)", 0 },
+    { "resume", CLI_RESUME, NULL, 0,
+      "go on from FILE.checkpoint if there is one", 0 },
+    { "json", CLI_JSON, NULL, 0, "the result as one line of JSON", 0 },
+    { 0 },
+};
+
+static const struct argp usage = {
+    .options = options,
+    .args_doc = "NET",
+    .doc = "Train NET, a network text or a saved model, and save it as FILE."
+           "\vFILE.checkpoint is written after each epoch, and when you press "
+           "Ctrl-C; --resume goes on from there to the same weights as "
+           "without interruption.",
+};
+
+/* One run of the command. */
+typedef struct run {
+    cli_options options;
+    const char *input;
+    char checkpoint[PATH_BYTES];
+    fv_context *context;
+    fv_network *network;
+    fv_fit_report report;
+} run;
+
+/* The signal that asked to stop; the second one ends the program. */
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number) { stop = number; }
+
+static void catch_signals(void)
+{
+    struct sigaction action = { .sa_handler = on_signal };
+    sigemptyset(&action.sa_mask);
+    action.sa_flags = (int)(SA_RESTART | SA_RESETHAND);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+/* Options that exclude or need each other. */
+static void settle(run *r, const char *command)
+{
+    cli_options *o = &r->options;
+    if (!o->data) cli_refuse(command, "expected --data NAME");
+    const bool momentum = o->momentum >= 0 || o->nesterov;
+    if (!o->optimizer) o->optimizer = momentum ? CLI_SGD : CLI_ADAM;
+    if (momentum && o->optimizer != CLI_SGD)
+        cli_refuse(command, "--%s: only with --optimizer sgd",
+                   o->nesterov ? "nesterov" : "momentum");
+    if (o->nesterov && !(o->momentum > 0))
+        cli_refuse(command, "--nesterov: expected --momentum above 0");
+    if (!o->out) o->out = "model.safetensors";
+    const int length =
+        snprintf(r->checkpoint, PATH_BYTES, "%s.checkpoint", o->out);
+    if (length < 0 || length >= PATH_BYTES)
+        cli_refuse(command, "--out: a name of %zu characters", strlen(o->out));
+}
+
+/* Finds out before training whether `path` could be written after it. */
+static fv_status check_output(const run *r, const char *path)
+{
+    char folder[PATH_BYTES];
+    struct stat in, out;
+    const char *slash = strrchr(path, '/');
+    const int length = slash ? (int)(slash - path) + 1 : 1;
+    snprintf(folder, sizeof folder, "%.*s", length, slash ? path : ".");
+    if (access(folder, W_OK | X_OK) != 0)
+        return fv_fail(r->context, FV_IO, "%s: the folder %s: %s", path, folder,
+                       strerror(errno));
+    if (stat(path, &out) != 0) return FV_OK;
+    if (!S_ISREG(out.st_mode))
+        return fv_fail(r->context, FV_IO, "%s: not a regular file", path);
+    if (stat(r->input, &in) == 0 && in.st_dev == out.st_dev
+        && in.st_ino == out.st_ino)
+        return fv_fail(r->context, FV_MISUSE,
+                       "%s: the output would replace the input", path);
+    return FV_OK;
+}
+
+static fv_optimizer *make_optimizer(const run *r)
+{
+    const cli_options *o = &r->options;
+    const double decay = o->weight_decay;
+    if (o->optimizer == CLI_SGD)
+        return fv_sgd(r->network, .learning_rate = o->lr,
+                      .momentum = o->momentum > 0 ? o->momentum : 0,
+                      .weight_decay = decay > 0 ? decay : 0,
+                      .nesterov = o->nesterov);
+    const fv_adam_options adam = {
+        .size = sizeof adam,
+        .network = r->network,
+        .learning_rate = o->lr,
+        .weight_decay = decay < 0   ? 0
+                        : decay > 0 ? decay
+                                    : FV_OFF,
+    };
+    return o->optimizer == CLI_ADAM ? fv_adam_new(&adam) : fv_adamw_new(&adam);
+}
+
+static void fit(run *r)
+{
+    const cli_options *o = &r->options;
+    check_output(r, o->out);
+    check_output(r, r->checkpoint);
+    r->network = fv_network_load(r->context, r->input);
+    fv_dataset *train = cli_open_data(r->context, o->data, "train");
+    fv_dataset *test = cli_open_data(r->context, o->data, "test");
+    if (o->limit) fv_dataset_limit(train, o->limit);
+    fv_optimizer *optimizer = make_optimizer(r);
+    cli_progress progress = cli_progress_begin();
+    catch_signals();
+    fv_fit(r->network, optimizer, train, .test = test, .epochs = o->epochs,
+           .batch = o->batch, .checkpoint = r->checkpoint, .resume = o->resume,
+           .stop = &stop, .progress = cli_progress_show, .user = &progress,
+           .report = &r->report);
+    cli_progress_end(&progress);
+}
+
+/* Saves what there is after Ctrl-C and says where. */
+static int interrupted(run *r)
+{
+    fv_clear_error(r->context);
+    if (fv_network_save(r->network, r->options.out) == FV_OK)
+        cli_error("interrupted; the network so far is in %s, and --resume goes "
+                  "on from %s",
+                  r->options.out, r->checkpoint);
+    return stop == SIGTERM ? CLI_TERMINATED : CLI_INTERRUPTED;
+}
+
+static void print_json(const run *r)
+{
+    const fv_fit_report *report = &r->report;
+    cli_json *json = cli_json_new();
+    cli_json_number(json, "accuracy", report->test.accuracy);
+    cli_json_number(json, "loss", report->test.loss);
+    cli_json_number(json, "train_accuracy", report->train.accuracy);
+    cli_json_number(json, "train_loss", report->train.loss);
+    cli_json_integer(json, "epochs", report->epochs);
+    cli_json_number(json, "seconds", report->seconds);
+    cli_json_number(json, "images_per_s", report->images_per_s);
+    cli_json_integer(json, "parameters",
+                     fv_network_info(r->network).parameters);
+    cli_json_integer(json, "planned_bytes", (int64_t)report->planned_bytes);
+    cli_json_integer(json, "peak_bytes", (int64_t)report->peak_bytes);
+    cli_json_integer(json, "seed", r->options.seed);
+    cli_json_integer(json, "threads", fv_context_threads(r->context));
+    cli_json_text(json, "isa", fv_context_isa(r->context));
+    cli_json_text(json, "out", r->options.out);
+    cli_json_flag(json, "resumed", report->resumed);
+    cli_json_print(json, r->context);
+}
+
+static void print_summary(const run *r)
+{
+    const fv_fit_report *report = &r->report;
+    char number[CLI_CELL], planned[CLI_CELL], peak[CLI_CELL];
+    printf("test   accuracy %.4f  loss %.4f\n", report->test.accuracy,
+           report->test.loss);
+    printf("train  accuracy %.4f  loss %.4f\n", report->train.accuracy,
+           report->train.loss);
+    printf("%lld epochs, %.1f s, %s images/s; %d threads, %s\n",
+           (long long)report->epochs, report->seconds,
+           cli_number((int64_t)report->images_per_s, number),
+           (int)fv_context_threads(r->context), fv_context_isa(r->context));
+    printf("memory %s planned, %s at the peak\n",
+           cli_bytes(report->planned_bytes, planned),
+           cli_bytes(report->peak_bytes, peak));
+    printf("saved %s\n", r->options.out);
+}
+
+int cli_train(int argc, char **argv)
+{
+    run r = { .options = cli_defaults() };
+    int code = CLI_DONE;
+    cli_parse(&usage, argc, argv, 1, 1, &r.options);
+    settle(&r, argv[0]);
+    r.input = r.options.words[0];
+    r.context = cli_context(&r.options);
+    fit(&r);
+    if (fv_failed(r.context) == FV_INTERRUPTED) {
+        code = interrupted(&r);
+    } else if (fv_network_save(r.network, r.options.out) == FV_OK) {
+        if (r.options.json)
+            print_json(&r);
+        else
+            print_summary(&r);
+    }
+    return cli_end(r.context, code);
+}
