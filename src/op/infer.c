@@ -68,8 +68,8 @@ const char *fv__pattern_text(char *out, size_t bytes, int32_t rank,
     return out;
 }
 
-fv_status fv__infer_shape(const fv_inference *inference, int32_t k,
-                          int32_t rank, const int64_t *shape)
+static fv_status shape_is(const fv_inference *inference, const char *noun,
+                          int32_t k, int32_t rank, const int64_t *shape)
 {
     const fv_tensor *input = inference->inputs[k];
     bool fits = input->rank == rank;
@@ -78,10 +78,22 @@ fv_status fv__infer_shape(const fv_inference *inference, int32_t k,
     if (fits) return FV_OK;
     char is[FV__SHAPE_BYTES], expected[FV__SHAPE_BYTES];
     return fv_fail(inference->context, FV_MISUSE,
-                   "%s: operand %d has shape %s, expected %s", inference->name,
+                   "%s: %s %d has shape %s, expected %s", inference->name, noun,
                    k + 1,
                    fv__shape_text(is, sizeof is, input->rank, input->shape),
                    fv__pattern_text(expected, sizeof expected, rank, shape));
+}
+
+fv_status fv__infer_shape(const fv_inference *inference, int32_t k,
+                          int32_t rank, const int64_t *shape)
+{
+    return shape_is(inference, "operand", k, rank, shape);
+}
+
+fv_status fv__infer_part(const fv_inference *inference, int32_t k, int32_t rank,
+                         const int64_t *shape)
+{
+    return shape_is(inference, "part", k, rank, shape);
 }
 
 fv_status fv__infer_axis(const fv_inference *inference, int32_t axis,

@@ -29,6 +29,9 @@ fv_status fv__infer_least_rank(const fv_inference *inference, int32_t k,
 /* Input k has that shape; an extent of -1 stands for any. */
 fv_status fv__infer_shape(const fv_inference *inference, int32_t k,
                           int32_t rank, const int64_t *shape);
+/* The same, of an input that sentences call a part. */
+fv_status fv__infer_part(const fv_inference *inference, int32_t k, int32_t rank,
+                         const int64_t *shape);
 /* A negative axis counts from the end of `rank`. */
 fv_status fv__infer_axis(const fv_inference *inference, int32_t axis,
                          int32_t rank, int32_t *normalised);

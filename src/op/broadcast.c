@@ -1,0 +1,59 @@
+/* Extents of 1 and missing leading axes repeated. */
+#include "op/op.h"
+
+static fv_status infer(fv_inference *inference)
+{
+    const fv__shape *wish = inference->attributes;
+    fv_status status = fv__infer_float(inference, 0);
+    if (status) return status;
+    fv_tensor x = fv__infer_stand_in(inference->inputs[0]);
+    fv_tensor y =
+        fv_tensor_broadcast(inference->context, &x, wish->rank, wish->shape);
+    if (y.rank < 0) return fv_failed(inference->context);
+    status = fv__infer_output(inference, y.rank, y.shape);
+    if (inference->gradient && fv__product(y.rank, y.shape) >= 0) {
+        const fv__fold fold = { .context = inference->context,
+                                .f = FV__ADD,
+                                .a = &x,
+                                .b = &x,
+                                .dy = &inference->output,
+                                .d = &x };
+        inference->backward_scratch = fv__fold_scratch(&fold);
+    }
+    return status;
+}
+
+static void forward(const fv_call *call)
+{
+    const fv_tensor *y = call->output;
+    fv_tensor x =
+        fv_tensor_broadcast(call->context, call->inputs[0], y->rank, y->shape);
+    fv__copy_all(call->context, y, &x);
+}
+
+static void backward(const fv_call *call)
+{
+    if (!call->input_grads[0]) return;
+    const fv__fold fold = { .context = call->context,
+                            .f = FV__ADD,
+                            .a = call->output_grad,
+                            .b = call->output_grad,
+                            .dy = call->output_grad,
+                            .d = call->input_grads[0] };
+    fv__fold_all(&fold, call->scratch);
+}
+
+const fv_operator fv__op_broadcast = { .size = sizeof(fv_operator),
+                                       .name = "broadcast",
+                                       .min_inputs = 1,
+                                       .max_inputs = 1,
+                                       .attributes_size = sizeof(fv__shape),
+                                       .infer = infer,
+                                       .forward = forward,
+                                       .backward = backward,
+                                       .onnx = "Expand" };
+
+fv_variable *fv_broadcast(fv_variable *a, int32_t rank, const int64_t shape[])
+{
+    return fv__apply_shape(&fv__op_broadcast, a, rank, shape);
+}

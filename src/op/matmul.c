@@ -1,0 +1,233 @@
+/* Matrix products over the last two axes, the leading axes broadcast. */
+#include "op/op.h"
+
+#include <string.h>
+
+/* Multiply-adds below which products are shared out whole, and those of one
+ * piece of work then. */
+enum { LARGE = 1 << 18, PIECE = 1 << 16 };
+
+/* c (+)= op(a) op(b) for each matrix of a batch; where c is broadcast, the
+ * products are summed in order. */
+typedef struct batch {
+    fv_context *context;
+    fv__gemm product;
+    fv__grid grid; /* leading axes of c, a and b, in matrices */
+    int32_t kept_axes;
+    int64_t kept, summed;           /* matrices of c, products summed in each */
+    int64_t a_size, b_size, c_size; /* elements of a matrix */
+    size_t c_count;                 /* of all of c */
+    int64_t group;                  /* matrices of c of one piece of work */
+    size_t scratch_bytes;           /* of one worker */
+    void *scratch;
+} batch;
+
+/* The leading axes alone. */
+static fv_tensor leading(const fv_tensor *tensor)
+{
+    fv_tensor axes = *tensor;
+    axes.rank -= 2;
+    return axes;
+}
+
+/* Turns a batch that is one larger product into it. */
+static void collapse(batch *job)
+{
+    fv__gemm *p = &job->product;
+    const fv__grid *grid = &job->grid;
+    size_t extent = (size_t)grid->extent[0];
+    if (grid->rank != 1 || extent == 1 || !grid->step[1][0]) return;
+    if (grid->step[0][0] && !grid->step[2][0] && !p->a_transposed)
+        p->m *= extent;
+    else if (!grid->step[0][0] && grid->step[2][0] && p->a_transposed
+             && !p->b_transposed)
+        p->k *= extent;
+    else
+        return;
+    job->kept = job->summed = 1;
+}
+
+/* Plans the batch from shapes. `shape` is the result's. */
+static void plan(batch *job, fv_context *context, const fv_tensor *shape,
+                 const fv_tensor *c, const fv_tensor *a, bool a_transposed,
+                 const fv_tensor *b, bool b_transposed)
+{
+    const fv_tensor whole = leading(shape), axes_c = leading(c),
+                    axes_a = leading(a), axes_b = leading(b);
+    const fv_tensor *tensors[] = { &axes_c, &axes_a, &axes_b };
+    const int64_t *c_end = c->shape + c->rank, *a_end = a->shape + a->rank,
+                  *b_end = b->shape + b->rank;
+    *job = (batch){ .context = context };
+    job->product = (fv__gemm){ .m = (size_t)c_end[-2],
+                               .n = (size_t)c_end[-1],
+                               .k = (size_t)a_end[a_transposed ? -2 : -1],
+                               .a = a->data,
+                               .b = b->data,
+                               .c = c->data,
+                               .a_row = (size_t)a_end[-1],
+                               .b_row = (size_t)b_end[-1],
+                               .c_row = (size_t)c_end[-1],
+                               .a_transposed = a_transposed,
+                               .b_transposed = b_transposed };
+    job->a_size = a_end[-2] * a_end[-1];
+    job->b_size = b_end[-2] * b_end[-1];
+    job->c_size = c_end[-2] * c_end[-1];
+    job->c_count = fv__count(c);
+    fv__grid *grid = &job->grid;
+    fv__grid_begin(grid, &whole, 3, tensors);
+    job->kept_axes = fv__grid_sort(grid, grid->rank);
+    job->kept = fv__grid_count(grid, 0, job->kept_axes);
+    job->summed = fv__grid_count(grid, job->kept_axes, grid->rank);
+    collapse(job);
+    const fv__gemm *p = &job->product;
+    job->scratch_bytes =
+        fv__align(fv__gemm_scratch(context->kernels, p->m, p->n, p->k));
+}
+
+static size_t scratch_of(const batch *job)
+{
+    return (size_t)job->context->threads * job->scratch_bytes;
+}
+
+/* The products that make matrix `kept` of c; worker < 0: shared over all. */
+static void multiply(const batch *job, int64_t kept, int64_t worker)
+{
+    const fv_context *context = job->context;
+    const fv__grid *grid = &job->grid;
+    fv__gemm p = job->product;
+    fv__place place = { .at = { 0 } };
+    fv__grid_seek(grid, 0, job->kept_axes, kept, &place);
+    for (int64_t i = 0; i < job->summed; i++) {
+        p.a = fv__number_in(context, job->product.a, place.at[1] * job->a_size);
+        p.b = fv__number_in(context, job->product.b, place.at[2] * job->b_size);
+        p.c = fv__number_at(context, job->product.c, place.at[0] * job->c_size);
+        if (worker < 0)
+            fv__gemm_all(job->context, &p, job->scratch);
+        else
+            fv__gemm_one(context->kernels, &p,
+                         (char *)job->scratch
+                             + (size_t)worker * job->scratch_bytes);
+        fv__grid_next(grid, job->kept_axes, grid->rank, &place);
+    }
+}
+
+static void piece(void *argument, size_t item, size_t worker)
+{
+    const batch *job = argument;
+    int64_t kept = (int64_t)item * job->group;
+    int64_t end = fv__min(kept + job->group, job->kept);
+    for (; kept < end; kept++) multiply(job, kept, (int64_t)worker);
+}
+
+static void run(batch *job, bool accumulate, void *scratch)
+{
+    fv__gemm *p = &job->product;
+    p->accumulate = accumulate;
+    job->scratch = scratch;
+    if (!p->m || !p->n || !job->kept || !job->summed) return;
+    if (!p->k) {
+        if (!accumulate) job->context->kernels->fill(job->c_count, 0, p->c);
+        return;
+    }
+    double work = (double)p->m * (double)p->n * (double)p->k;
+    if (job->kept == 1 || work >= LARGE) {
+        for (int64_t kept = 0; kept < job->kept; kept++)
+            multiply(job, kept, -1);
+        return;
+    }
+    job->group = fv__max((int64_t)(PIECE / (work * (double)job->summed)), 1);
+    fv__parallel(job->context, (size_t)fv__divide_up(job->kept, job->group),
+                 work * (double)(job->kept * job->summed), piece, job);
+}
+
+/* The gradient of operand k: dc b^T or a^T dc. */
+static void plan_gradient(batch *job, fv_context *context, int k,
+                          const fv_tensor *a, const fv_tensor *b,
+                          const fv_tensor *dc, const fv_tensor *d)
+{
+    if (k == 0)
+        plan(job, context, dc, d, dc, false, b, true);
+    else
+        plan(job, context, dc, d, a, true, dc, false);
+}
+
+/* The result's shape, or why there is none. */
+static fv_status infer_shape(fv_inference *inference)
+{
+    const fv_tensor *a = inference->inputs[0], *b = inference->inputs[1];
+    fv_status status = fv__infer_floats(inference);
+    if (!status) status = fv__infer_least_rank(inference, 0, 2);
+    if (!status) status = fv__infer_least_rank(inference, 1, 2);
+    if (status) return status;
+    char left[FV__SHAPE_BYTES], right[FV__SHAPE_BYTES];
+    fv__shape_text(left, sizeof left, a->rank, a->shape);
+    fv__shape_text(right, sizeof right, b->rank, b->shape);
+    long long ours = a->shape[a->rank - 1], theirs = b->shape[b->rank - 2];
+    if (ours != theirs)
+        return fv_fail(inference->context, FV_MISUSE,
+                       "matmul: inner extents %lld and %lld differ (%s x %s)",
+                       ours, theirs, left, right);
+    const fv_tensor axes_a = leading(a), axes_b = leading(b);
+    int32_t rank;
+    int64_t shape[FV_MAX_RANK];
+    if (!fv__broadcast_shape(&axes_a, &axes_b, &rank, shape))
+        return fv_fail(inference->context, FV_MISUSE,
+                       "matmul: leading axes of %s and %s do not broadcast",
+                       left, right);
+    shape[rank] = a->shape[a->rank - 2];
+    shape[rank + 1] = b->shape[b->rank - 1];
+    return fv__infer_output(inference, rank + 2, shape);
+}
+
+static fv_status infer(fv_inference *inference)
+{
+    fv_status status = infer_shape(inference);
+    const fv_tensor *output = &inference->output;
+    if (status || fv__product(output->rank, output->shape) < 0) return status;
+    const fv_tensor *a = inference->inputs[0], *b = inference->inputs[1];
+    batch job;
+    plan(&job, inference->context, output, output, a, false, b, false);
+    inference->forward_scratch = scratch_of(&job);
+    for (int k = 0; k < 2 && inference->gradient; k++) {
+        plan_gradient(&job, inference->context, k, a, b, output,
+                      inference->inputs[k]);
+        if (inference->backward_scratch < scratch_of(&job))
+            inference->backward_scratch = scratch_of(&job);
+    }
+    return FV_OK;
+}
+
+static void forward(const fv_call *call)
+{
+    batch job;
+    plan(&job, call->context, call->output, call->output, call->inputs[0],
+         false, call->inputs[1], false);
+    run(&job, false, call->scratch);
+}
+
+static void backward(const fv_call *call)
+{
+    for (int k = 0; k < 2; k++) {
+        if (!call->input_grads[k]) continue;
+        batch job;
+        plan_gradient(&job, call->context, k, call->inputs[0], call->inputs[1],
+                      call->output_grad, call->input_grads[k]);
+        run(&job, true, call->scratch);
+    }
+}
+
+const fv_operator fv__op_matmul = { .size = sizeof(fv_operator),
+                                    .name = "matmul",
+                                    .min_inputs = 2,
+                                    .max_inputs = 2,
+                                    .backward_reads = FV_READS_INPUTS,
+                                    .infer = infer,
+                                    .forward = forward,
+                                    .backward = backward,
+                                    .onnx = "MatMul" };
+
+fv_variable *fv_matmul(fv_variable *a, fv_variable *b)
+{
+    fv_variable *const operands[] = { a, b };
+    return fv_apply(&fv__op_matmul, NULL, 2, operands);
+}

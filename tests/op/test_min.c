@@ -1,0 +1,77 @@
+/* Smallest elements. */
+#include "op/check_reduction.h"
+
+static double value(const double *x, int64_t n, double *derivative)
+{
+    int64_t best = 0;
+    for (int64_t i = 0; i < n; i++) {
+        derivative[i] = 0;
+        if (x[i] < x[best]) best = i;
+    }
+    derivative[best] = 1;
+    return x[best];
+}
+
+static const check_reduction reduction = { .name = "min",
+                                           .all = fv_min,
+                                           .along = fv_min_axis,
+                                           .value = value,
+                                           .empty = false };
+
+static void test_formula(void **state)
+{
+    (void)state;
+    check_reduction_all(reduction);
+}
+
+/* Of equals the first gets the gradient. */
+static void test_tie(void **state)
+{
+    (void)state;
+    const double x[] = { 3, 1, 1, 1, 2, 1 }, value[] = { 1, 1 };
+    const double rows[] = { 0, 1, 0, 1, 0, 0 };
+    const double all[] = { 0, 1, 0, 0, 0, 0 };
+    fv_context *context = check_context(FV_F32, 1);
+    fv_variable *a = check_matrix(context, 2, 3, x);
+    fv_variable *y = fv_min_axis(a, 1);
+    check_elements(fv_variable_value(y), 2, value, 0);
+    assert_int_equal(fv_backprop(y), FV_OK);
+    check_elements(fv_variable_grad(a), 6, rows, 0);
+    fv_variable_zero_grad(a);
+    assert_int_equal(fv_backprop(fv_min(a)), FV_OK);
+    check_elements(fv_variable_grad(a), 6, all, 0);
+    fv_context_free(context);
+}
+
+/* The first NaN is the extreme, along either axis and over segments. */
+static void test_nan(void **state)
+{
+    (void)state;
+    for (int32_t axis = 0; axis < 2; axis++) {
+        fv_context *context = check_context(FV_F32, 1);
+        const int64_t shape[] = { axis ? 1 : 50001, axis ? 50001 : 3 };
+        int64_t stride = axis ? 1 : 3;
+        fv_tensor x = fv_tensor_new(context, FV_F32, 2, shape);
+        float *numbers = x.data;
+        numbers[30000 * stride] = numbers[20000 * stride] = NAN;
+        numbers[7 * stride] = -9;
+        numbers[8 * stride] = 9;
+        fv_variable *a = fv_variable_new(context, &x);
+        fv_variable *y = fv_min_axis(a, axis);
+        assert_true(isnan(check_at(fv_variable_value(y), 0)));
+        assert_int_equal(fv_backprop(y), FV_OK);
+        assert_true(check_at(fv_variable_grad(a), 20000 * stride) == 1);
+        assert_true(check_at(fv_variable_grad(a), 30000 * stride) == 0);
+        fv_context_free(context);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_formula),
+        cmocka_unit_test(test_tie),
+        cmocka_unit_test(test_nan),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
