@@ -3,42 +3,70 @@
 
 #include <string.h>
 
+/* What one output pixel sees: taps [low, high) of a kernel row meet columns of
+ * the image; tap 0 of kernel row 0 meets row `row` and column `column`, which
+ * may lie in the padding. */
+typedef struct window {
+    int64_t low, high, image, row, column;
+} window;
+
+static window window_of(const fv__geometry *g, fv__pixel p)
+{
+    int64_t width = g->kernel[1], step = g->dilation[1];
+    int64_t column = p.column * g->stride[1] - g->begin[1];
+    int64_t before = fv__max(-column, 0); /* columns in the padding */
+    int64_t inside = fv__max(g->in[1] - column, 0);
+
+    if (step > 1) { /* division is slow */
+        before = fv__divide_up(before, step);
+        inside = fv__divide_up(inside, step);
+    }
+    before = fv__min(before, width);
+    return (window){ before, fv__max(fv__min(inside, width), before), p.image,
+                     p.row * g->stride[0] - g->begin[0], column };
+}
+
 /* Taps [first, last) of one kernel row meet the image, from input element `at`
  * on; those before and behind meet padding. */
 typedef struct run {
     int64_t first, last, at;
 } run;
 
-static run run_of(const fv__columns *c, fv__pixel p, int64_t row, int64_t first,
-                  int64_t last)
+static run run_of(const fv__columns *c, const window *w, int64_t row,
+                  int64_t first, int64_t last)
 {
     const fv__geometry *g = c->geometry;
-    int64_t step = g->dilation[1];
-    int64_t i = p.row * g->stride[0] - g->begin[0] + row * g->dilation[0];
-    int64_t j = p.column * g->stride[1] - g->begin[1];
+    int64_t i = w->row + row * g->dilation[0];
+    int64_t low = fv__max(w->low, first), high = fv__min(w->high, last);
 
-    if (i < 0 || i >= g->in[0] || j >= g->in[1])
-        return (run){ first, first, 0 };
-    int64_t low = j < 0 ? fv__divide_up(-j, step) : 0;
-    int64_t high = j < g->in[1] ? (g->in[1] - 1 - j) / step + 1 : 0;
-
-    low = fv__min(fv__max(low, first), last);
-    high = fv__max(fv__min(high, last), low);
-    if (low == high) return (run){ first, first, 0 };
-    int64_t pixel = (p.image * g->in[0] + i) * g->in[1] + j + low * step;
+    if (i < 0 || i >= g->in[0] || low >= high) return (run){ first, first, 0 };
+    int64_t pixel =
+        (w->image * g->in[0] + i) * g->in[1] + w->column + low * g->dilation[1];
 
     return (run){ low, high, pixel * g->channels + c->channel };
 }
 
-/* Short copies are commoner than long ones. */
-static char *copy(char *out, const void *in, size_t bytes)
+/* The ends of the range, which may overlap, are copied as a whole. */
+static void copy_ends(char *out, const char *in, size_t bytes, size_t end)
 {
-    if (bytes > 64) {
+    memcpy(out, in, end);
+    memcpy(out + bytes - end, in + bytes - end, end);
+}
+
+/* Short copies are commoner than long ones, and a call costs more than they
+ * do. Elements have 4 bytes at least. */
+static char *copy(char *out, const char *in, size_t bytes)
+{
+    if (bytes < 8)
+        memcpy(out, in, 4);
+    else if (bytes <= 16)
+        copy_ends(out, in, bytes, 8);
+    else if (bytes <= 32)
+        copy_ends(out, in, bytes, 16);
+    else if (bytes <= 64)
+        copy_ends(out, in, bytes, 32);
+    else
         memcpy(out, in, bytes);
-        return out + bytes;
-    }
-    for (size_t i = 0; i < bytes; i += 4)
-        memcpy(out + i, (const char *)in + i, 4);
     return out + bytes;
 }
 
@@ -74,16 +102,19 @@ void fv__columns_gather(const fv__columns *c, const void *x, void *columns)
 {
     const fv__geometry *g = c->geometry;
     int64_t width = g->kernel[1], last_tap = c->tap + c->taps;
+    int64_t first_row = c->tap / width;
     fv__pixel pixel = fv__pixel_at(g, c->pixel);
     char *out = columns;
 
     for (int64_t i = 0; i < c->count; i++) {
-        for (int64_t row = c->tap / width; row * width < last_tap; row++) {
+        window w = window_of(g, pixel);
+
+        for (int64_t row = first_row; row * width < last_tap; row++) {
             int64_t first = fv__max(c->tap - row * width, 0);
             int64_t last = fv__min(last_tap - row * width, width);
 
-            out = gather(c, run_of(c, pixel, row, first, last), first, last, x,
-                         out);
+            out =
+                gather(c, run_of(c, &w, row, first, last), first, last, x, out);
         }
         if (++pixel.column < g->out[1]) continue;
         pixel.column = 0;
@@ -121,18 +152,25 @@ void fv__columns_scatter(const fv__columns *c, const fv__kernels *kernels,
     const fv__geometry *g = c->geometry;
     int64_t channels = g->channels / g->groups;
     int64_t width = g->kernel[1], last_tap = c->tap + c->taps;
+    int64_t first_row = c->tap / width;
+    fv__pixel pixel = fv__pixel_at(g, c->pixel + c->count - 1);
 
     for (int64_t i = c->count; i-- > 0;) {
-        fv__pixel pixel = fv__pixel_at(g, c->pixel + i);
+        window w = window_of(g, pixel);
 
-        for (int64_t row = c->tap / width; row * width < last_tap; row++) {
+        for (int64_t row = first_row; row * width < last_tap; row++) {
             int64_t first = fv__max(c->tap - row * width, 0);
             int64_t last = fv__min(last_tap - row * width, width);
-            run r = run_of(c, pixel, row, first, last);
+            run r = run_of(c, &w, row, first, last);
             int64_t at = i * c->taps + row * width - c->tap + r.first;
 
             scatter(c, kernels, r,
                     fv__at(columns, (size_t)(at * channels), c->element), dx);
         }
+        if (pixel.column-- > 0) continue;
+        pixel.column = g->out[1] - 1;
+        if (pixel.row-- > 0) continue;
+        pixel.row = g->out[0] - 1;
+        pixel.image--;
     }
 }
