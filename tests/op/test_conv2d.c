@@ -396,8 +396,7 @@ static void test_refused_operands(void **state)
 
 /* ---- numbers that are none, and no images ------------------------------- */
 
-/* A tap in the padding counts nothing, whatever its weight; elsewhere NaN and
- * infinity reach what they touch and nothing else. */
+/* NaN reaches what it touches and nothing else. */
 static void test_not_finite(void **state)
 {
     (void)state;
@@ -413,6 +412,29 @@ static void test_not_finite(void **state)
             const double is = number_at(fv_variable_value(y), i);
             assert_int_equal(isnan(is) != 0, i == 1 || i == 2);
         }
+        fv_context_free(context);
+    }
+}
+
+/* Infinite weights at the border: every algorithm says the same. */
+static void test_infinite_weight(void **state)
+{
+    int finite[3] = { 0 };
+    (void)state;
+    for (int algorithm = 0; algorithm <= FV_CONV_IM2COL_GEMM; algorithm++) {
+        fv_context *context = context_of(FV_F32);
+        const double x[] = { 1, 2, 3 }, w[] = { (double)INFINITY, 1 };
+        const fv_convolution c = { .padding_begin = { 0, 1 },
+                                   .padding_end = { 0, 1 },
+                                   .algorithm = (fv_algorithm)algorithm };
+        fv_variable *y = fv_conv2d(LEAF(context, x, 1, 1, 3, 1),
+                                   LEAF(context, w, 1, 1, 2, 1), NULL, &c);
+        assert_ok(context);
+        for (int64_t i = 0; i < 4; i++)
+            finite[algorithm] |=
+                (isfinite(number_at(fv_variable_value(y), i)) != 0) << i;
+        assert_int_equal(finite[algorithm] & 0xe, 0);
+        assert_int_equal(finite[algorithm], finite[0]);
         fv_context_free(context);
     }
 }
@@ -450,6 +472,7 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_refused_operands),
         cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_infinite_weight),
         cmocka_unit_test(test_no_images),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

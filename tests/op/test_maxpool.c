@@ -1,17 +1,285 @@
 /* Tests of the operator maxpool. */
-#include "support.h"
+#include "operands.h"
 
-extern const fv_operator fv__op_maxpool;
+static const double plane[] = {
+    1, 1, 2, 4, 5, 6, 7, 8, 3, 2, 1, 0, 1, 2, 3, 4
+};
 
-static void test_struct(void **state)
+/* ---- cases with complete numbers --------------------------------------- */
+
+typedef struct numbered {
+    fv_pooling pooling;
+    int64_t out;
+    double y[9], dx_ones[16], dx_ascending[16];
+} numbered;
+
+static const numbered cases[] = {
+    { { .kernel = { 2, 2 } },
+      2,
+      { 6, 8, 3, 4 },
+      { 0, 0, 0, 0, 0, 1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 1 },
+      { 0, 0, 0, 0, 0, 1, 0, 2, 3, 0, 0, 0, 0, 0, 0, 4 } },
+    { { .kernel = { 2, 2 }, .stride = { 1, 1 } },
+      3,
+      { 6, 7, 8, 6, 7, 8, 3, 3, 4 },
+      { 0, 0, 0, 0, 0, 2, 2, 2, 1, 0, 0, 0, 0, 0, 1, 1 },
+      { 0, 0, 0, 0, 0, 5, 7, 9, 7, 0, 0, 0, 0, 0, 8, 9 } },
+    { { .kernel = { 3, 3 },
+        .stride = { 2, 2 },
+        .padding_begin = { 1, 1 },
+        .padding_end = { 1, 1 } },
+      2,
+      { 6, 8, 6, 8 },
+      { 0, 0, 0, 0, 0, 2, 0, 2 },
+      { 0, 0, 0, 0, 0, 4, 0, 6 } },
+};
+
+static void test_numbers(void **state)
+{
+    const double ones[] = { 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+    const double ascending[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9 };
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        const numbered *n = &cases[i / 2];
+        fv_context *context = context_of(i % 2 ? FV_F64 : FV_F32);
+        fv_variable *x = LEAF(context, plane, 1, 4, 4, 1);
+        fv_variable *y = fv_maxpool_of(x, &n->pooling);
+        assert_ok(context);
+        assert_int_equal(fv_variable_value(y)->shape[1], n->out);
+        assert_int_equal(fv_variable_value(y)->shape[2], n->out);
+        assert_numbers(fv_variable_value(y), n->y, 0);
+        walk_back_from(y, ones);
+        assert_numbers(fv_variable_grad(x), n->dx_ones, 0);
+        fv_variable_zero_grad(x);
+        walk_back_from(fv_maxpool_of(x, &n->pooling), ascending);
+        assert_numbers(fv_variable_grad(x), n->dx_ascending, 0);
+        fv_context_free(context);
+    }
+}
+
+/* The first of equals gets the gradient; upstream may be the output itself. */
+static void test_ties(void **state)
+{
+    const double threes[] = { 3, 3, 3, 3 };
+    const fv_pooling two = { .kernel = { 2, 2 } };
+    fv_context *context = context_of(FV_F32);
+    fv_variable *x = LEAF(context, threes, 1, 2, 2, 1);
+    (void)state;
+    fv_variable *y = fv_maxpool_of(x, &two);
+    assert_numbers(fv_variable_value(y), threes, 0);
+    fv_backprop(y);
+    assert_numbers(fv_variable_grad(x), (const double[]){ 1, 0, 0, 0 }, 0);
+    x = LEAF(context, plane, 1, 4, 4, 1);
+    walk_back_from(fv_maxpool_of(x, &two), (const double[]){ 6, 8, 3, 4 });
+    assert_numbers(
+        fv_variable_grad(x),
+        (const double[]){ 0, 0, 0, 0, 0, 6, 0, 8, 3, 0, 0, 0, 0, 0, 0, 4 }, 0);
+    fv_context_free(context);
+}
+
+/* ---- windows of nothing but what is not finite -------------------------- */
+
+static void check_not_finite(const double x[4], double y, const double dx[4])
+{
+    const fv_pooling two = { .kernel = { 2, 2 } };
+    for (int dtype = FV_F32; dtype <= FV_F64; dtype++) {
+        fv_context *context = context_of((fv_dtype)dtype);
+        fv_variable *leaf = LEAF(context, x, 1, 2, 2, 1);
+        fv_variable *result = fv_maxpool_of(leaf, &two);
+        const double is = number_at(fv_variable_value(result), 0);
+        assert_true(isnan(y) ? isnan(is) : is == y);
+        fv_backprop(result);
+        assert_ok(context);
+        assert_numbers(fv_variable_grad(leaf), dx, 0);
+        fv_context_free(context);
+    }
+}
+
+static void test_not_finite(void **state)
+{
+    const double inf = (double)INFINITY, nan = (double)NAN;
+    (void)state;
+    check_not_finite((const double[]){ -inf, -inf, -inf, -inf }, -inf,
+                     (const double[]){ 1, 0, 0, 0 });
+    check_not_finite((const double[]){ nan, nan, nan, nan }, nan,
+                     (const double[]){ 1, 0, 0, 0 });
+    check_not_finite((const double[]){ 1, 7, nan, 3 }, nan,
+                     (const double[]){ 0, 0, 1, 0 });
+    check_not_finite((const double[]){ -inf, -inf, -5, -inf }, -5,
+                     (const double[]){ 0, 0, 1, 0 });
+}
+
+/* ---- random windows ---------------------------------------------------- */
+
+static fv_variable *apply(const void *user, fv_variable *const at[])
+{
+    return fv_maxpool_of(at[0], user);
+}
+
+static subject random_subject(fv_pooling *p, uint64_t seed)
+{
+    subject s = { .apply = apply, .user = p, .seed = seed, .count = 1 };
+    operand *x = &s.operands[0];
+    *p = (fv_pooling){ 0 };
+    *x = (operand){
+        4, { pick(seed, 0, 1, 3), 0, 0, pick(seed, 1, 1, 5) }, -1, 1, 0
+    };
+    for (int i = 0; i < 2; i++) {
+        p->kernel[i] = pick(seed, 10 + i, 1, 3);
+        p->stride[i] = pick(seed, 20 + i, 0, 4);
+        p->padding_begin[i] = pick(seed, 30 + i, 0, p->kernel[i] - 1);
+        p->padding_end[i] = pick(seed, 40 + i, 0, p->kernel[i] - 1);
+        x->shape[1 + i] = p->kernel[i] + pick(seed, 50 + i, 0, 4);
+    }
+    return s;
+}
+
+/* A permutation of numbers 1/64 apart over a leaf. */
+static void spread(fv_variable *leaf, uint64_t seed)
+{
+    const fv_tensor *value = fv_variable_value(leaf);
+    const int64_t count = fv_tensor_count(value);
+    double *numbers = malloc((size_t)count * sizeof *numbers);
+    assert_non_null(numbers);
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t j = pick(seed, i, 0, i);
+        numbers[i] = numbers[j];
+        numbers[j] = (double)i / 64 - 1;
+    }
+    const fv_tensor apart =
+        fv_tensor_of(numbers, FV_F64, value->rank, value->shape);
+    assert_int_equal(fv_variable_assign(leaf, &apart), FV_OK);
+    free(numbers);
+}
+
+/* Largest of a window, by the definition. */
+static double largest(const fv_tensor *x, const fv_pooling *p, int64_t image,
+                      int64_t row, int64_t column, int64_t channel)
+{
+    double best = -(double)INFINITY;
+    for (int64_t i = 0; i < x->shape[1]; i++)
+        for (int64_t j = 0; j < x->shape[2]; j++) {
+            const int64_t stride[2] = {
+                p->stride[0] ? p->stride[0] : p->kernel[0],
+                p->stride[1] ? p->stride[1] : p->kernel[1]
+            };
+            const int64_t u = i - row * stride[0] + p->padding_begin[0];
+            const int64_t v = j - column * stride[1] + p->padding_begin[1];
+            if (u < 0 || u >= p->kernel[0] || v < 0 || v >= p->kernel[1])
+                continue;
+            best =
+                fmax(best, number_at(x, ((image * x->shape[1] + i) * x->shape[2]
+                                         + j) * x->shape[3]
+                                            + channel));
+        }
+    return best;
+}
+
+static void test_definition(void **state)
 {
     (void)state;
-    assert_string_equal(fv__op_maxpool.name, "maxpool");
-    assert_int_equal(fv__op_maxpool.size, sizeof(fv_operator));
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        fv_pooling p;
+        const subject s = random_subject(&p, seed);
+        fv_context *context = context_of(seed % 2 ? FV_F64 : FV_F32);
+        fv_variable *at[MOST_OPERANDS];
+        make_operands(context, &s, at);
+        const fv_tensor *x = fv_variable_value(at[0]);
+        const fv_tensor *y = fv_variable_value(apply(&p, at));
+        assert_ok(context);
+        for (int64_t i = 0; i < fv_tensor_count(y); i++) {
+            const int64_t channel = i % y->shape[3], j = i / y->shape[3];
+            const int64_t column = j % y->shape[2], l = j / y->shape[2];
+            assert_true(number_at(y, i)
+                        == largest(x, &p, l / y->shape[1], l % y->shape[1],
+                                   column, channel));
+        }
+        fv_context_free(context);
+    }
+}
+
+static void test_gradients(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 200; seed < 260; seed++) {
+        fv_pooling p;
+        subject s = random_subject(&p, seed);
+        fv_context *context = context_of(FV_F64);
+        fv_variable *at[MOST_OPERANDS];
+        make_operands(context, &s, at);
+        spread(at[0], seed);
+        const double error =
+            fv_gradcheck(subject_apply, &s, (fv_variables){ 1, at }, 0, 0);
+        assert_ok(context);
+        if (!(error < 1e-6))
+            fail_msg("seed %d: gradients differ by %g", (int)seed, error);
+        fv_context_free(context);
+        assert_single(&s, 1e-6);
+    }
+}
+
+static void test_same_bits(void **state)
+{
+    const fv_pooling p = { .kernel = { 3, 2 },
+                           .stride = { 2, 1 },
+                           .padding_begin = { 1, 0 },
+                           .padding_end = { 0, 1 } };
+    const subject s = { .apply = apply,
+                        .user = &p,
+                        .seed = 9,
+                        .count = 1,
+                        .operands = { { 4, { 7, 19, 17, 11 }, -1, 1, 0 } } };
+    (void)state;
+    assert_same_bits(&s);
+    assert_alone(&s, FV_F32, 3);
+    assert_alone(&s, FV_F64, 6);
+}
+
+/* ---- what is refused --------------------------------------------------- */
+
+static void test_refused(void **state)
+{
+    fv_context *context = context_of(FV_F32);
+    const double numbers[64] = { 0 };
+    fv_variable *x = LEAF(context, numbers, 1, 4, 4, 2);
+    (void)state;
+    assert_null(fv_maxpool_of(x, &(fv_pooling){ .kernel = { 5, 2 } }));
+    assert_error(context, "maxpool: kernel 5x2 exceeds input 4x4 (padding 0)");
+    assert_null(fv_maxpool_of(
+        x, &(fv_pooling){ .kernel = { 2, 2 }, .padding_end = { 0, 2 } }));
+    assert_error(context, "maxpool: padding 2 is not below kernel 2");
+    assert_null(fv_maxpool_of(x, &(fv_pooling){ .kernel = { 2, 0 } }));
+    assert_error(context, "maxpool: kernel 0 is below 1");
+    assert_null(fv_maxpool_of(x, NULL));
+    assert_error(context, "maxpool: no kernel is given");
+    assert_null(fv_maxpool_of(LEAF(context, numbers, 4, 4),
+                              &(fv_pooling){ .kernel = { 2, 2 } }));
+    assert_error(context, "maxpool: input [4, 4] has rank 2, expected 4");
+    assert_null(fv_maxpool_of(NULL, NULL));
+    assert_ok(context);
+    fv_context_free(context);
+}
+
+static void test_no_images(void **state)
+{
+    fv_context *context = context_of(FV_F32);
+    const double nothing = 0;
+    fv_variable *x = LEAF(context, &nothing, 0, 4, 4, 2);
+    (void)state;
+    fv_variable *y = fv_maxpool_of(x, &(fv_pooling){ .kernel = { 2, 2 } });
+    assert_ok(context);
+    assert_int_equal(fv_tensor_count(fv_variable_value(y)), 0);
+    assert_int_equal(fv_backprop(y), FV_OK);
+    fv_context_free(context);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_struct) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_numbers),    cmocka_unit_test(test_ties),
+        cmocka_unit_test(test_not_finite), cmocka_unit_test(test_definition),
+        cmocka_unit_test(test_gradients),  cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_refused),    cmocka_unit_test(test_no_images),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
