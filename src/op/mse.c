@@ -11,12 +11,17 @@ static fv__pieces pieces_of(const fv_context *context, const fv_tensor *x)
                          .cost = 2 };
 }
 
+static bool reals(const fv_inference *inference, int32_t k, const char *what)
+{
+    return fv__operand(inference, k, what, inference->inputs[k]->rank);
+}
+
 static fv_status infer(fv_inference *inference)
 {
-    fv_status status = fv__infer_floats(inference);
-    if (status != FV_OK) return status;
-    if (!fv__operands_alike(inference, FV__LOGITS, "input", FV__TARGET,
-                            "target"))
+    if (!reals(inference, FV__LOGITS, "input")
+        || !reals(inference, FV__TARGET, "target")
+        || !fv__operands_alike(inference, FV__LOGITS, "input", FV__TARGET,
+                               "target"))
         return fv_failed(inference->context);
     const fv__pieces pieces =
         pieces_of(inference->context, inference->inputs[FV__LOGITS]);

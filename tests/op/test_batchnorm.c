@@ -1,17 +1,253 @@
 /* Tests of the operator batchnorm. */
-#include "support.h"
+#include "operands.h"
 
-extern const fv_operator fv__op_batchnorm;
+typedef struct norm {
+    double epsilon, momentum;
+    int evaluate;
+} norm;
 
-static void test_struct(void **state)
+static fv_variable *apply(const void *user, fv_variable *const at[])
+{
+    const norm *n = user;
+    fv_context *context = fv_variable_context(at[0]);
+    const int former = fv_training(context, !n->evaluate);
+    fv_variable *y = fv_batchnorm_of(at[0], at[1], at[2], at[3], at[4],
+                                     n->epsilon, n->momentum);
+    fv_training(context, former);
+    return y;
+}
+
+/* Input of any rank; the running statistics are frozen. */
+static subject subject_of(const norm *n, uint64_t seed, int32_t rank,
+                          const int64_t *shape)
+{
+    const int64_t c = shape[rank - 1];
+    subject s = { .apply = apply,
+                  .user = n,
+                  .seed = seed,
+                  .count = 5,
+                  .operands = { { rank, { 0 }, -1, 1, 0 },
+                                { 1, { c }, 0.5, 1.5, 0 },
+                                { 1, { c }, -1, 1, 0 },
+                                { 1, { c }, -1, 1, 1 },
+                                { 1, { c }, 0.5, 1.5, 1 } } };
+    memcpy(s.operands[0].shape, shape, (size_t)rank * sizeof *shape);
+    return s;
+}
+
+/* ---- values ------------------------------------------------------------ */
+
+/* Channel 0 holds 1, 2, 3, 6 (mean 3, variance 3.5), channel 1 -2, 2, -2, 2
+ * (mean 0, variance 4). */
+static const double input[] = { 1, -2, 2, 2, 3, -2, 6, 2 };
+static const double gamma_beta[] = { 2, 3, 10, -10 };
+static const double running[] = { 5, 7, 9, 11 };
+
+static void test_training(void **state)
+{
+    const norm n = { 0.5, 0.25, 0 };
+    double expected[8];
+    (void)state;
+    for (int64_t i = 0; i < 8; i += 2) {
+        expected[i] = (input[i] - 3) / 2 * 2 + 10;
+        expected[i + 1] = input[i + 1] / sqrt(4.5) * 3 - 10;
+    }
+    for (int dtype = FV_F32; dtype <= FV_F64; dtype++) {
+        const double tolerance = dtype == FV_F32 ? 1e-6 : 1e-14;
+        fv_context *context = context_of((fv_dtype)dtype);
+        fv_variable *at[] = { LEAF(context, input, 2, 2, 1, 2),
+                              LEAF(context, gamma_beta, 2),
+                              LEAF(context, gamma_beta + 2, 2),
+                              LEAF(context, running, 2),
+                              LEAF(context, running + 2, 2) };
+        fv_variable *y = apply(&n, at);
+        assert_ok(context);
+        assert_numbers(fv_variable_value(y), expected, tolerance);
+        assert_numbers(fv_variable_value(at[3]),
+                       (const double[]){ 0.75 * 5 + 0.25 * 3, 0.75 * 7 },
+                       tolerance);
+        assert_numbers(fv_variable_value(at[4]),
+                       (const double[]){ 0.75 * 9 + 0.25 * 14 / 3,
+                                         0.75 * 11 + 0.25 * 16 / 3 },
+                       tolerance);
+        fv_context_free(context);
+    }
+}
+
+static void test_evaluation(void **state)
+{
+    const norm n = { 0.5, 0.25, 1 };
+    double expected[8];
+    (void)state;
+    for (int64_t i = 0; i < 8; i++)
+        expected[i] = (input[i] - running[i % 2])
+                          / sqrt(running[2 + i % 2] + 0.5) * gamma_beta[i % 2]
+                      + gamma_beta[2 + i % 2];
+    for (int dtype = FV_F32; dtype <= FV_F64; dtype++) {
+        const double tolerance = dtype == FV_F32 ? 1e-6 : 1e-14;
+        fv_context *context = context_of((fv_dtype)dtype);
+        fv_variable *at[] = { LEAF(context, input, 4, 2),
+                              LEAF(context, gamma_beta, 2),
+                              LEAF(context, gamma_beta + 2, 2),
+                              LEAF(context, running, 2),
+                              LEAF(context, running + 2, 2) };
+        fv_no_grad(context, 1);
+        assert_numbers(fv_variable_value(apply(&n, at)), expected, tolerance);
+        fv_no_grad(context, 0);
+        fv_variable *y = apply(&n, at);
+        assert_ok(context);
+        assert_numbers(fv_variable_value(y), expected, tolerance);
+        assert_numbers(fv_variable_value(at[3]), running, 0);
+        assert_numbers(fv_variable_value(at[4]), running + 2, 0);
+        fv_context_free(context);
+    }
+}
+
+/* A deviation of one thousandth of the mean. */
+static void test_far_from_zero(void **state)
+{
+    enum { N = 4001 };
+    static double x[N];
+    const norm n = { 0, 1, 0 };
+    const double one = 1, zero = 0;
+    double mean = 0, squares = 0, back = 0;
+    (void)state;
+    for (int64_t i = 0; i < N; i++) {
+        x[i] = (double)(float)(1000 + 3 * chance(6, i));
+        mean += x[i] / N;
+    }
+    for (int64_t i = 0; i < N; i++) squares += (x[i] - mean) * (x[i] - mean);
+    fv_context *context = context_of(FV_F32);
+    fv_variable *at[] = { LEAF(context, x, N, 1), LEAF(context, &one, 1),
+                          LEAF(context, &zero, 1), LEAF(context, &zero, 1),
+                          LEAF(context, &zero, 1) };
+    fv_variable *y = apply(&n, at);
+    assert_ok(context);
+    assert_near(number_at(fv_variable_value(at[3]), 0) / mean, 1, 1e-6);
+    assert_near(number_at(fv_variable_value(at[4]), 0) / (squares / (N - 1)), 1,
+                1e-5);
+    for (int64_t i = 0; i < N; i++)
+        assert_near(number_at(fv_variable_value(y), i),
+                    (x[i] - mean) / sqrt(squares / N), 2e-4);
+    walk_back(y, 3);
+    for (int64_t i = 0; i < N; i++)
+        back += number_at(fv_variable_grad(at[0]), i) * (x[i] - mean);
+    assert_near(back, 0, 1e-2);
+    fv_context_free(context);
+}
+
+/* ---- random shapes ----------------------------------------------------- */
+
+static void test_gradients(void **state)
 {
     (void)state;
-    assert_string_equal(fv__op_batchnorm.name, "batchnorm");
-    assert_int_equal(fv__op_batchnorm.size, sizeof(fv_operator));
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        const norm n = { 1e-3, 0.1, seed % 3 == 0 };
+        const int32_t rank = (int32_t)pick(seed, 9, 1, 4);
+        int64_t shape[4];
+        for (int i = 0; i < rank; i++) shape[i] = pick(seed, i, 2, 4);
+        if (rank == 1) shape[0] = 3;
+        subject s = subject_of(&n, seed, rank, shape);
+        if (rank == 1 && !n.evaluate) continue;
+        for (int k = 0; k < 3; k++)
+            s.operands[k].frozen = pick(seed, 20 + k, 0, 4) == 0;
+        assert_gradients(&s);
+        assert_single(&s, 1e-4);
+    }
+}
+
+static void test_same_bits(void **state)
+{
+    (void)state;
+    for (int evaluate = 0; evaluate < 2; evaluate++) {
+        const norm n = { 1e-5, 0.1, evaluate };
+        const int64_t image[] = { 7, 19, 17, 13 }, row[] = { 1025, 3 };
+        const int64_t wide[] = { 9, 5000 };
+        subject s = subject_of(&n, 1, 4, image);
+        assert_same_bits(&s);
+        if (evaluate) assert_alone(&s, FV_F32, 3);
+        if (evaluate) assert_alone(&s, FV_F64, 6);
+        s = subject_of(&n, 2, 2, row);
+        assert_same_bits(&s);
+        s = subject_of(&n, 3, 2, wide);
+        assert_same_bits(&s);
+    }
+}
+
+/* ---- what is refused, and what is not finite ---------------------------- */
+
+static void refuse(int64_t c, double epsilon, double momentum,
+                   const char *sentence)
+{
+    const double numbers[8] = { 0 };
+    fv_context *context = context_of(FV_F32);
+    fv_variable *three = LEAF(context, numbers, 3);
+    assert_null(fv_batchnorm_of(LEAF(context, numbers, 8 / c, c), three, three,
+                                three, three, epsilon, momentum));
+    assert_error(context, sentence);
+    fv_context_free(context);
+}
+
+static void test_refused(void **state)
+{
+    const double numbers[8] = { 0 };
+    (void)state;
+    refuse(4, 0.1, 0.1, "batchnorm: gamma has 3 numbers for 4 channels");
+    refuse(3, -1, 0.1, "batchnorm: epsilon -1 is not 0 or above");
+    refuse(3, (double)INFINITY, 0.1,
+           "batchnorm: epsilon inf is not 0 or above");
+    refuse(3, 0.1, 1.5, "batchnorm: momentum 1.5 is outside 0..1");
+    refuse(3, 0.1, (double)NAN, "batchnorm: momentum nan is outside 0..1");
+    fv_context *context = context_of(FV_F32);
+    fv_variable *three = LEAF(context, numbers, 3);
+    fv_variable *x = LEAF(context, numbers, 1, 1, 1, 3);
+    assert_null(fv_batchnorm_of(x, three, three, three, three, 1e-5, 0.1));
+    assert_error(context, "batchnorm: input [1, 1, 1, 3] has 1 values a "
+                          "channel, training needs 2 or more");
+    fv_training(context, 0);
+    assert_non_null(fv_batchnorm_of(x, three, three, three, three, 1e-5, 0.1));
+    assert_ok(context);
+    fv_variable *none = LEAF(context, numbers, 0);
+    assert_null(fv_batchnorm_of(LEAF(context, numbers, 2, 0), none, none, none,
+                                none, 1e-5, 0.1));
+    assert_error(context, "batchnorm: input [2, 0] has no channels");
+    fv_context_free(context);
+}
+
+/* NaN stays in its channel; in evaluation infinity stays in its element. */
+static void test_not_finite(void **state)
+{
+    const double x[] = { (double)INFINITY, 1, 2, 4 };
+    const double ones[] = { 1, 1 };
+    fv_context *context = context_of(FV_F32);
+    (void)state;
+    fv_variable *one = LEAF(context, ones, 2);
+    fv_variable *leaf = LEAF(context, x, 2, 2);
+    const fv_tensor *y = fv_variable_value(
+        fv_batchnorm_of(leaf, one, one, LEAF(context, ones, 2),
+                        LEAF(context, ones, 2), 0, 0.1));
+    assert_ok(context);
+    assert_true(isnan(number_at(y, 0)) && isnan(number_at(y, 2)));
+    assert_near(number_at(y, 1), 0, 1e-6);
+    assert_near(number_at(y, 3), 2, 1e-6);
+    fv_forget(context);
+    fv_training(context, 0);
+    fv_variable *result = fv_batchnorm_of(
+        leaf, one, one, LEAF(context, ones, 2), LEAF(context, ones, 2), 0, 0.1);
+    fv_backprop(result);
+    assert_ok(context);
+    assert_numbers(fv_variable_grad(leaf), (const double[]){ 1, 1, 1, 1 },
+                   1e-6);
+    fv_context_free(context);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_struct) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_training),      cmocka_unit_test(test_evaluation),
+        cmocka_unit_test(test_far_from_zero), cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_same_bits),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_not_finite),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,17 +1,123 @@
 /* Tests of the operator global_average_pool. */
-#include "support.h"
+#include "operands.h"
 
-extern const fv_operator fv__op_global_average_pool;
+static fv_variable *apply(const void *user, fv_variable *const at[])
+{
+    (void)user;
+    return fv_global_average_pool_of(at[0]);
+}
 
-static void test_struct(void **state)
+static subject subject_of(uint64_t seed, int64_t n, int64_t h, int64_t w,
+                          int64_t c)
+{
+    return (subject){ .apply = apply,
+                      .seed = seed,
+                      .count = 1,
+                      .operands = { { 4, { n, h, w, c }, -1, 1, 0 } } };
+}
+
+static void test_values(void **state)
+{
+    const double x[] = { 1, 10, 2, 20, 3, 30, 6, 60, 0, 1, 0, 2, 0, 3, 4, 6 };
+    (void)state;
+    for (int dtype = FV_F32; dtype <= FV_F64; dtype++) {
+        fv_context *context = context_of((fv_dtype)dtype);
+        fv_variable *leaf = LEAF(context, x, 2, 2, 2, 2);
+        fv_variable *y = fv_global_average_pool_of(leaf);
+        assert_ok(context);
+        assert_int_equal(fv_variable_value(y)->rank, 4);
+        assert_int_equal(fv_variable_value(y)->shape[1], 1);
+        assert_int_equal(fv_variable_value(y)->shape[2], 1);
+        assert_numbers(fv_variable_value(y), (const double[]){ 3, 30, 1, 3 },
+                       0);
+        walk_back_from(y, (const double[]){ 4, 8, -4, 12 });
+        assert_numbers(fv_variable_grad(leaf),
+                       (const double[]){ 1, 2, 1, 2, 1, 2, 1, 2, -1, 3, -1, 3,
+                                         -1, 3, -1, 3 },
+                       0);
+        fv_context_free(context);
+    }
+}
+
+static void test_gradients(void **state)
 {
     (void)state;
-    assert_string_equal(fv__op_global_average_pool.name, "global_average_pool");
-    assert_int_equal(fv__op_global_average_pool.size, sizeof(fv_operator));
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        const subject s =
+            subject_of(seed, pick(seed, 0, 1, 3), pick(seed, 1, 1, 5),
+                       pick(seed, 2, 1, 5), pick(seed, 3, 1, 6));
+        assert_gradients(&s);
+        assert_single(&s, 1e-6);
+    }
+}
+
+/* A plane of 257 x 255 ones plus a little: sums of many numbers stay exact to
+ * the logarithm of their count. */
+static void test_long_sum(void **state)
+{
+    enum { COUNT = 257 * 255 };
+    static double x[COUNT];
+    double sum = 0;
+    (void)state;
+    for (int64_t i = 0; i < COUNT; i++)
+        sum += x[i] = (double)(float)(1 + chance(4, i) / 1024);
+    fv_context *context = context_of(FV_F32);
+    const fv_tensor *y = fv_variable_value(
+        fv_global_average_pool_of(LEAF(context, x, 1, 257, 255, 1)));
+    assert_ok(context);
+    assert_near(number_at(y, 0), sum / COUNT, 20 * 0x1p-24);
+    fv_context_free(context);
+}
+
+static void test_same_bits(void **state)
+{
+    const subject shapes[] = { subject_of(1, 5, 37, 41, 3),
+                               subject_of(2, 9, 7, 7, 65),
+                               subject_of(3, 2, 200, 51, 1) };
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        assert_same_bits(&shapes[i]);
+        assert_alone(&shapes[i], FV_F32, 1);
+        assert_alone(&shapes[i], FV_F64, 0);
+    }
+}
+
+static void test_not_finite(void **state)
+{
+    const double x[] = { 1, (double)NAN, 3, 4 };
+    fv_context *context = context_of(FV_F32);
+    (void)state;
+    const fv_tensor *y = fv_variable_value(
+        fv_global_average_pool_of(LEAF(context, x, 1, 1, 2, 2)));
+    assert_near(number_at(y, 0), 2, 0);
+    assert_true(isnan(number_at(y, 1)));
+    fv_context_free(context);
+}
+
+static void test_refused(void **state)
+{
+    fv_context *context = context_of(FV_F32);
+    const double numbers[16] = { 0 };
+    (void)state;
+    assert_null(fv_global_average_pool_of(LEAF(context, numbers, 4, 4)));
+    assert_error(context,
+                 "global_average_pool: input [4, 4] has rank 2, expected 4");
+    assert_null(fv_global_average_pool_of(LEAF(context, numbers, 2, 0, 3, 1)));
+    assert_error(context, "global_average_pool: input 0 is below 1");
+    fv_variable *y =
+        fv_global_average_pool_of(LEAF(context, numbers, 0, 2, 3, 1));
+    assert_ok(context);
+    assert_int_equal(fv_tensor_count(fv_variable_value(y)), 0);
+    assert_int_equal(fv_backprop(y), FV_OK);
+    fv_context_free(context);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_struct) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_values),     cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_long_sum),   cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_not_finite), cmocka_unit_test(test_refused),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,18 +1,107 @@
 /* Tests of the operator sigmoid_cross_entropy. */
-#include "support.h"
+#include "operands.h"
 
-extern const fv_operator fv__op_sigmoid_cross_entropy;
+static fv_variable *apply(const void *user, fv_variable *const at[])
+{
+    (void)user;
+    return fv_sigmoid_cross_entropy_of(at[0], at[1]);
+}
 
-static void test_struct(void **state)
+static void test_values(void **state)
+{
+    const double x[] = { 0, 1.5, -2, 100, 3, -100 };
+    const double t[] = { 0, 1, 1, 0, 1, 0 };
+    const double dx[] = { 0.1666666667, -0.06080850794, -0.293599026,
+                          0.3333333333, -0.01580862439, 1.240025325e-44 };
+    (void)state;
+    for (int dtype = FV_F32; dtype <= FV_F64; dtype++) {
+        const double tolerance = dtype == FV_F32 ? 1e-6 : 1e-10;
+        fv_context *context = context_of((fv_dtype)dtype);
+        fv_variable *at[] = { LEAF(context, x, 3, 2), LEAF(context, t, 3, 2) };
+        fv_variable *loss = fv_sigmoid_cross_entropy_of(at[0], at[1]);
+        assert_ok(context);
+        assert_int_equal(fv_variable_value(loss)->rank, 0);
+        assert_near(fv_item(loss), 34.3566919403865,
+                    dtype == FV_F32 ? 1e-6 : 1e-13);
+        fv_backprop(loss);
+        assert_numbers(fv_variable_grad(at[0]), dx, tolerance);
+        for (int64_t i = 0; i < 6; i++)
+            assert_near(number_at(fv_variable_grad(at[1]), i), -x[i] / 3,
+                        tolerance);
+        fv_context_free(context);
+    }
+}
+
+static void test_extremes(void **state)
+{
+    const double x[] = { 1e38, -1e38 }, t[] = { 1, 0 };
+    const double none[] = { (double)NAN, 0 };
+    fv_context *context = context_of(FV_F32);
+    (void)state;
+    assert_near(fv_item(fv_sigmoid_cross_entropy_of(LEAF(context, x, 2, 1),
+                                                    LEAF(context, t, 2, 1))),
+                0, 0);
+    assert_true(isnan(fv_item(fv_sigmoid_cross_entropy_of(
+        LEAF(context, none, 2, 1), LEAF(context, t, 2, 1)))));
+    assert_ok(context);
+    fv_context_free(context);
+}
+
+static void test_gradients(void **state)
 {
     (void)state;
-    assert_string_equal(fv__op_sigmoid_cross_entropy.name,
-                        "sigmoid_cross_entropy");
-    assert_int_equal(fv__op_sigmoid_cross_entropy.size, sizeof(fv_operator));
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        const int32_t rank = (int32_t)pick(seed, 9, 1, 4);
+        subject s = { .apply = apply, .seed = seed, .count = 2 };
+        s.operands[0] = (operand){ rank, { 0 }, -4, 4, 0 };
+        for (int i = 0; i < rank; i++)
+            s.operands[0].shape[i] = pick(seed, i, 1, 3);
+        s.operands[1] = s.operands[0];
+        s.operands[1].low = 0, s.operands[1].high = 1;
+        s.operands[1].frozen = (int)(seed % 2);
+        assert_gradients(&s);
+        assert_single(&s, 1e-6);
+    }
+}
+
+static void test_same_bits(void **state)
+{
+    const subject s = { .apply = apply,
+                        .seed = 5,
+                        .count = 2,
+                        .operands = { { 2, { 301, 111 }, -9, 9, 0 },
+                                      { 2, { 301, 111 }, 0, 1, 0 } } };
+    (void)state;
+    assert_same_bits(&s);
+}
+
+static void test_refused(void **state)
+{
+    fv_context *context = context_of(FV_F32);
+    const double numbers[6] = { 0 };
+    (void)state;
+    assert_null(fv_sigmoid_cross_entropy_of(LEAF(context, numbers, 2, 3),
+                                            LEAF(context, numbers, 2)));
+    assert_error(context,
+                 "sigmoid_cross_entropy: input is [2, 3], target is [2]");
+    assert_null(fv_sigmoid_cross_entropy_of(LEAF(context, numbers, 0, 3),
+                                            LEAF(context, numbers, 0, 3)));
+    assert_error(context,
+                 "sigmoid_cross_entropy: input [0, 3] has no elements");
+    assert_null(
+        fv_sigmoid_cross_entropy_of(leaf_of(context, numbers, 0, NULL),
+                                    leaf_of(context, numbers, 0, NULL)));
+    assert_error(context, "sigmoid_cross_entropy: input has rank 0, expected "
+                          "at least 1");
+    fv_context_free(context);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_struct) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_values),    cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_gradients), cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_refused),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
