@@ -72,8 +72,8 @@ static bool shapes_fit(const fv_inference *inference)
                 "batchnorm: input %s has no channels", FV__SHAPE(x));
     else if (inference->training && rows_of(x) < 2)
         fv_fail(inference->context, FV_MISUSE,
-                "batchnorm: input %s has %" PRId64
-                " values a channel, training needs 2 or more",
+                "batchnorm: training needs 2 values a channel, input %s has "
+                "%" PRId64,
                 FV__SHAPE(x), rows_of(x));
     else
         return true;

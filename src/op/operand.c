@@ -31,8 +31,8 @@ bool fv__operand_vector(const fv_inference *inference, int32_t k,
     const int64_t found = inference->inputs[k]->shape[0];
     if (found == count) return true;
     fv_fail(inference->context, FV_MISUSE,
-            "%s: %s has %" PRId64 " numbers for %" PRId64 " %s",
-            inference->name, what, found, count, things);
+            "%s: %s [%" PRId64 "] does not fit %" PRId64 " %s", inference->name,
+            what, found, count, things);
     return false;
 }
 

@@ -380,7 +380,7 @@ static void test_refused_operands(void **state)
     fv_variable *w = LEAF(context, numbers, 3, 2, 2, 2);
     (void)state;
     assert_null(fv_conv2d(x, w, LEAF(context, numbers, 2), NULL));
-    assert_error(context, "conv2d: bias has 2 numbers for 3 filters");
+    assert_error(context, "conv2d: bias [2] does not fit 3 filters");
     assert_null(fv_conv2d(x, w, LEAF(context, numbers, 1, 3), NULL));
     assert_error(context, "conv2d: bias [1, 3] has rank 2, expected 1");
     assert_null(fv_conv2d(LEAF(context, numbers, 4, 4, 2), w, NULL, NULL));

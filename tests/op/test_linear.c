@@ -114,7 +114,7 @@ static void test_refused(void **state)
     assert_error(context, "linear: input [5] has rank 1, expected 2");
     assert_null(fv_linear_of(LEAF(context, numbers, 2, 30), w,
                              LEAF(context, numbers, 1)));
-    assert_error(context, "linear: bias has 1 numbers for 10 outputs");
+    assert_error(context, "linear: bias [1] does not fit 10 outputs");
     assert_null(fv_linear_of(LEAF(context, numbers, 2, 0),
                              LEAF(context, numbers, 3, 0), NULL));
     assert_error(context, "linear: weight [3, 0] is empty");
