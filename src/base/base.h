@@ -67,6 +67,8 @@ bool fv__options(fv_context *context, const char *who, const void *options,
  * fv__destroy came before. */
 void fv__adopt(fv_context *context, fv__object *object,
                void (*destroy)(void *object));
+/* Takes the object off the ring: another object destroys it from now on. */
+void fv__orphan(fv__object *object);
 /* Takes the object off the ring and destroys it; NULL is allowed. */
 void fv__destroy(void *object);
 

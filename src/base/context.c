@@ -147,12 +147,18 @@ void fv__adopt(fv_context *context, fv__object *object,
     object->previous->next = object;
 }
 
+void fv__orphan(fv__object *object)
+{
+    object->next->previous = object->previous;
+    object->previous->next = object->next;
+    object->next = object->previous = object;
+}
+
 void fv__destroy(void *object)
 {
     fv__object *head = object;
     if (!head) return;
-    head->next->previous = head->previous;
-    head->previous->next = head->next;
+    fv__orphan(head);
     head->destroy(head);
 }
 

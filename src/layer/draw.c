@@ -76,6 +76,7 @@ fv_status fv__layer_prepare(fv_layer *layer)
         parameter->variable =
             fv__leaf_new(layer->context, parameter->rank, parameter->shape);
         if (!parameter->variable) return fv_failed(layer->context);
+        fv__orphan(&parameter->variable->object);
         parameter->variable->requires_grad = parameter->trainable;
     }
     return FV_OK;

@@ -22,7 +22,7 @@ const fv_layer_options *fv__layer_common(const fv_layer *layer)
 static void destroy(void *object)
 {
     fv_layer *layer = object;
-    for (int32_t i = 0; i < layer->num_parameters; i++)
+    for (int32_t i = 0; i < FV__MAX_PARAMETERS; i++)
         fv_variable_free(layer->parameters[i].variable);
     fv__release(layer->context, layer->name);
     fv__release(layer->context, layer->from);

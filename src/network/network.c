@@ -265,6 +265,7 @@ fv_status fv_network_add(fv_network *network, fv_layer *layer)
         && find_shape(network, &place) == FV_OK) {
         find_field(network, &place);
         layer->network = network;
+        fv__orphan(&layer->object);
         network->places[network->count++] = place;
         fv__release(context, network->text);
         network->text = NULL;
