@@ -25,7 +25,7 @@ static fv__graph *plan_of(int32_t count, fv_variable *const inputs[])
 static fv_status check(fv_context *context, const fv_operator *op,
                        int32_t count, fv_variable *const inputs[])
 {
-    if (!fv__ok(context)) return fv_failed(context);
+    if (!fv__ok(context) || !fv__tape_begin(context)) return fv_failed(context);
     if (count < op->min_inputs || count > op->max_inputs || count > MOST_INPUTS)
         return fv_fail(context, FV_MISUSE, "%s: %d operands, expected %d to %d",
                        op->name, count, op->min_inputs, op->max_inputs);

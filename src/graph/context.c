@@ -11,9 +11,11 @@ fv_context *fv_context_new(const fv_context_options *options)
     context->training = true;
     const char *isa = options ? options->isa : NULL;
     if (!isa) isa = getenv("FOVEA_ISA");
-    if (fv__ok(context))
-        context->kernels = fv__kernels_find(context, isa, context->dtype);
-    if (fv__ok(context)) fv__tape_begin(context);
+    context->kernels = fv__kernels_find(context, isa, context->dtype);
+    if (!context->kernels) /* one that is always there, once the error is
+                              cleared */
+        context->kernels = fv__kernels_find(context, "ref", context->dtype);
+    fv__tape_begin(context);
     return context;
 }
 

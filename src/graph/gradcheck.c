@@ -104,6 +104,7 @@ double fv_gradcheck(fv_function *f, void *user, fv_variables at, double step,
                 worst, check_one(&c, at.at[i], step, floor > 0 ? floor : 1e-2));
         }
     }
+    for (int64_t i = 0; i < at.count; i++) fv_variable_zero_grad(at.at[i]);
     fv_tensor_free(c.context, &c.weights);
     return fv__ok(c.context) ? worst : (double)INFINITY;
 }

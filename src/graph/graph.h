@@ -103,9 +103,11 @@ typedef struct fv__tape {
     size_t scratch_bytes;
 } fv__tape;
 
-fv_status fv__tape_begin(fv_context *context);
+/* Makes the tape unless there is one, whatever failure is pending; false if
+ * memory is lacking. */
+bool fv__tape_begin(fv_context *context);
 void fv__tape_end(fv_context *context);
-/* The tape, emptied first if it is spent. */
+/* The tape, emptied first if it is spent; NULL after a failure. */
 fv__tape *fv__tape_ready(fv_context *context);
 /* Scratch of at least that many bytes, kept for the next call. */
 void *fv__tape_scratch(fv__tape *tape, size_t bytes);

@@ -1,14 +1,15 @@
 /* The context's tape: recorded as it runs, walked back once. */
 #include "graph/graph.h"
 
-fv_status fv__tape_begin(fv_context *context)
+bool fv__tape_begin(fv_context *context)
 {
+    if (context->tape) return true;
     fv__tape *tape = fv__allocate_zero(context, FV__RUN, sizeof *tape);
-    if (!tape) return fv_failed(context);
+    if (!tape) return false;
     fv__graph_begin(&tape->graph, context, true);
     tape->graph.planned = false;
     context->tape = tape;
-    return FV_OK;
+    return true;
 }
 
 void fv__tape_end(fv_context *context)
@@ -31,6 +32,7 @@ void fv_forget(fv_context *context)
 
 fv__tape *fv__tape_ready(fv_context *context)
 {
+    if (!fv__tape_begin(context)) return NULL;
     if (context->tape->spent) fv_forget(context);
     return context->tape;
 }
@@ -52,7 +54,7 @@ int64_t fv_tape_count(const fv_context *context)
 
 const char *fv_tape_last(fv_context *context)
 {
-    if (!fv__ok(context)) return NULL;
+    if (!fv__ok(context) || !fv__tape_begin(context)) return NULL;
     const fv__graph *graph = &context->tape->graph;
     if (graph->count) return graph->nodes[graph->count - 1]->op->name;
     fv_fail(context, FV_MISUSE, "tape: no operation is recorded");
@@ -82,11 +84,11 @@ static fv_status check(const fv_variable *result)
     char shape[FV__SHAPE_BYTES];
     fv__shape_text(shape, sizeof shape, result->value.rank,
                    result->value.shape);
-    const fv__graph *tape = &context->tape->graph;
     if (!result->graph)
         return fv_fail(context, FV_MISUSE,
                        "backprop: the variable %s is a leaf, not a result",
                        shape);
+    const fv__graph *tape = &context->tape->graph;
     if (result->graph != tape || result->node < 0 || result->node >= tape->count
         || tape->nodes[result->node]->output != result)
         return fv_fail(context, FV_MISUSE,

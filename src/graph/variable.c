@@ -102,7 +102,9 @@ fv_variable *fv_constant(fv_context *context, const fv_tensor *value)
 {
     if (!fv__tensor_check(context, "constant", value)) return NULL;
     bool integer = !fv__dtype_is_real(value->dtype);
-    fv__graph *graph = &fv__tape_ready(context)->graph;
+    fv__tape *tape = fv__tape_ready(context);
+    if (!tape) return NULL;
+    fv__graph *graph = &tape->graph;
     fv_variable *constant =
         fv__graph_value(graph, integer ? value->dtype : context->dtype,
                         value->rank, value->shape);

@@ -156,23 +156,27 @@ fv_status fv_network_save(fv_network *network, const char *path)
     return fv_failed(context);
 }
 
-/* The first bytes of a file; fewer of a short one, -1 after a failure. */
+/* The first bytes of a file; fewer of a short one, none of one that cannot be
+ * opened. A failure to read is recorded. */
 static int64_t peek(fv_context *context, const char *path, char *bytes,
                     size_t count)
 {
     const fv_io *io = &context->io;
-    int file = io->open(io->user, path, O_RDONLY | O_CLOEXEC, 0);
-    if (file == -EINTR) return peek(context, path, bytes, count);
-    if (file < 0) return -1;
-    int64_t used = 0;
-    while (used < (int64_t)count) {
-        int64_t got =
-            io->read(io->user, file, bytes + used, count - (size_t)used);
-        if (got == -EINTR) continue;
-        if (got <= 0) break;
-        used += got;
+    int64_t used = 0, got = 1;
+    int file;
+    do file = io->open(io->user, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+    while (file == -EINTR);
+    if (file < 0) return 0;
+    while (used < (int64_t)count && (got > 0 || got == -EINTR)) {
+        got = io->read(io->user, file, bytes + used, count - (size_t)used);
+        if (got > 0) used += got;
     }
     io->close(io->user, file);
+    char shown[256];
+    if (got < 0)
+        fv_fail(context, FV_IO, "%s: cannot read: %s",
+                fv__printable(path, strlen(path), shown, sizeof shown),
+                strerror((int)-got));
     return used;
 }
 
@@ -233,6 +237,7 @@ fv_network *fv_network_load(fv_context *context, const char *path)
     fv__printable(path, strlen(path), shown, sizeof shown);
     bool archive =
         peek(context, path, head, sizeof head) == sizeof head && head[8] == '{';
+    if (!fv__ok(context)) return NULL;
     return archive ? load_model(context, path, shown)
                    : load_text(context, path, shown);
 }

@@ -19,6 +19,8 @@ static void add_parameter(fv_layer *layer, const char *name, int64_t channels,
 static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
 {
     const fv_batchnorm_options *options = layer->options;
+    if (fv__layer_expect_channels(layer, &inputs[0]) != FV_OK)
+        return fv_failed(layer->context);
     double epsilon = fv__option_number(options->epsilon, 1e-5);
     double momentum = fv__option_number(options->momentum, 0.1);
     if (!(epsilon >= 0 && epsilon <= 1))

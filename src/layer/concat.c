@@ -3,6 +3,8 @@
 
 static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
 {
+    if (fv__layer_expect_channels(layer, &inputs[0]) != FV_OK)
+        return fv_failed(layer->context);
     fv_shape out = inputs[0];
     for (int32_t k = 1; k < count; k++) {
         fv_shape next = inputs[k];

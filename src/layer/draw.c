@@ -84,8 +84,8 @@ fv_status fv__layer_prepare(fv_layer *layer)
 
 fv_status fv__layer_draw(fv_layer *layer)
 {
-    if (layer->network || fv__layer_prepare(layer) != FV_OK)
-        return fv_failed(layer->context);
+    if (layer->network) return layer->draw(layer->network);
+    if (fv__layer_prepare(layer) != FV_OK) return fv_failed(layer->context);
     for (int32_t i = 0; i < layer->num_parameters; i++) {
         const fv__parameter *parameter = &layer->parameters[i];
         if (parameter->variable->value.data) continue;

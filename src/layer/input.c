@@ -16,7 +16,7 @@ static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
         if (given.extent[i] < 1)
             return fv_fail(layer->context, FV_MISUSE,
                            "%s: extent %lld is below 1", layer->name,
-                           (long long)given.extent[i]);
+                           (long long)fv__option_count(given.extent[i], 0));
     if (given.rank != 1 && given.rank != 3)
         return fv_fail(
             layer->context, FV_MISUSE,

@@ -1,6 +1,7 @@
 /* Making layers, asking them for shapes and parameters, using them alone. */
 #include "layer/layer.h"
 
+#include <math.h>
 #include <string.h>
 
 extern const fv__layer_type *const fv__layer_types[];
@@ -30,6 +31,34 @@ static void destroy(void *object)
     fv__release(layer->context, layer);
 }
 
+/* Refuses numbers that are no words of their enum, and no numbers at all. */
+static fv_status check_options(const fv_layer *layer)
+{
+    const fv__field *field = layer->type->fields;
+    const unsigned char *options = layer->options;
+    for (; field && field->key; field++) {
+        if (field->kind == FV__FIELD_NUMBER) {
+            double number;
+            memcpy(&number, options + field->offset, sizeof number);
+            if (!isfinite(number))
+                return fv_fail(layer->context, FV_MISUSE, "%s: %s %g",
+                               layer->name, field->key, number);
+        }
+        if (!field->words) continue;
+        bool padding = field->kind == FV__FIELD_PADDING;
+        int32_t word, count = 0;
+        memcpy(&word, options + (padding ? field->mode : field->offset),
+               sizeof word);
+        while (field->words[count]) count++;
+        if (word < 0 || word >= count)
+            return fv_fail(layer->context, FV_MISUSE,
+                           "%s: %s%s %ld is unknown (0 to %ld)", layer->name,
+                           field->key, padding ? "_mode" : "", (long)word,
+                           (long)count - 1);
+    }
+    return FV_OK;
+}
+
 fv_layer *fv__layer_new(const fv__layer_type *type, const void *options)
 {
     const fv_layer_options *common = options;
@@ -52,6 +81,7 @@ fv_layer *fv__layer_new(const fv__layer_type *type, const void *options)
         fv_layer_options *copy = layer->options;
         copy->name = common->name ? layer->name : NULL;
         copy->from = layer->from;
+        check_options(layer);
     }
     if (fv__ok(context)) return layer;
     fv__destroy(layer);
@@ -134,37 +164,69 @@ fv_status fv__layer_expect_vector(const fv_layer *layer, const fv_shape *input)
                    fv__shape_text(text, sizeof text, shape.rank, shape.extent));
 }
 
-/* The shape of a layer used alone: from in_shape, or from the first input. */
+fv_status fv__layer_expect_channels(const fv_layer *layer,
+                                    const fv_shape *input)
+{
+    if (input->rank > 0) return FV_OK;
+    return fv_fail(layer->context, FV_MISUSE,
+                   "%s: the input has a batch axis and no other", layer->name);
+}
+
+/* Extents given for a layer used alone. */
+static fv_status check_declared(const fv_layer *layer)
+{
+    const int64_t *extents = fv__layer_common(layer)->in_shape;
+    for (int32_t i = 0; i < 3 && extents[i]; i++)
+        if (extents[i] < 1)
+            return fv_fail(layer->context, FV_MISUSE,
+                           "%s: in_shape has an extent of %lld", layer->name,
+                           (long long)fv__option_count(extents[i], 0));
+    return FV_OK;
+}
+
+/* Whether an input is what the layer was made for. */
+static fv_status check_given(const fv_layer *layer, const fv_shape *expected,
+                             const fv_shape *given)
+{
+    if (fv__shape_equal(expected, given)) return FV_OK;
+    char is[FV__SHAPE_BYTES], text[FV__SHAPE_BYTES];
+    fv_shape a = fv__shape_outside(layer->context, *given);
+    fv_shape b = fv__shape_outside(layer->context, *expected);
+    return fv_fail(layer->context, FV_MISUSE,
+                   "%s: input %s does not fit in_shape %s", layer->name,
+                   fv__shape_text(is, sizeof is, a.rank, a.extent),
+                   fv__shape_text(text, sizeof text, b.rank, b.extent));
+}
+
+static fv_status lacks_in_shape(const fv_layer *layer)
+{
+    return fv_fail(layer->context, FV_MISUSE,
+                   "%s: in_shape is required for a layer used alone",
+                   layer->name);
+}
+
+/* The shape of a layer used alone: from in_shape, or from the first input.
+ * That of a layer in a network is settled. */
 static fv_status settle(fv_layer *layer, int32_t count, const fv_shape *given)
 {
     fv_context *context = layer->context;
     if (!fv__ok(context)) return fv_failed(context);
+    if (layer->network)
+        return given ? check_given(layer, &layer->in_shape, given) : FV_OK;
+    if (check_declared(layer) != FV_OK) return fv_failed(context);
     fv_shape declared = fv__shape_inside(
         context, fv__shape_of(fv__layer_common(layer)->in_shape));
-    if (layer->network || !given) {
-        if (layer->shaped || layer->network) return FV_OK;
-        if (!declared.rank && layer->type->min_inputs)
-            return fv_fail(context, FV_MISUSE,
-                           "%s: in_shape is required for a layer used alone",
-                           layer->name);
-        return fv__layer_shape(layer, layer->type->min_inputs ? 1 : 0,
-                               &declared);
+    int32_t needed = layer->type->min_inputs;
+    if (!given) {
+        if (layer->shaped) return FV_OK;
+        if (!declared.rank && needed) return lacks_in_shape(layer);
+        return fv__layer_shape(layer, needed ? 1 : 0, &declared);
     }
-    if (declared.rank && !fv__shape_equal(&declared, &given[0])) {
-        char is[FV__SHAPE_BYTES], expected[FV__SHAPE_BYTES];
-        fv_shape outside = fv__shape_outside(context, given[0]);
-        return fv_fail(
-            context, FV_MISUSE, "%s: input %s does not fit in_shape %s",
-            layer->name,
-            fv__shape_text(is, sizeof is, outside.rank, outside.extent),
-            fv__shape_text(expected, sizeof expected, declared.rank,
-                           fv__layer_common(layer)->in_shape));
-    }
+    if (declared.rank && check_given(layer, &declared, given) != FV_OK)
+        return fv_failed(context);
     fv_status status = fv__layer_shape(layer, count, given);
     if (status == FV_OK && layer->num_parameters && !declared.rank)
-        return fv_fail(context, FV_MISUSE,
-                       "%s: in_shape is required for a layer used alone",
-                       layer->name);
+        return lacks_in_shape(layer);
     return status;
 }
 

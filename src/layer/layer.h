@@ -73,10 +73,11 @@ struct fv_layer {
     fv__object object;
     fv_context *context;
     const fv__layer_type *type;
-    void *options; /* a copy; its name and from too */
-    char *name;    /* who it is in messages and files */
-    char *from;    /* NULL: the layer before */
-    void *network; /* it belongs to; NULL: used alone */
+    void *options;                    /* a copy; its name and from too */
+    char *name;                       /* who it is in messages and files */
+    char *from;                       /* NULL: the layer before */
+    void *network;                    /* it belongs to; NULL: used alone */
+    fv_status (*draw)(void *network); /* draws what the layer needs, too */
     /* settled by the shape rule: */
     bool shaped;
     fv_shape in_shape, out_shape;
@@ -120,6 +121,9 @@ fv_status fv__layer_shape_same(fv_layer *layer, int32_t count,
 /* For shape rules: the input is an image {h, w, c}, or a vector {n}. */
 fv_status fv__layer_expect_image(const fv_layer *layer, const fv_shape *input);
 fv_status fv__layer_expect_vector(const fv_layer *layer, const fv_shape *input);
+/* ... or has a last axis at all. */
+fv_status fv__layer_expect_channels(const fv_layer *layer,
+                                    const fv_shape *input);
 
 /* For layers of windows: settles begin and end of a geometry whose in, kernel,
  * stride and dilation are set. */
@@ -137,7 +141,8 @@ size_t fv__parameter_bytes(const fv_context *context,
                            const fv__parameter *parameter);
 /* Draws a parameter's first values. */
 void fv__parameter_draw(const fv__parameter *parameter);
-/* For a layer used alone: prepares, allocates and draws what is not yet. */
+/* Prepares, allocates and draws what is not yet; of all its network, if the
+ * layer is part of one. */
 fv_status fv__layer_draw(fv_layer *layer);
 
 /* Applies the layer to NHWC variables. */

@@ -43,7 +43,9 @@ static fv__geometry pool_geometry(const fv_pool_options *options,
                        .groups = 1 };
     fv__option_pair(options->kernel, 0, g.kernel);
     bool given = options->stride[0] != 0;
-    fv__option_pair(given ? options->stride : g.kernel, 0, g.stride);
+    g.stride[0] = fv__option_count(options->stride[0], g.kernel[0]);
+    g.stride[1] =
+        fv__option_count(options->stride[1], given ? g.stride[0] : g.kernel[1]);
     fv__layer_padding(options->padding_mode, options->padding,
                       options->padding_end, &g);
     return g;

@@ -57,7 +57,10 @@ static fv_status read_pair(fv_context *context, const char *key,
     fv__token first = *token;
     if (comma) first.length = (size_t)(comma - token->at);
     out[1] = 0;
-    fv_status status = read_count(context, key, &first, &out[0]);
+    out[0] = 0; /* ",2": the default and 2 */
+    bool given = !comma || first.length;
+    fv_status status =
+        given ? read_count(context, key, &first, &out[0]) : FV_OK;
     if (status != FV_OK || !comma) return status;
     fv__token second = *token;
     second.at = comma + 1;
@@ -118,7 +121,7 @@ fv_status fv__field_read(fv_context *context, const fv__field *field,
 {
     unsigned char *at = (unsigned char *)options + field->offset;
     unsigned char *mode = (unsigned char *)options + field->mode;
-    bool digit = token->length && token->at[0] >= '0' && token->at[0] <= '9';
+    bool number = token->length && strchr("0123456789,", token->at[0]);
     int word = 0;
     fv_status status = FV_OK;
     switch (field->kind) {
@@ -134,7 +137,7 @@ fv_status fv__field_read(fv_context *context, const fv__field *field,
         memcpy(at, &word, sizeof word);
         return status;
     case FV__FIELD_PADDING:
-        if (!digit) {
+        if (!number) {
             status = read_word(context, field, token, &word);
             memcpy(mode, &word, sizeof word);
             return status;
@@ -172,7 +175,7 @@ static long long plain(int64_t option)
 
 static void write_pair(fv__text *text, const int64_t *pair)
 {
-    fv__text_add(text, "%lld", plain(pair[0]));
+    if (pair[0]) fv__text_add(text, "%lld", plain(pair[0]));
     if (pair[1] && pair[1] != pair[0])
         fv__text_add(text, ",%lld", plain(pair[1]));
 }

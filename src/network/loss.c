@@ -49,6 +49,12 @@ fv_variable *fv_network_loss(fv_network *network, fv_variable *output,
         fv_fail(context, FV_MISUSE, "network: there is no loss layer");
         return NULL;
     }
+    if (output->graph && context->tape->spent) {
+        fv_fail(context, FV_MISUSE,
+                "network: the output was on the tape that fv_backprop "
+                "emptied");
+        return NULL;
+    }
     fv_layer *loss = network->places[place].layer;
     bool indices =
         loss->type == fv__layer_type_find("softmax_cross_entropy", 21);
@@ -70,6 +76,7 @@ static fv_variable *loss_of(void *user, fv_variables at)
     (void)at;
     check *c = user;
     fv_context *context = c->network->context;
+    context->draws = c->draws;
     fv_variable *output =
         fv_network_forward(c->network, fv_constant(context, &c->images));
     if (fv__network_loss_place(c->network) < 0) return output;

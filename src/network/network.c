@@ -254,6 +254,8 @@ static fv_status grow(fv_network *network)
     return FV_OK;
 }
 
+static fv_status draw(void *network) { return fv__network_draw(network); }
+
 fv_status fv_network_add(fv_network *network, fv_layer *layer)
 {
     if (!network) return FV_MISUSE;
@@ -265,6 +267,7 @@ fv_status fv_network_add(fv_network *network, fv_layer *layer)
         && find_shape(network, &place) == FV_OK) {
         find_field(network, &place);
         layer->network = network;
+        layer->draw = draw;
         fv__orphan(&layer->object);
         network->places[network->count++] = place;
         fv__release(context, network->text);
@@ -284,8 +287,11 @@ size_t fv_network_count(const fv_network *network)
 
 fv_layer *fv_network_layer(const fv_network *network, size_t index)
 {
-    if (!network || index >= (size_t)network->count) return NULL;
-    return network->places[index].layer;
+    if (!network || !fv__ok(network->context)) return NULL;
+    if (index < (size_t)network->count) return network->places[index].layer;
+    fv_fail(network->context, FV_MISUSE,
+            "network: layer %zu of %d, counted from 0", index, network->count);
+    return NULL;
 }
 
 static fv_shape shape_at(const fv_network *network, int32_t place)

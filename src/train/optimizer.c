@@ -78,15 +78,17 @@ static fv_optimizer *make(fv_network *network, fv_variables list, fv__rule rule)
     return NULL;
 }
 
-/* One number of the options: within [low, high), or [low, high] where
- * `closed`. */
+/* One number of the options: within [low, high). */
 static void check(fv_context *context, const char *who, const char *what,
                   double value, double low, double high)
 {
     if (value >= low && value < high) return;
-    fv_fail(context, FV_MISUSE, "%s: %s %g is not %s %g%s%g", who, what, value,
-            isinf(high) ? "a number of at least" : "in", low,
-            isinf(high) ? "" : "..", isinf(high) ? 0.0 : high);
+    if (isinf(high))
+        fv_fail(context, FV_MISUSE, "%s: %s %g is not a number of at least %g",
+                who, what, value, low);
+    else
+        fv_fail(context, FV_MISUSE, "%s: %s %g is not in %g..%g", who, what,
+                value, low, high);
 }
 
 static void check_rate(fv_context *context, const char *who, double rate)
