@@ -209,7 +209,8 @@ typedef struct fv__gemm {
     bool a_transposed, b_transposed, accumulate;
 } fv__gemm;
 
-/* Bytes of packing scratch for a product of that size on one worker. */
+/* Bytes of packing scratch for a product of that size on one worker; SIZE_MAX
+ * if they cannot be counted. */
 size_t fv__gemm_scratch(const fv__kernels *kernels, size_t m, size_t n,
                         size_t k);
 /* On the calling thread. The result does not depend on how m and n are cut. */
@@ -240,6 +241,7 @@ typedef struct fv__conv_call {
 typedef struct fv__conv_algorithm {
     const char *name; /* "im2col" */
     bool (*applicable)(const fv_context *context, const fv__geometry *geometry);
+    /* Bytes for all workers; SIZE_MAX if they cannot be counted. */
     size_t (*scratch)(const fv_context *context, const fv__geometry *geometry,
                       fv__direction direction);
     void (*run)(const fv__conv_call *call, fv__direction direction);
