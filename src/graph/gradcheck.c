@@ -85,7 +85,6 @@ double fv_gradcheck(fv_function *f, void *user, fv_variables at, double step,
     check c = {
         .context = at.at[0]->context, .function = f, .user = user, .at = at
     };
-    fv_forget(c.context);
     for (int64_t i = 0; i < at.count; i++) {
         if (!at.at[i] || at.at[i]->graph) {
             fv_fail(c.context, FV_MISUSE, "gradcheck: variable %lld is %s",
@@ -94,6 +93,7 @@ double fv_gradcheck(fv_function *f, void *user, fv_variables at, double step,
         }
         fv_variable_zero_grad(at.at[i]);
     }
+    fv_forget(c.context);
     double worst = 0;
     fv_variable *y = apply(&c);
     if (y && fv__backprop(y, &c.weights) == FV_OK) {

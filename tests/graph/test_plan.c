@@ -1,0 +1,326 @@
+/* Plans: the same bits as the tape, and memory shared only by what is never
+ * needed at the same time. */
+#include "nets.h"
+
+#include "network/network.h"
+
+static const char *const *const nets[] = { &net_plain, &net_residual,
+                                           &net_branches, &net_regression };
+enum { NETS = sizeof nets / sizeof *nets, BATCH = 3 };
+
+typedef struct fixture {
+    fv_context *ctx;
+    fv_network *net;
+    fv_tensor images, labels;
+    fv__plan *plan;
+} fixture;
+
+/* The plan with its batch in place. */
+static fixture begin(const char *text, fv_dtype dtype, bool training)
+{
+    fixture f = { .ctx = NET_CONTEXT(.dtype = dtype, .threads = 2) };
+    f.net = fv_network_parse(f.ctx, text, "test");
+    f.images = net_images(f.ctx, BATCH);
+    f.labels = net_labels(f.ctx, BATCH);
+    assert_ok(f.ctx);
+    f.plan = fv__network_plan(f.net, BATCH, training, false);
+    assert_ok(f.ctx);
+    fv__network_ready(f.net);
+    fv__plan_images(f.plan, &f.images);
+    fv__plan_target(f.plan, &f.labels);
+    assert_ok(f.ctx);
+    return f;
+}
+
+static void end(fixture *f)
+{
+    assert_ok(f->ctx);
+    fv_context_free(f->ctx);
+}
+
+static void zero_grads(fv_network *net)
+{
+    fv_variables list = fv_network_variables(net);
+    for (int64_t i = 0; i < list.count; i++) fv_variable_zero_grad(list.at[i]);
+}
+
+/* ---- the same bits as the tape ------------------------------------------- */
+
+static void check_equal(const char *text, fv_dtype dtype)
+{
+    fixture f = begin(text, dtype, true);
+    fv__graph_forward(&f.plan->graph, 0);
+    fv__graph_backward(&f.plan->graph, f.plan->loss);
+    size_t bytes;
+    fv_variables list = fv_network_variables(f.net);
+    unsigned char *planned = net_dump(list, 1, &bytes);
+    zero_grads(f.net);
+
+    fv_variable *x = fv_constant(f.ctx, &f.images);
+    fv_variable *y = fv_network_forward(f.net, x);
+    fv_variable *loss = fv_network_loss(f.net, y, &f.labels);
+    assert_ok(f.ctx);
+    assert_memory_equal(fv_variable_value(y)->data, f.plan->output->value.data,
+                        net_bytes(fv_variable_value(y)));
+    assert_memory_equal(fv_variable_value(loss)->data, f.plan->loss->value.data,
+                        fv_dtype_bytes(dtype));
+    assert_int_equal(fv_backprop(loss), FV_OK);
+    unsigned char *eager = net_dump(list, 1, &bytes);
+    assert_memory_equal(planned, eager, bytes);
+    bool some = false;
+    for (size_t i = 0; i < bytes; i++) some |= eager[i] != 0;
+    assert_true(some);
+    free(planned);
+    free(eager);
+    end(&f);
+}
+
+static void test_plan_has_the_bits_of_the_tape(void **state)
+{
+    (void)state;
+    for (int i = 0; i < NETS; i++) {
+        check_equal(*nets[i], FV_F32);
+        check_equal(*nets[i], FV_F64);
+    }
+}
+
+static void test_prediction_has_the_bits_of_the_tape(void **state)
+{
+    (void)state;
+    for (int i = 0; i < NETS; i++) {
+        fixture f = begin(*nets[i], FV_F32, false);
+        float answer[BATCH * NET_CLASSES];
+        fv_tensor out = FV_TENSOR(answer, FV_F32, BATCH, NET_CLASSES);
+        assert_int_equal(fv_network_predict(f.net, &f.images, &out), FV_OK);
+        fv_training(f.ctx, 0);
+        fv_variable *y =
+            fv_network_forward(f.net, fv_constant(f.ctx, &f.images));
+        assert_memory_equal(answer, fv_variable_value(y)->data, sizeof answer);
+        end(&f);
+    }
+}
+
+/* ---- lifetimes ----------------------------------------------------------- */
+
+/* Something in the block, alive from birth to death. */
+typedef struct item {
+    size_t at, bytes;
+    int32_t birth, death;
+} item;
+
+static int list_items(const fv__graph *graph, item *items)
+{
+    int count = 0;
+    for (int32_t i = 0; i < graph->num_values; i++) {
+        const fv_variable *v = graph->values[i];
+        items[count++] = (item){ v->value_at, fv__tensor_bytes(&v->value),
+                                 v->birth, v->death };
+        if (v->node >= 0 && graph->nodes[v->node]->active)
+            items[count++] = (item){ v->grad_at, fv__tensor_bytes(&v->grad),
+                                     v->grad_birth, v->grad_death };
+    }
+    for (int32_t i = 0; i < graph->count; i++) {
+        const fv__node *node = graph->nodes[i];
+        int32_t back = 2 * graph->count - 1 - i;
+        items[count++] =
+            (item){ node->forward_at, node->forward_scratch, i, i };
+        if (!node->active) continue;
+        items[count++] = (item){ node->saved_at, node->saved_bytes, i, back };
+        items[count++] =
+            (item){ node->backward_at, node->backward_scratch, back, back };
+    }
+    return count;
+}
+
+/* Fills the block with NaN wherever nothing is alive at that step. */
+static void spoil(const fv__graph *graph, const item *items, int count,
+                  int32_t step)
+{
+    unsigned char *alive = calloc(graph->block_bytes + 1, 1);
+    assert_non_null(alive);
+    for (int i = 0; i < count; i++)
+        if (items[i].birth <= step && step <= items[i].death)
+            memset(alive + items[i].at, 1, items[i].bytes);
+    for (size_t i = 0; i < graph->block_bytes; i++)
+        if (!alive[i]) graph->block[i] = 0xff;
+    free(alive);
+}
+
+/* Runs the plan step by step, spoiling what is not alive; the gradients. */
+static unsigned char *run_spoiled(fixture *f, const item *items, int count,
+                                  size_t *bytes)
+{
+    fv__graph *graph = &f->plan->graph;
+    zero_grads(f->net);
+    for (int32_t i = 0; i < graph->count; i++) {
+        spoil(graph, items, count, i);
+        fv__node *node = graph->nodes[i];
+        fv__node_forward(graph, node, graph->block + node->forward_at);
+    }
+    for (int32_t i = graph->count - 1; i >= 0; i--) {
+        spoil(graph, items, count, 2 * graph->count - 1 - i);
+        fv__node *node = graph->nodes[i];
+        if (node->output == f->plan->loss)
+            f->ctx->kernels->fill(1, 1, f->plan->loss->grad.data);
+        if (node->active)
+            fv__node_backward(graph, node, graph->block + node->backward_at);
+    }
+    return net_dump(fv_network_variables(f->net), 1, bytes);
+}
+
+static unsigned char *run_plainly(fixture *f, size_t *bytes)
+{
+    zero_grads(f->net);
+    fv__graph_forward(&f->plan->graph, 0);
+    fv__graph_backward(&f->plan->graph, f->plan->loss);
+    return net_dump(fv_network_variables(f->net), 1, bytes);
+}
+
+static void test_nothing_is_needed_before_birth_or_after_death(void **state)
+{
+    (void)state;
+    for (int n = 0; n < NETS; n++) {
+        fixture f = begin(*nets[n], FV_F32, true);
+        item items[512];
+        int count = list_items(&f.plan->graph, items);
+        assert_true(count < 512);
+        size_t bytes;
+        unsigned char *plain = run_plainly(&f, &bytes);
+        fv__plan_images(f.plan, &f.images);
+        unsigned char *spoiled = run_spoiled(&f, items, count, &bytes);
+        assert_memory_equal(plain, spoiled, bytes);
+        free(plain);
+        free(spoiled);
+        end(&f);
+    }
+}
+
+/* The method sees a lifetime that is too short by one step. */
+static void test_a_lifetime_too_short_is_seen(void **state)
+{
+    (void)state;
+    fixture f = begin(net_plain, FV_F32, true);
+    item items[512];
+    int count = list_items(&f.plan->graph, items), seen = 0, tried = 0;
+    size_t bytes;
+    unsigned char *plain = run_plainly(&f, &bytes);
+    for (int i = 0; i < count; i++) {
+        if (items[i].birth == items[i].death || !items[i].bytes) continue;
+        items[i].death--;
+        unsigned char *spoiled = run_spoiled(&f, items, count, &bytes);
+        items[i].death++;
+        seen += memcmp(plain, spoiled, bytes) != 0;
+        tried++;
+        free(spoiled);
+        fv__plan_images(f.plan, &f.images);
+        fv__plan_target(f.plan, &f.labels);
+    }
+    /* what is kept for the reader, and gradients that nobody reads at the
+     * last step of their life, may go unseen */
+    assert_true(tried >= 20);
+    assert_true(seen >= tried / 2);
+    free(plain);
+    end(&f);
+}
+
+static void test_nothing_overlaps_that_is_alive_together(void **state)
+{
+    (void)state;
+    for (int n = 0; n < 2 * NETS; n++) {
+        fixture f = begin(*nets[n / 2], FV_F64, n % 2);
+        item items[512];
+        int count = list_items(&f.plan->graph, items);
+        for (int i = 0; i < count; i++) {
+            const item *a = &items[i];
+            assert_true(!a->bytes
+                        || a->at + a->bytes <= f.plan->graph.block_bytes);
+            assert_int_equal(a->bytes ? a->at % 64 : 0, 0);
+            for (int j = 0; j < i; j++) {
+                const item *b = &items[j];
+                bool together = a->birth <= b->death && b->birth <= a->death;
+                bool apart =
+                    a->at + a->bytes <= b->at || b->at + b->bytes <= a->at;
+                assert_true(!a->bytes || !b->bytes || !together || apart);
+            }
+        }
+        end(&f);
+    }
+}
+
+/* ---- size ---------------------------------------------------------------- */
+
+/* What all items would take side by side, scratch left out if so wished. */
+static size_t sum_of(const fv__graph *graph, bool scratch)
+{
+    item items[512];
+    int count = list_items(graph, items);
+    size_t sum = 0;
+    for (int i = 0; i < count; i++)
+        if (scratch || items[i].birth != items[i].death) sum += items[i].bytes;
+    return sum;
+}
+
+static size_t most_scratch(const fv__graph *graph)
+{
+    size_t most = 0;
+    for (int32_t i = 0; i < graph->count; i++) {
+        most = (size_t)fv__max((int64_t)most,
+                               (int64_t)graph->nodes[i]->forward_scratch);
+        if (graph->nodes[i]->active)
+            most = (size_t)fv__max((int64_t)most,
+                                   (int64_t)graph->nodes[i]->backward_scratch);
+    }
+    return most;
+}
+
+static void test_block_is_smaller_than_the_sum(void **state)
+{
+    (void)state;
+    for (int training = 0; training < 2; training++) {
+        fixture f = begin(net_residual, FV_F32, training);
+        const fv__graph *graph = &f.plan->graph;
+        assert_true(graph->block_bytes < sum_of(graph, true) / 3);
+        /* and beside the largest scratch, most values find room in it */
+        size_t values = sum_of(graph, false);
+        assert_true(graph->block_bytes - most_scratch(graph) < values * 3 / 4);
+        end(&f);
+    }
+}
+
+static void test_frozen_layers_cost_no_gradients(void **state)
+{
+    (void)state;
+    fixture f = begin(net_residual, FV_F32, true);
+    size_t all = f.plan->graph.block_bytes;
+    fv_variables list = fv_network_variables(f.net);
+    for (int64_t i = 0; i < list.count - 2; i++)
+        fv_variable_set_requires_grad(list.at[i], 0);
+    f.plan = fv__network_plan(f.net, BATCH, true, false);
+    assert_true(f.plan->graph.block_bytes < all);
+    fv__network_ready(f.net);
+    fv__plan_images(f.plan, &f.images);
+    fv__plan_target(f.plan, &f.labels);
+    size_t bytes;
+    unsigned char *grads = run_plainly(&f, &bytes);
+    size_t last = NET_CLASSES * (6 + 1) * sizeof(float);
+    for (size_t i = 0; i < bytes - last; i++) assert_int_equal(grads[i], 0);
+    bool some = false;
+    for (size_t i = bytes - last; i < bytes; i++) some |= grads[i] != 0;
+    assert_true(some);
+    free(grads);
+    end(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plan_has_the_bits_of_the_tape),
+        cmocka_unit_test(test_prediction_has_the_bits_of_the_tape),
+        cmocka_unit_test(test_nothing_is_needed_before_birth_or_after_death),
+        cmocka_unit_test(test_a_lifetime_too_short_is_seen),
+        cmocka_unit_test(test_nothing_overlaps_that_is_alive_together),
+        cmocka_unit_test(test_block_is_smaller_than_the_sum),
+        cmocka_unit_test(test_frozen_layers_cost_no_gradients),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
