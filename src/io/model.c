@@ -156,28 +156,24 @@ fv_status fv_network_save(fv_network *network, const char *path)
     return fv_failed(context);
 }
 
-/* The first bytes of a file; fewer of a short one, none of one that cannot be
- * opened. A failure to read is recorded. */
-static int64_t peek(fv_context *context, const char *path, char *bytes,
-                    size_t count)
+/* The first bytes of a file; fewer of a short one, -1 after a failure. */
+static int64_t peek(fv_context *context, const char *path, const char *shown,
+                    char *bytes, size_t count)
 {
     const fv_io *io = &context->io;
     int64_t used = 0, got = 1;
     int file;
     do file = io->open(io->user, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
     while (file == -EINTR);
-    if (file < 0) return 0;
-    while (used < (int64_t)count && (got > 0 || got == -EINTR)) {
+    while (file >= 0 && used < (int64_t)count && (got > 0 || got == -EINTR)) {
         got = io->read(io->user, file, bytes + used, count - (size_t)used);
         if (got > 0) used += got;
     }
-    io->close(io->user, file);
-    char shown[256];
-    if (got < 0)
-        fv_fail(context, FV_IO, "%s: cannot read: %s",
-                fv__printable(path, strlen(path), shown, sizeof shown),
-                strerror((int)-got));
-    return used;
+    if (file >= 0) io->close(io->user, file);
+    if (file >= 0 && got >= 0) return used;
+    fv_fail(context, FV_IO, "%s: cannot %s: %s", shown,
+            file < 0 ? "open" : "read", strerror(file < 0 ? -file : (int)-got));
+    return -1;
 }
 
 static fv_network *load_text(fv_context *context, const char *path,
@@ -235,9 +231,9 @@ fv_network *fv_network_load(fv_context *context, const char *path)
     }
     char shown[256], head[9];
     fv__printable(path, strlen(path), shown, sizeof shown);
-    bool archive =
-        peek(context, path, head, sizeof head) == sizeof head && head[8] == '{';
-    if (!fv__ok(context)) return NULL;
+    int64_t peeked = peek(context, path, shown, head, sizeof head);
+    if (peeked < 0) return NULL;
+    bool archive = peeked == sizeof head && head[8] == '{';
     return archive ? load_model(context, path, shown)
                    : load_text(context, path, shown);
 }
