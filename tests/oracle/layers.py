@@ -1,0 +1,179 @@
+"""Cases of pools, batch norm, activations, softmax, linear and losses."""
+import torch
+import torch.nn.functional as F
+
+from cases import DOUBLE, draw, draw_integers
+
+INFINITY = float("inf")
+
+
+def simple(archive, text, function, x, *parameters, dy=None):
+    """y = function(x, parameters...) and all gradients."""
+    leaves = [t.requires_grad_() for t in (x,) + parameters]
+    y = function(*leaves)
+    dy = draw(*y.shape) if dy is None else dy
+    grads = torch.autograd.grad(y, leaves, dy)
+    archive.case(text, x=x, dy=dy, y=y, dx=grads[0])
+    for i, parameter in enumerate(parameters):
+        archive.more(**{f"p{i}": parameter, f"d{i}": grads[i + 1]})
+
+
+# ---- pools: kernel, stride, begin, end, input ------------------------------
+
+POOLS = (
+    ((2, 2), (2, 2), (0, 0), (0, 0), (2, 3, 6, 8)),
+    ((2, 2), (2, 2), (0, 0), (0, 0), (1, 1, 7, 5)),
+    ((2, 2), (1, 1), (0, 0), (0, 0), (1, 2, 4, 4)),
+    ((3, 3), (2, 2), (1, 1), (1, 1), (2, 2, 7, 8)),
+    ((3, 3), (1, 1), (1, 1), (1, 1), (1, 17, 3, 3)),
+    ((3, 2), (2, 3), (1, 0), (0, 1), (1, 3, 9, 7)),
+    ((3, 3), (2, 2), (2, 2), (2, 2), (1, 2, 5, 6)),
+    ((1, 1), (2, 2), (0, 0), (0, 0), (1, 3, 5, 5)),
+    ((2, 3), (3, 4), (0, 0), (0, 0), (3, 2, 8, 9)),
+    ((5, 1), (1, 2), (2, 0), (2, 0), (1, 3, 6, 6)),
+    ((1, 1), (1, 1), (0, 0), (0, 0), (1, 1, 1, 1)),
+)
+
+
+def sides(begin, end):
+    return (begin[1], end[1], begin[0], end[0])
+
+
+def average(x, kernel, stride, begin, end, count_padding):
+    padded = F.pad(x, sides(begin, end))
+    mean = F.avg_pool2d(padded, kernel, stride)
+    if count_padding:
+        return mean
+    inside = F.pad(torch.ones_like(x), sides(begin, end))
+    return mean / F.avg_pool2d(inside, kernel, stride)
+
+
+def pools(archive):
+    for kernel, stride, begin, end, shape in POOLS:
+        text = (f"{kernel[0]} {kernel[1]} stride={stride[0]},{stride[1]} "
+                f"padding={begin[0]},{begin[1]} padding_end={end[0]},{end[1]}")
+
+        def largest(x):
+            padded = F.pad(x, sides(begin, end), value=-INFINITY)
+            return F.max_pool2d(padded, kernel, stride)
+
+        # Whole numbers have ties: the first of equals gets the gradient.
+        for numbers in (draw, draw_integers):
+            x = numbers(*shape)
+            dy = numbers(*largest(x).shape)
+            simple(archive, f"maxpool {text}", largest, x, dy=dy)
+        for count in (False, True):
+            simple(archive,
+                   f"avgpool {text} count_padding={'yes' if count else 'no'}",
+                   lambda x: average(x, kernel, stride, begin, end, count),
+                   draw(*shape))
+    # Where PyTorch pads by itself, its own count of the padding.
+    for count in (False, True):
+        simple(archive,
+               "avgpool 3 3 stride=2 padding=1 "
+               f"count_padding={'yes' if count else 'no'}",
+               lambda x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=count),
+               draw(2, 3, 7, 7))
+    simple(archive, "maxpool 4 4 stride=2 padding=2",
+           lambda x: F.max_pool2d(x, 4, 2, 2), draw(2, 3, 7, 6))
+    simple(archive, "global_average_pool",
+           lambda x: x.mean((2, 3), keepdim=True), draw(2, 7, 5, 3))
+
+
+# ---- batch norm ------------------------------------------------------------
+
+def batch_norms(archive):
+    settings = (((2, 3, 4, 5), 1e-5, 0.1), ((3, 17, 1, 2), 1e-3, 0.3),
+                ((5, 6), 1e-5, 1.0), ((2, 1, 3, 1), 1e-5, 0.1),
+                ((4, 16, 3, 3), 1e-2, 0.01))
+    for shape, epsilon, momentum in settings:
+        for training in (True, False):
+            channels = shape[1]
+            x = 2 * draw(*shape) + 3
+            gamma, beta = draw(channels), draw(channels)
+            mean, variance = draw(channels), draw(channels) ** 2 + 0.5
+            variance = variance.to(torch.float32).to(DOUBLE)
+            before = mean.clone(), variance.clone()
+            simple(archive,
+                   f"batchnorm epsilon={epsilon} momentum={momentum}",
+                   lambda x, g, b: F.batch_norm(x, mean, variance, g, b,
+                                                training, momentum, epsilon),
+                   x, gamma, beta)
+            archive.more(s0=before[0], s1=before[1], t0=mean, t1=variance)
+            archive.texts[f"{archive.prefix}.mode"] = \
+                "training" if training else "evaluation"
+
+
+# ---- activations, softmax, linear ------------------------------------------
+
+ACTIVATIONS = (
+    ("relu", F.relu),
+    ("relu6", F.relu6),
+    ("leaky_relu", lambda x: F.leaky_relu(x, 0.01)),
+    ("leaky_relu slope=0.25", lambda x: F.leaky_relu(x, 0.25)),
+    ("elu", F.elu),
+    ("elu alpha=0.01", lambda x: F.elu(x, 0.01)),
+    ("sigmoid", torch.sigmoid),
+    ("tanh", torch.tanh),
+)
+
+
+def activations(archive):
+    edges = torch.tensor([[-100, -20, -6, -1, -0.5, 0, 0.5, 1, 6, 7, 20, 100]],
+                         dtype=DOUBLE)
+    for text, function in ACTIVATIONS:
+        simple(archive, text, function, 3 * draw(2, 3, 5, 7))
+        simple(archive, text, function, edges.clone())
+    for shape in ((3, 10), (1, 1), (2, 17)):
+        simple(archive, "softmax", lambda x: F.softmax(x, 1), 3 * draw(*shape))
+    simple(archive, "softmax", lambda x: F.softmax(x, 1), draw(2, 5, 3, 4))
+    simple(archive, "softmax", lambda x: F.softmax(x, 1),
+           torch.tensor([[1000.0, 1000, -1000, 0]], dtype=DOUBLE))
+    for batch, inputs, outputs in ((1, 1, 1), (3, 5, 7), (6, 16, 17),
+                                   (7, 17, 6), (2, 33, 15)):
+        simple(archive, f"linear {outputs}", F.linear, draw(batch, inputs),
+               draw(outputs, inputs), draw(outputs))
+        simple(archive, f"linear {outputs} bias=no", F.linear,
+               draw_integers(batch, inputs), draw_integers(outputs, inputs),
+               dy=draw_integers(batch, outputs))
+    simple(archive, "flatten", lambda x: x.flatten(1), draw(2, 3, 4, 5))
+
+
+# ---- losses ----------------------------------------------------------------
+
+def loss(archive, text, function, x, target):
+    x.requires_grad_()
+    y = function(x, target)
+    archive.case(text, x=x, target=target, y=y.reshape(1),
+                 dx=torch.autograd.grad(y, x)[0])
+
+
+def losses(archive):
+    def sigmoid(x, t):
+        return F.binary_cross_entropy_with_logits(
+            x, t, reduction="sum") / x.shape[0]
+
+    for batch, classes in ((1, 2), (4, 10), (7, 17)):
+        x = 4 * draw(batch, classes)
+        loss(archive, "softmax_cross_entropy", F.cross_entropy, x,
+             torch.randint(classes, (batch,)))
+        weights = F.softmax(draw(batch, classes), 1)
+        weights = weights.to(torch.float32).to(DOUBLE)
+        loss(archive, "softmax_cross_entropy", F.cross_entropy, x.detach(),
+             weights)
+        loss(archive, "sigmoid_cross_entropy", sigmoid, x.detach(),
+             torch.rand(batch, classes).to(DOUBLE))
+        loss(archive, "mse", F.mse_loss, x.detach(), draw(batch, classes))
+    loss(archive, "softmax_cross_entropy", F.cross_entropy,
+         torch.tensor([[1000.0, 0, -1000], [-1000, 0, 1000]], dtype=DOUBLE),
+         torch.tensor([1, 2]))
+    loss(archive, "sigmoid_cross_entropy", sigmoid,
+         torch.tensor([[1000.0, -1000, 0]], dtype=DOUBLE),
+         torch.tensor([[0.5, 1, 0.25]], dtype=DOUBLE))
+
+
+def layer_cases(archive):
+    pools(archive)
+    batch_norms(archive)
+    activations(archive)
+    losses(archive)
