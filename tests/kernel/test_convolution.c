@@ -450,6 +450,8 @@ static void added_into(void **state)
         run_all(context, algorithm, &q);
         run_all(context, algorithm, &q);
         same_array("y", p.y, q.y);
+        for (size_t j = 0; j < p.y.n; j++) /* what was there is gone */
+            assert_true(isfinite(array_get(p.y, j)));
         for (size_t j = 0; j < p.dx.n; j++)
             assert_true(array_get(q.dx, j) == 2 * array_get(p.dx, j));
         for (size_t j = 0; j < p.dweight.n; j++)
