@@ -260,6 +260,31 @@ static void test_refused(void **state)
     fv_context_free(context);
 }
 
+/* Places in a plane are kept in 32 bits; the shape rule alone can tell. */
+static void test_large_plane(void **state)
+{
+    extern const fv_operator fv__op_maxpool;
+    const fv_pooling pooling = { .kernel = { 2, 2 }, .stride = { 2, 2 } };
+    fv_context *context = context_of(FV_F32);
+    fv_tensor x = { .dtype = FV_F32,
+                    .rank = 4,
+                    .shape = { 1, 65536, 32767, 1 } };
+    const fv_tensor *inputs[] = { &x };
+    fv_inference inference = { .name = "maxpool",
+                               .context = context,
+                               .attributes = &pooling,
+                               .num_inputs = 1,
+                               .inputs = inputs };
+    (void)state;
+    assert_int_equal(fv__op_maxpool.infer(&inference), FV_OK);
+    assert_true(inference.saved == (size_t)32768 * 16383 * sizeof(int32_t));
+    x.shape[2] = 32768;
+    assert_int_equal(fv__op_maxpool.infer(&inference), FV_LIMIT);
+    assert_error(context, "maxpool: input 65536x32768 has a plane of over "
+                          "2147483647 elements");
+    fv_context_free(context);
+}
+
 static void test_no_images(void **state)
 {
     fv_context *context = context_of(FV_F32);
@@ -276,10 +301,11 @@ static void test_no_images(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers),    cmocka_unit_test(test_ties),
-        cmocka_unit_test(test_not_finite), cmocka_unit_test(test_definition),
-        cmocka_unit_test(test_gradients),  cmocka_unit_test(test_same_bits),
-        cmocka_unit_test(test_refused),    cmocka_unit_test(test_no_images),
+        cmocka_unit_test(test_numbers),     cmocka_unit_test(test_ties),
+        cmocka_unit_test(test_not_finite),  cmocka_unit_test(test_definition),
+        cmocka_unit_test(test_gradients),   cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_refused),     cmocka_unit_test(test_no_images),
+        cmocka_unit_test(test_large_plane),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
