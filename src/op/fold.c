@@ -137,6 +137,18 @@ static void add_number(const fv_tensor *d, int64_t at, double value)
         ((float *)d->data)[at] += (float)value;
 }
 
+/* A few numbers are added one by one: folding lanes takes longer. */
+static double sum_numbers(const fv_context *context, int64_t n,
+                          const void *values)
+{
+    if (n > FV__LANES) return context->kernels->sum((size_t)n, values);
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += context->dtype == FV_F64 ? ((const double *)values)[i]
+                                        : (double)((const float *)values)[i];
+    return sum;
+}
+
 /* The sum over one segment of the elements that meet in one number. */
 static double sum_segment(const fold_job *job, int64_t kept, int64_t segment)
 {
@@ -166,7 +178,7 @@ static double sum_segment(const fold_job *job, int64_t kept, int64_t segment)
             column = 0;
             fv__grid_next(&job->grid, job->kept_axes, job->last, &place);
         }
-        sum += context->kernels->sum((size_t)filled, values);
+        sum += sum_numbers(context, filled, values);
         at += filled;
     }
     return sum;
