@@ -5,6 +5,8 @@
 
 #include "support.h"
 
+#include "graph/graph.h"
+
 #define COUNT(array) ((int64_t)(sizeof(array) / sizeof(array)[0]))
 
 enum { CHECK_OPERANDS = 4 };
@@ -165,21 +167,6 @@ static inline check_result check_evaluate(const check_case *c, fv_dtype dtype,
     return result;
 }
 
-/* Backward against central differences, in FV_F64. */
-static inline void check_gradient(const check_case *c)
-{
-    fv_context *context = check_context(FV_F64, 1);
-    fv_variable *leaves[CHECK_OPERANDS];
-    for (int64_t k = 0; k < c->count; k++)
-        leaves[k] = check_leaf(context, &c->shapes[k], c->low, c->high,
-                               (uint32_t)(k + 1));
-    double error =
-        fv_gradcheck(c->f, c->user, (fv_variables){ c->count, leaves }, 0, 0);
-    assert_ok(context);
-    if (!(error < 1e-6)) fail_msg("gradients are wrong by %g", error);
-    fv_context_free(context);
-}
-
 static inline void check_close(const fv_tensor *a, const fv_tensor *b,
                                double tolerance)
 {
@@ -205,6 +192,73 @@ static inline void check_same_bytes(const fv_tensor *a, const fv_tensor *b)
     assert_true(fv_tensor_same_shape(a, b));
     size_t bytes = (size_t)fv_tensor_count(a) * fv_dtype_bytes(a->dtype);
     if (bytes) assert_memory_equal(a->data, b->data, bytes);
+}
+
+/* Overwrites with NaN every value on the tape that no operator declares its
+ * backward to read. */
+static inline void check_spoil(fv_context *context)
+{
+    const fv__graph *graph = &context->tape->graph;
+    bool read[16] = { false };
+    assert_true(graph->count <= 16);
+    for (int32_t i = 0; i < graph->count; i++) {
+        const fv__node *node = graph->nodes[i];
+        uint32_t reads = node->op->backward_reads;
+        if (reads & FV_READS_OUTPUT) read[i] = true;
+        for (int32_t k = 0; k < node->num_inputs; k++)
+            if (node->inputs[k]->node >= 0 && (reads & FV_READS_INPUT(k)))
+                read[node->inputs[k]->node] = true;
+    }
+    for (int32_t i = 0; i < graph->count; i++) {
+        const fv_tensor *value = &graph->nodes[i]->output->value;
+        if (!read[i])
+            context->kernels->fill((size_t)fv_tensor_count(value), (double)NAN,
+                                   value->data);
+    }
+}
+
+/* The gradients do not change when values that backward does not declare to
+ * read are lost, as they are in a plan. A copy makes results of the leaves. */
+static inline void check_reads(const check_case *c, fv_dtype dtype)
+{
+    fv_tensor grads[2][CHECK_OPERANDS];
+    fv_context *context = check_context(dtype, 1);
+    for (int spoil = 0; spoil < 2; spoil++) {
+        fv_variable *leaves[CHECK_OPERANDS], *copies[CHECK_OPERANDS];
+        for (int64_t k = 0; k < c->count; k++) {
+            leaves[k] = check_leaf(context, &c->shapes[k], c->low, c->high,
+                                   (uint32_t)(k + 1));
+            copies[k] = fv_add_number(leaves[k], 0);
+        }
+        fv_variable *y = c->f(c->user, (fv_variables){ c->count, copies });
+        assert_ok(context);
+        if (spoil) check_spoil(context);
+        assert_int_equal(fv_backprop(y), FV_OK);
+        for (int64_t k = 0; k < c->count; k++)
+            grads[spoil][k] =
+                fv_tensor_dup(context, fv_variable_grad(leaves[k]));
+        assert_ok(context);
+    }
+    for (int64_t k = 0; k < c->count; k++)
+        check_same_bytes(&grads[0][k], &grads[1][k]);
+    fv_context_free(context);
+}
+
+/* Backward against central differences, in FV_F64; what it reads. */
+static inline void check_gradient(const check_case *c)
+{
+    fv_context *context = check_context(FV_F64, 1);
+    fv_variable *leaves[CHECK_OPERANDS];
+    for (int64_t k = 0; k < c->count; k++)
+        leaves[k] = check_leaf(context, &c->shapes[k], c->low, c->high,
+                               (uint32_t)(k + 1));
+    double error =
+        fv_gradcheck(c->f, c->user, (fv_variables){ c->count, leaves }, 0, 0);
+    assert_ok(context);
+    if (!(error < 1e-6)) fail_msg("gradients are wrong by %g", error);
+    fv_context_free(context);
+    check_reads(c, FV_F32);
+    check_reads(c, FV_F64);
 }
 
 /* One thread and four give the same bits. */
