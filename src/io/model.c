@@ -143,7 +143,9 @@ fv_status fv_network_save(fv_network *network, const char *path)
     if (!network) return FV_MISUSE;
     fv_context *context = network->context;
     if (!fv__ok(context)) return fv_failed(context);
-    if (!path) return fv_fail(context, FV_MISUSE, "save: the path is NULL");
+    if (!path || !*path)
+        return fv_fail(context, FV_MISUSE, "save: the path is %s",
+                       path ? "empty" : "NULL");
     fv__model model;
     fv__pair pairs[] = { { "format", "pt" }, { "fovea.network", NULL } };
     if (fv__model_begin(&model, network, 0) == FV_OK) {
@@ -225,8 +227,9 @@ static fv_network *load_model(fv_context *context, const char *path,
 fv_network *fv_network_load(fv_context *context, const char *path)
 {
     if (!fv__ok(context)) return NULL;
-    if (!path) {
-        fv_fail(context, FV_MISUSE, "load: the path is NULL");
+    if (!path || !*path) {
+        fv_fail(context, FV_MISUSE, "load: the path is %s",
+                path ? "empty" : "NULL");
         return NULL;
     }
     char shown[256], head[9];

@@ -23,6 +23,7 @@ static void destroy(void *object)
     fv__release(context, network->values);
     fv__release(context, network->grads);
     fv__release(context, network->state);
+    fv__release(context, network->former_state);
     fv__release(context, network->block);
     fv__release(context, network->text);
     fv__release(context, network);

@@ -38,6 +38,7 @@ struct fv_network {
     bool sealed; /* used: no more layers */
     bool drawn;
     unsigned char *values, *grads, *state; /* flat, aligned arrays */
+    unsigned char *former_state;           /* before the step in progress */
     size_t values_bytes, state_bytes;
     fv_variable **variables; /* trainable, in order */
     int64_t num_variables;
@@ -61,7 +62,7 @@ int32_t fv__network_output_place(const fv_network *network);
 fv_status fv__network_seal(fv_network *network);
 /* Seals, allocates the parameters and draws them. */
 fv_status fv__network_draw(fv_network *network);
-/* Allocates the flat gradients. */
+/* Allocates the flat gradients and what else training needs. */
 fv_status fv__network_grads(fv_network *network);
 /* Runs the layers on a variable, of a tape or a plan, in NHWC. */
 fv_variable *fv__network_apply(fv_network *network, fv_variable *x);

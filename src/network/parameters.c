@@ -81,6 +81,10 @@ fv_status fv__network_draw(fv_network *network)
 fv_status fv__network_grads(fv_network *network)
 {
     fv_context *context = network->context;
+    if (!fv__ok(context)) return fv_failed(context);
+    if (!network->former_state)
+        network->former_state =
+            fv__allocate(context, FV__RUN, network->state_bytes);
     if (network->grads || !fv__ok(context)) return fv_failed(context);
     network->grads = fv__allocate_zero(context, FV__RUN, network->values_bytes);
     unsigned char *grads = network->grads;

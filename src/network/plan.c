@@ -153,6 +153,8 @@ size_t fv__network_pending(const fv_network *network)
     if (!network->state) bytes += fv__footprint(network->state_bytes);
     if (!network->grads && any_training(network))
         bytes += fv__footprint(network->values_bytes);
+    if (!network->former_state && any_training(network))
+        bytes += fv__footprint(network->state_bytes);
     if (block > network->block_bytes || !network->block) {
         bytes += fv__footprint(block);
         if (network->block) bytes -= fv__footprint(network->block_bytes);

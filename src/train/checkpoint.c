@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NUMBERS = 8, PAIRS = NUMBERS + 3 };
+enum { NUMBERS = 8, PAIRS = NUMBERS + 4 };
 
 /* What the metadata hold beside the network's text. */
 typedef struct record {
@@ -44,7 +44,10 @@ static void fill(record *r, const fv__run *run, const fv__position *position)
     r->pairs[NUMBERS] = (fv__pair){ "fovea.optimizer", r->rule };
     r->pairs[NUMBERS + 1] =
         (fv__pair){ "fovea.network", fv_network_text(run->network) };
-    r->pairs[NUMBERS + 2] = (fv__pair){ "fovea.network_steps", NULL };
+    r->pairs[NUMBERS + 2] =
+        (fv__pair){ "fovea.dtype",
+                    fv_dtype_name(run->network->context->dtype) };
+    r->pairs[NUMBERS + 3] = (fv__pair){ "fovea.network_steps", NULL };
 }
 
 /* The network's entries and one more for each slot of state. */
@@ -75,7 +78,7 @@ fv_status fv__checkpoint_save(const fv__run *run, const char *path,
     char steps[40];
     fill(&r, run, position);
     snprintf(steps, sizeof steps, "%" PRIu64, run->network->steps);
-    r.pairs[NUMBERS + 2].value = steps;
+    r.pairs[NUMBERS + 3].value = steps;
     fv__model model;
     if (list_entries(&model, run) == FV_OK)
         fv__safetensors_write(context, path, model.count, model.entries, PAIRS,
@@ -93,9 +96,11 @@ static fv_status compare(const fv__run *run, const fv__archive *archive,
     fv_context *context = run->network->context;
     record now;
     fill(&now, run, &(fv__position){ 0 });
-    const int fixed[] = { 0, 1, 2, NUMBERS, NUMBERS + 1 };
-    static const char *const words[] = { "seed", "batch", "number of images",
-                                         "optimizer", "network" };
+    const int fixed[] = { 0, 1, 2, NUMBERS, NUMBERS + 1, NUMBERS + 2 };
+    static const char *const words[] = {
+        "seed",      "batch",   "number of images",
+        "optimizer", "network", "element type"
+    };
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
         const fv__pair *pair = &now.pairs[fixed[i]];
         const char *then = fv__archive_value(archive, pair->key);

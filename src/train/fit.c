@@ -26,6 +26,31 @@ static fv__run run_of(const fit *f)
     return (fv__run){ f->network, f->optimizer, f->options.batch, f->images };
 }
 
+/* Whether the network takes these images and has outputs for the classes. */
+static fv_status check_data(const fit *f, const char *which,
+                            const fv_dataset *data)
+{
+    fv_shape out = fv_network_output_shape(f->network);
+    fv_shape in = fv_network_input_shape(f->network);
+    long long classes = (long long)fv_dataset_classes(data);
+    if (classes > fv__shape_count(&out))
+        return fv_fail(f->context, FV_MISUSE,
+                       "fit: the %s data has %lld classes, the network %lld "
+                       "outputs",
+                       which, classes, (long long)fv__shape_count(&out));
+    const fv_tensor *images = fv_dataset_images(data);
+    fv_shape image = { .rank = images->rank - 1 };
+    for (int32_t i = 0; i < image.rank; i++)
+        image.extent[i] = images->shape[i + 1];
+    if (fv__shape_equal(&image, &in)) return FV_OK;
+    char is[FV__SHAPE_BYTES], expected[FV__SHAPE_BYTES];
+    return fv_fail(
+        f->context, FV_MISUSE,
+        "fit: the %s data has images of %s, the network's input is %s", which,
+        fv__shape_text(is, sizeof is, image.rank, image.extent),
+        fv__shape_text(expected, sizeof expected, in.rank, in.extent));
+}
+
 static fv_status check(fit *f)
 {
     fv_context *context = f->context;
@@ -44,15 +69,9 @@ static fv_status check(fit *f)
     if (o->resume && !o->checkpoint)
         return fv_fail(context, FV_MISUSE,
                        "fit: resume needs the path of a checkpoint");
-    fv_shape out = fv_network_output_shape(f->network);
-    int64_t outputs = fv__shape_count(&out);
-    if (fv_dataset_classes(o->train) > outputs)
-        return fv_fail(context, FV_MISUSE,
-                       "fit: the data set has %lld classes, the network %lld "
-                       "outputs",
-                       (long long)fv_dataset_classes(o->train),
-                       (long long)outputs);
-    return FV_OK;
+    if (check_data(f, "training", o->train) != FV_OK || !o->test)
+        return fv_failed(context);
+    return check_data(f, "test", o->test);
 }
 
 /* Records every plan that the run will use, then counts the bytes. */

@@ -2,6 +2,7 @@
 #include "train/train.h"
 
 #include <math.h>
+#include <string.h>
 
 static double loss_of(const fv__plan *plan)
 {
@@ -29,24 +30,41 @@ static const char *not_finite(const fv_network *network)
     return NULL;
 }
 
+/* Forward and backward; the loss. Running statistics that a loss or gradient
+ * which is not finite has spoilt are put back. */
+static double sweep(fv__plan *plan, fv_network *network)
+{
+    fv_context *context = network->context;
+    long long step = (long long)network->steps + 1;
+    memcpy(network->former_state, network->state, network->state_bytes);
+    fv__graph_forward(&plan->graph, network->steps);
+    double loss = loss_of(plan);
+    const char *layer = NULL;
+    if (isfinite(loss)) {
+        fv__graph_backward(&plan->graph, plan->loss);
+        layer = not_finite(network);
+    }
+    if (isfinite(loss) && !layer) return loss;
+    memcpy(network->state, network->former_state, network->state_bytes);
+    if (layer)
+        fv_fail(context, FV_NOT_FINITE,
+                "train: a gradient of %s is not finite in step %lld", layer,
+                step);
+    else
+        fv_fail(context, FV_NOT_FINITE, "train: the loss of step %lld is %g",
+                step, loss);
+    return loss;
+}
+
 fv_status fv__train_plan(fv__plan *plan, fv_network *network,
                          fv_optimizer *optimizer, fv__sums *sums)
 {
     fv_context *context = network->context;
     if (!fv__ok(context)) return fv_failed(context);
-    long long step = (long long)network->steps + 1;
-    fv__graph_forward(&plan->graph, network->steps);
-    double loss = loss_of(plan);
-    if (!isfinite(loss))
-        return fv_fail(context, FV_NOT_FINITE,
-                       "train: the loss of step %lld is %g", step, loss);
-    fv__graph_backward(&plan->graph, plan->loss);
-    const char *layer = not_finite(network);
-    if (layer) {
+    double loss = sweep(plan, network);
+    if (!fv__ok(context)) {
         fv_zero_grad(optimizer);
-        return fv_fail(context, FV_NOT_FINITE,
-                       "train: a gradient of %s is not finite in step %lld",
-                       layer, step);
+        return fv_failed(context);
     }
     if (fv_optimizer_update(optimizer) != FV_OK) return fv_failed(context);
     network->steps++;

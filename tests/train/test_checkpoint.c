@@ -1,0 +1,301 @@
+/* Stopping and going on: the same bits as a run that was never stopped, and
+ * checkpoints of other runs refused. */
+#include "nets.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+static char folder[64], path[96];
+
+typedef struct setting {
+    const char *net;
+    int rule;
+    int32_t threads;
+    uint64_t seed;
+    int64_t images, batch, epochs;
+    int64_t stop_after; /* batches of this process; 0: never */
+    double rate;
+    fv_dtype dtype;
+} setting;
+
+static const setting usual = {
+    .threads = 1, .seed = 9, .images = 10, .batch = 4, .epochs = 3, .rate = 0.02
+};
+
+static volatile sig_atomic_t stop;
+static int64_t batches_left;
+
+static void count_down(void *user, const fv_progress *progress)
+{
+    (void)user;
+    if (!progress->test && --batches_left == 0) stop = 1;
+}
+
+static fv_optimizer *optimizer_of(fv_network *net, int rule, double rate)
+{
+    switch (rule) {
+    case 0:
+        return fv_sgd(net, .learning_rate = rate);
+    case 1:
+        return fv_sgd(net, .learning_rate = rate, .momentum = 0.9,
+                      .weight_decay = 1e-3);
+    case 2:
+        return fv_adam(net, .learning_rate = rate);
+    default:
+        return fv_adamw(net, .learning_rate = rate);
+    }
+}
+
+/* Runs with the checkpoint; the digest of the weights. What went wrong goes to
+ * `error` if it is not NULL. */
+static uint64_t run(const setting *s, fv_fit_report *report, char error[1024])
+{
+    fv_context *ctx =
+        NET_CONTEXT(.threads = s->threads, .seed = s->seed, .dtype = s->dtype);
+    fv_network *net = fv_network_parse(ctx, s->net, "net");
+    fv_optimizer *optimizer = optimizer_of(net, s->rule, s->rate);
+    fv_dataset *data = net_dataset(ctx, s->images);
+    assert_ok(ctx);
+    stop = 0;
+    batches_left = s->stop_after;
+    fv_fit(net, optimizer, data, .test = data, .epochs = s->epochs,
+           .batch = s->batch, .checkpoint = path, .resume = 1, .stop = &stop,
+           .progress = count_down, .report = report);
+    if (error) snprintf(error, 1024, "%s", fv_error(ctx));
+    fv_clear_error(ctx);
+    uint64_t digest = net_digest(net);
+    fv_context_free(ctx);
+    return digest;
+}
+
+static void assert_same_report(const fv_fit_report *a, const fv_fit_report *b)
+{
+    assert_int_equal(a->epochs, b->epochs);
+    assert_int_equal(a->train.count, b->train.count);
+    assert_true(a->train.loss == b->train.loss);
+    assert_true(a->train.accuracy == b->train.accuracy);
+    assert_true(a->test.loss == b->test.loss);
+}
+
+/* ---- going on ------------------------------------------------------------ */
+
+/* Stops after each number of batches, goes on with other threads. */
+static void check_resume(const char *net, int rule, fv_dtype dtype)
+{
+    setting s = usual;
+    s.net = net;
+    s.rule = rule;
+    s.dtype = dtype;
+    fv_fit_report whole = { .epochs = 0 }, part = { .epochs = 0 };
+    char error[1024], expected[1024];
+    unlink(path);
+    uint64_t digest = run(&s, &whole, error);
+    assert_string_equal(error, "");
+    for (int64_t after = 1; after < 9; after++) {
+        unlink(path);
+        setting first = s;
+        first.stop_after = after;
+        run(&first, &part, error);
+        snprintf(expected, sizeof expected,
+                 "train: stopped in epoch %d after batch %d of 3",
+                 (int)(after / 3) + 1, (int)(after % 3));
+        assert_string_equal(error, expected);
+        assert_int_equal(part.epochs, after / 3);
+        setting second = s;
+        second.threads = 1 + (int32_t)after % 4;
+        assert_true(run(&second, &part, error) == digest);
+        assert_string_equal(error, "");
+        assert_int_equal(part.resumed, 1);
+        assert_same_report(&part, &whole);
+    }
+}
+
+static void test_resume_has_the_same_bits(void **state)
+{
+    (void)state;
+    check_resume(net_plain, 0, FV_F32);
+    check_resume(net_residual, 1, FV_F32);
+    check_resume(net_dropout, 2, FV_F64);
+    check_resume(net_branches, 3, FV_F32);
+}
+
+/* Stopped after every single batch, and once more at the end. */
+static void test_many_stops(void **state)
+{
+    (void)state;
+    setting s = usual;
+    s.net = net_dropout;
+    s.rule = 2;
+    fv_fit_report whole = { .epochs = 0 }, part = { .epochs = 0 };
+    char error[1024];
+    unlink(path);
+    uint64_t digest = run(&s, &whole, error), last = 0;
+    unlink(path);
+    for (int i = 0; i < 9; i++) {
+        s.stop_after = 1;
+        last = run(&s, &part, error);
+    }
+    assert_string_equal(error, ""); /* the last batch ends the run */
+    assert_true(last == digest);
+    assert_same_report(&part, &whole);
+    s.stop_after = 0;
+    assert_true(run(&s, &part, error) == digest); /* nothing left to do */
+    assert_string_equal(error, "");
+    assert_same_report(&part, &whole);
+    /* more epochs than before are no other run */
+    s.epochs = 4;
+    run(&s, &part, error);
+    assert_string_equal(error, "");
+    assert_int_equal(part.epochs, 4);
+}
+
+static void test_without_a_checkpoint(void **state)
+{
+    (void)state;
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    fv_network *net = fv_network_parse(ctx, net_plain, "net");
+    stop = 1;
+    fv_fit_report report = { .epochs = 0 };
+    assert_int_equal(fv_fit(net, optimizer_of(net, 0, 0.1),
+                            net_dataset(ctx, 10), .batch = 4, .stop = &stop,
+                            .report = &report),
+                     FV_INTERRUPTED);
+    assert_error(ctx, "train: stopped in epoch 1 after batch 1 of 3");
+    assert_int_equal(report.epochs, 0);
+    fv_context_free(ctx);
+}
+
+/* Without state of an optimizer a checkpoint is a model; with it, the load says
+ * what is too much. */
+static void test_a_checkpoint_as_a_model(void **state)
+{
+    (void)state;
+    setting s = usual;
+    s.net = net_plain;
+    for (s.rule = 0; s.rule < 2; s.rule++) {
+        unlink(path);
+        uint64_t digest = run(&s, NULL, NULL);
+        fv_context *ctx = NET_CONTEXT(.threads = 1);
+        fv_network *net = fv_network_load(ctx, path);
+        if (s.rule == 0) assert_true(net_digest(net) == digest);
+        char sentence[256];
+        snprintf(sentence, sizeof sentence,
+                 "%s: does not fit the network: optimizer.first belongs to no "
+                 "layer",
+                 path);
+        if (s.rule == 1) assert_error(ctx, sentence);
+        assert_ok(ctx);
+        fv_context_free(ctx);
+    }
+}
+
+/* ---- refusals ------------------------------------------------------------ */
+
+static void refuse(const setting *s, const char *expected)
+{
+    char error[1024], sentence[1200];
+    run(s, NULL, error);
+    snprintf(sentence, sizeof sentence, "%s: %s", path, expected);
+    assert_string_equal(error, sentence);
+}
+
+static void test_other_runs_are_refused(void **state)
+{
+    (void)state;
+    setting s = usual;
+    s.net = net_plain;
+    s.rule = 1;
+    unlink(path);
+    s.epochs = 1;
+    run(&s, NULL, NULL);
+    setting other = s;
+    other.seed = 10;
+    refuse(&other, "the checkpoint is of another run, its seed is 9, not 10");
+    other = s;
+    other.batch = 5;
+    refuse(&other, "the checkpoint is of another run, its batch is 4, not 5");
+    other = s;
+    other.images = 11;
+    refuse(&other, "the checkpoint is of another run, its number of images is "
+                   "10, not 11");
+    other = s;
+    other.rate = 0.5;
+    refuse(&other,
+           "the checkpoint is of another run, its optimizer is sgd "
+           "learning_rate 0.02 momentum 0.90000000000000002 weight_decay "
+           "0.001 nesterov 0, not sgd learning_rate 0.5 momentum "
+           "0.90000000000000002 weight_decay 0.001 nesterov 0");
+    other = s;
+    other.net = net_residual;
+    refuse(&other,
+           "the checkpoint is of another run, its network is different");
+    other = s;
+    other.dtype = FV_F64;
+    refuse(&other, "the checkpoint is of another run, its element type is "
+                   "f32, not f64");
+}
+
+static void test_a_model_is_no_checkpoint(void **state)
+{
+    (void)state;
+    setting s = usual;
+    s.net = net_plain;
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    assert_int_equal(
+        fv_network_save(fv_network_parse(ctx, net_plain, "net"), path), FV_OK);
+    fv_context_free(ctx);
+    refuse(&s, "this is no checkpoint, it has no \"fovea.seed\"");
+}
+
+/* Cut anywhere, the file is refused and nothing of it is used. */
+static void test_truncated_checkpoints(void **state)
+{
+    (void)state;
+    setting s = usual;
+    s.net = net_plain;
+    s.epochs = 1;
+    unlink(path);
+    run(&s, NULL, NULL);
+    FILE *file = fopen(path, "rb");
+    static char content[1 << 16];
+    size_t size = fread(content, 1, sizeof content, file);
+    fclose(file);
+    for (size_t cut = 0; cut < size; cut += size / 13) {
+        file = fopen(path, "wb");
+        assert_int_equal(fwrite(content, 1, cut, file), cut);
+        fclose(file);
+        char error[1024];
+        run(&s, NULL, error);
+        assert_memory_equal(error, path, strlen(path));
+    }
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/fovea-checkpoint-XXXXXX");
+    if (!mkdtemp(folder)) return -1;
+    snprintf(path, sizeof path, "%s/c.safetensors", folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    unlink(path);
+    return rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_resume_has_the_same_bits),
+        cmocka_unit_test(test_many_stops),
+        cmocka_unit_test(test_without_a_checkpoint),
+        cmocka_unit_test(test_a_checkpoint_as_a_model),
+        cmocka_unit_test(test_other_runs_are_refused),
+        cmocka_unit_test(test_a_model_is_no_checkpoint),
+        cmocka_unit_test(test_truncated_checkpoints),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
