@@ -1,0 +1,293 @@
+/* The network text: what is read, what is written, where errors are. */
+#include "nets.h"
+
+#include "layer/layer.h"
+
+static char *copy(const char *text)
+{
+    char *out = malloc(strlen(text) + 1);
+    assert_non_null(out);
+    return strcpy(out, text);
+}
+
+/* Parse, write, parse, write: the same text. */
+static void check_stable(fv_context *ctx, const char *text)
+{
+    fv_network *net = fv_network_parse(ctx, text, "t");
+    assert_ok(ctx);
+    char *once = copy(fv_network_text(net));
+    fv_network_free(net);
+    net = fv_network_parse(ctx, once, "t");
+    assert_ok(ctx);
+    assert_string_equal(fv_network_text(net), once);
+    fv_network_free(net);
+    free(once);
+}
+
+static void test_text_of_a_text(void **state)
+{
+    (void)state;
+    const char *const texts[] = {
+        net_plain,
+        net_residual,
+        net_branches,
+        net_dropout,
+        net_regression,
+        "input 9 7 4\nconv2d 6 3 2 stride=2,1 padding=1,0 padding_end=0,1 "
+        "dilation=1,2 groups=2 bias=no init=xavier_uniform init_fan=out "
+        "init_value=0.1 algorithm=im2col name=x.y-z_1\n"
+        "avgpool 2 2 stride=1 padding=1 count_padding=yes\n"
+        "leaky_relu 0\ndropout 0\nbatchnorm epsilon=0.001 momentum=0\n"
+        "elu 0.30000000000000004\nmaxpool 2 1 padding=same_lower\n"
+        "flatten\nlinear 3 bias=yes init=constant init_value=-2e-3\nmse\n",
+    };
+    for (int layout = 0; layout < 2; layout++)
+        for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+            fv_context *ctx = NET_CONTEXT(.layout = (fv_layout)layout);
+            check_stable(ctx, texts[i]);
+            fv_context_free(ctx);
+        }
+}
+
+static void test_written_text(void **state)
+{
+    (void)state;
+    fv_context *ctx = fv_context_new(NULL);
+    fv_network *net = fv_network_parse(ctx,
+                                       "\t# a comment\r\n\n"
+                                       "input 8 8 3   # the image\r\n"
+                                       "  conv2d\t5 3 padding=same name=c\n"
+                                       "maxpool 2#x\n"
+                                       "relu from=c\n"
+                                       "conv2d 4 1 stride=1 padding=0\n",
+                                       "t");
+    assert_ok(ctx);
+    assert_string_equal(fv_network_text(net),
+                        "input 8 8 3\n"
+                        "conv2d 5 3 3 padding=same name=c\n"
+                        "maxpool 2 2\n"
+                        "relu from=c\n"
+                        "conv2d 4 1 1 stride=1 padding=0\n");
+    fv_context_free(ctx);
+}
+
+/* Options given by the program reach the text, and back. */
+static void test_options_survive_the_text(void **state)
+{
+    (void)state;
+    fv_context *ctx = fv_context_new(NULL);
+    fv_network *net = fv_network_of(
+        ctx, fv_input(ctx, 16, 16, 2),
+        fv_convolutional(ctx, .num_filters = 4, .kernel = { 3 },
+                         .stride = { 0, 2 }, .padding = { 1, FV_OFF },
+                         .padding_end = { 0, 1 }, .bias = FV_OFF),
+        fv_maxpool(ctx, .kernel = { 2, 3 }, .stride = { 0, 1 }),
+        fv_convolutional(ctx, .num_filters = 2, .kernel = { 2 },
+                         .dilation = { 0, 2 }, .name = "last"));
+    assert_ok(ctx);
+    assert_string_equal(fv_network_text(net),
+                        "input 16 16 2\n"
+                        "conv2d 4 3 3 stride=,2 padding=1,0 padding_end=,1 "
+                        "bias=no\n"
+                        "maxpool 2 3 stride=,1\n"
+                        "conv2d 2 2 2 dilation=,2 name=last\n");
+    fv_network *again = fv_network_parse(ctx, fv_network_text(net), "t");
+    assert_ok(ctx);
+    for (size_t i = 0; i < fv_network_count(net); i++) {
+        fv_shape a = fv_network_layer_info(net, i).output_shape;
+        fv_shape b = fv_network_layer_info(again, i).output_shape;
+        assert_memory_equal(&a, &b, sizeof a);
+    }
+    /* rows: (16 + 1 + 1 - 3) / 1 + 1; columns: (16 + 0 + 1 - 3) / 2 + 1 */
+    fv_shape conv = fv_network_layer_info(net, 1).output_shape;
+    assert_int_equal(conv.extent[0], 16);
+    assert_int_equal(conv.extent[1], 8);
+    fv_shape pool = fv_network_layer_info(net, 2).output_shape;
+    assert_int_equal(pool.extent[0], 8);
+    assert_int_equal(pool.extent[1], 6);
+    fv_context_free(ctx);
+}
+
+static void test_every_layer_has_a_word(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = { "input",
+                                         "conv2d",
+                                         "linear",
+                                         "maxpool",
+                                         "avgpool",
+                                         "global_average_pool",
+                                         "flatten",
+                                         "relu",
+                                         "relu6",
+                                         "leaky_relu",
+                                         "elu",
+                                         "sigmoid",
+                                         "tanh",
+                                         "softmax",
+                                         "dropout",
+                                         "batchnorm",
+                                         "add",
+                                         "concat",
+                                         "mse",
+                                         "sigmoid_cross_entropy",
+                                         "softmax_cross_entropy" };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const fv__layer_type *type =
+            fv__layer_type_find(kinds[i], strlen(kinds[i]));
+        assert_non_null(type);
+        assert_string_equal(type->kind, kinds[i]);
+    }
+    assert_null(fv__layer_type_find("conv", 4));
+    assert_null(fv__layer_type_find("conv2dx", 7));
+}
+
+/* ---- errors -------------------------------------------------------------- */
+
+static void test_errors_name_the_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *sentence;
+    } cases[] = {
+        { "", "n.net: 0 layers, expected an input and at least one more" },
+        { "# nothing\n",
+          "n.net: 0 layers, expected an input and at least one more" },
+        { "input 8 8 3\n",
+          "n.net: 1 layers, expected an input and at least one more" },
+        { "input 8 8 3\n  convolution 3\n",
+          "n.net:2:3: there is no layer \"convolution\"" },
+        { "input 8 8 3\nrelu\n\nrelu 4\n",
+          "n.net:4:6: relu takes no further \"4\"" },
+        { "input 8 8 3 1\nrelu\n", "n.net:1:13: input takes no further \"1\"" },
+        { "input 8 8 3\nconv2d 4 3 3 strides=2\n",
+          "n.net:2:14: conv2d has no option \"strides\" (has: num_filters, "
+          "kernel, stride, padding, padding_end, dilation, groups, bias, init, "
+          "init_fan, init_value, algorithm, name, from)" },
+        { "input 8 8 3\nrelu slope=1\n",
+          "n.net:2:6: relu has no option \"slope\" (has: name, from)" },
+        { "input 8 8 3\nconv2d 4 3 3 stride=\n",
+          "n.net:2:21: stride has no value" },
+        { "input 8 8 3\nconv2d 4 3 3 stride=1 stride=2\n",
+          "n.net:2:23: stride is given twice" },
+        { "input 8 8 3\nconv2d 4 3 3 kernel=2\n",
+          "n.net:2:14: kernel is given twice" },
+        { "input 8 8 3\nrelu name=a name=b\n",
+          "n.net:2:13: name is given twice" },
+        { "input 8 8 3\nconv2d x 3 3\n",
+          "n.net:2:8: num_filters \"x\" is no whole number of at most 15 "
+          "digits" },
+        { "input 8 8 3\nconv2d -4 3 3\n",
+          "n.net:2:8: num_filters \"-4\" is no whole number of at most 15 "
+          "digits" },
+        { "input 8 8 3\nconv2d 4 3 3 padding=1,x\n",
+          "n.net:2:24: padding \"x\" is no whole number of at most 15 digits" },
+        { "input 8 8 3\nconv2d 4 3 3 padding=full\n",
+          "n.net:2:22: padding \"full\" is none of valid, same, same_lower" },
+        { "input 8 8 3\nconv2d 4 3 3 bias=maybe\n",
+          "n.net:2:19: bias \"maybe\" is neither yes nor no" },
+        { "input 8 8 3\nconv2d 4 3 3 init=he\n",
+          "n.net:2:19: init \"he\" is none of kaiming_normal, "
+          "kaiming_uniform, xavier_normal, xavier_uniform, lecun_normal, "
+          "lecun_uniform, zeros, constant" },
+        { "input 8 8 3\ndropout 0.5x\n",
+          "n.net:2:9: probability \"0.5x\" is no number" },
+        { "input 8 8 3\ndropout nan\n",
+          "n.net:2:9: probability \"nan\" is no number" },
+        { "input 8 8 3\ndropout 0x1p-1\n",
+          "n.net:2:9: probability \"0x1p-1\" is no number" },
+        { "input 8 8 3\ndropout 1.5\n",
+          "n.net:2:1: dropout1: probability 1.5 is not in 0..1" },
+        { "input 8 8 3\nlinear 4\n",
+          "n.net:2:1: linear1: input [8, 8, 3] is not a vector, put flatten "
+          "before it" },
+        { "input 8\nconv2d 4 3 3\n",
+          "n.net:2:1: conv1: input [8] is not an image of rows, columns and "
+          "channels" },
+        { "input 3 3 1\nconv2d 4 5 5\n",
+          "n.net:2:1: conv1: kernel 5x5 exceeds input 3x3 (padding 0)" },
+        { "input 8 8 3\nrelu\nadd from=relu1,relu2\n",
+          "n.net:3:1: add1: from names \"relu2\", which is no layer above "
+          "it" },
+        { "input 8 8 3\nrelu name=a b\n", "n.net:2:13: relu takes no further "
+                                          "\"b\"" },
+        { "input 8 8 3\nrelu name=a\nrelu name=a\n",
+          "n.net:3:1: a: another layer has this name" },
+        { "input 8 8 3\nrelu name=a/b\n",
+          "n.net:2:1: network: \"a/b\" is no name: letters, digits, _ . - and "
+          "at most 255 of them" },
+        { "input 8 8 3\nmse\nrelu\n",
+          "n.net:3:1: relu: the loss mse1 must be the last layer" },
+        { "relu\n",
+          "n.net:1:1: relu: the first layer of a network must be an input" },
+        { "input 4 4 1\ninput 4 4 1\n",
+          "n.net:2:1: input: only the first layer of a network is an input" },
+        { "input 0 4 1\nrelu\n", "n.net:1:1: input1: extent 0 is below 1" },
+        { "input 4 4\nrelu\n",
+          "n.net:1:1: input1: shape [4, 4] has 2 extents, expected 1 or 3" },
+        { "input 8 8 3 from=x\nrelu\n",
+          "n.net:1:1: input1: an input reads from no layer" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fv_context *ctx = fv_context_new(NULL);
+        assert_null(fv_network_parse(ctx, cases[i].text, "n.net"));
+        assert_error(ctx, cases[i].sentence);
+        assert_int_equal(fv_context_memory(ctx).data_bytes, 0);
+        fv_context_free(ctx);
+    }
+}
+
+static void test_other_errors(void **state)
+{
+    (void)state;
+    fv_context *ctx = fv_context_new(NULL);
+    assert_null(fv_network_parse(ctx, NULL, "x"));
+    assert_error(ctx, "network: the text is NULL");
+    assert_null(fv_network_parse(ctx, "x", NULL));
+    assert_error(ctx, "network:1:1: there is no layer \"x\"");
+    assert_null(fv_network_parse(ctx, "\x1b[31m\n", "a\nb"));
+    assert_error(ctx, "a\\x0ab:1:1: there is no layer \"\\x1b[31m\"");
+    char *line = malloc(70001);
+    memset(line, 'a', 70000);
+    line[70000] = 0;
+    assert_null(fv_network_parse(ctx, line, "x"));
+    assert_error(ctx, "x:1:1: the line is longer than 65536 characters");
+    free(line);
+    assert_null(fv_network_parse(NULL, "x", "x"));
+    assert_string_equal(fv_network_text(NULL), "");
+    fv_context_free(ctx);
+}
+
+static void test_deep_networks(void **state)
+{
+    (void)state;
+    enum { LAYERS = 5000 };
+    fv_context *ctx = fv_context_new(NULL);
+    char *text = malloc(LAYERS * 5 + 20), *at = text;
+    assert_non_null(text);
+    at += sprintf(at, "input 2\n");
+    for (int i = 0; i < 4095; i++) at += sprintf(at, "relu\n");
+    fv_network *net = fv_network_parse(ctx, text, "deep");
+    assert_ok(ctx);
+    assert_int_equal(fv_network_count(net), 4096);
+    fv_network_free(net);
+    sprintf(at, "relu\n");
+    assert_null(fv_network_parse(ctx, text, "deep"));
+    assert_error(ctx, "deep:4097:1: relu: a network has at most 4096 layers");
+    free(text);
+    fv_context_free(ctx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_text_of_a_text),
+        cmocka_unit_test(test_written_text),
+        cmocka_unit_test(test_options_survive_the_text),
+        cmocka_unit_test(test_every_layer_has_a_word),
+        cmocka_unit_test(test_errors_name_the_place),
+        cmocka_unit_test(test_other_errors),
+        cmocka_unit_test(test_deep_networks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
