@@ -288,6 +288,12 @@ fv_variable *fv_layer_forward_n(fv_layer *layer, int32_t count,
                     layer->name, k + 1);
             return NULL;
         }
+        if (inputs[k]->context != layer->context) {
+            fv_fail(layer->context, FV_MISUSE,
+                    "%s: input %d belongs to another context", layer->name,
+                    k + 1);
+            return NULL;
+        }
         inside[k] = fv__variable_inside(inputs[k]);
         if (!inside[k]) return NULL;
         shapes[k] = shape_without_batch(inside[k]);

@@ -44,6 +44,11 @@ fv_variable *fv_network_loss(fv_network *network, fv_variable *output,
     fv_context *context = network->context;
     if (!fv__ok(context) || !fv__tensor_check(context, "target", target))
         return NULL;
+    if (output->context != context) {
+        fv_fail(context, FV_MISUSE,
+                "network: the output belongs to another context");
+        return NULL;
+    }
     int32_t place = fv__network_loss_place(network);
     if (place < 0) {
         fv_fail(context, FV_MISUSE, "network: there is no loss layer");

@@ -134,6 +134,9 @@ fv_variable *fv__network_apply(fv_network *network, fv_variable *x)
 /* Whether x is a batch of what the network expects. */
 static fv_status check_input(const fv_network *network, const fv_variable *x)
 {
+    if (x->context != network->context)
+        return fv_fail(network->context, FV_MISUSE,
+                       "network: the input belongs to another context");
     fv_shape expected = fv_network_input_shape(network);
     const fv_tensor *value = &x->value;
     bool fits = value->rank == expected.rank + 1;
