@@ -26,6 +26,7 @@ typedef struct fv__plan {
     uint64_t trained; /* which variables required gradients: a digest */
     uint64_t used;    /* when, in uses of the network's plans */
     fv_variable *images, *target, *output, *loss; /* NULL: none */
+    fv_variable *expected; /* the target in the order of the output */
 } fv__plan;
 
 enum { FV__MAX_PLANS = 6, FV__MAX_LAYERS = 4096 };

@@ -33,7 +33,8 @@ static fv_variable *target_of(fv_network *network, fv__plan *plan,
 {
     bool labels =
         !plan->dense && !strcmp(loss->type->kind, "softmax_cross_entropy");
-    fv_shape shape = labels ? (fv_shape){ 0 } : loss->in_shape;
+    fv_shape shape = fv__shape_outside(network->context, loss->in_shape);
+    if (labels) shape = (fv_shape){ 0 };
     return placeholder(&plan->graph, labels ? FV_I64 : network->context->dtype,
                        plan->batch, &shape);
 }
@@ -52,8 +53,10 @@ static fv_status record(fv_network *network, fv__plan *plan)
     if (place < 0 || !plan->output) return fv_failed(context);
     fv_layer *loss = network->places[place].layer;
     plan->target = target_of(network, plan, loss);
-    if (!plan->target) return fv_failed(context);
-    fv_variable *operands[] = { plan->output, plan->target };
+    plan->expected = fv__variable_inside(plan->target);
+    if (!plan->expected) return fv_failed(context);
+    plan->expected->kept = true;
+    fv_variable *operands[] = { plan->output, plan->expected };
     plan->loss = fv__layer_apply(loss, 2, operands);
     if (plan->loss) plan->loss->kept = true;
     return fv_failed(context);

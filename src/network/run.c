@@ -120,7 +120,7 @@ static int64_t largest(const fv_tensor *rows, int64_t row, int64_t count)
 int64_t fv__plan_right(const fv__plan *plan, int64_t *confusion)
 {
     int64_t classes = classes_of(plan), right = 0;
-    const fv_tensor *target = &plan->target->value;
+    const fv_tensor *target = &plan->expected->value;
     bool labels = target->dtype == FV_I64;
     for (int64_t i = 0; i < plan->batch; i++) {
         int64_t answer = largest(&plan->output->value, i, classes);

@@ -1,0 +1,210 @@
+/* Models in files: save, load and save again; types, names, order of filters,
+ * and everything that does not fit. */
+#include "nets.h"
+
+#include "io/io.h"
+
+#include <unistd.h>
+
+static char folder[64], path[96], second[96];
+
+static size_t read_file(const char *name, char *out, size_t room)
+{
+    FILE *file = fopen(name, "rb");
+    assert_non_null(file);
+    size_t size = fread(out, 1, room, file);
+    fclose(file);
+    assert_true(size > 0 && size < room);
+    return size;
+}
+
+static void test_save_load_save(void **state)
+{
+    (void)state;
+    static char a[1 << 16], b[1 << 16];
+    const char *const nets[] = { net_plain, net_residual, net_branches,
+                                 net_dropout, "input 4\nrelu\nmse\n" };
+    for (int n = 0; n < 10; n++) {
+        fv_layout layout = n % 2 ? FV_NCHW : FV_NHWC;
+        fv_context *ctx = NET_CONTEXT(.layout = layout, .seed = 4);
+        fv_network *net = fv_network_parse(ctx, nets[n / 2], "net");
+        assert_int_equal(fv_network_save(net, path), FV_OK);
+        uint64_t digest = net_digest(net);
+        fv_context_free(ctx);
+        /* the layout is the reader's business */
+        ctx = NET_CONTEXT(.seed = 5);
+        net = fv_network_load(ctx, path);
+        assert_ok(ctx);
+        assert_true(net_digest(net) == digest);
+        assert_string_equal(
+            fv_network_text(net),
+            fv_network_text(fv_network_parse(ctx, nets[n / 2], "net")));
+        assert_int_equal(fv_network_save(net, second), FV_OK);
+        assert_int_equal(fv_context_memory(ctx).data_bytes > 1 << 16, 0);
+        fv_context_free(ctx);
+        size_t size = read_file(path, a, sizeof a);
+        assert_int_equal(read_file(second, b, sizeof b), size);
+        assert_memory_equal(a, b, size);
+    }
+}
+
+static void test_running_statistics_are_kept(void **state)
+{
+    (void)state;
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    fv_network *net = fv_network_parse(ctx, net_residual, "net");
+    fv_tensor images = net_images(ctx, 4), labels = net_labels(ctx, 4);
+    fv_train_step(net, fv_sgd(net, .learning_rate = 0.1), &images, &labels);
+    float a[4 * NET_CLASSES], b[4 * NET_CLASSES];
+    fv_tensor out = FV_TENSOR(a, FV_F32, 4, NET_CLASSES);
+    fv_tensor again = FV_TENSOR(b, FV_F32, 4, NET_CLASSES);
+    fv_network_predict(net, &images, &out);
+    fv_network_save(net, path);
+    fv_network_predict(fv_network_load(ctx, path), &images, &again);
+    assert_ok(ctx);
+    assert_memory_equal(a, b, sizeof a);
+    fv_context_free(ctx);
+}
+
+static void test_filters_are_stored_as_pytorch_has_them(void **state)
+{
+    (void)state;
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    fv_network *net = fv_network_parse(
+        ctx,
+        "input 8 8 4\nconv2d 6 3 2 groups=2 name=stem.conv\nflatten\n"
+        "linear 5\n",
+        "net");
+    fv_network_save(net, path);
+    fv__archive *archive = fv__safetensors_read(ctx, path);
+    assert_ok(ctx);
+    assert_int_equal(archive->num_entries, 4);
+    const fv_tensor *w = fv__archive_find(archive, "stem.conv.weight");
+    assert_true(w && w->rank == 4 && w->shape[0] == 6 && w->shape[1] == 2
+                && w->shape[2] == 3 && w->shape[3] == 2);
+    const fv_tensor *own = fv_variable_value(fv_network_variables(net).at[0]);
+    for (int64_t i = 0; i < 72; i++) {
+        int64_t to[] = { i / 12, i / 6 % 2, i / 2 % 3, i % 2 };
+        int64_t from[] = { to[0], to[2], to[3], to[1] };
+        assert_true(fv_tensor_get(ctx, w, to) == fv_tensor_get(ctx, own, from));
+    }
+    const fv_tensor *bias = fv__archive_find(archive, "stem.conv.bias");
+    assert_true(bias && bias->rank == 1 && bias->shape[0] == 6);
+    const fv_tensor *linear = fv__archive_find(archive, "linear1.weight");
+    assert_true(linear && linear->shape[0] == 5 && linear->shape[1] == 252);
+    assert_string_equal(fv__archive_value(archive, "format"), "pt");
+    fv__archive_free(archive);
+    fv_context_free(ctx);
+}
+
+static void test_f32_file_in_an_f64_context(void **state)
+{
+    (void)state;
+    for (int wide = 0; wide < 2; wide++) {
+        fv_context *from =
+            NET_CONTEXT(.dtype = wide ? FV_F64 : FV_F32, .threads = 1);
+        fv_context *to =
+            NET_CONTEXT(.dtype = wide ? FV_F32 : FV_F64, .threads = 1);
+        fv_network *a = fv_network_parse(from, net_plain, "net");
+        fv_network_save(a, path);
+        fv_network *b = fv_network_load(to, path);
+        assert_ok(to);
+        fv_variables x = fv_network_variables(a), y = fv_network_variables(b);
+        assert_int_equal(x.count, y.count);
+        for (int64_t i = 0; i < x.count; i++) {
+            const fv_tensor *p = fv_variable_value(x.at[i]);
+            const fv_tensor *q = fv_variable_value(y.at[i]);
+            for (int64_t k = 0; k < fv_tensor_count(p); k++) {
+                double u = wide ? ((const double *)p->data)[k]
+                                : (double)((const float *)p->data)[k];
+                double v = wide ? (double)((const float *)q->data)[k]
+                                : ((const double *)q->data)[k];
+                assert_true(wide ? (double)(float)u == v : u == v);
+            }
+        }
+        fv_context_free(from);
+        fv_context_free(to);
+    }
+}
+
+/* Every difference is listed, not only the first. */
+static void test_a_model_that_does_not_fit(void **state)
+{
+    (void)state;
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    float numbers[12] = { 0 };
+    int32_t whole[3] = { 0 };
+    const fv__entry entries[] = {
+        { "conv1.weight", FV_TENSOR(numbers, FV_F32, 2, 3, 1, 1) },
+        { "conv1.bias", FV_TENSOR(whole, FV_I32, 2) },
+        { "head.weight", FV_TENSOR(numbers, FV_F32, 1) },
+    };
+    const fv__pair pairs[] = {
+        { "fovea.network",
+          "input 4 4 1\nconv2d 2 1 1\nflatten\nlinear 3 bias=no\n" }
+    };
+    fv__safetensors_write(ctx, path, 3, entries, 1, pairs);
+    assert_ok(ctx);
+    assert_null(fv_network_load(ctx, path));
+    char sentence[512];
+    snprintf(sentence, sizeof sentence,
+             "%s: does not fit the network: conv1.weight has shape [2, 3, 1, "
+             "1], expected [2, 1, 1, 1]; conv1.bias has type i32; "
+             "linear1.weight is missing; head.weight belongs to no layer",
+             path);
+    assert_error(ctx, sentence);
+    assert_int_equal(fv_context_memory(ctx).data_bytes, 0);
+    fv_context_free(ctx);
+}
+
+static void test_a_damaged_model(void **state)
+{
+    (void)state;
+    static char content[1 << 16];
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    fv_network_save(fv_network_parse(ctx, net_plain, "net"), path);
+    assert_ok(ctx);
+    size_t size = read_file(path, content, sizeof content);
+    for (size_t at = 0; at < size; at += size / 97) {
+        content[at] = (char)(content[at] ^ 4);
+        FILE *file = fopen(path, "wb");
+        assert_int_equal(fwrite(content, 1, size, file), size);
+        fclose(file);
+        content[at] = (char)(content[at] ^ 4);
+        assert_null(fv_network_load(ctx, path));
+        assert_int_not_equal(fv_failed(ctx), FV_OK);
+        fv_clear_error(ctx);
+    }
+    fv_context_free(ctx);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/fovea-save-XXXXXX");
+    if (!mkdtemp(folder)) return -1;
+    snprintf(path, sizeof path, "%s/m.safetensors", folder);
+    snprintf(second, sizeof second, "%s/n.safetensors", folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    unlink(path);
+    unlink(second);
+    return rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_save_load_save),
+        cmocka_unit_test(test_running_statistics_are_kept),
+        cmocka_unit_test(test_filters_are_stored_as_pytorch_has_them),
+        cmocka_unit_test(test_f32_file_in_an_f64_context),
+        cmocka_unit_test(test_a_model_that_does_not_fit),
+        cmocka_unit_test(test_a_damaged_model),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
