@@ -220,7 +220,8 @@ typedef struct fv_convolution {
 /** Cross-correlation of x [n, h, w, c] with weight [filters, kh, kw, c/groups]
  *  plus bias [filters] or NULL -> [n, h', w', filters], where
  *  h' = floor((h + padding - dilation (kh - 1) - 1) / stride) + 1. Always
- *  NHWC. A NULL `geometry` is all defaults. */
+ *  NHWC. Padding is zeros that are multiplied like any input: beside a weight
+ *  that is infinite or NaN it gives NaN. A NULL `geometry` is all defaults. */
 FV_API fv_variable *fv_conv2d(fv_variable *x, fv_variable *weight,
                               fv_variable *bias,
                               const fv_convolution *geometry);

@@ -79,7 +79,7 @@ size_t fv__fold_scratch(const fv__fold *fold)
 }
 
 /* `run` derivatives along the last axis, from `column` on, into `out`. */
-static void derive(const fold_job *job, const fv__place *place, int64_t column,
+static void derive(const fold_job *job, const fv__cursor *place, int64_t column,
                    int64_t run, void *out)
 {
     const fv__fold *fold = job->fold;
@@ -109,7 +109,7 @@ static void add_piece(void *argument, size_t item, size_t worker)
     step_memory memory;
     int64_t at = (int64_t)item * CUT, end = fv__min(at + CUT, job->n);
     int64_t column = at % job->row;
-    fv__place place = { .at = { 0 } };
+    fv__cursor place = { .at = { 0 } };
     fv__grid_seek(&job->grid, 0, job->last, at / job->row, &place);
     while (at < end) {
         int64_t filled = 0, limit = fv__min(end - at, STEP);
@@ -157,7 +157,7 @@ static double sum_segment(const fold_job *job, int64_t kept, int64_t segment)
     int64_t at = segment * job->segment;
     int64_t end = fv__min(at + job->segment, job->summed);
     int64_t column = at % job->row;
-    fv__place place = { .at = { 0 } };
+    fv__cursor place = { .at = { 0 } };
     fv__grid_seek(&job->grid, 0, job->kept_axes, kept, &place);
     fv__grid_seek(&job->grid, job->kept_axes, job->last, at / job->row, &place);
     double sum = 0;
@@ -209,7 +209,7 @@ static void add_rows(const fold_job *job, int64_t kept, int64_t segment,
     step_memory memory;
     int64_t at = segment * job->segment;
     int64_t end = fv__min(at + job->segment, job->summed);
-    fv__place place = { .at = { 0 } };
+    fv__cursor place = { .at = { 0 } };
     fv__grid_seek(grid, 0, job->kept_axes, kept, &place);
     fv__grid_seek(grid, job->kept_axes, job->last, at, &place);
     bool together = job->plain && width == job->row

@@ -57,7 +57,7 @@ int64_t fv__grid_count(const fv__grid *grid, int32_t first, int32_t end)
 }
 
 void fv__grid_seek(const fv__grid *grid, int32_t first, int32_t end,
-                   int64_t flat, fv__place *place)
+                   int64_t flat, fv__cursor *place)
 {
     for (int32_t axis = end - 1; axis >= first; axis--) {
         int64_t index = flat % grid->extent[axis];
@@ -69,7 +69,7 @@ void fv__grid_seek(const fv__grid *grid, int32_t first, int32_t end,
 }
 
 void fv__grid_next(const fv__grid *grid, int32_t first, int32_t end,
-                   fv__place *place)
+                   fv__cursor *place)
 {
     for (int32_t axis = end - 1; axis >= first; axis--) {
         bool carry = ++place->index[axis] == grid->extent[axis];

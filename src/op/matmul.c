@@ -95,7 +95,7 @@ static void multiply(const batch *job, int64_t kept, int64_t worker)
     const fv_context *context = job->context;
     const fv__grid *grid = &job->grid;
     fv__gemm p = job->product;
-    fv__place place = { .at = { 0 } };
+    fv__cursor place = { .at = { 0 } };
     fv__grid_seek(grid, 0, job->kept_axes, kept, &place);
     for (int64_t i = 0; i < job->summed; i++) {
         p.a = fv__number_in(context, job->product.a, place.at[1] * job->a_size);

@@ -173,10 +173,10 @@ typedef struct fv__grid {
 } fv__grid;
 
 /* A place in some axes of a grid, and where each tensor is there. */
-typedef struct fv__place {
+typedef struct fv__cursor {
     int64_t index[FV_MAX_RANK];
     int64_t at[FV__GRID_TENSORS];
-} fv__place;
+} fv__cursor;
 
 void fv__grid_begin(fv__grid *grid, const fv_tensor *shape, int32_t count,
                     const fv_tensor *const tensors[]);
@@ -184,13 +184,13 @@ void fv__grid_begin(fv__grid *grid, const fv_tensor *shape, int32_t count,
 int64_t fv__grid_count(const fv__grid *grid, int32_t first, int32_t end);
 /* Moves on by `flat` row-major steps of those axes, whose index is zero. */
 void fv__grid_seek(const fv__grid *grid, int32_t first, int32_t end,
-                   int64_t flat, fv__place *place);
+                   int64_t flat, fv__cursor *place);
 /* Brings those of the first `end` axes along which tensor 0 steps to the
  * front; returns their number. */
 int32_t fv__grid_sort(fv__grid *grid, int32_t end);
 /* One step; after the last, the first again. */
 void fv__grid_next(const fv__grid *grid, int32_t first, int32_t end,
-                   fv__place *place);
+                   fv__cursor *place);
 
 /* ---- element moves, cut and shared --------------------------------------- */
 

@@ -24,7 +24,7 @@ static void zip_piece(void *argument, size_t item, size_t worker)
     int64_t at = (int64_t)item * CUT, end = fv__min(at + CUT, job->n);
     int64_t column = at % row;
     int64_t a_step = grid->step[0][last], b_step = grid->step[1][last];
-    fv__place place = { .at = { 0 } };
+    fv__cursor place = { .at = { 0 } };
     fv__grid_seek(grid, 0, last, at / row, &place);
     while (at < end) {
         int64_t run = fv__min(row - column, end - at);
