@@ -4,6 +4,7 @@
 
 #include "support.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 /* A chain, a residual one with batch norm, branches, one without a loss. */

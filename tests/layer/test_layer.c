@@ -1,0 +1,315 @@
+/* Every layer alone: shapes, variables, layouts, weights and when they are
+ * drawn. */
+#include "nets.h"
+
+/* One of each, for images of 6 x 5 with 4 channels or vectors of 12. */
+static fv_layer *make(fv_context *ctx, int which)
+{
+    bool first = fv_context_layout(ctx) == FV_NCHW;
+    int64_t h = first ? 4 : 6, w = first ? 6 : 5, c = first ? 5 : 4;
+#define IMAGE .in_shape = { h, w, c }
+    switch (which) {
+    case 0:
+        return fv_convolutional(ctx, IMAGE, .num_filters = 3, .kernel = { 3 },
+                                .padding = { 1, FV_OFF }, .stride = { 2, 1 });
+    case 1:
+        return fv_convolutional(ctx, IMAGE, .num_filters = 8, .kernel = { 2 },
+                                .groups = 4, .bias = FV_OFF);
+    case 2:
+        return fv_maxpool(ctx, IMAGE, .kernel = { 2 });
+    case 3:
+        return fv_avgpool(ctx, IMAGE, .kernel = { 3, 2 }, .stride = { 1 });
+    case 4:
+        return fv_batchnorm(ctx, IMAGE);
+    case 5:
+        return fv_global_average_pool(ctx, IMAGE);
+    case 6:
+        return fv_flatten(ctx, IMAGE);
+    case 7:
+        return fv_relu(ctx, IMAGE);
+    case 8:
+        return fv_relu6(ctx, IMAGE);
+    case 9:
+        return fv_leaky_relu(ctx, IMAGE);
+    case 10:
+        return fv_elu(ctx, IMAGE);
+    case 11:
+        return fv_sigmoid(ctx, IMAGE);
+    case 12:
+        return fv_tanh(ctx, IMAGE);
+    case 13:
+        return fv_linear(ctx, 7, .in_shape = { 12 });
+    case 14:
+        return fv_softmax(ctx, .in_shape = { 12 });
+    default:
+        return NULL;
+    }
+#undef IMAGE
+}
+
+enum { LAYERS = 15, VECTORS = 13 };
+
+typedef struct expected {
+    const char *kind;
+    int64_t shape[3]; /* rows, columns, channels; or numbers */
+    int variables;
+} expected;
+
+static const expected table[LAYERS] = {
+    { "conv2d", { 3, 3, 3 }, 2 },    { "conv2d", { 5, 4, 8 }, 1 },
+    { "maxpool", { 3, 2, 4 }, 0 },   { "avgpool", { 4, 4, 4 }, 0 },
+    { "batchnorm", { 6, 5, 4 }, 2 }, { "global_average_pool", { 1, 1, 4 }, 0 },
+    { "flatten", { 120 }, 0 },       { "relu", { 6, 5, 4 }, 0 },
+    { "relu6", { 6, 5, 4 }, 0 },     { "leaky_relu", { 6, 5, 4 }, 0 },
+    { "elu", { 6, 5, 4 }, 0 },       { "sigmoid", { 6, 5, 4 }, 0 },
+    { "tanh", { 6, 5, 4 }, 0 },      { "linear", { 7 }, 2 },
+    { "softmax", { 12 }, 0 },
+};
+
+static int64_t rank_of(const expected *e) { return e->shape[1] ? 3 : 1; }
+
+static void test_shapes_are_known_at_once(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2 * LAYERS; i++) {
+        const expected *e = &table[i / 2];
+        bool first = i % 2;
+        fv_context *ctx = NET_CONTEXT(.layout = first ? FV_NCHW : FV_NHWC);
+        fv_layer *layer = make(ctx, i / 2);
+        assert_string_equal(fv_layer_kind(layer), e->kind);
+        assert_string_equal(fv_layer_name(layer), e->kind);
+        fv_shape shape = fv_layer_output_shape(layer);
+        assert_ok(ctx);
+        assert_int_equal(shape.rank, rank_of(e));
+        int64_t order[] = { e->shape[0], e->shape[1], e->shape[2] };
+        if (first && shape.rank == 3) {
+            order[0] = e->shape[2];
+            order[1] = e->shape[0];
+            order[2] = e->shape[1];
+        }
+        for (int32_t k = 0; k < shape.rank; k++)
+            assert_int_equal(shape.extent[k], order[k]);
+        assert_int_equal(fv_layer_variables(layer).count, e->variables);
+        fv_context_free(ctx);
+    }
+}
+
+static fv_tensor input(fv_context *ctx, int which)
+{
+    bool vector = which >= VECTORS;
+    const int64_t image[] = { 2, 6, 5, 4 }, numbers[] = { 2, 12 };
+    fv_tensor x =
+        fv_tensor_new(ctx, FV_F64, vector ? 2 : 4, vector ? numbers : image);
+    for (int64_t i = 0; i < fv_tensor_count(&x); i++)
+        ((double *)x.data)[i] = 4 * net_number(i);
+    return x;
+}
+
+/* The values of the layer's result in NHWC order, and its loss's gradient. */
+static fv_tensor forward(fv_context *ctx, int which)
+{
+    fv_tensor x = input(ctx, which);
+    const int32_t in[] = { 0, 3, 1, 2 }, out[] = { 0, 2, 3, 1 };
+    bool first = fv_context_layout(ctx) == FV_NCHW;
+    if (first && x.rank == 4) x = fv_tensor_permute(ctx, &x, in);
+    fv_variable *v = fv_variable_new(ctx, &x);
+    fv_layer *layer = make(ctx, which);
+    fv_variable *y = fv_layer_forward(layer, v);
+    assert_ok(ctx);
+    fv_shape shape = fv_layer_output_shape(layer);
+    const fv_tensor *value = fv_variable_value(y);
+    assert_int_equal(value->rank, shape.rank + 1);
+    for (int32_t k = 0; k < shape.rank; k++)
+        assert_int_equal(value->shape[k + 1], shape.extent[k]);
+    fv_tensor result = *value;
+    if (first && result.rank == 4)
+        result = fv_tensor_permute(ctx, &result, out);
+    result = fv_tensor_dup(ctx, &result);
+    assert_int_equal(fv_backprop(fv_mul(y, y)), FV_OK);
+    bool some = false;
+    const fv_tensor *grad = fv_variable_grad(v);
+    for (int64_t i = 0; i < fv_tensor_count(grad); i++)
+        some |= ((const double *)grad->data)[i] != 0;
+    assert_true(some);
+    assert_ok(ctx);
+    return result;
+}
+
+static void test_layouts_have_the_same_values(void **state)
+{
+    (void)state;
+    for (int i = 0; i < LAYERS; i++) {
+        fv_context *a = NET_CONTEXT(.dtype = FV_F64, .seed = 3);
+        fv_context *b =
+            NET_CONTEXT(.dtype = FV_F64, .seed = 3, .layout = FV_NCHW);
+        fv_tensor x = forward(a, i), y = forward(b, i);
+        assert_true(fv_tensor_same_shape(&x, &y));
+        assert_memory_equal(x.data, y.data, net_bytes(&x));
+        fv_context_free(a);
+        fv_context_free(b);
+    }
+}
+
+static void test_dropout(void **state)
+{
+    (void)state;
+    fv_context *ctx = NET_CONTEXT(.dtype = FV_F64);
+    enum { N = 20000 };
+    fv_tensor ones = fv_tensor_new(ctx, FV_F64, 2, (const int64_t[]){ 2, N });
+    for (int i = 0; i < 2 * N; i++) ((double *)ones.data)[i] = 1;
+    const double given[] = { 0, 0.2, FV_OFF }, is[] = { 0.5, 0.2, 0 };
+    for (int k = 0; k < 3; k++) {
+        fv_layer *layer = fv_dropout(ctx, .probability = given[k]);
+        fv_variable *x = fv_constant(ctx, &ones);
+        const double *y = fv_variable_value(fv_layer_forward(layer, x))->data;
+        int dropped = 0;
+        for (int i = 0; i < 2 * N; i++) {
+            dropped += y[i] == 0;
+            if (y[i] != 0) assert_near(y[i], 1 / (1 - is[k]), 1e-15);
+        }
+        assert_near(dropped / (2.0 * N), is[k], 0.01);
+        fv_forget(ctx);
+    }
+    fv_training(ctx, 0);
+    fv_variable *y = fv_layer_forward(fv_dropout(ctx), fv_constant(ctx, &ones));
+    assert_memory_equal(fv_variable_value(y)->data, ones.data,
+                        net_bytes(&ones));
+    fv_context_free(ctx);
+}
+
+static void test_add_and_concat(void **state)
+{
+    (void)state;
+    fv_context *ctx = NET_CONTEXT(.dtype = FV_F64, .layout = FV_NCHW);
+    double a[8] = { 1, 2, 3, 4, 5, 6, 7, 8 }, b[4] = { 10, 20, 30, 40 };
+    fv_tensor two = FV_TENSOR(a, FV_F64, 1, 2, 2, 2);
+    fv_tensor one = FV_TENSOR(b, FV_F64, 1, 1, 2, 2);
+    fv_variable *x = fv_variable_new(ctx, &two),
+                *y = fv_variable_new(ctx, &one);
+    fv_variable *both[] = { x, y, x };
+    fv_variable *joined = fv_layer_forward_n(fv_concat_layers(ctx), 3, both);
+    assert_ok(ctx);
+    const fv_tensor *value = fv_variable_value(joined);
+    assert_int_equal(value->shape[1], 5);
+    const double *at = value->data;
+    for (int i = 0; i < 8; i++) assert_true(at[i] == a[i]);
+    for (int i = 0; i < 4; i++) assert_true(at[8 + i] == b[i]);
+    fv_variable *same[] = { x, x, x };
+    at = fv_variable_value(fv_layer_forward_n(fv_add_layers(ctx), 3, same))
+             ->data;
+    for (int i = 0; i < 8; i++) assert_true(at[i] == 3 * a[i]);
+    assert_null(fv_layer_forward_n(fv_add_layers(ctx), 2, both));
+    assert_error(ctx, "add: inputs [2, 2, 2] and [1, 2, 2] differ in shape");
+    assert_null(fv_layer_forward(fv_concat_layers(ctx), x));
+    assert_error(ctx, "concat: 1 inputs, expected at least 2");
+    fv_context_free(ctx);
+}
+
+static void test_losses(void **state)
+{
+    (void)state;
+    fv_context *ctx = NET_CONTEXT(.dtype = FV_F64);
+    double x[] = { 1, 2, 3, -1, 0, 1 }, t[] = { 0, 1, 0, 1, 0, 0 };
+    int32_t classes[] = { 1, 0 };
+    fv_tensor logits = FV_TENSOR(x, FV_F64, 2, 3);
+    fv_tensor values = FV_TENSOR(t, FV_F64, 2, 3);
+    fv_tensor labels = FV_TENSOR(classes, FV_I32, 2);
+    fv_variable *in[] = { fv_variable_new(ctx, &logits), NULL };
+    double log_sum = log(exp(1) + exp(2) + exp(3));
+    double cross = ((log_sum - 2) + (log(exp(-1) + 1 + exp(1)) + 1)) / 2;
+    in[1] = fv_constant(ctx, &labels);
+    fv_layer *loss = fv_softmax_cross_entropy(ctx);
+    assert_near(fv_item(fv_layer_forward_n(loss, 2, in)), cross, 1e-14);
+    in[1] = fv_constant(ctx, &values);
+    assert_near(fv_item(fv_layer_forward_n(loss, 2, in)), cross, 1e-14);
+    double square = 0, binary = 0;
+    for (int i = 0; i < 6; i++) {
+        square += (x[i] - t[i]) * (x[i] - t[i]) / 6;
+        binary += (fmax(x[i], 0) - x[i] * t[i] + log1p(exp(-fabs(x[i])))) / 2;
+    }
+    assert_near(fv_item(fv_layer_forward_n(fv_mse(ctx), 2, in)), square, 1e-14);
+    loss = fv_sigmoid_cross_entropy(ctx);
+    assert_near(fv_item(fv_layer_forward_n(loss, 2, in)), binary, 1e-14);
+    assert_ok(ctx);
+    fv_context_free(ctx);
+}
+
+/* ---- variables ----------------------------------------------------------- */
+
+static void test_variables_and_their_order(void **state)
+{
+    (void)state;
+    fv_context *ctx = NET_CONTEXT(.seed = 1);
+    fv_layer *a = make(ctx, 0), *b = make(ctx, 13), *norm = make(ctx, 4);
+    /* weights are drawn on first use, in the order of use */
+    fv_variables second = fv_layer_variables(b), first = fv_layer_variables(a);
+    const fv_tensor *w = fv_variable_value(first.at[0]);
+    assert_true(w->rank == 4 && w->shape[0] == 3 && w->shape[1] == 3
+                && w->shape[2] == 3 && w->shape[3] == 4);
+    assert_int_equal(fv_variable_value(first.at[1])->shape[0], 3);
+    w = fv_variable_value(second.at[0]);
+    assert_true(w->rank == 2 && w->shape[0] == 7 && w->shape[1] == 12);
+    fv_variables gamma = fv_layer_variables(norm);
+    for (int i = 0; i < 4; i++) {
+        assert_true(((float *)fv_variable_value(gamma.at[0])->data)[i] == 1);
+        assert_true(((float *)fv_variable_value(gamma.at[1])->data)[i] == 0);
+    }
+    /* asked again, they are the same */
+    assert_ptr_equal(fv_layer_variables(a).at[0], first.at[0]);
+    fv_context *other = NET_CONTEXT(.seed = 1);
+    fv_layer *c = make(other, 13);
+    w = fv_variable_value(fv_layer_variables(c).at[0]);
+    assert_memory_equal(w->data, fv_variable_value(second.at[0])->data,
+                        net_bytes(w));
+    assert_ok(ctx);
+    assert_ok(other);
+    fv_context_free(ctx);
+    fv_context_free(other);
+}
+
+static void test_in_shape_is_checked(void **state)
+{
+    (void)state;
+    fv_context *ctx = NET_CONTEXT(.dtype = FV_F64);
+    fv_tensor x = input(ctx, 0), vector = input(ctx, VECTORS);
+    fv_variable *image = fv_variable_new(ctx, &x);
+    fv_layer *layer = fv_convolutional(ctx, .num_filters = 2, .kernel = { 2 },
+                                       .in_shape = { 6, 5, 3 });
+    assert_null(fv_layer_forward(layer, image));
+    assert_error(ctx,
+                 "conv2d: input [6, 5, 4] does not fit in_shape [6, 5, 3]");
+    layer = fv_convolutional(ctx, .num_filters = 2, .kernel = { 2 });
+    assert_null(fv_layer_forward(layer, image));
+    assert_error(ctx, "conv2d: in_shape is required for a layer used alone");
+    assert_int_equal(fv_layer_variables(fv_batchnorm(ctx)).count, 0);
+    assert_error(ctx, "batchnorm: in_shape is required for a layer used alone");
+    layer = fv_linear(ctx, 3, .in_shape = { 12 }, .name = "head");
+    assert_null(fv_layer_forward(layer, image));
+    assert_error(ctx, "head: input [6, 5, 4] does not fit in_shape [12]");
+    assert_non_null(fv_layer_forward(layer, fv_constant(ctx, &vector)));
+    /* without weights any input will do, one after another */
+    layer = fv_tanh(ctx);
+    assert_non_null(fv_layer_forward(layer, image));
+    assert_non_null(fv_layer_forward(layer, fv_constant(ctx, &vector)));
+    assert_int_equal(fv_layer_output_shape(layer).extent[0], 12);
+    assert_null(fv_layer_forward(NULL, image));
+    assert_int_equal(fv_layer_output_shape(NULL).rank, -1);
+    assert_int_equal(fv_layer_variables(NULL).count, 0);
+    assert_string_equal(fv_layer_kind(NULL), "");
+    assert_ok(ctx);
+    fv_context_free(ctx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shapes_are_known_at_once),
+        cmocka_unit_test(test_layouts_have_the_same_values),
+        cmocka_unit_test(test_dropout),
+        cmocka_unit_test(test_add_and_concat),
+        cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_variables_and_their_order),
+        cmocka_unit_test(test_in_shape_is_checked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
