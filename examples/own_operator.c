@@ -37,7 +37,8 @@ static void swish_backward(const fv_call *call)
 static const fv_operator swish = {
     .size = sizeof(fv_operator),
     .name = "swish",
-    .min_inputs = 1, .max_inputs = 1,
+    .min_inputs = 1,
+    .max_inputs = 1,
     .backward_reads = FV_READS_INPUT(0),
     .infer = swish_infer,
     .forward = swish_forward,

@@ -4,17 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Whether the file begins like a network text; a saved model has the length of
- * its header first, then a brace. */
+/* Whether the file is a network text: a saved model begins with the length of
+ * its header, in eight bytes of which the last are zero. */
 static bool is_text(const char *path)
 {
-    char head[9] = { 0 };
+    char head[8];
     FILE *file = fopen(path, "rb");
     if (!file) return false;
     const size_t bytes = fread(head, 1, sizeof head, file);
     fclose(file);
-    return bytes == sizeof head && head[8] != '{'
-           && !memchr(head, 0, sizeof head);
+    return bytes == sizeof head && !memchr(head, 0, sizeof head);
 }
 
 fv_network *cli_load_model(fv_context *context, const char *path)

@@ -14,6 +14,7 @@ static const int64_t most_images = (int64_t)1 << 40;
 
 /* A command line being read. */
 typedef struct line {
+    const struct argp *argp;
     cli_options *options;
     int least, most;
 } line;
@@ -30,7 +31,8 @@ cli_options cli_defaults(void)
 /* The option as it is written, for messages. */
 static const char *name_of(const struct argp_state *state, int key)
 {
-    const struct argp_option *option = state->root_argp->options;
+    const line *l = state->input;
+    const struct argp_option *option = l->argp->options;
     while (option->key != key) option++;
     return option->name;
 }
@@ -173,7 +175,7 @@ static error_t read(int key, char *text, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (l->options->count < l->least)
-            argp_error(state, "expected %s", state->root_argp->args_doc);
+            argp_error(state, "expected %s", l->argp->args_doc);
         if (l->options->count > l->most)
             argp_error(state, "%s: one word too many",
                        l->options->words[l->most]);
@@ -188,7 +190,7 @@ void cli_parse(const struct argp *argp, int argc, char **argv, int least,
 {
     struct argp strict = *argp;
     strict.parser = read;
-    line l = { .options = options, .least = least, .most = most };
+    line l = { .argp = argp, .options = options, .least = least, .most = most };
     argp_err_exit_status = CLI_USAGE;
     const error_t error = argp_parse(&strict, argc, argv, 0, NULL, &l);
     if (error) cli_refuse(argv[0], "%s", strerror(error));

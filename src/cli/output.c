@@ -54,7 +54,7 @@ int cli_end(fv_context *context, int code)
 {
     if (fv_failed(context)) {
         cli_error("%s", fv_error(context));
-        if (code == CLI_DONE) code = CLI_FAILED;
+        code = CLI_FAILED;
     }
     fv_context_free(context);
     return code;

@@ -71,11 +71,11 @@ static void draw(cli_progress *bar, const fv_progress *p)
                  " %3.0f%%  loss %.4f  accuracy %.4f  %s images/s  ETA %s",
                  100 * share, p->train.loss, p->train.accuracy, left, time);
     const int room = cli_columns(STDERR_FILENO) - 1;
+    if (begin > room) return;
     int width = room - begin - end;
     if (width > MOST_BAR) width = MOST_BAR;
     if (width >= LEAST_BAR) format_bar(bar, share, width, drawing);
-    const int kept = room - begin > 0 ? room - begin : 0;
-    fprintf(stderr, "\r%s%s%.*s\x1b[K", head, drawing, kept, tail);
+    fprintf(stderr, "\r%s%s%.*s\x1b[K", head, drawing, room - begin, tail);
     fflush(stderr);
     bar->drawn = true;
 }

@@ -1,0 +1,733 @@
+#!/usr/bin/env python3
+"""Runs the program and looks at what it prints, saves and returns.
+
+    test_cli.py FOVEA [CLASS[.TEST]...]
+
+Ends with 77, "skipped", for a program that can neither save nor print JSON.
+"""
+
+import fcntl
+import gzip
+import hashlib
+import json
+import os
+import pty
+import random
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+import unittest
+import zlib
+from pathlib import Path
+
+FOVEA = None
+LIMIT = 300  # seconds
+SIDE, CLASSES = 12, 4
+COMMANDS = ["train", "eval", "predict", "info", "gradcheck", "version"]
+
+NET = f"""\
+# A small network.
+input {SIDE} {SIDE} 1
+conv2d 4 3 3 padding=same
+batchnorm
+relu
+maxpool 2 2
+dropout 0.1
+flatten
+linear {CLASSES}
+softmax_cross_entropy
+"""
+
+
+def environment(**more):
+    kept = {k: v for k, v in os.environ.items()
+            if k not in ("NO_COLOR", "TERM", "FOVEA_ISA")}
+    return dict(kept, LC_ALL="C.UTF-8", **more)
+
+
+def idx(extents, values):
+    head = bytes([0, 0, 8, len(extents)])
+    return head + struct.pack(f">{len(extents)}I", *extents) + bytes(values)
+
+
+def pixels_of(label, noise):
+    """A bright quadrant that tells the class, and noise."""
+    for row in range(SIDE):
+        for column in range(SIDE):
+            inside = (2 * row // SIDE) * 2 + 2 * column // SIDE == label
+            yield 120 * inside + noise.randrange(120)
+
+
+def write_data(folder):
+    noise = random.Random(7)
+    for part, count in (("train", 512), ("t10k", 96)):
+        labels = [noise.randrange(CLASSES) for _ in range(count)]
+        labels[:CLASSES] = range(CLASSES)
+        values = [p for label in labels for p in pixels_of(label, noise)]
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(
+            idx((count, SIDE, SIDE), values))
+        (folder / f"{part}-labels-idx1-ubyte.gz").write_bytes(
+            gzip.compress(idx((count,), labels)))
+
+
+def png(width, height, kind, row):
+    """A PNG of colour type `kind` whose rows are all the bytes of `row`."""
+    def chunk(name, data):
+        body = name + data
+        return struct.pack(">I", len(data)) + body \
+            + struct.pack(">I", zlib.crc32(body))
+    head = struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) \
+        + chunk(b"IDAT", zlib.compress((b"\0" + row) * height)) \
+        + chunk(b"IEND", b"")
+
+
+def sha(path):
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+class Case(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Path(tempfile.mkdtemp())
+        cls.data = cls.folder / "data"
+        cls.data.mkdir()
+        write_data(cls.data)
+        (cls.folder / "small.net").write_text(NET)
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.folder)
+
+    def command(self, words):
+        return [FOVEA, *map(str, words)]
+
+    def run_fovea(self, *words, code=0, env=None, **more):
+        done = subprocess.run(
+            self.command(words), cwd=self.folder, text=True,
+            env=env or environment(), stdin=subprocess.DEVNULL,
+            stdout=more.pop("stdout", subprocess.PIPE),
+            stderr=subprocess.PIPE, timeout=LIMIT, **more)
+        self.assertEqual(done.returncode, code, f"{words}\n{done.stderr}")
+        return done
+
+    def train(self, out, *words, code=0, **more):
+        return self.run_fovea("train", "small.net", "--data", "data",
+                              "--epochs", 2, "--batch", 48, "--seed", 3,
+                              "--out", out, *words, code=code, **more)
+
+    def json_of(self, done):
+        self.assertEqual(done.stdout.count("\n"), 1)
+        self.assertTrue(done.stdout.endswith("\n"))
+        return json.loads(done.stdout, parse_constant=self.fail)
+
+    def assert_types(self, found, types):
+        self.assertEqual({k: type(v) for k, v in found.items()}, types)
+
+
+class HelpTest(Case):
+    def test_without_a_command(self):
+        done = self.run_fovea(code=2)
+        self.assertEqual(done.stdout, "")
+        self.assertTrue(done.stderr.startswith("Usage: fovea COMMAND"))
+
+    def test_help(self):
+        for words in (["help"], ["--help"]):
+            done = self.run_fovea(*words)
+            for command in COMMANDS:
+                self.assertIn(f"\n  {command}", done.stdout)
+            self.assertEqual(done.stderr, "")
+
+    def test_help_of_each_command(self):
+        for command in COMMANDS:
+            done = self.run_fovea(command, "--help")
+            self.assertTrue(
+                done.stdout.startswith(f"Usage: fovea {command} [OPTION...]"))
+            self.assertEqual(done.stdout,
+                             self.run_fovea("help", command).stdout)
+
+    def test_unknown(self):
+        for words in (["trian"], ["help", "trian"]):
+            done = self.run_fovea(*words, code=2)
+            self.assertTrue(done.stderr.startswith(
+                'fovea: there is no command "trian"\n'))
+
+    def test_version(self):
+        done = self.run_fovea("version")
+        self.assertRegex(done.stdout, r"^fovea \d+\.\d+\.\d+\n")
+        self.assertEqual(self.run_fovea("--version").stdout, done.stdout)
+        found = self.json_of(self.run_fovea("version", "--json"))
+        self.assert_types(found, {"version": str, "isa": str, "isas": list,
+                                  "dtypes": list, "threads": int})
+        self.assertIn(found["isa"], found["isas"])
+        self.assertIn("ref", found["isas"])
+        only = self.run_fovea("version", "--json",
+                              env=environment(FOVEA_ISA="ref"))
+        self.assertEqual(self.json_of(only)["isa"], "ref")
+
+    def test_kernels_that_are_not_there(self):
+        done = self.run_fovea("version", code=1,
+                              env=environment(FOVEA_ISA="abacus"))
+        self.assertIn("abacus", done.stderr)
+
+
+class OptionsTest(Case):
+    WHOLE = "expected a whole number from"
+    WRONG = [
+        ("train", ["--threads", "0"],
+         f"--threads 0: {WHOLE} 1 to 1024"),
+        ("train", ["--threads=-1"], f"--threads -1: {WHOLE} 1 to 1024"),
+        ("train", ["--threads", "1e9"], f"--threads 1e9: {WHOLE} 1 to 1024"),
+        ("train", ["--threads", "abc"], f"--threads abc: {WHOLE} 1 to 1024"),
+        ("train", ["--threads", "1025"], f"--threads 1025: {WHOLE} 1 to 1024"),
+        ("train", ["--batch", "2^40"], f"--batch 2^40: {WHOLE} 1 to 1048576"),
+        ("train", ["--batch", str(2 ** 40)],
+         f"--batch 1099511627776: {WHOLE} 1 to 1048576"),
+        ("train", ["--batch", "9" * 30],
+         f"--batch {'9' * 30}: {WHOLE} 1 to 1048576"),
+        ("train", ["--batch", ""], f"--batch : {WHOLE} 1 to 1048576"),
+        ("train", ["--batch", " 4"], f"--batch  4: {WHOLE} 1 to 1048576"),
+        ("train", ["--batch", "0x10"], f"--batch 0x10: {WHOLE} 1 to 1048576"),
+        ("train", ["--epochs", "0"], f"--epochs 0: {WHOLE} 1 to 1000000"),
+        ("train", ["--epochs", "1.5"], f"--epochs 1.5: {WHOLE} 1 to 1000000"),
+        ("train", ["--limit", "0"], f"--limit 0: {WHOLE} 1 to 1099511627776"),
+        ("train", ["--seed=-1"],
+         f"--seed -1: {WHOLE} 0 to 9223372036854775807"),
+        ("train", ["--seed", "9223372036854775808"],
+         f"--seed 9223372036854775808: {WHOLE} 0 to 9223372036854775807"),
+        ("train", ["--lr", "nan"], "--lr nan: expected a number above 0"),
+        ("train", ["--lr", "inf"], "--lr inf: expected a number above 0"),
+        ("train", ["--lr", "1e999"], "--lr 1e999: expected a number above 0"),
+        ("train", ["--lr", "1e-999"],
+         "--lr 1e-999: expected a number above 0"),
+        ("train", ["--lr", "0"], "--lr 0: expected a number above 0"),
+        ("train", ["--lr=-1"], "--lr -1: expected a number above 0"),
+        ("train", ["--lr", "0x1p-3"],
+         "--lr 0x1p-3: expected a number above 0"),
+        ("train", ["--lr", "1,5"], "--lr 1,5: expected a number above 0"),
+        ("train", ["--lr", ""], "--lr : expected a number above 0"),
+        ("train", ["--momentum", "1"],
+         "--momentum 1: expected a number of 0 or more, below 1"),
+        ("train", ["--momentum=-0.5"],
+         "--momentum -0.5: expected a number of 0 or more, below 1"),
+        ("train", ["--weight-decay", "nan"],
+         "--weight-decay nan: expected a number of 0 or more"),
+        ("train", ["--optimizer", "SGD"],
+         "--optimizer SGD: expected sgd, adam or adamw"),
+        ("train", ["--dtype", "f16"], "--dtype f16: expected f32 or f64"),
+        ("train", ["--layout", "hwc"], "--layout hwc: expected nhwc or nchw"),
+        ("train", ["--out", ""], "--out: the name is empty"),
+        ("train", ["--data", ""], "--data: the name is empty"),
+        ("train", ["--optimizer", "adam", "--momentum", "0.9"],
+         "--momentum: only with --optimizer sgd"),
+        ("train", ["--optimizer", "adamw", "--nesterov"],
+         "--nesterov: only with --optimizer sgd"),
+        ("train", ["--nesterov"], "--nesterov: expected --momentum above 0"),
+        ("train", ["--out", "x" * 5000], "--out: a name of 5000 characters"),
+        ("train", ["--bacht", "3"], "unrecognized option '--bacht'"),
+        ("train", ["--batch"], "option '--batch' requires an argument"),
+        ("train", ["more.net"], "more.net: one word too many"),
+        ("eval", ["--limit", "x"],
+         f"--limit x: {WHOLE} 1 to 1099511627776"),
+        ("predict", ["--index=-1"],
+         f"--index -1: {WHOLE} 0 to 1099511627776"),
+        ("predict", ["image.png"], "expected either images or --data NAME"),
+        ("info", ["--batch", "x"], f"--batch x: {WHOLE} 1 to 1048576"),
+        ("gradcheck", ["--batch", "-"], f"--batch -: {WHOLE} 1 to 1048576"),
+    ]
+
+    def test_wrong_options(self):
+        for command, words, sentence in self.WRONG:
+            data = [] if command in ("info", "gradcheck") \
+                else ["--data", "none"]
+            done = self.run_fovea(command, "none.net", *data, *words, code=2)
+            self.assertEqual(done.stderr.split("\n")[0],
+                             f"fovea {command}: {sentence}")
+            self.assertIn(f"Try `fovea {command} --help'", done.stderr)
+            self.assertEqual(done.stdout, "")
+
+    def test_missing_words(self):
+        for words, sentence in (
+                (["train"], "fovea train: expected NET"),
+                (["train", "small.net"],
+                 "fovea train: expected --data NAME"),
+                (["eval", "x"], "fovea eval: expected --data NAME"),
+                (["eval"], "fovea eval: expected FILE"),
+                (["predict"], "fovea predict: expected FILE [IMAGE...]"),
+                (["predict", "x"],
+                 "fovea predict: expected either images or --data NAME"),
+                (["predict", "x", "y.png", "--limit", "2"],
+                 "fovea predict: --limit: only with --data"),
+                (["predict", "x", "y.png", "--index", "2"],
+                 "fovea predict: --index: only with --data"),
+                (["info"], "fovea info: expected FILE|NET"),
+                (["gradcheck"], "fovea gradcheck: expected NET")):
+            done = self.run_fovea(*words, code=2)
+            self.assertEqual(done.stderr.split("\n")[0], sentence)
+
+
+class TrainTest(Case):
+    KEYS = {"accuracy": float, "loss": float, "train_accuracy": float,
+            "train_loss": float, "epochs": int, "seconds": float,
+            "images_per_s": float, "parameters": int, "planned_bytes": int,
+            "peak_bytes": int, "seed": int, "threads": int, "isa": str,
+            "out": str, "resumed": bool}
+
+    def test_json(self):
+        done = self.train("json.safetensors", "--epochs", 6, "--json",
+                          "--threads", 2)
+        found = self.json_of(done)
+        self.assert_types(found, self.KEYS)
+        self.assertEqual(found["epochs"], 6)
+        self.assertEqual(found["seed"], 3)
+        self.assertEqual(found["threads"], 2)
+        self.assertEqual(found["out"], "json.safetensors")
+        self.assertFalse(found["resumed"])
+        self.assertEqual(found["parameters"],
+                         4 * 9 + 4 + 2 * 4 + 36 * 4 * 4 + 4)
+        self.assertGreater(found["accuracy"], 0.9)
+        lines = done.stderr.splitlines()
+        self.assertEqual(len(lines), 6)
+        for i, line in enumerate(lines):
+            self.assertRegex(
+                line, rf"^epoch {i + 1}/6  loss \d\.\d+  accuracy \d\.\d+  "
+                r"test loss \d\.\d+  test accuracy \d\.\d+  [\d,]+ images/s$")
+
+        again = self.json_of(self.run_fovea(
+            "eval", "json.safetensors", "--data", "data", "--json"))
+        self.assertEqual(again["accuracy"], found["accuracy"])
+        self.assertAlmostEqual(again["loss"], found["loss"], 5)
+
+    def test_summary(self):
+        done = self.train("text.safetensors")
+        self.assertRegex(done.stdout, r"(?m)^test +accuracy \d\.\d{4}  loss ")
+        self.assertTrue(done.stdout.endswith("saved text.safetensors\n"))
+
+    def test_memory_is_as_planned(self):
+        for words in ([], ["--optimizer", "sgd", "--batch", 7],
+                      ["--optimizer", "adamw", "--dtype", "f64"],
+                      ["--momentum", 0.9, "--layout", "nchw"],
+                      ["--batch", 4096]):
+            found = self.json_of(self.train("memory.safetensors", "--epochs",
+                                            1, "--json", *words))
+            self.assertEqual(found["planned_bytes"], found["peak_bytes"],
+                             words)
+
+    def test_same_bits_on_any_number_of_threads(self):
+        def weights(name, *words):
+            self.train(name, "--limit", 500, *words)
+            return sha(self.folder / name)
+        one = weights("t1.safetensors", "--threads", 1)
+        self.assertEqual(weights("t2.safetensors", "--threads", 2), one)
+        self.assertEqual(weights("t4.safetensors", "--threads", 4), one)
+        self.assertNotEqual(weights("seed.safetensors", "--seed", 4), one)
+        self.assertEqual(weights("nchw.safetensors", "--layout", "nchw"), one)
+
+    def test_goes_on_from_a_model(self):
+        self.train("first.safetensors")
+        self.run_fovea("train", "first.safetensors", "--data", "data",
+                       "--epochs", 1, "--out", "second.safetensors")
+        done = self.run_fovea("train", "first.safetensors", "--data", "data",
+                              "--out", "./first.safetensors", code=1)
+        self.assertEqual(done.stderr, "fovea: ./first.safetensors: the output "
+                         "would replace the input\n")
+
+    def test_outputs_that_cannot_be(self):
+        (self.folder / "file").write_text("")
+        (self.folder / "folder").mkdir()
+        for out, sentence in (
+                ("nowhere/m", "nowhere/m: the folder nowhere/: No such file "
+                 "or directory"),
+                ("file/m", "file/m: the folder file/: Not a directory"),
+                ("folder", "folder: not a regular file"),
+                ("/dev/full", "/dev/full: not a regular file")):
+            begin = time.monotonic()
+            done = self.train(out, "--epochs", 100000, code=1)
+            self.assertLess(time.monotonic() - begin, 60)
+            self.assertEqual(done.stderr, f"fovea: {sentence}\n")
+        self.assertFalse((self.folder / "nowhere").exists())
+
+    def test_wrong_files(self):
+        for words, sentence in (
+                (["none.net", "--data", "data"], "none.net"),
+                (["small.net", "--data", "nothing"], "nothing:train")):
+            done = self.run_fovea("train", *words, code=1)
+            self.assertEqual(done.stderr.count("\n"), 1)
+            self.assertTrue(done.stderr.startswith("fovea: "))
+            self.assertIn(sentence, done.stderr)
+        (self.folder / "wrong.net").write_text("input 12 12 1\nconf2d 3\n")
+        done = self.run_fovea("train", "wrong.net", "--data", "data", code=1)
+        self.assertEqual(done.stderr, "fovea: wrong.net:2:1: there is no "
+                         'layer "conf2d"\n')
+        self.assertFalse((self.folder / "model.safetensors").exists())
+
+    def test_a_loss_that_is_not_finite(self):
+        done = self.train("nan.safetensors", "--optimizer", "sgd", "--lr",
+                          "1e30", code=1)
+        self.assertIn("finite", done.stderr.replace("nan", "not finite")
+                      .replace("inf", "not finite"))
+        self.assertFalse((self.folder / "nan.safetensors").exists())
+
+
+class ResumeTest(Case):
+    EPOCHS = 40
+
+    def begin(self, out, *words):
+        return subprocess.Popen(
+            self.command(["train", "small.net", "--data", "data", "--epochs",
+                          self.EPOCHS, "--batch", 16, "--limit", 256, "--out",
+                          out, *words]),
+            cwd=self.folder, text=True, env=environment(),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def finish(self, process, code):
+        out, err = process.communicate(timeout=LIMIT)
+        self.assertEqual(process.returncode, code, err)
+        return out, err
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        case = cls()
+        case.finish(case.begin("whole.safetensors"), 0)
+        cls.whole = sha(cls.folder / "whole.safetensors")
+
+    def stop(self, out, number):
+        """Begins, and sends a signal once there is a checkpoint."""
+        process = self.begin(out)
+        checkpoint = self.folder / f"{out}.checkpoint"
+        while not checkpoint.exists() and process.poll() is None:
+            time.sleep(0.002)
+        process.send_signal(number)
+        return process
+
+    def resume(self, out):
+        text, err = self.finish(self.begin(out, "--resume", "--json"), 0)
+        self.assertIn("going on in epoch", err.splitlines()[0])
+        found = json.loads(text)
+        self.assertTrue(found["resumed"])
+        self.assertEqual(found["epochs"], self.EPOCHS)
+        self.assertEqual(sha(self.folder / out), self.whole)
+
+    def test_interrupt(self):
+        for out, number, code in (("int", signal.SIGINT, 130),
+                                  ("term", signal.SIGTERM, 143)):
+            text, err = self.finish(self.stop(out, number), code)
+            self.assertEqual(text, "")
+            self.assertEqual(err.splitlines()[-1],
+                             f"fovea: interrupted; the network so far is in "
+                             f"{out}, and --resume goes on from "
+                             f"{out}.checkpoint")
+            self.run_fovea("eval", out, "--data", "data")
+            self.resume(out)
+
+    def test_kill(self):
+        self.finish(self.stop("kill", signal.SIGKILL), -signal.SIGKILL)
+        self.assertFalse((self.folder / "kill").exists())
+        self.resume("kill")
+
+    def test_nothing_to_resume(self):
+        text, err = self.finish(self.begin("anew", "--resume", "--json"), 0)
+        self.assertIn("anew.checkpoint", err.splitlines()[0])
+        self.assertFalse(json.loads(text)["resumed"])
+        self.assertEqual(sha(self.folder / "anew"), self.whole)
+        self.resume("anew")
+
+    def test_second_interrupt(self):
+        process = self.begin("twice", "--epochs", 100000)
+        while not (self.folder / "twice.checkpoint").exists():
+            time.sleep(0.002)
+        process.send_signal(signal.SIGSTOP)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.001)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        self.assertIn(process.returncode, (-signal.SIGINT, 130))
+
+
+class ResultsTest(Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls().train("model", "--epochs", 6)
+
+    def test_eval(self):
+        done = self.run_fovea("eval", "model", "--data", "data", "--json")
+        found = self.json_of(done)
+        self.assert_types(found, {"accuracy": float, "loss": float,
+                                  "count": int, "classes": list,
+                                  "confusion": list})
+        self.assertEqual(found["count"], 96)
+        matrix = found["confusion"]
+        self.assertEqual(sum(map(sum, matrix)), 96)
+        right = sum(matrix[i][i] for i in range(CLASSES))
+        self.assertEqual(found["accuracy"], right / 96)
+        for i, one in enumerate(found["classes"]):
+            self.assert_types(one, {"name": str, "precision": float,
+                                    "recall": float, "f1": float,
+                                    "count": int})
+            self.assertEqual(one["name"], str(i))
+            self.assertEqual(one["count"], sum(matrix[i]))
+            self.assertEqual(one["recall"], matrix[i][i] / sum(matrix[i]))
+            answers = sum(row[i] for row in matrix)
+            self.assertEqual(one["precision"], matrix[i][i] / answers)
+            self.assertAlmostEqual(
+                one["f1"], 2 * one["precision"] * one["recall"]
+                / (one["precision"] + one["recall"]), 12)
+
+    def test_eval_text(self):
+        done = self.run_fovea("eval", "model", "--data", "data:train",
+                              "--limit", 100, "--batch", 33, "--threads", 1)
+        lines = done.stdout.splitlines()
+        self.assertRegex(lines[0],
+                         r"^accuracy \d\.\d{4}  loss \d\.\d{4}  images 100$")
+        self.assertEqual(lines[2].split(),
+                         ["class", "precision", "recall", "F1", "images"])
+        self.assertEqual(lines[8].split(),
+                         ["label", "\\", "answer", "0", "1", "2", "3"])
+        self.assertEqual(len({len(line) for line in lines[2:7]}), 1)
+        self.assertEqual(len({len(line) for line in lines[8:13]}), 1)
+
+    def test_a_class_without_images(self):
+        done = self.run_fovea("eval", "model", "--data", "data", "--limit", 2,
+                              "--json")
+        self.assertIsNone(self.json_of(done)["classes"][3]["recall"])
+
+    def test_text_for_a_model(self):
+        for command in ("eval", "predict"):
+            done = self.run_fovea(command, "small.net", "--data", "data",
+                                  code=1)
+            self.assertEqual(done.stderr, "fovea: small.net: a network text "
+                             "has no weights; expected a saved model\n")
+
+    def test_predict(self):
+        found = self.json_of(self.run_fovea(
+            "predict", "model", "--data", "data:test", "--limit", 4,
+            "--json"))["predictions"]
+        self.assertEqual([one["index"] for one in found], [0, 1, 2, 3])
+        for one in found:
+            self.assert_types(one, {"index": int, "label": int,
+                                    "label_name": str, "classes": list})
+            shares = [entry["probability"] for entry in one["classes"]]
+            self.assertEqual(shares, sorted(shares, reverse=True))
+            self.assertEqual(len(shares), 3)
+            self.assertLessEqual(sum(shares), 1 + 1e-12)
+            self.assertGreater(sum(shares), 0.5)
+        self.assertEqual([one["label"] for one in found], [0, 1, 2, 3])
+        right = sum(one["classes"][0]["class"] == one["label"]
+                    for one in found)
+        self.assertGreaterEqual(right, 3)
+
+    def test_predict_index(self):
+        one, = self.json_of(self.run_fovea(
+            "predict", "model", "--data", "data", "--index", 95,
+            "--json"))["predictions"]
+        self.assertEqual(one["index"], 95)
+        done = self.run_fovea("predict", "model", "--data", "data", "--index",
+                              96, code=1)
+        self.assertEqual(done.stderr, "fovea: data: image 96 of 96\n")
+
+    def test_drawing(self):
+        done = self.run_fovea("predict", "model", "--data", "data")
+        self.assertEqual(done.stdout.count("label: "), 5)
+        lines = done.stdout.splitlines()
+        self.assertEqual(lines[0], "image 0")
+        for line in lines[1:1 + SIDE // 2]:
+            self.assertEqual(len(line), SIDE)
+            self.assertLessEqual(set(line), set(" \u2580\u2584\u2588"))
+        inside = lines[1][:SIDE // 2] + lines[2][:SIDE // 2]
+        self.assertGreater(inside.count("\u2588"), SIDE // 2)
+
+        plain = self.run_fovea(
+            "predict", "model", "--data", "data", "--index", 0,
+            env=dict(environment(), LC_ALL="C"))
+        self.assertTrue(plain.stdout.isascii())
+        for line in plain.stdout.splitlines()[1:1 + SIDE // 2]:
+            self.assertRegex(line, f"^[ .:=+*#%@-]{{{SIDE}}}$")
+
+    def test_png(self):
+        row = bytes([250] * (SIDE // 2) + [10] * (SIDE // 2))
+        gray = png(SIDE, SIDE, 0, row)
+        (self.folder / "gray.png").write_bytes(gray)
+        (self.folder / "colour.png").write_bytes(
+            png(SIDE, SIDE, 2, bytes(v for v in row for _ in range(3))))
+        (self.folder / "wide.png").write_bytes(png(SIDE + 1, SIDE, 0,
+                                                   row + b"\0"))
+        (self.folder / "cut.png").write_bytes(gray[:50])
+        (self.folder / "no.png").write_text("not an image")
+        done = self.run_fovea("predict", "model", "gray.png", "colour.png",
+                              "--json")
+        one, two = self.json_of(done)["predictions"]
+        self.assert_types(one, {"image": str, "classes": list})
+        self.assertEqual(one["image"], "gray.png")
+        for a, b in zip(one["classes"], two["classes"]):
+            self.assertEqual(a["class"], b["class"])
+            self.assertAlmostEqual(a["probability"], b["probability"], 2)
+        text = self.run_fovea("predict", "model", "gray.png").stdout
+        self.assertEqual(text.splitlines()[1],
+                         "\u2588" * (SIDE // 2) + " " * (SIDE // 2))
+
+        done = self.run_fovea("predict", "model", "wide.png", code=1)
+        self.assertEqual(done.stderr, "fovea: wide.png: the image is 12 x 13, "
+                         "the network takes 12 x 12\n")
+        for name in ("cut.png", "no.png", "none.png"):
+            done = self.run_fovea("predict", "model", name, "--json", code=1)
+            self.assertTrue(done.stderr.startswith(f"fovea: {name}: "))
+            self.assertEqual(done.stdout, "")
+
+
+class InfoTest(Case):
+    def test_json(self):
+        found = self.json_of(self.run_fovea("info", "small.net", "--batch", 8,
+                                            "--json"))
+        self.assert_types(found, {
+            "parameters": int, "multiply_accumulates": int,
+            "receptive_field": list, "planned_bytes": int,
+            "planned_bytes_evaluation": int, "batch": int, "dtype": str,
+            "layers": list})
+        self.assertEqual(found["batch"], 8)
+        self.assertGreater(found["planned_bytes"],
+                           found["planned_bytes_evaluation"])
+        layers = found["layers"]
+        self.assertEqual([layer["kind"] for layer in layers],
+                         ["input", "conv2d", "batchnorm", "relu", "maxpool",
+                          "dropout", "flatten", "linear",
+                          "softmax_cross_entropy"])
+        conv = layers[1]
+        self.assertEqual(conv, {
+            "name": "conv1", "kind": "conv2d", "output_shape": [12, 12, 4],
+            "parameters": 40, "multiply_accumulates": 12 * 12 * 4 * 9,
+            "receptive_field": [3, 3], "output_bytes": 12 * 12 * 4 * 4})
+        self.assertEqual(found["parameters"],
+                         sum(layer["parameters"] for layer in layers))
+        self.assertEqual(found["multiply_accumulates"], sum(
+            layer["multiply_accumulates"] for layer in layers))
+
+    def test_more_memory_for_larger_batches(self):
+        def planned(*words):
+            return self.json_of(self.run_fovea(
+                "info", "small.net", "--json", *words))["planned_bytes"]
+        self.assertGreater(planned("--batch", 64), planned("--batch", 8))
+        self.assertGreater(planned("--dtype", "f64"), planned())
+
+    def test_table(self):
+        lines = self.run_fovea("info", "small.net").stdout.splitlines()
+        self.assertEqual(len(lines), 13)
+        self.assertEqual(lines[2].split()[:6],
+                         ["conv1", "conv2d", "12", "x", "12", "x"])
+        self.assertTrue(lines[10].startswith("total "))
+        self.assertRegex(lines[12], r"^memory with batches of 32: [\d.]+ KiB "
+                         r"in training, [\d.]+ KiB in evaluation$")
+        self.assertEqual(len({len(line) for line in lines[:11]}), 1)
+
+    def test_a_network_without_loss(self):
+        (self.folder / "bare.net").write_text("input 4\nlinear 3\n")
+        done = self.run_fovea("info", "bare.net")
+        self.assertIn("none in training", done.stdout)
+
+    def test_gradcheck(self):
+        done = self.run_fovea("gradcheck", "small.net")
+        self.assertRegex(done.stdout, r"^largest relative error [\d.e-]+\n$")
+        found = self.json_of(self.run_fovea("gradcheck", "small.net",
+                                            "--batch", 3, "--json"))
+        self.assert_types(found, {"error": float, "limit": float,
+                                  "batch": int, "passed": bool})
+        self.assertLess(found["error"], 1e-6)
+        self.assertTrue(found["passed"])
+
+    def test_model(self):
+        self.train("model")
+        net, model = (self.run_fovea("info", name).stdout.splitlines()[:11]
+                      for name in ("small.net", "model"))
+        self.assertEqual(net, model)
+
+
+class OutputTest(Case):
+    def test_full(self):
+        for words in (["info", "small.net"], ["info", "small.net", "--json"],
+                      ["version"], ["help"], ["train", "--help"]):
+            with open("/dev/full", "w") as full:
+                done = self.run_fovea(*words, code=1, stdout=full)
+            self.assertEqual(done.stderr, "fovea: standard output: No space "
+                             "left on device\n")
+
+    def test_closed(self):
+        for words in ("info small.net", "version --json",
+                      "train small.net --data data --epochs 1 --out closed"):
+            done = subprocess.run(
+                ["sh", "-c", f'exec "$0" {words} >&-', FOVEA],
+                cwd=self.folder, env=environment(), text=True,
+                capture_output=True, timeout=LIMIT)
+            self.assertEqual(done.returncode, 1, words)
+            self.assertEqual(done.stderr.splitlines()[-1],
+                             "fovea: standard output: Bad file descriptor")
+        self.run_fovea("eval", "closed", "--data", "data")
+
+    def on_terminal(self, columns, **more):
+        """What training sends to a terminal so wide."""
+        leader, follower = pty.openpty()
+        fcntl.ioctl(follower, termios.TIOCSWINSZ,
+                    struct.pack("HHHH", 24, columns, 0, 0))
+        process = subprocess.Popen(
+            self.command(["train", "small.net", "--data", "data", "--epochs",
+                          2, "--batch", 4, "--out", "terminal"]),
+            cwd=self.folder, env=environment(**more), stderr=follower,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        os.close(follower)
+        seen = b""
+        while True:
+            try:
+                part = os.read(leader, 65536)
+            except OSError:
+                break
+            if not part:
+                break
+            seen += part
+        os.close(leader)
+        self.assertEqual(process.wait(timeout=LIMIT), 0)
+        return seen.decode()
+
+    def test_bar(self):
+        seen = self.on_terminal(90, TERM="xterm")
+        self.assertIn("\x1b[32m", seen)
+        self.assertIn("\u2501", seen)
+        self.assertRegex(seen, r"\repoch 1/2 .*%  loss .*  ETA 0:\d\d\x1b\[K")
+        self.assertRegex(seen, r"epoch 2/2  loss .*test accuracy .*images/s")
+
+    def test_no_colour(self):
+        seen = self.on_terminal(90, TERM="xterm", NO_COLOR="1")
+        self.assertNotRegex(seen, r"\x1b\[\d")
+        self.assertIn("\repoch 1/2", seen)
+
+    def test_dumb_terminal(self):
+        seen = self.on_terminal(90, TERM="dumb")
+        self.assertNotIn("\x1b", seen)
+        self.assertEqual(seen.count("\n"), 2)
+
+    def test_narrow_terminal(self):
+        for columns in (20, 40, 62, 80, 200):
+            seen = self.on_terminal(columns, TERM="xterm")
+            for bar in re.findall(r"\r(epoch [^\r\n]*)\x1b\[K", seen):
+                bar = re.sub(r"\x1b\[\d*[mK]", "", bar)
+                self.assertLess(len(bar), columns)
+
+
+def main():
+    global FOVEA
+    FOVEA = os.path.abspath(sys.argv.pop(1))
+    can = subprocess.run([FOVEA, "version", "--json"], capture_output=True)
+    if can.returncode == 2:
+        print("this program was built without JSON")
+        sys.exit(77)
+    unittest.main()
+
+
+if __name__ == "__main__":
+    main()
