@@ -108,7 +108,7 @@ void cli_progress_show(void *user, const fv_progress *progress)
     }
     if (!bar->terminal) return;
     const double time = now();
-    if (bar->drawn && time - bar->last < redraw_seconds) return;
+    if (time - bar->last < redraw_seconds) return;
     bar->last = time;
     draw(bar, progress);
 }
