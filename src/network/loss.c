@@ -20,7 +20,8 @@ static fv_variable *constant_of(const fv_variable *output,
         fv_fail(context, FV_MISUSE,
                 "labels: %lld class indices do not fit the output",
                 (long long)target->shape[0]);
-    for (int64_t i = 0; fv__ok(context) && i < target->shape[0]; i++) {
+    for (int64_t i = 0; rows.data && fv__ok(context) && i < target->shape[0];
+         i++) {
         int64_t label = 0;
         fv__load_integers(target->dtype,
                           fv__tensor_byte(target, i * target->stride[0]), 1, 1,

@@ -198,7 +198,7 @@ fv_network *fv_network_parse(fv_context *context, const char *text,
         r.line++;
         if (read_line(network, &r) != FV_OK) break;
     }
-    if (fv__ok(context) && network->count < 2)
+    if (network && fv__ok(context) && network->count < 2)
         fv_fail(context, FV_MALFORMED,
                 "%s: %d layers, expected an input and at least one more", file,
                 network->count);
