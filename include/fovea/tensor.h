@@ -24,8 +24,8 @@ typedef struct fv_tensor {
 } fv_tensor;
 
 /** A tensor of `rank` extents over the caller's `data`, row-major:
- *  `FV_TENSOR(images, FV_F32, 8, 28, 28, 1)`. The result lives as long as the
- *  enclosing block. */
+ *  `FV_TENSOR(images, FV_F32, 8, 28, 28, 1)`. The result is a value;
+ *  the memory stays the caller's. */
 #define FV_TENSOR(data, dtype, ...)                                            \
     (fv_tensor_of(                                                             \
         (data), (dtype),                                                       \

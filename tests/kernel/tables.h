@@ -22,13 +22,19 @@ static const size_t lengths[] = {
 };
 #define LENGTHS (sizeof lengths / sizeof *lengths)
 
+/* Room for a number of either type. */
+typedef union cell {
+    float f32;
+    double f64;
+} cell;
+
 /* What a kernel reads and writes: the first n numbers, or as many as the shape
  * under test asks for, of some of these arrays. */
 typedef struct data {
     fv_dtype dtype;
     size_t n;
-    double in[INPUTS][ROOM];   /* of dtype, in memory of double */
-    double out[OUTPUTS][ROOM]; /* before: start; after: ref's result */
+    cell in[INPUTS][ROOM];   /* numbers of dtype, one after another */
+    cell out[OUTPUTS][ROOM]; /* before: start; after: ref's result */
     int32_t where[ROOM];
     double value; /* what a kernel returns */
 } data;

@@ -69,8 +69,9 @@ static void test_f64_everywhere(void **state)
             for (size_t i = 0; i < ROOM; i++) {
                 const uint64_t word = next_word(&seed);
                 if (round % 3 == 0) memcpy(&d->in[0][i], &word, sizeof word);
-                if (round % 3 == 1) d->in[0][i] = next_number(&seed, -750, 715);
-                if (round % 3 == 2) d->in[0][i] = next_number(&seed, -2, 2);
+                if (round % 3 == 1)
+                    d->in[0][i].f64 = next_number(&seed, -750, 715);
+                if (round % 3 == 2) d->in[0][i].f64 = next_number(&seed, -2, 2);
             }
             check(d, &functions[f]);
         }

@@ -160,11 +160,11 @@ static void test_dropout_rate(void **state)
     const struct example e = { 0, 0.3, 0 };
     size_t kept = 0;
     data *d = make_data(FV_F64, 10000, 1, 2);
-    for (size_t i = 0; i < d->n; i += 2) d->in[0][i] = INFINITE;
+    for (size_t i = 0; i < d->n; i += 2) d->in[0][i].f64 = INFINITE;
     run_tables(d, dropout, &e);
     for (size_t i = 0; i < d->n; i++) {
-        assert_true(isnan(d->out[0][i]) == 0);
-        if (d->out[0][i] != 0) kept++;
+        assert_true(isnan(d->out[0][i].f64) == 0);
+        if (d->out[0][i].f64 != 0) kept++;
     }
     assert_true(fabs((double)kept - 7000) <= 5 * sqrt(10000 * 0.21));
     free(d);

@@ -113,10 +113,10 @@ static void test_first_adam_step(void **state)
                                    0,    false, 1 - 0.9, 1 - 0.999 };
     data *d = make_data(FV_F64, 257, 0.5, 1);
     for (size_t i = 0; i < d->n; i++)
-        d->out[0][i] = d->out[1][i] = d->out[2][i] = 0;
+        d->out[0][i].f64 = d->out[1][i].f64 = d->out[2][i].f64 = 0;
     run_tables(d, adam, &rule);
     for (size_t i = 0; i < d->n; i++)
-        assert_near(d->out[0][i] / 1e-3, -1, 1e-10);
+        assert_near(d->out[0][i].f64 / 1e-3, -1, 1e-10);
     free(d);
 }
 

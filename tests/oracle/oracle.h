@@ -59,7 +59,7 @@ static inline void oracle_close(oracle *o)
 static inline const fv_tensor *oracle_find(const oracle *o, int number,
                                            const char *name)
 {
-    char key[64];
+    char key[96];
     snprintf(key, sizeof key, "%03d.%s", number, name);
     return fv__archive_find(o->archive, key);
 }
@@ -75,7 +75,7 @@ static inline const fv_tensor *oracle_find_nth(const oracle *o, int number,
 /* The case's text; NULL after the last case. */
 static inline const char *oracle_text(oracle *o, int number, const char *end)
 {
-    char key[64];
+    char key[96];
     snprintf(key, sizeof key, "%03d%s", number, end);
     return fv__archive_value(o->archive, key);
 }
