@@ -14,9 +14,10 @@ static fv_variable *constant_of(const fv_variable *output,
     if (indices || !labels) return fv_constant(context, target);
     const fv_tensor *shape = &output->value;
     fv_tensor rows = fv_tensor_new(context, FV_F64, shape->rank, shape->shape);
+    if (!rows.data) return NULL;
     fv_variable *constant = NULL;
-    int64_t classes = shape->shape[shape->rank - 1];
-    if (rows.data && (shape->rank != 2 || target->shape[0] != shape->shape[0]))
+    int64_t classes = shape->rank > 0 ? shape->shape[shape->rank - 1] : 0;
+    if ((shape->rank != 2 || target->shape[0] != shape->shape[0]))
         fv_fail(context, FV_MISUSE,
                 "labels: %lld class indices do not fit the output",
                 (long long)target->shape[0]);

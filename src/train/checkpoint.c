@@ -3,8 +3,10 @@
 
 #include "io/model.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { NUMBERS = 8, PAIRS = NUMBERS + 4 };
@@ -61,7 +63,7 @@ static fv_status list_entries(fv__model *model, const fv__run *run)
     int64_t numbers =
         (int64_t)(optimizer->slot_bytes / fv_dtype_bytes(context->dtype));
     static const char *const names[] = { "first", "second" };
-    for (int32_t i = 0; i < optimizer->slots; i++) {
+    for (int32_t i = 0; i < optimizer->slots && i < 2; i++) {
         fv_tensor slot =
             fv_tensor_of(optimizer->state + (size_t)i * optimizer->slot_bytes,
                          context->dtype, 1, &numbers);
@@ -120,29 +122,46 @@ static fv_status compare(const fv__run *run, const fv__archive *archive,
     return FV_OK;
 }
 
+/* A number from 0 on at the beginning of *text, which moves behind it. */
+static bool take_whole(const char **text, int64_t *out)
+{
+    if (!*text || **text < '0' || **text > '9') return false;
+    char *end;
+    errno = 0;
+    *out = strtoll(*text, &end, 10);
+    *text = end;
+    return !errno && *out < INT64_MAX / 2;
+}
+
 static bool read_whole(const fv__archive *archive, const char *key,
                        int64_t *out)
 {
     const char *text = fv__archive_value(archive, key);
-    return text && sscanf(text, "%" SCNd64, out) == 1 && *out >= 0;
+    return take_whole(&text, out) && !*text;
+}
+
+static bool read_sums(const fv__archive *archive, fv__sums *sums)
+{
+    const char *loss = fv__archive_value(archive, "fovea.loss_sum");
+    const char *right = fv__archive_value(archive, "fovea.right");
+    if (!loss || !take_whole(&right, &sums->right) || *right++ != ' '
+        || !take_whole(&right, &sums->count) || *right)
+        return false;
+    char *end;
+    sums->loss = strtod(loss, &end);
+    return end != loss && !*end;
 }
 
 static fv_status read_position(const fv__run *run, const fv__archive *archive,
                                const char *path, fv__position *position)
 {
     fv_context *context = run->network->context;
-    const char *sum = fv__archive_value(archive, "fovea.loss_sum");
-    const char *right = fv__archive_value(archive, "fovea.right");
     int64_t steps, network_steps;
     bool legal = read_whole(archive, "fovea.epoch", &position->epoch)
                  && read_whole(archive, "fovea.position", &position->batch)
                  && read_whole(archive, "fovea.steps", &steps)
                  && read_whole(archive, "fovea.network_steps", &network_steps)
-                 && sum && sscanf(sum, "%la", &position->sums.loss) == 1
-                 && right
-                 && sscanf(right, "%" SCNd64 " %" SCNd64, &position->sums.right,
-                           &position->sums.count)
-                        == 2
+                 && read_sums(archive, &position->sums)
                  && position->batch <= fv__divide_up(run->images, run->batch);
     if (!legal)
         return fv_fail(context, FV_MALFORMED,

@@ -167,7 +167,7 @@ typedef struct sample {
 
 static sample measure(const fv_tensor *tensor)
 {
-    sample s = { 0, 0, INFINITY, -INFINITY };
+    sample s = { 0, 0, (double)INFINITY, -(double)INFINITY };
     int64_t n = fv_tensor_count(tensor);
     const double *at = tensor->data;
     for (int64_t i = 0; i < n; i++) {
