@@ -1,6 +1,7 @@
 /* num.cr's convolutions, restated for the layer: cases A to D with complete
- * numbers, in both layouts and by every algorithm. Faults whose absence this
- * shows: D20, D21 (stride by every algorithm), D22 (padding and stride). */
+ * numbers, in both layouts and by every algorithm. Faults of docs/num_cr.md
+ * whose absence this shows: D20, D21 (stride by every algorithm), D22 (padding
+ * and stride). */
 #include "numcr.h"
 
 /* ---- the numbers -------------------------------------------------------- */

@@ -1,7 +1,7 @@
-/* num.cr's context, reductions and numerical gradients, restated. Faults whose
- * absence this shows: D1 (broadcasting), D2 (slices), D3 (the input layer), D4
- * (no gradients wanted), D5 (constants), D6 (not on the tape), D7 (two
- * contexts), D8 (a gradient's own memory), D9 (names). */
+/* num.cr's context, reductions and numerical gradients, restated. Faults of
+ * docs/num_cr.md whose absence this shows: D1 (broadcasting), D2 (slices), D3
+ * (the input layer), D4 (no gradients wanted), D5 (constants), D6 (not on the
+ * tape), D7 (two contexts), D8 (a gradient's own memory), D9 (names). */
 #include "numcr.h"
 
 static fv_context *double_context(void) { return context_of(FV_F64, FV_NHWC); }

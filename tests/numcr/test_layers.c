@@ -1,7 +1,7 @@
 /* num.cr's pools, dropout, losses and activations, restated for layers. Faults
- * whose absence this shows: D10 (sigmoid), D11 (elu), D12 (each in f32), D13
- * (mse), D18 and D19 (dropout), D28 (overlapping pools), D29 (no number in a
- * window), D30 (default stride). */
+ * of docs/num_cr.md whose absence this shows: D10 (sigmoid), D11 (elu), D12
+ * (each in f32), D13 (mse), D18 and D19 (dropout), D28 (overlapping pools),
+ * D29 (no number in a window), D30 (default stride). */
 #include "numcr.h"
 
 /* ---- max-pool ----------------------------------------------------------- */

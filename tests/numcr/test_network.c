@@ -1,8 +1,9 @@
-/* Networks and layers where num.cr's go wrong. Faults whose absence this
- * shows: D18 (one seed), D19 (dropout in evaluation), D21 (an algorithm does a
- * geometry or refuses), D22 (options in the network text), D23 (refusals), D24
- * (views), D26 (gradients nobody wants), D27 (f64 by every algorithm), D32
- * (flatten), D33 (linear without flatten), D40 (the last short batch). */
+/* Networks and layers where num.cr's go wrong. Faults of docs/num_cr.md whose
+ * absence this shows: D18 (one seed), D19 (dropout in evaluation), D21 (an
+ * algorithm does a geometry or refuses), D22 (options in the network text),
+ * D23 (refusals), D24 (views), D26 (gradients nobody wants), D27 (f64 by every
+ * algorithm), D32 (flatten), D33 (linear without flatten), D40 (the last short
+ * batch). */
 #include "numcr.h"
 
 static fv_tensor counted(fv_context *ctx, int32_t rank, const int64_t shape[])
