@@ -1,5 +1,5 @@
 /* Trains a convolutional network on Fashion-MNIST and saves it:
- * `fashion_mnist [IMAGES]`, all 60000 unless told. */
+ * `fashion_mnist [IMAGES]`, all there are unless told. */
 #include <fovea/fovea.h>
 
 #include <stdio.h>
@@ -15,6 +15,7 @@ int main(int argc, char **argv)
     fv_dataset *test = fv_dataset_open(ctx, "fashion-mnist:test");
     int absent = fv_failed(ctx) == FV_IO;
     fv_dataset_limit(train, limit);
+    fv_dataset_limit(test, limit);
     fv_network *net = fv_network_of(
         ctx, fv_input(ctx, 28, 28, 1),
         fv_convolutional(ctx, .num_filters = 20, .kernel = { 5 }), fv_relu(ctx),

@@ -100,7 +100,7 @@ static error_t read_training(int key, char *text, struct argp_state *state,
                                                "sgd, adam or adamw");
         return 0;
     case CLI_LR:
-        o->lr = number(state, key, text, false, INFINITY);
+        o->lr = number(state, key, text, false, (double)INFINITY);
         return 0;
     case CLI_MOMENTUM:
         o->momentum = number(state, key, text, true, 1);
@@ -109,7 +109,7 @@ static error_t read_training(int key, char *text, struct argp_state *state,
         o->nesterov = true;
         return 0;
     case CLI_WEIGHT_DECAY:
-        o->weight_decay = number(state, key, text, true, INFINITY);
+        o->weight_decay = number(state, key, text, true, (double)INFINITY);
         return 0;
     case CLI_OUT:
         o->out = file(state, key, text);

@@ -39,6 +39,7 @@ typedef struct run {
     const fv_dataset *named; /* whose classes have names; NULL: none */
     int64_t classes;
     fv_tensor image, output;
+    fv_tensor flat; /* the output as [classes] */
     cli_json *list;
     meaning meaning;
 } run;
@@ -61,8 +62,7 @@ static meaning meaning_of(const fv_network *network)
 
 static double output_at(const run *r, int64_t class_index)
 {
-    return fv_tensor_get(r->context, &r->output,
-                         (const int64_t[]){ 0, class_index });
+    return fv_tensor_get(r->context, &r->flat, &class_index);
 }
 
 /* Turns an output into a probability, given the largest output and the sum of
@@ -231,6 +231,7 @@ static fv_status prepare(run *r, fv_shape *input)
     r->image = fv_tensor_new(r->context, dtype, input->rank + 1, shape);
     for (int32_t i = 0; i < output.rank; i++) shape[i + 1] = output.extent[i];
     r->output = fv_tensor_new(r->context, dtype, output.rank + 1, shape);
+    r->flat = fv_tensor_reshape(r->context, &r->output, 1, &r->classes);
     r->meaning = meaning_of(r->network);
     return fv_failed(r->context);
 }
