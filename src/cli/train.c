@@ -188,7 +188,7 @@ static void print_summary(const run *r)
            report->test.loss);
     printf("train  accuracy %.4f  loss %.4f\n", report->train.accuracy,
            report->train.loss);
-    printf("%lld epoch%s, %.1f s, %s images/s; %d threads, %s\n",
+    printf("%lld epoch%s, %.1f s, %s images/s; threads %d, %s\n",
            (long long)report->epochs, report->epochs == 1 ? "" : "s",
            report->seconds, cli_number((int64_t)report->images_per_s, number),
            (int)fv_context_threads(r->context), fv_context_isa(r->context));
