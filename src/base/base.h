@@ -140,6 +140,16 @@ typedef struct fv__text {
 void fv__text_add(fv__text *text, const char *format, ...) FV_PRINTF(2, 3);
 void fv__text_free(fv__text *text);
 
+/* This thread's numbers with a decimal point, as files have them, from begin to
+ * end; the host's locale may say otherwise. Where memory for that is lacking,
+ * numbers stay the host's. */
+typedef struct fv__plain {
+    void *own, *former;
+} fv__plain;
+
+void fv__plain_begin(fv__plain *plain);
+void fv__plain_end(fv__plain *plain);
+
 /* ---- threads ----------------------------------------------------------- */
 
 /* One piece of work: item in [0, items), worker in [0, context->threads).

@@ -78,7 +78,10 @@ fv_status fv__checkpoint_save(const fv__run *run, const char *path,
     fv_context *context = run->network->context;
     record r;
     char steps[40];
+    fv__plain plain;
+    fv__plain_begin(&plain);
     fill(&r, run, position);
+    fv__plain_end(&plain);
     snprintf(steps, sizeof steps, "%" PRIu64, run->network->steps);
     r.pairs[NUMBERS + 3].value = steps;
     fv__model model;
@@ -181,6 +184,8 @@ fv_status fv__checkpoint_load(const fv__run *run, const char *path,
     fv__printable(path, strlen(path), shown, sizeof shown);
     fv__model model = { 0 };
     fv__position found = { 0 };
+    fv__plain plain;
+    fv__plain_begin(&plain);
     if (compare(run, archive, shown) == FV_OK
         && list_entries(&model, run) == FV_OK
         && fv__model_check(&model, archive, path) == FV_OK
@@ -188,6 +193,7 @@ fv_status fv__checkpoint_load(const fv__run *run, const char *path,
         fv__model_restore(&model, archive);
         *position = found;
     }
+    fv__plain_end(&plain);
     if (model.context) fv__model_end(&model);
     fv__archive_free(archive);
     return fv_failed(context);

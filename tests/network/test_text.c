@@ -1,6 +1,8 @@
 /* The network text: what is read, what is written, where errors are. */
 #include "nets.h"
 
+#include <locale.h>
+
 #include "layer/layer.h"
 
 static char *copy(const char *text)
@@ -258,6 +260,18 @@ static void test_other_errors(void **state)
     fv_context_free(ctx);
 }
 
+/* Skipped where no such locale is installed. */
+static void test_decimal_comma(void **state)
+{
+    (void)state;
+    if (!setlocale(LC_NUMERIC, "de_DE.UTF-8")) skip();
+    fv_context *ctx = fv_context_new(NULL);
+    check_stable(ctx, "input 4\ndropout 0.25\nlinear 2\n");
+    assert_ok(ctx);
+    fv_context_free(ctx);
+    setlocale(LC_NUMERIC, "C");
+}
+
 static void test_deep_networks(void **state)
 {
     (void)state;
@@ -287,6 +301,7 @@ int main(void)
         cmocka_unit_test(test_every_layer_has_a_word),
         cmocka_unit_test(test_errors_name_the_place),
         cmocka_unit_test(test_other_errors),
+        cmocka_unit_test(test_decimal_comma),
         cmocka_unit_test(test_deep_networks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
