@@ -57,8 +57,7 @@ typedef struct fv_operator {
     int32_t max_inputs;
     size_t attributes_size;  /**< bytes of the attributes struct, copied */
     uint32_t backward_reads; /**< which values backward uses: FV_READS_* */
-    int32_t has_state;       /**< 1: forward writes into some of its inputs,
-                                  running statistics for instance */
+    int32_t reserved;
 
     /** The shape rule; the only one of the three that may fail. Records why
      *  with #fv_fail and returns its status. */

@@ -93,7 +93,8 @@ typedef struct fv_progress {
     int64_t epoch, epochs;  /**< epoch counts from 1 */
     int64_t batch, batches; /**< done in this epoch */
     fv_metrics train;       /**< of this epoch so far */
-    const fv_metrics *test; /**< at the end of an epoch; else NULL */
+    const fv_metrics *test; /**< at the end of an epoch, of count 0 without
+                                 test data; else NULL */
     double images_per_s;
     double seconds_left; /**< estimate, all epochs */
     size_t planned_bytes;

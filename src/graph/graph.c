@@ -64,6 +64,15 @@ fv_variable *fv__graph_value(fv__graph *graph, fv_dtype dtype, int32_t rank,
     return value;
 }
 
+/* How many nodes of that operator there are. */
+static uint64_t count_same(const fv__graph *graph, const fv_operator *op)
+{
+    uint64_t count = 0;
+    for (int32_t i = 0; i < graph->count; i++)
+        count += graph->nodes[i]->op == op;
+    return count;
+}
+
 fv__node *fv__graph_append(fv__graph *graph, const fv_operator *op,
                            const void *attributes, int32_t num_inputs,
                            fv_variable *const inputs[],
@@ -93,6 +102,7 @@ fv__node *fv__graph_append(fv__graph *graph, const fv_operator *op,
     node->op = op;
     node->num_inputs = num_inputs;
     node->training = graph->training;
+    if (graph->planned) node->ordinal = count_same(graph, op);
     node->output = output;
     node->saved_bytes = inference->saved;
     node->forward_scratch = inference->forward_scratch;

@@ -78,7 +78,8 @@ typedef struct fv__node {
     void *saved;
     size_t saved_bytes, forward_scratch, backward_scratch;
     size_t saved_at, forward_at, backward_at; /* plans: offsets */
-    uint64_t draw;
+    uint64_t draw;    /* names the call in the stream of random numbers */
+    uint64_t ordinal; /* plans: among the nodes of its operator */
 } fv__node;
 
 struct fv__graph {

@@ -169,7 +169,7 @@ void fv__graph_forward(fv__graph *graph, uint64_t step)
 {
     for (int32_t i = 0; i < graph->count; i++) {
         fv__node *node = graph->nodes[i];
-        node->draw = step << 20 | (uint64_t)i;
+        node->draw = step << 20 | node->ordinal;
         fv__node_forward(graph, node, graph->block + node->forward_at);
     }
 }

@@ -1,8 +1,8 @@
 /* Values of options in the network text: words and numbers, strictly read. */
 #include "network/text.h"
 
-#include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,6 +180,16 @@ static void write_pair(fv__text *text, const int64_t *pair)
         fv__text_add(text, ",%lld", plain(pair[1]));
 }
 
+/* The fewest digits that read back as the same number. */
+static void write_number(fv__text *text, double number)
+{
+    char digits[32];
+    int precision = 1;
+    do snprintf(digits, sizeof digits, "%.*g", precision, number);
+    while (strtod(digits, NULL) != number && precision++ < 17);
+    fv__text_add(text, "%s", digits);
+}
+
 static void write_positional(fv__text *text, const fv__field *field,
                              const unsigned char *at)
 {
@@ -187,8 +197,9 @@ static void write_positional(fv__text *text, const fv__field *field,
     const double *number = (const double *)(const void *)at;
     int32_t elements = fv__field_elements(field);
     if (field->kind == FV__FIELD_NUMBER) {
-        if (*number != 0)
-            fv__text_add(text, " %.17g", *number == FV_OFF ? 0 : *number);
+        if (*number == 0) return;
+        fv__text_add(text, " ");
+        write_number(text, *number == FV_OFF ? 0 : *number);
         return;
     }
     for (int32_t i = 0; i < elements; i++) {
@@ -212,9 +223,9 @@ static void write_keyed(fv__text *text, const fv__field *field,
         if (*counts) fv__text_add(text, " %s=%lld", field->key, plain(*counts));
         return;
     case FV__FIELD_NUMBER:
-        if (*number != 0)
-            fv__text_add(text, " %s=%.17g", field->key,
-                         *number == FV_OFF ? 0 : *number);
+        if (*number == 0) return;
+        fv__text_add(text, " %s=", field->key);
+        write_number(text, *number == FV_OFF ? 0 : *number);
         return;
     case FV__FIELD_SWITCH:
         memcpy(&word, at, sizeof word);

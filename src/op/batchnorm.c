@@ -300,7 +300,6 @@ const fv_operator fv__op_batchnorm = {
     .max_inputs = INPUTS,
     .attributes_size = sizeof(fv__batchnorm),
     .backward_reads = FV_READS_INPUT(X) | FV_READS_INPUT(GAMMA),
-    .has_state = 1,
     .infer = infer,
     .forward = forward,
     .backward = backward,
