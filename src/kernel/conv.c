@@ -1,15 +1,10 @@
 /* Where the sums of a convolution are cut. */
 #include "kernel/conv.h"
 
-/* Elements of a block of the column matrix of the weight gradient, columns of
- * one piece of it, the most parts, and the most elements of all parts. They
- * decide which bits come out: changing one changes every trained network. */
-enum {
-    BLOCK_ELEMENTS = 1 << 16,
-    SLAB_COLUMNS = 512,
-    PARTS = 8,
-    PARTS_ELEMENTS = 1 << 22
-};
+/* Pixels of a chain of the weight gradient, the most parts, and the most
+ * elements of all parts. They decide which bits come out: changing one changes
+ * every trained network. */
+enum { CHAIN_PIXELS = 256, PARTS = 8, PARTS_ELEMENTS = 1 << 22 };
 
 int64_t fv__conv_rows(int64_t elements, int64_t width)
 {
@@ -28,13 +23,30 @@ fv__conv_sizes fv__conv_measure(const fv__geometry *g)
     };
 
     s.span = s.taps * s.channels;
-    s.slabs = fv__divide_up(s.taps, fv__max(1, SLAB_COLUMNS / s.channels));
-    s.slab_taps = fv__divide_up(s.taps, s.slabs);
-    s.slabs = fv__divide_up(s.taps, s.slab_taps);
-    s.block = fv__conv_rows(BLOCK_ELEMENTS, s.slab_taps * s.channels);
+    s.lines = fv__max(1, CHAIN_PIXELS / g->out[1]);
+    s.block = s.lines * g->out[1];
     s.blocks = fv__divide_up(s.pixels, s.block);
     s.parts =
         fv__max(1, fv__min(PARTS, PARTS_ELEMENTS / (s.span * g->filters)));
     s.parts = fv__max(1, fv__min(s.parts, s.blocks));
     return s;
+}
+
+void fv__conv_finish(const fv__conv_call *call, int64_t pixel, int64_t count)
+{
+    const fv__kernels *kernels = call->context->kernels;
+    const fv__finish *f = &call->finish;
+    size_t filters = (size_t)call->geometry->filters;
+    size_t size = fv__element(kernels), n = (size_t)count * filters;
+    void *y = fv__slot(call->y, (size_t)pixel * filters, size);
+
+    for (size_t i = 0; f->bias && i < (size_t)count; i++) {
+        void *row = fv__slot(y, i * filters, size);
+
+        kernels->zip(FV__ADD, filters, row, 1, f->bias, 1, row);
+    }
+    if (f->residual)
+        kernels->zip(FV__ADD, n, y, 1,
+                     fv__at(f->residual, (size_t)pixel * filters, size), 1, y);
+    if (f->clamp) kernels->map(FV__CLAMP, n, y, y, f->low, f->high);
 }

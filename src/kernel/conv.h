@@ -5,23 +5,25 @@
 
 #include "kernel/gemm.h"
 
+/* Every output is one chain of fma over taps (row, column, channel), padding
+ * being zeros, and the bias is added last. An input gradient is one chain over
+ * the taps that step onto the input (row, column, filter), outputs beyond the
+ * image being zeros. A weight's gradient is a sum over the output pixels of
+ * the batch, in order: chains of `block` pixels, added up in each of `parts`
+ * ranges of blocks; then the parts; then what they make is added to what was
+ * there. A single part is added to what was there block by block. A bias's is
+ * a plain sum in each part. */
+
 /* Sizes of a convolution seen as a matrix product, for one group, and the cuts
- * of the sums of the weight gradient. They depend on the problem alone.
- *
- * Every output is one chain of fma over taps (row, column, channel), padding
- * being zeros, and the bias is added last. A weight's gradient is a sum over
- * the output pixels of the batch, in order: chains of `block` pixels, added up
- * in each of `parts` ranges of blocks; then the parts; then it is added to
- * what was there. Input gradients have no cut: each tap that reached the
- * output is a chain over the filters, added in ascending order of taps. */
+ * of the sums of the weight gradient. They depend on the problem alone. */
 typedef struct fv__conv_sizes {
-    int64_t pixels;           /* of the output, whole batch */
-    int64_t taps, channels;   /* of a filter; channels of a group */
-    int64_t filters;          /* of a group */
-    int64_t span;             /* taps * channels */
-    int64_t slab_taps, slabs; /* taps of one piece of weight gradient */
-    int64_t block, blocks;    /* pixels of a chain; chains */
-    int64_t parts;            /* ranges of blocks */
+    int64_t pixels;         /* of the output, whole batch */
+    int64_t taps, channels; /* of a filter; channels of a group */
+    int64_t filters;        /* of a group */
+    int64_t span;           /* taps * channels */
+    int64_t lines;          /* output rows of a chain, of one image or more */
+    int64_t block, blocks;  /* pixels of a chain; chains */
+    int64_t parts;          /* ranges of blocks */
 } fv__conv_sizes;
 
 fv__conv_sizes fv__conv_measure(const fv__geometry *geometry);
@@ -33,34 +35,85 @@ static inline int64_t fv__conv_part(const fv__conv_sizes *sizes, int64_t part)
            + fv__min(sizes->blocks % sizes->parts, part);
 }
 
+/* Where the parts of a weight gradient are summed: in scratch, at its
+ * beginning, or, if there is but one, in the gradient itself. */
+typedef struct fv__conv_parts {
+    const fv__kernels *kernels;
+    fv__conv_sizes sizes;
+    size_t weights, filters; /* elements */
+    size_t stride, bytes;    /* from part to part; of scratch */
+    const fv__conv_call *call;
+    char *sums;
+} fv__conv_parts;
+
+fv__conv_parts fv__conv_parts_of(const fv__kernels *kernels,
+                                 const fv__geometry *geometry);
+void fv__conv_parts_begin(fv__conv_parts *parts, const fv__conv_call *call);
+/* Sums of a part, laid out as the weights, and how a block meets them. */
+void *fv__conv_part_weights(const fv__conv_parts *parts, int64_t part);
+fv__meet fv__conv_part_meet(const fv__conv_parts *parts, int64_t part,
+                            int64_t block);
+/* The bias gradient of a part, if it is wanted. */
+void fv__conv_part_bias(const fv__conv_parts *parts, int64_t part);
+/* After all parts. */
+void fv__conv_parts_add(fv__conv_parts *parts);
+
 /* Pixels that give a matrix of `width` columns about `elements` elements. */
 int64_t fv__conv_rows(int64_t elements, int64_t width);
+
+/* Finishes the sums of `count` output pixels from `pixel` on, all filters. */
+void fv__conv_finish(const fv__conv_call *call, int64_t pixel, int64_t count);
+
+/* ---- sweeps ------------------------------------------------------------- */
+
+/* For every group, image and output pixel (p, q)
+ *     out[p][q][k] = sum over taps r, s and channels c of
+ *         in[p stride + first + r step][the same of q, s][c] w[r][s][c][k],
+ * in that order, what lies outside the image being zero. The forward pass is
+ * one sweep; the input gradient is one for each phase of the stride, over the
+ * taps that step onto the pixels of that phase. Distances are in elements; in
+ * the image, rows are in[1] in_pixel long. */
+typedef struct fv__sweep {
+    int64_t batch, groups;
+    int64_t channels, filters; /* of a group: summed over, made */
+    int64_t in[2], out[2], taps[2], stride[2], first[2], step[2];
+    int64_t in_pixel;
+    int64_t out_at, out_pixel, out_row, out_image;
+    int64_t weight_at, weight_group, weight_tap[2];
+    int64_t weight_channel, weight_filter;
+} fv__sweep;
+
+int64_t fv__sweep_count(const fv__geometry *geometry, fv__direction direction);
+fv__sweep fv__sweep_of(const fv__geometry *geometry, fv__direction direction,
+                       int64_t number);
+
+/* Packs panel `panel` of a group's weights, [span][nr], missing filters zero,
+ * to its place behind the panels before it at `out`. */
+void fv__sweep_pack(const fv__kernels *kernels, const fv__sweep *sweep,
+                    int64_t group, int64_t panel, const void *weight,
+                    void *out);
 
 /* One output pixel. */
 typedef struct fv__pixel {
     int64_t image, row, column;
 } fv__pixel;
 
-static inline fv__pixel fv__pixel_at(const fv__geometry *g, int64_t i)
+static inline fv__pixel fv__pixel_at(const int64_t out[2], int64_t i)
 {
-    int64_t line = i / g->out[1];
+    int64_t line = i / out[1];
 
-    return (fv__pixel){ line / g->out[0], line % g->out[0], i % g->out[1] };
+    return (fv__pixel){ line / out[0], line % out[0], i % out[1] };
 }
 
 /* Rows of the column matrix: for each of `count` output pixels from `pixel`
- * on, the inputs that taps [tap, tap + taps) meet, from channel `channel` on;
- * zeros in the padding. */
+ * on, the inputs that taps [tap, tap + taps) meet, in one group; zeros outside
+ * the image. */
 typedef struct fv__columns {
-    const fv__geometry *geometry;
+    const fv__sweep *sweep;
     size_t element; /* bytes */
-    int64_t channel, tap, taps, pixel, count;
+    int64_t group, tap, taps, pixel, count;
 } fv__columns;
 
-void fv__columns_gather(const fv__columns *columns, const void *x, void *out);
-/* The adjoint: adds to dx, last pixel first, so that an input element gets its
- * taps in ascending order. */
-void fv__columns_scatter(const fv__columns *columns, const fv__kernels *kernels,
-                         const void *in, void *dx);
+void fv__columns_gather(const fv__columns *columns, const void *in, void *out);
 
 #endif

@@ -13,8 +13,10 @@ static const struct {
 };
 
 const fv__conv_algorithm *fv__conv_choose(fv_context *context, const char *who,
-                                          int algorithm, const fv__geometry *g)
+                                          int algorithm, const fv__geometry *g,
+                                          fv__direction direction)
 {
+    (void)direction;
     if (!fv__ok(context)) return NULL;
     for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++) {
         const fv__conv_algorithm *found = algorithms[i].algorithm;

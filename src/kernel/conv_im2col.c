@@ -3,317 +3,245 @@
 
 #include <string.h>
 
-/* Elements of a worker's column matrix, and of the input of one item of the
- * input gradient. They cut outputs only. */
-enum {
-    COLUMN_ELEMENTS = 1 << 16,
-    SCATTER_ELEMENTS = 1 << 15,
-    INPUT_ELEMENTS = 1 << 13
-};
+/* Elements of a worker's column matrix, and columns of one piece of that of the
+ * weight gradient. They cut outputs only. */
+enum { COLUMN_ELEMENTS = 1 << 16, SLAB_COLUMNS = 512 };
 
-/* Everything a direction needs to know, from shapes alone but for `threads`
- * and the table. */
-typedef struct plan {
-    fv__direction direction;
+static size_t bytes(size_t element, int64_t rows, int64_t columns)
+{
+    return fv__align((size_t)rows * (size_t)columns * element);
+}
+
+/* ---- a sweep: the forward pass, or a phase of the input gradient --------- */
+
+typedef struct sweep_plan {
     const fv__kernels *kernels;
-    const fv__geometry *g;
-    fv__conv_sizes sizes;
+    fv__sweep sweep;
     size_t element;
-    bool aliases;            /* rows of the column matrix are pixels of x */
-    int64_t rows, items;     /* output pixels or input rows of an item */
-    int64_t packs, width, k; /* packed weights: [k x width] each */
-    size_t pack_bytes;       /* of one of them */
-    size_t shared, worker;   /* bytes of scratch */
+    bool aliases;         /* rows of the column matrix are pixels */
+    int64_t span, pixels; /* columns of the matrix; rows in all */
+    int64_t rows, items;  /* rows of an item */
+    size_t pack_bytes;    /* packed weights of a group */
+    size_t worker;        /* bytes of scratch of a worker */
     const fv__conv_call *call;
-    char *scratch;
-} plan;
+    const void *in;
+    void *out;
+    bool data, add; /* an input gradient; adds to what is in out */
+    char *packed, *scratch;
+} sweep_plan;
 
-static size_t bytes(const plan *p, int64_t rows, int64_t columns)
+/* Whether rows of the column matrix are the pixels themselves. */
+static bool aliases(const fv__sweep *s)
 {
-    return fv__align((size_t)rows * (size_t)columns * p->element);
-}
-
-static void plan_forward(plan *p)
-{
-    const fv__conv_sizes *s = &p->sizes;
-
-    p->packs = p->g->groups;
-    p->k = s->span;
-    p->width = s->filters;
-    p->rows = fv__conv_rows(COLUMN_ELEMENTS, s->span);
-    p->items = fv__divide_up(s->pixels, p->rows);
-    if (!p->aliases) p->worker = bytes(p, p->rows, s->span);
-}
-
-/* An item is a range of input rows of an image; for each kernel row, the output
- * rows that it takes there are multiplied and added. */
-static void plan_data(plan *p)
-{
-    const fv__conv_sizes *s = &p->sizes;
-    const fv__geometry *g = p->g;
-
-    p->packs = g->groups * g->kernel[0];
-    p->k = s->filters;
-    p->width = g->kernel[1] * s->channels;
-    if (p->aliases) {
-        p->rows = fv__conv_rows(COLUMN_ELEMENTS, s->filters);
-        p->items = fv__divide_up(s->pixels, p->rows);
-        return;
-    }
-    p->rows = INPUT_ELEMENTS / fv__min(INPUT_ELEMENTS, g->in[1] * g->channels);
-    p->rows = fv__min(p->rows, g->in[0]);
-    p->items = g->batch * fv__divide_up(g->in[0], p->rows);
-    p->worker = bytes(p, fv__conv_rows(SCATTER_ELEMENTS, p->width), p->width);
-}
-
-/* An item is a part, a group and a slab of taps. */
-static void plan_weights(plan *p)
-{
-    const fv__conv_sizes *s = &p->sizes;
-    int64_t columns = s->slab_taps * s->channels;
-
-    p->items = s->parts * p->g->groups * s->slabs;
-    p->shared = bytes(p, s->parts, s->span * p->g->filters)
-                + bytes(p, s->parts, p->g->filters);
-    p->worker = fv__gemm_scratch(p->kernels, (size_t)s->filters,
-                                 (size_t)columns, (size_t)s->block);
-    if (!p->aliases) p->worker += bytes(p, s->block, columns);
-}
-
-static plan plan_of(const fv_context *context, const fv__geometry *g,
-                    fv__direction direction)
-{
-    plan p = {
-        .direction = direction,
-        .kernels = context->kernels,
-        .g = g,
-        .sizes = fv__conv_measure(g),
-        .element = fv__element(context->kernels),
-        .aliases = true,
-    };
-
     for (int i = 0; i < 2; i++)
-        if (g->kernel[i] != 1 || g->stride[i] != 1 || g->begin[i] || g->end[i])
-            p.aliases = false;
-    if (direction == FV__BACKWARD_WEIGHTS) {
-        plan_weights(&p);
-        return p;
-    }
-    if (direction == FV__FORWARD)
-        plan_forward(&p);
-    else
-        plan_data(&p);
-    p.pack_bytes = fv__gemm_packed(p.kernels, (size_t)p.width, (size_t)p.k);
-    p.shared = p.pack_bytes * (size_t)p.packs;
-    return p;
+        if (s->taps[i] != 1 || s->stride[i] != 1 || s->first[i] != 0
+            || s->out[i] != s->in[i])
+            return false;
+    return true;
 }
 
-static fv__columns columns_of(const plan *p, int64_t group, int64_t tap,
-                              int64_t taps, int64_t pixel, int64_t count)
+static sweep_plan plan_sweep(const fv_context *context, const fv__geometry *g,
+                             fv__direction direction, int64_t number)
 {
-    return (fv__columns){ p->g, p->element, group * p->sizes.channels,
-                          tap,  taps,       pixel,
-                          count };
-}
-
-/* ---- packed weights ----------------------------------------------------- */
-
-/* Number `pack`: of a group, and for the input gradient of a kernel row too. */
-static fv__gemm weights_at(const plan *p, int64_t pack)
-{
-    const fv__conv_sizes *s = &p->sizes;
-    int64_t rows = p->packs / p->g->groups;
-    int64_t at = pack / rows * s->filters * s->span + pack % rows * p->width;
-
-    return (fv__gemm){
-        .n = (size_t)p->width,
-        .k = (size_t)p->k,
-        .b = fv__at(p->call->weight, (size_t)at, p->element),
-        .b_row = (size_t)s->span,
-        .b_transposed = p->direction == FV__FORWARD,
+    sweep_plan p = {
+        .kernels = context->kernels,
+        .sweep = fv__sweep_of(g, direction, number),
+        .element = fv__element(context->kernels),
+        .data = direction == FV__BACKWARD_DATA,
     };
+    const fv__sweep *s = &p.sweep;
+
+    p.aliases = aliases(s);
+    p.span = s->taps[0] * s->taps[1] * s->channels;
+    p.pixels = s->batch * s->out[0] * s->out[1];
+    p.rows = fv__conv_rows(COLUMN_ELEMENTS, fv__max(p.span, 1));
+    p.items = fv__divide_up(p.pixels, p.rows);
+    if (!p.aliases) p.worker = bytes(p.element, p.rows, p.span);
+    p.pack_bytes =
+        fv__gemm_packed(p.kernels, (size_t)s->filters, (size_t)p.span);
+    return p;
 }
 
 static void pack_panel(void *argument, size_t item, size_t worker)
 {
-    const plan *p = argument;
-    size_t panels = fv__panels(p->kernels, (size_t)p->width);
-    size_t pack = item / panels, panel = item % panels;
-    size_t at = panel * (size_t)p->kernels->nr * (size_t)p->k * p->element;
-    fv__gemm product = weights_at(p, (int64_t)pack);
+    const sweep_plan *p = argument;
+    size_t panels = fv__panels(p->kernels, (size_t)p->sweep.filters);
+    size_t group = item / panels, panel = item % panels;
 
     (void)worker;
-    fv__gemm_pack(p->kernels, &product, panel,
-                  p->scratch + pack * p->pack_bytes + at);
+    fv__sweep_pack(p->kernels, &p->sweep, (int64_t)group, (int64_t)panel,
+                   p->call->weight, p->packed + group * p->pack_bytes);
 }
 
-static void pack_all(plan *p)
+/* The products of `count` pixels from `pixel` on; those of one row of the image
+ * lie at equal distances. */
+static void multiply(const sweep_plan *p, int64_t group, int64_t pixel,
+                     int64_t count, const char *a, int64_t a_row)
 {
-    size_t panels = fv__panels(p->kernels, (size_t)p->width);
+    const fv__sweep *s = &p->sweep;
+    bool even = s->out_row == s->out[1] * s->out_pixel
+                && s->out_image == s->out[0] * s->out_row;
+    int64_t end = pixel + count;
 
-    fv__parallel(p->call->context, (size_t)p->packs * panels,
-                 (double)(p->packs * p->width) * (double)p->k, pack_panel, p);
+    while (pixel < end) {
+        fv__pixel at = fv__pixel_at(s->out, pixel);
+        int64_t m =
+            even ? end - pixel : fv__min(end - pixel, s->out[1] - at.column);
+        int64_t to = s->out_at + at.image * s->out_image + at.row * s->out_row
+                     + at.column * s->out_pixel + group * s->filters;
+        const fv__gemm product = { .m = (size_t)m,
+                                   .n = (size_t)s->filters,
+                                   .k = (size_t)p->span,
+                                   .a = a,
+                                   .a_row = (size_t)a_row,
+                                   .c =
+                                       fv__slot(p->out, (size_t)to, p->element),
+                                   .c_row = (size_t)s->out_pixel,
+                                   .accumulate = p->add };
+
+        fv__gemm_run(p->kernels, &product,
+                     p->packed + (size_t)group * p->pack_bytes);
+        pixel += m;
+        a += (size_t)(m * a_row) * p->element;
+    }
 }
 
-/* ---- forward ------------------------------------------------------------ */
-
-/* The bias is the last term of every sum: c starts with it. */
-static void fill_bias(const plan *p, int64_t pixel, int64_t count)
+static void sweep_item(void *argument, size_t item, size_t worker)
 {
-    size_t filters = (size_t)p->g->filters;
-
-    for (int64_t i = pixel; i < pixel + count; i++)
-        memcpy(fv__slot(p->call->y, (size_t)i * filters, p->element),
-               p->call->bias, filters * p->element);
-}
-
-static void forward(void *argument, size_t item, size_t worker)
-{
-    const plan *p = argument;
-    const fv__conv_sizes *s = &p->sizes;
+    const sweep_plan *p = argument;
+    const fv__sweep *s = &p->sweep;
     int64_t pixel = (int64_t)item * p->rows;
-    int64_t count = fv__min(p->rows, s->pixels - pixel);
-    void *matrix = p->scratch + p->shared + worker * p->worker;
+    int64_t count = fv__min(p->rows, p->pixels - pixel);
+    void *matrix = p->scratch + worker * p->worker;
 
-    if (p->call->bias) fill_bias(p, pixel, count);
-    for (int64_t group = 0; group < p->g->groups; group++) {
-        fv__columns columns = columns_of(p, group, 0, s->taps, pixel, count);
-        int64_t at = pixel * p->g->channels + columns.channel;
-        int64_t to = pixel * p->g->filters + group * s->filters;
-        fv__gemm product = weights_at(p, group);
+    for (int64_t group = 0; group < s->groups; group++) {
+        const fv__columns columns = {
+            s, p->element, group, 0, s->taps[0] * s->taps[1], pixel, count
+        };
 
-        if (!p->aliases) fv__columns_gather(&columns, p->call->x, matrix);
-        product.m = (size_t)count;
-        product.a =
-            p->aliases ? fv__at(p->call->x, (size_t)at, p->element) : matrix;
-        product.a_row = (size_t)(p->aliases ? p->g->channels : s->span);
-        product.c = fv__slot(p->call->y, (size_t)to, p->element);
-        product.c_row = (size_t)p->g->filters;
-        product.accumulate = p->call->bias != NULL;
-        fv__gemm_run(p->kernels, &product,
-                     p->scratch + (size_t)group * p->pack_bytes);
+        if (p->aliases) {
+            int64_t at = pixel * s->in_pixel + group * s->channels;
+
+            multiply(p, group, pixel, count,
+                     fv__at(p->in, (size_t)at, p->element), s->in_pixel);
+        } else {
+            if (p->span) fv__columns_gather(&columns, p->in, matrix);
+            multiply(p, group, pixel, count, matrix, p->span);
+        }
+    }
+    if (!p->data) fv__conv_finish(p->call, pixel, count);
+}
+
+static size_t packed(const fv_context *context, const fv__geometry *g,
+                     fv__direction direction)
+{
+    size_t all = 0;
+
+    if (direction == FV__BACKWARD_WEIGHTS) return 0;
+    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
+        const sweep_plan p = plan_sweep(context, g, direction, i);
+        size_t bytes_needed;
+
+        if (!fv__multiply(p.pack_bytes, (size_t)g->groups, &bytes_needed)
+            || !fv__add(all, bytes_needed, &all))
+            return SIZE_MAX;
+    }
+    return all;
+}
+
+static void pack(const fv__conv_call *call, fv__direction direction)
+{
+    const fv__geometry *g = call->geometry;
+    char *at = call->packed;
+
+    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
+        sweep_plan p = plan_sweep(call->context, g, direction, i);
+        size_t panels = fv__panels(p.kernels, (size_t)p.sweep.filters);
+
+        p.call = call;
+        p.packed = at;
+        fv__parallel(call->context, (size_t)g->groups * panels,
+                     (double)(g->groups * p.sweep.filters) * (double)p.span,
+                     pack_panel, &p);
+        at += p.pack_bytes * (size_t)g->groups;
     }
 }
 
-/* ---- input gradient ----------------------------------------------------- */
-
-/* Output pixels [pixel, pixel + count) times the weights of a pack. */
-static fv__gemm data_product(const plan *p, int64_t pack, int64_t pixel,
-                             int64_t count)
+static void run_sweeps(const fv__conv_call *call, fv__direction direction)
 {
-    int64_t group = pack / (p->packs / p->g->groups);
-    int64_t at = pixel * p->g->filters + group * p->sizes.filters;
-    fv__gemm product = weights_at(p, pack);
+    const fv__geometry *g = call->geometry;
+    char *at = call->packed;
 
-    product.m = (size_t)count;
-    product.a = fv__at(p->call->dy, (size_t)at, p->element);
-    product.a_row = (size_t)p->g->filters;
-    return product;
-}
+    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
+        sweep_plan p = plan_sweep(call->context, g, direction, i);
 
-static void data_aliased(void *argument, size_t item, size_t worker)
-{
-    const plan *p = argument;
-    const fv__conv_sizes *s = &p->sizes;
-    int64_t pixel = (int64_t)item * p->rows;
-    int64_t count = fv__min(p->rows, s->pixels - pixel);
-
-    (void)worker;
-    for (int64_t group = 0; group < p->g->groups; group++) {
-        fv__gemm product = data_product(p, group, pixel, count);
-        int64_t to = pixel * p->g->channels + group * s->channels;
-
-        product.c = fv__slot(p->call->dx, (size_t)to, p->element);
-        product.c_row = (size_t)p->g->channels;
-        product.accumulate = true;
-        fv__gemm_run(p->kernels, &product,
-                     p->scratch + (size_t)group * p->pack_bytes);
-    }
-}
-
-/* Output pixels of an image, [first, last), through one kernel row. Later
- * pixels meet an input element with earlier taps: they go first. */
-static void data_pixels(const plan *p, int64_t pack, int64_t first,
-                        int64_t last, void *matrix)
-{
-    const fv__geometry *g = p->g;
-    int64_t most = fv__conv_rows(SCATTER_ELEMENTS, p->width);
-
-    for (int64_t end = last; end > first; end -= most) {
-        int64_t pixel = fv__max(first, end - most), count = end - pixel;
-        fv__gemm product = data_product(p, pack, pixel, count);
-        fv__columns columns = columns_of(p, pack / g->kernel[0],
-                                         pack % g->kernel[0] * g->kernel[1],
-                                         g->kernel[1], pixel, count);
-
-        product.c = matrix;
-        product.c_row = (size_t)p->width;
-        fv__gemm_run(p->kernels, &product,
-                     p->scratch + (size_t)pack * p->pack_bytes);
-        fv__columns_scatter(&columns, p->kernels, matrix, p->call->dx);
-    }
-}
-
-static void data(void *argument, size_t item, size_t worker)
-{
-    const plan *p = argument;
-    const fv__geometry *g = p->g;
-    int64_t ranges = fv__divide_up(g->in[0], p->rows);
-    int64_t image = (int64_t)item / ranges;
-    int64_t top = (int64_t)item % ranges * p->rows;
-    int64_t bottom = fv__min(top + p->rows, g->in[0]);
-    void *matrix = p->scratch + p->shared + worker * p->worker;
-
-    for (int64_t pack = 0; pack < p->packs; pack++) {
-        int64_t shift = g->begin[0] - pack % g->kernel[0] * g->dilation[0];
-        /* output rows i with top <= i stride - shift < bottom */
-        int64_t first = fv__max(0, top + shift);
-        int64_t last = fv__max(0, bottom + shift);
-
-        first = fv__min(fv__divide_up(first, g->stride[0]), g->out[0]);
-        last = fv__min(fv__divide_up(last, g->stride[0]), g->out[0]);
-        data_pixels(p, pack, (image * g->out[0] + first) * g->out[1],
-                    (image * g->out[0] + last) * g->out[1], matrix);
+        p.call = call;
+        p.packed = at;
+        p.scratch = call->scratch;
+        p.in = p.data ? call->dy : call->x;
+        p.out = p.data ? call->dx : call->y;
+        p.add = p.data && !call->overwrite;
+        fv__parallel(call->context, (size_t)p.items,
+                     (double)p.pixels * (double)p.span * (double)p.sweep.filters
+                         * (double)g->groups,
+                     sweep_item, &p);
+        at += p.pack_bytes * (size_t)g->groups;
     }
 }
 
 /* ---- weight gradient ---------------------------------------------------- */
 
-/* Where the sums of the parts of the bias gradient lie. */
-static void *bias_sums(const plan *p, int64_t part)
+typedef struct plan {
+    const fv__kernels *kernels;
+    const fv__geometry *g;
+    fv__sweep sweep; /* forward */
+    fv__conv_parts parts;
+    size_t element;
+    bool aliases;             /* rows of the column matrix are pixels of x */
+    int64_t slab_taps, slabs; /* taps of one piece of the matrix */
+    int64_t items;
+    size_t worker; /* bytes of scratch */
+    const fv__conv_call *call;
+    char *scratch;
+} plan;
+
+/* An item is a part, a group and a slab of taps. */
+static plan plan_weights(const fv_context *context, const fv__geometry *g)
 {
-    size_t weights = bytes(p, p->sizes.parts, p->sizes.span * p->g->filters);
+    plan p = {
+        .kernels = context->kernels,
+        .g = g,
+        .sweep = fv__sweep_of(g, FV__FORWARD, 0),
+        .parts = fv__conv_parts_of(context->kernels, g),
+        .element = fv__element(context->kernels),
+    };
+    const fv__conv_sizes *s = &p.parts.sizes;
 
-    return p->scratch + weights + (size_t)(part * p->g->filters) * p->element;
-}
-
-static void part_bias(const plan *p, int64_t part)
-{
-    const fv__conv_sizes *s = &p->sizes;
-    size_t filters = (size_t)p->g->filters;
-    int64_t pixel = fv__conv_part(s, part) * s->block;
-    int64_t last = fv__min(fv__conv_part(s, part + 1) * s->block, s->pixels);
-
-    p->kernels->fill(filters, 0, bias_sums(p, part));
-    p->kernels->column_sum(
-        (size_t)(last - pixel), filters,
-        fv__at(p->call->dy, (size_t)pixel * filters, p->element),
-        bias_sums(p, part));
+    p.aliases = aliases(&p.sweep);
+    p.slab_taps = fv__min(s->taps, fv__max(1, SLAB_COLUMNS / s->channels));
+    p.slabs = fv__divide_up(s->taps, p.slab_taps);
+    p.items = s->parts * g->groups * p.slabs;
+    p.worker =
+        fv__gemm_scratch(p.kernels, (size_t)s->filters,
+                         (size_t)(p.slab_taps * s->channels), (size_t)s->block);
+    if (!p.aliases)
+        p.worker += bytes(p.element, s->block, p.slab_taps * s->channels);
+    return p;
 }
 
 /* One block: filters x pixels times pixels x columns. */
 static void block_product(const plan *p, const fv__columns *columns,
                           char *scratch, void *sum, bool accumulate)
 {
-    const fv__conv_sizes *s = &p->sizes;
+    const fv__conv_sizes *s = &p->parts.sizes;
     const fv__geometry *g = p->g;
-    int64_t group = columns->channel / s->channels;
-    int64_t width = columns->taps * s->channels;
+    int64_t group = columns->group, width = columns->taps * s->channels;
     int64_t from = columns->pixel * g->filters + group * s->filters;
-    int64_t x = columns->pixel * g->channels + columns->channel;
+    int64_t x = columns->pixel * g->channels + group * s->channels;
     int64_t to = group * s->filters * s->span + columns->tap * s->channels;
     size_t matrix =
-        p->aliases ? 0 : bytes(p, s->block, s->slab_taps * s->channels);
+        p->aliases ? 0
+                   : bytes(p->element, s->block, p->slab_taps * s->channels);
     fv__gemm product = {
         .m = (size_t)s->filters,
         .n = (size_t)width,
@@ -335,46 +263,41 @@ static void block_product(const plan *p, const fv__columns *columns,
 static void weights(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
-    const fv__conv_sizes *s = &p->sizes;
-    int64_t slab = (int64_t)item % s->slabs;
-    int64_t group = (int64_t)item / s->slabs % p->g->groups;
-    int64_t part = (int64_t)item / s->slabs / p->g->groups;
-    int64_t first = fv__conv_part(s, part), tap = slab * s->slab_taps;
-    size_t at = (size_t)(part * s->span * p->g->filters);
+    const fv__conv_sizes *s = &p->parts.sizes;
+    int64_t slab = (int64_t)item % p->slabs;
+    int64_t group = (int64_t)item / p->slabs % p->g->groups;
+    int64_t part = (int64_t)item / p->slabs / p->g->groups;
+    int64_t tap = slab * p->slab_taps;
+    void *sum = fv__conv_part_weights(&p->parts, part);
 
-    if (p->call->dbias && slab == 0 && group == 0) part_bias(p, part);
-    for (int64_t i = first; i < fv__conv_part(s, part + 1); i++) {
-        fv__columns columns = columns_of(
-            p, group, tap, fv__min(s->slab_taps, s->taps - tap), i * s->block,
-            fv__min(s->block, s->pixels - i * s->block));
+    if (slab == 0 && group == 0) fv__conv_part_bias(&p->parts, part);
+    for (int64_t i = fv__conv_part(s, part); i < fv__conv_part(s, part + 1);
+         i++) {
+        const fv__columns columns = { &p->sweep,
+                                      p->element,
+                                      group,
+                                      tap,
+                                      fv__min(p->slab_taps, s->taps - tap),
+                                      i * s->block,
+                                      fv__min(s->block,
+                                              s->pixels - i * s->block) };
 
-        block_product(p, &columns, p->scratch + p->shared + worker * p->worker,
-                      fv__slot(p->scratch, at, p->element), i > first);
+        block_product(p, &columns,
+                      p->scratch + p->parts.bytes + worker * p->worker, sum,
+                      fv__conv_part_meet(&p->parts, part, i) == FV__ACCUMULATE);
     }
 }
 
-/* Sums of the parts, in order, and then into the gradient. */
-static void add_parts(const plan *p, size_t n, size_t count, void *sums,
-                      void *gradient)
+static void run_weights(const fv__conv_call *call)
 {
-    for (int64_t part = 1; part < p->sizes.parts; part++)
-        p->kernels->axpy(count, 1, fv__at(sums, (size_t)part * n, p->element),
-                         sums);
-    p->kernels->axpy(count, 1, sums, gradient);
-}
+    plan p = plan_weights(call->context, call->geometry);
 
-enum { ADD_ELEMENTS = 1 << 13 };
-
-static void add_weights(void *argument, size_t item, size_t worker)
-{
-    const plan *p = argument;
-    size_t n = (size_t)(p->sizes.span * p->g->filters);
-    size_t at = item * ADD_ELEMENTS;
-
-    (void)worker;
-    add_parts(p, n, n - at < ADD_ELEMENTS ? n - at : ADD_ELEMENTS,
-              fv__slot(p->scratch, at, p->element),
-              fv__slot(p->call->dweight, at, p->element));
+    p.call = call;
+    p.scratch = call->scratch;
+    fv__conv_parts_begin(&p.parts, call);
+    fv__parallel(call->context, (size_t)p.items,
+                 (double)fv__geometry_macs(call->geometry), weights, &p);
+    fv__conv_parts_add(&p.parts);
 }
 
 /* ---- the algorithm ------------------------------------------------------ */
@@ -388,53 +311,49 @@ static bool applicable(const fv_context *context, const fv__geometry *g)
     return fv__product(2, matrix) >= 0;
 }
 
-static size_t scratch(const fv_context *context, const fv__geometry *g,
-                      fv__direction direction)
+static size_t needed(const fv_context *context, size_t shared, size_t worker)
 {
-    const plan p = plan_of(context, g, direction);
     size_t all;
 
-    if (!fv__multiply(p.worker, (size_t)context->threads, &all)
-        || !fv__add(all, p.shared, &all))
+    if (!fv__multiply(worker, (size_t)context->threads, &all)
+        || !fv__add(all, shared, &all))
         return SIZE_MAX;
     return all;
 }
 
-static void run_weights(plan *p, double cost)
+static size_t scratch(const fv_context *context, const fv__geometry *g,
+                      fv__direction direction)
 {
-    fv_context *context = p->call->context;
-    size_t n = (size_t)(p->sizes.span * p->g->filters);
+    size_t most = 0;
 
-    fv__parallel(context, (size_t)p->items, cost, weights, p);
-    fv__parallel(context, (n + ADD_ELEMENTS - 1) / ADD_ELEMENTS,
-                 (double)n * (double)p->sizes.parts, add_weights, p);
-    if (p->call->dbias) {
-        size_t filters = (size_t)p->g->filters;
+    if (direction == FV__BACKWARD_WEIGHTS) {
+        plan p = plan_weights(context, g);
 
-        add_parts(p, filters, filters, bias_sums(p, 0), p->call->dbias);
+        return needed(context, p.parts.bytes, p.worker);
     }
+    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
+        sweep_plan p = plan_sweep(context, g, direction, i);
+        size_t bytes_needed = needed(context, 0, p.worker);
+
+        if (bytes_needed > most) most = bytes_needed;
+    }
+    return most;
 }
 
 static void run(const fv__conv_call *call, fv__direction direction)
 {
-    const fv__geometry *g = call->geometry;
-    plan p = plan_of(call->context, g, direction);
-    double cost = (double)fv__geometry_macs(g);
-
-    p.call = call;
-    p.scratch = call->scratch;
-    if (p.sizes.pixels == 0) return;
-    if (direction == FV__BACKWARD_WEIGHTS) {
-        run_weights(&p, cost);
-        return;
-    }
-    pack_all(&p);
-    fv__parallel(call->context, (size_t)p.items, cost,
-                 direction == FV__FORWARD ? forward
-                 : p.aliases              ? data_aliased
-                                          : data,
-                 &p);
+    if (call->geometry->batch == 0) return;
+    if (direction == FV__BACKWARD_WEIGHTS)
+        run_weights(call);
+    else
+        run_sweeps(call, direction);
 }
 
-const fv__conv_algorithm fv__conv_im2col = { "im2col", applicable, scratch,
-                                             run };
+const fv__conv_algorithm fv__conv_im2col = {
+    .name = "im2col",
+    .applicable = applicable,
+    .packed = packed,
+    .scratch = scratch,
+    .pack = pack,
+    .run = run,
+};

@@ -11,16 +11,16 @@ static double get(fv_dtype dtype, const void *x, int64_t i)
     return (double)((const float *)x)[i];
 }
 
-/* Adds to an element. A sum of two floats, rounded to double and then to
- * float, is their float sum. */
-static void add(fv_dtype dtype, void *x, int64_t i, double value)
+static void put(fv_dtype dtype, void *x, int64_t i, double value)
 {
     if (dtype == FV_F64)
-        ((double *)x)[i] += value;
+        ((double *)x)[i] = value;
     else
-        ((float *)x)[i] += (float)value;
+        ((float *)x)[i] = (float)value;
 }
 
+/* A sum of two floats, rounded to double and then to float, is their float
+ * sum. */
 static double sum_of(fv_dtype dtype, double a, double b)
 {
     return dtype == FV_F64 ? a + b : (double)((float)a + (float)b);
@@ -68,12 +68,23 @@ static bool input_at(const fv__geometry *g, fv__pixel p, int64_t tap,
     return true;
 }
 
+static double finished(const work *w, double sum, int64_t f, int64_t at)
+{
+    const fv__finish *e = &w->call->finish;
+
+    if (e->bias) sum = sum_of(w->dtype, sum, get(w->dtype, e->bias, f));
+    if (e->residual)
+        sum = sum_of(w->dtype, sum, get(w->dtype, e->residual, at));
+    if (e->clamp) sum = sum < e->low ? e->low : sum > e->high ? e->high : sum;
+    return sum;
+}
+
 static void forward(void *argument, size_t item, size_t worker)
 {
     const work *w = argument;
     const fv__conv_sizes *s = &w->sizes;
     const fv__conv_call *call = w->call;
-    fv__pixel pixel = fv__pixel_at(w->g, (int64_t)item);
+    fv__pixel pixel = fv__pixel_at(w->g->out, (int64_t)item);
 
     (void)worker;
     for (int64_t f = 0; f < w->g->filters; f++) {
@@ -87,26 +98,48 @@ static void forward(void *argument, size_t item, size_t worker)
                         at + f / s->filters * s->channels, call->weight,
                         f * s->span + tap * s->channels, 1);
         }
-        if (call->bias)
-            sum = sum_of(w->dtype, sum, get(w->dtype, call->bias, f));
         int64_t at = (int64_t)item * w->g->filters + f;
-        if (w->dtype == FV_F64)
-            ((double *)call->y)[at] = sum;
-        else
-            ((float *)call->y)[at] = (float)sum;
+        put(w->dtype, call->y, at, finished(w, sum, f, at));
     }
 }
 
 /* ---- input gradient ----------------------------------------------------- */
 
-/* Output index that takes input `at` by tap `k` of an axis; false if none. */
+/* Whether tap `k` of an axis steps onto input `at`; the output it comes from,
+ * which may lie outside the image. */
 static bool output_at(const fv__geometry *g, int axis, int64_t at, int64_t k,
-                      int64_t *index)
+                      int64_t *output)
 {
     int64_t from = at + g->begin[axis] - k * g->dilation[axis];
 
-    *index = from / g->stride[axis];
-    return from >= 0 && from % g->stride[axis] == 0 && *index < g->out[axis];
+    *output = from / g->stride[axis];
+    return from % g->stride[axis] == 0;
+}
+
+/* One channel of an input pixel: a chain over the taps that step onto it, and
+ * their filters. */
+static double input_sum(const work *w, fv__pixel p, int64_t c)
+{
+    const fv__geometry *g = w->g;
+    const fv__conv_sizes *s = &w->sizes;
+    int64_t first = c / s->channels * s->filters;
+    double sum = 0;
+
+    for (int64_t tap = 0; tap < s->taps; tap++) {
+        int64_t i, j;
+
+        if (!output_at(g, 0, p.row, tap / g->kernel[1], &i)
+            || !output_at(g, 1, p.column, tap % g->kernel[1], &j))
+            continue;
+        bool inside = i >= 0 && i < g->out[0] && j >= 0 && j < g->out[1];
+        int64_t at = ((p.image * g->out[0] + i) * g->out[1] + j) * g->filters;
+
+        sum = chain(w->dtype, sum, s->filters, inside ? w->call->dy : NULL,
+                    at + first, w->call->weight,
+                    first * s->span + tap * s->channels + c % s->channels,
+                    s->span);
+    }
+    return sum;
 }
 
 /* One input pixel. */
@@ -114,27 +147,18 @@ static void backward_data(void *argument, size_t item, size_t worker)
 {
     const work *w = argument;
     const fv__geometry *g = w->g;
-    const fv__conv_sizes *s = &w->sizes;
-    int64_t column = (int64_t)item % g->in[1], line = (int64_t)item / g->in[1];
-    int64_t row = line % g->in[0], image = line / g->in[0];
+    int64_t line = (int64_t)item / g->in[1];
+    fv__pixel pixel = { line / g->in[0], line % g->in[0],
+                        (int64_t)item % g->in[1] };
 
     (void)worker;
-    for (int64_t tap = 0; tap < s->taps; tap++) {
-        int64_t i, j;
+    for (int64_t c = 0; c < g->channels; c++) {
+        int64_t at = (int64_t)item * g->channels + c;
+        double sum = input_sum(w, pixel, c);
 
-        if (!output_at(g, 0, row, tap / g->kernel[1], &i)
-            || !output_at(g, 1, column, tap % g->kernel[1], &j))
-            continue;
-        int64_t dy_at = ((image * g->out[0] + i) * g->out[1] + j) * g->filters;
-        for (int64_t c = 0; c < g->channels; c++) {
-            int64_t first = c / s->channels * s->filters;
-            int64_t w_at =
-                first * s->span + tap * s->channels + c % s->channels;
-
-            add(w->dtype, w->call->dx, (int64_t)item * g->channels + c,
-                chain(w->dtype, 0, s->filters, w->call->dy, dy_at + first,
-                      w->call->weight, w_at, s->span));
-        }
+        if (!w->call->overwrite)
+            sum = sum_of(w->dtype, get(w->dtype, w->call->dx, at), sum);
+        put(w->dtype, w->call->dx, at, sum);
     }
 }
 
@@ -152,7 +176,7 @@ static double block_sum(const work *w, int64_t block, int64_t f, int64_t tap,
         int64_t at;
         double x = 0;
 
-        if (input_at(w->g, fv__pixel_at(w->g, i), tap, &at))
+        if (input_at(w->g, fv__pixel_at(w->g->out, i), tap, &at))
             x = get(w->dtype, w->call->x, at + channel);
         sum = fused(w->dtype, get(w->dtype, w->call->dy, i * w->g->filters + f),
                     x, sum);
@@ -160,31 +184,43 @@ static double block_sum(const work *w, int64_t block, int64_t f, int64_t tap,
     return sum;
 }
 
+/* Where a sum begins: `sum`, or, if that goes on from `there`, their sum. */
+static double begin(const work *w, bool go_on, double there, double sum)
+{
+    return go_on ? sum_of(w->dtype, there, sum) : sum;
+}
+
 static double weight_sum(const work *w, int64_t f, int64_t tap, int64_t c)
 {
     const fv__conv_sizes *s = &w->sizes;
     int64_t channel = f / s->filters * s->channels + c;
+    double there =
+        get(w->dtype, w->call->dweight, f * s->span + tap * s->channels + c);
+    bool go_on = !w->call->overwrite, one = s->parts == 1;
     double total = 0;
 
     for (int64_t part = 0; part < s->parts; part++) {
         int64_t first = fv__conv_part(s, part);
-        double sum = block_sum(w, first, f, tap, channel);
+        double sum =
+            begin(w, one && go_on, there, block_sum(w, first, f, tap, channel));
 
         for (int64_t b = first + 1; b < fv__conv_part(s, part + 1); b++)
             sum = sum_of(w->dtype, sum, block_sum(w, b, f, tap, channel));
         total = part ? sum_of(w->dtype, total, sum) : sum;
     }
-    return total;
+    return one ? total : begin(w, go_on, there, total);
 }
 
 static double bias_sum(const work *w, int64_t f)
 {
     const fv__conv_sizes *s = &w->sizes;
+    double there = get(w->dtype, w->call->dbias, f);
+    bool go_on = !w->call->overwrite, one = s->parts == 1;
     double total = 0;
 
     for (int64_t part = 0; part < s->parts; part++) {
         int64_t last = fv__conv_part(s, part + 1) * s->block;
-        double sum = 0;
+        double sum = one && go_on ? there : 0;
 
         for (int64_t i = fv__conv_part(s, part) * s->block;
              i < fv__min(last, s->pixels); i++)
@@ -192,7 +228,7 @@ static double bias_sum(const work *w, int64_t f)
                          get(w->dtype, w->call->dy, i * w->g->filters + f));
         total = part ? sum_of(w->dtype, total, sum) : sum;
     }
-    return total;
+    return one ? total : begin(w, go_on, there, total);
 }
 
 /* One filter. */
@@ -205,9 +241,9 @@ static void backward_weights(void *argument, size_t item, size_t worker)
     (void)worker;
     for (int64_t tap = 0; tap < s->taps; tap++)
         for (int64_t c = 0; c < s->channels; c++)
-            add(w->dtype, w->call->dweight, f * s->span + tap * s->channels + c,
+            put(w->dtype, w->call->dweight, f * s->span + tap * s->channels + c,
                 weight_sum(w, f, tap, c));
-    if (w->call->dbias) add(w->dtype, w->call->dbias, f, bias_sum(w, f));
+    if (w->call->dbias) put(w->dtype, w->call->dbias, f, bias_sum(w, f));
 }
 
 /* ---- the algorithm ------------------------------------------------------ */
@@ -219,7 +255,7 @@ static bool applicable(const fv_context *context, const fv__geometry *g)
     return true;
 }
 
-static size_t scratch(const fv_context *context, const fv__geometry *g,
+static size_t nothing(const fv_context *context, const fv__geometry *g,
                       fv__direction direction)
 {
     (void)context;
@@ -250,5 +286,10 @@ static void run(const fv__conv_call *call, fv__direction direction)
     }
 }
 
-const fv__conv_algorithm fv__conv_reference = { "reference", applicable,
-                                                scratch, run };
+const fv__conv_algorithm fv__conv_reference = {
+    .name = "reference",
+    .applicable = applicable,
+    .packed = nothing,
+    .scratch = nothing,
+    .run = run,
+};

@@ -105,20 +105,30 @@ size_t fv__gemm_scratch(const fv__kernels *kernels, size_t m, size_t n,
 static void run_rows(const fv__kernels *kernels, const fv__gemm *p,
                      const void *packed, size_t first, size_t last)
 {
-    size_t size = fv__element(kernels);
-    size_t mr = (size_t)kernels->mr, nr = (size_t)kernels->nr;
+    size_t size = fv__element(kernels), nr = (size_t)kernels->nr;
     size_t row = p->a_transposed ? 1 : p->a_row;
-    size_t step = p->a_transposed ? p->a_row : 1;
+    size_t tiles =
+        (last - first + (size_t)kernels->mr - 1) / (size_t)kernels->mr;
+    fv__tile t = { .a_row = row,
+                   .a_step = p->a_transposed ? p->a_row : 1,
+                   .b_step = nr,
+                   .c_row = p->c_row,
+                   .segments = 1,
+                   .k = p->k,
+                   .meet = p->accumulate ? FV__ACCUMULATE : FV__REPLACE };
 
     for (size_t j = 0; j < p->n; j += nr) {
-        const void *b = fv__at(packed, j * p->k, size);
         size_t n = p->n - j < nr ? p->n - j : nr;
 
-        for (size_t i = first; i < last; i += mr)
-            kernels->gemm_tile(last - i < mr ? last - i : mr, n, p->k,
-                               fv__at(p->a, i * row, size), row, step, b,
-                               fv__slot(p->c, i * p->c_row + j, size), p->c_row,
-                               p->accumulate);
+        t.b = fv__at(packed, j * p->k, size);
+        for (size_t tile = 0, i = first; tile < tiles; tile++) {
+            size_t m = fv__even(last - first, tiles, tile);
+
+            t.a = fv__at(p->a, i * row, size);
+            t.c = fv__slot(p->c, i * p->c_row + j, size);
+            kernels->tile(m, n, &t);
+            i += m;
+        }
     }
 }
 

@@ -21,6 +21,13 @@ static inline void *fv__slot(void *array, size_t i, size_t size)
     return (char *)array + i * size;
 }
 
+/* Length of piece i where `whole` is cut in `pieces` as even as can be, the
+ * longer ones first. */
+static inline size_t fv__even(size_t whole, size_t pieces, size_t i)
+{
+    return whole / pieces + (i < whole % pieces);
+}
+
 /* Panels of nr columns that n columns make. */
 static inline size_t fv__panels(const fv__kernels *kernels, size_t n)
 {

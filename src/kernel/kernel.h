@@ -58,6 +58,35 @@ typedef struct fv__geometry {
     int64_t groups;
 } fv__geometry;
 
+/* What is done to a finished sum, in this order, where it is made; pointers
+ * NULL where nothing is added. */
+typedef struct fv__finish {
+    const void *bias;     /* of the first column */
+    const void *residual; /* beside the first output */
+    size_t residual_row;  /* elements from row to row */
+    double low, high;     /* then x < low ? low : x > high ? high : x */
+    bool clamp;
+} fv__finish;
+
+/* How sums meet what is in c: they take its place, are added to it, or their
+ * chains go on from it. */
+typedef enum fv__meet { FV__REPLACE, FV__ACCUMULATE, FV__CONTINUE } fv__meet;
+
+/* A tile of a matrix product: c[i][j] is one chain of fma from zero, over
+ * `segments` and then l < k, of
+ *     a[a_segment + i a_row + l a_step] b[b_segment + l b_step + j].
+ * Without a list of segments they follow one another. Of b, only columns that
+ * are made are read. */
+typedef struct fv__tile {
+    const void *a, *b;
+    void *c;
+    size_t a_row, a_step, b_step, c_row;
+    size_t segments, k;
+    const ptrdiff_t *a_segment, *b_segment;
+    const fv__finish *finish; /* NULL: nothing */
+    fv__meet meet;
+} fv__tile;
+
 /* Hyper-parameters of one optimizer step, settled once a step. */
 typedef struct fv__sgd {
     double learning_rate, momentum, weight_decay;
@@ -103,13 +132,9 @@ typedef struct fv__kernels {
     /* whether all are finite */
     bool (*finite)(size_t n, const void *x);
 
-    /* Matrix product tile: c[m x n] (+)= a[m x k] b, b packed [k][nr]; m <= mr,
-     * n <= nr. a[i][l] is at a[i a_row + l a_step]. One chain of fma per
-     * output, ascending l, starting at zero; then added to c if accumulate. */
+    /* m <= mr rows of n <= nr columns of a matrix product */
     int32_t mr, nr;
-    void (*gemm_tile)(size_t m, size_t n, size_t k, const void *a, size_t a_row,
-                      size_t a_step, const void *b, void *c, size_t c_row,
-                      bool accumulate);
+    void (*tile)(size_t m, size_t n, const fv__tile *tile);
 
     /* rows [m][n]: y = softmax(x) */
     void (*softmax)(size_t m, size_t n, const void *x, void *y);
@@ -228,22 +253,31 @@ typedef enum fv__direction {
 } fv__direction;
 
 /* What one convolution works on; which are read and written depends on the
- * direction. Gradients are added into. */
+ * direction. */
 typedef struct fv__conv_call {
     fv_context *context;
     const fv__geometry *geometry;
-    const void *x, *weight, *bias, *dy; /* bias NULL: none */
-    void *y, *dx, *dweight, *dbias;     /* dbias NULL: not wanted */
-    void *scratch;
+    const void *x, *weight, *dy;
+    void *y, *dx, *dweight, *dbias; /* dbias NULL: not wanted */
+    fv__finish finish;              /* of y; residual: [n, p, q, filters] */
+    bool overwrite;                 /* gradients, instead of adding to them */
+    void *packed, *scratch;
 } fv__conv_call;
 
-/* An algorithm: all three directions, or refuses the geometry. */
+/* An algorithm: all three directions, or refuses the geometry. It may pack the
+ * weights for a direction before it runs; what was packed holds until they
+ * change. The weight gradient packs nothing. */
 typedef struct fv__conv_algorithm {
     const char *name; /* "im2col" */
     bool (*applicable)(const fv_context *context, const fv__geometry *geometry);
-    /* Bytes for all workers; SIZE_MAX if they cannot be counted. */
+    /* Bytes of packed weights, 0: none, and of scratch for all workers;
+     * SIZE_MAX if they cannot be counted. */
+    size_t (*packed)(const fv_context *context, const fv__geometry *geometry,
+                     fv__direction direction);
     size_t (*scratch)(const fv_context *context, const fv__geometry *geometry,
                       fv__direction direction);
+    /* From the call's weight to its `packed`, 64-byte aligned. */
+    void (*pack)(const fv__conv_call *call, fv__direction direction);
     void (*run)(const fv__conv_call *call, fv__direction direction);
 } fv__conv_algorithm;
 
@@ -259,6 +293,7 @@ int64_t fv__geometry_macs(const fv__geometry *geometry);
  * options alone. NULL after recording that it cannot do the geometry. */
 const fv__conv_algorithm *fv__conv_choose(fv_context *context, const char *who,
                                           int algorithm,
-                                          const fv__geometry *geometry);
+                                          const fv__geometry *geometry,
+                                          fv__direction direction);
 
 #endif

@@ -49,7 +49,7 @@ static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
     fv__geometry g = geometry_of(options, &inputs[0]);
     if (fv__geometry_check(layer->context, layer->name, false, &g) != FV_OK
         || !fv__conv_choose(layer->context, layer->name,
-                            (int)options->algorithm, &g))
+                            (int)options->algorithm, &g, FV__FORWARD))
         return fv_failed(layer->context);
     layer->out_shape =
         (fv_shape){ .rank = 3, .extent = { g.out[0], g.out[1], g.filters } };

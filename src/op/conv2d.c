@@ -36,13 +36,20 @@ static bool channels_fit(const fv_inference *inference, const fv__geometry *g)
     return false;
 }
 
-/* Scratch of one direction, the answer's `bytes` at least. */
-static bool reserve(fv_context *context, const fv__conv_algorithm *algorithm,
-                    const fv__geometry *g, fv__direction direction,
-                    size_t *bytes)
+/* Scratch of one direction, packed weights before it; the answer's `bytes` at
+ * least. */
+static bool reserve(fv_inference *inference, const fv__geometry *g,
+                    fv__direction direction, size_t *bytes)
 {
-    const size_t wanted = algorithm->scratch(context, g, direction);
-    if (wanted == SIZE_MAX) {
+    const fv_convolution *a = inference->attributes;
+    fv_context *context = inference->context;
+    const fv__conv_algorithm *algorithm = fv__conv_choose(
+        context, inference->name, (int)a->algorithm, g, direction);
+    if (!algorithm) return false;
+    size_t wanted = algorithm->packed(context, g, direction);
+    if (wanted > SIZE_MAX - 64
+        || !fv__add(fv__align(wanted),
+                    algorithm->scratch(context, g, direction), &wanted)) {
         fv_fail(context, FV_LIMIT,
                 "conv2d: the scratch of algorithm %s has no size that fits",
                 algorithm->name);
@@ -54,20 +61,14 @@ static bool reserve(fv_context *context, const fv__conv_algorithm *algorithm,
 
 static bool scratch(fv_inference *inference, const fv__geometry *g)
 {
-    const fv_convolution *a = inference->attributes;
-    fv_context *context = inference->context;
-    const fv__conv_algorithm *algorithm =
-        fv__conv_choose(context, inference->name, (int)a->algorithm, g);
     size_t *back = &inference->backward_scratch;
-    if (!algorithm
-        || !reserve(context, algorithm, g, FV__FORWARD,
-                    &inference->forward_scratch))
+    if (!reserve(inference, g, FV__FORWARD, &inference->forward_scratch))
         return false;
     if (!inference->gradient) return true;
-    *back = fv__columns_scratch(context, g->batch * g->out[0] * g->out[1],
-                                g->filters);
-    return reserve(context, algorithm, g, FV__BACKWARD_DATA, back)
-           && reserve(context, algorithm, g, FV__BACKWARD_WEIGHTS, back);
+    *back = fv__columns_scratch(inference->context,
+                                g->batch * g->out[0] * g->out[1], g->filters);
+    return reserve(inference, g, FV__BACKWARD_DATA, back)
+           && reserve(inference, g, FV__BACKWARD_WEIGHTS, back);
 }
 
 static fv_status infer(fv_inference *inference)
@@ -100,24 +101,28 @@ static fv__conv_call conv_of(const fv_call *call, const fv_tensor *y,
     return (fv__conv_call){ .context = call->context,
                             .geometry = g,
                             .x = inputs[0]->data,
-                            .weight = inputs[1]->data,
-                            .scratch = call->scratch };
+                            .weight = inputs[1]->data };
 }
 
-static void run(const fv_call *call, const fv__conv_call *conv,
+static void run(const fv_call *call, fv__conv_call *conv,
                 fv__direction direction)
 {
     const fv_convolution *a = call->attributes;
     const fv__conv_algorithm *algorithm = fv__conv_choose(
-        call->context, "conv2d", (int)a->algorithm, conv->geometry);
-    if (algorithm) algorithm->run(conv, direction);
+        call->context, "conv2d", (int)a->algorithm, conv->geometry, direction);
+    if (!algorithm) return;
+    size_t packed = algorithm->packed(call->context, conv->geometry, direction);
+    conv->packed = call->scratch;
+    conv->scratch = (unsigned char *)call->scratch + fv__align(packed);
+    if (packed) algorithm->pack(conv, direction);
+    algorithm->run(conv, direction);
 }
 
 static void forward(const fv_call *call)
 {
     fv__geometry g;
     fv__conv_call conv = conv_of(call, call->output, &g);
-    conv.bias = call->num_inputs > 2 ? call->inputs[2]->data : NULL;
+    conv.finish.bias = call->num_inputs > 2 ? call->inputs[2]->data : NULL;
     conv.y = call->output->data;
     run(call, &conv, FV__FORWARD);
 }

@@ -178,26 +178,32 @@ static inline void run_one(fv_context *context,
                            const fv__conv_algorithm *algorithm, problem *p,
                            fv__direction direction)
 {
+    size_t packed = algorithm->packed(context, &p->g, direction);
     size_t bytes = algorithm->scratch(context, &p->g, direction);
+    void *weights = fv__allocate(context, FV__RUN, packed);
     void *scratch = fv__allocate(context, FV__RUN, bytes);
     const fv__conv_call call = {
         .context = context,
         .geometry = &p->g,
         .x = p->x.at,
         .weight = p->weight.at,
-        .bias = p->bias.at,
+        .finish = { .bias = p->bias.at },
         .dy = p->dy.at,
         .y = p->y.at,
         .dx = p->dx.at,
         .dweight = p->dweight.at,
         .dbias = p->dbias.at,
+        .packed = weights,
         .scratch = scratch,
     };
 
     assert_ok(context);
-    memset(scratch, 0xff, bytes); /* NaN */
+    memset(weights, 0xff, packed); /* NaN */
+    memset(scratch, 0xff, bytes);
+    if (packed) algorithm->pack(&call, direction);
     algorithm->run(&call, direction);
     fv__release(context, scratch);
+    fv__release(context, weights);
 }
 
 static inline void run_all(fv_context *context,

@@ -233,20 +233,24 @@ static void algorithm_numbers(void **state)
 
     (void)state;
     assert_int_equal(fv__geometry_check(context, "g", false, &g), FV_OK);
-    assert_ptr_equal(fv__conv_choose(context, "g", FV_CONV_REFERENCE, &g),
-                     &fv__conv_reference);
-    assert_ptr_equal(fv__conv_choose(context, "g", FV_CONV_IM2COL_GEMM, &g),
-                     &fv__conv_im2col);
-    assert_ptr_equal(fv__conv_choose(context, "g", FV_CONV_AUTO, &g),
-                     &fv__conv_im2col);
+    assert_ptr_equal(
+        fv__conv_choose(context, "g", FV_CONV_REFERENCE, &g, FV__FORWARD),
+        &fv__conv_reference);
+    assert_ptr_equal(
+        fv__conv_choose(context, "g", FV_CONV_IM2COL_GEMM, &g, FV__FORWARD),
+        &fv__conv_im2col);
+    assert_ptr_equal(
+        fv__conv_choose(context, "g", FV_CONV_AUTO, &g, FV__FORWARD),
+        &fv__conv_im2col);
     assert_ok(context);
-    assert_null(fv__conv_choose(context, "conv1", 99, &g));
+    assert_null(fv__conv_choose(context, "conv1", 99, &g, FV__FORWARD));
     assert_int_equal(fv_failed(context), FV_MISUSE);
-    assert_null(fv__conv_choose(context, "conv1", FV_CONV_AUTO, &g));
+    assert_null(
+        fv__conv_choose(context, "conv1", FV_CONV_AUTO, &g, FV__FORWARD));
     assert_error(context, "conv1: algorithm 99 is unknown (0 to 2)");
-    assert_null(fv__conv_choose(context, "conv1", -1, &g));
+    assert_null(fv__conv_choose(context, "conv1", -1, &g, FV__FORWARD));
     assert_error(context, "conv1: algorithm -1 is unknown (0 to 2)");
-    assert_null(fv__conv_choose(NULL, "conv1", 0, &g));
+    assert_null(fv__conv_choose(NULL, "conv1", 0, &g, FV__FORWARD));
 }
 
 /* A column matrix that no memory holds: the forced algorithm refuses, the
@@ -260,12 +264,14 @@ static void algorithm_refuses(void **state)
     g.filters = 1;
     g.begin[0] = g.begin[1] = side - 1;
     assert_int_equal(fv__geometry_check(context, "g", false, &g), FV_OK);
-    assert_null(fv__conv_choose(context, "conv1", FV_CONV_IM2COL_GEMM, &g));
+    assert_null(fv__conv_choose(context, "conv1", FV_CONV_IM2COL_GEMM, &g,
+                                FV__FORWARD));
     assert_int_equal(fv_failed(context), FV_UNSUPPORTED);
     assert_error(context, "conv1: algorithm im2col cannot do kernel "
                           "1500000x1500000 with 4 channels");
-    assert_ptr_equal(fv__conv_choose(context, "g", FV_CONV_AUTO, &g),
-                     &fv__conv_reference);
+    assert_ptr_equal(
+        fv__conv_choose(context, "g", FV_CONV_AUTO, &g, FV__FORWARD),
+        &fv__conv_reference);
     assert_ok(context);
 }
 

@@ -13,6 +13,9 @@
 #if defined(FV_DTYPE_IS_f32)
 typedef float real;
 typedef uint32_t real_bits;
+typedef int32_t real_mask;
+#define VEC_MASK __mmask16
+#define VEC_LANES -1, -1, -1, -1, -1, -1, -1, -1
 #define REAL(constant) constant##f
 #define REAL_MAX FLT_MAX
 #define REAL_MIN FLT_MIN
@@ -20,6 +23,9 @@ typedef uint32_t real_bits;
 #else
 typedef double real;
 typedef uint64_t real_bits;
+typedef int64_t real_mask;
+#define VEC_MASK __mmask8
+#define VEC_LANES -1, -1, -1, -1
 #define REAL(constant) constant
 #define REAL_MAX DBL_MAX
 #define REAL_MIN DBL_MIN
@@ -46,7 +52,7 @@ typedef uint64_t real_bits;
 /* clang-format off */
 #define FV_EACH_KERNEL(X)                                                     \
     X(map) X(map_grad) X(zip) X(zip_grad)                                     \
-    X(axpy) X(fill) X(from_bytes) X(sum) X(dot) X(finite) X(gemm_tile)        \
+    X(axpy) X(fill) X(from_bytes) X(sum) X(dot) X(finite) X(tile)             \
     X(softmax) X(softmax_grad) X(cross_entropy) X(cross_entropy_grad)         \
     X(sigmoid_cross_entropy) X(sigmoid_cross_entropy_grad)                    \
     X(maxpool) X(maxpool_grad) X(avgpool) X(avgpool_grad)                     \
@@ -78,11 +84,14 @@ extern const fv__kernels FV_KERNEL(kernels);
 
 /* MR rows of two vectors: the sums of a matrix product tile in registers. */
 #if defined(__AVX512F__)
-enum { VEC_BYTES = 64, MR = 12 };
+#define MR 14
+enum { VEC_BYTES = 64 };
 #elif defined(__AVX2__)
-enum { VEC_BYTES = 32, MR = 6 };
+#define MR 6
+enum { VEC_BYTES = 32 };
 #else
-enum { VEC_BYTES = 16, MR = 6 };
+#define MR 6
+enum { VEC_BYTES = 16 };
 #endif
 enum { VEC = VEC_BYTES / sizeof(real), NR = 2 * VEC };
 
@@ -122,5 +131,57 @@ INLINE vec vec_load(const real *x)
     return v;
 }
 INLINE void vec_store(real *y, vec v) { __builtin_memcpy(y, &v, sizeof v); }
+
+/* The first n lanes, the others zero; n <= VEC. Touches nothing behind. */
+#if defined(__AVX512F__)
+INLINE vec vec_load_part(const real *x, size_t n)
+{
+    return VEC_NAME(maskz_loadu)((VEC_MASK)((1u << n) - 1), x);
+}
+INLINE void vec_store_part(real *y, size_t n, vec v)
+{
+    VEC_NAME(mask_storeu)(y, (VEC_MASK)((1u << n) - 1), v);
+}
+#elif defined(__AVX2__)
+INLINE __m256i vec_mask(size_t n)
+{
+    static const real_mask lanes[2 * VEC] = { VEC_LANES };
+    return _mm256_loadu_si256((const void *)(lanes + VEC - n));
+}
+INLINE vec vec_load_part(const real *x, size_t n)
+{
+    return VEC_NAME(maskload)(x, vec_mask(n));
+}
+INLINE void vec_store_part(real *y, size_t n, vec v)
+{
+    VEC_NAME(maskstore)(y, vec_mask(n), v);
+}
+#else
+INLINE vec vec_load_part(const real *x, size_t n)
+{
+    vec v = vec_all(0);
+    for (size_t i = 0; i < n; i++) v[i] = x[i];
+    return v;
+}
+INLINE void vec_store_part(real *y, size_t n, vec v)
+{
+    for (size_t i = 0; i < n; i++) y[i] = v[i];
+}
+#endif
+
+/* x < low ? low : x > high ? high : x; a NaN passes */
+#if defined(__AVX2__)
+INLINE vec vec_clamp(vec x, vec low, vec high)
+{
+    return VEC_NAME(min)(high, VEC_NAME(max)(low, x));
+}
+#else
+INLINE vec vec_clamp(vec x, vec low, vec high)
+{
+    for (int i = 0; i < VEC; i++)
+        x[i] = x[i] < low[i] ? low[i] : x[i] > high[i] ? high[i] : x[i];
+    return x;
+}
+#endif
 
 #endif

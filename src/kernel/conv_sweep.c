@@ -1,0 +1,161 @@
+/* The directions of a convolution that make an image, as sweeps. */
+#include "kernel/conv.h"
+
+#include <string.h>
+
+static int64_t common_divisor(int64_t a, int64_t b)
+{
+    while (b) {
+        int64_t rest = a % b;
+
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+static fv__sweep forward(const fv__geometry *g)
+{
+    int64_t channels = g->channels / g->groups;
+    int64_t span = g->kernel[0] * g->kernel[1] * channels;
+    fv__sweep s = {
+        .batch = g->batch,
+        .groups = g->groups,
+        .channels = channels,
+        .filters = g->filters / g->groups,
+        .in_pixel = g->channels,
+        .out_pixel = g->filters,
+        .out_row = g->out[1] * g->filters,
+        .out_image = g->out[0] * g->out[1] * g->filters,
+        .weight_tap = { g->kernel[1] * channels, channels },
+        .weight_channel = 1,
+        .weight_filter = span,
+    };
+
+    for (int i = 0; i < 2; i++) {
+        s.in[i] = g->in[i];
+        s.out[i] = g->out[i];
+        s.taps[i] = g->kernel[i];
+        s.stride[i] = g->stride[i];
+        s.first[i] = -g->begin[i];
+        s.step[i] = g->dilation[i];
+    }
+    s.weight_group = s.filters * span;
+    return s;
+}
+
+/* Phases of an axis that hold an input. */
+static int64_t phases(const fv__geometry *g, int axis)
+{
+    return fv__min(g->stride[axis], g->in[axis]);
+}
+
+/* Inputs `phase`, phase + stride, ... of an axis: which taps step onto them,
+ * and from where. Returns the first such tap; the others follow `tap_step`
+ * apart. */
+static int64_t phase_axis(const fv__geometry *g, int axis, int64_t phase,
+                          fv__sweep *s, int64_t *tap_step)
+{
+    int64_t stride = g->stride[axis], dilation = g->dilation[axis];
+    int64_t divisor = common_divisor(stride, dilation), tap = 0;
+
+    *tap_step = stride / divisor;
+    while (tap < g->kernel[axis]
+           && (phase + g->begin[axis] - tap * dilation) % stride != 0)
+        tap++;
+    s->in[axis] = g->out[axis];
+    s->out[axis] = fv__divide_up(fv__max(g->in[axis] - phase, 0), stride);
+    s->taps[axis] = fv__divide_up(g->kernel[axis] - tap, *tap_step);
+    s->stride[axis] = 1;
+    s->first[axis] = (phase + g->begin[axis] - tap * dilation) / stride;
+    s->step[axis] = -(dilation / divisor);
+    return tap;
+}
+
+static fv__sweep backward_data(const fv__geometry *g, int64_t number)
+{
+    const int64_t phase[] = { number / phases(g, 1), number % phases(g, 1) };
+    int64_t channels = g->channels / g->groups;
+    int64_t span = g->kernel[0] * g->kernel[1] * channels;
+    int64_t row = g->in[1] * g->channels, tap[2], tap_step[2];
+    fv__sweep s = {
+        .batch = g->batch,
+        .groups = g->groups,
+        .channels = g->filters / g->groups,
+        .filters = channels,
+        .in_pixel = g->filters,
+        .out_at = phase[0] * row + phase[1] * g->channels,
+        .out_pixel = g->stride[1] * g->channels,
+        .out_row = g->stride[0] * row,
+        .out_image = g->in[0] * row,
+        .weight_channel = span,
+        .weight_filter = 1,
+    };
+
+    for (int i = 0; i < 2; i++)
+        tap[i] = phase_axis(g, i, phase[i], &s, &tap_step[i]);
+    s.weight_at = (tap[0] * g->kernel[1] + tap[1]) * channels;
+    s.weight_tap[0] = tap_step[0] * g->kernel[1] * channels;
+    s.weight_tap[1] = tap_step[1] * channels;
+    s.weight_group = s.channels * span;
+    return s;
+}
+
+int64_t fv__sweep_count(const fv__geometry *g, fv__direction direction)
+{
+    return direction == FV__FORWARD ? 1 : phases(g, 0) * phases(g, 1);
+}
+
+fv__sweep fv__sweep_of(const fv__geometry *g, fv__direction direction,
+                       int64_t number)
+{
+    return direction == FV__FORWARD ? forward(g) : backward_data(g, number);
+}
+
+/* ---- packed weights ----------------------------------------------------- */
+
+/* Channels of one tap, [channel][nr]. Rows or columns of a matrix: whichever is
+ * contiguous in memory is read that way. */
+static inline void pack_tap(size_t size, const fv__sweep *s, size_t n,
+                            size_t nr, const char *from, char *out)
+{
+    size_t channel = (size_t)s->weight_channel * size;
+    size_t filter = (size_t)s->weight_filter * size;
+    size_t channels = (size_t)s->channels;
+
+    if (n < nr) memset(out, 0, channels * nr * size);
+    if (s->weight_filter == 1)
+        for (size_t c = 0; c < channels; c++)
+            memcpy(out + c * nr * size, from + c * channel, n * size);
+    else
+        for (size_t c = 0; c < channels; c++)
+            for (size_t k = 0; k < n; k++)
+                memcpy(out + (c * nr + k) * size,
+                       from + c * channel + k * filter, size);
+}
+
+void fv__sweep_pack(const fv__kernels *kernels, const fv__sweep *s,
+                    int64_t group, int64_t panel, const void *weight,
+                    void *packed)
+{
+    size_t size = fv__element(kernels), nr = (size_t)kernels->nr;
+    int64_t first = panel * (int64_t)nr, taps = s->taps[0] * s->taps[1];
+    size_t n = (size_t)fv__min(s->filters - first, (int64_t)nr);
+    size_t tap_bytes = (size_t)s->channels * nr * size;
+    int64_t at =
+        s->weight_at + group * s->weight_group + first * s->weight_filter;
+    char *out = (char *)packed + (size_t)(panel * taps) * tap_bytes;
+
+    for (int64_t r = 0; r < s->taps[0]; r++)
+        for (int64_t q = 0; q < s->taps[1]; q++, out += tap_bytes) {
+            const char *from = fv__at(
+                weight,
+                (size_t)(at + r * s->weight_tap[0] + q * s->weight_tap[1]),
+                size);
+
+            if (size == 4)
+                pack_tap(4, s, n, nr, from, out);
+            else
+                pack_tap(8, s, n, nr, from, out);
+        }
+}
