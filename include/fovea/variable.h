@@ -201,9 +201,10 @@ FV_API fv_variable *fv_stack(int32_t count, fv_variable *const parts[],
 /** Convolution algorithms; forward, input gradient and weight gradient of one
  *  layer use the same one. */
 typedef enum fv_algorithm {
-    FV_CONV_AUTO = 0,   /**< chosen by shape, type and options alone */
-    FV_CONV_REFERENCE,  /**< plain loops, the definition */
-    FV_CONV_IM2COL_GEMM /**< column matrix and matrix product */
+    FV_CONV_AUTO = 0,    /**< chosen by shape, type and options alone */
+    FV_CONV_REFERENCE,   /**< plain loops, the definition */
+    FV_CONV_IM2COL_GEMM, /**< column matrix and matrix product */
+    FV_CONV_DIRECT       /**< products over the image itself */
 } fv_algorithm;
 
 /** Geometry and algorithm of a convolution; rows first, then columns. */

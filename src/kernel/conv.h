@@ -77,6 +77,7 @@ typedef struct fv__sweep {
     int64_t batch, groups;
     int64_t channels, filters; /* of a group: summed over, made */
     int64_t in[2], out[2], taps[2], stride[2], first[2], step[2];
+    int64_t ragged; /* pixels that the very last row lacks, in and out */
     int64_t in_pixel;
     int64_t out_at, out_pixel, out_row, out_image;
     int64_t weight_at, weight_group, weight_tap[2];

@@ -8,6 +8,7 @@ static const struct {
     fv_algorithm number;
     const fv__conv_algorithm *algorithm;
 } algorithms[] = { /* best first */
+                   { FV_CONV_DIRECT, &fv__conv_direct },
                    { FV_CONV_IM2COL_GEMM, &fv__conv_im2col },
                    { FV_CONV_REFERENCE, &fv__conv_reference }
 };
@@ -33,6 +34,6 @@ const fv__conv_algorithm *fv__conv_choose(fv_context *context, const char *who,
         return NULL;
     }
     fv_fail(context, FV_MISUSE, "%s: algorithm %d is unknown (0 to %d)", who,
-            algorithm, (int)FV_CONV_IM2COL_GEMM);
+            algorithm, (int)FV_CONV_DIRECT);
     return NULL;
 }

@@ -114,48 +114,52 @@ fv__sweep fv__sweep_of(const fv__geometry *g, fv__direction direction,
 
 /* ---- packed weights ----------------------------------------------------- */
 
-/* Channels of one tap, [channel][nr]. Rows or columns of a matrix: whichever is
- * contiguous in memory is read that way. */
-static inline void pack_tap(size_t size, const fv__sweep *s, size_t n,
-                            size_t nr, const char *from, char *out)
-{
-    size_t channel = (size_t)s->weight_channel * size;
-    size_t filter = (size_t)s->weight_filter * size;
-    size_t channels = (size_t)s->channels;
+/* A panel's place among the weights and in memory. */
+typedef struct panel {
+    const char *from;
+    char *out;
+    size_t size, n, nr; /* of an element; filters, with those missing */
+} panel;
 
-    if (n < nr) memset(out, 0, channels * nr * size);
-    if (s->weight_filter == 1)
-        for (size_t c = 0; c < channels; c++)
-            memcpy(out + c * nr * size, from + c * channel, n * size);
-    else
-        for (size_t c = 0; c < channels; c++)
-            for (size_t k = 0; k < n; k++)
-                memcpy(out + (c * nr + k) * size,
-                       from + c * channel + k * filter, size);
+/* Filters are neighbours in memory: they are copied. Taps go inside, since
+ * they are closer together than channels. */
+static inline void pack_filters(const fv__sweep *s, const panel *p, size_t size)
+{
+    size_t row = p->nr * size;
+
+    for (int64_t c = 0; c < s->channels; c++)
+        for (int64_t r = 0; r < s->taps[0]; r++)
+            for (int64_t q = 0; q < s->taps[1]; q++) {
+                int64_t tap = r * s->taps[1] + q;
+                int64_t at = c * s->weight_channel + r * s->weight_tap[0]
+                             + q * s->weight_tap[1];
+                char *out = p->out + (size_t)(tap * s->channels + c) * row;
+
+                memcpy(out, fv__at(p->from, (size_t)at, size), p->n * size);
+                memset(out + p->n * size, 0, row - p->n * size);
+            }
 }
 
 void fv__sweep_pack(const fv__kernels *kernels, const fv__sweep *s,
-                    int64_t group, int64_t panel, const void *weight,
+                    int64_t group, int64_t number, const void *weight,
                     void *packed)
 {
     size_t size = fv__element(kernels), nr = (size_t)kernels->nr;
-    int64_t first = panel * (int64_t)nr, taps = s->taps[0] * s->taps[1];
-    size_t n = (size_t)fv__min(s->filters - first, (int64_t)nr);
-    size_t tap_bytes = (size_t)s->channels * nr * size;
+    int64_t first = number * (int64_t)nr, taps = s->taps[0] * s->taps[1];
     int64_t at =
         s->weight_at + group * s->weight_group + first * s->weight_filter;
-    char *out = (char *)packed + (size_t)(panel * taps) * tap_bytes;
+    size_t bytes = (size_t)(taps * s->channels) * nr * size;
+    const panel p = { .from = fv__at(weight, (size_t)at, size),
+                      .out = (char *)packed + (size_t)number * bytes,
+                      .size = size,
+                      .n = (size_t)fv__min(s->filters - first, (int64_t)nr),
+                      .nr = nr };
 
-    for (int64_t r = 0; r < s->taps[0]; r++)
-        for (int64_t q = 0; q < s->taps[1]; q++, out += tap_bytes) {
-            const char *from = fv__at(
-                weight,
-                (size_t)(at + r * s->weight_tap[0] + q * s->weight_tap[1]),
-                size);
-
-            if (size == 4)
-                pack_tap(4, s, n, nr, from, out);
-            else
-                pack_tap(8, s, n, nr, from, out);
-        }
+    if (s->weight_filter == 1 && size == 4)
+        pack_filters(s, &p, 4);
+    else if (s->weight_filter == 1)
+        pack_filters(s, &p, 8);
+    else /* forward: a filter is all it needs, in order */
+        kernels->transpose(p.n, (size_t)(taps * s->channels), p.from,
+                           (size_t)s->weight_filter, p.out, nr);
 }

@@ -136,6 +136,11 @@ typedef struct fv__kernels {
     int32_t mr, nr;
     void (*tile)(size_t m, size_t n, const fv__tile *tile);
 
+    /* Rows x of n numbers become columns: y[j][i] = x[i][j], i < m <= nr; the
+     * nr - m columns missing are zero. y has rows of nr, x of x_row. */
+    void (*transpose)(size_t m, size_t n, const void *x, size_t x_row, void *y,
+                      size_t nr);
+
     /* rows [m][n]: y = softmax(x) */
     void (*softmax)(size_t m, size_t n, const void *x, void *y);
     /* dx += y (dy - <dy, y>) */
@@ -281,7 +286,8 @@ typedef struct fv__conv_algorithm {
     void (*run)(const fv__conv_call *call, fv__direction direction);
 } fv__conv_algorithm;
 
-extern const fv__conv_algorithm fv__conv_reference, fv__conv_im2col;
+extern const fv__conv_algorithm fv__conv_reference, fv__conv_im2col,
+    fv__conv_direct;
 
 /* Fills out[] by the shape rule and checks everything; records who, what, by
  * how much under the name `who`. With `pool`, padding must be below kernel. */

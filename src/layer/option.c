@@ -15,7 +15,7 @@ const char *const fv__initializer_words[] = { "",
                                               NULL };
 const char *const fv__fan_words[] = { "in", "out", "average", NULL };
 const char *const fv__algorithm_words[] = { "auto", "reference", "im2col",
-                                            NULL };
+                                            "direct", NULL };
 
 int64_t fv__option_count(int64_t option, int64_t fallback)
 {

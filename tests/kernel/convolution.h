@@ -12,7 +12,9 @@ static const char *const tables[] = { "ref", "avx2", "avx512" };
 enum { TABLES = 3 };
 static const fv_dtype dtypes[] = { FV_F32, FV_F64 };
 static const fv__conv_algorithm *const algorithms[] = { &fv__conv_reference,
-                                                        &fv__conv_im2col };
+                                                        &fv__conv_im2col,
+                                                        &fv__conv_direct };
+enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
 
 /* The bits of a foreign matrix product are its own. */
 #ifdef FOVEA_WITH_CBLAS
@@ -108,6 +110,7 @@ typedef struct problem {
     fv__geometry g;
     array x, weight, bias, dy; /* bias.at NULL: none */
     array y, dx, dweight, dbias;
+    bool overwrite; /* gradients, which are NaN before */
 } problem;
 
 static inline size_t count_x(const fv__geometry *g)
@@ -135,6 +138,7 @@ static inline problem problem_new(fv_context *context, fv__geometry g)
     fv__geometry_check(context, "problem", false, &g);
     assert_ok(context);
     p.g = g;
+    p.overwrite = false;
     p.x = array_new(dtype, count_x(&g), 0);
     p.weight = array_new(dtype, count_weight(&g), 0);
     p.bias = array_new(dtype, (size_t)g.filters, 0);
@@ -167,6 +171,7 @@ static inline problem problem_again(fv_context *context, const problem *from)
 {
     problem p = problem_new(context, from->g);
 
+    p.overwrite = from->overwrite;
     memcpy(p.x.at, from->x.at, array_bytes(p.x));
     memcpy(p.weight.at, from->weight.at, array_bytes(p.weight));
     memcpy(p.bias.at, from->bias.at, array_bytes(p.bias));
@@ -193,6 +198,7 @@ static inline void run_one(fv_context *context,
         .dx = p->dx.at,
         .dweight = p->dweight.at,
         .dbias = p->dbias.at,
+        .overwrite = p->overwrite,
         .packed = weights,
         .scratch = scratch,
     };
@@ -209,7 +215,11 @@ static inline void run_one(fv_context *context,
 static inline void run_all(fv_context *context,
                            const fv__conv_algorithm *algorithm, problem *p)
 {
+    array gradients[] = { p->dx, p->dweight, p->dbias };
+
     assert_true(algorithm->applicable(context, &p->g));
+    for (size_t i = 0; p->overwrite && i < 3; i++)
+        memset(gradients[i].at, 0xff, array_bytes(gradients[i]));
     run_one(context, algorithm, p, FV__FORWARD);
     run_one(context, algorithm, p, FV__BACKWARD_DATA);
     run_one(context, algorithm, p, FV__BACKWARD_WEIGHTS);

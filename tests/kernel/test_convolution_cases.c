@@ -227,7 +227,8 @@ static void check_everywhere(const known *k)
             fv_context *context = context_of(tables[t], dtypes[d], 2);
 
             if (!context) continue;
-            for (int a = 0; a < 2; a++) check_known(context, algorithms[a], k);
+            for (int a = 0; a < ALGORITHMS; a++)
+                check_known(context, algorithms[a], k);
             fv_context_free(context);
         }
 }
@@ -375,7 +376,7 @@ static void check_ones(const int64_t begin[2], const int64_t end[2],
                        const int16_t *counts)
 {
     for (int d = 0; d < 2; d++)
-        for (int a = 0; a < 2; a++) {
+        for (int a = 0; a < ALGORITHMS; a++) {
             fv_context *context = context_of(NULL, dtypes[d], 1);
             problem p = problem_new(
                 context, (fv__geometry){ .batch = 1,

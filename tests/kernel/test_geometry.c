@@ -241,15 +241,15 @@ static void algorithm_numbers(void **state)
         &fv__conv_im2col);
     assert_ptr_equal(
         fv__conv_choose(context, "g", FV_CONV_AUTO, &g, FV__FORWARD),
-        &fv__conv_im2col);
+        &fv__conv_direct);
     assert_ok(context);
     assert_null(fv__conv_choose(context, "conv1", 99, &g, FV__FORWARD));
     assert_int_equal(fv_failed(context), FV_MISUSE);
     assert_null(
         fv__conv_choose(context, "conv1", FV_CONV_AUTO, &g, FV__FORWARD));
-    assert_error(context, "conv1: algorithm 99 is unknown (0 to 2)");
+    assert_error(context, "conv1: algorithm 99 is unknown (0 to 3)");
     assert_null(fv__conv_choose(context, "conv1", -1, &g, FV__FORWARD));
-    assert_error(context, "conv1: algorithm -1 is unknown (0 to 2)");
+    assert_error(context, "conv1: algorithm -1 is unknown (0 to 3)");
     assert_null(fv__conv_choose(NULL, "conv1", 0, &g, FV__FORWARD));
 }
 

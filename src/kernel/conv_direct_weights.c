@@ -1,0 +1,197 @@
+/* Direct weight gradient: filters of the output's gradient times runs of taps
+ * and channels of the image, summed over pixels where they lie. */
+#include "kernel/conv_strip.h"
+
+/* Items that any number of threads finds enough; they cut outputs only. */
+enum { FEW_ITEMS = 8 };
+
+typedef struct weights {
+    fv__sweep sweep;
+    fv__strip strip;
+    fv__conv_parts parts;
+    size_t element;
+    int64_t splits, tiles; /* pieces of the filters; tiles of a piece */
+    int64_t runs, run;     /* of taps and channels; elements of one */
+    size_t strip_bytes, worker;
+    const fv__conv_call *call;
+} weights;
+
+/* Rows of the strips of a block, which meets one image or more. */
+static int64_t strip_rows(const weights *w)
+{
+    const fv__sweep *s = &w->sweep;
+    int64_t lines = fv__min(w->parts.sizes.lines, s->batch * s->out[0]);
+    int64_t images = fv__divide_up(lines, s->out[0]) + 1;
+
+    return lines * s->stride[0] + images * w->strip.reach[0];
+}
+
+static weights plan(const fv_context *context, const fv__geometry *g)
+{
+    weights w = {
+        .sweep = fv__sweep_of(g, FV__FORWARD, 0),
+        .parts = fv__conv_parts_of(context->kernels, g),
+        .element = fv__element(context->kernels),
+    };
+    const fv__sweep *s = &w.sweep;
+    int64_t mr = context->kernels->mr;
+
+    w.strip = fv__strip_of(s, w.element);
+    w.runs = w.strip.contiguous ? s->taps[0] : s->taps[0] * s->taps[1];
+    w.run = w.strip.contiguous ? s->taps[1] * s->channels : s->channels;
+    w.splits = fv__divide_up(FEW_ITEMS, w.parts.sizes.parts * s->groups);
+    w.splits = fv__min(w.splits, fv__divide_up(s->filters, mr));
+    if (!w.strip.in_place)
+        w.strip_bytes =
+            fv__align((size_t)(strip_rows(&w) * w.strip.row) * w.element);
+    w.worker = w.strip_bytes
+               + fv__align((size_t)w.parts.sizes.lines * sizeof(ptrdiff_t));
+    return w;
+}
+
+/* A block: its first pixel in the output, where its lines begin in `base`, and
+ * how its sums meet those before. */
+typedef struct block {
+    int64_t group, pixel, lines;
+    const void *base;
+    const ptrdiff_t *line;
+    void *sums;
+    fv__meet meet;
+} block;
+
+/* Finds, or copies, the rows that lines [first, first + count) meet. */
+static block block_of(const weights *w, int64_t group, int64_t number,
+                      char *scratch)
+{
+    const fv__sweep *s = &w->sweep;
+    const fv__strip *strip = &w->strip;
+    int64_t first = number * w->parts.sizes.lines;
+    int64_t last = fv__min(first + w->parts.sizes.lines, s->batch * s->out[0]);
+    ptrdiff_t *line = (ptrdiff_t *)(void *)(scratch + w->strip_bytes);
+    int64_t held = 0; /* rows of the strip in use */
+    block b = { group,        first * s->out[1],
+                last - first, strip->in_place ? w->call->x : scratch,
+                line,         NULL,
+                FV__REPLACE };
+
+    for (int64_t l = first; l < last;) {
+        int64_t image = l / s->out[0], row = l % s->out[0];
+        int64_t rows = fv__min(s->out[0] - row, last - l);
+        int64_t top = strip->in_place ? image * s->in[0] + row * s->stride[0]
+                                            + strip->low[0]
+                                      : held;
+        int64_t begin = top * strip->row + strip->tap;
+
+        if (strip->in_place)
+            begin += strip->low[1] * s->in_pixel + group * s->channels;
+        else
+            fv__strip_fill(
+                s, strip, image, group, row, rows, w->element, w->call->x,
+                fv__slot(scratch, (size_t)(held * strip->row), w->element));
+        for (int64_t i = 0; i < rows; i++)
+            line[l - first + i] =
+                (ptrdiff_t)(begin + i * s->stride[0] * strip->row);
+        held += fv__strip_rows(s, strip, rows);
+        l += rows;
+    }
+    return b;
+}
+
+/* `m` filters from `filter` on against columns [j, j + n) of a run. */
+static void run_tile(const weights *w, const block *b, int64_t filter, size_t m,
+                     int64_t r, int64_t j, size_t n)
+{
+    const fv__sweep *s = &w->sweep;
+    const fv__strip *strip = &w->strip;
+    int64_t row = strip->contiguous ? r : r / s->taps[1];
+    int64_t tap = strip->contiguous ? 0 : r % s->taps[1];
+    int64_t to = (b->group * s->filters + filter) * w->parts.sizes.span
+                 + (row * s->taps[1] + tap) * s->channels + j;
+    int64_t from = b->pixel * s->out_pixel + b->group * s->filters + filter;
+    int64_t at =
+        row * s->step[0] * strip->row + tap * s->step[1] * strip->pixel;
+    const fv__tile t = {
+        .a = fv__at(w->call->dy, (size_t)from, w->element),
+        .b = fv__at(b->base, (size_t)(at + j), w->element),
+        .c = fv__slot(b->sums, (size_t)to, w->element),
+        .a_row = 1,
+        .a_step = (size_t)s->out_pixel,
+        .b_step = (size_t)(s->stride[1] * strip->pixel),
+        .c_row = (size_t)w->parts.sizes.span,
+        .segments = (size_t)b->lines,
+        .k = (size_t)s->out[1],
+        .b_segment = b->line,
+        .meet = b->meet,
+    };
+
+    w->parts.kernels->tile(m, n, &t);
+}
+
+static void run_block(const weights *w, const block *b, int64_t filter,
+                      int64_t filters)
+{
+    int64_t nr = w->parts.kernels->nr, mr = w->parts.kernels->mr;
+    size_t tiles = (size_t)fv__divide_up(filters, mr);
+
+    for (int64_t r = 0; r < w->runs; r++)
+        for (int64_t j = 0; j < w->run; j += nr) {
+            size_t n = (size_t)fv__min(nr, w->run - j);
+            int64_t f = filter;
+
+            for (size_t i = 0; i < tiles; i++) {
+                size_t m = fv__even((size_t)filters, tiles, i);
+
+                run_tile(w, b, f, m, r, j, n);
+                f += (int64_t)m;
+            }
+        }
+}
+
+/* A part, a group and a piece of its filters. */
+static void run_item(void *argument, size_t item, size_t worker)
+{
+    const weights *w = argument;
+    const fv__conv_sizes *sizes = &w->parts.sizes;
+    size_t splits = (size_t)w->splits, split = item % splits;
+    int64_t group = (int64_t)(item / splits) % w->sweep.groups;
+    int64_t part = (int64_t)(item / splits) / w->sweep.groups, filter = 0;
+    size_t filters = fv__even((size_t)w->sweep.filters, splits, split);
+    char *scratch =
+        (char *)w->call->scratch + w->parts.bytes + worker * w->worker;
+
+    for (size_t i = 0; i < split; i++)
+        filter += (int64_t)fv__even((size_t)w->sweep.filters, splits, i);
+    if (group == 0 && split == 0) fv__conv_part_bias(&w->parts, part);
+    for (int64_t i = fv__conv_part(sizes, part);
+         i < fv__conv_part(sizes, part + 1); i++) {
+        block b = block_of(w, group, i, scratch);
+
+        b.sums = fv__conv_part_weights(&w->parts, part);
+        b.meet = fv__conv_part_meet(&w->parts, part, i);
+        run_block(w, &b, filter, (int64_t)filters);
+    }
+}
+
+size_t fv__direct_weights_scratch(const fv_context *context,
+                                  const fv__geometry *g)
+{
+    const weights w = plan(context, g);
+    size_t all;
+
+    if (!fv__multiply(w.worker, (size_t)context->threads, &all)
+        || !fv__add(all, w.parts.bytes, &all))
+        return SIZE_MAX;
+    return all;
+}
+
+void fv__direct_weights_run(const fv__conv_call *call)
+{
+    weights w = plan(call->context, call->geometry);
+
+    w.call = call;
+    fv__conv_parts_begin(&w.parts, call);
+    fv__parallel(call->context,
+                 (size_t)(w.parts.sizes.parts * w.sweep.groups * w.splits),
+                 (double)fv__geometry_macs(call->geometry), run_item, &w);
+    fv__conv_parts_add(&w.parts);
+}

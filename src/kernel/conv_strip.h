@@ -1,0 +1,38 @@
+/* Where the rows of an image that a sweep meets are read: in the image itself,
+ * or in a strip, a copy with zeros around it. */
+#ifndef FV_KERNEL_CONV_STRIP_H
+#define FV_KERNEL_CONV_STRIP_H
+
+#include "kernel/conv.h"
+
+/* Rows of one group, `pixel` elements from column to column, `row` from row to
+ * row. Row 0, column 0 is `low` of the image's, for output pixel (0, 0); tap 0
+ * is `tap` elements behind what an output pixel's window begins with. */
+typedef struct fv__strip {
+    bool in_place;            /* no copy: windows never leave the image */
+    bool contiguous;          /* taps of a row are neighbours in memory */
+    int64_t low[2], reach[2]; /* first input of a window; inputs across it */
+    int64_t columns;          /* of the copy */
+    int64_t pixel, row, tap;
+} fv__strip;
+
+/* Whether a copy of a whole image could be counted. */
+bool fv__strip_fits(const fv__sweep *sweep);
+fv__strip fv__strip_of(const fv__sweep *sweep, size_t element);
+/* Rows of the image that `rows` output rows meet. */
+int64_t fv__strip_rows(const fv__sweep *sweep, const fv__strip *strip,
+                       int64_t rows);
+/* Bytes of a copy for `rows` output rows; 0 in place. */
+size_t fv__strip_bytes(const fv__sweep *sweep, const fv__strip *strip,
+                       int64_t rows, size_t element);
+/* Fills the copy for output rows [first, first + rows) of an image. */
+void fv__strip_fill(const fv__sweep *sweep, const fv__strip *strip,
+                    int64_t image, int64_t group, int64_t first, int64_t rows,
+                    size_t element, const void *in, void *copy);
+
+/* The weight gradient of direct convolution. */
+size_t fv__direct_weights_scratch(const fv_context *context,
+                                  const fv__geometry *geometry);
+void fv__direct_weights_run(const fv__conv_call *call);
+
+#endif

@@ -1,0 +1,77 @@
+/* Rows to columns: how matrices become panels. */
+#include "kernel/isa/isa.h"
+
+#define LANES_2(f, d) f(0, d), f(1, d)
+#define LANES_4(f, d) LANES_2(f, d), f(2, d), f(3, d)
+#define LANES_8(f, d) LANES_4(f, d), f(4, d), f(5, d), f(6, d), f(7, d)
+#define LANES_16(f, d)                                                         \
+    LANES_8(f, d), f(8, d), f(9, d), f(10, d), f(11, d), f(12, d), f(13, d),   \
+        f(14, d), f(15, d)
+#if defined(__AVX512F__) && defined(FV_DTYPE_IS_f32)
+#define LANES LANES_16
+#elif defined(__AVX512F__) || (defined(__AVX2__) && defined(FV_DTYPE_IS_f32))
+#define LANES LANES_8
+#elif defined(__AVX2__) || defined(FV_DTYPE_IS_f32)
+#define LANES LANES_4
+#else
+#define LANES LANES_2
+#endif
+
+/* Of two rows d apart: the lanes whose number lacks d, and those that have it,
+ * each beside its partner. */
+#define LACKS(lane, d) ((lane) & (d) ? VEC + (lane) - (d) : (lane))
+#define HAS(lane, d) ((lane) & (d) ? VEC + (lane) : (lane) + (d))
+#define EXCHANGE(d)                                                            \
+    if ((d) < VEC) {                                                           \
+        UNROLLED                                                               \
+        for (size_t i = 0; i < VEC; i++) {                                     \
+            if (i & (d)) continue;                                             \
+            const vec a = row[i], b = row[i + (d)];                            \
+            row[i] = __builtin_shufflevector(a, b, LANES(LACKS, (d) % VEC));   \
+            row[i + (d)] =                                                     \
+                __builtin_shufflevector(a, b, LANES(HAS, (d) % VEC));          \
+        }                                                                      \
+    }
+
+/* VEC rows of VEC numbers, in registers. */
+INLINE void turn(vec *row){ EXCHANGE(1) EXCHANGE(2) EXCHANGE(4) EXCHANGE(8) }
+
+/* At most VEC rows and columns. */
+INLINE void block(size_t m, size_t n, const real *x, size_t x_row, real *y,
+                  size_t y_row)
+{
+    vec row[VEC];
+    UNROLLED
+    for (size_t i = 0; i < VEC; i++)
+        row[i] = i < m ? vec_load_part(x + i * x_row, n) : vec_all(0);
+    turn(row);
+    for (size_t j = 0; j < n; j++) vec_store(y + j * y_row, row[j]);
+}
+
+INLINE void whole_block(const real *x, size_t x_row, real *y, size_t y_row)
+{
+    vec row[VEC];
+    UNROLLED
+    for (size_t i = 0; i < VEC; i++) row[i] = vec_load(x + i * x_row);
+    turn(row);
+    UNROLLED
+    for (size_t j = 0; j < VEC; j++) vec_store(y + j * y_row, row[j]);
+}
+
+void FV_KERNEL(transpose)(size_t m, size_t n, const void *x_, size_t x_row,
+                          void *y_, size_t nr)
+{
+    const real *x = x_;
+    real *y = y_;
+    for (size_t j = 0; j < n; j += VEC)
+        for (size_t i = 0; i < nr; i += VEC) {
+            const size_t rows = i > m ? 0 : m - i, columns = n - j;
+            const real *from = x + i * x_row + j;
+            real *to = y + j * nr + i;
+            if (rows >= VEC && columns >= VEC)
+                whole_block(from, x_row, to, nr);
+            else
+                block(rows < VEC ? rows : VEC, columns < VEC ? columns : VEC,
+                      from, x_row, to, nr);
+        }
+}
