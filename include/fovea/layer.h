@@ -107,8 +107,10 @@ typedef struct fv_convolutional_options {
     fv_initializer init;
     fv_fan init_fan;
     double init_value;
+    int64_t max_workspace; /**< bytes for each thread; 0: what is fastest,
+                                FV_OFF: none */
     fv_algorithm algorithm;
-    int32_t reserved;
+    int32_t strict; /**< no; only algorithms that round as plain sums do */
 } fv_convolutional_options;
 
 /** Options of fv_linear(). */

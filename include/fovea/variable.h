@@ -214,8 +214,10 @@ typedef struct fv_convolution {
     int64_t padding_begin[2]; /**< zeros above and to the left */
     int64_t padding_end[2];   /**< zeros below and to the right */
     int64_t groups;           /**< 0: 1 */
+    int64_t max_workspace;    /**< bytes for each thread; 0: what is fastest,
+                                   FV_OFF: none */
     fv_algorithm algorithm;
-    int32_t reserved;
+    int32_t strict; /**< only algorithms that round as plain sums do */
 } fv_convolution;
 
 /** Cross-correlation of x [n, h, w, c] with weight [filters, kh, kw, c/groups]

@@ -14,6 +14,8 @@ enum {
     FLAT_ROW = 168
 };
 
+enum { LANES = 16 }; /* of the vector that costs are counted in */
+
 typedef struct direct {
     const fv__kernels *kernels;
     fv__sweep sweep;
@@ -411,9 +413,23 @@ static void run(const fv__conv_call *call, fv__direction direction)
     }
 }
 
+/* What vectors lack to be full is done all the same. */
+static double cost(const fv__geometry *g, fv__direction direction)
+{
+    const fv__conv_sizes s = fv__conv_measure(g);
+    int64_t across = direction == FV__FORWARD         ? s.filters
+                     : direction == FV__BACKWARD_DATA ? s.channels
+                                                      : s.span;
+    double all = (double)fv__geometry_macs(g);
+
+    return all / (double)across * (double)fv__divide_up(across, LANES) / 0.9;
+}
+
 const fv__conv_algorithm fv__conv_direct = {
     .name = "direct",
     .applicable = applicable,
+    .cost = cost,
+    .plain = true,
     .packed = packed,
     .scratch = scratch,
     .pack = pack,

@@ -286,9 +286,18 @@ static void run(const fv__conv_call *call, fv__direction direction)
     }
 }
 
+/* One element at a time, each through a function. */
+static double cost(const fv__geometry *g, fv__direction direction)
+{
+    (void)direction;
+    return 64 * (double)fv__geometry_macs(g);
+}
+
 const fv__conv_algorithm fv__conv_reference = {
     .name = "reference",
     .applicable = applicable,
+    .cost = cost,
+    .plain = true,
     .packed = nothing,
     .scratch = nothing,
     .run = run,

@@ -281,6 +281,10 @@ typedef struct fv__conv_algorithm {
                      fv__direction direction);
     size_t (*scratch)(const fv_context *context, const fv__geometry *geometry,
                       fv__direction direction);
+    /* Predicted time, in multiply-adds of a vector of 16 elements; of the whole
+     * batch, growing with it in proportion. */
+    double (*cost)(const fv__geometry *geometry, fv__direction direction);
+    bool plain; /* rounds as the definition does */
     /* From the call's weight to its `packed`, 64-byte aligned. */
     void (*pack)(const fv__conv_call *call, fv__direction direction);
     void (*run)(const fv__conv_call *call, fv__direction direction);
@@ -295,10 +299,40 @@ fv_status fv__geometry_check(fv_context *context, const char *who, bool pool,
                              fv__geometry *geometry);
 /* Multiply-accumulates of a convolution, for the whole batch. */
 int64_t fv__geometry_macs(const fv__geometry *geometry);
-/* The algorithm of that number (fv_algorithm); AUTO chooses by shape, type and
- * options alone. NULL after recording that it cannot do the geometry. */
+
+/* What a user asks of a convolution; zeros are the defaults. */
+typedef struct fv__conv_wish {
+    int algorithm;         /* fv_algorithm */
+    bool strict;           /* plain algorithms only */
+    int64_t max_workspace; /* bytes a thread; FV_OFF: none, 0: any number */
+} fv__conv_wish;
+
+typedef enum fv__conv_verdict {
+    FV__CONV_UNKNOWN,
+    FV__CONV_CANNOT,
+    FV__CONV_NOT_PLAIN,
+    FV__CONV_TOO_LARGE,
+    FV__CONV_CAN
+} fv__conv_verdict;
+
+/* An algorithm that was thought of. Its workspace is counted for one thread of
+ * the widest table, so that the verdict is the same on every machine. */
+typedef struct fv__conv_candidate {
+    const fv__conv_algorithm *algorithm; /* NULL: no such number */
+    size_t workspace;
+    double cost;
+    fv__conv_verdict verdict;
+} fv__conv_candidate;
+
+/* Numbers are those of fv_algorithm, from 1 on. */
+fv__conv_candidate fv__conv_consider(const fv_context *context, int number,
+                                     const fv__conv_wish *wish,
+                                     const fv__geometry *geometry,
+                                     fv__direction direction);
+/* The algorithm wished for; AUTO is the cheapest that can. NULL after recording
+ * why not. */
 const fv__conv_algorithm *fv__conv_choose(fv_context *context, const char *who,
-                                          int algorithm,
+                                          const fv__conv_wish *wish,
                                           const fv__geometry *geometry,
                                           fv__direction direction);
 

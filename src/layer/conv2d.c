@@ -20,6 +20,8 @@ static const fv__field fields[] = {
     { FV__FIELD(fv_convolutional_options, NUMBER, init_value) },
     { FV__FIELD(fv_convolutional_options, WORD, algorithm),
       .words = fv__algorithm_words },
+    { FV__FIELD(fv_convolutional_options, SWITCH, strict) },
+    { FV__FIELD(fv_convolutional_options, COUNT, max_workspace) },
     { .key = NULL },
 };
 
@@ -47,9 +49,11 @@ static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
     if (fv__layer_expect_image(layer, &inputs[0]) != FV_OK)
         return fv_failed(layer->context);
     fv__geometry g = geometry_of(options, &inputs[0]);
+    const fv__conv_wish wish = { (int)options->algorithm, options->strict > 0,
+                                 options->max_workspace };
     if (fv__geometry_check(layer->context, layer->name, false, &g) != FV_OK
-        || !fv__conv_choose(layer->context, layer->name,
-                            (int)options->algorithm, &g, FV__FORWARD))
+        || !fv__conv_choose(layer->context, layer->name, &wish, &g,
+                            FV__FORWARD))
         return fv_failed(layer->context);
     layer->out_shape =
         (fv_shape){ .rank = 3, .extent = { g.out[0], g.out[1], g.filters } };
@@ -83,7 +87,9 @@ static fv_variable *forward(fv_layer *layer, int32_t count,
                                    .padding_begin = { g.begin[0], g.begin[1] },
                                    .padding_end = { g.end[0], g.end[1] },
                                    .groups = g.groups,
-                                   .algorithm = options->algorithm };
+                                   .max_workspace = options->max_workspace,
+                                   .algorithm = options->algorithm,
+                                   .strict = options->strict > 0 };
     fv_variable *bias =
         layer->num_parameters > 1 ? layer->parameters[1].variable : NULL;
     return fv_conv2d(inputs[0], layer->parameters[0].variable, bias,

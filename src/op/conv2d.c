@@ -20,6 +20,12 @@ static fv__geometry geometry_of(const fv_tensor *x, const fv_tensor *weight,
     };
 }
 
+static fv__conv_wish wish_of(const fv_convolution *a)
+{
+    return (fv__conv_wish){ (int)a->algorithm, a->strict > 0,
+                            a->max_workspace };
+}
+
 /* ---- the shape rule ---------------------------------------------------- */
 
 static bool channels_fit(const fv_inference *inference, const fv__geometry *g)
@@ -41,10 +47,10 @@ static bool channels_fit(const fv_inference *inference, const fv__geometry *g)
 static bool reserve(fv_inference *inference, const fv__geometry *g,
                     fv__direction direction, size_t *bytes)
 {
-    const fv_convolution *a = inference->attributes;
     fv_context *context = inference->context;
-    const fv__conv_algorithm *algorithm = fv__conv_choose(
-        context, inference->name, (int)a->algorithm, g, direction);
+    const fv__conv_wish wish = wish_of(inference->attributes);
+    const fv__conv_algorithm *algorithm =
+        fv__conv_choose(context, inference->name, &wish, g, direction);
     if (!algorithm) return false;
     size_t wanted = algorithm->packed(context, g, direction);
     if (wanted > SIZE_MAX - 64
@@ -107,9 +113,9 @@ static fv__conv_call conv_of(const fv_call *call, const fv_tensor *y,
 static void run(const fv_call *call, fv__conv_call *conv,
                 fv__direction direction)
 {
-    const fv_convolution *a = call->attributes;
+    const fv__conv_wish wish = wish_of(call->attributes);
     const fv__conv_algorithm *algorithm = fv__conv_choose(
-        call->context, "conv2d", (int)a->algorithm, conv->geometry, direction);
+        call->context, "conv2d", &wish, conv->geometry, direction);
     if (!algorithm) return;
     size_t packed = algorithm->packed(call->context, conv->geometry, direction);
     conv->packed = call->scratch;

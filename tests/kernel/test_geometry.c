@@ -227,30 +227,54 @@ static void macs(void **state)
     assert_true(fv__geometry_macs(&g) == INT64_MAX);
 }
 
+static const fv__conv_algorithm *choose(fv_context *ctx, const char *who,
+                                        int algorithm, const fv__geometry *g)
+{
+    const fv__conv_wish wish = { .algorithm = algorithm };
+
+    return fv__conv_choose(ctx, who, &wish, g, FV__FORWARD);
+}
+
 static void algorithm_numbers(void **state)
 {
     fv__geometry g = plain(5, 7, 3);
 
     (void)state;
     assert_int_equal(fv__geometry_check(context, "g", false, &g), FV_OK);
-    assert_ptr_equal(
-        fv__conv_choose(context, "g", FV_CONV_REFERENCE, &g, FV__FORWARD),
-        &fv__conv_reference);
-    assert_ptr_equal(
-        fv__conv_choose(context, "g", FV_CONV_IM2COL_GEMM, &g, FV__FORWARD),
-        &fv__conv_im2col);
-    assert_ptr_equal(
-        fv__conv_choose(context, "g", FV_CONV_AUTO, &g, FV__FORWARD),
-        &fv__conv_direct);
+    assert_ptr_equal(choose(context, "g", FV_CONV_REFERENCE, &g),
+                     &fv__conv_reference);
+    assert_ptr_equal(choose(context, "g", FV_CONV_IM2COL_GEMM, &g),
+                     &fv__conv_im2col);
+    assert_ptr_equal(choose(context, "g", FV_CONV_AUTO, &g), &fv__conv_direct);
     assert_ok(context);
-    assert_null(fv__conv_choose(context, "conv1", 99, &g, FV__FORWARD));
+    assert_null(choose(context, "conv1", 99, &g));
     assert_int_equal(fv_failed(context), FV_MISUSE);
-    assert_null(
-        fv__conv_choose(context, "conv1", FV_CONV_AUTO, &g, FV__FORWARD));
+    assert_null(choose(context, "conv1", FV_CONV_AUTO, &g));
     assert_error(context, "conv1: algorithm 99 is unknown (0 to 3)");
-    assert_null(fv__conv_choose(context, "conv1", -1, &g, FV__FORWARD));
+    assert_null(choose(context, "conv1", -1, &g));
     assert_error(context, "conv1: algorithm -1 is unknown (0 to 3)");
-    assert_null(fv__conv_choose(NULL, "conv1", 0, &g, FV__FORWARD));
+    assert_null(choose(NULL, "conv1", 0, &g));
+}
+
+/* Less workspace, then none: other algorithms, and refusals if forced. */
+static void workspace_is_limited(void **state)
+{
+    fv__geometry g = plain(8, 8, 3);
+    fv__conv_wish wish = { .max_workspace = FV_OFF };
+
+    (void)state;
+    assert_int_equal(fv__geometry_check(context, "g", false, &g), FV_OK);
+    assert_ptr_equal(fv__conv_choose(context, "g", &wish, &g, FV__FORWARD),
+                     &fv__conv_reference);
+    wish.max_workspace = 1 << 24;
+    assert_ptr_equal(fv__conv_choose(context, "g", &wish, &g, FV__FORWARD),
+                     &fv__conv_direct);
+    assert_ok(context);
+    wish = (fv__conv_wish){ .algorithm = FV_CONV_DIRECT, .max_workspace = 100 };
+    assert_null(fv__conv_choose(context, "g", &wish, &g, FV__FORWARD));
+    assert_int_equal(fv_failed(context), FV_LIMIT);
+    assert_true(strstr(fv_error(context), "max_workspace is 100"));
+    fv_clear_error(context);
 }
 
 /* A column matrix that no memory holds: the forced algorithm refuses, the
@@ -264,14 +288,12 @@ static void algorithm_refuses(void **state)
     g.filters = 1;
     g.begin[0] = g.begin[1] = side - 1;
     assert_int_equal(fv__geometry_check(context, "g", false, &g), FV_OK);
-    assert_null(fv__conv_choose(context, "conv1", FV_CONV_IM2COL_GEMM, &g,
-                                FV__FORWARD));
+    assert_null(choose(context, "conv1", FV_CONV_IM2COL_GEMM, &g));
     assert_int_equal(fv_failed(context), FV_UNSUPPORTED);
     assert_error(context, "conv1: algorithm im2col cannot do kernel "
                           "1500000x1500000 with 4 channels");
-    assert_ptr_equal(
-        fv__conv_choose(context, "g", FV_CONV_AUTO, &g, FV__FORWARD),
-        &fv__conv_reference);
+    assert_ptr_equal(choose(context, "g", FV_CONV_AUTO, &g),
+                     &fv__conv_reference);
     assert_ok(context);
 }
 
@@ -288,6 +310,7 @@ int main(void)
         cmocka_unit_test(first_error_stays),
         cmocka_unit_test(macs),
         cmocka_unit_test(algorithm_numbers),
+        cmocka_unit_test(workspace_is_limited),
         cmocka_unit_test(algorithm_refuses),
     };
 

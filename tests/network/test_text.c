@@ -165,7 +165,8 @@ static void test_errors_name_the_place(void **state)
         { "input 8 8 3\nconv2d 4 3 3 strides=2\n",
           "n.net:2:14: conv2d has no option \"strides\" (has: num_filters, "
           "kernel, stride, padding, padding_end, dilation, groups, bias, init, "
-          "init_fan, init_value, algorithm, name, from)" },
+          "init_fan, init_value, algorithm, strict, max_workspace, name, "
+          "from)" },
         { "input 8 8 3\nrelu slope=1\n",
           "n.net:2:6: relu has no option \"slope\" (has: name, from)" },
         { "input 8 8 3\nconv2d 4 3 3 stride=\n",
