@@ -37,4 +37,10 @@
         fv_clear_error(context);                                               \
     } while (0)
 
+/* Skips the test in a build without that library: needs(JANSSON). */
+#define needs(library)                                                         \
+    do {                                                                       \
+        if (!TEST_HAS_##library) skip();                                       \
+    } while (0)
+
 #endif

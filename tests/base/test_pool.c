@@ -281,6 +281,7 @@ static int with_little_space(void)
 static void test_fewer_threads(void **state)
 {
     (void)state;
+    needs(PTHREADPOOL);
     if (SANITIZED) skip();
     counted = 0;
     pid_t child = fork();

@@ -147,7 +147,7 @@ static void test_class_names(void **state)
 static void test_fashion_mnist(void **state)
 {
     (void)state;
-#ifdef FOVEA_WITH_ZLIB
+    needs(ZLIB);
     fv_context *context = fv_context_new(NULL);
     assert_ok(context);
     if (!fv__file_exists(context, "/usr/share/datasets/fashion-mnist/"
@@ -172,9 +172,6 @@ static void test_fashion_mnist(void **state)
         fv_dataset_free(set);
     }
     fv_context_free(context);
-#else
-    skip();
-#endif
 }
 
 /* ---- tensors ----------------------------------------------------------- */

@@ -156,6 +156,7 @@ static void fail_everywhere(attempt *try)
 static void test_network(void **state)
 {
     (void)state;
+    needs(JANSSON);
     fail_everywhere(attempt_network);
 }
 
@@ -168,6 +169,7 @@ static void test_layers(void **state)
 static void test_fit(void **state)
 {
     (void)state;
+    needs(JANSSON);
     fail_everywhere(attempt_fit);
 }
 
@@ -175,6 +177,7 @@ static void test_fit(void **state)
 static void test_limit(void **state)
 {
     (void)state;
+    needs(JANSSON);
     size_t last = 0;
     for (size_t limit = 2000;; limit += limit / 16) {
         fv_io io = quick_io();

@@ -95,6 +95,7 @@ static void prepare(void)
 static void test_every_call_of_a_save_may_fail(void **state)
 {
     (void)state;
+    needs(JANSSON);
     prepare();
     const int errors[] = { EIO, ENOSPC };
     int failures = 0, kept = 0;
@@ -124,6 +125,7 @@ static void test_every_call_of_a_save_may_fail(void **state)
 static void test_short_and_interrupted_saves_and_loads(void **state)
 {
     (void)state;
+    needs(JANSSON);
     prepare();
     for (size_t most = 0; most < 8; most++) {
         write_whole(&old);
@@ -145,6 +147,7 @@ static void test_short_and_interrupted_saves_and_loads(void **state)
 static void test_every_call_of_a_load_may_fail(void **state)
 {
     (void)state;
+    needs(JANSSON);
     prepare();
     for (int from_then_on = 0; from_then_on < 2; from_then_on++) {
         for (size_t k = 1; k < 100; k++) {
@@ -193,6 +196,7 @@ static uint64_t fit(faults_io *io, int64_t epochs, fv_status *status)
 static void test_every_call_of_a_checkpoint_may_fail(void **state)
 {
     (void)state;
+    needs(JANSSON);
     fv_status status;
     faults_io fine = { 0 };
     unlink(path);
@@ -222,6 +226,7 @@ static void test_every_call_of_a_checkpoint_may_fail(void **state)
 static void test_unreadable_checkpoint_is_not_replaced(void **state)
 {
     (void)state;
+    needs(JANSSON);
     fv_status status;
     faults_io fine = { 0 };
     unlink(path);

@@ -187,6 +187,17 @@ typedef struct wrong_file {
         name, content, sizeof(content) - 1, sentence                           \
     }
 
+static void refuse_files(fv_context *ctx, const wrong_file *files, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        put(files[i].name, files[i].content, files[i].bytes);
+        assert_null(fv_network_load(ctx, at(files[i].name)));
+        expect(ctx, files[i].sentence);
+        assert_int_equal(fv_context_memory(ctx).data_bytes, 0);
+        unlink(at(files[i].name));
+    }
+}
+
 static void test_files_that_are_no_models(void **state)
 {
     (void)state;
@@ -209,6 +220,25 @@ static void test_files_that_are_no_models(void **state)
         FILE_OF("lie.safetensors", "\xff\xff\xff\xff\xff\xff\xff\x7f{}",
                 "lie.safetensors: header of 9223372036854775807 bytes, 2 "
                 "follow its length"),
+    };
+    fv_context *ctx = fv_context_new(NULL);
+    refuse_files(ctx, files, sizeof files / sizeof *files);
+    REFUSED(fv_network_load(ctx, at("absent.net")),
+            "absent.net: cannot open: No such file or directory");
+    REFUSED(fv_network_load(ctx, folder), "cannot read: Is a directory");
+    REFUSED(fv_network_load(ctx, NULL), "load: the path is NULL");
+    REFUSED(fv_network_load(ctx, ""), "load: the path is empty");
+    assert_int_equal(mkfifo(at("pipe"), 0600), 0);
+    REFUSED(fv_network_load(ctx, at("pipe")), "pipe: not a regular file");
+    unlink(at("pipe"));
+    fv_context_free(ctx);
+}
+
+static void test_models_that_do_not_hold(void **state)
+{
+    (void)state;
+    needs(JANSSON);
+    static const wrong_file files[] = {
         FILE_OF("none.safetensors", "\x02\0\0\0\0\0\0\0{}",
                 "none.safetensors: there is no network text in the metadata "
                 "(\"fovea.network\")"),
@@ -224,21 +254,7 @@ static void test_files_that_are_no_models(void **state)
                 "is missing; linear1.bias is missing"),
     };
     fv_context *ctx = fv_context_new(NULL);
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        put(files[i].name, files[i].content, files[i].bytes);
-        assert_null(fv_network_load(ctx, at(files[i].name)));
-        expect(ctx, files[i].sentence);
-        assert_int_equal(fv_context_memory(ctx).data_bytes, 0);
-        unlink(at(files[i].name));
-    }
-    REFUSED(fv_network_load(ctx, at("absent.net")),
-            "absent.net: cannot open: No such file or directory");
-    REFUSED(fv_network_load(ctx, folder), "cannot read: Is a directory");
-    REFUSED(fv_network_load(ctx, NULL), "load: the path is NULL");
-    REFUSED(fv_network_load(ctx, ""), "load: the path is empty");
-    assert_int_equal(mkfifo(at("pipe"), 0600), 0);
-    REFUSED(fv_network_load(ctx, at("pipe")), "pipe: not a regular file");
-    unlink(at("pipe"));
+    refuse_files(ctx, files, sizeof files / sizeof *files);
     fv_context_free(ctx);
 }
 
@@ -302,6 +318,7 @@ static void test_idx_files(void **state)
 static void test_output_that_cannot_be_written(void **state)
 {
     (void)state;
+    needs(JANSSON);
     fv_context *ctx = fv_context_new(NULL);
     fv_network *net = fv_network_parse(ctx, net_plain, "net");
 #define SAVE(path, sentence)                                                   \
@@ -416,6 +433,7 @@ int main(void)
         cmocka_unit_test(test_operations),
         cmocka_unit_test(test_layers),
         cmocka_unit_test(test_files_that_are_no_models),
+        cmocka_unit_test(test_models_that_do_not_hold),
         cmocka_unit_test(test_idx_files),
         cmocka_unit_test(test_output_that_cannot_be_written),
         cmocka_unit_test(test_mutated_texts),

@@ -21,6 +21,7 @@ static size_t read_file(const char *name, char *out, size_t room)
 static void test_save_load_save(void **state)
 {
     (void)state;
+    needs(JANSSON);
     static char a[1 << 16], b[1 << 16];
     const char *const nets[] = { net_plain, net_residual, net_branches,
                                  net_dropout, "input 4\nrelu\nmse\n" };
@@ -51,6 +52,7 @@ static void test_save_load_save(void **state)
 static void test_running_statistics_are_kept(void **state)
 {
     (void)state;
+    needs(JANSSON);
     fv_context *ctx = NET_CONTEXT(.threads = 1);
     fv_network *net = fv_network_parse(ctx, net_residual, "net");
     fv_tensor images = net_images(ctx, 4), labels = net_labels(ctx, 4);
@@ -69,6 +71,7 @@ static void test_running_statistics_are_kept(void **state)
 static void test_filters_are_stored_as_pytorch_has_them(void **state)
 {
     (void)state;
+    needs(JANSSON);
     fv_context *ctx = NET_CONTEXT(.threads = 1);
     fv_network *net = fv_network_parse(
         ctx,
@@ -100,6 +103,7 @@ static void test_filters_are_stored_as_pytorch_has_them(void **state)
 static void test_f32_file_in_an_f64_context(void **state)
 {
     (void)state;
+    needs(JANSSON);
     for (int wide = 0; wide < 2; wide++) {
         fv_context *from =
             NET_CONTEXT(.dtype = wide ? FV_F64 : FV_F32, .threads = 1);
@@ -131,6 +135,7 @@ static void test_f32_file_in_an_f64_context(void **state)
 static void test_a_model_that_does_not_fit(void **state)
 {
     (void)state;
+    needs(JANSSON);
     fv_context *ctx = NET_CONTEXT(.threads = 1);
     float numbers[12] = { 0 };
     int32_t whole[3] = { 0 };
@@ -160,6 +165,7 @@ static void test_a_model_that_does_not_fit(void **state)
 static void test_a_damaged_model(void **state)
 {
     (void)state;
+    needs(JANSSON);
     static char content[1 << 16];
     fv_context *ctx = NET_CONTEXT(.threads = 1);
     fv_network_save(fv_network_parse(ctx, net_plain, "net"), path);

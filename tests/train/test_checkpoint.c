@@ -113,6 +113,7 @@ static void check_resume(const char *net, int rule, fv_dtype dtype)
 static void test_resume_has_the_same_bits(void **state)
 {
     (void)state;
+    needs(JANSSON);
     check_resume(net_plain, 0, FV_F32);
     check_resume(net_residual, 1, FV_F32);
     check_resume(net_dropout, 2, FV_F64);
@@ -123,6 +124,7 @@ static void test_resume_has_the_same_bits(void **state)
 static void test_many_stops(void **state)
 {
     (void)state;
+    needs(JANSSON);
     setting s = usual;
     s.net = net_dropout;
     s.rule = 2;
@@ -170,6 +172,7 @@ static void test_without_a_checkpoint(void **state)
 static void test_a_checkpoint_as_a_model(void **state)
 {
     (void)state;
+    needs(JANSSON);
     setting s = usual;
     s.net = net_plain;
     for (s.rule = 0; s.rule < 2; s.rule++) {
@@ -202,6 +205,7 @@ static void refuse(const setting *s, const char *expected)
 static void test_other_runs_are_refused(void **state)
 {
     (void)state;
+    needs(JANSSON);
     setting s = usual;
     s.net = net_plain;
     s.rule = 1;
@@ -238,6 +242,7 @@ static void test_other_runs_are_refused(void **state)
 static void test_a_model_is_no_checkpoint(void **state)
 {
     (void)state;
+    needs(JANSSON);
     setting s = usual;
     s.net = net_plain;
     fv_context *ctx = NET_CONTEXT(.threads = 1);
@@ -251,6 +256,7 @@ static void test_a_model_is_no_checkpoint(void **state)
 static void test_truncated_checkpoints(void **state)
 {
     (void)state;
+    needs(JANSSON);
     setting s = usual;
     s.net = net_plain;
     s.epochs = 1;
