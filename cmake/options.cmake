@@ -6,7 +6,7 @@ option(FOVEA_WITH_PTHREADPOOL "threads through libpthreadpool" ON)
 option(FOVEA_WITH_ZLIB "gzip'ed data" ON)
 option(FOVEA_WITH_JANSSON "model files" ON)
 option(FOVEA_WITH_PNG "images for the program" ON)
-option(FOVEA_WITH_CBLAS "GEMM of the im2col path through CBLAS" OFF)
+option(FOVEA_WITH_CBLAS "matrix products through CBLAS" OFF)
 option(FOVEA_WERROR "warnings are errors" OFF)
 set(FOVEA_SANITIZE "" CACHE STRING "-fsanitize= of every target")
 

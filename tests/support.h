@@ -43,4 +43,8 @@
         if (!TEST_HAS_##library) skip();                                       \
     } while (0)
 
+/* Whether matrix products are a CBLAS's, and so are their bits: what is
+ * multiplied beside a row may change them. */
+enum { FOREIGN = TEST_HAS_CBLAS };
+
 #endif

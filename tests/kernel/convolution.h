@@ -16,13 +16,6 @@ static const fv__conv_algorithm *const algorithms[] = { &fv__conv_reference,
                                                         &fv__conv_direct };
 enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
 
-/* The bits of a foreign matrix product are its own. */
-#ifdef FOVEA_WITH_CBLAS
-enum { FOREIGN = 1 };
-#else
-enum { FOREIGN = 0 };
-#endif
-
 /* NULL if this machine lacks the table. */
 static inline fv_context *context_of(const char *isa, fv_dtype dtype,
                                      int32_t threads)

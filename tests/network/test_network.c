@@ -142,6 +142,7 @@ static void test_dense_targets_in_both_layouts(void **state)
 static void test_batches_do_not_matter(void **state)
 {
     (void)state;
+    if (FOREIGN) skip();
     fv_context *ctx = NET_CONTEXT(.threads = 2);
     fv_network *net = fv_network_parse(ctx, net_residual, "net");
     enum { IMAGES = 9 };
@@ -163,6 +164,7 @@ static void test_batches_do_not_matter(void **state)
 static void test_many_batch_sizes(void **state)
 {
     (void)state;
+    if (FOREIGN) skip();
     fv_context *ctx = NET_CONTEXT(.threads = 1);
     fv_network *net = fv_network_parse(ctx, net_plain, "net");
     float answers[12 * NET_CLASSES], first[NET_CLASSES];

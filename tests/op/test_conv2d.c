@@ -287,28 +287,50 @@ static void test_gradients(void **state)
     }
 }
 
+static const geometry plain = { { .groups = 1,
+                                  .stride = { 1, 1 },
+                                  .dilation = { 1, 1 },
+                                  .padding_begin = { 1, 0 },
+                                  .padding_end = { 0, 1 } },
+                                1 };
+static const geometry depthwise = { { .groups = 6,
+                                      .stride = { 2, 1 },
+                                      .dilation = { 1, 1 },
+                                      .padding_begin = { 1, 0 },
+                                      .padding_end = { 0, 1 } },
+                                    1 };
+
+static subject plain_subject(void)
+{
+    return subject_of(&plain, 1, (const int64_t[]){ 5, 13, 11, 7 },
+                      (const int64_t[]){ 9, 3, 3, 7 });
+}
+
+static subject depthwise_subject(void)
+{
+    return subject_of(&depthwise, 2, (const int64_t[]){ 3, 17, 15, 6 },
+                      (const int64_t[]){ 6, 3, 3, 1 });
+}
+
 static void test_same_bits(void **state)
 {
     (void)state;
-    const geometry plain = { { .groups = 1,
-                               .stride = { 1, 1 },
-                               .dilation = { 1, 1 },
-                               .padding_begin = { 1, 0 },
-                               .padding_end = { 0, 1 } },
-                             1 };
-    subject s = subject_of(&plain, 1, (const int64_t[]){ 5, 13, 11, 7 },
-                           (const int64_t[]){ 9, 3, 3, 7 });
+    subject s = plain_subject();
     assert_same_bits(&s);
+    s = depthwise_subject();
+    assert_same_bits(&s);
+}
+
+static void test_alone(void **state)
+{
+    (void)state;
+    if (FOREIGN) skip();
+    subject s = plain_subject();
     for (int64_t image = 0; image < 5; image += 2) {
         assert_alone(&s, FV_F32, image);
         assert_alone(&s, FV_F64, image);
     }
-    geometry depthwise = plain;
-    depthwise.convolution.groups = 6;
-    depthwise.convolution.stride[0] = 2;
-    s = subject_of(&depthwise, 2, (const int64_t[]){ 3, 17, 15, 6 },
-                   (const int64_t[]){ 6, 3, 3, 1 });
-    assert_same_bits(&s);
+    s = depthwise_subject();
     assert_alone(&s, FV_F32, 1);
 }
 
@@ -468,6 +490,7 @@ int main(void)
         cmocka_unit_test(test_definition),
         cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_alone),
         cmocka_unit_test(test_wanted),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_refused_operands),
