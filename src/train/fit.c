@@ -165,8 +165,8 @@ static fv_status end_epoch(fit *f)
         f->report.test =
             fv_evaluate(f->network, f->options.test, f->options.batch, NULL);
     if (fv__ok(f->context)) save(f);
+    f->begun += fv__seconds() - began; /* the speed is of training alone */
     if (fv__ok(f->context)) tell(f, &f->report.test);
-    f->begun += fv__seconds() - began;
     return fv_failed(f->context);
 }
 

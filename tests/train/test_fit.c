@@ -105,6 +105,29 @@ static uint64_t fit(int n, int32_t threads, uint64_t seed)
     return digest;
 }
 
+static void keep_last(void *user, const fv_progress *progress)
+{
+    *(fv_progress *)user = *progress;
+}
+
+/* However long the evaluation takes. */
+static void test_speed_is_of_training_alone(void **state)
+{
+    (void)state;
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    fv_network *net = fv_network_parse(ctx, net_plain, "net");
+    fv_progress last = { .epoch = 0 };
+    fv_fit_report report = { .epochs = 0 };
+    fv_fit(net, optimizer_of(net, 0), net_dataset(ctx, 4),
+           .test = net_dataset(ctx, 400), .progress = keep_last, .user = &last,
+           .report = &report);
+    assert_ok(ctx);
+    assert_int_equal(report.test.count, 400);
+    assert_true(last.images_per_s >= report.images_per_s);
+    assert_true(report.images_per_s > 0);
+    fv_context_free(ctx);
+}
+
 static void test_same_bits_for_any_number_of_threads(void **state)
 {
     (void)state;
@@ -249,6 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_planned_bytes_are_the_peak),
         cmocka_unit_test(test_progress_and_no_allocation_in_an_epoch),
+        cmocka_unit_test(test_speed_is_of_training_alone),
         cmocka_unit_test(test_same_bits_for_any_number_of_threads),
         cmocka_unit_test(test_fit_learns),
         cmocka_unit_test(test_evaluation_and_confusion),
