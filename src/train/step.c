@@ -51,8 +51,11 @@ static double sweep(fv__plan *plan, fv_network *network)
                 "train: a gradient of %s is not finite in step %lld", layer,
                 step);
     else
-        fv_fail(context, FV_NOT_FINITE, "train: the loss of step %lld is %g",
-                step, loss);
+        fv_fail(context, FV_NOT_FINITE, "train: the loss of step %lld is %s",
+                step,
+                isnan(loss) ? "nan"
+                : loss > 0  ? "inf"
+                            : "-inf");
     return loss;
 }
 
