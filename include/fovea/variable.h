@@ -39,8 +39,12 @@ FV_API void fv_variable_free(fv_variable *variable);
 
 /** The context that the variable belongs to. */
 FV_API fv_context *fv_variable_context(const fv_variable *variable);
-/** The value: contiguous, owned by the variable; a leaf's may be written. */
+/** The value: contiguous, owned by the variable; a leaf's may be written, at
+ *  once or, with #fv_variable_changed after it, later. */
 FV_API const fv_tensor *fv_variable_value(const fv_variable *variable);
+/** Tells that a leaf was written through a tensor that was got before it was
+ *  last used: networks that evaluate keep what they made of their weights. */
+FV_API void fv_variable_changed(fv_variable *leaf);
 /** The gradient, of the value's shape. A leaf has zeros before the first
  *  backward pass, sums over passes, and keeps it until fv_variable_zero_grad()
  *  or an optimizer clears it. A result has one after fv_backprop() only if

@@ -44,6 +44,7 @@ struct fv_context {
     struct fv__tape *tape;
     uint64_t draws;      /* operations that may have drawn numbers */
     uint64_t parameters; /* arrays of weights drawn so far */
+    uint64_t changes;    /* times that leaves may have been written */
 };
 
 /* A zeroed context from the options' allocator, which fv_memory does not

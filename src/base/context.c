@@ -114,6 +114,7 @@ fv_status fv__context_begin(fv_context *context,
     check_tables(context, &known);
     context->dtype = known.dtype;
     context->layout = known.layout;
+    context->changes = 1;
     context->seed = known.seed;
     context->threads = known.threads ? known.threads : fv__processors();
     context->max_bytes = fv__memory_limit();

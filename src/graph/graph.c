@@ -105,7 +105,13 @@ fv__node *fv__graph_append(fv__graph *graph, const fv_operator *op,
     if (graph->planned) node->ordinal = count_same(graph, op);
     node->output = output;
     node->saved_bytes = inference->saved;
+    node->kept_bytes = fv__align(inference->kept);
+    node->kept_at = graph->kept_bytes;
     node->forward_scratch = inference->forward_scratch;
+    if (graph->planned && !graph->training)
+        graph->kept_bytes += node->kept_bytes;
+    else
+        node->forward_scratch += node->kept_bytes;
     node->backward_scratch = inference->backward_scratch;
     output->requires_grad = requires_grad;
     output->node = graph->count;
@@ -164,6 +170,13 @@ void fv__node_forward(const fv__graph *graph, const fv__node *node,
                       void *scratch)
 {
     fv_call call = call_of(graph, node, scratch);
+    call.kept = scratch;
+    if (graph->kept) {
+        call.kept = graph->kept + node->kept_at;
+        call.kept_holds = graph->kept_changes == graph->context->changes;
+    } else if (node->kept_bytes) {
+        call.scratch = (unsigned char *)scratch + node->kept_bytes;
+    }
     node->op->forward(&call);
 }
 

@@ -76,8 +76,9 @@ typedef struct fv__node {
     bool *fresh;              /* the first to add into that gradient */
     fv_variable *output;
     void *saved;
-    size_t saved_bytes, forward_scratch, backward_scratch;
+    size_t saved_bytes, kept_bytes, forward_scratch, backward_scratch;
     size_t saved_at, forward_at, backward_at; /* plans: offsets */
+    size_t kept_at;   /* plans that keep: in the memory for that */
     uint64_t draw;    /* names the call in the stream of random numbers */
     uint64_t ordinal; /* plans: among the nodes of its operator */
 } fv__node;
@@ -94,6 +95,11 @@ struct fv__graph {
     int32_t num_values, values_capacity;
     size_t block_bytes;
     unsigned char *block;
+    /* plans for evaluation: what nodes keep from run to run, and the context's
+     * changes when they did; 0: nothing is there yet */
+    size_t kept_bytes;
+    unsigned char *kept;
+    uint64_t kept_changes;
 };
 
 /* The context's tape: a graph that is run as it grows. */
@@ -137,6 +143,8 @@ void fv__graph_activate(fv__graph *graph, const fv_variable *result);
 fv_status fv__graph_place(fv__graph *graph, fv_variable *loss);
 /* Points everything into the block (block_bytes, aligned to 64). */
 void fv__graph_bind(fv__graph *graph, void *block);
+/* Gives a plan that keeps anything memory for it: kept_bytes, aligned to 64. */
+void fv__graph_keep(fv__graph *graph, void *kept);
 /* Runs a plan's nodes; `step` names the random numbers. */
 void fv__graph_forward(fv__graph *graph, uint64_t step);
 /* Adds d(loss)/d(leaf) into the gradients of a plan's leaves. */

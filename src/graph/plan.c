@@ -165,6 +165,12 @@ void fv__graph_bind(fv__graph *graph, void *block)
     }
 }
 
+void fv__graph_keep(fv__graph *graph, void *kept)
+{
+    graph->kept = kept;
+    graph->kept_changes = 0;
+}
+
 void fv__graph_forward(fv__graph *graph, uint64_t step)
 {
     for (int32_t i = 0; i < graph->count; i++) {
@@ -172,6 +178,7 @@ void fv__graph_forward(fv__graph *graph, uint64_t step)
         node->draw = step << 20 | node->ordinal;
         fv__node_forward(graph, node, graph->block + node->forward_at);
     }
+    graph->kept_changes = graph->context->changes;
 }
 
 void fv__graph_backward(fv__graph *graph, fv_variable *loss)

@@ -148,7 +148,14 @@ fv_context *fv_variable_context(const fv_variable *variable)
 
 const fv_tensor *fv_variable_value(const fv_variable *variable)
 {
-    return variable ? &variable->value : NULL;
+    if (!variable) return NULL;
+    if (!variable->graph) variable->context->changes++;
+    return &variable->value;
+}
+
+void fv_variable_changed(fv_variable *leaf)
+{
+    if (leaf) leaf->context->changes++;
 }
 
 const fv_tensor *fv_variable_grad(fv_variable *variable)

@@ -36,6 +36,7 @@ fv_status fv__model_begin(fv__model *model, fv_network *network, size_t extra)
     fv_context *context = network->context;
     *model = (fv__model){ .context = context };
     if (fv__network_draw(network) != FV_OK) return fv_failed(context);
+    context->changes++; /* it may be to load */
     model->capacity = extra;
     for (int32_t i = 0; i < network->count; i++)
         model->capacity += (size_t)network->places[i].layer->num_parameters;

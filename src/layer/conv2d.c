@@ -76,20 +76,25 @@ static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
     return FV_OK;
 }
 
+fv_convolution fv__layer_convolution(const fv_layer *layer)
+{
+    const fv_convolutional_options *options = layer->options;
+    fv__geometry g = geometry_of(options, &layer->in_shape);
+    return (fv_convolution){ .stride = { g.stride[0], g.stride[1] },
+                             .dilation = { g.dilation[0], g.dilation[1] },
+                             .padding_begin = { g.begin[0], g.begin[1] },
+                             .padding_end = { g.end[0], g.end[1] },
+                             .groups = g.groups,
+                             .max_workspace = options->max_workspace,
+                             .algorithm = options->algorithm,
+                             .strict = options->strict > 0 };
+}
+
 static fv_variable *forward(fv_layer *layer, int32_t count,
                             fv_variable *const inputs[])
 {
     (void)count;
-    const fv_convolutional_options *options = layer->options;
-    fv__geometry g = geometry_of(options, &layer->in_shape);
-    fv_convolution convolution = { .stride = { g.stride[0], g.stride[1] },
-                                   .dilation = { g.dilation[0], g.dilation[1] },
-                                   .padding_begin = { g.begin[0], g.begin[1] },
-                                   .padding_end = { g.end[0], g.end[1] },
-                                   .groups = g.groups,
-                                   .max_workspace = options->max_workspace,
-                                   .algorithm = options->algorithm,
-                                   .strict = options->strict > 0 };
+    const fv_convolution convolution = fv__layer_convolution(layer);
     fv_variable *bias =
         layer->num_parameters > 1 ? layer->parameters[1].variable : NULL;
     return fv_conv2d(inputs[0], layer->parameters[0].variable, bias,

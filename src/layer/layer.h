@@ -134,6 +134,13 @@ fv_status fv__layer_shape_pool(fv_layer *layer, int32_t count,
                                const fv_shape inputs[]);
 fv_pooling fv__layer_pooling(const fv_layer *layer, const fv_shape *input);
 
+/* What a network that runs several layers as one operator must know of them:
+ * the attributes of a convolution, epsilon of a batch normalisation. */
+extern const fv__layer_type fv__layer_conv2d, fv__layer_batchnorm,
+    fv__layer_relu, fv__layer_relu6, fv__layer_add;
+fv_convolution fv__layer_convolution(const fv_layer *layer);
+double fv__layer_epsilon(const fv_layer *layer);
+
 /* Makes a variable without memory for each parameter that has none. */
 fv_status fv__layer_prepare(fv_layer *layer);
 /* Bytes of one parameter in a flat array. */

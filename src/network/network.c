@@ -12,6 +12,7 @@ static void destroy(void *object)
     for (int32_t i = 0; i < FV__MAX_PLANS; i++)
         if (network->plans[i]) {
             fv__graph_free(&network->plans[i]->graph);
+            fv__release(context, network->plans[i]->kept);
             fv__release(context, network->plans[i]);
         }
     for (int32_t i = 0; i < network->count; i++) {

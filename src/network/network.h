@@ -26,6 +26,7 @@ typedef struct fv__plan {
     uint64_t trained; /* which variables required gradients: a digest */
     uint64_t used;    /* when, in uses of the network's plans */
     fv_variable *images, *target, *output, *loss; /* NULL: none */
+    unsigned char *kept;                          /* what its nodes keep */
     fv_variable *expected; /* the target in the order of the output */
 } fv__plan;
 
@@ -65,8 +66,25 @@ fv_status fv__network_seal(fv_network *network);
 fv_status fv__network_draw(fv_network *network);
 /* Allocates the flat gradients and what else training needs. */
 fv_status fv__network_grads(fv_network *network);
-/* Runs the layers on a variable, of a tape or a plan, in NHWC. */
+/* Runs the layers on a variable, of a tape or a plan, in NHWC. A plan runs
+ * layers that nobody looks between as one. */
 fv_variable *fv__network_apply(fv_network *network, fv_variable *x);
+
+/* Layers that one operator runs: a convolution and those after it, up to the
+ * last one. Places; -1: there is none. */
+typedef struct fv__fusion {
+    int32_t convolution; /* -1: the last layer runs alone */
+    int32_t norm, add, residual, clamp;
+} fv__fusion;
+
+/* For each place up to `last`, what ends there; a place inside of a fusion has
+ * inside[place] set and is not run. In training only a clamp is fused. */
+void fv__network_fuse(const fv_network *network, int32_t last, bool training,
+                      fv__fusion *fusions, bool *inside);
+/* The fused layers' output; `outputs` are those of all places before. */
+fv_variable *fv__fusion_apply(const fv_network *network,
+                              const fv__fusion *fusion,
+                              fv_variable *const outputs[]);
 
 /* The plan for so many images, recorded and placed if need be; nothing is
  * allocated for it to run yet. */

@@ -103,31 +103,59 @@ fv_variables fv_network_variables(fv_network *network)
     return (fv_variables){ network->num_variables, network->variables };
 }
 
+/* Memory for applying: the outputs so far, what is fused, and the inputs of one
+ * layer. */
+typedef struct applying {
+    fv_variable **outputs, **inputs;
+    fv__fusion *fusions;
+    bool *inside;
+} applying;
+
+static fv_variable *apply_all(fv_network *network, int32_t last, bool fuse,
+                              bool training, const applying *a)
+{
+    for (int32_t i = 1; i <= last; i++) a->fusions[i].convolution = -1;
+    if (fuse) fv__network_fuse(network, last, training, a->fusions, a->inside);
+    for (int32_t i = 1; i <= last; i++) {
+        const fv__place *place = &network->places[i];
+        if (a->inside[i]) continue;
+        if (a->fusions[i].convolution >= 0) {
+            a->outputs[i] =
+                fv__fusion_apply(network, &a->fusions[i], a->outputs);
+            continue;
+        }
+        for (int32_t k = 0; k < place->num_inputs; k++)
+            a->inputs[k] = a->outputs[place->inputs[k]];
+        a->outputs[i] =
+            fv__layer_apply(place->layer, place->num_inputs, a->inputs);
+    }
+    return fv__ok(network->context) ? a->outputs[last] : NULL;
+}
+
 fv_variable *fv__network_apply(fv_network *network, fv_variable *x)
 {
     fv_context *context = network->context;
-    int32_t last = fv__network_output_place(network);
-    fv_variable **outputs = fv__allocate_zero(
-        context, FV__DATA, (size_t)(last + 1) * sizeof *outputs);
-    int32_t most = 1;
+    int32_t last = fv__network_output_place(network), most = 1;
+    size_t places = (size_t)last + 1;
     for (int32_t i = 0; i <= last; i++)
         most = (int32_t)fv__max(most, network->places[i].num_inputs);
-    fv_variable **inputs =
-        fv__allocate(context, FV__DATA, (size_t)most * sizeof *inputs);
+    const applying a = {
+        fv__allocate_zero(context, FV__DATA, places * sizeof(fv_variable *)),
+        fv__allocate(context, FV__DATA, (size_t)most * sizeof(fv_variable *)),
+        fv__allocate(context, FV__DATA, places * sizeof(fv__fusion)),
+        fv__allocate_zero(context, FV__DATA, places * sizeof(bool)),
+    };
     fv_variable *output = NULL;
-    if (outputs && inputs) {
-        outputs[0] = x;
-        for (int32_t i = 1; i <= last; i++) {
-            const fv__place *place = &network->places[i];
-            for (int32_t k = 0; k < place->num_inputs; k++)
-                inputs[k] = outputs[place->inputs[k]];
-            outputs[i] =
-                fv__layer_apply(place->layer, place->num_inputs, inputs);
-        }
-        output = fv__ok(context) ? outputs[last] : NULL;
+    if (fv__ok(context)) {
+        bool planned = x->graph && x->graph->planned;
+        a.outputs[0] = x;
+        output =
+            apply_all(network, last, planned && !x->graph->training, false, &a);
     }
-    fv__release(context, inputs);
-    fv__release(context, outputs);
+    fv__release(context, a.inside);
+    fv__release(context, a.fusions);
+    fv__release(context, a.inputs);
+    fv__release(context, a.outputs);
     return output;
 }
 

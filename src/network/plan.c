@@ -67,6 +67,7 @@ static void drop(fv_network *network, int32_t slot)
     fv__plan *plan = network->plans[slot];
     if (!plan) return;
     fv__graph_free(&plan->graph);
+    fv__release(network->context, plan->kept);
     fv__release(network->context, plan);
     network->plans[slot] = NULL;
 }
@@ -149,9 +150,17 @@ static bool any_training(const fv_network *network)
     return false;
 }
 
+static bool lacks_kept(const fv__plan *plan)
+{
+    return plan && plan->graph.kept_bytes && !plan->kept;
+}
+
 size_t fv__network_pending(const fv_network *network)
 {
     size_t bytes = 0, block = block_needed(network);
+    for (int32_t i = 0; i < FV__MAX_PLANS; i++)
+        if (lacks_kept(network->plans[i]))
+            bytes += fv__footprint(network->plans[i]->graph.kept_bytes);
     if (!network->values) bytes += fv__footprint(network->values_bytes);
     if (!network->state) bytes += fv__footprint(network->state_bytes);
     if (!network->grads && any_training(network))
@@ -178,6 +187,13 @@ fv_status fv__network_ready(fv_network *network)
         network->block = fv__allocate(context, FV__RUN, needed);
         if (!network->block) return fv_failed(context);
         network->block_bytes = needed;
+    }
+    for (int32_t i = 0; i < FV__MAX_PLANS; i++) {
+        fv__plan *plan = network->plans[i];
+        if (!lacks_kept(plan)) continue;
+        plan->kept = fv__allocate(context, FV__RUN, plan->graph.kept_bytes);
+        if (!plan->kept) return fv_failed(context);
+        fv__graph_keep(&plan->graph, plan->kept);
     }
     for (int32_t i = 0; i < FV__MAX_PLANS; i++)
         if (network->plans[i]

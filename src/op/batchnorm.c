@@ -127,6 +127,7 @@ static void batch_statistics(const fv_call *call, void *mean, void *inverse)
         .term = FV__COLUMN_SUM, .m = rows_of(x), .c = c, .x = x->data
     };
     const double m = (double)columns.m;
+    context->changes++; /* the running statistics */
     fv__columns_sum(context, &columns, mean, rest_of(call));
     for (int64_t j = 0; j < c; j++)
         fv__real_set(context, mean, j, fv__real_get(context, mean, j) / m);

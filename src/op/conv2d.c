@@ -1,7 +1,11 @@
-/* Convolution of a batch of images, by the algorithm that fits its shape. */
+/* Convolution of a batch of images, by the algorithm that fits its shape, and
+ * what follows it: normalisation, a residual, a clamp. */
+#include "op/conv2d.h"
 #include "op/columns.h"
 
 #include <inttypes.h>
+#include <math.h>
+#include <string.h>
 
 static fv__geometry geometry_of(const fv_tensor *x, const fv_tensor *weight,
                                 const fv_convolution *a)
@@ -26,6 +30,20 @@ static fv__conv_wish wish_of(const fv_convolution *a)
                             a->max_workspace };
 }
 
+/* Where the operands are; -1: not there. */
+typedef struct places {
+    int32_t bias, gamma, residual, count;
+} places;
+
+static places places_of(const fv__conv2d *a)
+{
+    places p = { -1, -1, -1, 2 };
+    if (a->bias) p.bias = p.count++;
+    if (a->normalised) p.gamma = p.count, p.count += 4;
+    if (a->residual) p.residual = p.count++;
+    return p;
+}
+
 /* ---- the shape rule ---------------------------------------------------- */
 
 static bool channels_fit(const fv_inference *inference, const fv__geometry *g)
@@ -42,55 +60,89 @@ static bool channels_fit(const fv_inference *inference, const fv__geometry *g)
     return false;
 }
 
-/* Scratch of one direction, packed weights before it; the answer's `bytes` at
- * least. */
+/* Packed weights and scratch of one direction; the answers at least. */
 static bool reserve(fv_inference *inference, const fv__geometry *g,
-                    fv__direction direction, size_t *bytes)
+                    fv__direction direction, size_t *packed, size_t *scratch)
 {
+    const fv__conv2d *a = inference->attributes;
     fv_context *context = inference->context;
-    const fv__conv_wish wish = wish_of(inference->attributes);
+    const fv__conv_wish wish = wish_of(&a->convolution);
     const fv__conv_algorithm *algorithm =
         fv__conv_choose(context, inference->name, &wish, g, direction);
     if (!algorithm) return false;
-    size_t wanted = algorithm->packed(context, g, direction);
-    if (wanted > SIZE_MAX - 64
-        || !fv__add(fv__align(wanted),
-                    algorithm->scratch(context, g, direction), &wanted)) {
+    const size_t weights = algorithm->packed(context, g, direction);
+    const size_t work = algorithm->scratch(context, g, direction);
+    if (weights > SIZE_MAX / 4 || work > SIZE_MAX / 4) {
         fv_fail(context, FV_LIMIT,
                 "conv2d: the scratch of algorithm %s has no size that fits",
                 algorithm->name);
         return false;
     }
-    if (*bytes < wanted) *bytes = wanted;
+    if (*packed < fv__align(weights)) *packed = fv__align(weights);
+    if (*scratch < fv__align(work)) *scratch = fv__align(work);
     return true;
 }
 
-static bool scratch(fv_inference *inference, const fv__geometry *g)
+static size_t row_bytes(const fv_context *context, int64_t filters)
 {
-    size_t *back = &inference->backward_scratch;
-    if (!reserve(inference, g, FV__FORWARD, &inference->forward_scratch))
-        return false;
-    if (!inference->gradient) return true;
-    *back = fv__columns_scratch(inference->context,
-                                g->batch * g->out[0] * g->out[1], g->filters);
-    return reserve(inference, g, FV__BACKWARD_DATA, back)
-           && reserve(inference, g, FV__BACKWARD_WEIGHTS, back);
+    return fv__align(fv__real_bytes(context, filters));
 }
 
-static fv_status infer(fv_inference *inference)
+/* What is kept: a row of folded biases and the packed weights. */
+static bool scratch(fv_inference *inference, const fv__geometry *g)
+{
+    const fv__conv2d *a = inference->attributes;
+    fv_context *context = inference->context;
+    const size_t weights = fv__align(
+        fv__real_bytes(context, fv__product(4, inference->inputs[1]->shape)));
+    size_t *back = &inference->backward_scratch, packed = 0;
+    if (!reserve(inference, g, FV__FORWARD, &inference->kept,
+                 &inference->forward_scratch))
+        return false;
+    inference->kept += row_bytes(context, g->filters);
+    if (a->normalised && inference->forward_scratch < weights)
+        inference->forward_scratch = weights;
+    if (!inference->gradient) return true;
+    if (!reserve(inference, g, FV__BACKWARD_DATA, &packed, back)) return false;
+    *back += packed;
+    const size_t columns = fv__columns_scratch(
+        context, g->batch * g->out[0] * g->out[1], g->filters);
+    if (*back < columns) *back = columns;
+    return reserve(inference, g, FV__BACKWARD_WEIGHTS, &packed, back);
+}
+
+static bool operands_fit(const fv_inference *inference, const fv__geometry *g)
+{
+    static const char *const names[] = { "gamma", "beta", "mean", "variance" };
+    const fv__conv2d *a = inference->attributes;
+    const places p = places_of(a);
+    if (a->bias
+        && !fv__operand_vector(inference, p.bias, "bias", g->filters,
+                               "filters"))
+        return false;
+    for (int32_t k = 0; a->normalised && k < 4; k++)
+        if (!fv__operand_vector(inference, p.gamma + k, names[k], g->filters,
+                                "filters"))
+            return false;
+    return true;
+}
+
+fv_status fv__conv2d_infer(fv_inference *inference)
 {
     fv_context *context = inference->context;
+    const fv__conv2d *a = inference->attributes;
     const fv_tensor *const *inputs = inference->inputs;
     if (!fv__operand(inference, 0, "input", 4)
         || !fv__operand(inference, 1, "weight", 4))
         return fv_failed(context);
-    fv__geometry g = geometry_of(inputs[0], inputs[1], inference->attributes);
-    if (!channels_fit(inference, &g)
-        || !fv__operand_vector(inference, 2, "bias", g.filters, "filters")
+    fv__geometry g = geometry_of(inputs[0], inputs[1], &a->convolution);
+    if (!channels_fit(inference, &g) || !operands_fit(inference, &g)
         || fv__geometry_check(context, inference->name, false, &g) != FV_OK)
         return fv_failed(context);
     const int64_t shape[] = { g.batch, g.out[0], g.out[1], g.filters };
     fv__infer_output(inference, 4, shape);
+    if (a->residual)
+        fv__infer_shape(inference, places_of(a).residual, 4, shape);
     return scratch(inference, &g) ? FV_OK : fv_failed(context);
 }
 
@@ -101,36 +153,102 @@ static fv__conv_call conv_of(const fv_call *call, const fv_tensor *y,
                              fv__geometry *g)
 {
     const fv_tensor *const *inputs = call->inputs;
-    *g = geometry_of(inputs[0], inputs[1], call->attributes);
+    const fv__conv2d *a = call->attributes;
+    *g = geometry_of(inputs[0], inputs[1], &a->convolution);
     g->out[0] = y->shape[1];
     g->out[1] = y->shape[2];
     return (fv__conv_call){ .context = call->context,
                             .geometry = g,
                             .x = inputs[0]->data,
-                            .weight = inputs[1]->data };
+                            .weight = inputs[1]->data,
+                            .scratch = call->scratch };
 }
 
-static void run(const fv_call *call, fv__conv_call *conv,
-                fv__direction direction)
+static const fv__conv_algorithm *algorithm_of(const fv_call *call,
+                                              const fv__geometry *g,
+                                              fv__direction direction)
 {
-    const fv__conv_wish wish = wish_of(call->attributes);
-    const fv__conv_algorithm *algorithm = fv__conv_choose(
-        call->context, "conv2d", &wish, conv->geometry, direction);
+    const fv__conv2d *a = call->attributes;
+    const fv__conv_wish wish = wish_of(&a->convolution);
+    return fv__conv_choose(call->context, "conv2d", &wish, g, direction);
+}
+
+/* weight' = s weight and bias' = s (bias - mean) + beta for each filter, where
+ * s = gamma / sqrt(variance + epsilon). */
+static void fold(const fv_call *call, const fv__geometry *g, void *weights,
+                 void *biases)
+{
+    fv_context *context = call->context;
+    const fv__conv2d *a = call->attributes;
+    const fv_tensor *const *norm = call->inputs + places_of(a).gamma;
+    const int64_t span = fv_tensor_count(call->inputs[1]) / g->filters;
+    for (int64_t f = 0; f < g->filters; f++) {
+        const double scale =
+            fv__real_get(context, norm[0]->data, f)
+            / sqrt(fv__real_get(context, norm[3]->data, f) + a->epsilon);
+        const double bias =
+            a->bias ? fv__real_get(context,
+                                   call->inputs[places_of(a).bias]->data, f)
+                    : 0;
+        const size_t at = fv__real_bytes(context, f * span);
+        fv__real_set(context, biases, f,
+                     scale * (bias - fv__real_get(context, norm[2]->data, f))
+                         + fv__real_get(context, norm[1]->data, f));
+        context->kernels->map(FV__SCALE_ADD, (size_t)span,
+                              (const unsigned char *)call->inputs[1]->data + at,
+                              (unsigned char *)weights + at, scale, 0);
+    }
+}
+
+/* Packs the weights, folded if need be, unless what is kept still holds. */
+static void prepare(const fv_call *call, const fv__conv_algorithm *algorithm,
+                    fv__conv_call *conv)
+{
+    const fv__conv2d *a = call->attributes;
+    const fv__geometry *g = conv->geometry;
+    void *biases = call->kept;
+    conv->packed =
+        (unsigned char *)call->kept + row_bytes(call->context, g->filters);
+    if (a->bias) conv->finish.bias = call->inputs[places_of(a).bias]->data;
+    if (a->normalised) conv->finish.bias = biases;
+    if (call->kept_holds) return;
+    if (a->normalised) {
+        fold(call, g, call->scratch, biases);
+        conv->weight = call->scratch;
+    }
+    if (algorithm->packed(call->context, g, FV__FORWARD))
+        algorithm->pack(conv, FV__FORWARD);
+}
+
+void fv__conv2d_forward(const fv_call *call)
+{
+    const fv__conv2d *a = call->attributes;
+    fv__geometry g;
+    fv__conv_call conv = conv_of(call, call->output, &g);
+    const fv__conv_algorithm *algorithm = algorithm_of(call, &g, FV__FORWARD);
     if (!algorithm) return;
-    size_t packed = algorithm->packed(call->context, conv->geometry, direction);
+    prepare(call, algorithm, &conv);
+    if (a->residual)
+        conv.finish.residual = call->inputs[places_of(a).residual]->data;
+    conv.finish.clamp = a->clamp;
+    conv.finish.low = a->low;
+    conv.finish.high = a->high;
+    conv.y = call->output->data;
+    algorithm->run(&conv, FV__FORWARD);
+}
+
+static void run_back(const fv_call *call, fv__conv_call *conv,
+                     fv__direction direction)
+{
+    const fv__conv_algorithm *algorithm =
+        algorithm_of(call, conv->geometry, direction);
+    if (!algorithm) return;
+    const size_t packed =
+        algorithm->packed(call->context, conv->geometry, direction);
     conv->packed = call->scratch;
     conv->scratch = (unsigned char *)call->scratch + fv__align(packed);
     if (packed) algorithm->pack(conv, direction);
     algorithm->run(conv, direction);
-}
-
-static void forward(const fv_call *call)
-{
-    fv__geometry g;
-    fv__conv_call conv = conv_of(call, call->output, &g);
-    conv.finish.bias = call->num_inputs > 2 ? call->inputs[2]->data : NULL;
-    conv.y = call->output->data;
-    run(call, &conv, FV__FORWARD);
 }
 
 /* The bias alone: its weight is frozen. */
@@ -143,23 +261,24 @@ static void bias_grad(const fv_call *call, const fv__geometry *g, void *dbias)
     fv__columns_add(call->context, &columns, dbias, call->scratch);
 }
 
-static void backward(const fv_call *call)
+void fv__conv2d_backward(const fv_call *call)
 {
     const fv_tensor *const *grads = call->input_grads;
-    const bool bias = call->num_inputs > 2 && grads[2];
+    const int32_t place = places_of(call->attributes).bias;
+    const bool bias = place >= 0 && grads[place];
     fv__geometry g;
     fv__conv_call conv = conv_of(call, call->output_grad, &g);
     conv.dy = call->output_grad->data;
     if (grads[0]) {
         conv.dx = grads[0]->data;
-        run(call, &conv, FV__BACKWARD_DATA);
+        run_back(call, &conv, FV__BACKWARD_DATA);
     }
     if (grads[1]) {
         conv.dweight = grads[1]->data;
-        conv.dbias = bias ? grads[2]->data : NULL;
-        run(call, &conv, FV__BACKWARD_WEIGHTS);
+        conv.dbias = bias ? grads[place]->data : NULL;
+        run_back(call, &conv, FV__BACKWARD_WEIGHTS);
     } else if (bias) {
-        bias_grad(call, &g, grads[2]->data);
+        bias_grad(call, &g, grads[place]->data);
     }
 }
 
@@ -168,11 +287,11 @@ const fv_operator fv__op_conv2d = {
     .name = "conv2d",
     .min_inputs = 2,
     .max_inputs = 3,
-    .attributes_size = sizeof(fv_convolution),
+    .attributes_size = sizeof(fv__conv2d),
     .backward_reads = FV_READS_INPUT(0) | FV_READS_INPUT(1),
-    .infer = infer,
-    .forward = forward,
-    .backward = backward,
+    .infer = fv__conv2d_infer,
+    .forward = fv__conv2d_forward,
+    .backward = fv__conv2d_backward,
     .onnx = "Conv",
 };
 
@@ -185,10 +304,11 @@ static void fill(int64_t pair[2], int64_t value)
 fv_variable *fv_conv2d(fv_variable *x, fv_variable *weight, fv_variable *bias,
                        const fv_convolution *geometry)
 {
-    fv_convolution full = geometry ? *geometry : (fv_convolution){ 0 };
-    fill(full.stride, 1);
-    fill(full.dilation, 1);
-    if (full.groups == 0) full.groups = 1;
+    fv__conv2d full = { .bias = bias != NULL };
+    if (geometry) full.convolution = *geometry;
+    fill(full.convolution.stride, 1);
+    fill(full.convolution.dilation, 1);
+    if (full.convolution.groups == 0) full.convolution.groups = 1;
     fv_variable *inputs[] = { x, weight, bias };
     return fv_apply(&fv__op_conv2d, &full, bias ? 3 : 2, inputs);
 }

@@ -265,6 +265,7 @@ fv_status fv_optimizer_update(fv_optimizer *optimizer)
     if (!fv__ok(context) || fv__optimizer_ready(optimizer) != FV_OK)
         return fv_failed(context);
     double t = (double)++optimizer->steps;
+    context->changes++;
     fv__adam *a = &optimizer->adam;
     a->correction1 = 1 - pow(a->beta1, t);
     a->correction2 = 1 - pow(a->beta2, t);

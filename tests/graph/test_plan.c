@@ -95,7 +95,13 @@ static void test_prediction_has_the_bits_of_the_tape(void **state)
         fv_training(f.ctx, 0);
         fv_variable *y =
             fv_network_forward(f.net, fv_constant(f.ctx, &f.images));
-        assert_memory_equal(answer, fv_variable_value(y)->data, sizeof answer);
+        const float *tape = fv_variable_value(y)->data;
+        /* a plan folds batch norm into the weights before it, which rounds */
+        if (strstr(*nets[i], "batchnorm"))
+            for (int k = 0; k < BATCH * NET_CLASSES; k++)
+                assert_near((double)answer[k], (double)tape[k], 1e-5);
+        else
+            assert_memory_equal(answer, tape, sizeof answer);
         end(&f);
     }
 }
@@ -279,7 +285,9 @@ static void test_block_is_smaller_than_the_sum(void **state)
     for (int training = 0; training < 2; training++) {
         fixture f = begin(net_residual, FV_F32, training);
         const fv__graph *graph = &f.plan->graph;
-        assert_true(graph->block_bytes < sum_of(graph, true) / 3);
+        /* fusion leaves a plan for evaluation with few values to share it */
+        assert_true(graph->block_bytes
+                    < sum_of(graph, true) / (training ? 3 : 2));
         /* and beside the largest scratch, most values find room in it */
         size_t values = sum_of(graph, false);
         assert_true(graph->block_bytes - most_scratch(graph) < values * 3 / 4);

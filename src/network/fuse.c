@@ -1,0 +1,137 @@
+/* Which layers a plan runs as one operator: a convolution with its batch
+ * normalisation, the sum with another branch, and its activation. */
+#include "network/network.h"
+#include "op/conv2d.h"
+
+#include <math.h>
+
+static const fv__layer_type *type_at(const fv_network *network, int32_t place)
+{
+    return place < 0 ? NULL : network->places[place].layer->type;
+}
+
+static bool clamps(const fv__layer_type *type)
+{
+    return type == &fv__layer_relu || type == &fv__layer_relu6;
+}
+
+/* Layers up to `last` that read from a place. */
+static int32_t readers(const fv_network *network, int32_t last, int32_t place)
+{
+    int32_t count = 0;
+    for (int32_t i = place + 1; i <= last; i++)
+        for (int32_t k = 0; k < network->places[i].num_inputs; k++)
+            count += network->places[i].inputs[k] == place;
+    return count;
+}
+
+/* The place that `place` reads from as its input k, if nobody else does and it
+ * is of that type; else -1. */
+static int32_t before(const fv_network *network, int32_t last, int32_t place,
+                      int32_t k, const fv__layer_type *type)
+{
+    int32_t source = network->places[place].inputs[k];
+    if (type_at(network, source) != type || readers(network, last, source) != 1)
+        return -1;
+    return source;
+}
+
+/* A convolution, alone or with its normalisation, that ends at input k of
+ * `place`. */
+static bool find_convolution(const fv_network *network, int32_t last,
+                             int32_t place, int32_t k, bool training,
+                             fv__fusion *f)
+{
+    f->norm =
+        training ? -1 : before(network, last, place, k, &fv__layer_batchnorm);
+    if (f->norm >= 0)
+        f->convolution = before(network, last, f->norm, 0, &fv__layer_conv2d);
+    else
+        f->convolution = before(network, last, place, k, &fv__layer_conv2d);
+    return f->convolution >= 0;
+}
+
+/* A sum of two: the branch that was made later is the convolution, so that the
+ * other one is there. */
+static bool find_sum(const fv_network *network, int32_t last, int32_t place,
+                     fv__fusion *f)
+{
+    const fv__place *sum = &network->places[place];
+    if (sum->layer->type != &fv__layer_add || sum->num_inputs != 2)
+        return false;
+    int32_t later = sum->inputs[1] > sum->inputs[0];
+    for (int32_t i = 0; i < 2; i++) {
+        int32_t k = i ? !later : later;
+        if (!find_convolution(network, last, place, k, false, f)) continue;
+        f->add = place;
+        f->residual = sum->inputs[!k];
+        return true;
+    }
+    return false;
+}
+
+static fv__fusion fusion_at(const fv_network *network, int32_t last,
+                            int32_t place, bool training)
+{
+    static const fv__fusion none = { -1, -1, -1, -1, -1 };
+    fv__fusion f = none;
+    int32_t at = place;
+    if (clamps(type_at(network, place))) {
+        f.clamp = place;
+        at = before(network, last, place, 0, &fv__layer_add);
+        if (!training && at >= 0 && find_sum(network, last, at, &f)) return f;
+        if (find_convolution(network, last, place, 0, training, &f)) return f;
+    } else if (!training) {
+        if (find_sum(network, last, place, &f)) return f;
+        if (type_at(network, place) == &fv__layer_batchnorm) {
+            f.norm = place;
+            f.convolution = before(network, last, place, 0, &fv__layer_conv2d);
+            if (f.convolution >= 0) return f;
+        }
+    }
+    return none;
+}
+
+void fv__network_fuse(const fv_network *network, int32_t last, bool training,
+                      fv__fusion *fusions, bool *inside)
+{
+    for (int32_t i = last; i > 0; i--) {
+        fusions[i].convolution = -1;
+        if (inside[i]) continue;
+        fusions[i] = fusion_at(network, last, i, training);
+        const fv__fusion *f = &fusions[i];
+        if (f->convolution < 0) continue;
+        inside[f->convolution] = true;
+        if (f->norm >= 0 && f->norm != i) inside[f->norm] = true;
+        if (f->add >= 0 && f->add != i) inside[f->add] = true;
+    }
+}
+
+fv_variable *fv__fusion_apply(const fv_network *network, const fv__fusion *f,
+                              fv_variable *const outputs[])
+{
+    const fv__place *conv = &network->places[f->convolution];
+    const fv__parameter *weights = conv->layer->parameters;
+    fv__conv2d attributes = {
+        .convolution = fv__layer_convolution(conv->layer),
+        .low = 0,
+        .high = type_at(network, f->clamp) == &fv__layer_relu6
+                    ? 6
+                    : (double)INFINITY,
+        .bias = conv->layer->num_parameters > 1,
+        .normalised = f->norm >= 0,
+        .residual = f->add >= 0,
+        .clamp = f->clamp >= 0,
+    };
+    fv_variable *inputs[8] = { outputs[conv->inputs[0]], weights[0].variable };
+    int32_t count = 2;
+    if (attributes.bias) inputs[count++] = weights[1].variable;
+    if (attributes.normalised) {
+        const fv_layer *norm = network->places[f->norm].layer;
+        attributes.epsilon = fv__layer_epsilon(norm);
+        for (int32_t k = 0; k < 4; k++)
+            inputs[count++] = norm->parameters[k].variable;
+    }
+    if (attributes.residual) inputs[count++] = outputs[f->residual];
+    return fv__conv2d_fused(&attributes, count, inputs);
+}

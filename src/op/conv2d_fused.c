@@ -1,0 +1,21 @@
+/* Convolution with its normalisation, residual and clamp in one pass. */
+#include "op/conv2d.h"
+
+/* x, weight, bias, four of the normalisation, residual */
+enum { MOST_INPUTS = 8 };
+
+const fv_operator fv__op_conv2d_fused = {
+    .size = sizeof(fv_operator),
+    .name = "conv2d_fused",
+    .min_inputs = 2,
+    .max_inputs = MOST_INPUTS,
+    .attributes_size = sizeof(fv__conv2d),
+    .infer = fv__conv2d_infer,
+    .forward = fv__conv2d_forward,
+};
+
+fv_variable *fv__conv2d_fused(const fv__conv2d *attributes, int32_t num_inputs,
+                              fv_variable *const inputs[])
+{
+    return fv_apply(&fv__op_conv2d_fused, attributes, num_inputs, inputs);
+}
