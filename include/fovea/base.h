@@ -162,6 +162,18 @@ typedef struct fv_memory {
 /** What is allocated now and was at the peak. */
 FV_API fv_memory fv_context_memory(const fv_context *context);
 
+/** What this machine can do at best, in the context's element type, with its
+ *  kernel table and threads: the two lines of a roofline. */
+typedef struct fv_machine {
+    double flops;        /**< multiplications and additions a second, fused */
+    double thread_flops; /**< the same on one thread */
+    double bytes;        /**< a second to and from memory, both counted */
+} fv_machine;
+
+/** Measures that, in about half a second and with 256 MiB; zeros after a
+ *  failure. */
+FV_API fv_machine fv_machine_rates(fv_context *context);
+
 /** "1.2.3" */
 FV_API const char *fv_version(void);
 

@@ -4,6 +4,7 @@
 #define FOVEA_FOVEA_H
 
 #include <fovea/base.h>
+#include <fovea/convolution.h>
 #include <fovea/data.h>
 #include <fovea/layer.h>
 #include <fovea/network.h>

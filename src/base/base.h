@@ -64,6 +64,12 @@ void fv__context_end(fv_context *context);
 bool fv__options(fv_context *context, const char *who, const void *options,
                  void *known, size_t known_bytes);
 
+/* What an option means: 0 is the fallback, FV_OFF is 0. */
+int64_t fv__option_count(int64_t option, int64_t fallback);
+double fv__option_number(double option, double fallback);
+/* The same for a pair, whose missing second number repeats the first. */
+void fv__option_pair(const int64_t option[2], int64_t fallback, int64_t out[2]);
+
 /* Gives an object to the context; `destroy` runs at the context's end unless
  * fv__destroy came before. */
 void fv__adopt(fv_context *context, fv__object *object,

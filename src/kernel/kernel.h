@@ -135,6 +135,8 @@ typedef struct fv__kernels {
     /* m <= mr rows of n <= nr columns of a matrix product */
     int32_t mr, nr;
     void (*tile)(size_t m, size_t n, const fv__tile *tile);
+    /* c[i] = fma(x, y, c[i]), k times, mr nr numbers: all from registers */
+    void (*peak)(size_t k, double x, double y, void *c);
 
     /* Rows x of n numbers become columns: y[j][i] = x[i][j], i < m <= nr; the
      * nr - m columns missing are zero. y has rows of nr, x of x_row. */
@@ -288,6 +290,8 @@ typedef struct fv__conv_algorithm {
     /* From the call's weight to its `packed`, 64-byte aligned. */
     void (*pack)(const fv__conv_call *call, fv__direction direction);
     void (*run)(const fv__conv_call *call, fv__direction direction);
+    /* Multiply-accumulates that it does; NULL: those of the definition. */
+    int64_t (*macs)(const fv__geometry *geometry, fv__direction direction);
 } fv__conv_algorithm;
 
 extern const fv__conv_algorithm fv__conv_reference, fv__conv_im2col,

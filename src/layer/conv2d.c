@@ -1,6 +1,8 @@
 /* The convolutional layer: weight [filters, kh, kw, c / groups], bias. */
 #include "layer/layer.h"
 
+#include <fovea/convolution.h>
+
 static const fv__field fields[] = {
     { FV__FIELD(fv_convolutional_options, COUNT, num_filters),
       .positional = true },
@@ -115,4 +117,35 @@ const fv__layer_type fv__layer_conv2d = {
 fv_layer *fv_convolutional_new(const fv_convolutional_options *options)
 {
     return fv__layer_new(&fv__layer_conv2d, options);
+}
+
+fv_conv *fv_conv_of_layer(fv_layer *layer, int64_t batch)
+{
+    if (!layer || fv_layer_output_shape(layer).rank < 0) return NULL;
+    if (layer->type != &fv__layer_conv2d) {
+        fv_fail(layer->context, FV_MISUSE, "%s: %s is no convolution",
+                layer->name, layer->type->kind);
+        return NULL;
+    }
+    const fv__geometry g = geometry_of(layer->options, &layer->in_shape);
+    const fv_shape in = fv__shape_outside(layer->context, layer->in_shape);
+    fv_conv_options o = { .size = sizeof o,
+                          .context = layer->context,
+                          .name = layer->name,
+                          .batch = batch ? batch : -1,
+                          .num_filters = g.filters,
+                          .groups = g.groups };
+    const fv_convolutional_options *given = layer->options;
+    o.max_workspace = given->max_workspace;
+    o.algorithm = given->algorithm;
+    o.strict = given->strict > 0;
+    for (int32_t i = 0; i < 3; i++) o.in_shape[i] = in.extent[i];
+    for (int32_t i = 0; i < 2; i++) {
+        o.kernel[i] = g.kernel[i];
+        o.stride[i] = g.stride[i];
+        o.dilation[i] = g.dilation[i];
+        o.padding[i] = g.begin[i] ? g.begin[i] : FV_OFF;
+        o.padding_end[i] = g.end[i] ? g.end[i] : FV_OFF;
+    }
+    return fv_conv_new(&o);
 }

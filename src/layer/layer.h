@@ -39,12 +39,6 @@ extern const char *const fv__initializer_words[];
 extern const char *const fv__fan_words[];
 extern const char *const fv__algorithm_words[];
 
-/* What an option means: 0 is the fallback, FV_OFF is 0. */
-int64_t fv__option_count(int64_t option, int64_t fallback);
-double fv__option_number(double option, double fallback);
-/* The same for a pair, whose missing second number repeats the first. */
-void fv__option_pair(const int64_t option[2], int64_t fallback, int64_t out[2]);
-
 /* ---- layers ------------------------------------------------------------- */
 
 /* How a parameter begins. */

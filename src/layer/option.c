@@ -1,5 +1,7 @@
-/* What the numbers in an options struct mean, and the words of the enums. */
+/* The words of the enums in options. */
 #include "layer/layer.h"
+
+#include <fovea/convolution.h>
 
 const char *const fv__padding_words[] = { "", "valid", "same", "same_lower",
                                           NULL };
@@ -17,20 +19,9 @@ const char *const fv__fan_words[] = { "in", "out", "average", NULL };
 const char *const fv__algorithm_words[] = { "auto", "reference", "im2col",
                                             "direct", NULL };
 
-int64_t fv__option_count(int64_t option, int64_t fallback)
+const char *fv_algorithm_name(fv_algorithm algorithm)
 {
-    if (option == 0) return fallback;
-    return option == FV_OFF ? 0 : option;
-}
-
-double fv__option_number(double option, double fallback)
-{
-    if (option == 0) return fallback;
-    return option == FV_OFF ? 0 : option;
-}
-
-void fv__option_pair(const int64_t option[2], int64_t fallback, int64_t out[2])
-{
-    out[0] = fv__option_count(option[0], fallback);
-    out[1] = fv__option_count(option[1], out[0]);
+    for (int32_t i = 0; fv__algorithm_words[i]; i++)
+        if (i == (int32_t)algorithm) return fv__algorithm_words[i];
+    return NULL;
 }

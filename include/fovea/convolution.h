@@ -1,0 +1,136 @@
+/** @file
+ * One convolution, planned: algorithm, packed weights and scratch are settled
+ * when it is made, and running it allocates nothing.
+ *
+ *     fv_conv *conv = fv_conv_plan(ctx, .in_shape = { 56, 56, 64 },
+ *                                  .num_filters = 64, .kernel = { 3 },
+ *                                  .padding = { 1 });
+ *     fv_conv_forward(conv, &x, &weight, &bias, NULL, &y);
+ *
+ * It is what layers and networks compute with, for programs that bring their
+ * own memory: im2col and a matrix product in num.cr, a call of NNPACK. */
+#ifndef FOVEA_CONVOLUTION_H
+#define FOVEA_CONVOLUTION_H
+
+#include <fovea/layer.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A planned convolution; belongs to its context. */
+typedef struct fv_conv fv_conv;
+
+/** Options of fv_conv_plan(); zero is the default of each, FV_OFF means none,
+ *  and a missing second number repeats the first. */
+typedef struct fv_conv_options {
+    size_t size;
+    fv_context *context;
+    const char *name;       /**< who it is in messages; NULL: "conv" */
+    int64_t batch;          /**< 1 */
+    int64_t in_shape[3];    /**< required; {h, w, c} or {c, h, w} */
+    int64_t num_filters;    /**< required */
+    int64_t kernel[2];      /**< required; height, width */
+    int64_t stride[2];      /**< 1 */
+    int64_t padding[2];     /**< 0; zeros on both sides: rows, columns */
+    int64_t padding_end[2]; /**< as padding; zeros below and to the right */
+    int64_t dilation[2];    /**< 1 */
+    int64_t groups;         /**< 1 */
+    double clamp[2];        /**< limits of y: {0, INFINITY} is ReLU, {0, 6} is
+                                 ReLU6; both 0: none */
+    int64_t max_workspace;  /**< bytes for each thread; 0: what is fastest,
+                                 FV_OFF: none */
+    fv_algorithm algorithm;
+    int32_t strict;       /**< 1: only algorithms that round as plain sums do */
+    int32_t forward_only; /**< 1: no memory for gradients, which are refused */
+    int32_t reserved;
+} fv_conv_options;
+
+/** `fv_conv_plan(ctx, .in_shape = { 28, 28, 1 }, .num_filters = 20,
+ *  .kernel = { 5 })` */
+#define fv_conv_plan(...)                                                      \
+    fv_conv_new(&(fv_conv_options){ .size = sizeof(fv_conv_options),           \
+                                    .context = __VA_ARGS__ })
+
+/** Checks the geometry, chooses the algorithms and allocates everything. NULL
+ *  after a failure. */
+FV_API fv_conv *fv_conv_new(const fv_conv_options *options);
+/** The convolution of a layer of kind "conv2d", in a network or with in_shape,
+ *  on `batch` images; bias and activation are the caller's to give. */
+FV_API fv_conv *fv_conv_of_layer(fv_layer *layer, int64_t batch);
+/** Frees it before its context. NULL is allowed. */
+FV_API void fv_conv_free(fv_conv *conv);
+
+/** Extents of one image that goes in, of one that comes out, and of the
+ *  weights: [filters, kh, kw, c/groups] in either layout. */
+FV_API fv_shape fv_conv_input_shape(const fv_conv *conv);
+/** See fv_conv_input_shape(). */
+FV_API fv_shape fv_conv_output_shape(const fv_conv *conv);
+/** See fv_conv_input_shape(). */
+FV_API fv_shape fv_conv_weight_shape(const fv_conv *conv);
+
+/* Tensors are contiguous, of the context's type, images [batch, ...] in its
+ * layout; FV_NCHW is permuted on the way in and out. Results are overwritten
+ * and lie apart from what is read. */
+
+/** y = clamp(conv(x, weight) + bias + residual); bias [filters] and residual,
+ *  of y's shape, may be NULL. A residual needs an FV_NHWC context. */
+FV_API fv_status fv_conv_forward(fv_conv *conv, const fv_tensor *x,
+                                 const fv_tensor *weight, const fv_tensor *bias,
+                                 const fv_tensor *residual, const fv_tensor *y);
+/** dx, from the gradient dy of the sums (what clamp does is not undone). */
+FV_API fv_status fv_conv_backward_data(fv_conv *conv, const fv_tensor *dy,
+                                       const fv_tensor *weight,
+                                       const fv_tensor *dx);
+/** dweight and, unless it is NULL, dbias [filters]. */
+FV_API fv_status fv_conv_backward_weights(fv_conv *conv, const fv_tensor *x,
+                                          const fv_tensor *dy,
+                                          const fv_tensor *dweight,
+                                          const fv_tensor *dbias);
+/** Weights are packed when they are first used, and kept for as long as they
+ *  lie at the same place. Call this after writing to them. */
+FV_API void fv_conv_weights_changed(fv_conv *conv);
+
+/** The directions of a convolution. */
+typedef enum fv_conv_pass {
+    FV_PASS_FORWARD = 0,
+    FV_PASS_BACKWARD_DATA,
+    FV_PASS_BACKWARD_WEIGHTS
+} fv_conv_pass;
+
+/** What is known of one direction before it runs. */
+typedef struct fv_conv_facts {
+    const char *algorithm;        /**< "im2col", ... */
+    int64_t multiply_accumulates; /**< of the batch, by the definition */
+    int64_t performed;    /**< those that the algorithm does in their place */
+    size_t packed_bytes;  /**< of weights made ready; 0: used as they are */
+    size_t scratch_bytes; /**< of working memory, shared by the directions */
+    int32_t candidates;   /**< algorithms that were considered */
+    int32_t reserved;
+} fv_conv_facts;
+
+/** Facts of a direction; zeros and NULL for a direction without memory. */
+FV_API fv_conv_facts fv_conv_pass_facts(const fv_conv *conv, fv_conv_pass pass);
+
+/** An algorithm that was considered for a direction. */
+typedef struct fv_conv_candidate {
+    const char *algorithm;
+    const char *reason; /**< why it was chosen, or was not */
+    double cost;        /**< predicted, in multiply-accumulates at full speed */
+    int32_t applicable; /**< 1: it can do this geometry */
+    int32_t chosen;     /**< 1: it is the direction's algorithm */
+} fv_conv_candidate;
+
+/** Candidate `index`, from 0, best first; zeros and NULL when out of range. */
+FV_API fv_conv_candidate fv_conv_pass_candidate(const fv_conv *conv,
+                                                fv_conv_pass pass,
+                                                int32_t index);
+
+/** "auto", "reference", "im2col", ...: the words of the network text; NULL
+ *  beyond the last. */
+FV_API const char *fv_algorithm_name(fv_algorithm algorithm);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,101 @@
+/* How fast this machine is: multiply-adds from registers, and copies through
+ * memory. */
+#include "kernel/kernel.h"
+
+#include <string.h>
+
+/* Seconds that each measurement takes; multiply-adds of a chain, a quarter of a
+ * millisecond or so; pieces of a run for each thread; bytes of each side of the
+ * copy, and of a piece of it. */
+static const double all_seconds = 0.15;
+enum {
+    CHAIN = 1 << 16,
+    PIECES = 8,
+    COPY_BYTES = 1 << 27,
+    COPY_PIECE = 1 << 19
+};
+
+typedef struct measure {
+    fv_context *context;
+    fv__work *work;
+    size_t items;
+    char *from, *to;
+} measure;
+
+/* Chains of multiply-adds; as many numbers as any table has in a tile. */
+static void multiply(void *argument, size_t item, size_t worker)
+{
+    const measure *m = argument;
+    double sums[32 * 32] = { 0 };
+
+    (void)item, (void)worker;
+    m->context->kernels->peak(CHAIN, 0.5, 0.25, sums);
+}
+
+static void copy(void *argument, size_t item, size_t worker)
+{
+    const measure *m = argument;
+
+    (void)worker;
+    memcpy(m->to + item * COPY_PIECE, m->from + item * COPY_PIECE, COPY_PIECE);
+}
+
+static double seconds_of(measure *m)
+{
+    double begin = fv__seconds();
+
+    fv__parallel(m->context, m->items, 1e12, m->work, m);
+    return fv__seconds() - begin;
+}
+
+/* The shortest of as many runs as there is time for: what disturbs a run makes
+ * it longer. */
+static double shortest(measure *m)
+{
+    double end = fv__seconds() + all_seconds, least = seconds_of(m);
+
+    while (fv__seconds() < end) {
+        double seconds = seconds_of(m);
+
+        if (seconds < least) least = seconds;
+    }
+    return least;
+}
+
+/* FLOP/s in so many pieces; a single one stays on the calling thread. */
+static double multiply_rate(fv_context *context, size_t pieces)
+{
+    const fv__kernels *kernels = context->kernels;
+    measure m = { context, multiply, pieces, NULL, NULL };
+
+    return 2.0 * kernels->mr * kernels->nr * CHAIN * (double)pieces
+           / shortest(&m);
+}
+
+static double copy_rate(fv_context *context)
+{
+    measure m = { context, copy, COPY_BYTES / COPY_PIECE, NULL, NULL };
+    double rate = 0;
+
+    m.from = fv__allocate_zero(context, FV__DATA, COPY_BYTES);
+    m.to = fv__allocate_zero(context, FV__DATA, COPY_BYTES);
+    if (m.from && m.to) rate = 2.0 * COPY_BYTES / shortest(&m);
+    fv__release(context, m.from);
+    fv__release(context, m.to);
+    return rate;
+}
+
+fv_machine fv_machine_rates(fv_context *context)
+{
+    fv_machine machine = { 0 };
+
+    if (!fv__ok(context)) return machine;
+    machine.thread_flops = machine.flops = multiply_rate(context, 1);
+    if (context->threads > 1) {
+        double all = multiply_rate(context, PIECES * (size_t)context->threads);
+
+        if (all > machine.flops) machine.flops = all;
+    }
+    machine.bytes = copy_rate(context);
+    return machine;
+}

@@ -1,0 +1,478 @@
+/* A planned convolution on the caller's memory: no operator, but what one
+ * computes with. */
+#include "op/op.h"
+
+#include <fovea/convolution.h>
+
+#include <stdio.h>
+#include <string.h>
+
+enum { PASSES = FV_PASS_BACKWARD_WEIGHTS + 1 };
+
+/* One direction. Those that read weights keep them packed. */
+typedef struct pass {
+    const fv__conv_algorithm *algorithm; /* NULL: not wanted */
+    size_t packed_bytes, scratch_bytes;
+    void *packed;
+    const void *packed_from; /* weights; NULL: not packed */
+} pass;
+
+struct fv_conv {
+    fv__object object;
+    fv_context *context;
+    char *name;
+    fv__geometry geometry;
+    fv__conv_wish wish;
+    fv__finish finish; /* bias and residual come with each call */
+    pass passes[PASSES];
+    void *block;          /* all memory */
+    void *image, *result; /* NHWC images of an FV_NCHW context: in and out */
+    void *scratch;
+};
+
+static void destroy(void *object)
+{
+    fv_conv *conv = object;
+
+    fv__release(conv->context, conv->block);
+    fv__release(conv->context, conv->name);
+    fv__release(conv->context, conv);
+}
+
+void fv_conv_free(fv_conv *conv) { fv__destroy(conv); }
+
+/* ---- making ------------------------------------------------------------- */
+
+static fv__geometry geometry_of(const fv_context *context,
+                                const fv_conv_options *o)
+{
+    bool first = context->layout == FV_NCHW; /* channels */
+    const int64_t *in = o->in_shape;
+    fv__geometry g = { .batch = fv__option_count(o->batch, 1),
+                       .in = { in[first], in[first + 1] },
+                       .channels = in[first ? 0 : 2],
+                       .filters = o->num_filters,
+                       .groups = fv__option_count(o->groups, 1) };
+
+    fv__option_pair(o->kernel, 0, g.kernel);
+    fv__option_pair(o->stride, 1, g.stride);
+    fv__option_pair(o->dilation, 1, g.dilation);
+    fv__option_pair(o->padding, 0, g.begin);
+    for (int i = 0; i < 2; i++)
+        g.end[i] = fv__option_count(
+            o->padding_end[i], i && o->padding_end[0] ? g.end[0] : g.begin[i]);
+    return g;
+}
+
+static fv_status set_clamp(fv_conv *conv, const double clamp[2])
+{
+    fv__finish *f = &conv->finish;
+
+    f->low = clamp[0];
+    f->high = clamp[1];
+    f->clamp = clamp[0] != 0 || clamp[1] != 0;
+    if (clamp[0] <= clamp[1]) return FV_OK;
+    return fv_fail(conv->context, FV_MISUSE,
+                   "%s: clamp from %g to %g, the first is not below the second",
+                   conv->name, clamp[0], clamp[1]);
+}
+
+static fv_status choose(fv_conv *conv, fv__direction direction)
+{
+    fv_context *context = conv->context;
+    const fv__geometry *g = &conv->geometry;
+    pass *p = &conv->passes[direction];
+
+    p->algorithm =
+        fv__conv_choose(context, conv->name, &conv->wish, g, direction);
+    if (!p->algorithm) return fv_failed(context);
+    p->packed_bytes = p->algorithm->packed(context, g, direction);
+    p->scratch_bytes = p->algorithm->scratch(context, g, direction);
+    return FV_OK;
+}
+
+/* Adds room for `bytes` to the block and says where it begins. */
+static bool place(size_t bytes, size_t *whole, size_t *at)
+{
+    *at = *whole;
+    return bytes <= SIZE_MAX - 64 && fv__add(*whole, fv__align(bytes), whole);
+}
+
+static size_t image_bytes(const fv_conv *conv, const int64_t plane[2],
+                          int64_t channels)
+{
+    if (conv->context->layout == FV_NHWC) return 0;
+    return (size_t)(conv->geometry.batch * plane[0] * plane[1] * channels)
+           * fv__number_bytes(conv->context);
+}
+
+static fv_status allocate(fv_conv *conv)
+{
+    fv_context *context = conv->context;
+    const fv__geometry *g = &conv->geometry;
+    size_t whole = 0, scratch = 0, packed[PASSES], image, result, at;
+    bool fits = true;
+
+    for (int i = 0; i < PASSES; i++) {
+        fits = fits && place(conv->passes[i].packed_bytes, &whole, &packed[i]);
+        if (scratch < conv->passes[i].scratch_bytes)
+            scratch = conv->passes[i].scratch_bytes;
+    }
+    fits = fits && place(image_bytes(conv, g->in, g->channels), &whole, &image)
+           && place(image_bytes(conv, g->out, g->filters), &whole, &result)
+           && place(scratch, &whole, &at);
+    if (!fits)
+        return fv_fail(context, FV_LIMIT,
+                       "%s: the scratch of algorithm %s has no size that fits",
+                       conv->name, conv->passes[0].algorithm->name);
+    conv->block = fv__allocate(context, FV__RUN, whole);
+    if (!conv->block) return fv_failed(context);
+    for (int i = 0; i < PASSES; i++)
+        conv->passes[i].packed = (char *)conv->block + packed[i];
+    conv->image = (char *)conv->block + image;
+    conv->result = (char *)conv->block + result;
+    conv->scratch = (char *)conv->block + at;
+    return FV_OK;
+}
+
+static fv_status begin(fv_conv *conv, const fv_conv_options *o)
+{
+    fv_context *context = conv->context;
+
+    if (!conv->name || set_clamp(conv, o->clamp) != FV_OK)
+        return fv_failed(context);
+    conv->geometry = geometry_of(context, o);
+    conv->wish =
+        (fv__conv_wish){ (int)o->algorithm, o->strict > 0, o->max_workspace };
+    if (conv->geometry.batch < 1)
+        return fv_fail(context, FV_MISUSE,
+                       "%s: a batch of %lld images, expected at least 1",
+                       conv->name, (long long)conv->geometry.batch);
+    if (fv__geometry_check(context, conv->name, false, &conv->geometry)
+        != FV_OK)
+        return fv_failed(context);
+    for (int i = 0; i < PASSES; i++)
+        if ((i == FV_PASS_FORWARD || !o->forward_only)
+            && choose(conv, (fv__direction)i) != FV_OK)
+            return fv_failed(context);
+    return allocate(conv);
+}
+
+fv_conv *fv_conv_new(const fv_conv_options *options)
+{
+    fv_context *context = options ? options->context : NULL;
+    fv_conv_options o;
+
+    if (!fv__ok(context)) return NULL;
+    if (!fv__options(context, "conv", options, &o, sizeof o)) return NULL;
+    fv_conv *conv = fv__allocate_zero(context, FV__RUN, sizeof *conv);
+    if (!conv) return NULL;
+    const char *name = o.name ? o.name : "conv";
+    conv->context = context;
+    fv__adopt(context, &conv->object, destroy);
+    conv->name = fv__copy_text(context, FV__RUN, name, strlen(name));
+    if (begin(conv, &o) == FV_OK) return conv;
+    fv_conv_free(conv);
+    return NULL;
+}
+
+/* ---- facts -------------------------------------------------------------- */
+
+static fv_shape image_shape(const fv_conv *conv, const int64_t plane[2],
+                            int64_t channels)
+{
+    if (conv->context->layout == FV_NCHW)
+        return (fv_shape){ .rank = 3,
+                           .extent = { channels, plane[0], plane[1] } };
+    return (fv_shape){ .rank = 3, .extent = { plane[0], plane[1], channels } };
+}
+
+fv_shape fv_conv_input_shape(const fv_conv *conv)
+{
+    if (!conv) return (fv_shape){ .rank = -1 };
+    return image_shape(conv, conv->geometry.in, conv->geometry.channels);
+}
+
+fv_shape fv_conv_output_shape(const fv_conv *conv)
+{
+    if (!conv) return (fv_shape){ .rank = -1 };
+    return image_shape(conv, conv->geometry.out, conv->geometry.filters);
+}
+
+fv_shape fv_conv_weight_shape(const fv_conv *conv)
+{
+    if (!conv) return (fv_shape){ .rank = -1 };
+    const fv__geometry *g = &conv->geometry;
+    return (fv_shape){ .rank = 4,
+                       .extent = { g->filters, g->kernel[0], g->kernel[1],
+                                   g->channels / g->groups } };
+}
+
+static const pass *pass_of(const fv_conv *conv, fv_conv_pass which)
+{
+    bool known = conv && which >= FV_PASS_FORWARD && (int)which < PASSES;
+
+    return known && conv->passes[which].algorithm ? &conv->passes[which] : NULL;
+}
+
+/* Candidates are the algorithms that have a number. */
+static fv__conv_candidate consider(const fv_conv *conv, fv_conv_pass which,
+                                   int32_t index)
+{
+    return fv__conv_consider(conv->context, index + FV_CONV_AUTO + 1,
+                             &conv->wish, &conv->geometry,
+                             (fv__direction)which);
+}
+
+fv_conv_facts fv_conv_pass_facts(const fv_conv *conv, fv_conv_pass which)
+{
+    const pass *p = pass_of(conv, which);
+    int32_t candidates = 0;
+
+    if (!p) return (fv_conv_facts){ 0 };
+    while (consider(conv, which, candidates).algorithm) candidates++;
+    int64_t macs = fv__geometry_macs(&conv->geometry);
+    return (fv_conv_facts){
+        .algorithm = p->algorithm->name,
+        .multiply_accumulates = macs,
+        .performed = p->algorithm->macs ? p->algorithm->macs(
+                         &conv->geometry, (fv__direction)which)
+                                        : macs,
+        .packed_bytes = p->packed_bytes,
+        .scratch_bytes = p->scratch_bytes,
+        .candidates = candidates,
+    };
+}
+
+static const char *reason_of(fv__conv_verdict verdict, bool chosen, bool asked)
+{
+    switch (verdict) {
+    case FV__CONV_NOT_PLAIN:
+        return "rounds otherwise than plain sums, strict excludes it";
+    case FV__CONV_TOO_LARGE:
+        return "needs more than max_workspace";
+    case FV__CONV_CAN:
+        if (asked) return chosen ? "asked for" : "another is asked for";
+        return chosen ? "the lowest cost" : "a higher cost";
+    default:
+        return "cannot do this geometry";
+    }
+}
+
+fv_conv_candidate fv_conv_pass_candidate(const fv_conv *conv,
+                                         fv_conv_pass which, int32_t index)
+{
+    const pass *p = pass_of(conv, which);
+
+    if (!p || index < 0 || index == INT32_MAX) return (fv_conv_candidate){ 0 };
+    const fv__conv_candidate c = consider(conv, which, index);
+    if (!c.algorithm) return (fv_conv_candidate){ 0 };
+    const bool chosen = c.algorithm == p->algorithm;
+    return (fv_conv_candidate){
+        .algorithm = c.algorithm->name,
+        .reason =
+            reason_of(c.verdict, chosen, conv->wish.algorithm != FV_CONV_AUTO),
+        .cost = c.cost,
+        .workspace_bytes = c.workspace,
+        .possible = c.verdict == FV__CONV_CAN,
+        .chosen = chosen,
+    };
+}
+
+/* ---- operands ----------------------------------------------------------- */
+
+/* Says what is wrong with a tensor. */
+static void refuse(const fv_conv *conv, const char *what,
+                   const fv_tensor *tensor, const fv_tensor *wanted)
+{
+    fv_context *context = conv->context;
+    char who[128], is[FV__SHAPE_BYTES], expected[FV__SHAPE_BYTES];
+
+    snprintf(who, sizeof who, "%s: %s", conv->name, what);
+    if (!fv__tensor_check(context, who, tensor)) return;
+    if (!fv_tensor_same_shape(tensor, wanted))
+        fv_fail(context, FV_MISUSE, "%s has shape %s, expected %s", who,
+                fv__shape_text(is, sizeof is, tensor->rank, tensor->shape),
+                fv__shape_text(expected, sizeof expected, wanted->rank,
+                               wanted->shape));
+    else if (tensor->dtype != wanted->dtype)
+        fv_fail(context, FV_MISUSE, "%s is %s, the context is %s", who,
+                fv_dtype_name(tensor->dtype), fv_dtype_name(wanted->dtype));
+    else
+        fv_fail(context, FV_MISUSE, "%s is not contiguous", who);
+}
+
+/* The tensor is contiguous, of the context's type and that shape. */
+static bool operand(const fv_conv *conv, const char *what,
+                    const fv_tensor *tensor, int32_t rank, const int64_t *shape)
+{
+    fv_tensor wanted = { .rank = rank, .dtype = conv->context->dtype };
+
+    memcpy(wanted.shape, shape, (size_t)rank * sizeof *shape);
+    if (tensor && tensor->data && tensor->dtype == wanted.dtype
+        && fv_tensor_same_shape(tensor, &wanted)
+        && fv_tensor_is_contiguous(tensor))
+        return true;
+    refuse(conv, what, tensor, &wanted);
+    return false;
+}
+
+static bool image(const fv_conv *conv, const char *what,
+                  const fv_tensor *tensor, fv_shape shape)
+{
+    const int64_t extents[] = { conv->geometry.batch, shape.extent[0],
+                                shape.extent[1], shape.extent[2] };
+
+    return operand(conv, what, tensor, 4, extents);
+}
+
+static bool input(const fv_conv *conv, const char *what, const fv_tensor *x)
+{
+    return image(conv, what, x, fv_conv_input_shape(conv));
+}
+
+static bool output(const fv_conv *conv, const char *what, const fv_tensor *y)
+{
+    return image(conv, what, y, fv_conv_output_shape(conv));
+}
+
+static bool weights(const fv_conv *conv, const char *what,
+                    const fv_tensor *weight)
+{
+    fv_shape shape = fv_conv_weight_shape(conv);
+
+    return operand(conv, what, weight, 4, shape.extent);
+}
+
+static bool vector(const fv_conv *conv, const char *what, const fv_tensor *bias)
+{
+    return !bias || operand(conv, what, bias, 1, &conv->geometry.filters);
+}
+
+/* The channels-last image at `inside`, as the tensor outside is ordered. */
+static fv_tensor seen(const fv_conv *conv, const fv_tensor *outside,
+                      void *inside)
+{
+    const int64_t *n = outside->shape;
+    fv_tensor x = fv_tensor_of(inside, conv->context->dtype, 4,
+                               (const int64_t[]){ n[0], n[2], n[3], n[1] });
+
+    return fv_tensor_permute(conv->context, &x,
+                             (const int32_t[]){ 0, 3, 1, 2 });
+}
+
+/* Where the convolution reads an image: its own memory, or a copy. */
+static const void *take(const fv_conv *conv, const fv_tensor *tensor,
+                        void *inside)
+{
+    if (conv->context->layout == FV_NHWC) return tensor->data;
+    fv_tensor copy = seen(conv, tensor, inside);
+    fv__copy_all(conv->context, &copy, tensor);
+    return inside;
+}
+
+/* Where it writes one; give() brings it to the tensor. */
+static void *room(const fv_conv *conv, const fv_tensor *tensor, void *inside)
+{
+    return conv->context->layout == FV_NHWC ? tensor->data : inside;
+}
+
+static void give(const fv_conv *conv, const fv_tensor *tensor, void *inside)
+{
+    if (conv->context->layout == FV_NHWC) return;
+    fv_tensor result = seen(conv, tensor, inside);
+    fv__copy_all(conv->context, tensor, &result);
+}
+
+/* ---- running ------------------------------------------------------------ */
+
+/* Whether the direction can run now; if not, why is recorded. */
+static bool ready(const fv_conv *conv, fv_conv_pass which)
+{
+    if (!conv || !fv__ok(conv->context)) return false;
+    if (conv->passes[which].algorithm) return true;
+    fv_fail(conv->context, FV_MISUSE,
+            "%s: made with forward_only, it has no gradients", conv->name);
+    return false;
+}
+
+static fv_status status(const fv_conv *conv)
+{
+    return conv ? fv_failed(conv->context) : FV_MISUSE;
+}
+
+static void run(fv_conv *conv, fv__conv_call *call, fv__direction direction)
+{
+    pass *p = &conv->passes[direction];
+
+    call->context = conv->context;
+    call->geometry = &conv->geometry;
+    call->overwrite = true;
+    call->packed = p->packed;
+    call->scratch = conv->scratch;
+    if (p->packed_bytes && p->packed_from != call->weight) {
+        p->algorithm->pack(call, direction);
+        p->packed_from = call->weight;
+    }
+    p->algorithm->run(call, direction);
+}
+
+fv_status fv_conv_forward(fv_conv *conv, const fv_tensor *x,
+                          const fv_tensor *weight, const fv_tensor *bias,
+                          const fv_tensor *residual, const fv_tensor *y)
+{
+    if (!ready(conv, FV_PASS_FORWARD) || !input(conv, "x", x)
+        || !weights(conv, "weight", weight) || !vector(conv, "bias", bias)
+        || (residual && !output(conv, "residual", residual))
+        || !output(conv, "y", y))
+        return status(conv);
+    if (residual && conv->context->layout == FV_NCHW)
+        return fv_fail(conv->context, FV_UNSUPPORTED,
+                       "%s: a residual needs an NHWC context", conv->name);
+    fv__conv_call call = { .x = take(conv, x, conv->image),
+                           .weight = weight->data,
+                           .y = room(conv, y, conv->result),
+                           .finish = conv->finish };
+    call.finish.bias = bias ? bias->data : NULL;
+    call.finish.residual = residual ? residual->data : NULL;
+    call.finish.residual_row = (size_t)conv->geometry.filters;
+    run(conv, &call, FV__FORWARD);
+    give(conv, y, conv->result);
+    return FV_OK;
+}
+
+fv_status fv_conv_backward_data(fv_conv *conv, const fv_tensor *dy,
+                                const fv_tensor *weight, const fv_tensor *dx)
+{
+    if (!ready(conv, FV_PASS_BACKWARD_DATA) || !output(conv, "dy", dy)
+        || !weights(conv, "weight", weight) || !input(conv, "dx", dx))
+        return status(conv);
+    fv__conv_call call = { .dy = take(conv, dy, conv->result),
+                           .weight = weight->data,
+                           .dx = room(conv, dx, conv->image) };
+    run(conv, &call, FV__BACKWARD_DATA);
+    give(conv, dx, conv->image);
+    return FV_OK;
+}
+
+fv_status fv_conv_backward_weights(fv_conv *conv, const fv_tensor *x,
+                                   const fv_tensor *dy,
+                                   const fv_tensor *dweight,
+                                   const fv_tensor *dbias)
+{
+    if (!ready(conv, FV_PASS_BACKWARD_WEIGHTS) || !input(conv, "x", x)
+        || !output(conv, "dy", dy) || !weights(conv, "dweight", dweight)
+        || !vector(conv, "dbias", dbias))
+        return status(conv);
+    fv__conv_call call = { .x = take(conv, x, conv->image),
+                           .dy = take(conv, dy, conv->result),
+                           .dweight = dweight->data,
+                           .dbias = dbias ? dbias->data : NULL };
+    run(conv, &call, FV__BACKWARD_WEIGHTS);
+    return FV_OK;
+}
+
+void fv_conv_weights_changed(fv_conv *conv)
+{
+    for (int i = 0; conv && i < PASSES; i++) conv->passes[i].packed_from = NULL;
+}

@@ -1,0 +1,70 @@
+/* The rate of multiply-adds: the kernel computes what it says, and the rates
+ * make sense. */
+#include "kernel/tables.h"
+
+static void run(const fv__kernels *kernels, void *c)
+{
+    kernels->peak(37, 0.3, -1.7, c);
+}
+
+static void test_same_bits(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "ref", "avx2", "avx512" };
+    for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
+        data *expected = make_data(dtype, ROOM, -1, 1);
+        size_t least = ROOM;
+        run(table_of("ref", dtype), expected->out[0]);
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            const fv__kernels *kernels = table_of(names[i], dtype);
+            if (!kernels) continue;
+            data *d = make_data(dtype, ROOM, -1, 1);
+            size_t n = (size_t)kernels->mr * (size_t)kernels->nr;
+            run(kernels, d->out[0]);
+            if (n < least) least = n;
+            assert_same_bits(names[i], dtype, least, d->out[0],
+                             expected->out[0]);
+            assert_untouched(d, 0, n);
+            free(d);
+        }
+        for (size_t i = 0; i < least; i++) {
+            data *d = expected;
+            uint64_t seed = 1000;
+            double sum = 0;
+            for (size_t j = 0; j <= i; j++) sum = next_number(&seed, -1, 1);
+            assert_near(number(dtype, d->out[0], i), sum - 37 * 0.3 * 1.7,
+                        40 * epsilon_of(dtype));
+        }
+        free(expected);
+    }
+}
+
+static void test_rates(void **state)
+{
+    (void)state;
+    fv_context *ctx =
+        fv_context_new(FV_OPTIONS(fv_context_options, .threads = 2));
+    fv_machine machine = fv_machine_rates(ctx);
+    assert_ok(ctx);
+    assert_true(machine.thread_flops > 0);
+    assert_true(machine.flops >= machine.thread_flops);
+    assert_true(machine.bytes > 0);
+    assert_int_equal(fv_context_memory(ctx).data_bytes, 0);
+    fv_context_free(ctx);
+
+    ctx = fv_context_new(FV_OPTIONS(fv_context_options, .max_bytes = 1 << 20));
+    assert_true(fv_machine_rates(ctx).bytes == 0);
+    assert_int_equal(fv_failed(ctx), FV_LIMIT);
+    assert_true(fv_machine_rates(ctx).flops == 0);
+    fv_context_free(ctx);
+    assert_true(fv_machine_rates(NULL).flops == 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_rates),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,355 @@
+/* A planned convolution: the numbers of the operator, on memory of one's own,
+ * in either layout, without allocating. */
+#include "support.h"
+
+#include "faults.h"
+
+#include <stdlib.h>
+
+enum { N = 2, H = 7, W = 6, C = 4, K = 6, R = 3, S = 2, OH = 4, OW = 7 };
+enum { GROUPS = 2, X = N * H * W * C, Y = N * OH * OW * K };
+enum { WEIGHT = K * R * S * C / GROUPS };
+
+#define PLAN(ctx, ...)                                                         \
+    fv_conv_plan(ctx, .batch = N, .num_filters = K, .kernel = { R, S },        \
+                 .stride = { 2, 1 }, .padding = { 1 }, .groups = GROUPS,       \
+                 __VA_ARGS__)
+
+static fv_tensor made(fv_context *ctx, int32_t rank, const int64_t *shape,
+                      uint32_t seed)
+{
+    fv_tensor t = fv_tensor_new(ctx, fv_context_dtype(ctx), rank, shape);
+    assert_ok(ctx);
+    for (int64_t i = 0; i < fv_tensor_count(&t); i++) {
+        seed = seed * 1664525u + 1013904223u;
+        double value = (double)(seed >> 8) / (1 << 23) - 1;
+        if (t.dtype == FV_F64)
+            ((double *)t.data)[i] = value;
+        else
+            ((float *)t.data)[i] = (float)value;
+    }
+    return t;
+}
+
+#define MADE(ctx, seed, ...)                                                   \
+    made(ctx, sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t),            \
+         (const int64_t[]){ __VA_ARGS__ }, seed)
+
+static double value_at(const fv_tensor *t, int64_t i)
+{
+    return t->dtype == FV_F64 ? ((double *)t->data)[i]
+                              : (double)((float *)t->data)[i];
+}
+
+static void assert_equal(const fv_tensor *a, const fv_tensor *b)
+{
+    assert_true(fv_tensor_same_shape(a, b));
+    for (int64_t i = 0; i < fv_tensor_count(a); i++)
+        if (value_at(a, i) != value_at(b, i))
+            fail_msg("element %lld is %a, expected %a", (long long)i,
+                     value_at(a, i), value_at(b, i));
+}
+
+/* All operands and results, in the context's layout. */
+typedef struct arrays {
+    fv_tensor x, weight, bias, dy, y, dx, dweight, dbias;
+} arrays;
+
+static fv_tensor ordered(fv_context *ctx, fv_tensor nhwc)
+{
+    if (fv_context_layout(ctx) == FV_NHWC) return nhwc;
+    fv_tensor view =
+        fv_tensor_permute(ctx, &nhwc, (const int32_t[]){ 0, 3, 1, 2 });
+    return fv_tensor_dup(ctx, &view);
+}
+
+static fv_tensor in_nhwc(fv_context *ctx, fv_tensor t)
+{
+    if (fv_context_layout(ctx) == FV_NHWC) return t;
+    fv_tensor view =
+        fv_tensor_permute(ctx, &t, (const int32_t[]){ 0, 2, 3, 1 });
+    return fv_tensor_dup(ctx, &view);
+}
+
+static arrays arrays_of(fv_context *ctx)
+{
+    return (arrays){ .x = ordered(ctx, MADE(ctx, 1, N, H, W, C)),
+                     .weight = MADE(ctx, 2, K, R, S, C / GROUPS),
+                     .bias = MADE(ctx, 3, K),
+                     .dy = ordered(ctx, MADE(ctx, 4, N, OH, OW, K)),
+                     .y = ordered(ctx, MADE(ctx, 5, N, OH, OW, K)),
+                     .dx = ordered(ctx, MADE(ctx, 6, N, H, W, C)),
+                     .dweight = MADE(ctx, 7, K, R, S, C / GROUPS),
+                     .dbias = MADE(ctx, 8, K) };
+}
+
+static void run_all(fv_conv *conv, arrays *a)
+{
+    assert_int_equal(
+        fv_conv_forward(conv, &a->x, &a->weight, &a->bias, NULL, &a->y), FV_OK);
+    assert_int_equal(fv_conv_backward_data(conv, &a->dy, &a->weight, &a->dx),
+                     FV_OK);
+    assert_int_equal(
+        fv_conv_backward_weights(conv, &a->x, &a->dy, &a->dweight, &a->dbias),
+        FV_OK);
+}
+
+/* The same through variables, in NHWC. */
+static void compare(fv_context *ctx, const arrays *a)
+{
+    fv_tensor x = in_nhwc(ctx, a->x), dy = in_nhwc(ctx, a->dy);
+    fv_tensor y = in_nhwc(ctx, a->y), dx = in_nhwc(ctx, a->dx);
+    fv_variable *v = fv_variable_new(ctx, &x);
+    fv_variable *weight = fv_variable_new(ctx, &a->weight);
+    fv_variable *bias = fv_variable_new(ctx, &a->bias);
+    fv_variable *out = fv_conv2d(v, weight, bias,
+                                 &(fv_convolution){ .stride = { 2, 1 },
+                                                    .padding_begin = { 1, 1 },
+                                                    .padding_end = { 1, 1 },
+                                                    .groups = GROUPS });
+    assert_ok(ctx);
+    assert_equal(&y, fv_variable_value(out));
+    fv_backprop(fv_sum(fv_mul(out, fv_constant(ctx, &dy))));
+    assert_ok(ctx);
+    assert_equal(&dx, fv_variable_grad(v));
+    assert_equal(&a->dweight, fv_variable_grad(weight));
+    assert_equal(&a->dbias, fv_variable_grad(bias));
+}
+
+static void test_as_the_operator(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        fv_context *ctx = fv_context_new(FV_OPTIONS(
+            fv_context_options, .dtype = i & 1 ? FV_F64 : FV_F32,
+            .layout = i & 2 ? FV_NCHW : FV_NHWC, .threads = i & 4 ? 3 : 1));
+        fv_conv *conv = i & 2 ? PLAN(ctx, .in_shape = { C, H, W })
+                              : PLAN(ctx, .in_shape = { H, W, C });
+        arrays a = arrays_of(ctx);
+        assert_ok(ctx);
+        run_all(conv, &a);
+        run_all(conv, &a);
+        compare(ctx, &a);
+        fv_conv_free(conv);
+        fv_context_free(ctx);
+    }
+}
+
+static void test_clamp_and_residual(void **state)
+{
+    (void)state;
+    fv_context *ctx = fv_context_new(NULL);
+    arrays a = arrays_of(ctx);
+    fv_tensor plain = fv_tensor_dup(ctx, &a.y);
+    fv_conv *sums = PLAN(ctx, .in_shape = { H, W, C }, .forward_only = 1);
+    fv_conv *conv = PLAN(ctx, .in_shape = { H, W, C }, .clamp = { -0.25, 0.5 });
+    fv_conv_forward(sums, &a.x, &a.weight, NULL, NULL, &plain);
+    fv_conv_forward(conv, &a.x, &a.weight, &a.bias, &a.dy, &a.y);
+    assert_ok(ctx);
+    for (int64_t i = 0; i < Y; i++) {
+        double sum =
+            value_at(&plain, i) + value_at(&a.bias, i % K) + value_at(&a.dy, i);
+        assert_near(value_at(&a.y, i), fmin(fmax(sum, -0.25), 0.5), 1e-6);
+    }
+    fv_context_free(ctx);
+}
+
+static void test_packed_weights_stay(void **state)
+{
+    (void)state;
+    fv_context *ctx = fv_context_new(NULL);
+    arrays a = arrays_of(ctx);
+    fv_conv *conv =
+        PLAN(ctx, .in_shape = { H, W, C }, .algorithm = FV_CONV_IM2COL_GEMM);
+    assert_true(fv_conv_pass_facts(conv, FV_PASS_FORWARD).packed_bytes > 0);
+    run_all(conv, &a);
+    fv_tensor y = fv_tensor_dup(ctx, &a.y), dx = fv_tensor_dup(ctx, &a.dx);
+    fv_tensor other = fv_tensor_dup(ctx, &a.weight);
+    memset(a.weight.data, 0, WEIGHT * sizeof(float));
+    run_all(conv, &a);
+    assert_equal(&a.y, &y);
+    assert_equal(&a.dx, &dx);
+    fv_conv_weights_changed(conv);
+    run_all(conv, &a);
+    for (int64_t i = 0; i < Y; i++)
+        assert_true(value_at(&a.y, i) == value_at(&a.bias, i % K));
+    for (int64_t i = 0; i < X; i++) assert_true(value_at(&a.dx, i) == 0);
+    a.weight = other; /* at another place */
+    run_all(conv, &a);
+    assert_equal(&a.y, &y);
+    assert_equal(&a.dx, &dx);
+    fv_context_free(ctx);
+}
+
+static void test_facts(void **state)
+{
+    (void)state;
+    fv_context *ctx = fv_context_new(NULL);
+    fv_conv *conv = PLAN(ctx, .in_shape = { H, W, C });
+    fv_shape out = fv_conv_output_shape(conv), w = fv_conv_weight_shape(conv);
+    assert_int_equal(out.rank, 3);
+    assert_true(out.extent[0] == OH && out.extent[1] == OW
+                && out.extent[2] == K);
+    assert_true(w.rank == 4 && w.extent[3] == C / GROUPS);
+    assert_int_equal(fv_conv_input_shape(conv).extent[2], C);
+    for (int pass = 0; pass < 3; pass++) {
+        fv_conv_facts facts = fv_conv_pass_facts(conv, (fv_conv_pass)pass);
+        int chosen = 0;
+        assert_int_equal(facts.multiply_accumulates,
+                         (int64_t)Y * R * S * C / GROUPS);
+        assert_true(facts.performed > 0 && facts.candidates >= 2);
+        for (int32_t i = 0; i < facts.candidates; i++) {
+            fv_conv_candidate c =
+                fv_conv_pass_candidate(conv, (fv_conv_pass)pass, i);
+            assert_non_null(c.reason);
+            chosen += c.chosen;
+            if (c.chosen) assert_string_equal(c.algorithm, facts.algorithm);
+        }
+        assert_int_equal(chosen, 1);
+    }
+    assert_null(fv_conv_pass_candidate(conv, FV_PASS_FORWARD, -1).algorithm);
+    assert_null(fv_conv_pass_candidate(conv, FV_PASS_FORWARD, 99).algorithm);
+    assert_null(fv_conv_pass_facts(conv, (fv_conv_pass)3).algorithm);
+    assert_null(fv_conv_pass_facts(NULL, FV_PASS_FORWARD).algorithm);
+    assert_int_equal(fv_conv_output_shape(NULL).rank, -1);
+    assert_string_equal(fv_algorithm_name(FV_CONV_AUTO), "auto");
+    assert_string_equal(fv_algorithm_name(FV_CONV_IM2COL_GEMM), "im2col");
+    assert_null(fv_algorithm_name((fv_algorithm)99));
+    assert_null(fv_algorithm_name((fv_algorithm)-1));
+    fv_context_free(ctx);
+}
+
+static void test_of_a_layer(void **state)
+{
+    (void)state;
+    fv_context *ctx =
+        fv_context_new(FV_OPTIONS(fv_context_options, .layout = FV_NCHW));
+    fv_network *net = fv_network_of(
+        ctx, fv_input(ctx, 3, 9, 8),
+        fv_convolutional(ctx, .num_filters = 5, .kernel = { 4, 3 },
+                         .padding_mode = FV_PADDING_SAME, .name = "stem"),
+        fv_relu(ctx));
+    assert_ok(ctx);
+    fv_conv *conv = fv_conv_of_layer(fv_network_layer(net, 1), 2);
+    assert_ok(ctx);
+    fv_shape shape = fv_conv_output_shape(conv);
+    assert_true(shape.extent[0] == 5 && shape.extent[1] == 9
+                && shape.extent[2] == 8);
+    assert_null(fv_conv_of_layer(fv_network_layer(net, 2), 2));
+    assert_error(ctx, "relu1: relu is no convolution");
+    assert_null(fv_conv_of_layer(fv_network_layer(net, 1), 0));
+    assert_error(ctx, "stem: a batch of -1 images, expected at least 1");
+    assert_null(fv_conv_of_layer(NULL, 1));
+    fv_context_free(ctx);
+}
+
+static void test_refused_options(void **state)
+{
+    (void)state;
+    fv_context *ctx = fv_context_new(NULL);
+    assert_null(fv_conv_new(NULL));
+    assert_null(fv_conv_plan(NULL));
+    assert_null(fv_conv_plan(ctx, .num_filters = 1, .kernel = { 1 }));
+    assert_error(ctx, "conv: input 0 is below 1");
+    assert_null(PLAN(ctx, .in_shape = { 2, 2, 3 }, .name = "stem"));
+    assert_error(ctx, "stem: groups 2 does not divide channels 3");
+    assert_null(fv_conv_plan(ctx, .in_shape = { 3, 3, 1 }, .num_filters = 1,
+                             .kernel = { 5 }));
+    assert_error(ctx, "conv: kernel 5x5 exceeds input 3x3 (padding 0)");
+    assert_null(fv_conv_plan(ctx, .in_shape = { 3, 3, 1 }, .num_filters = 1,
+                             .kernel = { 1 }, .batch = -3));
+    assert_error(ctx, "conv: a batch of -3 images, expected at least 1");
+    assert_null(PLAN(ctx, .in_shape = { H, W, C }, .clamp = { 1, 0.5 }));
+    assert_error(ctx, "conv: clamp from 1 to 0.5, the first is not below the "
+                      "second");
+    assert_null(
+        PLAN(ctx, .in_shape = { H, W, C }, .clamp = { 0, (double)NAN }));
+    assert_int_equal(fv_failed(ctx), FV_MISUSE);
+    fv_clear_error(ctx);
+    assert_null(
+        PLAN(ctx, .in_shape = { H, W, C }, .algorithm = (fv_algorithm)77));
+    assert_int_equal(fv_failed(ctx), FV_MISUSE);
+    fv_context_free(ctx);
+}
+
+static void test_refused_tensors(void **state)
+{
+    (void)state;
+    fv_context *ctx = fv_context_new(NULL);
+    arrays a = arrays_of(ctx);
+    fv_conv *conv = PLAN(ctx, .in_shape = { H, W, C });
+    fv_conv *forward = PLAN(ctx, .in_shape = { H, W, C }, .forward_only = 1);
+    fv_tensor wrong = a.x, strided = a.x;
+    fv_conv_forward(conv, NULL, &a.weight, NULL, NULL, &a.y);
+    assert_error(ctx, "conv: x: no tensor");
+    fv_conv_forward(conv, &a.y, &a.weight, NULL, NULL, &a.y);
+    assert_error(ctx, "conv: x has shape [2, 4, 7, 6], expected [2, 7, 6, 4]");
+    wrong.dtype = FV_F64;
+    fv_conv_backward_weights(conv, &wrong, &a.dy, &a.dweight, NULL);
+    assert_error(ctx, "conv: x is f64, the context is f32");
+    strided.stride[0] *= 2;
+    fv_conv_backward_data(conv, &a.dy, &a.weight, &strided);
+    assert_error(ctx, "conv: dx is not contiguous");
+    wrong = a.weight;
+    wrong.data = NULL;
+    fv_conv_forward(conv, &a.x, &wrong, NULL, NULL, &a.y);
+    assert_error(ctx, "conv: weight: the tensor has no memory");
+    fv_conv_forward(conv, &a.x, &a.weight, &a.x, NULL, &a.y);
+    assert_error(ctx, "conv: bias has shape [2, 7, 6, 4], expected [6]");
+    fv_conv_backward_data(forward, &a.dy, &a.weight, &a.dx);
+    assert_error(ctx, "conv: made with forward_only, it has no gradients");
+    assert_null(fv_conv_pass_facts(forward, FV_PASS_BACKWARD_DATA).algorithm);
+    assert_int_equal(fv_conv_forward(NULL, &a.x, &a.weight, NULL, NULL, &a.y),
+                     FV_MISUSE);
+    fv_context_free(ctx);
+
+    ctx = fv_context_new(FV_OPTIONS(fv_context_options, .layout = FV_NCHW));
+    a = arrays_of(ctx);
+    conv = PLAN(ctx, .in_shape = { C, H, W });
+    fv_conv_forward(conv, &a.x, &a.weight, NULL, &a.dy, &a.y);
+    assert_error(ctx, "conv: a residual needs an NHWC context");
+    fv_context_free(ctx);
+}
+
+static void test_memory(void **state)
+{
+    (void)state;
+    for (size_t fail = 0; fail < 16; fail++) {
+        faults_memory memory = { 0 };
+        fv_allocator allocator = faults_allocator(&memory);
+        fv_context *ctx = fv_context_new(FV_OPTIONS(
+            fv_context_options, .threads = 2, .allocator = &allocator));
+        arrays a = arrays_of(ctx);
+        run_all(PLAN(ctx, .in_shape = { H, W, C }), &a); /* wakes the pool */
+        memory.fail_at = fail ? memory.calls + fail : 0;
+        fv_conv *conv = PLAN(ctx, .in_shape = { H, W, C });
+        size_t calls = memory.calls;
+        if (conv) {
+            run_all(conv, &a);
+            fv_conv_weights_changed(conv);
+            run_all(conv, &a);
+            assert_int_equal(memory.calls, calls);
+        } else {
+            assert_int_equal(fv_failed(ctx), FV_NO_MEMORY);
+        }
+        assert_true(fail != 1 || !conv);
+        fv_context_free(ctx);
+        assert_int_equal(memory.blocks, 0);
+        assert_int_equal(memory.wrong, 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_as_the_operator),
+        cmocka_unit_test(test_clamp_and_residual),
+        cmocka_unit_test(test_packed_weights_stay),
+        cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_of_a_layer),
+        cmocka_unit_test(test_refused_options),
+        cmocka_unit_test(test_refused_tensors),
+        cmocka_unit_test(test_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
