@@ -24,6 +24,7 @@ int cli_eval(int argc, char **argv);
 int cli_predict(int argc, char **argv);
 int cli_info(int argc, char **argv);
 int cli_gradcheck(int argc, char **argv);
+int cli_bench(int argc, char **argv);
 int cli_version(int argc, char **argv);
 
 /* ---- options (options.c) ------------------------------------------------ */
@@ -46,6 +47,12 @@ enum {
     CLI_INDEX,
     CLI_OUT,
     CLI_RESUME,
+    CLI_SHAPES,
+    CLI_NETS,
+    CLI_PASS,
+    CLI_ALGORITHM,
+    CLI_SECONDS,
+    CLI_CSV,
     CLI_JSON
 };
 
@@ -67,10 +74,18 @@ typedef struct cli_options {
     fv_dtype dtype;
     fv_layout layout;
     cli_optimizer optimizer;
-    bool nesterov, resume, json;
+    const char *shapes, *nets; /* NULL: not given */
+    unsigned passes;           /* bit i: fv_conv_pass i */
+    fv_algorithm algorithm;
+    double seconds;
+    bool nesterov, resume, csv, json;
     int count; /* words that are not options */
     char **words;
 } cli_options;
+
+/* The directions of a convolution, by fv_conv_pass. */
+enum { CLI_PASSES = 3 };
+extern const char *const cli_pass_names[CLI_PASSES];
 
 /* Reads the command line of a command that wants `least` to `most` words. Ends
  * the program with CLI_USAGE if something is wrong with it, with CLI_DONE after

@@ -22,6 +22,8 @@ static const command commands[] = {
       "the most probable classes of images", cli_predict },
     { "info", "fovea info", "FILE|NET",
       "layers, shapes, parameters, work and memory", cli_info },
+    { "bench", "fovea bench", "conv|train|infer",
+      "how fast convolutions and networks are", cli_bench },
     { "gradcheck", "fovea gradcheck", "NET",
       "compare gradients with central differences", cli_gradcheck },
     { "version", "fovea version", "", "what this program is made of",

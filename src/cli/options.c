@@ -12,6 +12,9 @@
 enum { MOST_EPOCHS = 1000000, MOST_BATCH = 1 << 20, MOST_THREADS = 1024 };
 static const int64_t most_images = (int64_t)1 << 40;
 
+const char *const cli_pass_names[CLI_PASSES] = { "forward", "backward_data",
+                                                 "backward_weights" };
+
 /* A command line being read. */
 typedef struct line {
     const struct argp *argp;
@@ -25,7 +28,9 @@ cli_options cli_defaults(void)
                           .batch = 32,
                           .index = -1,
                           .momentum = -1,
-                          .weight_decay = -1 };
+                          .weight_decay = -1,
+                          .passes = 7,
+                          .seconds = 0.3 };
 }
 
 /* The option as it is written, for messages. */
@@ -85,6 +90,71 @@ static const char *file(struct argp_state *state, int key, const char *text)
     return text;
 }
 
+/* Options of what to measure, and how long. */
+static unsigned passes(struct argp_state *state, int key, const char *text)
+{
+    unsigned found = 0;
+    for (const char *at = text; at; at = strchr(at, ',')) {
+        at += *at == ',';
+        const size_t length = strcspn(at, ",");
+        int pass = 0;
+        while (pass < CLI_PASSES
+               && (strlen(cli_pass_names[pass]) != length
+                   || strncmp(cli_pass_names[pass], at, length) != 0))
+            pass++;
+        if (pass == CLI_PASSES)
+            argp_error(state,
+                       "--%s %s: expected some of forward, backward_data, "
+                       "backward_weights, by comma",
+                       name_of(state, key), text);
+        found |= 1u << pass;
+    }
+    return found;
+}
+
+static fv_algorithm algorithm(struct argp_state *state, int key,
+                              const char *text)
+{
+    char expected[256] = "";
+    fv_algorithm found = FV_CONV_AUTO;
+    for (const char *name; (name = fv_algorithm_name(found)); found++) {
+        if (strcmp(text, name) == 0) return found;
+        const size_t used = strlen(expected);
+        snprintf(expected + used, sizeof expected - used, "%s%s",
+                 used ? ", " : "", name);
+    }
+    argp_error(state, "--%s %s: expected one of %s", name_of(state, key), text,
+               expected);
+    return FV_CONV_AUTO;
+}
+
+static error_t read_measuring(int key, char *text, struct argp_state *state,
+                              cli_options *o)
+{
+    switch (key) {
+    case CLI_SHAPES:
+        o->shapes = file(state, key, text);
+        return 0;
+    case CLI_NETS:
+        o->nets = file(state, key, text);
+        return 0;
+    case CLI_PASS:
+        o->passes = passes(state, key, text);
+        return 0;
+    case CLI_ALGORITHM:
+        o->algorithm = algorithm(state, key, text);
+        return 0;
+    case CLI_SECONDS:
+        o->seconds = number(state, key, text, false, (double)INFINITY);
+        return 0;
+    case CLI_CSV:
+        o->csv = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
 /* Options of how to train. */
 static error_t read_training(int key, char *text, struct argp_state *state,
                              cli_options *o)
@@ -118,7 +188,7 @@ static error_t read_training(int key, char *text, struct argp_state *state,
         o->resume = true;
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return read_measuring(key, text, state, o);
     }
 }
 

@@ -6,6 +6,7 @@
 Ends with 77, "skipped", for a program that can neither save nor print JSON.
 """
 
+import csv
 import fcntl
 import gzip
 import hashlib
@@ -29,7 +30,9 @@ from pathlib import Path
 FOVEA = None
 LIMIT = 300  # seconds
 SIDE, CLASSES = 12, 4
-COMMANDS = ["train", "eval", "predict", "info", "gradcheck", "version"]
+COMMANDS = ["train", "eval", "predict", "info", "bench", "gradcheck",
+            "version"]
+BENCHES = ["bench conv", "bench train", "bench infer"]
 
 NET = f"""\
 # A small network.
@@ -147,10 +150,15 @@ class HelpTest(Case):
     def test_help_of_each_command(self):
         for command in COMMANDS:
             done = self.run_fovea(command, "--help")
-            self.assertTrue(
-                done.stdout.startswith(f"Usage: fovea {command} [OPTION...]"))
+            self.assertTrue(done.stdout.startswith(f"Usage: fovea {command} "))
             self.assertEqual(done.stdout,
                              self.run_fovea("help", command).stdout)
+        for command in BENCHES:
+            done = self.run_fovea(*command.split(), "--help")
+            self.assertTrue(
+                done.stdout.startswith(f"Usage: fovea {command} [OPTION...]"))
+            self.assertIn(f" fovea {command} ",
+                          self.run_fovea("bench", "--help").stdout)
 
     def test_unknown(self):
         for words in (["trian"], ["help", "trian"]):
@@ -240,13 +248,18 @@ class OptionsTest(Case):
         ("predict", ["image.png"], "expected either images or --data NAME"),
         ("info", ["--batch", "x"], f"--batch x: {WHOLE} 1 to 1048576"),
         ("gradcheck", ["--batch", "-"], f"--batch -: {WHOLE} 1 to 1048576"),
+        ("bench train", ["--seconds", "0"],
+         "--seconds 0: expected a number above 0"),
+        ("bench infer", ["--batch", "0"], f"--batch 0: {WHOLE} 1 to 1048576"),
+        ("bench infer", ["--shapes", "x"], "unrecognized option '--shapes'"),
     ]
 
     def test_wrong_options(self):
         for command, words, sentence in self.WRONG:
-            data = [] if command in ("info", "gradcheck") \
-                else ["--data", "none"]
-            done = self.run_fovea(command, "none.net", *data, *words, code=2)
+            data = ["--data", "none"] if command in (
+                "train", "eval", "predict") else []
+            done = self.run_fovea(*command.split(), "none.net", *data, *words,
+                                  code=2)
             self.assertEqual(done.stderr.split("\n")[0],
                              f"fovea {command}: {sentence}")
             self.assertIn(f"Try `fovea {command} --help'", done.stderr)
@@ -267,7 +280,16 @@ class OptionsTest(Case):
                 (["predict", "x", "y.png", "--index", "2"],
                  "fovea predict: --index: only with --data"),
                 (["info"], "fovea info: expected FILE|NET"),
-                (["gradcheck"], "fovea gradcheck: expected NET")):
+                (["gradcheck"], "fovea gradcheck: expected NET"),
+                (["bench"], "fovea bench: expected conv, train or infer"),
+                (["bench", "all"],
+                 "fovea bench: all: expected conv, train or infer"),
+                (["bench", "train"], "fovea bench train: expected NET"),
+                (["bench", "infer"], "fovea bench infer: expected FILE|NET"),
+                (["bench", "conv"],
+                 "fovea bench conv: expected --shapes FILE"),
+                (["bench", "conv", "x"],
+                 "fovea bench conv: x: one word too many")):
             done = self.run_fovea(*words, code=2)
             self.assertEqual(done.stderr.split("\n")[0], sentence)
 
@@ -658,6 +680,136 @@ class InfoTest(Case):
         net, model = (self.run_fovea("info", name).stdout.splitlines()[:11]
                       for name in ("small.net", "model"))
         self.assertEqual(net, model)
+
+
+class BenchTest(Case):
+    HEADING = "net,layer,N,H,W,C,K,R,S,sh,sw,ph,pw,dh,dw,groups"
+    SHAPES = [
+        "one,stem,1,9,8,3,5,3,2,2,1,1,0,1,1,1",
+        "one,wide,1,5,5,4,8,1,1,1,1,0,0,1,1,2",
+        "two,up_T,1,4,4,8,4,2,2,2,2,0,0,1,1,1",
+        "two,last,3,6,6,2,4,3,3,1,1,2,2,2,2,1",
+    ]
+    # seen by hand: N OH OW K C/groups R S
+    MACS = {"stem": 5 * 7 * 5 * 3 * 3 * 2, "wide": 5 * 5 * 8 * 2,
+            "last": 3 * 6 * 6 * 4 * 2 * 9}
+    MACHINE = (r"^this machine, \w+ f\d\d: [\d.]+ GFLOP/s a thread, [\d.]+ "
+               r"GFLOP/s and [\d.]+ GB/s with \d+ threads?\n")
+    PASSES = ["forward", "backward_data", "backward_weights"]
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        (cls.folder / "shapes.csv").write_text(
+            "\n".join([cls.HEADING + ",count"]
+                      + [shape + ",2" for shape in cls.SHAPES]) + "\n")
+
+    def conv(self, *words, code=0, shapes="shapes.csv"):
+        return self.run_fovea("bench", "conv", "--shapes", shapes,
+                              "--seconds", 0.001, *words, code=code)
+
+    def rows(self, *words):
+        done = self.conv("--csv", *words)
+        self.assertRegex(done.stderr, self.MACHINE + "$")
+        return list(csv.DictReader(done.stdout.splitlines()))
+
+    def test_csv(self):
+        rows = self.rows("--threads", 1)
+        self.assertEqual(
+            list(rows[0]), self.HEADING.split(",")
+            + ["pass", "peer", "layout", "threads", "algorithm", "median_ms",
+               "min_ms", "gflops"])
+        self.assertEqual([(r["layer"], r["pass"]) for r in rows],
+                         [(layer, p) for layer in self.MACS
+                          for p in self.PASSES])
+        for r in rows:
+            self.assertEqual((r["peer"], r["layout"], r["threads"]),
+                             ("fovea", "nhwc", "1"))
+            self.assertLessEqual(0, float(r["min_ms"]))
+            self.assertLessEqual(float(r["min_ms"]), float(r["median_ms"]))
+            self.assertGreaterEqual(float(r["gflops"]), 0)
+            # rounded to four and two digits
+            ms, gflops = float(r["median_ms"]), float(r["gflops"])
+            self.assertLessEqual(
+                abs(2e-6 * self.MACS[r["layer"]] / max(ms, 5e-5) - gflops),
+                0.01 + 1e-4 / max(ms, 1e-4) * gflops)
+
+    def test_choice(self):
+        rows = self.rows("--nets", "two,none", "--batch", 2, "--pass",
+                         "backward_weights,forward", "--layout", "nchw",
+                         "--dtype", "f64", "--algorithm", "reference")
+        self.assertEqual([(r["layer"], r["pass"], r["N"]) for r in rows],
+                         [("last", "forward", "2"),
+                          ("last", "backward_weights", "2")])
+        self.assertEqual({(r["layout"], r["algorithm"]) for r in rows},
+                         {("nchw", "reference")})
+
+    def test_table(self):
+        done = self.conv()
+        self.assertEqual(done.stderr, "")
+        self.assertRegex(done.stdout, self.MACHINE)
+        lines = done.stdout.splitlines()
+        self.assertEqual(lines[2].split()[:3], ["layer", "batch", "pass"])
+        self.assertEqual(len(lines), 3 + 3 * len(self.MACS))
+        self.assertRegex(lines[3], r"^one/stem +1  forward +\w+ +[\d.]+ +"
+                         r"[\d.]+ +[\d.]+ +\d+ %$")
+        self.assertEqual(len({len(line) for line in lines[2:]}), 1)
+
+    def test_wrong_options(self):
+        for words, sentence in (
+                (["--pass", "forward,back"], "--pass forward,back: expected "
+                 "some of forward, backward_data, backward_weights, by comma"),
+                (["--pass", ""], "--pass : expected "
+                 "some of forward, backward_data, backward_weights, by comma"),
+                (["--algorithm", "fft"], "--algorithm fft: expected one of "),
+                (["--seconds", "-1"],
+                 "--seconds -1: expected a number above 0"),
+                (["--batch", "0"],
+                 "--batch 0: expected a whole number from 1 to 1048576"),
+                (["--shapes", ""], "--shapes: the name is empty")):
+            done = self.conv(*words, code=2)
+            self.assertTrue(done.stderr.startswith(
+                f"fovea bench conv: {sentence}"), done.stderr)
+
+    def test_wrong_files(self):
+        good = self.HEADING + "\n" + self.SHAPES[0] + "\n"
+        for text, sentence in (
+                ("", "the file is empty"),
+                ("net,layer\n", '1: there is no column "N"'),
+                (good + "one,x,1,2\n", "3: 4 columns, expected at least 5"),
+                (good.replace(",9,8,", ",9,x,"), '2: W is "x", expected a '
+                 "whole number from 1 to 1099511627776"),
+                (good.replace(",5,3,2,", ",5,-3,2,"), '2: R is "-3"'),
+                (good.replace(",5,3,2,", ",5,30,2,"),
+                 " one/stem: conv: kernel 30x2 exceeds input 9x8"),
+                (good + "x" * 5000 + "\n",
+                 "3: a line of over 4094 characters"),
+                (self.HEADING + "\n", " there is nothing to measure\n")):
+            (self.folder / "wrong.csv").write_text(text)
+            done = self.conv("--csv", code=1, shapes="wrong.csv")
+            self.assertIn(f"fovea: wrong.csv:{sentence}".replace(
+                ":the", ": the"), done.stderr)
+        done = self.conv("--csv", code=1, shapes="none.csv")
+        self.assertIn("fovea: none.csv: cannot open: No such file or "
+                      "directory\n", done.stderr)
+        done = self.conv("--nets", "three", code=1)
+        self.assertEqual(done.stderr, "fovea: shapes.csv: there is nothing to "
+                         "measure of three\n")
+
+    def test_networks(self):
+        for what, batch, layout in (("train", 5, "nhwc"), ("infer", 3, "nchw")):
+            done = self.run_fovea("bench", what, "small.net", "--batch", batch,
+                                  "--threads", 1, "--layout", layout,
+                                  "--seconds", 0.01)
+            self.assertRegex(done.stdout, rf"^{what},fovea,{layout},small.net,"
+                             rf"batch={batch},threads=1,images_per_s=[\d.]+\n$")
+            self.assertRegex(done.stderr, self.MACHINE + "$")
+        done = self.run_fovea("bench", "infer", "none.net", code=1)
+        self.assertEqual(done.stderr.count("\n"), 1)
+        (self.folder / "bare.net").write_text("input 4\nlinear 3\n")
+        self.run_fovea("bench", "infer", "bare.net", "--seconds", 0.01)
+        done = self.run_fovea("bench", "train", "bare.net", code=1)
+        self.assertIn("training needs a loss", done.stderr)
 
 
 class OutputTest(Case):
