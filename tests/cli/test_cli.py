@@ -30,8 +30,8 @@ from pathlib import Path
 FOVEA = None
 LIMIT = 300  # seconds
 SIDE, CLASSES = 12, 4
-COMMANDS = ["train", "eval", "predict", "info", "bench", "gradcheck",
-            "version"]
+COMMANDS = ["train", "eval", "predict", "info", "explain", "bench",
+            "gradcheck", "version"]
 BENCHES = ["bench conv", "bench train", "bench infer"]
 
 NET = f"""\
@@ -248,6 +248,8 @@ class OptionsTest(Case):
         ("predict", ["image.png"], "expected either images or --data NAME"),
         ("info", ["--batch", "x"], f"--batch x: {WHOLE} 1 to 1048576"),
         ("gradcheck", ["--batch", "-"], f"--batch -: {WHOLE} 1 to 1048576"),
+        ("explain", ["--pass", "x"], "--pass x: expected some of forward, "
+         "backward_data, backward_weights, by comma"),
         ("bench train", ["--seconds", "0"],
          "--seconds 0: expected a number above 0"),
         ("bench infer", ["--batch", "0"], f"--batch 0: {WHOLE} 1 to 1048576"),
@@ -281,6 +283,7 @@ class OptionsTest(Case):
                  "fovea predict: --index: only with --data"),
                 (["info"], "fovea info: expected FILE|NET"),
                 (["gradcheck"], "fovea gradcheck: expected NET"),
+                (["explain"], "fovea explain: expected FILE|NET"),
                 (["bench"], "fovea bench: expected conv, train or infer"),
                 (["bench", "all"],
                  "fovea bench: all: expected conv, train or infer"),
@@ -810,6 +813,88 @@ class BenchTest(Case):
         self.run_fovea("bench", "infer", "bare.net", "--seconds", 0.01)
         done = self.run_fovea("bench", "train", "bare.net", code=1)
         self.assertIn("training needs a loss", done.stderr)
+
+
+class ExplainTest(Case):
+    MACS = 12 * 12 * 4 * 9
+
+    def test_json(self):
+        done = self.run_fovea("explain", "small.net", "--batch", 3,
+                              "--threads", 2, "--seconds", 0.01, "--json")
+        found = self.json_of(done)
+        self.assert_types(found, {"batch": int, "dtype": str, "isa": str,
+                                  "threads": int, "machine": dict,
+                                  "layers": list})
+        self.assertEqual((found["batch"], found["threads"]), (3, 2))
+        self.assert_types(found["machine"], {
+            "flops": float, "thread_flops": float, "bytes": float})
+        layers = found["layers"]
+        self.assertEqual([layer["kind"] for layer in layers],
+                         ["input", "conv2d", "batchnorm", "relu", "maxpool",
+                          "dropout", "flatten", "linear",
+                          "softmax_cross_entropy"])
+        conv = layers.pop(1)
+        self.assertEqual((conv["name"], conv["output_shape"],
+                          conv["multiply_accumulates"]),
+                         ("conv1", [12, 12, 4], self.MACS))
+        self.assertEqual([one["passes"] for one in layers], [[]] * 8)
+        self.assertEqual([one["pass"] for one in conv["passes"]],
+                         ["forward", "backward_data", "backward_weights"])
+        for one in conv["passes"]:
+            self.check(one)
+
+    def check(self, one):
+        self.assert_types(one, {
+            "pass": str, "algorithm": str, "reason": str,
+            "multiply_accumulates": int, "saved": int, "packed_bytes": int,
+            "scratch_bytes": int, "median_ms": float, "min_ms": float,
+            "gflops": float, "roofline": float, "candidates": list})
+        self.assertEqual(one["multiply_accumulates"] + one["saved"],
+                         3 * self.MACS)
+        self.assertAlmostEqual(
+            one["gflops"] * one["median_ms"] / (2e-6 * 3 * self.MACS), 1)
+        self.assertGreater(one["roofline"], 0)
+        for candidate in one["candidates"]:
+            self.assert_types(candidate, {
+                "algorithm": str, "possible": bool, "chosen": bool,
+                "cost": float, "workspace_bytes": int, "reason": str})
+        chosen, = [c for c in one["candidates"] if c["chosen"]]
+        self.assertEqual((chosen["algorithm"], chosen["reason"]),
+                         (one["algorithm"], one["reason"]))
+        self.assertIn("reference",
+                      [c["algorithm"] for c in one["candidates"]])
+
+    def test_text(self):
+        (self.folder / "asked.net").write_text(
+            f"input {SIDE} {SIDE} 1\nconv2d 4 3 3 padding=same "
+            "algorithm=reference\nrelu\n")
+        done = self.run_fovea("explain", "asked.net", "--pass", "forward",
+                              "--seconds", 0.01)
+        self.assertEqual(done.stderr, "")
+        lines = done.stdout.splitlines()
+        self.assertRegex(lines[0], r"^this machine, ")
+        self.assertEqual(lines[1], "input1: input, 12 x 12 x 1")
+        self.assertEqual(lines[2], "conv1: conv2d, 12 x 12 x 4, 5,184 "
+                         "multiply-adds an image")
+        self.assertEqual(lines[3].split()[0], "pass")
+        self.assertRegex(lines[4], r"^  forward +reference +5,184 +0 % .* "
+                         r"[\d.]+ +\d+ %  asked for$")
+        self.assertTrue(all(line.startswith(" " * 20 + "not ")
+                            for line in lines[5:-3]))
+        self.assertEqual(lines[-3:-1], ["relu1: relu, 12 x 12 x 4",
+                                        "all convolutions, batch of 1:"])
+        self.assertRegex(lines[-1], r"^  forward +[\d.]+ ms +[\d.]+ GFLOP/s$")
+
+    def test_failures(self):
+        for words in (["none.net"], ["none.net", "--json"]):
+            done = self.run_fovea("explain", *words, code=1)
+            self.assertEqual(done.stdout, "")
+            self.assertEqual(done.stderr.count("\n"), 1)
+
+    def test_model(self):
+        self.train("model")
+        done = self.run_fovea("explain", "model", "--seconds", 0.001)
+        self.assertIn("\nconv1: conv2d, ", done.stdout)
 
 
 class OutputTest(Case):
