@@ -22,8 +22,8 @@ static const char usage[] =
 
 int cli_bench(int argc, char **argv)
 {
-    const char *name = argc > 1 ? argv[1] : NULL;
-    if (!name) cli_refuse(argv[0], "expected conv, train or infer");
+    if (argc < 2) cli_refuse(argv[0], "expected conv, train or infer");
+    const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-?") == 0) {
         fputs(usage, stdout);
         return CLI_DONE;

@@ -23,8 +23,9 @@ typedef struct cli_time {
 /* Runs for a fifth of `seconds` to warm up, then for `seconds` and at least
  * five times; run() ends it all with a failure. */
 cli_time cli_measure(fv_status (*run)(void *user), void *user, double seconds);
-/* Numbers in [-1, 1), or whole ones in [0, limit) for integer types. */
-void cli_fill(const fv_tensor *tensor, int64_t limit);
+/* Random numbers in [-1, 1); classes, in FV_I64. */
+void cli_fill(const fv_tensor *tensor);
+void cli_fill_classes(const fv_tensor *labels, int64_t classes);
 /* A tensor [batch, shape...] of such numbers, of the context's type. */
 fv_tensor cli_batch(fv_context *context, int64_t batch, const fv_shape *shape);
 

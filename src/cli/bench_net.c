@@ -70,7 +70,7 @@ static void prepare(work *w, const cli_options *o)
     w->images = cli_batch(w->context, o->batch, &input);
     w->output = cli_batch(w->context, o->batch, &output);
     w->labels = fv_tensor_new(w->context, FV_I64, 1, &o->batch);
-    cli_fill(&w->labels, classes(&output));
+    cli_fill_classes(&w->labels, classes(&output));
 }
 
 static void report(const work *w, const cli_options *o, const char *what,

@@ -39,8 +39,8 @@ cli_time cli_convolve(fv_context *context, fv_conv *conv, int64_t batch,
         .bias = fv_tensor_new(context, dtype, 1, weight.extent),
     };
     cli_time time = { 0 };
-    cli_fill(&w.weight, 0);
-    cli_fill(&w.bias, 0);
+    cli_fill(&w.weight);
+    cli_fill(&w.bias);
     fv_conv_weights_changed(conv);
     if (!fv_failed(context)) time = cli_measure(run, &w, seconds);
     fv_tensor_free(context, &w.in);

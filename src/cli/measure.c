@@ -40,21 +40,32 @@ cli_time cli_measure(fv_status (*run)(void *user), void *user, double seconds)
     return (cli_time){ .median = median, .least = times[0] };
 }
 
-void cli_fill(const fv_tensor *tensor, int64_t limit)
+/* A generator good enough for numbers that only have to differ. */
+static uint32_t draw(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(*state >> 33);
+}
+
+void cli_fill(const fv_tensor *tensor)
 {
     const int64_t count = fv_tensor_count(tensor);
     uint64_t state = (uint64_t)count;
     for (int64_t i = 0; i < count; i++) {
-        state = state * 6364136223846793005u + 1442695040888963407u;
-        const uint32_t bits = (uint32_t)(state >> 33);
-        const double value = (double)bits * 0x1p-30 - 1;
-        if (tensor->dtype == FV_I64)
-            ((int64_t *)tensor->data)[i] = (int64_t)bits % limit;
-        else if (tensor->dtype == FV_F64)
+        const double value = (double)draw(&state) * 0x1p-30 - 1;
+        if (tensor->dtype == FV_F64)
             ((double *)tensor->data)[i] = value;
         else
             ((float *)tensor->data)[i] = (float)value;
     }
+}
+
+void cli_fill_classes(const fv_tensor *labels, int64_t classes)
+{
+    const int64_t count = classes > 0 ? fv_tensor_count(labels) : 0;
+    uint64_t state = 0;
+    for (int64_t i = 0; i < count; i++)
+        ((int64_t *)labels->data)[i] = (int64_t)draw(&state) % classes;
 }
 
 fv_tensor cli_batch(fv_context *context, int64_t batch, const fv_shape *shape)
@@ -64,7 +75,7 @@ fv_tensor cli_batch(fv_context *context, int64_t batch, const fv_shape *shape)
     for (int32_t i = 1; i < rank; i++) extents[i] = shape->extent[i - 1];
     const fv_tensor tensor =
         fv_tensor_new(context, fv_context_dtype(context), rank, extents);
-    cli_fill(&tensor, 0);
+    cli_fill(&tensor);
     return tensor;
 }
 

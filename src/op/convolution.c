@@ -289,7 +289,7 @@ static void refuse(const fv_conv *conv, const char *what,
     char who[128], is[FV__SHAPE_BYTES], expected[FV__SHAPE_BYTES];
 
     snprintf(who, sizeof who, "%s: %s", conv->name, what);
-    if (!fv__tensor_check(context, who, tensor)) return;
+    if (!fv__tensor_check(context, who, tensor) || !tensor) return;
     if (!fv_tensor_same_shape(tensor, wanted))
         fv_fail(context, FV_MISUSE, "%s has shape %s, expected %s", who,
                 fv__shape_text(is, sizeof is, tensor->rank, tensor->shape),
