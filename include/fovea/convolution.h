@@ -114,14 +114,16 @@ FV_API fv_conv_facts fv_conv_pass_facts(const fv_conv *conv, fv_conv_pass pass);
 
 /** An algorithm that was considered for a direction. */
 typedef struct fv_conv_candidate {
-    const char *algorithm;
-    const char *reason; /**< why it was chosen, or was not */
-    double cost;        /**< predicted, in multiply-accumulates at full speed */
-    int32_t applicable; /**< 1: it can do this geometry */
-    int32_t chosen;     /**< 1: it is the direction's algorithm */
+    const char *algorithm;  /**< "im2col", ... */
+    const char *reason;     /**< why it was chosen, or was not */
+    double cost;            /**< predicted time, in multiply-accumulates of
+                                 vectors of 16; the lowest is chosen */
+    size_t workspace_bytes; /**< of a thread, as max_workspace counts them */
+    int32_t possible;       /**< 1: geometry and options allow it */
+    int32_t chosen;         /**< 1: it is the direction's algorithm */
 } fv_conv_candidate;
 
-/** Candidate `index`, from 0, best first; zeros and NULL when out of range. */
+/** Candidate `index`, from 0; zeros and NULL when out of range. */
 FV_API fv_conv_candidate fv_conv_pass_candidate(const fv_conv *conv,
                                                 fv_conv_pass pass,
                                                 int32_t index);

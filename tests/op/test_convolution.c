@@ -207,6 +207,18 @@ static void test_facts(void **state)
         }
         assert_int_equal(chosen, 1);
     }
+    conv = PLAN(ctx, .in_shape = { H, W, C }, .max_workspace = FV_OFF);
+    for (int32_t i = 0; i < 2; i++) {
+        fv_conv_candidate c = fv_conv_pass_candidate(conv, FV_PASS_FORWARD, i);
+        assert_int_equal(c.possible, c.workspace_bytes == 0);
+        if (!c.possible)
+            assert_string_equal(c.reason, "needs more than max_workspace");
+    }
+    conv = PLAN(ctx, .in_shape = { H, W, C }, .algorithm = FV_CONV_REFERENCE);
+    assert_string_equal(fv_conv_pass_candidate(conv, FV_PASS_FORWARD, 0).reason,
+                        "asked for");
+    assert_string_equal(fv_conv_pass_candidate(conv, FV_PASS_FORWARD, 1).reason,
+                        "another is asked for");
     assert_null(fv_conv_pass_candidate(conv, FV_PASS_FORWARD, -1).algorithm);
     assert_null(fv_conv_pass_candidate(conv, FV_PASS_FORWARD, 99).algorithm);
     assert_null(fv_conv_pass_facts(conv, (fv_conv_pass)3).algorithm);
