@@ -47,8 +47,10 @@ typedef struct fv_call {
                                               where nobody wants it */
     void *saved; /**< NULL where no backward pass will follow */
     void *scratch;
-    void *kept;         /**< forward only */
-    uint64_t draw;      /**< names this call in the stream of random numbers */
+    void *kept;     /**< forward only */
+    uint64_t draw;  /**< names this call in the stream of random numbers */
+    uint64_t fresh; /**< bit k: input_grads[k] holds arbitrary bytes, to be
+                         overwritten; 0 unless the operator #FV_OVERWRITES */
     int32_t kept_holds; /**< `kept` is as the last run left it, and no leaf
                              has changed since */
     int32_t reserved;
@@ -63,7 +65,7 @@ typedef struct fv_operator {
     int32_t max_inputs;
     size_t attributes_size;  /**< bytes of the attributes struct, copied */
     uint32_t backward_reads; /**< which values backward uses: FV_READS_* */
-    int32_t reserved;
+    uint32_t abilities;      /**< #FV_OVERWRITES, #FV_IN_PLACE; 0: neither */
 
     /** The shape rule; the only one of the three that may fail. Records why
      *  with #fv_fail and returns its status. */
@@ -83,6 +85,15 @@ typedef struct fv_operator {
 #define FV_READS_INPUTS 0x3fffffffu
 /** backward reads the value of the output */
 #define FV_READS_OUTPUT 0x40000000u
+
+/** backward heeds fv_call::fresh; without it, gradients that nobody has added
+ *  to are cleared before */
+#define FV_OVERWRITES 1u
+/** Element i of the output depends on element i of input 0, and nothing else
+ *  that is read after it is written; so in a gradient. Then the output may lie
+ *  in the memory of input 0, and, with #FV_OVERWRITES, a fresh gradient of
+ *  input 0 in that of the output, where they have as many bytes. */
+#define FV_IN_PLACE 2u
 
 /** Applies an operator to variables of one context. `attributes` is copied.
  *  Returns NULL after a failure, a NULL input included. */

@@ -184,10 +184,15 @@ void fv__node_backward(const fv__graph *graph, const fv__node *node,
                        void *scratch)
 {
     fv_call call = call_of(graph, node, scratch);
+    bool overwrites = node->op->abilities & FV_OVERWRITES;
     call.output_grad = &node->output->grad;
-    for (int32_t k = 0; k < node->num_inputs; k++)
-        if (node->fresh[k])
+    for (int32_t k = 0; k < node->num_inputs; k++) {
+        if (!node->fresh[k]) continue;
+        if (overwrites && k < 64)
+            call.fresh |= UINT64_C(1) << k;
+        else
             memset(node->grads[k]->data, 0, fv__tensor_bytes(node->grads[k]));
+    }
     call.input_grads = node->grads;
     node->op->backward(&call);
 }

@@ -46,6 +46,8 @@ struct fv_variable {
     /* plans: lifetimes in steps of a run, and offsets in the block */
     int32_t birth, death, grad_birth, grad_death;
     size_t value_at, grad_at;
+    /* plans: in whose memory it lies; NULL: its own */
+    fv_variable *value_host, *grad_host;
 };
 
 /* A leaf without memory. */

@@ -65,13 +65,47 @@ static void find_lifetimes(fv__graph *graph)
     }
 }
 
+/* Whether the node may work in place, on memory that the plan gave out. */
+static bool in_place(const fv__node *node)
+{
+    return (node->op->abilities & FV_IN_PLACE) && node->inputs[0]->node >= 0
+           && fv__tensor_bytes(&node->inputs[0]->value)
+                  == fv__tensor_bytes(&node->output->value);
+}
+
+/* An output takes over the memory of an input that nobody needs any more, and
+ * a gradient that begins at a node that of its output, which ends there. Who
+ * was there first is host to all the others, and lives as long. */
+static void share_memory(fv__graph *graph)
+{
+    for (int32_t i = 0; i < graph->count; i++) {
+        const fv__node *node = graph->nodes[i];
+        fv_variable *x = node->inputs[0], *y = node->output;
+        fv_variable *host = x->value_host ? x->value_host : x;
+        if (!in_place(node) || host->death != i) continue;
+        y->value_host = host;
+        host->death = y->death;
+    }
+    for (int32_t i = graph->count - 1; i >= 0; i--) {
+        const fv__node *node = graph->nodes[i];
+        fv_variable *x = node->inputs[0], *y = node->output;
+        fv_variable *host = y->grad_host ? y->grad_host : y;
+        if (!node->active || !node->fresh[0] || !in_place(node)
+            || !(node->op->abilities & FV_OVERWRITES))
+            continue;
+        x->grad_host = host;
+        host->grad_death = x->grad_death;
+    }
+}
+
 static void list_items(fv__graph *graph, items *list)
 {
     for (int32_t i = 0; i < graph->num_values; i++) {
         fv_variable *v = graph->values[i];
-        add(list, fv__tensor_bytes(&v->value), v->birth, v->death,
-            &v->value_at);
-        if (v->node >= 0 && graph->nodes[v->node]->active)
+        if (!v->value_host)
+            add(list, fv__tensor_bytes(&v->value), v->birth, v->death,
+                &v->value_at);
+        if (v->node >= 0 && graph->nodes[v->node]->active && !v->grad_host)
             add(list, fv__tensor_bytes(&v->grad), v->grad_birth, v->grad_death,
                 &v->grad_at);
     }
@@ -138,6 +172,7 @@ fv_status fv__graph_place(fv__graph *graph, fv_variable *loss)
     if (!fv__ok(context)) return fv_failed(context);
     fv__graph_activate(graph, loss);
     find_lifetimes(graph);
+    share_memory(graph);
     size_t most = 2 * (size_t)graph->num_values + 3 * (size_t)graph->count;
     items list = { .at = fv__allocate(context, FV__DATA, most * sizeof(item)) };
     int32_t *order = fv__allocate(context, FV__DATA, most * sizeof *order);
@@ -155,8 +190,10 @@ void fv__graph_bind(fv__graph *graph, void *block)
     graph->block = block;
     for (int32_t i = 0; i < graph->num_values; i++) {
         fv_variable *v = graph->values[i];
-        v->value.data = graph->block + v->value_at;
-        v->grad.data = graph->block + v->grad_at;
+        const fv_variable *value = v->value_host ? v->value_host : v;
+        const fv_variable *grad = v->grad_host ? v->grad_host : v;
+        v->value.data = graph->block + value->value_at;
+        v->grad.data = graph->block + grad->grad_at;
     }
     for (int32_t i = 0; i < graph->count; i++) {
         fv__node *node = graph->nodes[i];

@@ -108,10 +108,12 @@ typedef struct fv__kernels {
     /* y[i] = f(x[i]); y may be x */
     void (*map)(fv__map f, size_t n, const void *x, void *y, double p,
                 double q);
-    /* dx[i] += f'(x[i]) dy[i]; x or y may be NULL where the derivative does
-     * without it */
+    /* dx[i] (+)= f'(x[i]) dy[i]; x or y may be NULL where the derivative does
+     * without it; dx may be dy. Gradients meet what is there as `meet` says:
+     * they replace it, or are added to it. */
     void (*map_grad)(fv__map f, size_t n, const void *x, const void *y,
-                     const void *dy, void *dx, double p, double q);
+                     const void *dy, void *dx, double p, double q,
+                     fv__meet meet);
     /* y[i] = f(a[i a_step], b[i b_step]), steps 0 or 1 */
     void (*zip)(fv__zip f, size_t n, const void *a, size_t a_step,
                 const void *b, size_t b_step, void *y);
@@ -163,16 +165,16 @@ typedef struct fv__kernels {
     void (*sigmoid_cross_entropy_grad)(size_t n, const void *x, const void *t,
                                        double scale, void *dx);
 
-    /* one image: largest of each window, and where (flat in the plane h w;
-     * NULL: not kept) */
+    /* one image: largest of each window, and where (flat in the plane h w,
+     * -1: the window has no tap in it; NULL: not kept) */
     void (*maxpool)(const fv__geometry *g, const void *x, void *y,
                     int32_t *where);
     void (*maxpool_grad)(const fv__geometry *g, const int32_t *where,
-                         const void *dy, void *dx);
+                         const void *dy, void *dx, fv__meet meet);
     void (*avgpool)(const fv__geometry *g, bool count_padding, const void *x,
                     void *y);
     void (*avgpool_grad)(const fv__geometry *g, bool count_padding,
-                         const void *dy, void *dx);
+                         const void *dy, void *dx, fv__meet meet);
 
     /* Column sums of rows [m][c]: sum[j] += x[i][j] over i, ascending i */
     void (*column_sum)(size_t m, size_t c, const void *x, void *sum);
@@ -222,7 +224,7 @@ void fv__map_all(fv_context *context, fv__map f, size_t n, const void *x,
                  void *y, double p, double q);
 void fv__map_grad_all(fv_context *context, fv__map f, size_t n, const void *x,
                       const void *y, const void *dy, void *dx, double p,
-                      double q);
+                      double q, fv__meet meet);
 void fv__axpy_all(fv_context *context, size_t n, double a, const void *x,
                   void *y);
 /* Sum by blocks of fixed size; `scratch` holds fv__sum_scratch(n) bytes. */

@@ -10,6 +10,7 @@ typedef struct share {
     const unsigned char *x, *y, *dy;
     unsigned char *out;
     double p, q;
+    fv__meet meet;
     double *sums;
 } share;
 
@@ -60,15 +61,16 @@ static void map_grad_piece(void *argument, size_t item, size_t worker)
     const size_t n = piece(s, item, &at);
     (void)worker;
     s->kernels->map_grad(s->map, n, move(s->x, at), move(s->y, at), s->dy + at,
-                         s->out + at, s->p, s->q);
+                         s->out + at, s->p, s->q, s->meet);
 }
 
 void fv__map_grad_all(fv_context *context, fv__map f, size_t n, const void *x,
                       const void *y, const void *dy, void *dx, double p,
-                      double q)
+                      double q, fv__meet meet)
 {
     share s = share_of(context, n);
     s.map = f, s.x = x, s.y = y, s.dy = dy, s.out = dx, s.p = p, s.q = q;
+    s.meet = meet;
     fv__parallel(context, cuts(n), 2 * (double)n, map_grad_piece, &s);
 }
 

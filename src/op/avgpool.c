@@ -1,11 +1,12 @@
 /* Mean of each window. */
 #include "op/window.h"
 
-static void image(const fv__kernels *kernels, const fv__geometry *g,
-                  const fv_pooling *pooling, void *x, void *y, int32_t *where)
+static void image(const fv_call *call, const fv__geometry *g, void *x, void *y,
+                  int32_t *where)
 {
+    const fv_pooling *pooling = call->attributes;
     (void)where;
-    kernels->avgpool(g, pooling->count_padding != 0, x, y);
+    call->context->kernels->avgpool(g, pooling->count_padding != 0, x, y);
 }
 
 static void forward(const fv_call *call)
@@ -13,12 +14,13 @@ static void forward(const fv_call *call)
     fv__pool_run(call, call->inputs[0], call->output, NULL, image);
 }
 
-static void image_grad(const fv__kernels *kernels, const fv__geometry *g,
-                       const fv_pooling *pooling, void *dx, void *dy,
-                       int32_t *where)
+static void image_grad(const fv_call *call, const fv__geometry *g, void *dx,
+                       void *dy, int32_t *where)
 {
+    const fv_pooling *pooling = call->attributes;
     (void)where;
-    kernels->avgpool_grad(g, pooling->count_padding != 0, dy, dx);
+    call->context->kernels->avgpool_grad(g, pooling->count_padding != 0, dy, dx,
+                                         fv__meet_of(call, 0));
 }
 
 static void backward(const fv_call *call)
@@ -34,6 +36,7 @@ const fv_operator fv__op_avgpool = {
     .min_inputs = 1,
     .max_inputs = 1,
     .attributes_size = sizeof(fv_pooling),
+    .abilities = FV_OVERWRITES,
     .infer = fv__pool_infer,
     .forward = forward,
     .backward = backward,

@@ -36,6 +36,7 @@ static void backward(const fv_call *call)
     if (!call->input_grads[0]) return;
     const fv__fold fold = { .context = call->context,
                             .f = FV__ADD,
+                            .meet = FV__ACCUMULATE,
                             .a = call->output_grad,
                             .b = call->output_grad,
                             .dy = call->output_grad,

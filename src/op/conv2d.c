@@ -254,8 +254,7 @@ static void run_back(const fv_call *call, fv__conv_call *conv,
 /* The bias alone: its weight is frozen. */
 static void bias_grad(const fv_call *call, const fv__geometry *g, void *dbias)
 {
-    const fv__columns columns = { .term = FV__COLUMN_SUM,
-                                  .m = g->batch * g->out[0] * g->out[1],
+    const fv__columns columns = { .m = g->batch * g->out[0] * g->out[1],
                                   .c = g->filters,
                                   .x = call->output_grad->data };
     fv__columns_add(call->context, &columns, dbias, call->scratch);
@@ -271,8 +270,12 @@ void fv__conv2d_backward(const fv_call *call)
     conv.dy = call->output_grad->data;
     if (grads[0]) {
         conv.dx = grads[0]->data;
+        conv.overwrite = fv__meet_of(call, 0) == FV__REPLACE;
         run_back(call, &conv, FV__BACKWARD_DATA);
     }
+    conv.overwrite = false;
+    if (grads[1]) fv__clear_fresh(call, 1);
+    if (bias) fv__clear_fresh(call, place);
     if (grads[1]) {
         conv.dweight = grads[1]->data;
         conv.dbias = bias ? grads[place]->data : NULL;
@@ -289,6 +292,7 @@ const fv_operator fv__op_conv2d = {
     .max_inputs = 3,
     .attributes_size = sizeof(fv__conv2d),
     .backward_reads = FV_READS_INPUT(0) | FV_READS_INPUT(1),
+    .abilities = FV_OVERWRITES,
     .infer = fv__conv2d_infer,
     .forward = fv__conv2d_forward,
     .backward = fv__conv2d_backward,

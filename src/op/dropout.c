@@ -35,21 +35,27 @@ static uint64_t stream_of(const fv_call *call)
     return FV__STREAM_DROPOUT + (call->draw << 8);
 }
 
-static void piece(const fv_call *call, int64_t first, int64_t count,
-                  void *buffer, double *sum)
+/* The elements that stay, scaled: a gradient passes as the values do. */
+static void pass(const fv_call *call, int64_t first, int64_t count,
+                 const void *x, void *y)
 {
     const fv__dropout *a = call->attributes;
     const fv_context *context = call->context;
-    const void *x = fv__tensor_byte(call->inputs[0], first);
-    void *y = fv__tensor_byte(call->output, first);
-    (void)buffer;
-    (void)sum;
     if (drops(call))
         context->kernels->dropout(context->seed, stream_of(call),
                                   (uint64_t)first, (size_t)count,
                                   a->probability, x, y);
-    else
+    else if (x != y)
         memcpy(y, x, (size_t)count * fv__number_bytes(context));
+}
+
+static void piece(const fv_call *call, int64_t first, int64_t count,
+                  void *buffer, double *sum)
+{
+    (void)buffer;
+    (void)sum;
+    pass(call, first, count, fv__tensor_byte(call->inputs[0], first),
+         fv__tensor_byte(call->output, first));
 }
 
 static void forward(const fv_call *call)
@@ -67,7 +73,9 @@ static void piece_grad(const fv_call *call, int64_t first, int64_t count,
     void *dx = fv__tensor_byte(call->input_grads[0], first);
     (void)buffer;
     (void)sum;
-    if (drops(call))
+    if (fv__meet_of(call, 0) == FV__REPLACE)
+        pass(call, first, count, dy, dx);
+    else if (drops(call))
         context->kernels->dropout_grad(context->seed, stream_of(call),
                                        (uint64_t)first, (size_t)count,
                                        a->probability, dy, dx);
@@ -88,6 +96,7 @@ const fv_operator fv__op_dropout = {
     .min_inputs = 1,
     .max_inputs = 1,
     .attributes_size = sizeof(fv__dropout),
+    .abilities = FV_OVERWRITES | FV_IN_PLACE,
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -100,12 +100,13 @@ static void derive(const fold_job *job, const fv__cursor *place, int64_t column,
                                (size_t)step[B][job->last], dy, out);
 }
 
-/* Nothing to sum: adds the derivatives of one piece of dy. */
+/* Nothing to sum: the derivatives of one piece of dy. */
 static void add_piece(void *argument, size_t item, size_t worker)
 {
     (void)worker;
     const fold_job *job = argument;
     const fv_context *context = job->fold->context;
+    bool add = job->fold->meet == FV__ACCUMULATE;
     step_memory memory;
     int64_t at = (int64_t)item * CUT, end = fv__min(at + CUT, job->n);
     int64_t column = at % job->row;
@@ -113,18 +114,19 @@ static void add_piece(void *argument, size_t item, size_t worker)
     fv__grid_seek(&job->grid, 0, job->last, at / job->row, &place);
     while (at < end) {
         int64_t filled = 0, limit = fv__min(end - at, STEP);
+        void *d = fv__number_at(context, job->fold->d->data, at);
+        void *to = add ? &memory : d;
         while (filled < limit) {
             int64_t run = fv__min(job->row - column, limit - filled);
             derive(job, &place, column, run,
-                   fv__number_at(context, &memory, filled));
+                   fv__number_at(context, to, filled));
             filled += run;
             column += run;
             if (column < job->row) continue;
             column = 0;
             fv__grid_next(&job->grid, 0, job->last, &place);
         }
-        context->kernels->axpy((size_t)filled, 1, &memory,
-                               fv__number_at(context, job->fold->d->data, at));
+        if (add) context->kernels->axpy((size_t)filled, 1, &memory, d);
         at += filled;
     }
 }
@@ -275,17 +277,32 @@ static void gather(const fold_job *job)
     }
 }
 
+/* dy, or its negative, as it is. */
+static void pass(const fold_job *job)
+{
+    const fv__fold *fold = job->fold;
+    double sign = job->plain ? 1 : -1;
+    size_t n = (size_t)job->n;
+    if (fold->meet == FV__ACCUMULATE)
+        fv__axpy_all(fold->context, n, sign, fold->dy->data, fold->d->data);
+    else if (!job->plain || fold->d->data != fold->dy->data)
+        fv__map_all(fold->context, FV__SCALE_ADD, n, fold->dy->data,
+                    fold->d->data, sign, 0);
+}
+
 void fv__fold_all(const fv__fold *fold, void *scratch)
 {
     fold_job job;
     plan(&job, fold);
-    if (job.n == 0) return;
     job.partial = scratch;
     double cost = (double)job.n * (fold->f == FV__POW ? 60 : 4);
+    if (fold->meet == FV__REPLACE && !job.one_to_one)
+        fold->context->kernels->fill((size_t)fv_tensor_count(fold->d), 0,
+                                     fold->d->data);
+    if (job.n == 0) return;
     if (job.one_to_one) {
         if (job.plain || fold->f == FV__SUB)
-            fv__axpy_all(fold->context, (size_t)job.n, job.plain ? 1 : -1,
-                         fold->dy->data, fold->d->data);
+            pass(&job);
         else
             fv__parallel(fold->context, (size_t)fv__divide_up(job.n, CUT), cost,
                          add_piece, &job);

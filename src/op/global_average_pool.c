@@ -50,8 +50,7 @@ static void piece(const fv_call *call, int64_t first, int64_t count,
     const int64_t pixels = x->shape[1] * x->shape[2], c = x->shape[3];
     (void)sum;
     for (int64_t i = first; i < first + count; i++) {
-        const fv__columns plane = { .term = FV__COLUMN_SUM,
-                                    .m = pixels,
+        const fv__columns plane = { .m = pixels,
                                     .c = c,
                                     .x = fv__tensor_byte(x, i * pixels * c) };
         void *y = fv__tensor_byte(call->output, i * c);
@@ -78,7 +77,7 @@ static void piece_grad(const fv_call *call, int64_t first, int64_t count,
     for (int64_t i = first; i < first + count; i++)
         call->context->kernels->avgpool_grad(
             &g, false, fv__tensor_byte(call->output_grad, i * g.channels),
-            fv__tensor_byte(dx, i * image));
+            fv__tensor_byte(dx, i * image), fv__meet_of(call, 0));
 }
 
 static void backward(const fv_call *call)
@@ -93,6 +92,7 @@ const fv_operator fv__op_global_average_pool = {
     .name = "global_average_pool",
     .min_inputs = 1,
     .max_inputs = 1,
+    .abilities = FV_OVERWRITES,
     .infer = infer,
     .forward = forward,
     .backward = backward,

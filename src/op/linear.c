@@ -92,7 +92,7 @@ static void forward(const fv_call *call)
     if (s.n) fv__gemm_all(call->context, &product, call->scratch);
 }
 
-/* dx += dy W */
+/* dx (+)= dy W */
 static void input_grad(const fv_call *call, const sizes *s, void *dx)
 {
     const fv__gemm product = { .m = s->n,
@@ -104,11 +104,12 @@ static void input_grad(const fv_call *call, const sizes *s, void *dx)
                                .a_row = s->out,
                                .b_row = s->in,
                                .c_row = s->in,
-                               .accumulate = true };
+                               .accumulate =
+                                   fv__meet_of(call, 0) == FV__ACCUMULATE };
     fv__gemm_all(call->context, &product, call->scratch);
 }
 
-/* dW += dy^T x */
+/* dW (+)= dy^T x */
 static void weight_grad(const fv_call *call, const sizes *s, void *dweight)
 {
     const fv__gemm product = { .m = s->out,
@@ -121,14 +122,14 @@ static void weight_grad(const fv_call *call, const sizes *s, void *dweight)
                                .b_row = s->in,
                                .c_row = s->in,
                                .a_transposed = true,
-                               .accumulate = true };
+                               .accumulate =
+                                   fv__meet_of(call, 1) == FV__ACCUMULATE };
     fv__gemm_all(call->context, &product, call->scratch);
 }
 
 static void bias_grad(const fv_call *call, const sizes *s, void *dbias)
 {
-    const fv__columns columns = { .term = FV__COLUMN_SUM,
-                                  .m = (int64_t)s->n,
+    const fv__columns columns = { .m = (int64_t)s->n,
                                   .c = (int64_t)s->out,
                                   .x = call->output_grad->data };
     fv__columns_add(call->context, &columns, dbias, call->scratch);
@@ -138,6 +139,8 @@ static void backward(const fv_call *call)
 {
     const fv_tensor *const *grads = call->input_grads;
     const sizes s = sizes_of(call->inputs[0], call->inputs[1]);
+    if (grads[1] && s.n == 0) fv__clear_fresh(call, 1);
+    if (call->num_inputs > 2 && grads[2]) fv__clear_fresh(call, 2);
     if (s.n == 0) return;
     if (grads[0]) input_grad(call, &s, grads[0]->data);
     if (grads[1]) weight_grad(call, &s, grads[1]->data);
@@ -150,6 +153,7 @@ const fv_operator fv__op_linear = {
     .min_inputs = 2,
     .max_inputs = 3,
     .backward_reads = FV_READS_INPUT(0) | FV_READS_INPUT(1),
+    .abilities = FV_OVERWRITES,
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -19,7 +19,8 @@ void fv__mapping_backward(const fv_call *call)
     if (!call->input_grads[0]) return;
     fv__map_grad_all(call->context, mapping->f, fv__count(call->output),
                      x->data, call->output->data, call->output_grad->data,
-                     call->input_grads[0]->data, mapping->p, mapping->q);
+                     call->input_grads[0]->data, mapping->p, mapping->q,
+                     fv__meet_of(call, 0));
 }
 
 fv_variable *fv__apply_mapping(const fv_operator *op, fv_variable *a, fv__map f,

@@ -19,11 +19,10 @@ static fv_status infer(fv_inference *inference)
     return FV_OK;
 }
 
-static void image(const fv__kernels *kernels, const fv__geometry *g,
-                  const fv_pooling *pooling, void *x, void *y, int32_t *where)
+static void image(const fv_call *call, const fv__geometry *g, void *x, void *y,
+                  int32_t *where)
 {
-    (void)pooling;
-    kernels->maxpool(g, x, y, where);
+    call->context->kernels->maxpool(g, x, y, where);
 }
 
 static void forward(const fv_call *call)
@@ -31,12 +30,11 @@ static void forward(const fv_call *call)
     fv__pool_run(call, call->inputs[0], call->output, call->saved, image);
 }
 
-static void image_grad(const fv__kernels *kernels, const fv__geometry *g,
-                       const fv_pooling *pooling, void *dx, void *dy,
-                       int32_t *where)
+static void image_grad(const fv_call *call, const fv__geometry *g, void *dx,
+                       void *dy, int32_t *where)
 {
-    (void)pooling;
-    kernels->maxpool_grad(g, where, dy, dx);
+    call->context->kernels->maxpool_grad(g, where, dy, dx,
+                                         fv__meet_of(call, 0));
 }
 
 static void backward(const fv_call *call)
@@ -52,6 +50,7 @@ const fv_operator fv__op_maxpool = {
     .min_inputs = 1,
     .max_inputs = 1,
     .attributes_size = sizeof(fv_pooling),
+    .abilities = FV_OVERWRITES,
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -34,8 +34,6 @@ static void divide(const fv_call *call, const fv_tensor *x, const fv_tensor *y)
 static void forward(const fv_call *call)
 {
     fv__fold fold = fold_of(call->context, call->inputs[0], call->output);
-    call->context->kernels->fill(fv__count(call->output), 0,
-                                 call->output->data);
     fv__fold_all(&fold, call->scratch);
     divide(call, call->output, call->output);
 }

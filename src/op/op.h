@@ -90,6 +90,19 @@ typedef union fv__number {
 fv_tensor fv__scalar(const fv_context *context, double value,
                      fv__number *memory);
 
+/* How input k's gradient meets what lies there. */
+static inline fv__meet fv__meet_of(const fv_call *call, int32_t k)
+{
+    return call->fresh >> k & 1 ? FV__REPLACE : FV__ACCUMULATE;
+}
+/* Clears input k's gradient if nothing is there. */
+static inline void fv__clear_fresh(const fv_call *call, int32_t k)
+{
+    if (fv__meet_of(call, k) == FV__REPLACE)
+        call->context->kernels->fill(fv__count(call->input_grads[k]), 0,
+                                     call->input_grads[k]->data);
+}
+
 /* ---- functions of one element --------------------------------------------
  * A whole operator is
  *
@@ -110,8 +123,9 @@ typedef struct fv__mapping {
 #define FV__MAPPING(operator_name, reads)                                      \
     .size = sizeof(fv_operator), .name = (operator_name), .min_inputs = 1,     \
     .max_inputs = 1, .attributes_size = sizeof(fv__mapping),                   \
-    .backward_reads = (reads), .infer = fv__infer_same,                        \
-    .forward = fv__mapping_forward, .backward = fv__mapping_backward
+    .backward_reads = (reads), .abilities = FV_OVERWRITES | FV_IN_PLACE,       \
+    .infer = fv__infer_same, .forward = fv__mapping_forward,                   \
+    .backward = fv__mapping_backward
 
 void fv__mapping_forward(const fv_call *call);
 /* Hands the derivative only what the operator's backward_reads name. */
@@ -126,10 +140,13 @@ typedef struct fv__zipping {
 } fv__zipping;
 
 #define FV__ZIPPING(operator_name, reads)                                      \
+    FV__ZIPPING_ABLE(operator_name, reads, FV_OVERWRITES)
+#define FV__ZIPPING_ABLE(operator_name, reads, able)                           \
     .size = sizeof(fv_operator), .name = (operator_name), .min_inputs = 2,     \
     .max_inputs = 2, .attributes_size = sizeof(fv__zipping),                   \
-    .backward_reads = (reads), .infer = fv__zipping_infer,                     \
-    .forward = fv__zipping_forward, .backward = fv__zipping_backward
+    .backward_reads = (reads), .abilities = (able),                            \
+    .infer = fv__zipping_infer, .forward = fv__zipping_forward,                \
+    .backward = fv__zipping_backward
 
 fv_status fv__zipping_infer(fv_inference *inference);
 void fv__zipping_forward(const fv_call *call);
@@ -144,13 +161,15 @@ void fv__zip_all(fv_context *context, fv__zip f, const fv_tensor *a,
 
 /* ---- sums over broadcast axes -------------------------------------------- */
 
-/* d += dy df/d(operand), summed over the axes along which d is broadcast to
- * the shape of dy; d has the operand's shape. With FV__ADD and operand 0, dy
+/* d (+)= dy df/d(operand), summed over the axes along which d is broadcast to
+ * the shape of dy; d has the operand's shape, and may be dy where nothing is
+ * summed. With FV__ADD and operand 0, dy
  * itself is summed. FV__ADD and FV__SUB do not use `a` and `b`. */
 typedef struct fv__fold {
     fv_context *context;
     fv__zip f;
     int operand;
+    fv__meet meet;
     const fv_tensor *a, *b, *dy, *d;
 } fv__fold;
 

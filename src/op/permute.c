@@ -26,7 +26,10 @@ static void backward(const fv_call *call)
     if (!call->input_grads[0]) return;
     fv_tensor dx =
         fv_tensor_permute(call->context, call->input_grads[0], order->axes);
-    fv__add_all(call->context, &dx, call->output_grad);
+    if (fv__meet_of(call, 0) == FV__REPLACE)
+        fv__copy_all(call->context, &dx, call->output_grad);
+    else
+        fv__add_all(call->context, &dx, call->output_grad);
 }
 
 const fv_operator fv__op_permute = { .size = sizeof(fv_operator),
@@ -34,6 +37,7 @@ const fv_operator fv__op_permute = { .size = sizeof(fv_operator),
                                      .min_inputs = 1,
                                      .max_inputs = 1,
                                      .attributes_size = sizeof(fv__axes),
+                                     .abilities = FV_OVERWRITES,
                                      .infer = infer,
                                      .forward = forward,
                                      .backward = backward,

@@ -1,8 +1,6 @@
 /* The same elements with other extents. */
 #include "op/op.h"
 
-#include <string.h>
-
 static fv_status infer(fv_inference *inference)
 {
     const fv__shape *wish = inference->attributes;
@@ -15,20 +13,29 @@ static fv_status infer(fv_inference *inference)
     return fv__infer_output(inference, y.rank, y.shape);
 }
 
+/* Nothing to do where both lie in the same memory. */
+static void move(fv_context *context, const fv_tensor *from,
+                 const fv_tensor *to)
+{
+    int64_t n = fv_tensor_count(from);
+    fv_tensor x = fv_tensor_of(from->data, from->dtype, 1, &n);
+    fv_tensor y = fv_tensor_of(to->data, to->dtype, 1, &n);
+    if (x.data != y.data) fv__copy_all(context, &y, &x);
+}
+
 static void forward(const fv_call *call)
 {
-    fv_tensor x = *call->inputs[0], y = *call->output;
-    int64_t n = fv_tensor_count(&x);
-    x = fv_tensor_of(x.data, x.dtype, 1, &n);
-    y = fv_tensor_of(y.data, y.dtype, 1, &n);
-    fv__copy_all(call->context, &y, &x);
+    move(call->context, call->inputs[0], call->output);
 }
 
 static void backward(const fv_call *call)
 {
-    if (!call->input_grads[0]) return;
-    fv__axpy_all(call->context, fv__count(call->output), 1,
-                 call->output_grad->data, call->input_grads[0]->data);
+    const fv_tensor *dx = call->input_grads[0], *dy = call->output_grad;
+    if (!dx) return;
+    if (fv__meet_of(call, 0) == FV__REPLACE)
+        move(call->context, dy, dx);
+    else
+        fv__axpy_all(call->context, fv__count(dy), 1, dy->data, dx->data);
 }
 
 const fv_operator fv__op_reshape = { .size = sizeof(fv_operator),
@@ -36,6 +43,7 @@ const fv_operator fv__op_reshape = { .size = sizeof(fv_operator),
                                      .min_inputs = 1,
                                      .max_inputs = 1,
                                      .attributes_size = sizeof(fv__shape),
+                                     .abilities = FV_OVERWRITES | FV_IN_PLACE,
                                      .infer = infer,
                                      .forward = forward,
                                      .backward = backward,

@@ -1,7 +1,9 @@
 /* a - b, broadcast. */
 #include "op/op.h"
 
-const fv_operator fv__op_sub = { FV__ZIPPING("sub", 0), .onnx = "Sub" };
+const fv_operator fv__op_sub = {
+    FV__ZIPPING_ABLE("sub", 0, FV_OVERWRITES | FV_IN_PLACE), .onnx = "Sub"
+};
 
 fv_variable *fv_sub(fv_variable *a, fv_variable *b)
 {

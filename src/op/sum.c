@@ -22,8 +22,6 @@ static fv_status infer(fv_inference *inference)
 static void forward(const fv_call *call)
 {
     fv__fold fold = fold_of(call->context, call->inputs[0], call->output);
-    call->context->kernels->fill(fv__count(call->output), 0,
-                                 call->output->data);
     fv__fold_all(&fold, call->scratch);
 }
 

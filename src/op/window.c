@@ -61,8 +61,7 @@ static void run_image(void *argument, size_t item, size_t worker)
     const int64_t in = g->in[0] * g->in[1] * g->channels;
     const int64_t out = g->out[0] * g->out[1] * g->channels;
     (void)worker;
-    all->image(all->call->context->kernels, g, all->call->attributes,
-               fv__tensor_byte(all->x, n * in),
+    all->image(all->call, g, fv__tensor_byte(all->x, n * in),
                fv__tensor_byte(all->y, n * out),
                all->where ? all->where + n * out : NULL);
 }

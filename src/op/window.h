@@ -14,9 +14,8 @@ fv__geometry fv__pool_geometry(const fv_tensor *x, const fv_pooling *pooling);
 fv_status fv__pool_infer(fv_inference *inference);
 
 /* One image: x and y, or their gradients, and where, of that image. */
-typedef void fv__pool_image(const fv__kernels *kernels, const fv__geometry *g,
-                            const fv_pooling *pooling, void *x, void *y,
-                            int32_t *where);
+typedef void fv__pool_image(const fv_call *call, const fv__geometry *g, void *x,
+                            void *y, int32_t *where);
 /* Runs it on each image of the batch; `where` may be NULL. */
 void fv__pool_run(const fv_call *call, const fv_tensor *x, const fv_tensor *y,
                   int32_t *where, fv__pool_image *image);

@@ -95,6 +95,7 @@ void fv__zipping_backward(const fv_call *call)
         const fv__fold fold = { .context = call->context,
                                 .f = zipping->f,
                                 .operand = operand,
+                                .meet = fv__meet_of(call, operand),
                                 .a = call->inputs[0],
                                 .b = call->inputs[1],
                                 .dy = call->output_grad,

@@ -87,13 +87,18 @@ static void apply(const fv__kernels *kernels, data *d, const void *argument)
     kernels->map(f->map, d->n, d->in[0], d->out[0], f->p, f->q);
 }
 
-/* out[0] is y, out[1] becomes the gradient; what is not needed is NULL. */
+/* out[0] is y; the gradient is added to out[1], and takes the place of dy in
+ * out[2]; what is not needed is NULL. */
 static void slope(const fv__kernels *kernels, data *d, const void *argument)
 {
     const struct function *f = argument;
-    kernels->map_grad(f->map, d->n, f->needs_x ? d->in[0] : NULL,
-                      f->needs_y ? d->out[0] : NULL, d->in[1], d->out[1], f->p,
-                      f->q);
+    const void *x = f->needs_x ? d->in[0] : NULL;
+    const void *y = f->needs_y ? d->out[0] : NULL;
+    kernels->map_grad(f->map, d->n, x, y, d->in[1], d->out[1], f->p, f->q,
+                      FV__ACCUMULATE);
+    memcpy(d->out[2], d->in[1], sizeof d->in[1]);
+    kernels->map_grad(f->map, d->n, x, y, d->out[2], d->out[2], f->p, f->q,
+                      FV__REPLACE);
 }
 
 static void check_value(data *d, const struct function *f)
@@ -120,11 +125,12 @@ static void check_slope(data *d, const struct function *f)
                                              (long double)f->q);
         const double bound = 12 * epsilon_of(d->dtype)
                              * (fabs(start) + fabs(g) * (1 + fabs(rate)));
-        const double error =
-            fabs(number(d->dtype, d->out[1], i) - (start + rate * g));
-        if (!(error <= bound))
-            fail_msg("slope of function %d at %a: off by %g", (int)f->map, x,
-                     error);
+        const double added = number(d->dtype, d->out[1], i) - start;
+        const double alone = number(d->dtype, d->out[2], i);
+        if (!(fabs(added - rate * g) <= bound)
+            || !(fabs(alone - rate * g) <= bound))
+            fail_msg("slope of function %d at %a: %g and %g, not %g",
+                     (int)f->map, x, added, alone, rate * g);
     }
 }
 
@@ -177,7 +183,7 @@ static double at(const char *isa, fv_dtype dtype, const struct function *f,
     kernels->fill(17, x, from);
     kernels->fill(17, 1, one);
     kernels->map(f->map, 17, from, to, f->p, f->q);
-    kernels->map_grad(f->map, 17, from, to, one, grad, f->p, f->q);
+    kernels->map_grad(f->map, 17, from, to, one, grad, f->p, f->q, FV__REPLACE);
     *rate = number(dtype, grad, 16);
     assert_same_bits(isa, dtype, 1, to, to + 1);
     return number(dtype, to, 16);

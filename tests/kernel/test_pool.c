@@ -17,6 +17,8 @@ struct example {
 
 static const fv__geometry geometries[] = {
     GEOMETRY(8, 6, 5, 2, 2, 2, 2, 1, 1, 0, 0, 0, 0),
+    GEOMETRY(6, 4, 37, 3, 2, 3, 2, 1, 1, 0, 0, 0, 0),
+    GEOMETRY(7, 5, 16, 2, 2, 2, 2, 1, 1, 0, 0, 0, 0),
     GEOMETRY(7, 9, 17, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1),
     GEOMETRY(5, 5, 1, 3, 2, 1, 3, 1, 1, 2, 1, 0, 1),
     GEOMETRY(1, 1, 3, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0),
@@ -62,8 +64,23 @@ static void largest(const fv__kernels *kernels, data *d, const void *argument)
     const struct example *e = argument;
     kernels->maxpool(&e->geometry, d->in[0], d->out[0],
                      e->keep_where ? d->where : NULL);
-    if (e->keep_where)
-        kernels->maxpool_grad(&e->geometry, d->where, d->in[1], d->out[1]);
+    if (!e->keep_where) return;
+    kernels->maxpool_grad(&e->geometry, d->where, d->in[1], d->out[1],
+                          FV__ACCUMULATE);
+    kernels->maxpool_grad(&e->geometry, d->where, d->in[1], d->out[2],
+                          FV__REPLACE);
+}
+
+/* The gradient was added to out[1], and is alone in out[2]. */
+static void check_grad(const data *d, const data *start, const fv__geometry *g,
+                       const double *grad)
+{
+    const double bound = 8 * epsilon_of(d->dtype);
+    for (size_t i = 0; i < inputs(g); i++) {
+        assert_near(number(d->dtype, d->out[1], i),
+                    number(d->dtype, start->out[1], i) + grad[i], bound);
+        assert_near(number(d->dtype, d->out[2], i), grad[i], bound);
+    }
 }
 
 static void check_largest(const data *d, const data *start,
@@ -85,10 +102,7 @@ static void check_largest(const data *d, const data *start,
         grad[best * g->channels + (int64_t)i % g->channels] +=
             number(d->dtype, d->in[1], i);
     }
-    for (size_t i = 0; e->keep_where && i < inputs(g); i++)
-        assert_near(number(d->dtype, d->out[1], i),
-                    number(d->dtype, start->out[1], i) + grad[i],
-                    8 * epsilon_of(d->dtype));
+    if (e->keep_where) check_grad(d, start, g, grad);
     free(grad);
 }
 
@@ -104,6 +118,7 @@ static void test_largest(void **state)
             run_tables(d, largest, &e);
             assert_untouched(d, 0, outputs(&e.geometry));
             assert_untouched(d, 1, inputs(&e.geometry));
+            assert_untouched(d, 2, inputs(&e.geometry));
             check_largest(d, &start, &e);
             free(d);
         }
@@ -114,7 +129,10 @@ static void mean(const fv__kernels *kernels, data *d, const void *argument)
 {
     const struct example *e = argument;
     kernels->avgpool(&e->geometry, e->count_padding, d->in[0], d->out[0]);
-    kernels->avgpool_grad(&e->geometry, e->count_padding, d->in[1], d->out[1]);
+    kernels->avgpool_grad(&e->geometry, e->count_padding, d->in[1], d->out[1],
+                          FV__ACCUMULATE);
+    kernels->avgpool_grad(&e->geometry, e->count_padding, d->in[1], d->out[2],
+                          FV__REPLACE);
 }
 
 static void check_mean(const data *d, const data *start,
@@ -142,10 +160,7 @@ static void check_mean(const data *d, const data *start,
                 number(d->dtype, d->in[1], i) / count;
         }
     }
-    for (size_t i = 0; i < inputs(g); i++)
-        assert_near(number(d->dtype, d->out[1], i),
-                    number(d->dtype, start->out[1], i) + grad[i],
-                    8 * epsilon_of(d->dtype));
+    check_grad(d, start, g, grad);
     free(grad);
 }
 
@@ -160,6 +175,7 @@ static void test_mean(void **state)
             run_tables(d, mean, &e);
             assert_untouched(d, 0, outputs(&e.geometry));
             assert_untouched(d, 1, inputs(&e.geometry));
+            assert_untouched(d, 2, inputs(&e.geometry));
             check_mean(d, &start, &e);
             free(d);
         }

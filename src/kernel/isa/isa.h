@@ -98,6 +98,9 @@ enum { VEC = VEC_BYTES / sizeof(real), NR = 2 * VEC };
 
 typedef real vec __attribute__((vector_size(VEC_BYTES)));
 
+/* Integers of a vector's lanes: all bits set where a comparison holds. */
+typedef real_mask mask __attribute__((vector_size(VEC_BYTES)));
+
 #if defined(__AVX2__)
 #include <immintrin.h>
 #if defined(__AVX512F__) && defined(FV_DTYPE_IS_f32)
@@ -169,6 +172,29 @@ INLINE void vec_store_part(real *y, size_t n, vec v)
     for (size_t i = 0; i < n; i++) y[i] = v[i];
 }
 #endif
+
+INLINE mask mask_all(real_mask x) { return (mask){ 0 } + x; }
+INLINE mask mask_choose(mask which, mask a, mask b)
+{
+    return (which & a) | (~which & b);
+}
+INLINE vec vec_choose(mask which, vec a, vec b)
+{
+    return (vec)mask_choose(which, (mask)a, (mask)b);
+}
+/* From and to 32 bits. */
+typedef int32_t lanes32 __attribute__((vector_size(VEC * sizeof(int32_t))));
+INLINE mask mask_load(const int32_t *x)
+{
+    lanes32 w;
+    __builtin_memcpy(&w, x, sizeof w);
+    return __builtin_convertvector(w, mask);
+}
+INLINE void mask_store(int32_t *y, mask m)
+{
+    const lanes32 w = __builtin_convertvector(m, lanes32);
+    __builtin_memcpy(y, &w, sizeof w);
+}
 
 /* x < low ? low : x > high ? high : x; a NaN passes */
 #if defined(__AVX2__)

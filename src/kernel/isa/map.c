@@ -54,13 +54,20 @@ void FV_KERNEL(map)(fv__map f, size_t n, const void *x_, void *y_, double p_,
  * pass NULL for what the derivative does not need. */
 #define X (x[i])
 #define Y (y[i])
-#define GRAD(name, formula)                                                    \
-    case name:                                                                 \
+#define GRAD_LOOP(how, formula)                                                \
+    {                                                                          \
         INDEPENDENT                                                            \
         for (size_t i = 0; i < n; i++) {                                       \
             const real g = dy[i];                                              \
-            dx[i] += (formula);                                                \
+            dx[i] how(formula);                                                \
         }                                                                      \
+    }
+#define GRAD(name, formula)                                                    \
+    case name:                                                                 \
+        if (meet == FV__REPLACE)                                               \
+            GRAD_LOOP(=, formula)                                              \
+        else                                                                   \
+            GRAD_LOOP(+=, formula)                                             \
         break
 
 /* derivative of x^p; p = 0 is constant even at 0 */
@@ -70,7 +77,8 @@ INLINE real power_slope(real x, real p)
 }
 
 void FV_KERNEL(map_grad)(fv__map f, size_t n, const void *x_, const void *y_,
-                         const void *dy_, void *dx_, double p_, double q_)
+                         const void *dy_, void *dx_, double p_, double q_,
+                         fv__meet meet)
 {
     const real *x = x_, *y = y_, *dy = dy_;
     real *dx = dx_;

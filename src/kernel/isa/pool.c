@@ -7,73 +7,98 @@ typedef struct window {
     int64_t origin[2];         /* of tap 0, may be negative */
 } window;
 
-static window window_at(const fv__geometry *g, int64_t row, int64_t column)
+/* Most windows lie inside as a whole: no division for them. */
+INLINE void place(window *w, const fv__geometry *g, int axis, int64_t at)
 {
-    const int64_t at[2] = { row, column };
-    window w;
-    for (int axis = 0; axis < 2; axis++) {
-        const int64_t step = g->dilation[axis];
-        const int64_t origin = at[axis] * g->stride[axis] - g->begin[axis];
-        w.origin[axis] = origin;
-        w.first[axis] = origin < 0 ? (step - 1 - origin) / step : 0;
-        w.last[axis] =
-            fv__min(g->kernel[axis], fv__divide_up(g->in[axis] - origin, step));
-    }
-    return w;
+    const int64_t step = g->dilation[axis], taps = g->kernel[axis];
+    const int64_t origin = at * g->stride[axis] - g->begin[axis];
+    const int64_t room = g->in[axis] - origin;
+    w->origin[axis] = origin;
+    w->first[axis] = origin < 0 ? (step - 1 - origin) / step : 0;
+    w->last[axis] = (taps - 1) * step < room
+                        ? taps
+                        : fv__min(taps, fv__divide_up(room, step));
 }
 
 /* A tap of the window as a pixel of the plane. */
-static int64_t pixel_of(const fv__geometry *g, const window *w, int64_t row,
-                        int64_t column)
+INLINE size_t pixel_of(const fv__geometry *g, const window *w, int64_t row,
+                       int64_t column)
 {
     const int64_t y = w->origin[0] + row * g->dilation[0];
-    return y * g->in[1] + w->origin[1] + column * g->dilation[1];
+    const int64_t x = w->origin[1] + column * g->dilation[1];
+    return (size_t)(y * g->in[1] + x);
 }
 
-/* `formula` for each tap inside, ascending, with `pixel` its pixel. */
-#define EACH_TAP(g, w, formula)                                                \
-    for (int64_t row = (w).first[0]; row < (w).last[0]; row++)                 \
-        for (int64_t column = (w).first[1]; column < (w).last[1]; column++) {  \
-            const int64_t pixel = pixel_of(g, &(w), row, column);              \
-            formula;                                                           \
+/* `work` for each output pixel, in order, with `w` its window. */
+#define EACH_WINDOW(g, work)                                                   \
+    for (int64_t r = 0; r < (g)->out[0]; r++) {                                \
+        window window_, *const w = &window_;                                   \
+        place(w, g, 0, r);                                                     \
+        for (int64_t s = 0; s < (g)->out[1]; s++) {                            \
+            place(w, g, 1, s);                                                 \
+            work;                                                              \
+        }                                                                      \
+    }
+
+/* `work` for each tap inside, ascending, with `pixel` its pixel. */
+#define EACH_TAP(g, w, work)                                                   \
+    for (int64_t row = (w)->first[0]; row < (w)->last[0]; row++)               \
+        for (int64_t column = (w)->first[1]; column < (w)->last[1];            \
+             column++) {                                                       \
+            const size_t pixel = pixel_of(g, w, row, column);                  \
+            work;                                                              \
         }
 
-/* The first of the largest stays, and so does the first NaN. */
-INLINE bool beats(real x, real best)
+/* Whether each pixel is a tap of exactly one window. */
+static bool tiles(const fv__geometry *g)
 {
-    return x > best || (x != x && best == best);
+    for (int axis = 0; axis < 2; axis++)
+        if (g->kernel[axis] != g->stride[axis] || g->dilation[axis] != 1
+            || g->begin[axis] != 0
+            || g->out[axis] * g->stride[axis] != g->in[axis])
+            return false;
+    return true;
 }
 
-static void lift(size_t n, const real *x, real *best)
+/* Windows that tile the image overwrite its gradient; others are added up in
+ * it, from zero. */
+static fv__meet meet_of(const fv__geometry *g, fv__meet meet, void *dx)
 {
-    INDEPENDENT
-    for (size_t i = 0; i < n; i++)
-        best[i] = beats(x[i], best[i]) ? x[i] : best[i];
+    if (meet != FV__REPLACE || tiles(g)) return meet;
+    FV_KERNEL(fill)((size_t)(g->in[0] * g->in[1] * g->channels), 0, dx);
+    return FV__ACCUMULATE;
 }
 
-static void lift_where(size_t n, const real *x, int32_t pixel, real *best,
-                       int32_t *where)
+/* Part of a gradient takes the place of what is there, or is added to it. */
+INLINE void meet(vec v, const bool part, const bool add, size_t n, real *dx)
 {
-    INDEPENDENT
-    for (size_t i = 0; i < n; i++) {
-        const bool better = beats(x[i], best[i]);
-        best[i] = better ? x[i] : best[i];
-        where[i] = better ? pixel : where[i];
-    }
+    if (add) v = (part ? vec_load_part(dx, n) : vec_load(dx)) + v;
+    if (part)
+        vec_store_part(dx, n, v);
+    else
+        vec_store(dx, v);
 }
 
-/* The first tap settles the window, so that -inf can be a maximum too. */
-static void take(size_t n, bool first, const real *x, int64_t pixel, real *best,
-                 int32_t *where)
+/* ---- the largest -------------------------------------------------------- */
+
+/* One vector of channels, n of them there; the places go to the whole vector
+ * at `where`. The first of the largest stays, and so does the first NaN; the
+ * first tap settles the window, so that -inf can be a maximum too. */
+INLINE vec largest(const fv__geometry *g, const window *w, const bool part,
+                   size_t n, const real *x, int32_t *where)
 {
-    if (first) {
-        for (size_t i = 0; i < n; i++) best[i] = x[i];
-        for (size_t i = 0; where && i < n; i++) where[i] = (int32_t)pixel;
-    } else if (where) {
-        lift_where(n, x, (int32_t)pixel, best, where);
-    } else {
-        lift(n, x, best);
-    }
+    const size_t c = (size_t)g->channels;
+    vec best = vec_all(-REAL_INFINITY);
+    mask places = mask_all(-1);
+    EACH_TAP(g, w, {
+        const real *from = x + pixel * c;
+        const vec v = part ? vec_load_part(from, n) : vec_load(from);
+        const mask better = (~(v <= best) & (best == best)) | (places < 0);
+        best = vec_choose(better, v, best);
+        places = mask_choose(better, mask_all((real_mask)pixel), places);
+    })
+    mask_store(where, places);
+    return best;
 }
 
 void FV_KERNEL(maxpool)(const fv__geometry *g, const void *x_, void *y_,
@@ -82,32 +107,61 @@ void FV_KERNEL(maxpool)(const fv__geometry *g, const void *x_, void *y_,
     const size_t c = (size_t)g->channels;
     const real *x = x_;
     real *y = y_;
-    for (int64_t r = 0; r < g->out[0]; r++) {
-        for (int64_t s = 0; s < g->out[1]; s++, y += c) {
-            const window w = window_at(g, r, s);
-            bool first = true;
-            EACH_TAP(g, w, {
-                take(c, first, x + (size_t)pixel * c, pixel, y, where);
-                first = false;
-            })
-            for (size_t i = 0; first && i < c; i++) y[i] = -REAL_INFINITY;
-            for (size_t i = 0; first && where && i < c; i++) where[i] = -1;
-            if (where) where += c;
-        }
-    }
+    int32_t places[VEC];
+    EACH_WINDOW(g, {
+        size_t j = 0;
+        for (; j + VEC <= c; j += VEC)
+            vec_store(y + j, largest(g, w, false, VEC, x + j,
+                                     where ? where + j : places));
+        if (j < c)
+            vec_store_part(y + j, c - j,
+                           largest(g, w, true, c - j, x + j, places));
+        for (size_t i = 0; where && i < c - j; i++) where[j + i] = places[i];
+        if (where) where += c;
+        y += c;
+    })
+}
+
+/* One vector of channels, n of them there, goes to where it came from. */
+INLINE void pass(const fv__geometry *g, const window *w, const bool part,
+                 const bool add, size_t n, const int32_t *where, const real *dy,
+                 real *dx)
+{
+    const size_t c = (size_t)g->channels;
+    const mask places = mask_load(where);
+    const vec v = part ? vec_load_part(dy, n) : vec_load(dy);
+    EACH_TAP(g, w, {
+        const mask here = places == mask_all((real_mask)pixel);
+        meet(vec_choose(here, v, vec_all(0)), part, add, n, dx + pixel * c);
+    })
 }
 
 void FV_KERNEL(maxpool_grad)(const fv__geometry *g, const int32_t *where,
-                             const void *dy_, void *dx_)
+                             const void *dy_, void *dx_, fv__meet how)
 {
     const size_t c = (size_t)g->channels;
-    const size_t pixels = (size_t)(g->out[0] * g->out[1]);
     const real *dy = dy_;
     real *dx = dx_;
-    for (size_t i = 0; i < pixels; i++, where += c, dy += c)
-        for (size_t j = 0; j < c; j++)
-            if (where[j] >= 0) dx[(size_t)where[j] * c + j] += dy[j];
+    const bool add = meet_of(g, how, dx) == FV__ACCUMULATE;
+    int32_t places[VEC] = { 0 };
+    EACH_WINDOW(g, {
+        size_t j = 0;
+        for (; j + VEC <= c; j += VEC)
+            if (add)
+                pass(g, w, false, true, VEC, where + j, dy + j, dx + j);
+            else
+                pass(g, w, false, false, VEC, where + j, dy + j, dx + j);
+        for (size_t i = 0; i < c - j; i++) places[i] = where[j + i];
+        if (j < c && add)
+            pass(g, w, true, true, c - j, places, dy + j, dx + j);
+        else if (j < c)
+            pass(g, w, true, false, c - j, places, dy + j, dx + j);
+        where += c;
+        dy += c;
+    })
 }
+
+/* ---- the mean ----------------------------------------------------------- */
 
 static real count_of(const fv__geometry *g, bool count_padding, const window *w)
 {
@@ -116,16 +170,17 @@ static real count_of(const fv__geometry *g, bool count_padding, const window *w)
                   * fv__max(w->last[1] - w->first[1], 0));
 }
 
-static void add(size_t n, const real *x, real *y)
+/* One vector of channels; without a tap, zeros. */
+INLINE vec mean(const fv__geometry *g, const window *w, const bool part,
+                size_t n, const real *x, real count)
 {
-    INDEPENDENT
-    for (size_t i = 0; i < n; i++) y[i] += x[i];
-}
-
-static void add_part(size_t n, const real *dy, real count, real *dx)
-{
-    INDEPENDENT
-    for (size_t i = 0; i < n; i++) dx[i] += dy[i] / count;
+    const size_t c = (size_t)g->channels;
+    vec sum = vec_all(0);
+    EACH_TAP(g, w, {
+        const real *from = x + pixel * c;
+        sum = sum + (part ? vec_load_part(from, n) : vec_load(from));
+    })
+    return count > 0 ? sum / vec_all(count) : sum;
 }
 
 void FV_KERNEL(avgpool)(const fv__geometry *g, bool count_padding,
@@ -134,28 +189,45 @@ void FV_KERNEL(avgpool)(const fv__geometry *g, bool count_padding,
     const size_t c = (size_t)g->channels;
     const real *x = x_;
     real *y = y_;
-    for (int64_t r = 0; r < g->out[0]; r++) {
-        for (int64_t s = 0; s < g->out[1]; s++, y += c) {
-            const window w = window_at(g, r, s);
-            const real count = count_of(g, count_padding, &w);
-            for (size_t i = 0; i < c; i++) y[i] = 0;
-            EACH_TAP(g, w, add(c, x + (size_t)pixel * c, y))
-            for (size_t i = 0; count > 0 && i < c; i++) y[i] /= count;
-        }
-    }
+    EACH_WINDOW(g, {
+        const real count = count_of(g, count_padding, w);
+        size_t j = 0;
+        for (; j + VEC <= c; j += VEC)
+            vec_store(y + j, mean(g, w, false, VEC, x + j, count));
+        if (j < c)
+            vec_store_part(y + j, c - j, mean(g, w, true, c - j, x + j, count));
+        y += c;
+    })
+}
+
+INLINE void spread(const fv__geometry *g, const window *w, const bool part,
+                   const bool add, size_t n, real count, const real *dy,
+                   real *dx)
+{
+    const size_t c = (size_t)g->channels;
+    const vec v = (part ? vec_load_part(dy, n) : vec_load(dy)) / vec_all(count);
+    EACH_TAP(g, w, meet(v, part, add, n, dx + pixel * c))
 }
 
 void FV_KERNEL(avgpool_grad)(const fv__geometry *g, bool count_padding,
-                             const void *dy_, void *dx_)
+                             const void *dy_, void *dx_, fv__meet how)
 {
     const size_t c = (size_t)g->channels;
     const real *dy = dy_;
     real *dx = dx_;
-    for (int64_t r = 0; r < g->out[0]; r++) {
-        for (int64_t s = 0; s < g->out[1]; s++, dy += c) {
-            const window w = window_at(g, r, s);
-            const real count = count_of(g, count_padding, &w);
-            EACH_TAP(g, w, add_part(c, dy, count, dx + (size_t)pixel * c))
-        }
-    }
+    const bool add = meet_of(g, how, dx) == FV__ACCUMULATE;
+    EACH_WINDOW(g, {
+        const real count = count_of(g, count_padding, w);
+        size_t j = 0;
+        for (; j + VEC <= c; j += VEC)
+            if (add)
+                spread(g, w, false, true, VEC, count, dy + j, dx + j);
+            else
+                spread(g, w, false, false, VEC, count, dy + j, dx + j);
+        if (j < c && add)
+            spread(g, w, true, true, c - j, count, dy + j, dx + j);
+        else if (j < c)
+            spread(g, w, true, false, c - j, count, dy + j, dx + j);
+        dy += c;
+    })
 }
