@@ -178,19 +178,29 @@ typedef struct fv__kernels {
 
     /* Column sums of rows [m][c]: sum[j] += x[i][j] over i, ascending i */
     void (*column_sum)(size_t m, size_t c, const void *x, void *sum);
-    /* sum[j] += (x[i][j] - mean[j])^2 */
-    void (*column_square)(size_t m, size_t c, const void *x, const void *mean,
-                          void *sum);
-    /* sum[j] += x[i][j] y[i][j] */
-    void (*column_dot)(size_t m, size_t c, const void *x, const void *y,
-                       void *sum);
-    /* y[i][j] = a[j] x[i][j] + b[j], fused */
-    void (*column_affine)(size_t m, size_t c, const void *x, const void *a,
-                          const void *b, void *y);
-    /* dx[i][j] += a[j] dy[i][j] + b[j] x[i][j] + e[j] */
-    void (*column_affine_grad)(size_t m, size_t c, const void *dy,
-                               const void *x, const void *a, const void *b,
-                               const void *e, void *dx);
+    /* sum[j] of x[i][j] over i, and square[j] of (x[i][j] - sum[j] / m)^2 */
+    void (*column_moments)(size_t m, size_t c, const void *x, void *sum,
+                           void *square);
+    /* Mean and squares of m rows, from those sums of blocks of `each` of them,
+     * the last block shorter; rows of sums are c long */
+    void (*column_merge)(size_t m, size_t each, size_t c, const void *sums,
+                         const void *squares, void *mean, void *square);
+    /* total[j] of the sums of blocks */
+    void (*column_total)(size_t blocks, size_t c, const void *sums,
+                         void *total);
+    /* y[i][j] = a[j] (x[i][j] - mean[j]) + b[j], fused; y may be x */
+    void (*column_normalise)(size_t m, size_t c, const void *x,
+                             const void *mean, const void *a, const void *b,
+                             void *y);
+    /* sum[j] of dy[i][j], and dot[j] of dy[i][j] (x[i][j] - mean[j]) */
+    void (*column_slopes)(size_t m, size_t c, const void *dy, const void *x,
+                          const void *mean, void *sum, void *dot);
+    /* dx[i][j] (+)= a[j] dy[i][j] + b[j] (x[i][j] - mean[j]) + e[j]; dx may be
+     * dy */
+    void (*column_normalise_grad)(size_t m, size_t c, const void *dy,
+                                  const void *x, const void *mean,
+                                  const void *a, const void *b, const void *e,
+                                  void *dx, fv__meet meet);
 
     /* Updates; momentum m and moments m, v are state of n numbers, NULL where
      * not in use. */

@@ -1,6 +1,5 @@
 /* Batch normalisation: each channel shifted and scaled to mean 0 and variance
  * 1, then by beta and gamma. */
-#include "op/columns.h"
 #include "op/piece.h"
 
 #include <inttypes.h>
@@ -19,18 +18,30 @@ static int64_t rows_of(const fv_tensor *x)
 
 static int64_t channels_of(const fv_tensor *x) { return x->shape[x->rank - 1]; }
 
-/* Rows; the buffer holds those of a piece. */
-static fv__pieces pieces_of(const fv_context *context, const fv_tensor *x)
+/* Rows that are worked on at once. */
+static fv__pieces pieces_of(const fv_tensor *x)
 {
-    const int64_t c = channels_of(x), each = fv__rows_a_piece(c);
+    const int64_t c = channels_of(x);
     return (fv__pieces){ .units = rows_of(x),
-                         .each = each,
-                         .buffer = fv__real_bytes(context, each * c),
+                         .each = fv__rows_a_piece(c),
                          .cost = 3 * (double)c };
 }
 
+/* Rows of a block, whose sums are taken while it is in a cache. */
+enum { BLOCK_ELEMENTS = 1 << 14, BLOCK_ROWS = 32 };
+
+static int64_t rows_a_block(const fv_tensor *x)
+{
+    return fv__max(BLOCK_ELEMENTS / channels_of(x), BLOCK_ROWS);
+}
+
+static int64_t blocks_of(const fv_tensor *x)
+{
+    return fv__divide_up(rows_of(x), rows_a_block(x));
+}
+
 /* Rows of c numbers in front of the rest of the scratch. */
-enum { ROWS = 5 };
+enum { ROWS = 3 };
 
 static size_t row_bytes(const fv_context *context, const fv_tensor *x)
 {
@@ -86,14 +97,14 @@ static fv_status infer(fv_inference *inference)
     const fv_tensor *x = inference->inputs[X];
     if (!numbers_fit(inference) || !shapes_fit(inference))
         return fv_failed(context);
-    const fv__pieces pieces = pieces_of(context, x);
-    const size_t sums =
-        fv__columns_scratch(context, rows_of(x), channels_of(x));
+    const fv__pieces pieces = pieces_of(x);
+    const int64_t sums[] = { 2, blocks_of(x), channels_of(x) };
+    const size_t blocks = fv__real_bytes(context, fv__product(3, sums));
     const size_t cut = fv__pieces_scratch(context, &pieces);
     const size_t row = row_bytes(context, x);
     inference->saved = 2 * row;
     inference->forward_scratch =
-        fv__bytes_sum(ROWS * row, sums > cut ? sums : cut);
+        fv__bytes_sum(ROWS * row, blocks > cut ? blocks : cut);
     inference->backward_scratch = inference->forward_scratch;
     return fv__infer_output(inference, x->rank, x->shape);
 }
@@ -104,6 +115,50 @@ static fv_status infer(fv_inference *inference)
 static void *rest_of(const fv_call *call)
 {
     return row_at(call, call->scratch, ROWS);
+}
+
+/* Two sums of each column of a block of rows. */
+typedef void block_sums(const fv_call *call, int64_t first, int64_t count,
+                        void *one, void *other);
+
+typedef struct blocks {
+    const fv_call *call;
+    block_sums *work;
+} blocks;
+
+/* Rows of the two sums, one for each block. */
+static void *sums_at(const fv_call *call, int which, int64_t block)
+{
+    const fv_tensor *x = call->inputs[X];
+    return fv__number_at(call->context, rest_of(call),
+                         (which * blocks_of(x) + block) * channels_of(x));
+}
+
+static void sum_block(void *argument, size_t item, size_t worker)
+{
+    const blocks *b = argument;
+    const fv_tensor *x = b->call->inputs[X];
+    const int64_t each = rows_a_block(x), block = (int64_t)item;
+    const int64_t first = block * each;
+    (void)worker;
+    b->work(b->call, first, fv__min(rows_of(x) - first, each),
+            sums_at(b->call, 0, block), sums_at(b->call, 1, block));
+}
+
+static void sum_blocks(const fv_call *call, block_sums *work)
+{
+    blocks b = { call, work };
+    fv__parallel(call->context, (size_t)blocks_of(call->inputs[X]),
+                 2 * (double)fv_tensor_count(call->inputs[X]), sum_block, &b);
+}
+
+static void moments(const fv_call *call, int64_t first, int64_t count,
+                    void *sum, void *square)
+{
+    const fv_tensor *x = call->inputs[X];
+    const int64_t c = channels_of(x);
+    call->context->kernels->column_moments(
+        (size_t)count, (size_t)c, fv__tensor_byte(x, first * c), sum, square);
 }
 
 /* r = (1 - momentum) r + momentum b */
@@ -123,17 +178,12 @@ static void batch_statistics(const fv_call *call, void *mean, void *inverse)
     fv_context *context = call->context;
     const fv_tensor *x = call->inputs[X];
     const int64_t c = channels_of(x);
-    fv__columns columns = {
-        .term = FV__COLUMN_SUM, .m = rows_of(x), .c = c, .x = x->data
-    };
-    const double m = (double)columns.m;
+    const double m = (double)rows_of(x);
     context->changes++; /* the running statistics */
-    fv__columns_sum(context, &columns, mean, rest_of(call));
-    for (int64_t j = 0; j < c; j++)
-        fv__real_set(context, mean, j, fv__real_get(context, mean, j) / m);
-    columns.term = FV__COLUMN_SQUARE;
-    columns.mean = mean;
-    fv__columns_sum(context, &columns, inverse, rest_of(call));
+    sum_blocks(call, moments);
+    context->kernels->column_merge((size_t)rows_of(x), (size_t)rows_a_block(x),
+                                   (size_t)c, sums_at(call, 0, 0),
+                                   sums_at(call, 1, 0), mean, inverse);
     for (int64_t j = 0; j < c; j++) {
         const double squares = fv__real_get(context, inverse, j);
         follow(call, MEAN, j, fv__real_get(context, mean, j));
@@ -155,43 +205,25 @@ static void running_statistics(const fv_call *call, void *mean, void *inverse)
 }
 
 /* The rows of scratch. In forward y = SCALE centred + beta; in backward
- * dx += SCALE dy + SLOPE centred + OFFSET, where centred is x - mean. */
-enum { ONES, MINUS_MEAN, SCALE, SLOPE, OFFSET };
-
-/* Rows `first`.. of x minus the mean. */
-static void centre(const fv_call *call, const fv_tensor *x, int64_t first,
-                   int64_t count, void *centred)
-{
-    const int64_t c = channels_of(x);
-    call->context->kernels->column_affine(
-        (size_t)count, (size_t)c, fv__tensor_byte(x, first * c),
-        row_at(call, call->scratch, ONES),
-        row_at(call, call->scratch, MINUS_MEAN), centred);
-}
-
-static void settle_centre(const fv_call *call, const void *mean)
-{
-    const fv__kernels *kernels = call->context->kernels;
-    const size_t c = (size_t)channels_of(call->inputs[X]);
-    kernels->fill(c, 1, row_at(call, call->scratch, ONES));
-    kernels->map(FV__NEG, c, mean, row_at(call, call->scratch, MINUS_MEAN), 0,
-                 0);
-}
+ * dx (+)= SCALE dy + SLOPE centred + OFFSET, where centred is x - mean. */
+enum { SCALE, SLOPE, OFFSET };
 
 static void piece(const fv_call *call, int64_t first, int64_t count,
                   void *buffer, double *sum)
 {
+    const void *keep =
+        call->saved ? call->saved : row_at(call, call->scratch, SLOPE);
     const int64_t c = channels_of(call->output);
+    (void)buffer;
     (void)sum;
-    centre(call, call->inputs[X], first, count, buffer);
-    call->context->kernels->column_affine(
-        (size_t)count, (size_t)c, buffer, row_at(call, call->scratch, SCALE),
-        call->inputs[BETA]->data, fv__tensor_byte(call->output, first * c));
+    call->context->kernels->column_normalise(
+        (size_t)count, (size_t)c, fv__tensor_byte(call->inputs[X], first * c),
+        keep, row_at(call, call->scratch, SCALE), call->inputs[BETA]->data,
+        fv__tensor_byte(call->output, first * c));
 }
 
 static void forward(const fv_call *call)
 {
-    fv_context *context = call->context;
     const fv_tensor *x = call->inputs[X];
     void *keep = call->saved ? call->saved : row_at(call, call->scratch, SLOPE);
     void *mean = row_at(call, keep, 0), *inverse = row_at(call, keep, 1);
@@ -199,31 +231,34 @@ static void forward(const fv_call *call)
         batch_statistics(call, mean, inverse);
     else
         running_statistics(call, mean, inverse);
-    settle_centre(call, mean);
-    context->kernels->zip(FV__MUL, (size_t)channels_of(x), inverse, 1,
-                          call->inputs[GAMMA]->data, 1,
-                          row_at(call, call->scratch, SCALE));
-    const fv__pieces pieces = pieces_of(context, x);
+    call->context->kernels->zip(FV__MUL, (size_t)channels_of(x), inverse, 1,
+                                call->inputs[GAMMA]->data, 1,
+                                row_at(call, call->scratch, SCALE));
+    const fv__pieces pieces = pieces_of(x);
     fv__pieces_run(call, &pieces, rest_of(call), piece);
 }
 
 /* ---- backward ---------------------------------------------------------- */
 
+static void slopes(const fv_call *call, int64_t first, int64_t count, void *sum,
+                   void *dot)
+{
+    const int64_t c = channels_of(call->output_grad);
+    call->context->kernels->column_slopes(
+        (size_t)count, (size_t)c, fv__tensor_byte(call->output_grad, first * c),
+        fv__tensor_byte(call->inputs[X], first * c), call->saved, sum, dot);
+}
+
 /* Sums over the rows of dy, into OFFSET, and of dy centred, into SLOPE. */
 static void sum_rows(const fv_call *call)
 {
-    fv__columns columns = { .term = FV__COLUMN_SUM,
-                            .m = rows_of(call->output_grad),
-                            .c = channels_of(call->output_grad),
-                            .x = call->output_grad->data };
-    fv__columns_sum(call->context, &columns,
-                    row_at(call, call->scratch, OFFSET), rest_of(call));
-    columns.term = FV__COLUMN_DOT;
-    columns.x = call->inputs[X]->data;
-    columns.y = call->output_grad->data;
-    columns.mean = call->saved;
-    fv__columns_sum(call->context, &columns, row_at(call, call->scratch, SLOPE),
-                    rest_of(call));
+    const int rows[] = { OFFSET, SLOPE };
+    sum_blocks(call, slopes);
+    for (int i = 0; i < 2; i++)
+        call->context->kernels->column_total(
+            (size_t)blocks_of(call->inputs[X]),
+            (size_t)channels_of(call->inputs[X]), sums_at(call, i, 0),
+            row_at(call, call->scratch, rows[i]));
 }
 
 static void gamma_grad(const fv_call *call, void *dgamma)
@@ -244,18 +279,20 @@ static void piece_grad(const fv_call *call, int64_t first, int64_t count,
 {
     const int64_t c = channels_of(call->output_grad);
     const void *dy = fv__tensor_byte(call->output_grad, first * c);
+    const void *x = fv__tensor_byte(call->inputs[X], first * c);
+    (void)buffer;
     (void)sum;
-    if (call->training) centre(call, call->inputs[X], first, count, buffer);
-    call->context->kernels->column_affine_grad(
-        (size_t)count, (size_t)c, dy, call->training ? buffer : dy,
+    call->context->kernels->column_normalise_grad(
+        (size_t)count, (size_t)c, dy, call->training ? x : dy,
+        call->training ? call->saved : row_at(call, call->scratch, OFFSET),
         row_at(call, call->scratch, SCALE), row_at(call, call->scratch, SLOPE),
         row_at(call, call->scratch, OFFSET),
-        fv__tensor_byte(call->input_grads[X], first * c));
+        fv__tensor_byte(call->input_grads[X], first * c), fv__meet_of(call, X));
 }
 
 /* With s = gamma / deviation and u = centred / deviation:
- *     dx += s dy                                in evaluation,
- *     dx += s (dy - mean(dy) - u mean(dy u))    in training. */
+ *     dx (+)= s dy                                in evaluation,
+ *     dx (+)= s (dy - mean(dy) - u mean(dy u))    in training. */
 static void settle_slopes(const fv_call *call)
 {
     fv_context *context = call->context;
@@ -282,15 +319,16 @@ static void backward(const fv_call *call)
     const fv_tensor *const *grads = call->input_grads;
     const fv__kernels *kernels = call->context->kernels;
     const size_t c = (size_t)channels_of(call->output_grad);
-    settle_centre(call, call->saved);
     sum_rows(call);
+    for (int k = X + 1; k < INPUTS; k++)
+        if (grads[k]) fv__clear_fresh(call, k);
     if (grads[GAMMA]) gamma_grad(call, grads[GAMMA]->data);
     if (grads[BETA])
         kernels->axpy(c, 1, row_at(call, call->scratch, OFFSET),
                       grads[BETA]->data);
     if (!grads[X]) return;
     settle_slopes(call);
-    const fv__pieces pieces = pieces_of(call->context, call->output_grad);
+    const fv__pieces pieces = pieces_of(call->output_grad);
     fv__pieces_run(call, &pieces, rest_of(call), piece_grad);
 }
 
@@ -301,6 +339,7 @@ const fv_operator fv__op_batchnorm = {
     .max_inputs = INPUTS,
     .attributes_size = sizeof(fv__batchnorm),
     .backward_reads = FV_READS_INPUT(X) | FV_READS_INPUT(GAMMA),
+    .abilities = FV_OVERWRITES | FV_IN_PLACE,
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -11,72 +11,39 @@ typedef struct level {
     const fv__columns *columns;
     int64_t chains, each; /* chains in all and of a piece */
     size_t row;           /* bytes of c numbers */
-    unsigned char *sums, *buffers;
-    const void *minus_mean, *ones; /* of rows to be centred */
+    unsigned char *sums;
 } level;
 
 static int64_t chains_of(int64_t m) { return fv__divide_up(m, CHAIN); }
 
-/* y (x - mean), with x - mean in the worker's buffer. */
-static void centred_dot(const level *l, size_t rows, size_t at, void *buffer,
-                        void *sum)
-{
-    const size_t c = (size_t)l->columns->c;
-    const unsigned char *x = l->columns->x, *y = l->columns->y;
-    l->kernels->column_affine(rows, c, x + at, l->ones, l->minus_mean, buffer);
-    l->kernels->column_dot(rows, c, buffer, y + at, sum);
-}
-
-static void sum_chain(const level *l, int64_t chain, void *buffer)
-{
-    const fv__columns *columns = l->columns;
-    const size_t c = (size_t)columns->c;
-    const size_t rows = (size_t)fv__min(columns->m - chain * CHAIN, CHAIN);
-    const size_t at = (size_t)chain * CHAIN * l->row;
-    const unsigned char *x = columns->x, *y = columns->y;
-    void *sum = l->sums + (size_t)chain * l->row;
-    memset(sum, 0, l->row);
-    if (columns->term == FV__COLUMN_SUM)
-        l->kernels->column_sum(rows, c, x + at, sum);
-    else if (columns->term == FV__COLUMN_SQUARE)
-        l->kernels->column_square(rows, c, x + at, columns->mean, sum);
-    else if (columns->mean)
-        centred_dot(l, rows, at, buffer, sum);
-    else
-        l->kernels->column_dot(rows, c, x + at, y + at, sum);
-}
-
 static void sum_piece(void *argument, size_t item, size_t worker)
 {
     const level *l = argument;
+    const fv__columns *columns = l->columns;
     const int64_t first = (int64_t)item * l->each;
     const int64_t last = fv__min(first + l->each, l->chains);
-    void *buffer = l->buffers + worker * CHAIN * l->row;
-    for (int64_t i = first; i < last; i++) sum_chain(l, i, buffer);
+    (void)worker;
+    for (int64_t i = first; i < last; i++) {
+        void *sum = l->sums + (size_t)i * l->row;
+        memset(sum, 0, l->row);
+        l->kernels->column_sum(
+            (size_t)fv__min(columns->m - i * CHAIN, CHAIN), (size_t)columns->c,
+            (const unsigned char *)columns->x + (size_t)i * CHAIN * l->row,
+            sum);
+    }
 }
 
-/* Scratch: three rows (1, -mean, the sums to be added), a chain of rows a
- * worker, the levels' sums. */
+/* Scratch: a row for the sums to be added, then the levels' sums. */
 void fv__columns_sum(fv_context *context, const fv__columns *columns,
                      void *sums, void *scratch)
 {
-    const size_t c = (size_t)columns->c;
     const size_t row = fv__real_bytes(context, columns->c);
-    unsigned char *ones = scratch, *minus = ones + row;
     fv__columns now = *columns;
     level l = { .kernels = context->kernels,
                 .columns = &now,
                 .each = fv__max(PIECE / (CHAIN * fv__max(now.c, 1)), 1),
                 .row = row,
-                .sums =
-                    minus + 2 * row + (size_t)context->threads * CHAIN * row,
-                .buffers = minus + 2 * row,
-                .minus_mean = minus,
-                .ones = ones };
-    if (now.term == FV__COLUMN_DOT && now.mean) {
-        l.kernels->fill(c, 1, ones);
-        l.kernels->map(FV__NEG, c, now.mean, minus, 0, 0);
-    }
+                .sums = (unsigned char *)scratch + row };
     memset(sums, 0, row);
     while (now.m > 0) {
         l.chains = chains_of(now.m);
@@ -84,10 +51,7 @@ void fv__columns_sum(fv_context *context, const fv__columns *columns,
         if (last) l.sums = sums;
         fv__parallel(context, (size_t)fv__divide_up(l.chains, l.each),
                      (double)now.m * (double)now.c, sum_piece, &l);
-        now = (fv__columns){ .term = FV__COLUMN_SUM,
-                             .m = last ? 0 : l.chains,
-                             .c = now.c,
-                             .x = l.sums };
+        now = (fv__columns){ last ? 0 : l.chains, now.c, l.sums };
         l.sums += (size_t)l.chains * row;
     }
 }
@@ -95,15 +59,13 @@ void fv__columns_sum(fv_context *context, const fv__columns *columns,
 void fv__columns_add(fv_context *context, const fv__columns *columns,
                      void *sums, void *scratch)
 {
-    void *fresh =
-        (unsigned char *)scratch + 2 * fv__real_bytes(context, columns->c);
-    fv__columns_sum(context, columns, fresh, scratch);
-    context->kernels->axpy((size_t)columns->c, 1, fresh, sums);
+    fv__columns_sum(context, columns, scratch, scratch);
+    context->kernels->axpy((size_t)columns->c, 1, scratch, sums);
 }
 
 size_t fv__columns_scratch(const fv_context *context, int64_t m, int64_t c)
 {
-    int64_t rows = 3 + (int64_t)context->threads * CHAIN;
+    int64_t rows = 1;
     for (m = chains_of(m); m > 1; m = chains_of(m)) rows += m;
     const int64_t extents[] = { rows, c };
     const int64_t count = fv__product(2, extents);

@@ -4,15 +4,9 @@
 
 #include "op/operand.h"
 
-/* What is summed over the rows i. A NULL mean counts as zeros. */
 typedef struct fv__columns {
-    enum {
-        FV__COLUMN_SUM,    /* x[i][j] */
-        FV__COLUMN_SQUARE, /* (x[i][j] - mean[j])^2; the mean is needed */
-        FV__COLUMN_DOT     /* y[i][j] (x[i][j] - mean[j]) */
-    } term;
     int64_t m, c;
-    const void *x, *y, *mean;
+    const void *x;
 } fv__columns;
 
 /* Writes the c sums. They are made of chains of 32 rows, those of chains of 32

@@ -1,20 +1,33 @@
-/* Sums down columns are one ascending chain; affine maps are fused. */
+/* Sums down columns, by chains and by blocks, and batch normalisation. */
 #include "kernel/tables.h"
 
 struct shape {
     size_t m, c;
 };
 
-static const struct shape shapes[] = { { 0, 5 },    { 1, 1 },   { 3, 10 },
-                                       { 4, 16 },   { 13, 17 }, { 9, 257 },
-                                       { 2000, 3 }, { 255, 33 } };
+static const struct shape shapes[] = { { 1, 1 },   { 3, 10 },  { 4, 16 },
+                                       { 13, 17 }, { 9, 257 }, { 2000, 3 },
+                                       { 255, 33 } };
 #define SHAPES (sizeof shapes / sizeof *shapes)
 
-/* a b + c rounded once to dtype */
-static double fused(fv_dtype dtype, double a, double b, double c)
+typedef void check(const data *d, const data *start, const struct shape *s);
+
+/* Runs the kernels on each shape, through all tables; of the outputs, the
+ * first row may change, or the `whole`. */
+static void check_shapes(call *run, check *right, bool whole)
 {
-    if (dtype == FV_F64) return fma(a, b, c);
-    return (double)fmaf((float)a, (float)b, (float)c);
+    for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
+        for (size_t i = 0; i < SHAPES; i++) {
+            const struct shape *s = &shapes[i];
+            data *d = make_data(dtype, 0, -1, 1);
+            const data start = *d;
+            run_tables(d, run, s);
+            for (size_t k = 0; k < 3; k++)
+                assert_untouched(d, k, whole ? s->m * s->c : s->c);
+            right(d, &start, s);
+            free(d);
+        }
+    }
 }
 
 static double rounded(fv_dtype dtype, double x)
@@ -22,98 +35,141 @@ static double rounded(fv_dtype dtype, double x)
     return dtype == FV_F64 ? x : (double)(float)x;
 }
 
-/* in: x, y, mean (a row); out: the three sums, whose first c count */
+/* ---- sums ---------------------------------------------------------------- */
+
 static void sums(const fv__kernels *kernels, data *d, const void *argument)
 {
     const struct shape *s = argument;
     kernels->column_sum(s->m, s->c, d->in[0], d->out[0]);
-    kernels->column_square(s->m, s->c, d->in[0], d->in[2], d->out[1]);
-    kernels->column_dot(s->m, s->c, d->in[0], d->in[1], d->out[2]);
+    kernels->column_slopes(s->m, s->c, d->in[0], d->in[1], d->in[2], d->out[1],
+                           d->out[2]);
 }
 
 static void check_sums(const data *d, const data *start, const struct shape *s)
 {
     const fv_dtype t = d->dtype;
+    const double bound = 64 * epsilon_of(t) * (1 + sqrt((double)s->m));
     for (size_t j = 0; j < s->c; j++) {
-        double plain = number(t, start->out[0], j);
-        double square = number(t, start->out[1], j);
-        double product = number(t, start->out[2], j);
         const double mean = number(t, d->in[2], j);
+        double chain = number(t, start->out[0], j), sum = 0, dot = 0;
         for (size_t i = 0; i < s->m; i++) {
-            const double x = number(t, d->in[0], i * s->c + j);
-            const double y = number(t, d->in[1], i * s->c + j);
-            const double off = rounded(t, x - mean);
-            plain = rounded(t, plain + x);
-            square = fused(t, off, off, square);
-            product = fused(t, x, y, product);
+            const double dy = number(t, d->in[0], i * s->c + j);
+            chain = rounded(t, chain + dy);
+            sum += dy;
+            dot += dy * (number(t, d->in[1], i * s->c + j) - mean);
         }
-        assert_true(number(t, d->out[0], j) == plain);
-        assert_true(number(t, d->out[1], j) == square);
-        assert_true(number(t, d->out[2], j) == product);
+        assert_true(number(t, d->out[0], j) == chain);
+        assert_near(number(t, d->out[1], j), sum, bound);
+        assert_near(number(t, d->out[2], j), dot, bound);
     }
 }
 
 static void test_sums(void **state)
 {
     (void)state;
-    for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
-        for (size_t i = 0; i < SHAPES; i++) {
-            data *d = make_data(dtype, 0, -1, 1);
-            const data start = *d;
-            run_tables(d, sums, &shapes[i]);
-            for (size_t k = 0; k < 3; k++) assert_untouched(d, k, shapes[i].c);
-            check_sums(d, &start, &shapes[i]);
-            free(d);
-        }
-    }
+    check_shapes(sums, check_sums, false);
 }
 
-/* in: x, dy, a, b, e */
-static void affine(const fv__kernels *kernels, data *d, const void *argument)
+/* ---- moments ------------------------------------------------------------- */
+
+enum { EACH = 50 }; /* rows of a block */
+
+/* The numbers of x, far from zero against their spread. */
+static void moments(const fv__kernels *kernels, data *d, const void *argument)
 {
     const struct shape *s = argument;
-    kernels->column_affine(s->m, s->c, d->in[0], d->in[2], d->in[3], d->out[0]);
-    kernels->column_affine_grad(s->m, s->c, d->in[1], d->in[0], d->in[2],
-                                d->in[3], d->in[4], d->out[1]);
+    const size_t size = d->dtype == FV_F64 ? 8 : 4;
+    static cell blocks[2][ROOM];
+    for (size_t i = 0; i < s->m * s->c; i++)
+        put(d->dtype, d->in[3], i, 100 + number(d->dtype, d->in[0], i));
+    for (size_t i = 0; i < s->m; i += EACH) {
+        const size_t rows = s->m - i < EACH ? s->m - i : EACH;
+        kernels->column_moments(rows, s->c,
+                                (const char *)d->in[3] + i * s->c * size,
+                                (char *)blocks[0] + i / EACH * s->c * size,
+                                (char *)blocks[1] + i / EACH * s->c * size);
+    }
+    kernels->column_merge(s->m, EACH, s->c, blocks[0], blocks[1], d->out[0],
+                          d->out[1]);
+    kernels->column_total((s->m + EACH - 1) / EACH, s->c, blocks[0], d->out[2]);
 }
 
-static void check_affine(const data *d, const data *start,
-                         const struct shape *s)
+static void check_moments(const data *d, const data *start,
+                          const struct shape *s)
 {
     const fv_dtype t = d->dtype;
-    for (size_t i = 0; i < s->m * s->c; i++) {
-        const size_t j = i % s->c;
-        const double x = number(t, d->in[0], i), dy = number(t, d->in[1], i);
-        const double a = number(t, d->in[2], j), b = number(t, d->in[3], j);
-        const double e = number(t, d->in[4], j);
-        assert_true(number(t, d->out[0], i) == fused(t, a, x, b));
-        assert_near(number(t, d->out[1], i),
-                    number(t, start->out[1], i) + a * dy + b * x + e,
-                    4 * epsilon_of(t));
+    const double bound = 400 * epsilon_of(t);
+    (void)start;
+    for (size_t j = 0; j < s->c; j++) {
+        double sum = 0, square = 0;
+        for (size_t i = 0; i < s->m; i++)
+            sum += number(t, d->in[3], i * s->c + j);
+        const double mean = sum / (double)s->m;
+        for (size_t i = 0; i < s->m; i++) {
+            const double off = number(t, d->in[3], i * s->c + j) - mean;
+            square += off * off;
+        }
+        assert_near(number(t, d->out[0], j), mean, bound);
+        assert_near(number(t, d->out[1], j), square, bound * (1 + square));
+        assert_near(number(t, d->out[2], j), sum, bound * (double)s->m);
     }
 }
 
-static void test_affine(void **state)
+static void test_moments(void **state)
 {
     (void)state;
-    for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
-        for (size_t i = 0; i < SHAPES; i++) {
-            data *d = make_data(dtype, 0, -1, 1);
-            const data start = *d;
-            run_tables(d, affine, &shapes[i]);
-            assert_untouched(d, 0, shapes[i].m * shapes[i].c);
-            assert_untouched(d, 1, shapes[i].m * shapes[i].c);
-            check_affine(d, &start, &shapes[i]);
-            free(d);
-        }
+    check_shapes(moments, check_moments, false);
+}
+
+/* ---- normalisation ------------------------------------------------------- */
+
+/* in: x, dy, mean and a, b, e; the gradient is added to out[1], and takes the
+ * place of dy in out[2]. */
+static void normalise(const fv__kernels *kernels, data *d, const void *argument)
+{
+    const struct shape *s = argument;
+    const size_t size = d->dtype == FV_F64 ? 8 : 4;
+    const void *mean = d->in[2], *a = d->in[3], *b = d->in[4];
+    const void *e = (const char *)d->in[4] + s->c * size;
+    kernels->column_normalise(s->m, s->c, d->in[0], mean, a, b, d->out[0]);
+    kernels->column_normalise_grad(s->m, s->c, d->in[1], d->in[0], mean, a, b,
+                                   e, d->out[1], FV__ACCUMULATE);
+    memcpy(d->out[2], d->in[1], s->m * s->c * size);
+    kernels->column_normalise_grad(s->m, s->c, d->out[2], d->in[0], mean, a, b,
+                                   e, d->out[2], FV__REPLACE);
+}
+
+static void check_normalise(const data *d, const data *start,
+                            const struct shape *s)
+{
+    const fv_dtype t = d->dtype;
+    const double bound = 8 * epsilon_of(t);
+    for (size_t i = 0; i < s->m * s->c; i++) {
+        const size_t j = i % s->c;
+        const double dy = number(t, d->in[1], i), a = number(t, d->in[3], j);
+        const double b = number(t, d->in[4], j);
+        const double e = number(t, d->in[4], s->c + j);
+        const double off = number(t, d->in[0], i) - number(t, d->in[2], j);
+        const double dx = a * dy + b * off + e;
+        assert_near(number(t, d->out[0], i), a * off + b, bound);
+        assert_near(number(t, d->out[1], i), number(t, start->out[1], i) + dx,
+                    bound);
+        assert_near(number(t, d->out[2], i), dx, bound);
     }
+}
+
+static void test_normalise(void **state)
+{
+    (void)state;
+    check_shapes(normalise, check_normalise, true);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sums),
-        cmocka_unit_test(test_affine),
+        cmocka_unit_test(test_moments),
+        cmocka_unit_test(test_normalise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,72 +1,213 @@
-/* Sums down the columns of rows [m][c], and affine maps by column. */
+/* Sums down the columns of rows [m][c], and what batch normalisation does with
+ * them. */
 #include "kernel/isa/isa.h"
 
-/* A column's sum is one chain, ascending rows; taking four rows at a time
- * keeps the order and saves three of four trips of the sums. */
-#define COLUMNS(term)                                                          \
-    size_t i = 0;                                                              \
-    for (; i + 4 <= m; i += 4) {                                               \
-        INDEPENDENT                                                            \
-        for (size_t j = 0; j < c; j++) {                                       \
-            real s = sum[j];                                                   \
-            s = term(s, i, j);                                                 \
-            s = term(s, i + 1, j);                                             \
-            s = term(s, i + 2, j);                                             \
-            sum[j] = term(s, i + 3, j);                                        \
+/* Four rows at a time keep the order of a chain and save three of four trips
+ * of the sums; `work` sees the row `i` and the column `j`. */
+#define EACH_ROW(m, c, begin, work, end)                                       \
+    {                                                                          \
+        size_t row = 0;                                                        \
+        for (; row + 4 <= (m); row += 4) {                                     \
+            INDEPENDENT                                                        \
+            for (size_t j = 0; j < (c); j++) {                                 \
+                begin;                                                         \
+                UNROLLED                                                       \
+                for (size_t i = row; i < row + 4; i++) {                       \
+                    work;                                                      \
+                }                                                              \
+                end;                                                           \
+            }                                                                  \
         }                                                                      \
-    }                                                                          \
-    for (; i < m; i++) {                                                       \
-        INDEPENDENT                                                            \
-        for (size_t j = 0; j < c; j++) sum[j] = term(sum[j], i, j);            \
+        for (size_t i = row; i < (m); i++) {                                   \
+            INDEPENDENT                                                        \
+            for (size_t j = 0; j < (c); j++) {                                 \
+                begin;                                                         \
+                work;                                                          \
+                end;                                                           \
+            }                                                                  \
+        }                                                                      \
     }
-
-#define PLAIN(s, i, j) (s + x[(i)*c + j])
-#define PRODUCT(s, i, j) FMA(x[(i)*c + j], y[(i)*c + j], s)
-#define SQUARE(s, i, j) FMA(x[(i)*c + j] - mean[j], x[(i)*c + j] - mean[j], s)
 
 void FV_KERNEL(column_sum)(size_t m, size_t c, const void *x_, void *sum_)
 {
     const real *x = x_;
     real *sum = sum_;
-    COLUMNS(PLAIN)
+    EACH_ROW(m, c, real s = sum[j], s += x[i * c + j], sum[j] = s)
 }
 
-void FV_KERNEL(column_square)(size_t m, size_t c, const void *x_,
-                              const void *mean_, void *sum_)
+/* ---- moments ------------------------------------------------------------ */
+
+/* Rows of a chain, and columns whose chains are kept at a time. */
+enum { CHAIN = 32, STRIP = 512 };
+
+static void clear(size_t n, real *x)
 {
-    const real *x = x_, *mean = mean_;
-    real *sum = sum_;
-    COLUMNS(SQUARE)
+    for (size_t j = 0; j < n; j++) x[j] = 0;
 }
 
-void FV_KERNEL(column_dot)(size_t m, size_t c, const void *x_, const void *y_,
-                           void *sum_)
+static void add(size_t n, const real *x, real *sum)
 {
-    const real *x = x_, *y = y_;
-    real *sum = sum_;
-    COLUMNS(PRODUCT)
+    INDEPENDENT
+    for (size_t j = 0; j < n; j++) sum[j] += x[j];
 }
 
-void FV_KERNEL(column_affine)(size_t m, size_t c, const void *x_,
-                              const void *a_, const void *b_, void *y_)
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+/* `n` columns of rows `step` apart: their sums, by chains. */
+static void strip_sums(size_t m, size_t n, size_t step, const real *x,
+                       real *sum)
 {
-    const real *x = x_, *a = a_, *b = b_;
-    real *y = y_;
-    for (size_t i = 0; i < m; i++, x += c, y += c) {
-        INDEPENDENT
-        for (size_t j = 0; j < c; j++) y[j] = FMA(a[j], x[j], b[j]);
+    real chain[STRIP];
+    clear(n, sum);
+    for (; m > 0; x += CHAIN * step) {
+        const size_t rows = least(m, CHAIN);
+        clear(n, chain);
+        EACH_ROW(rows, n, real s = chain[j], s += x[i * step + j], chain[j] = s)
+        add(n, chain, sum);
+        m -= rows;
     }
 }
 
-void FV_KERNEL(column_affine_grad)(size_t m, size_t c, const void *dy_,
-                                   const void *x_, const void *a_,
-                                   const void *b_, const void *e_, void *dx_)
+/* The squares of their distances to the means. */
+static void strip_squares(size_t m, size_t n, size_t step, const real *x,
+                          const real *mean, real *square)
 {
-    const real *dy = dy_, *x = x_, *a = a_, *b = b_, *e = e_;
+    real chain[STRIP];
+    clear(n, square);
+    for (; m > 0; x += CHAIN * step) {
+        const size_t rows = least(m, CHAIN);
+        clear(n, chain);
+        EACH_ROW(rows, n, real s = chain[j],
+                 const real d = x[i * step + j] - mean[j];
+                 s = FMA(d, d, s), chain[j] = s)
+        add(n, chain, square);
+        m -= rows;
+    }
+}
+
+void FV_KERNEL(column_moments)(size_t m, size_t c, const void *x_, void *sum_,
+                               void *square_)
+{
+    real mean[STRIP];
+    for (size_t at = 0; at < c; at += STRIP) {
+        const size_t n = least(c - at, STRIP);
+        const real *x = (const real *)x_ + at;
+        real *sum = (real *)sum_ + at;
+        strip_sums(m, n, c, x, sum);
+        for (size_t j = 0; j < n; j++) mean[j] = sum[j] / (real)m;
+        strip_squares(m, n, c, x, mean, (real *)square_ + at);
+    }
+}
+
+/* Columns whose totals are kept at a time. */
+enum { TOTALS = 64 };
+
+INLINE void total(size_t blocks, size_t n, size_t step, const real *sums,
+                  double *totals)
+{
+    for (size_t j = 0; j < n; j++) totals[j] = 0;
+    for (size_t b = 0; b < blocks; b++, sums += step)
+        for (size_t j = 0; j < n; j++) totals[j] += (double)sums[j];
+}
+
+void FV_KERNEL(column_total)(size_t blocks, size_t c, const void *sums_,
+                             void *total_)
+{
+    double totals[TOTALS];
+    for (size_t at = 0; at < c; at += TOTALS) {
+        const size_t n = least(c - at, TOTALS);
+        real *to = (real *)total_ + at;
+        total(blocks, n, c, (const real *)sums_ + at, totals);
+        for (size_t j = 0; j < n; j++) to[j] = (real)totals[j];
+    }
+}
+
+void FV_KERNEL(column_merge)(size_t m, size_t each, size_t c, const void *sums_,
+                             const void *squares_, void *mean_, void *square_)
+{
+    double mean[TOTALS], square[TOTALS];
+    for (size_t at = 0; at < c; at += TOTALS) {
+        const size_t n = least(c - at, TOTALS);
+        const real *sums = (const real *)sums_ + at;
+        const real *squares = (const real *)squares_ + at;
+        total((m + each - 1) / each, n, c, sums, mean);
+        for (size_t j = 0; j < n; j++) {
+            mean[j] /= (double)m;
+            square[j] = 0;
+            ((real *)mean_)[at + j] = (real)mean[j];
+        }
+        for (size_t row = 0; row < m; row += each, sums += c, squares += c) {
+            const double rows = (double)least(m - row, each);
+            for (size_t j = 0; j < n; j++) {
+                const double off = (double)sums[j] / rows - mean[j];
+                square[j] += __builtin_fma(rows * off, off, (double)squares[j]);
+            }
+        }
+        for (size_t j = 0; j < n; j++)
+            ((real *)square_)[at + j] = (real)square[j];
+    }
+}
+
+/* ---- normalisation ------------------------------------------------------ */
+
+void FV_KERNEL(column_normalise)(size_t m, size_t c, const void *x_,
+                                 const void *mean_, const void *a_,
+                                 const void *b_, void *y_)
+{
+    const real *x = x_, *mean = mean_, *a = a_, *b = b_;
+    real *y = y_;
+    for (size_t i = 0; i < m; i++, x += c, y += c) {
+        INDEPENDENT
+        for (size_t j = 0; j < c; j++) y[j] = FMA(a[j], x[j] - mean[j], b[j]);
+    }
+}
+
+static void strip_slopes(size_t m, size_t n, size_t step, const real *dy,
+                         const real *x, const real *mean, real *sum, real *dot)
+{
+    real chain[STRIP], product[STRIP];
+    clear(n, sum);
+    clear(n, dot);
+    for (; m > 0; x += CHAIN * step, dy += CHAIN * step) {
+        const size_t rows = least(m, CHAIN);
+        clear(n, chain);
+        clear(n, product);
+        EACH_ROW(rows, n, real s = chain[j];
+                 real p = product[j], const real g = dy[i * step + j]; s += g;
+                 p = FMA(x[i * step + j] - mean[j], g, p), chain[j] = s;
+                 product[j] = p)
+        add(n, chain, sum);
+        add(n, product, dot);
+        m -= rows;
+    }
+}
+
+void FV_KERNEL(column_slopes)(size_t m, size_t c, const void *dy, const void *x,
+                              const void *mean, void *sum, void *dot)
+{
+    for (size_t at = 0; at < c; at += STRIP)
+        strip_slopes(m, least(c - at, STRIP), c, (const real *)dy + at,
+                     (const real *)x + at, (const real *)mean + at,
+                     (real *)sum + at, (real *)dot + at);
+}
+
+void FV_KERNEL(column_normalise_grad)(size_t m, size_t c, const void *dy_,
+                                      const void *x_, const void *mean_,
+                                      const void *a_, const void *b_,
+                                      const void *e_, void *dx_, fv__meet meet)
+{
+    const real *dy = dy_, *x = x_, *mean = mean_;
+    const real *a = a_, *b = b_, *e = e_;
     real *dx = dx_;
     for (size_t i = 0; i < m; i++, dy += c, x += c, dx += c) {
-        INDEPENDENT
-        for (size_t j = 0; j < c; j++)
-            dx[j] += FMA(a[j], dy[j], FMA(b[j], x[j], e[j]));
+        if (meet == FV__REPLACE) {
+            INDEPENDENT
+            for (size_t j = 0; j < c; j++)
+                dx[j] = FMA(a[j], dy[j], FMA(b[j], x[j] - mean[j], e[j]));
+        } else {
+            INDEPENDENT
+            for (size_t j = 0; j < c; j++)
+                dx[j] += FMA(a[j], dy[j], FMA(b[j], x[j] - mean[j], e[j]));
+        }
     }
 }

@@ -57,8 +57,8 @@ typedef int64_t real_mask;
     X(softmax) X(softmax_grad) X(cross_entropy) X(cross_entropy_grad)         \
     X(sigmoid_cross_entropy) X(sigmoid_cross_entropy_grad)                    \
     X(maxpool) X(maxpool_grad) X(avgpool) X(avgpool_grad)                     \
-    X(column_sum) X(column_square) X(column_dot)                              \
-    X(column_affine) X(column_affine_grad)                                    \
+    X(column_sum) X(column_moments) X(column_merge) X(column_total)           \
+    X(column_normalise) X(column_slopes) X(column_normalise_grad)             \
     X(sgd) X(adam) X(uniform) X(normal) X(dropout) X(dropout_grad)
 /* clang-format on */
 
