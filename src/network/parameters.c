@@ -149,8 +149,8 @@ fv_variable *fv__network_apply(fv_network *network, fv_variable *x)
     if (fv__ok(context)) {
         bool planned = x->graph && x->graph->planned;
         a.outputs[0] = x;
-        output =
-            apply_all(network, last, planned && !x->graph->training, false, &a);
+        output = apply_all(network, last, planned,
+                           planned && x->graph->training, &a);
     }
     fv__release(context, a.inside);
     fv__release(context, a.fusions);

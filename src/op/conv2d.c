@@ -263,11 +263,16 @@ static void bias_grad(const fv_call *call, const fv__geometry *g, void *dbias)
 void fv__conv2d_backward(const fv_call *call)
 {
     const fv_tensor *const *grads = call->input_grads;
-    const int32_t place = places_of(call->attributes).bias;
+    const fv__conv2d *a = call->attributes;
+    const int32_t place = places_of(a).bias;
     const bool bias = place >= 0 && grads[place];
     fv__geometry g;
     fv__conv_call conv = conv_of(call, call->output_grad, &g);
     conv.dy = call->output_grad->data;
+    if (a->clamp) /* nobody needs the gradient of the output afterwards */
+        fv__map_grad_all(call->context, FV__CLAMP, fv__count(call->output),
+                         call->output->data, call->output->data, conv.dy,
+                         call->output_grad->data, a->low, a->high, FV__REPLACE);
     if (grads[0]) {
         conv.dx = grads[0]->data;
         conv.overwrite = fv__meet_of(call, 0) == FV__REPLACE;

@@ -5,8 +5,8 @@
 
 #include "op/op.h"
 
-/* The attributes. Batch normalisation is by running statistics: it is folded
- * into the weights, so that there is no backward pass. */
+/* The attributes. Batch normalisation is by running statistics and folded into
+ * the weights; it and the residual are for evaluation, no gradient passes. */
 typedef struct fv__conv2d {
     fv_convolution convolution;
     double epsilon;   /* of the normalisation */

@@ -10,8 +10,11 @@ const fv_operator fv__op_conv2d_fused = {
     .min_inputs = 2,
     .max_inputs = MOST_INPUTS,
     .attributes_size = sizeof(fv__conv2d),
+    .backward_reads = FV_READS_INPUT(0) | FV_READS_INPUT(1) | FV_READS_OUTPUT,
+    .abilities = FV_OVERWRITES,
     .infer = fv__conv2d_infer,
     .forward = fv__conv2d_forward,
+    .backward = fv__conv2d_backward,
 };
 
 fv_variable *fv__conv2d_fused(const fv__conv2d *attributes, int32_t num_inputs,

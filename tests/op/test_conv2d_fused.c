@@ -86,6 +86,39 @@ static void test_combinations(void **state)
     }
 }
 
+/* With a clamp alone there is a backward pass. */
+static void test_gradients(void **state)
+{
+    const example e = { .bias = true, .clamp = true };
+    const fv_convolution convolution = { .stride = { 2, 1 },
+                                         .dilation = { 1, 1 },
+                                         .padding_begin = { 1, 0 },
+                                         .groups = 1 };
+    static const operand operands[3] = {
+        { 4, { N, ROWS, COLUMNS, CHANNELS }, -1, 1, 0 },
+        { 4, { FILTERS, 3, 3, CHANNELS }, -1, 1, 0 },
+        { 1, { FILTERS }, -1, 2, 0 },
+    };
+    (void)state;
+    for (int dtype = FV_F32; dtype <= FV_F64; dtype++) {
+        fv_context *context = context_of((fv_dtype)dtype);
+        fv_variable *at[2][8] = { { NULL } };
+        for (int i = 0; i < 2; i++) {
+            for (uint64_t k = 0; k < 3; k++)
+                at[i][k] = random_leaf(context, k + 1, &operands[k]);
+            fv_variable *y = (i ? apart : fused)(&e, &convolution, at[i]);
+            assert_int_equal(fv_backprop(fv_sum(fv_mul(y, y))), FV_OK);
+        }
+        for (int k = 0; k < 3; k++) {
+            const fv_tensor *got = fv_variable_grad(at[0][k]);
+            const fv_tensor *want = fv_variable_grad(at[1][k]);
+            for (int64_t i = 0; i < fv_tensor_count(want); i++)
+                assert_true(number_at(got, i) == number_at(want, i));
+        }
+        fv_context_free(context);
+    }
+}
+
 /* The residual must have the shape of the result. */
 static void test_refused(void **state)
 {
@@ -106,6 +139,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_combinations),
+        cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
