@@ -47,10 +47,10 @@ typedef struct fv_call {
                                               where nobody wants it */
     void *saved; /**< NULL where no backward pass will follow */
     void *scratch;
-    void *kept;     /**< forward only */
-    uint64_t draw;  /**< names this call in the stream of random numbers */
-    uint64_t fresh; /**< bit k: input_grads[k] holds arbitrary bytes, to be
-                         overwritten; 0 unless the operator #FV_OVERWRITES */
+    void *kept;         /**< forward only */
+    uint64_t draw;      /**< names this call in the stream of random numbers */
+    uint64_t fresh;     /**< bit k: input_grads[k] holds arbitrary bytes, to be
+                             overwritten; 0 unless the operator #FV_OVERWRITES */
     int32_t kept_holds; /**< `kept` is as the last run left it, and no leaf
                              has changed since */
     int32_t reserved;
