@@ -87,6 +87,13 @@ typedef struct fv__tile {
     fv__meet meet;
 } fv__tile;
 
+/* What batch normalisation does to each column, then clamping the result to
+ * low..high, which may be infinite. */
+typedef struct fv__normal {
+    const void *mean, *a, *b;
+    double low, high;
+} fv__normal;
+
 /* Hyper-parameters of one optimizer step, settled once a step. */
 typedef struct fv__sgd {
     double learning_rate, momentum, weight_decay;
@@ -188,19 +195,19 @@ typedef struct fv__kernels {
     /* total[j] of the sums of blocks */
     void (*column_total)(size_t blocks, size_t c, const void *sums,
                          void *total);
-    /* y[i][j] = a[j] (x[i][j] - mean[j]) + b[j], fused; y may be x */
-    void (*column_normalise)(size_t m, size_t c, const void *x,
-                             const void *mean, const void *a, const void *b,
-                             void *y);
-    /* sum[j] of dy[i][j], and dot[j] of dy[i][j] (x[i][j] - mean[j]) */
-    void (*column_slopes)(size_t m, size_t c, const void *dy, const void *x,
-                          const void *mean, void *sum, void *dot);
-    /* dx[i][j] (+)= a[j] dy[i][j] + b[j] (x[i][j] - mean[j]) + e[j]; dx may be
-     * dy */
-    void (*column_normalise_grad)(size_t m, size_t c, const void *dy,
-                                  const void *x, const void *mean,
-                                  const void *a, const void *b, const void *e,
-                                  void *dx, fv__meet meet);
+    /* y[i][j] = a[j] (x[i][j] - mean[j]) + b[j], fused, clamped; y may be x */
+    void (*column_normalise)(size_t m, size_t c, const fv__normal *normal,
+                             const void *x, void *y);
+    /* sum[j] of dy[i][j], and dot[j] of dy[i][j] (x[i][j] - mean[j]), over the
+     * dy that the clamp lets through */
+    void (*column_slopes)(size_t m, size_t c, const fv__normal *normal,
+                          const void *dy, const void *x, void *sum, void *dot);
+    /* dx[i][j] (+)= a[j] dy[i][j] + slope[j] (x[i][j] - mean[j]) + offset[j],
+     * without the two where slope is NULL, of the same dy; dx may be dy */
+    void (*column_normalise_grad)(size_t m, size_t c, const fv__normal *normal,
+                                  const void *slope, const void *offset,
+                                  const void *dy, const void *x, void *dx,
+                                  fv__meet meet);
 
     /* Updates; momentum m and moments m, v are state of n numbers, NULL where
      * not in use. */

@@ -43,15 +43,20 @@ double fv__layer_epsilon(const fv_layer *layer)
     return fv__option_number(options->epsilon, 1e-5);
 }
 
+double fv__layer_momentum(const fv_layer *layer)
+{
+    const fv_batchnorm_options *options = layer->options;
+    return fv__option_number(options->momentum, 0.1);
+}
+
 static fv_variable *forward(fv_layer *layer, int32_t count,
                             fv_variable *const inputs[])
 {
     (void)count;
-    const fv_batchnorm_options *options = layer->options;
     const fv__parameter *p = layer->parameters;
-    return fv_batchnorm_of(
-        inputs[0], p[0].variable, p[1].variable, p[2].variable, p[3].variable,
-        fv__layer_epsilon(layer), fv__option_number(options->momentum, 0.1));
+    return fv_batchnorm_of(inputs[0], p[0].variable, p[1].variable,
+                           p[2].variable, p[3].variable,
+                           fv__layer_epsilon(layer), fv__layer_momentum(layer));
 }
 
 const fv__layer_type fv__layer_batchnorm = {

@@ -134,6 +134,7 @@ extern const fv__layer_type fv__layer_conv2d, fv__layer_batchnorm,
     fv__layer_relu, fv__layer_relu6, fv__layer_add;
 fv_convolution fv__layer_convolution(const fv_layer *layer);
 double fv__layer_epsilon(const fv_layer *layer);
+double fv__layer_momentum(const fv_layer *layer);
 
 /* Makes a variable without memory for each parameter that has none. */
 fv_status fv__layer_prepare(fv_layer *layer);

@@ -1,5 +1,6 @@
 /* Which layers a plan runs as one operator: a convolution with its batch
- * normalisation, the sum with another branch, and its activation. */
+ * normalisation, the sum with another branch, and its activation; in training
+ * a batch normalisation with its activation. */
 #include "network/network.h"
 #include "op/conv2d.h"
 
@@ -39,11 +40,9 @@ static int32_t before(const fv_network *network, int32_t last, int32_t place,
 /* A convolution, alone or with its normalisation, that ends at input k of
  * `place`. */
 static bool find_convolution(const fv_network *network, int32_t last,
-                             int32_t place, int32_t k, bool training,
-                             fv__fusion *f)
+                             int32_t place, int32_t k, fv__fusion *f)
 {
-    f->norm =
-        training ? -1 : before(network, last, place, k, &fv__layer_batchnorm);
+    f->norm = before(network, last, place, k, &fv__layer_batchnorm);
     if (f->norm >= 0)
         f->convolution = before(network, last, f->norm, 0, &fv__layer_conv2d);
     else
@@ -62,7 +61,7 @@ static bool find_sum(const fv_network *network, int32_t last, int32_t place,
     int32_t later = sum->inputs[1] > sum->inputs[0];
     for (int32_t i = 0; i < 2; i++) {
         int32_t k = i ? !later : later;
-        if (!find_convolution(network, last, place, k, false, f)) continue;
+        if (!find_convolution(network, last, place, k, f)) continue;
         f->add = place;
         f->residual = sum->inputs[!k];
         return true;
@@ -70,18 +69,19 @@ static bool find_sum(const fv_network *network, int32_t last, int32_t place,
     return false;
 }
 
+static const fv__fusion none = { -1, -1, -1, -1, -1 };
+
 static fv__fusion fusion_at(const fv_network *network, int32_t last,
-                            int32_t place, bool training)
+                            int32_t place)
 {
-    static const fv__fusion none = { -1, -1, -1, -1, -1 };
     fv__fusion f = none;
     int32_t at = place;
     if (clamps(type_at(network, place))) {
         f.clamp = place;
         at = before(network, last, place, 0, &fv__layer_add);
-        if (!training && at >= 0 && find_sum(network, last, at, &f)) return f;
-        if (find_convolution(network, last, place, 0, training, &f)) return f;
-    } else if (!training) {
+        if (at >= 0 && find_sum(network, last, at, &f)) return f;
+        if (find_convolution(network, last, place, 0, &f)) return f;
+    } else {
         if (find_sum(network, last, place, &f)) return f;
         if (type_at(network, place) == &fv__layer_batchnorm) {
             f.norm = place;
@@ -92,32 +92,65 @@ static fv__fusion fusion_at(const fv_network *network, int32_t last,
     return none;
 }
 
+static fv__fusion training_at(const fv_network *network, int32_t last,
+                              int32_t place)
+{
+    fv__fusion f = none;
+    if (!clamps(type_at(network, place))) return none;
+    f.norm = before(network, last, place, 0, &fv__layer_batchnorm);
+    f.clamp = place;
+    return f.norm < 0 ? none : f;
+}
+
 void fv__network_fuse(const fv_network *network, int32_t last, bool training,
                       fv__fusion *fusions, bool *inside)
 {
     for (int32_t i = last; i > 0; i--) {
-        fusions[i].convolution = -1;
+        fusions[i] = none;
         if (inside[i]) continue;
-        fusions[i] = fusion_at(network, last, i, training);
+        fusions[i] = training ? training_at(network, last, i)
+                              : fusion_at(network, last, i);
         const fv__fusion *f = &fusions[i];
-        if (f->convolution < 0) continue;
-        inside[f->convolution] = true;
+        if (!fv__fused(f)) continue;
+        if (f->convolution >= 0) inside[f->convolution] = true;
         if (f->norm >= 0 && f->norm != i) inside[f->norm] = true;
         if (f->add >= 0 && f->add != i) inside[f->add] = true;
     }
 }
 
+/* Of a clamp, whose lower limit is 0. */
+static double limit(const fv_network *network, const fv__fusion *f)
+{
+    return type_at(network, f->clamp) == &fv__layer_relu6 ? 6
+                                                          : (double)INFINITY;
+}
+
+static fv_variable *clamped_norm(const fv_network *network, const fv__fusion *f,
+                                 fv_variable *const outputs[])
+{
+    const fv__place *norm = &network->places[f->norm];
+    const fv__parameter *p = norm->layer->parameters;
+    const fv__batchnorm attributes = {
+        .epsilon = fv__layer_epsilon(norm->layer),
+        .momentum = fv__layer_momentum(norm->layer),
+        .low = 0,
+        .high = limit(network, f),
+    };
+    fv_variable *inputs[] = { outputs[norm->inputs[0]], p[0].variable,
+                              p[1].variable, p[2].variable, p[3].variable };
+    return fv__apply_batchnorm(inputs, &attributes);
+}
+
 fv_variable *fv__fusion_apply(const fv_network *network, const fv__fusion *f,
                               fv_variable *const outputs[])
 {
+    if (f->convolution < 0) return clamped_norm(network, f, outputs);
     const fv__place *conv = &network->places[f->convolution];
     const fv__parameter *weights = conv->layer->parameters;
     fv__conv2d attributes = {
         .convolution = fv__layer_convolution(conv->layer),
         .low = 0,
-        .high = type_at(network, f->clamp) == &fv__layer_relu6
-                    ? 6
-                    : (double)INFINITY,
+        .high = limit(network, f),
         .bias = conv->layer->num_parameters > 1,
         .normalised = f->norm >= 0,
         .residual = f->add >= 0,

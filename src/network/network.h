@@ -70,15 +70,21 @@ fv_status fv__network_grads(fv_network *network);
  * layers that nobody looks between as one. */
 fv_variable *fv__network_apply(fv_network *network, fv_variable *x);
 
-/* Layers that one operator runs: a convolution and those after it, up to the
- * last one. Places; -1: there is none. */
+/* Layers that one operator runs: a convolution and those after it, or, in
+ * training, a normalisation and its clamp. Places; -1: there is none. Without
+ * either the last layer runs alone. */
 typedef struct fv__fusion {
-    int32_t convolution; /* -1: the last layer runs alone */
-    int32_t norm, add, residual, clamp;
+    int32_t convolution, norm, add, residual, clamp;
 } fv__fusion;
 
+static inline bool fv__fused(const fv__fusion *fusion)
+{
+    return fusion->convolution >= 0 || fusion->norm >= 0;
+}
+
 /* For each place up to `last`, what ends there; a place inside of a fusion has
- * inside[place] set and is not run. In training only a clamp is fused. */
+ * inside[place] set and is not run. In training, where a gradient has to pass,
+ * that is a normalisation with its clamp. */
 void fv__network_fuse(const fv_network *network, int32_t last, bool training,
                       fv__fusion *fusions, bool *inside);
 /* The fused layers' output; `outputs` are those of all places before. */

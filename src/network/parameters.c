@@ -114,12 +114,11 @@ typedef struct applying {
 static fv_variable *apply_all(fv_network *network, int32_t last, bool fuse,
                               bool training, const applying *a)
 {
-    for (int32_t i = 1; i <= last; i++) a->fusions[i].convolution = -1;
     if (fuse) fv__network_fuse(network, last, training, a->fusions, a->inside);
     for (int32_t i = 1; i <= last; i++) {
         const fv__place *place = &network->places[i];
         if (a->inside[i]) continue;
-        if (a->fusions[i].convolution >= 0) {
+        if (fuse && fv__fused(&a->fusions[i])) {
             a->outputs[i] =
                 fv__fusion_apply(network, &a->fusions[i], a->outputs);
             continue;

@@ -204,37 +204,57 @@ static void running_statistics(const fv_call *call, void *mean, void *inverse)
                      1 / sqrt(fv__real_get(context, variance, j) + a->epsilon));
 }
 
-/* The rows of scratch. In forward y = SCALE centred + beta; in backward
- * dx (+)= SCALE dy + SLOPE centred + OFFSET, where centred is x - mean. */
+/* The rows of scratch: y = SCALE centred + beta, where centred is x - mean,
+ * and dx (+)= SCALE dy + SLOPE centred + OFFSET. */
 enum { SCALE, SLOPE, OFFSET };
+
+/* Mean and inverse deviation, in two rows. */
+static void *statistics_of(const fv_call *call)
+{
+    return call->saved ? call->saved : row_at(call, call->scratch, SLOPE);
+}
+
+static fv__normal normal_of(const fv_call *call)
+{
+    const fv__batchnorm *a = call->attributes;
+    return (fv__normal){ .mean = statistics_of(call),
+                         .a = row_at(call, call->scratch, SCALE),
+                         .b = call->inputs[BETA]->data,
+                         .low = a->low,
+                         .high = a->high };
+}
+
+/* Backward has to find the very results that forward clamped. */
+static void settle_scale(const fv_call *call)
+{
+    call->context->kernels->zip(FV__MUL, (size_t)channels_of(call->inputs[X]),
+                                row_at(call, statistics_of(call), 1), 1,
+                                call->inputs[GAMMA]->data, 1,
+                                row_at(call, call->scratch, SCALE));
+}
 
 static void piece(const fv_call *call, int64_t first, int64_t count,
                   void *buffer, double *sum)
 {
-    const void *keep =
-        call->saved ? call->saved : row_at(call, call->scratch, SLOPE);
+    const fv__normal normal = normal_of(call);
     const int64_t c = channels_of(call->output);
     (void)buffer;
     (void)sum;
     call->context->kernels->column_normalise(
-        (size_t)count, (size_t)c, fv__tensor_byte(call->inputs[X], first * c),
-        keep, row_at(call, call->scratch, SCALE), call->inputs[BETA]->data,
+        (size_t)count, (size_t)c, &normal,
+        fv__tensor_byte(call->inputs[X], first * c),
         fv__tensor_byte(call->output, first * c));
 }
 
 static void forward(const fv_call *call)
 {
-    const fv_tensor *x = call->inputs[X];
-    void *keep = call->saved ? call->saved : row_at(call, call->scratch, SLOPE);
-    void *mean = row_at(call, keep, 0), *inverse = row_at(call, keep, 1);
+    void *mean = statistics_of(call), *inverse = row_at(call, mean, 1);
     if (call->training)
         batch_statistics(call, mean, inverse);
     else
         running_statistics(call, mean, inverse);
-    call->context->kernels->zip(FV__MUL, (size_t)channels_of(x), inverse, 1,
-                                call->inputs[GAMMA]->data, 1,
-                                row_at(call, call->scratch, SCALE));
-    const fv__pieces pieces = pieces_of(x);
+    settle_scale(call);
+    const fv__pieces pieces = pieces_of(call->inputs[X]);
     fv__pieces_run(call, &pieces, rest_of(call), piece);
 }
 
@@ -243,10 +263,12 @@ static void forward(const fv_call *call)
 static void slopes(const fv_call *call, int64_t first, int64_t count, void *sum,
                    void *dot)
 {
+    const fv__normal normal = normal_of(call);
     const int64_t c = channels_of(call->output_grad);
     call->context->kernels->column_slopes(
-        (size_t)count, (size_t)c, fv__tensor_byte(call->output_grad, first * c),
-        fv__tensor_byte(call->inputs[X], first * c), call->saved, sum, dot);
+        (size_t)count, (size_t)c, &normal,
+        fv__tensor_byte(call->output_grad, first * c),
+        fv__tensor_byte(call->inputs[X], first * c), sum, dot);
 }
 
 /* Sums over the rows of dy, into OFFSET, and of dy centred, into SLOPE. */
@@ -277,16 +299,16 @@ static void gamma_grad(const fv_call *call, void *dgamma)
 static void piece_grad(const fv_call *call, int64_t first, int64_t count,
                        void *buffer, double *sum)
 {
+    const fv__normal normal = normal_of(call);
     const int64_t c = channels_of(call->output_grad);
-    const void *dy = fv__tensor_byte(call->output_grad, first * c);
-    const void *x = fv__tensor_byte(call->inputs[X], first * c);
     (void)buffer;
     (void)sum;
     call->context->kernels->column_normalise_grad(
-        (size_t)count, (size_t)c, dy, call->training ? x : dy,
-        call->training ? call->saved : row_at(call, call->scratch, OFFSET),
-        row_at(call, call->scratch, SCALE), row_at(call, call->scratch, SLOPE),
+        (size_t)count, (size_t)c, &normal,
+        call->training ? row_at(call, call->scratch, SLOPE) : NULL,
         row_at(call, call->scratch, OFFSET),
+        fv__tensor_byte(call->output_grad, first * c),
+        fv__tensor_byte(call->inputs[X], first * c),
         fv__tensor_byte(call->input_grads[X], first * c), fv__meet_of(call, X));
 }
 
@@ -296,21 +318,18 @@ static void piece_grad(const fv_call *call, int64_t first, int64_t count,
 static void settle_slopes(const fv_call *call)
 {
     fv_context *context = call->context;
-    const void *gamma = call->inputs[GAMMA]->data;
     const void *inverse = row_at(call, call->saved, 1);
-    void *scale = row_at(call, call->scratch, SCALE);
     void *slope = row_at(call, call->scratch, SLOPE);
     void *offset = row_at(call, call->scratch, OFFSET);
-    const double part =
-        call->training ? 1 / (double)rows_of(call->output_grad) : 0;
+    const double m = (double)rows_of(call->output_grad);
     for (int64_t j = 0; j < channels_of(call->output_grad); j++) {
         const double i = fv__real_get(context, inverse, j);
-        const double s = i * fv__real_get(context, gamma, j);
+        const double s =
+            fv__real_get(context, row_at(call, call->scratch, SCALE), j);
         const double dy = fv__real_get(context, offset, j);
         const double dy_u = fv__real_get(context, slope, j) * i;
-        fv__real_set(context, scale, j, s);
-        fv__real_set(context, slope, j, part > 0 ? -s * i * dy_u * part : 0);
-        fv__real_set(context, offset, j, part > 0 ? -s * dy * part : 0);
+        fv__real_set(context, slope, j, -s * i * dy_u / m);
+        fv__real_set(context, offset, j, -s * dy / m);
     }
 }
 
@@ -319,6 +338,7 @@ static void backward(const fv_call *call)
     const fv_tensor *const *grads = call->input_grads;
     const fv__kernels *kernels = call->context->kernels;
     const size_t c = (size_t)channels_of(call->output_grad);
+    settle_scale(call);
     sum_rows(call);
     for (int k = X + 1; k < INPUTS; k++)
         if (grads[k]) fv__clear_fresh(call, k);
@@ -327,7 +347,7 @@ static void backward(const fv_call *call)
         kernels->axpy(c, 1, row_at(call, call->scratch, OFFSET),
                       grads[BETA]->data);
     if (!grads[X]) return;
-    settle_slopes(call);
+    if (call->training) settle_slopes(call);
     const fv__pieces pieces = pieces_of(call->output_grad);
     fv__pieces_run(call, &pieces, rest_of(call), piece_grad);
 }
@@ -338,7 +358,8 @@ const fv_operator fv__op_batchnorm = {
     .min_inputs = INPUTS,
     .max_inputs = INPUTS,
     .attributes_size = sizeof(fv__batchnorm),
-    .backward_reads = FV_READS_INPUT(X) | FV_READS_INPUT(GAMMA),
+    .backward_reads =
+        FV_READS_INPUT(X) | FV_READS_INPUT(GAMMA) | FV_READS_INPUT(BETA),
     .abilities = FV_OVERWRITES | FV_IN_PLACE,
     .infer = infer,
     .forward = forward,
@@ -346,12 +367,19 @@ const fv_operator fv__op_batchnorm = {
     .onnx = "BatchNormalization",
 };
 
+fv_variable *fv__apply_batchnorm(fv_variable *const inputs[],
+                                 const fv__batchnorm *attributes)
+{
+    return fv_apply(&fv__op_batchnorm, attributes, INPUTS, inputs);
+}
+
 fv_variable *fv_batchnorm_of(fv_variable *x, fv_variable *gamma,
                              fv_variable *beta, fv_variable *mean,
                              fv_variable *variance, double epsilon,
                              double momentum)
 {
-    const fv__batchnorm attributes = { epsilon, momentum };
-    fv_variable *inputs[INPUTS] = { x, gamma, beta, mean, variance };
-    return fv_apply(&fv__op_batchnorm, &attributes, INPUTS, inputs);
+    return fv__apply_batchnorm(
+        (fv_variable *[]){ x, gamma, beta, mean, variance },
+        &(fv__batchnorm){ epsilon, momentum, -(double)INFINITY,
+                          (double)INFINITY });
 }

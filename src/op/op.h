@@ -265,9 +265,15 @@ typedef struct fv__slice {
     int64_t start, stop, step;
 } fv__slice;
 
+/* batchnorm, and then a clamp to low..high */
 typedef struct fv__batchnorm {
     double epsilon, momentum;
+    double low, high;
 } fv__batchnorm;
+
+/* Of x, gamma, beta, running mean and running variance. */
+fv_variable *fv__apply_batchnorm(fv_variable *const inputs[],
+                                 const fv__batchnorm *attributes);
 
 typedef struct fv__dropout {
     double probability;

@@ -1,6 +1,8 @@
 /* Tests of the operator batchnorm. */
 #include "operands.h"
 
+#include "op/op.h"
+
 typedef struct norm {
     double epsilon, momentum;
     int evaluate;
@@ -243,13 +245,55 @@ static void test_not_finite(void **state)
     fv_context_free(context);
 }
 
+/* Gradients of x, gamma and beta, behind the values of y; relu6 apart, or in
+ * one go. */
+static void clamped(fv_dtype dtype, int training, bool together, double *all)
+{
+    static const double shift[] = { 1, 2, 3, 0.5, 1, 1.5, 3, 3.5, 4 };
+    enum { M = 50, C = 3 };
+    double x[M * C];
+    fv_context *context = context_of(dtype);
+    for (int i = 0; i < M * C; i++) x[i] = sin(1.7 * i);
+    fv_variable *at[] = { LEAF(context, x, M, C), LEAF(context, shift, C),
+                          LEAF(context, shift + 3, C),
+                          LEAF(context, shift + 3, C),
+                          LEAF(context, shift + 3, C) };
+    fv_training(context, training);
+    fv_variable *y =
+        together ? fv__apply_batchnorm(at, &(fv__batchnorm){ 1e-5, 0.1, 0, 6 })
+                 : fv_relu6_of(fv_batchnorm_of(at[0], at[1], at[2], at[3],
+                                               at[4], 1e-5, 0.1));
+    for (int64_t i = 0; i < M * C; i++)
+        *all++ = number_at(fv_variable_value(y), i);
+    fv_backprop(fv_sum(fv_mul(y, y)));
+    assert_ok(context);
+    for (int k = 0; k < 3; k++)
+        for (int64_t i = 0; i < (k ? C : M * C); i++)
+            *all++ = number_at(fv_variable_grad(at[k]), i);
+    fv_context_free(context);
+}
+
+static void test_clamped(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        double apart[306] = { 0 }, together[306] = { 0 };
+        int some = 0;
+        clamped(i % 2 ? FV_F64 : FV_F32, i / 2, false, apart);
+        clamped(i % 2 ? FV_F64 : FV_F32, i / 2, true, together);
+        for (int j = 0; j < 306; j++) assert_true(apart[j] == together[j]);
+        for (int j = 0; j < 150; j++) some += apart[j] == 0 || apart[j] == 6;
+        assert_in_range(some, 10, 140);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_training),      cmocka_unit_test(test_evaluation),
         cmocka_unit_test(test_far_from_zero), cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_same_bits),     cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_not_finite),    cmocka_unit_test(test_clamped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -150,21 +150,54 @@ void FV_KERNEL(column_merge)(size_t m, size_t each, size_t c, const void *sums_,
 
 /* ---- normalisation ------------------------------------------------------ */
 
-void FV_KERNEL(column_normalise)(size_t m, size_t c, const void *x_,
-                                 const void *mean_, const void *a_,
-                                 const void *b_, void *y_)
+void FV_KERNEL(column_normalise)(size_t m, size_t c, const fv__normal *normal,
+                                 const void *x_, void *y_)
 {
-    const real *x = x_, *mean = mean_, *a = a_, *b = b_;
+    const real *x = x_, *mean = normal->mean, *a = normal->a, *b = normal->b;
+    const real low = (real)normal->low, high = (real)normal->high;
     real *y = y_;
     for (size_t i = 0; i < m; i++, x += c, y += c) {
         INDEPENDENT
-        for (size_t j = 0; j < c; j++) y[j] = FMA(a[j], x[j] - mean[j], b[j]);
+        for (size_t j = 0; j < c; j++) {
+            const real v = FMA(a[j], x[j] - mean[j], b[j]);
+            y[j] = v < low ? low : v > high ? high : v;
+        }
     }
 }
 
-static void strip_slopes(size_t m, size_t n, size_t step, const real *dy,
-                         const real *x, const real *mean, real *sum, real *dot)
+/* Columns `at` and following of a normalisation. */
+typedef struct columns {
+    const real *mean, *a, *b;
+    real low, high;
+} columns;
+
+INLINE columns columns_at(const fv__normal *normal, size_t at)
 {
+    return (columns){ (const real *)normal->mean + at,
+                      (const real *)normal->a + at,
+                      (const real *)normal->b + at, (real)normal->low,
+                      (real)normal->high };
+}
+
+/* Without limits nothing is held back, a NaN neither. */
+static bool clamps(const fv__normal *normal)
+{
+    return normal->low > -(double)REAL_INFINITY
+           || normal->high < (double)REAL_INFINITY;
+}
+
+/* What the clamp lets through of a gradient g, `off` being x - mean. */
+INLINE real let(const columns *n, size_t j, real off, real g, const bool clamp)
+{
+    const real y = FMA(n->a[j], off, n->b[j]);
+    return !clamp || (y > n->low && y < n->high) ? g : 0;
+}
+
+INLINE void strip_slopes(const columns *normal, size_t m, size_t n, size_t step,
+                         const real *dy, const real *x, const bool clamp,
+                         real *sum, real *dot)
+{
+    const columns here = *normal;
     real chain[STRIP], product[STRIP];
     clear(n, sum);
     clear(n, dot);
@@ -173,41 +206,73 @@ static void strip_slopes(size_t m, size_t n, size_t step, const real *dy,
         clear(n, chain);
         clear(n, product);
         EACH_ROW(rows, n, real s = chain[j];
-                 real p = product[j], const real g = dy[i * step + j]; s += g;
-                 p = FMA(x[i * step + j] - mean[j], g, p), chain[j] = s;
-                 product[j] = p)
+                 real p = product[j],
+                 const real off = x[i * step + j] - here.mean[j];
+                 const real g = let(&here, j, off, dy[i * step + j], clamp);
+                 s += g; p = FMA(off, g, p), chain[j] = s; product[j] = p)
         add(n, chain, sum);
         add(n, product, dot);
         m -= rows;
     }
 }
 
-void FV_KERNEL(column_slopes)(size_t m, size_t c, const void *dy, const void *x,
-                              const void *mean, void *sum, void *dot)
+void FV_KERNEL(column_slopes)(size_t m, size_t c, const fv__normal *normal,
+                              const void *dy_, const void *x_, void *sum_,
+                              void *dot_)
 {
-    for (size_t at = 0; at < c; at += STRIP)
-        strip_slopes(m, least(c - at, STRIP), c, (const real *)dy + at,
-                     (const real *)x + at, (const real *)mean + at,
-                     (real *)sum + at, (real *)dot + at);
+    for (size_t at = 0; at < c; at += STRIP) {
+        const columns here = columns_at(normal, at);
+        const size_t n = least(c - at, STRIP);
+        const real *dy = (const real *)dy_ + at, *x = (const real *)x_ + at;
+        real *sum = (real *)sum_ + at, *dot = (real *)dot_ + at;
+        if (clamps(normal))
+            strip_slopes(&here, m, n, c, dy, x, true, sum, dot);
+        else
+            strip_slopes(&here, m, n, c, dy, x, false, sum, dot);
+    }
 }
 
-void FV_KERNEL(column_normalise_grad)(size_t m, size_t c, const void *dy_,
-                                      const void *x_, const void *mean_,
-                                      const void *a_, const void *b_,
-                                      const void *e_, void *dx_, fv__meet meet)
+/* One row's gradient. */
+INLINE void row_grad(const columns *n, size_t c, const real *slope,
+                     const real *offset, const real *dy, const real *x,
+                     real *dx, const bool clamp, const bool centred,
+                     const bool added)
 {
-    const real *dy = dy_, *x = x_, *mean = mean_;
-    const real *a = a_, *b = b_, *e = e_;
+    const columns here = *n;
+    INDEPENDENT
+    for (size_t j = 0; j < c; j++) {
+        const real off = clamp || centred ? x[j] - here.mean[j] : 0;
+        const real g = let(&here, j, off, dy[j], clamp);
+        const real v = centred
+                           ? FMA(here.a[j], g, FMA(slope[j], off, offset[j]))
+                           : here.a[j] * g;
+        dx[j] = added ? dx[j] + v : v;
+    }
+}
+
+void FV_KERNEL(column_normalise_grad)(size_t m, size_t c,
+                                      const fv__normal *normal,
+                                      const void *slope, const void *offset,
+                                      const void *dy_, const void *x_,
+                                      void *dx_, fv__meet meet)
+{
+    const columns n = columns_at(normal, 0);
+    const real *dy = dy_, *x = x_, *s = slope, *o = offset;
     real *dx = dx_;
+    const bool added = meet != FV__REPLACE;
+    const int way = added + 2 * clamps(normal);
     for (size_t i = 0; i < m; i++, dy += c, x += c, dx += c) {
-        if (meet == FV__REPLACE) {
-            INDEPENDENT
-            for (size_t j = 0; j < c; j++)
-                dx[j] = FMA(a[j], dy[j], FMA(b[j], x[j] - mean[j], e[j]));
-        } else {
-            INDEPENDENT
-            for (size_t j = 0; j < c; j++)
-                dx[j] += FMA(a[j], dy[j], FMA(b[j], x[j] - mean[j], e[j]));
-        }
+        if (!s && way < 2)
+            row_grad(&n, c, s, o, dy, x, dx, false, false, added);
+        else if (!s)
+            row_grad(&n, c, s, o, dy, x, dx, true, false, added);
+        else if (way == 0)
+            row_grad(&n, c, s, o, dy, x, dx, false, true, false);
+        else if (way == 1)
+            row_grad(&n, c, s, o, dy, x, dx, false, true, true);
+        else if (way == 2)
+            row_grad(&n, c, s, o, dy, x, dx, true, true, false);
+        else
+            row_grad(&n, c, s, o, dy, x, dx, true, true, true);
     }
 }
