@@ -19,8 +19,9 @@ static bool fits(const fv__gemm *p)
 {
     const size_t most = INT_MAX;
 
-    return p->m <= most && p->n <= most && p->k <= most && p->a_row <= most
-           && p->b_row <= most && p->c_row <= most && p->k > 0;
+    return !p->bias && p->m <= most && p->n <= most && p->k <= most
+           && p->a_row <= most && p->b_row <= most && p->c_row <= most
+           && p->k > 0;
 }
 
 bool fv__gemm_blas(const fv__kernels *kernels, const fv__gemm *p)

@@ -1,70 +1,61 @@
-/* The matrix product: cuts m and n, never k, and hands tiles to the table. */
+/* The matrix product: cuts m and n, packs b by steps of k, and hands tiles to
+ * the table. */
 #include "kernel/gemm.h"
 
 #include <string.h>
 
 /* Elements of the packed part of b, and of the rows of a that meet it before
- * the next rows come: both stay in a second-level cache. They cut outputs
- * only. */
+ * the next rows come: both stay in a second-level cache. */
 enum { PACKED_ELEMENTS = 1 << 17, ROWS_ELEMENTS = 1 << 16 };
-/* The most rows and columns of one item of parallel work. */
-enum { ITEM_ROWS = 192, ITEM_COLUMNS = 512 };
+/* Steps of k that are packed at a time, so that a panel and the rows of a that
+ * it meets stay in a first-level cache. With few steps the outputs take more
+ * time than the panels: rows of them are written one after the other. All this
+ * cuts outputs, or chains that go on where they stopped. */
+enum { STEPS = 256, FEW_STEPS = 64 };
+/* The most rows and columns of one item of parallel work, and how many items
+ * the columns make if they are few. */
+enum { ITEM_ROWS = 192, ITEM_COLUMNS = 512, ITEMS = 8 };
 
 /* ---- packing ------------------------------------------------------------ */
 
-/* Rows of b lie as the panel wants them. */
-static inline void pack_rows(size_t size, size_t k, size_t n, size_t nr,
-                             const char *b, size_t b_row, char *out)
-{
-    for (size_t l = 0; l < k; l++) {
-        const char *in = b + l * b_row * size;
+/* Panels whose rows are packed together, to read longer runs of b. More would
+ * meet in one set of a first-level cache, when panels are as long as that. */
+enum { TOGETHER = 4 };
 
-        if (n == nr && nr * size % 32 == 0)
-            for (size_t i = 0; i < nr * size; i += 32)
-                memcpy(out + i, in + i, 32);
+/* A row of n numbers to panels `panel` bytes apart. */
+static void pack_rows(size_t size, size_t n, size_t nr, const char *in,
+                      char *out, size_t panel)
+{
+    size_t bytes = nr * size;
+
+    for (; n >= nr; n -= nr, in += bytes, out += panel)
+        if (bytes % 32 == 0)
+            for (size_t i = 0; i < bytes; i += 32) memcpy(out + i, in + i, 32);
         else
-            memcpy(out, in, n * size);
-        if (n < nr) memset(out + n * size, 0, (nr - n) * size);
-        out += nr * size;
-    }
+            memcpy(out, in, bytes);
+    if (!n) return;
+    memcpy(out, in, n * size);
+    memset(out + n * size, 0, bytes - n * size);
 }
 
-/* Columns of the panel are rows of b: a few k at a time, so that what is
- * written stays in the first-level cache. */
-static inline void pack_columns(size_t size, size_t k, size_t n, size_t nr,
-                                const char *b, size_t b_row, char *out)
+/* Packs all of the product's b: panels of [k][nr], missing columns zero. */
+static void pack(const fv__kernels *kernels, const fv__gemm *p, char *packed)
 {
-    enum { STEP = 16 };
+    size_t nr = (size_t)kernels->nr, size = fv__element(kernels);
+    size_t panel = p->k * nr * size;
 
-    for (size_t first = 0; first < k; first += STEP) {
-        size_t last = first + STEP < k ? first + STEP : k;
-
-        if (n < nr)
-            memset(out + first * nr * size, 0, (last - first) * nr * size);
-        for (size_t j = 0; j < n; j++)
-            for (size_t l = first; l < last; l++)
-                memcpy(out + (l * nr + j) * size, b + (j * b_row + l) * size,
-                       size);
+    if (p->b_transposed) {
+        for (size_t j = 0; j < p->n; j += nr, packed += panel)
+            kernels->transpose(p->n - j < nr ? p->n - j : nr, p->k,
+                               fv__at(p->b, j * p->b_row, size), p->b_row,
+                               packed, nr);
+        return;
     }
-}
-
-void fv__gemm_pack(const fv__kernels *kernels, const fv__gemm *p, size_t panel,
-                   void *packed)
-{
-    size_t nr = (size_t)kernels->nr, first = panel * nr;
-    size_t n = p->n - first < nr ? p->n - first : nr;
-    size_t size = fv__element(kernels);
-    size_t skip = p->b_transposed ? first * p->b_row : first;
-    const char *b = fv__at(p->b, skip, size);
-
-    if (p->b_transposed && size == 4)
-        pack_columns(4, p->k, n, nr, b, p->b_row, packed);
-    else if (p->b_transposed)
-        pack_columns(8, p->k, n, nr, b, p->b_row, packed);
-    else if (size == 4)
-        pack_rows(4, p->k, n, nr, b, p->b_row, packed);
-    else
-        pack_rows(8, p->k, n, nr, b, p->b_row, packed);
+    for (size_t j = 0; j < p->n; j += TOGETHER * nr, packed += TOGETHER * panel)
+        for (size_t l = 0; l < p->k; l++)
+            pack_rows(size, p->n - j < TOGETHER * nr ? p->n - j : TOGETHER * nr,
+                      nr, fv__at(p->b, l * p->b_row + j, size),
+                      packed + l * nr * size, panel);
 }
 
 /* Panels packed at a time. */
@@ -92,56 +83,96 @@ size_t fv__gemm_packed(const fv__kernels *kernels, size_t n, size_t k)
     return packed_bytes(kernels, fv__panels(kernels, n), k);
 }
 
+/* Steps of k packed at a time. Sums that are added to what is there have no
+ * place to go on from. */
+static size_t steps_of(size_t k, bool accumulate)
+{
+    return accumulate || k < STEPS ? k : STEPS;
+}
+
 size_t fv__gemm_scratch(const fv__kernels *kernels, size_t m, size_t n,
                         size_t k)
 {
+    size_t steps = steps_of(k, false);
+    size_t whole = packed_bytes(kernels, group(kernels, n, k), k);
+    size_t cut = packed_bytes(kernels, group(kernels, n, steps), steps);
+
     (void)m;
-    return packed_bytes(kernels, group(kernels, n, k), k);
+    return whole > cut ? whole : cut;
 }
 
 /* ---- the product -------------------------------------------------------- */
 
-/* Rows first..last of the product against every panel. */
-static void run_rows(const fv__kernels *kernels, const fv__gemm *p,
-                     const void *packed, size_t first, size_t last)
+typedef struct run {
+    const fv__kernels *kernels;
+    const fv__gemm *product;
+    const void *packed;
+    fv__meet meet;
+} run;
+
+/* m rows from `i` on against the panel from column `j` on. */
+static void one_tile(const run *r, size_t i, size_t m, size_t j)
 {
-    size_t size = fv__element(kernels), nr = (size_t)kernels->nr;
+    const fv__gemm *p = r->product;
+    size_t size = fv__element(r->kernels), nr = (size_t)r->kernels->nr;
     size_t row = p->a_transposed ? 1 : p->a_row;
-    size_t tiles =
-        (last - first + (size_t)kernels->mr - 1) / (size_t)kernels->mr;
-    fv__tile t = { .a_row = row,
-                   .a_step = p->a_transposed ? p->a_row : 1,
-                   .b_step = nr,
-                   .c_row = p->c_row,
-                   .segments = 1,
-                   .k = p->k,
-                   .meet = p->accumulate ? FV__ACCUMULATE : FV__REPLACE };
+    const void *bias = p->bias ? fv__at(p->bias, j, size) : NULL;
+    const fv__finish finish = { .bias = bias };
+    const fv__tile tile = { .a = fv__at(p->a, i * row, size),
+                            .b = fv__at(r->packed, j * p->k, size),
+                            .c = fv__slot(p->c, i * p->c_row + j, size),
+                            .a_row = row,
+                            .a_step = p->a_transposed ? p->a_row : 1,
+                            .b_step = nr,
+                            .c_row = p->c_row,
+                            .segments = 1,
+                            .k = p->k,
+                            .finish = bias ? &finish : NULL,
+                            .meet = r->meet };
 
-    for (size_t j = 0; j < p->n; j += nr) {
-        size_t n = p->n - j < nr ? p->n - j : nr;
+    r->kernels->tile(m, p->n - j < nr ? p->n - j : nr, &tile);
+}
 
-        t.b = fv__at(packed, j * p->k, size);
-        for (size_t tile = 0, i = first; tile < tiles; tile++) {
-            size_t m = fv__even(last - first, tiles, tile);
+/* Rows first..last of the product against every panel. */
+static void run_rows(const run *r, size_t first, size_t last)
+{
+    size_t mr = (size_t)r->kernels->mr, nr = (size_t)r->kernels->nr;
+    size_t tiles = (last - first + mr - 1) / mr;
+    size_t panels = fv__panels(r->kernels, r->product->n);
+    bool across = r->product->k <= FEW_STEPS;
 
-            t.a = fv__at(p->a, i * row, size);
-            t.c = fv__slot(p->c, i * p->c_row + j, size);
-            kernels->tile(m, n, &t);
+    for (size_t outer = 0; outer < (across ? 1 : panels); outer++)
+        for (size_t t = 0, i = first; t < tiles; t++) {
+            size_t m = fv__even(last - first, tiles, t);
+
+            for (size_t j = outer; j < (across ? panels : outer + 1); j++)
+                one_tile(r, i, m, j * nr);
             i += m;
         }
-    }
+}
+
+static void run_packed(const run *r)
+{
+    const fv__gemm *p = r->product;
+    size_t mr = (size_t)r->kernels->mr;
+    size_t rows = p->k ? ROWS_ELEMENTS / p->k / mr * mr : p->m;
+
+    if (rows < mr) rows = mr;
+    for (size_t i = 0; i < p->m; i += rows)
+        run_rows(r, i, i + rows < p->m ? i + rows : p->m);
+}
+
+static fv__meet meet_of(const fv__gemm *p)
+{
+    return p->accumulate ? FV__ACCUMULATE : FV__REPLACE;
 }
 
 void fv__gemm_run(const fv__kernels *kernels, const fv__gemm *p,
                   const void *packed)
 {
-    if (!p->m || !p->n || fv__gemm_blas(kernels, p)) return;
-    size_t mr = (size_t)kernels->mr;
-    size_t rows = p->k ? ROWS_ELEMENTS / p->k / mr * mr : p->m;
+    const run r = { kernels, p, packed, meet_of(p) };
 
-    if (rows < mr) rows = mr;
-    for (size_t i = 0; i < p->m; i += rows)
-        run_rows(kernels, p, packed, i, i + rows < p->m ? i + rows : p->m);
+    if (p->m && p->n && !fv__gemm_blas(kernels, p)) run_packed(&r);
 }
 
 /* The part of a product that makes m x n outputs from row i, column j. */
@@ -156,6 +187,22 @@ static fv__gemm part(const fv__kernels *kernels, const fv__gemm *p, size_t i,
     cut.a = fv__at(p->a, p->a_transposed ? i : i * p->a_row, size);
     cut.b = fv__at(p->b, p->b_transposed ? j * p->b_row : j, size);
     cut.c = fv__slot(p->c, i * p->c_row + j, size);
+    if (p->bias) cut.bias = fv__at(p->bias, j, size);
+    return cut;
+}
+
+/* `count` steps of the sums from step l on, at most; the last ones get the
+ * bias. */
+static fv__gemm steps(const fv__kernels *kernels, const fv__gemm *p, size_t l,
+                      size_t count)
+{
+    size_t size = fv__element(kernels);
+    fv__gemm cut = *p;
+
+    cut.k = p->k - l < count ? p->k - l : count;
+    cut.a = fv__at(p->a, p->a_transposed ? l * p->a_row : l, size);
+    cut.b = fv__at(p->b, p->b_transposed ? l : l * p->b_row, size);
+    if (l + cut.k < p->k) cut.bias = NULL;
     return cut;
 }
 
@@ -163,16 +210,22 @@ void fv__gemm_one(const fv__kernels *kernels, const fv__gemm *product,
                   void *scratch)
 {
     if (!product->m || !product->n || fv__gemm_blas(kernels, product)) return;
-    size_t panels = group(kernels, product->n, product->k);
-    size_t width = panels * (size_t)kernels->nr;
-    size_t bytes = (size_t)kernels->nr * product->k * fv__element(kernels);
+    size_t k = steps_of(product->k, product->accumulate);
+    size_t width = group(kernels, product->n, k) * (size_t)kernels->nr;
 
     for (size_t j = 0; j < product->n; j += width) {
-        fv__gemm cut = part(kernels, product, 0, product->m, j, width);
+        fv__gemm columns = part(kernels, product, 0, product->m, j, width);
+        size_t l = 0;
 
-        for (size_t i = 0; i < fv__panels(kernels, cut.n); i++)
-            fv__gemm_pack(kernels, &cut, i, (char *)scratch + i * bytes);
-        fv__gemm_run(kernels, &cut, scratch);
+        do {
+            fv__gemm cut = steps(kernels, &columns, l, k);
+            const run r = { kernels, &cut, scratch,
+                            l ? FV__CONTINUE : meet_of(product) };
+
+            pack(kernels, &cut, scratch);
+            run_packed(&r);
+            l += cut.k;
+        } while (l < product->k);
     }
 }
 
@@ -205,7 +258,7 @@ void fv__gemm_all(fv_context *context, const fv__gemm *product, void *scratch)
     size_t mr = (size_t)kernels->mr, nr = (size_t)kernels->nr;
 
     if (!m || !n) return;
-    size_t columns = group(kernels, n, k) * nr;
+    size_t columns = (fv__panels(kernels, n) + ITEMS - 1) / ITEMS * nr;
     cut_product cut = {
         .kernels = kernels,
         .product = product,

@@ -38,12 +38,8 @@ static inline size_t fv__panels(const fv__kernels *kernels, size_t n)
 /* Bytes of a [k x n] packed whole; SIZE_MAX if they do not fit. */
 size_t fv__gemm_packed(const fv__kernels *kernels, size_t n, size_t k);
 
-/* Packs columns panel * nr and following of the product's b: [k][nr], missing
- * columns zero. */
-void fv__gemm_pack(const fv__kernels *kernels, const fv__gemm *product,
-                   size_t panel, void *packed);
-
-/* The product with all of b packed, panel after panel. */
+/* The product with all of b packed: panels of [k][nr], missing columns
+ * zero. */
 void fv__gemm_run(const fv__kernels *kernels, const fv__gemm *product,
                   const void *packed);
 

@@ -258,6 +258,7 @@ typedef struct fv__gemm {
     void *c;
     size_t a_row, b_row, c_row;
     bool a_transposed, b_transposed, accumulate;
+    const void *bias; /* of the columns, added last; NULL: none */
 } fv__gemm;
 
 /* Bytes of packing scratch for a product of that size on one worker; SIZE_MAX

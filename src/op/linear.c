@@ -2,7 +2,6 @@
 #include "op/columns.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 /* x [n, in], weight [out, in] */
 typedef struct sizes {
@@ -69,27 +68,23 @@ static fv_status infer(fv_inference *inference)
 
 /* ---- the work ---------------------------------------------------------- */
 
-/* y = x W^T, added to rows of the bias if there is one */
+/* y = x W^T + bias */
 static void forward(const fv_call *call)
 {
     const sizes s = sizes_of(call->inputs[0], call->inputs[1]);
-    const size_t row = fv__real_bytes(call->context, (int64_t)s.out);
-    unsigned char *y = call->output->data;
     const bool bias = call->num_inputs > 2;
-    for (size_t i = 0; bias && i < s.n; i++)
-        memcpy(y + i * row, call->inputs[2]->data, row);
     const fv__gemm product = { .m = s.n,
                                .n = s.out,
                                .k = s.in,
                                .a = call->inputs[0]->data,
                                .b = call->inputs[1]->data,
-                               .c = y,
+                               .c = call->output->data,
                                .a_row = s.in,
                                .b_row = s.in,
                                .c_row = s.out,
                                .b_transposed = true,
-                               .accumulate = bias };
-    if (s.n) fv__gemm_all(call->context, &product, call->scratch);
+                               .bias = bias ? call->inputs[2]->data : NULL };
+    fv__gemm_all(call->context, &product, call->scratch);
 }
 
 /* dx (+)= dy W */
