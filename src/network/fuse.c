@@ -1,6 +1,6 @@
 /* Which layers a plan runs as one operator: a convolution with its batch
  * normalisation, the sum with another branch, and its activation; in training
- * a batch normalisation with its activation. */
+ * either of the first two with its activation. */
 #include "network/network.h"
 #include "op/conv2d.h"
 
@@ -97,9 +97,11 @@ static fv__fusion training_at(const fv_network *network, int32_t last,
 {
     fv__fusion f = none;
     if (!clamps(type_at(network, place))) return none;
-    f.norm = before(network, last, place, 0, &fv__layer_batchnorm);
     f.clamp = place;
-    return f.norm < 0 ? none : f;
+    f.norm = before(network, last, place, 0, &fv__layer_batchnorm);
+    if (f.norm >= 0) return f;
+    f.convolution = before(network, last, place, 0, &fv__layer_conv2d);
+    return f.convolution >= 0 ? f : none;
 }
 
 void fv__network_fuse(const fv_network *network, int32_t last, bool training,
