@@ -244,6 +244,8 @@ void fv__map_grad_all(fv_context *context, fv__map f, size_t n, const void *x,
                       double q, fv__meet meet);
 void fv__axpy_all(fv_context *context, size_t n, double a, const void *x,
                   void *y);
+/* Whether all are finite. */
+bool fv__finite_all(fv_context *context, size_t n, const void *x);
 /* Sum by blocks of fixed size; `scratch` holds fv__sum_scratch(n) bytes. */
 double fv__sum_all(fv_context *context, size_t n, const void *x, void *scratch);
 size_t fv__sum_scratch(const fv_context *context, size_t n);

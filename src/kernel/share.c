@@ -1,6 +1,8 @@
 /* Whole-array kernels cut at fixed places and shared over the pool. */
 #include "kernel/kernel.h"
 
+#include <stdatomic.h>
+
 enum { CUT = 16384 };
 
 typedef struct share {
@@ -12,6 +14,7 @@ typedef struct share {
     double p, q;
     fv__meet meet;
     double *sums;
+    atomic_bool bad;
 } share;
 
 static share share_of(const fv_context *context, size_t n)
@@ -89,6 +92,23 @@ void fv__axpy_all(fv_context *context, size_t n, double a, const void *x,
     share s = share_of(context, n);
     s.p = a, s.x = x, s.out = y;
     fv__parallel(context, cuts(n), (double)n, axpy_piece, &s);
+}
+
+static void finite_piece(void *argument, size_t item, size_t worker)
+{
+    share *s = argument;
+    size_t at;
+    const size_t n = piece(s, item, &at);
+    (void)worker;
+    if (!s->kernels->finite(n, s->x + at)) atomic_store(&s->bad, true);
+}
+
+bool fv__finite_all(fv_context *context, size_t n, const void *x)
+{
+    share s = share_of(context, n);
+    s.x = x;
+    fv__parallel(context, cuts(n), (double)n, finite_piece, &s);
+    return !atomic_load(&s.bad);
 }
 
 static void sum_piece(void *argument, size_t item, size_t worker)

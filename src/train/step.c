@@ -16,14 +16,16 @@ static double loss_of(const fv__plan *plan)
  * finite. */
 static const char *not_finite(const fv_network *network)
 {
-    const fv__kernels *kernels = network->context->kernels;
+    fv_context *context = network->context;
+    size_t n = network->values_bytes / fv_dtype_bytes(context->dtype);
+    if (fv__finite_all(context, n, network->grads)) return NULL;
     for (int32_t i = 0; i < network->count; i++) {
         const fv_layer *layer = network->places[i].layer;
         for (int32_t k = 0; k < layer->num_parameters; k++) {
             const fv_variable *v = layer->parameters[k].variable;
             if (!v->requires_grad) continue;
-            if (!kernels->finite((size_t)fv_tensor_count(&v->grad),
-                                 v->grad.data))
+            if (!fv__finite_all(context, (size_t)fv_tensor_count(&v->grad),
+                                v->grad.data))
                 return layer->name;
         }
     }

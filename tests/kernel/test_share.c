@@ -57,6 +57,23 @@ static struct arrays *shared(fv_dtype dtype, size_t n, int32_t threads)
     return a;
 }
 
+static void check_finite(fv_dtype dtype, size_t n, int32_t threads)
+{
+    fv_context context;
+    struct arrays *a = fill(dtype);
+    begin(&context, dtype, threads);
+    assert_true(fv__finite_all(&context, n, a->x));
+    for (size_t i = 0; i < n; i += 1 + n / 7) {
+        const double before = number(dtype, a->x, i);
+        put(dtype, a->x, i, i % 2 ? NO_NUMBER : -INFINITE);
+        assert_false(fv__finite_all(&context, n, a->x));
+        assert_true(fv__finite_all(&context, i, a->x));
+        put(dtype, a->x, i, before);
+    }
+    fv__context_end(&context);
+    free(a);
+}
+
 static void test_any_threads(void **state)
 {
     (void)state;
@@ -70,6 +87,7 @@ static void test_any_threads(void **state)
                 total += (long double)number(dtype, one->x, j);
             for (int32_t threads = 1; threads <= 4; threads++) {
                 struct arrays *many = shared(dtype, sizes[i], threads);
+                check_finite(dtype, sizes[i], threads);
                 if (threads == 1) first = many->total;
                 assert_memory_equal(many->y, one->y, sizeof one->y);
                 assert_memory_equal(many->dx, one->dx, sizeof one->dx);
