@@ -195,6 +195,28 @@ INLINE void mask_store(int32_t *y, mask m)
     const lanes32 w = __builtin_convertvector(m, lanes32);
     __builtin_memcpy(y, &w, sizeof w);
 }
+/* The first n lanes, the others zero; n <= VEC. */
+#if defined(__AVX2__) && defined(FV_DTYPE_IS_f32)
+INLINE mask mask_load_part(const int32_t *x, size_t n)
+{
+    return (mask)vec_load_part((const void *)x, n);
+}
+INLINE void mask_store_part(int32_t *y, size_t n, mask m)
+{
+    vec_store_part((void *)y, n, (vec)m);
+}
+#else
+INLINE mask mask_load_part(const int32_t *x, size_t n)
+{
+    mask m = mask_all(0);
+    for (size_t i = 0; i < n; i++) m[i] = x[i];
+    return m;
+}
+INLINE void mask_store_part(int32_t *y, size_t n, mask m)
+{
+    for (size_t i = 0; i < n; i++) y[i] = (int32_t)m[i];
+}
+#endif
 
 /* x < low ? low : x > high ? high : x; a NaN passes */
 #if defined(__AVX2__)

@@ -81,11 +81,11 @@ INLINE void meet(vec v, const bool part, const bool add, size_t n, real *dx)
 
 /* ---- the largest -------------------------------------------------------- */
 
-/* One vector of channels, n of them there; the places go to the whole vector
- * at `where`. The first of the largest stays, and so does the first NaN; the
- * first tap settles the window, so that -inf can be a maximum too. */
-INLINE vec largest(const fv__geometry *g, const window *w, const bool part,
-                   size_t n, const real *x, int32_t *where)
+/* One vector of channels, n of them there. The first of the largest stays, and
+ * so does the first NaN; the first tap settles the window, so that -inf can be
+ * a maximum too. */
+INLINE void largest(const fv__geometry *g, const window *w, const bool part,
+                    size_t n, const real *x, real *y, int32_t *where)
 {
     const size_t c = (size_t)g->channels;
     vec best = vec_all(-REAL_INFINITY);
@@ -97,8 +97,14 @@ INLINE vec largest(const fv__geometry *g, const window *w, const bool part,
         best = vec_choose(better, v, best);
         places = mask_choose(better, mask_all((real_mask)pixel), places);
     })
-    mask_store(where, places);
-    return best;
+    if (part)
+        vec_store_part(y, n, best);
+    else
+        vec_store(y, best);
+    if (where && part)
+        mask_store_part(where, n, places);
+    else if (where)
+        mask_store(where, places);
 }
 
 void FV_KERNEL(maxpool)(const fv__geometry *g, const void *x_, void *y_,
@@ -107,16 +113,12 @@ void FV_KERNEL(maxpool)(const fv__geometry *g, const void *x_, void *y_,
     const size_t c = (size_t)g->channels;
     const real *x = x_;
     real *y = y_;
-    int32_t places[VEC];
     EACH_WINDOW(g, {
         size_t j = 0;
         for (; j + VEC <= c; j += VEC)
-            vec_store(y + j, largest(g, w, false, VEC, x + j,
-                                     where ? where + j : places));
+            largest(g, w, false, VEC, x + j, y + j, where ? where + j : NULL);
         if (j < c)
-            vec_store_part(y + j, c - j,
-                           largest(g, w, true, c - j, x + j, places));
-        for (size_t i = 0; where && i < c - j; i++) where[j + i] = places[i];
+            largest(g, w, true, c - j, x + j, y + j, where ? where + j : NULL);
         if (where) where += c;
         y += c;
     })
@@ -128,7 +130,7 @@ INLINE void pass(const fv__geometry *g, const window *w, const bool part,
                  real *dx)
 {
     const size_t c = (size_t)g->channels;
-    const mask places = mask_load(where);
+    const mask places = part ? mask_load_part(where, n) : mask_load(where);
     const vec v = part ? vec_load_part(dy, n) : vec_load(dy);
     EACH_TAP(g, w, {
         const mask here = places == mask_all((real_mask)pixel);
@@ -143,7 +145,6 @@ void FV_KERNEL(maxpool_grad)(const fv__geometry *g, const int32_t *where,
     const real *dy = dy_;
     real *dx = dx_;
     const bool add = meet_of(g, how, dx) == FV__ACCUMULATE;
-    int32_t places[VEC] = { 0 };
     EACH_WINDOW(g, {
         size_t j = 0;
         for (; j + VEC <= c; j += VEC)
@@ -151,11 +152,10 @@ void FV_KERNEL(maxpool_grad)(const fv__geometry *g, const int32_t *where,
                 pass(g, w, false, true, VEC, where + j, dy + j, dx + j);
             else
                 pass(g, w, false, false, VEC, where + j, dy + j, dx + j);
-        for (size_t i = 0; i < c - j; i++) places[i] = where[j + i];
         if (j < c && add)
-            pass(g, w, true, true, c - j, places, dy + j, dx + j);
+            pass(g, w, true, true, c - j, where + j, dy + j, dx + j);
         else if (j < c)
-            pass(g, w, true, false, c - j, places, dy + j, dx + j);
+            pass(g, w, true, false, c - j, where + j, dy + j, dx + j);
         where += c;
         dy += c;
     })
