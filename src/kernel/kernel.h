@@ -85,6 +85,8 @@ typedef struct fv__tile {
     const ptrdiff_t *a_segment, *b_segment;
     const fv__finish *finish; /* NULL: nothing */
     fv__meet meet;
+    const void *next; /* one cache line for each k, read soon; NULL: none */
+    size_t next_step; /* bytes */
 } fv__tile;
 
 /* What batch normalisation does to each column, then clamping the result to
@@ -93,6 +95,18 @@ typedef struct fv__normal {
     const void *mean, *a, *b;
     double low, high;
 } fv__normal;
+
+/* An output tile of Winograd's convolution: of the m x m pixels those rows and
+ * columns that exist. */
+typedef struct fv__winograd_tile {
+    const void *points; /* [m + 2][m + 2], `step` apart */
+    size_t step;
+    void *out;
+    size_t out_row, out_pixel;
+    size_t rows, columns;
+    const fv__finish *finish; /* NULL: nothing; residual laid out as `out` */
+    bool add;                 /* to what is in `out` */
+} fv__winograd_tile;
 
 /* Hyper-parameters of one optimizer step, settled once a step. */
 typedef struct fv__sgd {
@@ -151,6 +165,23 @@ typedef struct fv__kernels {
      * nr - m columns missing are zero. y has rows of nr, x of x_row. */
     void (*transpose)(size_t m, size_t n, const void *x, size_t x_row, void *y,
                       size_t nr);
+
+    /* Winograd's F(m x m, 3 x 3), m 2 or 4, with a = m + 2 points an axis:
+     * n channels at a time, points [a][a] `step` elements apart.
+     * Of a filter, taps w_step apart: u = G w G^T, in double, rounded once */
+    void (*winograd_filter)(int32_t m, size_t n, const void *w, size_t w_step,
+                            void *u, size_t step);
+    /* of a x a pixels: v = B^T x B */
+    void (*winograd_input)(int32_t m, size_t n, const void *const *x, void *v,
+                           size_t step);
+    /* out = A^T points A */
+    void (*winograd_output)(int32_t m, size_t n, const fv__winograd_tile *tile);
+    /* and their adjoints: z = A dy A^T of m x m pixels; dw (+)= G^T u G */
+    void (*winograd_output_grad)(int32_t m, size_t n, const void *const *dy,
+                                 void *z, size_t step);
+    void (*winograd_filter_grad)(int32_t m, size_t n, const void *u,
+                                 size_t step, void *dw, size_t dw_step,
+                                 bool add);
 
     /* rows [m][n]: y = softmax(x) */
     void (*softmax)(size_t m, size_t n, const void *x, void *y);
@@ -317,7 +348,7 @@ typedef struct fv__conv_algorithm {
 } fv__conv_algorithm;
 
 extern const fv__conv_algorithm fv__conv_reference, fv__conv_im2col,
-    fv__conv_direct;
+    fv__conv_direct, fv__conv_winograd;
 
 /* Fills out[] by the shape rule and checks everything; records who, what, by
  * how much under the name `who`. With `pool`, padding must be below kernel. */

@@ -103,7 +103,8 @@ typedef struct problem {
     fv__geometry g;
     array x, weight, bias, dy; /* bias.at NULL: none */
     array y, dx, dweight, dbias;
-    bool overwrite; /* gradients, which are NaN before */
+    bool overwrite;    /* gradients, which are NaN before */
+    fv__finish finish; /* but for the bias */
 } problem;
 
 static inline size_t count_x(const fv__geometry *g)
@@ -126,12 +127,11 @@ static inline size_t count_weight(const fv__geometry *g)
 static inline problem problem_new(fv_context *context, fv__geometry g)
 {
     fv_dtype dtype = fv_context_dtype(context);
-    problem p;
+    problem p = { .overwrite = false };
 
     fv__geometry_check(context, "problem", false, &g);
     assert_ok(context);
     p.g = g;
-    p.overwrite = false;
     p.x = array_new(dtype, count_x(&g), 0);
     p.weight = array_new(dtype, count_weight(&g), 0);
     p.bias = array_new(dtype, (size_t)g.filters, 0);
@@ -180,12 +180,12 @@ static inline void run_one(fv_context *context,
     size_t bytes = algorithm->scratch(context, &p->g, direction);
     void *weights = fv__allocate(context, FV__RUN, packed);
     void *scratch = fv__allocate(context, FV__RUN, bytes);
-    const fv__conv_call call = {
+    fv__conv_call call = {
         .context = context,
         .geometry = &p->g,
         .x = p->x.at,
         .weight = p->weight.at,
-        .finish = { .bias = p->bias.at },
+        .finish = p->finish,
         .dy = p->dy.at,
         .y = p->y.at,
         .dx = p->dx.at,
@@ -197,6 +197,7 @@ static inline void run_one(fv_context *context,
     };
 
     assert_ok(context);
+    call.finish.bias = p->bias.at;
     memset(weights, 0xff, packed); /* NaN */
     memset(scratch, 0xff, bytes);
     if (packed) algorithm->pack(&call, direction);

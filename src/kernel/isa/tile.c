@@ -61,12 +61,16 @@ INLINE void multiply(sums sum, const size_t rows, const size_t vectors,
                      const size_t a_row)
 {
     const size_t a_step = t->a_step, b_step = t->b_step, k = t->k;
+    const char *next = t->next ? t->next : t->b;
+    const size_t line = t->next ? t->next_step : 0;
     for (size_t s = 0; s < t->segments; s++) {
         const real *a = t->a, *b = t->b;
         a += t->a_segment ? t->a_segment[s] : (ptrdiff_t)(s * k * a_step);
         b += t->b_segment ? t->b_segment[s] : (ptrdiff_t)(s * k * b_step);
         for (size_t l = 0; l < k; l++, a += a_step, b += b_step) {
             vec row[2];
+            __builtin_prefetch(next, 0, 2);
+            next += line;
             load_row(row, vectors, part, n, b);
             UNROLLED
             for (size_t i = 0; i < rows; i++) {

@@ -1,0 +1,230 @@
+/* Winograd's convolution: the weight gradient, by the transposes of the
+ * transforms. At every point, a weight is a sum over the tiles of the batch, in
+ * order: chains of a block of tiles, added up in each of some ranges of blocks;
+ * then these parts. G^T of what they make is added to what was there. A bias is
+ * summed as in the other algorithms. */
+#include "kernel/winograd.h"
+
+#include <string.h>
+
+/* Tiles of a block, for 36 points: so few that their points stay in a cache,
+ * but more where there are more sums to be read and written with each. The most
+ * parts, elements of all, and the fewest blocks of one. They decide which bits
+ * come out: changing one changes every trained network. */
+enum { BLOCK_LEAST = 48, BLOCK_MOST = 128, BLOCK_WEIGHTS = 1 << 10 };
+enum { PARTS = 8, PARTS_ELEMENTS = 1 << 22, PART_BLOCKS = 4 };
+/* Filters of an item of the products. */
+enum { ITEM_FILTERS = 128 };
+
+typedef struct plan {
+    const fv__kernels *kernels;
+    size_t element;
+    const fv__geometry *g;
+    fv__winograd tiling;
+    fv__conv_parts bias;
+    int64_t rows, blocks; /* tiles of a block */
+    int64_t parts;        /* of a worker each, or of all if there is one */
+    int64_t cuts;         /* of the filters, in the products */
+    fv__planes x, dy, sum;
+    size_t zeros;
+    size_t worker; /* bytes of points */
+    const fv__conv_call *call;
+    int64_t group, block;
+    bool first; /* block of its part */
+    char *zero, *points, *sums;
+    char *x_at, *dy_at, *sum_at; /* of a part */
+} plan;
+
+static plan plan_of(const fv_context *context, const fv__geometry *g)
+{
+    plan p = {
+        .kernels = context->kernels,
+        .element = fv__element(context->kernels),
+        .g = g,
+        .tiling = fv__winograd_of(g, FV__FORWARD),
+        .bias = fv__conv_parts_of(context->kernels, g),
+    };
+    const fv__winograd *w = &p.tiling;
+    const fv__sweep *s = &w->sweep;
+    int64_t most = fv__min(
+        BLOCK_MOST, BLOCK_LEAST + s->channels * s->filters / BLOCK_WEIGHTS);
+
+    p.bias.weights = 0;
+    p.bias.stride = fv__align(p.bias.filters * p.element);
+    if (p.bias.bytes) p.bias.bytes = p.bias.stride * (size_t)p.bias.sizes.parts;
+    p.blocks = fv__divide_up(w->all, most * 36 / w->points);
+    p.rows = fv__divide_up(w->all, fv__max(p.blocks, 1));
+    p.parts = PARTS_ELEMENTS / (w->points * s->channels * s->filters);
+    p.parts =
+        fv__max(1, fv__min(fv__min(PARTS, p.parts), p.blocks / PART_BLOCKS));
+    p.cuts = fv__divide_up(s->filters, ITEM_FILTERS);
+    p.x = fv__planes_of(p.element, w->points, p.rows, s->channels);
+    p.dy = fv__planes_of(p.element, w->points, p.rows, s->filters);
+    p.sum = fv__planes_of(p.element, w->points, s->filters, s->channels);
+    p.worker = p.x.bytes + p.dy.bytes;
+    p.zeros = fv__align((size_t)fv__max(s->channels, s->filters) * p.element);
+    return p;
+}
+
+size_t fv__winograd_weights_scratch(const fv_context *context,
+                                    const fv__geometry *g)
+{
+    const plan p = plan_of(context, g);
+
+    return p.bias.bytes + p.zeros + (size_t)p.parts * p.sum.bytes
+           + (size_t)fv__min(context->threads, p.parts) * p.worker;
+}
+
+/* One tile of x and dy. */
+static void transform(void *argument, size_t item, size_t worker)
+{
+    const plan *p = argument;
+    const fv__winograd *w = &p->tiling;
+    const fv__sweep *s = &w->sweep;
+    const void *pixels[FV__WINOGRAD_POINTS];
+    const fv__conv_call *call = p->call;
+    fv__pixel at = fv__winograd_at(w, p->block * p->rows + (int64_t)item);
+
+    (void)worker;
+    fv__winograd_pixels(
+        s->out, s->out_pixel, w->m, at,
+        fv__at(call->dy, (size_t)(p->group * s->filters), p->element), p->zero,
+        p->element, pixels);
+    p->kernels->winograd_output_grad(
+        w->m, (size_t)s->filters, pixels,
+        fv__slot(p->dy_at, item * p->dy.row, p->element), p->dy.step);
+    at.row += w->first[0];
+    at.column += w->first[1];
+    fv__winograd_pixels(
+        s->in, s->in_pixel, w->m + 2, at,
+        fv__at(call->x, (size_t)(p->group * s->channels), p->element), p->zero,
+        p->element, pixels);
+    p->kernels->winograd_input(w->m, (size_t)s->channels, pixels,
+                               fv__slot(p->x_at, item * p->x.row, p->element),
+                               p->x.step);
+}
+
+/* Some filters at one point: filters x tiles times tiles x channels. */
+static void multiply(void *argument, size_t item, size_t worker)
+{
+    const plan *p = argument;
+    const fv__sweep *s = &p->tiling.sweep;
+    const size_t nr = (size_t)p->kernels->nr, mr = (size_t)p->kernels->mr;
+    const size_t point = item / (size_t)p->cuts;
+    const size_t first = item % (size_t)p->cuts * ITEM_FILTERS;
+    const size_t filters =
+        (size_t)fv__min(ITEM_FILTERS, s->filters - (int64_t)first);
+    const size_t channels = (size_t)s->channels,
+                 tiles = (filters + mr - 1) / mr;
+    fv__tile t = {
+        .a_row = 1,
+        .a_step = p->dy.row,
+        .b_step = p->x.row,
+        .c_row = p->sum.row,
+        .segments = 1,
+        .k = (size_t)fv__min(p->rows, p->tiling.all - p->block * p->rows),
+        .meet = p->first ? FV__REPLACE : FV__ACCUMULATE,
+    };
+
+    (void)worker;
+    for (size_t j = 0; j < channels; j += nr) {
+        size_t n = channels - j < nr ? channels - j : nr;
+
+        t.b = fv__at(p->x_at, point * p->x.step + j, p->element);
+        for (size_t i = first, tile = 0; tile < tiles; tile++) {
+            size_t m = fv__even(filters, tiles, tile);
+
+            t.a = fv__at(p->dy_at, point * p->dy.step + i, p->element);
+            t.c = fv__slot(p->sum_at, point * p->sum.step + i * p->sum.row + j,
+                           p->element);
+            p->kernels->tile(m, n, &t);
+            i += m;
+        }
+    }
+}
+
+/* A range of blocks; alone, its work is shared by all. */
+static void part(void *argument, size_t item, size_t worker)
+{
+    plan p = *(const plan *)argument;
+    fv_context *context = p.call->context;
+    const fv__winograd *w = &p.tiling;
+    const fv__sweep *s = &w->sweep;
+    const double elements = (double)w->points * (double)p.rows;
+    const int64_t first = p.blocks * (int64_t)item / p.parts;
+    const int64_t last = p.blocks * ((int64_t)item + 1) / p.parts;
+
+    p.x_at = p.points + worker * p.worker;
+    p.dy_at = p.x_at + p.x.bytes;
+    p.sum_at = p.sums + item * p.sum.bytes;
+    for (p.block = first; p.block < last; p.block++) {
+        int64_t count = fv__min(p.rows, w->all - p.block * p.rows);
+
+        p.first = p.block == first;
+        fv__parallel(context, (size_t)count,
+                     4 * elements * (double)(s->channels + s->filters),
+                     transform, &p);
+        fv__parallel(context, (size_t)(w->points * p.cuts),
+                     elements * (double)s->channels * (double)s->filters,
+                     multiply, &p);
+    }
+}
+
+/* One filter. */
+static void restore(void *argument, size_t item, size_t worker)
+{
+    const plan *p = argument;
+    const fv__sweep *s = &p->tiling.sweep;
+    const size_t channels = (size_t)s->channels;
+    const size_t filter = (size_t)(p->group * s->filters) + item;
+    char *sum = fv__slot(p->sums, item * p->sum.row, p->element);
+
+    (void)worker;
+    for (size_t i = 1; i < (size_t)p->parts; i++)
+        for (size_t e = 0; e < (size_t)p->tiling.points; e++) {
+            char *at = fv__slot(sum, e * p->sum.step, p->element);
+
+            p->kernels->axpy(channels, 1, at + i * p->sum.bytes, at);
+        }
+    p->kernels->winograd_filter_grad(
+        p->tiling.m, channels, sum, p->sum.step,
+        fv__slot(p->call->dweight, filter * 9 * channels, p->element), channels,
+        !p->call->overwrite);
+}
+
+static void bias_part(void *argument, size_t item, size_t worker)
+{
+    const plan *p = argument;
+
+    (void)worker;
+    fv__conv_part_bias(&p->bias, (int64_t)item);
+}
+
+void fv__winograd_weights(const fv__conv_call *call)
+{
+    plan p = plan_of(call->context, call->geometry);
+    const fv__winograd *w = &p.tiling;
+    const fv__sweep *s = &w->sweep;
+
+    p.call = call;
+    p.zero = (char *)call->scratch + p.bias.bytes;
+    p.sums = p.zero + p.zeros;
+    p.points = p.sums + (size_t)p.parts * p.sum.bytes;
+    memset(p.zero, 0, p.zeros);
+    for (p.group = 0; p.group < s->groups; p.group++) {
+        fv__parallel(call->context, (size_t)p.parts,
+                     (double)(w->all * w->points) * (double)s->channels
+                         * (double)s->filters,
+                     part, &p);
+        fv__parallel(call->context, (size_t)s->filters,
+                     (double)(w->points * s->channels)
+                         * (double)(s->filters * p.parts),
+                     restore, &p);
+    }
+    if (!call->dbias) return;
+    fv__conv_parts_begin(&p.bias, call);
+    fv__parallel(call->context, (size_t)p.bias.sizes.parts,
+                 (double)p.bias.sizes.pixels * (double)call->geometry->filters,
+                 bias_part, &p);
+    fv__conv_parts_add(&p.bias);
+}

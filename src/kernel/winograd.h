@@ -1,0 +1,53 @@
+/* Winograd's convolution of 3x3 kernels: tiles of m x m outputs, each made of
+ * (m + 2)^2 points. At every point, channels and filters meet in a matrix
+ * product over all tiles, each of whose numbers is one chain of fma. An input
+ * that is not finite reaches all outputs of the tiles that see it. */
+#ifndef FV_KERNEL_WINOGRAD_H
+#define FV_KERNEL_WINOGRAD_H
+
+#include "kernel/conv.h"
+
+enum { FV__WINOGRAD_POINTS = 36 }; /* at most */
+
+/* How the outputs of a sweep are cut into tiles: rows of tiles, images one
+ * after the other; what a tile has beyond the image is not stored. */
+typedef struct fv__winograd {
+    fv__sweep sweep;
+    int32_t m;
+    int64_t points;
+    int64_t first[2];      /* input that the first tile begins at */
+    int64_t tiles[2], all; /* of an image, of the batch */
+} fv__winograd;
+
+fv__winograd fv__winograd_of(const fv__geometry *geometry,
+                             fv__direction direction);
+
+/* First output of a tile. */
+static inline fv__pixel fv__winograd_at(const fv__winograd *w, int64_t tile)
+{
+    fv__pixel at = fv__pixel_at(w->tiles, tile);
+
+    return (fv__pixel){ at.image, at.row * w->m, at.column * w->m };
+}
+
+/* Where the side x side pixels of `image` from `row`, `column` on lie, in
+ * elements of `size` bytes; `zeros` outside of it. */
+void fv__winograd_pixels(const int64_t image[2], int64_t pixel, int64_t side,
+                         fv__pixel at, const void *in, const void *zeros,
+                         size_t size, const void **pixels);
+
+/* Planes of rows, one for each point: [point][row][n]. A row is an odd number
+ * of cache lines and a plane one more, so that neither the rows of a tile nor
+ * its points meet in few sets of a cache. */
+typedef struct fv__planes {
+    size_t row, step, bytes; /* elements, elements, bytes of all */
+} fv__planes;
+
+fv__planes fv__planes_of(size_t element, int64_t points, int64_t rows,
+                         int64_t n);
+
+void fv__winograd_weights(const fv__conv_call *call);
+size_t fv__winograd_weights_scratch(const fv_context *context,
+                                    const fv__geometry *geometry);
+
+#endif
