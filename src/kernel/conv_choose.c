@@ -10,6 +10,7 @@ static const fv__conv_algorithm *const algorithms[] = {
     [FV_CONV_IM2COL_GEMM] = &fv__conv_im2col,
     [FV_CONV_DIRECT] = &fv__conv_direct,
     [FV_CONV_WINOGRAD] = &fv__conv_winograd,
+    [FV_CONV_DEPTHWISE] = &fv__conv_depthwise,
 };
 enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
 

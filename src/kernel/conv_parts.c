@@ -46,15 +46,25 @@ static void *part_bias(const fv__conv_parts *p, int64_t part)
                     fv__element(p->kernels));
 }
 
+void *fv__conv_part_bias_sums(const fv__conv_parts *p, int64_t part,
+                              size_t first, size_t n)
+{
+    void *sums = p->bytes ? part_bias(p, part) : p->call->dbias;
+
+    if (!p->call->dbias) return NULL;
+    sums = fv__slot(sums, first, fv__element(p->kernels));
+    if (p->bytes || p->call->overwrite) p->kernels->fill(n, 0, sums);
+    return sums;
+}
+
 void fv__conv_part_bias(const fv__conv_parts *p, int64_t part)
 {
     const fv__conv_sizes *s = &p->sizes;
     int64_t pixel = fv__conv_part(s, part) * s->block;
     int64_t last = fv__min(fv__conv_part(s, part + 1) * s->block, s->pixels);
-    void *sum = p->bytes ? part_bias(p, part) : p->call->dbias;
+    void *sum = fv__conv_part_bias_sums(p, part, 0, p->filters);
 
-    if (!p->call->dbias) return;
-    if (p->bytes || p->call->overwrite) p->kernels->fill(p->filters, 0, sum);
+    if (!sum) return;
     p->kernels->column_sum((size_t)(last - pixel), p->filters,
                            fv__at(p->call->dy, (size_t)pixel * p->filters,
                                   fv__element(p->kernels)),

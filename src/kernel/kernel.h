@@ -107,6 +107,36 @@ typedef struct fv__winograd_tile {
     const fv__finish *finish; /* NULL: nothing; residual laid out as `out` */
     bool add;                 /* to what is in `out` */
 } fv__winograd_tile;
+/* One axis of a depthwise convolution. Tap t of output u meets input
+ * i = u stride + t step, which is zero unless low <= i < high. Distances, in
+ * elements: inputs lie `from` apart, outputs `to`, weights `weight`. */
+typedef struct fv__window {
+    int64_t outputs, taps, stride, step;
+    int64_t low, high;
+    ptrdiff_t from, to, weight;
+} fv__window;
+
+/* A depthwise convolution of one image: every output is one chain of fma from
+ * zero over rows and columns of taps, which are one step apart. */
+typedef struct fv__depthwise {
+    fv__window axis[2]; /* rows, columns */
+    size_t channels;
+    const void *x; /* input 0 of both axes, there or not */
+    const void *weight;
+    void *y;
+    fv__finish finish; /* its residual lies as y does */
+} fv__depthwise;
+
+/* Its weight gradient over some rows of one image: chains over the outputs in
+ * order, from zero or from what is there. The bias gradient goes on. */
+typedef struct fv__depthwise_grad {
+    fv__window axis[2];
+    size_t channels;
+    const void *x, *dy;
+    void *dweight, *dbias; /* dbias NULL: not wanted */
+    bool fresh;            /* from zero */
+    bool far;              /* inputs are not in a cache: ask for them early */
+} fv__depthwise_grad;
 
 /* Hyper-parameters of one optimizer step, settled once a step. */
 typedef struct fv__sgd {
@@ -182,6 +212,9 @@ typedef struct fv__kernels {
     void (*winograd_filter_grad)(int32_t m, size_t n, const void *u,
                                  size_t step, void *dw, size_t dw_step,
                                  bool add);
+    /* Weights, and the sums of their gradients, are whole vectors. */
+    void (*depthwise)(const fv__depthwise *d);
+    void (*depthwise_grad)(const fv__depthwise_grad *d);
 
     /* rows [m][n]: y = softmax(x) */
     void (*softmax)(size_t m, size_t n, const void *x, void *y);
@@ -348,7 +381,7 @@ typedef struct fv__conv_algorithm {
 } fv__conv_algorithm;
 
 extern const fv__conv_algorithm fv__conv_reference, fv__conv_im2col,
-    fv__conv_direct, fv__conv_winograd;
+    fv__conv_direct, fv__conv_winograd, fv__conv_depthwise;
 
 /* Fills out[] by the shape rule and checks everything; records who, what, by
  * how much under the name `who`. With `pool`, padding must be below kernel. */

@@ -17,7 +17,8 @@ const char *const fv__initializer_words[] = { "",
                                               NULL };
 const char *const fv__fan_words[] = { "in", "out", "average", NULL };
 const char *const fv__algorithm_words[] = { "auto",   "reference", "im2col",
-                                            "direct", "winograd",  NULL };
+                                            "direct", "winograd",  "depthwise",
+                                            NULL };
 
 const char *fv_algorithm_name(fv_algorithm algorithm)
 {

@@ -1,0 +1,215 @@
+/* Weight gradient of a convolution of each channel on its own. */
+#include "kernel/conv_depthwise.h"
+
+/* Of x and dy that a cache holds from one call to the next. */
+enum { CACHE_ELEMENTS = 1 << 20 };
+
+typedef struct weights {
+    fv__depthwise_plan plan;
+    fv__conv_parts parts;
+    size_t row, sums; /* elements of the sums of a tap; of all taps */
+    size_t strip;     /* bytes before them */
+    bool far;         /* more than a cache holds */
+} weights;
+
+/* An item is a part and a piece of the channels. A worker has a strip, a
+ * block's sums and a part's. */
+static weights plan_weights(const fv_context *context, const fv__geometry *g)
+{
+    weights w = {
+        .plan = { .kernels = context->kernels,
+                  .g = g,
+                  .direction = FV__BACKWARD_WEIGHTS,
+                  .element = fv__element(context->kernels),
+                  .worker =
+                      fv__spread_bytes(context, g, FV__BACKWARD_WEIGHTS) },
+        .parts = fv__conv_parts_of(context->kernels, g),
+    };
+    fv__depthwise_plan *p = &w.plan;
+    size_t sums;
+
+    fv__depthwise_cut(p, g->filters,
+                      FV__DEPTHWISE_ITEMS / 2 / w.parts.sizes.parts);
+    w.row = fv__align((size_t)fv__min(p->channels, g->filters) * p->element)
+            / p->element;
+    w.sums = (size_t)w.parts.sizes.taps * w.row;
+    w.strip = p->worker;
+    w.far = g->batch * g->in[0] * g->in[1] * g->channels
+                + w.parts.sizes.pixels * g->filters
+            > CACHE_ELEMENTS;
+    if (!fv__multiply(w.sums, 2 * p->element, &sums)
+        || !fv__add(p->worker, sums, &p->worker))
+        p->worker = SIZE_MAX;
+    return w;
+}
+
+/* What an item works on. */
+typedef struct part {
+    const weights *weights;
+    int64_t number, channel, channels;
+    char *strip;
+    void *dbias;
+} part;
+
+static void transpose(size_t size, size_t rows, size_t columns,
+                      const char *from, size_t from_row, char *to,
+                      size_t to_row)
+{
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < columns; j++)
+            fv__copy_element(size, to + (j * to_row + i) * size,
+                             from + (i * from_row + j) * size);
+}
+
+/* Sums, [tap][channel], from those of a part, [channel][tap], or to them. */
+static void move_sums(const part *at, void *sums, bool store)
+{
+    const weights *w = at->weights;
+    size_t size = w->plan.element, taps = (size_t)w->parts.sizes.taps;
+    size_t channels = (size_t)at->channels;
+    void *whole = fv__slot(fv__conv_part_weights(&w->parts, at->number),
+                           (size_t)at->channel * taps, size);
+
+    if (store)
+        transpose(size, taps, channels, sums, w->row, whole, taps);
+    else
+        transpose(size, channels, taps, whole, taps, sums, w->row);
+}
+
+/* Rows `first` and following of an image, as the kernel sees them. */
+static fv__depthwise_grad grad_of(const part *at, int64_t image, int64_t first,
+                                  int64_t rows)
+{
+    const weights *w = at->weights;
+    const fv__geometry *g = w->plan.g;
+    int64_t pixel[] = { g->in[1] * g->channels, g->channels };
+    int64_t x = image * g->in[0] * pixel[0] + at->channel;
+    int64_t dy =
+        ((image * g->out[0] + first) * g->out[1]) * g->filters + at->channel;
+    fv__depthwise_grad d = { .channels = (size_t)at->channels,
+                             .dbias = at->dbias,
+                             .far = w->far };
+
+    for (int i = 0; i < 2; i++) {
+        int64_t from = g->begin[i] - (i ? 0 : first * g->stride[0]);
+
+        d.axis[i] = (fv__window){ .outputs = i ? g->out[1] : rows,
+                                  .taps = g->kernel[i],
+                                  .stride = g->stride[i],
+                                  .step = g->dilation[i],
+                                  .low = from,
+                                  .high = from + g->in[i],
+                                  .from = pixel[i],
+                                  .to = i ? g->filters : g->out[1] * g->filters,
+                                  .weight = (ptrdiff_t)w->row
+                                            * (i ? 1 : g->kernel[1]) };
+        x -= from * pixel[i];
+    }
+    d.x = fv__at(w->plan.call->x, (size_t)x, w->plan.element);
+    d.dy = fv__at(w->plan.call->dy, (size_t)dy, w->plan.element);
+    return d;
+}
+
+/* One row of outputs, from spread inputs. */
+static void add_strip(const part *at, fv__depthwise_grad d)
+{
+    const weights *w = at->weights;
+    const fv__geometry *g = w->plan.g;
+    fv__window *r = &d.axis[0], *c = &d.axis[1];
+    size_t row = fv__spread_elements(g, FV__BACKWARD_WEIGHTS),
+           size = w->plan.element;
+    const fv__spread how = { size, (size_t)g->channels,
+                             (size_t)(g->filters / g->channels), false,
+                             c->from };
+    int64_t low = fv__max(fv__divide_up(r->low, r->step), 0);
+    int64_t high =
+        fv__min(fv__divide_up(fv__max(r->high, 0), r->step), r->taps);
+
+    for (int64_t i = low; i < high; i++)
+        fv__spread_row(
+            &how,
+            fv__at(d.x, (size_t)(i * r->step * r->from + c->low * c->from),
+                   size),
+            g->in[1], fv__slot(at->strip, (size_t)i * row, size));
+    r->step = 1;
+    r->low = low;
+    r->high = high;
+    r->from = (ptrdiff_t)row;
+    c->from = g->filters;
+    d.x = fv__at(at->strip, (size_t)(-c->low * g->filters), size);
+    w->plan.kernels->depthwise_grad(&d);
+}
+
+/* The chains of a block of output rows. */
+static void add_block(const part *at, int64_t block, void *sums)
+{
+    const weights *w = at->weights;
+    const fv__geometry *g = w->plan.g;
+    const fv__conv_sizes *s = &w->parts.sizes;
+    int64_t line = block * s->lines;
+    int64_t end = fv__min(line + s->lines, g->batch * g->out[0]);
+
+    for (int64_t rows, from = line; line < end; line += rows) {
+        int64_t row = line % g->out[0];
+
+        rows = w->strip ? 1 : fv__min(end - line, g->out[0] - row);
+        fv__depthwise_grad d = grad_of(at, line / g->out[0], row, rows);
+        d.dweight = sums;
+        d.fresh = line == from;
+        if (w->strip)
+            add_strip(at, d);
+        else
+            w->plan.kernels->depthwise_grad(&d);
+    }
+}
+
+static void add_part(void *argument, size_t item, size_t worker)
+{
+    const weights *w = argument;
+    const fv__depthwise_plan *p = &w->plan;
+    char *scratch =
+        (char *)p->call->scratch + w->parts.bytes + worker * p->worker;
+    void *block = scratch + w->strip;
+    void *all = fv__slot(block, w->sums, p->element);
+    part at = { .weights = w,
+                .number = (int64_t)item / p->pieces,
+                .channel = (int64_t)item % p->pieces * p->channels,
+                .strip = scratch };
+    int64_t first = fv__conv_part(&w->parts.sizes, at.number);
+    int64_t end = fv__conv_part(&w->parts.sizes, at.number + 1);
+
+    at.channels = fv__min(p->channels, p->g->filters - at.channel);
+    at.dbias = fv__conv_part_bias_sums(&w->parts, at.number, (size_t)at.channel,
+                                       (size_t)at.channels);
+    for (int64_t i = first; i < end; i++) {
+        fv__meet meet = fv__conv_part_meet(&w->parts, at.number, i);
+
+        if (i == first && meet != FV__REPLACE) move_sums(&at, all, false);
+        add_block(&at, i, meet == FV__REPLACE ? all : block);
+        if (meet != FV__REPLACE) p->kernels->axpy(w->sums, 1, block, all);
+    }
+    move_sums(&at, all, true);
+}
+
+void fv__depthwise_grad_run(const fv__conv_call *call)
+{
+    weights w = plan_weights(call->context, call->geometry);
+
+    w.plan.call = call;
+    fv__conv_parts_begin(&w.parts, call);
+    fv__parallel(call->context, (size_t)(w.parts.sizes.parts * w.plan.pieces),
+                 (double)fv__geometry_macs(call->geometry), add_part, &w);
+    fv__conv_parts_add(&w.parts);
+}
+
+size_t fv__depthwise_grad_scratch(const fv_context *context,
+                                  const fv__geometry *g)
+{
+    const weights w = plan_weights(context, g);
+    size_t bytes;
+
+    if (!fv__multiply(w.plan.worker, (size_t)context->threads, &bytes)
+        || !fv__add(bytes, w.parts.bytes, &bytes))
+        return SIZE_MAX;
+    return bytes;
+}

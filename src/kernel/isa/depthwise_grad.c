@@ -1,0 +1,304 @@
+/* Weight gradient of a depthwise convolution: the sums of some taps of a vector
+ * of channels in registers, outputs in order. */
+#include "kernel/isa/isa.h"
+
+/* Outputs of a tile; the most rows of taps and taps of a row at once; outputs
+ * that all channels go through before the next ones. So many, and the inputs
+ * they meet, are pages that the TLB holds. Padding is read from as many zeros
+ * as there are channels at once. */
+enum { TILE = 4, DOWN = 3, ACROSS = 7, MOST_TAPS = 10 };
+enum { OUTPUTS = 96, CHANNELS = 512 };
+
+static const real zeros[CHANNELS];
+
+/* What is summed at once; these are constants where they are inlined. */
+typedef struct kind {
+    int64_t down, across; /* taps */
+    int64_t stride;       /* at which outputs of a tile share inputs */
+    bool part;            /* channels that fill no vector */
+} kind;
+
+/* Neighbours in a row: tiles whose inputs are all there, their columns `step`
+ * apart, or up to a tile of outputs, and where each input lies. */
+typedef struct outputs {
+    const real *dy;
+    int64_t count, tiles;  /* outputs; tiles, 0: */
+    const real *const *at; /* [down][columns] */
+    const real *row[DOWN];
+    ptrdiff_t step[DOWN];
+} outputs;
+
+/* Some taps, and a list of outputs. */
+typedef struct work {
+    const fv__depthwise_grad *d;
+    int64_t row, column; /* first tap */
+    size_t channel, channels;
+    size_t count, places;
+    outputs list[OUTPUTS];
+    const real *place[OUTPUTS * MOST_TAPS];
+} work;
+
+typedef vec sums[DOWN][ACROSS];
+
+INLINE vec load(const kind k, const real *x, size_t n)
+{
+    return k.part ? vec_load_part(x, n) : vec_load(x);
+}
+
+/* `count` outputs, a constant; with `inner`, tile number `tile`. */
+INLINE void add_outputs(const kind k, const int64_t count, const bool inner,
+                        sums sum, vec *bias, const outputs *o, int64_t tile,
+                        ptrdiff_t to, size_t c, size_t n)
+{
+    const int64_t wide = (count - 1) * k.stride + k.across;
+    const real *at = o->dy + tile * TILE * to + c;
+    vec dy[TILE];
+
+    UNROLLED
+    for (int64_t q = 0; q < count; q++) {
+        dy[q] = load(k, at + q * to, n);
+        *bias = *bias + dy[q];
+    }
+    UNROLLED
+    for (int64_t i = 0; i < k.down; i++) {
+        const ptrdiff_t step = o->step[i];
+        const real *x = o->row[i] + tile * TILE * k.stride * step + c;
+
+        UNROLLED
+        for (int64_t j = 0; j < wide; j++) {
+            const vec in = inner ? vec_load(x + j * step)
+                                 : load(k, o->at[i * wide + j] + c, n);
+
+            UNROLLED
+            for (int64_t q = 0; q < count; q++) {
+                const int64_t tap = j - q * k.stride;
+
+                if (tap >= 0 && tap < k.across)
+                    sum[i][tap] = vec_fma(dy[q], in, sum[i][tap]);
+            }
+        }
+    }
+}
+
+INLINE void add_list(const kind k, sums sum, vec *bias, const work *w, size_t c,
+                     size_t n)
+{
+    const ptrdiff_t to = w->d->axis[1].to;
+
+    for (const outputs *o = w->list; o < w->list + w->count; o++)
+        if (k.part || o->count == 1)
+            add_outputs(k, 1, false, sum, bias, o, 0, to, c, n);
+        else if (o->count == 2)
+            add_outputs(k, 2, false, sum, bias, o, 0, to, c, n);
+        else if (o->tiles == 0)
+            add_outputs(k, TILE, false, sum, bias, o, 0, to, c, n);
+        else
+            for (int64_t i = 0; i < o->tiles; i++)
+                add_outputs(k, TILE, true, sum, bias, o, i, to, c, n);
+}
+
+/* Sums are whole vectors; of the bias, only what is there. */
+INLINE void add_vector(const kind k, const work *w, size_t c, size_t n)
+{
+    const fv__depthwise_grad *d = w->d;
+    const ptrdiff_t down = d->axis[0].weight, across = d->axis[1].weight;
+    const bool biased = d->dbias && w->row == 0 && w->column == 0;
+    real *to = (real *)d->dweight + w->row * down + w->column * across
+               + w->channel + c;
+    real *dbias = biased ? (real *)d->dbias + w->channel + c : NULL;
+    vec bias = biased ? load(k, dbias, n) : vec_all(0);
+    sums sum;
+
+    UNROLLED
+    for (int64_t i = 0; i < k.down; i++)
+        for (int64_t j = 0; j < k.across; j++)
+            sum[i][j] =
+                d->fresh ? vec_all(0) : vec_load(to + i * down + j * across);
+    add_list(k, sum, &bias, w, c, n);
+    UNROLLED
+    for (int64_t i = 0; i < k.down; i++)
+        for (int64_t j = 0; j < k.across; j++)
+            vec_store(to + i * down + j * across, sum[i][j]);
+    if (biased && k.part)
+        vec_store_part(dbias, n, bias);
+    else if (biased)
+        vec_store(dbias, bias);
+}
+
+INLINE void add_channels(const kind k, const work *w)
+{
+    for (size_t c = 0; c < w->channels; c += VEC)
+        add_vector(k, w, c, w->channels);
+}
+
+/* ---- kinds -------------------------------------------------------------- */
+
+typedef struct taps {
+    int64_t down, across, stride;
+    void (*run[2])(const work *w);
+} taps;
+
+#define NAMED(name, down, across, stride) name##_##down##_##across##_##stride
+#define TAPS(down, across, f)                                                  \
+    static void NAMED(whole, down, across, f)(const work *w)                   \
+    {                                                                          \
+        add_channels((kind){ down, across, f, false }, w);                     \
+    }                                                                          \
+    static void NAMED(part, down, across, f)(const work *w)                    \
+    {                                                                          \
+        add_channels((kind){ down, across, f, true }, w);                      \
+    }
+#define NAMES(down, across, f)                                                 \
+    { down,                                                                    \
+      across,                                                                  \
+      f,                                                                       \
+      { NAMED(whole, down, across, f), NAMED(part, down, across, f) } },
+#define EACH_KIND(X)                                                           \
+    X(1, 7, 1)                                                                 \
+    X(2, 5, 1)                                                                 \
+    X(2, 5, 2) X(1, 5, 1) X(3, 3, 1) X(3, 3, 2) X(1, 3, 1) X(3, 1, 1) X(1, 1, 1)
+EACH_KIND(TAPS)
+
+/* The first kind that is not too large; of two such, that of the stride. */
+static const taps *kind_of(int64_t down, int64_t across, int64_t stride)
+{
+    static const taps kinds[] = { EACH_KIND(NAMES) };
+    const taps *k = kinds;
+
+    while (k->down > down || k->across > across) k++;
+    if (k->stride != stride && k[1].down == k->down && k[1].across == k->across)
+        k++;
+    return k;
+}
+
+/* ---- lists -------------------------------------------------------------- */
+
+static bool inside(const fv__window *a, int64_t i)
+{
+    return i >= a->low && i < a->high;
+}
+
+static const real *input(const work *w, int64_t i, int64_t j)
+{
+    const fv__window *r = &w->d->axis[0], *s = &w->d->axis[1];
+
+    if (!inside(r, i) || !inside(s, j)) return zeros;
+    return (const real *)w->d->x + i * r->from + j * s->from + w->channel;
+}
+
+/* Asks for pixels of all channels, in the order in which they lie; vectors of
+ * channels will jump from pixel to pixel. */
+static void prefetch(const real *x, int64_t pixels, ptrdiff_t step, size_t n)
+{
+    const size_t line = 64 / sizeof(real);
+
+    for (int64_t i = 0; i < pixels; i++, x += step)
+        for (size_t c = 0; c < n; c += line) __builtin_prefetch(x + c, 0, 2);
+}
+
+/* `count` outputs from (p, q) on, or whole tiles of them. */
+static void append(work *w, const taps *k, int64_t p, int64_t q, int64_t count,
+                   int64_t tiles)
+{
+    const fv__window *r = &w->d->axis[0], *s = &w->d->axis[1];
+    const int64_t left = q * s->stride + w->column * s->step;
+    const int64_t wide = (count - 1) * k->stride + k->across;
+    outputs *o = &w->list[w->count++];
+
+    o->dy = (const real *)w->d->dy + p * r->to + q * s->to + w->channel;
+    o->count = count;
+    o->tiles = tiles;
+    o->at = w->place + w->places;
+    for (int64_t i = 0; i < k->down; i++) {
+        const int64_t top = p * r->stride + (w->row + i) * r->step;
+
+        o->row[i] = input(w, top, left);
+        o->step[i] = o->row[i] == zeros ? 0 : s->from;
+        for (int64_t j = 0; j < wide && tiles == 0; j++)
+            w->place[w->places++] = input(w, top, left + j * s->step);
+    }
+    if (tiles == 0 || !w->d->far) return;
+    prefetch(o->dy, tiles * TILE, s->to, w->channels);
+    prefetch(o->row[k->down - 1], tiles * TILE * k->stride,
+             o->step[k->down - 1], w->channels);
+}
+
+/* Tiles of outputs from q on whose inputs are there, before output `last`. */
+static int64_t inner_tiles(const work *w, const taps *k, int64_t q,
+                           int64_t last)
+{
+    const fv__window *s = &w->d->axis[1];
+    const int64_t left = q * s->stride + w->column;
+    const int64_t right = s->high - w->column - k->across;
+
+    if (left < s->low || right < 0) return 0;
+    return fv__max(0, fv__min(last, right / s->stride + 1) - q) / TILE;
+}
+
+/* Outputs q to last of row p. */
+static void append_row(work *w, const taps *k, int64_t p, int64_t q,
+                       int64_t last, bool part)
+{
+    const fv__window *s = &w->d->axis[1];
+    const bool tiled = !part && s->stride == k->stride && s->step == 1;
+
+    while (q < last) {
+        const int64_t tiles = tiled ? inner_tiles(w, k, q, last) : 0;
+        const int64_t left = last - q;
+        const int64_t count = !tiled || left < 2 ? 1 : left < TILE ? 2 : TILE;
+
+        append(w, k, p, q, count, tiles);
+        q += tiles ? tiles * TILE : count;
+    }
+}
+
+/* The outputs from number `first` on, of all rows one after another. */
+static void run_list(work *w, const taps *k, int64_t first, int64_t last,
+                     bool part)
+{
+    const int64_t columns = w->d->axis[1].outputs;
+
+    w->count = w->places = 0;
+    for (int64_t p = first / columns; p * columns < last; p++)
+        append_row(w, k, p, fv__max(first - p * columns, 0),
+                   fv__min(last - p * columns, columns), part);
+    k->run[part](w);
+}
+
+static void run_channels(work *w, const taps *k, int64_t first, int64_t last)
+{
+    const size_t whole = w->d->channels / VEC * VEC;
+    size_t c = 0;
+
+    for (; c < whole; c += w->channels) {
+        w->channel = c;
+        w->channels = whole - c < CHANNELS ? whole - c : CHANNELS;
+        run_list(w, k, first, last, false);
+    }
+    w->channel = c;
+    w->channels = w->d->channels - c;
+    if (w->channels) run_list(w, k, first, last, true);
+}
+
+void FV_KERNEL(depthwise_grad)(const fv__depthwise_grad *d)
+{
+    const int64_t down = d->axis[0].taps, across = d->axis[1].taps;
+    const int64_t end = d->axis[0].outputs * d->axis[1].outputs;
+    fv__depthwise_grad some = *d;
+    work w;
+
+    w.d = &some;
+    for (int64_t first = 0; first < end; first += OUTPUTS) {
+        for (w.column = 0; w.column < across;) {
+            const taps *k = NULL;
+
+            for (w.row = 0; w.row < down; w.row += k->down) {
+                k = kind_of(down - w.row, k ? k->across : across - w.column,
+                            d->axis[1].stride);
+                run_channels(&w, k, first, fv__min(first + OUTPUTS, end));
+            }
+            w.column += k->across;
+        }
+        some.fresh = false;
+    }
+}
