@@ -411,7 +411,7 @@ static bool applicable(const fv_context *context, const fv__geometry *g)
     return true;
 }
 
-/* In multiply-adds, for a point of a tile: the products, begun anew for each,
+/* In multiply-adds of one element, for a point of a tile: the products, begun anew for each,
  * and the transforms of a channel. All at five sixths of the pace of long
  * products. */
 enum { BEGIN = 6, INPUT = 13, OUTPUT = 8, WEIGHTS = 14, LANES = 16 };
@@ -429,7 +429,16 @@ static double cost(const fv__geometry *g, fv__direction direction)
                          + deep * (weights ? WEIGHTS : INPUT)
                          + wide * (weights ? WEIGHTS : OUTPUT);
 
-    return 1.2 * (double)(w.all * w.sweep.groups) * (double)w.points * point;
+    return 1.2 * (double)(w.all * w.sweep.groups) * (double)w.points * point
+           / LANES;
+}
+
+static int64_t macs(const fv__geometry *g, fv__direction direction)
+{
+    const fv__winograd w = fv__winograd_of(g, direction);
+
+    return w.all * w.points * w.sweep.groups * w.sweep.channels
+           * w.sweep.filters;
 }
 
 static size_t scratch(const fv_context *context, const fv__geometry *g,
@@ -461,6 +470,7 @@ const fv__conv_algorithm fv__conv_winograd = {
     .packed = packed,
     .scratch = scratch,
     .cost = cost,
+    .macs = macs,
     .pack = pack,
     .run = run,
 };
