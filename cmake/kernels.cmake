@@ -2,7 +2,7 @@
 # type, each time under other names (see src/kernel/isa/isa.h). A set has its
 # flags, what a machine needs for it in words, and the test for that.
 set(FOVEA_ISAS ref)
-set(FOVEA_FLAGS_ref "")
+set(FOVEA_FLAGS_ref -O2 -DFV_PLAIN=1)
 set(FOVEA_NEEDS_ref "nothing")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   list(APPEND FOVEA_ISAS avx2 avx512)

@@ -71,11 +71,20 @@ extern const fv__kernels FV_KERNEL(kernels);
 
 /* ---- the compiler ------------------------------------------------------ */
 
+/* Plain C is the definition, not the fast one: there, loops stay loops, which
+ * compile in seconds. */
+#if defined(FV_PLAIN)
+#define INLINE static inline
+#else
 #define INLINE static inline __attribute__((always_inline))
+#endif
 
 /* Before a loop: no iteration reads what another writes. Operands that are the
  * very same array are fine. */
-#if defined(__clang__)
+#if defined(FV_PLAIN)
+#define INDEPENDENT
+#define UNROLLED
+#elif defined(__clang__)
 #define INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #define UNROLLED _Pragma("unroll")
 #else
