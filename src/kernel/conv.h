@@ -7,13 +7,13 @@
 
 /* Every output is one chain of fma over taps (row, column, channel), padding
  * being zeros, and the bias is added last. An input gradient is one chain over
- * the taps that step onto the input (row, column, filter), outputs beyond the
- * image being zeros. A weight's gradient is a sum over the output pixels of
- * the batch, in order: chains of `block` pixels, added up in each of `parts`
- * ranges of blocks; then the parts; then what they make is added to what was
- * there. A single part is added to what was there block by block. A bias's is
- * a plain sum in each part. So do the plain algorithms; winograd.h has other
- * sums. */
+ * the taps that step onto the input, from the last to the first (row, column),
+ * and filters, outputs beyond the image being zeros. A weight's gradient is a
+ * sum over the output pixels of the batch, in order: chains of `block` pixels,
+ * added up in each of `parts` ranges of blocks; then the parts; then what they
+ * make is added to what was there. A single part is added to what was there
+ * block by block. A bias's is a plain sum in each part. So do the plain
+ * algorithms; winograd.h has other sums. */
 
 /* Sizes of a convolution seen as a matrix product, for one group, and the cuts
  * of the sums of the weight gradient. They depend on the problem alone. */

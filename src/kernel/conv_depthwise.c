@@ -13,21 +13,18 @@ static int64_t common_divisor(int64_t a, int64_t b)
 }
 
 /* Outputs `every` apart meet inputs `size` apart, all of one class and no
- * others: each class is a dense convolution, and where taps step backwards the
- * mirror image of one. */
+ * others: each class is a dense convolution. */
 typedef struct classes {
     int64_t every, size, stride;
-    bool mirrored;
 } classes;
 
 static classes classes_of(const fv__sweep *s, int axis)
 {
-    int64_t step = s->step[axis], size = step < 0 ? -step : step;
+    int64_t size = s->step[axis];
     int64_t divisor = common_divisor(s->stride[axis], size);
 
-    if (s->taps[axis] < 2) return (classes){ 1, s->stride[axis], 1, false };
-    return (classes){ size / divisor, size, s->stride[axis] / divisor,
-                      step < 0 };
+    if (s->taps[axis] < 2) return (classes){ 1, s->stride[axis], 1 };
+    return (classes){ size / divisor, size, s->stride[axis] / divisor };
 }
 
 /* A class of outputs, distances in pixels; where its output 0 and its input 0,
@@ -46,17 +43,8 @@ static fv__window axis_of(const fv__sweep *s, int axis, int64_t number,
 
     *out = number;
     *in = number * s->stride[axis] + s->first[axis];
-    if (c.mirrored) {
-        *out += (outputs - 1) * c.every;
-        *in += (outputs - 1) * c.stride * c.size;
-        a.from = -a.from;
-        a.to = -a.to;
-        a.low = fv__max(0, fv__divide_up(*in - s->in[axis] + 1, c.size));
-        a.high = *in < 0 ? 0 : *in / c.size + 1;
-    } else {
-        a.low = fv__max(0, fv__divide_up(-*in, c.size));
-        a.high = fv__divide_up(fv__max(s->in[axis] - *in, 0), c.size);
-    }
+    a.low = fv__max(0, fv__divide_up(-*in, c.size));
+    a.high = fv__divide_up(fv__max(s->in[axis] - *in, 0), c.size);
     return a;
 }
 

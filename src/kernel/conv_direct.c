@@ -259,11 +259,10 @@ static void fill_shared(void *argument, size_t item, size_t worker)
 static const char *rows_in_place(const direct *d, const target *at)
 {
     const fv__sweep *s = &d->sweep;
-    int64_t row =
-        (at->row * s->stride[0] + d->strip.low[0]) + at->image * s->in[0];
+    int64_t row = (at->row * s->stride[0] + s->first[0]) + at->image * s->in[0];
 
     return fv__at(d->in,
-                  (size_t)(row * d->strip.row + d->strip.low[1] * s->in_pixel
+                  (size_t)(row * d->strip.row + s->first[1] * s->in_pixel
                            + at->group * s->channels),
                   d->element);
 }
@@ -281,7 +280,6 @@ static void run_item(void *argument, size_t item, size_t worker)
     else if (splits == 1)
         fill(d, &at, strip);
     if (!d->strip.in_place) at.a = strip;
-    at.a = fv__at(at.a, (size_t)d->strip.tap, d->element);
     at.a_line = d->strip.row * d->sweep.stride[0];
     for (size_t i = 0; i < split; i++)
         panel += fv__even((size_t)d->panels, splits, i);

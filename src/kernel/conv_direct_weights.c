@@ -77,13 +77,13 @@ static block block_of(const weights *w, int64_t group, int64_t number,
     for (int64_t l = first; l < last;) {
         int64_t image = l / s->out[0], row = l % s->out[0];
         int64_t rows = fv__min(s->out[0] - row, last - l);
-        int64_t top = strip->in_place ? image * s->in[0] + row * s->stride[0]
-                                            + strip->low[0]
-                                      : held;
-        int64_t begin = top * strip->row + strip->tap;
+        int64_t top = strip->in_place
+                          ? image * s->in[0] + row * s->stride[0] + s->first[0]
+                          : held;
+        int64_t begin = top * strip->row;
 
         if (strip->in_place)
-            begin += strip->low[1] * s->in_pixel + group * s->channels;
+            begin += s->first[1] * s->in_pixel + group * s->channels;
         else
             fv__strip_fill(
                 s, strip, image, group, row, rows, w->element, w->call->x,

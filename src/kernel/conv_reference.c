@@ -125,7 +125,7 @@ static double input_sum(const work *w, fv__pixel p, int64_t c)
     int64_t first = c / s->channels * s->filters;
     double sum = 0;
 
-    for (int64_t tap = 0; tap < s->taps; tap++) {
+    for (int64_t tap = s->taps; tap-- > 0;) {
         int64_t i, j;
 
         if (!output_at(g, 0, p.row, tap / g->kernel[1], &i)

@@ -14,8 +14,8 @@ static bool collides(int64_t elements, size_t element)
 static bool stays_inside(const fv__sweep *s, const fv__strip *strip)
 {
     for (int i = 0; i < 2; i++)
-        if (strip->low[i] < 0
-            || (s->out[i] - 1) * s->stride[i] + strip->low[i] + strip->reach[i]
+        if (s->first[i] < 0
+            || (s->out[i] - 1) * s->stride[i] + s->first[i] + strip->reach[i]
                    > s->in[i])
             return false;
     return true;
@@ -26,10 +26,8 @@ bool fv__strip_fits(const fv__sweep *s)
     int64_t extents[] = { 0, 0, s->channels + LINE };
 
     for (int i = 0; i < 2; i++) {
-        int64_t across = s->taps[i] > 0 ? (s->taps[i] - 1) * s->step[i] : 0;
-
-        extents[i] =
-            (s->out[i] - 1) * s->stride[i] + 1 + fv__max(across, -across);
+        extents[i] = (s->out[i] - 1) * s->stride[i] + 1
+                     + fv__max(s->taps[i] - 1, 0) * s->step[i];
     }
     return fv__product(3, extents) >= 0;
 }
@@ -37,15 +35,9 @@ bool fv__strip_fits(const fv__sweep *s)
 fv__strip fv__strip_of(const fv__sweep *s, size_t element)
 {
     fv__strip strip = { 0 };
-    int64_t back[2]; /* from the window's first input to tap 0's */
 
-    for (int i = 0; i < 2; i++) {
-        int64_t across = (s->taps[i] - 1) * s->step[i];
-
-        back[i] = fv__max(-across, 0);
-        strip.low[i] = s->first[i] - back[i];
-        strip.reach[i] = fv__max(across, -across) + 1;
-    }
+    for (int i = 0; i < 2; i++)
+        strip.reach[i] = (s->taps[i] - 1) * s->step[i] + 1;
     strip.in_place = stays_inside(s, &strip)
                      && !collides(s->in_pixel * s->stride[1], element);
     if (strip.in_place) {
@@ -59,7 +51,6 @@ fv__strip fv__strip_of(const fv__sweep *s, size_t element)
         strip.row = strip.columns * strip.pixel;
     }
     strip.contiguous = s->step[1] == 1 && strip.pixel == s->channels;
-    strip.tap = back[0] * strip.row + back[1] * strip.pixel;
     return strip;
 }
 
@@ -81,11 +72,10 @@ static void fill_row(const fv__sweep *s, const fv__strip *strip, int64_t width,
                      size_t element, const char *in, char *out)
 {
     size_t pixel = (size_t)strip->pixel * element;
-    int64_t left = fv__min(fv__max(-strip->low[1], 0), strip->columns);
-    int64_t right =
-        fv__max(fv__min(strip->columns, width - strip->low[1]), left);
+    int64_t left = fv__min(fv__max(-s->first[1], 0), strip->columns);
+    int64_t right = fv__max(fv__min(strip->columns, width - s->first[1]), left);
     const char *from =
-        fv__at(in, (size_t)((strip->low[1] + left) * s->in_pixel), element);
+        fv__at(in, (size_t)((s->first[1] + left) * s->in_pixel), element);
 
     memset(out, 0, (size_t)left * pixel);
     if (strip->pixel == s->in_pixel)
@@ -106,7 +96,7 @@ void fv__strip_fill(const fv__sweep *s, const fv__strip *strip, int64_t image,
 {
     size_t row = (size_t)(s->in[1] * s->in_pixel);
     size_t bytes = (size_t)strip->row * element;
-    int64_t top = first * s->stride[0] + strip->low[0];
+    int64_t top = first * s->stride[0] + s->first[0];
     char *out = copy;
 
     for (int64_t i = 0; i < fv__strip_rows(s, strip, rows); i++, out += bytes) {

@@ -6,14 +6,13 @@
 #include "kernel/conv.h"
 
 /* Rows of one group, `pixel` elements from column to column, `row` from row to
- * row. Row 0, column 0 is `low` of the image's, for output pixel (0, 0); tap 0
- * is `tap` elements behind what an output pixel's window begins with. */
+ * row. Row 0, column 0 is what tap (0, 0) of output (0, 0) meets. */
 typedef struct fv__strip {
-    bool in_place;            /* no copy: windows never leave the image */
-    bool contiguous;          /* taps of a row are neighbours in memory */
-    int64_t low[2], reach[2]; /* first input of a window; inputs across it */
-    int64_t columns;          /* of the copy */
-    int64_t pixel, row, tap;
+    bool in_place;    /* no copy: windows never leave the image */
+    bool contiguous;  /* taps of a row are neighbours in memory */
+    int64_t reach[2]; /* inputs across a window */
+    int64_t columns;  /* of the copy */
+    int64_t pixel, row;
 } fv__strip;
 
 /* Whether a copy of a whole image could be counted. */

@@ -51,8 +51,8 @@ static int64_t phases(const fv__geometry *g, int axis)
 }
 
 /* Inputs `phase`, phase + stride, ... of an axis: which taps step onto them,
- * and from where. Returns the first such tap; the others follow `tap_step`
- * apart. */
+ * and from where. The last one comes first, so that outputs are met in order.
+ * Returns it; the others follow `tap_step` apart. */
 static int64_t phase_axis(const fv__geometry *g, int axis, int64_t phase,
                           fv__sweep *s, int64_t *tap_step)
 {
@@ -67,8 +67,10 @@ static int64_t phase_axis(const fv__geometry *g, int axis, int64_t phase,
     s->out[axis] = fv__divide_up(fv__max(g->in[axis] - phase, 0), stride);
     s->taps[axis] = fv__divide_up(g->kernel[axis] - tap, *tap_step);
     s->stride[axis] = 1;
+    s->step[axis] = dilation / divisor;
+    tap += fv__max(s->taps[axis] - 1, 0) * *tap_step;
     s->first[axis] = (phase + g->begin[axis] - tap * dilation) / stride;
-    s->step[axis] = -(dilation / divisor);
+    *tap_step = -*tap_step;
     return tap;
 }
 
@@ -135,7 +137,7 @@ static inline void pack_filters(const fv__sweep *s, const panel *p, size_t size)
                              + q * s->weight_tap[1];
                 char *out = p->out + (size_t)(tap * s->channels + c) * row;
 
-                memcpy(out, fv__at(p->from, (size_t)at, size), p->n * size);
+                memcpy(out, p->from + at * (int64_t)size, p->n * size);
                 memset(out + p->n * size, 0, row - p->n * size);
             }
 }

@@ -36,7 +36,7 @@ fv__winograd fv__winograd_of(const fv__geometry *g, fv__direction direction)
     w.points = (w.m + 2) * (w.m + 2);
     w.all = s->batch;
     for (int i = 0; i < 2; i++) {
-        w.first[i] = s->first[i] + fv__min(2 * s->step[i], 0);
+        w.first[i] = s->first[i];
         w.tiles[i] = fv__divide_up(s->out[i], w.m);
         w.all *= w.tiles[i];
     }
@@ -146,15 +146,12 @@ static void pack_taps(const plan *p, fv__sweep s, int64_t group, int64_t panel,
     const int64_t first = panel * p->kernels->nr;
     const int64_t at =
         s.weight_at + c * s.weight_channel + first * s.weight_filter;
-    const bool turned = s.step[0] < 0;
 
     s.channels = n;
     s.filters -= first;
     s.taps[0] = s.taps[1] = 1;
     for (int64_t tap = 0; tap < 9; tap++) {
-        const int64_t from = turned ? 8 - tap : tap;
-
-        s.weight_at = at + from / 3 * step[0] + from % 3 * step[1];
+        s.weight_at = at + tap / 3 * step[0] + tap % 3 * step[1];
         fv__sweep_pack(p->kernels, &s, group, 0, p->call->weight,
                        out + (size_t)tap * tap_bytes);
     }
@@ -411,9 +408,9 @@ static bool applicable(const fv_context *context, const fv__geometry *g)
     return true;
 }
 
-/* In multiply-adds of one element, for a point of a tile: the products, begun anew for each,
- * and the transforms of a channel. All at five sixths of the pace of long
- * products. */
+/* In multiply-adds of one element, for a point of a tile: the products, begun
+ * anew for each, and the transforms of a channel. All at five sixths of the
+ * pace of long products. */
 enum { BEGIN = 6, INPUT = 13, OUTPUT = 8, WEIGHTS = 14, LANES = 16 };
 
 static double cost(const fv__geometry *g, fv__direction direction)
