@@ -6,7 +6,7 @@
 
 /* ---- tiles -------------------------------------------------------------- */
 
-static int64_t tiles(const fv__sweep *s, int64_t m)
+static int64_t tiles_of(const fv__sweep *s, int64_t m)
 {
     return fv__divide_up(s->out[0], m) * fv__divide_up(s->out[1], m);
 }
@@ -21,7 +21,7 @@ static int32_t outputs(const fv__sweep *s)
 {
     int64_t read = fv__min(READ_MOST, s->channels * s->filters / READ_ELEMENTS);
 
-    return 16 * (tiles(s, 2) + read) <= 36 * (tiles(s, 4) + read) ? 2 : 4;
+    return 16 * (tiles_of(s, 2) + read) <= 36 * (tiles_of(s, 4) + read) ? 2 : 4;
 }
 
 fv__winograd fv__winograd_of(const fv__geometry *g, fv__direction direction)
@@ -375,7 +375,7 @@ static void run_sweep(const fv__conv_call *call, fv__direction direction)
 {
     plan p = plan_of(call->context, call->geometry, direction);
     const fv__sweep *s = &p.tiling.sweep;
-    double cost =
+    double inputs =
         (double)p.tiling.all * (double)p.tiling.points * (double)s->channels;
 
     p.call = call;
@@ -386,14 +386,14 @@ static void run_sweep(const fv__conv_call *call, fv__direction direction)
     memset(p.scratch, 0, p.zeros);
     if (!p.shared) {
         fv__parallel(call->context, (size_t)p.blocks,
-                     cost * (double)(s->filters * s->groups), block_item, &p);
+                     inputs * (double)(s->filters * s->groups), block_item, &p);
         return;
     }
     for (p.group = 0; p.group < s->groups; p.group++) {
-        fv__parallel(call->context, (size_t)p.tiling.all, 4 * cost, input_item,
-                     &p);
+        fv__parallel(call->context, (size_t)p.tiling.all, 4 * inputs,
+                     input_item, &p);
         fv__parallel(call->context, (size_t)(p.blocks * p.widths),
-                     cost * (double)s->filters, output_item, &p);
+                     inputs * (double)s->filters, output_item, &p);
     }
 }
 
@@ -408,9 +408,9 @@ static bool applicable(const fv_context *context, const fv__geometry *g)
     return true;
 }
 
-/* In multiply-adds of one element, for a point of a tile: the products, begun
- * anew for each, and the transforms of a channel. All at five sixths of the
- * pace of long products. */
+/* For a point of a tile: the products, begun anew for each, and the transforms
+ * of a channel, in multiply-adds. All at five sixths of the pace of long
+ * products. */
 enum { BEGIN = 6, INPUT = 13, OUTPUT = 8, WEIGHTS = 14, LANES = 16 };
 
 static double cost(const fv__geometry *g, fv__direction direction)
@@ -420,14 +420,13 @@ static double cost(const fv__geometry *g, fv__direction direction)
     const int64_t channels = w.sweep.channels, filters = w.sweep.filters;
     const int64_t along = weights ? filters : channels;
     const int64_t across = weights ? channels : filters;
-    const double wide = (double)(fv__divide_up(across, LANES) * LANES);
-    const double deep = (double)(fv__divide_up(along, LANES) * LANES);
-    const double point = (double)(along + BEGIN) * wide
+    const double wide = (double)fv__divide_up(across, LANES);
+    const double deep = (double)fv__divide_up(along, LANES);
+    const double point = wide * (double)(along + BEGIN)
                          + deep * (weights ? WEIGHTS : INPUT)
                          + wide * (weights ? WEIGHTS : OUTPUT);
 
-    return 1.2 * (double)(w.all * w.sweep.groups) * (double)w.points * point
-           / LANES;
+    return 1.2 * (double)(w.all * w.sweep.groups) * (double)w.points * point;
 }
 
 static int64_t macs(const fv__geometry *g, fv__direction direction)

@@ -19,7 +19,6 @@ enum { ITEM_FILTERS = 128 };
 typedef struct plan {
     const fv__kernels *kernels;
     size_t element;
-    const fv__geometry *g;
     fv__winograd tiling;
     fv__conv_parts bias;
     int64_t rows, blocks; /* tiles of a block */
@@ -40,7 +39,6 @@ static plan plan_of(const fv_context *context, const fv__geometry *g)
     plan p = {
         .kernels = context->kernels,
         .element = fv__element(context->kernels),
-        .g = g,
         .tiling = fv__winograd_of(g, FV__FORWARD),
         .bias = fv__conv_parts_of(context->kernels, g),
     };

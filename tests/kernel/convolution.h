@@ -213,7 +213,8 @@ static inline void run_all(fv_context *context,
 
     assert_true(algorithm->applicable(context, &p->g));
     for (size_t i = 0; p->overwrite && i < 3; i++)
-        memset(gradients[i].at, 0xff, array_bytes(gradients[i]));
+        if (gradients[i].at)
+            memset(gradients[i].at, 0xff, array_bytes(gradients[i]));
     run_one(context, algorithm, p, FV__FORWARD);
     run_one(context, algorithm, p, FV__BACKWARD_DATA);
     run_one(context, algorithm, p, FV__BACKWARD_WEIGHTS);
