@@ -14,7 +14,8 @@ enum {
     FLAT_ROW = 168
 };
 
-enum { LANES = 16 }; /* of the vector that costs are counted in */
+/* Of the tile and its vectors that costs are counted in. */
+enum { ROWS = 14, LANES = 16 };
 
 typedef struct direct {
     const fv__kernels *kernels;
@@ -411,16 +412,53 @@ static void run(const fv__conv_call *call, fv__direction direction)
     }
 }
 
-/* What vectors lack to be full is done all the same. */
-static double cost(const fv__geometry *g, fv__direction direction)
+/* Sums of a tile that keep a core busy, and what a tile and a segment cost
+ * besides, in vectors. */
+enum { BUSY = 8, TILE = 24, SEGMENT = 6 };
+
+/* Tiles of `rows` x `vectors` over chains of `segments` of `k`: what vectors
+ * lack to be full is done all the same, and few sums wait for each other. */
+static double tile_cost(double tiles, int64_t rows, int64_t vectors,
+                        double segments, double k)
+{
+    int64_t side = fv__min(vectors, 2), sums = rows * side;
+    double steps = segments * k * (double)fv__max(sums, BUSY);
+    double besides = TILE + segments * SEGMENT;
+
+    return tiles * (double)fv__divide_up(vectors, 2) * (steps + besides) / 0.9;
+}
+
+static double weights_cost(const fv__geometry *g)
 {
     const fv__conv_sizes s = fv__conv_measure(g);
-    int64_t across = direction == FV__FORWARD         ? s.filters
-                     : direction == FV__BACKWARD_DATA ? s.channels
-                                                      : s.span;
-    double all = (double)fv__geometry_macs(g);
+    bool merged = g->dilation[1] == 1;
+    int64_t run = s.channels * (merged ? g->kernel[1] : 1);
+    int64_t runs = s.span / run, rows = fv__min(s.filters, ROWS);
+    double tiles =
+        (double)(g->groups * runs) * (double)fv__divide_up(s.filters, ROWS);
+    double lines = (double)(g->batch * g->out[0]);
 
-    return all / (double)across * (double)fv__divide_up(across, LANES) / 0.9;
+    return tile_cost(tiles, rows, fv__divide_up(run, LANES), lines,
+                     (double)g->out[1]);
+}
+
+static double cost(const fv__geometry *g, fv__direction direction)
+{
+    double all = 0;
+
+    if (direction == FV__BACKWARD_WEIGHTS) return weights_cost(g);
+    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
+        const fv__sweep s = fv__sweep_of(g, direction, i);
+        bool merged = s.step[1] == 1;
+        int64_t rows = fv__min(s.out[1], ROWS);
+        double lines = (double)(s.batch * s.groups * s.out[0]);
+        double tiles = lines * (double)fv__divide_up(s.out[1], ROWS);
+
+        all += tile_cost(tiles, rows, fv__divide_up(s.filters, LANES),
+                         (double)(s.taps[0] * (merged ? 1 : s.taps[1])),
+                         (double)(s.channels * (merged ? s.taps[1] : 1)));
+    }
+    return all;
 }
 
 const fv__conv_algorithm fv__conv_direct = {

@@ -7,6 +7,12 @@ static void test_auto(void **state)
     cases_run("convolution", "", 60);
 }
 
+static void test_strict(void **state)
+{
+    (void)state;
+    cases_run("convolution", " strict=yes", 60);
+}
+
 static void test_reference(void **state)
 {
     (void)state;
@@ -25,6 +31,7 @@ int main(int argc, char **argv)
     if (argc > 1) oracle_folder = argv[1];
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_auto),
+        cmocka_unit_test(test_strict),
         cmocka_unit_test(test_reference),
         cmocka_unit_test(test_im2col),
     };
