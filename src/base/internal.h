@@ -8,6 +8,9 @@
 void fv__pool_begin(fv_context *context);
 void fv__pool_end(fv_context *context);
 
+/* Asks for large pages under fresh memory; no promise. */
+void fv__advise_huge(void *memory, size_t bytes);
+
 /* malloc and free. */
 extern const fv_allocator fv__allocator_standard;
 

@@ -1,10 +1,12 @@
 /* What the machine offers this process: processors, memory, a clock. */
 #ifdef __linux__
-#define _GNU_SOURCE /* sched_getaffinity */
+#define _GNU_SOURCE /* sched_getaffinity, madvise */
 #endif
 #include "base/internal.h"
 
+#include <errno.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,6 +26,17 @@ int32_t fv__processors(void)
 {
     int64_t count = processors_allowed();
     return (int32_t)fv__max(1, fv__min(count, MOST_PROCESSORS));
+}
+
+void fv__advise_huge(void *memory, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+    int error = errno;
+    madvise(memory, bytes, MADV_HUGEPAGE); /* whole pages inside of it */
+    errno = error;
+#else
+    (void)memory, (void)bytes;
+#endif
 }
 
 size_t fv__memory_limit(void)
