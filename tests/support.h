@@ -15,6 +15,11 @@
 
 #include <fovea/fovea.h>
 
+/* Every kernel table there is, the definition first. A build has some of them,
+ * and a machine runs some of those. */
+static const char *const tables[] = { "ref", "avx2", "avx512", "neon" };
+enum { TABLES = sizeof tables / sizeof *tables };
+
 /* Passes if |a - b| <= tolerance max(1, |b|); NaN fails. */
 #define assert_near(a, b, tolerance)                                           \
     do {                                                                       \

@@ -8,8 +8,6 @@
 
 #include <stdlib.h>
 
-static const char *const tables[] = { "ref", "avx2", "avx512" };
-enum { TABLES = 3 };
 static const fv_dtype dtypes[] = { FV_F32, FV_F64 };
 static const fv__conv_algorithm *const algorithms[] = { &fv__conv_reference,
                                                         &fv__conv_im2col,

@@ -211,10 +211,9 @@ static void check_kinks(const char *isa, fv_dtype dtype)
 static void test_nan_and_kinks(void **state)
 {
     (void)state;
-    static const char *const names[] = { "ref", "avx2", "avx512" };
     for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++)
-        for (size_t i = 0; i < 3; i++)
-            if (table_of(names[i], dtype)) check_kinks(names[i], dtype);
+        for (size_t i = 0; i < TABLES; i++)
+            if (table_of(tables[i], dtype)) check_kinks(tables[i], dtype);
 }
 
 int main(void)

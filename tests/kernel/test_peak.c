@@ -10,19 +10,18 @@ static void run(const fv__kernels *kernels, void *c)
 static void test_same_bits(void **state)
 {
     (void)state;
-    static const char *const names[] = { "ref", "avx2", "avx512" };
     for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
         data *expected = make_data(dtype, ROOM, -1, 1);
         size_t least = ROOM;
         run(table_of("ref", dtype), expected->out[0]);
-        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-            const fv__kernels *kernels = table_of(names[i], dtype);
+        for (size_t i = 0; i < TABLES; i++) {
+            const fv__kernels *kernels = table_of(tables[i], dtype);
             if (!kernels) continue;
             data *d = make_data(dtype, ROOM, -1, 1);
             size_t n = (size_t)kernels->mr * (size_t)kernels->nr;
             run(kernels, d->out[0]);
             if (n < least) least = n;
-            assert_same_bits(names[i], dtype, least, d->out[0],
+            assert_same_bits(tables[i], dtype, least, d->out[0],
                              expected->out[0]);
             assert_untouched(d, 0, n);
             free(d);

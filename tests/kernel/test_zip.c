@@ -139,11 +139,10 @@ static void check_edges(const fv__kernels *k)
 static void test_edges(void **state)
 {
     (void)state;
-    static const char *const names[] = { "ref", "avx2", "avx512" };
     for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++)
-        for (size_t i = 0; i < 3; i++)
-            if (table_of(names[i], dtype))
-                check_edges(table_of(names[i], dtype));
+        for (size_t i = 0; i < TABLES; i++)
+            if (table_of(tables[i], dtype))
+                check_edges(table_of(tables[i], dtype));
 }
 
 int main(void)
