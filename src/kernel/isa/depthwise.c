@@ -220,7 +220,7 @@ typedef struct tiles {
 
 /* Sixteen registers have no room for the inputs of pairs of rows but for three
  * taps side by side. */
-#if defined(__AVX512F__)
+#if REGISTERS > 16
 #define PAIR 2
 #else
 #define PAIR 1

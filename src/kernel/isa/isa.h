@@ -14,6 +14,9 @@
 typedef float real;
 typedef uint32_t real_bits;
 typedef int32_t real_mask;
+#define REAL_BYTES 4
+#define X86_NAME(bits, name) _mm##bits##_##name##_ps
+#define ARM_NAME(name) name##_f32
 #define VEC_MASK __mmask16
 #define VEC_LANES -1, -1, -1, -1, -1, -1, -1, -1
 #define REAL(constant) constant##f
@@ -24,6 +27,9 @@ typedef int32_t real_mask;
 typedef double real;
 typedef uint64_t real_bits;
 typedef int64_t real_mask;
+#define REAL_BYTES 8
+#define X86_NAME(bits, name) _mm##bits##_##name##_pd
+#define ARM_NAME(name) name##_f64
 #define VEC_MASK __mmask8
 #define VEC_LANES -1, -1, -1, -1
 #define REAL(constant) constant
@@ -94,37 +100,46 @@ extern const fv__kernels FV_KERNEL(kernels);
 
 /* ---- vectors ----------------------------------------------------------- */
 
-/* MR rows of two vectors: the sums of a matrix product tile in registers. */
-#if defined(__AVX512F__)
+/* Bytes of a vector, and how many vectors the registers hold. MR rows of two
+ * vectors are the sums of a matrix product tile, in registers. */
+#if defined(FV_ISA_IS_avx512)
+#define VEC_BYTES 64
+#define REGISTERS 32
 #define MR 14
-enum { VEC_BYTES = 64 };
-#elif defined(__AVX2__)
+#elif defined(FV_ISA_IS_avx2)
+#define VEC_BYTES 32
+#define REGISTERS 16
 #define MR 6
-enum { VEC_BYTES = 32 };
+#elif defined(FV_ISA_IS_neon)
+#define VEC_BYTES 16
+#define REGISTERS 32
+#define MR 8
 #else
+#define VEC_BYTES 16
+#define REGISTERS 16
 #define MR 6
-enum { VEC_BYTES = 16 };
 #endif
-enum { VEC = VEC_BYTES / sizeof(real), NR = 2 * VEC };
+enum { VEC = VEC_BYTES / REAL_BYTES, NR = 2 * VEC };
 
 typedef real vec __attribute__((vector_size(VEC_BYTES)));
 
 /* Integers of a vector's lanes: all bits set where a comparison holds. */
 typedef real_mask mask __attribute__((vector_size(VEC_BYTES)));
 
-#if defined(__AVX2__)
+#if defined(FV_ISA_IS_avx512) || defined(FV_ISA_IS_avx2)
+#define FV_X86
 #include <immintrin.h>
-#if defined(__AVX512F__) && defined(FV_DTYPE_IS_f32)
-#define VEC_NAME(name) _mm512_##name##_ps
-#elif defined(__AVX512F__)
-#define VEC_NAME(name) _mm512_##name##_pd
-#elif defined(FV_DTYPE_IS_f32)
-#define VEC_NAME(name) _mm256_##name##_ps
+#if defined(FV_ISA_IS_avx512)
+#define VEC_NAME(name) X86_NAME(512, name)
 #else
-#define VEC_NAME(name) _mm256_##name##_pd
+#define VEC_NAME(name) X86_NAME(256, name)
 #endif
 INLINE vec vec_all(real x) { return VEC_NAME(set1)(x); }
 INLINE vec vec_fma(vec a, vec b, vec c) { return VEC_NAME(fmadd)(a, b, c); }
+#elif defined(FV_ISA_IS_neon)
+#include <arm_neon.h>
+INLINE vec vec_all(real x) { return ARM_NAME(vdupq_n)(x); }
+INLINE vec vec_fma(vec a, vec b, vec c) { return ARM_NAME(vfmaq)(c, a, b); }
 #else
 INLINE vec vec_all(real x)
 {
@@ -148,7 +163,7 @@ INLINE vec vec_load(const real *x)
 INLINE void vec_store(real *y, vec v) { __builtin_memcpy(y, &v, sizeof v); }
 
 /* The first n lanes, the others zero; n <= VEC. Touches nothing behind. */
-#if defined(__AVX512F__)
+#if defined(FV_ISA_IS_avx512)
 INLINE vec vec_load_part(const real *x, size_t n)
 {
     return VEC_NAME(maskz_loadu)((VEC_MASK)((1u << n) - 1), x);
@@ -157,7 +172,7 @@ INLINE void vec_store_part(real *y, size_t n, vec v)
 {
     VEC_NAME(mask_storeu)(y, (VEC_MASK)((1u << n) - 1), v);
 }
-#elif defined(__AVX2__)
+#elif defined(FV_ISA_IS_avx2)
 INLINE __m256i vec_mask(size_t n)
 {
     static const real_mask lanes[2 * VEC] = { VEC_LANES };
@@ -175,12 +190,16 @@ INLINE void vec_store_part(real *y, size_t n, vec v)
 INLINE vec vec_load_part(const real *x, size_t n)
 {
     vec v = vec_all(0);
-    for (size_t i = 0; i < n; i++) v[i] = x[i];
+    UNROLLED
+    for (size_t i = 0; i < VEC; i++)
+        if (i < n) v[i] = x[i];
     return v;
 }
 INLINE void vec_store_part(real *y, size_t n, vec v)
 {
-    for (size_t i = 0; i < n; i++) y[i] = v[i];
+    UNROLLED
+    for (size_t i = 0; i < VEC; i++)
+        if (i < n) y[i] = v[i];
 }
 #endif
 
@@ -207,7 +226,7 @@ INLINE void mask_store(int32_t *y, mask m)
     __builtin_memcpy(y, &w, sizeof w);
 }
 /* The first n lanes, the others zero; n <= VEC. */
-#if defined(__AVX2__) && defined(FV_DTYPE_IS_f32)
+#if defined(FV_X86) && defined(FV_DTYPE_IS_f32)
 INLINE mask mask_load_part(const int32_t *x, size_t n)
 {
     return (mask)vec_load_part((const void *)x, n);
@@ -220,28 +239,27 @@ INLINE void mask_store_part(int32_t *y, size_t n, mask m)
 INLINE mask mask_load_part(const int32_t *x, size_t n)
 {
     mask m = mask_all(0);
-    for (size_t i = 0; i < n; i++) m[i] = x[i];
+    UNROLLED
+    for (size_t i = 0; i < VEC; i++)
+        if (i < n) m[i] = x[i];
     return m;
 }
 INLINE void mask_store_part(int32_t *y, size_t n, mask m)
 {
-    for (size_t i = 0; i < n; i++) y[i] = (int32_t)m[i];
+    UNROLLED
+    for (size_t i = 0; i < VEC; i++)
+        if (i < n) y[i] = (int32_t)m[i];
 }
 #endif
 
 /* x < low ? low : x > high ? high : x; a NaN passes */
-#if defined(__AVX2__)
 INLINE vec vec_clamp(vec x, vec low, vec high)
 {
+#if defined(FV_X86)
     return VEC_NAME(min)(high, VEC_NAME(max)(low, x));
-}
 #else
-INLINE vec vec_clamp(vec x, vec low, vec high)
-{
-    for (int i = 0; i < VEC; i++)
-        x[i] = x[i] < low[i] ? low[i] : x[i] > high[i] ? high[i] : x[i];
-    return x;
-}
+    return vec_choose(x < low, low, vec_choose(x > high, high, x));
 #endif
+}
 
 #endif

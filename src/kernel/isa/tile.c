@@ -1,12 +1,10 @@
 /* The matrix product tile: MR rows of two vectors of sums kept in registers. */
 #include "kernel/isa/isa.h"
 
-enum { MOST_ROWS = 14 }; /* of any table */
-
 /* Two vectors of a row of n numbers: the first is there if `vectors` is 2, the
  * last is cut short where `part`. All but n are constants where these are
  * inlined, so that sums stay in registers. */
-typedef vec sums[MOST_ROWS][2];
+typedef vec sums[MR][2];
 
 INLINE void load_row(vec row[2], const size_t vectors, const bool part,
                      size_t n, const real *x)
@@ -134,6 +132,8 @@ TILE(6)
 #if MR > 6
 TILE(7)
 TILE(8)
+#endif
+#if MR > 8
 TILE(9)
 TILE(10)
 TILE(11)
@@ -154,6 +154,8 @@ void FV_KERNEL(tile)(size_t m, size_t n, const fv__tile *t)
 #if MR > 6
         rows_7,
         rows_8,
+#endif
+#if MR > 8
         rows_9,
         rows_10,
         rows_11,

@@ -7,11 +7,11 @@
 #define LANES_16(f, d)                                                         \
     LANES_8(f, d), f(8, d), f(9, d), f(10, d), f(11, d), f(12, d), f(13, d),   \
         f(14, d), f(15, d)
-#if defined(__AVX512F__) && defined(FV_DTYPE_IS_f32)
+#if VEC_BYTES / REAL_BYTES == 16
 #define LANES LANES_16
-#elif defined(__AVX512F__) || (defined(__AVX2__) && defined(FV_DTYPE_IS_f32))
+#elif VEC_BYTES / REAL_BYTES == 8
 #define LANES LANES_8
-#elif defined(__AVX2__) || defined(FV_DTYPE_IS_f32)
+#elif VEC_BYTES / REAL_BYTES == 4
 #define LANES LANES_4
 #else
 #define LANES LANES_2
