@@ -7,6 +7,7 @@ option(FOVEA_WITH_ZLIB "gzip'ed data" ON)
 option(FOVEA_WITH_JANSSON "model files" ON)
 option(FOVEA_WITH_PNG "images for the program" ON)
 option(FOVEA_WITH_CBLAS "matrix products through CBLAS" OFF)
+option(FOVEA_WIDE "the layout of AVX-512 for machines with AVX2, for tests" OFF)
 option(FOVEA_WERROR "warnings are errors" OFF)
 set(FOVEA_SANITIZE "" CACHE STRING "-fsanitize= of every target")
 

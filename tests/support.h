@@ -17,7 +17,7 @@
 
 /* Every kernel table there is, the definition first. A build has some of them,
  * and a machine runs some of those. */
-static const char *const tables[] = { "ref", "avx2", "avx512", "neon" };
+static const char *const tables[] = { "ref", "avx2", "avx512", "neon", "wide" };
 enum { TABLES = sizeof tables / sizeof *tables };
 
 /* Passes if |a - b| <= tolerance max(1, |b|); NaN fails. */

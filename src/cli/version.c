@@ -14,7 +14,7 @@ static const struct argp usage = {
            "run and which of them are in use.",
 };
 
-static const char *const isas[] = { "ref", "avx2", "avx512", "neon" };
+static const char *const isas[] = { "ref", "avx2", "avx512", "neon", "wide" };
 enum { ISAS = sizeof isas / sizeof isas[0] };
 
 /* Whether a context can be made with these kernels here. */

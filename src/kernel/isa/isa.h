@@ -101,8 +101,9 @@ extern const fv__kernels FV_KERNEL(kernels);
 /* ---- vectors ----------------------------------------------------------- */
 
 /* Bytes of a vector, and how many vectors the registers hold. MR rows of two
- * vectors are the sums of a matrix product tile, in registers. */
-#if defined(FV_ISA_IS_avx512)
+ * vectors are the sums of a matrix product tile, in registers. `wide` is the
+ * layout of avx512 in plain C, so that tests need no such machine. */
+#if defined(FV_ISA_IS_avx512) || defined(FV_ISA_IS_wide)
 #define VEC_BYTES 64
 #define REGISTERS 32
 #define MR 14
