@@ -19,7 +19,7 @@ static bool fits(const fv__gemm *p)
 {
     const size_t most = INT_MAX;
 
-    return !p->bias && p->m <= most && p->n <= most && p->k <= most
+    return p->b && !p->bias && p->m <= most && p->n <= most && p->k <= most
            && p->a_row <= most && p->b_row <= most && p->c_row <= most
            && p->k > 0;
 }

@@ -128,12 +128,12 @@ static void pack(const fv__conv_call *call, fv__direction direction)
         const fv__sweep s = fv__sweep_of(g, direction, i);
         packing p = { &s, fv__element(call->context->kernels), call->weight,
                       at };
-        size_t bytes = packed_bytes(&s, p.element);
+        size_t bytes = packed_bytes(&s, p.element), count = bytes / p.element;
 
         memset(at, 0, bytes); /* the ends of rows */
         fv__parallel(call->context,
                      (size_t)fv__divide_up(g->groups, FV__DEPTHWISE_CHANNELS),
-                     (double)(bytes / p.element), pack_groups, &p);
+                     (double)count, pack_groups, &p);
         at += bytes;
     }
 }
@@ -154,7 +154,7 @@ static fv__depthwise_plan plan_sweeps(const fv_context *context,
         .worker = fv__spread_bytes(context, g, direction),
     };
     const fv__sweep s = fv__sweep_of(g, direction, 0); /* has most rows */
-    int64_t rows = fv__divide_up(s.out[0], classes_of(&s, 0).every);
+    int64_t rows = fv__divide_up(s.out[0], fv__max(classes_of(&s, 0).every, 1));
 
     p.rows = fv__divide_up(rows, FV__DEPTHWISE_ITEMS * ITEM_ROWS) * ITEM_ROWS;
     p.blocks = fv__divide_up(rows, p.rows);

@@ -73,6 +73,14 @@ static void pack_panel(void *argument, size_t item, size_t worker)
                    p->call->weight, p->packed + group * p->pack_bytes);
 }
 
+/* Of the forward pass, where a filter is a row of a matrix; else NULL. */
+static const void *weights_of(const sweep_plan *p, int64_t group)
+{
+    if (p->data) return NULL;
+    return fv__at(p->call->weight, (size_t)(group * p->sweep.weight_group),
+                  p->element);
+}
+
 /* The products of `count` pixels from `pixel` on; those of one row of the image
  * lie at equal distances. */
 static void multiply(const sweep_plan *p, int64_t group, int64_t pixel,
@@ -94,6 +102,9 @@ static void multiply(const sweep_plan *p, int64_t group, int64_t pixel,
                                    .k = (size_t)p->span,
                                    .a = a,
                                    .a_row = (size_t)a_row,
+                                   .b = weights_of(p, group),
+                                   .b_row = (size_t)s->weight_filter,
+                                   .b_transposed = true,
                                    .c =
                                        fv__slot(p->out, (size_t)to, p->element),
                                    .c_row = (size_t)s->out_pixel,

@@ -44,7 +44,7 @@ void fv__gemm_run(const fv__kernels *kernels, const fv__gemm *product,
                   const void *packed);
 
 /* The product through a foreign library; false, and nothing done, if this
- * build has none or it cannot take the sizes. */
+ * build has none, it cannot take the sizes, or b is packed only. */
 bool fv__gemm_blas(const fv__kernels *kernels, const fv__gemm *product);
 
 #endif

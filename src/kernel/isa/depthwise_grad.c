@@ -290,14 +290,15 @@ void FV_KERNEL(depthwise_grad)(const fv__depthwise_grad *d)
     w.d = &some;
     for (int64_t first = 0; first < end; first += OUTPUTS) {
         for (w.column = 0; w.column < across;) {
-            const taps *k = NULL;
+            const int64_t stride = d->axis[1].stride;
+            const taps *k = kind_of(down, across - w.column, stride);
+            const int64_t width = k->across;
 
             for (w.row = 0; w.row < down; w.row += k->down) {
-                k = kind_of(down - w.row, k ? k->across : across - w.column,
-                            d->axis[1].stride);
+                k = kind_of(down - w.row, width, stride);
                 run_channels(&w, k, first, fv__min(first + OUTPUTS, end));
             }
-            w.column += k->across;
+            w.column += width;
         }
         some.fresh = false;
     }
