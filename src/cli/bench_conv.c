@@ -115,8 +115,9 @@ static void print_row(const bench *b, const cli_conv_shape *shape,
 
 static void measure(bench *b, const cli_conv_shape *shape, fv_conv *conv)
 {
-    for (int pass = 0; pass < CLI_PASSES; pass++) {
-        if (!(b->options.passes & 1u << pass)) continue;
+    for (int i = 0; i < CLI_PASSES; i++) {
+        const fv_conv_pass pass = (fv_conv_pass)i;
+        if (!(b->options.passes & 1u << i)) continue;
         const fv_conv_facts facts = fv_conv_pass_facts(conv, pass);
         const cli_time time = cli_convolve(
             b->context, conv, shape->number[CLI_N], pass, b->options.seconds);

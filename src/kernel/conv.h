@@ -68,6 +68,18 @@ int64_t fv__conv_rows(int64_t elements, int64_t width);
 /* Finishes the sums of `count` output pixels from `pixel` on, all filters. */
 void fv__conv_finish(const fv__conv_call *call, int64_t pixel, int64_t count);
 
+/* Largest number that divides both, which are at least 1. */
+static inline int64_t fv__common_divisor(int64_t a, int64_t b)
+{
+    while (b) {
+        int64_t rest = a % b;
+
+        a = b;
+        b = rest;
+    }
+    return fv__max(a, 1);
+}
+
 /* ---- sweeps ------------------------------------------------------------- */
 
 /* For every group, image and output pixel (p, q)

@@ -7,11 +7,6 @@ enum { LANES = 16 }; /* of the vector that costs are counted in */
 
 /* ---- a sweep's axes ------------------------------------------------------ */
 
-static int64_t common_divisor(int64_t a, int64_t b)
-{
-    return b ? common_divisor(b, a % b) : a;
-}
-
 /* Outputs `every` apart meet inputs `size` apart, all of one class and no
  * others: each class is a dense convolution. */
 typedef struct classes {
@@ -20,11 +15,11 @@ typedef struct classes {
 
 static classes classes_of(const fv__sweep *s, int axis)
 {
-    int64_t size = s->step[axis];
-    int64_t divisor = common_divisor(s->stride[axis], size);
+    int64_t size = fv__max(s->step[axis], 1), stride = s->stride[axis];
+    int64_t divisor = fv__common_divisor(stride, size);
 
-    if (s->taps[axis] < 2) return (classes){ 1, s->stride[axis], 1 };
-    return (classes){ size / divisor, size, s->stride[axis] / divisor };
+    if (s->taps[axis] < 2) return (classes){ 1, stride, 1 };
+    return (classes){ fv__max(size / divisor, 1), size, stride / divisor };
 }
 
 /* A class of outputs, distances in pixels; where its output 0 and its input 0,
@@ -154,7 +149,7 @@ static fv__depthwise_plan plan_sweeps(const fv_context *context,
         .worker = fv__spread_bytes(context, g, direction),
     };
     const fv__sweep s = fv__sweep_of(g, direction, 0); /* has most rows */
-    int64_t rows = fv__divide_up(s.out[0], fv__max(classes_of(&s, 0).every, 1));
+    int64_t rows = fv__divide_up(s.out[0], classes_of(&s, 0).every);
 
     p.rows = fv__divide_up(rows, FV__DEPTHWISE_ITEMS * ITEM_ROWS) * ITEM_ROWS;
     p.blocks = fv__divide_up(rows, p.rows);

@@ -3,17 +3,6 @@
 
 #include <string.h>
 
-static int64_t common_divisor(int64_t a, int64_t b)
-{
-    while (b) {
-        int64_t rest = a % b;
-
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
 static fv__sweep forward(const fv__geometry *g)
 {
     int64_t channels = g->channels / g->groups;
@@ -57,7 +46,7 @@ static int64_t phase_axis(const fv__geometry *g, int axis, int64_t phase,
                           fv__sweep *s, int64_t *tap_step)
 {
     int64_t stride = g->stride[axis], dilation = g->dilation[axis];
-    int64_t divisor = common_divisor(stride, dilation), tap = 0;
+    int64_t divisor = fv__common_divisor(stride, dilation), tap = 0;
 
     *tap_step = stride / divisor;
     while (tap < g->kernel[axis]

@@ -170,7 +170,8 @@ static void image_alone(void **state)
 
 /* One direction with everything a call may ask for. */
 static void run_call(fv_context *context, const fv__conv_algorithm *algorithm,
-                     problem *p, array residual, bool overwrite, int direction)
+                     problem *p, array residual, bool overwrite,
+                     fv__direction direction)
 {
     size_t packed = algorithm->packed(context, &p->g, direction);
     size_t bytes = algorithm->scratch(context, &p->g, direction);
@@ -228,8 +229,10 @@ static void overwrite_and_add(void **state)
         memcpy(q.dweight.at, p.dweight.at, array_bytes(p.dweight));
         memcpy(q.dbias.at, p.dbias.at, array_bytes(p.dbias));
         for (int d = FV__FORWARD; d <= FV__BACKWARD_WEIGHTS; d++) {
-            run_call(context, &fv__conv_reference, &p, residual, i % 4 < 2, d);
-            run_call(context, &fv__conv_depthwise, &q, residual, i % 4 < 2, d);
+            run_call(context, &fv__conv_reference, &p, residual, i % 4 < 2,
+                     (fv__direction)d);
+            run_call(context, &fv__conv_depthwise, &q, residual, i % 4 < 2,
+                     (fv__direction)d);
         }
         same_results(&p, &q);
         free(residual.at);
