@@ -25,6 +25,11 @@ elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64|ARM64")
   set(FOVEA_NEEDS_neon "nothing")
 endif()
 
+# Under a sanitizer, whose checks would be unrolled too, loops stay loops.
+if(FOVEA_SANITIZE)
+  set(FOVEA_FLAGS_sanitized -O2 -DFV_PLAIN=1)
+endif()
+
 file(GLOB FOVEA_ISA_SOURCES CONFIGURE_DEPENDS src/kernel/isa/*.c)
 set(FOVEA_KERNEL_OBJECTS "")
 set(tables "")
@@ -36,6 +41,7 @@ foreach(isa IN LISTS FOVEA_ISAS)
       FV_ISA_IS_${isa}=1 FV_DTYPE=${dtype} FV_DTYPE_IS_${dtype}=1)
     target_compile_options(${kernels} PRIVATE -std=gnu17 -O3
       -fno-math-errno -fno-trapping-math ${FOVEA_FLAGS_${isa}}
+      ${FOVEA_FLAGS_sanitized}
       $<$<C_COMPILER_ID:Clang>:-Wno-pass-failed>) # a loop may stay a loop
     target_link_libraries(${kernels} PRIVATE fovea_settings fovea_depends)
     list(APPEND FOVEA_KERNEL_OBJECTS $<TARGET_OBJECTS:${kernels}>)
