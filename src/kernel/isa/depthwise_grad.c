@@ -163,10 +163,11 @@ EACH_KIND(TAPS)
 static const taps *kind_of(int64_t down, int64_t across, int64_t stride)
 {
     static const taps kinds[] = { EACH_KIND(NAMES) };
-    const taps *k = kinds;
+    const taps *k = kinds, *last = kinds + sizeof kinds / sizeof *kinds - 1;
 
     while (k->down > down || k->across > across) k++;
-    if (k->stride != stride && k[1].down == k->down && k[1].across == k->across)
+    if (k < last && k->stride != stride && k[1].down == k->down
+        && k[1].across == k->across)
         k++;
     return k;
 }
