@@ -27,7 +27,7 @@ endif()
 
 # Under a sanitizer, whose checks would be unrolled too, loops stay loops.
 if(FOVEA_SANITIZE)
-  set(FOVEA_FLAGS_sanitized -O2 -DFV_PLAIN=1)
+  set(FOVEA_FLAGS_sanitized -O1 -DFV_PLAIN=1)
 endif()
 
 file(GLOB FOVEA_ISA_SOURCES CONFIGURE_DEPENDS src/kernel/isa/*.c)
