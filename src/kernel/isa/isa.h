@@ -144,7 +144,7 @@ INLINE vec vec_fma(vec a, vec b, vec c) { return ARM_NAME(vfmaq)(c, a, b); }
 #else
 INLINE vec vec_all(real x)
 {
-    vec v;
+    vec v = { 0 };
     for (int i = 0; i < VEC; i++) v[i] = x;
     return v;
 }
