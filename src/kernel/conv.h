@@ -104,6 +104,9 @@ int64_t fv__sweep_count(const fv__geometry *geometry, fv__direction direction);
 fv__sweep fv__sweep_of(const fv__geometry *geometry, fv__direction direction,
                        int64_t number);
 
+/* Whether each output meets the input at its own place, and no other. */
+bool fv__sweep_is_pointwise(const fv__sweep *sweep);
+
 /* Packs panel `panel` of a group's weights, [span][nr], missing filters zero,
  * to its place behind the panels before it at `out`. */
 void fv__sweep_pack(const fv__kernels *kernels, const fv__sweep *sweep,

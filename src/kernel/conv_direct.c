@@ -40,10 +40,7 @@ static void flatten(direct *d)
     int64_t pixels = s->batch * s->out[0] * s->out[1];
     int64_t row = FLAT_ROW;
 
-    for (int i = 0; i < 2; i++)
-        if (s->taps[i] != 1 || s->stride[i] != 1 || s->first[i] != 0
-            || s->in[i] != s->out[i])
-            return;
+    if (!fv__sweep_is_pointwise(s)) return;
     if (s->out_row != s->out[1] * s->out_pixel
         || s->out_image != s->out[0] * s->out_row)
         return;

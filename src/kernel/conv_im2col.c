@@ -30,16 +30,6 @@ typedef struct sweep_plan {
     char *packed, *scratch;
 } sweep_plan;
 
-/* Whether rows of the column matrix are the pixels themselves. */
-static bool aliases(const fv__sweep *s)
-{
-    for (int i = 0; i < 2; i++)
-        if (s->taps[i] != 1 || s->stride[i] != 1 || s->first[i] != 0
-            || s->out[i] != s->in[i])
-            return false;
-    return true;
-}
-
 static sweep_plan plan_sweep(const fv_context *context, const fv__geometry *g,
                              fv__direction direction, int64_t number)
 {
@@ -51,7 +41,7 @@ static sweep_plan plan_sweep(const fv_context *context, const fv__geometry *g,
     };
     const fv__sweep *s = &p.sweep;
 
-    p.aliases = aliases(s);
+    p.aliases = fv__sweep_is_pointwise(s);
     p.span = s->taps[0] * s->taps[1] * s->channels;
     p.pixels = s->batch * s->out[0] * s->out[1];
     p.rows = fv__conv_rows(COLUMN_ELEMENTS, fv__max(p.span, 1));
@@ -228,7 +218,7 @@ static plan plan_weights(const fv_context *context, const fv__geometry *g)
     };
     const fv__conv_sizes *s = &p.parts.sizes;
 
-    p.aliases = aliases(&p.sweep);
+    p.aliases = fv__sweep_is_pointwise(&p.sweep);
     p.slab_taps = fv__min(s->taps, fv__max(1, SLAB_COLUMNS / s->channels));
     p.slabs = fv__divide_up(s->taps, p.slab_taps);
     p.items = s->parts * g->groups * p.slabs;

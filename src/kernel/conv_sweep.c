@@ -103,6 +103,15 @@ fv__sweep fv__sweep_of(const fv__geometry *g, fv__direction direction,
     return direction == FV__FORWARD ? forward(g) : backward_data(g, number);
 }
 
+bool fv__sweep_is_pointwise(const fv__sweep *s)
+{
+    for (int i = 0; i < 2; i++)
+        if (s->taps[i] != 1 || s->stride[i] != 1 || s->first[i] != 0
+            || s->out[i] != s->in[i])
+            return false;
+    return true;
+}
+
 /* ---- packed weights ----------------------------------------------------- */
 
 /* A panel's place among the weights and in memory. */
