@@ -80,6 +80,16 @@ INLINE void multiply(sums sum, const size_t rows, const size_t vectors,
     }
 }
 
+/* Stores wait for the lines that they go to: these come while it multiplies. */
+INLINE void ask_for(const size_t rows, const size_t vectors, real *c,
+                    size_t c_row)
+{
+    UNROLLED
+    for (size_t i = 0; i < rows; i++, c += c_row)
+        for (size_t v = 0; v < vectors; v++)
+            __builtin_prefetch(c + v * VEC, 1, 3);
+}
+
 INLINE void tile(const size_t rows, const size_t vectors, const bool part,
                  size_t n, const fv__tile *t, const size_t a_row)
 {
@@ -92,6 +102,7 @@ INLINE void tile(const size_t rows, const size_t vectors, const bool part,
         for (size_t i = 0; i < rows; i++)
             load_row(sum[i], vectors, part, n, c + i * t->c_row);
     }
+    ask_for(rows, vectors, c, t->c_row);
     multiply(sum, rows, vectors, part, n, t, a_row);
     if (t->meet == FV__ACCUMULATE)
         add_rows(sum, rows, vectors, part, n, c, t->c_row);
