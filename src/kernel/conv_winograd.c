@@ -81,6 +81,10 @@ fv__planes fv__planes_of(size_t element, int64_t points, int64_t rows,
  * large blocks. These cut outputs only. */
 enum { BLOCK_TILES = 48, BLOCK_WIDTH = 64 };
 enum { SHARED_TILES = 192, SHARED_BLOCK_TILES = 96, SHARED_WIDTH = 32 };
+/* Weights that a single block meets are transformed, so many channels of them,
+ * where they are used; those of the input gradient, which change before the
+ * next call. */
+enum { FRESH_CHANNELS = 64 };
 
 typedef struct plan {
     const fv__kernels *kernels;
@@ -90,8 +94,9 @@ typedef struct plan {
     int64_t rows, blocks;  /* tiles of a block */
     int64_t width, widths; /* filters of a product */
     size_t filter_step;    /* elements from point to point of the weights */
-    size_t filters;        /* bytes of a group's */
+    size_t filters;        /* bytes of a group's, 0: none are packed */
     fv__planes in, out;    /* points of a block: inputs, outputs */
+    fv__planes fresh;      /* weights of a worker, a panel after the other */
     size_t zeros;          /* bytes of a pixel outside the image */
     const fv__conv_call *call;
     bool data;
@@ -99,6 +104,12 @@ typedef struct plan {
     const char *source;
     char *target, *packed, *scratch;
 } plan;
+
+/* Filters, those missing in the last panel counted. */
+static int64_t panels_wide(const plan *p, int64_t filters)
+{
+    return (int64_t)fv__panels(p->kernels, (size_t)filters) * p->kernels->nr;
+}
 
 static plan plan_of(const fv_context *context, const fv__geometry *g,
                     fv__direction direction)
@@ -124,61 +135,34 @@ static plan plan_of(const fv_context *context, const fv__geometry *g,
                          s->channels);
     p.out = fv__planes_of(p.element, w->points, p.rows, p.width);
     p.zeros = fv__align((size_t)s->channels * p.element);
-    p.filter_step = fv__panels(p.kernels, (size_t)s->filters)
-                        * (size_t)p.kernels->nr * (size_t)s->channels
-                    + line;
+    if (p.data && p.shared && p.blocks <= 1) {
+        p.fresh = fv__planes_of(p.element, w->points, 1,
+                                fv__min(FRESH_CHANNELS, s->channels)
+                                    * panels_wide(&p, p.width));
+        return p;
+    }
+    p.filter_step =
+        (size_t)panels_wide(&p, s->filters) * (size_t)s->channels + line;
     p.filters = fv__align(p.filter_step * (size_t)w->points * p.element);
     return p;
 }
 
 /* ---- weights ------------------------------------------------------------ */
 
-/* Channels transformed at a time, and the most bytes of a panel's row. */
-enum { PACK_CHANNELS = 16, PACK_ROW = 128 };
-
-/* Channels c .. c + n of a panel, [tap][channel][nr], the taps in the order in
- * which they meet a row of the input. */
-static void pack_taps(const plan *p, fv__sweep s, int64_t group, int64_t panel,
-                      int64_t c, int64_t n, char *out)
-{
-    const size_t tap_bytes = (size_t)(n * p->kernels->nr) * p->element;
-    const int64_t step[] = { s.weight_tap[0], s.weight_tap[1] };
-    const int64_t first = panel * p->kernels->nr;
-    const int64_t at =
-        s.weight_at + c * s.weight_channel + first * s.weight_filter;
-
-    s.channels = n;
-    s.filters -= first;
-    s.taps[0] = s.taps[1] = 1;
-    for (int64_t tap = 0; tap < 9; tap++) {
-        s.weight_at = at + tap / 3 * step[0] + tap % 3 * step[1];
-        fv__sweep_pack(p->kernels, &s, group, 0, p->call->weight,
-                       out + (size_t)tap * tap_bytes);
-    }
-}
-
-/* One panel of one group, [point][channel][nr]. */
 static void pack_panel(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
     const fv__sweep *s = &p->tiling.sweep;
     const size_t panels = fv__panels(p->kernels, (size_t)s->filters);
-    const size_t nr = (size_t)p->kernels->nr, panel = item % panels;
-    const size_t group = item / panels;
-    char *out = p->packed + group * p->filters
-                + panel * (size_t)s->channels * nr * p->element;
-    _Alignas(64) char taps[9 * PACK_CHANNELS * PACK_ROW];
+    const size_t panel = item % panels, group = item / panels;
+    const size_t numbers = (size_t)(s->channels * p->kernels->nr);
 
     (void)worker;
-    for (int64_t c = 0; c < s->channels; c += PACK_CHANNELS) {
-        const int64_t n = fv__min(PACK_CHANNELS, s->channels - c);
-        const size_t numbers = (size_t)n * nr;
-
-        pack_taps(p, *s, (int64_t)group, (int64_t)panel, c, n, taps);
-        p->kernels->winograd_filter(p->tiling.m, numbers, taps, numbers, out,
-                                    p->filter_step);
-        out += numbers * p->element;
-    }
+    fv__winograd_filters(
+        p->kernels, &p->tiling, p->call->weight,
+        &(fv__winograd_panel){ (int64_t)group, (int64_t)panel, 0, s->channels },
+        p->packed + group * p->filters + panel * numbers * p->element,
+        p->filter_step);
 }
 
 static size_t packed(const fv_context *context, const fv__geometry *g,
@@ -196,6 +180,7 @@ static void pack(const fv__conv_call *call, fv__direction direction)
     plan p = plan_of(call->context, call->geometry, direction);
     const fv__sweep *s = &p.tiling.sweep;
 
+    if (!p.filters) return;
     p.call = call;
     p.packed = call->packed;
     fv__parallel(call->context,
@@ -228,13 +213,19 @@ static void transform(const plan *p, int64_t tile, int64_t count, char *in)
     }
 }
 
-/* Weights of a group's filters from `first` on, at a point. */
-static const char *filters_at(const plan *p, size_t point, int64_t first)
-{
-    const size_t channels = (size_t)p->tiling.sweep.channels;
+/* Transformed weights of some filters and channels: panels, at points `step`
+ * elements apart. */
+typedef struct panels {
+    const char *at;
+    size_t step;
+    int64_t filters, channel, channels;
+} panels;
 
-    return (const char *)p->packed + (size_t)p->group * p->filters
-           + (point * p->filter_step + (size_t)first * channels) * p->element;
+static const char *panel_at(const plan *p, const panels *u, size_t point,
+                            int64_t first)
+{
+    return fv__at(u->at, point * u->step + (size_t)(first * u->channels),
+                  p->element);
 }
 
 /* Each of the tiles that meet a panel fetches its share of the next one. */
@@ -265,31 +256,65 @@ static void multiply_panel(const plan *p, size_t n, size_t count, fv__tile t,
     }
 }
 
-/* Filters first .. first + n of `count` tiles. */
-static void multiply(const plan *p, int64_t first, int64_t n, int64_t count,
+/* `count` tiles; chains go on where these are not the first channels. */
+static void multiply(const plan *p, const panels *u, int64_t count,
                      const char *in, char *out)
 {
-    const int64_t nr = p->kernels->nr;
+    const int64_t nr = p->kernels->nr, n = u->filters;
     const size_t points = (size_t)p->tiling.points;
     fv__tile t = { .a_row = p->in.row,
                    .a_step = 1,
                    .b_step = (size_t)nr,
                    .c_row = p->out.row,
                    .segments = 1,
-                   .k = (size_t)p->tiling.sweep.channels };
+                   .k = (size_t)u->channels,
+                   .meet = u->channel ? FV__CONTINUE : FV__REPLACE };
 
     for (size_t e = 0; e < points; e++)
         for (int64_t j = 0; j < n; j += nr) {
-            const char *next = j + nr < n ? filters_at(p, e, first + j + nr)
-                               : e + 1 < points ? filters_at(p, e + 1, first)
+            const char *next = j + nr < n       ? panel_at(p, u, e, j + nr)
+                               : e + 1 < points ? panel_at(p, u, e + 1, 0)
                                                 : NULL;
 
-            t.a = fv__at(in, e * p->in.step, p->element);
-            t.b = filters_at(p, e, first + j);
+            t.a = fv__at(in, e * p->in.step + (size_t)u->channel, p->element);
+            t.b = panel_at(p, u, e, j);
             t.c = fv__slot(out, e * p->out.step + (size_t)j, p->element);
             multiply_panel(p, (size_t)fv__min(n - j, nr), (size_t)count, t,
                            next);
         }
+}
+
+/* Filters first .. first + n, packed. */
+static void multiply_packed(const plan *p, int64_t first, int64_t n,
+                            int64_t count, const char *in, char *out)
+{
+    const int64_t channels = p->tiling.sweep.channels;
+    const char *group = p->packed + (size_t)p->group * p->filters;
+    const panels u = { fv__at(group, (size_t)(first * channels), p->element),
+                       p->filter_step, n, 0, channels };
+
+    multiply(p, &u, count, in, out);
+}
+
+/* The same, transformed to `fresh`. */
+static void multiply_fresh(const plan *p, int64_t first, int64_t n,
+                           int64_t count, const char *in, char *out,
+                           char *fresh)
+{
+    const int64_t nr = p->kernels->nr, channels = p->tiling.sweep.channels;
+
+    for (int64_t c = 0; c < channels; c += FRESH_CHANNELS) {
+        const panels u = { fresh, p->fresh.step, n, c,
+                           fv__min(FRESH_CHANNELS, channels - c) };
+
+        for (int64_t j = 0; j < n; j += nr)
+            fv__winograd_filters(
+                p->kernels, &p->tiling, p->call->weight,
+                &(fv__winograd_panel){ p->group, (first + j) / nr, c,
+                                       u.channels },
+                fresh + (size_t)(j * u.channels) * p->element, p->fresh.step);
+        multiply(p, &u, count, in, out);
+    }
 }
 
 static void restore(const plan *p, int64_t first, int64_t n, int64_t tile,
@@ -340,7 +365,7 @@ static void block_item(void *argument, size_t item, size_t worker)
         for (int64_t first = 0; first < filters; first += p.width) {
             int64_t n = fv__min(p.width, filters - first);
 
-            multiply(&p, first, n, count, in, in + p.in.bytes);
+            multiply_packed(&p, first, n, count, in, in + p.in.bytes);
             restore(&p, first, n, tile, count, in + p.in.bytes);
         }
     }
@@ -364,10 +389,14 @@ static void output_item(void *argument, size_t item, size_t worker)
     int64_t count = fv__min(p->rows, p->tiling.all - tile);
     int64_t n = fv__min(p->width, p->tiling.sweep.filters - first);
     const char *in = p->scratch + p->zeros;
-    char *out = p->scratch + p->zeros + p->in.bytes + worker * p->out.bytes;
+    char *out = p->scratch + p->zeros + p->in.bytes
+                + worker * (p->out.bytes + p->fresh.bytes);
 
-    multiply(p, first, n, count,
-             fv__at(in, (size_t)tile * p->in.row, p->element), out);
+    in = fv__at(in, (size_t)tile * p->in.row, p->element);
+    if (p->fresh.bytes)
+        multiply_fresh(p, first, n, count, in, out, out + p->out.bytes);
+    else
+        multiply_packed(p, first, n, count, in, out);
     restore(p, first, n, tile, count, out);
 }
 
@@ -441,7 +470,8 @@ static size_t scratch(const fv_context *context, const fv__geometry *g,
                       fv__direction direction)
 {
     const plan p = plan_of(context, g, direction);
-    size_t all, worker = p.out.bytes + (p.shared ? 0 : p.in.bytes);
+    size_t all,
+        worker = p.out.bytes + p.fresh.bytes + (p.shared ? 0 : p.in.bytes);
 
     if (direction == FV__BACKWARD_WEIGHTS)
         return fv__winograd_weights_scratch(context, g);

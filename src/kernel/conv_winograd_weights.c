@@ -13,8 +13,10 @@
  * come out: changing one changes every trained network. */
 enum { BLOCK_LEAST = 48, BLOCK_MOST = 128, BLOCK_WEIGHTS = 1 << 10 };
 enum { PARTS = 8, PARTS_ELEMENTS = 1 << 22, PART_BLOCKS = 4 };
-/* Filters of an item of the products. */
-enum { ITEM_FILTERS = 128 };
+/* Filters of an item of the products; and, where there is but one block, so
+ * that its sums need not wait for others, filters and channels of one. They cut
+ * outputs only. */
+enum { ITEM_FILTERS = 128, SINGLE_FILTERS = 28, SINGLE_CHANNELS = 64 };
 
 typedef struct plan {
     const fv__kernels *kernels;
@@ -23,6 +25,7 @@ typedef struct plan {
     fv__conv_parts bias;
     int64_t rows, blocks; /* tiles of a block */
     int64_t parts;        /* of a worker each, or of all if there is one */
+    bool single;          /* block */
     int64_t cuts;         /* of the filters, in the products */
     fv__planes x, dy, sum;
     size_t zeros;
@@ -55,13 +58,25 @@ static plan plan_of(const fv_context *context, const fv__geometry *g)
     p.parts = PARTS_ELEMENTS / (w->points * s->channels * s->filters);
     p.parts =
         fv__max(1, fv__min(fv__min(PARTS, p.parts), p.blocks / PART_BLOCKS));
-    p.cuts = fv__divide_up(s->filters, ITEM_FILTERS);
+    p.single = p.blocks <= 1;
+    p.cuts =
+        fv__divide_up(s->filters, p.single ? SINGLE_FILTERS : ITEM_FILTERS);
     p.x = fv__planes_of(p.element, w->points, p.rows, s->channels);
     p.dy = fv__planes_of(p.element, w->points, p.rows, s->filters);
-    p.sum = fv__planes_of(p.element, w->points, s->filters, s->channels);
+    if (p.single)
+        p.sum = fv__planes_of(p.element, w->points,
+                              fv__min(SINGLE_FILTERS, s->filters),
+                              fv__min(SINGLE_CHANNELS, s->channels));
+    else
+        p.sum = fv__planes_of(p.element, w->points, s->filters, s->channels);
     p.worker = p.x.bytes + p.dy.bytes;
     p.zeros = fv__align((size_t)fv__max(s->channels, s->filters) * p.element);
     return p;
+}
+
+static size_t sums_of(const fv_context *context, const plan *p)
+{
+    return p->single ? (size_t)context->threads : (size_t)p->parts;
 }
 
 size_t fv__winograd_weights_scratch(const fv_context *context,
@@ -69,7 +84,7 @@ size_t fv__winograd_weights_scratch(const fv_context *context,
 {
     const plan p = plan_of(context, g);
 
-    return p.bias.bytes + p.zeros + (size_t)p.parts * p.sum.bytes
+    return p.bias.bytes + p.zeros + sums_of(context, &p) * p.sum.bytes
            + (size_t)fv__min(context->threads, p.parts) * p.worker;
 }
 
@@ -102,18 +117,17 @@ static void transform(void *argument, size_t item, size_t worker)
                                p->x.step);
 }
 
-/* Some filters at one point: filters x tiles times tiles x channels. */
-static void multiply(void *argument, size_t item, size_t worker)
+/* Filters and channels whose sums lie at `sum`. */
+typedef struct piece {
+    size_t filter, filters, channel, channels;
+    char *sum;
+} piece;
+
+/* At one point: filters x tiles times tiles x channels. */
+static void multiply(const plan *p, const piece *of, size_t point)
 {
-    const plan *p = argument;
-    const fv__sweep *s = &p->tiling.sweep;
     const size_t nr = (size_t)p->kernels->nr, mr = (size_t)p->kernels->mr;
-    const size_t point = item / (size_t)p->cuts;
-    const size_t first = item % (size_t)p->cuts * ITEM_FILTERS;
-    const size_t filters =
-        (size_t)fv__min(ITEM_FILTERS, s->filters - (int64_t)first);
-    const size_t channels = (size_t)s->channels,
-                 tiles = (filters + mr - 1) / mr;
+    const size_t tiles = (of->filters + mr - 1) / mr;
     fv__tile t = {
         .a_row = 1,
         .a_step = p->dy.row,
@@ -124,20 +138,70 @@ static void multiply(void *argument, size_t item, size_t worker)
         .meet = p->first ? FV__REPLACE : FV__ACCUMULATE,
     };
 
-    (void)worker;
-    for (size_t j = 0; j < channels; j += nr) {
-        size_t n = channels - j < nr ? channels - j : nr;
+    for (size_t j = 0; j < of->channels; j += nr) {
+        size_t n = of->channels - j < nr ? of->channels - j : nr;
 
-        t.b = fv__at(p->x_at, point * p->x.step + j, p->element);
-        for (size_t i = first, tile = 0; tile < tiles; tile++) {
-            size_t m = fv__even(filters, tiles, tile);
+        t.b = fv__at(p->x_at, point * p->x.step + of->channel + j, p->element);
+        for (size_t i = 0, tile = 0; tile < tiles; tile++) {
+            size_t m = fv__even(of->filters, tiles, tile);
 
-            t.a = fv__at(p->dy_at, point * p->dy.step + i, p->element);
-            t.c = fv__slot(p->sum_at, point * p->sum.step + i * p->sum.row + j,
+            t.a = fv__at(p->dy_at, point * p->dy.step + of->filter + i,
+                         p->element);
+            t.c = fv__slot(of->sum, point * p->sum.step + i * p->sum.row + j,
                            p->element);
             p->kernels->tile(m, n, &t);
             i += m;
         }
+    }
+}
+
+/* The weights of a filter, whose sums are at `sum`. */
+static void restore(const plan *p, const piece *of, size_t i)
+{
+    const size_t channels = (size_t)p->tiling.sweep.channels;
+    const size_t filter =
+        (size_t)(p->group * p->tiling.sweep.filters) + of->filter + i;
+
+    p->kernels->winograd_filter_grad(
+        p->tiling.m, of->channels, fv__at(of->sum, i * p->sum.row, p->element),
+        p->sum.step,
+        fv__slot(p->call->dweight, filter * 9 * channels + of->channel,
+                 p->element),
+        channels, !p->call->overwrite);
+}
+
+/* Some filters at one point. */
+static void multiply_item(void *argument, size_t item, size_t worker)
+{
+    const plan *p = argument;
+    const size_t cuts = (size_t)p->cuts, point = item / cuts;
+    piece of = { .channels = (size_t)p->tiling.sweep.channels };
+
+    (void)worker;
+    of.filter = item % cuts * ITEM_FILTERS;
+    of.filters = (size_t)fv__min(ITEM_FILTERS,
+                                 p->tiling.sweep.filters - (int64_t)of.filter);
+    of.sum = fv__slot(p->sum_at, of.filter * p->sum.row, p->element);
+    multiply(p, &of, point);
+}
+
+/* Some filters at all points, from the products to the weights. */
+static void single_item(void *argument, size_t item, size_t worker)
+{
+    const plan *p = argument;
+    const size_t channels = (size_t)p->tiling.sweep.channels;
+    const size_t points = (size_t)p->tiling.points;
+    piece of = { .filter = item * SINGLE_FILTERS,
+                 .sum = p->sums + worker * p->sum.bytes };
+
+    of.filters = (size_t)fv__min(SINGLE_FILTERS,
+                                 p->tiling.sweep.filters - (int64_t)of.filter);
+    for (; of.channel < channels; of.channel += of.channels) {
+        of.channels = channels - of.channel < SINGLE_CHANNELS
+                          ? channels - of.channel
+                          : SINGLE_CHANNELS;
+        for (size_t e = 0; e < points; e++) multiply(p, &of, e);
+        for (size_t i = 0; i < of.filters; i++) restore(p, &of, i);
     }
 }
 
@@ -162,20 +226,19 @@ static void part(void *argument, size_t item, size_t worker)
         fv__parallel(context, (size_t)count,
                      4 * elements * (double)(s->channels + s->filters),
                      transform, &p);
-        fv__parallel(context, (size_t)(w->points * p.cuts),
+        fv__parallel(context, (size_t)(p.single ? p.cuts : w->points * p.cuts),
                      elements * (double)s->channels * (double)s->filters,
-                     multiply, &p);
+                     p.single ? single_item : multiply_item, &p);
     }
 }
 
-/* One filter. */
-static void restore(void *argument, size_t item, size_t worker)
+/* One filter, after all parts. */
+static void restore_item(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
-    const fv__sweep *s = &p->tiling.sweep;
-    const size_t channels = (size_t)s->channels;
-    const size_t filter = (size_t)(p->group * s->filters) + item;
+    const size_t channels = (size_t)p->tiling.sweep.channels;
     char *sum = fv__slot(p->sums, item * p->sum.row, p->element);
+    const piece of = { item, 1, 0, channels, sum };
 
     (void)worker;
     for (size_t i = 1; i < (size_t)p->parts; i++)
@@ -184,10 +247,7 @@ static void restore(void *argument, size_t item, size_t worker)
 
             p->kernels->axpy(channels, 1, at + i * p->sum.bytes, at);
         }
-    p->kernels->winograd_filter_grad(
-        p->tiling.m, channels, sum, p->sum.step,
-        fv__slot(p->call->dweight, filter * 9 * channels, p->element), channels,
-        !p->call->overwrite);
+    restore(p, &of, 0);
 }
 
 static void bias_part(void *argument, size_t item, size_t worker)
@@ -207,17 +267,18 @@ void fv__winograd_weights(const fv__conv_call *call)
     p.call = call;
     p.zero = (char *)call->scratch + p.bias.bytes;
     p.sums = p.zero + p.zeros;
-    p.points = p.sums + (size_t)p.parts * p.sum.bytes;
+    p.points = p.sums + sums_of(call->context, &p) * p.sum.bytes;
     memset(p.zero, 0, p.zeros);
     for (p.group = 0; p.group < s->groups; p.group++) {
         fv__parallel(call->context, (size_t)p.parts,
                      (double)(w->all * w->points) * (double)s->channels
                          * (double)s->filters,
                      part, &p);
+        if (p.single) continue;
         fv__parallel(call->context, (size_t)s->filters,
                      (double)(w->points * s->channels)
                          * (double)(s->filters * p.parts),
-                     restore, &p);
+                     restore_item, &p);
     }
     if (!call->dbias) return;
     fv__conv_parts_begin(&p.bias, call);

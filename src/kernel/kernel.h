@@ -198,9 +198,9 @@ typedef struct fv__kernels {
 
     /* Winograd's F(m x m, 3 x 3), m 2 or 4, with a = m + 2 points an axis:
      * n channels at a time, points [a][a] `step` elements apart.
-     * Of a filter, taps w_step apart: u = G w G^T, in double, rounded once */
-    void (*winograd_filter)(int32_t m, size_t n, const void *w, size_t w_step,
-                            void *u, size_t step);
+     * Of a filter, taps w_step apart: u = G w G^T */
+    void (*winograd_filter)(int32_t m, size_t n, const void *w,
+                            ptrdiff_t w_step, void *u, size_t step);
     /* of a x a pixels: v = B^T x B */
     void (*winograd_input)(int32_t m, size_t n, const void *const *x, void *v,
                            size_t step);

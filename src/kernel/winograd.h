@@ -36,6 +36,17 @@ void fv__winograd_pixels(const int64_t image[2], int64_t pixel, int64_t side,
                          fv__pixel at, const void *in, const void *zeros,
                          size_t size, const void **pixels);
 
+/* Channels channel .. channel + channels of a panel of filters. */
+typedef struct fv__winograd_panel {
+    int64_t group, panel, channel, channels;
+} fv__winograd_panel;
+
+/* Transforms weights as they lie in memory: [point][channel][nr], points `step`
+ * elements apart; missing filters are left out. */
+void fv__winograd_filters(const fv__kernels *kernels, const fv__winograd *w,
+                          const void *weight, const fv__winograd_panel *panel,
+                          void *out, size_t step);
+
 /* Planes of rows, one for each point: [point][row][n]. A row is an odd number
  * of cache lines and a plane one more, so that neither the rows of a tile nor
  * its points meet in few sets of a cache. */

@@ -51,6 +51,31 @@ INLINE void output_axis(const int m, const vec d[POINTS], vec *y,
                         vec_fma(vec_all(REAL(3.375)), f, d[5]));
 }
 
+/* y = G d */
+INLINE void filter_axis(const int m, const vec d[POINTS], vec *y,
+                        const size_t to)
+{
+    const vec half = vec_all(REAL(0.5));
+    if (m == 2) {
+        const vec s = half * (d[0] + d[2]);
+        y[0] = d[0];
+        y[to] = vec_fma(half, d[1], s);
+        y[2 * to] = vec_fma(-half, d[1], s);
+        y[3 * to] = d[2];
+        return;
+    }
+    const vec near = vec_all(REAL(8.0) / 27);
+    const vec s = vec_fma(-near, d[2], REAL(-128.0) / 243 * d[0]);
+    const vec t = vec_fma(near, d[2], REAL(32.0) / 243 * d[0]);
+    const vec e = vec_all(REAL(32.0) / 81), f = vec_all(REAL(16.0) / 81);
+    y[0] = REAL(64.0) / 81 * d[0];
+    y[to] = vec_fma(-e, d[1], s);
+    y[2 * to] = vec_fma(e, d[1], s);
+    y[3 * to] = vec_fma(f, d[1], t);
+    y[4 * to] = vec_fma(-f, d[1], t);
+    y[5 * to] = d[2];
+}
+
 /* y = A d */
 INLINE void output_grad_axis(const int m, const vec d[POINTS], vec *y,
                              const size_t to)
@@ -239,6 +264,23 @@ void FV_KERNEL(winograd_input)(int32_t m, size_t n, const void *const *x_,
 #undef VECTOR
 }
 
+void FV_KERNEL(winograd_filter)(int32_t m, size_t n, const void *w_,
+                                ptrdiff_t w_step, void *u, size_t step)
+{
+    const real *w = w_, *taps[9];
+    for (size_t i = 0; i < 9; i++, w += w_step) taps[i] = w;
+#define VECTOR(part, left)                                                     \
+    expand(filter_axis, M, 3, M + 2, taps, c, part, left, u, step)
+    if (m == 2) {
+        enum { M = 2 };
+        VECTORS(n, VECTOR);
+    } else {
+        enum { M = 4 };
+        VECTORS(n, VECTOR);
+    }
+#undef VECTOR
+}
+
 void FV_KERNEL(winograd_output_grad)(int32_t m, size_t n,
                                      const void *const *dy_, void *z,
                                      size_t step)
@@ -284,79 +326,4 @@ void FV_KERNEL(winograd_filter_grad)(int32_t m, size_t n, const void *u,
         VECTORS(n, VECTOR);
     }
 #undef VECTOR
-}
-
-/* ---- weights: in double, rounded once ----------------------------------- */
-
-enum { WIDE = 8 };
-typedef double wide __attribute__((vector_size(WIDE * sizeof(double))));
-typedef real narrow __attribute__((vector_size(WIDE * sizeof(real))));
-
-/* y = G g */
-INLINE void filter_axis(const int m, const wide g[3], wide *y, const size_t to)
-{
-    if (m == 2) {
-        const wide s = 0.5 * (g[0] + g[2]), t = 0.5 * g[1];
-        y[0] = g[0];
-        y[to] = s + t;
-        y[2 * to] = s - t;
-        y[3 * to] = g[2];
-        return;
-    }
-    const wide s = -128.0 / 243 * g[0] - 8.0 / 27 * g[2];
-    const wide t = 32.0 / 243 * g[0] + 8.0 / 27 * g[2];
-    const wide e = 32.0 / 81 * g[1], f = 16.0 / 81 * g[1];
-    y[0] = 64.0 / 81 * g[0];
-    y[to] = s - e;
-    y[2 * to] = s + e;
-    y[3 * to] = t + f;
-    y[4 * to] = t - f;
-    y[5 * to] = g[2];
-}
-
-/* n <= WIDE filters. */
-INLINE void filter(const int m, size_t n, const real *w, size_t w_step, real *u,
-                   size_t step)
-{
-    const size_t a = (size_t)m + 2;
-    wide t[POINTS * 3];
-    UNROLLED
-    for (size_t j = 0; j < 3; j++) {
-        wide g[3];
-        UNROLLED
-        for (size_t i = 0; i < 3; i++) {
-            narrow x = { 0 };
-            __builtin_memcpy(&x, w + (i * 3 + j) * w_step, n * sizeof(real));
-            g[i] = __builtin_convertvector(x, wide);
-        }
-        filter_axis(m, g, t + j, 3);
-    }
-    UNROLLED
-    for (size_t i = 0; i < a; i++) {
-        wide row[POINTS];
-        filter_axis(m, t + i * 3, row, 1);
-        UNROLLED
-        for (size_t j = 0; j < a; j++, u += step) {
-            const narrow x = __builtin_convertvector(row[j], narrow);
-            __builtin_memcpy(u, &x, n * sizeof(real));
-        }
-    }
-}
-
-INLINE void filters(const int m, size_t n, const real *w, size_t w_step,
-                    real *u, size_t step)
-{
-    size_t c = 0;
-    for (; c + WIDE <= n; c += WIDE)
-        filter(m, WIDE, w + c, w_step, u + c, step);
-    if (c < n) filter(m, n - c, w + c, w_step, u + c, step);
-}
-
-void FV_KERNEL(winograd_filter)(int32_t m, size_t n, const void *w,
-                                size_t w_step, void *u, size_t step)
-{
-    if (m == 2)
-        filters(2, n, w, w_step, u, step);
-    else
-        filters(4, n, w, w_step, u, step);
 }

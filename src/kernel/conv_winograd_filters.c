@@ -1,0 +1,93 @@
+/* Winograd's convolution: the transform of the weights. */
+#include "kernel/winograd.h"
+
+/* Channels turned at a time, the most bytes of a panel's row, and how many
+ * channels ahead weights are asked for. */
+enum { TURN_CHANNELS = 16, PANEL_ROW = 128, AHEAD = 8 };
+
+typedef struct filters {
+    const fv__kernels *kernels;
+    const fv__sweep *sweep;
+    size_t element, count; /* of a panel */
+    int32_t m;
+    const void *weight; /* first of the panel, and of the channels */
+    int64_t left;       /* channels from there on */
+} filters;
+
+static const char *channel_at(const filters *f, int64_t channel)
+{
+    return fv__at(f->weight, (size_t)(channel * f->sweep->weight_channel),
+                  f->element);
+}
+
+/* The nine pieces of a channel, far apart in memory. */
+static void ask_for(const filters *f, int64_t channel)
+{
+    const int64_t tap = f->sweep->weight_tap[1] * (int64_t)f->element;
+    const char *piece = channel_at(f, channel);
+
+    for (int i = 0; i < 9; i++, piece += tap)
+        for (size_t at = 0; at < f->count * f->element; at += 64)
+            __builtin_prefetch(piece + at);
+}
+
+/* Filters that are neighbours in memory. */
+static void transform(const filters *f, int64_t channels, char *out,
+                      size_t step)
+{
+    for (int64_t c = 0; c < channels; c++) {
+        ask_for(f, fv__min(c + AHEAD, f->left - 1));
+        f->kernels->winograd_filter(f->m, f->count, channel_at(f, c),
+                                    f->sweep->weight_tap[1], out, step);
+        out += (size_t)f->kernels->nr * f->element;
+    }
+}
+
+/* Filters apart in memory: first they are turned, to [tap][channel][nr]. */
+static void turn_and_transform(const filters *f, int64_t channels, char *out,
+                               size_t step)
+{
+    const size_t nr = (size_t)f->kernels->nr;
+    const int64_t tap_step = f->sweep->weight_tap[1] * (int64_t)f->element;
+    _Alignas(64) char taps[9 * TURN_CHANNELS * PANEL_ROW];
+
+    for (int64_t c = 0; c < channels; c += TURN_CHANNELS) {
+        const size_t count = (size_t)fv__min(TURN_CHANNELS, channels - c);
+        const size_t numbers = count * nr;
+
+        for (int64_t tap = 0; tap < 9; tap++)
+            f->kernels->transpose(
+                f->count, count, channel_at(f, c) + tap * tap_step,
+                (size_t)f->sweep->weight_filter,
+                fv__slot(taps, (size_t)tap * numbers, f->element), nr);
+        f->kernels->winograd_filter(f->m, numbers, taps, (ptrdiff_t)numbers,
+                                    out, step);
+        out += numbers * f->element;
+    }
+}
+
+void fv__winograd_filters(const fv__kernels *kernels, const fv__winograd *w,
+                          const void *weight, const fv__winograd_panel *panel,
+                          void *out, size_t step)
+{
+    const fv__sweep *s = &w->sweep;
+    const size_t element = fv__element(kernels);
+    const int64_t first = panel->panel * kernels->nr;
+    const int64_t at = s->weight_at + panel->group * s->weight_group
+                       + first * s->weight_filter
+                       + panel->channel * s->weight_channel;
+    const filters f = {
+        .kernels = kernels,
+        .sweep = s,
+        .element = element,
+        .count = (size_t)fv__min(s->filters - first, kernels->nr),
+        .m = w->m,
+        .weight = fv__at(weight, (size_t)at, element),
+        .left = s->channels - panel->channel,
+    };
+
+    if (s->weight_filter == 1)
+        transform(&f, panel->channels, out, step);
+    else
+        turn_and_transform(&f, panel->channels, out, step);
+}
