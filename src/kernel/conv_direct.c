@@ -13,6 +13,9 @@ enum {
     FEW_ITEMS = 8,
     FLAT_ROW = 168
 };
+/* Weights that are neighbours in memory and meet few tiles are read where they
+ * lie, so many channels at a time. */
+enum { IN_PLACE_TILES = 16, IN_PLACE_CHANNELS = 256 };
 
 /* Of the tile and its vectors that costs are counted in. */
 enum { ROWS = 14, LANES = 16 };
@@ -22,6 +25,8 @@ typedef struct direct {
     fv__sweep sweep;
     fv__strip strip;
     size_t element;
+    bool in_place;          /* weights are read where they lie */
+    bool merged;            /* taps of a row are one run */
     int64_t segments, k;    /* of a chain: runs of taps, elements of each */
     int64_t rows, blocks;   /* output rows of an item; of them, an image's */
     int64_t panels, splits; /* of the filters; pieces they are cut into */
@@ -30,7 +35,7 @@ typedef struct direct {
     const fv__conv_call *call;
     const char *in;
     char *out, *packed, *strips;
-    const ptrdiff_t *offsets; /* of the segments */
+    const ptrdiff_t *offsets, *weight_offsets; /* of the segments */
 } direct;
 
 /* A 1x1 sweep over all pixels is one over rows of any length. */
@@ -90,11 +95,16 @@ static direct plan(const fv_context *context, const fv__geometry *g,
         d.strip = fv__strip_of(s, d.element);
     else
         d.strip.in_place = true; /* there is nothing to read */
-    d.segments = d.strip.contiguous ? s->taps[0] : taps;
-    d.k = d.strip.contiguous ? s->taps[1] * s->channels : s->channels;
+    d.in_place = taps && s->weight_filter == 1
+                 && s->batch * s->out[0] * s->out[1] - s->ragged
+                        <= IN_PLACE_TILES * d.kernels->mr;
+    d.merged = d.strip.contiguous && !d.in_place;
+    d.segments = d.merged ? s->taps[0] : taps;
+    d.k = d.merged ? s->taps[1] * s->channels : s->channels;
     cut(&d);
-    d.panel_bytes =
-        (size_t)(taps * s->channels) * (size_t)d.kernels->nr * d.element;
+    if (!d.in_place)
+        d.panel_bytes =
+            (size_t)(taps * s->channels) * (size_t)d.kernels->nr * d.element;
     return d;
 }
 
@@ -105,7 +115,7 @@ static int64_t strips_shared(const direct *d)
 
 static size_t offset_bytes(const direct *d)
 {
-    return fv__align((size_t)d->segments * sizeof(ptrdiff_t));
+    return fv__align(2 * (size_t)d->segments * sizeof(ptrdiff_t));
 }
 
 static bool sweep_scratch(const fv_context *context, const direct *d,
@@ -152,25 +162,68 @@ typedef struct target {
     int64_t a_line; /* elements from output row to row */
 } target;
 
+/* Weights of a panel that lie where the caller has them; tap 0 of a segment
+ * is `offset` from there. */
+static const char *weights_at(const direct *d, const target *at, int64_t k,
+                              ptrdiff_t offset)
+{
+    const fv__sweep *s = &d->sweep;
+    int64_t from = s->weight_at + at->group * s->weight_group
+                   + at->panel * d->kernels->nr + k * s->weight_channel;
+
+    return fv__at(d->call->weight, (size_t)(from + offset), d->element);
+}
+
+/* Where the tile finds a stretch of a panel; and, if that is spread over
+ * memory, what comes after it. */
+static void meet_weights(const direct *d, const target *at, const stretch *c,
+                         fv__tile *t)
+{
+    const ptrdiff_t *offsets = d->weight_offsets + c->first;
+    int64_t nr = d->kernels->nr, panel = at->group * d->panels + at->panel;
+    int64_t end = c->k + c->length;
+
+    if (!d->in_place) {
+        t->b = d->packed + (size_t)panel * d->panel_bytes
+               + (size_t)((c->first * d->k + c->k) * nr) * d->element;
+        t->b_step = (size_t)nr;
+        return;
+    }
+    t->b = weights_at(d, at, c->k, 0);
+    t->b_step = (size_t)d->sweep.weight_channel;
+    t->b_segment = offsets;
+    t->next_step = t->b_step * d->element;
+    if (end < d->k)
+        t->next = weights_at(d, at, end, offsets[0]);
+    else if (c->first + 1 < d->segments)
+        t->next = weights_at(d, at, 0, offsets[1]);
+}
+
+/* Each tile asks for a line of every row of weights that comes next, until all
+ * are asked for. */
+static void look_ahead(const direct *d, fv__tile *t, size_t tile)
+{
+    const size_t line = 64, row = (size_t)d->kernels->nr * d->element;
+
+    if (t->next)
+        t->next = (tile + 1) * line < row ? (const char *)t->next + line : NULL;
+}
+
 static void run_stretch(const direct *d, const target *at, const stretch *c,
                         fv__meet meet, bool last)
 {
     const fv__sweep *s = &d->sweep;
-    size_t nr = (size_t)d->kernels->nr, mr = (size_t)d->kernels->mr;
+    size_t nr = (size_t)d->kernels->nr, mr = (size_t)d->kernels->mr, number = 0;
     int64_t first = at->panel * (int64_t)nr,
             filter = at->group * s->filters + first;
     size_t n = (size_t)fv__min(s->filters - first, (int64_t)nr);
-    size_t panel = (size_t)(at->group * d->panels + at->panel);
     int64_t to =
         s->out_at + at->image * s->out_image + at->row * s->out_row + filter;
     fv__finish finish = d->call->finish;
     const void *residual = finish.residual;
     fv__tile t = {
-        .b = d->packed + panel * d->panel_bytes
-             + (size_t)(c->first * d->k + c->k) * nr * d->element,
         .a_row = (size_t)(s->stride[1] * d->strip.pixel),
         .a_step = 1,
-        .b_step = nr,
         .c_row = (size_t)s->out_pixel,
         .segments = (size_t)c->count,
         .k = (size_t)c->length,
@@ -179,6 +232,7 @@ static void run_stretch(const direct *d, const target *at, const stretch *c,
         .meet = meet,
     };
 
+    meet_weights(d, at, c, &t);
     if (finish.bias)
         finish.bias = fv__at(finish.bias, (size_t)filter, d->element);
     finish.residual_row = t.c_row;
@@ -198,6 +252,7 @@ static void run_stretch(const direct *d, const target *at, const stretch *c,
             if (residual) finish.residual = fv__at(residual, out, d->element);
             d->kernels->tile(m, n, &t);
             pixel += m;
+            look_ahead(d, &t, number++);
         }
     }
 }
@@ -208,7 +263,9 @@ static void run_panel(const direct *d, const target *at)
 {
     int64_t nr = d->kernels->nr * (int64_t)d->element;
     bool add = d->data && !d->call->overwrite;
-    int64_t most = add ? d->k * d->segments : PANEL_BYTES / nr;
+    int64_t most = add           ? d->k * d->segments
+                   : d->in_place ? IN_PLACE_CHANNELS
+                                 : PANEL_BYTES / nr;
     int64_t length = fv__min(d->k, most),
             count = fv__max(1, most / fv__max(1, d->k));
     fv__meet meet = add ? FV__ACCUMULATE : FV__REPLACE;
@@ -345,6 +402,7 @@ static void pack(const fv__conv_call *call, fv__direction direction)
         direct d = plan(call->context, g, direction, i);
         size_t bytes;
 
+        if (d.in_place) continue;
         d.call = call;
         d.packed = at;
         fv__parallel(call->context, (size_t)(g->groups * d.panels),
@@ -360,9 +418,11 @@ static void write_offsets(const direct *d, ptrdiff_t *offsets)
     const fv__sweep *s = &d->sweep;
 
     for (int64_t i = 0; i < d->segments; i++) {
-        int64_t r = d->strip.contiguous ? i : i / s->taps[1];
-        int64_t q = d->strip.contiguous ? 0 : i % s->taps[1];
+        int64_t r = d->merged ? i : i / s->taps[1];
+        int64_t q = d->merged ? 0 : i % s->taps[1];
 
+        offsets[d->segments + i] =
+            (ptrdiff_t)(r * s->weight_tap[0] + q * s->weight_tap[1]);
         offsets[i] = (ptrdiff_t)(r * s->step[0] * d->strip.row
                                  + q * s->step[1] * d->strip.pixel);
     }
@@ -380,6 +440,7 @@ static void run_sweep(direct *d)
 
     write_offsets(d, offsets);
     d->offsets = offsets;
+    d->weight_offsets = offsets + d->segments;
     d->strips = (char *)d->call->scratch + offset_bytes(d);
     if (d->splits > 1 && !d->strip.in_place)
         fv__parallel(context, blocks, cost, fill_shared, d);
