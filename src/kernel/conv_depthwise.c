@@ -83,35 +83,42 @@ typedef struct packing {
     char *out;
 } packing;
 
-static void pack_group(const packing *p, int64_t group)
+/* One tap of groups [first, last). */
+static inline void pack_tap(const fv__sweep *s, size_t size, int64_t first,
+                            int64_t last, const char *weight, char *out)
 {
-    const fv__sweep *s = p->sweep;
-    size_t size = p->element, row = packed_row(s, size);
-    size_t filters = (size_t)s->filters, step = (size_t)s->weight_filter;
-    char *out = p->out + (size_t)group * filters * size;
+    const int64_t group = s->weight_group * (int64_t)size;
+    const int64_t filter = s->weight_filter * (int64_t)size;
 
-    for (int64_t r = 0; r < s->taps[0]; r++)
-        for (int64_t q = 0; q < s->taps[1]; q++)
-            for (int64_t c = 0; c < s->channels; c++, out += row * size) {
-                int64_t at = s->weight_at + group * s->weight_group
-                             + r * s->weight_tap[0] + q * s->weight_tap[1]
-                             + c * s->weight_channel;
-
-                for (size_t f = 0; f < filters; f++)
-                    fv__copy_element(
-                        size, out + f * size,
-                        fv__at(p->weight, (size_t)at + f * step, size));
-            }
+    for (int64_t g = first; g < last; g++)
+        for (int64_t f = 0; f < s->filters; f++, out += size)
+            fv__copy_element(size, out, weight + g * group + f * filter);
 }
 
 static void pack_groups(void *argument, size_t item, size_t worker)
 {
     const packing *p = argument;
-    int64_t first = (int64_t)item * FV__DEPTHWISE_CHANNELS;
-    int64_t last = fv__min(first + FV__DEPTHWISE_CHANNELS, p->sweep->groups);
+    const fv__sweep *s = p->sweep;
+    const int64_t first = (int64_t)item * FV__DEPTHWISE_CHANNELS;
+    const int64_t last = fv__min(first + FV__DEPTHWISE_CHANNELS, s->groups);
+    const size_t size = p->element, row = packed_row(s, size) * size;
+    char *out = p->out + (size_t)(first * s->filters) * size;
 
     (void)worker;
-    for (int64_t group = first; group < last; group++) pack_group(p, group);
+    for (int64_t r = 0; r < s->taps[0]; r++)
+        for (int64_t q = 0; q < s->taps[1]; q++)
+            for (int64_t c = 0; c < s->channels; c++, out += row) {
+                const char *from = fv__at(
+                    p->weight,
+                    (size_t)(s->weight_at + r * s->weight_tap[0]
+                             + q * s->weight_tap[1] + c * s->weight_channel),
+                    size);
+
+                if (size == 4)
+                    pack_tap(s, 4, first, last, from, out);
+                else
+                    pack_tap(s, 8, first, last, from, out);
+            }
 }
 
 static void pack(const fv__conv_call *call, fv__direction direction)

@@ -51,16 +51,6 @@ typedef struct part {
     void *dbias;
 } part;
 
-static void transpose(size_t size, size_t rows, size_t columns,
-                      const char *from, size_t from_row, char *to,
-                      size_t to_row)
-{
-    for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < columns; j++)
-            fv__copy_element(size, to + (j * to_row + i) * size,
-                             from + (i * from_row + j) * size);
-}
-
 /* Sums, [tap][channel], from those of a part, [channel][tap], or to them. */
 static void move_sums(const part *at, void *sums, bool store)
 {
@@ -71,9 +61,11 @@ static void move_sums(const part *at, void *sums, bool store)
                            (size_t)at->channel * taps, size);
 
     if (store)
-        transpose(size, taps, channels, sums, w->row, whole, taps);
+        w->plan.kernels->transpose(taps, channels, sums, w->row, whole, taps,
+                                   taps);
     else
-        transpose(size, channels, taps, whole, taps, sums, w->row);
+        w->plan.kernels->transpose(channels, taps, whole, taps, sums, w->row,
+                                   channels);
 }
 
 /* Rows `first` and following of an image, as the kernel sees them. */

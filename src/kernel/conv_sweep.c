@@ -161,5 +161,5 @@ void fv__sweep_pack(const fv__kernels *kernels, const fv__sweep *s,
         pack_filters(s, &p, 8);
     else /* forward: a filter is all it needs, in order */
         kernels->transpose(p.n, (size_t)(taps * s->channels), p.from,
-                           (size_t)s->weight_filter, p.out, nr);
+                           (size_t)s->weight_filter, p.out, nr, nr);
 }

@@ -59,7 +59,7 @@ static void turn_and_transform(const filters *f, int64_t channels, char *out,
             f->kernels->transpose(
                 f->count, count, channel_at(f, c) + tap * tap_step,
                 (size_t)f->sweep->weight_filter,
-                fv__slot(taps, (size_t)tap * numbers, f->element), nr);
+                fv__slot(taps, (size_t)tap * numbers, f->element), nr, nr);
         f->kernels->winograd_filter(f->m, numbers, taps, (ptrdiff_t)numbers,
                                     out, step);
         out += numbers * f->element;

@@ -48,7 +48,7 @@ static void pack(const fv__kernels *kernels, const fv__gemm *p, char *packed)
         for (size_t j = 0; j < p->n; j += nr, packed += panel)
             kernels->transpose(p->n - j < nr ? p->n - j : nr, p->k,
                                fv__at(p->b, j * p->b_row, size), p->b_row,
-                               packed, nr);
+                               packed, nr, nr);
         return;
     }
     for (size_t j = 0; j < p->n; j += TOGETHER * nr, packed += TOGETHER * panel)

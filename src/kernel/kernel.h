@@ -191,10 +191,10 @@ typedef struct fv__kernels {
     /* c[i] = fma(x, y, c[i]), k times, mr nr numbers: all from registers */
     void (*peak)(size_t k, double x, double y, void *c);
 
-    /* Rows x of n numbers become columns: y[j][i] = x[i][j], i < m <= nr; the
-     * nr - m columns missing are zero. y has rows of nr, x of x_row. */
+    /* Rows x of n numbers become columns: y[j][i] = x[i][j], i < m <= width;
+     * the width - m columns missing are zero. Rows are x_row, y_row apart. */
     void (*transpose)(size_t m, size_t n, const void *x, size_t x_row, void *y,
-                      size_t nr);
+                      size_t y_row, size_t width);
 
     /* Winograd's F(m x m, 3 x 3), m 2 or 4, with a = m + 2 points an axis:
      * n channels at a time, points [a][a] `step` elements apart.

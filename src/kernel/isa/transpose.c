@@ -36,16 +36,21 @@
 /* VEC rows of VEC numbers, in registers. */
 INLINE void turn(vec *row){ EXCHANGE(1) EXCHANGE(2) EXCHANGE(4) EXCHANGE(8) }
 
-/* At most VEC rows and columns. */
+/* At most VEC rows and columns; to rows of `width`. */
 INLINE void block(size_t m, size_t n, const real *x, size_t x_row, real *y,
-                  size_t y_row)
+                  size_t y_row, size_t width)
 {
     vec row[VEC];
     UNROLLED
     for (size_t i = 0; i < VEC; i++)
         row[i] = i < m ? vec_load_part(x + i * x_row, n) : vec_all(0);
     turn(row);
-    for (size_t j = 0; j < n; j++) vec_store(y + j * y_row, row[j]);
+    for (size_t j = 0; j < n; j++, y += y_row) {
+        if (width < VEC)
+            vec_store_part(y, width, row[j]);
+        else
+            vec_store(y, row[j]);
+    }
 }
 
 INLINE void whole_block(const real *x, size_t x_row, real *y, size_t y_row)
@@ -59,19 +64,19 @@ INLINE void whole_block(const real *x, size_t x_row, real *y, size_t y_row)
 }
 
 void FV_KERNEL(transpose)(size_t m, size_t n, const void *x_, size_t x_row,
-                          void *y_, size_t nr)
+                          void *y_, size_t y_row, size_t width)
 {
     const real *x = x_;
     real *y = y_;
     for (size_t j = 0; j < n; j += VEC)
-        for (size_t i = 0; i < nr; i += VEC) {
+        for (size_t i = 0; i < width; i += VEC) {
             const size_t rows = i > m ? 0 : m - i, columns = n - j;
             const real *from = x + i * x_row + j;
-            real *to = y + j * nr + i;
+            real *to = y + j * y_row + i;
             if (rows >= VEC && columns >= VEC)
-                whole_block(from, x_row, to, nr);
+                whole_block(from, x_row, to, y_row);
             else
                 block(rows < VEC ? rows : VEC, columns < VEC ? columns : VEC,
-                      from, x_row, to, nr);
+                      from, x_row, to, y_row, width - i);
         }
 }
