@@ -12,6 +12,9 @@ enum { PACKED_ELEMENTS = 1 << 17, ROWS_ELEMENTS = 1 << 16 };
  * time than the panels: rows of them are written one after the other. All this
  * cuts outputs, or chains that go on where they stopped. */
 enum { STEPS = 256, FEW_STEPS = 64 };
+/* One tile of rows uses a panel once: what counts is that b is read in long
+ * runs. A few tiles read b where it lies, if its rows are those of panels. */
+enum { THIN_STEPS = 512, FEW_TILES = 8 };
 /* The most rows and columns of one item of parallel work, and how many items
  * the columns make if they are few. */
 enum { ITEM_ROWS = 192, ITEM_COLUMNS = 512, ITEMS = 8 };
@@ -85,15 +88,15 @@ size_t fv__gemm_packed(const fv__kernels *kernels, size_t n, size_t k)
 
 /* Steps of k packed at a time. Sums that are added to what is there have no
  * place to go on from. */
-static size_t steps_of(size_t k, bool accumulate)
+static size_t steps_of(size_t k, size_t most, bool accumulate)
 {
-    return accumulate || k < STEPS ? k : STEPS;
+    return accumulate || k < most ? k : most;
 }
 
 size_t fv__gemm_scratch(const fv__kernels *kernels, size_t m, size_t n,
                         size_t k)
 {
-    size_t steps = steps_of(k, false);
+    size_t steps = steps_of(k, STEPS, false);
     size_t whole = packed_bytes(kernels, group(kernels, n, k), k);
     size_t cut = packed_bytes(kernels, group(kernels, n, steps), steps);
 
@@ -106,7 +109,7 @@ size_t fv__gemm_scratch(const fv__kernels *kernels, size_t m, size_t n,
 typedef struct run {
     const fv__kernels *kernels;
     const fv__gemm *product;
-    const void *packed;
+    const void *packed; /* b; NULL: it is read where it lies */
     fv__meet meet;
 } run;
 
@@ -119,11 +122,12 @@ static void one_tile(const run *r, size_t i, size_t m, size_t j)
     const void *bias = p->bias ? fv__at(p->bias, j, size) : NULL;
     const fv__finish finish = { .bias = bias };
     const fv__tile tile = { .a = fv__at(p->a, i * row, size),
-                            .b = fv__at(r->packed, j * p->k, size),
+                            .b = r->packed ? fv__at(r->packed, j * p->k, size)
+                                           : fv__at(p->b, j, size),
                             .c = fv__slot(p->c, i * p->c_row + j, size),
                             .a_row = row,
                             .a_step = p->a_transposed ? p->a_row : 1,
-                            .b_step = nr,
+                            .b_step = r->packed ? nr : p->b_row,
                             .c_row = p->c_row,
                             .segments = 1,
                             .k = p->k,
@@ -210,8 +214,13 @@ void fv__gemm_one(const fv__kernels *kernels, const fv__gemm *product,
                   void *scratch)
 {
     if (!product->m || !product->n || fv__gemm_blas(kernels, product)) return;
-    size_t k = steps_of(product->k, product->accumulate);
-    size_t width = group(kernels, product->n, k) * (size_t)kernels->nr;
+    const size_t mr = (size_t)kernels->mr, nr = (size_t)kernels->nr;
+    const bool thin = product->m <= mr && product->b_transposed;
+    const bool in_place =
+        product->m <= FEW_TILES * mr && !product->b_transposed;
+    const size_t k =
+        steps_of(product->k, thin ? THIN_STEPS : STEPS, product->accumulate);
+    const size_t width = thin ? nr : group(kernels, product->n, k) * nr;
 
     for (size_t j = 0; j < product->n; j += width) {
         fv__gemm columns = part(kernels, product, 0, product->m, j, width);
@@ -219,10 +228,10 @@ void fv__gemm_one(const fv__kernels *kernels, const fv__gemm *product,
 
         do {
             fv__gemm cut = steps(kernels, &columns, l, k);
-            const run r = { kernels, &cut, scratch,
+            const run r = { kernels, &cut, in_place ? NULL : scratch,
                             l ? FV__CONTINUE : meet_of(product) };
 
-            pack(kernels, &cut, scratch);
+            if (!in_place) pack(kernels, &cut, scratch);
             run_packed(&r);
             l += cut.k;
         } while (l < product->k);

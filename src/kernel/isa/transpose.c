@@ -34,7 +34,11 @@
     }
 
 /* VEC rows of VEC numbers, in registers. */
-INLINE void turn(vec *row){ EXCHANGE(1) EXCHANGE(2) EXCHANGE(4) EXCHANGE(8) }
+INLINE void turn(vec *row) { EXCHANGE(1) EXCHANGE(2) EXCHANGE(4) EXCHANGE(8) }
+
+/* Numbers of a row that are asked for before they are met: rows may be far
+ * apart, so that all would meet in one set of a first-level cache. */
+enum { AHEAD = 96 };
 
 /* At most VEC rows and columns; to rows of `width`. */
 INLINE void block(size_t m, size_t n, const real *x, size_t x_row, real *y,
@@ -57,7 +61,10 @@ INLINE void whole_block(const real *x, size_t x_row, real *y, size_t y_row)
 {
     vec row[VEC];
     UNROLLED
-    for (size_t i = 0; i < VEC; i++) row[i] = vec_load(x + i * x_row);
+    for (size_t i = 0; i < VEC; i++) {
+        __builtin_prefetch(x + i * x_row + AHEAD, 0, 2);
+        row[i] = vec_load(x + i * x_row);
+    }
     turn(row);
     UNROLLED
     for (size_t j = 0; j < VEC; j++) vec_store(y + j * y_row, row[j]);
