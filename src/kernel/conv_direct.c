@@ -174,8 +174,7 @@ static const char *weights_at(const direct *d, const target *at, int64_t k,
     return fv__at(d->call->weight, (size_t)(from + offset), d->element);
 }
 
-/* Where the tile finds a stretch of a panel; and, if that is spread over
- * memory, what comes after it. */
+/* Where the tile finds a stretch of a panel, and what comes after it. */
 static void meet_weights(const direct *d, const target *at, const stretch *c,
                          fv__tile *t)
 {
@@ -187,6 +186,8 @@ static void meet_weights(const direct *d, const target *at, const stretch *c,
         t->b = d->packed + (size_t)panel * d->panel_bytes
                + (size_t)((c->first * d->k + c->k) * nr) * d->element;
         t->b_step = (size_t)nr;
+        t->next_step = t->b_step * d->element;
+        t->next = fv__at(t->b, (size_t)(c->count * c->length * nr), d->element);
         return;
     }
     t->b = weights_at(d, at, c->k, 0);
