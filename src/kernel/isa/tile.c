@@ -2,8 +2,8 @@
 #include "kernel/isa/isa.h"
 
 /* Two vectors of a row of n numbers: the first is there if `vectors` is 2, the
- * last is cut short where `part`. All but n are constants where these are
- * inlined, so that sums stay in registers. */
+ * last is cut short where `part`, to half of it at most where `half`. All but n
+ * are constants where these are inlined, so that sums stay in registers. */
 typedef vec sums[MR][2];
 
 INLINE void load_row(vec row[2], const size_t vectors, const bool part,
@@ -53,29 +53,39 @@ INLINE void finish(sums sum, const size_t rows, const size_t vectors,
 }
 
 /* The chains, from what the sums are. a_row is a constant for packed columns
- * of a. */
+ * of a. Every fourth row has a pointer, so that distances to the others are few
+ * and stay in registers too. */
 INLINE void multiply(sums sum, const size_t rows, const size_t vectors,
-                     const bool part, size_t n, const fv__tile *t,
-                     const size_t a_row)
+                     const bool part, const bool half, size_t n,
+                     const fv__tile *t, const size_t a_row)
 {
+    const size_t last = vectors - 1, pointers = (rows + 3) / 4;
     const size_t a_step = t->a_step, b_step = t->b_step, k = t->k;
     const char *next = t->next ? t->next : t->b;
     const size_t line = t->next ? t->next_step : 0;
     for (size_t s = 0; s < t->segments; s++) {
-        const real *a = t->a, *b = t->b;
-        a += t->a_segment ? t->a_segment[s] : (ptrdiff_t)(s * k * a_step);
+        const real *a[4], *b = t->b;
+        a[0] = t->a;
+        a[0] += t->a_segment ? t->a_segment[s] : (ptrdiff_t)(s * k * a_step);
         b += t->b_segment ? t->b_segment[s] : (ptrdiff_t)(s * k * b_step);
-        for (size_t l = 0; l < k; l++, a += a_step, b += b_step) {
+        for (size_t p = 1; p < pointers; p++) a[p] = a[0] + 4 * p * a_row;
+        for (size_t l = 0; l < k; l++, b += b_step) {
             vec row[2];
             __builtin_prefetch(next, 0, 2);
             next += line;
             load_row(row, vectors, part, n, b);
             UNROLLED
+            for (size_t p = 0; p < pointers; p++) IN_REGISTER(a[p]);
+            UNROLLED
             for (size_t i = 0; i < rows; i++) {
-                const vec x = vec_all(a[i * a_row]);
-                for (size_t v = 0; v < vectors; v++)
-                    sum[i][v] = vec_fma(x, row[v], sum[i][v]);
+                const real *at = a[i / 4] + i % 4 * a_row;
+                const vec x = half && !last ? half_all(*at) : vec_all(*at);
+                if (last) sum[i][0] = vec_fma(x, row[0], sum[i][0]);
+                sum[i][last] = half ? half_fma(x, row[last], sum[i][last])
+                                    : vec_fma(x, row[last], sum[i][last]);
             }
+            UNROLLED
+            for (size_t p = 0; p < pointers; p++) a[p] += a_step;
         }
     }
 }
@@ -91,7 +101,8 @@ INLINE void ask_for(const size_t rows, const size_t vectors, real *c,
 }
 
 INLINE void tile(const size_t rows, const size_t vectors, const bool part,
-                 size_t n, const fv__tile *t, const size_t a_row)
+                 const bool half, size_t n, const fv__tile *t,
+                 const size_t a_row)
 {
     sums sum;
     real *c = t->c;
@@ -103,7 +114,7 @@ INLINE void tile(const size_t rows, const size_t vectors, const bool part,
             load_row(sum[i], vectors, part, n, c + i * t->c_row);
     }
     ask_for(rows, vectors, c, t->c_row);
-    multiply(sum, rows, vectors, part, n, t, a_row);
+    multiply(sum, rows, vectors, part, half, n, t, a_row);
     if (t->meet == FV__ACCUMULATE)
         add_rows(sum, rows, vectors, part, n, c, t->c_row);
     if (t->finish) finish(sum, rows, vectors, part, n, t->finish);
@@ -120,60 +131,56 @@ INLINE void tile(const size_t rows, const size_t vectors, const bool part,
 
 typedef void tile_of_rows(size_t n, const fv__tile *t);
 
-#define TILE(m)                                                                \
-    static void rows_##m(size_t n, const fv__tile *t)                          \
+#if MR == 14
+#define EACH_ROWS(X, ...)                                                      \
+    X(1, __VA_ARGS__)                                                          \
+    X(2, __VA_ARGS__)                                                          \
+    X(3, __VA_ARGS__) X(4, __VA_ARGS__) X(5, __VA_ARGS__) X(6, __VA_ARGS__)    \
+        X(7, __VA_ARGS__) X(8, __VA_ARGS__) X(9, __VA_ARGS__)                  \
+            X(10, __VA_ARGS__) X(11, __VA_ARGS__) X(12, __VA_ARGS__)           \
+                X(13, __VA_ARGS__) X(14, __VA_ARGS__)
+#elif MR == 8
+#define EACH_ROWS(X, ...)                                                      \
+    X(1, __VA_ARGS__)                                                          \
+    X(2, __VA_ARGS__)                                                          \
+    X(3, __VA_ARGS__) X(4, __VA_ARGS__) X(5, __VA_ARGS__) X(6, __VA_ARGS__)    \
+        X(7, __VA_ARGS__) X(8, __VA_ARGS__)
+#else
+#define EACH_ROWS(X, ...)                                                      \
+    X(1, __VA_ARGS__)                                                          \
+    X(2, __VA_ARGS__)                                                          \
+    X(3, __VA_ARGS__) X(4, __VA_ARGS__) X(5, __VA_ARGS__) X(6, __VA_ARGS__)
+#endif
+#define TILE(rows, name, vectors, part, half, a_row)                           \
+    static void name##_##rows(size_t n, const fv__tile *t)                     \
     {                                                                          \
-        if (n == 2 * VEC && t->a_row == 1)                                     \
-            tile(m, 2, false, n, t, 1);                                        \
-        else if (n == 2 * VEC)                                                 \
-            tile(m, 2, false, n, t, t->a_row);                                 \
-        else if (n > VEC)                                                      \
-            tile(m, 2, true, n, t, t->a_row);                                  \
-        else if (n == VEC)                                                     \
-            tile(m, 1, false, n, t, t->a_row);                                 \
-        else                                                                   \
-            tile(m, 1, true, n, t, t->a_row);                                  \
+        tile(rows, vectors, part, half, n, t, a_row);                          \
     }
-TILE(1)
-TILE(2)
-TILE(3)
-TILE(4)
-TILE(5)
-TILE(6)
-#if MR > 6
-TILE(7)
-TILE(8)
-#endif
-#if MR > 8
-TILE(9)
-TILE(10)
-TILE(11)
-TILE(12)
-TILE(13)
-TILE(14)
-#endif
+#define TILE_NAME(rows, name) name##_##rows,
+/* name[i]: the tile of i + 1 rows, a function of its own, so that the compiler
+ * finds registers for it alone. */
+#define TILES(name, ...)                                                       \
+    EACH_ROWS(TILE, name, __VA_ARGS__)                                         \
+    static tile_of_rows *const name[] = { EACH_ROWS(TILE_NAME, name) };
+
+TILES(two, 2, false, false, t->a_row)
+TILES(two_of_packed, 2, false, false, 1)
+TILES(two_cut, 2, true, false, t->a_row)
+TILES(two_half, 2, true, true, t->a_row)
+TILES(one, 1, false, false, t->a_row)
+TILES(one_cut, 1, true, false, t->a_row)
+TILES(half, 1, true, true, t->a_row)
+
+static tile_of_rows *const *tiles_of(size_t n, size_t a_row)
+{
+    bool is_half = (n - 1) % VEC + 1 <= HALF;
+    if (n == NR) return a_row == 1 ? two_of_packed : two;
+    if (n == VEC) return one;
+    if (n > VEC) return is_half ? two_half : two_cut;
+    return is_half ? half : one_cut;
+}
 
 void FV_KERNEL(tile)(size_t m, size_t n, const fv__tile *t)
 {
-    static tile_of_rows *const by_rows[] = {
-        rows_1,
-        rows_2,
-        rows_3,
-        rows_4,
-        rows_5,
-        rows_6,
-#if MR > 6
-        rows_7,
-        rows_8,
-#endif
-#if MR > 8
-        rows_9,
-        rows_10,
-        rows_11,
-        rows_12,
-        rows_13,
-        rows_14,
-#endif
-    };
-    by_rows[m - 1](n, t);
+    tiles_of(n, t->a_row)[m - 1](n, t);
 }
