@@ -27,6 +27,7 @@ typedef struct direct {
     size_t element;
     bool in_place;          /* weights are read where they lie */
     bool merged;            /* taps of a row are one run */
+    bool columns;           /* tiles go down them */
     int64_t segments, k;    /* of a chain: runs of taps, elements of each */
     int64_t rows, blocks;   /* output rows of an item; of them, an image's */
     int64_t panels, splits; /* of the filters; pieces they are cut into */
@@ -59,6 +60,13 @@ static void flatten(direct *d)
     s->ragged = s->out[0] * row - pixels;
 }
 
+/* Pixels of a column are far apart: tiles go down where that halves them. */
+static bool go_down(int64_t rows, int64_t columns, int64_t mr)
+{
+    return rows * fv__divide_up(columns, mr)
+           >= 2 * columns * fv__divide_up(rows, mr);
+}
+
 /* How the work is cut into items: blocks of rows, and the filters too where
  * blocks are few. Blocks then share their strips. */
 static void cut(direct *d)
@@ -76,6 +84,7 @@ static void cut(direct *d)
         fv__divide_up(FEW_ITEMS, fv__max(1, s->batch * s->groups * d->blocks));
     d->splits = fv__max(1, fv__min(d->splits, d->panels));
     d->strip_bytes = fv__strip_bytes(s, &d->strip, d->rows, d->element);
+    d->columns = !s->ragged && go_down(d->rows, s->out[1], d->kernels->mr);
 }
 
 static direct plan(const fv_context *context, const fv__geometry *g,
@@ -155,11 +164,18 @@ typedef struct stretch {
     int64_t first, count, k, length;
 } stretch;
 
+/* Output pixels of an item in lines, which tiles go along; distances in
+ * elements, from line to line and from pixel to pixel. */
+typedef struct walk {
+    int64_t count, pixels;
+    int64_t a_line, a_pixel, c_line, c_pixel;
+} walk;
+
 /* All output rows of an item against one stretch of a panel. */
 typedef struct target {
     int64_t image, group, row, rows, panel;
-    const char *a;  /* tap 0 of the first output pixel */
-    int64_t a_line; /* elements from output row to row */
+    const char *a; /* tap 0 of the first output pixel */
+    walk walk;
 } target;
 
 /* Weights of a panel that lie where the caller has them; tap 0 of a segment
@@ -214,6 +230,7 @@ static void run_stretch(const direct *d, const target *at, const stretch *c,
                         fv__meet meet, bool last)
 {
     const fv__sweep *s = &d->sweep;
+    const walk *l = &at->walk;
     size_t nr = (size_t)d->kernels->nr, mr = (size_t)d->kernels->mr, number = 0;
     int64_t first = at->panel * (int64_t)nr,
             filter = at->group * s->filters + first;
@@ -223,9 +240,9 @@ static void run_stretch(const direct *d, const target *at, const stretch *c,
     fv__finish finish = d->call->finish;
     const void *residual = finish.residual;
     fv__tile t = {
-        .a_row = (size_t)(s->stride[1] * d->strip.pixel),
+        .a_row = (size_t)l->a_pixel,
         .a_step = 1,
-        .c_row = (size_t)s->out_pixel,
+        .c_row = (size_t)l->c_pixel,
         .segments = (size_t)c->count,
         .k = (size_t)c->length,
         .a_segment = d->offsets + c->first,
@@ -237,9 +254,9 @@ static void run_stretch(const direct *d, const target *at, const stretch *c,
     if (finish.bias)
         finish.bias = fv__at(finish.bias, (size_t)filter, d->element);
     finish.residual_row = t.c_row;
-    for (int64_t i = 0; i < at->rows; i++, to += s->out_row) {
+    for (int64_t i = 0; i < l->count; i++, to += l->c_line) {
         bool very_last = at->row + i == s->out[0] - 1;
-        size_t pixels = (size_t)(s->out[1] - (very_last ? s->ragged : 0));
+        size_t pixels = (size_t)(l->pixels - (very_last ? s->ragged : 0));
         size_t tiles = (pixels + mr - 1) / mr, pixel = 0;
 
         for (size_t tile = 0; tile < tiles; tile++) {
@@ -247,7 +264,7 @@ static void run_stretch(const direct *d, const target *at, const stretch *c,
             size_t out = (size_t)to + pixel * t.c_row;
 
             t.a =
-                fv__at(at->a, (size_t)(i * at->a_line + c->k) + pixel * t.a_row,
+                fv__at(at->a, (size_t)(i * l->a_line + c->k) + pixel * t.a_row,
                        d->element);
             t.c = fv__slot(d->out, out, d->element);
             if (residual) finish.residual = fv__at(residual, out, d->element);
@@ -282,6 +299,21 @@ static void run_panel(const direct *d, const target *at)
                         s + count >= d->segments && k + length >= d->k);
             meet = FV__CONTINUE;
         }
+}
+
+static walk walk_of(const direct *d, int64_t lines)
+{
+    const fv__sweep *s = &d->sweep;
+    const walk rows = { lines,
+                        s->out[1],
+                        s->stride[0] * d->strip.row,
+                        s->stride[1] * d->strip.pixel,
+                        s->out_row,
+                        s->out_pixel };
+    const walk columns = { rows.pixels, rows.count,   rows.a_pixel,
+                           rows.a_line, rows.c_pixel, rows.c_line };
+
+    return d->columns ? columns : rows;
 }
 
 /* Item -> image, group, block of rows, piece of the panels. */
@@ -336,7 +368,7 @@ static void run_item(void *argument, size_t item, size_t worker)
     else if (splits == 1)
         fill(d, &at, strip);
     if (!d->strip.in_place) at.a = strip;
-    at.a_line = d->strip.row * d->sweep.stride[0];
+    at.walk = walk_of(d, at.rows);
     for (size_t i = 0; i < split; i++)
         panel += fv__even((size_t)d->panels, splits, i);
     for (size_t i = 0; i < fv__even((size_t)d->panels, splits, split); i++) {
@@ -509,9 +541,10 @@ static double cost(const fv__geometry *g, fv__direction direction)
     for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
         const fv__sweep s = fv__sweep_of(g, direction, i);
         bool merged = s.step[1] == 1;
-        int64_t rows = fv__min(s.out[1], ROWS);
-        double lines = (double)(s.batch * s.groups * s.out[0]);
-        double tiles = lines * (double)fv__divide_up(s.out[1], ROWS);
+        int along = go_down(s.out[0], s.out[1], ROWS) ? 0 : 1;
+        int64_t rows = fv__min(s.out[along], ROWS);
+        double lines = (double)(s.batch * s.groups * s.out[!along]);
+        double tiles = lines * (double)fv__divide_up(s.out[along], ROWS);
 
         all += tile_cost(tiles, rows, fv__divide_up(s.filters, LANES),
                          (double)(s.taps[0] * (merged ? 1 : s.taps[1])),
