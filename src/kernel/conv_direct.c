@@ -176,6 +176,7 @@ typedef struct target {
     int64_t image, group, row, rows, panel;
     const char *a; /* tap 0 of the first output pixel */
     walk walk;
+    bool first_met; /* pixels, by this panel */
 } target;
 
 /* Weights of a panel that lie where the caller has them; tap 0 of a segment
@@ -216,14 +217,19 @@ static void meet_weights(const direct *d, const target *at, const stretch *c,
         t->next = weights_at(d, at, 0, offsets[1]);
 }
 
-/* Each tile asks for a line of every row of weights that comes next, until all
- * are asked for. */
-static void look_ahead(const direct *d, fv__tile *t, size_t tile)
+/* Each tile asks for what comes next: pixels that are met for the first time;
+ * or, if `weights` is not NULL, a line of every row of those. */
+static void look_ahead(const direct *d, const target *at, const char *weights,
+                       size_t tile, size_t m, fv__tile *t)
 {
     const size_t line = 64, row = (size_t)d->kernels->nr * d->element;
 
-    if (t->next)
-        t->next = (tile + 1) * line < row ? (const char *)t->next + line : NULL;
+    if (at->first_met) {
+        t->next = fv__at(t->a, m * t->a_row, d->element);
+        t->next_step = line;
+    } else {
+        t->next = weights && tile * line < row ? weights + tile * line : NULL;
+    }
 }
 
 static void run_stretch(const direct *d, const target *at, const stretch *c,
@@ -251,6 +257,7 @@ static void run_stretch(const direct *d, const target *at, const stretch *c,
     };
 
     meet_weights(d, at, c, &t);
+    const char *weights = t.next;
     if (finish.bias)
         finish.bias = fv__at(finish.bias, (size_t)filter, d->element);
     finish.residual_row = t.c_row;
@@ -268,9 +275,9 @@ static void run_stretch(const direct *d, const target *at, const stretch *c,
                        d->element);
             t.c = fv__slot(d->out, out, d->element);
             if (residual) finish.residual = fv__at(residual, out, d->element);
+            look_ahead(d, at, weights, number++, m, &t);
             d->kernels->tile(m, n, &t);
             pixel += m;
-            look_ahead(d, &t, number++);
         }
     }
 }
@@ -362,6 +369,7 @@ static void run_item(void *argument, size_t item, size_t worker)
     target at = target_of(d, (int64_t)block);
     char *strip = d->strips + (splits > 1 ? block : worker) * d->strip_bytes;
     size_t panel = 0, split = item % splits;
+    bool in_memory;
 
     if (d->strip.in_place)
         at.a = rows_in_place(d, &at);
@@ -369,10 +377,13 @@ static void run_item(void *argument, size_t item, size_t worker)
         fill(d, &at, strip);
     if (!d->strip.in_place) at.a = strip;
     at.walk = walk_of(d, at.rows);
+    in_memory =
+        d->strip.in_place && d->segments == 1 && at.walk.a_pixel == d->k;
     for (size_t i = 0; i < split; i++)
         panel += fv__even((size_t)d->panels, splits, i);
     for (size_t i = 0; i < fv__even((size_t)d->panels, splits, split); i++) {
         at.panel = (int64_t)(panel + i);
+        at.first_met = i == 0 && in_memory;
         run_panel(d, &at);
     }
 }
