@@ -192,23 +192,35 @@ static void pack(const fv__conv_call *call, fv__direction direction)
 
 /* ---- the three steps, for tiles of one group ---------------------------- */
 
-static void transform(const plan *p, int64_t tile, int64_t count, char *in)
+static void find(const plan *p, int64_t tile, const void **pixels)
 {
     const fv__winograd *w = &p->tiling;
     const fv__sweep *s = &w->sweep;
-    const void *pixels[FV__WINOGRAD_POINTS];
     const void *from =
         fv__at(p->source, (size_t)(p->group * s->channels), p->element);
+    fv__pixel at = fv__winograd_at(w, tile);
 
+    at.row += w->first[0];
+    at.column += w->first[1];
+    fv__winograd_pixels(s->in, s->in_pixel, w->m + 2, at, from, p->scratch,
+                        p->element, pixels);
+}
+
+/* While a tile is transformed, the pixels of the next one come. */
+static void transform(const plan *p, int64_t tile, int64_t count, char *in)
+{
+    const size_t channels = (size_t)p->tiling.sweep.channels;
+    const void *pixels[2][FV__WINOGRAD_POINTS];
+
+    find(p, tile, pixels[0]);
     for (int64_t i = 0; i < count; i++) {
-        fv__pixel at = fv__winograd_at(w, tile + i);
-
-        at.row += w->first[0];
-        at.column += w->first[1];
-        fv__winograd_pixels(s->in, s->in_pixel, w->m + 2, at, from, p->scratch,
-                            p->element, pixels);
+        if (i + 1 < count) {
+            find(p, tile + i + 1, pixels[(i + 1) % 2]);
+            fv__winograd_ask(pixels[(i + 1) % 2], p->tiling.m + 2, 2,
+                             channels * p->element);
+        }
         p->kernels->winograd_input(
-            w->m, (size_t)s->channels, pixels,
+            p->tiling.m, channels, pixels[i % 2],
             fv__slot(in, (size_t)i * p->in.row, p->element), p->in.step);
     }
 }

@@ -88,6 +88,43 @@ size_t fv__winograd_weights_scratch(const fv_context *context,
            + (size_t)fv__min(context->threads, p.parts) * p.worker;
 }
 
+/* Pixels of a tile of x, or of dy. */
+static void find(const plan *p, int64_t tile, bool is_x, const void **pixels)
+{
+    const fv__winograd *w = &p->tiling;
+    const fv__sweep *s = &w->sweep;
+    const fv__conv_call *call = p->call;
+    fv__pixel at = fv__winograd_at(w, p->block * p->rows + tile);
+
+    if (!is_x) {
+        fv__winograd_pixels(
+            s->out, s->out_pixel, w->m, at,
+            fv__at(call->dy, (size_t)(p->group * s->filters), p->element),
+            p->zero, p->element, pixels);
+        return;
+    }
+    at.row += w->first[0];
+    at.column += w->first[1];
+    fv__winograd_pixels(
+        s->in, s->in_pixel, w->m + 2, at,
+        fv__at(call->x, (size_t)(p->group * s->channels), p->element), p->zero,
+        p->element, pixels);
+}
+
+/* Asks for what the next tile meets. */
+static void look_ahead(const plan *p, int64_t tile)
+{
+    const fv__winograd *w = &p->tiling;
+    const void *pixels[FV__WINOGRAD_POINTS];
+
+    if (p->block * p->rows + tile >= w->all) return;
+    find(p, tile, false, pixels);
+    fv__winograd_ask(pixels, w->m, 0, (size_t)w->sweep.filters * p->element);
+    find(p, tile, true, pixels);
+    fv__winograd_ask(pixels, w->m + 2, 2,
+                     (size_t)w->sweep.channels * p->element);
+}
+
 /* One tile of x and dy. */
 static void transform(void *argument, size_t item, size_t worker)
 {
@@ -95,23 +132,14 @@ static void transform(void *argument, size_t item, size_t worker)
     const fv__winograd *w = &p->tiling;
     const fv__sweep *s = &w->sweep;
     const void *pixels[FV__WINOGRAD_POINTS];
-    const fv__conv_call *call = p->call;
-    fv__pixel at = fv__winograd_at(w, p->block * p->rows + (int64_t)item);
 
     (void)worker;
-    fv__winograd_pixels(
-        s->out, s->out_pixel, w->m, at,
-        fv__at(call->dy, (size_t)(p->group * s->filters), p->element), p->zero,
-        p->element, pixels);
+    look_ahead(p, (int64_t)item + 1);
+    find(p, (int64_t)item, false, pixels);
     p->kernels->winograd_output_grad(
         w->m, (size_t)s->filters, pixels,
         fv__slot(p->dy_at, item * p->dy.row, p->element), p->dy.step);
-    at.row += w->first[0];
-    at.column += w->first[1];
-    fv__winograd_pixels(
-        s->in, s->in_pixel, w->m + 2, at,
-        fv__at(call->x, (size_t)(p->group * s->channels), p->element), p->zero,
-        p->element, pixels);
+    find(p, (int64_t)item, true, pixels);
     p->kernels->winograd_input(w->m, (size_t)s->channels, pixels,
                                fv__slot(p->x_at, item * p->x.row, p->element),
                                p->x.step);

@@ -35,6 +35,22 @@ static inline fv__pixel fv__winograd_at(const fv__winograd *w, int64_t tile)
 void fv__winograd_pixels(const int64_t image[2], int64_t pixel, int64_t side,
                          fv__pixel at, const void *in, const void *zeros,
                          size_t size, const void **pixels);
+/* Asks for pixels that come next, from a column on: those before it are at
+ * hand. Long pixels come in time by themselves. Inlined, since compilers take
+ * calls that do nothing else for superfluous. */
+enum { FV__WINOGRAD_ASK = 512 };
+
+__attribute__((always_inline)) static inline void
+fv__winograd_ask(const void *const *pixels, int64_t side, int64_t from,
+                 size_t bytes)
+{
+    if (bytes > FV__WINOGRAD_ASK) return;
+    for (int64_t i = 0; i < side; i++)
+        for (int64_t j = from; j < side; j++)
+            for (size_t at = 0; at < bytes; at += 64)
+                __builtin_prefetch((const char *)pixels[i * side + j] + at, 0,
+                                   2);
+}
 
 /* Channels channel .. channel + channels of a panel of filters. */
 typedef struct fv__winograd_panel {
