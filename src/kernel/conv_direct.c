@@ -2,11 +2,12 @@
  * padded strip of it, so that there is no column matrix. */
 #include "kernel/conv_strip.h"
 
-/* They cut outputs, or chains that go on, only. Bytes of a panel of weights
- * that stay in a second-level cache; of a strip; pixels and, at least, panels
- * of an item; items that any number of threads finds enough; pixels of a row
- * where the image has none: a multiple of every table's tile. */
+/* They cut outputs, or chains that go on, only. Bytes of a second-level cache;
+ * of a panel of weights that stay there; of a strip; pixels and, at least,
+ * panels of an item; items that any number of threads finds enough; pixels of a
+ * row where the image has none: a multiple of every table's tile. */
 enum {
+    CACHE_BYTES = 1 << 20,
     PANEL_BYTES = 1 << 18,
     STRIP_BYTES = 1 << 19,
     ITEM_PIXELS = 224,
@@ -28,6 +29,7 @@ typedef struct direct {
     bool in_place;          /* weights are read where they lie */
     bool merged;            /* taps of a row are one run */
     bool columns;           /* tiles go down them */
+    bool in_memory;         /* the image is read in one run, from there */
     int64_t segments, k;    /* of a chain: runs of taps, elements of each */
     int64_t rows, blocks;   /* output rows of an item; of them, an image's */
     int64_t panels, splits; /* of the filters; pieces they are cut into */
@@ -111,6 +113,9 @@ static direct plan(const fv_context *context, const fv__geometry *g,
     d.segments = d.merged ? s->taps[0] : taps;
     d.k = d.merged ? s->taps[1] * s->channels : s->channels;
     cut(&d);
+    d.in_memory =
+        d.strip.in_place && d.segments == 1 && s->stride[1] * s->in_pixel == d.k
+        && s->batch * s->in[0] * d.strip.row * (int64_t)d.element > CACHE_BYTES;
     if (!d.in_place)
         d.panel_bytes =
             (size_t)(taps * s->channels) * (size_t)d.kernels->nr * d.element;
@@ -369,7 +374,6 @@ static void run_item(void *argument, size_t item, size_t worker)
     target at = target_of(d, (int64_t)block);
     char *strip = d->strips + (splits > 1 ? block : worker) * d->strip_bytes;
     size_t panel = 0, split = item % splits;
-    bool in_memory;
 
     if (d->strip.in_place)
         at.a = rows_in_place(d, &at);
@@ -377,13 +381,11 @@ static void run_item(void *argument, size_t item, size_t worker)
         fill(d, &at, strip);
     if (!d->strip.in_place) at.a = strip;
     at.walk = walk_of(d, at.rows);
-    in_memory =
-        d->strip.in_place && d->segments == 1 && at.walk.a_pixel == d->k;
     for (size_t i = 0; i < split; i++)
         panel += fv__even((size_t)d->panels, splits, i);
     for (size_t i = 0; i < fv__even((size_t)d->panels, splits, split); i++) {
         at.panel = (int64_t)(panel + i);
-        at.first_met = i == 0 && in_memory;
+        at.first_met = i == 0 && d->in_memory;
         run_panel(d, &at);
     }
 }
