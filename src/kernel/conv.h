@@ -54,9 +54,11 @@ void fv__conv_parts_begin(fv__conv_parts *parts, const fv__conv_call *call);
 void *fv__conv_part_weights(const fv__conv_parts *parts, int64_t part);
 fv__meet fv__conv_part_meet(const fv__conv_parts *parts, int64_t part,
                             int64_t block);
-/* The bias gradient of a part, if it is wanted; or where n filters of it are
- * summed, cleared where they begin from zero, NULL if they are not wanted. */
-void fv__conv_part_bias(const fv__conv_parts *parts, int64_t part);
+/* Adds a block to the bias gradient of its part, if it is wanted; or where n
+ * filters of it are summed, cleared where they begin from zero, NULL if they
+ * are not wanted. */
+void fv__conv_block_bias(const fv__conv_parts *parts, int64_t part,
+                         int64_t block);
 void *fv__conv_part_bias_sums(const fv__conv_parts *parts, int64_t part,
                               size_t first, size_t n);
 /* After all parts. */

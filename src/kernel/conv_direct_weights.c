@@ -2,8 +2,10 @@
  * and channels of the image, summed over pixels where they lie. */
 #include "kernel/conv_strip.h"
 
-/* Items that any number of threads finds enough; they cut outputs only. */
-enum { FEW_ITEMS = 8 };
+/* Items that any number of threads finds enough; they cut outputs only. Bytes
+ * of a cache line, and of a block that is asked for while the one before is
+ * met. */
+enum { FEW_ITEMS = 8, LINE = 64, AHEAD_BYTES = 1 << 19 };
 
 typedef struct weights {
     fv__sweep sweep;
@@ -97,9 +99,59 @@ static block block_of(const weights *w, int64_t group, int64_t number,
     return b;
 }
 
+/* Lines of memory that are met soon. */
+typedef struct lines {
+    const char *at;
+    size_t count;
+} lines;
+
+/* What the next block meets, the output's gradient and the image, if it is one
+ * run of memory and not too long. A tile meets a little of each pixel, which no
+ * processor foresees. */
+typedef struct ahead {
+    lines dy, x;
+} ahead;
+
+static lines next_pixels(const weights *w, const block *b, const void *all,
+                         int64_t pixel)
+{
+    const int64_t pixels = w->parts.sizes.block;
+    const int64_t first = b->pixel + pixels;
+    const int64_t left = fv__max(w->parts.sizes.pixels - first, 0);
+    const size_t size = (size_t)pixel * w->element;
+    const size_t bytes = (size_t)fv__min(left, pixels) * size;
+
+    return (lines){ fv__at(all, (size_t)first * size, 1),
+                    bytes <= AHEAD_BYTES ? bytes / LINE : 0 };
+}
+
+static ahead look_ahead(const weights *w, const block *b)
+{
+    const fv__sweep *s = &w->sweep;
+    ahead a = { 0 };
+
+    if (s->groups > 1 || w->splits > 1) return a;
+    a.dy = next_pixels(w, b, w->call->dy, s->out_pixel);
+    if (w->strip.in_place && fv__sweep_is_pointwise(s))
+        a.x = next_pixels(w, b, w->call->x, s->in_pixel);
+    return a;
+}
+
+/* Some of them, one at each step of a tile. */
+static const void *take(ahead *next, size_t steps)
+{
+    lines *from = next->dy.count ? &next->dy : &next->x;
+    const void *at = from->count ? from->at : NULL;
+    const size_t taken = from->count < steps ? from->count : steps;
+
+    from->at += taken * LINE;
+    from->count -= taken;
+    return at;
+}
+
 /* `m` filters from `filter` on against columns [j, j + n) of a run. */
 static void run_tile(const weights *w, const block *b, int64_t filter, size_t m,
-                     int64_t r, int64_t j, size_t n)
+                     int64_t r, int64_t j, size_t n, ahead *next)
 {
     const fv__sweep *s = &w->sweep;
     const fv__strip *strip = &w->strip;
@@ -122,6 +174,8 @@ static void run_tile(const weights *w, const block *b, int64_t filter, size_t m,
         .k = (size_t)s->out[1],
         .b_segment = b->line,
         .meet = b->meet,
+        .next = take(next, (size_t)(b->lines * s->out[1])),
+        .next_step = LINE,
     };
 
     w->parts.kernels->tile(m, n, &t);
@@ -132,6 +186,7 @@ static void run_block(const weights *w, const block *b, int64_t filter,
 {
     int64_t nr = w->parts.kernels->nr, mr = w->parts.kernels->mr;
     size_t tiles = (size_t)fv__divide_up(filters, mr);
+    ahead next = look_ahead(w, b);
 
     for (int64_t r = 0; r < w->runs; r++)
         for (int64_t j = 0; j < w->run; j += nr) {
@@ -141,7 +196,7 @@ static void run_block(const weights *w, const block *b, int64_t filter,
             for (size_t i = 0; i < tiles; i++) {
                 size_t m = fv__even((size_t)filters, tiles, i);
 
-                run_tile(w, b, f, m, r, j, n);
+                run_tile(w, b, f, m, r, j, n, &next);
                 f += (int64_t)m;
             }
         }
@@ -161,13 +216,13 @@ static void run_item(void *argument, size_t item, size_t worker)
 
     for (size_t i = 0; i < split; i++)
         filter += (int64_t)fv__even((size_t)w->sweep.filters, splits, i);
-    if (group == 0 && split == 0) fv__conv_part_bias(&w->parts, part);
     for (int64_t i = fv__conv_part(sizes, part);
          i < fv__conv_part(sizes, part + 1); i++) {
         block b = block_of(w, group, i, scratch);
 
         b.sums = fv__conv_part_weights(&w->parts, part);
         b.meet = fv__conv_part_meet(&w->parts, part, i);
+        if (group == 0 && split == 0) fv__conv_block_bias(&w->parts, part, i);
         run_block(w, &b, filter, (int64_t)filters);
     }
 }

@@ -271,7 +271,6 @@ static void weights(void *argument, size_t item, size_t worker)
     int64_t tap = slab * p->slab_taps;
     void *sum = fv__conv_part_weights(&p->parts, part);
 
-    if (slab == 0 && group == 0) fv__conv_part_bias(&p->parts, part);
     for (int64_t i = fv__conv_part(s, part); i < fv__conv_part(s, part + 1);
          i++) {
         const fv__columns columns = { &p->sweep,
@@ -283,6 +282,7 @@ static void weights(void *argument, size_t item, size_t worker)
                                       fv__min(s->block,
                                               s->pixels - i * s->block) };
 
+        if (slab == 0 && group == 0) fv__conv_block_bias(&p->parts, part, i);
         block_product(p, &columns,
                       p->scratch + p->parts.bytes + worker * p->worker, sum,
                       fv__conv_part_meet(&p->parts, part, i) == FV__ACCUMULATE);

@@ -42,6 +42,7 @@ fv__meet fv__conv_part_meet(const fv__conv_parts *p, int64_t part,
 
 static void *part_bias(const fv__conv_parts *p, int64_t part)
 {
+    if (!p->bytes) return p->call->dbias;
     return fv__slot(fv__conv_part_weights(p, part), p->weights,
                     fv__element(p->kernels));
 }
@@ -49,26 +50,28 @@ static void *part_bias(const fv__conv_parts *p, int64_t part)
 void *fv__conv_part_bias_sums(const fv__conv_parts *p, int64_t part,
                               size_t first, size_t n)
 {
-    void *sums = p->bytes ? part_bias(p, part) : p->call->dbias;
+    void *sums;
 
     if (!p->call->dbias) return NULL;
-    sums = fv__slot(sums, first, fv__element(p->kernels));
+    sums = fv__slot(part_bias(p, part), first, fv__element(p->kernels));
     if (p->bytes || p->call->overwrite) p->kernels->fill(n, 0, sums);
     return sums;
 }
 
-void fv__conv_part_bias(const fv__conv_parts *p, int64_t part)
+void fv__conv_block_bias(const fv__conv_parts *p, int64_t part, int64_t block)
 {
     const fv__conv_sizes *s = &p->sizes;
-    int64_t pixel = fv__conv_part(s, part) * s->block;
-    int64_t last = fv__min(fv__conv_part(s, part + 1) * s->block, s->pixels);
-    void *sum = fv__conv_part_bias_sums(p, part, 0, p->filters);
+    const size_t size = fv__element(p->kernels);
+    const int64_t pixel = block * s->block;
+    const int64_t count = fv__min(s->block, s->pixels - pixel);
 
-    if (!sum) return;
-    p->kernels->column_sum((size_t)(last - pixel), p->filters,
-                           fv__at(p->call->dy, (size_t)pixel * p->filters,
-                                  fv__element(p->kernels)),
-                           sum);
+    if (!p->call->dbias) return;
+    void *sum = block == fv__conv_part(s, part)
+                    ? fv__conv_part_bias_sums(p, part, 0, p->filters)
+                    : part_bias(p, part);
+    p->kernels->column_sum(
+        (size_t)count, p->filters,
+        fv__at(p->call->dy, (size_t)pixel * p->filters, size), sum);
 }
 
 /* Adds n numbers of all parts up, at `at` in each, and gives them to the

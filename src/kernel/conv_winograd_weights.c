@@ -280,10 +280,13 @@ static void restore_item(void *argument, size_t item, size_t worker)
 
 static void bias_part(void *argument, size_t item, size_t worker)
 {
-    const plan *p = argument;
+    const fv__conv_parts *parts = argument;
+    const int64_t part = (int64_t)item;
 
     (void)worker;
-    fv__conv_part_bias(&p->bias, (int64_t)item);
+    for (int64_t i = fv__conv_part(&parts->sizes, part);
+         i < fv__conv_part(&parts->sizes, part + 1); i++)
+        fv__conv_block_bias(parts, part, i);
 }
 
 void fv__winograd_weights(const fv__conv_call *call)
@@ -312,6 +315,6 @@ void fv__winograd_weights(const fv__conv_call *call)
     fv__conv_parts_begin(&p.bias, call);
     fv__parallel(call->context, (size_t)p.bias.sizes.parts,
                  (double)p.bias.sizes.pixels * (double)call->geometry->filters,
-                 bias_part, &p);
+                 bias_part, &p.bias);
     fv__conv_parts_add(&p.bias);
 }

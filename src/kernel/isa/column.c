@@ -28,11 +28,40 @@
         }                                                                      \
     }
 
+/* Elements from what is added to what is asked for: rows are met one piece
+ * after the other, which no processor foresees. */
+enum { AHEAD = 2048 };
+
+INLINE void add_piece(const size_t rows, size_t c, const real *x, real *sum,
+                      const bool part, size_t n)
+{
+    vec s = part ? vec_load_part(sum, n) : vec_load(sum);
+    UNROLLED
+    for (size_t i = 0; i < rows; i++, x += c) {
+        __builtin_prefetch(x + AHEAD, 0, 2);
+        s = s + (part ? vec_load_part(x, n) : vec_load(x));
+    }
+    if (part)
+        vec_store_part(sum, n, s);
+    else
+        vec_store(sum, s);
+}
+
+INLINE void add_rows(const size_t rows, size_t c, const real *x, real *sum)
+{
+    size_t j = 0;
+    for (; j + VEC <= c; j += VEC)
+        add_piece(rows, c, x + j, sum + j, false, VEC);
+    if (j < c) add_piece(rows, c, x + j, sum + j, true, c - j);
+}
+
 void FV_KERNEL(column_sum)(size_t m, size_t c, const void *x_, void *sum_)
 {
     const real *x = x_;
     real *sum = sum_;
-    EACH_ROW(m, c, real s = sum[j], s += x[i * c + j], sum[j] = s)
+    size_t i = 0;
+    for (; i + 4 <= m; i += 4) add_rows(4, c, x + i * c, sum);
+    for (; i < m; i++) add_rows(1, c, x + i * c, sum);
 }
 
 /* ---- moments ------------------------------------------------------------ */
