@@ -67,6 +67,13 @@ void fv__conv_parts_add(fv__conv_parts *parts);
 /* Pixels that give a matrix of `width` columns about `elements` elements. */
 int64_t fv__conv_rows(int64_t elements, int64_t width);
 
+/* Predicted times: of `count` products of matrices whose chains are `segments`
+ * of k, and of algorithms. */
+double fv__conv_product_cost(double count, int64_t rows, int64_t columns,
+                             double segments, double k);
+double fv__direct_cost(const fv__geometry *geometry, fv__direction direction);
+double fv__im2col_cost(const fv__geometry *geometry, fv__direction direction);
+
 /* Finishes the sums of `count` output pixels from `pixel` on, all filters. */
 void fv__conv_finish(const fv__conv_call *call, int64_t pixel, int64_t count);
 

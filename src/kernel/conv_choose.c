@@ -11,6 +11,7 @@ static const fv__conv_algorithm *const algorithms[] = {
     [FV_CONV_DIRECT] = &fv__conv_direct,
     [FV_CONV_WINOGRAD] = &fv__conv_winograd,
     [FV_CONV_DEPTHWISE] = &fv__conv_depthwise,
+    [FV_CONV_COL2IM] = &fv__conv_col2im,
 };
 enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
 

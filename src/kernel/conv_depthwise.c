@@ -3,7 +3,9 @@
 
 /* An item of a sweep has so many rows, or a multiple of it. */
 enum { ITEM_ROWS = 4 };
-enum { LANES = 16 }; /* of the vector that costs are counted in */
+/* Of the vector that costs are counted in; and what a vector costs that is
+ * spread, or gathered, where channels have several filters. */
+enum { LANES = 16, SPREAD = 48 };
 
 /* ---- a sweep's axes ------------------------------------------------------ */
 
@@ -348,10 +350,14 @@ static void run(const fv__conv_call *call, fv__direction direction)
 /* About half of what registers allow: the rest is loads. */
 static double cost(const fv__geometry *g, fv__direction direction)
 {
-    double vectors = (double)fv__divide_up(g->filters, LANES);
+    const int64_t multiplier = g->filters / g->channels;
+    const double taps = (double)(g->kernel[0] * g->kernel[1]);
+    const double vectors =
+        (double)(g->batch * g->out[0] * g->out[1])
+        * (double)(multiplier * fv__divide_up(g->channels, LANES));
 
     (void)direction;
-    return (double)fv__geometry_macs(g) / (double)g->filters * vectors / 0.5;
+    return vectors * (2 * taps + (multiplier > 1 ? SPREAD : 0));
 }
 
 const fv__conv_algorithm fv__conv_depthwise = {

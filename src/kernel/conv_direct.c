@@ -18,9 +18,6 @@ enum {
  * lie, so many channels at a time. */
 enum { IN_PLACE_TILES = 16, IN_PLACE_CHANNELS = 256 };
 
-/* Of the tile and its vectors that costs are counted in. */
-enum { ROWS = 14, LANES = 16 };
-
 typedef struct direct {
     const fv__kernels *kernels;
     fv__sweep sweep;
@@ -62,8 +59,7 @@ static void flatten(direct *d)
     s->ragged = s->out[0] * row - pixels;
 }
 
-/* Pixels of a column are far apart: tiles go down where that halves them. */
-static bool go_down(int64_t rows, int64_t columns, int64_t mr)
+bool fv__direct_goes_down(int64_t rows, int64_t columns, int64_t mr)
 {
     return rows * fv__divide_up(columns, mr)
            >= 2 * columns * fv__divide_up(rows, mr);
@@ -86,7 +82,8 @@ static void cut(direct *d)
         fv__divide_up(FEW_ITEMS, fv__max(1, s->batch * s->groups * d->blocks));
     d->splits = fv__max(1, fv__min(d->splits, d->panels));
     d->strip_bytes = fv__strip_bytes(s, &d->strip, d->rows, d->element);
-    d->columns = !s->ragged && go_down(d->rows, s->out[1], d->kernels->mr);
+    d->columns =
+        !s->ragged && fv__direct_goes_down(d->rows, s->out[1], d->kernels->mr);
 }
 
 static direct plan(const fv_context *context, const fv__geometry *g,
@@ -516,60 +513,10 @@ static void run(const fv__conv_call *call, fv__direction direction)
     }
 }
 
-/* Sums of a tile that keep a core busy, and what a tile and a segment cost
- * besides, in vectors. */
-enum { BUSY = 8, TILE = 24, SEGMENT = 6 };
-
-/* Tiles of `rows` x `vectors` over chains of `segments` of `k`: what vectors
- * lack to be full is done all the same, and few sums wait for each other. */
-static double tile_cost(double tiles, int64_t rows, int64_t vectors,
-                        double segments, double k)
-{
-    int64_t side = fv__min(vectors, 2), sums = rows * side;
-    double steps = segments * k * (double)fv__max(sums, BUSY);
-    double besides = TILE + segments * SEGMENT;
-
-    return tiles * (double)fv__divide_up(vectors, 2) * (steps + besides) / 0.9;
-}
-
-static double weights_cost(const fv__geometry *g)
-{
-    const fv__conv_sizes s = fv__conv_measure(g);
-    bool merged = g->dilation[1] == 1;
-    int64_t run = s.channels * (merged ? g->kernel[1] : 1);
-    int64_t runs = s.span / run, rows = fv__min(s.filters, ROWS);
-    double tiles =
-        (double)(g->groups * runs) * (double)fv__divide_up(s.filters, ROWS);
-    double lines = (double)(g->batch * g->out[0]);
-
-    return tile_cost(tiles, rows, fv__divide_up(run, LANES), lines,
-                     (double)g->out[1]);
-}
-
-static double cost(const fv__geometry *g, fv__direction direction)
-{
-    double all = 0;
-
-    if (direction == FV__BACKWARD_WEIGHTS) return weights_cost(g);
-    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
-        const fv__sweep s = fv__sweep_of(g, direction, i);
-        bool merged = s.step[1] == 1;
-        int along = go_down(s.out[0], s.out[1], ROWS) ? 0 : 1;
-        int64_t rows = fv__min(s.out[along], ROWS);
-        double lines = (double)(s.batch * s.groups * s.out[!along]);
-        double tiles = lines * (double)fv__divide_up(s.out[along], ROWS);
-
-        all += tile_cost(tiles, rows, fv__divide_up(s.filters, LANES),
-                         (double)(s.taps[0] * (merged ? 1 : s.taps[1])),
-                         (double)(s.channels * (merged ? s.taps[1] : 1)));
-    }
-    return all;
-}
-
 const fv__conv_algorithm fv__conv_direct = {
     .name = "direct",
     .applicable = applicable,
-    .cost = cost,
+    .cost = fv__direct_cost,
     .plain = true,
     .packed = packed,
     .scratch = scratch,

@@ -350,19 +350,10 @@ static void run(const fv__conv_call *call, fv__direction direction)
         run_sweeps(call, direction);
 }
 
-/* The column matrix is written and read besides. */
-static double cost(const fv__geometry *g, fv__direction direction)
-{
-    const fv__conv_sizes s = fv__conv_measure(g);
-    double matrix = (double)s.pixels * (double)s.span * (double)g->groups;
-
-    return fv__conv_direct.cost(g, direction) + matrix / 4;
-}
-
 const fv__conv_algorithm fv__conv_im2col = {
     .name = "im2col",
     .applicable = applicable,
-    .cost = cost,
+    .cost = fv__im2col_cost,
     .plain = true,
     .packed = packed,
     .scratch = scratch,

@@ -175,6 +175,9 @@ typedef struct fv__kernels {
 
     /* y[i] += a x[i], fused */
     void (*axpy)(size_t n, double a, const void *x, void *y);
+    /* m rows of n: y += x */
+    void (*add_rows)(size_t m, size_t n, const void *x, size_t x_row, void *y,
+                     size_t y_row);
     void (*fill)(size_t n, double value, void *y);
     /* y[i] = scale * x[i] from bytes */
     void (*from_bytes)(size_t n, double scale, const uint8_t *x, void *y);
@@ -381,7 +384,7 @@ typedef struct fv__conv_algorithm {
 } fv__conv_algorithm;
 
 extern const fv__conv_algorithm fv__conv_reference, fv__conv_im2col,
-    fv__conv_direct, fv__conv_winograd, fv__conv_depthwise;
+    fv__conv_direct, fv__conv_winograd, fv__conv_depthwise, fv__conv_col2im;
 
 /* Fills out[] by the shape rule and checks everything; records who, what, by
  * how much under the name `who`. With `pool`, padding must be below kernel. */

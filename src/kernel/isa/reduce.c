@@ -13,6 +13,28 @@ void FV_KERNEL(axpy)(size_t n, double a_, const void *x_, void *y_)
     for (size_t i = 0; i < n; i++) y[i] = FMA(a, x[i], y[i]);
 }
 
+INLINE void add_piece(size_t m, const real *x, size_t x_row, real *y,
+                      size_t y_row, const bool part, size_t n)
+{
+    for (size_t i = 0; i < m; i++, x += x_row, y += y_row) {
+        if (part)
+            vec_store_part(y, n, vec_load_part(y, n) + vec_load_part(x, n));
+        else
+            vec_store(y, vec_load(y) + vec_load(x));
+    }
+}
+
+void FV_KERNEL(add_rows)(size_t m, size_t n, const void *x_, size_t x_row,
+                         void *y_, size_t y_row)
+{
+    const real *x = x_;
+    real *y = y_;
+    size_t j = 0;
+    for (; j + VEC <= n; j += VEC)
+        add_piece(m, x + j, x_row, y + j, y_row, false, VEC);
+    if (j < n) add_piece(m, x + j, x_row, y + j, y_row, true, n - j);
+}
+
 void FV_KERNEL(fill)(size_t n, double value, void *y_)
 {
     real *y = y_;

@@ -1,0 +1,129 @@
+/* Predicted times of the algorithms that multiply matrices, in multiply-adds of
+ * a vector of 16 elements. */
+#include "kernel/conv_strip.h"
+
+/* The tile that costs are counted in; sums that keep a core busy, and what a
+ * tile and a segment cost besides. */
+enum { ROWS = 14, LANES = 16, BUSY = 8, TILE = 24, SEGMENT = 6 };
+
+/* One tile of `rows` x `columns`, at most two vectors, over chains of
+ * `segments` of `k`: half vectors that lack lanes are done all the same, and
+ * few sums wait for each other. */
+static double tile(double rows, int64_t columns, double segments, double k)
+{
+    const double halves = (double)fv__divide_up(columns, LANES / 2);
+    const double sums = rows * halves / 2;
+
+    return (segments * k * (sums > BUSY ? sums : BUSY) + TILE
+            + segments * SEGMENT)
+           / 0.9;
+}
+
+/* `count` rows of tiles of that height. */
+static double tiles(double count, double height, int64_t columns,
+                    double segments, double k)
+{
+    const int64_t whole = columns / (2 * LANES), rest = columns % (2 * LANES);
+    double all = (double)whole * tile(height, 2 * LANES, segments, k);
+
+    if (rest) all += tile(height, rest, segments, k);
+    return count * all;
+}
+
+/* The same, of `rows` in equal pieces. */
+static double pieces(double count, int64_t rows, int64_t columns,
+                     double segments, double k)
+{
+    const double n = (double)fv__divide_up(rows, ROWS);
+
+    return n > 0 ? tiles(count * n, (double)rows / n, columns, segments, k) : 0;
+}
+
+double fv__conv_product_cost(double count, int64_t rows, int64_t columns,
+                             double segments, double k)
+{
+    const double height = (double)fv__min(rows, ROWS);
+
+    return height > 0 ? tiles(count * (double)rows / height, height, columns,
+                              segments, k)
+                      : 0;
+}
+
+/* ---- direct ------------------------------------------------------------- */
+
+static double direct_weights(const fv__geometry *g)
+{
+    const fv__conv_sizes s = fv__conv_measure(g);
+    const bool merged = g->dilation[1] == 1;
+    const int64_t run = s.channels * (merged ? g->kernel[1] : 1);
+
+    return pieces((double)(g->groups * (s.span / run)), s.filters, run,
+                  (double)(g->batch * g->out[0]), (double)g->out[1]);
+}
+
+static double direct_sweep(fv__sweep s)
+{
+    const bool merged = s.step[1] == 1;
+    const double segments = (double)(s.taps[0] * (merged ? 1 : s.taps[1]));
+    const double k = (double)(s.channels * (merged ? s.taps[1] : 1));
+    const double count = (double)(s.batch * s.groups);
+    const int along = fv__direct_goes_down(s.out[0], s.out[1], ROWS) ? 0 : 1;
+
+    if (fv__sweep_is_pointwise(&s))
+        return fv__conv_product_cost(count, s.out[0] * s.out[1], s.filters, 1,
+                                     k);
+    return pieces(count * (double)s.out[!along], s.out[along], s.filters,
+                  segments, k);
+}
+
+double fv__direct_cost(const fv__geometry *g, fv__direction direction)
+{
+    double all = 0;
+
+    if (direction == FV__BACKWARD_WEIGHTS) return direct_weights(g);
+    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++)
+        all += direct_sweep(fv__sweep_of(g, direction, i));
+    return all;
+}
+
+/* ---- im2col ------------------------------------------------------------- */
+
+/* Of the column matrix: a row of taps; a tap, where it is copied alone; and
+ * elements that are written and read in the time of a multiply-add. */
+enum { TAPS = 25, TAP = 9, COPIED = 8 };
+
+static double gather(double pixels, const int64_t taps[2], bool merged,
+                     int64_t channels)
+{
+    const double all = (double)(taps[0] * taps[1]);
+
+    return pixels
+           * ((double)(taps[0] * TAPS) + (merged ? 0 : all * TAP)
+              + all * (double)channels / COPIED);
+}
+
+double fv__im2col_cost(const fv__geometry *g, fv__direction direction)
+{
+    double all = 0;
+
+    if (direction == FV__BACKWARD_WEIGHTS) {
+        const fv__conv_sizes s = fv__conv_measure(g);
+        const bool merged = g->dilation[1] == 1 && g->groups == 1;
+
+        return pieces((double)g->groups, s.filters, s.span, (double)s.blocks,
+                      (double)s.pixels / (double)fv__max(s.blocks, 1))
+               + gather((double)(s.pixels * g->groups), g->kernel, merged,
+                        s.channels);
+    }
+    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
+        const fv__sweep s = fv__sweep_of(g, direction, i);
+        const bool merged = s.step[1] == 1 && s.groups == 1;
+        const double span = (double)(s.taps[0] * s.taps[1] * s.channels);
+        const double count = (double)(s.batch * s.groups);
+        const int64_t pixels = s.out[0] * s.out[1];
+
+        all += fv__conv_product_cost(count, pixels, s.filters, 1, span)
+               + gather(count * (double)pixels, s.taps, merged, s.channels);
+    }
+    return all;
+}
