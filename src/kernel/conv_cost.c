@@ -1,6 +1,6 @@
 /* Predicted times of the algorithms that multiply matrices, in multiply-adds of
  * a vector of 16 elements. */
-#include "kernel/conv_strip.h"
+#include "kernel/conv_direct.h"
 
 /* The tile that costs are counted in; sums that keep a core busy, and what a
  * tile and a segment cost besides. */

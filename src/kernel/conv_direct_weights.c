@@ -1,6 +1,6 @@
 /* Direct weight gradient: filters of the output's gradient times runs of taps
  * and channels of the image, summed over pixels where they lie. */
-#include "kernel/conv_strip.h"
+#include "kernel/conv_direct.h"
 
 /* Items that any number of threads finds enough; they cut outputs only. Bytes
  * of a cache line, and of a block that is asked for while the one before is

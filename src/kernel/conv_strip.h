@@ -29,13 +29,4 @@ void fv__strip_fill(const fv__sweep *sweep, const fv__strip *strip,
                     int64_t image, int64_t group, int64_t first, int64_t rows,
                     size_t element, const void *in, void *copy);
 
-/* Whether tiles of direct convolution go down columns, where pixels are far
- * apart: if that halves them. */
-bool fv__direct_goes_down(int64_t rows, int64_t columns, int64_t mr);
-
-/* The weight gradient of direct convolution. */
-size_t fv__direct_weights_scratch(const fv_context *context,
-                                  const fv__geometry *geometry);
-void fv__direct_weights_run(const fv__conv_call *call);
-
 #endif

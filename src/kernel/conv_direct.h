@@ -1,0 +1,43 @@
+/* One sweep of direct convolution: the plan, and its run. */
+#ifndef FV_KERNEL_CONV_DIRECT_H
+#define FV_KERNEL_CONV_DIRECT_H
+
+#include "kernel/conv_strip.h"
+
+typedef struct fv__direct {
+    const fv__kernels *kernels;
+    fv__sweep sweep;
+    fv__strip strip;
+    size_t element;
+    bool in_place;          /* weights are read where they lie */
+    bool merged;            /* taps of a row are one run */
+    bool columns;           /* tiles go down them */
+    bool in_memory;         /* the image is read in one run, from there */
+    int64_t segments, k;    /* of a chain: runs of taps, elements of each */
+    int64_t rows, blocks;   /* output rows of an item; of them, an image's */
+    int64_t panels, splits; /* of the filters; pieces they are cut into */
+    size_t panel_bytes, strip_bytes;
+    bool data;
+    const fv__conv_call *call;
+    const char *in;
+    char *out, *packed, *strips;
+    const ptrdiff_t *offsets, *weight_offsets; /* of the segments */
+} fv__direct;
+
+/* Whether tiles go down columns, where pixels are far apart: if that halves
+ * them. */
+bool fv__direct_goes_down(int64_t rows, int64_t columns, int64_t mr);
+
+/* Bytes at the beginning of scratch: where segments begin, in the image and in
+ * weights that are read in place. Strips follow. */
+size_t fv__direct_offsets(const fv__direct *direct);
+
+/* The call and its memory are in the plan. */
+void fv__direct_run(fv__direct *direct);
+
+/* The weight gradient. */
+size_t fv__direct_weights_scratch(const fv_context *context,
+                                  const fv__geometry *geometry);
+void fv__direct_weights_run(const fv__conv_call *call);
+
+#endif
