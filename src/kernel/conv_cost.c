@@ -51,14 +51,29 @@ double fv__conv_product_cost(double count, int64_t rows, int64_t columns,
 
 /* ---- direct ------------------------------------------------------------- */
 
-static double direct_weights(const fv__geometry *g)
+/* Turning the sums of a tile. */
+enum { TURN = 300 };
+
+/* Filters are the rows of tiles and numbers of a run the columns, or turned. */
+static double direct_weights(const fv__geometry *g, bool turned)
 {
     const fv__conv_sizes s = fv__conv_measure(g);
-    const bool merged = g->dilation[1] == 1;
-    const int64_t run = s.channels * (merged ? g->kernel[1] : 1);
+    const int64_t run = s.channels * (g->dilation[1] == 1 ? g->kernel[1] : 1);
+    const double count = (double)(g->groups * (s.span / run));
+    const double lines = (double)(g->batch * g->out[0]);
+    const double k = (double)g->out[1];
 
-    return pieces((double)(g->groups * (s.span / run)), s.filters, run,
-                  (double)(g->batch * g->out[0]), (double)g->out[1]);
+    if (!turned) return pieces(count, s.filters, run, lines, k);
+    return pieces(count, run, s.filters, lines, k)
+           + count
+                 * (double)(fv__divide_up(run, ROWS)
+                            * fv__divide_up(s.filters, 2 * LANES) * s.blocks
+                            * TURN);
+}
+
+bool fv__direct_turns(const fv__geometry *g)
+{
+    return direct_weights(g, true) < direct_weights(g, false);
 }
 
 static double direct_sweep(fv__sweep s)
@@ -80,7 +95,8 @@ double fv__direct_cost(const fv__geometry *g, fv__direction direction)
 {
     double all = 0;
 
-    if (direction == FV__BACKWARD_WEIGHTS) return direct_weights(g);
+    if (direction == FV__BACKWARD_WEIGHTS)
+        return direct_weights(g, fv__direct_turns(g));
     for (int64_t i = 0; i < fv__sweep_count(g, direction); i++)
         all += direct_sweep(fv__sweep_of(g, direction, i));
     return all;

@@ -35,7 +35,9 @@ size_t fv__direct_offsets(const fv__direct *direct);
 /* The call and its memory are in the plan. */
 void fv__direct_run(fv__direct *direct);
 
-/* The weight gradient. */
+/* The weight gradient; whether runs of the image are the rows of its tiles and
+ * filters the columns: if that fills vectors better. */
+bool fv__direct_turns(const fv__geometry *geometry);
 size_t fv__direct_weights_scratch(const fv_context *context,
                                   const fv__geometry *geometry);
 void fv__direct_weights_run(const fv__conv_call *call);

@@ -6,6 +6,8 @@
  * of a cache line, and of a block that is asked for while the one before is
  * met. */
 enum { FEW_ITEMS = 8, LINE = 64, AHEAD_BYTES = 1 << 19 };
+/* The sums of the largest tile of any table. */
+enum { TILE_BYTES = 14 * 128 };
 
 typedef struct weights {
     fv__sweep sweep;
@@ -14,6 +16,8 @@ typedef struct weights {
     size_t element;
     int64_t splits, tiles; /* pieces of the filters; tiles of a piece */
     int64_t runs, run;     /* of taps and channels; elements of one */
+    bool turned;           /* these are the rows of a tile, not filters */
+    bool whole;            /* the lines of a block are one */
     size_t strip_bytes, worker;
     const fv__conv_call *call;
 } weights;
@@ -41,6 +45,8 @@ static weights plan(const fv_context *context, const fv__geometry *g)
     w.strip = fv__strip_of(s, w.element);
     w.runs = w.strip.contiguous ? s->taps[0] : s->taps[0] * s->taps[1];
     w.run = w.strip.contiguous ? s->taps[1] * s->channels : s->channels;
+    w.turned = fv__direct_turns(g);
+    w.whole = fv__sweep_is_pointwise(s);
     w.splits = fv__divide_up(FEW_ITEMS, w.parts.sizes.parts * s->groups);
     w.splits = fv__min(w.splits, fv__divide_up(s->filters, mr));
     if (!w.strip.in_place)
@@ -149,55 +155,99 @@ static const void *take(ahead *next, size_t steps)
     return at;
 }
 
-/* `m` filters from `filter` on against columns [j, j + n) of a run. */
-static void run_tile(const weights *w, const block *b, int64_t filter, size_t m,
-                     int64_t r, int64_t j, size_t n, ahead *next)
+/* Some filters against some numbers of a run. */
+typedef struct piece {
+    int64_t filter, run, number;
+    size_t filters, numbers;
+} piece;
+
+/* Filters as rows, numbers as columns: the sums as they lie in the weights. */
+static void run_tile(const weights *w, const piece *p, fv__tile *t,
+                     const void *dy, const void *x, const block *b, char *sums)
+{
+    t->a = dy, t->a_step = (size_t)w->sweep.out_pixel;
+    t->b = x, t->b_step = (size_t)(w->sweep.stride[1] * w->strip.pixel);
+    t->b_segment = b->line;
+    t->c = sums, t->c_row = (size_t)w->parts.sizes.span;
+    t->meet = b->meet;
+    w->parts.kernels->tile(p->filters, p->numbers, t);
+}
+
+/* Numbers as rows, filters as columns: the sums are turned. */
+static void run_turned(const weights *w, const piece *p, fv__tile *t,
+                       const void *dy, const void *x, const block *b,
+                       char *sums)
+{
+    const fv__kernels *kernels = w->parts.kernels;
+    const size_t nr = (size_t)kernels->nr, mr = (size_t)kernels->mr;
+    const size_t span = (size_t)w->parts.sizes.span;
+    _Alignas(64) char made[TILE_BYTES], turned[TILE_BYTES];
+
+    t->a = x, t->a_step = (size_t)(w->sweep.stride[1] * w->strip.pixel);
+    t->a_segment = b->line;
+    t->b = dy, t->b_step = (size_t)w->sweep.out_pixel;
+    t->c = made, t->c_row = nr;
+    t->meet = FV__REPLACE;
+    kernels->tile(p->numbers, p->filters, t);
+    if (b->meet == FV__REPLACE) {
+        kernels->transpose(p->numbers, p->filters, made, nr, sums, span,
+                           p->numbers);
+        return;
+    }
+    kernels->transpose(p->numbers, p->filters, made, nr, turned, mr,
+                       p->numbers);
+    kernels->add_rows(p->filters, p->numbers, turned, mr, sums, span);
+}
+
+static void run_piece(const weights *w, const block *b, const piece *p,
+                      ahead *next)
 {
     const fv__sweep *s = &w->sweep;
     const fv__strip *strip = &w->strip;
-    int64_t row = strip->contiguous ? r : r / s->taps[1];
-    int64_t tap = strip->contiguous ? 0 : r % s->taps[1];
-    int64_t to = (b->group * s->filters + filter) * w->parts.sizes.span
-                 + (row * s->taps[1] + tap) * s->channels + j;
-    int64_t from = b->pixel * s->out_pixel + b->group * s->filters + filter;
-    int64_t at =
+    const int64_t filter = b->group * s->filters + p->filter;
+    const int64_t pixels = b->lines * s->out[1];
+    const int64_t row = strip->contiguous ? p->run : p->run / s->taps[1];
+    const int64_t tap = strip->contiguous ? 0 : p->run % s->taps[1];
+    const int64_t to = filter * w->parts.sizes.span + p->run * w->run;
+    const int64_t at =
         row * s->step[0] * strip->row + tap * s->step[1] * strip->pixel;
-    const fv__tile t = {
-        .a = fv__at(w->call->dy, (size_t)from, w->element),
-        .b = fv__at(b->base, (size_t)(at + j), w->element),
-        .c = fv__slot(b->sums, (size_t)to, w->element),
+    fv__tile t = {
         .a_row = 1,
-        .a_step = (size_t)s->out_pixel,
-        .b_step = (size_t)(s->stride[1] * strip->pixel),
-        .c_row = (size_t)w->parts.sizes.span,
-        .segments = (size_t)b->lines,
-        .k = (size_t)s->out[1],
-        .b_segment = b->line,
-        .meet = b->meet,
-        .next = take(next, (size_t)(b->lines * s->out[1])),
+        .segments = (size_t)(w->whole ? 1 : b->lines),
+        .k = (size_t)(w->whole ? pixels : s->out[1]),
+        .next = take(next, (size_t)pixels),
         .next_step = LINE,
     };
 
-    w->parts.kernels->tile(m, n, &t);
+    (w->turned ? run_turned : run_tile)(
+        w, p, &t,
+        fv__at(w->call->dy, (size_t)(b->pixel * s->out_pixel + filter),
+               w->element),
+        fv__at(b->base, (size_t)(at + p->number), w->element), b,
+        fv__slot(b->sums, (size_t)(to + p->number), w->element));
 }
 
 static void run_block(const weights *w, const block *b, int64_t filter,
                       int64_t filters)
 {
-    int64_t nr = w->parts.kernels->nr, mr = w->parts.kernels->mr;
-    size_t tiles = (size_t)fv__divide_up(filters, mr);
+    const int64_t nr = w->parts.kernels->nr, mr = w->parts.kernels->mr;
+    const int64_t rows = w->turned ? w->run : filters;
+    const int64_t columns = w->turned ? filters : w->run;
+    const size_t tiles = (size_t)fv__divide_up(rows, mr);
     ahead next = look_ahead(w, b);
 
     for (int64_t r = 0; r < w->runs; r++)
-        for (int64_t j = 0; j < w->run; j += nr) {
-            size_t n = (size_t)fv__min(nr, w->run - j);
-            int64_t f = filter;
+        for (int64_t j = 0; j < columns; j += nr) {
+            const size_t n = (size_t)fv__min(nr, columns - j);
+            int64_t i = 0;
 
-            for (size_t i = 0; i < tiles; i++) {
-                size_t m = fv__even((size_t)filters, tiles, i);
+            for (size_t tile = 0; tile < tiles; tile++) {
+                const size_t m = fv__even((size_t)rows, tiles, tile);
+                const piece across = { filter + i, r, j, m, n };
+                const piece down = { filter + j, r, i, n, m };
 
-                run_tile(w, b, f, m, r, j, n, &next);
-                f += (int64_t)m;
+                run_piece(w, b, w->turned ? &down : &across, &next);
+                i += (int64_t)m;
             }
         }
 }
