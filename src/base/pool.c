@@ -6,17 +6,23 @@
 
 static const double small_cost = 20000;
 
+/* Items of a slot, next to its own in a cache line of its own. */
+typedef struct range {
+    _Alignas(64) _Atomic size_t next;
+    size_t end;
+} range;
+
 /* One call of fv__parallel. It stays at its place for as long as the threads,
  * and its counters are touched by atomic operations only; so they order the
  * rest: whatever pool carries the slots, a worker sees what the caller wrote
  * before, and the caller what all workers wrote. */
 typedef struct job {
-    _Atomic size_t next;  /* item to take */
+    range *ranges;        /* of the slots */
     _Atomic size_t ended; /* slots */
     fv_context *context;
     fv__work *work;
     void *argument;
-    size_t items;
+    size_t slots;
     fenv_t environment; /* rounding mode and the like, of the caller */
 } job;
 
@@ -26,21 +32,30 @@ static _Thread_local struct place {
     size_t worker;
 } place;
 
+/* A slot takes its own items first: what it wrote in one call it mostly meets
+ * again in the next. Then it helps the others. */
+static void run_items(job *work, size_t slot)
+{
+    for (size_t i = 0; i < work->slots; i++) {
+        range *from = &work->ranges[(slot + i) % work->slots];
+        size_t item;
+        while (atomic_load(&from->next) < from->end
+               && (item = atomic_fetch_add(&from->next, 1)) < from->end)
+            work->work(work->argument, item, slot);
+    }
+}
+
 static void run_slot(void *argument, size_t slot)
 {
     job *work = argument;
-    size_t item = atomic_fetch_add(&work->next, 1);
-    if (item < work->items) {
-        struct place outside = place;
-        fenv_t environment;
-        fegetenv(&environment);
-        fesetenv(&work->environment);
-        place = (struct place){ work->context, slot };
-        for (; item < work->items; item = atomic_fetch_add(&work->next, 1))
-            work->work(work->argument, item, slot);
-        place = outside;
-        fesetenv(&environment);
-    }
+    struct place outside = place;
+    fenv_t environment;
+    fegetenv(&environment);
+    fesetenv(&work->environment);
+    place = (struct place){ work->context, slot };
+    run_items(work, slot);
+    place = outside;
+    fesetenv(&environment);
     atomic_fetch_add(&work->ended, 1);
 }
 
@@ -55,6 +70,7 @@ struct fv__pool {
     pthreadpool_t threads; /* NULL: not made yet, or none to be had */
     pid_t process;         /* that made it; 0: none */
     uint32_t flags;
+    range ranges[];
 };
 
 static void *wait_for_gate(void *gate)
@@ -136,6 +152,7 @@ static void free_threads(struct fv__pool *pool)
 
 struct fv__pool {
     job job;
+    range ranges[];
 };
 
 static void run_slots(fv_context *context, size_t slots, job *work)
@@ -150,7 +167,10 @@ static void free_threads(struct fv__pool *pool) { (void)pool; }
 
 void fv__pool_begin(fv_context *context)
 {
-    context->pool = fv__allocate_zero(context, FV__RUN, sizeof *context->pool);
+    size_t slots = context->threads < 1 ? 1 : (size_t)context->threads;
+    context->pool = fv__allocate_zero(
+        context, FV__RUN, sizeof *context->pool + slots * sizeof(range));
+    if (context->pool) context->pool->job.ranges = context->pool->ranges;
 }
 
 void fv__pool_end(fv_context *context)
@@ -159,6 +179,17 @@ void fv__pool_end(fv_context *context)
     free_threads(context->pool);
     fv__release(context, context->pool);
     context->pool = NULL;
+}
+
+static void share_out(job *work, size_t items)
+{
+    size_t least = items / work->slots, rest = items % work->slots, begin = 0;
+    for (size_t i = 0; i < work->slots; i++) {
+        range *own = &work->ranges[i];
+        own->end = begin + least + (i < rest ? 1 : 0);
+        atomic_store(&own->next, begin);
+        begin = own->end;
+    }
 }
 
 void fv__parallel(fv_context *context, size_t items, double cost,
@@ -176,9 +207,9 @@ void fv__parallel(fv_context *context, size_t items, double cost,
     shared->context = context;
     shared->work = work;
     shared->argument = argument;
-    shared->items = items;
+    shared->slots = slots;
     fegetenv(&shared->environment);
-    atomic_store(&shared->next, 0);
+    share_out(shared, items);
     if (context->parallel_for)
         context->parallel_for(context->parallel_user, slots, run_slot, shared);
     else
