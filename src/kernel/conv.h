@@ -13,7 +13,7 @@
  * added up in each of `parts` ranges of blocks; then the parts; then what they
  * make is added to what was there. A single part is added to what was there
  * block by block. A bias's is a plain sum in each part. So do the plain
- * algorithms; winograd.h has other sums. */
+ * algorithms; winograd.h and conv_col2im.c have other sums. */
 
 /* Sizes of a convolution seen as a matrix product, for one group, and the cuts
  * of the sums of the weight gradient. They depend on the problem alone. */
