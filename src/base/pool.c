@@ -18,11 +18,11 @@ typedef struct range {
  * before, and the caller what all workers wrote. */
 typedef struct job {
     range *ranges;        /* of the slots */
-    _Atomic size_t ended; /* slots */
+    _Atomic size_t slots; /* written last before they run, read first */
+    _Atomic size_t ended; /* of them */
     fv_context *context;
     fv__work *work;
     void *argument;
-    size_t slots;
     fenv_t environment; /* rounding mode and the like, of the caller */
 } job;
 
@@ -34,10 +34,10 @@ static _Thread_local struct place {
 
 /* A slot takes its own items first: what it wrote in one call it mostly meets
  * again in the next. Then it helps the others. */
-static void run_items(job *work, size_t slot)
+static void run_items(job *work, size_t slot, size_t slots)
 {
-    for (size_t i = 0; i < work->slots; i++) {
-        range *from = &work->ranges[(slot + i) % work->slots];
+    for (size_t i = 0; i < slots; i++) {
+        range *from = &work->ranges[(slot + i) % slots];
         size_t item;
         while (atomic_load(&from->next) < from->end
                && (item = atomic_fetch_add(&from->next, 1)) < from->end)
@@ -48,12 +48,13 @@ static void run_items(job *work, size_t slot)
 static void run_slot(void *argument, size_t slot)
 {
     job *work = argument;
+    size_t slots = atomic_load(&work->slots);
     struct place outside = place;
     fenv_t environment;
     fegetenv(&environment);
     fesetenv(&work->environment);
     place = (struct place){ work->context, slot };
-    run_items(work, slot);
+    run_items(work, slot, slots);
     place = outside;
     fesetenv(&environment);
     atomic_fetch_add(&work->ended, 1);
@@ -181,10 +182,10 @@ void fv__pool_end(fv_context *context)
     context->pool = NULL;
 }
 
-static void share_out(job *work, size_t items)
+static void share_out(job *work, size_t items, size_t slots)
 {
-    size_t least = items / work->slots, rest = items % work->slots, begin = 0;
-    for (size_t i = 0; i < work->slots; i++) {
+    size_t least = items / slots, rest = items % slots, begin = 0;
+    for (size_t i = 0; i < slots; i++) {
         range *own = &work->ranges[i];
         own->end = begin + least + (i < rest ? 1 : 0);
         atomic_store(&own->next, begin);
@@ -207,9 +208,9 @@ void fv__parallel(fv_context *context, size_t items, double cost,
     shared->context = context;
     shared->work = work;
     shared->argument = argument;
-    shared->slots = slots;
     fegetenv(&shared->environment);
-    share_out(shared, items);
+    share_out(shared, items, slots);
+    atomic_store(&shared->slots, slots);
     if (context->parallel_for)
         context->parallel_for(context->parallel_user, slots, run_slot, shared);
     else

@@ -59,7 +59,8 @@ static double direct_weights(const fv__geometry *g, bool turned)
 {
     const fv__conv_sizes s = fv__conv_measure(g);
     const int64_t run = s.channels * (g->dilation[1] == 1 ? g->kernel[1] : 1);
-    const double count = (double)(g->groups * (s.span / run));
+    const int64_t runs = s.span / run;
+    const double count = (double)(g->groups * runs);
     const double lines = (double)(g->batch * g->out[0]);
     const double k = (double)g->out[1];
 

@@ -131,25 +131,23 @@ INLINE void tile(const size_t rows, const size_t vectors, const bool part,
 
 typedef void tile_of_rows(size_t n, const fv__tile *t);
 
+/* clang-format off */
+#define ROWS_6(X, ...)                                                        \
+    X(1, __VA_ARGS__) X(2, __VA_ARGS__) X(3, __VA_ARGS__)                     \
+    X(4, __VA_ARGS__) X(5, __VA_ARGS__) X(6, __VA_ARGS__)
+#define ROWS_8(X, ...)                                                        \
+    ROWS_6(X, __VA_ARGS__) X(7, __VA_ARGS__) X(8, __VA_ARGS__)
+#define ROWS_14(X, ...)                                                       \
+    ROWS_8(X, __VA_ARGS__)                                                    \
+    X(9, __VA_ARGS__) X(10, __VA_ARGS__) X(11, __VA_ARGS__)                   \
+    X(12, __VA_ARGS__) X(13, __VA_ARGS__) X(14, __VA_ARGS__)
+/* clang-format on */
 #if MR == 14
-#define EACH_ROWS(X, ...)                                                      \
-    X(1, __VA_ARGS__)                                                          \
-    X(2, __VA_ARGS__)                                                          \
-    X(3, __VA_ARGS__) X(4, __VA_ARGS__) X(5, __VA_ARGS__) X(6, __VA_ARGS__)    \
-        X(7, __VA_ARGS__) X(8, __VA_ARGS__) X(9, __VA_ARGS__)                  \
-            X(10, __VA_ARGS__) X(11, __VA_ARGS__) X(12, __VA_ARGS__)           \
-                X(13, __VA_ARGS__) X(14, __VA_ARGS__)
+#define EACH_ROWS ROWS_14
 #elif MR == 8
-#define EACH_ROWS(X, ...)                                                      \
-    X(1, __VA_ARGS__)                                                          \
-    X(2, __VA_ARGS__)                                                          \
-    X(3, __VA_ARGS__) X(4, __VA_ARGS__) X(5, __VA_ARGS__) X(6, __VA_ARGS__)    \
-        X(7, __VA_ARGS__) X(8, __VA_ARGS__)
+#define EACH_ROWS ROWS_8
 #else
-#define EACH_ROWS(X, ...)                                                      \
-    X(1, __VA_ARGS__)                                                          \
-    X(2, __VA_ARGS__)                                                          \
-    X(3, __VA_ARGS__) X(4, __VA_ARGS__) X(5, __VA_ARGS__) X(6, __VA_ARGS__)
+#define EACH_ROWS ROWS_6
 #endif
 #define TILE(rows, name, vectors, part, half, a_row)                           \
     static void name##_##rows(size_t n, const fv__tile *t)                     \
