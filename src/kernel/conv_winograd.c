@@ -11,17 +11,20 @@ static int64_t tiles_of(const fv__sweep *s, int64_t m)
     return fv__divide_up(s->out[0], m) * fv__divide_up(s->out[1], m);
 }
 
-/* Outputs of a tile along an axis: what takes fewer products for an image.
+/* Of two schemes for 3x3 kernels what takes fewer products for an image.
  * Weights beyond a cache must be read at every point, which costs as much as
  * some tiles do: a compromise between one image, which alone reads them, and
  * many. On a tie F(2, 3), which is more exact. */
 enum { READ_ELEMENTS = 1 << 15, READ_MOST = 8 };
 
-static int32_t outputs(const fv__sweep *s)
+static fv__scheme scheme_of(const fv__sweep *s)
 {
     int64_t read = fv__min(READ_MOST, s->channels * s->filters / READ_ELEMENTS);
 
-    return 16 * (tiles_of(s, 2) + read) <= 36 * (tiles_of(s, 4) + read) ? 2 : 4;
+    if (s->taps[0] == 5) return (fv__scheme){ 2, 5 };
+    return 16 * (tiles_of(s, 2) + read) <= 36 * (tiles_of(s, 4) + read)
+               ? (fv__scheme){ 2, 3 }
+               : (fv__scheme){ 4, 3 };
 }
 
 fv__winograd fv__winograd_of(const fv__geometry *g, fv__direction direction)
@@ -32,8 +35,11 @@ fv__winograd fv__winograd_of(const fv__geometry *g, fv__direction direction)
     };
     const fv__sweep *s = &w.sweep;
 
-    w.m = outputs(s);
-    w.points = (w.m + 2) * (w.m + 2);
+    w.scheme = scheme_of(s);
+    w.m = w.scheme.outputs;
+    w.side = fv__scheme_side(w.scheme);
+    w.points = w.side * w.side;
+    w.taps = s->taps[0] * s->taps[1];
     w.all = s->batch;
     for (int i = 0; i < 2; i++) {
         w.first[i] = s->first[i];
@@ -126,7 +132,8 @@ static plan plan_of(const fv_context *context, const fv__geometry *g,
     int64_t most;
 
     p.shared = w->all < SHARED_TILES;
-    most = (p.shared ? SHARED_BLOCK_TILES : BLOCK_TILES) * (w->m == 2 ? 2 : 1);
+    most =
+        (p.shared ? SHARED_BLOCK_TILES : BLOCK_TILES) * (w->side == 4 ? 2 : 1);
     p.width = fv__min(s->filters, p.shared ? SHARED_WIDTH : BLOCK_WIDTH);
     p.widths = fv__divide_up(s->filters, p.width);
     p.blocks = fv__divide_up(w->all, most);
@@ -202,7 +209,7 @@ static void find(const plan *p, int64_t tile, const void **pixels)
 
     at.row += w->first[0];
     at.column += w->first[1];
-    fv__winograd_pixels(s->in, s->in_pixel, w->m + 2, at, from, p->scratch,
+    fv__winograd_pixels(s->in, s->in_pixel, w->side, at, from, p->scratch,
                         p->element, pixels);
 }
 
@@ -216,11 +223,12 @@ static void transform(const plan *p, int64_t tile, int64_t count, char *in)
     for (int64_t i = 0; i < count; i++) {
         if (i + 1 < count) {
             find(p, tile + i + 1, pixels[(i + 1) % 2]);
-            fv__winograd_ask(pixels[(i + 1) % 2], p->tiling.m + 2, 2,
+            fv__winograd_ask(pixels[(i + 1) % 2], p->tiling.side,
+                             p->tiling.side - p->tiling.m,
                              channels * p->element);
         }
         p->kernels->winograd_input(
-            p->tiling.m, channels, pixels[i % 2],
+            p->tiling.scheme, channels, pixels[i % 2],
             fv__slot(in, (size_t)i * p->in.row, p->element), p->in.step);
     }
 }
@@ -357,7 +365,7 @@ static void restore(const plan *p, int64_t first, int64_t n, int64_t tile,
         t.rows = (size_t)fv__min(w->m, s->out[0] - at.row);
         t.columns = (size_t)fv__min(w->m, s->out[1] - at.column);
         if (all->residual) finish.residual = fv__at(all->residual, to, size);
-        p->kernels->winograd_output(w->m, (size_t)n, &t);
+        p->kernels->winograd_output(w->scheme, (size_t)n, &t);
     }
 }
 
@@ -444,9 +452,9 @@ static bool applicable(const fv_context *context, const fv__geometry *g)
 {
     (void)context;
     for (int i = 0; i < 2; i++)
-        if (g->kernel[i] != 3 || g->stride[i] != 1 || g->dilation[i] != 1)
-            return false;
-    return true;
+        if (g->stride[i] != 1 || g->dilation[i] != 1) return false;
+    return g->kernel[0] == g->kernel[1]
+           && (g->kernel[0] == 3 || g->kernel[0] == 5);
 }
 
 /* For a point of a tile: the products, begun anew for each, and the transforms

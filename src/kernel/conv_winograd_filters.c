@@ -1,15 +1,16 @@
 /* Winograd's convolution: the transform of the weights. */
 #include "kernel/winograd.h"
 
-/* Channels turned at a time, the most bytes of a panel's row, and how many
- * channels ahead weights are asked for. */
-enum { TURN_CHANNELS = 16, PANEL_ROW = 128, AHEAD = 8 };
+/* Taps of some channels turned at a time, the most bytes of a panel's row, and
+ * how many channels ahead weights are asked for. */
+enum { TURN_TAPS = 25 * 8, PANEL_ROW = 128, AHEAD = 8 };
 
 typedef struct filters {
     const fv__kernels *kernels;
     const fv__sweep *sweep;
     size_t element, count; /* of a panel */
-    int32_t m;
+    fv__scheme scheme;
+    int64_t taps;
     const void *weight; /* first of the panel, and of the channels */
     int64_t left;       /* channels from there on */
 } filters;
@@ -20,13 +21,13 @@ static const char *channel_at(const filters *f, int64_t channel)
                   f->element);
 }
 
-/* The nine pieces of a channel, far apart in memory. */
+/* The pieces of a channel, far apart in memory. */
 static void ask_for(const filters *f, int64_t channel)
 {
     const int64_t tap = f->sweep->weight_tap[1] * (int64_t)f->element;
     const char *piece = channel_at(f, channel);
 
-    for (int i = 0; i < 9; i++, piece += tap)
+    for (int64_t i = 0; i < f->taps; i++, piece += tap)
         for (size_t at = 0; at < f->count * f->element; at += 64)
             __builtin_prefetch(piece + at);
 }
@@ -37,7 +38,7 @@ static void transform(const filters *f, int64_t channels, char *out,
 {
     for (int64_t c = 0; c < channels; c++) {
         ask_for(f, fv__min(c + AHEAD, f->left - 1));
-        f->kernels->winograd_filter(f->m, f->count, channel_at(f, c),
+        f->kernels->winograd_filter(f->scheme, f->count, channel_at(f, c),
                                     f->sweep->weight_tap[1], out, step);
         out += (size_t)f->kernels->nr * f->element;
     }
@@ -49,19 +50,20 @@ static void turn_and_transform(const filters *f, int64_t channels, char *out,
 {
     const size_t nr = (size_t)f->kernels->nr;
     const int64_t tap_step = f->sweep->weight_tap[1] * (int64_t)f->element;
-    _Alignas(64) char taps[9 * TURN_CHANNELS * PANEL_ROW];
+    const int64_t most = TURN_TAPS / f->taps / 8 * 8;
+    _Alignas(64) char taps[TURN_TAPS * PANEL_ROW];
 
-    for (int64_t c = 0; c < channels; c += TURN_CHANNELS) {
-        const size_t count = (size_t)fv__min(TURN_CHANNELS, channels - c);
+    for (int64_t c = 0; c < channels; c += most) {
+        const size_t count = (size_t)fv__min(most, channels - c);
         const size_t numbers = count * nr;
 
-        for (int64_t tap = 0; tap < 9; tap++)
+        for (int64_t tap = 0; tap < f->taps; tap++)
             f->kernels->transpose(
                 f->count, count, channel_at(f, c) + tap * tap_step,
                 (size_t)f->sweep->weight_filter,
                 fv__slot(taps, (size_t)tap * numbers, f->element), nr, nr);
-        f->kernels->winograd_filter(f->m, numbers, taps, (ptrdiff_t)numbers,
-                                    out, step);
+        f->kernels->winograd_filter(f->scheme, numbers, taps,
+                                    (ptrdiff_t)numbers, out, step);
         out += numbers * f->element;
     }
 }
@@ -81,7 +83,8 @@ void fv__winograd_filters(const fv__kernels *kernels, const fv__winograd *w,
         .sweep = s,
         .element = element,
         .count = (size_t)fv__min(s->filters - first, kernels->nr),
-        .m = w->m,
+        .scheme = w->scheme,
+        .taps = w->taps,
         .weight = fv__at(weight, (size_t)at, element),
         .left = s->channels - panel->channel,
     };

@@ -106,7 +106,7 @@ static void find(const plan *p, int64_t tile, bool is_x, const void **pixels)
     at.row += w->first[0];
     at.column += w->first[1];
     fv__winograd_pixels(
-        s->in, s->in_pixel, w->m + 2, at,
+        s->in, s->in_pixel, w->side, at,
         fv__at(call->x, (size_t)(p->group * s->channels), p->element), p->zero,
         p->element, pixels);
 }
@@ -121,7 +121,7 @@ static void look_ahead(const plan *p, int64_t tile)
     find(p, tile, false, pixels);
     fv__winograd_ask(pixels, w->m, 0, (size_t)w->sweep.filters * p->element);
     find(p, tile, true, pixels);
-    fv__winograd_ask(pixels, w->m + 2, 2,
+    fv__winograd_ask(pixels, w->side, w->side - w->m,
                      (size_t)w->sweep.channels * p->element);
 }
 
@@ -137,10 +137,10 @@ static void transform(void *argument, size_t item, size_t worker)
     look_ahead(p, (int64_t)item + 1);
     find(p, (int64_t)item, false, pixels);
     p->kernels->winograd_output_grad(
-        w->m, (size_t)s->filters, pixels,
+        w->scheme, (size_t)s->filters, pixels,
         fv__slot(p->dy_at, item * p->dy.row, p->element), p->dy.step);
     find(p, (int64_t)item, true, pixels);
-    p->kernels->winograd_input(w->m, (size_t)s->channels, pixels,
+    p->kernels->winograd_input(w->scheme, (size_t)s->channels, pixels,
                                fv__slot(p->x_at, item * p->x.row, p->element),
                                p->x.step);
 }
@@ -186,15 +186,16 @@ static void multiply(const plan *p, const piece *of, size_t point)
 /* The weights of a filter, whose sums are at `sum`. */
 static void restore(const plan *p, const piece *of, size_t i)
 {
-    const size_t channels = (size_t)p->tiling.sweep.channels;
+    const fv__winograd *w = &p->tiling;
+    const size_t channels = (size_t)w->sweep.channels;
     const size_t filter =
-        (size_t)(p->group * p->tiling.sweep.filters) + of->filter + i;
+        (size_t)(p->group * w->sweep.filters) + of->filter + i;
+    const size_t tap = filter * (size_t)w->taps;
 
     p->kernels->winograd_filter_grad(
-        p->tiling.m, of->channels, fv__at(of->sum, i * p->sum.row, p->element),
+        w->scheme, of->channels, fv__at(of->sum, i * p->sum.row, p->element),
         p->sum.step,
-        fv__slot(p->call->dweight, filter * 9 * channels + of->channel,
-                 p->element),
+        fv__slot(p->call->dweight, tap * channels + of->channel, p->element),
         channels, !p->call->overwrite);
 }
 

@@ -96,10 +96,21 @@ typedef struct fv__normal {
     double low, high;
 } fv__normal;
 
-/* An output tile of Winograd's convolution: of the m x m pixels those rows and
- * columns that exist. */
+/* Winograd's F(outputs, taps) along each axis: F(2, 3), F(4, 3) or F(2, 5). */
+typedef struct fv__scheme {
+    int32_t outputs, taps;
+} fv__scheme;
+
+/* Points of an axis. */
+static inline int32_t fv__scheme_side(fv__scheme f)
+{
+    return f.outputs + f.taps - 1;
+}
+
+/* An output tile of Winograd's convolution: those rows and columns of it that
+ * exist. */
 typedef struct fv__winograd_tile {
-    const void *points; /* [m + 2][m + 2], `step` apart */
+    const void *points; /* side x side, `step` apart */
     size_t step;
     void *out;
     size_t out_row, out_pixel;
@@ -199,20 +210,20 @@ typedef struct fv__kernels {
     void (*transpose)(size_t m, size_t n, const void *x, size_t x_row, void *y,
                       size_t y_row, size_t width);
 
-    /* Winograd's F(m x m, 3 x 3), m 2 or 4, with a = m + 2 points an axis:
-     * n channels at a time, points [a][a] `step` elements apart.
-     * Of a filter, taps w_step apart: u = G w G^T */
-    void (*winograd_filter)(int32_t m, size_t n, const void *w,
+    /* Winograd's transforms, n channels at a time, points [side][side] `step`
+     * elements apart. Of a filter, taps w_step apart: u = G w G^T */
+    void (*winograd_filter)(fv__scheme f, size_t n, const void *w,
                             ptrdiff_t w_step, void *u, size_t step);
-    /* of a x a pixels: v = B^T x B */
-    void (*winograd_input)(int32_t m, size_t n, const void *const *x, void *v,
-                           size_t step);
+    /* of side x side pixels: v = B^T x B */
+    void (*winograd_input)(fv__scheme f, size_t n, const void *const *x,
+                           void *v, size_t step);
     /* out = A^T points A */
-    void (*winograd_output)(int32_t m, size_t n, const fv__winograd_tile *tile);
-    /* and their adjoints: z = A dy A^T of m x m pixels; dw (+)= G^T u G */
-    void (*winograd_output_grad)(int32_t m, size_t n, const void *const *dy,
+    void (*winograd_output)(fv__scheme f, size_t n,
+                            const fv__winograd_tile *tile);
+    /* and their adjoints: z = A dy A^T of a tile's pixels; dw (+)= G^T u G */
+    void (*winograd_output_grad)(fv__scheme f, size_t n, const void *const *dy,
                                  void *z, size_t step);
-    void (*winograd_filter_grad)(int32_t m, size_t n, const void *u,
+    void (*winograd_filter_grad)(fv__scheme f, size_t n, const void *u,
                                  size_t step, void *dw, size_t dw_step,
                                  bool add);
     /* Weights, and the sums of their gradients, are whole vectors. */

@@ -1,7 +1,7 @@
-/* Winograd's convolution of 3x3 kernels: tiles of m x m outputs, each made of
- * (m + 2)^2 points. At every point, channels and filters meet in a matrix
- * product over all tiles, each of whose numbers is one chain of fma. An input
- * that is not finite reaches all outputs of the tiles that see it. */
+/* Winograd's convolution of 3x3 and 5x5 kernels: tiles of m x m outputs, each
+ * made of side x side points. At every point, channels and filters meet in a
+ * matrix product over all tiles, each of whose numbers is one chain of fma. An
+ * input that is not finite reaches all outputs of the tiles that see it. */
 #ifndef FV_KERNEL_WINOGRAD_H
 #define FV_KERNEL_WINOGRAD_H
 
@@ -13,10 +13,11 @@ enum { FV__WINOGRAD_POINTS = 36 }; /* at most */
  * after the other; what a tile has beyond the image is not stored. */
 typedef struct fv__winograd {
     fv__sweep sweep;
-    int32_t m;
-    int64_t points;
-    int64_t first[2];      /* input that the first tile begins at */
-    int64_t tiles[2], all; /* of an image, of the batch */
+    fv__scheme scheme;
+    int64_t m, side, points; /* outputs and points of an axis; of a tile */
+    int64_t taps;            /* of a filter */
+    int64_t first[2];        /* input that the first tile begins at */
+    int64_t tiles[2], all;   /* of an image, of the batch */
 } fv__winograd;
 
 fv__winograd fv__winograd_of(const fv__geometry *geometry,

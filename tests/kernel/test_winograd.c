@@ -20,11 +20,19 @@ static fv__geometry square(int64_t batch, int64_t rows, int64_t columns,
                            .groups = groups };
 }
 
+/* The same with kernels of 5x5. */
+static fv__geometry five(fv__geometry g)
+{
+    g.kernel[0] = g.kernel[1] = 5;
+    return g;
+}
+
 static fv__geometry draw_geometry(uint64_t *state)
 {
     fv__geometry g = square(draw_in(state, 1, 3), draw_in(state, 3, 13),
                             draw_in(state, 3, 13), 0, 0, 1, 0);
 
+    if (g.in[0] >= 5 && g.in[1] >= 5 && draw(state) % 2) g = five(g);
     g.groups = draw(state) % 3 ? 1 : draw_in(state, 1, 3);
     g.channels = g.groups * draw_in(state, 1, 40);
     g.filters = g.groups * draw_in(state, 1, 40);
@@ -75,10 +83,17 @@ static void bits_of_small_ones(void **state)
 static void bits_of_large_ones(void **state)
 {
     const fv__geometry all[] = {
-        square(1, 61, 55, 3, 70, 1, 1),    square(3, 41, 37, 17, 9, 1, 0),
-        square(1, 40, 44, 7, 37, 1, 1),    square(9, 5, 6, 9, 70, 1, 1),
-        square(1, 9, 10, 130, 140, 1, 1),  square(2, 29, 30, 22, 34, 2, 1),
+        square(1, 61, 55, 3, 70, 1, 1),
+        square(3, 41, 37, 17, 9, 1, 0),
+        square(1, 40, 44, 7, 37, 1, 1),
+        square(9, 5, 6, 9, 70, 1, 1),
+        square(1, 9, 10, 130, 140, 1, 1),
+        square(2, 29, 30, 22, 34, 2, 1),
         square(1, 12, 12, 300, 150, 1, 1),
+        five(square(1, 41, 35, 5, 70, 1, 2)),
+        five(square(3, 27, 25, 9, 34, 1, 0)),
+        five(square(1, 12, 13, 140, 44, 1, 2)),
+        five(square(2, 19, 18, 22, 34, 2, 1)),
     };
 
     (void)state;
@@ -98,10 +113,11 @@ static array image_of(array a, int64_t batch, int64_t n)
 static void image_alone(void **state)
 {
     const fv__geometry geometries[] = { square(9, 20, 19, 5, 35, 1, 1),
-                                        square(9, 6, 5, 20, 7, 1, 1) };
+                                        square(9, 6, 5, 20, 7, 1, 1),
+                                        five(square(9, 10, 9, 20, 7, 1, 2)) };
 
     (void)state;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 6; i++) {
         fv_context *context = context_of(NULL, dtypes[i % 2], 2);
         problem all = problem_new(context, geometries[i / 2]);
 
@@ -140,9 +156,7 @@ static void small_tiles_are_exact(void **state)
             context, square(draw_in(&seed, 1, 3), draw_in(&seed, 5, 6),
                             draw_in(&seed, 5, 6), draw_in(&seed, 1, 40),
                             draw_in(&seed, 1, 40), 1, 1));
-        const int32_t m = fv__winograd_of(&p.g, FV__FORWARD).m;
-
-        assert_int_equal(m, 2);
+        assert_int_equal(fv__winograd_of(&p.g, FV__FORWARD).side, 4);
         problem_draw(&p, seed, true);
         for (size_t j = 0; j < p.weight.n; j++)
             array_set(p.weight, j, 4 * array_get(p.weight, j));
@@ -206,8 +220,8 @@ static double tile_size(const problem *p, const fv__winograd *w, int64_t tile,
         double most = 0, weights = 0;
 
         for (int64_t i = 0; i < w->points; i++) {
-            int64_t row = at.row + w->first[0] + i / (w->m + 2);
-            int64_t column = at.column + w->first[1] + i % (w->m + 2);
+            int64_t row = at.row + w->first[0] + i / w->side;
+            int64_t column = at.column + w->first[1] + i % w->side;
             int64_t line = at.image * g->in[0] + row;
 
             if (row < 0 || row >= g->in[0] || column < 0 || column >= g->in[1])
@@ -217,9 +231,10 @@ static double tile_size(const problem *p, const fv__winograd *w, int64_t tile,
                                                           * g->channels
                                                       + c))));
         }
-        for (int64_t tap = 0; tap < 9; tap++)
+        for (int64_t tap = 0; tap < w->taps; tap++)
             weights += fabs(array_get(
-                p->weight, (size_t)((filter * 9 + tap) * g->channels + c)));
+                p->weight,
+                (size_t)((filter * w->taps + tap) * g->channels + c)));
         sum += most * weights;
     }
     return sum;
@@ -255,10 +270,16 @@ static void near_each(const problem *got, const problem *want, double bound)
 static void errors_are_bounded(void **state)
 {
     const fv__geometry all[] = {
-        square(1, 16, 16, 1, 8, 1, 1),   square(1, 15, 17, 64, 20, 1, 1),
-        square(1, 8, 8, 512, 12, 1, 1),  square(2, 14, 14, 20, 200, 1, 1),
-        square(2, 6, 5, 64, 40, 1, 1),   square(1, 5, 6, 512, 10, 1, 1),
+        square(1, 16, 16, 1, 8, 1, 1),
+        square(1, 15, 17, 64, 20, 1, 1),
+        square(1, 8, 8, 512, 12, 1, 1),
+        square(2, 14, 14, 20, 200, 1, 1),
+        square(2, 6, 5, 64, 40, 1, 1),
+        square(1, 5, 6, 512, 10, 1, 1),
         square(1, 80, 72, 24, 20, 1, 1),
+        five(square(1, 15, 17, 64, 20, 1, 2)),
+        five(square(1, 8, 8, 512, 12, 1, 2)),
+        five(square(2, 27, 28, 20, 50, 1, 0)),
     };
 
     (void)state;
@@ -266,7 +287,7 @@ static void errors_are_bounded(void **state)
         fv_context *context = context_of(NULL, dtypes[i % 2], 2);
         fv_context *plain = context_of("ref", FV_F64, 2);
         problem p = problem_new(context, all[i / 2]);
-        const bool small = fv__winograd_of(&p.g, FV__FORWARD).m == 2;
+        const bool small = fv__winograd_of(&p.g, FV__FORWARD).side == 4;
         const double unit = i % 2 ? 0x1p-53 : 0x1p-24;
         const double norm = i % 2 ? 1e-13 : small ? 2e-6 : 8e-6;
 
@@ -393,6 +414,12 @@ static void refuses_the_rest(void **state)
     g = square(1, 9, 9, 4, 4, 1, 1), g.dilation[0] = 2;
     assert_false(fv__conv_winograd.applicable(context, &g));
     g = square(1, 9, 9, 4, 4, 1, 1), g.kernel[0] = 1;
+    assert_false(fv__conv_winograd.applicable(context, &g));
+    g.kernel[0] = 5;
+    assert_false(fv__conv_winograd.applicable(context, &g));
+    g.kernel[1] = 5;
+    assert_true(fv__conv_winograd.applicable(context, &g));
+    g.kernel[0] = g.kernel[1] = 4;
     assert_false(fv__conv_winograd.applicable(context, &g));
     fv_context_free(context);
 }
