@@ -4,80 +4,6 @@
 
 #include <string.h>
 
-/* ---- tiles -------------------------------------------------------------- */
-
-static int64_t tiles_of(const fv__sweep *s, int64_t m)
-{
-    return fv__divide_up(s->out[0], m) * fv__divide_up(s->out[1], m);
-}
-
-/* Of two schemes for 3x3 kernels what takes fewer products for an image.
- * Weights beyond a cache must be read at every point, which costs as much as
- * some tiles do: a compromise between one image, which alone reads them, and
- * many. On a tie F(2, 3), which is more exact. */
-enum { READ_ELEMENTS = 1 << 15, READ_MOST = 8 };
-
-static fv__scheme scheme_of(const fv__sweep *s)
-{
-    int64_t read = fv__min(READ_MOST, s->channels * s->filters / READ_ELEMENTS);
-
-    if (s->taps[0] == 5) return (fv__scheme){ 2, 5 };
-    return 16 * (tiles_of(s, 2) + read) <= 36 * (tiles_of(s, 4) + read)
-               ? (fv__scheme){ 2, 3 }
-               : (fv__scheme){ 4, 3 };
-}
-
-fv__winograd fv__winograd_of(const fv__geometry *g, fv__direction direction)
-{
-    fv__winograd w = {
-        .sweep = fv__sweep_of(
-            g, direction == FV__BACKWARD_DATA ? direction : FV__FORWARD, 0)
-    };
-    const fv__sweep *s = &w.sweep;
-
-    w.scheme = scheme_of(s);
-    w.m = w.scheme.outputs;
-    w.side = fv__scheme_side(w.scheme);
-    w.points = w.side * w.side;
-    w.taps = s->taps[0] * s->taps[1];
-    w.all = s->batch;
-    for (int i = 0; i < 2; i++) {
-        w.first[i] = s->first[i];
-        w.tiles[i] = fv__divide_up(s->out[i], w.m);
-        w.all *= w.tiles[i];
-    }
-    return w;
-}
-
-void fv__winograd_pixels(const int64_t image[2], int64_t pixel, int64_t side,
-                         fv__pixel at, const void *in, const void *zeros,
-                         size_t size, const void **pixels)
-{
-    const int64_t step = pixel * (int64_t)size;
-
-    for (int64_t i = at.row; i < at.row + side; i++) {
-        const bool inside = i >= 0 && i < image[0];
-        const char *row =
-            (const char *)in
-            + (inside ? (at.image * image[0] + i) * image[1] * step : 0);
-
-        for (int64_t j = at.column; j < at.column + side; j++)
-            *pixels++ =
-                inside && j >= 0 && j < image[1] ? row + j * step : zeros;
-    }
-}
-
-fv__planes fv__planes_of(size_t element, int64_t points, int64_t rows,
-                         int64_t n)
-{
-    const size_t line = 64 / element;
-    fv__planes p = { .row = (((size_t)n + line - 1) / line | 1) * line };
-
-    p.step = p.row * (size_t)rows + line;
-    p.bytes = p.step * (size_t)points * element;
-    return p;
-}
-
 /* ---- the plan ----------------------------------------------------------- */
 
 /* Tiles of a block, F(4, 3)'s: enough that the weights, which pass once a
@@ -129,47 +55,92 @@ static plan plan_of(const fv_context *context, const fv__geometry *g,
     const fv__winograd *w = &p.tiling;
     const fv__sweep *s = &w->sweep;
     const size_t line = 64 / p.element;
+    const int64_t in_phases = fv__winograd_phases(w->in);
+    const int64_t out_phases = fv__winograd_phases(w->out);
     int64_t most;
 
     p.shared = w->all < SHARED_TILES;
-    most =
-        (p.shared ? SHARED_BLOCK_TILES : BLOCK_TILES) * (w->side == 4 ? 2 : 1);
+    most = p.shared ? SHARED_BLOCK_TILES * 36 / w->points
+                    : BLOCK_TILES * 36 / w->products;
     p.width = fv__min(s->filters, p.shared ? SHARED_WIDTH : BLOCK_WIDTH);
     p.widths = fv__divide_up(s->filters, p.width);
     p.blocks = fv__divide_up(w->all, most);
     p.rows = fv__divide_up(w->all, fv__max(p.blocks, 1));
     p.in = fv__planes_of(p.element, w->points, p.shared ? w->all : p.rows,
-                         s->channels);
-    p.out = fv__planes_of(p.element, w->points, p.rows, p.width);
+                         in_phases * s->channels);
+    p.out = fv__planes_of(p.element, w->points, p.rows, out_phases * p.width);
     p.zeros = fv__align((size_t)s->channels * p.element);
     if (p.data && p.shared && p.blocks <= 1) {
         p.fresh = fv__planes_of(p.element, w->points, 1,
                                 fv__min(FRESH_CHANNELS, s->channels)
-                                    * panels_wide(&p, p.width));
+                                    * out_phases * panels_wide(&p, p.width));
         return p;
     }
-    p.filter_step =
-        (size_t)panels_wide(&p, s->filters) * (size_t)s->channels + line;
+    p.filter_step = (size_t)(panels_wide(&p, s->filters) * s->channels
+                             * in_phases * out_phases)
+                    + line;
     p.filters = fv__align(p.filter_step * (size_t)w->points * p.element);
     return p;
 }
 
 /* ---- weights ------------------------------------------------------------ */
 
+/* Transformed weights of some filters and channels, in panels [depth][nr]: the
+ * phases of the image that is met one after the other in each, those of the
+ * image that is made in panels of their own. */
+typedef struct panels {
+    fv__points points;
+    int64_t depth;
+    int64_t filters, channel, channels;
+} panels;
+
+/* Where the panel of a filter is at a point of a phase of what is made. */
+static fv__points panel_at(const plan *p, const panels *u, size_t point,
+                           int64_t phase, int64_t filter)
+{
+    fv__points at = u->points;
+
+    at.at = fv__slot(at.at,
+                     point * at.step + (size_t)phase * at.phase
+                         + (size_t)(filter * u->depth),
+                     p->element);
+    return at;
+}
+
+/* Phases of weights are as far apart as their panels demand. */
+static size_t phase_step(const plan *p, int64_t filters, int64_t channels)
+{
+    const int64_t nr = p->kernels->nr;
+
+    return (size_t)(channels * (p->data ? panels_wide(p, filters) : nr));
+}
+
+/* All that were packed of a group. */
+static panels packed_panels(const plan *p, int64_t group)
+{
+    const fv__sweep *s = &p->tiling.sweep;
+
+    return (panels){ .points = { p->packed + (size_t)group * p->filters,
+                                 p->filter_step,
+                                 phase_step(p, s->filters, s->channels) },
+                     .depth = fv__winograd_phases(p->tiling.in) * s->channels,
+                     .filters = s->filters,
+                     .channels = s->channels };
+}
+
 static void pack_panel(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
     const fv__sweep *s = &p->tiling.sweep;
-    const size_t panels = fv__panels(p->kernels, (size_t)s->filters);
-    const size_t panel = item % panels, group = item / panels;
-    const size_t numbers = (size_t)(s->channels * p->kernels->nr);
+    const size_t all = fv__panels(p->kernels, (size_t)s->filters);
+    const size_t panel = item % all, group = item / all;
+    const fv__winograd_panel of = { (int64_t)group, (int64_t)panel, 0,
+                                    s->channels };
+    const panels u = packed_panels(p, (int64_t)group);
 
     (void)worker;
-    fv__winograd_filters(
-        p->kernels, &p->tiling, p->call->weight,
-        &(fv__winograd_panel){ (int64_t)group, (int64_t)panel, 0, s->channels },
-        p->packed + group * p->filters + panel * numbers * p->element,
-        p->filter_step);
+    fv__winograd_filters(p->kernels, &p->tiling, p->call->weight, &of,
+                         panel_at(p, &u, 0, 0, of.panel * p->kernels->nr));
 }
 
 static size_t packed(const fv_context *context, const fv__geometry *g,
@@ -193,7 +164,7 @@ static void pack(const fv__conv_call *call, fv__direction direction)
     fv__parallel(call->context,
                  (size_t)s->groups * fv__panels(p.kernels, (size_t)s->filters),
                  (double)(s->groups * s->channels * s->filters)
-                     * (double)p.tiling.points,
+                     * (double)p.tiling.products,
                  pack_panel, &p);
 }
 
@@ -205,47 +176,30 @@ static void find(const plan *p, int64_t tile, const void **pixels)
     const fv__sweep *s = &w->sweep;
     const void *from =
         fv__at(p->source, (size_t)(p->group * s->channels), p->element);
-    fv__pixel at = fv__winograd_at(w, tile);
 
-    at.row += w->first[0];
-    at.column += w->first[1];
-    fv__winograd_pixels(s->in, s->in_pixel, w->side, at, from, p->scratch,
-                        p->element, pixels);
+    fv__winograd_pixels(s->in, s->in_pixel, w->pixels, fv__winograd_in(w, tile),
+                        from, p->scratch, p->element, pixels);
 }
 
 /* While a tile is transformed, the pixels of the next one come. */
 static void transform(const plan *p, int64_t tile, int64_t count, char *in)
 {
     const size_t channels = (size_t)p->tiling.sweep.channels;
-    const void *pixels[2][FV__WINOGRAD_POINTS];
+    const void *pixels[2][FV__WINOGRAD_PIXELS];
 
     find(p, tile, pixels[0]);
     for (int64_t i = 0; i < count; i++) {
         if (i + 1 < count) {
             find(p, tile + i + 1, pixels[(i + 1) % 2]);
-            fv__winograd_ask(pixels[(i + 1) % 2], p->tiling.side,
-                             p->tiling.side - p->tiling.m,
+            fv__winograd_ask(pixels[(i + 1) % 2], p->tiling.pixels,
+                             p->tiling.pixels - p->tiling.step,
                              channels * p->element);
         }
         p->kernels->winograd_input(
-            p->tiling.scheme, channels, pixels[i % 2],
-            fv__slot(in, (size_t)i * p->in.row, p->element), p->in.step);
+            p->tiling.in, channels, pixels[i % 2],
+            &(fv__points){ fv__slot(in, (size_t)i * p->in.row, p->element),
+                           p->in.step, channels });
     }
-}
-
-/* Transformed weights of some filters and channels: panels, at points `step`
- * elements apart. */
-typedef struct panels {
-    const char *at;
-    size_t step;
-    int64_t filters, channel, channels;
-} panels;
-
-static const char *panel_at(const plan *p, const panels *u, size_t point,
-                            int64_t first)
-{
-    return fv__at(u->at, point * u->step + (size_t)(first * u->channels),
-                  p->element);
 }
 
 /* Each of the tiles that meet a panel fetches its share of the next one. */
@@ -276,69 +230,89 @@ static void multiply_panel(const plan *p, size_t n, size_t count, fv__tile t,
     }
 }
 
-/* `count` tiles; chains go on where these are not the first channels. */
-static void multiply(const plan *p, const panels *u, int64_t count,
-                     const char *in, char *out)
+/* Panels in the order in which they are met; false: there are no more. */
+typedef struct place {
+    size_t point;
+    int64_t phase, filter;
+} place;
+
+static bool advance(const plan *p, const panels *u, place *at)
 {
-    const int64_t nr = p->kernels->nr, n = u->filters;
-    const size_t points = (size_t)p->tiling.points;
+    at->filter += p->kernels->nr;
+    if (at->filter < u->filters) return true;
+    at->filter = 0;
+    if (++at->phase < fv__scheme_phases(p->tiling.out, at->point)) return true;
+    at->phase = 0;
+    return ++at->point < (size_t)p->tiling.points;
+}
+
+/* `count` tiles; chains go on where these are not the first channels. */
+static void multiply(const plan *p, const panels *u, int64_t count, char *in,
+                     char *out)
+{
+    const int64_t nr = p->kernels->nr;
     fv__tile t = { .a_row = p->in.row,
                    .a_step = 1,
                    .b_step = (size_t)nr,
                    .c_row = p->out.row,
                    .segments = 1,
-                   .k = (size_t)u->channels,
                    .meet = u->channel ? FV__CONTINUE : FV__REPLACE };
+    place at = { 0 }, next = at;
 
-    for (size_t e = 0; e < points; e++)
-        for (int64_t j = 0; j < n; j += nr) {
-            const char *next = j + nr < n       ? panel_at(p, u, e, j + nr)
-                               : e + 1 < points ? panel_at(p, u, e + 1, 0)
-                                                : NULL;
-
-            t.a = fv__at(in, e * p->in.step + (size_t)u->channel, p->element);
-            t.b = panel_at(p, u, e, j);
-            t.c = fv__slot(out, e * p->out.step + (size_t)j, p->element);
-            multiply_panel(p, (size_t)fv__min(n - j, nr), (size_t)count, t,
-                           next);
-        }
+    for (bool more = true; more; at = next) {
+        more = advance(p, u, &next);
+        t.k = (size_t)(fv__scheme_phases(p->tiling.in, at.point) * u->channels);
+        t.a =
+            fv__at(in, at.point * p->in.step + (size_t)u->channel, p->element);
+        t.b = panel_at(p, u, at.point, at.phase, at.filter).at;
+        t.c = fv__slot(out,
+                       at.point * p->out.step
+                           + (size_t)(at.phase * p->width + at.filter),
+                       p->element);
+        multiply_panel(
+            p, (size_t)fv__min(u->filters - at.filter, nr), (size_t)count, t,
+            more ? panel_at(p, u, next.point, next.phase, next.filter).at
+                 : NULL);
+    }
 }
 
 /* Filters first .. first + n, packed. */
 static void multiply_packed(const plan *p, int64_t first, int64_t n,
-                            int64_t count, const char *in, char *out)
+                            int64_t count, char *in, char *out)
 {
-    const int64_t channels = p->tiling.sweep.channels;
-    const char *group = p->packed + (size_t)p->group * p->filters;
-    const panels u = { fv__at(group, (size_t)(first * channels), p->element),
-                       p->filter_step, n, 0, channels };
+    panels u = packed_panels(p, p->group);
 
+    u.points = panel_at(p, &u, 0, 0, first);
+    u.filters = n;
     multiply(p, &u, count, in, out);
 }
 
 /* The same, transformed to `fresh`. */
 static void multiply_fresh(const plan *p, int64_t first, int64_t n,
-                           int64_t count, const char *in, char *out,
-                           char *fresh)
+                           int64_t count, char *in, char *out, char *fresh)
 {
     const int64_t nr = p->kernels->nr, channels = p->tiling.sweep.channels;
 
     for (int64_t c = 0; c < channels; c += FRESH_CHANNELS) {
-        const panels u = { fresh, p->fresh.step, n, c,
-                           fv__min(FRESH_CHANNELS, channels - c) };
+        const int64_t some = fv__min(FRESH_CHANNELS, channels - c);
+        const panels u = { .points = { fresh, p->fresh.step,
+                                       phase_step(p, n, some) },
+                           .depth = some,
+                           .filters = n,
+                           .channel = c,
+                           .channels = some };
 
         for (int64_t j = 0; j < n; j += nr)
             fv__winograd_filters(
                 p->kernels, &p->tiling, p->call->weight,
-                &(fv__winograd_panel){ p->group, (first + j) / nr, c,
-                                       u.channels },
-                fresh + (size_t)(j * u.channels) * p->element, p->fresh.step);
+                &(fv__winograd_panel){ p->group, (first + j) / nr, c, some },
+                panel_at(p, &u, 0, 0, j));
         multiply(p, &u, count, in, out);
     }
 }
 
 static void restore(const plan *p, int64_t first, int64_t n, int64_t tile,
-                    int64_t count, const char *out)
+                    int64_t count, char *out)
 {
     const fv__winograd *w = &p->tiling;
     const fv__sweep *s = &w->sweep;
@@ -346,7 +320,8 @@ static void restore(const plan *p, int64_t first, int64_t n, int64_t tile,
     const size_t size = p->element;
     const int64_t channel = p->group * s->filters + first;
     fv__finish finish = *all;
-    fv__winograd_tile t = { .step = p->out.step,
+    fv__winograd_tile t = { .points = { .step = p->out.step,
+                                        .phase = (size_t)p->width },
                             .out_row = (size_t)s->out_row,
                             .out_pixel = (size_t)s->out_pixel,
                             .add = p->data && !p->call->overwrite };
@@ -355,17 +330,20 @@ static void restore(const plan *p, int64_t first, int64_t n, int64_t tile,
         t.finish = &finish;
     if (all->bias) finish.bias = fv__at(all->bias, (size_t)channel, size);
     for (int64_t i = 0; i < count; i++) {
-        fv__pixel at = fv__winograd_at(w, tile + i);
+        fv__pixel at = fv__winograd_out(w, tile + i);
+        const int64_t row = fv__max(at.row, 0), column = fv__max(at.column, 0);
         size_t to =
-            (size_t)(s->out_at + at.image * s->out_image + at.row * s->out_row
-                     + at.column * s->out_pixel + channel);
+            (size_t)(s->out_at + at.image * s->out_image + row * s->out_row
+                     + column * s->out_pixel + channel);
 
-        t.points = fv__at(out, (size_t)i * p->out.row, size);
+        t.points.at = fv__slot(out, (size_t)i * p->out.row, size);
         t.out = fv__slot(p->target, to, size);
-        t.rows = (size_t)fv__min(w->m, s->out[0] - at.row);
-        t.columns = (size_t)fv__min(w->m, s->out[1] - at.column);
+        t.first[0] = (size_t)(row - at.row);
+        t.first[1] = (size_t)(column - at.column);
+        t.end[0] = (size_t)fv__min(w->m, s->out[0] - at.row);
+        t.end[1] = (size_t)fv__min(w->m, s->out[1] - at.column);
         if (all->residual) finish.residual = fv__at(all->residual, to, size);
-        p->kernels->winograd_output(w->scheme, (size_t)n, &t);
+        p->kernels->winograd_output(w->out, (size_t)n, &t);
     }
 }
 
@@ -408,11 +386,11 @@ static void output_item(void *argument, size_t item, size_t worker)
     int64_t first = (int64_t)item % p->widths * p->width;
     int64_t count = fv__min(p->rows, p->tiling.all - tile);
     int64_t n = fv__min(p->width, p->tiling.sweep.filters - first);
-    const char *in = p->scratch + p->zeros;
+    char *in = p->scratch + p->zeros;
     char *out = p->scratch + p->zeros + p->in.bytes
                 + worker * (p->out.bytes + p->fresh.bytes);
 
-    in = fv__at(in, (size_t)tile * p->in.row, p->element);
+    in = fv__slot(in, (size_t)tile * p->in.row, p->element);
     if (p->fresh.bytes)
         multiply_fresh(p, first, n, count, in, out, out + p->out.bytes);
     else
@@ -425,7 +403,7 @@ static void run_sweep(const fv__conv_call *call, fv__direction direction)
     plan p = plan_of(call->context, call->geometry, direction);
     const fv__sweep *s = &p.tiling.sweep;
     double inputs =
-        (double)p.tiling.all * (double)p.tiling.points * (double)s->channels;
+        (double)p.tiling.all * (double)p.tiling.products * (double)s->channels;
 
     p.call = call;
     p.source = p.data ? call->dy : call->x;
@@ -450,17 +428,22 @@ static void run_sweep(const fv__conv_call *call, fv__direction direction)
 
 static bool applicable(const fv_context *context, const fv__geometry *g)
 {
+    const int64_t kernel = g->kernel[0], stride = g->stride[0];
+
     (void)context;
-    for (int i = 0; i < 2; i++)
-        if (g->stride[i] != 1 || g->dilation[i] != 1) return false;
-    return g->kernel[0] == g->kernel[1]
-           && (g->kernel[0] == 3 || g->kernel[0] == 5);
+    if (g->kernel[1] != kernel || g->stride[1] != stride || g->dilation[0] != 1
+        || g->dilation[1] != 1)
+        return false;
+    return kernel == 3 ? stride == 1 || stride == 2
+                       : kernel == 5 && stride == 1;
 }
 
 /* For a point of a tile: the products, begun anew for each, and the transforms
  * of a channel, in multiply-adds. All at five sixths of the pace of long
  * products. */
 enum { BEGIN = 6, INPUT = 13, OUTPUT = 8, WEIGHTS = 14, LANES = 16 };
+/* Weights of stride 2 become so many more that reading them counts. */
+enum { STRIDED_READ = 4 };
 
 static double cost(const fv__geometry *g, fv__direction direction)
 {
@@ -469,20 +452,24 @@ static double cost(const fv__geometry *g, fv__direction direction)
     const int64_t channels = w.sweep.channels, filters = w.sweep.filters;
     const int64_t along = weights ? filters : channels;
     const int64_t across = weights ? channels : filters;
+    const double tiles = (double)fv__max(w.tiles[0] * w.tiles[1], 1);
+    const double read =
+        g->stride[0] == 2 ? 1 + STRIDED_READ * (double)w.read / tiles : 1;
     const double wide = (double)fv__divide_up(across, LANES);
     const double deep = (double)fv__divide_up(along, LANES);
     const double point = wide * (double)(along + BEGIN)
                          + deep * (weights ? WEIGHTS : INPUT)
                          + wide * (weights ? WEIGHTS : OUTPUT);
 
-    return 1.2 * (double)(w.all * w.sweep.groups) * (double)w.points * point;
+    return 1.2 * read * (double)(w.all * w.sweep.groups) * (double)w.products
+           * point;
 }
 
 static int64_t macs(const fv__geometry *g, fv__direction direction)
 {
     const fv__winograd w = fv__winograd_of(g, direction);
 
-    return w.all * w.points * w.sweep.groups * w.sweep.channels
+    return w.all * w.products * w.sweep.groups * w.sweep.channels
            * w.sweep.filters;
 }
 

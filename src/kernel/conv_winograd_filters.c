@@ -33,20 +33,19 @@ static void ask_for(const filters *f, int64_t channel)
 }
 
 /* Filters that are neighbours in memory. */
-static void transform(const filters *f, int64_t channels, char *out,
-                      size_t step)
+static void transform(const filters *f, int64_t channels, fv__points out)
 {
     for (int64_t c = 0; c < channels; c++) {
         ask_for(f, fv__min(c + AHEAD, f->left - 1));
         f->kernels->winograd_filter(f->scheme, f->count, channel_at(f, c),
-                                    f->sweep->weight_tap[1], out, step);
-        out += (size_t)f->kernels->nr * f->element;
+                                    f->sweep->weight_tap[1], &out);
+        out.at = fv__slot(out.at, (size_t)f->kernels->nr, f->element);
     }
 }
 
 /* Filters apart in memory: first they are turned, to [tap][channel][nr]. */
-static void turn_and_transform(const filters *f, int64_t channels, char *out,
-                               size_t step)
+static void turn_and_transform(const filters *f, int64_t channels,
+                               fv__points out)
 {
     const size_t nr = (size_t)f->kernels->nr;
     const int64_t tap_step = f->sweep->weight_tap[1] * (int64_t)f->element;
@@ -63,14 +62,14 @@ static void turn_and_transform(const filters *f, int64_t channels, char *out,
                 (size_t)f->sweep->weight_filter,
                 fv__slot(taps, (size_t)tap * numbers, f->element), nr, nr);
         f->kernels->winograd_filter(f->scheme, numbers, taps,
-                                    (ptrdiff_t)numbers, out, step);
-        out += numbers * f->element;
+                                    (ptrdiff_t)numbers, &out);
+        out.at = fv__slot(out.at, numbers, f->element);
     }
 }
 
 void fv__winograd_filters(const fv__kernels *kernels, const fv__winograd *w,
                           const void *weight, const fv__winograd_panel *panel,
-                          void *out, size_t step)
+                          fv__points out)
 {
     const fv__sweep *s = &w->sweep;
     const size_t element = fv__element(kernels);
@@ -90,7 +89,7 @@ void fv__winograd_filters(const fv__kernels *kernels, const fv__winograd *w,
     };
 
     if (s->weight_filter == 1)
-        transform(&f, panel->channels, out, step);
+        transform(&f, panel->channels, out);
     else
-        turn_and_transform(&f, panel->channels, out, step);
+        turn_and_transform(&f, panel->channels, out);
 }

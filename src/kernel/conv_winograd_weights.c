@@ -47,28 +47,30 @@ static plan plan_of(const fv_context *context, const fv__geometry *g)
     };
     const fv__winograd *w = &p.tiling;
     const fv__sweep *s = &w->sweep;
+    const int64_t phases = fv__winograd_phases(w->in);
     int64_t most = fv__min(
         BLOCK_MOST, BLOCK_LEAST + s->channels * s->filters / BLOCK_WEIGHTS);
 
     p.bias.weights = 0;
     p.bias.stride = fv__align(p.bias.filters * p.element);
     if (p.bias.bytes) p.bias.bytes = p.bias.stride * (size_t)p.bias.sizes.parts;
-    p.blocks = fv__divide_up(w->all, most * 36 / w->points);
+    p.blocks = fv__divide_up(w->all, most * 36 / fv__min(w->products, 36));
     p.rows = fv__divide_up(w->all, fv__max(p.blocks, 1));
-    p.parts = PARTS_ELEMENTS / (w->points * s->channels * s->filters);
+    p.parts = PARTS_ELEMENTS / (w->products * s->channels * s->filters);
     p.parts =
         fv__max(1, fv__min(fv__min(PARTS, p.parts), p.blocks / PART_BLOCKS));
     p.single = p.blocks <= 1;
     p.cuts =
         fv__divide_up(s->filters, p.single ? SINGLE_FILTERS : ITEM_FILTERS);
-    p.x = fv__planes_of(p.element, w->points, p.rows, s->channels);
+    p.x = fv__planes_of(p.element, w->points, p.rows, phases * s->channels);
     p.dy = fv__planes_of(p.element, w->points, p.rows, s->filters);
     if (p.single)
         p.sum = fv__planes_of(p.element, w->points,
                               fv__min(SINGLE_FILTERS, s->filters),
-                              fv__min(SINGLE_CHANNELS, s->channels));
+                              phases * fv__min(SINGLE_CHANNELS, s->channels));
     else
-        p.sum = fv__planes_of(p.element, w->points, s->filters, s->channels);
+        p.sum = fv__planes_of(p.element, w->points, s->filters,
+                              phases * s->channels);
     p.worker = p.x.bytes + p.dy.bytes;
     p.zeros = fv__align((size_t)fv__max(s->channels, s->filters) * p.element);
     return p;
@@ -94,19 +96,17 @@ static void find(const plan *p, int64_t tile, bool is_x, const void **pixels)
     const fv__winograd *w = &p->tiling;
     const fv__sweep *s = &w->sweep;
     const fv__conv_call *call = p->call;
-    fv__pixel at = fv__winograd_at(w, p->block * p->rows + tile);
+    const int64_t number = p->block * p->rows + tile;
 
     if (!is_x) {
         fv__winograd_pixels(
-            s->out, s->out_pixel, w->m, at,
+            s->out, s->out_pixel, w->m, fv__winograd_out(w, number),
             fv__at(call->dy, (size_t)(p->group * s->filters), p->element),
             p->zero, p->element, pixels);
         return;
     }
-    at.row += w->first[0];
-    at.column += w->first[1];
     fv__winograd_pixels(
-        s->in, s->in_pixel, w->side, at,
+        s->in, s->in_pixel, w->pixels, fv__winograd_in(w, number),
         fv__at(call->x, (size_t)(p->group * s->channels), p->element), p->zero,
         p->element, pixels);
 }
@@ -115,13 +115,13 @@ static void find(const plan *p, int64_t tile, bool is_x, const void **pixels)
 static void look_ahead(const plan *p, int64_t tile)
 {
     const fv__winograd *w = &p->tiling;
-    const void *pixels[FV__WINOGRAD_POINTS];
+    const void *pixels[FV__WINOGRAD_PIXELS];
 
     if (p->block * p->rows + tile >= w->all) return;
     find(p, tile, false, pixels);
     fv__winograd_ask(pixels, w->m, 0, (size_t)w->sweep.filters * p->element);
     find(p, tile, true, pixels);
-    fv__winograd_ask(pixels, w->side, w->side - w->m,
+    fv__winograd_ask(pixels, w->pixels, w->pixels - w->step,
                      (size_t)w->sweep.channels * p->element);
 }
 
@@ -131,28 +131,32 @@ static void transform(void *argument, size_t item, size_t worker)
     const plan *p = argument;
     const fv__winograd *w = &p->tiling;
     const fv__sweep *s = &w->sweep;
-    const void *pixels[FV__WINOGRAD_POINTS];
+    const void *pixels[FV__WINOGRAD_PIXELS];
 
     (void)worker;
     look_ahead(p, (int64_t)item + 1);
     find(p, (int64_t)item, false, pixels);
     p->kernels->winograd_output_grad(
-        w->scheme, (size_t)s->filters, pixels,
-        fv__slot(p->dy_at, item * p->dy.row, p->element), p->dy.step);
+        w->out, (size_t)s->filters, pixels,
+        &(fv__points){ fv__slot(p->dy_at, item * p->dy.row, p->element),
+                       p->dy.step, 0 });
     find(p, (int64_t)item, true, pixels);
-    p->kernels->winograd_input(w->scheme, (size_t)s->channels, pixels,
-                               fv__slot(p->x_at, item * p->x.row, p->element),
-                               p->x.step);
+    p->kernels->winograd_input(
+        w->in, (size_t)s->channels, pixels,
+        &(fv__points){ fv__slot(p->x_at, item * p->x.row, p->element),
+                       p->x.step, (size_t)s->channels });
 }
 
-/* Filters and channels whose sums lie at `sum`. */
+/* Filters and channels whose sums lie at `sum`, [filter][phase][channel] at
+ * each point. */
 typedef struct piece {
     size_t filter, filters, channel, channels;
     char *sum;
 } piece;
 
-/* At one point: filters x tiles times tiles x channels. */
-static void multiply(const plan *p, const piece *of, size_t point)
+/* At one point, of one phase: filters x tiles times tiles x channels. */
+static void multiply_phase(const plan *p, const piece *of, size_t point,
+                           size_t phase)
 {
     const size_t nr = (size_t)p->kernels->nr, mr = (size_t)p->kernels->mr;
     const size_t tiles = (of->filters + mr - 1) / mr;
@@ -169,18 +173,31 @@ static void multiply(const plan *p, const piece *of, size_t point)
     for (size_t j = 0; j < of->channels; j += nr) {
         size_t n = of->channels - j < nr ? of->channels - j : nr;
 
-        t.b = fv__at(p->x_at, point * p->x.step + of->channel + j, p->element);
+        t.b =
+            fv__at(p->x_at,
+                   point * p->x.step + phase * (size_t)p->tiling.sweep.channels
+                       + of->channel + j,
+                   p->element);
         for (size_t i = 0, tile = 0; tile < tiles; tile++) {
             size_t m = fv__even(of->filters, tiles, tile);
 
             t.a = fv__at(p->dy_at, point * p->dy.step + of->filter + i,
                          p->element);
-            t.c = fv__slot(of->sum, point * p->sum.step + i * p->sum.row + j,
+            t.c = fv__slot(of->sum,
+                           point * p->sum.step + i * p->sum.row
+                               + phase * of->channels + j,
                            p->element);
             p->kernels->tile(m, n, &t);
             i += m;
         }
     }
+}
+
+static void multiply(const plan *p, const piece *of, size_t point)
+{
+    const size_t phases = (size_t)fv__scheme_phases(p->tiling.in, point);
+
+    for (size_t i = 0; i < phases; i++) multiply_phase(p, of, point, i);
 }
 
 /* The weights of a filter, whose sums are at `sum`. */
@@ -193,8 +210,9 @@ static void restore(const plan *p, const piece *of, size_t i)
     const size_t tap = filter * (size_t)w->taps;
 
     p->kernels->winograd_filter_grad(
-        w->scheme, of->channels, fv__at(of->sum, i * p->sum.row, p->element),
-        p->sum.step,
+        w->scheme, of->channels,
+        &(fv__points){ fv__slot(of->sum, i * p->sum.row, p->element),
+                       p->sum.step, of->channels },
         fv__slot(p->call->dweight, tap * channels + of->channel, p->element),
         channels, !p->call->overwrite);
 }
@@ -241,7 +259,7 @@ static void part(void *argument, size_t item, size_t worker)
     fv_context *context = p.call->context;
     const fv__winograd *w = &p.tiling;
     const fv__sweep *s = &w->sweep;
-    const double elements = (double)w->points * (double)p.rows;
+    const double elements = (double)w->products * (double)p.rows;
     const int64_t first = p.blocks * (int64_t)item / p.parts;
     const int64_t last = p.blocks * ((int64_t)item + 1) / p.parts;
 
@@ -274,7 +292,9 @@ static void restore_item(void *argument, size_t item, size_t worker)
         for (size_t e = 0; e < (size_t)p->tiling.points; e++) {
             char *at = fv__slot(sum, e * p->sum.step, p->element);
 
-            p->kernels->axpy(channels, 1, at + i * p->sum.bytes, at);
+            p->kernels->axpy((size_t)fv__scheme_phases(p->tiling.in, e)
+                                 * channels,
+                             1, at + i * p->sum.bytes, at);
         }
     restore(p, &of, 0);
 }
@@ -303,12 +323,12 @@ void fv__winograd_weights(const fv__conv_call *call)
     memset(p.zero, 0, p.zeros);
     for (p.group = 0; p.group < s->groups; p.group++) {
         fv__parallel(call->context, (size_t)p.parts,
-                     (double)(w->all * w->points) * (double)s->channels
+                     (double)(w->all * w->products) * (double)s->channels
                          * (double)s->filters,
                      part, &p);
         if (p.single) continue;
         fv__parallel(call->context, (size_t)s->filters,
-                     (double)(w->points * s->channels)
+                     (double)(w->products * s->channels)
                          * (double)(s->filters * p.parts),
                      restore_item, &p);
     }

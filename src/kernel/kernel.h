@@ -96,25 +96,50 @@ typedef struct fv__normal {
     double low, high;
 } fv__normal;
 
-/* Winograd's F(outputs, taps) along each axis: F(2, 3), F(4, 3) or F(2, 5). */
+/* Winograd's F(outputs, taps) along each axis: F(2, 3), F(4, 3), F(2, 5), and
+ * F(4, 2) for three taps of stride 2. These have two phases: the outer taps
+ * meet every other pixel, the inner one those between, a scheme of one tap at
+ * the same points but for infinity. Where an image is not taken apart, its side
+ * of a scheme has one phase. */
 typedef struct fv__scheme {
-    int32_t outputs, taps;
+    int32_t outputs, taps, phases;
 } fv__scheme;
 
-/* Points of an axis. */
+/* Points of an axis, the last of them infinity. */
 static inline int32_t fv__scheme_side(fv__scheme f)
 {
     return f.outputs + f.taps - 1;
 }
 
+/* The same, those of all phases: as many as pixels that they are made of. */
+static inline int32_t fv__scheme_lines(fv__scheme f)
+{
+    return (fv__scheme_side(f) - 1) * f.phases + 1;
+}
+
+/* Phases of rows and columns that meet at a point. */
+static inline int32_t fv__scheme_phases(fv__scheme f, size_t point)
+{
+    const int32_t side = fv__scheme_side(f), at = (int32_t)point;
+
+    return (at / side == side - 1 ? 1 : f.phases)
+           * (at % side == side - 1 ? 1 : f.phases);
+}
+
+/* Points [side][side] of a tile, those of a phase further on; distances in
+ * elements. */
+typedef struct fv__points {
+    void *at;
+    size_t step, phase;
+} fv__points;
+
 /* An output tile of Winograd's convolution: those rows and columns of it that
  * exist. */
 typedef struct fv__winograd_tile {
-    const void *points; /* side x side, `step` apart */
-    size_t step;
-    void *out;
+    fv__points points;
+    void *out; /* the first that exists */
     size_t out_row, out_pixel;
-    size_t rows, columns;
+    size_t first[2], end[2];  /* of rows, of columns */
     const fv__finish *finish; /* NULL: nothing; residual laid out as `out` */
     bool add;                 /* to what is in `out` */
 } fv__winograd_tile;
@@ -210,22 +235,21 @@ typedef struct fv__kernels {
     void (*transpose)(size_t m, size_t n, const void *x, size_t x_row, void *y,
                       size_t y_row, size_t width);
 
-    /* Winograd's transforms, n channels at a time, points [side][side] `step`
-     * elements apart. Of a filter, taps w_step apart: u = G w G^T */
+    /* Winograd's transforms, n channels at a time.
+     * Of a filter, taps w_step apart: u = G w G^T */
     void (*winograd_filter)(fv__scheme f, size_t n, const void *w,
-                            ptrdiff_t w_step, void *u, size_t step);
-    /* of side x side pixels: v = B^T x B */
+                            ptrdiff_t w_step, const fv__points *u);
+    /* of lines x lines pixels: v = B^T x B */
     void (*winograd_input)(fv__scheme f, size_t n, const void *const *x,
-                           void *v, size_t step);
+                           const fv__points *v);
     /* out = A^T points A */
     void (*winograd_output)(fv__scheme f, size_t n,
                             const fv__winograd_tile *tile);
     /* and their adjoints: z = A dy A^T of a tile's pixels; dw (+)= G^T u G */
     void (*winograd_output_grad)(fv__scheme f, size_t n, const void *const *dy,
-                                 void *z, size_t step);
-    void (*winograd_filter_grad)(fv__scheme f, size_t n, const void *u,
-                                 size_t step, void *dw, size_t dw_step,
-                                 bool add);
+                                 const fv__points *z);
+    void (*winograd_filter_grad)(fv__scheme f, size_t n, const fv__points *u,
+                                 void *dw, size_t dw_step, bool add);
     /* Weights, and the sums of their gradients, are whole vectors. */
     void (*depthwise)(const fv__depthwise *d);
     void (*depthwise_grad)(const fv__depthwise_grad *d);

@@ -1,34 +1,57 @@
-/* Winograd's convolution of 3x3 and 5x5 kernels: tiles of m x m outputs, each
- * made of side x side points. At every point, channels and filters meet in a
- * matrix product over all tiles, each of whose numbers is one chain of fma. An
- * input that is not finite reaches all outputs of the tiles that see it. */
+/* Winograd's convolution of 3x3 and 5x5 kernels, and of 3x3 kernels of stride
+ * 2: tiles of m x m outputs, each made of side x side points. At every point,
+ * channels and filters meet in a matrix product over all tiles, each of whose
+ * numbers is one chain of fma, over phases and channels. An input that is not
+ * finite reaches all outputs of the tiles that see it. */
 #ifndef FV_KERNEL_WINOGRAD_H
 #define FV_KERNEL_WINOGRAD_H
 
 #include "kernel/conv.h"
 
-enum { FV__WINOGRAD_POINTS = 36 }; /* at most */
+enum { FV__WINOGRAD_PIXELS = 81 }; /* of a tile, at most */
 
 /* How the outputs of a sweep are cut into tiles: rows of tiles, images one
- * after the other; what a tile has beyond the image is not stored. */
+ * after the other; what a tile has beyond the image is not stored. The input
+ * gradient of a strided kernel is one sweep, of tiles whose outputs have the
+ * phases that the inputs of the forward pass have. */
 typedef struct fv__winograd {
     fv__sweep sweep;
-    fv__scheme scheme;
-    int64_t m, side, points; /* outputs and points of an axis; of a tile */
-    int64_t taps;            /* of a filter */
-    int64_t first[2];        /* input that the first tile begins at */
-    int64_t tiles[2], all;   /* of an image, of the batch */
+    fv__scheme scheme, in, out; /* of weights; of the images met and made */
+    int64_t points;             /* of a tile */
+    int64_t products;           /* of a tile, a channel and a filter */
+    int64_t taps;               /* of a filter */
+    int64_t read;               /* tiles that take as long as reading weights */
+    int64_t m, step;            /* outputs and inputs from tile to tile */
+    int64_t pixels;             /* inputs of a tile, along an axis */
+    int64_t in_first[2], out_first[2]; /* of the first tile */
+    int64_t tiles[2], all;             /* of an image, of the batch */
 } fv__winograd;
 
 fv__winograd fv__winograd_of(const fv__geometry *geometry,
                              fv__direction direction);
 
-/* First output of a tile. */
-static inline fv__pixel fv__winograd_at(const fv__winograd *w, int64_t tile)
+/* Phases of an image, in rows and columns. */
+static inline int64_t fv__winograd_phases(fv__scheme f)
+{
+    return f.phases * f.phases;
+}
+
+/* First output of a tile, which may be before the image. */
+static inline fv__pixel fv__winograd_out(const fv__winograd *w, int64_t tile)
 {
     fv__pixel at = fv__pixel_at(w->tiles, tile);
 
-    return (fv__pixel){ at.image, at.row * w->m, at.column * w->m };
+    return (fv__pixel){ at.image, at.row * w->m + w->out_first[0],
+                        at.column * w->m + w->out_first[1] };
+}
+
+/* And input. */
+static inline fv__pixel fv__winograd_in(const fv__winograd *w, int64_t tile)
+{
+    fv__pixel at = fv__pixel_at(w->tiles, tile);
+
+    return (fv__pixel){ at.image, at.row * w->step + w->in_first[0],
+                        at.column * w->step + w->in_first[1] };
 }
 
 /* Where the side x side pixels of `image` from `row`, `column` on lie, in
@@ -58,11 +81,11 @@ typedef struct fv__winograd_panel {
     int64_t group, panel, channel, channels;
 } fv__winograd_panel;
 
-/* Transforms weights as they lie in memory: [point][channel][nr], points `step`
- * elements apart; missing filters are left out. */
+/* Transforms weights as they lie in memory: [channel][nr] at each point,
+ * missing filters left out. */
 void fv__winograd_filters(const fv__kernels *kernels, const fv__winograd *w,
                           const void *weight, const fv__winograd_panel *panel,
-                          void *out, size_t step);
+                          fv__points out);
 
 /* Planes of rows, one for each point: [point][row][n]. A row is an odd number
  * of cache lines and a plane one more, so that neither the rows of a tile nor

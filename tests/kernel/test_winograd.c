@@ -27,12 +27,25 @@ static fv__geometry five(fv__geometry g)
     return g;
 }
 
+/* The same with stride 2. */
+static fv__geometry strided(fv__geometry g)
+{
+    g.stride[0] = g.stride[1] = 2;
+    return g;
+}
+
 static fv__geometry draw_geometry(uint64_t *state)
 {
     fv__geometry g = square(draw_in(state, 1, 3), draw_in(state, 3, 13),
                             draw_in(state, 3, 13), 0, 0, 1, 0);
 
-    if (g.in[0] >= 5 && g.in[1] >= 5 && draw(state) % 2) g = five(g);
+    switch (draw(state) % 3) {
+    case 0:
+        g = strided(g);
+        break;
+    case 1:
+        if (g.in[0] >= 5 && g.in[1] >= 5) g = five(g);
+    }
     g.groups = draw(state) % 3 ? 1 : draw_in(state, 1, 3);
     g.channels = g.groups * draw_in(state, 1, 40);
     g.filters = g.groups * draw_in(state, 1, 40);
@@ -94,6 +107,10 @@ static void bits_of_large_ones(void **state)
         five(square(3, 27, 25, 9, 34, 1, 0)),
         five(square(1, 12, 13, 140, 44, 1, 2)),
         five(square(2, 19, 18, 22, 34, 2, 1)),
+        strided(square(1, 75, 69, 5, 70, 1, 1)),
+        strided(square(3, 57, 58, 17, 34, 1, 0)),
+        strided(square(1, 24, 25, 140, 44, 1, 1)),
+        strided(square(2, 39, 38, 22, 34, 2, 2)),
     };
 
     (void)state;
@@ -112,12 +129,14 @@ static array image_of(array a, int64_t batch, int64_t n)
 
 static void image_alone(void **state)
 {
-    const fv__geometry geometries[] = { square(9, 20, 19, 5, 35, 1, 1),
-                                        square(9, 6, 5, 20, 7, 1, 1),
-                                        five(square(9, 10, 9, 20, 7, 1, 2)) };
+    const fv__geometry geometries[] = {
+        square(9, 20, 19, 5, 35, 1, 1), square(9, 6, 5, 20, 7, 1, 1),
+        five(square(9, 10, 9, 20, 7, 1, 2)),
+        strided(square(9, 20, 19, 5, 35, 1, 1))
+    };
 
     (void)state;
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 8; i++) {
         fv_context *context = context_of(NULL, dtypes[i % 2], 2);
         problem all = problem_new(context, geometries[i / 2]);
 
@@ -156,7 +175,7 @@ static void small_tiles_are_exact(void **state)
             context, square(draw_in(&seed, 1, 3), draw_in(&seed, 5, 6),
                             draw_in(&seed, 5, 6), draw_in(&seed, 1, 40),
                             draw_in(&seed, 1, 40), 1, 1));
-        assert_int_equal(fv__winograd_of(&p.g, FV__FORWARD).side, 4);
+        assert_int_equal(fv__winograd_of(&p.g, FV__FORWARD).points, 16);
         problem_draw(&p, seed, true);
         for (size_t j = 0; j < p.weight.n; j++)
             array_set(p.weight, j, 4 * array_get(p.weight, j));
@@ -213,15 +232,15 @@ static double tile_size(const problem *p, const fv__winograd *w, int64_t tile,
                         int64_t filter)
 {
     const fv__geometry *g = &p->g;
-    const fv__pixel at = fv__winograd_at(w, tile);
+    const fv__pixel at = fv__winograd_in(w, tile);
     double sum = 0;
 
     for (int64_t c = 0; c < g->channels; c++) {
         double most = 0, weights = 0;
 
-        for (int64_t i = 0; i < w->points; i++) {
-            int64_t row = at.row + w->first[0] + i / w->side;
-            int64_t column = at.column + w->first[1] + i % w->side;
+        for (int64_t i = 0; i < w->pixels * w->pixels; i++) {
+            int64_t row = at.row + i / w->pixels;
+            int64_t column = at.column + i % w->pixels;
             int64_t line = at.image * g->in[0] + row;
 
             if (row < 0 || row >= g->in[0] || column < 0 || column >= g->in[1])
@@ -248,7 +267,7 @@ static void near_each(const problem *got, const problem *want, double bound)
 
     for (int64_t tile = 0; tile < w.all; tile++)
         for (int64_t f = 0; f < g->filters; f++) {
-            const fv__pixel at = fv__winograd_at(&w, tile);
+            const fv__pixel at = fv__winograd_out(&w, tile);
             double most = bound * tile_size(got, &w, tile, f);
 
             for (int64_t i = 0; i < w.m * w.m; i++) {
@@ -280,6 +299,9 @@ static void errors_are_bounded(void **state)
         five(square(1, 15, 17, 64, 20, 1, 2)),
         five(square(1, 8, 8, 512, 12, 1, 2)),
         five(square(2, 27, 28, 20, 50, 1, 0)),
+        strided(square(1, 31, 30, 64, 20, 1, 1)),
+        strided(square(1, 16, 16, 512, 12, 1, 1)),
+        strided(square(2, 27, 28, 20, 50, 1, 0)),
     };
 
     (void)state;
@@ -287,7 +309,7 @@ static void errors_are_bounded(void **state)
         fv_context *context = context_of(NULL, dtypes[i % 2], 2);
         fv_context *plain = context_of("ref", FV_F64, 2);
         problem p = problem_new(context, all[i / 2]);
-        const bool small = fv__winograd_of(&p.g, FV__FORWARD).side == 4;
+        const bool small = fv__winograd_of(&p.g, FV__FORWARD).points == 16;
         const double unit = i % 2 ? 0x1p-53 : 0x1p-24;
         const double norm = i % 2 ? 1e-13 : small ? 2e-6 : 8e-6;
 
@@ -410,6 +432,12 @@ static void refuses_the_rest(void **state)
     (void)state;
     assert_true(fv__conv_winograd.applicable(context, &g));
     g.stride[1] = 2;
+    assert_false(fv__conv_winograd.applicable(context, &g));
+    g.stride[0] = 2;
+    assert_true(fv__conv_winograd.applicable(context, &g));
+    g.stride[0] = g.stride[1] = 3;
+    assert_false(fv__conv_winograd.applicable(context, &g));
+    g = strided(five(square(1, 9, 9, 4, 4, 1, 1)));
     assert_false(fv__conv_winograd.applicable(context, &g));
     g = square(1, 9, 9, 4, 4, 1, 1), g.dilation[0] = 2;
     assert_false(fv__conv_winograd.applicable(context, &g));

@@ -1,20 +1,45 @@
-/* The transforms of Winograd's convolution for 3x3 and 5x5 kernels (Lavin and
- * Gray 2016), vectors over channels. The points of F(2, 3) are 0, 1, -1 and
- * infinity, those of F(4, 3) and F(2, 5) 0, +-3/4, +-3/2 and infinity, whose
- * matrices are exact but for G. m is the outputs of an axis, r its taps. */
+/* The transforms of Winograd's convolution (Lavin and Gray 2016), vectors over
+ * channels. The points of F(2, 3) are 0, 1, -1 and infinity, those of F(4, 3)
+ * and F(2, 5) 0, +-3/4, +-3/2 and infinity, those of F(4, 2) +-1/2, +-3/2 and
+ * infinity: their matrices are exact but for G. m is the outputs of an axis, r
+ * its taps, s its phases; the lines of the second phase follow those of the
+ * first. */
 #include "kernel/isa/isa.h"
 
-enum { POINTS = 6 }; /* of an axis, at most */
+enum { LINES = 9 }; /* of an axis, at most */
 
 /* Whether the points are those of F(2, 3). */
 INLINE bool is_few(const int m, const int r) { return m + r == 5; }
 
 /* ---- one axis: y[0], y[1], ... lie `to` apart --------------------------- */
 
-/* y = B^T d */
-INLINE void input_axis(const int m, const int r, const vec d[POINTS], vec *y,
-                       const size_t to)
+/* One phase of F(4, 2), inputs `by` apart; only two taps reach infinity. */
+INLINE void input_phase(const vec *d, const size_t by, const bool infinity,
+                        vec *y, const size_t to)
 {
+    const vec oa = vec_fma(vec_all(REAL(-2.25)), d[by], d[3 * by]);
+    const vec ea = vec_fma(vec_all(REAL(-2.25)), d[0], d[2 * by]);
+    const vec ob = vec_fma(vec_all(REAL(-0.25)), d[by], d[3 * by]);
+    const vec eb = vec_fma(vec_all(REAL(-0.25)), d[0], d[2 * by]);
+    const vec near = vec_all(REAL(0.5)), far = vec_all(REAL(1.5));
+    y[0] = vec_fma(near, ea, oa);
+    y[to] = vec_fma(-near, ea, oa);
+    y[2 * to] = vec_fma(far, eb, ob);
+    y[3 * to] = vec_fma(-far, eb, ob);
+    if (infinity)
+        y[4 * to] = vec_fma(vec_all(REAL(0.5625)), d[0],
+                            vec_fma(vec_all(REAL(-2.5)), d[2 * by], d[4 * by]));
+}
+
+/* y = B^T d */
+INLINE void input_axis(const int m, const int r, const int s,
+                       const vec d[LINES], vec *y, const size_t to)
+{
+    if (r == 2) {
+        input_phase(d, (size_t)s, true, y, to);
+        if (s == 2) input_phase(d + 1, 2, false, y + 5 * to, to);
+        return;
+    }
     if (is_few(m, r)) {
         y[0] = d[0] - d[2];
         y[to] = d[1] + d[2];
@@ -36,64 +61,108 @@ INLINE void input_axis(const int m, const int r, const vec d[POINTS], vec *y,
     y[5 * to] = vec_fma(none, d[1], vec_fma(two, d[3], d[5]));
 }
 
-/* y = A^T d */
-INLINE void output_axis(const int m, const int r, const vec d[POINTS], vec *y,
-                        const size_t to)
+/* One phase of F(4, 2). */
+INLINE void output_phase(const vec *d, const bool infinity, vec *y,
+                         const size_t to)
 {
+    const vec p = d[0] + d[1], e = d[0] - d[1];
+    const vec t = d[2] + d[3], f = d[2] - d[3];
+    const vec last = REAL(3.375) * f;
+    y[0] = p + t;
+    y[to] = vec_fma(vec_all(REAL(0.5)), e, REAL(1.5) * f);
+    y[2 * to] = vec_fma(vec_all(REAL(0.25)), p, REAL(2.25) * t);
+    y[3 * to] = vec_fma(vec_all(REAL(0.125)), e, infinity ? last + d[4] : last);
+}
+
+/* y = A^T d; outputs of the second phase come first. */
+INLINE void output_axis(const int m, const int r, const int s,
+                        const vec d[LINES], vec *y, const size_t to)
+{
+    if (r == 2) {
+        if (s == 2) output_phase(d + 5, false, y, 2 * to);
+        output_phase(d, true, s == 2 ? y + to : y, (size_t)s * to);
+        return;
+    }
     if (is_few(m, r)) {
         y[0] = d[0] + d[1] + d[2];
         y[to] = d[1] - d[2] - d[3];
         return;
     }
-    const vec s = d[1] + d[2], e = d[1] - d[2];
+    const vec p = d[1] + d[2], e = d[1] - d[2];
     const vec t = d[3] + d[4], f = d[3] - d[4];
-    y[0] = d[0] + s + t;
+    y[0] = d[0] + p + t;
     y[to] = vec_fma(vec_all(REAL(0.75)), e, REAL(1.5) * f);
     if (m == 2) {
         y[to] = y[to] + d[5];
         return;
     }
-    y[2 * to] = vec_fma(vec_all(REAL(0.5625)), s, REAL(2.25) * t);
+    y[2 * to] = vec_fma(vec_all(REAL(0.5625)), p, REAL(2.25) * t);
     y[3 * to] = vec_fma(vec_all(REAL(0.421875)), e,
                         vec_fma(vec_all(REAL(3.375)), f, d[5]));
 }
 
-/* y = G d */
-INLINE void filter_axis(const int m, const int r, const vec d[POINTS], vec *y,
+/* y = G d; F(4, 2) is of two phases. */
+INLINE void filter_axis(const int m, const int r, const vec d[LINES], vec *y,
                         const size_t to)
 {
     const vec half = vec_all(REAL(0.5));
+    if (r == 2) {
+        const vec sixth = vec_all(REAL(1.0) / 6), fourth = vec_all(REAL(0.25));
+        const vec a = half * d[0], b = sixth * d[0];
+        y[0] = vec_fma(-fourth, d[2], -a);
+        y[to] = vec_fma(-fourth, d[2], a);
+        y[2 * to] = vec_fma(fourth, d[2], b);
+        y[3 * to] = vec_fma(fourth, d[2], -b);
+        y[4 * to] = d[2];
+        y[5 * to] = -half * d[1];
+        y[6 * to] = half * d[1];
+        y[7 * to] = sixth * d[1];
+        y[8 * to] = -sixth * d[1];
+        return;
+    }
     if (is_few(m, r)) {
-        const vec s = half * (d[0] + d[2]);
+        const vec p = half * (d[0] + d[2]);
         y[0] = d[0];
-        y[to] = vec_fma(half, d[1], s);
-        y[2 * to] = vec_fma(-half, d[1], s);
+        y[to] = vec_fma(half, d[1], p);
+        y[2 * to] = vec_fma(-half, d[1], p);
         y[3 * to] = d[2];
         return;
     }
     const vec near = vec_all(REAL(8.0) / 27);
     const vec e = vec_all(REAL(32.0) / 81), f = vec_all(REAL(16.0) / 81);
-    vec s = vec_fma(-near, d[2], REAL(-128.0) / 243 * d[0]);
+    vec p = vec_fma(-near, d[2], REAL(-128.0) / 243 * d[0]);
     vec t = vec_fma(near, d[2], REAL(32.0) / 243 * d[0]);
     vec odd = d[1], far = d[1];
     if (r == 5) {
-        s = vec_fma(vec_all(REAL(-1.0) / 6), d[4], s);
+        p = vec_fma(vec_all(REAL(-1.0) / 6), d[4], p);
         t = vec_fma(vec_all(REAL(2.0) / 3), d[4], t);
         odd = vec_fma(vec_all(REAL(0.5625)), d[3], odd);
         far = vec_fma(vec_all(REAL(2.25)), d[3], far);
     }
     y[0] = REAL(64.0) / 81 * d[0];
-    y[to] = vec_fma(-e, odd, s);
-    y[2 * to] = vec_fma(e, odd, s);
+    y[to] = vec_fma(-e, odd, p);
+    y[2 * to] = vec_fma(e, odd, p);
     y[3 * to] = vec_fma(f, far, t);
     y[4 * to] = vec_fma(-f, far, t);
     y[5 * to] = d[r - 1];
 }
 
-/* y = A d */
-INLINE void output_grad_axis(const int m, const int r, const vec d[POINTS],
+/* y = A d; F(4, 2) is of one phase. */
+INLINE void output_grad_axis(const int m, const int r, const vec d[LINES],
                              vec *y, const size_t to)
 {
+    if (r == 2) {
+        const vec a = vec_fma(vec_all(REAL(0.25)), d[2], d[0]);
+        const vec b = vec_fma(vec_all(REAL(2.25)), d[2], d[0]);
+        const vec e = vec_fma(vec_all(REAL(0.125)), d[3], REAL(0.5) * d[1]);
+        const vec f = vec_fma(vec_all(REAL(3.375)), d[3], REAL(1.5) * d[1]);
+        y[0] = a + e;
+        y[to] = a - e;
+        y[2 * to] = b + f;
+        y[3 * to] = b - f;
+        y[4 * to] = d[3];
+        return;
+    }
     y[0] = d[0];
     if (is_few(m, r)) {
         y[to] = d[0] + d[1];
@@ -115,83 +184,118 @@ INLINE void output_grad_axis(const int m, const int r, const vec d[POINTS],
     y[5 * to] = d[m - 1];
 }
 
-/* y = G^T d */
-INLINE void filter_grad_axis(const int m, const int r, const vec d[POINTS],
+/* y = G^T d; F(4, 2) is of two phases. */
+INLINE void filter_grad_axis(const int m, const int r, const vec d[LINES],
                              vec *y, const size_t to)
 {
-    const vec s = d[1] + d[2], e = d[1] - d[2];
+    const vec half = vec_all(REAL(0.5));
+    if (r == 2) {
+        const vec sixth = vec_all(REAL(1.0) / 6), fourth = vec_all(REAL(0.25));
+        y[0] = vec_fma(half, d[1] - d[0], sixth * (d[2] - d[3]));
+        y[to] = vec_fma(half, d[6] - d[5], sixth * (d[7] - d[8]));
+        y[2 * to] = vec_fma(fourth, (d[2] + d[3]) - (d[0] + d[1]), d[4]);
+        return;
+    }
+    const vec p = d[1] + d[2], e = d[1] - d[2];
     if (is_few(m, r)) {
-        y[0] = vec_fma(vec_all(REAL(0.5)), s, d[0]);
-        y[to] = REAL(0.5) * e;
-        y[2 * to] = vec_fma(vec_all(REAL(0.5)), s, d[3]);
+        y[0] = vec_fma(half, p, d[0]);
+        y[to] = half * e;
+        y[2 * to] = vec_fma(half, p, d[3]);
         return;
     }
     const vec t = d[3] + d[4], f = d[3] - d[4];
     y[0] =
         vec_fma(vec_all(REAL(64.0) / 81), d[0],
-                vec_fma(vec_all(REAL(-128.0) / 243), s, REAL(32.0) / 243 * t));
+                vec_fma(vec_all(REAL(-128.0) / 243), p, REAL(32.0) / 243 * t));
     y[to] = vec_fma(vec_all(REAL(-32.0) / 81), e, REAL(16.0) / 81 * f);
     if (r == 3) {
-        y[2 * to] = vec_fma(vec_all(REAL(8.0) / 27), t - s, d[5]);
+        y[2 * to] = vec_fma(vec_all(REAL(8.0) / 27), t - p, d[5]);
         return;
     }
-    y[2 * to] = REAL(8.0) / 27 * (t - s);
+    y[2 * to] = REAL(8.0) / 27 * (t - p);
     y[3 * to] = vec_fma(vec_all(REAL(-2.0) / 9), e, REAL(4.0) / 9 * f);
-    y[4 * to] = vec_fma(vec_all(REAL(-1.0) / 6), s,
+    y[4 * to] = vec_fma(vec_all(REAL(-1.0) / 6), p,
                         vec_fma(vec_all(REAL(2.0) / 3), t, d[5]));
 }
 
 /* ---- both axes ---------------------------------------------------------- */
 
-typedef void axis(const int m, const int r, const vec d[POINTS], vec *y,
-                  const size_t to);
+/* A transform of an axis, of so many numbers to so many. */
+typedef struct axis {
+    int m, r, s;
+    size_t from, to;
+    enum { INPUT, OUTPUT, FILTER, OUTPUT_GRAD, FILTER_GRAD } kind;
+} axis;
 
-/* From `from` x `from` pixels to points, `step` apart. */
-INLINE void expand(axis *along, const int m, const int r, const size_t from,
-                   const real *const *x, size_t c, const bool part, size_t n,
-                   real *y, size_t step)
+INLINE void along(const axis a, const vec d[LINES], vec *y, const size_t to)
 {
-    const size_t to = (size_t)(m + r - 1);
-    vec t[POINTS * POINTS];
+    if (a.kind == INPUT) input_axis(a.m, a.r, a.s, d, y, to);
+    if (a.kind == OUTPUT) output_axis(a.m, a.r, a.s, d, y, to);
+    if (a.kind == FILTER) filter_axis(a.m, a.r, d, y, to);
+    if (a.kind == OUTPUT_GRAD) output_grad_axis(a.m, a.r, d, y, to);
+    if (a.kind == FILTER_GRAD) filter_grad_axis(a.m, a.r, d, y, to);
+}
+
+/* Where the numbers of lines i and j are: at their point, in their phase, of
+ * those that meet there; infinity has one. */
+INLINE size_t place(const axis a, const size_t i, const size_t j,
+                    const fv__points *points)
+{
+    const size_t side = (size_t)(a.m + a.r - 1);
+    const size_t low = i >= side, right = j >= side; /* phases */
+    const size_t row = i - low * side, column = j - right * side;
+    const size_t both = column == side - 1 ? low : 2 * low + right;
+    return (row * side + column) * points->step
+           + (row == side - 1 ? right : both) * points->phase;
+}
+
+/* From pixels to points. */
+INLINE void expand(const axis a, const real *const *x, size_t c,
+                   const bool part, size_t n, const fv__points *points)
+{
+    const fv__points to = *points;
+    real *first = (real *)to.at + c, *y = first;
+    vec t[LINES * LINES];
     UNROLLED
-    for (size_t j = 0; j < from; j++) {
-        vec d[POINTS];
+    for (size_t j = 0; j < a.from; j++) {
+        vec d[LINES];
         UNROLLED
-        for (size_t i = 0; i < from; i++) {
-            const real *at = x[i * from + j] + c;
+        for (size_t i = 0; i < a.from; i++) {
+            const real *at = x[i * a.from + j] + c;
             d[i] = part ? vec_load_part(at, n) : vec_load(at);
         }
-        along(m, r, d, t + j, from);
+        along(a, d, t + j, a.from);
     }
     UNROLLED
-    for (size_t i = 0; i < to; i++) {
-        vec row[POINTS];
-        along(m, r, t + i * from, row, 1);
+    for (size_t i = 0; i < a.to; i++) {
+        vec row[LINES];
+        along(a, t + i * a.from, row, 1);
         UNROLLED
-        for (size_t j = 0; j < to; j++, y += step) {
+        for (size_t j = 0; j < a.to; j++, y += to.step) {
+            real *at = a.s == 1 ? y : first + place(a, i, j, &to);
             if (part)
-                vec_store_part(y + c, n, row[j]);
+                vec_store_part(at, n, row[j]);
             else
-                vec_store(y + c, row[j]);
+                vec_store(at, row[j]);
         }
     }
 }
 
-/* The points of vector c, transformed along the first axis: rows of a. */
-INLINE void reduce_first(axis *along, const int m, const int r, const real *x,
-                         size_t step, size_t c, const bool part, size_t n,
-                         vec *t)
+/* The points of vector c, transformed along the first axis. */
+INLINE void reduce_first(const axis a, const fv__points *points, size_t c,
+                         const bool part, size_t n, vec *t)
 {
-    const size_t a = (size_t)(m + r - 1);
+    const fv__points from = *points;
+    const real *x = (const real *)from.at + c;
     UNROLLED
-    for (size_t j = 0; j < a; j++) {
-        vec d[POINTS];
+    for (size_t j = 0; j < a.from; j++) {
+        vec d[LINES];
         UNROLLED
-        for (size_t i = 0; i < a; i++) {
-            const real *at = x + (i * a + j) * step + c;
+        for (size_t i = 0; i < a.from; i++) {
+            const real *at = x + place(a, i, j, &from);
             d[i] = part ? vec_load_part(at, n) : vec_load(at);
         }
-        along(m, r, d, t + j, a);
+        along(a, d, t + j, a.from);
     }
 }
 
@@ -219,14 +323,13 @@ INLINE void put(const meeting *f, vec y, real *out, size_t at, const bool part,
         vec_store(out + at, y);
 }
 
-INLINE void output(const int m, const int r, const bool plain,
-                   const fv__winograd_tile *o, size_t c, const bool part,
-                   size_t n)
+INLINE void output(const axis a, const bool plain, const fv__winograd_tile *o,
+                   size_t c, const bool part, size_t n)
 {
-    const size_t a = (size_t)(m + r - 1);
+    const bool apart = a.s == 2;
     const fv__finish *end = o->finish;
     meeting f = { .add = !plain && o->add };
-    vec t[POINTS * POINTS];
+    vec t[LINES * LINES];
     if (!plain && end) {
         const real *bias = end->bias;
         f.bias = bias, f.residual = end->residual, f.clamp = end->clamp;
@@ -235,109 +338,153 @@ INLINE void output(const int m, const int r, const bool plain,
             f.sum = part ? vec_load_part(bias + c, n) : vec_load(bias + c);
         f.low = vec_all((real)end->low), f.high = vec_all((real)end->high);
     }
-    reduce_first(output_axis, m, r, o->points, o->step, c, part, n, t);
+    reduce_first(a, &o->points, c, part, n, t);
     UNROLLED
-    for (size_t i = 0; i < (size_t)m; i++) {
-        vec y[POINTS];
-        if (i >= o->rows) break;
-        output_axis(m, r, t + i * a, y, 1);
+    for (size_t i = 0; i < a.to; i++) {
+        vec y[LINES];
+        if (apart && i < o->first[0]) continue;
+        if (i >= o->end[0]) break;
+        along(a, t + i * a.from, y, 1);
         UNROLLED
-        for (size_t j = 0; j < (size_t)m; j++) {
-            if (j >= o->columns) break;
-            put(&f, y[j], o->out, i * o->out_row + j * o->out_pixel + c, part,
-                n);
+        for (size_t j = 0; j < a.to; j++) {
+            if (apart && j < o->first[1]) continue;
+            if (j >= o->end[1]) break;
+            put(&f, y[j], o->out,
+                (i - o->first[0]) * o->out_row
+                    + (j - o->first[1]) * o->out_pixel + c,
+                part, n);
         }
     }
 }
 
-INLINE void filter_grad(const int m, const int r, const real *u, size_t step,
-                        real *dw, size_t dw_step, const bool add, size_t c,
+INLINE void filter_grad(const axis a, const fv__points *u, real *dw,
+                        size_t dw_step, const bool add, size_t c,
                         const bool part, size_t n)
 {
-    const size_t a = (size_t)(m + r - 1), taps = (size_t)r;
     const meeting f = { .add = add };
-    vec t[POINTS * POINTS];
-    reduce_first(filter_grad_axis, m, r, u, step, c, part, n, t);
+    vec t[LINES * LINES];
+    reduce_first(a, u, c, part, n, t);
     UNROLLED
-    for (size_t i = 0; i < taps; i++) {
-        vec y[POINTS];
-        filter_grad_axis(m, r, t + i * a, y, 1);
-        for (size_t j = 0; j < taps; j++)
-            put(&f, y[j], dw, (i * taps + j) * dw_step + c, part, n);
+    for (size_t i = 0; i < a.to; i++) {
+        vec y[LINES];
+        along(a, t + i * a.from, y, 1);
+        for (size_t j = 0; j < a.to; j++)
+            put(&f, y[j], dw, (i * a.to + j) * dw_step + c, part, n);
     }
 }
 
 /* ---- the kernels -------------------------------------------------------- */
 
-/* vector(m, r, part, length) for whole vectors at c, then for what is left. */
-#define VECTORS(m, r, n, vector)                                               \
-    do {                                                                       \
-        size_t c = 0;                                                          \
-        for (; c + VEC <= (n); c += VEC) vector(m, r, false, VEC);             \
-        if (c < (n)) vector(m, r, true, (n)-c);                                \
-    } while (0)
+/* vector(part, length) for whole vectors at c, then for what is left. */
+#define VECTORS(n, vector)                                                     \
+    size_t c = 0;                                                              \
+    for (; c + VEC <= (n); c += VEC) vector(false, VEC);                       \
+    if (c < (n)) vector(true, (n)-c)
 
-#define SCHEMES(f, n, vector)                                                  \
-    do {                                                                       \
-        if ((f).taps == 5)                                                     \
-            VECTORS(2, 5, n, vector);                                          \
-        else if ((f).outputs == 2)                                             \
-            VECTORS(2, 3, n, vector);                                          \
-        else                                                                   \
-            VECTORS(4, 3, n, vector);                                          \
-    } while (0)
-
-/* Which points there are is all that matters. */
-void FV_KERNEL(winograd_input)(fv__scheme f, size_t n, const void *const *x_,
-                               void *v, size_t step)
+INLINE void expand_all(const axis a, size_t n, const real *const *x,
+                       const fv__points *points)
 {
-    const real *const *x = (const real *const *)x_;
-#define VECTOR(m, r, part, left)                                               \
-    expand(input_axis, m, r, m + r - 1, x, c, part, left, v, step)
-    if (is_few(f.outputs, f.taps))
-        VECTORS(2, 3, n, VECTOR);
-    else
-        VECTORS(4, 3, n, VECTOR);
+#define VECTOR(part, left) expand(a, x, c, part, left, points)
+    VECTORS(n, VECTOR);
 #undef VECTOR
 }
 
-void FV_KERNEL(winograd_filter)(fv__scheme f, size_t n, const void *w_,
-                                ptrdiff_t w_step, void *u, size_t step)
+INLINE void filter_all(const axis a, size_t n, const real *w, ptrdiff_t w_step,
+                       const fv__points *u)
 {
-    const real *w = w_, *taps[25];
-    for (int32_t i = 0; i < f.taps * f.taps; i++, w += w_step) taps[i] = w;
-#define VECTOR(m, r, part, left)                                               \
-    expand(filter_axis, m, r, r, taps, c, part, left, u, step)
-    SCHEMES(f, n, VECTOR);
+    const real *taps[25];
+    for (size_t i = 0; i < a.from * a.from; i++, w += w_step) taps[i] = w;
+    expand_all(a, n, taps, u);
+}
+
+INLINE void output_all(const axis a, size_t n, const fv__winograd_tile *o)
+{
+    const bool plain = !o->add && !o->finish;
+#define VECTOR(part, left) output(a, plain, o, c, part, left)
+    VECTORS(n, VECTOR);
 #undef VECTOR
+}
+
+INLINE void filter_grad_all(const axis a, size_t n, const fv__points *u,
+                            real *dw, size_t dw_step, bool add)
+{
+#define VECTOR(part, left) filter_grad(a, u, dw, dw_step, add, c, part, left)
+    VECTORS(n, VECTOR);
+#undef VECTOR
+}
+
+/* Numbers of an axis of F(m, r) in s phases, and its taps. */
+#define LINES_OF(m, r, s) ((m + r - 2) * s + 1)
+#define TAPS_OF(r, s) ((r - 1) * s + 1)
+
+/* All of a scheme, s being the phases of F(4, 2). */
+#define SCHEMES(f, s, all)                                                     \
+    do {                                                                       \
+        if ((f).taps == 2)                                                     \
+            all(4, 2, s);                                                      \
+        else if ((f).taps == 5)                                                \
+            all(2, 5, 1);                                                      \
+        else if ((f).outputs == 2)                                             \
+            all(2, 3, 1);                                                      \
+        else                                                                   \
+            all(4, 3, 1);                                                      \
+    } while (0)
+
+void FV_KERNEL(winograd_input)(fv__scheme f, size_t n, const void *const *x_,
+                               const fv__points *v)
+{
+    const real *const *x = (const real *const *)x_;
+#define ALL(m, r, s)                                                           \
+    expand_all((axis){ m, r, s, LINES_OF(m, r, s), LINES_OF(m, r, s), INPUT }, \
+               n, x, v)
+    if (f.phases == 2)
+        ALL(4, 2, 2);
+    else
+        SCHEMES(f, 1, ALL);
+#undef ALL
+}
+
+void FV_KERNEL(winograd_filter)(fv__scheme f, size_t n, const void *w,
+                                ptrdiff_t w_step, const fv__points *u)
+{
+#define ALL(m, r, s)                                                           \
+    filter_all((axis){ m, r, s, TAPS_OF(r, s), LINES_OF(m, r, s), FILTER }, n, \
+               w, w_step, u)
+    SCHEMES(f, 2, ALL);
+#undef ALL
 }
 
 void FV_KERNEL(winograd_output_grad)(fv__scheme f, size_t n,
-                                     const void *const *dy_, void *z,
-                                     size_t step)
+                                     const void *const *dy_,
+                                     const fv__points *z)
 {
     const real *const *dy = (const real *const *)dy_;
-#define VECTOR(m, r, part, left)                                               \
-    expand(output_grad_axis, m, r, m, dy, c, part, left, z, step)
-    SCHEMES(f, n, VECTOR);
-#undef VECTOR
+#define ALL(m, r, s)                                                           \
+    expand_all((axis){ m, r, s, m, LINES_OF(m, r, s), OUTPUT_GRAD }, n, dy, z)
+    SCHEMES(f, 1, ALL);
+#undef ALL
 }
 
 void FV_KERNEL(winograd_output)(fv__scheme f, size_t n,
                                 const fv__winograd_tile *o)
 {
-    const bool plain = !o->add && !o->finish;
-#define VECTOR(m, r, part, left) output(m, r, plain, o, c, part, left)
-    SCHEMES(f, n, VECTOR);
-#undef VECTOR
+#define ALL(m, r, s)                                                           \
+    output_all((axis){ m, r, s, LINES_OF(m, r, s), m * s, OUTPUT }, n, o)
+    if (f.phases == 2)
+        ALL(4, 2, 2);
+    else
+        SCHEMES(f, 1, ALL);
+#undef ALL
 }
 
-void FV_KERNEL(winograd_filter_grad)(fv__scheme f, size_t n, const void *u,
-                                     size_t step, void *dw, size_t dw_step,
-                                     bool add)
+void FV_KERNEL(winograd_filter_grad)(fv__scheme f, size_t n,
+                                     const fv__points *u, void *dw,
+                                     size_t dw_step, bool add)
 {
-#define VECTOR(m, r, part, left)                                               \
-    filter_grad(m, r, u, step, dw, dw_step, add, c, part, left)
-    SCHEMES(f, n, VECTOR);
-#undef VECTOR
+#define ALL(m, r, s)                                                           \
+    filter_grad_all(                                                           \
+        (axis){ m, r, s, LINES_OF(m, r, s), TAPS_OF(r, s), FILTER_GRAD }, n,   \
+        u, dw, dw_step, add)
+    SCHEMES(f, 2, ALL);
+#undef ALL
 }

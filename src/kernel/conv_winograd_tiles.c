@@ -1,0 +1,103 @@
+/* Winograd's convolution: how images are cut into tiles, and where these lie.
+ */
+#include "kernel/winograd.h"
+
+/* Weights beyond a cache must be read at every point, which costs as much as
+ * some tiles do: a compromise between one image, which alone reads them, and
+ * many. */
+enum { READ_ELEMENTS = 1 << 15, READ_MOST = 8 };
+
+/* Of two schemes for 3x3 kernels what takes fewer products for an image. On a
+ * tie F(2, 3), which is more exact. */
+static fv__scheme scheme_of(const fv__geometry *g, const fv__winograd *w)
+{
+    const int64_t *out = w->sweep.out;
+    const int64_t few = fv__divide_up(out[0], 2) * fv__divide_up(out[1], 2);
+    const int64_t many = fv__divide_up(out[0], 4) * fv__divide_up(out[1], 4);
+
+    if (g->stride[0] == 2) return (fv__scheme){ 4, 2, 2 };
+    if (g->kernel[0] == 5) return (fv__scheme){ 2, 5, 1 };
+    return 16 * (few + w->read) <= 36 * (many + w->read)
+               ? (fv__scheme){ 2, 3, 1 }
+               : (fv__scheme){ 4, 3, 1 };
+}
+
+/* The input gradient as one sweep over the whole image, whatever the stride. */
+static fv__sweep sweep_of(const fv__geometry *g, fv__direction direction)
+{
+    fv__geometry dense = *g;
+
+    if (direction != FV__BACKWARD_DATA) return fv__sweep_of(g, FV__FORWARD, 0);
+    dense.stride[0] = dense.stride[1] = 1;
+    return fv__sweep_of(&dense, direction, 0);
+}
+
+/* Where an axis of tiles begins. The gradient of a strided input is met by tap
+ * 1 at inputs of the second phase, which therefore come first: the tiles begin
+ * at the last of them that is not behind the image's first. */
+static void begin(fv__winograd *w, const fv__geometry *g, int axis)
+{
+    const bool apart = w->out.phases == 2;
+    const int64_t at = (g->begin[axis] + 1) / 2 - 1;
+
+    w->in_first[axis] = apart ? at : w->sweep.first[axis];
+    w->out_first[axis] = apart ? 2 * at + 1 - g->begin[axis] : 0;
+}
+
+fv__winograd fv__winograd_of(const fv__geometry *g, fv__direction direction)
+{
+    fv__winograd w = { .sweep = sweep_of(g, direction) };
+    const fv__sweep *s = &w.sweep;
+    int64_t side, lines;
+
+    w.read = fv__min(READ_MOST, s->channels * s->filters / READ_ELEMENTS);
+    w.scheme = w.in = w.out = scheme_of(g, &w);
+    if (direction == FV__BACKWARD_DATA)
+        w.in.phases = 1;
+    else
+        w.out.phases = 1;
+    side = fv__scheme_side(w.scheme);
+    lines = fv__scheme_lines(w.scheme);
+    w.points = side * side;
+    w.products = lines * lines;
+    w.taps = s->taps[0] * s->taps[1];
+    w.m = w.scheme.outputs * w.out.phases;
+    w.step = w.scheme.outputs * w.in.phases;
+    w.pixels = fv__scheme_lines(w.in);
+    w.all = s->batch;
+    for (int i = 0; i < 2; i++) {
+        begin(&w, g, i);
+        w.tiles[i] = fv__divide_up(s->out[i] - w.out_first[i], w.m);
+        w.all *= w.tiles[i];
+    }
+    return w;
+}
+
+void fv__winograd_pixels(const int64_t image[2], int64_t pixel, int64_t side,
+                         fv__pixel at, const void *in, const void *zeros,
+                         size_t size, const void **pixels)
+{
+    const int64_t step = pixel * (int64_t)size;
+
+    for (int64_t i = at.row; i < at.row + side; i++) {
+        const bool inside = i >= 0 && i < image[0];
+        const char *row =
+            (const char *)in
+            + (inside ? (at.image * image[0] + i) * image[1] * step : 0);
+
+        for (int64_t j = at.column; j < at.column + side; j++)
+            *pixels++ =
+                inside && j >= 0 && j < image[1] ? row + j * step : zeros;
+    }
+}
+
+fv__planes fv__planes_of(size_t element, int64_t points, int64_t rows,
+                         int64_t n)
+{
+    const size_t line = 64 / element;
+    fv__planes p = { .row = (((size_t)n + line - 1) / line | 1) * line };
+
+    p.step = p.row * (size_t)rows + line;
+    p.bytes = p.step * (size_t)points * element;
+    return p;
+}
