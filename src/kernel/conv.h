@@ -64,6 +64,15 @@ void *fv__conv_part_bias_sums(const fv__conv_parts *parts, int64_t part,
 /* After all parts. */
 void fv__conv_parts_add(fv__conv_parts *parts);
 
+/* Elements of a row of n and what follows it, an odd number of cache lines, so
+ * that rows do not meet in few sets of a cache. */
+static inline size_t fv__odd_row(size_t n, size_t element)
+{
+    const size_t line = 64 / element;
+
+    return ((n + line - 1) / line | 1) * line;
+}
+
 /* Pixels that give a matrix of `width` columns about `elements` elements. */
 int64_t fv__conv_rows(int64_t elements, int64_t width);
 

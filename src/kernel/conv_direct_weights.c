@@ -2,10 +2,17 @@
  * and channels of the image, summed over pixels where they lie. */
 #include "kernel/conv_direct.h"
 
+#include <string.h>
+
 /* Items that any number of threads finds enough; they cut outputs only. Bytes
  * of a cache line, and of a block that is asked for while the one before is
  * met. */
 enum { FEW_ITEMS = 8, LINE = 64, AHEAD_BYTES = 1 << 19 };
+/* A block of dy that meets so many numbers is copied where its pixels are a
+ * multiple of so many bytes apart, so that a first-level cache cannot hold
+ * them: more where a tile meets a whole line of each, and does not come back.
+ */
+enum { COPY_NUMBERS = 128, FEW_BYTES = 512, LINE_BYTES = 4096 };
 /* The sums of the largest tile of any table. */
 enum { TILE_BYTES = 14 * 128 };
 
@@ -18,7 +25,8 @@ typedef struct weights {
     int64_t runs, run;     /* of taps and channels; elements of one */
     bool turned;           /* these are the rows of a tile, not filters */
     bool whole;            /* the lines of a block are one */
-    size_t strip_bytes, worker;
+    size_t dy_row;         /* elements of a pixel of dy copied; 0: none is */
+    size_t strip_bytes, dy_bytes, worker;
     const fv__conv_call *call;
 } weights;
 
@@ -41,6 +49,8 @@ static weights plan(const fv_context *context, const fv__geometry *g)
     };
     const fv__sweep *s = &w.sweep;
     int64_t mr = context->kernels->mr;
+    const size_t apart =
+        2 * (size_t)mr * w.element <= LINE ? FEW_BYTES : LINE_BYTES;
 
     w.strip = fv__strip_of(s, w.element);
     w.runs = w.strip.contiguous ? s->taps[0] : s->taps[0] * s->taps[1];
@@ -52,16 +62,22 @@ static weights plan(const fv_context *context, const fv__geometry *g)
     if (!w.strip.in_place)
         w.strip_bytes =
             fv__align((size_t)(strip_rows(&w) * w.strip.row) * w.element);
-    w.worker = w.strip_bytes
+    if ((size_t)s->out_pixel * w.element % apart == 0
+        && w.runs * w.run >= COPY_NUMBERS)
+        w.dy_row =
+            fv__odd_row((size_t)fv__divide_up(s->filters, w.splits), w.element);
+    w.dy_bytes = w.dy_row * (size_t)w.parts.sizes.block * w.element;
+    w.worker = w.strip_bytes + w.dy_bytes
                + fv__align((size_t)w.parts.sizes.lines * sizeof(ptrdiff_t));
     return w;
 }
 
-/* A block: its first pixel in the output, where its lines begin in `base`, and
- * how its sums meet those before. */
+/* A block of some filters of a group: its first pixel in the output, where its
+ * lines begin in `base`, dy, and how its sums meet those before. */
 typedef struct block {
-    int64_t group, pixel, lines;
-    const void *base;
+    int64_t group, filter, filters, pixel, lines;
+    const void *base, *dy;
+    size_t dy_step;
     const ptrdiff_t *line;
     void *sums;
     fv__meet meet;
@@ -75,12 +91,14 @@ static block block_of(const weights *w, int64_t group, int64_t number,
     const fv__strip *strip = &w->strip;
     int64_t first = number * w->parts.sizes.lines;
     int64_t last = fv__min(first + w->parts.sizes.lines, s->batch * s->out[0]);
-    ptrdiff_t *line = (ptrdiff_t *)(void *)(scratch + w->strip_bytes);
+    ptrdiff_t *line =
+        (ptrdiff_t *)(void *)(scratch + w->strip_bytes + w->dy_bytes);
     int64_t held = 0; /* rows of the strip in use */
-    block b = { group,        first * s->out[1],
-                last - first, strip->in_place ? w->call->x : scratch,
-                line,         NULL,
-                FV__REPLACE };
+    block b = { .group = group,
+                .pixel = first * s->out[1],
+                .lines = last - first,
+                .base = strip->in_place ? w->call->x : scratch,
+                .line = line };
 
     for (int64_t l = first; l < last;) {
         int64_t image = l / s->out[0], row = l % s->out[0];
@@ -103,6 +121,23 @@ static block block_of(const weights *w, int64_t group, int64_t number,
         l += rows;
     }
     return b;
+}
+
+/* dy is read where it lies, or copied. */
+static void find_dy(const weights *w, block *b, char *copied)
+{
+    const fv__sweep *s = &w->sweep;
+    const size_t size = w->element, row = w->dy_row * size;
+    const size_t pixels = (size_t)(b->lines * s->out[1]);
+    const int64_t at =
+        b->pixel * s->out_pixel + b->group * s->filters + b->filter;
+    const char *dy = fv__at(w->call->dy, (size_t)at, size);
+
+    b->dy = row ? copied : dy;
+    b->dy_step = row ? w->dy_row : (size_t)s->out_pixel;
+    for (size_t i = 0; row && i < pixels; i++)
+        memcpy(copied + i * row, dy + i * (size_t)s->out_pixel * size,
+               (size_t)b->filters * size);
 }
 
 /* Lines of memory that are met soon. */
@@ -155,7 +190,7 @@ static const void *take(ahead *next, size_t steps)
     return at;
 }
 
-/* Some filters against some numbers of a run. */
+/* Some filters of a block against some numbers of a run. */
 typedef struct piece {
     int64_t filter, run, number;
     size_t filters, numbers;
@@ -165,7 +200,7 @@ typedef struct piece {
 static void run_tile(const weights *w, const piece *p, fv__tile *t,
                      const void *dy, const void *x, const block *b, char *sums)
 {
-    t->a = dy, t->a_step = (size_t)w->sweep.out_pixel;
+    t->a = dy, t->a_step = b->dy_step;
     t->b = x, t->b_step = (size_t)(w->sweep.stride[1] * w->strip.pixel);
     t->b_segment = b->line;
     t->c = sums, t->c_row = (size_t)w->parts.sizes.span;
@@ -185,7 +220,7 @@ static void run_turned(const weights *w, const piece *p, fv__tile *t,
 
     t->a = x, t->a_step = (size_t)(w->sweep.stride[1] * w->strip.pixel);
     t->a_segment = b->line;
-    t->b = dy, t->b_step = (size_t)w->sweep.out_pixel;
+    t->b = dy, t->b_step = b->dy_step;
     t->c = made, t->c_row = nr;
     t->meet = FV__REPLACE;
     kernels->tile(p->numbers, p->filters, t);
@@ -204,10 +239,10 @@ static void run_piece(const weights *w, const block *b, const piece *p,
 {
     const fv__sweep *s = &w->sweep;
     const fv__strip *strip = &w->strip;
-    const int64_t filter = b->group * s->filters + p->filter;
     const int64_t pixels = b->lines * s->out[1];
     const int64_t row = strip->contiguous ? p->run : p->run / s->taps[1];
     const int64_t tap = strip->contiguous ? 0 : p->run % s->taps[1];
+    const int64_t filter = b->group * s->filters + b->filter + p->filter;
     const int64_t to = filter * w->parts.sizes.span + p->run * w->run;
     const int64_t at =
         row * s->step[0] * strip->row + tap * s->step[1] * strip->pixel;
@@ -220,19 +255,16 @@ static void run_piece(const weights *w, const block *b, const piece *p,
     };
 
     (w->turned ? run_turned : run_tile)(
-        w, p, &t,
-        fv__at(w->call->dy, (size_t)(b->pixel * s->out_pixel + filter),
-               w->element),
+        w, p, &t, fv__at(b->dy, (size_t)p->filter, w->element),
         fv__at(b->base, (size_t)(at + p->number), w->element), b,
         fv__slot(b->sums, (size_t)(to + p->number), w->element));
 }
 
-static void run_block(const weights *w, const block *b, int64_t filter,
-                      int64_t filters)
+static void run_block(const weights *w, const block *b)
 {
     const int64_t nr = w->parts.kernels->nr, mr = w->parts.kernels->mr;
-    const int64_t rows = w->turned ? w->run : filters;
-    const int64_t columns = w->turned ? filters : w->run;
+    const int64_t rows = w->turned ? w->run : b->filters;
+    const int64_t columns = w->turned ? b->filters : w->run;
     const size_t tiles = (size_t)fv__divide_up(rows, mr);
     ahead next = look_ahead(w, b);
 
@@ -243,8 +275,8 @@ static void run_block(const weights *w, const block *b, int64_t filter,
 
             for (size_t tile = 0; tile < tiles; tile++) {
                 const size_t m = fv__even((size_t)rows, tiles, tile);
-                const piece across = { filter + i, r, j, m, n };
-                const piece down = { filter + j, r, i, n, m };
+                const piece across = { i, r, j, m, n };
+                const piece down = { j, r, i, n, m };
 
                 run_piece(w, b, w->turned ? &down : &across, &next);
                 i += (int64_t)m;
@@ -270,10 +302,13 @@ static void run_item(void *argument, size_t item, size_t worker)
          i < fv__conv_part(sizes, part + 1); i++) {
         block b = block_of(w, group, i, scratch);
 
+        b.filter = filter;
+        b.filters = (int64_t)filters;
+        find_dy(w, &b, scratch + w->strip_bytes);
         b.sums = fv__conv_part_weights(&w->parts, part);
         b.meet = fv__conv_part_meet(&w->parts, part, i);
         if (group == 0 && split == 0) fv__conv_block_bias(&w->parts, part, i);
-        run_block(w, &b, filter, (int64_t)filters);
+        run_block(w, &b);
     }
 }
 

@@ -94,10 +94,9 @@ void fv__winograd_pixels(const int64_t image[2], int64_t pixel, int64_t side,
 fv__planes fv__planes_of(size_t element, int64_t points, int64_t rows,
                          int64_t n)
 {
-    const size_t line = 64 / element;
-    fv__planes p = { .row = (((size_t)n + line - 1) / line | 1) * line };
+    fv__planes p = { .row = fv__odd_row((size_t)n, element) };
 
-    p.step = p.row * (size_t)rows + line;
+    p.step = p.row * (size_t)rows + 64 / element;
     p.bytes = p.step * (size_t)points * element;
     return p;
 }

@@ -224,7 +224,7 @@ static void bits_of_small_ones(void **state)
 
 /* Sizes at which every cut is made: blocks and parts of pixels, slabs of taps,
  * ranges of input rows, blocks of the scattered matrix, both kinds of rows
- * that alias the input. */
+ * that alias the input, pixels of dy that are copied. */
 static void bits_of_large_ones(void **state)
 {
     static const fv__geometry all[] = {
@@ -316,6 +316,28 @@ static void bits_of_large_ones(void **state)
           { 9, 10 },
           { 11, 9 },
           1 },
+        { 3,
+          { 9, 10 },
+          130,
+          { 0, 0 },
+          1024,
+          { 1, 1 },
+          { 2, 2 },
+          { 1, 1 },
+          { 0, 0 },
+          { 0, 0 },
+          1 },
+        { 1,
+          { 19, 17 },
+          88,
+          { 0, 0 },
+          256,
+          { 3, 1 },
+          { 1, 1 },
+          { 1, 1 },
+          { 1, 0 },
+          { 1, 0 },
+          2 },
     };
 
     (void)state;
