@@ -96,12 +96,13 @@ static size_t steps_of(size_t k, size_t most, bool accumulate)
 size_t fv__gemm_scratch(const fv__kernels *kernels, size_t m, size_t n,
                         size_t k)
 {
-    size_t steps = steps_of(k, STEPS, false);
-    size_t whole = packed_bytes(kernels, group(kernels, n, k), k);
-    size_t cut = packed_bytes(kernels, group(kernels, n, steps), steps);
+    size_t all = packed_bytes(kernels, fv__panels(kernels, n), k);
+    size_t panel = packed_bytes(kernels, 1, k);
+    size_t most = fv__align(PACKED_ELEMENTS * fv__element(kernels));
 
     (void)m;
-    return whole > cut ? whole : cut;
+    if (most < panel) most = panel;
+    return all < most ? all : most;
 }
 
 /* ---- the product -------------------------------------------------------- */

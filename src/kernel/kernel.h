@@ -365,8 +365,8 @@ typedef struct fv__gemm {
     const void *bias; /* of the columns, added last; NULL: none */
 } fv__gemm;
 
-/* Bytes of packing scratch for a product of that size on one worker; SIZE_MAX
- * if they cannot be counted. */
+/* Bytes of packing scratch for a product of that size, or smaller, on one
+ * worker; SIZE_MAX if they cannot be counted. */
 size_t fv__gemm_scratch(const fv__kernels *kernels, size_t m, size_t n,
                         size_t k);
 /* On the calling thread. The result does not depend on how m and n are cut. */

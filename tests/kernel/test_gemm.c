@@ -263,6 +263,33 @@ static void scratch_overflow(void **state)
     fv_context_free(context);
 }
 
+/* What is counted for a product is enough for all that are smaller. */
+static void scratch_of_smaller_ones(void **state)
+{
+    enum { M = 113, N = 1100, K = 252, GUARD = 1 << 14 };
+
+    (void)state;
+    for (int d = 0; d < 2; d++) {
+        fv_context *context = context_of(NULL, dtypes[d], 1);
+        const size_t bytes = fv__gemm_scratch(context->kernels, M, N, K);
+        uint8_t *scratch = aligned_alloc(64, bytes + GUARD);
+
+        assert_non_null(scratch);
+        memset(scratch + bytes, 0xa5, GUARD);
+        for (size_t k = 100; k <= K; k += 8) {
+            product p = product_new(dtypes[d], M, N, k, 0, true);
+            const fv__gemm gemm = gemm_of(&p);
+
+            fv__gemm_one(context->kernels, &gemm, scratch);
+            for (size_t i = 0; i < GUARD; i++)
+                assert_int_equal(scratch[bytes + i], 0xa5);
+            product_free(&p);
+        }
+        free(scratch);
+        fv_context_free(context);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +298,7 @@ int main(void)
         cmocka_unit_test(cuts),
         cmocka_unit_test(same_bits),
         cmocka_unit_test(scratch_overflow),
+        cmocka_unit_test(scratch_of_smaller_ones),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
