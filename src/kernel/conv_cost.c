@@ -51,8 +51,20 @@ double fv__conv_product_cost(double count, int64_t rows, int64_t columns,
 
 /* ---- direct ------------------------------------------------------------- */
 
-/* Turning the sums of a tile. */
-enum { TURN = 300 };
+/* Turning the sums of a tile. Items that share the filters of a block, each of
+ * which copies the strip that it meets: an element in the time of one. */
+enum { TURN = 300, FEW_ITEMS = 8 };
+
+static double copies(const fv__geometry *g, const fv__conv_sizes *s,
+                     const fv__sweep *sweep)
+{
+    const int64_t items = fv__divide_up(FEW_ITEMS, s->parts * g->groups);
+    const int64_t splits = fv__min(items, fv__divide_up(s->filters, ROWS));
+
+    if (fv__strip_of(sweep, 4).in_place) return 0;
+    return (double)(splits * s->pixels)
+           * (double)(sweep->stride[0] * sweep->stride[1] * g->channels);
+}
 
 /* Filters are the rows of tiles and numbers of a run the columns, or turned. */
 static double direct_weights(const fv__geometry *g, bool turned)
@@ -61,11 +73,16 @@ static double direct_weights(const fv__geometry *g, bool turned)
     const int64_t run = s.channels * (g->dilation[1] == 1 ? g->kernel[1] : 1);
     const int64_t runs = s.span / run;
     const double count = (double)(g->groups * runs);
-    const double lines = (double)(g->batch * g->out[0]);
-    const double k = (double)g->out[1];
+    const fv__sweep sweep = fv__sweep_of(g, FV__FORWARD, 0);
+    const int64_t lines = fv__sweep_is_pointwise(&sweep) ? fv__max(s.blocks, 1)
+                                                         : g->batch * g->out[0];
+    const double k = (double)s.pixels / (double)lines;
 
-    if (!turned) return pieces(count, s.filters, run, lines, k);
-    return pieces(count, run, s.filters, lines, k)
+    if (!turned)
+        return pieces(count, s.filters, run, (double)lines, k)
+               + copies(g, &s, &sweep);
+    return pieces(count, run, s.filters, (double)lines, k)
+           + copies(g, &s, &sweep)
            + count
                  * (double)(fv__divide_up(run, ROWS)
                             * fv__divide_up(s.filters, 2 * LANES) * s.blocks
