@@ -20,32 +20,47 @@ INLINE void place(window *w, const fv__geometry *g, int axis, int64_t at)
                         : fv__min(taps, fv__divide_up(room, step));
 }
 
-/* A tap of the window as a pixel of the plane. */
-INLINE size_t pixel_of(const fv__geometry *g, const window *w, int64_t row,
-                       int64_t column)
+/* The taps inside, as pixels of the plane: `rows` of `columns`, from `first`
+ * on; from one to the next it is `down` and `across`. */
+typedef struct inside {
+    size_t rows, columns, first, down, across;
+} inside;
+
+INLINE inside inside_of(const fv__geometry *g, const window *w)
 {
-    const int64_t y = w->origin[0] + row * g->dilation[0];
-    const int64_t x = w->origin[1] + column * g->dilation[1];
-    return (size_t)(y * g->in[1] + x);
+    const int64_t y = w->origin[0] + w->first[0] * g->dilation[0];
+    const int64_t x = w->origin[1] + w->first[1] * g->dilation[1];
+    return (inside){ (size_t)fv__max(w->last[0] - w->first[0], 0),
+                     (size_t)fv__max(w->last[1] - w->first[1], 0),
+                     (size_t)(y * g->in[1] + x),
+                     (size_t)(g->dilation[0] * g->in[1]),
+                     (size_t)g->dilation[1] };
 }
 
-/* `work` for each output pixel, in order, with `w` its window. */
+/* `work` for each output pixel, in order, with `taps` those of its window. The
+ * commonest window is a constant in a copy of the work, without loops. */
 #define EACH_WINDOW(g, work)                                                   \
     for (int64_t r = 0; r < (g)->out[0]; r++) {                                \
-        window window_, *const w = &window_;                                   \
-        place(w, g, 0, r);                                                     \
+        window w;                                                              \
+        place(&w, g, 0, r);                                                    \
         for (int64_t s = 0; s < (g)->out[1]; s++) {                            \
-            place(w, g, 1, s);                                                 \
-            work;                                                              \
+            place(&w, g, 1, s);                                                \
+            inside taps = inside_of(g, &w);                                    \
+            if (taps.rows == 2 && taps.columns == 2) {                         \
+                taps.rows = taps.columns = 2;                                  \
+                work;                                                          \
+            } else {                                                           \
+                work;                                                          \
+            }                                                                  \
         }                                                                      \
     }
 
 /* `work` for each tap inside, ascending, with `pixel` its pixel. */
-#define EACH_TAP(g, w, work)                                                   \
-    for (int64_t row = (w)->first[0]; row < (w)->last[0]; row++)               \
-        for (int64_t column = (w)->first[1]; column < (w)->last[1];            \
-             column++) {                                                       \
-            const size_t pixel = pixel_of(g, w, row, column);                  \
+#define EACH_TAP(taps, work)                                                   \
+    for (size_t row = 0; row < (taps).rows; row++)                             \
+        for (size_t column = 0; column < (taps).columns; column++) {           \
+            const size_t pixel =                                               \
+                (taps).first + row * (taps).down + column * (taps).across;     \
             work;                                                              \
         }
 
@@ -69,10 +84,15 @@ static fv__meet meet_of(const fv__geometry *g, fv__meet meet, void *dx)
     return FV__ACCUMULATE;
 }
 
+INLINE vec load(const bool part, size_t n, const real *x)
+{
+    return part ? vec_load_part(x, n) : vec_load(x);
+}
+
 /* Part of a gradient takes the place of what is there, or is added to it. */
 INLINE void meet(vec v, const bool part, const bool add, size_t n, real *dx)
 {
-    if (add) v = (part ? vec_load_part(dx, n) : vec_load(dx)) + v;
+    if (add) v = load(part, n, dx) + v;
     if (part)
         vec_store_part(dx, n, v);
     else
@@ -82,18 +102,20 @@ INLINE void meet(vec v, const bool part, const bool add, size_t n, real *dx)
 /* ---- the largest -------------------------------------------------------- */
 
 /* One vector of channels, n of them there. The first of the largest stays, and
- * so does the first NaN; the first tap settles the window, so that -inf can be
- * a maximum too. */
-INLINE void largest(const fv__geometry *g, const window *w, const bool part,
-                    size_t n, const real *x, real *y, int32_t *where)
+ * so does the first NaN. */
+INLINE void largest(const inside taps, size_t c, const bool part, size_t n,
+                    const real *x, real *y, int32_t *where)
 {
-    const size_t c = (size_t)g->channels;
     vec best = vec_all(-REAL_INFINITY);
     mask places = mask_all(-1);
-    EACH_TAP(g, w, {
-        const real *from = x + pixel * c;
-        const vec v = part ? vec_load_part(from, n) : vec_load(from);
-        const mask better = (~(v <= best) & (best == best)) | (places < 0);
+    if (taps.rows && taps.columns) {
+        best = load(part, n, x + taps.first * c);
+        places = mask_all((real_mask)taps.first);
+    }
+    EACH_TAP(taps, {
+        if (pixel == taps.first) continue;
+        const vec v = load(part, n, x + pixel * c);
+        const mask better = ~(v <= best) & (best == best);
         best = vec_choose(better, v, best);
         places = mask_choose(better, mask_all((real_mask)pixel), places);
     })
@@ -116,23 +138,23 @@ void FV_KERNEL(maxpool)(const fv__geometry *g, const void *x_, void *y_,
     EACH_WINDOW(g, {
         size_t j = 0;
         for (; j + VEC <= c; j += VEC)
-            largest(g, w, false, VEC, x + j, y + j, where ? where + j : NULL);
+            largest(taps, c, false, VEC, x + j, y + j,
+                    where ? where + j : NULL);
         if (j < c)
-            largest(g, w, true, c - j, x + j, y + j, where ? where + j : NULL);
+            largest(taps, c, true, c - j, x + j, y + j,
+                    where ? where + j : NULL);
         if (where) where += c;
         y += c;
     })
 }
 
 /* One vector of channels, n of them there, goes to where it came from. */
-INLINE void pass(const fv__geometry *g, const window *w, const bool part,
-                 const bool add, size_t n, const int32_t *where, const real *dy,
-                 real *dx)
+INLINE void pass(const inside taps, size_t c, const bool part, const bool add,
+                 size_t n, const int32_t *where, const real *dy, real *dx)
 {
-    const size_t c = (size_t)g->channels;
     const mask places = part ? mask_load_part(where, n) : mask_load(where);
-    const vec v = part ? vec_load_part(dy, n) : vec_load(dy);
-    EACH_TAP(g, w, {
+    const vec v = load(part, n, dy);
+    EACH_TAP(taps, {
         const mask here = places == mask_all((real_mask)pixel);
         meet(vec_choose(here, v, vec_all(0)), part, add, n, dx + pixel * c);
     })
@@ -149,13 +171,13 @@ void FV_KERNEL(maxpool_grad)(const fv__geometry *g, const int32_t *where,
         size_t j = 0;
         for (; j + VEC <= c; j += VEC)
             if (add)
-                pass(g, w, false, true, VEC, where + j, dy + j, dx + j);
+                pass(taps, c, false, true, VEC, where + j, dy + j, dx + j);
             else
-                pass(g, w, false, false, VEC, where + j, dy + j, dx + j);
+                pass(taps, c, false, false, VEC, where + j, dy + j, dx + j);
         if (j < c && add)
-            pass(g, w, true, true, c - j, where + j, dy + j, dx + j);
+            pass(taps, c, true, true, c - j, where + j, dy + j, dx + j);
         else if (j < c)
-            pass(g, w, true, false, c - j, where + j, dy + j, dx + j);
+            pass(taps, c, true, false, c - j, where + j, dy + j, dx + j);
         where += c;
         dy += c;
     })
@@ -163,23 +185,19 @@ void FV_KERNEL(maxpool_grad)(const fv__geometry *g, const int32_t *where,
 
 /* ---- the mean ----------------------------------------------------------- */
 
-static real count_of(const fv__geometry *g, bool count_padding, const window *w)
+static real count_of(const fv__geometry *g, bool count_padding,
+                     const inside *taps)
 {
     if (count_padding) return (real)(g->kernel[0] * g->kernel[1]);
-    return (real)(fv__max(w->last[0] - w->first[0], 0)
-                  * fv__max(w->last[1] - w->first[1], 0));
+    return (real)(taps->rows * taps->columns);
 }
 
 /* One vector of channels; without a tap, zeros. */
-INLINE vec mean(const fv__geometry *g, const window *w, const bool part,
-                size_t n, const real *x, real count)
+INLINE vec mean(const inside taps, size_t c, const bool part, size_t n,
+                const real *x, real count)
 {
-    const size_t c = (size_t)g->channels;
     vec sum = vec_all(0);
-    EACH_TAP(g, w, {
-        const real *from = x + pixel * c;
-        sum = sum + (part ? vec_load_part(from, n) : vec_load(from));
-    })
+    EACH_TAP(taps, { sum = sum + load(part, n, x + pixel * c); })
     return count > 0 ? sum / vec_all(count) : sum;
 }
 
@@ -190,23 +208,22 @@ void FV_KERNEL(avgpool)(const fv__geometry *g, bool count_padding,
     const real *x = x_;
     real *y = y_;
     EACH_WINDOW(g, {
-        const real count = count_of(g, count_padding, w);
+        const real count = count_of(g, count_padding, &taps);
         size_t j = 0;
         for (; j + VEC <= c; j += VEC)
-            vec_store(y + j, mean(g, w, false, VEC, x + j, count));
+            vec_store(y + j, mean(taps, c, false, VEC, x + j, count));
         if (j < c)
-            vec_store_part(y + j, c - j, mean(g, w, true, c - j, x + j, count));
+            vec_store_part(y + j, c - j,
+                           mean(taps, c, true, c - j, x + j, count));
         y += c;
     })
 }
 
-INLINE void spread(const fv__geometry *g, const window *w, const bool part,
-                   const bool add, size_t n, real count, const real *dy,
-                   real *dx)
+INLINE void spread(const inside taps, size_t c, const bool part, const bool add,
+                   size_t n, real count, const real *dy, real *dx)
 {
-    const size_t c = (size_t)g->channels;
-    const vec v = (part ? vec_load_part(dy, n) : vec_load(dy)) / vec_all(count);
-    EACH_TAP(g, w, meet(v, part, add, n, dx + pixel * c))
+    const vec v = load(part, n, dy) / vec_all(count);
+    EACH_TAP(taps, meet(v, part, add, n, dx + pixel * c))
 }
 
 void FV_KERNEL(avgpool_grad)(const fv__geometry *g, bool count_padding,
@@ -217,17 +234,17 @@ void FV_KERNEL(avgpool_grad)(const fv__geometry *g, bool count_padding,
     real *dx = dx_;
     const bool add = meet_of(g, how, dx) == FV__ACCUMULATE;
     EACH_WINDOW(g, {
-        const real count = count_of(g, count_padding, w);
+        const real count = count_of(g, count_padding, &taps);
         size_t j = 0;
         for (; j + VEC <= c; j += VEC)
             if (add)
-                spread(g, w, false, true, VEC, count, dy + j, dx + j);
+                spread(taps, c, false, true, VEC, count, dy + j, dx + j);
             else
-                spread(g, w, false, false, VEC, count, dy + j, dx + j);
+                spread(taps, c, false, false, VEC, count, dy + j, dx + j);
         if (j < c && add)
-            spread(g, w, true, true, c - j, count, dy + j, dx + j);
+            spread(taps, c, true, true, c - j, count, dy + j, dx + j);
         else if (j < c)
-            spread(g, w, true, false, c - j, count, dy + j, dx + j);
+            spread(taps, c, true, false, c - j, count, dy + j, dx + j);
         dy += c;
     })
 }
