@@ -55,13 +55,43 @@ INLINE void add_rows(const size_t rows, size_t c, const real *x, real *sum)
     if (j < c) add_piece(rows, c, x + j, sum + j, true, c - j);
 }
 
-void FV_KERNEL(column_sum)(size_t m, size_t c, const void *x_, void *sum_)
+/* Sums of few vectors stay in registers. */
+INLINE void add_narrow(size_t m, const size_t vectors, size_t c, const real *x,
+                       real *sum)
 {
-    const real *x = x_;
-    real *sum = sum_;
+    const size_t last = (vectors - 1) * VEC, rest = c - last;
+    vec s[3];
+    UNROLLED
+    for (size_t v = 0; v + 1 < vectors; v++) s[v] = vec_load(sum + v * VEC);
+    s[vectors - 1] = vec_load_part(sum + last, rest);
+    for (size_t i = 0; i < m; i++, x += c) {
+        UNROLLED
+        for (size_t v = 0; v + 1 < vectors; v++)
+            s[v] = s[v] + vec_load(x + v * VEC);
+        s[vectors - 1] = s[vectors - 1] + vec_load_part(x + last, rest);
+    }
+    UNROLLED
+    for (size_t v = 0; v + 1 < vectors; v++) vec_store(sum + v * VEC, s[v]);
+    vec_store_part(sum + last, rest, s[vectors - 1]);
+}
+
+INLINE void add_wide(size_t m, size_t c, const real *x, real *sum)
+{
     size_t i = 0;
     for (; i + 4 <= m; i += 4) add_rows(4, c, x + i * c, sum);
     for (; i < m; i++) add_rows(1, c, x + i * c, sum);
+}
+
+void FV_KERNEL(column_sum)(size_t m, size_t c, const void *x_, void *sum_)
+{
+    if (c <= VEC)
+        add_narrow(m, 1, c, x_, sum_);
+    else if (c <= 2 * VEC)
+        add_narrow(m, 2, c, x_, sum_);
+    else if (c <= 3 * VEC)
+        add_narrow(m, 3, c, x_, sum_);
+    else
+        add_wide(m, c, x_, sum_);
 }
 
 /* ---- moments ------------------------------------------------------------ */
