@@ -51,9 +51,10 @@ double fv__conv_product_cost(double count, int64_t rows, int64_t columns,
 
 /* ---- direct ------------------------------------------------------------- */
 
-/* Turning the sums of a tile. Items that share the filters of a block, each of
- * which copies the strip that it meets: an element in the time of one. */
-enum { TURN = 300, FEW_ITEMS = 8 };
+/* Turning the sums of a tile, and a column of windows. Items that share the
+ * filters of a block, each of which copies the strip that it meets: an element
+ * in the time of one. */
+enum { TURN = 300, COLUMN = 24, FEW_ITEMS = 8 };
 
 static double copies(const fv__geometry *g, const fv__conv_sizes *s,
                      const fv__sweep *sweep)
@@ -67,31 +68,42 @@ static double copies(const fv__geometry *g, const fv__conv_sizes *s,
 }
 
 /* Filters are the rows of tiles and numbers of a run the columns, or turned. */
-static double direct_weights(const fv__geometry *g, bool turned)
+static double direct_weights(const fv__geometry *g, fv__direct_form form)
 {
     const fv__conv_sizes s = fv__conv_measure(g);
-    const int64_t run = s.channels * (g->dilation[1] == 1 ? g->kernel[1] : 1);
+    const int64_t run =
+        form.windows ? s.span
+                     : s.channels * (g->dilation[1] == 1 ? g->kernel[1] : 1);
     const int64_t runs = s.span / run;
     const double count = (double)(g->groups * runs);
     const fv__sweep sweep = fv__sweep_of(g, FV__FORWARD, 0);
     const int64_t lines = fv__sweep_is_pointwise(&sweep) ? fv__max(s.blocks, 1)
                                                          : g->batch * g->out[0];
     const double k = (double)s.pixels / (double)lines;
+    double all = form.windows
+                     ? (double)(s.pixels * g->stride[1]) * (double)COLUMN
+                     : copies(g, &s, &sweep);
 
-    if (!turned)
-        return pieces(count, s.filters, run, (double)lines, k)
-               + copies(g, &s, &sweep);
-    return pieces(count, run, s.filters, (double)lines, k)
-           + copies(g, &s, &sweep)
-           + count
-                 * (double)(fv__divide_up(run, ROWS)
-                            * fv__divide_up(s.filters, 2 * LANES) * s.blocks
-                            * TURN);
+    if (!form.turned)
+        return all + pieces(count, s.filters, run, (double)lines, k);
+    all += count
+           * (double)(fv__divide_up(run, ROWS)
+                      * fv__divide_up(s.filters, 2 * LANES) * s.blocks * TURN);
+    return all + pieces(count, run, s.filters, (double)lines, k);
 }
 
-bool fv__direct_turns(const fv__geometry *g)
+fv__direct_form fv__direct_form_of(const fv__geometry *g)
 {
-    return direct_weights(g, true) < direct_weights(g, false);
+    const bool windows =
+        g->channels == 1 && g->kernel[0] > 1 && g->dilation[1] == 1;
+    fv__direct_form best = { false, false };
+
+    for (int i = 1; i < (windows ? 4 : 2); i++) {
+        const fv__direct_form form = { i & 1, i & 2 };
+
+        if (direct_weights(g, form) < direct_weights(g, best)) best = form;
+    }
+    return best;
 }
 
 static double direct_sweep(fv__sweep s)
@@ -114,7 +126,7 @@ double fv__direct_cost(const fv__geometry *g, fv__direction direction)
     double all = 0;
 
     if (direction == FV__BACKWARD_WEIGHTS)
-        return direct_weights(g, fv__direct_turns(g));
+        return direct_weights(g, fv__direct_form_of(g));
     for (int64_t i = 0; i < fv__sweep_count(g, direction); i++)
         all += direct_sweep(fv__sweep_of(g, direction, i));
     return all;

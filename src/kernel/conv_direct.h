@@ -35,9 +35,14 @@ size_t fv__direct_offsets(const fv__direct *direct);
 /* The call and its memory are in the plan. */
 void fv__direct_run(fv__direct *direct);
 
-/* The weight gradient; whether runs of the image are the rows of its tiles and
- * filters the columns: if that fills vectors better. */
-bool fv__direct_turns(const fv__geometry *geometry);
+/* How the weight gradient is done, what is cheapest: whether runs of the image
+ * are the rows of its tiles and filters the columns; whether they are whole
+ * windows, copied, or rows of taps. */
+typedef struct fv__direct_form {
+    bool turned, windows;
+} fv__direct_form;
+
+fv__direct_form fv__direct_form_of(const fv__geometry *geometry);
 size_t fv__direct_weights_scratch(const fv_context *context,
                                   const fv__geometry *geometry);
 void fv__direct_weights_run(const fv__conv_call *call);

@@ -24,9 +24,10 @@ typedef struct weights {
     int64_t splits, tiles; /* pieces of the filters; tiles of a piece */
     int64_t runs, run;     /* of taps and channels; elements of one */
     bool turned;           /* these are the rows of a tile, not filters */
+    bool windows;          /* a run is one, of a strip of them */
     bool whole;            /* the lines of a block are one */
     size_t dy_row;         /* elements of a pixel of dy copied; 0: none is */
-    size_t strip_bytes, dy_bytes, worker;
+    size_t strip_bytes, dy_bytes, line_bytes, worker;
     const fv__conv_call *call;
 } weights;
 
@@ -37,6 +38,7 @@ static int64_t strip_rows(const weights *w)
     int64_t lines = fv__min(w->parts.sizes.lines, s->batch * s->out[0]);
     int64_t images = fv__divide_up(lines, s->out[0]) + 1;
 
+    if (w->windows) return lines;
     return lines * s->stride[0] + images * w->strip.reach[0];
 }
 
@@ -48,14 +50,18 @@ static weights plan(const fv_context *context, const fv__geometry *g)
         .element = fv__element(context->kernels),
     };
     const fv__sweep *s = &w.sweep;
+    const fv__direct_form form = fv__direct_form_of(g);
     int64_t mr = context->kernels->mr;
     const size_t apart =
         2 * (size_t)mr * w.element <= LINE ? FEW_BYTES : LINE_BYTES;
 
-    w.strip = fv__strip_of(s, w.element);
-    w.runs = w.strip.contiguous ? s->taps[0] : s->taps[0] * s->taps[1];
-    w.run = w.strip.contiguous ? s->taps[1] * s->channels : s->channels;
-    w.turned = fv__direct_turns(g);
+    w.turned = form.turned;
+    w.windows = form.windows;
+    w.strip = w.windows ? fv__strip_of_windows(s) : fv__strip_of(s, w.element);
+    w.run = w.windows            ? w.parts.sizes.span
+            : w.strip.contiguous ? s->taps[1] * s->channels
+                                 : s->channels;
+    w.runs = w.parts.sizes.span / w.run;
     w.whole = fv__sweep_is_pointwise(s);
     w.splits = fv__divide_up(FEW_ITEMS, w.parts.sizes.parts * s->groups);
     w.splits = fv__min(w.splits, fv__divide_up(s->filters, mr));
@@ -67,8 +73,9 @@ static weights plan(const fv_context *context, const fv__geometry *g)
         w.dy_row =
             fv__odd_row((size_t)fv__divide_up(s->filters, w.splits), w.element);
     w.dy_bytes = w.dy_row * (size_t)w.parts.sizes.block * w.element;
-    w.worker = w.strip_bytes + w.dy_bytes
-               + fv__align((size_t)w.parts.sizes.lines * sizeof(ptrdiff_t));
+    w.line_bytes = fv__align((size_t)w.parts.sizes.lines * sizeof(ptrdiff_t));
+    w.worker = w.strip_bytes + w.dy_bytes + w.line_bytes;
+    if (w.windows) w.worker += fv__align(w.parts.weights * w.element);
     return w;
 }
 
@@ -83,6 +90,21 @@ typedef struct block {
     fv__meet meet;
 } block;
 
+/* Copies the rows that output rows [first, first + rows) of an image meet; how
+ * many they are in the strip. */
+static int64_t copy(const weights *w, int64_t group, int64_t image,
+                    int64_t first, int64_t rows, void *to)
+{
+    if (w->windows) {
+        fv__strip_fill_windows(w->parts.kernels, &w->sweep, &w->strip, image,
+                               first, rows, w->call->x, to);
+        return rows;
+    }
+    fv__strip_fill(&w->sweep, &w->strip, image, group, first, rows, w->element,
+                   w->call->x, to);
+    return fv__strip_rows(&w->sweep, &w->strip, rows);
+}
+
 /* Finds, or copies, the rows that lines [first, first + count) meet. */
 static block block_of(const weights *w, int64_t group, int64_t number,
                       char *scratch)
@@ -93,6 +115,7 @@ static block block_of(const weights *w, int64_t group, int64_t number,
     int64_t last = fv__min(first + w->parts.sizes.lines, s->batch * s->out[0]);
     ptrdiff_t *line =
         (ptrdiff_t *)(void *)(scratch + w->strip_bytes + w->dy_bytes);
+    int64_t step = (w->windows ? 1 : s->stride[0]) * strip->row;
     int64_t held = 0; /* rows of the strip in use */
     block b = { .group = group,
                 .pixel = first * s->out[1],
@@ -111,13 +134,10 @@ static block block_of(const weights *w, int64_t group, int64_t number,
         if (strip->in_place)
             begin += s->first[1] * s->in_pixel + group * s->channels;
         else
-            fv__strip_fill(
-                s, strip, image, group, row, rows, w->element, w->call->x,
-                fv__slot(scratch, (size_t)(held * strip->row), w->element));
+            held += copy(w, group, image, row, rows,
+                         fv__slot(scratch, (size_t)begin, w->element));
         for (int64_t i = 0; i < rows; i++)
-            line[l - first + i] =
-                (ptrdiff_t)(begin + i * s->stride[0] * strip->row);
-        held += fv__strip_rows(s, strip, rows);
+            line[l - first + i] = (ptrdiff_t)(begin + i * step);
         l += rows;
     }
     return b;
@@ -284,32 +304,67 @@ static void run_block(const weights *w, const block *b)
         }
 }
 
-/* A part, a group and a piece of its filters. */
-static void run_item(void *argument, size_t item, size_t worker)
+/* The sums of some filters, `rows` of `columns` each, the other way round. */
+static void turn(const weights *w, int64_t filter, int64_t filters,
+                 int64_t rows, int64_t columns, const void *from, void *to)
 {
-    const weights *w = argument;
-    const fv__conv_sizes *sizes = &w->parts.sizes;
-    size_t splits = (size_t)w->splits, split = item % splits;
-    int64_t group = (int64_t)(item / splits) % w->sweep.groups;
-    int64_t part = (int64_t)(item / splits) / w->sweep.groups, filter = 0;
-    size_t filters = fv__even((size_t)w->sweep.filters, splits, split);
-    char *scratch =
-        (char *)w->call->scratch + w->parts.bytes + worker * w->worker;
+    for (int64_t f = filter; f < filter + filters; f++) {
+        const size_t at = (size_t)(f * rows * columns);
 
-    for (size_t i = 0; i < split; i++)
-        filter += (int64_t)fv__even((size_t)w->sweep.filters, splits, i);
+        w->parts.kernels->transpose(
+            (size_t)rows, (size_t)columns, fv__at(from, at, w->element),
+            (size_t)columns, fv__slot(to, at, w->element), (size_t)rows,
+            (size_t)rows);
+    }
+}
+
+/* The blocks of a part, summed up in `sums`. */
+static void run_blocks(const weights *w, int64_t part, int64_t group,
+                       int64_t filter, int64_t filters, void *sums,
+                       char *scratch)
+{
+    const fv__conv_sizes *sizes = &w->parts.sizes;
+
     for (int64_t i = fv__conv_part(sizes, part);
          i < fv__conv_part(sizes, part + 1); i++) {
         block b = block_of(w, group, i, scratch);
 
         b.filter = filter;
-        b.filters = (int64_t)filters;
+        b.filters = filters;
         find_dy(w, &b, scratch + w->strip_bytes);
-        b.sums = fv__conv_part_weights(&w->parts, part);
+        b.sums = sums;
         b.meet = fv__conv_part_meet(&w->parts, part, i);
-        if (group == 0 && split == 0) fv__conv_block_bias(&w->parts, part, i);
+        if (group == 0 && filter == 0) fv__conv_block_bias(&w->parts, part, i);
         run_block(w, &b);
     }
+}
+
+/* A part, a group and a piece of its filters. */
+static void run_item(void *argument, size_t item, size_t worker)
+{
+    const weights *w = argument;
+    size_t splits = (size_t)w->splits, split = item % splits;
+    int64_t group = (int64_t)(item / splits) % w->sweep.groups;
+    int64_t part = (int64_t)(item / splits) / w->sweep.groups, filter = 0;
+    int64_t filters =
+        (int64_t)fv__even((size_t)w->sweep.filters, splits, split);
+    char *scratch =
+        (char *)w->call->scratch + w->parts.bytes + worker * w->worker;
+    void *sums = fv__conv_part_weights(&w->parts, part);
+    void *turned = scratch + w->strip_bytes + w->dy_bytes + w->line_bytes;
+    const int64_t *taps = w->sweep.taps;
+    const int64_t first = fv__conv_part(&w->parts.sizes, part);
+
+    for (size_t i = 0; i < split; i++)
+        filter += (int64_t)fv__even((size_t)w->sweep.filters, splits, i);
+    if (!w->windows) {
+        run_blocks(w, part, group, filter, filters, sums, scratch);
+        return;
+    }
+    if (fv__conv_part_meet(&w->parts, part, first) == FV__ACCUMULATE)
+        turn(w, filter, filters, taps[0], taps[1], sums, turned);
+    run_blocks(w, part, group, filter, filters, turned, scratch);
+    turn(w, filter, filters, taps[1], taps[0], turned, sums);
 }
 
 size_t fv__direct_weights_scratch(const fv_context *context,

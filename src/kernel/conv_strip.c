@@ -67,13 +67,27 @@ size_t fv__strip_bytes(const fv__sweep *s, const fv__strip *strip, int64_t rows,
                      * element);
 }
 
+/* Columns of the copy that lie inside rows of `width` pixels. */
+typedef struct span {
+    int64_t low, high;
+} span;
+
+static span columns_inside(const fv__sweep *s, const fv__strip *strip,
+                           int64_t width)
+{
+    const int64_t low = fv__min(fv__max(-s->first[1], 0), strip->columns);
+
+    return (span){ low,
+                   fv__max(fv__min(strip->columns, width - s->first[1]), low) };
+}
+
 /* One row of the image, of `width` pixels. */
 static void fill_row(const fv__sweep *s, const fv__strip *strip, int64_t width,
                      size_t element, const char *in, char *out)
 {
     size_t pixel = (size_t)strip->pixel * element;
-    int64_t left = fv__min(fv__max(-s->first[1], 0), strip->columns);
-    int64_t right = fv__max(fv__min(strip->columns, width - s->first[1]), left);
+    const span inside = columns_inside(s, strip, width);
+    int64_t left = inside.low, right = inside.high;
     const char *from =
         fv__at(in, (size_t)((s->first[1] + left) * s->in_pixel), element);
 
@@ -109,5 +123,44 @@ void fv__strip_fill(const fv__sweep *s, const fv__strip *strip, int64_t image,
                 s, strip, s->in[1] - (top + i == s->in[0] - 1 ? s->ragged : 0),
                 element,
                 fv__at(in, at + (size_t)(group * s->channels), element), out);
+    }
+}
+
+fv__strip fv__strip_of_windows(const fv__sweep *s)
+{
+    fv__strip strip = { .contiguous = true, .pixel = s->taps[0] };
+
+    for (int i = 0; i < 2; i++)
+        strip.reach[i] = (s->taps[i] - 1) * s->step[i] + 1;
+    strip.columns = (s->out[1] - 1) * s->stride[1] + strip.reach[1];
+    strip.row = strip.columns * strip.pixel;
+    return strip;
+}
+
+void fv__strip_fill_windows(const fv__kernels *kernels, const fv__sweep *s,
+                            const fv__strip *strip, int64_t image,
+                            int64_t first, int64_t rows, const void *in,
+                            void *copy)
+{
+    const size_t size = fv__element(kernels);
+    const size_t bytes = (size_t)strip->row * size;
+    const span columns = columns_inside(s, strip, s->in[1]);
+    char *out = copy;
+
+    for (int64_t i = first; i < first + rows; i++, out += bytes) {
+        const int64_t top = i * s->stride[0] + s->first[0], step = s->step[0];
+        const int64_t low = fv__divide_up(fv__max(-top, 0), step);
+        const int64_t high = fv__min(
+            s->taps[0], fv__divide_up(fv__max(s->in[0] - top, 0), step));
+        const int64_t from = (image * s->in[0] + top + low * step) * s->in[1]
+                             + s->first[1] + columns.low;
+
+        memset(out, 0, bytes);
+        if (low >= high || columns.low >= columns.high) continue;
+        kernels->transpose(
+            (size_t)(high - low), (size_t)(columns.high - columns.low),
+            fv__at(in, (size_t)from, size), (size_t)(step * s->in[1]),
+            fv__slot(out, (size_t)(columns.low * strip->pixel + low), size),
+            (size_t)strip->pixel, (size_t)(high - low));
     }
 }

@@ -29,4 +29,13 @@ void fv__strip_fill(const fv__sweep *sweep, const fv__strip *strip,
                     int64_t image, int64_t group, int64_t first, int64_t rows,
                     size_t element, const void *in, void *copy);
 
+/* A strip of windows, of an image with one channel: each output row has a row
+ * of its own, where column follows column of what its windows meet, so that a
+ * window is one run of memory, column by column. */
+fv__strip fv__strip_of_windows(const fv__sweep *sweep);
+void fv__strip_fill_windows(const fv__kernels *kernels, const fv__sweep *sweep,
+                            const fv__strip *strip, int64_t image,
+                            int64_t first, int64_t rows, const void *in,
+                            void *copy);
+
 #endif
