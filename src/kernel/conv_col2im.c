@@ -2,7 +2,10 @@
  * they lie gives, for each output pixel, what every tap adds to the input. One
  * of these is one chain of fma over filters; an input is a sum of them, from
  * zero or what was there, over output pixels in order. Nothing is multiplied
- * with padding, nor does a vector lack lanes where channels are few. */
+ * with padding, nor does a vector lack lanes where channels are few.
+ * With one channel, where every run of taps would be short, columns are made
+ * tap by tap and added up along output rows: the last tap first, so that the
+ * order is the same. */
 #include "kernel/conv.h"
 
 /* Elements of a worker's columns, which stay in a cache; items that any number
@@ -16,11 +19,28 @@ typedef struct plan {
     fv__conv_sizes sizes;
     size_t element;
     bool merged;         /* taps of a kernel row meet neighbours */
+    bool along;          /* columns lie tap by tap, along output rows */
     int64_t bands, rows; /* of the image; input rows of one */
+    int64_t images;      /* of an item, where images are small */
     int64_t pixels;      /* whose columns are made at a time */
     size_t columns, worker;
     const fv__conv_call *call;
 } plan;
+
+/* Vectors lack lanes where a run of taps is that of one channel, not so along
+ * output rows whose pixels meet neighbours. */
+static bool runs_along(const fv__geometry *g)
+{
+    return g->channels == 1 && g->stride[1] == 1;
+}
+
+static size_t product_scratch(const plan *p)
+{
+    const size_t pixels = (size_t)p->pixels, span = (size_t)p->sizes.span;
+
+    return fv__gemm_scratch(p->kernels, p->along ? span : pixels,
+                            p->along ? pixels : span, (size_t)p->sizes.filters);
+}
 
 static plan plan_of(const fv_context *context, const fv__geometry *g)
 {
@@ -30,6 +50,7 @@ static plan plan_of(const fv_context *context, const fv__geometry *g)
         .sizes = fv__conv_measure(g),
         .element = fv__element(context->kernels),
         .merged = g->dilation[1] == 1 && g->groups == 1,
+        .along = runs_along(g),
     };
     const int64_t items = fv__max(g->batch * g->groups, 1);
     const int64_t window = (g->kernel[0] - 1) * g->dilation[0] + 1;
@@ -38,13 +59,15 @@ static plan plan_of(const fv_context *context, const fv__geometry *g)
     p.bands = fv__max(1, fv__min(most, FEW_ITEMS / items));
     p.rows = fv__divide_up(g->in[0], p.bands);
     p.bands = fv__divide_up(g->in[0], p.rows);
-    p.pixels = fv__min(fv__conv_rows(COLUMN_ELEMENTS, p.sizes.span),
-                       g->out[0] * g->out[1]);
+    const int64_t image = g->out[0] * g->out[1];
+    const int64_t columns = fv__conv_rows(COLUMN_ELEMENTS, p.sizes.span);
+
+    p.images = fv__max(1, fv__min(columns / image, items / FEW_ITEMS));
+    if (p.bands > 1 || p.along) p.images = 1;
+    p.pixels = fv__min(columns, p.images * image);
+    if (p.along) p.pixels = fv__max(1, p.pixels / g->out[1]) * g->out[1];
     p.columns = fv__align((size_t)(p.pixels * p.sizes.span) * p.element);
-    p.worker =
-        p.columns
-        + fv__gemm_scratch(p.kernels, (size_t)p.pixels, (size_t)p.sizes.span,
-                           (size_t)p.sizes.filters);
+    p.worker = p.columns + product_scratch(&p);
     return p;
 }
 
@@ -52,7 +75,7 @@ static plan plan_of(const fv_context *context, const fv__geometry *g)
 
 /* Input rows [first, last) of an image, channels of a group. */
 typedef struct band {
-    int64_t group, first, last;
+    int64_t image, group, first, last;
     char *dx; /* the group's first channel of the image */
 } band;
 
@@ -133,18 +156,56 @@ static void add_line(const plan *p, const band *b, int64_t row, int64_t column,
     }
 }
 
+/* What tap (r, q) of output rows [row, row + count) adds to a band; `columns`
+ * are those of the tap, row after row. */
+static void add_tap(const plan *p, const band *b, int64_t r, int64_t q,
+                    int64_t row, int64_t count, const char *columns)
+{
+    const fv__geometry *g = p->g;
+    const int64_t step = g->stride[0], width = g->out[1];
+    const int64_t above = r * g->dilation[0] - g->begin[0];
+    const int64_t left = q * g->dilation[1] - g->begin[1];
+    const int64_t top =
+        fv__max(row, fv__divide_up(fv__max(b->first - above, 0), step));
+    const int64_t bottom =
+        fv__min(row + count, fv__divide_up(fv__max(b->last - above, 0), step));
+    const int64_t low = fv__max(-left, 0);
+    const int64_t high = fv__min(width, g->in[1] - left);
+    const int64_t from = (top - row) * width + low;
+    const int64_t to = (top * step + above) * g->in[1] + left + low;
+
+    if (top < bottom && low < high)
+        p->kernels->add_rows(
+            (size_t)(bottom - top), (size_t)(high - low),
+            fv__at(columns, (size_t)from, p->element), (size_t)width,
+            fv__slot(b->dx, (size_t)to, p->element), (size_t)(step * g->in[1]));
+}
+
+/* The same of all taps: an input meets its output pixels in order when the last
+ * tap comes first. */
+static void add_taps(const plan *p, const band *b, int64_t row, int64_t count,
+                     const char *columns)
+{
+    const fv__geometry *g = p->g;
+    const size_t tap = (size_t)(count * g->out[1]) * p->element;
+
+    for (int64_t i = p->sizes.taps - 1; i >= 0; i--)
+        add_tap(p, b, i / g->kernel[1], i % g->kernel[1], row, count,
+                columns + (size_t)i * tap);
+}
+
 /* ---- items -------------------------------------------------------------- */
 
-/* Columns of `count` output pixels of an image, from `pixel` on. */
-static void make_columns(const plan *p, const band *b, int64_t image,
-                         int64_t pixel, int64_t count, char *scratch)
+/* Columns of `count` output pixels of the batch, from `pixel` on; or the same
+ * turned. */
+static void make_columns(const plan *p, int64_t group, int64_t pixel,
+                         int64_t count, char *scratch)
 {
     const fv__geometry *g = p->g;
     const fv__conv_sizes *s = &p->sizes;
-    const int64_t from = (image * g->out[0] * g->out[1] + pixel) * g->filters
-                         + b->group * s->filters;
-    const int64_t weights = b->group * s->filters * s->span;
-    const fv__gemm product = {
+    const int64_t from = pixel * g->filters + group * s->filters;
+    const int64_t weights = group * s->filters * s->span;
+    const fv__gemm lying = {
         .m = (size_t)count,
         .n = (size_t)s->span,
         .k = (size_t)s->filters,
@@ -155,8 +216,21 @@ static void make_columns(const plan *p, const band *b, int64_t image,
         .c = scratch,
         .c_row = (size_t)s->span,
     };
+    const fv__gemm turned = {
+        .m = lying.n,
+        .n = lying.m,
+        .k = lying.k,
+        .a = lying.b,
+        .a_row = lying.b_row,
+        .a_transposed = true,
+        .b = lying.a,
+        .b_row = lying.a_row,
+        .b_transposed = true,
+        .c = scratch,
+        .c_row = (size_t)count,
+    };
 
-    fv__gemm_one(p->kernels, &product, scratch + p->columns);
+    fv__gemm_one(p->kernels, p->along ? &turned : &lying, scratch + p->columns);
 }
 
 /* Output rows that meet a band: those whose window does. */
@@ -171,37 +245,63 @@ static void rows_of(const fv__geometry *g, const band *b, int64_t *first,
     *last = fv__min(g->out[0], below / g->stride[0] + 1);
 }
 
+/* A band of an image, cleared if it is to be overwritten. */
+static band band_of(const plan *p, int64_t image, int64_t group, int64_t number)
+{
+    const fv__geometry *g = p->g;
+    band b = { .image = image, .group = group, .first = number * p->rows };
+
+    b.last = fv__min(b.first + p->rows, g->in[0]);
+    b.dx = fv__slot(p->call->dx,
+                    (size_t)(image * g->in[0] * g->in[1] * g->channels
+                             + group * p->sizes.channels),
+                    p->element);
+    if (p->call->overwrite) clear(p, &b);
+    return b;
+}
+
+/* Adds the columns of `count` output pixels of the batch, from `pixel` on, to
+ * the band; to that of the next image where its pixels begin. */
+static void add_columns(const plan *p, band *b, int64_t pixel, int64_t count,
+                        const char *columns)
+{
+    const fv__geometry *g = p->g;
+
+    for (int64_t i = pixel, n; i < pixel + count; i += n) {
+        const fv__pixel at = fv__pixel_at(g->out, i);
+
+        n = fv__min(g->out[1] - at.column, pixel + count - i);
+        if (at.image > b->image) *b = band_of(p, at.image, b->group, 0);
+        add_line(p, b, at.row, at.column, n, columns);
+        columns += (size_t)(n * p->sizes.span) * p->element;
+    }
+}
+
+/* A band of an image, or a few images as a whole. */
 static void run_item(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
     const fv__geometry *g = p->g;
     const int64_t line = (int64_t)item / p->bands;
-    const int64_t image = line / g->groups;
-    const int64_t number = (int64_t)item % p->bands;
-    band b = { .group = line % g->groups, .first = number * p->rows };
+    const int64_t image = line / g->groups * p->images;
+    const int64_t images = fv__min(p->images, g->batch - image);
+    const int64_t pixels = g->out[0] * g->out[1];
     char *scratch = (char *)p->call->scratch + worker * p->worker;
+    band b = band_of(p, image, line % g->groups, (int64_t)item % p->bands);
     int64_t first, last;
 
-    b.last = fv__min(b.first + p->rows, g->in[0]);
-    b.dx = fv__slot(p->call->dx,
-                    (size_t)(image * g->in[0] * g->in[1] * g->channels
-                             + b.group * p->sizes.channels),
-                    p->element);
-    if (p->call->overwrite) clear(p, &b);
     rows_of(g, &b, &first, &last);
-    last *= g->out[1];
-    for (int64_t i = first * g->out[1]; i < last; i += p->pixels) {
+    first = image * pixels + first * g->out[1];
+    last = (image + images - 1) * pixels + last * g->out[1];
+    for (int64_t i = first; i < last; i += p->pixels) {
         const int64_t count = fv__min(p->pixels, last - i);
-        const char *columns = scratch;
 
-        make_columns(p, &b, image, i, count, scratch);
-        for (int64_t j = i, n; j < i + count; j += n) {
-            const int64_t column = j % g->out[1];
-
-            n = fv__min(g->out[1] - column, i + count - j);
-            add_line(p, &b, j / g->out[1], column, n, columns);
-            columns += (size_t)(n * p->sizes.span) * p->element;
-        }
+        make_columns(p, b.group, i, count, scratch);
+        if (p->along)
+            add_taps(p, &b, i / g->out[1] % g->out[0], count / g->out[1],
+                     scratch);
+        else
+            add_columns(p, &b, i, count, scratch);
     }
 }
 
@@ -246,11 +346,14 @@ static void run(const fv__conv_call *call, fv__direction direction)
         return;
     }
     p.call = call;
-    fv__parallel(call->context, (size_t)(p.g->batch * p.g->groups * p.bands),
-                 (double)fv__geometry_macs(p.g), run_item, &p);
+    fv__parallel(
+        call->context,
+        (size_t)(fv__divide_up(p.g->batch, p.images) * p.g->groups * p.bands),
+        (double)fv__geometry_macs(p.g), run_item, &p);
 }
 
-/* Adding up the columns of a pixel: besides, a run, and a vector of it. */
+/* Adding up the columns of a pixel: besides, a run, and a vector of it. A pixel
+ * is turned in the time of the first, for a vector of filters. */
 enum { PIXEL = 10, RUN = 2, ADD = 9, LANES = 16 };
 
 static double cost(const fv__geometry *g, fv__direction direction)
@@ -261,9 +364,15 @@ static double cost(const fv__geometry *g, fv__direction direction)
     const int64_t run = fv__divide_up(s.span / runs, LANES);
     const double images = (double)(g->batch * g->groups);
     const int64_t pixels = g->out[0] * g->out[1];
+    const int64_t line = RUN + ADD * fv__divide_up(g->out[1], LANES);
+    const int64_t turn = PIXEL * fv__divide_up(g->filters, LANES);
 
     if (direction != FV__BACKWARD_DATA)
         return fv__conv_im2col.cost(g, direction);
+    if (runs_along(g))
+        return fv__conv_product_cost(images, s.span, pixels, 1,
+                                     (double)s.filters)
+               + images * (double)(pixels * turn + g->out[0] * s.taps * line);
     return fv__conv_product_cost(images, pixels, s.span, 1, (double)s.filters)
            + images * (double)pixels
                  * (double)(PIXEL + runs * (RUN + ADD * run));

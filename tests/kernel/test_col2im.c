@@ -7,7 +7,7 @@ static fv__geometry draw_geometry(uint64_t *state)
     fv__geometry g = { .batch = draw_in(state, 1, 3),
                        .groups = draw(state) % 3 ? 1 : draw_in(state, 1, 3) };
 
-    g.channels = g.groups * draw_in(state, 1, 20);
+    g.channels = draw(state) % 3 ? g.groups * draw_in(state, 1, 20) : g.groups;
     g.filters = g.groups * draw_in(state, 1, 40);
     for (int i = 0; i < 2; i++) {
         g.kernel[i] = draw_in(state, 1, 5);
@@ -36,14 +36,15 @@ static fv__geometry square(int64_t batch, int64_t rows, int64_t columns,
                            .groups = groups };
 }
 
-/* One band and several, one block of columns and several. */
+/* One band and several, one block of columns and several, images of one channel
+ * and several, items of one image and several. */
 static const struct {
     int64_t batch, rows, columns, channels, filters, kernel, groups;
 } sizes[] = {
-    { 1, 130, 21, 3, 20, 3, 1 },
-    { 1, 101, 40, 1, 6, 5, 1 },
-    { 2, 70, 9, 8, 10, 2, 2 },
-    { 1, 12, 13, 30, 70, 5, 1 },
+    { 1, 130, 21, 3, 20, 3, 1 }, { 1, 101, 40, 1, 6, 5, 1 },
+    { 2, 70, 9, 8, 10, 2, 2 },   { 1, 12, 13, 30, 70, 5, 1 },
+    { 1, 90, 31, 1, 33, 4, 1 },  { 41, 7, 6, 7, 11, 5, 1 },
+    { 25, 4, 5, 6, 4, 3, 2 },
 };
 enum { SIZES = sizeof sizes / sizeof *sizes };
 
@@ -123,25 +124,21 @@ static void same_bits(void **state)
                    (uint64_t)i);
 }
 
-/* An image in a batch, which is not cut into bands, and alone. */
-static void image_alone(void **state)
+static void check_alone(fv_context *context, fv__geometry g)
 {
-    fv_context *context = context_of(NULL, FV_F32, 2);
-    fv__geometry g = large(0);
-
-    (void)state;
-    g.batch = 9;
+    const int64_t batch = g.batch;
     problem all = problem_new(context, g);
     problem_draw(&all, 3, false);
     all.overwrite = true;
     run(context, &fv__conv_col2im, &all);
-    for (size_t n = 0; n < 9; n++) {
+    for (int64_t n = 0; n < batch; n++) {
         g.batch = 1;
         problem one = problem_new(context, g);
         const array dx = { FV_F32, one.dx.n,
-                           (char *)all.dx.at + n * array_bytes(one.dx) };
+                           (char *)all.dx.at
+                               + (size_t)n * array_bytes(one.dx) };
 
-        memcpy(one.dy.at, (char *)all.dy.at + n * array_bytes(one.dy),
+        memcpy(one.dy.at, (char *)all.dy.at + (size_t)n * array_bytes(one.dy),
                array_bytes(one.dy));
         memcpy(one.weight.at, all.weight.at, array_bytes(one.weight));
         one.overwrite = true;
@@ -150,6 +147,21 @@ static void image_alone(void **state)
         problem_free(&one);
     }
     problem_free(&all);
+}
+
+/* An image in a batch, which is not cut into bands but may share an item, and
+ * alone. */
+static void image_alone(void **state)
+{
+    fv_context *context = context_of(NULL, FV_F32, 2);
+
+    (void)state;
+    for (int i = 0; i < SIZES; i++) {
+        fv__geometry g = large(i);
+
+        if (g.batch == 1) g.batch = 9;
+        check_alone(context, g);
+    }
     fv_context_free(context);
 }
 
