@@ -21,10 +21,10 @@
  * each beside its partner. */
 #define LACKS(lane, d) ((lane) & (d) ? VEC + (lane) - (d) : (lane))
 #define HAS(lane, d) ((lane) & (d) ? VEC + (lane) : (lane) + (d))
-#define EXCHANGE(d)                                                            \
-    if ((d) < VEC) {                                                           \
+#define EXCHANGE(rows, d)                                                      \
+    if ((d) < (rows)) {                                                        \
         UNROLLED                                                               \
-        for (size_t i = 0; i < VEC; i++) {                                     \
+        for (size_t i = 0; i < (rows); i++) {                                  \
             if (i & (d)) continue;                                             \
             const vec a = row[i], b = row[i + (d)];                            \
             row[i] = __builtin_shufflevector(a, b, LANES(LACKS, (d) % VEC));   \
@@ -33,8 +33,14 @@
         }                                                                      \
     }
 
-/* VEC rows of VEC numbers, in registers. */
-INLINE void turn(vec *row) { EXCHANGE(1) EXCHANGE(2) EXCHANGE(4) EXCHANGE(8) }
+/* Some rows of VEC numbers, in registers, turned in squares. */
+INLINE void turn(const size_t rows, vec *row)
+{
+    EXCHANGE(rows, 1)
+    EXCHANGE(rows, 2)
+    EXCHANGE(rows, 4)
+    EXCHANGE(rows, 8)
+}
 
 /* Numbers of a row that are asked for before they are met: rows may be far
  * apart, so that all would meet in one set of a first-level cache. */
@@ -48,7 +54,7 @@ INLINE void block(size_t m, size_t n, const real *x, size_t x_row, real *y,
     UNROLLED
     for (size_t i = 0; i < VEC; i++)
         row[i] = i < m ? vec_load_part(x + i * x_row, n) : vec_all(0);
-    turn(row);
+    turn(VEC, row);
     for (size_t j = 0; j < n; j++, y += y_row) {
         if (width < VEC)
             vec_store_part(y, width, row[j]);
@@ -65,9 +71,38 @@ INLINE void whole_block(const real *x, size_t x_row, real *y, size_t y_row)
         __builtin_prefetch(x + i * x_row + AHEAD, 0, 2);
         row[i] = vec_load(x + i * x_row);
     }
-    turn(row);
+    turn(VEC, row);
     UNROLLED
     for (size_t j = 0; j < VEC; j++) vec_store(y + j * y_row, row[j]);
+}
+
+/* Half as many rows as a vector has lanes, or less, are turned in two squares
+ * side by side, VEC columns at a time of at least so many; the last ones may be
+ * turned twice. Rows that lack repeat the last one. */
+enum { FEW = VEC / 2 };
+#define UPPER(lane, d) (((lane) + (d)) % VEC)
+
+static void few_rows(size_t m, size_t n, const real *x, size_t x_row, real *y,
+                     size_t y_row)
+{
+    const real *from[FEW];
+    for (size_t i = 0; i < FEW; i++) from[i] = x + (i < m ? i : m - 1) * x_row;
+    for (size_t next = 0; next < n; next += VEC) {
+        const size_t at = next + VEC <= n ? next : n - VEC;
+        real *to = y + at * y_row;
+        vec row[FEW];
+        UNROLLED
+        for (size_t i = 0; i < FEW; i++) row[i] = vec_load(from[i] + at);
+        turn(FEW, row);
+        UNROLLED
+        for (size_t j = 0; j < FEW; j++, to += y_row)
+            vec_store_part(to, m, row[j]);
+        UNROLLED
+        for (size_t j = 0; j < FEW; j++, to += y_row)
+            vec_store_part(
+                to, m,
+                __builtin_shufflevector(row[j], row[j], LANES(UPPER, FEW)));
+    }
 }
 
 void FV_KERNEL(transpose)(size_t m, size_t n, const void *x_, size_t x_row,
@@ -75,6 +110,10 @@ void FV_KERNEL(transpose)(size_t m, size_t n, const void *x_, size_t x_row,
 {
     const real *x = x_;
     real *y = y_;
+    if (m && m <= FEW && width == m && n >= VEC) {
+        few_rows(m, n, x, x_row, y, y_row);
+        return;
+    }
     for (size_t j = 0; j < n; j += VEC)
         for (size_t i = 0; i < width; i += VEC) {
             const size_t rows = i > m ? 0 : m - i, columns = n - j;
