@@ -51,10 +51,11 @@ double fv__conv_product_cost(double count, int64_t rows, int64_t columns,
 
 /* ---- direct ------------------------------------------------------------- */
 
-/* Turning the sums of a tile, and a column of windows. Items that share the
- * filters of a block, each of which copies the strip that it meets: an element
- * in the time of one. */
-enum { TURN = 300, COLUMN = 24, FEW_ITEMS = 8 };
+/* Turning the sums of a tile, a column of windows, and a square of vectors. */
+enum { TURN = 300, COLUMN = 24, BLOCK = 160 };
+/* Items that share the filters of a block, each of which copies the strip that
+ * it meets: an element in the time of one. */
+enum { FEW_ITEMS = 8 };
 
 static double copies(const fv__geometry *g, const fv__conv_sizes *s,
                      const fv__sweep *sweep)
@@ -121,12 +122,32 @@ static double direct_sweep(fv__sweep s)
                   segments, k);
 }
 
+static double direct_along(const fv__geometry *g)
+{
+    const double lines = (double)(g->batch * g->out[0]);
+    const int64_t blocks =
+        fv__divide_up(g->filters, LANES) * fv__divide_up(g->out[1], LANES);
+
+    return pieces(lines, g->filters, g->out[1], (double)g->kernel[0],
+                  (double)g->kernel[1])
+           + lines * (double)(blocks * BLOCK);
+}
+
+/* With so few filters, loads of rows are what a tile of pixels takes. */
+bool fv__direct_goes_along(const fv__geometry *g)
+{
+    return g->channels == 1 && g->stride[1] == 1 && g->dilation[1] == 1
+           && g->filters <= LANES / 2;
+}
+
 double fv__direct_cost(const fv__geometry *g, fv__direction direction)
 {
     double all = 0;
 
     if (direction == FV__BACKWARD_WEIGHTS)
         return direct_weights(g, fv__direct_form_of(g));
+    if (direction == FV__FORWARD && fv__direct_goes_along(g))
+        return direct_along(g);
     for (int64_t i = 0; i < fv__sweep_count(g, direction); i++)
         all += direct_sweep(fv__sweep_of(g, direction, i));
     return all;

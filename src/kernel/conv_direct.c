@@ -143,12 +143,18 @@ static bool applicable(const fv_context *context, const fv__geometry *g)
     return true;
 }
 
+static bool along(const fv__geometry *g, fv__direction direction)
+{
+    return direction == FV__FORWARD && fv__direct_goes_along(g);
+}
+
 static size_t packed(const fv_context *context, const fv__geometry *g,
                      fv__direction direction)
 {
     size_t all = 0;
 
     if (direction == FV__BACKWARD_WEIGHTS) return 0;
+    if (along(g, direction)) return fv__direct_along_packed(context, g);
     for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
         const fv__direct d = plan(context, g, direction, i);
         size_t bytes;
@@ -166,6 +172,7 @@ static size_t scratch(const fv_context *context, const fv__geometry *g,
 
     if (direction == FV__BACKWARD_WEIGHTS)
         return fv__direct_weights_scratch(context, g);
+    if (along(g, direction)) return fv__direct_along_scratch(context, g);
     for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
         const fv__direct d = plan(context, g, direction, i);
         size_t bytes;
@@ -181,6 +188,10 @@ static void pack(const fv__conv_call *call, fv__direction direction)
     const fv__geometry *g = call->geometry;
     char *at = call->packed;
 
+    if (along(g, direction)) {
+        fv__direct_along_pack(call);
+        return;
+    }
     for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
         fv__direct d = plan(call->context, g, direction, i);
         size_t bytes;
@@ -204,6 +215,10 @@ static void run(const fv__conv_call *call, fv__direction direction)
     if (g->batch == 0) return;
     if (direction == FV__BACKWARD_WEIGHTS) {
         fv__direct_weights_run(call);
+        return;
+    }
+    if (along(g, direction)) {
+        fv__direct_along_run(call);
         return;
     }
     for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {

@@ -35,6 +35,17 @@ size_t fv__direct_offsets(const fv__direct *direct);
 /* The call and its memory are in the plan. */
 void fv__direct_run(fv__direct *direct);
 
+/* The forward pass with vectors along output rows, filters being the rows of
+ * tiles: if there is one channel and filters are few. Packed
+ * weights are a copy. */
+bool fv__direct_goes_along(const fv__geometry *geometry);
+size_t fv__direct_along_packed(const fv_context *context,
+                               const fv__geometry *geometry);
+void fv__direct_along_pack(const fv__conv_call *call);
+size_t fv__direct_along_scratch(const fv_context *context,
+                                const fv__geometry *geometry);
+void fv__direct_along_run(const fv__conv_call *call);
+
 /* How the weight gradient is done, what is cheapest: whether runs of the image
  * are the rows of its tiles and filters the columns; whether they are whole
  * windows, copied, or rows of taps. */
