@@ -131,7 +131,7 @@ fv_pooling fv__layer_pooling(const fv_layer *layer, const fv_shape *input);
 /* What a network that runs several layers as one operator must know of them:
  * the attributes of a convolution, epsilon of a batch normalisation. */
 extern const fv__layer_type fv__layer_conv2d, fv__layer_batchnorm,
-    fv__layer_relu, fv__layer_relu6, fv__layer_add;
+    fv__layer_relu, fv__layer_relu6, fv__layer_add, fv__layer_maxpool;
 fv_convolution fv__layer_convolution(const fv_layer *layer);
 double fv__layer_epsilon(const fv_layer *layer);
 double fv__layer_momentum(const fv_layer *layer);

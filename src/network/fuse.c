@@ -1,8 +1,9 @@
 /* Which layers a plan runs as one operator: a convolution with its batch
  * normalisation, the sum with another branch, and its activation; in training
- * either of the first two with its activation. */
+ * either of the first two with its activation, or that with a max pool. */
 #include "network/network.h"
 #include "op/conv2d.h"
+#include "op/window.h"
 
 #include <math.h>
 
@@ -69,7 +70,7 @@ static bool find_sum(const fv_network *network, int32_t last, int32_t place,
     return false;
 }
 
-static const fv__fusion none = { -1, -1, -1, -1, -1 };
+static const fv__fusion none = { -1, -1, -1, -1, -1, -1 };
 
 static fv__fusion fusion_at(const fv_network *network, int32_t last,
                             int32_t place)
@@ -92,10 +93,24 @@ static fv__fusion fusion_at(const fv_network *network, int32_t last,
     return none;
 }
 
+/* A max pool of clamped values. What is before the clamp is then not needed in
+ * the backward pass, and there are fewer values to clamp. */
+static bool find_pool(const fv_network *network, int32_t last, int32_t place,
+                      fv__fusion *f)
+{
+    if (type_at(network, place) != &fv__layer_maxpool) return false;
+    f->clamp = before(network, last, place, 0, &fv__layer_relu);
+    if (f->clamp < 0)
+        f->clamp = before(network, last, place, 0, &fv__layer_relu6);
+    if (f->clamp >= 0) f->pool = place;
+    return f->clamp >= 0;
+}
+
 static fv__fusion training_at(const fv_network *network, int32_t last,
                               int32_t place)
 {
     fv__fusion f = none;
+    if (find_pool(network, last, place, &f)) return f;
     if (!clamps(type_at(network, place))) return none;
     f.clamp = place;
     f.norm = before(network, last, place, 0, &fv__layer_batchnorm);
@@ -117,6 +132,7 @@ void fv__network_fuse(const fv_network *network, int32_t last, bool training,
         if (f->convolution >= 0) inside[f->convolution] = true;
         if (f->norm >= 0 && f->norm != i) inside[f->norm] = true;
         if (f->add >= 0 && f->add != i) inside[f->add] = true;
+        if (f->clamp >= 0 && f->clamp != i) inside[f->clamp] = true;
     }
 }
 
@@ -143,9 +159,23 @@ static fv_variable *clamped_norm(const fv_network *network, const fv__fusion *f,
     return fv__apply_batchnorm(inputs, &attributes);
 }
 
+static fv_variable *clamped_pool(const fv_network *network, const fv__fusion *f,
+                                 fv_variable *const outputs[])
+{
+    const fv_layer *pool = network->places[f->pool].layer;
+    const fv__clamped_pooling attributes = {
+        .pooling = fv__layer_pooling(pool, &pool->in_shape),
+        .low = 0,
+        .high = limit(network, f),
+    };
+    return fv__maxpool_clamped(outputs[network->places[f->clamp].inputs[0]],
+                               &attributes);
+}
+
 fv_variable *fv__fusion_apply(const fv_network *network, const fv__fusion *f,
                               fv_variable *const outputs[])
 {
+    if (f->pool >= 0) return clamped_pool(network, f, outputs);
     if (f->convolution < 0) return clamped_norm(network, f, outputs);
     const fv__place *conv = &network->places[f->convolution];
     const fv__parameter *weights = conv->layer->parameters;

@@ -71,15 +71,15 @@ fv_status fv__network_grads(fv_network *network);
 fv_variable *fv__network_apply(fv_network *network, fv_variable *x);
 
 /* Layers that one operator runs: a convolution and those after it, or, in
- * training, a normalisation and its clamp. Places; -1: there is none. Without
- * either the last layer runs alone. */
+ * training, a normalisation and its clamp, or a clamp and its pool. Places; -1:
+ * there is none. Without any of the first three the last layer runs alone. */
 typedef struct fv__fusion {
-    int32_t convolution, norm, add, residual, clamp;
+    int32_t convolution, norm, pool, add, residual, clamp;
 } fv__fusion;
 
 static inline bool fv__fused(const fv__fusion *fusion)
 {
-    return fusion->convolution >= 0 || fusion->norm >= 0;
+    return fusion->convolution >= 0 || fusion->norm >= 0 || fusion->pool >= 0;
 }
 
 /* For each place up to `last`, what ends there; a place inside of a fusion has

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 
 /* Where each maximum was is kept as its place in the plane, in 32 bits. */
-static fv_status infer(fv_inference *inference)
+fv_status fv__maxpool_infer(fv_inference *inference)
 {
     const fv_tensor *x = inference->inputs[0];
     fv_status status = fv__pool_infer(inference);
@@ -51,7 +51,7 @@ const fv_operator fv__op_maxpool = {
     .max_inputs = 1,
     .attributes_size = sizeof(fv_pooling),
     .abilities = FV_OVERWRITES,
-    .infer = infer,
+    .infer = fv__maxpool_infer,
     .forward = forward,
     .backward = backward,
     .onnx = "MaxPool",

@@ -20,4 +20,16 @@ typedef void fv__pool_image(const fv_call *call, const fv__geometry *g, void *x,
 void fv__pool_run(const fv_call *call, const fv_tensor *x, const fv_tensor *y,
                   int32_t *where, fv__pool_image *image);
 
+/* Max pooling, its output clamped: for those who know that nobody else reads
+ * the clamped values that it stands for. Every default is filled in. */
+typedef struct fv__clamped_pooling {
+    fv_pooling pooling;
+    double low, high;
+} fv__clamped_pooling;
+
+fv_variable *fv__maxpool_clamped(fv_variable *x,
+                                 const fv__clamped_pooling *attributes);
+/* The shape rule of both. */
+fv_status fv__maxpool_infer(fv_inference *inference);
+
 #endif

@@ -1,0 +1,63 @@
+/* Largest value of each window, clamped: what it is of clamped values, with
+ * fewer of them to clamp, forward and backward. */
+#include "op/window.h"
+
+/* Numbers of the output of one image. */
+static size_t outputs(const fv__geometry *g)
+{
+    return (size_t)(g->out[0] * g->out[1] * g->channels);
+}
+
+static void image(const fv_call *call, const fv__geometry *g, void *x, void *y,
+                  int32_t *where)
+{
+    const fv__clamped_pooling *a = call->attributes;
+    const fv__kernels *kernels = call->context->kernels;
+    kernels->maxpool(g, x, y, where);
+    kernels->map(FV__CLAMP, outputs(g), y, y, a->low, a->high);
+}
+
+static void forward(const fv_call *call)
+{
+    fv__pool_run(call, call->inputs[0], call->output, call->saved, image);
+}
+
+/* Nobody needs the gradient of the output afterwards. */
+static void image_grad(const fv_call *call, const fv__geometry *g, void *dx,
+                       void *dy, int32_t *where)
+{
+    const fv__clamped_pooling *a = call->attributes;
+    const fv__kernels *kernels = call->context->kernels;
+    const ptrdiff_t at =
+        (unsigned char *)dy - (unsigned char *)call->output_grad->data;
+    const void *y = (unsigned char *)call->output->data + at;
+    kernels->map_grad(FV__CLAMP, outputs(g), y, y, dy, dy, a->low, a->high,
+                      FV__REPLACE);
+    kernels->maxpool_grad(g, where, dy, dx, fv__meet_of(call, 0));
+}
+
+static void backward(const fv_call *call)
+{
+    if (!call->input_grads[0]) return;
+    fv__pool_run(call, call->input_grads[0], call->output_grad, call->saved,
+                 image_grad);
+}
+
+const fv_operator fv__op_maxpool_clamped = {
+    .size = sizeof(fv_operator),
+    .name = "maxpool_clamped",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .attributes_size = sizeof(fv__clamped_pooling),
+    .backward_reads = FV_READS_OUTPUT,
+    .abilities = FV_OVERWRITES,
+    .infer = fv__maxpool_infer,
+    .forward = forward,
+    .backward = backward,
+};
+
+fv_variable *fv__maxpool_clamped(fv_variable *x,
+                                 const fv__clamped_pooling *attributes)
+{
+    return fv_apply(&fv__op_maxpool_clamped, attributes, 1, &x);
+}
