@@ -63,10 +63,11 @@ static void pack_panel(void *argument, size_t item, size_t worker)
                    p->call->weight, p->packed + group * p->pack_bytes);
 }
 
-/* Of the forward pass, where a filter is a row of a matrix; else NULL. */
+/* Of the forward pass, where a filter is a row of a matrix, and where they are
+ * there besides being packed; else NULL. */
 static const void *weights_of(const sweep_plan *p, int64_t group)
 {
-    if (p->data) return NULL;
+    if (p->data || !p->call->weight) return NULL;
     return fv__at(p->call->weight, (size_t)(group * p->sweep.weight_group),
                   p->element);
 }

@@ -412,8 +412,7 @@ typedef struct fv__conv_algorithm {
     double (*cost)(const fv__geometry *geometry, fv__direction direction);
     bool plain; /* rounds as the definition does */
     /* From the call's weight to its `packed`, 64-byte aligned. A forward pass
-     * that packs does not read the weight again: it may have been in scratch,
-     * or have changed. */
+     * that packs does without the weight, which may be NULL when it runs. */
     void (*pack)(const fv__conv_call *call, fv__direction direction);
     void (*run)(const fv__conv_call *call, fv__direction direction);
     /* Multiply-accumulates that it does; NULL: those of the definition. */

@@ -88,7 +88,8 @@ static size_t row_bytes(const fv_context *context, int64_t filters)
     return fv__align(fv__real_bytes(context, filters));
 }
 
-/* What is kept: a row of folded biases and the packed weights. */
+/* What is kept: a row of folded biases and the packed weights, or, where none
+ * are packed, folded ones. */
 static bool scratch(fv_inference *inference, const fv__geometry *g)
 {
     const fv__conv2d *a = inference->attributes;
@@ -99,6 +100,7 @@ static bool scratch(fv_inference *inference, const fv__geometry *g)
     if (!reserve(inference, g, FV__FORWARD, &inference->kept,
                  &inference->forward_scratch))
         return false;
+    if (a->normalised && inference->kept == 0) inference->kept = weights;
     inference->kept += row_bytes(context, g->filters);
     if (a->normalised && inference->forward_scratch < weights)
         inference->forward_scratch = weights;
@@ -211,13 +213,12 @@ static void prepare(const fv_call *call, const fv__conv_algorithm *algorithm,
         (unsigned char *)call->kept + row_bytes(call->context, g->filters);
     if (a->bias) conv->finish.bias = call->inputs[places_of(a).bias]->data;
     if (a->normalised) conv->finish.bias = biases;
-    if (call->kept_holds) return;
-    if (a->normalised) {
-        fold(call, g, call->scratch, biases);
-        conv->weight = call->scratch;
-    }
-    if (algorithm->packed(call->context, g, FV__FORWARD))
-        algorithm->pack(conv, FV__FORWARD);
+    const bool packs = algorithm->packed(call->context, g, FV__FORWARD) > 0;
+    void *folded = packs ? call->scratch : conv->packed;
+    if (a->normalised && !call->kept_holds) fold(call, g, folded, biases);
+    if (a->normalised) conv->weight = folded;
+    if (packs && !call->kept_holds) algorithm->pack(conv, FV__FORWARD);
+    if (a->normalised && packs) conv->weight = NULL; /* scratch from now on */
 }
 
 void fv__conv2d_forward(const fv_call *call)
