@@ -240,4 +240,41 @@ static inline void same_results(const problem *a, const problem *b)
     same_array("dbias", a->dbias, b->dbias);
 }
 
+/* Image n of an array of `batch` images. */
+static inline array image_of(array a, int64_t batch, int64_t n)
+{
+    array image = { a.dtype, a.n / (size_t)batch, NULL };
+
+    image.at = (char *)a.at + (size_t)n * array_bytes(image);
+    return image;
+}
+
+/* Each image of a batch, output and input gradient, has the bits that it has
+ * alone. */
+static inline void same_alone(const fv__conv_algorithm *algorithm,
+                              fv__geometry g, fv_dtype dtype)
+{
+    const int64_t batch = g.batch;
+    fv_context *context = context_of(NULL, dtype, 2);
+    problem all = problem_new(context, g);
+
+    problem_draw(&all, 3, false);
+    run_all(context, algorithm, &all);
+    g.batch = 1;
+    for (int64_t n = 0; n < batch; n++) {
+        problem one = problem_new(context, g);
+
+        memcpy(one.x.at, image_of(all.x, batch, n).at, array_bytes(one.x));
+        memcpy(one.dy.at, image_of(all.dy, batch, n).at, array_bytes(one.dy));
+        memcpy(one.weight.at, all.weight.at, array_bytes(one.weight));
+        memcpy(one.bias.at, all.bias.at, array_bytes(one.bias));
+        run_all(context, algorithm, &one);
+        same_array("y", one.y, image_of(all.y, batch, n));
+        same_array("dx", one.dx, image_of(all.dx, batch, n));
+        problem_free(&one);
+    }
+    problem_free(&all);
+    fv_context_free(context);
+}
+
 #endif

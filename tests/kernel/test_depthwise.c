@@ -126,43 +126,16 @@ static void large_ones(void **state)
     }
 }
 
-/* Image n of an array of `batch` images. */
-static array image_of(array a, int64_t batch, int64_t n)
-{
-    array image = { a.dtype, a.n / (size_t)batch, NULL };
-
-    image.at = (char *)a.at + (size_t)n * array_bytes(image);
-    return image;
-}
-
 static void image_alone(void **state)
 {
     uint64_t seed = 12;
 
     (void)state;
     for (int i = 0; i < 20; i++) {
-        fv_context *context = context_of(NULL, dtypes[i % 2], 2);
         fv__geometry g = draw_geometry(&seed);
-        problem all, one;
 
         g.batch = 9;
-        all = problem_new(context, g);
-        problem_draw(&all, seed, false);
-        run_all(context, &fv__conv_depthwise, &all);
-        for (int64_t n = 0; n < 9; n++) {
-            g.batch = 1;
-            one = problem_new(context, g);
-            memcpy(one.x.at, image_of(all.x, 9, n).at, array_bytes(one.x));
-            memcpy(one.dy.at, image_of(all.dy, 9, n).at, array_bytes(one.dy));
-            memcpy(one.weight.at, all.weight.at, array_bytes(one.weight));
-            memcpy(one.bias.at, all.bias.at, array_bytes(one.bias));
-            run_all(context, &fv__conv_depthwise, &one);
-            same_array("y", one.y, image_of(all.y, 9, n));
-            same_array("dx", one.dx, image_of(all.dx, 9, n));
-            problem_free(&one);
-        }
-        problem_free(&all);
-        fv_context_free(context);
+        same_alone(&fv__conv_depthwise, g, dtypes[i % 2]);
     }
 }
 
