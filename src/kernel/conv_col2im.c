@@ -352,9 +352,10 @@ static void run(const fv__conv_call *call, fv__direction direction)
         (double)fv__geometry_macs(p.g), run_item, &p);
 }
 
-/* Adding up the columns of a pixel: besides, a run, and a vector of it. A pixel
- * is turned in the time of the first, for a vector of filters. */
-enum { PIXEL = 10, RUN = 2, ADD = 9, LANES = 16 };
+/* Adding up the columns of a pixel: besides, a run, and a vector of it, or that
+ * of one group among several. A pixel is turned in the time of the first, for a
+ * vector of filters. */
+enum { PIXEL = 10, RUN = 2, ADD = 9, ADD_GROUP = 36, LANES = 16 };
 
 static double cost(const fv__geometry *g, fv__direction direction)
 {
@@ -362,6 +363,7 @@ static double cost(const fv__geometry *g, fv__direction direction)
     const bool merged = g->dilation[1] == 1 && g->groups == 1;
     const int64_t runs = g->kernel[0] * (merged ? 1 : g->kernel[1]);
     const int64_t run = fv__divide_up(s.span / runs, LANES);
+    const int64_t add = g->groups > 1 ? ADD_GROUP : ADD;
     const double images = (double)(g->batch * g->groups);
     const int64_t pixels = g->out[0] * g->out[1];
     const int64_t line = RUN + ADD * fv__divide_up(g->out[1], LANES);
@@ -375,7 +377,7 @@ static double cost(const fv__geometry *g, fv__direction direction)
                + images * (double)(pixels * turn + g->out[0] * s.taps * line);
     return fv__conv_product_cost(images, pixels, s.span, 1, (double)s.filters)
            + images * (double)pixels
-                 * (double)(PIXEL + runs * (RUN + ADD * run));
+                 * (double)(PIXEL + runs * (RUN + add * run));
 }
 
 const fv__conv_algorithm fv__conv_col2im = {

@@ -57,6 +57,9 @@ enum { TURN = 300, COLUMN = 24, BLOCK = 160 };
  * it meets: an element in the time of one. */
 enum { FEW_ITEMS = 8 };
 
+/* A pixel of one group among several, which strips copy alone. */
+enum { PIXEL = 30 };
+
 static double copies(const fv__geometry *g, const fv__conv_sizes *s,
                      const fv__sweep *sweep)
 {
@@ -65,7 +68,8 @@ static double copies(const fv__geometry *g, const fv__conv_sizes *s,
 
     if (fv__strip_of(sweep, 4).in_place) return 0;
     return (double)(splits * s->pixels)
-           * (double)(sweep->stride[0] * sweep->stride[1] * g->channels);
+           * (double)(sweep->stride[0] * sweep->stride[1])
+           * (double)(g->channels + (g->groups > 1 ? PIXEL * g->groups : 0));
 }
 
 /* Filters are the rows of tiles and numbers of a run the columns, or turned. */
@@ -118,8 +122,10 @@ static double direct_sweep(fv__sweep s)
     if (fv__sweep_is_pointwise(&s))
         return fv__conv_product_cost(count, s.out[0] * s.out[1], s.filters, 1,
                                      k);
+    const bool copied = s.groups > 1 && !fv__strip_of(&s, 4).in_place;
     return pieces(count * (double)s.out[!along], s.out[along], s.filters,
-                  segments, k);
+                  segments, k)
+           + (copied ? count * (double)(s.in[0] * s.in[1] * PIXEL) : 0);
 }
 
 static double direct_along(const fv__geometry *g)

@@ -1,11 +1,18 @@
-/* Convolution of each channel on its own, with one filter or more. */
+/* Convolution of each channel on its own, and the choice between that and
+ * groups of few channels. */
 #include "kernel/conv_depthwise.h"
+#include "kernel/conv_groups.h"
 
 /* An item of a sweep has so many rows, or a multiple of it. */
 enum { ITEM_ROWS = 4 };
-/* Of the vector that costs are counted in; and what a vector costs that is
- * spread, or gathered, where channels have several filters. */
-enum { LANES = 16, SPREAD = 48 };
+/* Of the vector that costs are counted in. */
+enum { LANES = 16 };
+
+/* Otherwise channels are in groups, or have several filters. */
+static bool each_alone(const fv__geometry *g)
+{
+    return g->groups == g->channels && g->groups == g->filters;
+}
 
 /* ---- a sweep's axes ------------------------------------------------------ */
 
@@ -45,29 +52,28 @@ static fv__window axis_of(const fv__sweep *s, int axis, int64_t number,
     return a;
 }
 
-/* ---- packed weights: [tap][output], whole vectors ------------------------ */
+/* ---- packed weights: [tap][channel], whole vectors ---------------------- */
 
 static size_t packed_row(const fv__sweep *s, size_t element)
 {
-    return fv__align((size_t)(s->groups * s->filters) * element) / element;
+    return fv__align((size_t)s->groups * element) / element;
 }
 
 /* SIZE_MAX: uncountable */
 static size_t packed_bytes(const fv__sweep *s, size_t element)
 {
-    size_t taps = (size_t)(s->taps[0] * s->taps[1] * s->channels), bytes;
+    size_t taps = (size_t)(s->taps[0] * s->taps[1]), bytes;
 
     if (!fv__multiply(taps, packed_row(s, element) * element, &bytes))
         return SIZE_MAX;
     return bytes;
 }
 
-static size_t packed(const fv_context *context, const fv__geometry *g,
-                     fv__direction direction)
+static size_t packed_sweeps(const fv_context *context, const fv__geometry *g,
+                            fv__direction direction)
 {
     size_t all = 0;
 
-    if (direction == FV__BACKWARD_WEIGHTS) return 0;
     for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
         const fv__sweep s = fv__sweep_of(g, direction, i);
 
@@ -85,45 +91,42 @@ typedef struct packing {
     char *out;
 } packing;
 
-/* One tap of groups [first, last). */
+/* One tap of channels [first, last). */
 static inline void pack_tap(const fv__sweep *s, size_t size, int64_t first,
                             int64_t last, const char *weight, char *out)
 {
     const int64_t group = s->weight_group * (int64_t)size;
-    const int64_t filter = s->weight_filter * (int64_t)size;
 
-    for (int64_t g = first; g < last; g++)
-        for (int64_t f = 0; f < s->filters; f++, out += size)
-            fv__copy_element(size, out, weight + g * group + f * filter);
+    for (int64_t g = first; g < last; g++, out += size)
+        fv__copy_element(size, out, weight + g * group);
 }
 
-static void pack_groups(void *argument, size_t item, size_t worker)
+static void pack_channels(void *argument, size_t item, size_t worker)
 {
     const packing *p = argument;
     const fv__sweep *s = p->sweep;
     const int64_t first = (int64_t)item * FV__DEPTHWISE_CHANNELS;
     const int64_t last = fv__min(first + FV__DEPTHWISE_CHANNELS, s->groups);
     const size_t size = p->element, row = packed_row(s, size) * size;
-    char *out = p->out + (size_t)(first * s->filters) * size;
+    char *out = p->out + (size_t)first * size;
 
     (void)worker;
     for (int64_t r = 0; r < s->taps[0]; r++)
-        for (int64_t q = 0; q < s->taps[1]; q++)
-            for (int64_t c = 0; c < s->channels; c++, out += row) {
-                const char *from = fv__at(
-                    p->weight,
-                    (size_t)(s->weight_at + r * s->weight_tap[0]
-                             + q * s->weight_tap[1] + c * s->weight_channel),
-                    size);
+        for (int64_t q = 0; q < s->taps[1]; q++, out += row) {
+            const char *from =
+                fv__at(p->weight,
+                       (size_t)(s->weight_at + r * s->weight_tap[0]
+                                + q * s->weight_tap[1]),
+                       size);
 
-                if (size == 4)
-                    pack_tap(s, 4, first, last, from, out);
-                else
-                    pack_tap(s, 8, first, last, from, out);
-            }
+            if (size == 4)
+                pack_tap(s, 4, first, last, from, out);
+            else
+                pack_tap(s, 8, first, last, from, out);
+        }
 }
 
-static void pack(const fv__conv_call *call, fv__direction direction)
+static void pack_sweeps(const fv__conv_call *call, fv__direction direction)
 {
     const fv__geometry *g = call->geometry;
     char *at = call->packed;
@@ -137,9 +140,18 @@ static void pack(const fv__conv_call *call, fv__direction direction)
         memset(at, 0, bytes); /* the ends of rows */
         fv__parallel(call->context,
                      (size_t)fv__divide_up(g->groups, FV__DEPTHWISE_CHANNELS),
-                     (double)count, pack_groups, &p);
+                     (double)count, pack_channels, &p);
         at += bytes;
     }
+}
+
+void fv__depthwise_cut(fv__depthwise_plan *p, int64_t channels, int64_t pieces)
+{
+    pieces = fv__max(1, fv__min(pieces, channels / FV__DEPTHWISE_CHANNELS));
+    p->channels =
+        fv__divide_up(fv__divide_up(channels, pieces), FV__DEPTHWISE_CHANNELS)
+        * FV__DEPTHWISE_CHANNELS;
+    p->pieces = fv__divide_up(channels, p->channels);
 }
 
 /* ---- a sweep: the forward pass, or a phase of the input gradient --------- */
@@ -155,14 +167,13 @@ static fv__depthwise_plan plan_sweeps(const fv_context *context,
         .g = g,
         .direction = direction,
         .element = fv__element(context->kernels),
-        .worker = fv__spread_bytes(context, g, direction),
     };
     const fv__sweep s = fv__sweep_of(g, direction, 0); /* has most rows */
     int64_t rows = fv__divide_up(s.out[0], classes_of(&s, 0).every);
 
     p.rows = fv__divide_up(rows, FV__DEPTHWISE_ITEMS * ITEM_ROWS) * ITEM_ROWS;
     p.blocks = fv__divide_up(rows, p.rows);
-    fv__depthwise_cut(&p, s.groups * s.filters, FV__DEPTHWISE_ITEMS / p.blocks);
+    fv__depthwise_cut(&p, s.groups, FV__DEPTHWISE_ITEMS / p.blocks);
     return p;
 }
 
@@ -172,7 +183,6 @@ typedef struct place {
     const fv__sweep *sweep;
     int64_t image, block, channel;
     const char *packed;
-    char *strip;
 } place;
 
 /* A class of rows and one of columns, whose distances are pixels still; where
@@ -196,7 +206,7 @@ static dense dense_of(const place *at, int64_t row, int64_t column)
             + out[1] * s->out_pixel + at->channel;
     d.axis[0].from *= in_row;
     d.axis[0].to *= s->out_row;
-    d.axis[0].weight = s->taps[1] * s->channels * weights;
+    d.axis[0].weight = s->taps[1] * weights;
     d.axis[1].from *= s->in_pixel;
     d.axis[1].to *= s->out_pixel;
     d.axis[1].weight = weights;
@@ -219,7 +229,7 @@ static void run_dense(const place *at, const dense *d, const void *x)
 {
     const fv__depthwise_plan *p = at->plan;
     const fv__conv_call *call = p->call;
-    int64_t channels = at->sweep->groups * at->sweep->filters;
+    int64_t channels = at->sweep->groups;
     bool data = p->direction == FV__BACKWARD_DATA;
     size_t out = (size_t)d->out, channel = (size_t)at->channel;
     fv__depthwise work = {
@@ -238,32 +248,6 @@ static void run_dense(const place *at, const dense *d, const void *x)
     p->kernels->depthwise(&work);
 }
 
-/* One row of outputs, from spread inputs. */
-static void run_strip(const place *at, dense d, const void *x)
-{
-    const fv__depthwise_plan *p = at->plan;
-    const fv__sweep *s = at->sweep;
-    fv__window *r = &d.axis[0], *c = &d.axis[1];
-    size_t row = fv__spread_elements(p->g, p->direction);
-    const fv__spread how = { p->element, (size_t)s->groups,
-                             (size_t)(s->channels * s->filters),
-                             s->channels > 1, c->from };
-
-    for (int64_t i = fv__max(r->low, 0); i < fv__min(r->high, r->taps); i++)
-        fv__spread_row(
-            &how,
-            fv__at(x, (size_t)(i * r->from + c->low * c->from), p->element),
-            c->high - c->low, fv__slot(at->strip, (size_t)i * row, p->element));
-    r->from = (ptrdiff_t)row;
-    c->from = s->groups * s->filters;
-    x = fv__at(at->strip, (size_t)(-c->low * p->g->filters), p->element);
-    c->taps *= s->channels;
-    c->stride *= s->channels;
-    c->low *= s->channels;
-    c->high *= s->channels;
-    run_dense(at, &d, x);
-}
-
 static void run_class(const place *at, dense d)
 {
     const fv__depthwise_plan *p = at->plan;
@@ -272,13 +256,7 @@ static void run_class(const place *at, dense d)
 
     if (at->block * p->rows >= d.axis[0].outputs) return;
     cut_rows(&d, at->block * p->rows, p->rows);
-    if (p->worker == 0) run_dense(at, &d, fv__at(in, (size_t)d.in, p->element));
-    for (int64_t i = 0; p->worker && i < d.axis[0].outputs; i++) {
-        dense one = d;
-
-        cut_rows(&one, i, 1);
-        run_strip(at, one, fv__at(in, (size_t)one.in, p->element));
-    }
+    run_dense(at, &d, fv__at(in, (size_t)d.in, p->element));
 }
 
 static void sweeps(void *argument, size_t item, size_t worker)
@@ -291,9 +269,9 @@ static void sweeps(void *argument, size_t item, size_t worker)
         .block = block % p->blocks,
         .channel = (int64_t)item % p->pieces * p->channels,
         .packed = p->call->packed,
-        .strip = (char *)p->call->scratch + worker * p->worker,
     };
 
+    (void)worker;
     for (int64_t i = 0; i < fv__sweep_count(p->g, p->direction); i++) {
         const fv__sweep s = fv__sweep_of(p->g, p->direction, i);
         int64_t rows = fv__min(classes_of(&s, 0).every, s.out[0]);
@@ -322,26 +300,39 @@ static void run_sweeps(const fv__conv_call *call, fv__direction direction)
 static bool applicable(const fv_context *context, const fv__geometry *g)
 {
     (void)context;
-    return g->groups == g->channels && g->channels > 1;
+    return g->groups > 1 && (each_alone(g) || fv__groups_fit(g));
+}
+
+static size_t packed(const fv_context *context, const fv__geometry *g,
+                     fv__direction direction)
+{
+    if (direction == FV__BACKWARD_WEIGHTS) return 0;
+    if (!each_alone(g)) return fv__groups_packed(context, g, direction);
+    return packed_sweeps(context, g, direction);
 }
 
 static size_t scratch(const fv_context *context, const fv__geometry *g,
                       fv__direction direction)
 {
-    size_t bytes;
+    if (!each_alone(g)) return fv__groups_scratch(context, g, direction);
+    if (direction != FV__BACKWARD_WEIGHTS) return 0;
+    return fv__depthwise_grad_scratch(context, g);
+}
 
-    if (direction == FV__BACKWARD_WEIGHTS)
-        return fv__depthwise_grad_scratch(context, g);
-    if (!fv__multiply(plan_sweeps(context, g, direction).worker,
-                      (size_t)context->threads, &bytes))
-        return SIZE_MAX;
-    return bytes;
+static void pack(const fv__conv_call *call, fv__direction direction)
+{
+    if (each_alone(call->geometry))
+        pack_sweeps(call, direction);
+    else
+        fv__groups_pack(call, direction);
 }
 
 static void run(const fv__conv_call *call, fv__direction direction)
 {
     if (call->geometry->batch == 0) return;
-    if (direction == FV__BACKWARD_WEIGHTS)
+    if (!each_alone(call->geometry))
+        fv__groups_run(call, direction);
+    else if (direction == FV__BACKWARD_WEIGHTS)
         fv__depthwise_grad_run(call);
     else
         run_sweeps(call, direction);
@@ -350,14 +341,11 @@ static void run(const fv__conv_call *call, fv__direction direction)
 /* About half of what registers allow: the rest is loads. */
 static double cost(const fv__geometry *g, fv__direction direction)
 {
-    const int64_t multiplier = g->filters / g->channels;
-    const double taps = (double)(g->kernel[0] * g->kernel[1]);
-    const double vectors =
-        (double)(g->batch * g->out[0] * g->out[1])
-        * (double)(multiplier * fv__divide_up(g->channels, LANES));
+    const double vectors = (double)(g->batch * g->out[0] * g->out[1])
+                           * (double)fv__divide_up(g->channels, LANES);
 
-    (void)direction;
-    return vectors * (2 * taps + (multiplier > 1 ? SPREAD : 0));
+    if (!each_alone(g)) return fv__groups_cost(g, direction);
+    return vectors * 2 * (double)(g->kernel[0] * g->kernel[1]);
 }
 
 const fv__conv_algorithm fv__conv_depthwise = {

@@ -17,7 +17,6 @@ typedef struct fv__depthwise_plan {
     size_t element;
     int64_t rows, blocks;     /* of an item; in an image */
     int64_t channels, pieces; /* of an item; of all channels */
-    size_t worker;            /* bytes of scratch */
     const fv__conv_call *call;
 } fv__depthwise_plan;
 
@@ -36,28 +35,9 @@ static inline void fv__copy_element(size_t size, void *to, const void *from)
     }
 }
 
-/* Cuts `channels` in about `pieces`; not at all where inputs are spread. */
+/* Cuts `channels` in about `pieces`. */
 void fv__depthwise_cut(fv__depthwise_plan *plan, int64_t channels,
                        int64_t pieces);
-
-/* Where a channel has several filters, the rows of inputs that an output meets
- * are copied to a strip, so that each filter meets a channel of its own: each
- * channel repeated, or, with `apart`, the first filters of all channels, then
- * the second ones, and so on. */
-typedef struct fv__spread {
-    size_t element, channels, filters; /* filters of a channel */
-    bool apart;
-    int64_t step; /* from pixel to pixel, in elements */
-} fv__spread;
-
-void fv__spread_row(const fv__spread *spread, const char *x, int64_t columns,
-                    char *out);
-/* Elements of a row of the strip; bytes of the strip, 0: inputs are met as
- * they are, SIZE_MAX: uncountable. */
-size_t fv__spread_elements(const fv__geometry *geometry,
-                           fv__direction direction);
-size_t fv__spread_bytes(const fv_context *context, const fv__geometry *geometry,
-                        fv__direction direction);
 
 void fv__depthwise_grad_run(const fv__conv_call *call);
 size_t fv__depthwise_grad_scratch(const fv_context *context,

@@ -8,11 +8,11 @@ typedef struct weights {
     fv__depthwise_plan plan;
     fv__conv_parts parts;
     size_t row, sums; /* elements of the sums of a tap; of all taps */
-    size_t strip;     /* bytes before them */
+    size_t worker;    /* bytes of scratch */
     bool far;         /* more than a cache holds */
 } weights;
 
-/* An item is a part and a piece of the channels. A worker has a strip, a
+/* An item is a part and a piece of the channels. A worker has a
  * block's sums and a part's. */
 static weights plan_weights(const fv_context *context, const fv__geometry *g)
 {
@@ -20,26 +20,20 @@ static weights plan_weights(const fv_context *context, const fv__geometry *g)
         .plan = { .kernels = context->kernels,
                   .g = g,
                   .direction = FV__BACKWARD_WEIGHTS,
-                  .element = fv__element(context->kernels),
-                  .worker =
-                      fv__spread_bytes(context, g, FV__BACKWARD_WEIGHTS) },
+                  .element = fv__element(context->kernels) },
         .parts = fv__conv_parts_of(context->kernels, g),
     };
     fv__depthwise_plan *p = &w.plan;
-    size_t sums;
 
     fv__depthwise_cut(p, g->filters,
                       FV__DEPTHWISE_ITEMS / 2 / w.parts.sizes.parts);
     w.row = fv__align((size_t)fv__min(p->channels, g->filters) * p->element)
             / p->element;
     w.sums = (size_t)w.parts.sizes.taps * w.row;
-    w.strip = p->worker;
     w.far = g->batch * g->in[0] * g->in[1] * g->channels
                 + w.parts.sizes.pixels * g->filters
             > CACHE_ELEMENTS;
-    if (!fv__multiply(w.sums, 2 * p->element, &sums)
-        || !fv__add(p->worker, sums, &p->worker))
-        p->worker = SIZE_MAX;
+    if (!fv__multiply(w.sums, 2 * p->element, &w.worker)) w.worker = SIZE_MAX;
     return w;
 }
 
@@ -47,7 +41,6 @@ static weights plan_weights(const fv_context *context, const fv__geometry *g)
 typedef struct part {
     const weights *weights;
     int64_t number, channel, channels;
-    char *strip;
     void *dbias;
 } part;
 
@@ -102,36 +95,6 @@ static fv__depthwise_grad grad_of(const part *at, int64_t image, int64_t first,
     return d;
 }
 
-/* One row of outputs, from spread inputs. */
-static void add_strip(const part *at, fv__depthwise_grad d)
-{
-    const weights *w = at->weights;
-    const fv__geometry *g = w->plan.g;
-    fv__window *r = &d.axis[0], *c = &d.axis[1];
-    size_t row = fv__spread_elements(g, FV__BACKWARD_WEIGHTS),
-           size = w->plan.element;
-    const fv__spread how = { size, (size_t)g->channels,
-                             (size_t)(g->filters / g->channels), false,
-                             c->from };
-    int64_t low = fv__max(fv__divide_up(r->low, r->step), 0);
-    int64_t high =
-        fv__min(fv__divide_up(fv__max(r->high, 0), r->step), r->taps);
-
-    for (int64_t i = low; i < high; i++)
-        fv__spread_row(
-            &how,
-            fv__at(d.x, (size_t)(i * r->step * r->from + c->low * c->from),
-                   size),
-            g->in[1], fv__slot(at->strip, (size_t)i * row, size));
-    r->step = 1;
-    r->low = low;
-    r->high = high;
-    r->from = (ptrdiff_t)row;
-    c->from = g->filters;
-    d.x = fv__at(at->strip, (size_t)(-c->low * g->filters), size);
-    w->plan.kernels->depthwise_grad(&d);
-}
-
 /* The chains of a block of output rows. */
 static void add_block(const part *at, int64_t block, void *sums)
 {
@@ -144,14 +107,11 @@ static void add_block(const part *at, int64_t block, void *sums)
     for (int64_t rows, from = line; line < end; line += rows) {
         int64_t row = line % g->out[0];
 
-        rows = w->strip ? 1 : fv__min(end - line, g->out[0] - row);
+        rows = fv__min(end - line, g->out[0] - row);
         fv__depthwise_grad d = grad_of(at, line / g->out[0], row, rows);
         d.dweight = sums;
         d.fresh = line == from;
-        if (w->strip)
-            add_strip(at, d);
-        else
-            w->plan.kernels->depthwise_grad(&d);
+        w->plan.kernels->depthwise_grad(&d);
     }
 }
 
@@ -159,14 +119,12 @@ static void add_part(void *argument, size_t item, size_t worker)
 {
     const weights *w = argument;
     const fv__depthwise_plan *p = &w->plan;
-    char *scratch =
-        (char *)p->call->scratch + w->parts.bytes + worker * p->worker;
-    void *block = scratch + w->strip;
+    void *block =
+        (char *)p->call->scratch + w->parts.bytes + worker * w->worker;
     void *all = fv__slot(block, w->sums, p->element);
     part at = { .weights = w,
                 .number = (int64_t)item / p->pieces,
-                .channel = (int64_t)item % p->pieces * p->channels,
-                .strip = scratch };
+                .channel = (int64_t)item % p->pieces * p->channels };
     int64_t first = fv__conv_part(&w->parts.sizes, at.number);
     int64_t end = fv__conv_part(&w->parts.sizes, at.number + 1);
 
@@ -200,7 +158,7 @@ size_t fv__depthwise_grad_scratch(const fv_context *context,
     const weights w = plan_weights(context, g);
     size_t bytes;
 
-    if (!fv__multiply(w.plan.worker, (size_t)context->threads, &bytes)
+    if (!fv__multiply(w.worker, (size_t)context->threads, &bytes)
         || !fv__add(bytes, w.parts.bytes, &bytes))
         return SIZE_MAX;
     return bytes;

@@ -174,6 +174,38 @@ typedef struct fv__depthwise_grad {
     bool far;              /* inputs are not in a cache: ask for them early */
 } fv__depthwise_grad;
 
+/* Channels of groups are laid under the filters that meet them, a vector of
+ * neighbouring filters at a time, of one group or more: to out[pixel][c][lane]
+ * goes channel `channel` + c of the group of filter first + lane. Behind the
+ * last filter lie numbers of some channel. */
+typedef struct fv__spread {
+    size_t channels, filters; /* of a group */
+    size_t channel, made;     /* the first channel; how many */
+    size_t first, count;      /* the first filter; how many there are */
+    size_t pixels;
+    const void *x;  /* channel 0 of a pixel */
+    ptrdiff_t from; /* from pixel to pixel, in elements */
+    void *out;
+} fv__spread;
+
+/* Outputs of a row are made so many at a time. */
+enum { FV__GROUPED_COLUMNS = 4 };
+
+/* A convolution of a vector of filters whose channels were spread: each output
+ * is one chain of fma from zero over rows, columns and channels. Output (p, q)
+ * begins at input (top + p stride, q stride) and taps are a step apart. Row i
+ * of the inputs is that of number i % rows in memory. */
+typedef struct fv__grouped {
+    int64_t outputs[2], taps[2], stride[2], step[2];
+    int64_t top, rows;
+    size_t channels, count; /* of a group; filters that there are */
+    const void *x;          /* [row][column][channel][lane] */
+    const void *weight;     /* [row][column][channel][lane] */
+    void *y;
+    ptrdiff_t from, to[2]; /* of x from row to row; of y, in elements */
+    fv__finish finish;     /* its residual lies as y does */
+} fv__grouped;
+
 /* Hyper-parameters of one optimizer step, settled once a step. */
 typedef struct fv__sgd {
     double learning_rate, momentum, weight_decay;
@@ -253,6 +285,9 @@ typedef struct fv__kernels {
     /* Weights, and the sums of their gradients, are whole vectors. */
     void (*depthwise)(const fv__depthwise *d);
     void (*depthwise_grad)(const fv__depthwise_grad *d);
+    /* Vectors are nr / 2 lanes, and begin at multiples of their size. */
+    void (*spread)(const fv__spread *s);
+    void (*grouped)(const fv__grouped *g);
 
     /* rows [m][n]: y = softmax(x) */
     void (*softmax)(size_t m, size_t n, const void *x, void *y);

@@ -23,6 +23,10 @@ static fv__geometry draw_geometry(uint64_t *state)
 
         g.channels = g.groups = draw_in(state, 2, draw(state) % 4 ? 9 : 35);
         g.filters = g.groups * (draw(state) % 3 ? 1 : draw_in(state, 2, 3));
+        if (draw(state) % 3 == 0) {
+            g.channels = g.groups * draw_in(state, 2, draw(state) % 4 ? 5 : 21);
+            g.filters = g.groups * draw_in(state, 1, 11);
+        }
         if (draw_axis(state, &g, 0) && draw_axis(state, &g, 1)) return g;
     }
 }
@@ -113,9 +117,13 @@ static void kernels_and_strides(void **state)
 static void large_ones(void **state)
 {
     fv__geometry wide = plain(2, 40, 3, 3, 1);
+    fv__geometry groups = plain(3, 21, 24, 5, 2);
 
     (void)state;
     wide.in[1] = 300;
+    groups.in[1] = 190;
+    groups.groups = 4;
+    groups.filters = 44;
     for (int d = 0; d < 2; d++) {
         check_bits(wide, dtypes[d], 1);
         check_bits(plain(9, 13, 20, 3, 1), dtypes[d], 2);
@@ -123,6 +131,7 @@ static void large_ones(void **state)
         wide.filters = 6;
         check_bits(wide, dtypes[d], 4);
         wide.filters = 3;
+        check_bits(groups, dtypes[d], 5);
     }
 }
 
@@ -255,6 +264,8 @@ static void other_groups(void **state)
     g.filters = 12;
     assert_true(fv__conv_depthwise.applicable(context, &g));
     g.groups = 3;
+    assert_true(fv__conv_depthwise.applicable(context, &g));
+    g.groups = 1;
     assert_false(fv__conv_depthwise.applicable(context, &g));
     g = plain(1, 8, 1, 3, 1); /* one channel is a convolution like others */
     assert_false(fv__conv_depthwise.applicable(context, &g));

@@ -63,7 +63,8 @@ typedef int64_t real_mask;
 #define FV_EACH_KERNEL(X)                                                     \
     X(map) X(map_grad) X(zip) X(zip_grad)                                     \
     X(axpy) X(add_rows) X(fill) X(from_bytes) X(sum) X(dot) X(finite)         \
-    X(tile) X(transpose) X(peak) X(depthwise) X(depthwise_grad)                       \
+    X(tile) X(transpose) X(peak)                                              \
+    X(depthwise) X(depthwise_grad) X(spread) X(grouped)                       \
     X(softmax) X(softmax_grad) X(cross_entropy) X(cross_entropy_grad)         \
     X(sigmoid_cross_entropy) X(sigmoid_cross_entropy_grad)                    \
     X(maxpool) X(maxpool_grad) X(avgpool) X(avgpool_grad)                     \
@@ -107,6 +108,15 @@ extern const fv__kernels FV_KERNEL(kernels);
 #define IN_REGISTER(pointer)
 #else
 #define IN_REGISTER(pointer) __asm__("" : "+r"(pointer))
+#endif
+
+/* The vector is loaded once for all that it meets. */
+#if defined(FV_PLAIN)
+#define LOADED(vector)
+#elif defined(__aarch64__)
+#define LOADED(vector) __asm__("" : "+w"(vector))
+#else
+#define LOADED(vector) __asm__("" : "+v"(vector))
 #endif
 
 /* ---- vectors ----------------------------------------------------------- */
@@ -240,6 +250,43 @@ INLINE vec vec_choose(mask which, vec a, vec b)
 {
     return (vec)mask_choose(which, (mask)a, (mask)b);
 }
+/* Lane i of it is lane which[i] % VEC of x. */
+#if defined(FV_ISA_IS_avx512)
+INLINE vec vec_permute(vec x, mask which)
+{
+    return VEC_NAME(permutexvar)((__m512i)which, x);
+}
+#elif defined(FV_ISA_IS_avx2) && defined(FV_DTYPE_IS_f32)
+INLINE vec vec_permute(vec x, mask which)
+{
+    return _mm256_permutevar8x32_ps(x, (__m256i)which);
+}
+#elif defined(FV_ISA_IS_avx2) /* both halves of an element */
+INLINE vec vec_permute(vec x, mask which)
+{
+    const mask low = which * 2;
+    const mask halves = low | ((low + 1) << 32);
+    return (vec)_mm256_permutevar8x32_ps((__m256)x, (__m256i)halves);
+}
+#elif defined(FV_ISA_IS_neon) /* all bytes of an element */
+INLINE vec vec_permute(vec x, mask which)
+{
+    const mask first = (mask_all(VEC - 1) & which) * REAL_BYTES;
+    uint8x16_t bytes = (uint8x16_t)first;
+    for (int i = 0; i < 16; i++)
+        bytes[i] =
+            (uint8_t)(bytes[i / REAL_BYTES * REAL_BYTES] + i % REAL_BYTES);
+    return (vec)vqtbl1q_u8((uint8x16_t)x, bytes);
+}
+#else
+INLINE vec vec_permute(vec x, mask which)
+{
+    vec v;
+    for (int i = 0; i < VEC; i++) v[i] = x[which[i] & (VEC - 1)];
+    return v;
+}
+#endif
+
 /* From and to 32 bits. */
 typedef int32_t lanes32 __attribute__((vector_size(VEC * sizeof(int32_t))));
 INLINE mask mask_load(const int32_t *x)

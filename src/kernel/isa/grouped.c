@@ -1,0 +1,200 @@
+/* Convolution of a vector of filters of several groups, from channels that were
+ * spread: tiles of two rows by some columns of outputs. */
+#include "kernel/isa/isa.h"
+
+/* Outputs of a tile: their sums are in registers, with two weights. */
+#if REGISTERS > 16
+enum { COLUMNS = 8 };
+#else
+enum { COLUMNS = 4 };
+#endif
+_Static_assert(FV__GROUPED_COLUMNS % (COLUMNS / 2) == 0, "whole tiles");
+
+/* Constants where they are inlined. */
+typedef struct kind {
+    size_t rows, columns;
+} kind;
+
+typedef vec sums[2][COLUMNS];
+
+/* Inputs of its first column, and outputs. The second row of a tile, `apart`
+ * rows below, meets at each tap what the first met `shift` rows of taps later.
+ */
+typedef struct tile {
+    const fv__grouped *g;
+    const real *x, *residual;
+    real *y;
+    int64_t top;      /* row of inputs */
+    ptrdiff_t across; /* of x, from output to output */
+    int64_t shift, apart;
+    size_t columns; /* that there are */
+} tile;
+
+/* n numbers of a filter and of the pixels below it, for one row or both. Every
+ * fourth column has a pointer, so that distances to the others stay in
+ * registers. */
+INLINE void add_run(const kind k, sums sum, const bool first, const bool second,
+                    const real *x, ptrdiff_t across, const real *upper,
+                    const real *lower, size_t n)
+{
+    const real *at[2] = { x, x + 4 * across };
+
+    for (size_t i = 0; i < n * VEC; i += VEC) {
+        const vec u = first ? vec_load(upper + i) : vec_all(0);
+        const vec l = second ? vec_load(lower + i) : vec_all(0);
+
+        IN_REGISTER(at[0]);
+        if (k.columns > 4) {
+            IN_REGISTER(at[1]);
+        }
+        UNROLLED
+        for (size_t q = 0; q < k.columns; q++) {
+            vec in = vec_load(at[q / 4] + (ptrdiff_t)(q % 4) * across);
+
+            if (first && second) {
+                LOADED(in);
+            }
+            if (first) sum[0][q] = vec_fma(in, u, sum[0][q]);
+            if (second) sum[1][q] = vec_fma(in, l, sum[1][q]);
+        }
+        at[0] += VEC;
+        at[1] += VEC;
+    }
+}
+
+/* Rows of taps [from, to) of the first row of outputs, and what they are to the
+ * second. */
+INLINE void add_rows(const kind k, sums sum, const tile *t, const bool first,
+                     const bool second, int64_t from, int64_t to)
+{
+    const fv__grouped *g = t->g;
+    const bool merged = g->step[1] == 1;
+    const size_t run = (merged ? (size_t)g->taps[1] : 1) * g->channels;
+    const int64_t runs = merged ? 1 : g->taps[1];
+    const size_t row = (size_t)g->taps[1] * g->channels * VEC;
+    const size_t next = (size_t)g->step[1] * g->channels * VEC;
+
+    for (int64_t r = from; r < to; r++) {
+        const int64_t row_of = (t->top + r * g->step[0]) % g->rows;
+        const real *x = t->x + row_of * g->from;
+        const real *upper = g->weight, *lower = g->weight;
+
+        if (first) upper += (size_t)r * row;
+        if (second) lower += (size_t)(r - t->shift) * row;
+        for (int64_t s = 0; s < runs; s++) {
+            add_run(k, sum, first, second, x, t->across, upper, lower, run);
+            x += next;
+            upper += run * VEC;
+            lower += run * VEC;
+        }
+    }
+}
+
+INLINE vec load(const real *x, size_t n)
+{
+    return n < VEC ? vec_load_part(x, n) : vec_load(x);
+}
+
+INLINE void finish(const kind k, sums sum, const tile *t)
+{
+    const fv__finish *f = &t->g->finish;
+    const size_t n = t->g->count;
+    const vec low = vec_all((real)f->low), high = vec_all((real)f->high);
+    const vec bias = f->bias ? load(f->bias, n) : vec_all(0);
+
+    UNROLLED
+    for (size_t p = 0; p < k.rows; p++) {
+        UNROLLED
+        for (size_t q = 0; q < k.columns; q++) {
+            const ptrdiff_t at = (ptrdiff_t)p * t->apart * t->g->to[0]
+                                 + (ptrdiff_t)q * t->g->to[1];
+            vec v = sum[p][q];
+
+            if (q >= t->columns) continue;
+            if (f->bias) v = v + bias;
+            if (f->residual) v = v + load(t->residual + at, n);
+            if (f->clamp) v = vec_clamp(v, low, high);
+            if (n < VEC)
+                vec_store_part(t->y + at, n, v);
+            else
+                vec_store(t->y + at, v);
+        }
+    }
+}
+
+INLINE void run_tile(const kind k, const tile *t)
+{
+    const int64_t taps = t->g->taps[0];
+    const int64_t shift = k.rows == 2 && t->shift < taps ? t->shift : taps;
+    sums sum;
+
+    UNROLLED
+    for (size_t p = 0; p < k.rows; p++)
+        for (size_t q = 0; q < k.columns; q++) sum[p][q] = vec_all(0);
+    add_rows(k, sum, t, true, false, 0, shift);
+    if (k.rows == 2) {
+        add_rows(k, sum, t, true, true, shift, taps);
+        add_rows(k, sum, t, false, true, taps < t->shift ? t->shift : taps,
+                 taps + t->shift);
+    }
+    finish(k, sum, t);
+}
+
+typedef void some_tile(const tile *t);
+
+#define TILE(name, rows, columns)                                              \
+    static void name(const tile *t) { run_tile((kind){ rows, columns }, t); }
+TILE(one_narrow, 1, COLUMNS / 2)
+TILE(one_wide, 1, COLUMNS)
+TILE(two_narrow, 2, COLUMNS / 2)
+TILE(two_wide, 2, COLUMNS)
+
+/* Row p of outputs, with that `apart` from it, or alone. */
+static void run_row(tile *t, int64_t p, bool pair)
+{
+    static some_tile *const kinds[2][2] = { { one_narrow, one_wide },
+                                            { two_narrow, two_wide } };
+    const fv__grouped *g = t->g;
+    const ptrdiff_t y = p * g->to[0];
+    const size_t columns = (size_t)g->outputs[1];
+
+    t->x = g->x;
+    t->top = g->top + p * g->stride[0];
+    t->y = (real *)g->y + y;
+    t->residual =
+        g->finish.residual ? (const real *)g->finish.residual + y : NULL;
+    for (size_t q = 0; q < columns;) {
+        const bool wide = columns - q > COLUMNS / 2;
+        const size_t n = wide ? COLUMNS : COLUMNS / 2;
+
+        t->columns = columns - q < n ? columns - q : n;
+        kinds[pair][wide](t);
+        t->x += (ptrdiff_t)n * t->across;
+        t->y += (ptrdiff_t)n * g->to[1];
+        if (t->residual) t->residual += (ptrdiff_t)n * g->to[1];
+        q += n;
+    }
+}
+
+void FV_KERNEL(grouped)(const fv__grouped *g)
+{
+    int64_t common = g->stride[0], rest = g->step[0];
+
+    while (rest) {
+        const int64_t next = common % rest;
+
+        common = rest;
+        rest = next;
+    }
+    tile t = { .g = g,
+               .across = g->stride[1] * (ptrdiff_t)g->channels * VEC,
+               .shift = g->stride[0] / common,
+               .apart = g->step[0] / common };
+
+    for (int64_t first = 0; first < g->outputs[0]; first += 2 * t.apart)
+        for (int64_t i = 0; i < t.apart; i++) {
+            const int64_t p = first + i;
+
+            if (p < g->outputs[0]) run_row(&t, p, p + t.apart < g->outputs[0]);
+        }
+}
