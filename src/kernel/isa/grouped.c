@@ -112,7 +112,7 @@ INLINE void finish(const kind k, sums sum, const tile *t)
 
             if (q >= t->columns) continue;
             if (f->bias) v = v + bias;
-            if (f->residual) v = v + load(t->residual + at, n);
+            if (t->residual) v = v + load(t->residual + at, n);
             if (f->clamp) v = vec_clamp(v, low, high);
             if (n < VEC)
                 vec_store_part(t->y + at, n, v);
