@@ -127,6 +127,7 @@ static void same_bits(void **state)
 static void image_alone(void **state)
 {
     (void)state;
+    if (FOREIGN) skip();
     for (int i = 0; i < SIZES; i++) {
         fv__geometry g = large(i);
 
