@@ -281,7 +281,7 @@ INLINE vec vec_permute(vec x, mask which)
 #else
 INLINE vec vec_permute(vec x, mask which)
 {
-    vec v;
+    vec v = x;
     for (int i = 0; i < VEC; i++) v[i] = x[which[i] & (VEC - 1)];
     return v;
 }
