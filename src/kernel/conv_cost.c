@@ -51,8 +51,9 @@ double fv__conv_product_cost(double count, int64_t rows, int64_t columns,
 
 /* ---- direct ------------------------------------------------------------- */
 
-/* Turning the sums of a tile, a column of windows, and a square of vectors. */
-enum { TURN = 300, COLUMN = 24, BLOCK = 160 };
+/* Elements of sums that are turned in the time of a multiply-add; a column of
+ * windows, and a square of vectors. */
+enum { TURNED = 4, COLUMN = 24, BLOCK = 160 };
 /* Items that share the filters of a block, each of which copies the strip that
  * it meets: an element in the time of one. */
 enum { FEW_ITEMS = 8 };
@@ -80,21 +81,19 @@ static double direct_weights(const fv__geometry *g, fv__direct_form form)
         form.windows ? s.span
                      : s.channels * (g->dilation[1] == 1 ? g->kernel[1] : 1);
     const int64_t runs = s.span / run;
-    const double count = (double)(g->groups * runs);
+    const double count = (double)(g->groups * runs * s.blocks);
     const fv__sweep sweep = fv__sweep_of(g, FV__FORWARD, 0);
-    const int64_t lines = fv__sweep_is_pointwise(&sweep) ? fv__max(s.blocks, 1)
-                                                         : g->batch * g->out[0];
-    const double k = (double)s.pixels / (double)lines;
+    const double lines = fv__sweep_is_pointwise(&sweep) ? 1 : (double)s.lines;
+    const double k = (double)s.pixels / (double)fv__max(s.blocks, 1) / lines;
     double all = form.windows
                      ? (double)(s.pixels * g->stride[1]) * (double)COLUMN
                      : copies(g, &s, &sweep);
 
-    if (!form.turned)
-        return all + pieces(count, s.filters, run, (double)lines, k);
-    all += count
-           * (double)(fv__divide_up(run, ROWS)
-                      * fv__divide_up(s.filters, 2 * LANES) * s.blocks * TURN);
-    return all + pieces(count, run, s.filters, (double)lines, k);
+    if (form.windows || form.turned)
+        all += (double)(s.parts * g->groups * s.span * s.filters) / TURNED;
+    return all
+           + (form.turned ? pieces(count, run, s.filters, lines, k)
+                          : pieces(count, s.filters, run, lines, k));
 }
 
 fv__direct_form fv__direct_form_of(const fv__geometry *g)

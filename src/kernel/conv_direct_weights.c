@@ -2,8 +2,6 @@
  * and channels of the image, summed over pixels where they lie. */
 #include "kernel/conv_direct.h"
 
-#include <string.h>
-
 /* Items that any number of threads finds enough; they cut outputs only. Bytes
  * of a cache line, and of a block that is asked for while the one before is
  * met. */
@@ -13,21 +11,25 @@ enum { FEW_ITEMS = 8, LINE = 64, AHEAD_BYTES = 1 << 19 };
  * them: more where a tile meets a whole line of each, and does not come back.
  */
 enum { COPY_NUMBERS = 128, FEW_BYTES = 512, LINE_BYTES = 4096 };
-/* The sums of the largest tile of any table. */
-enum { TILE_BYTES = 14 * 128 };
+/* Columns that so many tiles meet are packed first; so many filters of a block
+ * stay in a second-level cache while they do. */
+enum { PACK_TILES = 6, NEAR_FILTERS = 168 };
 
 typedef struct weights {
     fv__sweep sweep;
     fv__strip strip;
     fv__conv_parts parts;
     size_t element;
-    int64_t splits, tiles; /* pieces of the filters; tiles of a piece */
-    int64_t runs, run;     /* of taps and channels; elements of one */
-    bool turned;           /* these are the rows of a tile, not filters */
-    bool windows;          /* a run is one, of a strip of them */
-    bool whole;            /* the lines of a block are one */
-    size_t dy_row;         /* elements of a pixel of dy copied; 0: none is */
-    size_t strip_bytes, dy_bytes, line_bytes, worker;
+    int64_t runs, run; /* of taps and channels; elements of one */
+    int64_t near;      /* filters that all panels meet before others do */
+    int64_t splits;    /* pieces of the columns of tiles, or of the filters */
+    bool turned;       /* filters are the columns of tiles, not runs */
+    bool windows;      /* a run is one, of a strip of them */
+    bool whole;        /* the lines of a block are one */
+    bool by_filters;   /* it is they that are split */
+    bool packs;        /* columns, for all of their tiles */
+    size_t dy_row;     /* elements of a pixel of dy copied; 0: none is */
+    size_t strip_bytes, dy_bytes, line_bytes, column_bytes, worker;
     const fv__conv_call *call;
 } weights;
 
@@ -42,6 +44,53 @@ static int64_t strip_rows(const weights *w)
     return lines * s->stride[0] + images * w->strip.reach[0];
 }
 
+/* Panels of columns, those of runs one after the other. */
+static int64_t panels(const weights *w)
+{
+    const int64_t nr = w->parts.kernels->nr;
+
+    return w->turned ? fv__divide_up(w->sweep.filters, nr)
+                     : w->runs * fv__divide_up(w->run, nr);
+}
+
+/* What an item does not split, it copies: the smaller side. */
+static void split(weights *w)
+{
+    const int64_t few = FEW_ITEMS, mr = w->parts.kernels->mr;
+    const int64_t filters = w->sweep.filters, span = w->parts.sizes.span;
+
+    w->by_filters = w->turned || w->windows || filters > span
+                    || filters >= few * NEAR_FILTERS;
+    w->splits = fv__divide_up(few, w->parts.sizes.parts * w->sweep.groups);
+    w->splits = fv__min(w->splits,
+                        w->by_filters ? fv__divide_up(filters, mr) : panels(w));
+}
+
+/* Of dy, and of columns. */
+static void choose_copies(weights *w)
+{
+    const fv__sweep *s = &w->sweep;
+    const int64_t nr = w->parts.kernels->nr, mr = w->parts.kernels->mr;
+    const size_t block = (size_t)w->parts.sizes.block;
+    const int64_t filters =
+        fv__divide_up(s->filters, w->by_filters ? w->splits : 1);
+    const int64_t most = w->turned ? filters : NEAR_FILTERS;
+
+    w->near = fv__divide_up(filters, fv__divide_up(filters, most));
+
+    const int64_t tiles = w->turned ? w->runs * fv__divide_up(w->run, mr)
+                                    : fv__divide_up(w->near, mr);
+    const size_t apart =
+        2 * (size_t)mr * w->element <= LINE ? FEW_BYTES : LINE_BYTES;
+
+    w->packs = !w->windows && tiles >= PACK_TILES;
+    if ((size_t)s->out_pixel * w->element % apart == 0
+        && w->parts.sizes.span >= COPY_NUMBERS && !(w->turned && w->packs))
+        w->dy_row = fv__odd_row((size_t)w->near, w->element);
+    w->dy_bytes = w->dy_row * block * w->element;
+    if (w->packs) w->column_bytes = fv__align(block * (size_t)nr * w->element);
+}
+
 static weights plan(const fv_context *context, const fv__geometry *g)
 {
     weights w = {
@@ -51,9 +100,6 @@ static weights plan(const fv_context *context, const fv__geometry *g)
     };
     const fv__sweep *s = &w.sweep;
     const fv__direct_form form = fv__direct_form_of(g);
-    int64_t mr = context->kernels->mr;
-    const size_t apart =
-        2 * (size_t)mr * w.element <= LINE ? FEW_BYTES : LINE_BYTES;
 
     w.turned = form.turned;
     w.windows = form.windows;
@@ -63,30 +109,28 @@ static weights plan(const fv_context *context, const fv__geometry *g)
                                  : s->channels;
     w.runs = w.parts.sizes.span / w.run;
     w.whole = fv__sweep_is_pointwise(s);
-    w.splits = fv__divide_up(FEW_ITEMS, w.parts.sizes.parts * s->groups);
-    w.splits = fv__min(w.splits, fv__divide_up(s->filters, mr));
+    split(&w);
+    choose_copies(&w);
     if (!w.strip.in_place)
         w.strip_bytes =
             fv__align((size_t)(strip_rows(&w) * w.strip.row) * w.element);
-    if ((size_t)s->out_pixel * w.element % apart == 0
-        && w.runs * w.run >= COPY_NUMBERS)
-        w.dy_row =
-            fv__odd_row((size_t)fv__divide_up(s->filters, w.splits), w.element);
-    w.dy_bytes = w.dy_row * (size_t)w.parts.sizes.block * w.element;
     w.line_bytes = fv__align((size_t)w.parts.sizes.lines * sizeof(ptrdiff_t));
-    w.worker = w.strip_bytes + w.dy_bytes + w.line_bytes;
-    if (w.windows) w.worker += fv__align(w.parts.weights * w.element);
+    w.worker = w.strip_bytes + w.dy_bytes + w.line_bytes + w.column_bytes;
+    if (w.windows || w.turned)
+        w.worker +=
+            fv__align((size_t)(w.parts.sizes.span * s->filters) * w.element);
     return w;
 }
 
-/* A block of some filters of a group: its first pixel in the output, where its
- * lines begin in `base`, dy, and how its sums meet those before. */
+/* A block of a group, or of some of its filters or panels: its first pixel in
+ * the output, where its lines begin in `base`, dy, memory for a panel, and how
+ * its sums meet those before. */
 typedef struct block {
-    int64_t group, filter, filters, pixel, lines;
+    int64_t group, filter, filters, panel, panels, pixel, lines;
     const void *base, *dy;
     size_t dy_step;
     const ptrdiff_t *line;
-    void *sums;
+    void *column, *sums;
     fv__meet meet;
 } block;
 
@@ -105,9 +149,10 @@ static int64_t copy(const weights *w, int64_t group, int64_t image,
     return fv__strip_rows(&w->sweep, &w->strip, rows);
 }
 
-/* Finds, or copies, the rows that lines [first, first + count) meet. */
-static block block_of(const weights *w, int64_t group, int64_t number,
-                      char *scratch)
+/* Finds, or copies, the rows that the lines of block `number` meet; *b says
+ * which part of it. */
+static void find_lines(const weights *w, int64_t number, char *scratch,
+                       block *b)
 {
     const fv__sweep *s = &w->sweep;
     const fv__strip *strip = &w->strip;
@@ -117,12 +162,11 @@ static block block_of(const weights *w, int64_t group, int64_t number,
         (ptrdiff_t *)(void *)(scratch + w->strip_bytes + w->dy_bytes);
     int64_t step = (w->windows ? 1 : s->stride[0]) * strip->row;
     int64_t held = 0; /* rows of the strip in use */
-    block b = { .group = group,
-                .pixel = first * s->out[1],
-                .lines = last - first,
-                .base = strip->in_place ? w->call->x : scratch,
-                .line = line };
 
+    b->pixel = first * s->out[1];
+    b->lines = last - first;
+    b->base = strip->in_place ? w->call->x : scratch;
+    b->line = line;
     for (int64_t l = first; l < last;) {
         int64_t image = l / s->out[0], row = l % s->out[0];
         int64_t rows = fv__min(s->out[0] - row, last - l);
@@ -132,32 +176,30 @@ static block block_of(const weights *w, int64_t group, int64_t number,
         int64_t begin = top * strip->row;
 
         if (strip->in_place)
-            begin += s->first[1] * s->in_pixel + group * s->channels;
+            begin += s->first[1] * s->in_pixel + b->group * s->channels;
         else
-            held += copy(w, group, image, row, rows,
+            held += copy(w, b->group, image, row, rows,
                          fv__slot(scratch, (size_t)begin, w->element));
         for (int64_t i = 0; i < rows; i++)
             line[l - first + i] = (ptrdiff_t)(begin + i * step);
         l += rows;
     }
-    return b;
 }
 
 /* dy is read where it lies, or copied. */
 static void find_dy(const weights *w, block *b, char *copied)
 {
     const fv__sweep *s = &w->sweep;
-    const size_t size = w->element, row = w->dy_row * size;
-    const size_t pixels = (size_t)(b->lines * s->out[1]);
     const int64_t at =
         b->pixel * s->out_pixel + b->group * s->filters + b->filter;
-    const char *dy = fv__at(w->call->dy, (size_t)at, size);
+    const void *dy = fv__at(w->call->dy, (size_t)at, w->element);
 
-    b->dy = row ? copied : dy;
-    b->dy_step = row ? w->dy_row : (size_t)s->out_pixel;
-    for (size_t i = 0; row && i < pixels; i++)
-        memcpy(copied + i * row, dy + i * (size_t)s->out_pixel * size,
-               (size_t)b->filters * size);
+    b->dy = w->dy_row ? copied : dy;
+    b->dy_step = w->dy_row ? w->dy_row : (size_t)s->out_pixel;
+    if (w->dy_row)
+        w->parts.kernels->copy_rows((size_t)(b->lines * s->out[1]),
+                                    (size_t)b->filters, dy,
+                                    (size_t)s->out_pixel, copied, w->dy_row);
 }
 
 /* Lines of memory that are met soon. */
@@ -210,161 +252,241 @@ static const void *take(ahead *next, size_t steps)
     return at;
 }
 
-/* Some filters of a block against some numbers of a run. */
-typedef struct piece {
-    int64_t filter, run, number;
-    size_t filters, numbers;
-} piece;
+/* One side of a product: numbers of each pixel of a block, `step` elements
+ * apart; lines begin where `line` says, or follow one another. */
+typedef struct side {
+    const void *at;
+    size_t step;
+    const ptrdiff_t *line;
+} side;
 
-/* Filters as rows, numbers as columns: the sums as they lie in the weights. */
-static void run_tile(const weights *w, const piece *p, fv__tile *t,
-                     const void *dy, const void *x, const block *b, char *sums)
+static side side_of_filters(const weights *w, const block *b, int64_t filter)
 {
-    t->a = dy, t->a_step = b->dy_step;
-    t->b = x, t->b_step = (size_t)(w->sweep.stride[1] * w->strip.pixel);
-    t->b_segment = b->line;
-    t->c = sums, t->c_row = (size_t)w->parts.sizes.span;
-    t->meet = b->meet;
-    w->parts.kernels->tile(p->filters, p->numbers, t);
+    return (side){ fv__at(b->dy, (size_t)filter, w->element), b->dy_step,
+                   NULL };
 }
 
-/* Numbers as rows, filters as columns: the sums are turned. */
-static void run_turned(const weights *w, const piece *p, fv__tile *t,
-                       const void *dy, const void *x, const block *b,
-                       char *sums)
-{
-    const fv__kernels *kernels = w->parts.kernels;
-    const size_t nr = (size_t)kernels->nr, mr = (size_t)kernels->mr;
-    const size_t span = (size_t)w->parts.sizes.span;
-    _Alignas(64) char made[TILE_BYTES], turned[TILE_BYTES];
-
-    t->a = x, t->a_step = (size_t)(w->sweep.stride[1] * w->strip.pixel);
-    t->a_segment = b->line;
-    t->b = dy, t->b_step = b->dy_step;
-    t->c = made, t->c_row = nr;
-    t->meet = FV__REPLACE;
-    kernels->tile(p->numbers, p->filters, t);
-    if (b->meet == FV__REPLACE) {
-        kernels->transpose(p->numbers, p->filters, made, nr, sums, span,
-                           p->numbers);
-        return;
-    }
-    kernels->transpose(p->numbers, p->filters, made, nr, turned, mr,
-                       p->numbers);
-    kernels->add_rows(p->filters, p->numbers, turned, mr, sums, span);
-}
-
-static void run_piece(const weights *w, const block *b, const piece *p,
-                      ahead *next)
+static side side_of_run(const weights *w, const block *b, int64_t run,
+                        int64_t number)
 {
     const fv__sweep *s = &w->sweep;
     const fv__strip *strip = &w->strip;
-    const int64_t pixels = b->lines * s->out[1];
-    const int64_t row = strip->contiguous ? p->run : p->run / s->taps[1];
-    const int64_t tap = strip->contiguous ? 0 : p->run % s->taps[1];
-    const int64_t filter = b->group * s->filters + b->filter + p->filter;
-    const int64_t to = filter * w->parts.sizes.span + p->run * w->run;
-    const int64_t at =
-        row * s->step[0] * strip->row + tap * s->step[1] * strip->pixel;
-    fv__tile t = {
+    const int64_t row = strip->contiguous ? run : run / s->taps[1];
+    const int64_t tap = strip->contiguous ? 0 : run % s->taps[1];
+    const int64_t at = row * s->step[0] * strip->row
+                       + tap * s->step[1] * strip->pixel + number;
+
+    return (side){ fv__at(b->base, (size_t)at, w->element),
+                   (size_t)(s->stride[1] * strip->pixel), b->line };
+}
+
+/* n columns, copied so that they are neighbours. */
+static side pack(const weights *w, const block *b, const side *from, size_t n)
+{
+    const size_t nr = (size_t)w->parts.kernels->nr;
+    const size_t runs = from->line && !w->whole ? (size_t)b->lines : 1;
+    const size_t pixels = (size_t)(b->lines * w->sweep.out[1]) / runs;
+
+    for (size_t i = 0; i < runs; i++)
+        w->parts.kernels->copy_rows(
+            pixels, n,
+            fv__at(from->at, from->line ? (size_t)from->line[i] : 0,
+                   w->element),
+            from->step, fv__slot(b->column, i * pixels * nr, w->element), nr);
+    return (side){ b->column, nr, NULL };
+}
+
+/* m rows against n columns, at filter `filter` and number `number`. */
+typedef struct piece {
+    side row, column;
+    size_t m, n;
+    int64_t filter, number;
+} piece;
+
+static void run_piece(const weights *w, const block *b, const piece *p,
+                      const void *next)
+{
+    const int64_t span = w->parts.sizes.span, filters = w->sweep.filters;
+    const int64_t filter = b->filter + p->filter;
+    const int64_t at = w->turned
+                           ? p->number * filters + filter
+                           : (b->group * filters + filter) * span + p->number;
+    const bool one = w->whole || (!p->row.line && !p->column.line);
+    const fv__tile t = {
+        .a = p->row.at,
         .a_row = 1,
-        .segments = (size_t)(w->whole ? 1 : b->lines),
-        .k = (size_t)(w->whole ? pixels : s->out[1]),
-        .next = take(next, (size_t)pixels),
+        .a_step = p->row.step,
+        .a_segment = p->row.line,
+        .b = p->column.at,
+        .b_step = p->column.step,
+        .b_segment = p->column.line,
+        .c = fv__slot(b->sums, (size_t)at, w->element),
+        .c_row = (size_t)(w->turned ? filters : span),
+        .segments = (size_t)(one ? 1 : b->lines),
+        .k = (size_t)(one ? b->lines * w->sweep.out[1] : w->sweep.out[1]),
+        .meet = b->meet,
+        .next = next,
         .next_step = LINE,
     };
 
-    (w->turned ? run_turned : run_tile)(
-        w, p, &t, fv__at(b->dy, (size_t)p->filter, w->element),
-        fv__at(b->base, (size_t)(at + p->number), w->element), b,
-        fv__slot(b->sums, (size_t)(to + p->number), w->element));
+    w->parts.kernels->tile(p->m, p->n, &t);
 }
 
-static void run_block(const weights *w, const block *b)
+/* n columns from `column` of a run on, or filters, against all rows. */
+static void run_panel(const weights *w, const block *b, int64_t run,
+                      int64_t column, size_t n, ahead *next)
 {
-    const int64_t nr = w->parts.kernels->nr, mr = w->parts.kernels->mr;
+    const int64_t mr = w->parts.kernels->mr;
     const int64_t rows = w->turned ? w->run : b->filters;
-    const int64_t columns = w->turned ? b->filters : w->run;
     const size_t tiles = (size_t)fv__divide_up(rows, mr);
+    const size_t pixels = (size_t)(b->lines * w->sweep.out[1]);
+    piece p = { .column = w->turned ? side_of_filters(w, b, column)
+                                    : side_of_run(w, b, run, column),
+                .n = n };
+
+    if (w->packs) p.column = pack(w, b, &p.column, n);
+    for (int64_t r = w->turned ? 0 : run; r < (w->turned ? w->runs : run + 1);
+         r++) {
+        int64_t i = 0;
+
+        for (size_t tile = 0; tile < tiles; tile++, i += (int64_t)p.m) {
+            p.m = fv__even((size_t)rows, tiles, tile);
+            p.row =
+                w->turned ? side_of_run(w, b, r, i) : side_of_filters(w, b, i);
+            p.filter = w->turned ? column : i;
+            p.number = r * w->run + (w->turned ? i : column);
+            run_piece(w, b, &p, take(next, pixels));
+        }
+    }
+}
+
+static void run_near(const weights *w, const block *b, ahead *next)
+{
+    const int64_t nr = w->parts.kernels->nr;
+    const int64_t columns = w->turned ? b->filters : w->run;
+    const int64_t of_run = fv__divide_up(columns, nr);
+
+    for (int64_t i = b->panel; i < b->panel + b->panels; i++) {
+        const int64_t column = i % of_run * nr;
+
+        run_panel(w, b, i / of_run, column,
+                  (size_t)fv__min(nr, columns - column), next);
+    }
+}
+
+static void run_block(const weights *w, const block *b, char *copied)
+{
     ahead next = look_ahead(w, b);
 
-    for (int64_t r = 0; r < w->runs; r++)
-        for (int64_t j = 0; j < columns; j += nr) {
-            const size_t n = (size_t)fv__min(nr, columns - j);
-            int64_t i = 0;
+    for (int64_t i = 0; i < b->filters; i += w->near) {
+        block near = *b;
 
-            for (size_t tile = 0; tile < tiles; tile++) {
-                const size_t m = fv__even((size_t)rows, tiles, tile);
-                const piece across = { i, r, j, m, n };
-                const piece down = { j, r, i, n, m };
+        near.filter += i;
+        near.filters = fv__min(w->near, b->filters - i);
+        find_dy(w, &near, copied);
+        run_near(w, &near, &next);
+    }
+}
 
-                run_piece(w, b, w->turned ? &down : &across, &next);
-                i += (int64_t)m;
-            }
+/* Between the weights of some filters and sums in the order of tiles: windows
+ * column by column; filters, where they are columns, neighbours. */
+static void turn(const weights *w, const block *b, bool back, void *gradient,
+                 void *sums)
+{
+    const fv__kernels *kernels = w->parts.kernels;
+    const size_t size = w->element, span = (size_t)w->parts.sizes.span;
+    const size_t rows = w->windows ? (size_t)w->sweep.taps[0] : 1;
+    const size_t columns = span / rows, filter = (size_t)b->filter;
+    const size_t all = (size_t)w->sweep.filters, n = (size_t)b->filters;
+
+    gradient =
+        fv__slot(gradient, ((size_t)b->group * all + filter) * span, size);
+    if (w->turned)
+        for (size_t r = 0; r < rows; r++) {
+            void *of_row = fv__slot(gradient, r * columns, size);
+            void *sum = fv__slot(sums, r * all + filter, size);
+
+            if (back)
+                kernels->transpose(columns, n, sum, rows * all, of_row, span,
+                                   columns);
+            else
+                kernels->transpose(n, columns, of_row, span, sum, rows * all,
+                                   n);
+        }
+    else
+        for (size_t f = 0; f < n; f++) {
+            void *window = fv__slot(gradient, f * span, size);
+            void *sum = fv__slot(sums, (filter + f) * span, size);
+
+            if (back)
+                kernels->transpose(columns, rows, sum, rows, window, columns,
+                                   columns);
+            else
+                kernels->transpose(rows, columns, window, columns, sum, rows,
+                                   rows);
         }
 }
 
-/* The sums of some filters, `rows` of `columns` each, the other way round. */
-static void turn(const weights *w, int64_t filter, int64_t filters,
-                 int64_t rows, int64_t columns, const void *from, void *to)
-{
-    for (int64_t f = filter; f < filter + filters; f++) {
-        const size_t at = (size_t)(f * rows * columns);
-
-        w->parts.kernels->transpose(
-            (size_t)rows, (size_t)columns, fv__at(from, at, w->element),
-            (size_t)columns, fv__slot(to, at, w->element), (size_t)rows,
-            (size_t)rows);
-    }
-}
-
-/* The blocks of a part, summed up in `sums`. */
-static void run_blocks(const weights *w, int64_t part, int64_t group,
-                       int64_t filter, int64_t filters, void *sums,
-                       char *scratch)
+/* The blocks of a part. */
+static void run_blocks(const weights *w, int64_t part, block *b, char *scratch)
 {
     const fv__conv_sizes *sizes = &w->parts.sizes;
+    const bool first = b->group == 0 && b->filter == 0 && b->panel == 0;
 
     for (int64_t i = fv__conv_part(sizes, part);
          i < fv__conv_part(sizes, part + 1); i++) {
-        block b = block_of(w, group, i, scratch);
-
-        b.filter = filter;
-        b.filters = filters;
-        find_dy(w, &b, scratch + w->strip_bytes);
-        b.sums = sums;
-        b.meet = fv__conv_part_meet(&w->parts, part, i);
-        if (group == 0 && filter == 0) fv__conv_block_bias(&w->parts, part, i);
-        run_block(w, &b);
+        find_lines(w, i, scratch, b);
+        b->meet = fv__conv_part_meet(&w->parts, part, i);
+        if (first) fv__conv_block_bias(&w->parts, part, i);
+        run_block(w, b, scratch + w->strip_bytes);
     }
 }
 
-/* A part, a group and a piece of its filters. */
+/* Piece `number` of a whole. */
+static int64_t piece_of(int64_t whole, size_t pieces, size_t number,
+                        int64_t *first)
+{
+    *first = 0;
+    for (size_t i = 0; i < number; i++)
+        *first += (int64_t)fv__even((size_t)whole, pieces, i);
+    return (int64_t)fv__even((size_t)whole, pieces, number);
+}
+
+/* A part, a group and a piece of its filters or panels. */
 static void run_item(void *argument, size_t item, size_t worker)
 {
     const weights *w = argument;
-    size_t splits = (size_t)w->splits, split = item % splits;
-    int64_t group = (int64_t)(item / splits) % w->sweep.groups;
-    int64_t part = (int64_t)(item / splits) / w->sweep.groups, filter = 0;
-    int64_t filters =
-        (int64_t)fv__even((size_t)w->sweep.filters, splits, split);
+    const size_t splits = (size_t)w->splits;
+    const int64_t part = (int64_t)(item / splits) / w->sweep.groups;
+    const int64_t nr = w->parts.kernels->nr;
     char *scratch =
         (char *)w->call->scratch + w->parts.bytes + worker * w->worker;
-    void *sums = fv__conv_part_weights(&w->parts, part);
-    void *turned = scratch + w->strip_bytes + w->dy_bytes + w->line_bytes;
-    const int64_t *taps = w->sweep.taps;
-    const int64_t first = fv__conv_part(&w->parts.sizes, part);
+    block b = { .group = (int64_t)(item / splits) % w->sweep.groups,
+                .filters = w->sweep.filters,
+                .panels = panels(w),
+                .sums = fv__conv_part_weights(&w->parts, part),
+                .column =
+                    scratch + w->strip_bytes + w->dy_bytes + w->line_bytes };
 
-    for (size_t i = 0; i < split; i++)
-        filter += (int64_t)fv__even((size_t)w->sweep.filters, splits, i);
-    if (!w->windows) {
-        run_blocks(w, part, group, filter, filters, sums, scratch);
+    if (w->by_filters) {
+        b.filters = piece_of(b.filters, splits, item % splits, &b.filter);
+        if (w->turned) b.panels = fv__divide_up(b.filters, nr);
+    } else {
+        b.panels = piece_of(b.panels, splits, item % splits, &b.panel);
+    }
+    if (!w->windows && !w->turned) {
+        run_blocks(w, part, &b, scratch);
         return;
     }
-    if (fv__conv_part_meet(&w->parts, part, first) == FV__ACCUMULATE)
-        turn(w, filter, filters, taps[0], taps[1], sums, turned);
-    run_blocks(w, part, group, filter, filters, turned, scratch);
-    turn(w, filter, filters, taps[1], taps[0], turned, sums);
+    void *sums = b.sums;
+
+    b.sums = (char *)b.column + w->column_bytes;
+    if (fv__conv_part_meet(&w->parts, part,
+                           fv__conv_part(&w->parts.sizes, part))
+        == FV__ACCUMULATE)
+        turn(w, &b, false, sums, b.sums);
+    run_blocks(w, part, &b, scratch);
+    turn(w, &b, true, sums, b.sums);
 }
 
 size_t fv__direct_weights_scratch(const fv_context *context,

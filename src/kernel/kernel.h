@@ -246,6 +246,9 @@ typedef struct fv__kernels {
     /* m rows of n: y += x */
     void (*add_rows)(size_t m, size_t n, const void *x, size_t x_row, void *y,
                      size_t y_row);
+    /* m rows of n: y = x; what lies between rows of y may change too */
+    void (*copy_rows)(size_t m, size_t n, const void *x, size_t x_row, void *y,
+                      size_t y_row);
     void (*fill)(size_t n, double value, void *y);
     /* y[i] = scale * x[i] from bytes */
     void (*from_bytes)(size_t n, double scale, const uint8_t *x, void *y);

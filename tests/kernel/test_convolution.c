@@ -224,7 +224,8 @@ static void bits_of_small_ones(void **state)
 
 /* Sizes at which every cut is made: blocks and parts of pixels, slabs of taps,
  * ranges of input rows, blocks of the scattered matrix, both kinds of rows
- * that alias the input, pixels of dy that are copied. */
+ * that alias the input, pixels of dy that are copied, columns that are packed
+ * for some filters and then for others, sums that are turned. */
 static void bits_of_large_ones(void **state)
 {
     static const fv__geometry all[] = {
@@ -338,6 +339,50 @@ static void bits_of_large_ones(void **state)
           { 1, 0 },
           { 1, 0 },
           2 },
+        { 1,
+          { 9, 10 },
+          48,
+          { 0, 0 },
+          350,
+          { 3, 3 },
+          { 1, 1 },
+          { 1, 1 },
+          { 1, 1 },
+          { 1, 1 },
+          1 },
+        { 2,
+          { 21, 19 },
+          3,
+          { 0, 0 },
+          61,
+          { 3, 4 },
+          { 2, 1 },
+          { 1, 1 },
+          { 1, 1 },
+          { 1, 0 },
+          1 },
+        { 2,
+          { 23, 20 },
+          6,
+          { 0, 0 },
+          70,
+          { 3, 3 },
+          { 1, 1 },
+          { 1, 1 },
+          { 1, 1 },
+          { 1, 1 },
+          2 },
+        { 4,
+          { 9, 23 },
+          1,
+          { 0, 0 },
+          33,
+          { 3, 2 },
+          { 1, 2 },
+          { 1, 1 },
+          { 1, 0 },
+          { 0, 1 },
+          1 },
     };
 
     (void)state;

@@ -79,6 +79,45 @@ static void test_axpy(void **state)
     }
 }
 
+/* m rows of n, in memory that ends with the last row. */
+static void copy_rows(const fv__kernels *kernels, size_t m, size_t n,
+                      size_t x_row, size_t y_row)
+{
+    const fv_dtype dtype = kernels->dtype;
+    const size_t element = dtype == FV_F64 ? 8 : 4;
+    const size_t x_size = m ? (m - 1) * x_row + n : 0;
+    const size_t y_size = m ? (m - 1) * y_row + n : 0;
+    char *x = malloc(x_size * element + 1), *y = malloc(y_size * element + 1);
+
+    assert_non_null(x);
+    assert_non_null(y);
+    put_random(dtype, x, x_size, m + n, -1, 1);
+    y[y_size * element] = 77;
+    kernels->copy_rows(m, n, x, x_row, y, y_row);
+    for (size_t i = 0; i < m; i++)
+        assert_memory_equal(y + i * y_row * element, x + i * x_row * element,
+                            n * element);
+    assert_int_equal(y[y_size * element], 77);
+    free(x);
+    free(y);
+}
+
+static void test_copy_rows(void **state)
+{
+    (void)state;
+    for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++)
+        for (size_t i = 0; i < TABLES; i++) {
+            const fv__kernels *kernels = table_of(tables[i], dtype);
+
+            for (size_t n = 1; kernels && n < 100; n += n < 36 ? 1 : 7)
+                for (size_t m = 0; m < 4; m++)
+                    for (size_t gap = 0; gap < 36; gap += 5) {
+                        copy_rows(kernels, m, n, n + gap, n);
+                        copy_rows(kernels, m, n, n, n + gap);
+                    }
+        }
+}
+
 static void fill_and_bytes(const fv__kernels *kernels, data *d,
                            const void *argument)
 {
@@ -140,9 +179,9 @@ static void test_finite(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sums),   cmocka_unit_test(test_many_ones),
-        cmocka_unit_test(test_axpy),   cmocka_unit_test(test_fill_and_bytes),
-        cmocka_unit_test(test_finite),
+        cmocka_unit_test(test_sums),           cmocka_unit_test(test_many_ones),
+        cmocka_unit_test(test_axpy),           cmocka_unit_test(test_copy_rows),
+        cmocka_unit_test(test_fill_and_bytes), cmocka_unit_test(test_finite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,6 +35,37 @@ void FV_KERNEL(add_rows)(size_t m, size_t n, const void *x_, size_t x_row,
     if (j < n) add_piece(m, x + j, x_row, y + j, y_row, true, n - j);
 }
 
+/* Whole vectors of each row but the last: what they write too much, the next
+ * row overwrites. */
+INLINE void copy_vectors(size_t m, const size_t vectors, const real *x,
+                         size_t x_row, real *y, size_t y_row)
+{
+    for (size_t i = 0; i < m; i++, x += x_row, y += y_row)
+        for (size_t v = 0; v < vectors; v++)
+            vec_store(y + v * VEC, vec_load(x + v * VEC));
+}
+
+void FV_KERNEL(copy_rows)(size_t m, size_t n, const void *x_, size_t x_row,
+                          void *y_, size_t y_row)
+{
+    const real *x = x_;
+    real *y = y_;
+    const size_t vectors = (n + VEC - 1) / VEC, width = vectors * VEC;
+    size_t whole = 0;
+    if (width == n)
+        whole = m;
+    else if (x_row + n >= width && y_row + n >= width && m)
+        whole = m - 1;
+    if (vectors == 1)
+        copy_vectors(whole, 1, x, x_row, y, y_row);
+    else if (vectors == 2)
+        copy_vectors(whole, 2, x, x_row, y, y_row);
+    else
+        copy_vectors(whole, vectors, x, x_row, y, y_row);
+    for (size_t i = whole; i < m; i++)
+        for (size_t j = 0; j < n; j++) y[i * y_row + j] = x[i * x_row + j];
+}
+
 void FV_KERNEL(fill)(size_t n, double value, void *y_)
 {
     real *y = y_;
