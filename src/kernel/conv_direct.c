@@ -12,9 +12,9 @@ enum {
     FEW_ITEMS = 8,
     FLAT_ROW = 168
 };
-/* Weights that are neighbours in memory and meet few tiles are read where they
- * lie. */
-enum { IN_PLACE_TILES = 16 };
+/* Weights that meet so few pixels, and need not be turned, are packed where
+ * they are met. */
+enum { NEAR_PIXELS = 224 };
 
 /* A 1x1 sweep over all pixels is one over rows of any length. */
 static void flatten(fv__direct *d)
@@ -81,30 +81,31 @@ static fv__direct plan(const fv_context *context, const fv__geometry *g,
         d.strip = fv__strip_of(s, d.element);
     else
         d.strip.in_place = true; /* there is nothing to read */
-    d.in_place = taps && s->weight_filter == 1
-                 && s->batch * s->out[0] * s->out[1] - s->ragged
-                        <= IN_PLACE_TILES * d.kernels->mr;
-    d.merged = d.strip.contiguous && !d.in_place;
+    d.near = taps && s->weight_filter == 1
+             && s->batch * s->out[0] * s->out[1] - s->ragged <= NEAR_PIXELS;
+    d.merged = d.strip.contiguous && !d.near;
     d.segments = d.merged ? s->taps[0] : taps;
     d.k = d.merged ? s->taps[1] * s->channels : s->channels;
     cut(&d);
     d.in_memory =
         d.strip.in_place && d.segments == 1 && s->stride[1] * s->in_pixel == d.k
         && s->batch * s->in[0] * d.strip.row * (int64_t)d.element > CACHE_BYTES;
-    if (!d.in_place)
-        d.panel_bytes =
-            (size_t)(taps * s->channels) * (size_t)d.kernels->nr * d.element;
+    d.panel_bytes =
+        (size_t)(taps * s->channels) * (size_t)d.kernels->nr * d.element;
+    d.strips_count =
+        d.splits > 1 ? s->batch * s->groups * d.blocks : context->threads;
     return d;
 }
 
 static bool sweep_scratch(const fv_context *context, const fv__direct *d,
                           size_t *bytes)
 {
-    const fv__sweep *s = &d->sweep;
-    const int64_t strips =
-        d->splits > 1 ? s->batch * s->groups * d->blocks : context->threads;
+    const size_t workers = d->near ? (size_t)context->threads : 0;
+    size_t near;
 
-    return fv__multiply(d->strip_bytes, (size_t)strips, bytes)
+    return fv__multiply(d->strip_bytes, (size_t)d->strips_count, bytes)
+           && fv__multiply(fv__align(d->panel_bytes), workers, &near)
+           && fv__add(*bytes, near, bytes)
            && fv__add(*bytes, fv__direct_offsets(d), bytes);
 }
 
@@ -112,6 +113,8 @@ static bool sweep_scratch(const fv_context *context, const fv__direct *d,
 
 static bool sweep_packed(const fv__direct *d, size_t *bytes)
 {
+    *bytes = 0;
+    if (d->near) return true;
     return fv__multiply(d->panel_bytes, (size_t)d->panels, bytes)
            && fv__multiply(*bytes, (size_t)d->sweep.groups, bytes);
 }
@@ -196,7 +199,7 @@ static void pack(const fv__conv_call *call, fv__direction direction)
         fv__direct d = plan(call->context, g, direction, i);
         size_t bytes;
 
-        if (d.in_place) continue;
+        if (d.near) continue;
         d.call = call;
         d.packed = at;
         fv__parallel(call->context, (size_t)(g->groups * d.panels),

@@ -9,7 +9,7 @@ typedef struct fv__direct {
     fv__sweep sweep;
     fv__strip strip;
     size_t element;
-    bool in_place;          /* weights are read where they lie */
+    bool near;              /* weights are packed by those who meet them */
     bool merged;            /* taps of a row are one run */
     bool columns;           /* tiles go down them */
     bool in_memory;         /* the image is read in one run, from there */
@@ -17,10 +17,11 @@ typedef struct fv__direct {
     int64_t rows, blocks;   /* output rows of an item; of them, an image's */
     int64_t panels, splits; /* of the filters; pieces they are cut into */
     size_t panel_bytes, strip_bytes;
+    int64_t strips_count; /* one for each worker, or for each block */
     bool data;
     const fv__conv_call *call;
     const char *in;
-    char *out, *packed, *strips;
+    char *out, *packed, *strips, *near_panels; /* one for each worker */
     const ptrdiff_t *offsets, *weight_offsets; /* of the segments */
 } fv__direct;
 
@@ -28,8 +29,8 @@ typedef struct fv__direct {
  * them. */
 bool fv__direct_goes_down(int64_t rows, int64_t columns, int64_t mr);
 
-/* Bytes at the beginning of scratch: where segments begin, in the image and in
- * weights that are read in place. Strips follow. */
+/* Bytes at the beginning of scratch: where segments begin, in the image and
+ * among weights. Strips follow, then what workers pack. */
 size_t fv__direct_offsets(const fv__direct *direct);
 
 /* The call and its memory are in the plan. */

@@ -2,8 +2,8 @@
 #include "kernel/conv_direct.h"
 
 /* They cut chains, which go on. Bytes of a panel of weights that stay in a
- * second-level cache; channels of weights that are read in place. */
-enum { PANEL_BYTES = 1 << 18, IN_PLACE_CHANNELS = 256 };
+ * second-level cache; channels of one that is packed where it is met. */
+enum { PANEL_BYTES = 1 << 18, NEAR_CHANNELS = 256 };
 
 /* A stretch of the chains: segments [first, first + count), elements
  * [k, k + length) of each. */
@@ -22,6 +22,7 @@ typedef struct walk {
 typedef struct target {
     int64_t image, group, row, rows, panel;
     const char *a; /* tap 0 of the first output pixel */
+    char *near_panel;
     walk walk;
     bool first_met; /* pixels, by this panel */
 } target;
@@ -38,26 +39,38 @@ static const char *weights_at(const fv__direct *d, const target *at, int64_t k,
     return fv__at(d->call->weight, (size_t)(from + offset), d->element);
 }
 
+/* n columns of a stretch, copied to be neighbours. */
+static void pack_near(const fv__direct *d, const target *at, const stretch *c,
+                      size_t n)
+{
+    const size_t nr = (size_t)d->kernels->nr, length = (size_t)c->length;
+
+    for (int64_t i = 0; i < c->count; i++)
+        d->kernels->copy_rows(
+            length, n, weights_at(d, at, c->k, d->weight_offsets[c->first + i]),
+            (size_t)d->sweep.weight_channel,
+            fv__slot(at->near_panel, (size_t)i * length * nr, d->element), nr);
+}
+
 /* Where the tile finds a stretch of a panel, and what comes after it. */
 static void meet_weights(const fv__direct *d, const target *at,
-                         const stretch *c, fv__tile *t)
+                         const stretch *c, size_t n, fv__tile *t)
 {
     const ptrdiff_t *offsets = d->weight_offsets + c->first;
     int64_t nr = d->kernels->nr, panel = at->group * d->panels + at->panel;
     int64_t end = c->k + c->length;
 
-    if (!d->in_place) {
+    t->b_step = (size_t)nr;
+    if (!d->near) {
         t->b = d->packed + (size_t)panel * d->panel_bytes
                + (size_t)((c->first * d->k + c->k) * nr) * d->element;
-        t->b_step = (size_t)nr;
         t->next_step = t->b_step * d->element;
         t->next = fv__at(t->b, (size_t)(c->count * c->length * nr), d->element);
         return;
     }
-    t->b = weights_at(d, at, c->k, 0);
-    t->b_step = (size_t)d->sweep.weight_channel;
-    t->b_segment = offsets;
-    t->next_step = t->b_step * d->element;
+    pack_near(d, at, c, n);
+    t->b = at->near_panel;
+    t->next_step = (size_t)d->sweep.weight_channel * d->element;
     if (end < d->k)
         t->next = weights_at(d, at, end, offsets[0]);
     else if (c->first + 1 < d->segments)
@@ -103,7 +116,7 @@ static void run_stretch(const fv__direct *d, const target *at, const stretch *c,
         .meet = meet,
     };
 
-    meet_weights(d, at, c, &t);
+    meet_weights(d, at, c, n, &t);
     const char *weights = t.next;
     if (finish.bias)
         finish.bias = fv__at(finish.bias, (size_t)filter, d->element);
@@ -135,9 +148,9 @@ static void run_panel(const fv__direct *d, const target *at)
 {
     int64_t nr = d->kernels->nr * (int64_t)d->element;
     bool add = d->data && !d->call->overwrite;
-    int64_t most = add           ? d->k * d->segments
-                   : d->in_place ? IN_PLACE_CHANNELS
-                                 : PANEL_BYTES / nr;
+    int64_t most = add       ? d->k * d->segments
+                   : d->near ? NEAR_CHANNELS
+                             : PANEL_BYTES / nr;
     int64_t length = fv__min(d->k, most),
             count = fv__max(1, most / fv__max(1, d->k));
     fv__meet meet = add ? FV__ACCUMULATE : FV__REPLACE;
@@ -217,6 +230,7 @@ static void run_item(void *argument, size_t item, size_t worker)
     char *strip = d->strips + (splits > 1 ? block : worker) * d->strip_bytes;
     size_t panel = 0, split = item % splits;
 
+    at.near_panel = d->near_panels + worker * fv__align(d->panel_bytes);
     if (d->strip.in_place)
         at.a = rows_in_place(d, &at);
     else if (splits == 1)
@@ -268,6 +282,7 @@ void fv__direct_run(fv__direct *d)
     d->offsets = offsets;
     d->weight_offsets = offsets + d->segments;
     d->strips = (char *)d->call->scratch + fv__direct_offsets(d);
+    d->near_panels = d->strips + (size_t)d->strips_count * d->strip_bytes;
     if (d->splits > 1 && !d->strip.in_place)
         fv__parallel(context, blocks, cost, fill_shared, d);
     fv__parallel(context, blocks * (size_t)d->splits, cost, run_item, d);
