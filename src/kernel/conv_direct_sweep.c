@@ -4,6 +4,9 @@
 /* They cut chains, which go on. Bytes of a panel of weights that stay in a
  * second-level cache; channels of one that is packed where it is met. */
 enum { PANEL_BYTES = 1 << 18, NEAR_CHANNELS = 256 };
+/* Of all panels of an item, that pixels meet together, so that they are written
+ * in long runs: few chains take less time than outputs. */
+enum { TOGETHER_BYTES = 1 << 14 };
 
 /* A stretch of the chains: segments [first, first + count), elements
  * [k, k + length) of each. */
@@ -18,10 +21,11 @@ typedef struct walk {
     int64_t a_line, a_pixel, c_line, c_pixel;
 } walk;
 
-/* All output rows of an item against one stretch of a panel. */
+/* All output rows of an item against one stretch of panels. */
 typedef struct target {
-    int64_t image, group, row, rows, panel;
-    const char *a; /* tap 0 of the first output pixel */
+    int64_t image, group, row, rows;
+    int64_t panel, panels; /* met together */
+    const char *a;         /* tap 0 of the first output pixel */
     char *near_panel;
     walk walk;
     bool first_met; /* pixels, by this panel */
@@ -39,11 +43,12 @@ static const char *weights_at(const fv__direct *d, const target *at, int64_t k,
     return fv__at(d->call->weight, (size_t)(from + offset), d->element);
 }
 
-/* n columns of a stretch, copied to be neighbours. */
-static void pack_near(const fv__direct *d, const target *at, const stretch *c,
-                      size_t n)
+/* The columns of a stretch, copied to be neighbours. */
+static void pack_near(const fv__direct *d, const target *at, const stretch *c)
 {
     const size_t nr = (size_t)d->kernels->nr, length = (size_t)c->length;
+    const size_t left = (size_t)d->sweep.filters - (size_t)at->panel * nr;
+    const size_t n = left < nr ? left : nr;
 
     for (int64_t i = 0; i < c->count; i++)
         d->kernels->copy_rows(
@@ -54,7 +59,7 @@ static void pack_near(const fv__direct *d, const target *at, const stretch *c,
 
 /* Where the tile finds a stretch of a panel, and what comes after it. */
 static void meet_weights(const fv__direct *d, const target *at,
-                         const stretch *c, size_t n, fv__tile *t)
+                         const stretch *c, fv__tile *t)
 {
     const ptrdiff_t *offsets = d->weight_offsets + c->first;
     int64_t nr = d->kernels->nr, panel = at->group * d->panels + at->panel;
@@ -68,7 +73,7 @@ static void meet_weights(const fv__direct *d, const target *at,
         t->next = fv__at(t->b, (size_t)(c->count * c->length * nr), d->element);
         return;
     }
-    pack_near(d, at, c, n);
+    pack_near(d, at, c);
     t->b = at->near_panel;
     t->next_step = (size_t)d->sweep.weight_channel * d->element;
     if (end < d->k)
@@ -92,15 +97,40 @@ static void look_ahead(const fv__direct *d, const target *at,
     }
 }
 
+static const void *after(const void *at, size_t bytes)
+{
+    return at ? (const char *)at + bytes : NULL;
+}
+
+/* What the panels make of m pixels: the first is in *t. */
+static void run_tiles(const fv__direct *d, const target *at, size_t m,
+                      const fv__tile *first, const fv__finish *finish)
+{
+    const int64_t nr = d->kernels->nr;
+    const size_t bytes = (size_t)nr * d->element;
+    int64_t filters = d->sweep.filters - at->panel * nr;
+    fv__tile t = *first;
+    fv__finish f = *finish;
+
+    if (t.finish) t.finish = &f;
+    for (int64_t p = 0; p < at->panels; p++, filters -= nr) {
+        d->kernels->tile(m, (size_t)fv__min(filters, nr), &t);
+        t.b = after(t.b, d->panel_bytes);
+        t.c = (char *)t.c + bytes;
+        f.bias = after(f.bias, bytes);
+        f.residual = after(f.residual, bytes);
+    }
+}
+
 static void run_stretch(const fv__direct *d, const target *at, const stretch *c,
                         fv__meet meet, bool last)
 {
     const fv__sweep *s = &d->sweep;
     const walk *l = &at->walk;
-    size_t nr = (size_t)d->kernels->nr, mr = (size_t)d->kernels->mr, number = 0;
-    int64_t first = at->panel * (int64_t)nr,
+    size_t mr = (size_t)d->kernels->mr, number = 0;
+    int64_t nr = d->kernels->nr, first = at->panel * nr,
             filter = at->group * s->filters + first;
-    size_t n = (size_t)fv__min(s->filters - first, (int64_t)nr);
+    size_t n = (size_t)fv__min(s->filters - first, nr);
     int64_t to =
         s->out_at + at->image * s->out_image + at->row * s->out_row + filter;
     fv__finish finish = d->call->finish;
@@ -116,7 +146,7 @@ static void run_stretch(const fv__direct *d, const target *at, const stretch *c,
         .meet = meet,
     };
 
-    meet_weights(d, at, c, n, &t);
+    meet_weights(d, at, c, &t);
     const char *weights = t.next;
     if (finish.bias)
         finish.bias = fv__at(finish.bias, (size_t)filter, d->element);
@@ -136,15 +166,18 @@ static void run_stretch(const fv__direct *d, const target *at, const stretch *c,
             t.c = fv__slot(d->out, out, d->element);
             if (residual) finish.residual = fv__at(residual, out, d->element);
             look_ahead(d, at, weights, number++, m, &t);
-            d->kernels->tile(m, n, &t);
+            if (at->panels == 1)
+                d->kernels->tile(m, n, &t);
+            else
+                run_tiles(d, at, m, &t, &finish);
             pixel += m;
         }
     }
 }
 
-/* One panel: stretch after stretch of its weights, each against all rows. What
+/* Panels: stretch after stretch of its weights, each against all rows. What
  * is added to cannot hold a sum that goes on, so there the stretch is whole. */
-static void run_panel(const fv__direct *d, const target *at)
+static void run_panels(const fv__direct *d, const target *at)
 {
     int64_t nr = d->kernels->nr * (int64_t)d->element;
     bool add = d->data && !d->call->overwrite;
@@ -239,10 +272,14 @@ static void run_item(void *argument, size_t item, size_t worker)
     at.walk = walk_of(d, at.rows);
     for (size_t i = 0; i < split; i++)
         panel += fv__even((size_t)d->panels, splits, i);
-    for (size_t i = 0; i < fv__even((size_t)d->panels, splits, split); i++) {
+    const size_t panels = fv__even((size_t)d->panels, splits, split);
+    at.panels = !d->near && panels * d->panel_bytes <= TOGETHER_BYTES
+                    ? (int64_t)panels
+                    : 1;
+    for (size_t i = 0; i < panels; i += (size_t)at.panels) {
         at.panel = (int64_t)(panel + i);
         at.first_met = i == 0 && d->in_memory;
-        run_panel(d, &at);
+        run_panels(d, &at);
     }
 }
 
