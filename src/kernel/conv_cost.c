@@ -182,7 +182,7 @@ double fv__im2col_cost(const fv__geometry *g, fv__direction direction)
         const fv__conv_sizes s = fv__conv_measure(g);
         const bool merged = g->dilation[1] == 1 && g->groups == 1;
 
-        return pieces((double)g->groups, s.filters, s.span, (double)s.blocks,
+        return pieces((double)(g->groups * s.blocks), s.filters, s.span, 1,
                       (double)s.pixels / (double)fv__max(s.blocks, 1))
                + gather((double)(s.pixels * g->groups), g->kernel, merged,
                         s.channels);

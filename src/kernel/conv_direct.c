@@ -43,8 +43,8 @@ bool fv__direct_goes_down(int64_t rows, int64_t columns, int64_t mr)
            >= 2 * columns * fv__divide_up(rows, mr);
 }
 
-/* How the work is cut into items: blocks of rows, and the filters too where
- * blocks are few. Blocks then share their strips. */
+/* How the work is cut into items: blocks of rows, or some images where they are
+ * small, and the filters too where these are few. They then share strips. */
 static void cut(fv__direct *d)
 {
     const fv__sweep *s = &d->sweep;
@@ -56,8 +56,11 @@ static void cut(fv__direct *d)
     d->rows = fv__max(1, fv__min(rows, s->out[0]));
     d->blocks = fv__divide_up(s->out[0], d->rows);
     d->panels = (int64_t)fv__panels(d->kernels, (size_t)s->filters);
-    d->splits =
-        fv__divide_up(FEW_ITEMS, fv__max(1, s->batch * s->groups * d->blocks));
+    d->images =
+        fv__min(ITEM_PIXELS / fv__max(1, s->out[0] * s->out[1]), s->batch);
+    d->images = fv__max(1, d->images);
+    d->items = fv__divide_up(s->batch, d->images) * s->groups * d->blocks;
+    d->splits = fv__divide_up(FEW_ITEMS, fv__max(1, d->items));
     d->splits = fv__max(1, fv__min(d->splits, d->panels));
     d->strip_bytes = fv__strip_bytes(s, &d->strip, d->rows, d->element);
     d->columns =
@@ -92,8 +95,7 @@ static fv__direct plan(const fv_context *context, const fv__geometry *g,
         && s->batch * s->in[0] * d.strip.row * (int64_t)d.element > CACHE_BYTES;
     d.panel_bytes =
         (size_t)(taps * s->channels) * (size_t)d.kernels->nr * d.element;
-    d.strips_count =
-        d.splits > 1 ? s->batch * s->groups * d.blocks : context->threads;
+    d.strips_count = d.images * (d.splits > 1 ? d.items : context->threads);
     return d;
 }
 

@@ -15,9 +15,10 @@ typedef struct fv__direct {
     bool in_memory;         /* the image is read in one run, from there */
     int64_t segments, k;    /* of a chain: runs of taps, elements of each */
     int64_t rows, blocks;   /* output rows of an item; of them, an image's */
+    int64_t images, items;  /* of an item, if small; in all, if not split */
     int64_t panels, splits; /* of the filters; pieces they are cut into */
-    size_t panel_bytes, strip_bytes;
-    int64_t strips_count; /* one for each worker, or for each block */
+    size_t panel_bytes, strip_bytes; /* a strip is one of an image */
+    int64_t strips_count; /* those of an item for each worker, or for each */
     bool data;
     const fv__conv_call *call;
     const char *in;

@@ -23,9 +23,10 @@ typedef struct walk {
 
 /* All output rows of an item against one stretch of panels. */
 typedef struct target {
-    int64_t image, group, row, rows;
+    int64_t image, images, group, row, rows;
     int64_t panel, panels; /* met together */
     const char *a;         /* tap 0 of the first output pixel */
+    int64_t a_image;       /* elements from image to image */
     char *near_panel;
     walk walk;
     bool first_met; /* pixels, by this panel */
@@ -122,56 +123,75 @@ static void run_tiles(const fv__direct *d, const target *at, size_t m,
     }
 }
 
+/* What a stretch of panels has for all its tiles; n columns of the first. */
+typedef struct course {
+    fv__tile tile;
+    fv__finish finish;
+    size_t n, number; /* tiles so far */
+    const char *weights;
+} course;
+
+/* A line of pixels, `from` being the first of them and `to` the first output.
+ */
+static void run_line(const fv__direct *d, const target *at, course *all,
+                     size_t pixels, const void *from, size_t to)
+{
+    const size_t mr = (size_t)d->kernels->mr, tiles = (pixels + mr - 1) / mr;
+    const void *residual = d->call->finish.residual;
+    fv__tile *t = &all->tile;
+    size_t pixel = 0;
+
+    for (size_t tile = 0; tile < tiles; tile++) {
+        const size_t m = fv__even(pixels, tiles, tile);
+        const size_t out = to + pixel * t->c_row;
+
+        t->a = fv__at(from, pixel * t->a_row, d->element);
+        t->c = fv__slot(d->out, out, d->element);
+        if (residual) all->finish.residual = fv__at(residual, out, d->element);
+        look_ahead(d, at, all->weights, all->number++, m, t);
+        if (at->panels == 1)
+            d->kernels->tile(m, all->n, t);
+        else
+            run_tiles(d, at, m, t, &all->finish);
+        pixel += m;
+    }
+}
+
 static void run_stretch(const fv__direct *d, const target *at, const stretch *c,
                         fv__meet meet, bool last)
 {
     const fv__sweep *s = &d->sweep;
     const walk *l = &at->walk;
-    size_t mr = (size_t)d->kernels->mr, number = 0;
-    int64_t nr = d->kernels->nr, first = at->panel * nr,
-            filter = at->group * s->filters + first;
-    size_t n = (size_t)fv__min(s->filters - first, nr);
-    int64_t to =
+    const int64_t nr = d->kernels->nr, first = at->panel * nr;
+    const int64_t filter = at->group * s->filters + first;
+    const int64_t to =
         s->out_at + at->image * s->out_image + at->row * s->out_row + filter;
-    fv__finish finish = d->call->finish;
-    const void *residual = finish.residual;
-    fv__tile t = {
-        .a_row = (size_t)l->a_pixel,
-        .a_step = 1,
-        .c_row = (size_t)l->c_pixel,
-        .segments = (size_t)c->count,
-        .k = (size_t)c->length,
-        .a_segment = d->offsets + c->first,
-        .finish = last && !d->data ? &finish : NULL,
-        .meet = meet,
+    course all = {
+        .tile = { .a_row = (size_t)l->a_pixel,
+                  .a_step = 1,
+                  .c_row = (size_t)l->c_pixel,
+                  .segments = (size_t)c->count,
+                  .k = (size_t)c->length,
+                  .a_segment = d->offsets + c->first,
+                  .meet = meet },
+        .finish = d->call->finish,
+        .n = (size_t)fv__min(s->filters - first, nr),
     };
 
-    meet_weights(d, at, c, &t);
-    const char *weights = t.next;
-    if (finish.bias)
-        finish.bias = fv__at(finish.bias, (size_t)filter, d->element);
-    finish.residual_row = t.c_row;
-    for (int64_t i = 0; i < l->count; i++, to += l->c_line) {
-        bool very_last = at->row + i == s->out[0] - 1;
-        size_t pixels = (size_t)(l->pixels - (very_last ? s->ragged : 0));
-        size_t tiles = (pixels + mr - 1) / mr, pixel = 0;
+    meet_weights(d, at, c, &all.tile);
+    all.weights = all.tile.next;
+    if (last && !d->data) all.tile.finish = &all.finish;
+    if (all.finish.bias)
+        all.finish.bias = fv__at(all.finish.bias, (size_t)filter, d->element);
+    all.finish.residual_row = all.tile.c_row;
+    for (int64_t i = 0; i < at->images * l->count; i++) {
+        const int64_t image = i / l->count, line = i % l->count;
+        const bool very_last = at->row + line == s->out[0] - 1;
+        const int64_t in = image * at->a_image + line * l->a_line + c->k;
+        const int64_t out = to + image * s->out_image + line * l->c_line;
 
-        for (size_t tile = 0; tile < tiles; tile++) {
-            size_t m = fv__even(pixels, tiles, tile);
-            size_t out = (size_t)to + pixel * t.c_row;
-
-            t.a =
-                fv__at(at->a, (size_t)(i * l->a_line + c->k) + pixel * t.a_row,
-                       d->element);
-            t.c = fv__slot(d->out, out, d->element);
-            if (residual) finish.residual = fv__at(residual, out, d->element);
-            look_ahead(d, at, weights, number++, m, &t);
-            if (at->panels == 1)
-                d->kernels->tile(m, n, &t);
-            else
-                run_tiles(d, at, m, &t, &finish);
-            pixel += m;
-        }
+        run_line(d, at, &all, (size_t)(l->pixels - (very_last ? s->ragged : 0)),
+                 fv__at(at->a, (size_t)in, d->element), (size_t)out);
     }
 }
 
@@ -216,22 +236,32 @@ static walk walk_of(const fv__direct *d, int64_t lines)
     return d->columns ? columns : rows;
 }
 
-/* Item -> image, group, block of rows, piece of the panels. */
-static target target_of(const fv__direct *d, int64_t block)
+/* Item -> images, group, block of rows. */
+static target target_of(const fv__direct *d, int64_t item)
 {
-    int64_t line = block / d->blocks;
-    target at = { .image = line / d->sweep.groups,
-                  .group = line % d->sweep.groups,
-                  .row = block % d->blocks * d->rows };
+    const fv__sweep *s = &d->sweep;
+    const int64_t line = item / d->blocks;
+    target at = { .image = line / s->groups * d->images,
+                  .group = line % s->groups,
+                  .row = item % d->blocks * d->rows };
 
-    at.rows = fv__min(d->rows, d->sweep.out[0] - at.row);
+    at.images = fv__min(d->images, s->batch - at.image);
+    at.rows = fv__min(d->rows, s->out[0] - at.row);
     return at;
 }
 
-static void fill(const fv__direct *d, const target *at, char *strip)
+/* A strip for each image of an item. */
+static void fill(const fv__direct *d, const target *at, char *strips)
 {
-    fv__strip_fill(&d->sweep, &d->strip, at->image, at->group, at->row,
-                   at->rows, d->element, d->in, strip);
+    for (int64_t i = 0; i < at->images; i++)
+        fv__strip_fill(&d->sweep, &d->strip, at->image + i, at->group, at->row,
+                       at->rows, d->element, d->in,
+                       strips + (size_t)i * d->strip_bytes);
+}
+
+static size_t strips_bytes(const fv__direct *d)
+{
+    return (size_t)d->images * d->strip_bytes;
 }
 
 static void fill_shared(void *argument, size_t item, size_t worker)
@@ -240,7 +270,7 @@ static void fill_shared(void *argument, size_t item, size_t worker)
     const target at = target_of(d, (int64_t)item);
 
     (void)worker;
-    fill(d, &at, d->strips + item * d->strip_bytes);
+    fill(d, &at, d->strips + item * strips_bytes(d));
 }
 
 /* Rows of an image that are read where they are. */
@@ -255,20 +285,24 @@ static const char *rows_in_place(const fv__direct *d, const target *at)
                   d->element);
 }
 
-static void run_item(void *argument, size_t item, size_t worker)
+/* Some panels of an item. */
+static void run_item(void *argument, size_t number, size_t worker)
 {
     const fv__direct *d = argument;
-    size_t splits = (size_t)d->splits, block = item / splits;
-    target at = target_of(d, (int64_t)block);
-    char *strip = d->strips + (splits > 1 ? block : worker) * d->strip_bytes;
-    size_t panel = 0, split = item % splits;
+    size_t splits = (size_t)d->splits, item = number / splits;
+    target at = target_of(d, (int64_t)item);
+    char *strips = d->strips + (splits > 1 ? item : worker) * strips_bytes(d);
+    size_t panel = 0, split = number % splits;
 
     at.near_panel = d->near_panels + worker * fv__align(d->panel_bytes);
-    if (d->strip.in_place)
+    if (d->strip.in_place) {
         at.a = rows_in_place(d, &at);
-    else if (splits == 1)
-        fill(d, &at, strip);
-    if (!d->strip.in_place) at.a = strip;
+        at.a_image = d->sweep.in[0] * d->strip.row;
+    } else {
+        if (splits == 1) fill(d, &at, strips);
+        at.a = strips;
+        at.a_image = (int64_t)(d->strip_bytes / d->element);
+    }
     at.walk = walk_of(d, at.rows);
     for (size_t i = 0; i < split; i++)
         panel += fv__even((size_t)d->panels, splits, i);
@@ -309,7 +343,6 @@ void fv__direct_run(fv__direct *d)
 {
     fv_context *context = d->call->context;
     const fv__sweep *s = &d->sweep;
-    size_t blocks = (size_t)(s->batch * s->groups * d->blocks);
     double pixels = (double)s->batch * (double)(s->out[0] * s->out[1]);
     double cost = pixels * (double)(s->groups * s->filters)
                   * (double)(d->segments * d->k);
@@ -321,6 +354,6 @@ void fv__direct_run(fv__direct *d)
     d->strips = (char *)d->call->scratch + fv__direct_offsets(d);
     d->near_panels = d->strips + (size_t)d->strips_count * d->strip_bytes;
     if (d->splits > 1 && !d->strip.in_place)
-        fv__parallel(context, blocks, cost, fill_shared, d);
-    fv__parallel(context, blocks * (size_t)d->splits, cost, run_item, d);
+        fv__parallel(context, (size_t)d->items, cost, fill_shared, d);
+    fv__parallel(context, (size_t)(d->items * d->splits), cost, run_item, d);
 }
