@@ -220,9 +220,36 @@ INLINE vec vec_load_part(const real *x, size_t n)
 {
     return VEC_NAME(maskload)(x, vec_mask(n));
 }
+/* In halves and their halves: a masked store takes an AMD processor some forty
+ * operations. */
 INLINE void vec_store_part(real *y, size_t n, vec v)
 {
-    VEC_NAME(maskstore)(y, vec_mask(n), v);
+    if (n == VEC) {
+        vec_store(y, v);
+        return;
+    }
+#if defined(FV_DTYPE_IS_f32)
+    __m128 rest = _mm256_castps256_ps128(v);
+    if (n & 4) {
+        _mm_storeu_ps(y, rest);
+        rest = _mm256_extractf128_ps(v, 1);
+        y += 4;
+    }
+    if (n & 2) {
+        _mm_storel_pi((void *)y, rest);
+        rest = _mm_movehl_ps(rest, rest);
+        y += 2;
+    }
+    if (n & 1) _mm_store_ss(y, rest);
+#else
+    __m128d rest = _mm256_castpd256_pd128(v);
+    if (n & 2) {
+        _mm_storeu_pd(y, rest);
+        rest = _mm256_extractf128_pd(v, 1);
+        y += 2;
+    }
+    if (n & 1) _mm_store_sd(y, rest);
+#endif
 }
 #else
 INLINE vec vec_load_part(const real *x, size_t n)
