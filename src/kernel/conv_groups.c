@@ -239,8 +239,9 @@ void fv__groups_run(const fv__conv_call *call, fv__direction direction)
 
 /* Of one vector of filters: a multiply-add; a channel of an input that is
  * spread; an output. Weight gradients the same, and of a block and a channel
- * besides. Strips and short runs take a part of them. */
-enum { LANES = 16, SPREAD = 12, OUTPUT = 17, BLOCK = 3000 };
+ * besides; where columns are dilated no outputs in order share an input. Strips
+ * and short runs take a part of them. */
+enum { LANES = 16, SPREAD = 12, OUTPUT = 17, BLOCK = 3000, ALONE = 6 };
 
 static double sweep_cost(const fv__sweep *s)
 {
@@ -265,7 +266,7 @@ double fv__groups_cost(const fv__geometry *g, fv__direction direction)
         const double calls = (double)(fv__divide_up(g->filters, LANES)
                                       * s.channels * sizes.blocks);
 
-        return 1.5 * sweep_cost(&s) + BLOCK * calls;
+        return (s.step[1] == 1 ? 1.5 : ALONE) * sweep_cost(&s) + BLOCK * calls;
     }
     for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
         const fv__sweep s = fv__sweep_of(g, direction, i);
