@@ -444,6 +444,9 @@ static bool applicable(const fv_context *context, const fv__geometry *g)
 enum { BEGIN = 6, INPUT = 13, OUTPUT = 8, WEIGHTS = 14, LANES = 16 };
 /* Weights of stride 2 become so many more that reading them counts. */
 enum { STRIDED_READ = 4 };
+/* A vector of weights that an input gradient transforms, or that are made of
+ * their products, for each of these; tiles that keep a core busy. */
+enum { TRANSFORM = 14, BUSY = 4 };
 
 static double cost(const fv__geometry *g, fv__direction direction)
 {
@@ -461,8 +464,11 @@ static double cost(const fv__geometry *g, fv__direction direction)
                          + deep * (weights ? WEIGHTS : INPUT)
                          + wide * (weights ? WEIGHTS : OUTPUT);
 
-    return 1.2 * read * (double)(w.all * w.sweep.groups) * (double)w.products
-           * point;
+    const double fresh =
+        direction == FV__FORWARD ? 0 : TRANSFORM * wide * (double)along;
+
+    return (1.2 * read * (double)fv__max(w.all, BUSY) * point + fresh)
+           * (double)(w.sweep.groups * w.products);
 }
 
 static int64_t macs(const fv__geometry *g, fv__direction direction)
