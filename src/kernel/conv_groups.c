@@ -241,7 +241,7 @@ void fv__groups_run(const fv__conv_call *call, fv__direction direction)
  * spread; an output. Weight gradients the same, and of a block and a channel
  * besides; where columns are dilated no outputs in order share an input. Strips
  * and short runs take a part of them. */
-enum { LANES = 16, SPREAD = 12, OUTPUT = 17, BLOCK = 3000, ALONE = 6 };
+enum { LANES = 16, SPREAD = 12, OUTPUT = 17, BLOCK = 3000, ALONE = 3 };
 
 static double sweep_cost(const fv__sweep *s)
 {

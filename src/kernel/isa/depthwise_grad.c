@@ -16,16 +16,18 @@ typedef struct kind {
     int64_t down, across; /* taps */
     int64_t stride;       /* at which outputs of a tile share inputs */
     bool part;            /* channels that fill no vector */
+    bool alone;           /* outputs that share no inputs */
 } kind;
 
-/* Neighbours in a row: tiles whose inputs are all there, their columns `step`
- * apart, or up to a tile of outputs, and where each input lies. */
+/* Neighbours in a row, up to a tile of them, and where each input lies; or many
+ * tiles, or outputs that share nothing, whose inputs are all there, `step`
+ * apart and `next` from those of one to those of the next. */
 typedef struct outputs {
     const real *dy;
-    int64_t count, tiles;  /* outputs; tiles, 0: */
+    int64_t count, tiles;  /* outputs; how many times, 0: once, with */
     const real *const *at; /* [down][columns] */
     const real *row[DOWN];
-    ptrdiff_t step[DOWN];
+    ptrdiff_t step[DOWN], next[DOWN];
 } outputs;
 
 /* Some taps, and a list of outputs. */
@@ -51,7 +53,7 @@ INLINE void add_outputs(const kind k, const int64_t count, const bool inner,
                         ptrdiff_t to, size_t c, size_t n)
 {
     const int64_t wide = (count - 1) * k.stride + k.across;
-    const real *at = o->dy + tile * TILE * to + c;
+    const real *at = o->dy + tile * count * to + c;
     vec dy[TILE];
 
     UNROLLED
@@ -62,12 +64,12 @@ INLINE void add_outputs(const kind k, const int64_t count, const bool inner,
     UNROLLED
     for (int64_t i = 0; i < k.down; i++) {
         const ptrdiff_t step = o->step[i];
-        const real *x = o->row[i] + tile * TILE * k.stride * step + c;
+        const real *x = o->row[i] + tile * o->next[i] + c;
 
         UNROLLED
         for (int64_t j = 0; j < wide; j++) {
-            const vec in = inner ? vec_load(x + j * step)
-                                 : load(k, o->at[i * wide + j] + c, n);
+            const vec in =
+                load(k, inner ? x + j * step : o->at[i * wide + j] + c, n);
 
             UNROLLED
             for (int64_t q = 0; q < count; q++) {
@@ -86,7 +88,10 @@ INLINE void add_list(const kind k, sums sum, vec *bias, const work *w, size_t c,
     const ptrdiff_t to = w->d->axis[1].to;
 
     for (const outputs *o = w->list; o < w->list + w->count; o++)
-        if (k.part || o->count == 1)
+        if (k.alone && o->tiles)
+            for (int64_t i = 0; i < o->tiles; i++)
+                add_outputs(k, 1, true, sum, bias, o, i, to, c, n);
+        else if (k.alone || o->count == 1)
             add_outputs(k, 1, false, sum, bias, o, 0, to, c, n);
         else if (o->count == 2)
             add_outputs(k, 2, false, sum, bias, o, 0, to, c, n);
@@ -135,24 +140,28 @@ INLINE void add_channels(const kind k, const work *w)
 
 typedef struct taps {
     int64_t down, across, stride;
-    void (*run[2])(const work *w);
+    void (*run[2][2])(const work *w); /* [part][alone] */
 } taps;
 
 #define NAMED(name, down, across, stride) name##_##down##_##across##_##stride
-#define TAPS(down, across, f)                                                  \
-    static void NAMED(whole, down, across, f)(const work *w)                   \
+#define RUN(name, down, across, f, part, alone)                                \
+    static void NAMED(name, down, across, f)(const work *w)                    \
     {                                                                          \
-        add_channels((kind){ down, across, f, false }, w);                     \
-    }                                                                          \
-    static void NAMED(part, down, across, f)(const work *w)                    \
-    {                                                                          \
-        add_channels((kind){ down, across, f, true }, w);                      \
+        add_channels((kind){ down, across, f, part, alone }, w);               \
     }
+#define TAPS(down, across, f)                                                  \
+    RUN(whole, down, across, f, false, false)                                  \
+    RUN(whole_alone, down, across, f, false, true)                             \
+    RUN(part, down, across, f, true, false)                                    \
+    RUN(part_alone, down, across, f, true, true)
 #define NAMES(down, across, f)                                                 \
     { down,                                                                    \
       across,                                                                  \
       f,                                                                       \
-      { NAMED(whole, down, across, f), NAMED(part, down, across, f) } },
+      { { NAMED(whole, down, across, f),                                       \
+          NAMED(whole_alone, down, across, f) },                               \
+        { NAMED(part, down, across, f),                                        \
+          NAMED(part_alone, down, across, f) } } },
 #define EACH_KIND(X)                                                           \
     X(1, 7, 1)                                                                 \
     X(2, 5, 1)                                                                 \
@@ -197,7 +206,7 @@ static void prefetch(const real *x, int64_t pixels, ptrdiff_t step, size_t n)
         for (size_t c = 0; c < n; c += line) __builtin_prefetch(x + c, 0, 2);
 }
 
-/* `count` outputs from (p, q) on, or whole tiles of them. */
+/* `count` outputs from (p, q) on, or `tiles` times as many. */
 static void append(work *w, const taps *k, int64_t p, int64_t q, int64_t count,
                    int64_t tiles)
 {
@@ -213,43 +222,55 @@ static void append(work *w, const taps *k, int64_t p, int64_t q, int64_t count,
     for (int64_t i = 0; i < k->down; i++) {
         const int64_t top = p * r->stride + (w->row + i) * r->step;
 
-        o->row[i] = input(w, top, left);
-        o->step[i] = o->row[i] == zeros ? 0 : s->from;
-        for (int64_t j = 0; j < wide && tiles == 0; j++)
+        if (tiles) {
+            const real *row = input(w, top, left);
+            const ptrdiff_t from = row == zeros ? 0 : s->from;
+
+            o->row[i] = row;
+            o->step[i] = s->step * from;
+            o->next[i] = count * s->stride * from;
+            continue;
+        }
+        for (int64_t j = 0; j < wide; j++)
             w->place[w->places++] = input(w, top, left + j * s->step);
     }
     if (tiles == 0 || !w->d->far) return;
-    prefetch(o->dy, tiles * TILE, s->to, w->channels);
-    prefetch(o->row[k->down - 1], tiles * TILE * k->stride,
-             o->step[k->down - 1], w->channels);
+    prefetch(o->dy, tiles * count, s->to, w->channels);
+    prefetch(o->row[k->down - 1], tiles * count * s->stride,
+             o->next[k->down - 1] / (count * s->stride), w->channels);
 }
 
-/* Tiles of outputs from q on whose inputs are there, before output `last`. */
-static int64_t inner_tiles(const work *w, const taps *k, int64_t q,
-                           int64_t last)
+/* Outputs from q on whose inputs are there, before output `last`. */
+static int64_t inner_outputs(const work *w, const taps *k, int64_t q,
+                             int64_t last)
 {
     const fv__window *s = &w->d->axis[1];
-    const int64_t left = q * s->stride + w->column;
-    const int64_t right = s->high - w->column - k->across;
+    const int64_t left = q * s->stride + w->column * s->step;
+    const int64_t right = s->high - 1 - (w->column + k->across - 1) * s->step;
 
     if (left < s->low || right < 0) return 0;
-    return fv__max(0, fv__min(last, right / s->stride + 1) - q) / TILE;
+    return fv__max(0, fv__min(last, right / s->stride + 1) - q);
+}
+
+/* Whether neighbours share no inputs. */
+static bool alone(const work *w, const taps *k)
+{
+    return w->d->axis[1].stride != k->stride || w->d->axis[1].step != 1;
 }
 
 /* Outputs q to last of row p. */
 static void append_row(work *w, const taps *k, int64_t p, int64_t q,
-                       int64_t last, bool part)
+                       int64_t last)
 {
-    const fv__window *s = &w->d->axis[1];
-    const bool tiled = !part && s->stride == k->stride && s->step == 1;
+    const int64_t most = alone(w, k) ? 1 : TILE;
 
     while (q < last) {
-        const int64_t tiles = tiled ? inner_tiles(w, k, q, last) : 0;
+        const int64_t tiles = inner_outputs(w, k, q, last) / most;
         const int64_t left = last - q;
-        const int64_t count = !tiled || left < 2 ? 1 : left < TILE ? 2 : TILE;
+        const int64_t count = left < most ? (left < 2 ? 1 : 2) : most;
 
         append(w, k, p, q, count, tiles);
-        q += tiles ? tiles * TILE : count;
+        q += tiles ? tiles * count : count;
     }
 }
 
@@ -262,8 +283,8 @@ static void run_list(work *w, const taps *k, int64_t first, int64_t last,
     w->count = w->places = 0;
     for (int64_t p = first / columns; p * columns < last; p++)
         append_row(w, k, p, fv__max(first - p * columns, 0),
-                   fv__min(last - p * columns, columns), part);
-    k->run[part](w);
+                   fv__min(last - p * columns, columns));
+    k->run[part][alone(w, k)](w);
 }
 
 static void run_channels(work *w, const taps *k, int64_t first, int64_t last)
