@@ -444,10 +444,12 @@ static bool applicable(const fv_context *context, const fv__geometry *g)
 enum { BEGIN = 6, INPUT = 13, OUTPUT = 8, WEIGHTS = 14, LANES = 16 };
 /* Weights of stride 2 become so many more that reading them counts. */
 enum { STRIDED_READ = 4 };
-/* A vector of weights that an input gradient transforms, or that are made of
- * their products, for each of these; tiles that keep a core busy. */
-enum { TRANSFORM = 14, BUSY = 4 };
+/* A vector of weights that is made of its products, for each of these; tiles of
+ * an image that keep a core busy. */
+enum { MAKE = 14, BUSY = 4 };
 
+/* But for weights in proportion to the batch, so that images are convolved in
+ * the same way in any. */
 static double cost(const fv__geometry *g, fv__direction direction)
 {
     const fv__winograd w = fv__winograd_of(g, direction);
@@ -463,11 +465,10 @@ static double cost(const fv__geometry *g, fv__direction direction)
     const double point = wide * (double)(along + BEGIN)
                          + deep * (weights ? WEIGHTS : INPUT)
                          + wide * (weights ? WEIGHTS : OUTPUT);
+    const double all = (double)g->batch * (tiles > BUSY ? tiles : BUSY);
+    const double make = weights ? MAKE * wide * (double)along : 0;
 
-    const double fresh =
-        direction == FV__FORWARD ? 0 : TRANSFORM * wide * (double)along;
-
-    return (1.2 * read * (double)fv__max(w.all, BUSY) * point + fresh)
+    return (1.2 * read * all * point + make)
            * (double)(w.sweep.groups * w.products);
 }
 
