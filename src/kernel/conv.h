@@ -32,8 +32,8 @@ fv__conv_sizes fv__conv_measure(const fv__geometry *geometry);
 /* First block of a part. */
 static inline int64_t fv__conv_part(const fv__conv_sizes *sizes, int64_t part)
 {
-    return sizes->blocks / sizes->parts * part
-           + fv__min(sizes->blocks % sizes->parts, part);
+    return (int64_t)fv__even_at((size_t)sizes->blocks, (size_t)sizes->parts,
+                                (size_t)part);
 }
 
 /* Where the parts of a weight gradient are summed: in scratch, at its

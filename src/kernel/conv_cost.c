@@ -54,8 +54,8 @@ double fv__conv_product_cost(double count, int64_t rows, int64_t columns,
 /* Elements of sums that are turned in the time of a multiply-add; a column of
  * windows, and a square of vectors. */
 enum { TURNED = 4, COLUMN = 24, BLOCK = 160 };
-/* Items that share the filters of a block, each of which copies the strip that
- * it meets: an element in the time of one. */
+/* Items that share the filters or panels of a block, each of which copies the
+ * strip that it meets: an element in the time of one. */
 enum { FEW_ITEMS = 8 };
 
 /* A pixel of one group among several, which strips copy alone. */

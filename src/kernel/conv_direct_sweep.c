@@ -292,7 +292,9 @@ static void run_item(void *argument, size_t number, size_t worker)
     size_t splits = (size_t)d->splits, item = number / splits;
     target at = target_of(d, (int64_t)item);
     char *strips = d->strips + (splits > 1 ? item : worker) * strips_bytes(d);
-    size_t panel = 0, split = number % splits;
+    const size_t split = number % splits;
+    const size_t first = fv__even_at((size_t)d->panels, splits, split);
+    const size_t panels = fv__even((size_t)d->panels, splits, split);
 
     at.near_panel = d->near_panels + worker * fv__align(d->panel_bytes);
     if (d->strip.in_place) {
@@ -304,14 +306,11 @@ static void run_item(void *argument, size_t number, size_t worker)
         at.a_image = (int64_t)(d->strip_bytes / d->element);
     }
     at.walk = walk_of(d, at.rows);
-    for (size_t i = 0; i < split; i++)
-        panel += fv__even((size_t)d->panels, splits, i);
-    const size_t panels = fv__even((size_t)d->panels, splits, split);
     at.panels = !d->near && panels * d->panel_bytes <= TOGETHER_BYTES
                     ? (int64_t)panels
                     : 1;
     for (size_t i = 0; i < panels; i += (size_t)at.panels) {
-        at.panel = (int64_t)(panel + i);
+        at.panel = (int64_t)(first + i);
         at.first_met = i == 0 && d->in_memory;
         run_panels(d, &at);
     }

@@ -442,14 +442,12 @@ static void run_blocks(const weights *w, int64_t part, block *b, char *scratch)
     }
 }
 
-/* Piece `number` of a whole. */
-static int64_t piece_of(int64_t whole, size_t pieces, size_t number,
-                        int64_t *first)
+/* A range, the whole at first, becomes piece `number` of itself. */
+static void take_piece(size_t pieces, size_t number, int64_t *first,
+                       int64_t *count)
 {
-    *first = 0;
-    for (size_t i = 0; i < number; i++)
-        *first += (int64_t)fv__even((size_t)whole, pieces, i);
-    return (int64_t)fv__even((size_t)whole, pieces, number);
+    *first = (int64_t)fv__even_at((size_t)*count, pieces, number);
+    *count = (int64_t)fv__even((size_t)*count, pieces, number);
 }
 
 /* A part, a group and a piece of its filters or panels. */
@@ -469,10 +467,10 @@ static void run_item(void *argument, size_t item, size_t worker)
                     scratch + w->strip_bytes + w->dy_bytes + w->line_bytes };
 
     if (w->by_filters) {
-        b.filters = piece_of(b.filters, splits, item % splits, &b.filter);
+        take_piece(splits, item % splits, &b.filter, &b.filters);
         if (w->turned) b.panels = fv__divide_up(b.filters, nr);
     } else {
-        b.panels = piece_of(b.panels, splits, item % splits, &b.panel);
+        take_piece(splits, item % splits, &b.panel, &b.panels);
     }
     if (!w->windows && !w->turned) {
         run_blocks(w, part, &b, scratch);

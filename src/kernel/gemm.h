@@ -28,6 +28,14 @@ static inline size_t fv__even(size_t whole, size_t pieces, size_t i)
     return whole / pieces + (i < whole % pieces);
 }
 
+/* Where it begins. */
+static inline size_t fv__even_at(size_t whole, size_t pieces, size_t i)
+{
+    const size_t longer = whole % pieces;
+
+    return whole / pieces * i + (i < longer ? i : longer);
+}
+
 /* Panels of nr columns that n columns make. */
 static inline size_t fv__panels(const fv__kernels *kernels, size_t n)
 {

@@ -1,5 +1,5 @@
 /* Whole-array kernels: scaled addition, filling, sums and the check for
- * numbers that are not finite. */
+ * numbers that are not finite; and rows, added and copied. */
 #include "kernel/isa/lanes.h"
 
 enum { BLOCK = 4096 };
