@@ -290,7 +290,8 @@ typedef fv_variable *fv_function(void *user, fv_variables at);
  *  variables; infinite after a failure. The result of f is projected on fixed
  *  random weights first. Meant for FV_F64 contexts. `step` 0 means
  *  6e-6 max(1, |x|), `floor` 0 means 1e-2 (below it errors count as absolute).
- */
+ *  Where a ReLU or a maximum has a kink within the step, one side's difference
+ *  (of second order) counts. */
 FV_API double fv_gradcheck(fv_function *f, void *user, fv_variables at,
                            double step, double floor);
 

@@ -91,6 +91,34 @@ static void test_right_and_wrong_backward(void **state)
     fv_context_free(f.ctx);
 }
 
+static fv_variable *rectified(void *user, fv_variables at)
+{
+    return fv_mul(fv_relu_of(fv_apply(&squaring, user, 1, &at.at[0])),
+                  fv_relu_of(at.at[1]));
+}
+
+/* Elements nearer to the kink of a ReLU than a step. */
+static void test_kinks_within_a_step(void **state)
+{
+    (void)state;
+    fv_context *ctx = NET_CONTEXT(.dtype = FV_F64);
+    double a[] = { 0.5, -1.25, 3, 2 }, b[] = { 1e-6, -1e-6, 4e-6, -3e-7 };
+    fv_tensor first = FV_TENSOR(a, FV_F64, 4);
+    fv_tensor second = FV_TENSOR(b, FV_F64, 4);
+    fv_variable *at[] = { fv_variable_new(ctx, &first),
+                          fv_variable_new(ctx, &second) };
+    square s = { 2 };
+    assert_true(fv_gradcheck(rectified, &s, (fv_variables){ 2, at }, 0, 0)
+                < 1e-7);
+    /* a's derivatives are b's size: they count by the floor */
+    s.factor = 2.001;
+    double error =
+        fv_gradcheck(rectified, &s, (fv_variables){ 2, at }, 0, 1e-9);
+    assert_true(error > 4e-4 && error < 6e-4);
+    assert_ok(ctx);
+    fv_context_free(ctx);
+}
+
 static void test_leaves_everything_as_it_was(void **state)
 {
     (void)state;
@@ -171,6 +199,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_right_and_wrong_backward),
+        cmocka_unit_test(test_kinks_within_a_step),
         cmocka_unit_test(test_leaves_everything_as_it_was),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_networks),
