@@ -103,33 +103,33 @@ static const void *after(const void *at, size_t bytes)
     return at ? (const char *)at + bytes : NULL;
 }
 
-/* What the panels make of m pixels: the first is in *t. */
-static void run_tiles(const fv__direct *d, const target *at, size_t m,
-                      const fv__tile *first, const fv__finish *finish)
-{
-    const int64_t nr = d->kernels->nr;
-    const size_t bytes = (size_t)nr * d->element;
-    int64_t filters = d->sweep.filters - at->panel * nr;
-    fv__tile t = *first;
-    fv__finish f = *finish;
-
-    if (t.finish) t.finish = &f;
-    for (int64_t p = 0; p < at->panels; p++, filters -= nr) {
-        d->kernels->tile(m, (size_t)fv__min(filters, nr), &t);
-        t.b = after(t.b, d->panel_bytes);
-        t.c = (char *)t.c + bytes;
-        f.bias = after(f.bias, bytes);
-        f.residual = after(f.residual, bytes);
-    }
-}
-
-/* What a stretch of panels has for all its tiles; n columns of the first. */
+/* What a stretch of panels has for all its tiles. */
 typedef struct course {
     fv__tile tile;
     fv__finish finish;
-    size_t n, number; /* tiles so far */
+    size_t number; /* tiles so far */
     const char *weights;
 } course;
+
+/* What the panels make of m pixels. */
+static void run_tiles(const fv__direct *d, const target *at, course *all,
+                      size_t m)
+{
+    const int64_t nr = d->kernels->nr;
+    const size_t bytes = (size_t)nr * d->element;
+    const void *const weights = all->tile.b, *const bias = all->finish.bias;
+    int64_t filters = d->sweep.filters - at->panel * nr;
+
+    for (int64_t p = 0; p < at->panels; p++, filters -= nr) {
+        d->kernels->tile(m, (size_t)fv__min(filters, nr), &all->tile);
+        all->tile.b = after(all->tile.b, d->panel_bytes);
+        all->tile.c = (char *)all->tile.c + bytes;
+        all->finish.bias = after(all->finish.bias, bytes);
+        all->finish.residual = after(all->finish.residual, bytes);
+    }
+    all->tile.b = weights;
+    all->finish.bias = bias;
+}
 
 /* A line of pixels, `from` being the first of them and `to` the first output.
  */
@@ -149,10 +149,7 @@ static void run_line(const fv__direct *d, const target *at, course *all,
         t->c = fv__slot(d->out, out, d->element);
         if (residual) all->finish.residual = fv__at(residual, out, d->element);
         look_ahead(d, at, all->weights, all->number++, m, t);
-        if (at->panels == 1)
-            d->kernels->tile(m, all->n, t);
-        else
-            run_tiles(d, at, m, t, &all->finish);
+        run_tiles(d, at, all, m);
         pixel += m;
     }
 }
@@ -175,7 +172,6 @@ static void run_stretch(const fv__direct *d, const target *at, const stretch *c,
                   .a_segment = d->offsets + c->first,
                   .meet = meet },
         .finish = d->call->finish,
-        .n = (size_t)fv__min(s->filters - first, nr),
     };
 
     meet_weights(d, at, c, &all.tile);
