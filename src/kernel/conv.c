@@ -6,6 +6,10 @@
  * every trained network. */
 enum { CHAIN_PIXELS = 256, PARTS = 8, PARTS_ELEMENTS = 1 << 22 };
 
+/* Bytes that a cache does not keep from one call to the next, and so many that
+ * it had better not. No sum depends on them. */
+enum { FAR_BYTES = 18 << 20, PAST_BYTES = 1 << 23 };
+
 int64_t fv__conv_rows(int64_t elements, int64_t width)
 {
     const int64_t fewest = 48, most = 960, step = 24; /* of every mr, a whole */
@@ -30,6 +34,23 @@ fv__conv_sizes fv__conv_measure(const fv__geometry *g)
         fv__max(1, fv__min(PARTS, PARTS_ELEMENTS / (s.span * g->filters)));
     s.parts = fv__max(1, fv__min(s.parts, s.blocks));
     return s;
+}
+
+bool fv__conv_is_far(const fv__kernels *kernels, int64_t elements)
+{
+    return elements * (int64_t)fv__element(kernels) >= FAR_BYTES;
+}
+
+bool fv__conv_goes_past(const fv__conv_call *call, fv__direction direction)
+{
+    const fv__geometry *g = call->geometry;
+    const int64_t size = (int64_t)fv__element(call->context->kernels);
+
+    if (direction == FV__FORWARD)
+        return g->batch * g->out[0] * g->out[1] * g->filters * size
+               >= PAST_BYTES;
+    return call->overwrite
+           && g->batch * g->in[0] * g->in[1] * g->channels * size >= PAST_BYTES;
 }
 
 void fv__conv_finish(const fv__conv_call *call, int64_t pixel, int64_t count)

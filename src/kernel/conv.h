@@ -83,6 +83,15 @@ double fv__conv_product_cost(double count, int64_t rows, int64_t columns,
 double fv__direct_cost(const fv__geometry *geometry, fv__direction direction);
 double fv__im2col_cost(const fv__geometry *geometry, fv__direction direction);
 
+/* Whether so many elements of a tensor are more than a cache keeps from one
+ * call to the next. */
+bool fv__conv_is_far(const fv__kernels *kernels, int64_t elements);
+
+/* Whether what a direction makes is more than caches keep until it is read, and
+ * is not read before. Then it had better not take their place: a store that
+ * goes past them does not fetch its line either. */
+bool fv__conv_goes_past(const fv__conv_call *call, fv__direction direction);
+
 /* Finishes the sums of `count` output pixels from `pixel` on, all filters. */
 void fv__conv_finish(const fv__conv_call *call, int64_t pixel, int64_t count);
 

@@ -173,7 +173,8 @@ static fv__depthwise_plan plan_sweeps(const fv_context *context,
 
     p.rows = fv__divide_up(rows, FV__DEPTHWISE_ITEMS * ITEM_ROWS) * ITEM_ROWS;
     p.blocks = fv__divide_up(rows, p.rows);
-    fv__depthwise_cut(&p, s.groups, FV__DEPTHWISE_ITEMS / p.blocks);
+    fv__depthwise_cut(&p, s.groups,
+                      FV__DEPTHWISE_ITEMS / fv__max(g->batch * p.blocks, 1));
     return p;
 }
 
@@ -242,6 +243,8 @@ static void run_dense(const place *at, const dense *d, const void *x)
     fv__finish *f = &work.finish;
 
     if (!data) *f = call->finish;
+    f->past = p->past;
+    work.far = p->far;
     if (f->bias) f->bias = fv__at(f->bias, channel, p->element);
     if (f->residual) f->residual = fv__at(f->residual, out, p->element);
     if (data && !call->overwrite) f->residual = work.y;
@@ -282,6 +285,15 @@ static void sweeps(void *argument, size_t item, size_t worker)
             run_class(&at, dense_of(&at, j / columns, j % columns));
         at.packed += packed_bytes(&s, p->element);
     }
+    if (p->past) p->kernels->settle();
+}
+
+static bool inputs_far(const fv__depthwise_plan *p)
+{
+    const fv__geometry *g = p->g;
+    const int64_t *in = p->direction == FV__FORWARD ? g->in : g->out;
+
+    return fv__conv_is_far(p->kernels, g->batch * in[0] * in[1] * g->channels);
 }
 
 static void run_sweeps(const fv__conv_call *call, fv__direction direction)
@@ -290,6 +302,8 @@ static void run_sweeps(const fv__conv_call *call, fv__direction direction)
         plan_sweeps(call->context, call->geometry, direction);
 
     p.call = call;
+    p.far = inputs_far(&p);
+    p.past = fv__conv_goes_past(call, direction);
     fv__parallel(call->context,
                  (size_t)(call->geometry->batch * p.blocks * p.pieces),
                  (double)fv__geometry_macs(call->geometry), sweeps, &p);

@@ -17,6 +17,7 @@ typedef struct fv__depthwise_plan {
     size_t element;
     int64_t rows, blocks;     /* of an item; in an image */
     int64_t channels, pieces; /* of an item; of all channels */
+    bool far, past; /* inputs are not in a cache; outputs go past it */
     const fv__conv_call *call;
 } fv__depthwise_plan;
 

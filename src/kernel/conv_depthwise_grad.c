@@ -1,15 +1,12 @@
 /* Weight gradient of a convolution of each channel on its own. */
 #include "kernel/conv_depthwise.h"
 
-/* Of x and dy that a cache holds from one call to the next. */
-enum { CACHE_ELEMENTS = 1 << 20 };
-
 typedef struct weights {
     fv__depthwise_plan plan;
     fv__conv_parts parts;
     size_t row, sums; /* elements of the sums of a tap; of all taps */
     size_t worker;    /* bytes of scratch */
-    bool far;         /* more than a cache holds */
+    bool far;         /* x and dy are not in a cache */
 } weights;
 
 /* An item is a part and a piece of the channels. A worker has a
@@ -30,9 +27,9 @@ static weights plan_weights(const fv_context *context, const fv__geometry *g)
     w.row = fv__align((size_t)fv__min(p->channels, g->filters) * p->element)
             / p->element;
     w.sums = (size_t)w.parts.sizes.taps * w.row;
-    w.far = g->batch * g->in[0] * g->in[1] * g->channels
-                + w.parts.sizes.pixels * g->filters
-            > CACHE_ELEMENTS;
+    w.far = fv__conv_is_far(
+        p->kernels,
+        g->batch * (g->in[0] * g->in[1] + g->out[0] * g->out[1]) * g->channels);
     if (!fv__multiply(w.sums, 2 * p->element, &w.worker)) w.worker = SIZE_MAX;
     return w;
 }

@@ -234,6 +234,7 @@ static void run(const fv__conv_call *call, fv__direction direction)
         d.packed = at;
         d.in = d.data ? call->dy : call->x;
         d.out = d.data ? call->dx : call->y;
+        d.past = fv__conv_goes_past(call, direction);
         fv__direct_run(&d);
         if (sweep_packed(&d, &bytes)) at += bytes;
     }

@@ -20,6 +20,7 @@ typedef struct fv__direct {
     size_t panel_bytes, strip_bytes; /* a strip is one of an image */
     int64_t strips_count; /* those of an item for each worker, or for each */
     bool data;
+    bool past; /* caches, outputs go */
     const fv__conv_call *call;
     const char *in;
     char *out, *packed, *strips, *near_panels; /* one for each worker */

@@ -171,12 +171,13 @@ static void run_stretch(const fv__direct *d, const target *at, const stretch *c,
                   .k = (size_t)c->length,
                   .a_segment = d->offsets + c->first,
                   .meet = meet },
-        .finish = d->call->finish,
+        .finish = d->data ? (fv__finish){ 0 } : d->call->finish,
     };
 
     meet_weights(d, at, c, &all.tile);
     all.weights = all.tile.next;
-    if (last && !d->data) all.tile.finish = &all.finish;
+    all.finish.past = d->past;
+    if (last) all.tile.finish = &all.finish;
     if (all.finish.bias)
         all.finish.bias = fv__at(all.finish.bias, (size_t)filter, d->element);
     all.finish.residual_row = all.tile.c_row;
@@ -310,6 +311,7 @@ static void run_item(void *argument, size_t number, size_t worker)
         at.first_met = i == 0 && d->in_memory;
         run_panels(d, &at);
     }
+    if (d->past) d->kernels->settle();
 }
 
 /* ---- the sweep ---------------------------------------------------------- */

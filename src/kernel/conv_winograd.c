@@ -32,6 +32,7 @@ typedef struct plan {
     size_t zeros;          /* bytes of a pixel outside the image */
     const fv__conv_call *call;
     bool data;
+    bool past; /* caches, outputs go */
     int64_t group;
     const char *source;
     char *target, *packed, *scratch;
@@ -316,19 +317,19 @@ static void restore(const plan *p, int64_t first, int64_t n, int64_t tile,
 {
     const fv__winograd *w = &p->tiling;
     const fv__sweep *s = &w->sweep;
-    const fv__finish *all = &p->call->finish;
+    const fv__finish all = p->data ? (fv__finish){ 0 } : p->call->finish;
     const size_t size = p->element;
     const int64_t channel = p->group * s->filters + first;
-    fv__finish finish = *all;
+    fv__finish finish = all;
     fv__winograd_tile t = { .points = { .step = p->out.step,
                                         .phase = (size_t)p->width },
                             .out_row = (size_t)s->out_row,
                             .out_pixel = (size_t)s->out_pixel,
                             .add = p->data && !p->call->overwrite };
 
-    if (!p->data && (all->bias || all->residual || all->clamp))
-        t.finish = &finish;
-    if (all->bias) finish.bias = fv__at(all->bias, (size_t)channel, size);
+    finish.past = p->past;
+    if (p->past || all.bias || all.residual || all.clamp) t.finish = &finish;
+    if (all.bias) finish.bias = fv__at(all.bias, (size_t)channel, size);
     for (int64_t i = 0; i < count; i++) {
         fv__pixel at = fv__winograd_out(w, tile + i);
         const int64_t row = fv__max(at.row, 0), column = fv__max(at.column, 0);
@@ -342,9 +343,10 @@ static void restore(const plan *p, int64_t first, int64_t n, int64_t tile,
         t.first[1] = (size_t)(column - at.column);
         t.end[0] = (size_t)fv__min(w->m, s->out[0] - at.row);
         t.end[1] = (size_t)fv__min(w->m, s->out[1] - at.column);
-        if (all->residual) finish.residual = fv__at(all->residual, to, size);
+        if (all.residual) finish.residual = fv__at(all.residual, to, size);
         p->kernels->winograd_output(w->out, (size_t)n, &t);
     }
+    if (p->past) p->kernels->settle();
 }
 
 /* ---- items -------------------------------------------------------------- */
@@ -406,6 +408,7 @@ static void run_sweep(const fv__conv_call *call, fv__direction direction)
         (double)p.tiling.all * (double)p.tiling.products * (double)s->channels;
 
     p.call = call;
+    p.past = fv__conv_goes_past(call, direction);
     p.source = p.data ? call->dy : call->x;
     p.target = p.data ? call->dx : call->y;
     p.packed = call->packed;

@@ -66,6 +66,7 @@ typedef struct fv__finish {
     size_t residual_row;  /* elements from row to row */
     double low, high;     /* then x < low ? low : x > high ? high : x */
     bool clamp;
+    bool past; /* stored past the caches, where whole lines are */
 } fv__finish;
 
 /* How sums meet what is in c: they take its place, are added to it, or their
@@ -161,6 +162,7 @@ typedef struct fv__depthwise {
     const void *weight;
     void *y;
     fv__finish finish; /* its residual lies as y does */
+    bool far;          /* inputs are not in a cache */
 } fv__depthwise;
 
 /* Its weight gradient over some rows of one image: chains over the outputs in
@@ -171,7 +173,7 @@ typedef struct fv__depthwise_grad {
     const void *x, *dy;
     void *dweight, *dbias; /* dbias NULL: not wanted */
     bool fresh;            /* from zero */
-    bool far;              /* inputs are not in a cache: ask for them early */
+    bool far;              /* inputs are not in a cache */
 } fv__depthwise_grad;
 
 /* Channels of groups are laid under the filters that meet them, a vector of
@@ -262,6 +264,8 @@ typedef struct fv__kernels {
     /* m <= mr rows of n <= nr columns of a matrix product */
     int32_t mr, nr;
     void (*tile)(size_t m, size_t n, const fv__tile *tile);
+    /* What was stored past the caches is there for all threads. */
+    void (*settle)(void);
     /* c[i] = fma(x, y, c[i]), k times, mr nr numbers: all from registers */
     void (*peak)(size_t k, double x, double y, void *c);
 

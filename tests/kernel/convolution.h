@@ -240,6 +240,32 @@ static inline void same_results(const problem *a, const problem *b)
     same_array("dbias", a->dbias, b->dbias);
 }
 
+/* Every table and several threads make the bits of the plain table. */
+static inline void same_in_all_tables(const fv__conv_algorithm *algorithm,
+                                      fv__geometry g, fv_dtype dtype)
+{
+    fv_context *first = context_of("ref", dtype, 1);
+    problem p = problem_new(first, g);
+
+    p.overwrite = true;
+    problem_draw(&p, 4, false);
+    run_all(first, algorithm, &p);
+    for (int t = 0; t < TABLES; t++)
+        for (int32_t threads = 1; threads <= 3; threads += 2) {
+            fv_context *context = context_of(tables[t], dtype, threads);
+            problem q;
+
+            if (!context) continue;
+            q = problem_again(context, &p);
+            run_all(context, algorithm, &q);
+            same_results(&p, &q);
+            problem_free(&q);
+            fv_context_free(context);
+        }
+    problem_free(&p);
+    fv_context_free(first);
+}
+
 /* Image n of an array of `batch` images. */
 static inline array image_of(array a, int64_t batch, int64_t n)
 {

@@ -257,6 +257,28 @@ static void bits_of_large_ones(void **state)
 
 /* ---- batches ------------------------------------------------------------ */
 
+/* Outputs and input gradients that go past the caches, in whole lines or not,
+ * and some filters that are not whole panels. */
+static void past_the_caches(void **state)
+{
+    const int64_t channels[][2] = { { 4, 80 }, { 80, 4 }, { 3, 67 } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof channels / sizeof *channels; i++)
+        for (int d = 0; d < 2; d++) {
+            const fv__geometry g = { .batch = d ? 1 : 2,
+                                     .in = { 120, 113 },
+                                     .channels = channels[i][0],
+                                     .filters = channels[i][1],
+                                     .kernel = { 1, 2 },
+                                     .stride = { 1, 1 },
+                                     .dilation = { 1, 1 },
+                                     .groups = 1 };
+
+            same_in_all_tables(&fv__conv_direct, g, dtypes[d]);
+        }
+}
+
 static void image_alone(void **state)
 {
     /* clang-format off */
@@ -434,6 +456,7 @@ int main(void)
         cmocka_unit_test(exact_on_integers),
         cmocka_unit_test(bits_of_small_ones),
         cmocka_unit_test(bits_of_large_ones),
+        cmocka_unit_test(past_the_caches),
         cmocka_unit_test(image_alone),
         cmocka_unit_test(no_images),
         cmocka_unit_test(added_into),

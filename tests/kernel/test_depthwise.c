@@ -135,6 +135,20 @@ static void large_ones(void **state)
     }
 }
 
+/* More than caches hold, of channels that are whole lines and that are not. */
+static void far_ones(void **state)
+{
+    (void)state;
+    for (int d = 0; d < 2; d++) {
+        const int64_t batch = d ? 5 : 9;
+
+        same_in_all_tables(&fv__conv_depthwise, plain(batch, 96, 64, 3, 1),
+                           dtypes[d]);
+        same_in_all_tables(&fv__conv_depthwise, plain(batch, 97, 68, 3, 2),
+                           dtypes[d]);
+    }
+}
+
 static void image_alone(void **state)
 {
     uint64_t seed = 12;
@@ -293,6 +307,7 @@ int main(void)
         cmocka_unit_test(channel_counts),
         cmocka_unit_test(kernels_and_strides),
         cmocka_unit_test(large_ones),
+        cmocka_unit_test(far_ones),
         cmocka_unit_test(image_alone),
         cmocka_unit_test(overwrite_and_add),
         cmocka_unit_test(not_finite),

@@ -1,6 +1,6 @@
 /* Depthwise convolution: tiles of rows by columns of outputs, a vector of
  * channels at a time. */
-#include "kernel/isa/isa.h"
+#include "kernel/isa/window.h"
 
 /* Columns of a tile; the most taps of an axis that has tiles of its own; the
  * inputs that meet them. The sums, the inputs of a row and one weight are in
@@ -32,12 +32,8 @@ typedef struct tile {
     int64_t top, left; /* the first input */
     int64_t columns;   /* that there are */
     size_t channels;
+    bool past; /* stored past the caches */
 } tile;
-
-INLINE bool inside(const fv__window *a, int64_t i)
-{
-    return i >= a->low && i < a->high;
-}
 
 INLINE vec load(const kind k, const real *x, size_t n)
 {
@@ -150,7 +146,8 @@ INLINE void finish(const kind k, vec sum[ROWS][COLUMNS], const tile *t,
     }
 }
 
-INLINE void store(const kind k, vec sum[ROWS][COLUMNS], const tile *t, size_t c)
+INLINE void store(const kind k, const bool past, vec sum[ROWS][COLUMNS],
+                  const tile *t, size_t c)
 {
     const ptrdiff_t down = t->d->axis[0].to, across = t->d->axis[1].to;
 
@@ -163,6 +160,8 @@ INLINE void store(const kind k, vec sum[ROWS][COLUMNS], const tile *t, size_t c)
             if (!k.inner && q >= t->columns) break;
             if (k.part)
                 vec_store_part(y, t->channels, sum[p][q]);
+            else if (past)
+                vec_store_past(y, sum[p][q]);
             else
                 vec_store(y, sum[p][q]);
         }
@@ -182,7 +181,10 @@ INLINE void run_tile(const kind k, const tile *t)
         else
             add_any_taps(k, sum, t, c);
         finish(k, sum, t, c);
-        store(k, sum, t, c);
+        if (t->past)
+            store(k, true, sum, t, c);
+        else
+            store(k, false, sum, t, c);
     }
 }
 
@@ -310,12 +312,16 @@ static void run_row(const tiles *k, tile *t, int64_t rows, int64_t row,
 void FV_KERNEL(depthwise)(const fv__depthwise *d)
 {
     const tiles *k = kind_of(d);
-    tile t = { .d = d };
+    const fv__window *r = &d->axis[0], *s = &d->axis[1];
+    tile t = { .d = d,
+               .past = d->finish.past
+                       && whole_lines(d->y, (size_t)(r->to | s->to)) };
 
     for (int64_t row = 0, rows; row < d->axis[0].outputs; row += rows) {
         size_t c = 0;
 
         rows = d->axis[0].outputs - row < k->rows ? 1 : k->rows;
+        if (d->far) fetch_inputs(d->axis, d->x, d->channels, row, rows);
         for (size_t n = 0; c + VEC <= d->channels; c += n) {
             n = d->channels - c < CHANNELS ? (d->channels - c) / VEC * VEC
                                            : CHANNELS;

@@ -1,6 +1,6 @@
 /* Weight gradient of a depthwise convolution: the sums of some taps of a vector
  * of channels in registers, outputs in order. */
-#include "kernel/isa/isa.h"
+#include "kernel/isa/window.h"
 
 /* Outputs of a tile; the most rows of taps and taps of a row at once; outputs
  * that all channels go through before the next ones. So many, and the inputs
@@ -183,27 +183,12 @@ static const taps *kind_of(int64_t down, int64_t across, int64_t stride)
 
 /* ---- lists -------------------------------------------------------------- */
 
-static bool inside(const fv__window *a, int64_t i)
-{
-    return i >= a->low && i < a->high;
-}
-
 static const real *input(const work *w, int64_t i, int64_t j)
 {
     const fv__window *r = &w->d->axis[0], *s = &w->d->axis[1];
 
     if (!inside(r, i) || !inside(s, j)) return zeros;
     return (const real *)w->d->x + i * r->from + j * s->from + w->channel;
-}
-
-/* Asks for pixels of all channels, in the order in which they lie; vectors of
- * channels will jump from pixel to pixel. */
-static void prefetch(const real *x, int64_t pixels, ptrdiff_t step, size_t n)
-{
-    const size_t line = 64 / sizeof(real);
-
-    for (int64_t i = 0; i < pixels; i++, x += step)
-        for (size_t c = 0; c < n; c += line) __builtin_prefetch(x + c, 0, 2);
 }
 
 /* `count` outputs from (p, q) on, or `tiles` times as many. */
@@ -234,10 +219,6 @@ static void append(work *w, const taps *k, int64_t p, int64_t q, int64_t count,
         for (int64_t j = 0; j < wide; j++)
             w->place[w->places++] = input(w, top, left + j * s->step);
     }
-    if (tiles == 0 || !w->d->far) return;
-    prefetch(o->dy, tiles * count, s->to, w->channels);
-    prefetch(o->row[k->down - 1], tiles * count * s->stride,
-             o->next[k->down - 1] / (count * s->stride), w->channels);
 }
 
 /* Outputs from q on whose inputs are there, before output `last`. */
@@ -302,6 +283,15 @@ static void run_channels(work *w, const taps *k, int64_t first, int64_t last)
     if (w->channels) run_list(w, k, first, last, true);
 }
 
+static void fetch_all(const fv__depthwise_grad *d)
+{
+    const fv__window *r = &d->axis[0], *s = &d->axis[1];
+
+    fetch_inputs(d->axis, d->x, d->channels, 0, r->outputs);
+    for (int64_t p = 0; p < r->outputs; p++)
+        fetch((const real *)d->dy + p * r->to, s->outputs, s->to, d->channels);
+}
+
 void FV_KERNEL(depthwise_grad)(const fv__depthwise_grad *d)
 {
     const int64_t down = d->axis[0].taps, across = d->axis[1].taps;
@@ -310,6 +300,7 @@ void FV_KERNEL(depthwise_grad)(const fv__depthwise_grad *d)
     work w;
 
     w.d = &some;
+    if (d->far) fetch_all(d);
     for (int64_t first = 0; first < end; first += OUTPUTS) {
         for (w.column = 0; w.column < across;) {
             const int64_t stride = d->axis[1].stride;

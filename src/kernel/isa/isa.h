@@ -63,7 +63,7 @@ typedef int64_t real_mask;
 #define FV_EACH_KERNEL(X)                                                     \
     X(map) X(map_grad) X(zip) X(zip_grad)                                     \
     X(axpy) X(add_rows) X(copy_rows) X(fill) X(from_bytes)                    \
-    X(sum) X(dot) X(finite) X(tile) X(transpose) X(peak)                      \
+    X(sum) X(dot) X(finite) X(tile) X(settle) X(transpose) X(peak)                      \
     X(depthwise) X(depthwise_grad) X(spread) X(grouped)                       \
     X(softmax) X(softmax_grad) X(cross_entropy) X(cross_entropy_grad)         \
     X(sigmoid_cross_entropy) X(sigmoid_cross_entropy_grad)                    \
@@ -199,6 +199,22 @@ INLINE vec vec_load(const real *x)
     return v;
 }
 INLINE void vec_store(real *y, vec v) { __builtin_memcpy(y, &v, sizeof v); }
+
+/* Past the caches, where there is a way, y being a multiple of VEC_BYTES; and
+ * until that is there for all. */
+#ifdef FV_X86
+INLINE void vec_store_past(real *y, vec v) { VEC_NAME(stream)(y, v); }
+INLINE void settle_stores(void) { _mm_sfence(); }
+#else
+INLINE void vec_store_past(real *y, vec v) { vec_store(y, v); }
+INLINE void settle_stores(void) {}
+#endif
+/* Whether rows from y on, so many elements apart, are whole lines of a cache.
+ */
+INLINE bool whole_lines(const real *y, size_t row)
+{
+    return (((uintptr_t)y | row * sizeof *y) & 63) == 0;
+}
 
 /* The first n lanes, the others zero; n <= VEC. Touches nothing behind. */
 #if defined(FV_ISA_IS_avx512)

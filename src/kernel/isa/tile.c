@@ -113,11 +113,22 @@ INLINE void tile(const size_t rows, const size_t vectors, const bool part,
         for (size_t i = 0; i < rows; i++)
             load_row(sum[i], vectors, part, n, c + i * t->c_row);
     }
-    ask_for(rows, vectors, c, t->c_row);
+    const bool past = vectors * VEC_BYTES >= 64 && !part
+                      && t->meet == FV__REPLACE && t->finish && t->finish->past
+                      && whole_lines(c, t->c_row);
+    if (!past) ask_for(rows, vectors, c, t->c_row);
     multiply(sum, rows, vectors, part, half, n, t, a_row);
     if (t->meet == FV__ACCUMULATE)
         add_rows(sum, rows, vectors, part, n, c, t->c_row);
     if (t->finish) finish(sum, rows, vectors, part, n, t->finish);
+    if (past) {
+        UNROLLED
+        for (size_t i = 0; i < rows; i++, c += t->c_row) {
+            for (size_t v = 0; v < vectors; v++)
+                vec_store_past(c + v * VEC, sum[i][v]);
+        }
+        return;
+    }
     UNROLLED
     for (size_t i = 0; i < rows; i++, c += t->c_row) {
         const size_t last = vectors - 1;
@@ -181,4 +192,9 @@ static tile_of_rows *const *tiles_of(size_t n, size_t a_row)
 void FV_KERNEL(tile)(size_t m, size_t n, const fv__tile *t)
 {
     tiles_of(n, t->a_row)[m - 1](n, t);
+}
+
+void FV_KERNEL(settle)(void)
+{
+    settle_stores();
 }

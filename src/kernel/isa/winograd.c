@@ -301,7 +301,7 @@ INLINE void reduce_first(const axis a, const fv__points *points, size_t c,
 
 /* What meets the outputs of one vector. */
 typedef struct meeting {
-    bool bias, residual, clamp, add;
+    bool bias, residual, clamp, add, past;
     vec sum, low, high;
     const real *other; /* residual */
 } meeting;
@@ -319,6 +319,8 @@ INLINE void put(const meeting *f, vec y, real *out, size_t at, const bool part,
         y = (part ? vec_load_part(out + at, n) : vec_load(out + at)) + y;
     if (part)
         vec_store_part(out + at, n, y);
+    else if (f->past)
+        vec_store_past(out + at, y);
     else
         vec_store(out + at, y);
 }
@@ -333,6 +335,8 @@ INLINE void output(const axis a, const bool plain, const fv__winograd_tile *o,
     if (!plain && end) {
         const real *bias = end->bias;
         f.bias = bias, f.residual = end->residual, f.clamp = end->clamp;
+        f.past = VEC_BYTES == 64 && end->past
+                 && whole_lines(o->out, o->out_row | o->out_pixel);
         f.other = end->residual;
         if (bias)
             f.sum = part ? vec_load_part(bias + c, n) : vec_load(bias + c);
