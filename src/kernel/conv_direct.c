@@ -43,6 +43,19 @@ bool fv__direct_goes_down(int64_t rows, int64_t columns, int64_t mr)
            >= 2 * columns * fv__divide_up(rows, mr);
 }
 
+/* What tiles go along, rows unless others halve their number: columns, or the
+ * images of an item. */
+static fv__along along_of(const fv__direct *d)
+{
+    const int64_t columns = d->sweep.out[1], mr = d->kernels->mr;
+    const bool down =
+        !d->sweep.ragged && fv__direct_goes_down(d->rows, columns, mr);
+
+    if (fv__direct_goes_down(d->images, down ? d->rows : columns, mr))
+        return FV__ALONG_IMAGES;
+    return down ? FV__ALONG_COLUMNS : FV__ALONG_ROWS;
+}
+
 /* How the work is cut into items: blocks of rows, or some images where they are
  * small, and the filters too where these are few. They then share strips. */
 static void cut(fv__direct *d)
@@ -63,8 +76,7 @@ static void cut(fv__direct *d)
     d->splits = fv__divide_up(FEW_ITEMS, fv__max(1, d->items));
     d->splits = fv__max(1, fv__min(d->splits, d->panels));
     d->strip_bytes = fv__strip_bytes(s, &d->strip, d->rows, d->element);
-    d->columns =
-        !s->ragged && fv__direct_goes_down(d->rows, s->out[1], d->kernels->mr);
+    d->along = along_of(d);
 }
 
 static fv__direct plan(const fv_context *context, const fv__geometry *g,

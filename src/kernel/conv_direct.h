@@ -4,6 +4,12 @@
 
 #include "kernel/conv_strip.h"
 
+typedef enum fv__along {
+    FV__ALONG_ROWS,
+    FV__ALONG_COLUMNS,
+    FV__ALONG_IMAGES
+} fv__along;
+
 typedef struct fv__direct {
     const fv__kernels *kernels;
     fv__sweep sweep;
@@ -11,7 +17,7 @@ typedef struct fv__direct {
     size_t element;
     bool near;              /* weights are packed by those who meet them */
     bool merged;            /* taps of a row are one run */
-    bool columns;           /* tiles go down them */
+    fv__along along;        /* tiles go */
     bool in_memory;         /* the image is read in one run, from there */
     int64_t segments, k;    /* of a chain: runs of taps, elements of each */
     int64_t rows, blocks;   /* output rows of an item; of them, an image's */

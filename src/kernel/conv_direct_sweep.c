@@ -14,11 +14,16 @@ typedef struct stretch {
     int64_t first, count, k, length;
 } stretch;
 
-/* Output pixels of an item in lines, which tiles go along; distances in
- * elements, from line to line and from pixel to pixel. */
+/* So many, and elements from one to the next, in what is read and in what is
+ * made. */
+typedef struct axis {
+    int64_t count, a, c;
+} axis;
+
+/* Output pixels of an item in lines, which tiles go along: rows of images,
+ * columns, or the same pixel of all images. */
 typedef struct walk {
-    int64_t count, pixels;
-    int64_t a_line, a_pixel, c_line, c_pixel;
+    axis block, line, pixel;
 } walk;
 
 /* All output rows of an item against one stretch of panels. */
@@ -158,15 +163,15 @@ static void run_stretch(const fv__direct *d, const target *at, const stretch *c,
                         fv__meet meet, bool last)
 {
     const fv__sweep *s = &d->sweep;
-    const walk *l = &at->walk;
+    const walk *w = &at->walk;
     const int64_t nr = d->kernels->nr, first = at->panel * nr;
     const int64_t filter = at->group * s->filters + first;
     const int64_t to =
         s->out_at + at->image * s->out_image + at->row * s->out_row + filter;
     course all = {
-        .tile = { .a_row = (size_t)l->a_pixel,
+        .tile = { .a_row = (size_t)w->pixel.a,
                   .a_step = 1,
-                  .c_row = (size_t)l->c_pixel,
+                  .c_row = (size_t)w->pixel.c,
                   .segments = (size_t)c->count,
                   .k = (size_t)c->length,
                   .a_segment = d->offsets + c->first,
@@ -181,13 +186,14 @@ static void run_stretch(const fv__direct *d, const target *at, const stretch *c,
     if (all.finish.bias)
         all.finish.bias = fv__at(all.finish.bias, (size_t)filter, d->element);
     all.finish.residual_row = all.tile.c_row;
-    for (int64_t i = 0; i < at->images * l->count; i++) {
-        const int64_t image = i / l->count, line = i % l->count;
+    for (int64_t i = 0; i < w->block.count * w->line.count; i++) {
+        const int64_t block = i / w->line.count, line = i % w->line.count;
         const bool very_last = at->row + line == s->out[0] - 1;
-        const int64_t in = image * at->a_image + line * l->a_line + c->k;
-        const int64_t out = to + image * s->out_image + line * l->c_line;
+        const int64_t in = block * w->block.a + line * w->line.a + c->k;
+        const int64_t out = to + block * w->block.c + line * w->line.c;
+        const int64_t pixels = w->pixel.count - (very_last ? s->ragged : 0);
 
-        run_line(d, at, &all, (size_t)(l->pixels - (very_last ? s->ragged : 0)),
+        run_line(d, at, &all, (size_t)pixels,
                  fv__at(at->a, (size_t)in, d->element), (size_t)out);
     }
 }
@@ -218,19 +224,17 @@ static void run_panels(const fv__direct *d, const target *at)
         }
 }
 
-static walk walk_of(const fv__direct *d, int64_t lines)
+static walk walk_of(const fv__direct *d, const target *at)
 {
     const fv__sweep *s = &d->sweep;
-    const walk rows = { lines,
-                        s->out[1],
-                        s->stride[0] * d->strip.row,
-                        s->stride[1] * d->strip.pixel,
-                        s->out_row,
-                        s->out_pixel };
-    const walk columns = { rows.pixels, rows.count,   rows.a_pixel,
-                           rows.a_line, rows.c_pixel, rows.c_line };
+    const axis images = { at->images, at->a_image, s->out_image };
+    const axis rows = { at->rows, s->stride[0] * d->strip.row, s->out_row };
+    const axis columns = { s->out[1], s->stride[1] * d->strip.pixel,
+                           s->out_pixel };
 
-    return d->columns ? columns : rows;
+    if (d->along == FV__ALONG_IMAGES) return (walk){ rows, columns, images };
+    if (d->along == FV__ALONG_COLUMNS) return (walk){ images, columns, rows };
+    return (walk){ images, rows, columns };
 }
 
 /* Item -> images, group, block of rows. */
@@ -302,7 +306,7 @@ static void run_item(void *argument, size_t number, size_t worker)
         at.a = strips;
         at.a_image = (int64_t)(d->strip_bytes / d->element);
     }
-    at.walk = walk_of(d, at.rows);
+    at.walk = walk_of(d, &at);
     at.panels = !d->near && panels * d->panel_bytes <= TOGETHER_BYTES
                     ? (int64_t)panels
                     : 1;
