@@ -211,10 +211,45 @@ static fv__gemm steps(const fv__kernels *kernels, const fv__gemm *p, size_t l,
     return cut;
 }
 
+/* One row times a transposed matrix is the matrix times a column, and nothing
+ * is packed: b is read once, as it lies. */
+static void run_column(const fv__kernels *kernels, const fv__gemm *p)
+{
+    const size_t size = fv__element(kernels), mr = (size_t)kernels->mr;
+
+    for (size_t j = 0; j < p->n; j += mr) {
+        const fv__finish finish = {
+            .residual = p->bias ? fv__at(p->bias, j, size) : NULL,
+            .residual_row = 1,
+        };
+        const fv__tile tile = {
+            .a = fv__at(p->b, j * p->b_row, size),
+            .b = p->a,
+            .c = fv__slot(p->c, j, size),
+            .a_row = p->b_row,
+            .a_step = 1,
+            .b_step = p->a_transposed ? p->a_row : 1,
+            .c_row = 1,
+            .segments = 1,
+            .k = p->k,
+            .finish = &finish,
+            .meet = meet_of(p),
+            .next = fv__at(p->b, (j + mr < p->n ? j + mr : j) * p->b_row, size),
+            .next_step = 64
+        };
+
+        kernels->tile(p->n - j < mr ? p->n - j : mr, 1, &tile);
+    }
+}
+
 void fv__gemm_one(const fv__kernels *kernels, const fv__gemm *product,
                   void *scratch)
 {
     if (!product->m || !product->n || fv__gemm_blas(kernels, product)) return;
+    if (product->m == 1 && product->b_transposed) {
+        run_column(kernels, product);
+        return;
+    }
     const size_t mr = (size_t)kernels->mr, nr = (size_t)kernels->nr;
     const bool thin = product->m <= mr && product->b_transposed;
     const bool in_place =
