@@ -6,8 +6,8 @@
  * every trained network. */
 enum { CHAIN_PIXELS = 256, PARTS = 8, PARTS_ELEMENTS = 1 << 22 };
 
-/* Bytes that a cache does not keep from one call to the next, and so many that
- * it had better not. No sum depends on them. */
+/* Bytes that a cache does not keep from one call to the next; of outputs, if
+ * they are to go past it. No sum depends on them. */
 enum { FAR_BYTES = 18 << 20, PAST_BYTES = 1 << 23 };
 
 int64_t fv__conv_rows(int64_t elements, int64_t width)
@@ -44,13 +44,14 @@ bool fv__conv_is_far(const fv__kernels *kernels, int64_t elements)
 bool fv__conv_goes_past(const fv__conv_call *call, fv__direction direction)
 {
     const fv__geometry *g = call->geometry;
-    const int64_t size = (int64_t)fv__element(call->context->kernels);
+    const fv__kernels *kernels = call->context->kernels;
+    const int64_t x = g->batch * g->in[0] * g->in[1] * g->channels;
+    const int64_t y = g->batch * g->out[0] * g->out[1] * g->filters;
+    const int64_t made = direction == FV__FORWARD ? y : x;
 
-    if (direction == FV__FORWARD)
-        return g->batch * g->out[0] * g->out[1] * g->filters * size
-               >= PAST_BYTES;
-    return call->overwrite
-           && g->batch * g->in[0] * g->in[1] * g->channels * size >= PAST_BYTES;
+    return (direction == FV__FORWARD || call->overwrite)
+           && made * (int64_t)fv__element(kernels) >= PAST_BYTES
+           && fv__conv_is_far(kernels, x + y);
 }
 
 void fv__conv_finish(const fv__conv_call *call, int64_t pixel, int64_t count)

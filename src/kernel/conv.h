@@ -87,8 +87,8 @@ double fv__im2col_cost(const fv__geometry *geometry, fv__direction direction);
  * call to the next. */
 bool fv__conv_is_far(const fv__kernels *kernels, int64_t elements);
 
-/* Whether what a direction makes is more than caches keep until it is read, and
- * is not read before. Then it had better not take their place: a store that
+/* Whether a direction makes much, with what it reads more than caches keep, and
+ * does not add to it. Then it had better not take their place: a store that
  * goes past them does not fetch its line either. */
 bool fv__conv_goes_past(const fv__conv_call *call, fv__direction direction);
 
