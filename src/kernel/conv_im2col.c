@@ -193,6 +193,10 @@ static void run_sweeps(const fv__conv_call *call, fv__direction direction)
 
 /* ---- weight gradient ---------------------------------------------------- */
 
+/* They cut outputs only. Items that any number of threads finds enough, and the
+ * fewest filters that are worth a copy of their columns. */
+enum { FEW_ITEMS = 4, FEW_FILTERS = 64 };
+
 typedef struct plan {
     const fv__kernels *kernels;
     const fv__geometry *g;
@@ -201,13 +205,15 @@ typedef struct plan {
     size_t element;
     bool aliases;             /* rows of the column matrix are pixels of x */
     int64_t slab_taps, slabs; /* taps of one piece of the matrix */
+    int64_t splits;           /* pieces of the filters */
     int64_t items;
     size_t worker; /* bytes of scratch */
     const fv__conv_call *call;
     char *scratch;
 } plan;
 
-/* An item is a part, a group and a slab of taps. */
+/* An item is a part, a group, a slab of taps and, where these are few, some of
+ * the filters. */
 static plan plan_weights(const fv_context *context, const fv__geometry *g)
 {
     plan p = {
@@ -223,6 +229,10 @@ static plan plan_weights(const fv_context *context, const fv__geometry *g)
     p.slab_taps = fv__min(s->taps, fv__max(1, SLAB_COLUMNS / s->channels));
     p.slabs = fv__divide_up(s->taps, p.slab_taps);
     p.items = s->parts * g->groups * p.slabs;
+    p.splits = fv__min(fv__divide_up(FEW_ITEMS, fv__max(1, p.items)),
+                       s->filters / FEW_FILTERS);
+    p.splits = fv__max(1, p.splits);
+    p.items *= p.splits;
     p.worker =
         fv__gemm_scratch(p.kernels, (size_t)s->filters,
                          (size_t)(p.slab_taps * s->channels), (size_t)s->block);
@@ -233,19 +243,23 @@ static plan plan_weights(const fv_context *context, const fv__geometry *g)
 
 /* One block: filters x pixels times pixels x columns. */
 static void block_product(const plan *p, const fv__columns *columns,
-                          char *scratch, void *sum, bool accumulate)
+                          int64_t split, char *scratch, void *sum,
+                          bool accumulate)
 {
     const fv__conv_sizes *s = &p->parts.sizes;
     const fv__geometry *g = p->g;
     int64_t group = columns->group, width = columns->taps * s->channels;
-    int64_t from = columns->pixel * g->filters + group * s->filters;
+    const size_t filters = (size_t)s->filters, splits = (size_t)p->splits;
+    int64_t filter = group * s->filters
+                     + (int64_t)fv__even_at(filters, splits, (size_t)split);
+    int64_t from = columns->pixel * g->filters + filter;
     int64_t x = columns->pixel * g->channels + group * s->channels;
-    int64_t to = group * s->filters * s->span + columns->tap * s->channels;
+    int64_t to = filter * s->span + columns->tap * s->channels;
     size_t matrix =
         p->aliases ? 0
                    : bytes(p->element, s->block, p->slab_taps * s->channels);
     fv__gemm product = {
-        .m = (size_t)s->filters,
+        .m = fv__even(filters, splits, (size_t)split),
         .n = (size_t)width,
         .k = (size_t)columns->count,
         .a = fv__at(p->call->dy, (size_t)from, p->element),
@@ -266,9 +280,10 @@ static void weights(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
     const fv__conv_sizes *s = &p->parts.sizes;
-    int64_t slab = (int64_t)item % p->slabs;
-    int64_t group = (int64_t)item / p->slabs % p->g->groups;
-    int64_t part = (int64_t)item / p->slabs / p->g->groups;
+    int64_t split = (int64_t)item % p->splits, rest = (int64_t)item / p->splits;
+    int64_t slab = rest % p->slabs;
+    int64_t group = rest / p->slabs % p->g->groups;
+    int64_t part = rest / p->slabs / p->g->groups;
     int64_t tap = slab * p->slab_taps;
     void *sum = fv__conv_part_weights(&p->parts, part);
 
@@ -283,8 +298,9 @@ static void weights(void *argument, size_t item, size_t worker)
                                       fv__min(s->block,
                                               s->pixels - i * s->block) };
 
-        if (slab == 0 && group == 0) fv__conv_block_bias(&p->parts, part, i);
-        block_product(p, &columns,
+        if (split == 0 && slab == 0 && group == 0)
+            fv__conv_block_bias(&p->parts, part, i);
+        block_product(p, &columns, split,
                       p->scratch + p->parts.bytes + worker * p->worker, sum,
                       fv__conv_part_meet(&p->parts, part, i) == FV__ACCUMULATE);
     }
