@@ -38,7 +38,7 @@ fv__conv_sizes fv__conv_measure(const fv__geometry *g)
 
 bool fv__conv_is_far(const fv__kernels *kernels, int64_t elements)
 {
-    return elements * (int64_t)fv__element(kernels) >= FAR_BYTES;
+    return elements >= FAR_BYTES / (int64_t)fv__element(kernels);
 }
 
 bool fv__conv_goes_past(const fv__conv_call *call, fv__direction direction)
@@ -50,7 +50,7 @@ bool fv__conv_goes_past(const fv__conv_call *call, fv__direction direction)
     const int64_t made = direction == FV__FORWARD ? y : x;
 
     return (direction == FV__FORWARD || call->overwrite)
-           && made * (int64_t)fv__element(kernels) >= PAST_BYTES
+           && made >= PAST_BYTES / (int64_t)fv__element(kernels)
            && fv__conv_is_far(kernels, x + y);
 }
 
