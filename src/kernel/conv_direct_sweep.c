@@ -176,11 +176,12 @@ static void run_stretch(const fv__direct *d, const target *at, const stretch *c,
                   .k = (size_t)c->length,
                   .a_segment = d->offsets + c->first,
                   .meet = meet },
-        .finish = d->data ? (fv__finish){ 0 } : d->call->finish,
+        .finish = d->call->finish,
     };
 
     meet_weights(d, at, c, &all.tile);
     all.weights = all.tile.next;
+    if (d->data) all.finish = (fv__finish){ 0 };
     all.finish.past = d->past;
     if (last) all.tile.finish = &all.finish;
     if (all.finish.bias)

@@ -317,7 +317,8 @@ static void restore(const plan *p, int64_t first, int64_t n, int64_t tile,
 {
     const fv__winograd *w = &p->tiling;
     const fv__sweep *s = &w->sweep;
-    const fv__finish all = p->data ? (fv__finish){ 0 } : p->call->finish;
+    const fv__finish none = { 0 };
+    const fv__finish all = p->data ? none : p->call->finish;
     const size_t size = p->element;
     const int64_t channel = p->group * s->filters + first;
     fv__finish finish = all;

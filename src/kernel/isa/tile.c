@@ -194,7 +194,4 @@ void FV_KERNEL(tile)(size_t m, size_t n, const fv__tile *t)
     tiles_of(n, t->a_row)[m - 1](n, t);
 }
 
-void FV_KERNEL(settle)(void)
-{
-    settle_stores();
-}
+void FV_KERNEL(settle)(void) { settle_stores(); }
