@@ -36,22 +36,34 @@ fv__conv_sizes fv__conv_measure(const fv__geometry *g)
     return s;
 }
 
-bool fv__conv_is_far(const fv__kernels *kernels, int64_t elements)
+static int64_t count_x(const fv__geometry *g)
 {
-    return elements >= FAR_BYTES / (int64_t)fv__element(kernels);
+    return g->batch * g->in[0] * g->in[1] * g->channels;
+}
+
+static int64_t count_y(const fv__geometry *g)
+{
+    return g->batch * g->out[0] * g->out[1] * g->filters;
+}
+
+bool fv__conv_is_far(const fv__kernels *kernels, const fv__geometry *g,
+                     fv__direction direction)
+{
+    const int64_t x = direction == FV__BACKWARD_DATA ? 0 : count_x(g);
+    const int64_t y = direction == FV__FORWARD ? 0 : count_y(g);
+
+    return x + y >= FAR_BYTES / (int64_t)fv__element(kernels);
 }
 
 bool fv__conv_goes_past(const fv__conv_call *call, fv__direction direction)
 {
     const fv__geometry *g = call->geometry;
-    const fv__kernels *kernels = call->context->kernels;
-    const int64_t x = g->batch * g->in[0] * g->in[1] * g->channels;
-    const int64_t y = g->batch * g->out[0] * g->out[1] * g->filters;
-    const int64_t made = direction == FV__FORWARD ? y : x;
+    const int64_t size = (int64_t)fv__element(call->context->kernels);
+    const int64_t x = count_x(g), y = count_y(g);
 
     return (direction == FV__FORWARD || call->overwrite)
-           && made >= PAST_BYTES / (int64_t)fv__element(kernels)
-           && fv__conv_is_far(kernels, x + y);
+           && (direction == FV__FORWARD ? y : x) >= PAST_BYTES / size
+           && x + y >= FAR_BYTES / size;
 }
 
 void fv__conv_finish(const fv__conv_call *call, int64_t pixel, int64_t count)

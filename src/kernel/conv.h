@@ -83,9 +83,10 @@ double fv__conv_product_cost(double count, int64_t rows, int64_t columns,
 double fv__direct_cost(const fv__geometry *geometry, fv__direction direction);
 double fv__im2col_cost(const fv__geometry *geometry, fv__direction direction);
 
-/* Whether so many elements of a tensor are more than a cache keeps from one
- * call to the next. */
-bool fv__conv_is_far(const fv__kernels *kernels, int64_t elements);
+/* Whether the images that a direction reads are more than a cache keeps from
+ * one call to the next. */
+bool fv__conv_is_far(const fv__kernels *kernels, const fv__geometry *geometry,
+                     fv__direction direction);
 
 /* Whether a direction makes much, with what it reads more than caches keep, and
  * does not add to it. Then it had better not take their place: a store that

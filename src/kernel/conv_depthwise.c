@@ -288,21 +288,13 @@ static void sweeps(void *argument, size_t item, size_t worker)
     if (p->past) p->kernels->settle();
 }
 
-static bool inputs_far(const fv__depthwise_plan *p)
-{
-    const fv__geometry *g = p->g;
-    const int64_t *in = p->direction == FV__FORWARD ? g->in : g->out;
-
-    return fv__conv_is_far(p->kernels, g->batch * in[0] * in[1] * g->channels);
-}
-
 static void run_sweeps(const fv__conv_call *call, fv__direction direction)
 {
     fv__depthwise_plan p =
         plan_sweeps(call->context, call->geometry, direction);
 
     p.call = call;
-    p.far = inputs_far(&p);
+    p.far = fv__conv_is_far(p.kernels, p.g, direction);
     p.past = fv__conv_goes_past(call, direction);
     fv__parallel(call->context,
                  (size_t)(call->geometry->batch * p.blocks * p.pieces),

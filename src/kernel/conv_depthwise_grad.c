@@ -6,7 +6,6 @@ typedef struct weights {
     fv__conv_parts parts;
     size_t row, sums; /* elements of the sums of a tap; of all taps */
     size_t worker;    /* bytes of scratch */
-    bool far;         /* x and dy are not in a cache */
 } weights;
 
 /* An item is a part and a piece of the channels. A worker has a
@@ -27,9 +26,7 @@ static weights plan_weights(const fv_context *context, const fv__geometry *g)
     w.row = fv__align((size_t)fv__min(p->channels, g->filters) * p->element)
             / p->element;
     w.sums = (size_t)w.parts.sizes.taps * w.row;
-    w.far = fv__conv_is_far(
-        p->kernels,
-        g->batch * (g->in[0] * g->in[1] + g->out[0] * g->out[1]) * g->channels);
+    p->far = fv__conv_is_far(p->kernels, g, p->direction);
     if (!fv__multiply(w.sums, 2 * p->element, &w.worker)) w.worker = SIZE_MAX;
     return w;
 }
@@ -70,7 +67,7 @@ static fv__depthwise_grad grad_of(const part *at, int64_t image, int64_t first,
         ((image * g->out[0] + first) * g->out[1]) * g->filters + at->channel;
     fv__depthwise_grad d = { .channels = (size_t)at->channels,
                              .dbias = at->dbias,
-                             .far = w->far };
+                             .far = w->plan.far };
 
     for (int i = 0; i < 2; i++) {
         int64_t from = g->begin[i] - (i ? 0 : first * g->stride[0]);
