@@ -432,14 +432,17 @@ static void run_sweep(const fv__conv_call *call, fv__direction direction)
 
 static bool applicable(const fv_context *context, const fv__geometry *g)
 {
+    static const int64_t kernels[][2] = {
+        { 3, 1 }, { 5, 1 }, { 3, 2 }, { 7, 2 }, { 11, 4 }
+    }; /* and strides */
     const int64_t kernel = g->kernel[0], stride = g->stride[0];
+    bool found = false;
 
     (void)context;
-    if (g->kernel[1] != kernel || g->stride[1] != stride || g->dilation[0] != 1
-        || g->dilation[1] != 1)
-        return false;
-    return kernel == 3 ? stride == 1 || stride == 2
-                       : kernel == 5 && stride == 1;
+    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
+        found = found || (kernels[i][0] == kernel && kernels[i][1] == stride);
+    return found && g->kernel[1] == kernel && g->stride[1] == stride
+           && g->dilation[0] == 1 && g->dilation[1] == 1;
 }
 
 /* For a point of a tile: the products, begun anew for each, and the transforms
@@ -463,7 +466,7 @@ static double cost(const fv__geometry *g, fv__direction direction)
     const int64_t across = weights ? channels : filters;
     const double tiles = (double)fv__max(w.tiles[0] * w.tiles[1], 1);
     const double read =
-        g->stride[0] == 2 ? 1 + STRIDED_READ * (double)w.read / tiles : 1;
+        g->stride[0] > 1 ? 1 + STRIDED_READ * (double)w.read / tiles : 1;
     const double wide = (double)fv__divide_up(across, LANES);
     const double deep = (double)fv__divide_up(along, LANES);
     const double point = wide * (double)(along + BEGIN)

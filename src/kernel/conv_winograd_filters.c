@@ -49,7 +49,7 @@ static void turn_and_transform(const filters *f, int64_t channels,
 {
     const size_t nr = (size_t)f->kernels->nr;
     const int64_t tap_step = f->sweep->weight_tap[1] * (int64_t)f->element;
-    const int64_t most = TURN_TAPS / f->taps / 8 * 8;
+    const int64_t most = fv__max(TURN_TAPS / f->taps / 8 * 8, 1);
     _Alignas(64) char taps[TURN_TAPS * PANEL_ROW];
 
     for (int64_t c = 0; c < channels; c += most) {

@@ -15,8 +15,10 @@ static fv__scheme scheme_of(const fv__geometry *g, const fv__winograd *w)
     const int64_t few = fv__divide_up(out[0], 2) * fv__divide_up(out[1], 2);
     const int64_t many = fv__divide_up(out[0], 4) * fv__divide_up(out[1], 4);
 
-    if (g->stride[0] == 2) return (fv__scheme){ 4, 2, 2 };
+    if (g->kernel[0] == 11) return (fv__scheme){ 4, 3, 4 };
+    if (g->kernel[0] == 7) return (fv__scheme){ 3, 4, 2 };
     if (g->kernel[0] == 5) return (fv__scheme){ 2, 5, 1 };
+    if (g->stride[0] == 2) return (fv__scheme){ 4, 2, 2 };
     return 16 * (few + w->read) <= 36 * (many + w->read)
                ? (fv__scheme){ 2, 3, 1 }
                : (fv__scheme){ 4, 3, 1 };
@@ -32,16 +34,18 @@ static fv__sweep sweep_of(const fv__geometry *g, fv__direction direction)
     return fv__sweep_of(&dense, direction, 0);
 }
 
-/* Where an axis of tiles begins. The gradient of a strided input is met by tap
- * 1 at inputs of the second phase, which therefore come first: the tiles begin
- * at the last of them that is not behind the image's first. */
+/* Where an axis of tiles begins. The gradient of a strided input is met by the
+ * first pixels of a tile at inputs of the last phase, which therefore come
+ * first: the tiles begin at the last of them that is not behind the image's
+ * first. */
 static void begin(fv__winograd *w, const fv__geometry *g, int axis)
 {
-    const bool apart = w->out.phases == 2;
-    const int64_t at = (g->begin[axis] + 1) / 2 - 1;
+    const int64_t phases = w->out.phases;
+    const int64_t whole = (g->begin[axis] + 1) / phases;
 
-    w->in_first[axis] = apart ? at : w->sweep.first[axis];
-    w->out_first[axis] = apart ? 2 * at + 1 - g->begin[axis] : 0;
+    w->in_first[axis] =
+        phases > 1 ? whole - w->out.taps + 1 : w->sweep.first[axis];
+    w->out_first[axis] = phases > 1 ? whole * phases - 1 - g->begin[axis] : 0;
 }
 
 fv__winograd fv__winograd_of(const fv__geometry *g, fv__direction direction)

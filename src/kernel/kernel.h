@@ -97,11 +97,11 @@ typedef struct fv__normal {
     double low, high;
 } fv__normal;
 
-/* Winograd's F(outputs, taps) along each axis: F(2, 3), F(4, 3), F(2, 5), and
- * F(4, 2) for three taps of stride 2. These have two phases: the outer taps
- * meet every other pixel, the inner one those between, a scheme of one tap at
- * the same points but for infinity. Where an image is not taken apart, its side
- * of a scheme has one phase. */
+/* Winograd's F(outputs, taps) along each axis: F(2, 3), F(4, 3), F(2, 5); and,
+ * for `phases` taps - 1 taps of stride `phases`, F(4, 2), F(3, 4) or F(4, 3) in
+ * each phase: tap t meets pixels of phase t % phases. The last phase has one
+ * tap less, a scheme at the same points but for infinity. Where an image is not
+ * taken apart, its side of a scheme has one phase. */
 typedef struct fv__scheme {
     int32_t outputs, taps, phases;
 } fv__scheme;
@@ -112,10 +112,16 @@ static inline int32_t fv__scheme_side(fv__scheme f)
     return f.outputs + f.taps - 1;
 }
 
-/* The same, those of all phases: as many as pixels that they are made of. */
+/* Phases of an axis that reach infinity. */
+static inline int32_t fv__scheme_far(fv__scheme f)
+{
+    return f.phases > 1 ? f.phases - 1 : 1;
+}
+
+/* Points of all phases: as many as pixels that they are made of. */
 static inline int32_t fv__scheme_lines(fv__scheme f)
 {
-    return (fv__scheme_side(f) - 1) * f.phases + 1;
+    return (fv__scheme_side(f) - 1) * f.phases + fv__scheme_far(f);
 }
 
 /* Phases of rows and columns that meet at a point. */
@@ -123,8 +129,8 @@ static inline int32_t fv__scheme_phases(fv__scheme f, size_t point)
 {
     const int32_t side = fv__scheme_side(f), at = (int32_t)point;
 
-    return (at / side == side - 1 ? 1 : f.phases)
-           * (at % side == side - 1 ? 1 : f.phases);
+    return (at / side == side - 1 ? fv__scheme_far(f) : f.phases)
+           * (at % side == side - 1 ? fv__scheme_far(f) : f.phases);
 }
 
 /* Points [side][side] of a tile, those of a phase further on; distances in

@@ -34,18 +34,25 @@ static fv__geometry strided(fv__geometry g)
     return g;
 }
 
+/* Kernels of 7x7 and 11x11, of strides 2 and 4. */
+static fv__geometry large(fv__geometry g, int64_t kernel)
+{
+    g.kernel[0] = g.kernel[1] = kernel;
+    g.stride[0] = g.stride[1] = kernel == 7 ? 2 : 4;
+    return g;
+}
+
 static fv__geometry draw_geometry(uint64_t *state)
 {
     fv__geometry g = square(draw_in(state, 1, 3), draw_in(state, 3, 13),
                             draw_in(state, 3, 13), 0, 0, 1, 0);
+    const int64_t least = g.in[0] < g.in[1] ? g.in[0] : g.in[1];
+    const uint64_t kind = draw(state) % 5;
 
-    switch (draw(state) % 3) {
-    case 0:
-        g = strided(g);
-        break;
-    case 1:
-        if (g.in[0] >= 5 && g.in[1] >= 5) g = five(g);
-    }
+    if (kind == 0) g = strided(g);
+    if (kind == 1 && least >= 5) g = five(g);
+    if (kind == 2 && least >= 7) g = large(g, 7);
+    if (kind == 3 && least >= 11) g = large(g, 11);
     g.groups = draw(state) % 3 ? 1 : draw_in(state, 1, 3);
     g.channels = g.groups * draw_in(state, 1, 40);
     g.filters = g.groups * draw_in(state, 1, 40);
@@ -111,6 +118,12 @@ static void bits_of_large_ones(void **state)
         strided(square(3, 57, 58, 17, 34, 1, 0)),
         strided(square(1, 24, 25, 140, 44, 1, 1)),
         strided(square(2, 39, 38, 22, 34, 2, 2)),
+        large(square(1, 97, 92, 3, 70, 1, 3), 7),
+        large(square(2, 41, 38, 22, 34, 2, 2), 7),
+        large(square(1, 24, 25, 90, 44, 1, 3), 7),
+        large(square(1, 227, 115, 3, 40, 1, 2), 11),
+        large(square(2, 59, 67, 14, 34, 2, 5), 11),
+        large(square(1, 51, 52, 70, 36, 1, 0), 11),
     };
 
     (void)state;
@@ -121,13 +134,16 @@ static void bits_of_large_ones(void **state)
 static void image_alone(void **state)
 {
     const fv__geometry geometries[] = {
-        square(9, 20, 19, 5, 35, 1, 1), square(9, 6, 5, 20, 7, 1, 1),
+        square(9, 20, 19, 5, 35, 1, 1),
+        square(9, 6, 5, 20, 7, 1, 1),
         five(square(9, 10, 9, 20, 7, 1, 2)),
-        strided(square(9, 20, 19, 5, 35, 1, 1))
+        strided(square(9, 20, 19, 5, 35, 1, 1)),
+        large(square(9, 29, 31, 3, 35, 1, 3), 7),
+        large(square(9, 41, 45, 3, 35, 1, 2), 11)
     };
 
     (void)state;
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 12; i++)
         same_alone(&fv__conv_winograd, geometries[i / 2], dtypes[i % 2]);
 }
 
@@ -272,6 +288,10 @@ static void errors_are_bounded(void **state)
         strided(square(1, 31, 30, 64, 20, 1, 1)),
         strided(square(1, 16, 16, 512, 12, 1, 1)),
         strided(square(2, 27, 28, 20, 50, 1, 0)),
+        large(square(1, 62, 61, 3, 20, 1, 3), 7),
+        large(square(1, 27, 26, 300, 12, 1, 3), 7),
+        large(square(1, 115, 119, 3, 20, 1, 2), 11),
+        large(square(1, 51, 52, 90, 12, 1, 2), 11),
     };
 
     (void)state;
@@ -409,6 +429,12 @@ static void refuses_the_rest(void **state)
     assert_false(fv__conv_winograd.applicable(context, &g));
     g = strided(five(square(1, 9, 9, 4, 4, 1, 1)));
     assert_false(fv__conv_winograd.applicable(context, &g));
+    g = large(square(1, 19, 19, 4, 4, 1, 1), 7);
+    assert_true(fv__conv_winograd.applicable(context, &g));
+    g.kernel[0] = g.kernel[1] = 11;
+    assert_false(fv__conv_winograd.applicable(context, &g));
+    g = large(g, 11);
+    assert_true(fv__conv_winograd.applicable(context, &g));
     g = square(1, 9, 9, 4, 4, 1, 1), g.dilation[0] = 2;
     assert_false(fv__conv_winograd.applicable(context, &g));
     g = square(1, 9, 9, 4, 4, 1, 1), g.kernel[0] = 1;

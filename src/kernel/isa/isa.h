@@ -100,7 +100,7 @@ extern const fv__kernels FV_KERNEL(kernels);
 #define UNROLLED _Pragma("unroll")
 #else
 #define INDEPENDENT _Pragma("GCC ivdep")
-#define UNROLLED _Pragma("GCC unroll 16")
+#define UNROLLED _Pragma("GCC unroll 32")
 #endif
 
 /* The compiler may not compute it anew from others. */

@@ -1,126 +1,101 @@
 /* The transforms of Winograd's convolution (Lavin and Gray 2016), vectors over
- * channels. The points of F(2, 3) are 0, 1, -1 and infinity, those of F(4, 3)
- * and F(2, 5) 0, +-3/4, +-3/2 and infinity, those of F(4, 2) +-1/2, +-3/2 and
- * infinity: their matrices are exact but for G. m is the outputs of an axis, r
- * its taps, s its phases; the lines of the second phase follow those of the
- * first. */
+ * channels. The points of F(2, 3) are 0, 1, -1 and infinity, those of F(4, 2)
+ * +-1/2, +-3/2 and infinity, those of the others 0, +-3/4, +-3/2 and infinity:
+ * their matrices are exact but for G. m is the outputs of an axis, r its taps,
+ * s its phases; the lines of a phase follow those of the phase before it. */
 #include "kernel/isa/isa.h"
 
-enum { LINES = 9 }; /* of an axis, at most */
+enum { LINES = 23 }; /* of an axis, at most */
 
-/* Whether the points are those of F(2, 3). */
-INLINE bool is_few(const int m, const int r) { return m + r == 5; }
+/* Phases that reach infinity. */
+#define FAR(s) ((s) > 1 ? (s)-1 : 1)
 
-/* ---- one axis: y[0], y[1], ... lie `to` apart --------------------------- */
+/* ---- one phase of an axis ------------------------------------------------ */
 
-/* One phase of F(4, 2), inputs `by` apart; only two taps reach infinity. */
-INLINE void input_phase(const vec *d, const size_t by, const bool infinity,
-                        vec *y, const size_t to)
-{
-    const vec oa = vec_fma(vec_all(REAL(-2.25)), d[by], d[3 * by]);
-    const vec ea = vec_fma(vec_all(REAL(-2.25)), d[0], d[2 * by]);
-    const vec ob = vec_fma(vec_all(REAL(-0.25)), d[by], d[3 * by]);
-    const vec eb = vec_fma(vec_all(REAL(-0.25)), d[0], d[2 * by]);
-    const vec near = vec_all(REAL(0.5)), far = vec_all(REAL(1.5));
-    y[0] = vec_fma(near, ea, oa);
-    y[to] = vec_fma(-near, ea, oa);
-    y[2 * to] = vec_fma(far, eb, ob);
-    y[3 * to] = vec_fma(-far, eb, ob);
-    if (infinity)
-        y[4 * to] = vec_fma(vec_all(REAL(0.5625)), d[0],
-                            vec_fma(vec_all(REAL(-2.5)), d[2 * by], d[4 * by]));
-}
+/* Numbers lie `by` apart, those that are made `to`. `far` phases reach
+ * infinity, the others have one tap less. */
 
 /* y = B^T d */
-INLINE void input_axis(const int m, const int r, const int s,
-                       const vec d[LINES], vec *y, const size_t to)
+INLINE void input_phase(const int side, const vec *d, const size_t by,
+                        const bool far, vec *y, const size_t to)
 {
-    if (r == 2) {
-        input_phase(d, (size_t)s, true, y, to);
-        if (s == 2) input_phase(d + 1, 2, false, y + 5 * to, to);
-        return;
-    }
-    if (is_few(m, r)) {
+    if (side == 4) {
         y[0] = d[0] - d[2];
         y[to] = d[1] + d[2];
         y[2 * to] = d[2] - d[1];
         y[3 * to] = d[1] - d[3];
         return;
     }
-    const vec oa = vec_fma(vec_all(REAL(-2.25)), d[1], d[3]);
-    const vec ea = vec_fma(vec_all(REAL(-2.25)), d[2], d[4]);
-    const vec ob = vec_fma(vec_all(REAL(-0.5625)), d[1], d[3]);
-    const vec eb = vec_fma(vec_all(REAL(-0.5625)), d[2], d[4]);
-    const vec near = vec_all(REAL(0.75)), far = vec_all(REAL(1.5));
-    const vec two = vec_all(REAL(-2.8125)), none = vec_all(REAL(1.265625));
-    y[0] = vec_fma(none, d[0], vec_fma(two, d[2], d[4]));
-    y[to] = vec_fma(near, oa, ea);
-    y[2 * to] = vec_fma(-near, oa, ea);
-    y[3 * to] = vec_fma(far, ob, eb);
-    y[4 * to] = vec_fma(-far, ob, eb);
-    y[5 * to] = vec_fma(none, d[1], vec_fma(two, d[3], d[5]));
-}
-
-/* One phase of F(4, 2). */
-INLINE void output_phase(const vec *d, const bool infinity, vec *y,
-                         const size_t to)
-{
-    const vec p = d[0] + d[1], e = d[0] - d[1];
-    const vec t = d[2] + d[3], f = d[2] - d[3];
-    const vec last = REAL(3.375) * f;
-    y[0] = p + t;
-    y[to] = vec_fma(vec_all(REAL(0.5)), e, REAL(1.5) * f);
-    y[2 * to] = vec_fma(vec_all(REAL(0.25)), p, REAL(2.25) * t);
-    y[3 * to] = vec_fma(vec_all(REAL(0.125)), e, infinity ? last + d[4] : last);
-}
-
-/* y = A^T d; outputs of the second phase come first. */
-INLINE void output_axis(const int m, const int r, const int s,
-                        const vec d[LINES], vec *y, const size_t to)
-{
-    if (r == 2) {
-        if (s == 2) output_phase(d + 5, false, y, 2 * to);
-        output_phase(d, true, s == 2 ? y + to : y, (size_t)s * to);
+    if (side == 5) {
+        const vec oa = vec_fma(vec_all(REAL(-2.25)), d[by], d[3 * by]);
+        const vec ea = vec_fma(vec_all(REAL(-2.25)), d[0], d[2 * by]);
+        const vec ob = vec_fma(vec_all(REAL(-0.25)), d[by], d[3 * by]);
+        const vec eb = vec_fma(vec_all(REAL(-0.25)), d[0], d[2 * by]);
+        const vec a = vec_all(REAL(0.5)), b = vec_all(REAL(1.5));
+        y[0] = vec_fma(a, ea, oa);
+        y[to] = vec_fma(-a, ea, oa);
+        y[2 * to] = vec_fma(b, eb, ob);
+        y[3 * to] = vec_fma(-b, eb, ob);
+        if (far)
+            y[4 * to] =
+                vec_fma(vec_all(REAL(0.5625)), d[0],
+                        vec_fma(vec_all(REAL(-2.5)), d[2 * by], d[4 * by]));
         return;
     }
-    if (is_few(m, r)) {
+    const vec oa = vec_fma(vec_all(REAL(-2.25)), d[by], d[3 * by]);
+    const vec ea = vec_fma(vec_all(REAL(-2.25)), d[2 * by], d[4 * by]);
+    const vec ob = vec_fma(vec_all(REAL(-0.5625)), d[by], d[3 * by]);
+    const vec eb = vec_fma(vec_all(REAL(-0.5625)), d[2 * by], d[4 * by]);
+    const vec a = vec_all(REAL(0.75)), b = vec_all(REAL(1.5));
+    const vec two = vec_all(REAL(-2.8125)), none = vec_all(REAL(1.265625));
+    y[0] = vec_fma(none, d[0], vec_fma(two, d[2 * by], d[4 * by]));
+    y[to] = vec_fma(a, oa, ea);
+    y[2 * to] = vec_fma(-a, oa, ea);
+    y[3 * to] = vec_fma(b, ob, eb);
+    y[4 * to] = vec_fma(-b, ob, eb);
+    if (far)
+        y[5 * to] = vec_fma(none, d[by], vec_fma(two, d[3 * by], d[5 * by]));
+}
+
+/* y = A^T d */
+INLINE void output_phase(const int m, const int side, const vec *d,
+                         const bool far, vec *y, const size_t to)
+{
+    if (side == 4) {
         y[0] = d[0] + d[1] + d[2];
         y[to] = d[1] - d[2] - d[3];
+        return;
+    }
+    if (side == 5) {
+        const vec p = d[0] + d[1], e = d[0] - d[1];
+        const vec t = d[2] + d[3], f = d[2] - d[3];
+        const vec last = REAL(3.375) * f;
+        y[0] = p + t;
+        y[to] = vec_fma(vec_all(REAL(0.5)), e, REAL(1.5) * f);
+        y[2 * to] = vec_fma(vec_all(REAL(0.25)), p, REAL(2.25) * t);
+        y[3 * to] = vec_fma(vec_all(REAL(0.125)), e, far ? last + d[4] : last);
         return;
     }
     const vec p = d[1] + d[2], e = d[1] - d[2];
     const vec t = d[3] + d[4], f = d[3] - d[4];
     y[0] = d[0] + p + t;
     y[to] = vec_fma(vec_all(REAL(0.75)), e, REAL(1.5) * f);
-    if (m == 2) {
-        y[to] = y[to] + d[5];
-        return;
-    }
-    y[2 * to] = vec_fma(vec_all(REAL(0.5625)), p, REAL(2.25) * t);
-    y[3 * to] = vec_fma(vec_all(REAL(0.421875)), e,
-                        vec_fma(vec_all(REAL(3.375)), f, d[5]));
+    if (m > 2) y[2 * to] = vec_fma(vec_all(REAL(0.5625)), p, REAL(2.25) * t);
+    if (m > 3)
+        y[3 * to] = vec_fma(vec_all(REAL(0.421875)), e,
+                            far ? vec_fma(vec_all(REAL(3.375)), f, d[5])
+                                : REAL(3.375) * f);
+    else if (far)
+        y[(size_t)(m - 1) * to] = y[(size_t)(m - 1) * to] + d[5];
 }
 
-/* y = G d; F(4, 2) is of two phases. */
-INLINE void filter_axis(const int m, const int r, const vec d[LINES], vec *y,
-                        const size_t to)
+/* y = G d, of r taps. */
+INLINE void filter_phase(const int r, const int side, const vec *d,
+                         const size_t by, const bool far, vec *y,
+                         const size_t to)
 {
     const vec half = vec_all(REAL(0.5));
-    if (r == 2) {
-        const vec sixth = vec_all(REAL(1.0) / 6), fourth = vec_all(REAL(0.25));
-        const vec a = half * d[0], b = sixth * d[0];
-        y[0] = vec_fma(-fourth, d[2], -a);
-        y[to] = vec_fma(-fourth, d[2], a);
-        y[2 * to] = vec_fma(fourth, d[2], b);
-        y[3 * to] = vec_fma(fourth, d[2], -b);
-        y[4 * to] = d[2];
-        y[5 * to] = -half * d[1];
-        y[6 * to] = half * d[1];
-        y[7 * to] = sixth * d[1];
-        y[8 * to] = -sixth * d[1];
-        return;
-    }
-    if (is_few(m, r)) {
+    if (side == 4) {
         const vec p = half * (d[0] + d[2]);
         y[0] = d[0];
         y[to] = vec_fma(half, d[1], p);
@@ -128,30 +103,45 @@ INLINE void filter_axis(const int m, const int r, const vec d[LINES], vec *y,
         y[3 * to] = d[2];
         return;
     }
+    if (side == 5) {
+        const vec sixth = vec_all(REAL(1.0) / 6), fourth = vec_all(REAL(0.25));
+        const vec a = half * d[0], b = sixth * d[0];
+        y[0] = far ? vec_fma(-fourth, d[by], -a) : -a;
+        y[to] = far ? vec_fma(-fourth, d[by], a) : a;
+        y[2 * to] = far ? vec_fma(fourth, d[by], b) : b;
+        y[3 * to] = far ? vec_fma(fourth, d[by], -b) : -b;
+        if (far) y[4 * to] = d[by];
+        return;
+    }
     const vec near = vec_all(REAL(8.0) / 27);
     const vec e = vec_all(REAL(32.0) / 81), f = vec_all(REAL(16.0) / 81);
-    vec p = vec_fma(-near, d[2], REAL(-128.0) / 243 * d[0]);
-    vec t = vec_fma(near, d[2], REAL(32.0) / 243 * d[0]);
-    vec odd = d[1], far = d[1];
-    if (r == 5) {
-        p = vec_fma(vec_all(REAL(-1.0) / 6), d[4], p);
-        t = vec_fma(vec_all(REAL(2.0) / 3), d[4], t);
-        odd = vec_fma(vec_all(REAL(0.5625)), d[3], odd);
-        far = vec_fma(vec_all(REAL(2.25)), d[3], far);
+    vec p = REAL(-128.0) / 243 * d[0], t = REAL(32.0) / 243 * d[0];
+    vec odd = d[by], wide = odd;
+    if (r > 2) {
+        p = vec_fma(-near, d[2 * by], p);
+        t = vec_fma(near, d[2 * by], t);
+    }
+    if (r > 3) {
+        odd = vec_fma(vec_all(REAL(0.5625)), d[3 * by], odd);
+        wide = vec_fma(vec_all(REAL(2.25)), d[3 * by], wide);
+    }
+    if (r > 4) {
+        p = vec_fma(vec_all(REAL(-1.0) / 6), d[4 * by], p);
+        t = vec_fma(vec_all(REAL(2.0) / 3), d[4 * by], t);
     }
     y[0] = REAL(64.0) / 81 * d[0];
     y[to] = vec_fma(-e, odd, p);
     y[2 * to] = vec_fma(e, odd, p);
-    y[3 * to] = vec_fma(f, far, t);
-    y[4 * to] = vec_fma(-f, far, t);
-    y[5 * to] = d[r - 1];
+    y[3 * to] = vec_fma(f, wide, t);
+    y[4 * to] = vec_fma(-f, wide, t);
+    if (far) y[5 * to] = d[(size_t)(r - 1) * by];
 }
 
-/* y = A d; F(4, 2) is of one phase. */
-INLINE void output_grad_axis(const int m, const int r, const vec d[LINES],
-                             vec *y, const size_t to)
+/* y = A d */
+INLINE void output_grad_phase(const int m, const int side, const vec *d, vec *y,
+                              const size_t to)
 {
-    if (r == 2) {
+    if (side == 5) {
         const vec a = vec_fma(vec_all(REAL(0.25)), d[2], d[0]);
         const vec b = vec_fma(vec_all(REAL(2.25)), d[2], d[0]);
         const vec e = vec_fma(vec_all(REAL(0.125)), d[3], REAL(0.5) * d[1]);
@@ -164,16 +154,18 @@ INLINE void output_grad_axis(const int m, const int r, const vec d[LINES],
         return;
     }
     y[0] = d[0];
-    if (is_few(m, r)) {
+    if (side == 4) {
         y[to] = d[0] + d[1];
         y[2 * to] = d[0] - d[1];
         y[3 * to] = -d[1];
         return;
     }
     vec ea = d[0], eb = d[0], oa = REAL(0.75) * d[1], ob = REAL(1.5) * d[1];
-    if (m == 4) {
+    if (m > 2) {
         ea = vec_fma(vec_all(REAL(0.5625)), d[2], ea);
         eb = vec_fma(vec_all(REAL(2.25)), d[2], eb);
+    }
+    if (m > 3) {
         oa = vec_fma(vec_all(REAL(0.421875)), d[3], oa);
         ob = vec_fma(vec_all(REAL(3.375)), d[3], ob);
     }
@@ -184,20 +176,19 @@ INLINE void output_grad_axis(const int m, const int r, const vec d[LINES],
     y[5 * to] = d[m - 1];
 }
 
-/* y = G^T d; F(4, 2) is of two phases. */
-INLINE void filter_grad_axis(const int m, const int r, const vec d[LINES],
-                             vec *y, const size_t to)
+/* y = G^T d, r taps. */
+INLINE void filter_grad_phase(const int r, const int side, const vec *d,
+                              const bool far, vec *y, const size_t to)
 {
     const vec half = vec_all(REAL(0.5));
-    if (r == 2) {
+    if (side == 5) {
         const vec sixth = vec_all(REAL(1.0) / 6), fourth = vec_all(REAL(0.25));
         y[0] = vec_fma(half, d[1] - d[0], sixth * (d[2] - d[3]));
-        y[to] = vec_fma(half, d[6] - d[5], sixth * (d[7] - d[8]));
-        y[2 * to] = vec_fma(fourth, (d[2] + d[3]) - (d[0] + d[1]), d[4]);
+        if (far) y[to] = vec_fma(fourth, (d[2] + d[3]) - (d[0] + d[1]), d[4]);
         return;
     }
     const vec p = d[1] + d[2], e = d[1] - d[2];
-    if (is_few(m, r)) {
+    if (side == 4) {
         y[0] = vec_fma(half, p, d[0]);
         y[to] = half * e;
         y[2 * to] = vec_fma(half, p, d[3]);
@@ -208,14 +199,18 @@ INLINE void filter_grad_axis(const int m, const int r, const vec d[LINES],
         vec_fma(vec_all(REAL(64.0) / 81), d[0],
                 vec_fma(vec_all(REAL(-128.0) / 243), p, REAL(32.0) / 243 * t));
     y[to] = vec_fma(vec_all(REAL(-32.0) / 81), e, REAL(16.0) / 81 * f);
-    if (r == 3) {
+    if (r == 3 && far)
         y[2 * to] = vec_fma(vec_all(REAL(8.0) / 27), t - p, d[5]);
-        return;
+    else if (r > 2)
+        y[2 * to] = REAL(8.0) / 27 * (t - p);
+    if (r == 4)
+        y[3 * to] = vec_fma(vec_all(REAL(-2.0) / 9), e,
+                            vec_fma(vec_all(REAL(4.0) / 9), f, d[5]));
+    if (r == 5) {
+        y[3 * to] = vec_fma(vec_all(REAL(-2.0) / 9), e, REAL(4.0) / 9 * f);
+        y[4 * to] = vec_fma(vec_all(REAL(-1.0) / 6), p,
+                            vec_fma(vec_all(REAL(2.0) / 3), t, d[5]));
     }
-    y[2 * to] = REAL(8.0) / 27 * (t - p);
-    y[3 * to] = vec_fma(vec_all(REAL(-2.0) / 9), e, REAL(4.0) / 9 * f);
-    y[4 * to] = vec_fma(vec_all(REAL(-1.0) / 6), p,
-                        vec_fma(vec_all(REAL(2.0) / 3), t, d[5]));
 }
 
 /* ---- both axes ---------------------------------------------------------- */
@@ -227,76 +222,110 @@ typedef struct axis {
     enum { INPUT, OUTPUT, FILTER, OUTPUT_GRAD, FILTER_GRAD } kind;
 } axis;
 
-INLINE void along(const axis a, const vec d[LINES], vec *y, const size_t to)
+/* y[0], y[1], ... lie `to` apart; of the outputs of a tile, those of the last
+ * phase come first. */
+INLINE void along(const axis a, const vec *d, vec *y, const size_t to)
 {
-    if (a.kind == INPUT) input_axis(a.m, a.r, a.s, d, y, to);
-    if (a.kind == OUTPUT) output_axis(a.m, a.r, a.s, d, y, to);
-    if (a.kind == FILTER) filter_axis(a.m, a.r, d, y, to);
-    if (a.kind == OUTPUT_GRAD) output_grad_axis(a.m, a.r, d, y, to);
-    if (a.kind == FILTER_GRAD) filter_grad_axis(a.m, a.r, d, y, to);
+    const int side = a.m + a.r - 1, last = a.s - 1;
+    const size_t by = (size_t)a.s;
+    UNROLLED
+    for (int q = 0; q < a.s; q++) {
+        const bool far = q == 0 || q < last;
+        const int r = far ? a.r : a.r - 1;
+        const vec *line = d + q * side, *pixel = d + q;
+        vec *to_line = y + (size_t)(q * side) * to;
+        if (a.kind == INPUT) input_phase(side, pixel, by, far, to_line, to);
+        if (a.kind == OUTPUT)
+            output_phase(a.m, side, line, far, y + (size_t)(last - q) * to,
+                         by * to);
+        if (a.kind == FILTER)
+            filter_phase(r, side, pixel, by, far, to_line, to);
+        if (a.kind == OUTPUT_GRAD) output_grad_phase(a.m, side, d, y, to);
+        if (a.kind == FILTER_GRAD)
+            filter_grad_phase(r, side, line, far, y + (size_t)q * to, by * to);
+    }
 }
 
 /* Where the numbers of lines i and j are: at their point, in their phase, of
- * those that meet there; infinity has one. */
+ * those that meet there. */
 INLINE size_t place(const axis a, const size_t i, const size_t j,
                     const fv__points *points)
 {
-    const size_t side = (size_t)(a.m + a.r - 1);
-    const size_t low = i >= side, right = j >= side; /* phases */
-    const size_t row = i - low * side, column = j - right * side;
-    const size_t both = column == side - 1 ? low : 2 * low + right;
+    const size_t side = (size_t)(a.m + a.r - 1), far = (size_t)FAR(a.s);
+    const size_t row = i % side, column = j % side;
+    const size_t phases = column == side - 1 ? far : (size_t)a.s;
     return (row * side + column) * points->step
-           + (row == side - 1 ? right : both) * points->phase;
+           + (i / side * phases + j / side) * points->phase;
+}
+
+/* Lines of an axis that are worth a copy of the code for each. */
+enum { COPIES = 9 };
+#define EACH(i, n, body)                                                       \
+    if ((n) > COPIES)                                                          \
+        for (size_t i = 0; i < (n); i++) body;                                 \
+    else                                                                       \
+        UNROLLED                                                               \
+    for (size_t i = 0; i < (n); i++) body
+
+INLINE vec load(const real *at, const bool part, size_t n)
+{
+    return part ? vec_load_part(at, n) : vec_load(at);
 }
 
 /* From pixels to points. */
-INLINE void expand(const axis a, const real *const *x, size_t c,
-                   const bool part, size_t n, const fv__points *points)
+INLINE void expand_first(const axis a, const real *const *x, size_t c,
+                         const bool part, size_t n, size_t j, vec *t)
 {
-    const fv__points to = *points;
-    real *first = (real *)to.at + c, *y = first;
-    vec t[LINES * LINES];
+    vec d[LINES];
     UNROLLED
-    for (size_t j = 0; j < a.from; j++) {
-        vec d[LINES];
-        UNROLLED
-        for (size_t i = 0; i < a.from; i++) {
-            const real *at = x[i * a.from + j] + c;
-            d[i] = part ? vec_load_part(at, n) : vec_load(at);
-        }
-        along(a, d, t + j, a.from);
-    }
+    for (size_t i = 0; i < a.from; i++)
+        d[i] = load(x[i * a.from + j] + c, part, n);
+    along(a, d, t + j, a.from);
+}
+
+INLINE void expand_last(const axis a, const vec *t, const bool part, size_t n,
+                        size_t i, const fv__points *to)
+{
+    real *first = to->at;
+    vec row[LINES];
+    along(a, t + i * a.from, row, 1);
     UNROLLED
-    for (size_t i = 0; i < a.to; i++) {
-        vec row[LINES];
-        along(a, t + i * a.from, row, 1);
-        UNROLLED
-        for (size_t j = 0; j < a.to; j++, y += to.step) {
-            real *at = a.s == 1 ? y : first + place(a, i, j, &to);
-            if (part)
-                vec_store_part(at, n, row[j]);
-            else
-                vec_store(at, row[j]);
-        }
+    for (size_t j = 0; j < a.to; j++) {
+        real *at = first + place(a, i, j, to);
+        if (part)
+            vec_store_part(at, n, row[j]);
+        else
+            vec_store(at, row[j]);
     }
 }
 
+INLINE void expand(const axis a, const real *const *x, size_t c,
+                   const bool part, size_t n, const fv__points *points)
+{
+    const fv__points to = { (real *)points->at + c, points->step,
+                            points->phase };
+    vec t[LINES * LINES];
+    EACH(j, a.from, expand_first(a, x, c, part, n, j, t));
+    EACH(i, a.to, expand_last(a, t, part, n, i, &to));
+}
+
 /* The points of vector c, transformed along the first axis. */
+INLINE void reduce_line(const axis a, const fv__points *from, size_t c,
+                        const bool part, size_t n, size_t j, vec *t)
+{
+    const real *x = (const real *)from->at + c;
+    vec d[LINES];
+    UNROLLED
+    for (size_t i = 0; i < a.from; i++)
+        d[i] = load(x + place(a, i, j, from), part, n);
+    along(a, d, t + j, a.from);
+}
+
 INLINE void reduce_first(const axis a, const fv__points *points, size_t c,
                          const bool part, size_t n, vec *t)
 {
     const fv__points from = *points;
-    const real *x = (const real *)from.at + c;
-    UNROLLED
-    for (size_t j = 0; j < a.from; j++) {
-        vec d[LINES];
-        UNROLLED
-        for (size_t i = 0; i < a.from; i++) {
-            const real *at = x + place(a, i, j, &from);
-            d[i] = part ? vec_load_part(at, n) : vec_load(at);
-        }
-        along(a, d, t + j, a.from);
-    }
+    EACH(j, a.from, reduce_line(a, &from, c, part, n, j, t));
 }
 
 /* What meets the outputs of one vector. */
@@ -310,13 +339,9 @@ INLINE void put(const meeting *f, vec y, real *out, size_t at, const bool part,
                 size_t n)
 {
     if (f->bias) y = y + f->sum;
-    if (f->residual)
-        y = y
-            + (part ? vec_load_part(f->other + at, n)
-                    : vec_load(f->other + at));
+    if (f->residual) y = y + load(f->other + at, part, n);
     if (f->clamp) y = vec_clamp(y, f->low, f->high);
-    if (f->add)
-        y = (part ? vec_load_part(out + at, n) : vec_load(out + at)) + y;
+    if (f->add) y = load(out + at, part, n) + y;
     if (part)
         vec_store_part(out + at, n, y);
     else if (f->past)
@@ -328,7 +353,7 @@ INLINE void put(const meeting *f, vec y, real *out, size_t at, const bool part,
 INLINE void output(const axis a, const bool plain, const fv__winograd_tile *o,
                    size_t c, const bool part, size_t n)
 {
-    const bool apart = a.s == 2;
+    const bool apart = a.s > 1;
     const fv__finish *end = o->finish;
     meeting f = { .add = !plain && o->add };
     vec t[LINES * LINES];
@@ -338,8 +363,7 @@ INLINE void output(const axis a, const bool plain, const fv__winograd_tile *o,
         f.past = VEC_BYTES == 64 && end->past
                  && whole_lines(o->out, o->out_row | o->out_pixel);
         f.other = end->residual;
-        if (bias)
-            f.sum = part ? vec_load_part(bias + c, n) : vec_load(bias + c);
+        if (bias) f.sum = load(bias + c, part, n);
         f.low = vec_all((real)end->low), f.high = vec_all((real)end->high);
     }
     reduce_first(a, &o->points, c, part, n, t);
@@ -396,7 +420,7 @@ INLINE void expand_all(const axis a, size_t n, const real *const *x,
 INLINE void filter_all(const axis a, size_t n, const real *w, ptrdiff_t w_step,
                        const fv__points *u)
 {
-    const real *taps[25];
+    const real *taps[121];
     for (size_t i = 0; i < a.from * a.from; i++, w += w_step) taps[i] = w;
     expand_all(a, n, taps, u);
 }
@@ -418,20 +442,38 @@ INLINE void filter_grad_all(const axis a, size_t n, const fv__points *u,
 }
 
 /* Numbers of an axis of F(m, r) in s phases, and its taps. */
-#define LINES_OF(m, r, s) ((m + r - 2) * s + 1)
-#define TAPS_OF(r, s) ((r - 1) * s + 1)
+#define LINES_OF(m, r, s) ((m + r - 2) * s + FAR(s))
+#define TAPS_OF(r, s) ((r - 1) * s + FAR(s))
 
-/* All of a scheme, s being the phases of F(4, 2). */
-#define SCHEMES(f, s, all)                                                     \
+/* all(m, r, s) of a scheme, and of one of several phases. */
+#define APART(f, all)                                                          \
     do {                                                                       \
         if ((f).taps == 2)                                                     \
-            all(4, 2, s);                                                      \
+            all(4, 2, 2);                                                      \
+        else if ((f).taps == 4)                                                \
+            all(3, 4, 2);                                                      \
+        else                                                                   \
+            all(4, 3, 4);                                                      \
+    } while (0)
+#define WHOLE(f, all)                                                          \
+    do {                                                                       \
+        if ((f).taps == 2)                                                     \
+            all(4, 2, 1);                                                      \
+        else if ((f).taps == 4)                                                \
+            all(3, 4, 1);                                                      \
         else if ((f).taps == 5)                                                \
             all(2, 5, 1);                                                      \
         else if ((f).outputs == 2)                                             \
             all(2, 3, 1);                                                      \
         else                                                                   \
             all(4, 3, 1);                                                      \
+    } while (0)
+#define SCHEMES(f, all)                                                        \
+    do {                                                                       \
+        if ((f).phases > 1)                                                    \
+            APART(f, all);                                                     \
+        else                                                                   \
+            WHOLE(f, all);                                                     \
     } while (0)
 
 void FV_KERNEL(winograd_input)(fv__scheme f, size_t n, const void *const *x_,
@@ -441,10 +483,7 @@ void FV_KERNEL(winograd_input)(fv__scheme f, size_t n, const void *const *x_,
 #define ALL(m, r, s)                                                           \
     expand_all((axis){ m, r, s, LINES_OF(m, r, s), LINES_OF(m, r, s), INPUT }, \
                n, x, v)
-    if (f.phases == 2)
-        ALL(4, 2, 2);
-    else
-        SCHEMES(f, 1, ALL);
+    SCHEMES(f, ALL);
 #undef ALL
 }
 
@@ -454,7 +493,7 @@ void FV_KERNEL(winograd_filter)(fv__scheme f, size_t n, const void *w,
 #define ALL(m, r, s)                                                           \
     filter_all((axis){ m, r, s, TAPS_OF(r, s), LINES_OF(m, r, s), FILTER }, n, \
                w, w_step, u)
-    SCHEMES(f, 2, ALL);
+    SCHEMES(f, ALL);
 #undef ALL
 }
 
@@ -465,7 +504,7 @@ void FV_KERNEL(winograd_output_grad)(fv__scheme f, size_t n,
     const real *const *dy = (const real *const *)dy_;
 #define ALL(m, r, s)                                                           \
     expand_all((axis){ m, r, s, m, LINES_OF(m, r, s), OUTPUT_GRAD }, n, dy, z)
-    SCHEMES(f, 1, ALL);
+    WHOLE(f, ALL);
 #undef ALL
 }
 
@@ -474,10 +513,7 @@ void FV_KERNEL(winograd_output)(fv__scheme f, size_t n,
 {
 #define ALL(m, r, s)                                                           \
     output_all((axis){ m, r, s, LINES_OF(m, r, s), m * s, OUTPUT }, n, o)
-    if (f.phases == 2)
-        ALL(4, 2, 2);
-    else
-        SCHEMES(f, 1, ALL);
+    SCHEMES(f, ALL);
 #undef ALL
 }
 
@@ -489,6 +525,6 @@ void FV_KERNEL(winograd_filter_grad)(fv__scheme f, size_t n,
     filter_grad_all(                                                           \
         (axis){ m, r, s, LINES_OF(m, r, s), TAPS_OF(r, s), FILTER_GRAD }, n,   \
         u, dw, dw_step, add)
-    SCHEMES(f, 2, ALL);
+    SCHEMES(f, ALL);
 #undef ALL
 }
