@@ -22,6 +22,7 @@ typedef struct plan {
     const fv__kernels *kernels;
     size_t element;
     fv__winograd tiling;
+    fv__winograd_rows few; /* channels */
     bool shared;           /* all tiles are transformed before the rest */
     int64_t rows, blocks;  /* tiles of a block */
     int64_t width, widths; /* filters of a product */
@@ -60,7 +61,8 @@ static plan plan_of(const fv_context *context, const fv__geometry *g,
     const int64_t out_phases = fv__winograd_phases(w->out);
     int64_t most;
 
-    p.shared = w->all < SHARED_TILES;
+    p.few = fv__winograd_rows_of(p.element, w);
+    p.shared = !p.few.all && w->all < SHARED_TILES;
     most = p.shared ? SHARED_BLOCK_TILES * 36 / w->points
                     : BLOCK_TILES * 36 / w->products;
     p.width = fv__min(s->filters, p.shared ? SHARED_WIDTH : BLOCK_WIDTH);
@@ -312,40 +314,59 @@ static void multiply_fresh(const plan *p, int64_t first, int64_t n,
     }
 }
 
-static void restore(const plan *p, int64_t first, int64_t n, int64_t tile,
-                    int64_t count, char *out)
+/* What becomes of filters channel .. of tiles. */
+static fv__winograd_tile target_of(const plan *p, int64_t channel,
+                                   fv__finish *finish)
 {
-    const fv__winograd *w = &p->tiling;
-    const fv__sweep *s = &w->sweep;
+    const fv__sweep *s = &p->tiling.sweep;
     const fv__finish none = { 0 };
-    const fv__finish all = p->data ? none : p->call->finish;
-    const size_t size = p->element;
-    const int64_t channel = p->group * s->filters + first;
-    fv__finish finish = all;
     fv__winograd_tile t = { .points = { .step = p->out.step,
                                         .phase = (size_t)p->width },
                             .out_row = (size_t)s->out_row,
                             .out_pixel = (size_t)s->out_pixel,
                             .add = p->data && !p->call->overwrite };
 
-    finish.past = p->past;
-    if (p->past || all.bias || all.residual || all.clamp) t.finish = &finish;
-    if (all.bias) finish.bias = fv__at(all.bias, (size_t)channel, size);
-    for (int64_t i = 0; i < count; i++) {
-        fv__pixel at = fv__winograd_out(w, tile + i);
-        const int64_t row = fv__max(at.row, 0), column = fv__max(at.column, 0);
-        size_t to =
-            (size_t)(s->out_at + at.image * s->out_image + row * s->out_row
-                     + column * s->out_pixel + channel);
+    *finish = p->data ? none : p->call->finish;
+    if (p->past || finish->bias || finish->residual || finish->clamp)
+        t.finish = finish;
+    finish->past = p->past;
+    if (finish->bias)
+        finish->bias = fv__at(finish->bias, (size_t)channel, p->element);
+    return t;
+}
 
-        t.points.at = fv__slot(out, (size_t)i * p->out.row, size);
-        t.out = fv__slot(p->target, to, size);
-        t.first[0] = (size_t)(row - at.row);
-        t.first[1] = (size_t)(column - at.column);
-        t.end[0] = (size_t)fv__min(w->m, s->out[0] - at.row);
-        t.end[1] = (size_t)fv__min(w->m, s->out[1] - at.column);
-        if (all.residual) finish.residual = fv__at(all.residual, to, size);
-        p->kernels->winograd_output(w->out, (size_t)n, &t);
+/* Where a tile lies. */
+static void find_target(const plan *p, int64_t tile, int64_t channel,
+                        fv__winograd_tile *t, fv__finish *finish)
+{
+    const fv__winograd *w = &p->tiling;
+    const fv__sweep *s = &w->sweep;
+    const void *residual = p->data ? NULL : p->call->finish.residual;
+    const fv__pixel at = fv__winograd_out(w, tile);
+    const int64_t row = fv__max(at.row, 0), column = fv__max(at.column, 0);
+    const size_t to =
+        (size_t)(s->out_at + at.image * s->out_image + row * s->out_row
+                 + column * s->out_pixel + channel);
+
+    t->out = fv__slot(p->target, to, p->element);
+    t->first[0] = (size_t)(row - at.row);
+    t->first[1] = (size_t)(column - at.column);
+    t->end[0] = (size_t)fv__min(w->m, s->out[0] - at.row);
+    t->end[1] = (size_t)(s->out[1] - at.column);
+    if (residual) finish->residual = fv__at(residual, to, p->element);
+}
+
+static void restore(const plan *p, int64_t first, int64_t n, int64_t tile,
+                    int64_t count, char *out)
+{
+    const int64_t channel = p->group * p->tiling.sweep.filters + first;
+    fv__finish finish;
+    fv__winograd_tile t = target_of(p, channel, &finish);
+
+    for (int64_t i = 0; i < count; i++) {
+        t.points.at = fv__slot(out, (size_t)i * p->out.row, p->element);
+        find_target(p, tile + i, channel, &t, &finish);
+        p->kernels->winograd_output(p->tiling.out, (size_t)n, &t);
     }
     if (p->past) p->kernels->settle();
 }
@@ -370,6 +391,31 @@ static void block_item(void *argument, size_t item, size_t worker)
             restore(&p, first, n, tile, count, in + p.in.bytes);
         }
     }
+}
+
+/* A row of tiles of few channels. */
+static void row_item(void *argument, size_t row, size_t worker)
+{
+    const plan *p = argument;
+    const fv__winograd_rows *few = &p->few;
+    const panels u = packed_panels(p, 0);
+    char *in = p->scratch + p->zeros + worker * few->bytes;
+    fv__finish finish;
+    fv__winograd_few t = { .x = in,
+                           .u = u.points.at,
+                           .x_step = few->step,
+                           .x_channel = few->channel,
+                           .u_step = u.points.step,
+                           .u_panel = (size_t)(u.depth * p->kernels->nr),
+                           .channels = (size_t)u.channels,
+                           .tiles = (size_t)few->tiles,
+                           .tile = target_of(p, 0, &finish) };
+
+    fv__winograd_rows_input(p->kernels, &p->tiling, few, (int64_t)row,
+                            p->source, in);
+    find_target(p, (int64_t)row * few->tiles, 0, &t.tile, &finish);
+    p->kernels->winograd_few(p->tiling.in, (size_t)u.filters, &t);
+    if (p->past) p->kernels->settle();
 }
 
 static void input_item(void *argument, size_t item, size_t worker)
@@ -416,8 +462,9 @@ static void run_sweep(const fv__conv_call *call, fv__direction direction)
     p.scratch = call->scratch;
     memset(p.scratch, 0, p.zeros);
     if (!p.shared) {
-        fv__parallel(call->context, (size_t)p.blocks,
-                     inputs * (double)(s->filters * s->groups), block_item, &p);
+        fv__parallel(call->context, (size_t)(p.few.all ? p.few.all : p.blocks),
+                     inputs * (double)(s->filters * s->groups),
+                     p.few.all ? row_item : block_item, &p);
         return;
     }
     for (p.group = 0; p.group < s->groups; p.group++) {
@@ -449,11 +496,52 @@ static bool applicable(const fv_context *context, const fv__geometry *g)
  * of a channel, in multiply-adds. All at five sixths of the pace of long
  * products. */
 enum { BEGIN = 6, INPUT = 13, OUTPUT = 8, WEIGHTS = 14, LANES = 16 };
-/* Weights of stride 2 become so many more that reading them counts. */
+/* Weights of a strided kernel become so many more that reading them counts. */
 enum { STRIDED_READ = 4 };
 /* A vector of weights that is made of its products, for each of these; tiles of
  * an image that keep a core busy. */
 enum { MAKE = 14, BUSY = 4 };
+
+/* One tile. */
+static double tile_cost(const fv__winograd *w, bool weights)
+{
+    const int64_t channels = w->sweep.channels, filters = w->sweep.filters;
+    const int64_t along = weights ? filters : channels;
+    const int64_t across = weights ? channels : filters;
+    const double wide = (double)fv__divide_up(across, LANES);
+    const double deep = (double)fv__divide_up(along, LANES);
+
+    return (double)w->products
+           * (wide * (double)(along + BEGIN)
+              + deep * (weights ? WEIGHTS : INPUT)
+              + wide * (weights ? WEIGHTS : OUTPUT));
+}
+
+/* All of an image, of few channels: points are made and met in registers, some
+ * tiles at a time, or added to, where few sums wait for each other; inputs go
+ * in vectors of tiles; pixels are turned. */
+enum { MET = 3, ADDED = 6, TOGETHER = 4, SUMS = 8 };
+
+static double few_cost(const fv__winograd *w, const fv__winograd_rows *few,
+                       bool weights)
+{
+    const int64_t channels = w->sweep.channels;
+    const int64_t together = weights ? 1 : TOGETHER;
+    const int64_t tiles = fv__divide_up(few->tiles, together) * together;
+    const int64_t wide = fv__divide_up(w->sweep.filters, LANES);
+    const int64_t inputs = fv__divide_up((int64_t)few->phase, LANES);
+    const int64_t sums =
+        fv__winograd_phases(w->in) * channels * fv__min(wide, 2);
+    const double wait =
+        weights && sums < SUMS ? (double)SUMS / (double)sums : 1;
+    const double point = wait * (double)(w->products * channels)
+                         + (double)(w->points * (weights ? ADDED : MET));
+
+    return (double)w->tiles[0]
+           * ((double)(tiles * wide) * point
+              + (double)(inputs * w->products * INPUT)
+              + (double)(w->pixels * w->step * (int64_t)few->phase));
+}
 
 /* But for weights in proportion to the batch, so that images are convolved in
  * the same way in any. */
@@ -461,22 +549,21 @@ static double cost(const fv__geometry *g, fv__direction direction)
 {
     const fv__winograd w = fv__winograd_of(g, direction);
     const bool weights = direction == FV__BACKWARD_WEIGHTS;
+    const fv__winograd_rows few = fv__winograd_rows_of(1, &w);
     const int64_t channels = w.sweep.channels, filters = w.sweep.filters;
-    const int64_t along = weights ? filters : channels;
-    const int64_t across = weights ? channels : filters;
     const double tiles = (double)fv__max(w.tiles[0] * w.tiles[1], 1);
     const double read =
         g->stride[0] > 1 ? 1 + STRIDED_READ * (double)w.read / tiles : 1;
-    const double wide = (double)fv__divide_up(across, LANES);
-    const double deep = (double)fv__divide_up(along, LANES);
-    const double point = wide * (double)(along + BEGIN)
-                         + deep * (weights ? WEIGHTS : INPUT)
-                         + wide * (weights ? WEIGHTS : OUTPUT);
-    const double all = (double)g->batch * (tiles > BUSY ? tiles : BUSY);
-    const double make = weights ? MAKE * wide * (double)along : 0;
+    const double image =
+        few.all ? few_cost(&w, &few, weights)
+                : (tiles > BUSY ? tiles : BUSY) * tile_cost(&w, weights);
+    const int64_t made = few.all ? channels * fv__divide_up(filters, LANES)
+                                 : filters * fv__divide_up(channels, LANES);
+    const double make =
+        weights ? (double)MAKE * (double)w.products * (double)made : 0;
 
-    return (1.2 * read * all * point + make)
-           * (double)(w.sweep.groups * w.products);
+    return (1.2 * read * (double)g->batch * image + make)
+           * (double)w.sweep.groups;
 }
 
 static int64_t macs(const fv__geometry *g, fv__direction direction)
@@ -491,8 +578,10 @@ static size_t scratch(const fv_context *context, const fv__geometry *g,
                       fv__direction direction)
 {
     const plan p = plan_of(context, g, direction);
-    size_t all,
-        worker = p.out.bytes + p.fresh.bytes + (p.shared ? 0 : p.in.bytes);
+    const size_t worker =
+        p.few.all ? p.few.bytes
+                  : p.out.bytes + p.fresh.bytes + (p.shared ? 0 : p.in.bytes);
+    size_t all;
 
     if (direction == FV__BACKWARD_WEIGHTS)
         return fv__winograd_weights_scratch(context, g);

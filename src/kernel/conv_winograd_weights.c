@@ -81,11 +81,18 @@ static size_t sums_of(const fv_context *context, const plan *p)
     return p->single ? (size_t)context->threads : (size_t)p->parts;
 }
 
+static bool is_few(const plan *p)
+{
+    return fv__winograd_rows_of(p->element, &p->tiling).all > 0;
+}
+
 size_t fv__winograd_weights_scratch(const fv_context *context,
                                     const fv__geometry *g)
 {
     const plan p = plan_of(context, g);
 
+    if (is_few(&p))
+        return p.bias.bytes + fv__winograd_rows_scratch(context, &p.tiling);
     return p.bias.bytes + p.zeros + sums_of(context, &p) * p.sum.bytes
            + (size_t)fv__min(context->threads, p.parts) * p.worker;
 }
@@ -310,28 +317,39 @@ static void bias_part(void *argument, size_t item, size_t worker)
         fv__conv_block_bias(parts, part, i);
 }
 
+/* All groups, in what scratch there is behind that of the bias. */
+static void sum_weights(plan *p, const fv__conv_call *call, char *scratch)
+{
+    const fv__winograd *w = &p->tiling;
+    const fv__sweep *s = &w->sweep;
+
+    p->call = call;
+    p->zero = scratch;
+    p->sums = p->zero + p->zeros;
+    p->points = p->sums + sums_of(call->context, p) * p->sum.bytes;
+    memset(p->zero, 0, p->zeros);
+    for (p->group = 0; p->group < s->groups; p->group++) {
+        fv__parallel(call->context, (size_t)p->parts,
+                     (double)(w->all * w->products) * (double)s->channels
+                         * (double)s->filters,
+                     part, p);
+        if (p->single) continue;
+        fv__parallel(call->context, (size_t)s->filters,
+                     (double)(w->products * s->channels)
+                         * (double)(s->filters * p->parts),
+                     restore_item, p);
+    }
+}
+
 void fv__winograd_weights(const fv__conv_call *call)
 {
     plan p = plan_of(call->context, call->geometry);
-    const fv__winograd *w = &p.tiling;
-    const fv__sweep *s = &w->sweep;
+    char *scratch = (char *)call->scratch + p.bias.bytes;
 
-    p.call = call;
-    p.zero = (char *)call->scratch + p.bias.bytes;
-    p.sums = p.zero + p.zeros;
-    p.points = p.sums + sums_of(call->context, &p) * p.sum.bytes;
-    memset(p.zero, 0, p.zeros);
-    for (p.group = 0; p.group < s->groups; p.group++) {
-        fv__parallel(call->context, (size_t)p.parts,
-                     (double)(w->all * w->products) * (double)s->channels
-                         * (double)s->filters,
-                     part, &p);
-        if (p.single) continue;
-        fv__parallel(call->context, (size_t)s->filters,
-                     (double)(w->products * s->channels)
-                         * (double)(s->filters * p.parts),
-                     restore_item, &p);
-    }
+    if (is_few(&p))
+        fv__winograd_rows_weights(call, &p.tiling, scratch);
+    else
+        sum_weights(&p, call, scratch);
     if (!call->dbias) return;
     fv__conv_parts_begin(&p.bias, call);
     fv__parallel(call->context, (size_t)p.bias.sizes.parts,

@@ -150,6 +150,18 @@ typedef struct fv__winograd_tile {
     const fv__finish *finish; /* NULL: nothing; residual laid out as `out` */
     bool add;                 /* to what is in `out` */
 } fv__winograd_tile;
+/* A row of tiles of few channels: points [side][side][depth][tile] of inputs,
+ * those of a point x_step and of a channel x_channel apart, and weights, those
+ * of a panel [point][depth][nr]; depth is phases x channels. Up to three
+ * numbers behind the last tile are read. `tile` is the first of the outputs,
+ * its end[1] that of the row. */
+typedef struct fv__winograd_few {
+    const void *x, *u;
+    size_t x_step, x_channel, u_step, u_panel;
+    size_t channels, tiles;
+    fv__winograd_tile tile;
+} fv__winograd_few;
+
 /* One axis of a depthwise convolution. Tap t of output u meets input
  * i = u stride + t step, which is zero unless low <= i < high. Distances, in
  * elements: inputs lie `from` apart, outputs `to`, weights `weight`. */
@@ -290,6 +302,8 @@ typedef struct fv__kernels {
     /* out = A^T points A */
     void (*winograd_output)(fv__scheme f, size_t n,
                             const fv__winograd_tile *tile);
+    /* the same of sums over depth, out = A^T (sum of x u) A */
+    void (*winograd_few)(fv__scheme f, size_t n, const fv__winograd_few *few);
     /* and their adjoints: z = A dy A^T of a tile's pixels; dw (+)= G^T u G */
     void (*winograd_output_grad)(fv__scheme f, size_t n, const void *const *dy,
                                  const fv__points *z);

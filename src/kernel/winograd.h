@@ -9,7 +9,8 @@
 
 #include "kernel/conv.h"
 
-enum { FV__WINOGRAD_PIXELS = 529 }; /* of a tile, at most */
+/* Pixels of a tile, and outputs of one that has a single phase, at most. */
+enum { FV__WINOGRAD_PIXELS = 529, FV__WINOGRAD_OUTPUTS = 16 };
 
 /* How the outputs of a sweep are cut into tiles: rows of tiles, images one
  * after the other; what a tile has beyond the image is not stored. The input
@@ -97,6 +98,28 @@ typedef struct fv__planes {
 
 fv__planes fv__planes_of(size_t element, int64_t points, int64_t rows,
                          int64_t n);
+
+/* Inputs of few channels: a whole row of tiles, [phase][channel][tile] at each
+ * point. A channel has some tiles more, which only lend pixels to those before
+ * them; their points are of no use. Without rows, channels are not few. */
+typedef struct fv__winograd_rows {
+    int64_t tiles, all;          /* of a row; rows of the batch */
+    size_t channel, phase, step; /* distances in elements; of points */
+    size_t points, line, bytes;  /* of points, of a line; of all */
+} fv__winograd_rows;
+
+fv__winograd_rows fv__winograd_rows_of(size_t element, const fv__winograd *w);
+
+/* Makes the points of a row of tiles in the first of `bytes` bytes. */
+void fv__winograd_rows_input(const fv__kernels *kernels, const fv__winograd *w,
+                             const fv__winograd_rows *rows, int64_t row,
+                             const void *in, char *points);
+
+/* The weight gradient. */
+void fv__winograd_rows_weights(const fv__conv_call *call, const fv__winograd *w,
+                               char *scratch);
+size_t fv__winograd_rows_scratch(const fv_context *context,
+                                 const fv__winograd *w);
 
 void fv__winograd_weights(const fv__conv_call *call);
 size_t fv__winograd_weights_scratch(const fv_context *context,

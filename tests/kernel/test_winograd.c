@@ -346,10 +346,10 @@ static void not_a_number_stays_near(void **state)
 static void outputs_are_finished(void **state)
 {
     (void)state;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 8; i++) {
         fv_context *context = context_of(NULL, dtypes[i % 2], 1);
-        problem p =
-            problem_new(context, square(2, i > 1 ? 5 : 11, 6, 6, 44, 2, 1));
+        problem p = problem_new(context, square(2, i % 4 > 1 ? 5 : 11, 14, 6,
+                                                44, i > 3 ? 1 : 2, 1));
         uint64_t seed = 6;
 
         problem_draw(&p, seed, false);

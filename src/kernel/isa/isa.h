@@ -71,7 +71,7 @@ typedef int64_t real_mask;
     X(column_sum) X(column_moments) X(column_merge) X(column_total)           \
     X(column_normalise) X(column_slopes) X(column_normalise_grad)             \
     X(winograd_filter) X(winograd_input) X(winograd_output)                   \
-    X(winograd_output_grad) X(winograd_filter_grad)                           \
+    X(winograd_few) X(winograd_output_grad) X(winograd_filter_grad)           \
     X(sgd) X(adam) X(uniform) X(normal) X(dropout) X(dropout_grad)
 /* clang-format on */
 
