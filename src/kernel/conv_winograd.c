@@ -480,7 +480,7 @@ static void run_sweep(const fv__conv_call *call, fv__direction direction)
 static bool applicable(const fv_context *context, const fv__geometry *g)
 {
     static const int64_t kernels[][2] = {
-        { 3, 1 }, { 5, 1 }, { 3, 2 }, { 7, 2 }, { 11, 4 }
+        { 3, 1 }, { 5, 1 }, { 3, 2 }, { 5, 2 }, { 7, 2 }, { 11, 4 }
     }; /* and strides */
     const int64_t kernel = g->kernel[0], stride = g->stride[0];
     bool found = false;

@@ -17,6 +17,7 @@ static fv__scheme scheme_of(const fv__geometry *g, const fv__winograd *w)
 
     if (g->kernel[0] == 11) return (fv__scheme){ 4, 3, 4 };
     if (g->kernel[0] == 7) return (fv__scheme){ 3, 4, 2 };
+    if (g->kernel[0] == 5 && g->stride[0] == 2) return (fv__scheme){ 4, 3, 2 };
     if (g->kernel[0] == 5) return (fv__scheme){ 2, 5, 1 };
     if (g->stride[0] == 2) return (fv__scheme){ 4, 2, 2 };
     return 16 * (few + w->read) <= 36 * (many + w->read)

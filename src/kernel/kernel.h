@@ -98,7 +98,7 @@ typedef struct fv__normal {
 } fv__normal;
 
 /* Winograd's F(outputs, taps) along each axis: F(2, 3), F(4, 3), F(2, 5); and,
- * for `phases` taps - 1 taps of stride `phases`, F(4, 2), F(3, 4) or F(4, 3) in
+ * for `phases` taps - 1 taps of stride `phases`, F(4, 2), F(4, 3) or F(3, 4) in
  * each phase: tap t meets pixels of phase t % phases. The last phase has one
  * tap less, a scheme at the same points but for infinity. Where an image is not
  * taken apart, its side of a scheme has one phase. */

@@ -47,12 +47,13 @@ static fv__geometry draw_geometry(uint64_t *state)
     fv__geometry g = square(draw_in(state, 1, 3), draw_in(state, 3, 13),
                             draw_in(state, 3, 13), 0, 0, 1, 0);
     const int64_t least = g.in[0] < g.in[1] ? g.in[0] : g.in[1];
-    const uint64_t kind = draw(state) % 5;
+    const uint64_t kind = draw(state) % 6;
 
     if (kind == 0) g = strided(g);
     if (kind == 1 && least >= 5) g = five(g);
     if (kind == 2 && least >= 7) g = large(g, 7);
     if (kind == 3 && least >= 11) g = large(g, 11);
+    if (kind == 4 && least >= 5) g = strided(five(g));
     g.groups = draw(state) % 3 ? 1 : draw_in(state, 1, 3);
     g.channels = g.groups * draw_in(state, 1, 40);
     g.filters = g.groups * draw_in(state, 1, 40);
@@ -118,6 +119,9 @@ static void bits_of_large_ones(void **state)
         strided(square(3, 57, 58, 17, 34, 1, 0)),
         strided(square(1, 24, 25, 140, 44, 1, 1)),
         strided(square(2, 39, 38, 22, 34, 2, 2)),
+        strided(five(square(1, 74, 61, 3, 70, 1, 2))),
+        strided(five(square(2, 35, 36, 22, 34, 2, 1))),
+        strided(five(square(1, 22, 27, 140, 44, 1, 0))),
         large(square(1, 97, 92, 3, 70, 1, 3), 7),
         large(square(2, 41, 38, 22, 34, 2, 2), 7),
         large(square(1, 24, 25, 90, 44, 1, 3), 7),
@@ -316,6 +320,8 @@ static void errors_are_bounded(void **state)
         strided(square(1, 31, 30, 64, 20, 1, 1)),
         strided(square(1, 16, 16, 512, 12, 1, 1)),
         strided(square(2, 27, 28, 20, 50, 1, 0)),
+        strided(five(square(1, 31, 30, 64, 20, 1, 2))),
+        strided(five(square(1, 16, 18, 512, 12, 1, 2))),
         large(square(1, 62, 61, 3, 20, 1, 3), 7),
         large(square(1, 27, 26, 300, 12, 1, 3), 7),
         large(square(1, 115, 119, 3, 20, 1, 2), 11),
@@ -456,6 +462,8 @@ static void refuses_the_rest(void **state)
     g.stride[0] = g.stride[1] = 3;
     assert_false(fv__conv_winograd.applicable(context, &g));
     g = strided(five(square(1, 9, 9, 4, 4, 1, 1)));
+    assert_true(fv__conv_winograd.applicable(context, &g));
+    g.stride[0] = g.stride[1] = 3;
     assert_false(fv__conv_winograd.applicable(context, &g));
     g = large(square(1, 19, 19, 4, 4, 1, 1), 7);
     assert_true(fv__conv_winograd.applicable(context, &g));

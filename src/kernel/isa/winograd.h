@@ -350,6 +350,8 @@ INLINE void put_row(const axis a, const vec *line, const meeting *f,
             all(4, 2, 2);                                                      \
         else if ((f).taps == 4)                                                \
             all(3, 4, 2);                                                      \
+        else if ((f).phases == 2)                                              \
+            all(4, 3, 2);                                                      \
         else                                                                   \
             all(4, 3, 4);                                                      \
     } while (0)

@@ -177,6 +177,7 @@ SCHEME(4, 2, 1)
 SCHEME(3, 4, 1)
 SCHEME(4, 2, 2)
 SCHEME(3, 4, 2)
+SCHEME(4, 3, 2)
 SCHEME(4, 3, 4)
 
 void FV_KERNEL(winograd_few)(fv__scheme f, size_t n, const fv__winograd_few *w)
