@@ -67,6 +67,15 @@ INLINE void output(const axis a, const bool plain, const fv__winograd_tile *o,
     EACH(i, a.to, put_row(a, t + i * a.from, &f, o, i, c, part, n));
 }
 
+INLINE void put_taps(const axis a, const vec *line, const meeting *f, real *dw,
+                     size_t dw_step, size_t c, const bool part, size_t n)
+{
+    vec y[LINES];
+    along(a, line, y, 1);
+    for (size_t j = 0; j < a.to; j++)
+        put(f, y[j], dw, j * dw_step + c, part, n);
+}
+
 INLINE void filter_grad(const axis a, const fv__points *u, real *dw,
                         size_t dw_step, const bool add, size_t c,
                         const bool part, size_t n)
@@ -74,13 +83,9 @@ INLINE void filter_grad(const axis a, const fv__points *u, real *dw,
     const meeting f = { .add = add };
     vec t[LINES * LINES];
     reduce_first(a, u, c, part, n, t);
-    UNROLLED
-    for (size_t i = 0; i < a.to; i++) {
-        vec y[LINES];
-        along(a, t + i * a.from, y, 1);
-        for (size_t j = 0; j < a.to; j++)
-            put(&f, y[j], dw, (i * a.to + j) * dw_step + c, part, n);
-    }
+    EACH(i, a.to,
+         put_taps(a, t + i * a.from, &f, dw + i * a.to * dw_step, dw_step, c,
+                  part, n));
 }
 
 /* ---- the kernels -------------------------------------------------------- */

@@ -262,7 +262,7 @@ INLINE size_t place(const axis a, const size_t i, const size_t j,
 }
 
 /* Lines of an axis that are worth a copy of the code for each. */
-enum { COPIES = 9 };
+enum { COPIES = 6 };
 #define EACH(i, n, body)                                                       \
     do {                                                                       \
         if ((n) > COPIES) {                                                    \
@@ -329,14 +329,13 @@ INLINE void put_row(const axis a, const vec *line, const meeting *f,
     vec y[LINES];
     if (i < first[0] || i >= o->end[0]) return;
     along(a, line, y, 1);
-    UNROLLED
-    for (size_t j = 0; j < a.to; j++) {
+    EACH(j, a.to, {
         if (j < first[1]) continue;
         if (j >= o->end[1]) break;
         put(f, y[j], o->out,
             (i - first[0]) * o->out_row + (j - first[1]) * o->out_pixel + c,
             part, n);
-    }
+    });
 }
 
 /* Numbers of an axis of F(m, r) in s phases, and its taps. */
