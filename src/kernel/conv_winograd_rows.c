@@ -5,8 +5,9 @@
 
 #include <string.h>
 
-/* Channels that fill no vector, and tiles that do. */
-enum { FEW_CHANNELS = 8, LEAST_TILES = 4 };
+/* Channels that fill no vector, or few, of an image of one phase and of
+ * several; and tiles that do. */
+enum { FEW_WHOLE = 12, FEW_APART = 8, LEAST_TILES = 4 };
 /* Elements behind the points that are read, but not used. */
 enum { READ_BEHIND = 4 };
 
@@ -14,9 +15,10 @@ fv__winograd_rows fv__winograd_rows_of(size_t element, const fv__winograd *w)
 {
     const fv__sweep *s = &w->sweep;
     const int64_t phases = fv__winograd_phases(w->in);
+    const int64_t few = w->in.phases == 1 ? FEW_WHOLE : FEW_APART;
     fv__winograd_rows r = { .tiles = w->tiles[1] };
 
-    if (s->groups > 1 || s->channels >= FEW_CHANNELS || r.tiles < LEAST_TILES
+    if (s->groups > 1 || s->channels >= few || r.tiles < LEAST_TILES
         || w->out.phases > 1)
         return r;
     r.all = w->all / r.tiles;

@@ -1,9 +1,9 @@
 /* Winograd's convolution of 3x3 and 5x5 kernels, of 3x3, 5x5 and 7x7 kernels of
  * stride 2, and of 11x11 kernels of stride 4: tiles of m x m outputs, each made
  * of side x side points. At every point, channels and filters meet in a matrix
- * product over all tiles, each of whose numbers is one chain of fma, over phases
- * and channels. An input that is not finite reaches all outputs of the tiles that
- * see it. */
+ * product over all tiles, each of whose numbers is one chain of fma, over
+ * phases and channels. An input that is not finite reaches all outputs of the
+ * tiles that see it. */
 #ifndef FV_KERNEL_WINOGRAD_H
 #define FV_KERNEL_WINOGRAD_H
 
@@ -120,6 +120,8 @@ void fv__winograd_rows_weights(const fv__conv_call *call, const fv__winograd *w,
                                char *scratch);
 size_t fv__winograd_rows_scratch(const fv_context *context,
                                  const fv__winograd *w);
+
+double fv__winograd_cost(const fv__geometry *geometry, fv__direction direction);
 
 void fv__winograd_weights(const fv__conv_call *call);
 size_t fv__winograd_weights_scratch(const fv_context *context,

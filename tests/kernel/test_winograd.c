@@ -106,6 +106,7 @@ static void bits_of_large_ones(void **state)
     const fv__geometry all[] = {
         square(1, 61, 55, 3, 70, 1, 1),
         square(3, 41, 37, 17, 9, 1, 0),
+        square(2, 23, 26, 11, 44, 1, 1),
         square(1, 40, 44, 7, 37, 1, 1),
         square(9, 5, 6, 9, 70, 1, 1),
         square(1, 9, 10, 130, 140, 1, 1),
