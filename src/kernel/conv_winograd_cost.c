@@ -1,34 +1,35 @@
-/* Winograd's convolution: its predicted time. */
+/* Winograd's convolution: its predicted time, in multiply-adds of a vector. */
 #include "kernel/winograd.h"
 
-/* For a point of a tile: the products, begun anew for each, and the transforms
- * of a channel, in multiply-adds. All at five sixths of the pace of long
- * products. */
-enum { BEGIN = 6, INPUT = 13, OUTPUT = 8, WEIGHTS = 14, LANES = 16 };
-/* Weights of a strided kernel become so many more that reading them counts. */
-enum { STRIDED_READ = 4 };
-/* A vector of weights that is made of its products, for each of these; tiles of
- * an image that keep a core busy. */
-enum { MAKE = 14, BUSY = 4 };
+enum { LANES = 16 };
+/* Transforms of a vector: of an image that is met, at each point of each phase;
+ * of one that is made, at each point. Tiles of an image that keep a core busy.
+ */
+enum { INPUT = 10, OUTPUT = 10, BUSY = 4 };
+/* A vector of weights at a point: read, which one image must alone and many
+ * share; made for a call, of which that is true too; and made of its gradient.
+ */
+enum { READ = 2, MAKE = 6, RESTORE = 12 };
 
-/* One tile. */
-static double tile_cost(const fv__winograd *w, bool weights)
+/* All tiles of an image. Half vectors of products that lack lanes are done all
+ * the same. */
+static double image_cost(const fv__winograd *w, int64_t along, int64_t across)
 {
-    const int64_t channels = w->sweep.channels, filters = w->sweep.filters;
-    const int64_t along = weights ? filters : channels;
-    const int64_t across = weights ? channels : filters;
-    const double wide = (double)fv__divide_up(across, LANES);
-    const double deep = (double)fv__divide_up(along, LANES);
+    const int64_t tiles = fv__max(w->tiles[0] * w->tiles[1], BUSY);
+    const double halves = (double)fv__divide_up(across, LANES / 2);
+    const int64_t wide = fv__divide_up(across, LANES);
+    const int64_t deep = fv__divide_up(along, LANES);
 
-    return (double)w->products
-           * (wide * (double)(along + BEGIN)
-              + deep * (weights ? WEIGHTS : INPUT)
-              + wide * (weights ? WEIGHTS : OUTPUT));
+    return (double)tiles
+           * ((double)w->products * (halves / 2 * (double)along)
+              + (double)(w->products * deep * INPUT)
+              + (double)(w->points * wide * OUTPUT));
 }
 
-/* All of an image, of few channels: points are made and met in registers, some
- * tiles at a time, or added to, where few sums wait for each other; inputs go
- * in vectors of tiles; pixels are turned. */
+/* The same of few channels: points are made and met in registers, some tiles at
+ * a time, or added to, where few sums wait for each other; inputs go in vectors
+ * of tiles; pixels are turned. All that in steps so short that a sixth is lost.
+ */
 enum { MET = 3, ADDED = 6, TOGETHER = 4, SUMS = 8 };
 
 static double few_cost(const fv__winograd *w, const fv__winograd_rows *few,
@@ -46,31 +47,30 @@ static double few_cost(const fv__winograd *w, const fv__winograd_rows *few,
     const double point = wait * (double)(w->products * channels)
                          + (double)(w->points * (weights ? ADDED : MET));
 
-    return (double)w->tiles[0]
+    return 1.2 * (double)w->tiles[0]
            * ((double)(tiles * wide) * point
               + (double)(inputs * w->products * INPUT)
               + (double)(w->pixels * w->step * (int64_t)few->phase));
 }
 
-/* But for weights in proportion to the batch, so that images are convolved in
- * the same way in any. */
+/* But for the gradient of weights in proportion to the batch, so that images
+ * are convolved in the same way in any. */
 double fv__winograd_cost(const fv__geometry *g, fv__direction direction)
 {
     const fv__winograd w = fv__winograd_of(g, direction);
     const bool weights = direction == FV__BACKWARD_WEIGHTS;
     const fv__winograd_rows few = fv__winograd_rows_of(1, &w);
     const int64_t channels = w.sweep.channels, filters = w.sweep.filters;
-    const double tiles = (double)fv__max(w.tiles[0] * w.tiles[1], 1);
-    const double read =
-        g->stride[0] > 1 ? 1 + STRIDED_READ * (double)w.read / tiles : 1;
+    const bool turned = weights && !few.all;
+    const int64_t along = turned ? filters : channels;
+    const int64_t across = turned ? channels : filters;
     const double image =
-        few.all ? few_cost(&w, &few, weights)
-                : (tiles > BUSY ? tiles : BUSY) * tile_cost(&w, weights);
-    const int64_t made = few.all ? channels * fv__divide_up(filters, LANES)
-                                 : filters * fv__divide_up(channels, LANES);
-    const double make =
-        weights ? (double)MAKE * (double)w.products * (double)made : 0;
+        few.all ? few_cost(&w, &few, weights) : image_cost(&w, along, across);
+    const double vectors =
+        (double)(w.products * along * fv__divide_up(across, LANES));
+    const double batch = (double)g->batch, groups = (double)w.sweep.groups;
 
-    return (1.2 * read * (double)g->batch * image + make)
-           * (double)w.sweep.groups;
+    if (weights) return groups * (batch * image + RESTORE * vectors);
+    return groups * batch
+           * (image + (direction == FV__FORWARD ? READ : MAKE) * vectors);
 }
