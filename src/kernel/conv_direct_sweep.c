@@ -7,6 +7,9 @@ enum { PANEL_BYTES = 1 << 18, NEAR_CHANNELS = 256 };
 /* Of all panels of an item, that pixels meet together, so that they are written
  * in long runs: few chains take less time than outputs. */
 enum { TOGETHER_BYTES = 1 << 14 };
+/* Few filters take less time than what they meet, which comes from memory:
+ * bytes that it is asked for before. */
+enum { AHEAD_BYTES = 1 << 14 };
 
 /* A stretch of the chains: segments [first, first + count), elements
  * [k, k + length) of each. */
@@ -136,18 +139,38 @@ static void run_tiles(const fv__direct *d, const target *at, course *all,
     all->finish.bias = bias;
 }
 
+/* Few filters meet whole squares of pixels: returns how many pixels these are.
+ */
+static size_t run_narrow(const fv__direct *d, course *all, size_t pixels)
+{
+    const int64_t filters = d->sweep.filters;
+
+    if (filters > d->kernels->narrow_columns || all->tile.k < FV__LANES)
+        return 0;
+    pixels -= pixels % FV__LANES;
+    all->tile.next = (const char *)all->tile.a + AHEAD_BYTES;
+    all->tile.c_column = 1;
+    if (pixels) d->kernels->narrow(pixels, (size_t)filters, &all->tile);
+    return pixels;
+}
+
 /* A line of pixels, `from` being the first of them and `to` the first output.
  */
 static void run_line(const fv__direct *d, const target *at, course *all,
                      size_t pixels, const void *from, size_t to)
 {
-    const size_t mr = (size_t)d->kernels->mr, tiles = (pixels + mr - 1) / mr;
     const void *residual = d->call->finish.residual;
+    const size_t mr = (size_t)d->kernels->mr;
     fv__tile *t = &all->tile;
-    size_t pixel = 0;
 
-    for (size_t tile = 0; tile < tiles; tile++) {
-        const size_t m = fv__even(pixels, tiles, tile);
+    t->a = from;
+    t->c = fv__slot(d->out, to, d->element);
+    if (residual) all->finish.residual = fv__at(residual, to, d->element);
+    const size_t whole = run_narrow(d, all, pixels), rest = pixels - whole;
+    const size_t tiles = (rest + mr - 1) / mr;
+
+    for (size_t tile = 0, pixel = whole; tile < tiles; tile++) {
+        const size_t m = fv__even(rest, tiles, tile);
         const size_t out = to + pixel * t->c_row;
 
         t->a = fv__at(from, pixel * t->a_row, d->element);

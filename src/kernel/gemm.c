@@ -15,6 +15,9 @@ enum { STEPS = 256, FEW_STEPS = 64 };
 /* One tile of rows uses a panel once: what counts is that b is read in long
  * runs. A few tiles read b where it lies, if its rows are those of panels. */
 enum { THIN_STEPS = 512, FEW_TILES = 8 };
+/* A matrix that meets few columns is asked for before: the next square, if it
+ * has no more bytes than that, or so many bytes of each row. */
+enum { SQUARE_BYTES = 1 << 16, AHEAD_BYTES = 1 << 11 };
 /* The most rows and columns of one item of parallel work, and how many items
  * the columns make if they are few. */
 enum { ITEM_ROWS = 192, ITEM_COLUMNS = 512, ITEMS = 8 };
@@ -242,14 +245,44 @@ static void run_column(const fv__kernels *kernels, const fv__gemm *p)
     }
 }
 
-void fv__gemm_one(const fv__kernels *kernels, const fv__gemm *product,
-                  void *scratch)
+/* Few rows times a transposed matrix are the matrix times few columns: these
+ * are packed, and squares of b are read as they lie. Returns how many columns
+ * of the product are done: what is left makes no square. */
+static size_t run_narrow(const fv__kernels *kernels, const fv__gemm *p,
+                         void *scratch)
 {
-    if (!product->m || !product->n || fv__gemm_blas(kernels, product)) return;
-    if (product->m == 1 && product->b_transposed) {
-        run_column(kernels, product);
-        return;
-    }
+    const size_t n = p->n - p->n % FV__LANES;
+    const size_t square = FV__LANES * p->b_row * fv__element(kernels);
+    const bool packed = p->m > 1 && !p->a_transposed;
+    const fv__tile tile = {
+        .a = p->b,
+        .b = packed ? scratch : p->a,
+        .c = p->c,
+        .a_row = p->b_row,
+        .a_step = 1,
+        .b_step = p->a_transposed ? p->a_row : p->m,
+        .c_row = 1,
+        .segments = 1,
+        .k = p->k,
+        .meet = meet_of(p),
+        .next = (const char *)p->b
+                + (square <= SQUARE_BYTES ? square : AHEAD_BYTES),
+        .c_column = p->c_row,
+    };
+
+    if (!p->b_transposed || p->m > (size_t)kernels->narrow_columns
+        || p->k < FV__LANES || !n)
+        return 0;
+    if (packed)
+        kernels->transpose(p->m, p->k, p->a, p->a_row, scratch, p->m, p->m);
+    kernels->narrow(n, p->m, &tile);
+    if (p->bias) kernels->add_rows(p->m, n, p->bias, 0, p->c, p->c_row);
+    return n;
+}
+
+static void run_wide(const fv__kernels *kernels, const fv__gemm *product,
+                     void *scratch)
+{
     const size_t mr = (size_t)kernels->mr, nr = (size_t)kernels->nr;
     const bool thin = product->m <= mr && product->b_transposed;
     const bool in_place =
@@ -272,6 +305,20 @@ void fv__gemm_one(const fv__kernels *kernels, const fv__gemm *product,
             l += cut.k;
         } while (l < product->k);
     }
+}
+
+void fv__gemm_one(const fv__kernels *kernels, const fv__gemm *product,
+                  void *scratch)
+{
+    if (!product->m || !product->n || fv__gemm_blas(kernels, product)) return;
+    const size_t done = run_narrow(kernels, product, scratch);
+    const fv__gemm rest =
+        part(kernels, product, 0, product->m, done, product->n - done);
+
+    if (rest.m == 1 && rest.b_transposed)
+        run_column(kernels, &rest);
+    else
+        run_wide(kernels, &rest, scratch);
 }
 
 /* ---- shared over the pool ----------------------------------------------- */

@@ -88,6 +88,7 @@ typedef struct fv__tile {
     fv__meet meet;
     const void *next; /* one cache line for each k, read soon; NULL: none */
     size_t next_step; /* bytes */
+    size_t c_column;  /* from column to column of a narrow product */
 } fv__tile;
 
 /* What batch normalisation does to each column, then clamping the result to
@@ -282,6 +283,11 @@ typedef struct fv__kernels {
     /* m <= mr rows of n <= nr columns of a matrix product */
     int32_t mr, nr;
     void (*tile)(size_t m, size_t n, const fv__tile *tile);
+    /* Any multiple of FV__LANES rows of few columns, n <= narrow_columns.
+     * a_step is 1, and as far from every line of a as `next` is from its first,
+     * lines are asked for. */
+    int32_t narrow_columns;
+    void (*narrow)(size_t m, size_t n, const fv__tile *tile);
     /* What was stored past the caches is there for all threads. */
     void (*settle)(void);
     /* c[i] = fma(x, y, c[i]), k times, mr nr numbers: all from registers */

@@ -160,11 +160,12 @@ static void small_sizes(void **state)
             if (!context) continue;
             size_t mr = (size_t)context->kernels->mr;
             size_t nr = (size_t)context->kernels->nr;
-            size_t rows[] = { 1, mr - 1, mr, mr + 1, 3 * mr - 2 };
+            size_t few = (size_t)context->kernels->narrow_columns;
+            size_t rows[] = { 1, few, few + 1, mr - 1, mr, mr + 1, 3 * mr - 2 };
             size_t columns[] = { 1, nr - 1, nr, nr + 1, 2 * nr + 3 };
             size_t depths[] = { 0, 1, 17, 33 };
 
-            for (int i = 0; i < 5; i++)
+            for (int i = 0; i < 7; i++)
                 for (int j = 0; j < 5; j++)
                     for (int l = 0; l < 4; l++)
                         each_form(context, rows[i], columns[j], depths[l]);
@@ -222,12 +223,14 @@ static void same_bits(void **state)
     const int32_t threads[] = { 1, 2, 3, 5 };
     const size_t sizes[][3] = { { 389, 530, 31 },
                                 { 50, 700, 300 },
-                                { 20, 333, 600 } };
-    const unsigned forms[] = { 1, 6, 18 };
+                                { 20, 333, 600 },
+                                { 1, 270, 70 },
+                                { 2, 533, 300 } };
+    const unsigned forms[] = { 1, 6, 18, 22, 18 };
 
     (void)state;
     if (FOREIGN) skip();
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 5; i++)
         for (int d = 0; d < 2; d++) {
             fv_context *first = context_of("ref", dtypes[d], 1);
             product p = product_new(dtypes[d], sizes[i][0], sizes[i][1],

@@ -63,7 +63,7 @@ typedef int64_t real_mask;
 #define FV_EACH_KERNEL(X)                                                     \
     X(map) X(map_grad) X(zip) X(zip_grad)                                     \
     X(axpy) X(add_rows) X(copy_rows) X(fill) X(from_bytes)                    \
-    X(sum) X(dot) X(finite) X(tile) X(settle) X(transpose) X(peak)            \
+    X(sum) X(dot) X(finite) X(tile) X(narrow) X(settle) X(transpose) X(peak)  \
     X(depthwise) X(depthwise_grad) X(spread) X(grouped)                       \
     X(softmax) X(softmax_grad) X(cross_entropy) X(cross_entropy_grad)         \
     X(sigmoid_cross_entropy) X(sigmoid_cross_entropy_grad)                    \
@@ -142,6 +142,9 @@ extern const fv__kernels FV_KERNEL(kernels);
 #define MR 6
 #endif
 enum { VEC = VEC_BYTES / REAL_BYTES, NR = 2 * VEC };
+
+/* Columns of a narrow product, at most: of more, the tile is as fast. */
+enum { NARROW = REAL_BYTES == 4 ? 4 : 2 };
 
 typedef real vec __attribute__((vector_size(VEC_BYTES)));
 
