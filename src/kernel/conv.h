@@ -77,9 +77,11 @@ static inline size_t fv__odd_row(size_t n, size_t element)
 int64_t fv__conv_rows(int64_t elements, int64_t width);
 
 /* Predicted times: of `count` products of matrices whose chains are `segments`
- * of k, and of algorithms. */
+ * of k, as one run of tiles or each in tiles of its own; and of algorithms. */
 double fv__conv_product_cost(double count, int64_t rows, int64_t columns,
                              double segments, double k);
+double fv__conv_pieces_cost(double count, int64_t rows, int64_t columns,
+                            double segments, double k);
 double fv__direct_cost(const fv__geometry *geometry, fv__direction direction);
 double fv__im2col_cost(const fv__geometry *geometry, fv__direction direction);
 
