@@ -59,7 +59,7 @@ enum { FEW_ITEMS = 8 };
 
 /* A pixel of one group among several, which strips copy alone; so many times
  * that in a gradient, where more of them overlap or chains are short. */
-enum { PIXEL = 15, GRADIENT = 2 };
+enum { PIXEL = 5, GRADIENT = 3 };
 
 static double copies(const fv__geometry *g, const fv__conv_sizes *s,
                      const fv__sweep *sweep)

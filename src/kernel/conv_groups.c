@@ -105,7 +105,7 @@ static inline void pack_group(const fv__sweep *s, size_t size, size_t lanes,
                 const int64_t at = r * s->weight_tap[0] + q * s->weight_tap[1]
                                    + c * s->weight_channel;
 
-                memcpy(out, weight + at * (int64_t)size, n * size);
+                fv__copy_run(out, weight + at * (int64_t)size, n * size);
             }
 }
 
