@@ -5,6 +5,8 @@
 
 #include "kernel/gemm.h"
 
+#include <string.h>
+
 /* Every output is one chain of fma over taps (row, column, channel), padding
  * being zeros, and the bias is added last. An input gradient is one chain over
  * the taps that step onto the input, from the last to the first (row, column),
@@ -77,9 +79,11 @@ static inline size_t fv__odd_row(size_t n, size_t element)
 int64_t fv__conv_rows(int64_t elements, int64_t width);
 
 /* Predicted times: of `count` products of matrices whose chains are `segments`
- * of k, and of algorithms. */
+ * of k, as one run of tiles or each in tiles of its own; and of algorithms. */
 double fv__conv_product_cost(double count, int64_t rows, int64_t columns,
                              double segments, double k);
+double fv__conv_pieces_cost(double count, int64_t rows, int64_t columns,
+                            double segments, double k);
 double fv__direct_cost(const fv__geometry *geometry, fv__direction direction);
 double fv__im2col_cost(const fv__geometry *geometry, fv__direction direction);
 
@@ -95,6 +99,30 @@ bool fv__conv_goes_past(const fv__conv_call *call, fv__direction direction);
 
 /* Finishes the sums of `count` output pixels from `pixel` on, all filters. */
 void fv__conv_finish(const fv__conv_call *call, int64_t pixel, int64_t count);
+
+/* The ends of the range, which may overlap, are copied as a whole. */
+static inline void fv__copy_ends(char *out, const char *in, size_t bytes,
+                                 size_t end)
+{
+    memcpy(out, in, end);
+    memcpy(out + bytes - end, in + bytes - end, end);
+}
+
+/* Elements of one pixel, or a few: short copies are commoner than long ones,
+ * and a call costs more than they do. Elements have 4 bytes at least. */
+static inline void fv__copy_run(char *out, const char *in, size_t bytes)
+{
+    if (bytes < 8)
+        memcpy(out, in, 4);
+    else if (bytes <= 16)
+        fv__copy_ends(out, in, bytes, 8);
+    else if (bytes <= 32)
+        fv__copy_ends(out, in, bytes, 16);
+    else if (bytes <= 64)
+        fv__copy_ends(out, in, bytes, 32);
+    else
+        memcpy(out, in, bytes);
+}
 
 /* Largest number that divides both, which are at least 1. */
 static inline int64_t fv__common_divisor(int64_t a, int64_t b)

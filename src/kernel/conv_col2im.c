@@ -352,10 +352,11 @@ static void run(const fv__conv_call *call, fv__direction direction)
         (double)fv__geometry_macs(p.g), run_item, &p);
 }
 
-/* Adding up the columns of a pixel: besides, a run, and a vector of it, or that
- * of one group among several. A pixel is turned in the time of the first, for a
- * vector of filters. */
-enum { PIXEL = 10, RUN = 2, ADD = 9, ADD_GROUP = 36, LANES = 16 };
+/* Adding up the columns of a pixel: besides, a run, and a vector of it. Where
+ * taps are no neighbours, a kernel row of them. With groups, an input pixel is
+ * cleared alone. A pixel is turned in the time of the first, for a vector of
+ * filters. */
+enum { PIXEL = 10, RUN = 2, ADD = 9, ROW = 10, CLEAR = 11, LANES = 16 };
 
 static double cost(const fv__geometry *g, fv__direction direction)
 {
@@ -363,12 +364,14 @@ static double cost(const fv__geometry *g, fv__direction direction)
     const bool merged = g->dilation[1] == 1 && g->groups == 1;
     const int64_t runs = g->kernel[0] * (merged ? 1 : g->kernel[1]);
     const int64_t run = fv__divide_up(s.span / runs, LANES);
-    const int64_t add = g->groups > 1 ? ADD_GROUP : ADD;
     const double images = (double)(g->batch * g->groups);
     const int64_t pixels = g->out[0] * g->out[1];
     const int64_t line = RUN + ADD * fv__divide_up(g->out[1], LANES);
     const int64_t turn = PIXEL * fv__divide_up(g->filters, LANES);
+    const int64_t clear = g->groups > 1 ? CLEAR * g->in[0] * g->in[1] : 0;
+    int64_t pixel = PIXEL + runs * ADD * run;
 
+    pixel += merged ? runs * RUN : g->kernel[0] * ROW;
     if (direction != FV__BACKWARD_DATA)
         return fv__conv_im2col.cost(g, direction);
     if (runs_along(g))
@@ -376,8 +379,7 @@ static double cost(const fv__geometry *g, fv__direction direction)
                                      (double)s.filters)
                + images * (double)(pixels * turn + g->out[0] * s.taps * line);
     return fv__conv_product_cost(images, pixels, s.span, 1, (double)s.filters)
-           + images * (double)pixels
-                 * (double)(PIXEL + runs * (RUN + add * run));
+           + images * (double)(pixels * pixel + clear);
 }
 
 const fv__conv_algorithm fv__conv_col2im = {

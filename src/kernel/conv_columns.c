@@ -3,27 +3,9 @@
 
 #include <string.h>
 
-/* The ends of the range, which may overlap, are copied as a whole. */
-static void copy_ends(char *out, const char *in, size_t bytes, size_t end)
-{
-    memcpy(out, in, end);
-    memcpy(out + bytes - end, in + bytes - end, end);
-}
-
-/* Short copies are commoner than long ones, and a call costs more than they
- * do. Elements have 4 bytes at least. */
 static char *copy(char *out, const char *in, size_t bytes)
 {
-    if (bytes < 8)
-        memcpy(out, in, 4);
-    else if (bytes <= 16)
-        copy_ends(out, in, bytes, 8);
-    else if (bytes <= 32)
-        copy_ends(out, in, bytes, 16);
-    else if (bytes <= 64)
-        copy_ends(out, in, bytes, 32);
-    else
-        memcpy(out, in, bytes);
+    fv__copy_run(out, in, bytes);
     return out + bytes;
 }
 

@@ -30,9 +30,8 @@ static double tiles(double count, double height, int64_t columns,
     return count * all;
 }
 
-/* The same, of `rows` in equal pieces. */
-static double pieces(double count, int64_t rows, int64_t columns,
-                     double segments, double k)
+double fv__conv_pieces_cost(double count, int64_t rows, int64_t columns,
+                            double segments, double k)
 {
     const double n = (double)fv__divide_up(rows, ROWS);
 
@@ -58,8 +57,9 @@ enum { TURNED = 4, COLUMN = 24, BLOCK = 160 };
  * strip that it meets: an element in the time of one. */
 enum { FEW_ITEMS = 8 };
 
-/* A pixel of one group among several, which strips copy alone. */
-enum { PIXEL = 30 };
+/* A pixel of one group among several, which strips copy alone; so many times
+ * that in a gradient, where more of them overlap or chains are short. */
+enum { PIXEL = 5, GRADIENT = 3 };
 
 static double copies(const fv__geometry *g, const fv__conv_sizes *s,
                      const fv__sweep *sweep)
@@ -67,10 +67,14 @@ static double copies(const fv__geometry *g, const fv__conv_sizes *s,
     const int64_t items = fv__divide_up(FEW_ITEMS, s->parts * g->groups);
     const int64_t splits = fv__min(items, fv__divide_up(s->filters, ROWS));
 
+    const double met =
+        (double)s->pixels * (double)(sweep->stride[0] * sweep->stride[1]);
+    const double all = (double)(g->batch * g->in[0] * g->in[1]);
+
     if (fv__strip_of(sweep, 4).in_place) return 0;
-    return (double)(splits * s->pixels)
-           * (double)(sweep->stride[0] * sweep->stride[1])
-           * (double)(g->channels + (g->groups > 1 ? PIXEL * g->groups : 0));
+    return (double)splits * (met < all ? met : all)
+           * (double)(g->groups > 1 ? PIXEL * GRADIENT * g->groups
+                                    : g->channels);
 }
 
 /* Filters are the rows of tiles and numbers of a run the columns, or turned. */
@@ -92,8 +96,9 @@ static double direct_weights(const fv__geometry *g, fv__direct_form form)
     if (form.windows || form.turned)
         all += (double)(s.parts * g->groups * s.span * s.filters) / TURNED;
     return all
-           + (form.turned ? pieces(count, run, s.filters, lines, k)
-                          : pieces(count, s.filters, run, lines, k));
+           + (form.turned
+                  ? fv__conv_pieces_cost(count, run, s.filters, lines, k)
+                  : fv__conv_pieces_cost(count, s.filters, run, lines, k));
 }
 
 fv__direct_form fv__direct_form_of(const fv__geometry *g)
@@ -110,7 +115,7 @@ fv__direct_form fv__direct_form_of(const fv__geometry *g)
     return best;
 }
 
-static double direct_sweep(fv__sweep s)
+static double direct_sweep(fv__sweep s, double pixel)
 {
     const bool merged = s.step[1] == 1;
     const double segments = (double)(s.taps[0] * (merged ? 1 : s.taps[1]));
@@ -122,9 +127,9 @@ static double direct_sweep(fv__sweep s)
         return fv__conv_product_cost(count, s.out[0] * s.out[1], s.filters, 1,
                                      k);
     const bool copied = s.groups > 1 && !fv__strip_of(&s, 4).in_place;
-    return pieces(count * (double)s.out[!along], s.out[along], s.filters,
-                  segments, k)
-           + (copied ? count * (double)(s.in[0] * s.in[1] * PIXEL) : 0);
+    return fv__conv_pieces_cost(count * (double)s.out[!along], s.out[along],
+                                s.filters, segments, k)
+           + (copied ? count * (double)(s.in[0] * s.in[1]) * pixel : 0);
 }
 
 static double direct_along(const fv__geometry *g)
@@ -133,8 +138,8 @@ static double direct_along(const fv__geometry *g)
     const int64_t blocks =
         fv__divide_up(g->filters, LANES) * fv__divide_up(g->out[1], LANES);
 
-    return pieces(lines, g->filters, g->out[1], (double)g->kernel[0],
-                  (double)g->kernel[1])
+    return fv__conv_pieces_cost(lines, g->filters, g->out[1],
+                                (double)g->kernel[0], (double)g->kernel[1])
            + lines * (double)(blocks * BLOCK);
 }
 
@@ -147,6 +152,7 @@ bool fv__direct_goes_along(const fv__geometry *g)
 
 double fv__direct_cost(const fv__geometry *g, fv__direction direction)
 {
+    const int64_t pixel = direction == FV__FORWARD ? PIXEL : PIXEL * GRADIENT;
     double all = 0;
 
     if (direction == FV__BACKWARD_WEIGHTS)
@@ -154,7 +160,7 @@ double fv__direct_cost(const fv__geometry *g, fv__direction direction)
     if (direction == FV__FORWARD && fv__direct_goes_along(g))
         return direct_along(g);
     for (int64_t i = 0; i < fv__sweep_count(g, direction); i++)
-        all += direct_sweep(fv__sweep_of(g, direction, i));
+        all += direct_sweep(fv__sweep_of(g, direction, i), (double)pixel);
     return all;
 }
 
@@ -182,8 +188,9 @@ double fv__im2col_cost(const fv__geometry *g, fv__direction direction)
         const fv__conv_sizes s = fv__conv_measure(g);
         const bool merged = g->dilation[1] == 1 && g->groups == 1;
 
-        return pieces((double)(g->groups * s.blocks), s.filters, s.span, 1,
-                      (double)s.pixels / (double)fv__max(s.blocks, 1))
+        return fv__conv_pieces_cost(
+                   (double)(g->groups * s.blocks), s.filters, s.span, 1,
+                   (double)s.pixels / (double)fv__max(s.blocks, 1))
                + gather((double)(s.pixels * g->groups), g->kernel, merged,
                         s.channels);
     }

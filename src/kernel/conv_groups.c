@@ -46,12 +46,23 @@ static bool packed_bytes(const plan *p, size_t *bytes)
     return fv__multiply((size_t)p->vectors, p->weights, bytes);
 }
 
+static double spread_cost(const fv__geometry *g, fv__direction direction);
+
+/* Whether vectors run along rows of pixels, not over filters. */
+static bool in_planes(const fv__geometry *g, fv__direction direction)
+{
+    return direction != FV__BACKWARD_WEIGHTS
+           && fv__groups_planes_cost(g, direction) < spread_cost(g, direction);
+}
+
 size_t fv__groups_packed(const fv_context *context, const fv__geometry *g,
                          fv__direction direction)
 {
     size_t all = 0;
 
     if (direction == FV__BACKWARD_WEIGHTS) return 0;
+    if (in_planes(g, direction))
+        return fv__groups_planes_packed(context, g, direction);
     for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
         const plan p = plan_sweep(context, g, direction, i);
         size_t bytes;
@@ -69,6 +80,8 @@ size_t fv__groups_scratch(const fv_context *context, const fv__geometry *g,
 
     if (direction == FV__BACKWARD_WEIGHTS)
         return fv__groups_grad_scratch(context, g);
+    if (in_planes(g, direction))
+        return fv__groups_planes_scratch(context, g, direction);
     for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
         const plan p = plan_sweep(context, g, direction, i);
 
@@ -92,7 +105,7 @@ static inline void pack_group(const fv__sweep *s, size_t size, size_t lanes,
                 const int64_t at = r * s->weight_tap[0] + q * s->weight_tap[1]
                                    + c * s->weight_channel;
 
-                memcpy(out, weight + at * (int64_t)size, n * size);
+                fv__copy_run(out, weight + at * (int64_t)size, n * size);
             }
 }
 
@@ -224,13 +237,18 @@ static void each_sweep(const fv__conv_call *call, fv__direction direction,
 
 void fv__groups_pack(const fv__conv_call *call, fv__direction direction)
 {
-    each_sweep(call, direction, true);
+    if (in_planes(call->geometry, direction))
+        fv__groups_planes_pack(call, direction);
+    else
+        each_sweep(call, direction, true);
 }
 
 void fv__groups_run(const fv__conv_call *call, fv__direction direction)
 {
     if (direction == FV__BACKWARD_WEIGHTS)
         fv__groups_grad_run(call);
+    else if (in_planes(call->geometry, direction))
+        fv__groups_planes_run(call, direction);
     else
         each_sweep(call, direction, false);
 }
@@ -238,25 +256,39 @@ void fv__groups_run(const fv__conv_call *call, fv__direction direction)
 /* ---- what it costs ------------------------------------------------------ */
 
 /* Of one vector of filters: a multiply-add; a channel of an input that is
- * spread; an output. Weight gradients the same, and of a block and a channel
- * besides; where columns are dilated no outputs in order share an input. Strips
- * and short runs take a part of them. */
-enum { LANES = 16, SPREAD = 12, OUTPUT = 17, BLOCK = 3000, ALONE = 3 };
+ * spread, and each vector of memory, or group, that it comes from; an output.
+ * Weight gradients the same, and of a block and a channel besides; where
+ * columns are dilated no outputs in order share an input. Strips and short runs
+ * take a part of them. */
+enum { LANES = 16, SPREAD = 4, OUTPUT = 17, BLOCK = 3000, ALONE = 3 };
+
+/* Inputs of an axis that outputs meet. */
+static int64_t met(const fv__sweep *s, int axis)
+{
+    const int64_t stride = s->stride[axis], step = s->step[axis];
+    const int64_t taps = s->taps[axis], out = s->out[axis];
+
+    if (taps < 2) return taps * out;
+    return ((out - 1) * stride + (taps - 1) * step)
+               / fv__common_divisor(stride, step)
+           + 1;
+}
 
 static double sweep_cost(const fv__sweep *s)
 {
+    const int64_t groups = fv__min(s->groups, fv__divide_up(LANES, s->filters));
+    const int64_t sources =
+        fv__min(groups, fv__divide_up(groups * s->channels, LANES));
+    const double inputs = (double)(met(s, 0) * met(s, 1));
     const double outputs = (double)(s->out[0] * s->out[1]);
-    const double inputs =
-        (double)(fv__min(s->in[0], s->out[0] * s->stride[0])
-                 * fv__min(s->in[1], s->out[1] * s->stride[1]));
     const double taps = (double)(s->taps[0] * s->taps[1]);
 
     return (double)(s->batch * fv__divide_up(s->groups * s->filters, LANES))
            * (outputs * (1.7 * taps * (double)s->channels + OUTPUT)
-              + SPREAD * inputs * (double)s->channels);
+              + inputs * (double)(s->channels * (SPREAD + sources)));
 }
 
-double fv__groups_cost(const fv__geometry *g, fv__direction direction)
+static double spread_cost(const fv__geometry *g, fv__direction direction)
 {
     double all = 0;
 
@@ -274,4 +306,12 @@ double fv__groups_cost(const fv__geometry *g, fv__direction direction)
         all += sweep_cost(&s);
     }
     return all;
+}
+
+double fv__groups_cost(const fv__geometry *g, fv__direction direction)
+{
+    const double spread = spread_cost(g, direction);
+
+    if (!in_planes(g, direction)) return spread;
+    return fv__groups_planes_cost(g, direction);
 }

@@ -69,6 +69,18 @@ void fv__groups_pack(const fv__conv_call *call, fv__direction direction);
 void fv__groups_run(const fv__conv_call *call, fv__direction direction);
 double fv__groups_cost(const fv__geometry *geometry, fv__direction direction);
 
+/* The same with vectors along rows of pixels. */
+size_t fv__groups_planes_packed(const fv_context *context,
+                                const fv__geometry *geometry,
+                                fv__direction direction);
+size_t fv__groups_planes_scratch(const fv_context *context,
+                                 const fv__geometry *geometry,
+                                 fv__direction direction);
+void fv__groups_planes_pack(const fv__conv_call *call, fv__direction direction);
+void fv__groups_planes_run(const fv__conv_call *call, fv__direction direction);
+double fv__groups_planes_cost(const fv__geometry *geometry,
+                              fv__direction direction);
+
 size_t fv__groups_grad_scratch(const fv_context *context,
                                const fv__geometry *geometry);
 void fv__groups_grad_run(const fv__conv_call *call);

@@ -97,9 +97,10 @@ static void fill_row(const fv__sweep *s, const fv__strip *strip, int64_t width,
                (size_t)(right - left) * pixel);
     else
         for (int64_t i = left; i < right; i++)
-            memcpy(out + (size_t)i * pixel,
-                   from + (size_t)(i - left) * (size_t)s->in_pixel * element,
-                   (size_t)s->channels * element);
+            fv__copy_run(
+                out + (size_t)i * pixel,
+                from + (size_t)(i - left) * (size_t)s->in_pixel * element,
+                (size_t)s->channels * element);
     memset(out + (size_t)right * pixel, 0,
            (size_t)(strip->columns - right) * pixel);
 }

@@ -125,18 +125,19 @@ typedef struct panel {
  * they are closer together than channels. */
 static inline void pack_filters(const fv__sweep *s, const panel *p, size_t size)
 {
-    size_t row = p->nr * size;
+    const size_t row = p->nr * size;
+    const size_t rows = (size_t)(s->taps[0] * s->taps[1] * s->channels);
 
+    if (p->n < p->nr) memset(p->out, 0, rows * row);
     for (int64_t c = 0; c < s->channels; c++)
         for (int64_t r = 0; r < s->taps[0]; r++)
             for (int64_t q = 0; q < s->taps[1]; q++) {
                 int64_t tap = r * s->taps[1] + q;
                 int64_t at = c * s->weight_channel + r * s->weight_tap[0]
                              + q * s->weight_tap[1];
-                char *out = p->out + (size_t)(tap * s->channels + c) * row;
 
-                memcpy(out, p->from + at * (int64_t)size, p->n * size);
-                memset(out + p->n * size, 0, row - p->n * size);
+                fv__copy_run(p->out + (size_t)(tap * s->channels + c) * row,
+                             p->from + at * (int64_t)size, p->n * size);
             }
 }
 

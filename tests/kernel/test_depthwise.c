@@ -135,6 +135,41 @@ static void large_ones(void **state)
     }
 }
 
+/* Groups whose vectors run along rows of pixels: several blocks of rows and
+ * columns, pieces of the groups, phases that no tap meets, taps that share no
+ * phase, windows larger than the image. */
+static void groups_in_planes(void **state)
+{
+    const struct {
+        int64_t batch, in[2], channels, filters, groups;
+        int64_t kernel[2], stride[2], dilation[2], padding[2];
+    } sizes[] = {
+        { 1, { 5, 530 }, 30, 21, 3, { 3, 4 }, { 1, 1 }, { 1, 1 }, { 1, 2 } },
+        { 3, { 37, 29 }, 80, 60, 4, { 4, 5 }, { 3, 2 }, { 2, 1 }, { 0, 3 } },
+        { 2, { 23, 31 }, 27, 33, 3, { 2, 1 }, { 3, 3 }, { 1, 1 }, { 1, 0 } },
+        { 1, { 19, 40 }, 14, 38, 2, { 3, 3 }, { 2, 2 }, { 2, 2 }, { 3, 3 } },
+        { 9, { 6, 7 }, 20, 26, 2, { 7, 7 }, { 1, 2 }, { 1, 1 }, { 3, 3 } },
+        { 1, { 70, 21 }, 150, 130, 5, { 5, 2 }, { 1, 3 }, { 2, 1 }, { 2, 1 } },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 2 * (sizeof sizes / sizeof *sizes); i++) {
+        fv__geometry g = { .batch = sizes[i / 2].batch,
+                           .channels = sizes[i / 2].channels,
+                           .filters = sizes[i / 2].filters,
+                           .groups = sizes[i / 2].groups };
+
+        for (int j = 0; j < 2; j++) {
+            g.in[j] = sizes[i / 2].in[j];
+            g.kernel[j] = sizes[i / 2].kernel[j];
+            g.stride[j] = sizes[i / 2].stride[j];
+            g.dilation[j] = sizes[i / 2].dilation[j];
+            g.begin[j] = g.end[j] = sizes[i / 2].padding[j];
+        }
+        check_bits(g, dtypes[i % 2], i);
+    }
+}
+
 /* More than caches hold, of channels that are whole lines and that are not. */
 static void far_ones(void **state)
 {
@@ -307,6 +342,7 @@ int main(void)
         cmocka_unit_test(channel_counts),
         cmocka_unit_test(kernels_and_strides),
         cmocka_unit_test(large_ones),
+        cmocka_unit_test(groups_in_planes),
         cmocka_unit_test(far_ones),
         cmocka_unit_test(image_alone),
         cmocka_unit_test(overwrite_and_add),
