@@ -9,7 +9,7 @@ enum { INPUT = 10, OUTPUT = 10, BUSY = 4 };
 /* A vector of weights at a point: read, which one image must alone and many
  * share; made for a call, of which that is true too; and made of its gradient.
  */
-enum { READ = 2, MAKE = 6, RESTORE = 12 };
+enum { READ = 2, MAKE = 8, RESTORE = 12 };
 
 /* All tiles of an image. Half vectors of products that lack lanes are done all
  * the same. */
