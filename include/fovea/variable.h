@@ -209,7 +209,7 @@ typedef enum fv_algorithm {
     FV_CONV_REFERENCE,   /**< plain loops, the definition */
     FV_CONV_IM2COL_GEMM, /**< column matrix and matrix product */
     FV_CONV_DIRECT,      /**< products over the image itself */
-    FV_CONV_WINOGRAD,    /**< fewer products, at points of tiles; 3x3 .. 11x11 */
+    FV_CONV_WINOGRAD,    /**< fewer products, at points of tiles */
     FV_CONV_DEPTHWISE,   /**< each channel on its own: groups = channels */
     FV_CONV_COL2IM       /**< as im2col; the input gradient's columns are added
                               where their taps lie */
