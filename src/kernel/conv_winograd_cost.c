@@ -11,6 +11,10 @@ enum { INPUT = 10, OUTPUT = 10, BUSY = 4 };
  */
 enum { READ = 2, MAKE = 8, RESTORE = 12 };
 
+/* Tiles of a batch beyond which the sums of a weight gradient, so many more
+ * where a kernel has phases, come from farther away. */
+enum { NEAR_TILES = 64 };
+
 /* All tiles of an image. Half vectors of products that lack lanes are done all
  * the same. */
 static double image_cost(const fv__winograd *w, int64_t along, int64_t across)
@@ -69,8 +73,10 @@ double fv__winograd_cost(const fv__geometry *g, fv__direction direction)
     const double vectors =
         (double)(w.products * along * fv__divide_up(across, LANES));
     const double batch = (double)g->batch, groups = (double)w.sweep.groups;
+    const bool far = !few.all && w.in.phases > 1 && w.all > NEAR_TILES;
 
-    if (weights) return groups * (batch * image + RESTORE * vectors);
+    if (weights)
+        return groups * ((far ? 1.4 : 1) * batch * image + RESTORE * vectors);
     return groups * batch
            * (image + (direction == FV__FORWARD ? READ : MAKE) * vectors);
 }
