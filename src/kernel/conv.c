@@ -10,6 +10,27 @@ enum { CHAIN_PIXELS = 256, PARTS = 8, PARTS_ELEMENTS = 1 << 22 };
  * they are to go past it. No sum depends on them. */
 enum { FAR_BYTES = 18 << 20, PAST_BYTES = 1 << 23 };
 
+void fv__conv_tiles(const fv__kernels *kernels, size_t m, size_t n,
+                    fv__tile tile)
+{
+    const size_t element = fv__element(kernels), nr = (size_t)kernels->nr;
+    const size_t tiles = (m + (size_t)kernels->mr - 1) / (size_t)kernels->mr;
+    fv__tile t = tile;
+
+    for (size_t j = 0; j < n; j += nr) {
+        t.a = tile.a;
+        t.b = fv__at(tile.b, j, element);
+        t.c = fv__slot(tile.c, j, element);
+        for (size_t i = 0; i < tiles; i++) {
+            const size_t rows = fv__even(m, tiles, i);
+
+            kernels->tile(rows, n - j < nr ? n - j : nr, &t);
+            t.a = fv__at(t.a, rows * t.a_row, element);
+            t.c = fv__slot(t.c, rows * t.c_row, element);
+        }
+    }
+}
+
 int64_t fv__conv_rows(int64_t elements, int64_t width)
 {
     const int64_t fewest = 48, most = 960, step = 24; /* of every mr, a whole */

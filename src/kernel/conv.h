@@ -75,6 +75,14 @@ static inline size_t fv__odd_row(size_t n, size_t element)
     return ((n + line - 1) / line | 1) * line;
 }
 
+/* Items of work that any number of threads finds enough. */
+enum { FV__FEW_ITEMS = 8 };
+
+/* m rows of n columns in tiles of about the same height, `tile` being the first
+ * of them. */
+void fv__conv_tiles(const fv__kernels *kernels, size_t m, size_t n,
+                    fv__tile tile);
+
 /* Pixels that give a matrix of `width` columns about `elements` elements. */
 int64_t fv__conv_rows(int64_t elements, int64_t width);
 

@@ -8,10 +8,9 @@
  * order is the same. */
 #include "kernel/conv.h"
 
-/* Elements of a worker's columns, which stay in a cache; items that any number
- * of threads finds enough, and rows of an item, at least, in windows. They cut
- * outputs only. */
-enum { COLUMN_ELEMENTS = 1 << 14, FEW_ITEMS = 8, BAND_WINDOWS = 8 };
+/* Elements of a worker's columns, which stay in a cache; rows of an item, at
+ * least, in windows. They cut outputs only. */
+enum { COLUMN_ELEMENTS = 1 << 14, BAND_WINDOWS = 8 };
 
 typedef struct plan {
     const fv__kernels *kernels;
@@ -56,13 +55,13 @@ static plan plan_of(const fv_context *context, const fv__geometry *g)
     const int64_t window = (g->kernel[0] - 1) * g->dilation[0] + 1;
     const int64_t most = g->in[0] / (BAND_WINDOWS * window);
 
-    p.bands = fv__max(1, fv__min(most, FEW_ITEMS / items));
+    p.bands = fv__max(1, fv__min(most, FV__FEW_ITEMS / items));
     p.rows = fv__divide_up(g->in[0], p.bands);
     p.bands = fv__divide_up(g->in[0], p.rows);
     const int64_t image = g->out[0] * g->out[1];
     const int64_t columns = fv__conv_rows(COLUMN_ELEMENTS, p.sizes.span);
 
-    p.images = fv__max(1, fv__min(columns / image, items / FEW_ITEMS));
+    p.images = fv__max(1, fv__min(columns / image, items / FV__FEW_ITEMS));
     if (p.bands > 1 || p.along) p.images = 1;
     p.pixels = fv__min(columns, p.images * image);
     if (p.along) p.pixels = fv__max(1, p.pixels / g->out[1]) * g->out[1];

@@ -53,18 +53,16 @@ double fv__conv_product_cost(double count, int64_t rows, int64_t columns,
 /* Elements of sums that are turned in the time of a multiply-add; a column of
  * windows, and a square of vectors. */
 enum { TURNED = 4, COLUMN = 24, BLOCK = 160 };
-/* Items that share the filters or panels of a block, each of which copies the
- * strip that it meets: an element in the time of one. */
-enum { FEW_ITEMS = 8 };
-
 /* A pixel of one group among several, which strips copy alone; so many times
  * that in a gradient, where more of them overlap or chains are short. */
 enum { PIXEL = 5, GRADIENT = 3 };
 
+/* Items that share the filters or panels of a block copy the strip that each
+ * meets: an element in the time of one. */
 static double copies(const fv__geometry *g, const fv__conv_sizes *s,
                      const fv__sweep *sweep)
 {
-    const int64_t items = fv__divide_up(FEW_ITEMS, s->parts * g->groups);
+    const int64_t items = fv__divide_up(FV__FEW_ITEMS, s->parts * g->groups);
     const int64_t splits = fv__min(items, fv__divide_up(s->filters, ROWS));
 
     const double met =

@@ -3,13 +3,12 @@
 #include "kernel/conv_direct.h"
 
 /* They cut outputs only. Bytes of a second-level cache, and of a strip; pixels
- * of an item, at most; items that any number of threads finds enough; pixels of
- * a row where the image has none: a multiple of every table's tile. */
+ * of an item, at most; pixels of a row where the image has none: a multiple of
+ * every table's tile. */
 enum {
     CACHE_BYTES = 1 << 20,
     STRIP_BYTES = 1 << 19,
     ITEM_PIXELS = 224,
-    FEW_ITEMS = 8,
     FLAT_ROW = 168
 };
 /* Weights that meet so few pixels, and need not be turned, are packed where
@@ -73,7 +72,7 @@ static void cut(fv__direct *d)
         fv__min(ITEM_PIXELS / fv__max(1, s->out[0] * s->out[1]), s->batch);
     d->images = fv__max(1, d->images);
     d->items = fv__divide_up(s->batch, d->images) * s->groups * d->blocks;
-    d->splits = fv__divide_up(FEW_ITEMS, fv__max(1, d->items));
+    d->splits = fv__divide_up(FV__FEW_ITEMS, fv__max(1, d->items));
     d->splits = fv__max(1, fv__min(d->splits, d->panels));
     d->strip_bytes = fv__strip_bytes(s, &d->strip, d->rows, d->element);
     d->along = along_of(d);

@@ -2,10 +2,9 @@
  * and channels of the image, summed over pixels where they lie. */
 #include "kernel/conv_direct.h"
 
-/* Items that any number of threads finds enough; they cut outputs only. Bytes
- * of a cache line, and of a block that is asked for while the one before is
- * met. */
-enum { FEW_ITEMS = 8, LINE = 64, AHEAD_BYTES = 1 << 19 };
+/* Bytes of a cache line, and of a block that is asked for while the one before
+ * is met. */
+enum { LINE = 64, AHEAD_BYTES = 1 << 19 };
 /* A block of dy that meets so many numbers is copied where its pixels are a
  * multiple of so many bytes apart, so that a first-level cache cannot hold
  * them: more where a tile meets a whole line of each, and does not come back.
@@ -56,7 +55,7 @@ static int64_t panels(const weights *w)
 /* What an item does not split, it copies: the smaller side. */
 static void split(weights *w)
 {
-    const int64_t few = FEW_ITEMS, mr = w->parts.kernels->mr;
+    const int64_t few = FV__FEW_ITEMS, mr = w->parts.kernels->mr;
     const int64_t filters = w->sweep.filters, span = w->parts.sizes.span;
 
     w->by_filters = w->turned || w->windows || filters > span

@@ -4,9 +4,6 @@
 
 #include <string.h>
 
-/* Items of an image that any number of threads finds enough. */
-enum { FEW_ITEMS = 8 };
-
 /* A sweep, cut into items: a vector of filters and a block of outputs of an
  * image. A strip holds what a few rows of outputs meet that share inputs.
  * Weights are [vector][tap][channel][lane]. */
@@ -34,8 +31,8 @@ static plan plan_sweep(const fv_context *context, const fv__geometry *g,
     p.vectors = fv__groups_vectors(&p.strip);
     p.weights = p.span * (size_t)p.strip.lanes * p.strip.element;
     p.blocks[1] = fv__divide_up(s.out[1], most[1]);
-    p.rows = fv__divide_up(s.out[0],
-                           fv__divide_up(FEW_ITEMS, p.vectors * p.blocks[1]));
+    p.rows = fv__divide_up(
+        s.out[0], fv__divide_up(FV__FEW_ITEMS, p.vectors * p.blocks[1]));
     p.rows = fv__divide_up(p.rows, most[0]) * most[0];
     p.blocks[0] = fv__divide_up(s.out[0], p.rows);
     return p;
@@ -310,8 +307,6 @@ static double spread_cost(const fv__geometry *g, fv__direction direction)
 
 double fv__groups_cost(const fv__geometry *g, fv__direction direction)
 {
-    const double spread = spread_cost(g, direction);
-
-    if (!in_planes(g, direction)) return spread;
-    return fv__groups_planes_cost(g, direction);
+    return in_planes(g, direction) ? fv__groups_planes_cost(g, direction)
+                                   : spread_cost(g, direction);
 }

@@ -5,12 +5,11 @@
 
 #include <string.h>
 
-/* They cut outputs only. Items of an image that any number of threads finds
- * enough; columns of one, at most, and rows that are not cut any more; bytes of
- * planes that stay in a second-level cache; channels that are worth a turn;
- * outputs of a plane that are made at a time; bytes of a cache line. */
+/* They cut outputs only. Columns of an item, at most, and rows that are not cut
+ * any more; bytes of planes that stay in a second-level cache; channels that
+ * are worth a turn; outputs of a plane that are made at a time; bytes of a
+ * cache line. */
 enum {
-    FEW_ITEMS = 8,
     MOST_COLUMNS = 256,
     FEW_ROWS = 8,
     PLANES_BYTES = 1 << 19,
@@ -117,9 +116,9 @@ static void cut(plan *p)
     p->blocks[1] = fv__divide_up(s->out[1], MOST_COLUMNS);
     p->columns = fv__divide_up(s->out[1], p->blocks[1]);
     p->chunk = chunk_of(&p->axis[1], p->columns);
-    p->rows =
-        fv__divide_up(s->out[0], fv__divide_up(FEW_ITEMS, fv__max(s->batch, 1)
-                                                              * p->blocks[1]));
+    p->rows = fv__divide_up(
+        s->out[0],
+        fv__divide_up(FV__FEW_ITEMS, fv__max(s->batch, 1) * p->blocks[1]));
     while (p->rows > FEW_ROWS && bytes_of(p, p->rows, together) > PLANES_BYTES)
         p->rows = fv__divide_up(p->rows, 2);
     p->blocks[0] = fv__divide_up(s->out[0], p->rows);
@@ -348,28 +347,19 @@ static void run_tiles(const block *b, const fv__sweep *s, size_t count,
 {
     const plan *p = b->plan;
     const size_t taps = (size_t)(s->taps[0] * s->taps[1]);
-    const size_t filters = (size_t)s->filters, nr = (size_t)p->kernels->nr;
-    const size_t tiles = (size_t)fv__divide_up(s->filters, p->kernels->mr);
-    fv__tile t = { .a_row = taps * (size_t)s->channels,
-                   .a_step = 1,
-                   .b_step = (size_t)p->plane,
-                   .c_row = (size_t)p->made,
-                   .segments = taps,
-                   .k = (size_t)s->channels,
-                   .b_segment = b->segments,
-                   .meet = FV__REPLACE };
 
-    for (size_t i = 0; i < tiles; i++) {
-        const size_t filter = fv__even_at(filters, tiles, i);
-        const size_t m = fv__even(filters, tiles, i);
-
-        t.a = fv__at(weights, filter * t.a_row, p->element);
-        for (size_t at = 0; at < count; at += nr) {
-            t.b = fv__at(in, at, p->element);
-            t.c = fv__slot(out, filter * t.c_row + at, p->element);
-            p->kernels->tile(m, count - at < nr ? count - at : nr, &t);
-        }
-    }
+    fv__conv_tiles(p->kernels, (size_t)s->filters, count,
+                   (fv__tile){ .a = weights,
+                               .b = in,
+                               .c = out,
+                               .a_row = taps * (size_t)s->channels,
+                               .a_step = 1,
+                               .b_step = (size_t)p->plane,
+                               .c_row = (size_t)p->made,
+                               .segments = taps,
+                               .k = (size_t)s->channels,
+                               .b_segment = b->segments,
+                               .meet = FV__REPLACE });
 }
 
 /* What there is to do with the first `count` outputs of planes, but for a

@@ -479,17 +479,8 @@ static void run_sweep(const fv__conv_call *call, fv__direction direction)
 
 static bool applicable(const fv_context *context, const fv__geometry *g)
 {
-    static const int64_t kernels[][2] = {
-        { 3, 1 }, { 5, 1 }, { 3, 2 }, { 5, 2 }, { 7, 2 }, { 11, 4 }
-    }; /* and strides */
-    const int64_t kernel = g->kernel[0], stride = g->stride[0];
-    bool found = false;
-
     (void)context;
-    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
-        found = found || (kernels[i][0] == kernel && kernels[i][1] == stride);
-    return found && g->kernel[1] == kernel && g->stride[1] == stride
-           && g->dilation[0] == 1 && g->dilation[1] == 1;
+    return fv__winograd_applies(g);
 }
 
 static int64_t macs(const fv__geometry *g, fv__direction direction)

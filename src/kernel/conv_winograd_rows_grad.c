@@ -88,33 +88,21 @@ static void transform(const plan *p, int64_t row, char *out)
 static void multiply(const plan *p, size_t point, bool first, const char *x,
                      const char *dy, char *sum)
 {
-    const size_t nr = (size_t)p->kernels->nr, mr = (size_t)p->kernels->mr;
-    const size_t filters = (size_t)p->tiling.sweep.filters;
     const size_t rows = (size_t)(fv__scheme_phases(p->tiling.in, point)
                                  * p->tiling.sweep.channels);
-    const size_t tiles = (rows + mr - 1) / mr;
-    fv__tile t = { .a_row = p->x.channel,
-                   .a_step = 1,
-                   .b_step = p->dy.row,
-                   .c_row = p->sum.row,
-                   .segments = 1,
-                   .k = (size_t)p->x.tiles,
-                   .meet = first ? FV__REPLACE : FV__ACCUMULATE };
 
-    for (size_t j = 0; j < filters; j += nr) {
-        const size_t n = filters - j < nr ? filters - j : nr;
-
-        t.b = fv__at(dy, point * p->dy.step + j, p->element);
-        for (size_t i = 0, tile = 0; tile < tiles; tile++) {
-            const size_t m = fv__even(rows, tiles, tile);
-
-            t.a = fv__at(x, point * p->x.step + i * t.a_row, p->element);
-            t.c = fv__slot(sum, point * p->sum.step + i * t.c_row + j,
-                           p->element);
-            p->kernels->tile(m, n, &t);
-            i += m;
-        }
-    }
+    fv__conv_tiles(
+        p->kernels, rows, (size_t)p->tiling.sweep.filters,
+        (fv__tile){ .a = fv__at(x, point * p->x.step, p->element),
+                    .b = fv__at(dy, point * p->dy.step, p->element),
+                    .c = fv__slot(sum, point * p->sum.step, p->element),
+                    .a_row = p->x.channel,
+                    .a_step = 1,
+                    .b_step = p->dy.row,
+                    .c_row = p->sum.row,
+                    .segments = 1,
+                    .k = (size_t)p->x.tiles,
+                    .meet = first ? FV__REPLACE : FV__ACCUMULATE });
 }
 
 /* A range of rows. */

@@ -7,22 +7,53 @@
  * many. */
 enum { READ_ELEMENTS = 1 << 15, READ_MOST = 8 };
 
+/* Square kernels, and their strides. */
+static const struct {
+    int64_t kernel, stride;
+    fv__scheme scheme;
+} kernels[] = {
+    { 3, 1, { 4, 3, 1 } }, { 5, 1, { 2, 5, 1 } }, { 3, 2, { 4, 2, 2 } },
+    { 5, 2, { 4, 3, 2 } }, { 7, 2, { 3, 4, 2 } }, { 11, 4, { 4, 3, 4 } },
+};
+enum { KERNELS = sizeof kernels / sizeof *kernels };
+
+static bool is_of(const fv__geometry *g, int i)
+{
+    return g->kernel[0] == kernels[i].kernel
+           && g->stride[0] == kernels[i].stride;
+}
+
+/* The last of them if it is none. */
+static int find(const fv__geometry *g)
+{
+    int i = 0;
+
+    while (i < KERNELS - 1 && !is_of(g, i)) i++;
+    return i;
+}
+
+bool fv__winograd_applies(const fv__geometry *g)
+{
+    return is_of(g, find(g)) && g->kernel[1] == g->kernel[0]
+           && g->stride[1] == g->stride[0] && g->dilation[0] == 1
+           && g->dilation[1] == 1;
+}
+
 /* Of two schemes for 3x3 kernels what takes fewer products for an image. On a
  * tie F(2, 3), which is more exact. */
-static fv__scheme scheme_of(const fv__geometry *g, const fv__winograd *w)
+static fv__scheme scheme_of(const fv__geometry *g, const fv__sweep *s)
 {
-    const int64_t *out = w->sweep.out;
+    const fv__scheme small = { 2, 3, 1 }, scheme = kernels[find(g)].scheme;
+    const int64_t *out = s->out;
     const int64_t few = fv__divide_up(out[0], 2) * fv__divide_up(out[1], 2);
     const int64_t many = fv__divide_up(out[0], 4) * fv__divide_up(out[1], 4);
+    const int64_t read =
+        fv__min(READ_MOST, s->channels * s->filters / READ_ELEMENTS);
 
-    if (g->kernel[0] == 11) return (fv__scheme){ 4, 3, 4 };
-    if (g->kernel[0] == 7) return (fv__scheme){ 3, 4, 2 };
-    if (g->kernel[0] == 5 && g->stride[0] == 2) return (fv__scheme){ 4, 3, 2 };
-    if (g->kernel[0] == 5) return (fv__scheme){ 2, 5, 1 };
-    if (g->stride[0] == 2) return (fv__scheme){ 4, 2, 2 };
-    return 16 * (few + w->read) <= 36 * (many + w->read)
-               ? (fv__scheme){ 2, 3, 1 }
-               : (fv__scheme){ 4, 3, 1 };
+    if (g->kernel[0] == 3 && g->stride[0] == 1
+        && 16 * (few + read) <= 36 * (many + read))
+        return small;
+    return scheme;
 }
 
 /* The input gradient as one sweep over the whole image, whatever the stride. */
@@ -55,8 +86,7 @@ fv__winograd fv__winograd_of(const fv__geometry *g, fv__direction direction)
     const fv__sweep *s = &w.sweep;
     int64_t side, lines;
 
-    w.read = fv__min(READ_MOST, s->channels * s->filters / READ_ELEMENTS);
-    w.scheme = w.in = w.out = scheme_of(g, &w);
+    w.scheme = w.in = w.out = scheme_of(g, s);
     if (direction == FV__BACKWARD_DATA)
         w.in.phases = 1;
     else

@@ -165,39 +165,24 @@ typedef struct piece {
 static void multiply_phase(const plan *p, const piece *of, size_t point,
                            size_t phase)
 {
-    const size_t nr = (size_t)p->kernels->nr, mr = (size_t)p->kernels->mr;
-    const size_t tiles = (of->filters + mr - 1) / mr;
-    fv__tile t = {
-        .a_row = 1,
-        .a_step = p->dy.row,
-        .b_step = p->x.row,
-        .c_row = p->sum.row,
-        .segments = 1,
-        .k = (size_t)fv__min(p->rows, p->tiling.all - p->block * p->rows),
-        .meet = p->first ? FV__REPLACE : FV__ACCUMULATE,
-    };
+    const size_t x = point * p->x.step
+                     + phase * (size_t)p->tiling.sweep.channels + of->channel;
+    const size_t sum = point * p->sum.step + phase * of->channels;
+    const int64_t left = p->tiling.all - p->block * p->rows;
 
-    for (size_t j = 0; j < of->channels; j += nr) {
-        size_t n = of->channels - j < nr ? of->channels - j : nr;
-
-        t.b =
-            fv__at(p->x_at,
-                   point * p->x.step + phase * (size_t)p->tiling.sweep.channels
-                       + of->channel + j,
-                   p->element);
-        for (size_t i = 0, tile = 0; tile < tiles; tile++) {
-            size_t m = fv__even(of->filters, tiles, tile);
-
-            t.a = fv__at(p->dy_at, point * p->dy.step + of->filter + i,
-                         p->element);
-            t.c = fv__slot(of->sum,
-                           point * p->sum.step + i * p->sum.row
-                               + phase * of->channels + j,
-                           p->element);
-            p->kernels->tile(m, n, &t);
-            i += m;
-        }
-    }
+    fv__conv_tiles(
+        p->kernels, of->filters, of->channels,
+        (fv__tile){
+            .a = fv__at(p->dy_at, point * p->dy.step + of->filter, p->element),
+            .b = fv__at(p->x_at, x, p->element),
+            .c = fv__slot(of->sum, sum, p->element),
+            .a_row = 1,
+            .a_step = p->dy.row,
+            .b_step = p->x.row,
+            .c_row = p->sum.row,
+            .segments = 1,
+            .k = (size_t)fv__min(p->rows, left),
+            .meet = p->first ? FV__REPLACE : FV__ACCUMULATE });
 }
 
 static void multiply(const plan *p, const piece *of, size_t point)

@@ -151,6 +151,7 @@ typedef struct fv__winograd_tile {
     const fv__finish *finish; /* NULL: nothing; residual laid out as `out` */
     bool add;                 /* to what is in `out` */
 } fv__winograd_tile;
+
 /* A row of tiles of few channels: points [side][side][depth][tile] of inputs,
  * those of a point x_step and of a channel x_channel apart, and weights, those
  * of a panel [point][depth][nr]; depth is phases x channels. Up to three

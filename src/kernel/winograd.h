@@ -22,13 +22,14 @@ typedef struct fv__winograd {
     int64_t points;             /* of a tile */
     int64_t products;           /* of a tile, a channel and a filter */
     int64_t taps;               /* of a filter */
-    int64_t read;               /* tiles that take as long as reading weights */
     int64_t m, step;            /* outputs and inputs from tile to tile */
     int64_t pixels;             /* inputs of a tile, along an axis */
     int64_t in_first[2], out_first[2]; /* of the first tile */
     int64_t tiles[2], all;             /* of an image, of the batch */
 } fv__winograd;
 
+/* Whether there is a scheme for a geometry. */
+bool fv__winograd_applies(const fv__geometry *geometry);
 fv__winograd fv__winograd_of(const fv__geometry *geometry,
                              fv__direction direction);
 

@@ -101,7 +101,7 @@ INLINE void expand_all(const axis a, size_t n, const real *const *x,
 INLINE void filter_all(const axis a, size_t n, const real *w, ptrdiff_t w_step,
                        const fv__points *u)
 {
-    const real *taps[121];
+    const real *taps[TAPS * TAPS];
     for (size_t i = 0; i < a.from * a.from; i++, w += w_step) taps[i] = w;
     expand_all(a, n, taps, u);
 }

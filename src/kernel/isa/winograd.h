@@ -8,7 +8,7 @@
 
 #include "kernel/isa/isa.h"
 
-enum { LINES = 23 }; /* of an axis, at most */
+enum { LINES = 23, TAPS = 11 }; /* of an axis, at most */
 
 /* Phases that reach infinity. */
 #define FAR(s) ((s) > 1 ? (s)-1 : 1)
@@ -229,17 +229,17 @@ typedef struct axis {
  * phase come first. */
 INLINE void along(const axis a, const vec *d, vec *y, const size_t to)
 {
-    const int side = a.m + a.r - 1, last = a.s - 1;
+    const int side = a.m + a.r - 1;
     const size_t by = (size_t)a.s;
     UNROLLED
     for (int q = 0; q < a.s; q++) {
-        const bool far = q == 0 || q < last;
+        const bool far = q < FAR(a.s);
         const int r = far ? a.r : a.r - 1;
         const vec *line = d + q * side, *pixel = d + q;
         vec *to_line = y + (size_t)(q * side) * to;
         if (a.kind == INPUT) input_phase(side, pixel, by, far, to_line, to);
         if (a.kind == OUTPUT)
-            output_phase(a.m, side, line, far, y + (size_t)(last - q) * to,
+            output_phase(a.m, side, line, far, y + (size_t)(a.s - 1 - q) * to,
                          by * to);
         if (a.kind == FILTER)
             filter_phase(r, side, pixel, by, far, to_line, to);
