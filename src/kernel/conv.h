@@ -94,6 +94,9 @@ double fv__conv_pieces_cost(double count, int64_t rows, int64_t columns,
                             double segments, double k);
 double fv__direct_cost(const fv__geometry *geometry, fv__direction direction);
 double fv__im2col_cost(const fv__geometry *geometry, fv__direction direction);
+/* Pieces that the filters of a weight gradient are cut into: each gathers the
+ * columns again. */
+int64_t fv__im2col_splits(const fv__geometry *geometry);
 
 /* Whether the images that a direction reads are more than a cache keeps from
  * one call to the next. */

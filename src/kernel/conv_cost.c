@@ -69,7 +69,7 @@ static double copies(const fv__geometry *g, const fv__conv_sizes *s,
         (double)s->pixels * (double)(sweep->stride[0] * sweep->stride[1]);
     const double all = (double)(g->batch * g->in[0] * g->in[1]);
 
-    if (fv__strip_of(sweep, 4).in_place) return 0;
+    if (fv__strip_of(sweep, 4, false).in_place) return 0;
     return (double)splits * (met < all ? met : all)
            * (double)(g->groups > 1 ? PIXEL * GRADIENT * g->groups
                                     : g->channels);
@@ -124,7 +124,7 @@ static double direct_sweep(fv__sweep s, double pixel)
     if (fv__sweep_is_pointwise(&s))
         return fv__conv_product_cost(count, s.out[0] * s.out[1], s.filters, 1,
                                      k);
-    const bool copied = s.groups > 1 && !fv__strip_of(&s, 4).in_place;
+    const bool copied = s.groups > 1 && !fv__strip_of(&s, 4, false).in_place;
     return fv__conv_pieces_cost(count * (double)s.out[!along], s.out[along],
                                 s.filters, segments, k)
            + (copied ? count * (double)(s.in[0] * s.in[1]) * pixel : 0);
@@ -185,11 +185,12 @@ double fv__im2col_cost(const fv__geometry *g, fv__direction direction)
     if (direction == FV__BACKWARD_WEIGHTS) {
         const fv__conv_sizes s = fv__conv_measure(g);
         const bool merged = g->dilation[1] == 1 && g->groups == 1;
+        const double copies = (double)(g->groups * fv__im2col_splits(g));
 
         return fv__conv_pieces_cost(
                    (double)(g->groups * s.blocks), s.filters, s.span, 1,
                    (double)s.pixels / (double)fv__max(s.blocks, 1))
-               + gather((double)(s.pixels * g->groups), g->kernel, merged,
+               + gather((double)s.pixels * copies, g->kernel, merged,
                         s.channels);
     }
     for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {

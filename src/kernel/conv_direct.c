@@ -14,8 +14,11 @@ enum {
 /* Weights that meet so few pixels, and need not be turned, are packed where
  * they are met. */
 enum { NEAR_PIXELS = 224 };
+/* So many come back to pixels often enough for these to be copied. */
+enum { AGAIN_FILTERS = 256 };
 
-/* A 1x1 sweep over all pixels is one over rows of any length. */
+/* A 1x1 sweep over all pixels is one over rows of any length: those of an item
+ * are one, so that weights are met once. */
 static void flatten(fv__direct *d)
 {
     fv__sweep *s = &d->sweep;
@@ -28,7 +31,7 @@ static void flatten(fv__direct *d)
         return;
     while (row > 56 && row * s->channels * (int64_t)d->element > STRIP_BYTES)
         row /= 2;
-    row = fv__max(fv__min(row, pixels), 1);
+    if (pixels <= ITEM_PIXELS) row = fv__max(pixels, 1);
     s->batch = 1;
     s->in[0] = s->out[0] = fv__divide_up(pixels, row);
     s->in[1] = s->out[1] = row;
@@ -63,7 +66,7 @@ static void cut(fv__direct *d)
     int64_t row_bytes = d->strip.row * s->stride[0] * (int64_t)d->element;
     int64_t rows = ITEM_PIXELS / fv__max(1, s->out[1]);
 
-    if (!d->strip.in_place)
+    if (!d->strip.in_place && !d->near)
         rows = fv__min(rows, STRIP_BYTES / fv__max(1, row_bytes));
     d->rows = fv__max(1, fv__min(rows, s->out[0]));
     d->blocks = fv__divide_up(s->out[0], d->rows);
@@ -92,7 +95,7 @@ static fv__direct plan(const fv_context *context, const fv__geometry *g,
 
     flatten(&d);
     if (taps)
-        d.strip = fv__strip_of(s, d.element);
+        d.strip = fv__strip_of(s, d.element, s->filters >= AGAIN_FILTERS);
     else
         d.strip.in_place = true; /* there is nothing to read */
     d.near = taps && s->weight_filter == 1

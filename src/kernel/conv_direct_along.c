@@ -28,7 +28,7 @@ static plan plan_of(const fv__kernels *kernels, const fv__geometry *g)
     };
     const fv__sweep *s = &p.sweep;
 
-    p.strip = fv__strip_of(s, p.element);
+    p.strip = fv__strip_of(s, p.element, false);
     p.rows = fv__min(s->out[0], fv__divide_up(ITEM_PIXELS, s->out[1]));
     p.blocks = fv__divide_up(s->out[0], p.rows);
     p.planes = fv__align((size_t)(s->filters * p.rows * s->out[1]) * p.element);

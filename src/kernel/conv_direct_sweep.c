@@ -7,6 +7,9 @@ enum { PANEL_BYTES = 1 << 18, NEAR_CHANNELS = 256 };
 /* Of all panels of an item, that pixels meet together, so that they are written
  * in long runs: few chains take less time than outputs. */
 enum { TOGETHER_BYTES = 1 << 14 };
+/* So many tiles share in asking for the next weights: asked for all at once,
+ * these would fill what a core has for lines on their way. */
+enum { ASKING = 8 };
 /* Few filters take less time than what they meet, which comes from memory:
  * bytes that it is asked for before. */
 enum { AHEAD_BYTES = 1 << 14 };
@@ -76,9 +79,13 @@ static void meet_weights(const fv__direct *d, const target *at,
 
     t->b_step = (size_t)nr;
     if (!d->near) {
+        const walk *w = &at->walk;
+        const int64_t tiles = w->block.count * w->line.count
+                              * fv__divide_up(w->pixel.count, d->kernels->mr);
+
         t->b = d->packed + (size_t)panel * d->panel_bytes
                + (size_t)((c->first * d->k + c->k) * nr) * d->element;
-        t->next_step = t->b_step * d->element;
+        t->next_step = t->b_step * d->element / (size_t)fv__min(tiles, ASKING);
         t->next = fv__at(t->b, (size_t)(c->count * c->length * nr), d->element);
         return;
     }
@@ -92,18 +99,23 @@ static void meet_weights(const fv__direct *d, const target *at,
 }
 
 /* Each tile asks for what comes next: pixels that are met for the first time;
- * or, if `weights` is not NULL, a line of every row of those. */
+ * or, if `weights` is not NULL, its share of those: of every row a line, or
+ * packed ones in order. */
 static void look_ahead(const fv__direct *d, const target *at,
                        const char *weights, size_t tile, size_t m, fv__tile *t)
 {
     const size_t line = 64, row = (size_t)d->kernels->nr * d->element;
+    const size_t steps = t->segments * t->k;
 
     if (at->first_met) {
         t->next = fv__at(t->a, m * t->a_row, d->element);
         t->next_step = line;
-    } else {
-        t->next = weights && tile * line < row ? weights + tile * line : NULL;
+        return;
     }
+    const size_t share = d->near ? line : steps * t->next_step;
+    const size_t all = d->near ? row : steps * row;
+
+    t->next = weights && tile * share < all ? weights + tile * share : NULL;
 }
 
 static const void *after(const void *at, size_t bytes)

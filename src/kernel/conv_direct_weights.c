@@ -102,7 +102,8 @@ static weights plan(const fv_context *context, const fv__geometry *g)
 
     w.turned = form.turned;
     w.windows = form.windows;
-    w.strip = w.windows ? fv__strip_of_windows(s) : fv__strip_of(s, w.element);
+    w.strip =
+        w.windows ? fv__strip_of_windows(s) : fv__strip_of(s, w.element, false);
     w.run = w.windows            ? w.parts.sizes.span
             : w.strip.contiguous ? s->taps[1] * s->channels
                                  : s->channels;

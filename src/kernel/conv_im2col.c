@@ -212,6 +212,21 @@ typedef struct plan {
     char *scratch;
 } plan;
 
+static int64_t slab_taps(const fv__conv_sizes *s)
+{
+    return fv__min(s->taps, fv__max(1, SLAB_COLUMNS / s->channels));
+}
+
+int64_t fv__im2col_splits(const fv__geometry *g)
+{
+    const fv__conv_sizes s = fv__conv_measure(g);
+    const int64_t items =
+        s.parts * g->groups * fv__divide_up(s.taps, slab_taps(&s));
+
+    return fv__max(
+        1, fv__min(fv__divide_up(FEW_ITEMS, items), s.filters / FEW_FILTERS));
+}
+
 /* An item is a part, a group, a slab of taps and, where these are few, some of
  * the filters. */
 static plan plan_weights(const fv_context *context, const fv__geometry *g)
@@ -226,13 +241,10 @@ static plan plan_weights(const fv_context *context, const fv__geometry *g)
     const fv__conv_sizes *s = &p.parts.sizes;
 
     p.aliases = fv__sweep_is_pointwise(&p.sweep);
-    p.slab_taps = fv__min(s->taps, fv__max(1, SLAB_COLUMNS / s->channels));
+    p.slab_taps = slab_taps(s);
     p.slabs = fv__divide_up(s->taps, p.slab_taps);
-    p.items = s->parts * g->groups * p.slabs;
-    p.splits = fv__min(fv__divide_up(FEW_ITEMS, fv__max(1, p.items)),
-                       s->filters / FEW_FILTERS);
-    p.splits = fv__max(1, p.splits);
-    p.items *= p.splits;
+    p.splits = fv__im2col_splits(g);
+    p.items = s->parts * g->groups * p.slabs * p.splits;
     p.worker =
         fv__gemm_scratch(p.kernels, (size_t)s->filters,
                          (size_t)(p.slab_taps * s->channels), (size_t)s->block);

@@ -32,14 +32,15 @@ bool fv__strip_fits(const fv__sweep *s)
     return fv__product(3, extents) >= 0;
 }
 
-fv__strip fv__strip_of(const fv__sweep *s, size_t element)
+fv__strip fv__strip_of(const fv__sweep *s, size_t element, bool again)
 {
     fv__strip strip = { 0 };
 
     for (int i = 0; i < 2; i++)
         strip.reach[i] = (s->taps[i] - 1) * s->step[i] + 1;
-    strip.in_place = stays_inside(s, &strip)
-                     && !collides(s->in_pixel * s->stride[1], element);
+    strip.in_place =
+        stays_inside(s, &strip)
+        && !(again && collides(s->in_pixel * s->stride[1], element));
     if (strip.in_place) {
         strip.pixel = s->in_pixel;
         strip.row = s->in[1] * s->in_pixel;

@@ -17,7 +17,9 @@ typedef struct fv__strip {
 
 /* Whether a copy of a whole image could be counted. */
 bool fv__strip_fits(const fv__sweep *sweep);
-fv__strip fv__strip_of(const fv__sweep *sweep, size_t element);
+/* The strip of a sweep. Where tiles come back to pixels, `again`, those that a
+ * first-level cache cannot hold together are copied too. */
+fv__strip fv__strip_of(const fv__sweep *sweep, size_t element, bool again);
 /* Rows of the image that `rows` output rows meet. */
 int64_t fv__strip_rows(const fv__sweep *sweep, const fv__strip *strip,
                        int64_t rows);
