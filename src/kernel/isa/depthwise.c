@@ -231,7 +231,15 @@ typedef struct tiles {
     X(2, 3, 3, 1)                                                              \
     X(PAIR, 3, 3, 2)                                                           \
     X(2, 0, 1, 1)                                                              \
-    X(2, 0, 2, 1) X(2, 0, 3, 1) X(PAIR, 0, 5, 1) X(PAIR, 0, 5, 2) X(1, 0, 7, 1)
+    X(2, 0, 2, 1)                                                              \
+    X(2, 0, 3, 1)                                                              \
+    X(PAIR, 0, 4, 1)                                                           \
+    X(PAIR, 0, 4, 2)                                                           \
+    X(PAIR, 0, 5, 1)                                                           \
+    X(PAIR, 0, 5, 2)                                                           \
+    X(1, 0, 6, 1)                                                              \
+    X(1, 0, 7, 1)                                                              \
+    X(1, 0, 7, 2)
 EACH_KIND(TILES)
 TILE(any, 0, 0, 0, 1, 0, 0, 0, false, false)
 TILE(any_part, 0, 0, 0, 1, 0, 0, 0, false, true)
