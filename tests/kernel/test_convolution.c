@@ -225,7 +225,8 @@ static void bits_of_small_ones(void **state)
 /* Sizes at which every cut is made: blocks and parts of pixels, slabs of taps,
  * ranges of input rows, blocks of the scattered matrix, both kinds of rows
  * that alias the input, pixels of dy that are copied, columns that are packed
- * for some filters and then for others, sums that are turned. */
+ * for some filters and then for others, sums that are turned, pixels of which a
+ * cache holds few together. */
 static void bits_of_large_ones(void **state)
 {
     /* batch, in, channels, out (derived), filters, kernel, stride, dilation,
@@ -251,6 +252,8 @@ static void bits_of_large_ones(void **state)
         { 1, {33,17}, 20, {0,0}, 3, {3,2}, {1,1}, {1,1}, {1,0}, {1,1}, 1 },
         { 2, {16,35}, 80, {0,0}, 8, {1,1}, {1,2}, {1,1}, {0,0}, {0,0}, 2 },
         { 4, {9,23}, 1, {0,0}, 33, {3,2}, {1,2}, {1,1}, {1,0}, {0,1}, 1 },
+        { 1, {7,8}, 1024, {0,0}, 262, {1,1}, {1,1}, {1,1}, {0,0}, {0,0}, 1 },
+        { 1, {7,8}, 270, {0,0}, 1024, {1,1}, {1,1}, {1,1}, {0,0}, {0,0}, 1 },
     };
     /* clang-format on */
 
