@@ -27,6 +27,7 @@ struct fv_context {
     int32_t threads;
     bool training, no_grad;
     size_t max_bytes;
+    size_t cache_bytes; /* of the last level */
     fv_allocator allocator;
     fv_io io;
     fv_parallel_for *parallel_for;
@@ -192,6 +193,8 @@ int32_t fv__processors(void);
 /* Bytes a context may take if it is not told: three quarters of the machine's
  * memory or RLIMIT_AS. */
 size_t fv__memory_limit(void);
+/* Bytes of the last cache before memory; 32 MiB where nobody says. */
+size_t fv__last_cache(void);
 /* Seconds of a clock that never goes back. */
 double fv__seconds(void);
 

@@ -117,6 +117,7 @@ fv_status fv__context_begin(fv_context *context,
     context->changes = 1;
     context->seed = known.seed;
     context->threads = known.threads ? known.threads : fv__processors();
+    context->cache_bytes = fv__last_cache();
     context->max_bytes = fv__memory_limit();
     if (known.max_bytes) context->max_bytes = known.max_bytes;
     if (context->max_bytes > PTRDIFF_MAX) context->max_bytes = PTRDIFF_MAX;

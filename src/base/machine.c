@@ -54,6 +54,15 @@ size_t fv__memory_limit(void)
     return limit;
 }
 
+size_t fv__last_cache(void)
+{
+    long bytes = 0;
+#ifdef _SC_LEVEL3_CACHE_SIZE
+    bytes = sysconf(_SC_LEVEL3_CACHE_SIZE);
+#endif
+    return bytes > 0 ? (size_t)bytes : (size_t)1 << 25;
+}
+
 double fv__seconds(void)
 {
     struct timespec now;

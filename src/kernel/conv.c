@@ -6,9 +6,15 @@
  * every trained network. */
 enum { CHAIN_PIXELS = 256, PARTS = 8, PARTS_ELEMENTS = 1 << 22 };
 
-/* Bytes that a cache does not keep from one call to the next; of outputs, if
- * they are to go past it. No sum depends on them. */
-enum { FAR_BYTES = 18 << 20, PAST_BYTES = 1 << 23 };
+/* Sixteenths of the last cache that it keeps from one call to the next, and the
+ * most bytes, as others share it; bytes of images, and of outputs alone, that
+ * go past any. No sum depends on them. */
+enum {
+    KEPT = 9,
+    MOST_KEPT = 1 << 26,
+    OUTGROWN = 18 << 20,
+    PAST_BYTES = 1 << 23
+};
 
 void fv__conv_tiles(const fv__kernels *kernels, size_t m, size_t n,
                     fv__tile tile)
@@ -67,13 +73,15 @@ static int64_t count_y(const fv__geometry *g)
     return g->batch * g->out[0] * g->out[1] * g->filters;
 }
 
-bool fv__conv_is_far(const fv__kernels *kernels, const fv__geometry *g,
+bool fv__conv_is_far(const fv_context *context, const fv__geometry *g,
                      fv__direction direction)
 {
+    const size_t kept = context->cache_bytes / 16 * KEPT;
     const int64_t x = direction == FV__BACKWARD_DATA ? 0 : count_x(g);
     const int64_t y = direction == FV__FORWARD ? 0 : count_y(g);
 
-    return x + y >= FAR_BYTES / (int64_t)fv__element(kernels);
+    return (size_t)(x + y) >= (kept < MOST_KEPT ? kept : MOST_KEPT)
+                                  / fv__element(context->kernels);
 }
 
 bool fv__conv_goes_past(const fv__conv_call *call, fv__direction direction)
@@ -84,7 +92,7 @@ bool fv__conv_goes_past(const fv__conv_call *call, fv__direction direction)
 
     return (direction == FV__FORWARD || call->overwrite)
            && (direction == FV__FORWARD ? y : x) >= PAST_BYTES / size
-           && x + y >= FAR_BYTES / size;
+           && x + y >= OUTGROWN / size;
 }
 
 void fv__conv_finish(const fv__conv_call *call, int64_t pixel, int64_t count)

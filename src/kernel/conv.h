@@ -100,7 +100,7 @@ int64_t fv__im2col_splits(const fv__geometry *geometry);
 
 /* Whether the images that a direction reads are more than a cache keeps from
  * one call to the next. */
-bool fv__conv_is_far(const fv__kernels *kernels, const fv__geometry *geometry,
+bool fv__conv_is_far(const fv_context *context, const fv__geometry *geometry,
                      fv__direction direction);
 
 /* Whether a direction makes much, with what it reads more than caches keep, and

@@ -294,7 +294,7 @@ static void run_sweeps(const fv__conv_call *call, fv__direction direction)
         plan_sweeps(call->context, call->geometry, direction);
 
     p.call = call;
-    p.far = fv__conv_is_far(p.kernels, p.g, direction);
+    p.far = fv__conv_is_far(call->context, p.g, direction);
     p.past = fv__conv_goes_past(call, direction);
     fv__parallel(call->context,
                  (size_t)(call->geometry->batch * p.blocks * p.pieces),

@@ -26,7 +26,7 @@ static weights plan_weights(const fv_context *context, const fv__geometry *g)
     w.row = fv__align((size_t)fv__min(p->channels, g->filters) * p->element)
             / p->element;
     w.sums = (size_t)w.parts.sizes.taps * w.row;
-    p->far = fv__conv_is_far(p->kernels, g, p->direction);
+    p->far = fv__conv_is_far(context, g, p->direction);
     if (!fv__multiply(w.sums, 2 * p->element, &w.worker)) w.worker = SIZE_MAX;
     return w;
 }

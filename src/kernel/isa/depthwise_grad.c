@@ -42,24 +42,35 @@ typedef struct work {
 
 typedef vec sums[DOWN][ACROSS];
 
+/* Vectors that are summed at once, where registers hold their sums: lines of
+ * memory that are neighbours come together. */
+#if REGISTERS > 16
+enum { PAIR = 2 };
+#else
+enum { PAIR = 1 };
+#endif
+
 INLINE vec load(const kind k, const real *x, size_t n)
 {
     return k.part ? vec_load_part(x, n) : vec_load(x);
 }
 
 /* `count` outputs, a constant; with `inner`, tile number `tile`. */
-INLINE void add_outputs(const kind k, const int64_t count, const bool inner,
-                        sums sum, vec *bias, const outputs *o, int64_t tile,
-                        ptrdiff_t to, size_t c, size_t n)
+INLINE void add_outputs(const kind k, const size_t vectors, const int64_t count,
+                        const bool inner, sums *sum, vec *bias,
+                        const outputs *o, int64_t tile, ptrdiff_t to, size_t c,
+                        size_t n)
 {
     const int64_t wide = (count - 1) * k.stride + k.across;
     const real *at = o->dy + tile * count * to + c;
-    vec dy[TILE];
+    vec dy[PAIR][TILE];
 
     UNROLLED
     for (int64_t q = 0; q < count; q++) {
-        dy[q] = load(k, at + q * to, n);
-        *bias = *bias + dy[q];
+        for (size_t v = 0; v < vectors; v++) {
+            dy[v][q] = load(k, at + q * to + v * VEC, n);
+            bias[v] = bias[v] + dy[v][q];
+        }
     }
     UNROLLED
     for (int64_t i = 0; i < k.down; i++) {
@@ -68,42 +79,47 @@ INLINE void add_outputs(const kind k, const int64_t count, const bool inner,
 
         UNROLLED
         for (int64_t j = 0; j < wide; j++) {
-            const vec in =
-                load(k, inner ? x + j * step : o->at[i * wide + j] + c, n);
+            const real *from = inner ? x + j * step : o->at[i * wide + j] + c;
 
             UNROLLED
-            for (int64_t q = 0; q < count; q++) {
-                const int64_t tap = j - q * k.stride;
+            for (size_t v = 0; v < vectors; v++) {
+                const vec in = load(k, from + v * VEC, n);
 
-                if (tap >= 0 && tap < k.across)
-                    sum[i][tap] = vec_fma(dy[q], in, sum[i][tap]);
+                UNROLLED
+                for (int64_t q = 0; q < count; q++) {
+                    const int64_t tap = j - q * k.stride;
+
+                    if (tap >= 0 && tap < k.across)
+                        sum[v][i][tap] = vec_fma(dy[v][q], in, sum[v][i][tap]);
+                }
             }
         }
     }
 }
 
-INLINE void add_list(const kind k, sums sum, vec *bias, const work *w, size_t c,
-                     size_t n)
+INLINE void add_list(const kind k, const size_t vectors, sums *sum, vec *bias,
+                     const work *w, size_t c, size_t n)
 {
     const ptrdiff_t to = w->d->axis[1].to;
 
     for (const outputs *o = w->list; o < w->list + w->count; o++)
         if (k.alone && o->tiles)
             for (int64_t i = 0; i < o->tiles; i++)
-                add_outputs(k, 1, true, sum, bias, o, i, to, c, n);
+                add_outputs(k, vectors, 1, true, sum, bias, o, i, to, c, n);
         else if (k.alone || o->count == 1)
-            add_outputs(k, 1, false, sum, bias, o, 0, to, c, n);
+            add_outputs(k, vectors, 1, false, sum, bias, o, 0, to, c, n);
         else if (o->count == 2)
-            add_outputs(k, 2, false, sum, bias, o, 0, to, c, n);
+            add_outputs(k, vectors, 2, false, sum, bias, o, 0, to, c, n);
         else if (o->tiles == 0)
-            add_outputs(k, TILE, false, sum, bias, o, 0, to, c, n);
+            add_outputs(k, vectors, TILE, false, sum, bias, o, 0, to, c, n);
         else
             for (int64_t i = 0; i < o->tiles; i++)
-                add_outputs(k, TILE, true, sum, bias, o, i, to, c, n);
+                add_outputs(k, vectors, TILE, true, sum, bias, o, i, to, c, n);
 }
 
 /* Sums are whole vectors; of the bias, only what is there. */
-INLINE void add_vector(const kind k, const work *w, size_t c, size_t n)
+INLINE void add_vectors(const kind k, const size_t vectors, const work *w,
+                        size_t c, size_t n)
 {
     const fv__depthwise_grad *d = w->d;
     const ptrdiff_t down = d->axis[0].weight, across = d->axis[1].weight;
@@ -111,29 +127,40 @@ INLINE void add_vector(const kind k, const work *w, size_t c, size_t n)
     real *to = (real *)d->dweight + w->row * down + w->column * across
                + w->channel + c;
     real *dbias = biased ? (real *)d->dbias + w->channel + c : NULL;
-    vec bias = biased ? load(k, dbias, n) : vec_all(0);
-    sums sum;
+    vec bias[PAIR];
+    sums sum[PAIR];
 
     UNROLLED
-    for (int64_t i = 0; i < k.down; i++)
-        for (int64_t j = 0; j < k.across; j++)
-            sum[i][j] =
-                d->fresh ? vec_all(0) : vec_load(to + i * down + j * across);
-    add_list(k, sum, &bias, w, c, n);
+    for (size_t v = 0; v < vectors; v++) {
+        bias[v] = biased ? load(k, dbias + v * VEC, n) : vec_all(0);
+        for (int64_t i = 0; i < k.down; i++)
+            for (int64_t j = 0; j < k.across; j++)
+                sum[v][i][j] =
+                    d->fresh ? vec_all(0)
+                             : vec_load(to + i * down + j * across + v * VEC);
+    }
+    add_list(k, vectors, sum, bias, w, c, n);
     UNROLLED
-    for (int64_t i = 0; i < k.down; i++)
-        for (int64_t j = 0; j < k.across; j++)
-            vec_store(to + i * down + j * across, sum[i][j]);
-    if (biased && k.part)
-        vec_store_part(dbias, n, bias);
-    else if (biased)
-        vec_store(dbias, bias);
+    for (size_t v = 0; v < vectors; v++) {
+        for (int64_t i = 0; i < k.down; i++)
+            for (int64_t j = 0; j < k.across; j++)
+                vec_store(to + i * down + j * across + v * VEC, sum[v][i][j]);
+        if (biased && k.part)
+            vec_store_part(dbias, n, bias[v]);
+        else if (biased)
+            vec_store(dbias + v * VEC, bias[v]);
+    }
 }
 
 INLINE void add_channels(const kind k, const work *w)
 {
-    for (size_t c = 0; c < w->channels; c += VEC)
-        add_vector(k, w, c, w->channels);
+    size_t c = 0;
+
+    if (!k.part)
+        for (; c + PAIR * VEC <= w->channels; c += PAIR * VEC)
+            add_vectors(k, PAIR, w, c, w->channels);
+    if (k.part || PAIR > 1)
+        for (; c < w->channels; c += VEC) add_vectors(k, 1, w, c, w->channels);
 }
 
 /* ---- kinds -------------------------------------------------------------- */
