@@ -7,14 +7,9 @@
 enum { CHAIN_PIXELS = 256, PARTS = 8, PARTS_ELEMENTS = 1 << 22 };
 
 /* Sixteenths of the last cache that it keeps from one call to the next, and the
- * most bytes, as others share it; bytes of images, and of outputs alone, that
- * go past any. No sum depends on them. */
-enum {
-    KEPT = 9,
-    MOST_KEPT = 1 << 26,
-    OUTGROWN = 18 << 20,
-    PAST_BYTES = 1 << 23
-};
+ * most bytes, as others share it; bytes that had better go past any, and ninths
+ * of them that outputs alone are. No sum depends on them. */
+enum { KEPT = 9, MOST_KEPT = 1 << 26, OUTGROWN = 18 << 20, OUTPUTS = 4 };
 
 void fv__conv_tiles(const fv__kernels *kernels, size_t m, size_t n,
                     fv__tile tile)
@@ -73,26 +68,34 @@ static int64_t count_y(const fv__geometry *g)
     return g->batch * g->out[0] * g->out[1] * g->filters;
 }
 
+/* Elements that the last cache keeps. */
+static int64_t kept(const fv_context *context)
+{
+    const size_t bytes = context->cache_bytes / 16 * KEPT;
+
+    return (int64_t)((bytes < MOST_KEPT ? bytes : MOST_KEPT)
+                     / fv__element(context->kernels));
+}
+
 bool fv__conv_is_far(const fv_context *context, const fv__geometry *g,
                      fv__direction direction)
 {
-    const size_t kept = context->cache_bytes / 16 * KEPT;
     const int64_t x = direction == FV__BACKWARD_DATA ? 0 : count_x(g);
     const int64_t y = direction == FV__FORWARD ? 0 : count_y(g);
 
-    return (size_t)(x + y) >= (kept < MOST_KEPT ? kept : MOST_KEPT)
-                                  / fv__element(context->kernels);
+    return x + y >= kept(context);
 }
 
 bool fv__conv_goes_past(const fv__conv_call *call, fv__direction direction)
 {
-    const fv__geometry *g = call->geometry;
-    const int64_t size = (int64_t)fv__element(call->context->kernels);
-    const int64_t x = count_x(g), y = count_y(g);
+    const fv_context *context = call->context;
+    const int64_t most = OUTGROWN / (int64_t)fv__element(context->kernels);
+    const int64_t outgrown = fv__min(kept(context), most);
+    const int64_t x = count_x(call->geometry), y = count_y(call->geometry);
 
     return (direction == FV__FORWARD || call->overwrite)
-           && (direction == FV__FORWARD ? y : x) >= PAST_BYTES / size
-           && x + y >= OUTGROWN / size;
+           && (direction == FV__FORWARD ? y : x) >= outgrown / 9 * OUTPUTS
+           && x + y >= outgrown;
 }
 
 void fv__conv_finish(const fv__conv_call *call, int64_t pixel, int64_t count)
