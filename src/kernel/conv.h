@@ -51,6 +51,11 @@ typedef struct fv__conv_parts {
 
 fv__conv_parts fv__conv_parts_of(const fv__kernels *kernels,
                                  const fv__geometry *geometry);
+/* Of the bias gradient alone, of which each of `blocks` equal blocks of pixels
+ * is summed while these are met, in order, by `parts` items. */
+fv__conv_parts fv__conv_parts_of_bias(const fv__kernels *kernels,
+                                      const fv__geometry *geometry,
+                                      int64_t blocks, int64_t parts);
 void fv__conv_parts_begin(fv__conv_parts *parts, const fv__conv_call *call);
 /* Sums of a part, laid out as the weights, and how a block meets them. */
 void *fv__conv_part_weights(const fv__conv_parts *parts, int64_t part);

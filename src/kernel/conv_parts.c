@@ -5,6 +5,12 @@
 
 enum { ADD_ELEMENTS = 1 << 13 };
 
+static void lay_out(fv__conv_parts *p)
+{
+    p->stride = fv__align((p->weights + p->filters) * fv__element(p->kernels));
+    if (p->sizes.parts > 1) p->bytes = p->stride * (size_t)p->sizes.parts;
+}
+
 fv__conv_parts fv__conv_parts_of(const fv__kernels *kernels,
                                  const fv__geometry *g)
 {
@@ -15,8 +21,24 @@ fv__conv_parts fv__conv_parts_of(const fv__kernels *kernels,
     };
 
     p.weights = (size_t)(p.sizes.span * g->filters);
-    p.stride = fv__align((p.weights + p.filters) * fv__element(kernels));
-    if (p.sizes.parts > 1) p.bytes = p.stride * (size_t)p.sizes.parts;
+    lay_out(&p);
+    return p;
+}
+
+fv__conv_parts fv__conv_parts_of_bias(const fv__kernels *kernels,
+                                      const fv__geometry *g, int64_t blocks,
+                                      int64_t parts)
+{
+    fv__conv_parts p = {
+        .kernels = kernels,
+        .sizes = { .pixels = g->batch * g->out[0] * g->out[1],
+                   .blocks = blocks,
+                   .parts = parts },
+        .filters = (size_t)g->filters,
+    };
+
+    p.sizes.block = fv__divide_up(p.sizes.pixels, fv__max(blocks, 1));
+    lay_out(&p);
     return p;
 }
 
@@ -62,7 +84,7 @@ void fv__conv_block_bias(const fv__conv_parts *p, int64_t part, int64_t block)
 {
     const fv__conv_sizes *s = &p->sizes;
     const size_t size = fv__element(p->kernels);
-    const int64_t pixel = block * s->block;
+    const int64_t pixel = fv__min(block * s->block, s->pixels);
     const int64_t count = fv__min(s->block, s->pixels - pixel);
 
     if (!p->call->dbias) return;

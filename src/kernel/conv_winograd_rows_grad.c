@@ -14,6 +14,7 @@ typedef struct plan {
     fv__winograd tiling;
     fv__winograd_rows x;
     fv__planes dy, sum; /* [tile][filter], [phase][channel][filter] */
+    fv__conv_parts bias;
     int64_t parts;
     size_t taps;     /* and channels, of a filter */
     size_t gradient; /* bytes of one [tap][channel][filter] */
@@ -22,7 +23,8 @@ typedef struct plan {
     char *zero, *sums, *gradients, *points;
 } plan;
 
-static plan plan_of(const fv_context *context, const fv__winograd *w)
+static plan plan_of(const fv_context *context, const fv__geometry *g,
+                    const fv__winograd *w)
 {
     const fv__sweep *s = &w->sweep;
     const int64_t phases = fv__winograd_phases(w->in);
@@ -36,6 +38,7 @@ static plan plan_of(const fv_context *context, const fv__winograd *w)
         fv__planes_of(p.element, w->points, phases * s->channels, s->filters);
     p.parts = PARTS_ELEMENTS / (w->products * s->channels * s->filters);
     p.parts = fv__max(1, fv__min(fv__min(PARTS, p.parts), p.x.all / PART_ROWS));
+    p.bias = fv__conv_parts_of_bias(context->kernels, g, p.x.all, p.parts);
     p.taps = (size_t)(w->taps * s->channels);
     p.gradient = fv__align(p.taps * (size_t)s->filters * p.element);
     p.zeros = fv__align((size_t)s->filters * p.element);
@@ -44,11 +47,12 @@ static plan plan_of(const fv_context *context, const fv__winograd *w)
 }
 
 size_t fv__winograd_rows_scratch(const fv_context *context,
-                                 const fv__winograd *w)
+                                 const fv__geometry *g, const fv__winograd *w)
 {
-    const plan p = plan_of(context, w);
+    const plan p = plan_of(context, g, w);
 
-    return p.zeros + (size_t)p.parts * p.sum.bytes + 2 * p.gradient
+    return p.bias.bytes + p.zeros + (size_t)p.parts * p.sum.bytes
+           + 2 * p.gradient
            + (size_t)fv__min(context->threads, p.parts) * p.worker;
 }
 
@@ -109,15 +113,17 @@ static void multiply(const plan *p, size_t point, bool first, const char *x,
 static void part_item(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
-    const int64_t first = p->x.all * (int64_t)item / p->parts;
-    const int64_t last = p->x.all * ((int64_t)item + 1) / p->parts;
+    const int64_t first = fv__conv_part(&p->bias.sizes, (int64_t)item);
+    const int64_t last = fv__conv_part(&p->bias.sizes, (int64_t)item + 1);
     char *x = p->points + worker * p->worker, *dy = x + p->x.bytes;
     char *sum = p->sums + item * p->sum.bytes;
 
+    /* dy is near once it is transformed. */
     for (int64_t row = first; row < last; row++) {
         fv__winograd_rows_input(p->kernels, &p->tiling, &p->x, row, p->call->x,
                                 x);
         transform(p, row, dy);
+        fv__conv_block_bias(&p->bias, (int64_t)item, row);
         for (size_t e = 0; e < (size_t)p->tiling.points; e++)
             multiply(p, e, row == first, x, dy, sum);
     }
@@ -163,18 +169,18 @@ static void turn(const plan *p)
         p->kernels->axpy(p->taps * filters, 1, turned, call->dweight);
 }
 
-void fv__winograd_rows_weights(const fv__conv_call *call, const fv__winograd *w,
-                               char *scratch)
+void fv__winograd_rows_weights(const fv__conv_call *call, const fv__winograd *w)
 {
-    plan p = plan_of(call->context, w);
+    plan p = plan_of(call->context, call->geometry, w);
     const fv__sweep *s = &w->sweep;
 
     p.call = call;
-    p.zero = scratch;
+    p.zero = (char *)call->scratch + p.bias.bytes;
     p.sums = p.zero + p.zeros;
     p.gradients = p.sums + (size_t)p.parts * p.sum.bytes;
     p.points = p.gradients + 2 * p.gradient;
     p.kernels->fill((size_t)s->filters, 0, p.zero);
+    fv__conv_parts_begin(&p.bias, call);
     fv__parallel(call->context, (size_t)p.parts,
                  (double)(w->all * w->products * s->channels)
                      * (double)s->filters,
@@ -184,4 +190,5 @@ void fv__winograd_rows_weights(const fv__conv_call *call, const fv__winograd *w,
                      * (double)(s->filters * p.parts),
                  channel_item, &p);
     turn(&p);
+    fv__conv_parts_add(&p.bias);
 }

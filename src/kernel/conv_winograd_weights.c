@@ -2,7 +2,7 @@
  * transforms. At every point, a weight is a sum over the tiles of the batch, in
  * order: chains of a block of tiles, added up in each of some ranges of blocks;
  * then these parts. G^T of what they make is added to what was there. A bias is
- * summed as in the other algorithms. */
+ * summed on the way, of as many pixels as there are tiles. */
 #include "kernel/winograd.h"
 
 #include <string.h>
@@ -43,7 +43,6 @@ static plan plan_of(const fv_context *context, const fv__geometry *g)
         .kernels = context->kernels,
         .element = fv__element(context->kernels),
         .tiling = fv__winograd_of(g, FV__FORWARD),
-        .bias = fv__conv_parts_of(context->kernels, g),
     };
     const fv__winograd *w = &p.tiling;
     const fv__sweep *s = &w->sweep;
@@ -51,14 +50,12 @@ static plan plan_of(const fv_context *context, const fv__geometry *g)
     int64_t most = fv__min(
         BLOCK_MOST, BLOCK_LEAST + s->channels * s->filters / BLOCK_WEIGHTS);
 
-    p.bias.weights = 0;
-    p.bias.stride = fv__align(p.bias.filters * p.element);
-    if (p.bias.bytes) p.bias.bytes = p.bias.stride * (size_t)p.bias.sizes.parts;
     p.blocks = fv__divide_up(w->all, most * 36 / fv__min(w->products, 36));
     p.rows = fv__divide_up(w->all, fv__max(p.blocks, 1));
     p.parts = PARTS_ELEMENTS / (w->products * s->channels * s->filters);
     p.parts =
         fv__max(1, fv__min(fv__min(PARTS, p.parts), p.blocks / PART_BLOCKS));
+    p.bias = fv__conv_parts_of_bias(context->kernels, g, p.blocks, p.parts);
     p.single = p.blocks <= 1;
     p.cuts =
         fv__divide_up(s->filters, p.single ? SINGLE_FILTERS : ITEM_FILTERS);
@@ -91,8 +88,7 @@ size_t fv__winograd_weights_scratch(const fv_context *context,
 {
     const plan p = plan_of(context, g);
 
-    if (is_few(&p))
-        return p.bias.bytes + fv__winograd_rows_scratch(context, &p.tiling);
+    if (is_few(&p)) return fv__winograd_rows_scratch(context, g, &p.tiling);
     return p.bias.bytes + p.zeros + sums_of(context, &p) * p.sum.bytes
            + (size_t)fv__min(context->threads, p.parts) * p.worker;
 }
@@ -252,8 +248,8 @@ static void part(void *argument, size_t item, size_t worker)
     const fv__winograd *w = &p.tiling;
     const fv__sweep *s = &w->sweep;
     const double elements = (double)w->products * (double)p.rows;
-    const int64_t first = p.blocks * (int64_t)item / p.parts;
-    const int64_t last = p.blocks * ((int64_t)item + 1) / p.parts;
+    const int64_t first = fv__conv_part(&p.bias.sizes, (int64_t)item);
+    const int64_t last = fv__conv_part(&p.bias.sizes, (int64_t)item + 1);
 
     p.x_at = p.points + worker * p.worker;
     p.dy_at = p.x_at + p.x.bytes;
@@ -265,6 +261,7 @@ static void part(void *argument, size_t item, size_t worker)
         fv__parallel(context, (size_t)count,
                      4 * elements * (double)(s->channels + s->filters),
                      transform, &p);
+        if (p.group == 0) fv__conv_block_bias(&p.bias, (int64_t)item, p.block);
         fv__parallel(context, (size_t)(p.single ? p.cuts : w->points * p.cuts),
                      elements * (double)s->channels * (double)s->filters,
                      p.single ? single_item : multiply_item, &p);
@@ -291,54 +288,32 @@ static void restore_item(void *argument, size_t item, size_t worker)
     restore(p, &of, 0);
 }
 
-static void bias_part(void *argument, size_t item, size_t worker)
-{
-    const fv__conv_parts *parts = argument;
-    const int64_t part = (int64_t)item;
-
-    (void)worker;
-    for (int64_t i = fv__conv_part(&parts->sizes, part);
-         i < fv__conv_part(&parts->sizes, part + 1); i++)
-        fv__conv_block_bias(parts, part, i);
-}
-
-/* All groups, in what scratch there is behind that of the bias. */
-static void sum_weights(plan *p, const fv__conv_call *call, char *scratch)
-{
-    const fv__winograd *w = &p->tiling;
-    const fv__sweep *s = &w->sweep;
-
-    p->call = call;
-    p->zero = scratch;
-    p->sums = p->zero + p->zeros;
-    p->points = p->sums + sums_of(call->context, p) * p->sum.bytes;
-    memset(p->zero, 0, p->zeros);
-    for (p->group = 0; p->group < s->groups; p->group++) {
-        fv__parallel(call->context, (size_t)p->parts,
-                     (double)(w->all * w->products) * (double)s->channels
-                         * (double)s->filters,
-                     part, p);
-        if (p->single) continue;
-        fv__parallel(call->context, (size_t)s->filters,
-                     (double)(w->products * s->channels)
-                         * (double)(s->filters * p->parts),
-                     restore_item, p);
-    }
-}
-
 void fv__winograd_weights(const fv__conv_call *call)
 {
     plan p = plan_of(call->context, call->geometry);
-    char *scratch = (char *)call->scratch + p.bias.bytes;
+    const fv__winograd *w = &p.tiling;
+    const fv__sweep *s = &w->sweep;
 
-    if (is_few(&p))
-        fv__winograd_rows_weights(call, &p.tiling, scratch);
-    else
-        sum_weights(&p, call, scratch);
-    if (!call->dbias) return;
+    if (is_few(&p)) {
+        fv__winograd_rows_weights(call, w);
+        return;
+    }
+    p.call = call;
+    p.zero = (char *)call->scratch + p.bias.bytes;
+    p.sums = p.zero + p.zeros;
+    p.points = p.sums + sums_of(call->context, &p) * p.sum.bytes;
+    memset(p.zero, 0, p.zeros);
     fv__conv_parts_begin(&p.bias, call);
-    fv__parallel(call->context, (size_t)p.bias.sizes.parts,
-                 (double)p.bias.sizes.pixels * (double)call->geometry->filters,
-                 bias_part, &p.bias);
+    for (p.group = 0; p.group < s->groups; p.group++) {
+        fv__parallel(call->context, (size_t)p.parts,
+                     (double)(w->all * w->products) * (double)s->channels
+                         * (double)s->filters,
+                     part, &p);
+        if (p.single) continue;
+        fv__parallel(call->context, (size_t)s->filters,
+                     (double)(w->products * s->channels)
+                         * (double)(s->filters * p.parts),
+                     restore_item, &p);
+    }
     fv__conv_parts_add(&p.bias);
 }

@@ -117,9 +117,10 @@ void fv__winograd_rows_input(const fv__kernels *kernels, const fv__winograd *w,
                              const void *in, char *points);
 
 /* The weight gradient. */
-void fv__winograd_rows_weights(const fv__conv_call *call, const fv__winograd *w,
-                               char *scratch);
+void fv__winograd_rows_weights(const fv__conv_call *call,
+                               const fv__winograd *w);
 size_t fv__winograd_rows_scratch(const fv_context *context,
+                                 const fv__geometry *geometry,
                                  const fv__winograd *w);
 
 double fv__winograd_cost(const fv__geometry *geometry, fv__direction direction);
