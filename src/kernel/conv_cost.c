@@ -187,10 +187,9 @@ double fv__im2col_cost(const fv__geometry *g, fv__direction direction)
 
     if (direction == FV__BACKWARD_WEIGHTS) {
         const fv__conv_sizes s = fv__conv_measure(g);
+        const fv__sweep sweep = fv__sweep_of(g, FV__FORWARD, 0);
         const bool merged = g->dilation[1] == 1 && g->groups == 1;
         const double copies = (double)(g->groups * fv__im2col_splits(g));
-
-        const fv__sweep sweep = fv__sweep_of(g, FV__FORWARD, 0);
         const double longer =
             s.taps == 1 && !fv__sweep_is_pointwise(&sweep) ? gathered : 1;
 
