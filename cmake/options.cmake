@@ -31,6 +31,9 @@ if(FOVEA_SANITIZE)
   target_compile_options(fovea_settings INTERFACE
     -fsanitize=${FOVEA_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(fovea_settings INTERFACE -fsanitize=${FOVEA_SANITIZE})
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64") # fma() is no call
+    target_compile_options(fovea_settings INTERFACE -mfma)
+  endif()
 endif()
 
 add_library(fovea_depends INTERFACE)

@@ -53,24 +53,13 @@ static fv__geometry plain(int64_t batch, int64_t side, int64_t channels,
 
 static void check_bits(fv__geometry g, fv_dtype dtype, uint64_t seed)
 {
-    const int32_t threads[] = { 1, 2, 4 };
     fv_context *first = context_of("ref", dtype, 1);
     problem p = problem_new(first, g);
 
     problem_draw(&p, seed, false);
+    p.overwrite = seed % 2;
     run_all(first, &fv__conv_reference, &p);
-    for (int t = 0; t < TABLES; t++)
-        for (int n = 0; n < 3; n++) {
-            fv_context *context = context_of(tables[t], dtype, threads[n]);
-            problem q;
-
-            if (!context) continue;
-            q = problem_again(context, &p);
-            run_all(context, &fv__conv_depthwise, &q);
-            same_results(&p, &q);
-            problem_free(&q);
-            fv_context_free(context);
-        }
+    same_in_all_tables(&fv__conv_depthwise, &p);
     problem_free(&p);
     fv_context_free(first);
 }
@@ -175,10 +164,8 @@ static void far_ones(void **state)
 {
     (void)state;
     for (int d = 0; d < 2; d++) {
-        same_in_all_tables(&fv__conv_depthwise, plain(2, 30, 64, 3, 1),
-                           dtypes[d]);
-        same_in_all_tables(&fv__conv_depthwise, plain(2, 45, 68, 3, 2),
-                           dtypes[d]);
+        check_bits(plain(2, 30, 64, 3, 1), dtypes[d], 1);
+        check_bits(plain(2, 45, 68, 3, 2), dtypes[d], 1);
     }
 }
 

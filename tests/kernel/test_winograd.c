@@ -68,24 +68,13 @@ static fv__geometry draw_geometry(uint64_t *state)
 
 static void check_bits(fv__geometry g, fv_dtype dtype, uint64_t seed)
 {
-    const int32_t threads[] = { 1, 2, 3 };
     fv_context *first = context_of("ref", dtype, 1);
     problem p = problem_new(first, g);
 
     problem_draw(&p, seed, false);
     p.overwrite = seed % 2;
     run_all(first, &fv__conv_winograd, &p);
-    for (int t = 0; t < TABLES; t++)
-        for (int n = 0; n < 3; n++) {
-            fv_context *context = context_of(tables[t], dtype, threads[n]);
-
-            if (!context) continue;
-            problem q = problem_again(context, &p);
-            run_all(context, &fv__conv_winograd, &q);
-            same_results(&p, &q);
-            problem_free(&q);
-            fv_context_free(context);
-        }
+    same_in_all_tables(&fv__conv_winograd, &p);
     problem_free(&p);
     fv_context_free(first);
 }
@@ -141,10 +130,8 @@ static void past_the_caches(void **state)
 {
     (void)state;
     for (int d = 0; d < 2; d++) {
-        same_in_all_tables(&fv__conv_winograd, square(3, 30, 29, 3, 80, 1, 1),
-                           dtypes[d]);
-        same_in_all_tables(&fv__conv_winograd, square(3, 30, 29, 12, 80, 1, 1),
-                           dtypes[d]);
+        check_bits(square(3, 30, 29, 3, 80, 1, 1), dtypes[d], 1);
+        check_bits(square(3, 30, 29, 12, 80, 1, 1), dtypes[d], 1);
     }
 }
 
