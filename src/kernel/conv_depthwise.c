@@ -168,12 +168,16 @@ static fv__depthwise_plan plan_sweeps(const fv_context *context,
         .direction = direction,
         .element = fv__element(context->kernels),
     };
-    const fv__sweep s = fv__sweep_of(g, direction, 0); /* has most rows */
-    int64_t rows = fv__divide_up(s.out[0], classes_of(&s, 0).every);
+    int64_t rows = 0;
 
+    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
+        const fv__sweep s = fv__sweep_of(g, direction, i);
+
+        rows = fv__max(rows, fv__divide_up(s.out[0], classes_of(&s, 0).every));
+    }
     p.rows = fv__divide_up(rows, FV__DEPTHWISE_ITEMS * ITEM_ROWS) * ITEM_ROWS;
     p.blocks = fv__divide_up(rows, p.rows);
-    fv__depthwise_cut(&p, s.groups,
+    fv__depthwise_cut(&p, g->channels,
                       FV__DEPTHWISE_ITEMS / fv__max(g->batch * p.blocks, 1));
     return p;
 }

@@ -102,18 +102,22 @@ static void kernels_and_strides(void **state)
 }
 
 /* Cuts of the sums over the batch: several parts, blocks that span images,
- * images that span blocks. */
+ * images that span blocks; phases whose rows differ in number. */
 static void large_ones(void **state)
 {
     fv__geometry wide = plain(2, 40, 3, 3, 1);
     fv__geometry groups = plain(3, 21, 24, 5, 2);
+    fv__geometry uneven = plain(1, 50, 5, 3, 2);
 
     (void)state;
     wide.in[1] = 300;
     groups.in[1] = 100;
     groups.groups = 4;
     groups.filters = 28;
+    uneven.dilation[0] = 3;
+    uneven.begin[0] = 2;
     for (int d = 0; d < 2; d++) {
+        check_bits(uneven, dtypes[d], 7);
         check_bits(wide, dtypes[d], 1);
         check_bits(plain(9, 13, 20, 3, 1), dtypes[d], 2);
         check_bits(plain(3, 50, 5, 5, 2), dtypes[d], 3);
