@@ -3,13 +3,14 @@
 #include "kernel/conv_direct.h"
 
 /* They cut outputs only. Bytes of a second-level cache, and of a strip; pixels
- * of an item, at most; pixels of a row where the image has none: a multiple of
- * every table's tile. */
+ * of an item, at most; of a row where the image has none, at most a multiple of
+ * every table's tile, and where strips or threads are what cuts it. */
 enum {
     CACHE_BYTES = 1 << 20,
     STRIP_BYTES = 1 << 19,
     ITEM_PIXELS = 224,
-    FLAT_ROW = 168
+    FLAT_ROW = 168,
+    LEAST_PIXELS = 24
 };
 /* Weights that meet so few pixels, and need not be turned, are packed where
  * they are met. */
@@ -17,26 +18,56 @@ enum { NEAR_PIXELS = 224 };
 /* So many come back to pixels often enough for these to be copied. */
 enum { AGAIN_FILTERS = 256 };
 
+/* Pixels of the thread that has most. */
+static int64_t load(int64_t pixels, int64_t row, int64_t threads)
+{
+    return fv__divide_up(fv__divide_up(pixels, row), threads) * row;
+}
+
+/* Few pixels are one row and meet weights once, unless threads would read fewer
+ * weights than what others wrote; more are rows that threads can share. */
+static int64_t flat_row(const fv__direct *d, int64_t pixels, int64_t threads)
+{
+    const fv__sweep *s = &d->sweep;
+    const int64_t mr = d->kernels->mr;
+    const int64_t strip = STRIP_BYTES / (s->channels * (int64_t)d->element);
+    int64_t row = FLAT_ROW;
+
+    if (pixels <= ITEM_PIXELS) {
+        if (s->weight_filter == 1
+            || s->channels * s->filters
+                   > 2 * pixels * (s->channels + s->filters))
+            return fv__max(pixels, 1);
+        row = fv__max(fv__divide_up(pixels, threads), LEAST_PIXELS);
+        return fv__min(fv__divide_up(row, mr) * mr, fv__max(pixels, 1));
+    }
+    if (!d->strip.in_place && strip < row)
+        row = fv__max(strip, LEAST_PIXELS) / mr * mr;
+    for (int64_t least = row / 2, next = row - mr; next > least; next -= mr)
+        if (load(pixels, next, threads) < load(pixels, row, threads))
+            row = next;
+    return row;
+}
+
 /* A 1x1 sweep over all pixels is one over rows of any length: those of an item
- * are one, so that weights are met once. */
-static void flatten(fv__direct *d)
+ * are one. */
+static void flatten(fv__direct *d, int64_t threads)
 {
     fv__sweep *s = &d->sweep;
-    int64_t pixels = s->batch * s->out[0] * s->out[1];
-    int64_t row = FLAT_ROW;
+    const int64_t pixels = s->batch * s->out[0] * s->out[1];
+    int64_t row;
 
     if (!fv__sweep_is_pointwise(s)) return;
     if (s->out_row != s->out[1] * s->out_pixel
         || s->out_image != s->out[0] * s->out_row)
         return;
-    while (row > 56 && row * s->channels * (int64_t)d->element > STRIP_BYTES)
-        row /= 2;
-    if (pixels <= ITEM_PIXELS) row = fv__max(pixels, 1);
+    row = flat_row(d, pixels, threads);
     s->batch = 1;
     s->in[0] = s->out[0] = fv__divide_up(pixels, row);
     s->in[1] = s->out[1] = row;
     s->out_row = row * s->out_pixel;
     s->ragged = s->out[0] * row - pixels;
+    d->flat = true;
 }
 
 bool fv__direct_goes_down(int64_t rows, int64_t columns, int64_t mr)
@@ -68,7 +99,7 @@ static void cut(fv__direct *d)
 
     if (!d->strip.in_place && !d->near)
         rows = fv__min(rows, STRIP_BYTES / fv__max(1, row_bytes));
-    d->rows = fv__max(1, fv__min(rows, s->out[0]));
+    d->rows = d->flat ? 1 : fv__max(1, fv__min(rows, s->out[0]));
     d->blocks = fv__divide_up(s->out[0], d->rows);
     d->panels = (int64_t)fv__panels(d->kernels, (size_t)s->filters);
     d->images =
@@ -79,6 +110,16 @@ static void cut(fv__direct *d)
     d->splits = fv__max(1, fv__min(d->splits, d->panels));
     d->strip_bytes = fv__strip_bytes(s, &d->strip, d->rows, d->element);
     d->along = along_of(d);
+}
+
+static void set_strip(fv__direct *d)
+{
+    const fv__sweep *s = &d->sweep;
+
+    if (s->taps[0] * s->taps[1] > 0)
+        d->strip = fv__strip_of(s, d->element, s->filters >= AGAIN_FILTERS);
+    else
+        d->strip.in_place = true; /* there is nothing to read */
 }
 
 static fv__direct plan(const fv_context *context, const fv__geometry *g,
@@ -93,11 +134,9 @@ static fv__direct plan(const fv_context *context, const fv__geometry *g,
     const fv__sweep *s = &d.sweep;
     int64_t taps = s->taps[0] * s->taps[1];
 
-    flatten(&d);
-    if (taps)
-        d.strip = fv__strip_of(s, d.element, s->filters >= AGAIN_FILTERS);
-    else
-        d.strip.in_place = true; /* there is nothing to read */
+    set_strip(&d);
+    flatten(&d, context->threads);
+    set_strip(&d);
     d.near = taps && s->weight_filter == 1
              && s->batch * s->out[0] * s->out[1] - s->ragged <= NEAR_PIXELS;
     d.merged = d.strip.contiguous && !d.near;

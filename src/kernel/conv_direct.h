@@ -16,6 +16,7 @@ typedef struct fv__direct {
     fv__strip strip;
     size_t element;
     bool near;              /* weights are packed by those who meet them */
+    bool flat;              /* pixels of an item are one row */
     bool merged;            /* taps of a row are one run */
     fv__along along;        /* tiles go */
     bool in_memory;         /* the image is read in one run, from there */
