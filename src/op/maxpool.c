@@ -25,10 +25,7 @@ static void image(const fv_call *call, const fv__geometry *g, void *x, void *y,
     call->context->kernels->maxpool(g, x, y, where);
 }
 
-static void forward(const fv_call *call)
-{
-    fv__pool_run(call, call->inputs[0], call->output, call->saved, image);
-}
+static void forward(const fv_call *call) { fv__pool_forward(call, image); }
 
 static void image_grad(const fv_call *call, const fv__geometry *g, void *dx,
                        void *dy, int32_t *where)
@@ -39,9 +36,7 @@ static void image_grad(const fv_call *call, const fv__geometry *g, void *dx,
 
 static void backward(const fv_call *call)
 {
-    if (!call->input_grads[0]) return;
-    fv__pool_run(call, call->input_grads[0], call->output_grad, call->saved,
-                 image_grad);
+    fv__pool_backward(call, image_grad);
 }
 
 const fv_operator fv__op_maxpool = {

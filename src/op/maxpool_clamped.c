@@ -17,10 +17,7 @@ static void image(const fv_call *call, const fv__geometry *g, void *x, void *y,
     kernels->map(FV__CLAMP, outputs(g), y, y, a->low, a->high);
 }
 
-static void forward(const fv_call *call)
-{
-    fv__pool_run(call, call->inputs[0], call->output, call->saved, image);
-}
+static void forward(const fv_call *call) { fv__pool_forward(call, image); }
 
 /* Nobody needs the gradient of the output afterwards. */
 static void image_grad(const fv_call *call, const fv__geometry *g, void *dx,
@@ -38,9 +35,7 @@ static void image_grad(const fv_call *call, const fv__geometry *g, void *dx,
 
 static void backward(const fv_call *call)
 {
-    if (!call->input_grads[0]) return;
-    fv__pool_run(call, call->input_grads[0], call->output_grad, call->saved,
-                 image_grad);
+    fv__pool_backward(call, image_grad);
 }
 
 const fv_operator fv__op_maxpool_clamped = {

@@ -1,6 +1,9 @@
 /* What the pooling operators share. */
 #include "op/window.h"
 
+/* Of work, that any number of threads finds enough. */
+enum { ITEMS = 16 };
+
 fv_variable *fv__pool_apply(const fv_operator *op, fv_variable *x,
                             const fv_pooling *pooling)
 {
@@ -49,36 +52,55 @@ typedef struct images {
     const fv_call *call;
     fv__geometry geometry;
     const fv_tensor *x, *y;
-    int32_t *where;
+    int64_t blocks; /* of rows of an image */
     fv__pool_image *image;
 } images;
 
-static void run_image(void *argument, size_t item, size_t worker)
+/* A block of rows: an image whose windows begin so much further down. */
+static void run_block(void *argument, size_t item, size_t worker)
 {
     const images *all = argument;
-    const fv__geometry *g = &all->geometry;
-    const int64_t n = (int64_t)item;
-    const int64_t in = g->in[0] * g->in[1] * g->channels;
-    const int64_t out = g->out[0] * g->out[1] * g->channels;
+    fv__geometry g = all->geometry;
+    const int64_t n = (int64_t)item / all->blocks;
+    const int64_t block = (int64_t)item % all->blocks;
+    const int64_t rows = fv__divide_up(g.out[0], all->blocks);
+    const int64_t first = fv__min(block * rows, g.out[0]);
+    const int64_t in = n * g.in[0] * g.in[1] * g.channels;
+    const int64_t out = (n * g.out[0] + first) * g.out[1] * g.channels;
+    int32_t *where = all->call->saved;
     (void)worker;
-    all->image(all->call, g, fv__tensor_byte(all->x, n * in),
-               fv__tensor_byte(all->y, n * out),
-               all->where ? all->where + n * out : NULL);
+    g.out[0] = fv__min(rows, g.out[0] - first);
+    g.begin[0] -= first * g.stride[0];
+    all->image(all->call, &g, fv__tensor_byte(all->x, in),
+               fv__tensor_byte(all->y, out), where ? where + out : NULL);
 }
 
-void fv__pool_run(const fv_call *call, const fv_tensor *x, const fv_tensor *y,
-                  int32_t *where, fv__pool_image *image)
+static void run(const fv_call *call, images all)
 {
-    images all = { .call = call,
-                   .geometry = fv__pool_geometry(x, call->attributes),
-                   .x = x,
-                   .y = y,
-                   .where = where,
-                   .image = image };
     fv__geometry *g = &all.geometry;
-    g->out[0] = y->shape[1];
-    g->out[1] = y->shape[2];
+    *g = fv__pool_geometry(all.x, call->attributes);
+    g->out[0] = all.y->shape[1];
+    g->out[1] = all.y->shape[2];
+    all.call = call;
     const double taps = (double)g->kernel[0] * (double)g->kernel[1];
-    fv__parallel(call->context, (size_t)g->batch,
-                 taps * (double)fv_tensor_count(y), run_image, &all);
+    fv__parallel(call->context, (size_t)(g->batch * all.blocks),
+                 taps * (double)fv_tensor_count(all.y), run_block, &all);
+}
+
+void fv__pool_forward(const fv_call *call, fv__pool_image *image)
+{
+    const fv_tensor *x = call->inputs[0];
+    run(call, (images){ .x = x,
+                        .y = call->output,
+                        .blocks = fv__divide_up(ITEMS, fv__max(x->shape[0], 1)),
+                        .image = image });
+}
+
+void fv__pool_backward(const fv_call *call, fv__pool_image *image)
+{
+    const fv_tensor *dx = call->input_grads[0];
+    if (!dx) return;
+    run(call,
+        (images){
+            .x = dx, .y = call->output_grad, .blocks = 1, .image = image });
 }
