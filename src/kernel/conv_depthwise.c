@@ -3,9 +3,8 @@
 #include "kernel/conv_depthwise.h"
 #include "kernel/conv_groups.h"
 
-/* An item of a sweep has so many rows, or a multiple of it; several threads
- * share finer ones. */
-enum { ITEM_ROWS = 4, FINE_ROWS = 2 };
+/* An item of a sweep has so many rows, or a multiple of it. */
+enum { ITEM_ROWS = 2 };
 /* Of the vector that costs are counted in. */
 enum { LANES = 16 };
 
@@ -169,9 +168,6 @@ static fv__depthwise_plan plan_sweeps(const fv_context *context,
         .direction = direction,
         .element = fv__element(context->kernels),
     };
-    const bool fine = context->threads > 1;
-    const int64_t least = fine ? FINE_ROWS : ITEM_ROWS;
-    const int64_t items = FV__DEPTHWISE_ITEMS * (fine ? 2 : 1);
     int64_t rows = 0;
 
     for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
@@ -179,9 +175,10 @@ static fv__depthwise_plan plan_sweeps(const fv_context *context,
 
         rows = fv__max(rows, fv__divide_up(s.out[0], classes_of(&s, 0).every));
     }
-    p.rows = fv__divide_up(rows, items * least) * least;
+    p.rows = fv__divide_up(rows, FV__DEPTHWISE_ITEMS * ITEM_ROWS) * ITEM_ROWS;
     p.blocks = fv__divide_up(rows, p.rows);
-    fv__depthwise_cut(&p, g->channels, items / fv__max(g->batch * p.blocks, 1));
+    fv__depthwise_cut(&p, g->channels,
+                      FV__DEPTHWISE_ITEMS / fv__max(g->batch * p.blocks, 1));
     return p;
 }
 

@@ -22,7 +22,7 @@ static weights plan_weights(const fv_context *context, const fv__geometry *g)
     fv__depthwise_plan *p = &w.plan;
 
     fv__depthwise_cut(p, g->filters,
-                      FV__DEPTHWISE_ITEMS / 2 / w.parts.sizes.parts);
+                      FV__DEPTHWISE_ITEMS / 4 / w.parts.sizes.parts);
     w.row = fv__align((size_t)fv__min(p->channels, g->filters) * p->element)
             / p->element;
     w.sums = (size_t)w.parts.sizes.taps * w.row;

@@ -18,15 +18,16 @@ enum { NEAR_PIXELS = 224 };
 /* So many come back to pixels often enough for these to be copied. */
 enum { AGAIN_FILTERS = 256 };
 
-/* Pixels of the thread that has most. */
-static int64_t load(int64_t pixels, int64_t row, int64_t threads)
+/* Pixels of that of two threads which has more. */
+static int64_t load(int64_t pixels, int64_t row)
 {
-    return fv__divide_up(fv__divide_up(pixels, row), threads) * row;
+    return fv__divide_up(fv__divide_up(pixels, row), 2) * row;
 }
 
-/* Few pixels are one row and meet weights once, unless threads would read fewer
- * weights than what others wrote; more are rows that threads can share. */
-static int64_t flat_row(const fv__direct *d, int64_t pixels, int64_t threads)
+/* Few pixels are one row and meet weights once, unless these are fewer than
+ * what two threads that share filters read of each other's maps. More are rows
+ * that two threads can share, where shorter ones are worth it. */
+static int64_t flat_row(const fv__direct *d, int64_t pixels)
 {
     const fv__sweep *s = &d->sweep;
     const int64_t mr = d->kernels->mr;
@@ -38,20 +39,19 @@ static int64_t flat_row(const fv__direct *d, int64_t pixels, int64_t threads)
             || s->channels * s->filters
                    > 2 * pixels * (s->channels + s->filters))
             return fv__max(pixels, 1);
-        row = fv__max(fv__divide_up(pixels, threads), LEAST_PIXELS);
+        row = fv__max(fv__divide_up(pixels, 2), LEAST_PIXELS);
         return fv__min(fv__divide_up(row, mr) * mr, fv__max(pixels, 1));
     }
     if (!d->strip.in_place && strip < row)
         row = fv__max(strip, LEAST_PIXELS) / mr * mr;
     for (int64_t least = row / 2, next = row - mr; next > least; next -= mr)
-        if (load(pixels, next, threads) < load(pixels, row, threads))
-            row = next;
+        if (32 * load(pixels, next) < 31 * load(pixels, row)) row = next;
     return row;
 }
 
 /* A 1x1 sweep over all pixels is one over rows of any length: those of an item
  * are one. */
-static void flatten(fv__direct *d, int64_t threads)
+static void flatten(fv__direct *d)
 {
     fv__sweep *s = &d->sweep;
     const int64_t pixels = s->batch * s->out[0] * s->out[1];
@@ -61,7 +61,7 @@ static void flatten(fv__direct *d, int64_t threads)
     if (s->out_row != s->out[1] * s->out_pixel
         || s->out_image != s->out[0] * s->out_row)
         return;
-    row = flat_row(d, pixels, threads);
+    row = flat_row(d, pixels);
     s->batch = 1;
     s->in[0] = s->out[0] = fv__divide_up(pixels, row);
     s->in[1] = s->out[1] = row;
@@ -135,7 +135,7 @@ static fv__direct plan(const fv_context *context, const fv__geometry *g,
     int64_t taps = s->taps[0] * s->taps[1];
 
     set_strip(&d);
-    flatten(&d, context->threads);
+    flatten(&d);
     set_strip(&d);
     d.near = taps && s->weight_filter == 1
              && s->batch * s->out[0] * s->out[1] - s->ragged <= NEAR_PIXELS;

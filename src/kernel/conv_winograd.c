@@ -10,8 +10,8 @@
  * block, keep up, and few enough for the points to stay in a second-level
  * cache; and output channels of a product. Below SHARED_TILES in the batch,
  * their input is transformed once, and the items of work are a few channels of
- * large blocks; from there on threads have as many blocks each. These cut
- * outputs only. */
+ * large blocks; from there on the number of blocks is even. These cut outputs
+ * only. */
 enum { BLOCK_TILES = 48, BLOCK_WIDTH = 64 };
 enum { SHARED_TILES = 192, SHARED_BLOCK_TILES = 96, SHARED_WIDTH = 32 };
 /* Weights that a single block meets are transformed, so many channels of them,
@@ -69,8 +69,7 @@ static plan plan_of(const fv_context *context, const fv__geometry *g,
     p.width = fv__min(s->filters, p.shared ? SHARED_WIDTH : BLOCK_WIDTH);
     p.widths = fv__divide_up(s->filters, p.width);
     p.blocks = fv__divide_up(w->all, most);
-    if (!p.shared && p.blocks > context->threads)
-        p.blocks = fv__divide_up(p.blocks, context->threads) * context->threads;
+    if (!p.shared) p.blocks += p.blocks % 2;
     p.rows = fv__max(1, fv__divide_up(w->all, fv__max(p.blocks, 1)));
     p.blocks = fv__divide_up(w->all, p.rows);
     p.in = fv__planes_of(p.element, w->points, p.shared ? w->all : p.rows,
