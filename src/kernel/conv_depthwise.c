@@ -168,7 +168,7 @@ static fv__depthwise_plan plan_sweeps(const fv_context *context,
         .direction = direction,
         .element = fv__element(context->kernels),
     };
-    int64_t rows = 0;
+    int64_t rows = 1;
 
     for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
         const fv__sweep s = fv__sweep_of(g, direction, i);

@@ -3,8 +3,8 @@
 #include "kernel/conv_direct.h"
 
 /* They cut outputs only. Bytes of a second-level cache, and of a strip; pixels
- * of an item, at most; of a row where the image has none, at most a multiple of
- * every table's tile, and where strips or threads are what cuts it. */
+ * of an item, at most; of a row where the image has none, a multiple of every
+ * table's tile, and at least where that is cut. */
 enum {
     CACHE_BYTES = 1 << 20,
     STRIP_BYTES = 1 << 19,
@@ -35,12 +35,11 @@ static int64_t flat_row(const fv__direct *d, int64_t pixels)
     int64_t row = FLAT_ROW;
 
     if (pixels <= ITEM_PIXELS) {
-        if (s->weight_filter == 1
+        if (pixels < 2 * LEAST_PIXELS || s->weight_filter == 1
             || s->channels * s->filters
                    > 2 * pixels * (s->channels + s->filters))
             return fv__max(pixels, 1);
-        row = fv__max(fv__divide_up(pixels, 2), LEAST_PIXELS);
-        return fv__min(fv__divide_up(row, mr) * mr, fv__max(pixels, 1));
+        return fv__divide_up(fv__divide_up(pixels, 2), mr) * mr;
     }
     if (!d->strip.in_place && strip < row)
         row = fv__max(strip, LEAST_PIXELS) / mr * mr;
