@@ -3,8 +3,9 @@
 #include "kernel/conv_depthwise.h"
 #include "kernel/conv_groups.h"
 
-/* An item of a sweep has so many rows, or a multiple of it. */
-enum { ITEM_ROWS = 2 };
+/* About so many items make an image of a sweep, of so many rows or a multiple
+ * of it. They cut outputs only. */
+enum { ITEMS = 16, ITEM_ROWS = 2 };
 /* Of the vector that costs are counted in. */
 enum { LANES = 16 };
 
@@ -175,10 +176,9 @@ static fv__depthwise_plan plan_sweeps(const fv_context *context,
 
         rows = fv__max(rows, fv__divide_up(s.out[0], classes_of(&s, 0).every));
     }
-    p.rows = fv__divide_up(rows, FV__DEPTHWISE_ITEMS * ITEM_ROWS) * ITEM_ROWS;
+    p.rows = fv__divide_up(rows, ITEMS * ITEM_ROWS) * ITEM_ROWS;
     p.blocks = fv__divide_up(rows, p.rows);
-    fv__depthwise_cut(&p, g->channels,
-                      FV__DEPTHWISE_ITEMS / fv__max(g->batch * p.blocks, 1));
+    fv__depthwise_cut(&p, g->channels, ITEMS / fv__max(g->batch * p.blocks, 1));
     return p;
 }
 

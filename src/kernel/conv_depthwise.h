@@ -6,9 +6,8 @@
 
 #include <string.h>
 
-/* About so many items make an image, of no fewer channels. They cut outputs
- * only. */
-enum { FV__DEPTHWISE_ITEMS = 16, FV__DEPTHWISE_CHANNELS = 64 };
+/* Items have no fewer channels. */
+enum { FV__DEPTHWISE_CHANNELS = 64 };
 
 typedef struct fv__depthwise_plan {
     const fv__kernels *kernels;

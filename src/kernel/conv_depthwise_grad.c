@@ -1,6 +1,9 @@
 /* Weight gradient of a convolution of each channel on its own. */
 #include "kernel/conv_depthwise.h"
 
+/* At least so many, where channels allow. */
+enum { ITEMS = 4 };
+
 typedef struct weights {
     fv__depthwise_plan plan;
     fv__conv_parts parts;
@@ -21,8 +24,7 @@ static weights plan_weights(const fv_context *context, const fv__geometry *g)
     };
     fv__depthwise_plan *p = &w.plan;
 
-    fv__depthwise_cut(p, g->filters,
-                      FV__DEPTHWISE_ITEMS / 4 / w.parts.sizes.parts);
+    fv__depthwise_cut(p, g->filters, ITEMS / w.parts.sizes.parts);
     w.row = fv__align((size_t)fv__min(p->channels, g->filters) * p->element)
             / p->element;
     w.sums = (size_t)w.parts.sizes.taps * w.row;

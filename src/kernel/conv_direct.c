@@ -18,8 +18,17 @@ enum { NEAR_PIXELS = 224 };
 /* So many come back to pixels often enough for these to be copied. */
 enum { AGAIN_FILTERS = 256 };
 
+static fv__strip strip_of(const fv__direct *d)
+{
+    const fv__sweep *s = &d->sweep;
+
+    if (s->taps[0] * s->taps[1] == 0)
+        return (fv__strip){ .in_place = true }; /* there is nothing to read */
+    return fv__strip_of(s, d->element, s->filters >= AGAIN_FILTERS);
+}
+
 /* Pixels of that of two threads which has more. */
-static int64_t load(int64_t pixels, int64_t row)
+static int64_t larger_share(int64_t pixels, int64_t row)
 {
     return fv__divide_up(fv__divide_up(pixels, row), 2) * row;
 }
@@ -41,10 +50,11 @@ static int64_t flat_row(const fv__direct *d, int64_t pixels)
             return fv__max(pixels, 1);
         return fv__divide_up(fv__divide_up(pixels, 2), mr) * mr;
     }
-    if (!d->strip.in_place && strip < row)
+    if (strip < row && !strip_of(d).in_place)
         row = fv__max(strip, LEAST_PIXELS) / mr * mr;
     for (int64_t least = row / 2, next = row - mr; next > least; next -= mr)
-        if (32 * load(pixels, next) < 31 * load(pixels, row)) row = next;
+        if (32 * larger_share(pixels, next) < 31 * larger_share(pixels, row))
+            row = next;
     return row;
 }
 
@@ -111,16 +121,6 @@ static void cut(fv__direct *d)
     d->along = along_of(d);
 }
 
-static void set_strip(fv__direct *d)
-{
-    const fv__sweep *s = &d->sweep;
-
-    if (s->taps[0] * s->taps[1] > 0)
-        d->strip = fv__strip_of(s, d->element, s->filters >= AGAIN_FILTERS);
-    else
-        d->strip.in_place = true; /* there is nothing to read */
-}
-
 static fv__direct plan(const fv_context *context, const fv__geometry *g,
                        fv__direction direction, int64_t number)
 {
@@ -133,9 +133,8 @@ static fv__direct plan(const fv_context *context, const fv__geometry *g,
     const fv__sweep *s = &d.sweep;
     int64_t taps = s->taps[0] * s->taps[1];
 
-    set_strip(&d);
     flatten(&d);
-    set_strip(&d);
+    d.strip = strip_of(&d);
     d.near = taps && s->weight_filter == 1
              && s->batch * s->out[0] * s->out[1] - s->ragged <= NEAR_PIXELS;
     d.merged = d.strip.contiguous && !d.near;

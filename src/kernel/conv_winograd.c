@@ -10,8 +10,8 @@
  * block, keep up, and few enough for the points to stay in a second-level
  * cache; and output channels of a product. Below SHARED_TILES in the batch,
  * their input is transformed once, and the items of work are a few channels of
- * large blocks; from there on the number of blocks is even. These cut outputs
- * only. */
+ * large blocks; from there on the number of blocks is even, if tiles fill as
+ * many. These cut outputs only. */
 enum { BLOCK_TILES = 48, BLOCK_WIDTH = 64 };
 enum { SHARED_TILES = 192, SHARED_BLOCK_TILES = 96, SHARED_WIDTH = 32 };
 /* Weights that a single block meets are transformed, so many channels of them,

@@ -343,8 +343,9 @@ typedef struct fv__kernels {
     void (*sigmoid_cross_entropy_grad)(size_t n, const void *x, const void *t,
                                        double scale, void *dx);
 
-    /* one image: largest of each window, and where (flat in the plane h w,
-     * -1: the window has no tap in it; NULL: not kept) */
+    /* one image, or some rows of its windows, above which begin[0] then ends,
+     * and may be negative: largest of each window, and where (flat in the plane
+     * h w, -1: the window has no tap in it; NULL: not kept) */
     void (*maxpool)(const fv__geometry *g, const void *x, void *y,
                     int32_t *where);
     void (*maxpool_grad)(const fv__geometry *g, const int32_t *where,

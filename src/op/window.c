@@ -1,8 +1,7 @@
 /* What the pooling operators share. */
 #include "op/window.h"
 
-/* Of work, that any number of threads finds enough. */
-enum { ITEMS = 16 };
+#include "kernel/conv.h"
 
 fv_variable *fv__pool_apply(const fv_operator *op, fv_variable *x,
                             const fv_pooling *pooling)
@@ -92,7 +91,8 @@ void fv__pool_forward(const fv_call *call, fv__pool_image *image)
     const fv_tensor *x = call->inputs[0];
     run(call, (images){ .x = x,
                         .y = call->output,
-                        .blocks = fv__divide_up(ITEMS, fv__max(x->shape[0], 1)),
+                        .blocks = fv__divide_up(FV__FEW_ITEMS,
+                                                fv__max(x->shape[0], 1)),
                         .image = image });
 }
 
