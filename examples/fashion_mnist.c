@@ -21,8 +21,7 @@ int main(int argc, char **argv)
         fv_convolutional(ctx, .num_filters = 20, .kernel = { 5 }), fv_relu(ctx),
         fv_maxpool(ctx, .kernel = { 2 }), fv_flatten(ctx), fv_linear(ctx, 10),
         fv_softmax_cross_entropy(ctx));
-    fv_fit(net, fv_adam(net, .learning_rate = 1e-3), train, .epochs = 5,
-           .batch = 64);
+    fv_fit(net, fv_adam(net, 1e-3), train, .epochs = 5, .batch = 64);
     printf("accuracy %.4f\n", fv_accuracy(net, test));
     fv_network_save(net, "fashion_mnist.safetensors");
 

@@ -48,7 +48,7 @@ int main(int argc, char **argv)
     fv_network *net =
         fv_network_of(ctx, fv_input(ctx, 4), fv_linear(ctx, 16), fv_tanh(ctx),
                       fv_linear(ctx, 3), fv_softmax_cross_entropy(ctx));
-    fv_fit(net, fv_adam(net, .learning_rate = 0.01), train, .epochs = 100);
+    fv_fit(net, fv_adam(net, 0.01), train, .epochs = 100);
     double accuracy = fv_accuracy(net, test);
     printf("%d flowers, accuracy on %d others %.3f\n", TRAIN, TEST, accuracy);
     if (fv_failed(ctx)) fprintf(stderr, "%s\n", fv_error(ctx));

@@ -20,8 +20,7 @@ int main(void)
     fv_variables w2 = fv_layer_variables(output);
     if (w1.count != 2 || w2.count != 2) goto end;
     fv_variable *leaves[] = { w1.at[0], w1.at[1], w2.at[0], w2.at[1] };
-    fv_optimizer *sgd =
-        fv_sgd(NULL, .variables = { 4, leaves }, .learning_rate = 0.7);
+    fv_optimizer *sgd = fv_sgd(NULL, 0.7, .variables = { 4, leaves });
 
     for (int step = 0; step <= STEPS && !fv_failed(ctx); step++) {
         fv_variable *x = fv_constant(ctx, &inputs);

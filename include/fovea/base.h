@@ -20,14 +20,26 @@ extern "C" {
 #define FV_PRINTF(text, first)
 #endif
 
-/** "None" for an option whose zero means "the default": no bias, no padding
- *  on the second axis, no momentum. Valid for integers and for doubles. */
-#define FV_OFF (-2147483647 - 1)
-
-/** An options struct filled by designated initialisers:
- *  `FV_OPTIONS(fv_context_options, .dtype = FV_F64)`. Its first field, `size`,
- *  tells the library which version of the struct the caller was built with. */
+/** The address of an options struct filled by designated initialisers:
+ *  `FV_OPTIONS(fv_context_options, .dtype = FV_F64)`. Its first member, `size`,
+ *  tells the library which version of the struct the caller was built with. In
+ *  C++ the struct lives until the end of the full expression, and members are
+ *  initialised in the order of their declaration. */
+#ifdef __cplusplus
+#define FV_OPTIONS(type, ...)                                                  \
+    fv_address_of_(type{ .size = sizeof(type), __VA_ARGS__ })
+/** Marks a member that an initialiser may leave out: it is zero. */
+#define FV_ZERO = {}
+extern "C++" {
+template <class T> inline const T *fv_address_of_(const T &value)
+{
+    return &value;
+}
+}
+#else
 #define FV_OPTIONS(type, ...) (&(type){ .size = sizeof(type), __VA_ARGS__ })
+#define FV_ZERO
+#endif
 
 /** Why a call failed. #fv_error has the sentence. */
 typedef enum fv_status {
@@ -100,21 +112,24 @@ typedef struct fv_context fv_context;
 /** Options of #fv_context_new; zero is the default of each. */
 typedef struct fv_context_options {
     size_t size;
-    fv_dtype dtype;   /**< FV_F32 (default) or FV_F64 */
-    fv_layout layout; /**< FV_NHWC (default) or FV_NCHW */
-    uint64_t seed;    /**< of every random number; 0 is a seed like others */
-    int32_t threads;  /**< 0: as many as the process may run on */
-    int32_t reserved;
-    const char *isa;  /**< kernel table: "ref", "avx2", ...; NULL: what the
-                           variable FOVEA_ISA names, else the best */
-    size_t max_bytes; /**< limit of what may be allocated; 0: three quarters
-                           of the machine's memory or RLIMIT_AS */
-    const fv_allocator *allocator; /**< copied; NULL: malloc and free */
-    const fv_io *io;               /**< copied; NULL: POSIX */
-    fv_parallel_for *parallel_for; /**< NULL: the library's own pool */
-    void *parallel_user;
-    fv_logger *log; /**< NULL: silence */
-    void *log_user;
+    fv_dtype dtype FV_ZERO;   /**< FV_F32 (default) or FV_F64 */
+    fv_layout layout FV_ZERO; /**< FV_NHWC (default) or FV_NCHW */
+    uint64_t seed FV_ZERO;    /**< of every random number; 0 is a seed like
+                                   others */
+    int32_t threads FV_ZERO;  /**< 0: as many as the process may run on */
+    int32_t reserved FV_ZERO;
+    const char *isa FV_ZERO;  /**< kernel table: "ref", "avx2", ...; NULL: what
+                                   the variable FOVEA_ISA names, else the
+                                   best */
+    size_t max_bytes FV_ZERO; /**< limit of what may be allocated; 0: three
+                                   quarters of the machine's memory or
+                                   RLIMIT_AS */
+    const fv_allocator *allocator FV_ZERO; /**< copied; NULL: malloc, free */
+    const fv_io *io FV_ZERO;               /**< copied; NULL: POSIX */
+    fv_parallel_for *parallel_for FV_ZERO; /**< NULL: the library's own pool */
+    void *parallel_user FV_ZERO;
+    fv_logger *log FV_ZERO; /**< NULL: silence */
+    void *log_user FV_ZERO;
 } fv_context_options;
 
 /** Makes a context. `options` may be NULL. Returns NULL only when memory for

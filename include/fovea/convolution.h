@@ -4,7 +4,7 @@
  *
  *     fv_conv *conv = fv_conv_plan(ctx, .in_shape = { 56, 56, 64 },
  *                                  .num_filters = 64, .kernel = { 3 },
- *                                  .padding = { 1 });
+ *                                  .padding = { 1, 1 });
  *     fv_conv_forward(conv, &x, &weight, &bias, NULL, &y);
  *
  * It is what layers and networks compute with, for programs that bring their
@@ -21,36 +21,38 @@ extern "C" {
 /** A planned convolution; belongs to its context. */
 typedef struct fv_conv fv_conv;
 
-/** Options of fv_conv_plan(); zero is the default of each, FV_OFF means none,
- *  and a missing second number repeats the first. */
+/** Options of fv_conv_plan(); pairs as in #fv_convolutional_options. */
 typedef struct fv_conv_options {
     size_t size;
     fv_context *context;
-    const char *name;       /**< who it is in messages; NULL: "conv" */
-    int64_t batch;          /**< 1 */
-    int64_t in_shape[3];    /**< required; {h, w, c} or {c, h, w} */
-    int64_t num_filters;    /**< required */
-    int64_t kernel[2];      /**< required; height, width */
-    int64_t stride[2];      /**< 1 */
-    int64_t padding[2];     /**< 0; zeros on both sides: rows, columns */
-    int64_t padding_end[2]; /**< as padding; zeros below and to the right */
-    int64_t dilation[2];    /**< 1 */
-    int64_t groups;         /**< 1 */
-    double clamp[2];        /**< limits of y: {0, INFINITY} is ReLU, {0, 6} is
-                                 ReLU6; both 0: none */
-    int64_t max_workspace;  /**< bytes for each thread; 0: what is fastest,
-                                 FV_OFF: none */
-    fv_algorithm algorithm;
-    int32_t strict;       /**< 1: only algorithms that round as plain sums do */
-    int32_t forward_only; /**< 1: no memory for gradients, which are refused */
-    int32_t reserved;
+    int64_t in_shape[3];              /**< required; {h, w, c} or {c, h, w} */
+    int64_t num_filters;              /**< required */
+    int64_t kernel[2];                /**< required; height, width */
+    int64_t padding[2] FV_ZERO;       /**< zeros on both sides: rows, columns */
+    int64_t stride[2] FV_ZERO;        /**< 0: 1 */
+    int64_t dilation[2] FV_ZERO;      /**< 0: 1 */
+    int64_t groups FV_ZERO;           /**< 0: 1 */
+    int64_t padding_begin[2] FV_ZERO; /**< instead of padding: zeros above and
+                                           to the left */
+    int64_t padding_end[2] FV_ZERO;   /**< zeros below and to the right */
+    int64_t batch FV_ZERO;            /**< 0: 1 */
+    double clamp[2] FV_ZERO; /**< limits of y: {0, INFINITY} is ReLU, {0, 6} is
+                                  ReLU6; both 0: none */
+    int64_t max_workspace FV_ZERO; /**< bytes for each thread; 0: no limit,
+                                        #FV_OFF: none */
+    fv_algorithm algorithm FV_ZERO;
+    int32_t strict FV_ZERO; /**< 1: only algorithms that round as plain sums
+                                 do */
+    int32_t forward_only FV_ZERO; /**< 1: no memory for gradients, which are
+                                       refused */
+    int32_t reserved FV_ZERO;
+    const char *name FV_ZERO; /**< who it is in messages; NULL: "conv" */
 } fv_conv_options;
 
 /** `fv_conv_plan(ctx, .in_shape = { 28, 28, 1 }, .num_filters = 20,
  *  .kernel = { 5 })` */
 #define fv_conv_plan(...)                                                      \
-    fv_conv_new(&(fv_conv_options){ .size = sizeof(fv_conv_options),           \
-                                    .context = __VA_ARGS__ })
+    fv_conv_new(FV_OPTIONS(fv_conv_options, .context = __VA_ARGS__))
 
 /** Checks the geometry, chooses the algorithms and allocates everything. NULL
  *  after a failure. */

@@ -8,9 +8,9 @@
  *                                       .num_filters = 20, .kernel = { 5, 5 });
  *     fv_variable *y = fv_layer_forward(conv, x);
  *
- * In options zero is the default, FV_OFF means none, and a missing second
- * number repeats the first: `.padding = { 1 }` is one row and one column,
- * `.padding = { 1, FV_OFF }` one row and no column. */
+ * A number in options is what is written, zero too: `.padding = { 1, 0 }` is
+ * one row and no column. Where zero cannot be meant, it stands for the default,
+ * and a missing second number repeats the first: `.kernel = { 5 }` is 5 x 5. */
 #ifndef FOVEA_LAYER_H
 #define FOVEA_LAYER_H
 
@@ -72,129 +72,165 @@ typedef enum fv_padding {
     FV_PADDING_SAME_LOWER /**< the odd one at the beginning */
 } fv_padding;
 
-/** Options that every layer has. */
-#define FV_LAYER_OPTIONS                                                       \
-    size_t size;                                                               \
-    fv_context *context;                                                       \
-    const char *name;   /* NULL: kind and number */                            \
-    const char *from;   /* names of the inputs, by comma; NULL: the layer      \
-                           before */                                           \
-    int64_t in_shape[3] /* required for a layer with weights used alone */
+/* Options begin with what is required; the others are zero unless they are
+ * named, and their comments say what zero means. Two macros hold the options
+ * that every layer has. */
+/** `in_shape`: required for a layer with weights that is used alone. */
+#define FV_LAYER_SHAPE int64_t in_shape[3] FV_ZERO
+/** `name`, NULL: kind and number; `from`: names of the inputs, separated by
+ *  commas, NULL: the layer before. */
+#define FV_LAYER_NAMES                                                         \
+    const char *name FV_ZERO;                                                  \
+    const char *from FV_ZERO
 
 /** Options of layers that have no others. */
 typedef struct fv_layer_options {
-    FV_LAYER_OPTIONS;
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    FV_LAYER_NAMES;
 } fv_layer_options;
 
 /** Options of fv_input(). */
 typedef struct fv_input_options {
-    FV_LAYER_OPTIONS;
+    size_t size;
+    fv_context *context;
     int64_t shape[3]; /**< {h, w, c} or {c, h, w}; {n} for vectors */
+    FV_LAYER_SHAPE;
+    FV_LAYER_NAMES;
 } fv_input_options;
 
 /** Options of fv_convolutional(). */
 typedef struct fv_convolutional_options {
-    FV_LAYER_OPTIONS;
-    int64_t num_filters;    /**< required */
-    int64_t kernel[2];      /**< required; height, width */
-    int64_t stride[2];      /**< 1 */
-    int64_t padding[2];     /**< 0; zeros on both sides: rows, columns */
-    int64_t padding_end[2]; /**< as padding; zeros below and to the right */
-    int64_t dilation[2];    /**< 1 */
-    int64_t groups;         /**< 1 */
-    fv_padding padding_mode;
-    int32_t bias; /**< yes; FV_OFF: none */
-    fv_initializer init;
-    fv_fan init_fan;
-    double init_value;
-    int64_t max_workspace; /**< bytes for each thread; 0: what is fastest,
-                                FV_OFF: none */
-    fv_algorithm algorithm;
-    int32_t strict; /**< no; only algorithms that round as plain sums do */
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    int64_t num_filters;              /**< required */
+    int64_t kernel[2];                /**< required; height, width */
+    int64_t padding[2] FV_ZERO;       /**< zeros on both sides: rows, columns */
+    int64_t stride[2] FV_ZERO;        /**< 0: 1 */
+    int64_t dilation[2] FV_ZERO;      /**< 0: 1 */
+    int64_t groups FV_ZERO;           /**< 0: 1 */
+    int64_t padding_begin[2] FV_ZERO; /**< instead of padding: zeros above and
+                                           to the left */
+    int64_t padding_end[2] FV_ZERO;   /**< zeros below and to the right */
+    fv_padding padding_mode FV_ZERO;
+    int32_t no_bias FV_ZERO; /**< 1: the sums alone */
+    fv_initializer init FV_ZERO;
+    fv_fan init_fan FV_ZERO;
+    double init_value FV_ZERO;
+    int64_t max_workspace FV_ZERO; /**< bytes for each thread; 0: no limit,
+                                        #FV_OFF: none */
+    fv_algorithm algorithm FV_ZERO;
+    int32_t strict FV_ZERO; /**< 1: only algorithms that round as plain sums
+                                 do */
+    FV_LAYER_NAMES;
 } fv_convolutional_options;
 
 /** Options of fv_linear(). */
 typedef struct fv_linear_options {
-    FV_LAYER_OPTIONS;
+    size_t size;
+    fv_context *context;
     int64_t num_outputs; /**< required */
-    int32_t bias;        /**< yes; FV_OFF: none */
-    fv_initializer init;
-    fv_fan init_fan;
-    int32_t reserved;
-    double init_value;
+    FV_LAYER_SHAPE;
+    int32_t no_bias FV_ZERO; /**< 1: the sums alone */
+    fv_initializer init FV_ZERO;
+    fv_fan init_fan FV_ZERO;
+    int32_t reserved FV_ZERO;
+    double init_value FV_ZERO;
+    FV_LAYER_NAMES;
 } fv_linear_options;
 
 /** Options of fv_maxpool() and fv_avgpool(). */
 typedef struct fv_pool_options {
-    FV_LAYER_OPTIONS;
-    int64_t kernel[2];      /**< required */
-    int64_t stride[2];      /**< the kernel's */
-    int64_t padding[2];     /**< 0 */
-    int64_t padding_end[2]; /**< as padding */
-    fv_padding padding_mode;
-    int32_t count_padding; /**< average pooling: divide by the whole window */
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    int64_t kernel[2];                /**< required; height, width */
+    int64_t padding[2] FV_ZERO;       /**< on both sides, below kernel */
+    int64_t stride[2] FV_ZERO;        /**< 0: the kernel's */
+    int64_t padding_begin[2] FV_ZERO; /**< instead of padding: above and to the
+                                           left */
+    int64_t padding_end[2] FV_ZERO;   /**< below and to the right */
+    fv_padding padding_mode FV_ZERO;
+    int32_t count_padding FV_ZERO; /**< 1: averages divide by the whole
+                                        window */
+    FV_LAYER_NAMES;
 } fv_pool_options;
 
 /** Options of fv_dropout(). */
 typedef struct fv_dropout_options {
-    FV_LAYER_OPTIONS;
-    double probability; /**< of dropping; 0.5, FV_OFF: none */
+    size_t size;
+    fv_context *context;
+    double probability; /**< required, 0 to 1; of dropping a value */
+    FV_LAYER_SHAPE;
+    FV_LAYER_NAMES;
 } fv_dropout_options;
 
 /** Options of fv_batchnorm(). */
 typedef struct fv_batchnorm_options {
-    FV_LAYER_OPTIONS;
-    double epsilon;  /**< 1e-5 */
-    double momentum; /**< 0.1: weight of the new batch in the running mean */
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    double epsilon FV_ZERO;  /**< above 0, at most 1; 0: 1e-5 */
+    double momentum FV_ZERO; /**< weight of the new batch in the running mean:
+                                  above 0, at most 1; 0: 0.1 */
+    FV_LAYER_NAMES;
 } fv_batchnorm_options;
 
 /** Options of fv_leaky_relu(). */
 typedef struct fv_leaky_relu_options {
-    FV_LAYER_OPTIONS;
-    double slope; /**< 0.01; FV_OFF: 0 */
+    size_t size;
+    fv_context *context;
+    double slope; /**< required */
+    FV_LAYER_SHAPE;
+    FV_LAYER_NAMES;
 } fv_leaky_relu_options;
 
 /** Options of fv_elu(). */
 typedef struct fv_elu_options {
-    FV_LAYER_OPTIONS;
-    double alpha; /**< 1; FV_OFF: 0 */
+    size_t size;
+    fv_context *context;
+    double alpha; /**< required */
+    FV_LAYER_SHAPE;
+    FV_LAYER_NAMES;
 } fv_elu_options;
 
-/* Each maker is a macro over its function, so that options are written by name:
- * fv_dropout(ctx), fv_dropout(ctx, .probability = 0.2). The last required
- * argument travels in the options. */
-/** Calls a maker with options by name; see below. */
+/* Each maker is a macro over its function: first what is required, by place,
+ * then options by name: fv_dropout(ctx, 0.2, .name = "drop"). */
+/** Calls the maker of a layer whose options are all named. */
 #define FV_LAYER_(function, options, ...)                                      \
-    function(&(options){ .size = sizeof(options), .context = __VA_ARGS__ })
-
+    function(FV_OPTIONS(options, .context = __VA_ARGS__))
 /** `fv_input(ctx, 28, 28, 1)`: the extents of one image. */
 #define fv_input(ctx, ...)                                                     \
-    fv_input_new(&(fv_input_options){ .size = sizeof(fv_input_options),        \
-                                      .context = (ctx),                        \
-                                      .shape = { __VA_ARGS__ } })
+    fv_input_new(FV_OPTIONS(fv_input_options, .context = (ctx),                \
+                            .shape = { __VA_ARGS__ }))
 /** `fv_convolutional(ctx, .num_filters = 20, .kernel = { 5 })`. */
 #define fv_convolutional(...)                                                  \
     FV_LAYER_(fv_convolutional_new, fv_convolutional_options, __VA_ARGS__)
 /** `fv_linear(ctx, 10)`: the number of outputs. */
 #define fv_linear(ctx, ...)                                                    \
-    fv_linear_new(&(fv_linear_options){ .size = sizeof(fv_linear_options),     \
-                                        .context = (ctx),                      \
-                                        .num_outputs = __VA_ARGS__ })
+    fv_linear_new(FV_OPTIONS(fv_linear_options, .context = (ctx),              \
+                             .num_outputs = __VA_ARGS__))
 /** `fv_maxpool(ctx, .kernel = { 2 })`. */
 #define fv_maxpool(...) FV_LAYER_(fv_maxpool_new, fv_pool_options, __VA_ARGS__)
 /** `fv_avgpool(ctx, .kernel = { 2 })`. */
 #define fv_avgpool(...) FV_LAYER_(fv_avgpool_new, fv_pool_options, __VA_ARGS__)
-/** `fv_dropout(ctx, .probability = 0.2)`. */
-#define fv_dropout(...)                                                        \
-    FV_LAYER_(fv_dropout_new, fv_dropout_options, __VA_ARGS__)
+/** `fv_dropout(ctx, 0.2)`: the probability of dropping. */
+#define fv_dropout(ctx, ...)                                                   \
+    fv_dropout_new(FV_OPTIONS(fv_dropout_options, .context = (ctx),            \
+                              .probability = __VA_ARGS__))
 /** `fv_batchnorm(ctx)`; see #fv_batchnorm_options. */
 #define fv_batchnorm(...)                                                      \
     FV_LAYER_(fv_batchnorm_new, fv_batchnorm_options, __VA_ARGS__)
-/** `fv_leaky_relu(ctx, .slope = 0.1)`. */
-#define fv_leaky_relu(...)                                                     \
-    FV_LAYER_(fv_leaky_relu_new, fv_leaky_relu_options, __VA_ARGS__)
-/** `fv_elu(ctx, .alpha = 0.5)`. */
-#define fv_elu(...) FV_LAYER_(fv_elu_new, fv_elu_options, __VA_ARGS__)
+/** `fv_leaky_relu(ctx, 0.01)`: the slope. */
+#define fv_leaky_relu(ctx, ...)                                                \
+    fv_leaky_relu_new(FV_OPTIONS(fv_leaky_relu_options, .context = (ctx),      \
+                                 .slope = __VA_ARGS__))
+/** `fv_elu(ctx, 1)`: alpha. */
+#define fv_elu(ctx, ...)                                                       \
+    fv_elu_new(                                                                \
+        FV_OPTIONS(fv_elu_options, .context = (ctx), .alpha = __VA_ARGS__))
 /** max(x, 0). */
 #define fv_relu(...) FV_LAYER_(fv_relu_new, fv_layer_options, __VA_ARGS__)
 /** min(max(x, 0), 6). */

@@ -12,16 +12,27 @@ extern "C" {
 /** A network; belongs to its context. */
 typedef struct fv_network fv_network;
 
-/** `fv_network_of(ctx, fv_input(ctx, 28, 28, 1), fv_relu(ctx), ...)` */
-#define fv_network_of(ctx, ...)                                                \
-    fv_network_new((ctx), (fv_layer *const[]){ __VA_ARGS__ },                  \
-                   sizeof((fv_layer *const[]){ __VA_ARGS__ })                  \
-                       / sizeof(fv_layer *))
-
 /** A network of `count` layers, the first of them an input. `layers` may be
  *  NULL when `count` is 0. */
 FV_API fv_network *fv_network_new(fv_context *context, fv_layer *const layers[],
                                   size_t count);
+/** `fv_network_of(ctx, fv_input(ctx, 28, 28, 1), fv_relu(ctx), ...)` */
+#ifdef __cplusplus
+#define fv_network_of(ctx, ...) fv_network_of_((ctx), { __VA_ARGS__ })
+extern "C++" {
+template <size_t count>
+inline fv_network *fv_network_of_(fv_context *context,
+                                  fv_layer *const (&&layers)[count])
+{
+    return fv_network_new(context, layers, count);
+}
+}
+#else
+#define fv_network_of(ctx, ...)                                                \
+    fv_network_new((ctx), (fv_layer *const[]){ __VA_ARGS__ },                  \
+                   sizeof((fv_layer *const[]){ __VA_ARGS__ })                  \
+                       / sizeof(fv_layer *))
+#endif
 /** Appends a layer; checks its shape against the layers it reads from. Not
  *  possible once the network has been used. */
 FV_API fv_status fv_network_add(fv_network *network, fv_layer *layer);

@@ -63,9 +63,10 @@ typedef struct fv_operator {
     const char *name;
     int32_t min_inputs;
     int32_t max_inputs;
-    size_t attributes_size;  /**< bytes of the attributes struct, copied */
-    uint32_t backward_reads; /**< which values backward uses: FV_READS_* */
-    uint32_t abilities;      /**< #FV_OVERWRITES, #FV_IN_PLACE; 0: neither */
+    size_t attributes_size; /**< bytes of the attributes struct, copied */
+    uint32_t backward_reads FV_ZERO; /**< which values backward uses:
+                                          FV_READS_* */
+    uint32_t abilities FV_ZERO; /**< #FV_OVERWRITES, #FV_IN_PLACE; 0: neither */
 
     /** The shape rule; the only one of the three that may fail. Records why
      *  with #fv_fail and returns its status. */
@@ -74,9 +75,9 @@ typedef struct fv_operator {
     void (*forward)(const fv_call *call);
     /** Adds into each input gradient that is not NULL. A NULL function means
      *  that no gradient passes. */
-    void (*backward)(const fv_call *call);
+    void (*backward)(const fv_call *call) FV_ZERO;
 
-    const char *onnx; /**< name in ONNX; NULL: composed or absent */
+    const char *onnx FV_ZERO; /**< name in ONNX; NULL: composed or absent */
 } fv_operator;
 
 /** backward reads the values of input k (0..29) */

@@ -15,45 +15,49 @@ extern "C" {
 /** An optimizer; belongs to its context. */
 typedef struct fv_optimizer fv_optimizer;
 
-/** What an optimizer updates: a network, or a list of leaves. */
-#define FV_OPTIMIZER_OPTIONS                                                   \
-    size_t size;                                                               \
-    fv_network *network;    /* its variables, in order; or */                  \
-    fv_variables variables; /* copied list of leaves */                        \
-    double learning_rate
-
 /** g = gradient + weight_decay w; m = momentum m + g; w -= learning_rate m, or
  *  with Nesterov w -= learning_rate (g + momentum m): PyTorch's form, equal to
  *  num.cr's while the learning rate is constant. */
 typedef struct fv_sgd_options {
-    FV_OPTIMIZER_OPTIONS; /* learning_rate: 0.01 */
-    double momentum;      /**< 0 */
-    double weight_decay;  /**< 0 */
-    int32_t nesterov;
-    int32_t reserved;
+    size_t size;
+    fv_network *network;            /**< whose variables are updated; or NULL */
+    double learning_rate;           /**< required, at least 0 */
+    fv_variables variables FV_ZERO; /**< leaves of one's own; copied list */
+    double momentum FV_ZERO;        /**< at least 0, below 1 */
+    double weight_decay FV_ZERO;    /**< at least 0 */
+    int32_t nesterov FV_ZERO;       /**< 1: with a momentum above 0 */
+    int32_t reserved FV_ZERO;
 } fv_sgd_options;
 
 /** Kingma and Ba; epsilon after the bias correction, as in PyTorch. Adam adds
  *  weight_decay w to the gradient; AdamW shrinks w by learning_rate
  *  weight_decay first. */
 typedef struct fv_adam_options {
-    FV_OPTIMIZER_OPTIONS; /* learning_rate: 0.001 */
-    double beta1;         /**< 0.9; FV_OFF: 0 */
-    double beta2;         /**< 0.999; FV_OFF: 0 */
-    double epsilon;       /**< 1e-8 */
-    double weight_decay;  /**< Adam 0, AdamW 0.01; FV_OFF: 0 */
+    size_t size;
+    fv_network *network;            /**< whose variables are updated; or NULL */
+    double learning_rate;           /**< required, at least 0 */
+    double weight_decay FV_ZERO;    /**< at least 0 */
+    fv_variables variables FV_ZERO; /**< leaves of one's own; copied list */
+    double betas[2] FV_ZERO; /**< of the first and the second moment: {0, 0} is
+                                  {0.9, 0.999}; else at least 0 and above 0,
+                                  both below 1 */
+    double epsilon FV_ZERO;  /**< above 0; 0: 1e-8 */
 } fv_adam_options;
 
-/** Calls a maker with options by name. */
-#define FV_OPTIMIZER_(function, options, ...)                                  \
-    function(&(options){ .size = sizeof(options), .network = __VA_ARGS__ })
-/** `fv_sgd(net, .learning_rate = 0.1)`; for leaves of one's own
- *  `fv_sgd(NULL, .variables = { 2, leaves })`. */
-#define fv_sgd(...) FV_OPTIMIZER_(fv_sgd_new, fv_sgd_options, __VA_ARGS__)
-/** `fv_adam(net, .learning_rate = 1e-3)`. */
-#define fv_adam(...) FV_OPTIMIZER_(fv_adam_new, fv_adam_options, __VA_ARGS__)
-/** `fv_adamw(net, .weight_decay = 0.05)`. */
-#define fv_adamw(...) FV_OPTIMIZER_(fv_adamw_new, fv_adam_options, __VA_ARGS__)
+/** `fv_sgd(net, 0.01, .momentum = 0.9)`: the learning rate, then options; for
+ *  leaves of one's own `fv_sgd(NULL, 0.01, .variables = { 2, leaves })`. */
+#define fv_sgd(net, ...)                                                       \
+    fv_sgd_new(FV_OPTIONS(fv_sgd_options, .network = (net),                    \
+                          .learning_rate = __VA_ARGS__))
+/** `fv_adam(net, 1e-3)`: the learning rate. */
+#define fv_adam(net, ...)                                                      \
+    fv_adam_new(FV_OPTIONS(fv_adam_options, .network = (net),                  \
+                           .learning_rate = __VA_ARGS__))
+/** `fv_adamw(net, 1e-3, 0.01)`: the learning rate and the weight decay. */
+#define fv_adamw(net, rate, ...)                                               \
+    fv_adamw_new(FV_OPTIONS(fv_adam_options, .network = (net),                 \
+                            .learning_rate = (rate),                           \
+                            .weight_decay = __VA_ARGS__))
 
 /** Stochastic gradient descent; see #fv_sgd_options. */
 FV_API fv_optimizer *fv_sgd_new(const fv_sgd_options *options);
@@ -116,27 +120,28 @@ typedef struct fv_fit_report {
 typedef struct fv_fit_options {
     size_t size;
     fv_dataset *train;
-    fv_dataset *test;       /**< evaluated after each epoch; NULL: not */
-    int64_t epochs;         /**< 1 */
-    int64_t batch;          /**< 32 */
-    const char *checkpoint; /**< written after each epoch; NULL: none */
-    int32_t resume;         /**< 1: go on from the checkpoint if it exists */
-    int32_t reserved;
-    const volatile sig_atomic_t *stop; /**< not 0: finish the batch, write the
-                                            checkpoint, fail with
-                                            FV_INTERRUPTED */
-    void (*progress)(void *user, const fv_progress *progress);
-    void *user;
-    fv_fit_report *report;
+    fv_dataset *test FV_ZERO;       /**< evaluated after each epoch; NULL:
+                                         not */
+    int64_t epochs FV_ZERO;         /**< at least 1; 0: 1 */
+    int64_t batch FV_ZERO;          /**< at least 1; 0: 32 */
+    const char *checkpoint FV_ZERO; /**< written after each epoch; NULL:
+                                         none */
+    int32_t resume FV_ZERO; /**< 1: go on from the checkpoint if it exists */
+    int32_t reserved FV_ZERO;
+    const volatile sig_atomic_t *stop FV_ZERO; /**< not 0: finish the batch,
+                                                    write the checkpoint, fail
+                                                    with FV_INTERRUPTED */
+    void (*progress)(void *user, const fv_progress *progress) FV_ZERO;
+    void *user FV_ZERO;
+    fv_fit_report *report FV_ZERO;
 } fv_fit_options;
 
-/** Trains: `fv_fit(net, fv_adam(net), data, .epochs = 5, .batch = 64)`. The
- *  order of images depends on the context's seed and the epoch alone; the last
- *  short batch is used. */
+/** Trains: `fv_fit(net, fv_adam(net, 1e-3), data, .epochs = 5, .batch = 64)`.
+ *  The order of images depends on the context's seed and the epoch alone; the
+ *  last short batch is used. */
 #define fv_fit(network, optimizer, ...)                                        \
     fv_fit_with((network), (optimizer),                                        \
-                &(fv_fit_options){ .size = sizeof(fv_fit_options),             \
-                                   .train = __VA_ARGS__ })
+                FV_OPTIONS(fv_fit_options, .train = __VA_ARGS__))
 /** See fv_fit(). */
 FV_API fv_status fv_fit_with(fv_network *network, fv_optimizer *optimizer,
                              const fv_fit_options *options);

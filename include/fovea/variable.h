@@ -215,17 +215,22 @@ typedef enum fv_algorithm {
                               where their taps lie */
 } fv_algorithm;
 
-/** Geometry and algorithm of a convolution; rows first, then columns. */
+/** As `max_workspace` of a convolution: no working memory. */
+#define FV_OFF (-2147483647 - 1)
+
+/** Geometry and algorithm of a convolution; rows first, then columns. Padding
+ *  is what is written; in stride and dilation, which cannot be 0, a missing
+ *  second number repeats the first. */
 typedef struct fv_convolution {
-    int64_t stride[2];        /**< 0: 1 */
-    int64_t dilation[2];      /**< 0: 1 */
-    int64_t padding_begin[2]; /**< zeros above and to the left */
-    int64_t padding_end[2];   /**< zeros below and to the right */
-    int64_t groups;           /**< 0: 1 */
-    int64_t max_workspace;    /**< bytes for each thread; 0: what is fastest,
-                                   FV_OFF: none */
-    fv_algorithm algorithm;
-    int32_t strict; /**< only algorithms that round as plain sums do */
+    int64_t stride[2] FV_ZERO;        /**< 0: 1 */
+    int64_t dilation[2] FV_ZERO;      /**< 0: 1 */
+    int64_t padding_begin[2] FV_ZERO; /**< zeros above and to the left */
+    int64_t padding_end[2] FV_ZERO;   /**< zeros below and to the right */
+    int64_t groups FV_ZERO;           /**< 0: 1 */
+    int64_t max_workspace FV_ZERO;    /**< bytes for each thread; 0: no limit,
+                                           #FV_OFF: none */
+    fv_algorithm algorithm FV_ZERO;
+    int32_t strict FV_ZERO; /**< only algorithms that round as plain sums do */
 } fv_convolution;
 
 /** Cross-correlation of x [n, h, w, c] with weight [filters, kh, kw, c/groups]
@@ -239,12 +244,13 @@ FV_API fv_variable *fv_conv2d(fv_variable *x, fv_variable *weight,
 
 /** Windows of a pooling operation; rows first, then columns. */
 typedef struct fv_pooling {
-    int64_t kernel[2];
-    int64_t stride[2];        /**< 0: the kernel's */
-    int64_t padding_begin[2]; /**< below kernel */
-    int64_t padding_end[2];   /**< below kernel */
-    int32_t count_padding;    /**< averages divide by the whole window */
-    int32_t reserved;
+    int64_t kernel[2];                /**< a missing second number repeats the
+                                           first; so in stride */
+    int64_t stride[2] FV_ZERO;        /**< 0: the kernel's */
+    int64_t padding_begin[2] FV_ZERO; /**< below kernel */
+    int64_t padding_end[2] FV_ZERO;   /**< below kernel */
+    int32_t count_padding FV_ZERO; /**< averages divide by the whole window */
+    int32_t reserved FV_ZERO;
 } fv_pooling;
 
 /** Largest value of each window of x [n, h, w, c]; padding never wins, NaN

@@ -65,11 +65,17 @@ void fv__context_end(fv_context *context);
 bool fv__options(fv_context *context, const char *who, const void *options,
                  void *known, size_t known_bytes);
 
-/* What an option means: 0 is the fallback, FV_OFF is 0. */
+/* What an option that cannot be 0 means: 0 is the fallback. */
 int64_t fv__option_count(int64_t option, int64_t fallback);
-double fv__option_number(double option, double fallback);
-/* The same for a pair, whose missing second number repeats the first. */
-void fv__option_pair(const int64_t option[2], int64_t fallback, int64_t out[2]);
+/* The same for a pair, of whose numbers those equal to `missing` are not given:
+ * a missing second number repeats a first one that is. */
+void fv__option_pair(int64_t pair[2], int64_t missing,
+                     const int64_t fallback[2]);
+/* Padding of both sides goes to `begin` and `end`, which are refused beside
+ * it. */
+fv_status fv__option_padding(fv_context *context, const char *who,
+                             const int64_t both[2], int64_t begin[2],
+                             int64_t end[2]);
 
 /* Gives an object to the context; `destroy` runs at the context's end unless
  * fv__destroy came before. */

@@ -91,7 +91,7 @@ static int bench(const struct argp *usage, int argc, char **argv, bool train)
     cli_parse(usage, argc, argv, 1, 1, &o);
     work w = { .context = cli_context(&o) };
     prepare(&w, &o);
-    if (train) w.optimizer = fv_sgd(w.network);
+    if (train) w.optimizer = fv_sgd(w.network, 0.01);
     cli_time time = { 0 };
     if (!fv_failed(w.context)) cli_roofline(w.context, stderr);
     if (!fv_failed(w.context))

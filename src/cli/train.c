@@ -110,21 +110,17 @@ static fv_status check_output(const run *r, const char *path)
 static fv_optimizer *make_optimizer(const run *r)
 {
     const cli_options *o = &r->options;
-    const double decay = o->weight_decay;
-    if (o->optimizer == CLI_SGD)
-        return fv_sgd(r->network, .learning_rate = o->lr,
-                      .momentum = o->momentum > 0 ? o->momentum : 0,
-                      .weight_decay = decay > 0 ? decay : 0,
-                      .nesterov = o->nesterov);
-    const fv_adam_options adam = {
-        .size = sizeof adam,
-        .network = r->network,
-        .learning_rate = o->lr,
-        .weight_decay = decay < 0   ? 0
-                        : decay > 0 ? decay
-                                    : FV_OFF,
-    };
-    return o->optimizer == CLI_ADAM ? fv_adam_new(&adam) : fv_adamw_new(&adam);
+    const double rate = o->lr > 0                 ? o->lr
+                        : o->optimizer == CLI_SGD ? 0.01
+                                                  : 1e-3;
+    const double usual = o->optimizer == CLI_ADAMW ? 0.01 : 0;
+    const double decay = o->weight_decay < 0 ? usual : o->weight_decay;
+    if (o->optimizer == CLI_ADAM)
+        return fv_adam(r->network, rate, .weight_decay = decay);
+    if (o->optimizer == CLI_ADAMW) return fv_adamw(r->network, rate, decay);
+    return fv_sgd(r->network, rate,
+                  .momentum = o->momentum > 0 ? o->momentum : 0,
+                  .weight_decay = decay, .nesterov = o->nesterov);
 }
 
 static void fit(run *r)

@@ -98,6 +98,11 @@ const fv__conv_algorithm *fv__conv_choose(fv_context *context, const char *who,
     double least = 0;
 
     if (!fv__ok(context)) return NULL;
+    if (wish->max_workspace < 0 && wish->max_workspace != FV_OFF) {
+        fv_fail(context, FV_MISUSE, "%s: max_workspace %lld is below 0", who,
+                (long long)wish->max_workspace);
+        return NULL;
+    }
     if (wish->algorithm != FV_CONV_AUTO) {
         const fv__conv_candidate c =
             fv__conv_consider(context, wish->algorithm, wish, g, direction);

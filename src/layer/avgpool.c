@@ -2,12 +2,11 @@
 #include "layer/layer.h"
 
 static const fv__field fields[] = {
-    { FV__FIELD(fv_pool_options, PAIR, kernel), .positional = true },
-    { FV__FIELD(fv_pool_options, PAIR, stride) },
-    { FV__FIELD(fv_pool_options, PADDING, padding),
-      .mode = offsetof(fv_pool_options, padding_mode),
-      .words = fv__padding_words },
-    { FV__FIELD(fv_pool_options, PAIR, padding_end) },
+    { FV__FIELD(fv_pool_options, PAIR, kernel), .positional = true,
+      .positive = true },
+    { FV__FIELD(fv_pool_options, PAIR, stride),
+      .as = offsetof(fv_pool_options, kernel), .positive = true },
+    FV__PADDING_FIELDS(fv_pool_options),
     { FV__FIELD(fv_pool_options, SWITCH, count_padding) },
     { .key = NULL },
 };
@@ -23,7 +22,7 @@ static fv_variable *forward(fv_layer *layer, int32_t count,
 const fv__layer_type fv__layer_avgpool = {
     .kind = "avgpool",
     .stem = "avgpool",
-    .options_size = sizeof(fv_pool_options),
+    FV__LAYER_OPTIONS(fv_pool_options),
     .fields = fields,
     .min_inputs = 1,
     .max_inputs = 1,

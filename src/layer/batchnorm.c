@@ -2,8 +2,10 @@
 #include "layer/layer.h"
 
 static const fv__field fields[] = {
-    { FV__FIELD(fv_batchnorm_options, NUMBER, epsilon) },
-    { FV__FIELD(fv_batchnorm_options, NUMBER, momentum) },
+    { FV__FIELD(fv_batchnorm_options, NUMBER, epsilon), .usual = 1e-5,
+      .positive = true },
+    { FV__FIELD(fv_batchnorm_options, NUMBER, momentum), .usual = 0.1,
+      .positive = true },
     { .key = NULL },
 };
 
@@ -21,14 +23,15 @@ static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
     const fv_batchnorm_options *options = layer->options;
     if (fv__layer_expect_channels(layer, &inputs[0]) != FV_OK)
         return fv_failed(layer->context);
-    double epsilon = fv__option_number(options->epsilon, 1e-5);
-    double momentum = fv__option_number(options->momentum, 0.1);
-    if (!(epsilon >= 0 && epsilon <= 1))
+    double epsilon = options->epsilon, momentum = options->momentum;
+    if (!(epsilon > 0 && epsilon <= 1))
         return fv_fail(layer->context, FV_MISUSE,
-                       "%s: epsilon %g is not in 0..1", layer->name, epsilon);
-    if (!(momentum >= 0 && momentum <= 1))
+                       "%s: epsilon %g is not above 0 and at most 1",
+                       layer->name, epsilon);
+    if (!(momentum > 0 && momentum <= 1))
         return fv_fail(layer->context, FV_MISUSE,
-                       "%s: momentum %g is not in 0..1", layer->name, momentum);
+                       "%s: momentum %g is not above 0 and at most 1",
+                       layer->name, momentum);
     int64_t channels = inputs[0].extent[inputs[0].rank - 1];
     add_parameter(layer, "weight", channels, 1, true);
     add_parameter(layer, "bias", channels, 0, true);
@@ -40,13 +43,13 @@ static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
 double fv__layer_epsilon(const fv_layer *layer)
 {
     const fv_batchnorm_options *options = layer->options;
-    return fv__option_number(options->epsilon, 1e-5);
+    return options->epsilon;
 }
 
 double fv__layer_momentum(const fv_layer *layer)
 {
     const fv_batchnorm_options *options = layer->options;
-    return fv__option_number(options->momentum, 0.1);
+    return options->momentum;
 }
 
 static fv_variable *forward(fv_layer *layer, int32_t count,
@@ -62,7 +65,7 @@ static fv_variable *forward(fv_layer *layer, int32_t count,
 const fv__layer_type fv__layer_batchnorm = {
     .kind = "batchnorm",
     .stem = "batchnorm",
-    .options_size = sizeof(fv_batchnorm_options),
+    FV__LAYER_OPTIONS(fv_batchnorm_options),
     .fields = fields,
     .min_inputs = 1,
     .max_inputs = 1,

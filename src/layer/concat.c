@@ -37,7 +37,7 @@ static fv_variable *forward(fv_layer *layer, int32_t count,
 const fv__layer_type fv__layer_concat = {
     .kind = "concat",
     .stem = "concat",
-    .options_size = sizeof(fv_layer_options),
+    FV__LAYER_OPTIONS(fv_layer_options),
     .min_inputs = 2,
     .max_inputs = 64,
     .shape = shape,

@@ -6,15 +6,16 @@
 static const fv__field fields[] = {
     { FV__FIELD(fv_convolutional_options, COUNT, num_filters),
       .positional = true },
-    { FV__FIELD(fv_convolutional_options, PAIR, kernel), .positional = true },
-    { FV__FIELD(fv_convolutional_options, PAIR, stride) },
-    { FV__FIELD(fv_convolutional_options, PADDING, padding),
-      .mode = offsetof(fv_convolutional_options, padding_mode),
-      .words = fv__padding_words },
-    { FV__FIELD(fv_convolutional_options, PAIR, padding_end) },
-    { FV__FIELD(fv_convolutional_options, PAIR, dilation) },
-    { FV__FIELD(fv_convolutional_options, COUNT, groups) },
-    { FV__FIELD(fv_convolutional_options, SWITCH, bias) },
+    { FV__FIELD(fv_convolutional_options, PAIR, kernel), .positional = true,
+      .positive = true },
+    { FV__FIELD(fv_convolutional_options, PAIR, stride), .usual = 1,
+      .positive = true },
+    FV__PADDING_FIELDS(fv_convolutional_options),
+    { FV__FIELD(fv_convolutional_options, PAIR, dilation), .usual = 1,
+      .positive = true },
+    { FV__FIELD(fv_convolutional_options, COUNT, groups), .usual = 1,
+      .positive = true },
+    { FV__FIELD_AS("bias", fv_convolutional_options, LACK, no_bias) },
     { FV__FIELD(fv_convolutional_options, WORD, init),
       .words = fv__initializer_words },
     { FV__FIELD(fv_convolutional_options, WORD, init_fan),
@@ -23,7 +24,7 @@ static const fv__field fields[] = {
     { FV__FIELD(fv_convolutional_options, WORD, algorithm),
       .words = fv__algorithm_words },
     { FV__FIELD(fv_convolutional_options, SWITCH, strict) },
-    { FV__FIELD(fv_convolutional_options, COUNT, max_workspace) },
+    { FV__FIELD(fv_convolutional_options, LIMIT, max_workspace) },
     { .key = NULL },
 };
 
@@ -34,12 +35,14 @@ static fv__geometry geometry_of(const fv_convolutional_options *options,
     fv__geometry g = { .batch = 1,
                        .in = { input->extent[0], input->extent[1] },
                        .channels = input->extent[2],
-                       .filters = fv__option_count(options->num_filters, 0),
-                       .groups = fv__option_count(options->groups, 1) };
-    fv__option_pair(options->kernel, 0, g.kernel);
-    fv__option_pair(options->stride, 1, g.stride);
-    fv__option_pair(options->dilation, 1, g.dilation);
-    fv__layer_padding(options->padding_mode, options->padding,
+                       .filters = options->num_filters,
+                       .groups = options->groups };
+    for (int32_t i = 0; i < 2; i++) {
+        g.kernel[i] = options->kernel[i];
+        g.stride[i] = options->stride[i];
+        g.dilation[i] = options->dilation[i];
+    }
+    fv__layer_padding(options->padding_mode, options->padding_begin,
                       options->padding_end, &g);
     return g;
 }
@@ -51,7 +54,7 @@ static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
     if (fv__layer_expect_image(layer, &inputs[0]) != FV_OK)
         return fv_failed(layer->context);
     fv__geometry g = geometry_of(options, &inputs[0]);
-    const fv__conv_wish wish = { (int)options->algorithm, options->strict > 0,
+    const fv__conv_wish wish = { (int)options->algorithm, options->strict != 0,
                                  options->max_workspace };
     if (fv__geometry_check(layer->context, layer->name, false, &g) != FV_OK
         || !fv__conv_choose(layer->context, layer->name, &wish, &g,
@@ -69,10 +72,10 @@ static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
                         (const int64_t[]){ g.filters, g.kernel[0], g.kernel[1],
                                            g.channels / g.groups },
                         (fv__init){ options->init, options->init_fan,
-                                    fv__option_number(options->init_value, 0),
+                                    options->init_value,
                                     taps * g.channels / g.groups,
                                     taps * g.filters / g.groups });
-    if (options->bias != FV_OFF)
+    if (!options->no_bias)
         fv__layer_parameter(layer, "bias", 1, &g.filters,
                             (fv__init){ .initializer = FV_INIT_ZEROS });
     return FV_OK;
@@ -89,7 +92,7 @@ fv_convolution fv__layer_convolution(const fv_layer *layer)
                              .groups = g.groups,
                              .max_workspace = options->max_workspace,
                              .algorithm = options->algorithm,
-                             .strict = options->strict > 0 };
+                             .strict = options->strict != 0 };
 }
 
 static fv_variable *forward(fv_layer *layer, int32_t count,
@@ -106,7 +109,7 @@ static fv_variable *forward(fv_layer *layer, int32_t count,
 const fv__layer_type fv__layer_conv2d = {
     .kind = "conv2d",
     .stem = "conv",
-    .options_size = sizeof(fv_convolutional_options),
+    FV__LAYER_OPTIONS(fv_convolutional_options),
     .fields = fields,
     .min_inputs = 1,
     .max_inputs = 1,
@@ -138,14 +141,14 @@ fv_conv *fv_conv_of_layer(fv_layer *layer, int64_t batch)
     const fv_convolutional_options *given = layer->options;
     o.max_workspace = given->max_workspace;
     o.algorithm = given->algorithm;
-    o.strict = given->strict > 0;
+    o.strict = given->strict;
     for (int32_t i = 0; i < 3; i++) o.in_shape[i] = in.extent[i];
     for (int32_t i = 0; i < 2; i++) {
         o.kernel[i] = g.kernel[i];
         o.stride[i] = g.stride[i];
         o.dilation[i] = g.dilation[i];
-        o.padding[i] = g.begin[i] ? g.begin[i] : FV_OFF;
-        o.padding_end[i] = g.end[i] ? g.end[i] : FV_OFF;
+        o.padding_begin[i] = g.begin[i];
+        o.padding_end[i] = g.end[i];
     }
     return fv_conv_new(&o);
 }

@@ -2,19 +2,15 @@
 #include "layer/layer.h"
 
 static const fv__field fields[] = {
-    { FV__FIELD(fv_dropout_options, NUMBER, probability), .positional = true },
+    { FV__FIELD(fv_dropout_options, NUMBER, probability), .usual = 0.5,
+      .positional = true },
     { .key = NULL },
 };
 
-static double probability(const fv_layer *layer)
-{
-    const fv_dropout_options *options = layer->options;
-    return fv__option_number(options->probability, 0.5);
-}
-
 static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
 {
-    double p = probability(layer);
+    const fv_dropout_options *options = layer->options;
+    double p = options->probability;
     if (!(p >= 0 && p <= 1))
         return fv_fail(layer->context, FV_MISUSE,
                        "%s: probability %g is not in 0..1", layer->name, p);
@@ -24,14 +20,15 @@ static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
 static fv_variable *forward(fv_layer *layer, int32_t count,
                             fv_variable *const inputs[])
 {
+    const fv_dropout_options *options = layer->options;
     (void)count;
-    return fv_dropout_of(inputs[0], probability(layer));
+    return fv_dropout_of(inputs[0], options->probability);
 }
 
 const fv__layer_type fv__layer_dropout = {
     .kind = "dropout",
     .stem = "dropout",
-    .options_size = sizeof(fv_dropout_options),
+    FV__LAYER_OPTIONS(fv_dropout_options),
     .fields = fields,
     .min_inputs = 1,
     .max_inputs = 1,

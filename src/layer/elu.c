@@ -2,7 +2,8 @@
 #include "layer/layer.h"
 
 static const fv__field fields[] = {
-    { FV__FIELD(fv_elu_options, NUMBER, alpha), .positional = true },
+    { FV__FIELD(fv_elu_options, NUMBER, alpha), .usual = 1,
+      .positional = true },
     { .key = NULL },
 };
 
@@ -11,13 +12,13 @@ static fv_variable *forward(fv_layer *layer, int32_t count,
 {
     const fv_elu_options *options = layer->options;
     (void)count;
-    return fv_elu_of(inputs[0], fv__option_number(options->alpha, 1));
+    return fv_elu_of(inputs[0], options->alpha);
 }
 
 const fv__layer_type fv__layer_elu = {
     .kind = "elu",
     .stem = "elu",
-    .options_size = sizeof(fv_elu_options),
+    FV__LAYER_OPTIONS(fv_elu_options),
     .fields = fields,
     .min_inputs = 1,
     .max_inputs = 1,

@@ -2,7 +2,8 @@
 #include "layer/layer.h"
 
 static const fv__field fields[] = {
-    { FV__FIELD(fv_input_options, EXTENTS, shape), .positional = true },
+    { FV__FIELD(fv_input_options, EXTENTS, shape), .positional = true,
+      .positive = true },
     { .key = NULL },
 };
 
@@ -16,7 +17,7 @@ static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
         if (given.extent[i] < 1)
             return fv_fail(layer->context, FV_MISUSE,
                            "%s: extent %lld is below 1", layer->name,
-                           (long long)fv__option_count(given.extent[i], 0));
+                           (long long)given.extent[i]);
     if (given.rank != 1 && given.rank != 3)
         return fv_fail(
             layer->context, FV_MISUSE,
@@ -43,7 +44,7 @@ static fv_variable *forward(fv_layer *layer, int32_t count,
 const fv__layer_type fv__layer_input = {
     .kind = "input",
     .stem = "input",
-    .options_size = sizeof(fv_input_options),
+    FV__LAYER_OPTIONS(fv_input_options),
     .fields = fields,
     .min_inputs = 0,
     .max_inputs = 1,

@@ -15,11 +15,6 @@ const fv__layer_type *fv__layer_type_find(const char *kind, size_t length)
     return NULL;
 }
 
-const fv_layer_options *fv__layer_common(const fv_layer *layer)
-{
-    return layer->options;
-}
-
 static void destroy(void *object)
 {
     fv_layer *layer = object;
@@ -29,6 +24,24 @@ static void destroy(void *object)
     fv__release(layer->context, layer->from);
     fv__release(layer->context, layer->options);
     fv__release(layer->context, layer);
+}
+
+/* Padding as begin and end alone. */
+static fv_status settle_padding(const fv_layer *layer, const fv__field *field)
+{
+    unsigned char *options = layer->options;
+    int64_t *begin = (int64_t *)(void *)(options + field->offset);
+    int64_t *both = (int64_t *)(void *)(options + field->both);
+    int64_t *end = (int64_t *)(void *)(options + field->end);
+    int32_t mode;
+    memcpy(&mode, options + field->mode, sizeof mode);
+    if (mode)
+        for (int32_t i = 0; i < 2; i++) begin[i] = end[i] = 0;
+    else if (fv__option_padding(layer->context, layer->name, both, begin, end)
+             != FV_OK)
+        return fv_failed(layer->context);
+    both[0] = both[1] = 0;
+    return FV_OK;
 }
 
 /* Refuses numbers that are no words of their enum, and no numbers at all. */
@@ -59,31 +72,57 @@ static fv_status check_options(const fv_layer *layer)
     return FV_OK;
 }
 
+/* Takes a text out of the copied options, and gives the layer its own. */
+static char *take_text(const fv_layer *layer, size_t offset)
+{
+    const char **at =
+        (const char **)(void *)((unsigned char *)layer->options + offset);
+    const char *text = *at;
+    *at = NULL;
+    return text ? fv__copy_text(layer->context, FV__RUN, text, strlen(text))
+                : NULL;
+}
+
+static fv_status take_options(fv_layer *layer, const void *options)
+{
+    const fv__layer_type *type = layer->type;
+    fv_context *context = layer->context;
+    layer->options = fv__allocate(context, FV__RUN, type->options_size);
+    if (!layer->options
+        || !fv__options(context, type->kind, options, layer->options,
+                        type->options_size))
+        return fv_failed(context);
+    layer->name = take_text(layer, type->name);
+    layer->named = layer->name != NULL;
+    if (!layer->named)
+        layer->name =
+            fv__copy_text(context, FV__RUN, type->kind, strlen(type->kind));
+    layer->from = take_text(layer, type->from);
+    const unsigned char *in_shape =
+        (const unsigned char *)layer->options + type->in_shape;
+    layer->declared = fv__shape_of((const int64_t *)(const void *)in_shape);
+    if (!fv__ok(context) || check_options(layer) != FV_OK)
+        return fv_failed(context);
+    for (const fv__field *field = type->fields; field && field->key; field++) {
+        fv__field_settle(field, layer->options, false);
+        if (field->kind == FV__FIELD_PADDING
+            && settle_padding(layer, field) != FV_OK)
+            return fv_failed(context);
+    }
+    return FV_OK;
+}
+
 fv_layer *fv__layer_new(const fv__layer_type *type, const void *options)
 {
-    const fv_layer_options *common = options;
-    fv_context *context = common ? common->context : NULL;
+    fv_context *context =
+        options ? ((const fv_layer_options *)options)->context : NULL;
     if (!fv__ok(context)) return NULL;
     fv_layer *layer = fv__allocate_zero(context, FV__RUN, sizeof *layer);
     if (!layer) return NULL;
     layer->context = context;
     layer->type = type;
     fv__adopt(context, &layer->object, destroy);
-    const char *name = common->name ? common->name : type->kind;
-    layer->name = fv__copy_text(context, FV__RUN, name, strlen(name));
-    if (common->from)
-        layer->from =
-            fv__copy_text(context, FV__RUN, common->from, strlen(common->from));
-    layer->options = fv__allocate(context, FV__RUN, type->options_size);
-    if (layer->options
-        && fv__options(context, layer->name, options, layer->options,
-                       type->options_size)) {
-        fv_layer_options *copy = layer->options;
-        copy->name = common->name ? layer->name : NULL;
-        copy->from = layer->from;
-        check_options(layer);
-    }
-    if (fv__ok(context)) return layer;
+    if (take_options(layer, options) == FV_OK) return layer;
     fv__destroy(layer);
     return NULL;
 }
@@ -175,12 +214,11 @@ fv_status fv__layer_expect_channels(const fv_layer *layer,
 /* Extents given for a layer used alone. */
 static fv_status check_declared(const fv_layer *layer)
 {
-    const int64_t *extents = fv__layer_common(layer)->in_shape;
-    for (int32_t i = 0; i < 3 && extents[i]; i++)
-        if (extents[i] < 1)
+    for (int32_t i = 0; i < layer->declared.rank; i++)
+        if (layer->declared.extent[i] < 1)
             return fv_fail(layer->context, FV_MISUSE,
                            "%s: in_shape has an extent of %lld", layer->name,
-                           (long long)fv__option_count(extents[i], 0));
+                           (long long)layer->declared.extent[i]);
     return FV_OK;
 }
 
@@ -214,8 +252,7 @@ static fv_status settle(fv_layer *layer, int32_t count, const fv_shape *given)
     if (layer->network)
         return given ? check_given(layer, &layer->in_shape, given) : FV_OK;
     if (check_declared(layer) != FV_OK) return fv_failed(context);
-    fv_shape declared = fv__shape_inside(
-        context, fv__shape_of(fv__layer_common(layer)->in_shape));
+    fv_shape declared = fv__shape_inside(context, layer->declared);
     int32_t needed = layer->type->min_inputs;
     if (!given) {
         if (layer->shaped) return FV_OK;

@@ -9,30 +9,58 @@
 
 #include <fovea/layer.h>
 
-/* ---- options as the network text has them ------------------------------- */
+/* ---- options and the network text --------------------------------------- */
 
 typedef enum fv__field_kind {
     FV__FIELD_COUNT,   /* int64_t */
+    FV__FIELD_LIMIT,   /* int64_t: 0 is no limit; "0" in the text is FV_OFF */
     FV__FIELD_PAIR,    /* int64_t[2]: rows, columns */
     FV__FIELD_EXTENTS, /* int64_t[3]: one to three numbers */
     FV__FIELD_NUMBER,  /* double */
     FV__FIELD_SWITCH,  /* int32_t: yes or no */
+    FV__FIELD_LACK,    /* int32_t: 1 is "no" in the text */
     FV__FIELD_WORD,    /* an enum, by its words */
     FV__FIELD_PADDING  /* int64_t[2], or a word for the enum at `mode` */
 } fv__field_kind;
 
+/* An option. One that is left out of the text has the default; so has one that
+ * is 0 in the options struct, if it is `positive`. */
 typedef struct fv__field {
-    const char *key; /* NULL ends a table */
+    const char *key; /* in the text; NULL ends a table */
     fv__field_kind kind;
-    bool positional; /* may be written without its key, in table order */
-    size_t offset;   /* in the options struct */
-    size_t mode;
+    bool positional;        /* may be written without its key, in table order */
+    bool positive;          /* 0 is refused in the text */
+    double usual;           /* the default; of a pair, both */
+    size_t as;              /* not 0: the default is the pair at this offset */
+    size_t offset;          /* in the options struct, as those that follow */
+    size_t mode, both, end; /* of padding: before, of both sides, after */
     const char *const *words; /* by number; NULL ends them, "" is no word */
 } fv__field;
 
+#define FV__FIELD_AS(word, options, form, member)                              \
+    .key = (word), .kind = FV__FIELD_##form, .offset = offsetof(options, member)
 #define FV__FIELD(options, form, member)                                       \
-    .key = #member, .kind = FV__FIELD_##form,                                  \
-    .offset = offsetof(options, member)
+    FV__FIELD_AS(#member, options, form, member)
+/* Padding is two numbers in the text: on both sides, and behind, where that
+ * differs. */
+#define FV__PADDING_FIELDS(options)                                            \
+    { FV__FIELD_AS("padding", options, PADDING, padding_begin),                \
+      .mode = offsetof(options, padding_mode),                                 \
+      .both = offsetof(options, padding),                                      \
+      .end = offsetof(options, padding_end), .words = fv__padding_words },     \
+    {                                                                          \
+        FV__FIELD(options, PAIR, padding_end),                                 \
+            .as = offsetof(options, padding_begin)                             \
+    }
+
+/* Marks the option as missing, for the text; fv__field_settle finds it so. */
+void fv__field_clear(const fv__field *field, void *options);
+/* Gives the option its default if it is missing: cleared and not set since, or,
+ * outside the text, 0 where that is no value. */
+void fv__field_settle(const fv__field *field, void *options, bool text);
+/* The default of a pair. */
+void fv__field_usual(const fv__field *field, const void *options,
+                     int64_t pair[2]);
 
 extern const char *const fv__padding_words[];
 extern const char *const fv__initializer_words[];
@@ -67,9 +95,11 @@ struct fv_layer {
     fv__object object;
     fv_context *context;
     const fv__layer_type *type;
-    void *options;                    /* a copy; its name and from too */
+    void *options;                    /* a copy, with every default settled */
+    bool named;                       /* the options have a name */
     char *name;                       /* who it is in messages and files */
     char *from;                       /* NULL: the layer before */
+    fv_shape declared;                /* the in_shape of the options */
     void *network;                    /* it belongs to; NULL: used alone */
     fv_status (*draw)(void *network); /* draws what the layer needs, too */
     /* settled by the shape rule: */
@@ -86,6 +116,7 @@ struct fv__layer_type {
     const char *kind; /* the word of the network text: "conv2d" */
     const char *stem; /* of the names given by number: "conv" */
     size_t options_size;
+    size_t in_shape, name, from; /* where they are in the options */
     const fv__field *fields;
     int32_t min_inputs, max_inputs;
     bool loss; /* forward takes the target as one more input */
@@ -96,13 +127,14 @@ struct fv__layer_type {
                             fv_variable *const inputs[]);
 };
 
+#define FV__LAYER_OPTIONS(options)                                             \
+    .options_size = sizeof(options), .in_shape = offsetof(options, in_shape),  \
+    .name = offsetof(options, name), .from = offsetof(options, from)
+
 /* A layer of that type from its public options. */
 fv_layer *fv__layer_new(const fv__layer_type *type, const void *options);
 /* The type of that kind; NULL if there is none. */
 const fv__layer_type *fv__layer_type_find(const char *kind, size_t length);
-/* The options of that kind that every layer has. */
-const fv_layer_options *fv__layer_common(const fv_layer *layer);
-
 /* Runs the shape rule. */
 fv_status fv__layer_shape(fv_layer *layer, int32_t count,
                           const fv_shape inputs[]);
@@ -120,9 +152,10 @@ fv_status fv__layer_expect_channels(const fv_layer *layer,
                                     const fv_shape *input);
 
 /* For layers of windows: settles begin and end of a geometry whose in, kernel,
- * stride and dilation are set. */
-void fv__layer_padding(fv_padding mode, const int64_t padding[2],
-                       const int64_t padding_end[2], fv__geometry *geometry);
+ * stride and dilation are set; with FV_PADDING_EXPLICIT they are those given.
+ */
+void fv__layer_padding(fv_padding mode, const int64_t begin[2],
+                       const int64_t end[2], fv__geometry *geometry);
 /* For pools: the shape rule, and the operator's attributes. */
 fv_status fv__layer_shape_pool(fv_layer *layer, int32_t count,
                                const fv_shape inputs[]);
@@ -157,7 +190,7 @@ fv_shape fv__shape_outside(const fv_context *context, fv_shape shape);
 /* The same for variables with a batch. */
 fv_variable *fv__variable_inside(fv_variable *x);
 fv_variable *fv__variable_outside(fv_variable *x);
-/* Shape of extents that end at the first 0. */
+/* Shape of extents that end behind the last that is not 0. */
 fv_shape fv__shape_of(const int64_t extents[3]);
 bool fv__shape_equal(const fv_shape *a, const fv_shape *b);
 int64_t fv__shape_count(const fv_shape *shape);

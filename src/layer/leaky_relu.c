@@ -2,7 +2,8 @@
 #include "layer/layer.h"
 
 static const fv__field fields[] = {
-    { FV__FIELD(fv_leaky_relu_options, NUMBER, slope), .positional = true },
+    { FV__FIELD(fv_leaky_relu_options, NUMBER, slope), .usual = 0.01,
+      .positional = true },
     { .key = NULL },
 };
 
@@ -11,13 +12,13 @@ static fv_variable *forward(fv_layer *layer, int32_t count,
 {
     const fv_leaky_relu_options *options = layer->options;
     (void)count;
-    return fv_leaky_relu_of(inputs[0], fv__option_number(options->slope, 0.01));
+    return fv_leaky_relu_of(inputs[0], options->slope);
 }
 
 const fv__layer_type fv__layer_leaky_relu = {
     .kind = "leaky_relu",
     .stem = "leaky_relu",
-    .options_size = sizeof(fv_leaky_relu_options),
+    FV__LAYER_OPTIONS(fv_leaky_relu_options),
     .fields = fields,
     .min_inputs = 1,
     .max_inputs = 1,

@@ -3,7 +3,7 @@
 
 static const fv__field fields[] = {
     { FV__FIELD(fv_linear_options, COUNT, num_outputs), .positional = true },
-    { FV__FIELD(fv_linear_options, SWITCH, bias) },
+    { FV__FIELD_AS("bias", fv_linear_options, LACK, no_bias) },
     { FV__FIELD(fv_linear_options, WORD, init),
       .words = fv__initializer_words },
     { FV__FIELD(fv_linear_options, WORD, init_fan), .words = fv__fan_words },
@@ -16,7 +16,7 @@ static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
     (void)count;
     const fv_linear_options *options = layer->options;
     int64_t in = inputs[0].extent[0];
-    int64_t out = fv__option_count(options->num_outputs, 0);
+    int64_t out = options->num_outputs;
     if (fv__layer_expect_vector(layer, &inputs[0]) != FV_OK)
         return fv_failed(layer->context);
     if (out < 1)
@@ -32,9 +32,8 @@ static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
     layer->multiply_accumulates = in * out;
     fv__layer_parameter(layer, "weight", 2, (const int64_t[]){ out, in },
                         (fv__init){ options->init, options->init_fan,
-                                    fv__option_number(options->init_value, 0),
-                                    in, out });
-    if (options->bias != FV_OFF)
+                                    options->init_value, in, out });
+    if (!options->no_bias)
         fv__layer_parameter(layer, "bias", 1, &out,
                             (fv__init){ .initializer = FV_INIT_ZEROS });
     return FV_OK;
@@ -52,7 +51,7 @@ static fv_variable *forward(fv_layer *layer, int32_t count,
 const fv__layer_type fv__layer_linear = {
     .kind = "linear",
     .stem = "linear",
-    .options_size = sizeof(fv_linear_options),
+    FV__LAYER_OPTIONS(fv_linear_options),
     .fields = fields,
     .min_inputs = 1,
     .max_inputs = 1,

@@ -4,9 +4,9 @@
 fv_shape fv__shape_of(const int64_t extents[3])
 {
     fv_shape shape = { 0 };
-    while (shape.rank < 3 && extents[shape.rank] != 0) {
-        shape.extent[shape.rank] = extents[shape.rank];
-        shape.rank++;
+    for (int32_t i = 0; i < 3; i++) {
+        shape.extent[i] = extents[i];
+        if (extents[i]) shape.rank = i + 1;
     }
     return shape;
 }

@@ -11,7 +11,7 @@ static fv_variable *forward(fv_layer *layer, int32_t count,
 const fv__layer_type fv__layer_sigmoid_cross_entropy = {
     .kind = "sigmoid_cross_entropy",
     .stem = "sigmoid_cross_entropy",
-    .options_size = sizeof(fv_layer_options),
+    FV__LAYER_OPTIONS(fv_layer_options),
     .min_inputs = 1,
     .max_inputs = 1,
     .loss = true,

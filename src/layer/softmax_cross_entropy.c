@@ -18,7 +18,7 @@ static fv_variable *forward(fv_layer *layer, int32_t count,
 const fv__layer_type fv__layer_softmax_cross_entropy = {
     .kind = "softmax_cross_entropy",
     .stem = "softmax_cross_entropy",
-    .options_size = sizeof(fv_layer_options),
+    FV__LAYER_OPTIONS(fv_layer_options),
     .min_inputs = 1,
     .max_inputs = 1,
     .loss = true,

@@ -9,16 +9,13 @@ static int64_t same_total(const fv__geometry *g, int32_t axis)
     return fv__max(0, (out - 1) * g->stride[axis] + span - g->in[axis]);
 }
 
-void fv__layer_padding(fv_padding mode, const int64_t padding[2],
-                       const int64_t padding_end[2], fv__geometry *g)
+void fv__layer_padding(fv_padding mode, const int64_t begin[2],
+                       const int64_t end[2], fv__geometry *g)
 {
-    fv__option_pair(padding, 0, g->begin);
-    for (int32_t axis = 0; axis < 2; axis++)
-        g->end[axis] = fv__option_count(
-            padding_end[axis],
-            axis && padding_end[0] ? g->end[0] : g->begin[axis]);
-    if (mode == FV_PADDING_EXPLICIT) return;
     for (int32_t axis = 0; axis < 2; axis++) {
+        g->begin[axis] = begin[axis];
+        g->end[axis] = end[axis];
+        if (mode == FV_PADDING_EXPLICIT) continue;
         /* nonsense is left to the geometry check */
         bool sane = g->stride[axis] > 0 && g->kernel[axis] > 0
                     && g->kernel[axis] < INT32_MAX && g->dilation[axis] > 0
@@ -41,12 +38,11 @@ static fv__geometry pool_geometry(const fv_pool_options *options,
                        .filters = input->extent[2],
                        .dilation = { 1, 1 },
                        .groups = 1 };
-    fv__option_pair(options->kernel, 0, g.kernel);
-    bool given = options->stride[0] != 0;
-    g.stride[0] = fv__option_count(options->stride[0], g.kernel[0]);
-    g.stride[1] =
-        fv__option_count(options->stride[1], given ? g.stride[0] : g.kernel[1]);
-    fv__layer_padding(options->padding_mode, options->padding,
+    for (int32_t i = 0; i < 2; i++) {
+        g.kernel[i] = options->kernel[i];
+        g.stride[i] = options->stride[i];
+    }
+    fv__layer_padding(options->padding_mode, options->padding_begin,
                       options->padding_end, &g);
     return g;
 }
@@ -77,5 +73,5 @@ fv_pooling fv__layer_pooling(const fv_layer *layer, const fv_shape *input)
                          .stride = { g.stride[0], g.stride[1] },
                          .padding_begin = { g.begin[0], g.begin[1] },
                          .padding_end = { g.end[0], g.end[1] },
-                         .count_padding = options->count_padding > 0 };
+                         .count_padding = options->count_padding != 0 };
 }

@@ -29,9 +29,19 @@ static const char *shown(const fv__token *token, char out[64])
     return fv__printable(token->at, token->length, out, 64);
 }
 
-/* A whole number of at least 0; what 0 means is left to the layer, which reads
- * FV_OFF as an explicit 0. */
-static fv_status read_count(fv_context *context, const char *key,
+/* Refuses 0 where it is no value: in the options it would be the default. */
+static fv_status refuse_zero(fv_context *context, const fv__field *field,
+                             const fv__token *token)
+{
+    return fv__token_fail(context, token,
+                          field->kind == FV__FIELD_NUMBER
+                              ? "%s 0 is not above 0"
+                              : "%s 0 is below 1",
+                          field->key);
+}
+
+/* A whole number of at least 0. */
+static fv_status read_count(fv_context *context, const fv__field *field,
                             const fv__token *token, int64_t *out)
 {
     int64_t value = 0;
@@ -45,31 +55,31 @@ static fv_status read_count(fv_context *context, const char *key,
         return fv__token_fail(context, token,
                               "%s \"%s\" is no whole number of at most 15 "
                               "digits",
-                              key, shown(token, text));
-    *out = value ? value : FV_OFF;
+                              field->key, shown(token, text));
+    if (!value && field->positive) return refuse_zero(context, field, token);
+    *out = value;
     return FV_OK;
 }
 
-static fv_status read_pair(fv_context *context, const char *key,
+/* One number leaves the second missing, ",2" the first. */
+static fv_status read_pair(fv_context *context, const fv__field *field,
                            const fv__token *token, int64_t out[2])
 {
     const char *comma = memchr(token->at, ',', token->length);
     fv__token first = *token;
     if (comma) first.length = (size_t)(comma - token->at);
-    out[1] = 0;
-    out[0] = 0; /* ",2": the default and 2 */
     bool given = !comma || first.length;
     fv_status status =
-        given ? read_count(context, key, &first, &out[0]) : FV_OK;
+        given ? read_count(context, field, &first, &out[0]) : FV_OK;
     if (status != FV_OK || !comma) return status;
     fv__token second = *token;
     second.at = comma + 1;
     second.length = token->length - first.length - 1;
     second.column += (int)first.length + 1;
-    return read_count(context, key, &second, &out[1]);
+    return read_count(context, field, &second, &out[1]);
 }
 
-static fv_status read_number(fv_context *context, const char *key,
+static fv_status read_number(fv_context *context, const fv__field *field,
                              const fv__token *token, double *out)
 {
     char text[64], *end = text;
@@ -82,9 +92,11 @@ static fv_status read_number(fv_context *context, const char *key,
     bool hex = memchr(token->at, 'x', token->length)
                || memchr(token->at, 'X', token->length);
     if (end == text || *end || !isfinite(value) || hex)
-        return fv__token_fail(context, token, "%s \"%s\" is no number", key,
-                              shown(token, text));
-    *out = value == 0 ? FV_OFF : value;
+        return fv__token_fail(context, token, "%s \"%s\" is no number",
+                              field->key, shown(token, text));
+    if (value == 0 && field->positive)
+        return refuse_zero(context, field, token);
+    *out = value;
     return FV_OK;
 }
 
@@ -110,8 +122,9 @@ static fv_status read_switch(fv_context *context, const fv__field *field,
                              const fv__token *token, int32_t *out)
 {
     char text[64];
-    *out = fv__token_is(token, "yes") ? 1 : FV_OFF;
-    if (*out == 1 || fv__token_is(token, "no")) return FV_OK;
+    bool yes = fv__token_is(token, "yes");
+    *out = yes != (field->kind == FV__FIELD_LACK);
+    if (yes || fv__token_is(token, "no")) return FV_OK;
     return fv__token_fail(context, token, "%s \"%s\" is neither yes nor no",
                           field->key, shown(token, text));
 }
@@ -121,16 +134,22 @@ fv_status fv__field_read(fv_context *context, const fv__field *field,
 {
     unsigned char *at = (unsigned char *)options + field->offset;
     unsigned char *mode = (unsigned char *)options + field->mode;
+    int64_t *counts = (int64_t *)(void *)at;
     bool number = token->length && strchr("0123456789,", token->at[0]);
     int word = 0;
     fv_status status = FV_OK;
     switch (field->kind) {
     case FV__FIELD_COUNT:
     case FV__FIELD_EXTENTS:
-        return read_count(context, field->key, token, (int64_t *)(void *)at);
+        return read_count(context, field, token, counts);
+    case FV__FIELD_LIMIT:
+        status = read_count(context, field, token, counts);
+        if (!*counts) *counts = FV_OFF;
+        return status;
     case FV__FIELD_NUMBER:
-        return read_number(context, field->key, token, (double *)(void *)at);
+        return read_number(context, field, token, (double *)(void *)at);
     case FV__FIELD_SWITCH:
+    case FV__FIELD_LACK:
         return read_switch(context, field, token, (int32_t *)(void *)at);
     case FV__FIELD_WORD:
         status = read_word(context, field, token, &word);
@@ -142,9 +161,9 @@ fv_status fv__field_read(fv_context *context, const fv__field *field,
             memcpy(mode, &word, sizeof word);
             return status;
         }
-        return read_pair(context, field->key, token, (int64_t *)(void *)at);
+        return read_pair(context, field, token, counts);
     case FV__FIELD_PAIR:
-        return read_pair(context, field->key, token, (int64_t *)(void *)at);
+        return read_pair(context, field, token, counts);
     }
     return status;
 }
@@ -162,23 +181,10 @@ fv_status fv__field_read_element(fv_context *context, const fv__field *field,
     if (fv__field_elements(field) == 1)
         return fv__field_read(context, field, token, options);
     unsigned char *at = (unsigned char *)options + field->offset;
-    return read_count(context, field->key, token,
-                      (int64_t *)(void *)at + element);
+    return read_count(context, field, token, (int64_t *)(void *)at + element);
 }
 
 /* ---- writing ------------------------------------------------------------ */
-
-static long long plain(int64_t option)
-{
-    return option == FV_OFF ? 0 : (long long)option;
-}
-
-static void write_pair(fv__text *text, const int64_t *pair)
-{
-    if (pair[0]) fv__text_add(text, "%lld", plain(pair[0]));
-    if (pair[1] && pair[1] != pair[0])
-        fv__text_add(text, ",%lld", plain(pair[1]));
-}
 
 /* The fewest digits that read back as the same number. */
 static void write_number(fv__text *text, double number)
@@ -195,19 +201,24 @@ static void write_positional(fv__text *text, const fv__field *field,
 {
     const int64_t *counts = (const int64_t *)(const void *)at;
     const double *number = (const double *)(const void *)at;
-    int32_t elements = fv__field_elements(field);
     if (field->kind == FV__FIELD_NUMBER) {
-        if (*number == 0) return;
+        if (*number == field->usual) return;
         fv__text_add(text, " ");
-        write_number(text, *number == FV_OFF ? 0 : *number);
+        write_number(text, *number);
         return;
     }
-    for (int32_t i = 0; i < elements; i++) {
-        int64_t value = counts[i];
-        bool repeats = field->kind == FV__FIELD_PAIR && i == 1 && !value;
-        if (repeats) value = counts[0];
-        if (value) fv__text_add(text, " %lld", plain(value));
-    }
+    for (int32_t i = 0; i < fv__field_elements(field); i++)
+        if (counts[i]) fv__text_add(text, " %lld", (long long)counts[i]);
+}
+
+static void write_pair(fv__text *text, const fv__field *field,
+                       const void *options, const int64_t pair[2])
+{
+    int64_t usual[2];
+    fv__field_usual(field, options, usual);
+    if (pair[0] == usual[0] && pair[1] == usual[1]) return;
+    fv__text_add(text, " %s=%lld", field->key, (long long)pair[0]);
+    if (pair[1] != pair[0]) fv__text_add(text, ",%lld", (long long)pair[1]);
 }
 
 static void write_keyed(fv__text *text, const fv__field *field,
@@ -218,38 +229,43 @@ static void write_keyed(fv__text *text, const fv__field *field,
     const double *number = (const double *)(const void *)at;
     int32_t word = 0;
     switch (field->kind) {
+    case FV__FIELD_EXTENTS: /* positional */
+        return;
     case FV__FIELD_COUNT:
-    case FV__FIELD_EXTENTS:
-        if (*counts) fv__text_add(text, " %s=%lld", field->key, plain(*counts));
+        if (*counts != (int64_t)field->usual)
+            fv__text_add(text, " %s=%lld", field->key, (long long)*counts);
+        return;
+    case FV__FIELD_LIMIT:
+        if (*counts)
+            fv__text_add(text, " %s=%lld", field->key,
+                         (long long)fv__max(*counts, 0));
         return;
     case FV__FIELD_NUMBER:
-        if (*number == 0) return;
+        if (*number == field->usual) return;
         fv__text_add(text, " %s=", field->key);
-        write_number(text, *number == FV_OFF ? 0 : *number);
+        write_number(text, *number);
         return;
     case FV__FIELD_SWITCH:
+    case FV__FIELD_LACK:
         memcpy(&word, at, sizeof word);
         if (word)
-            fv__text_add(text, " %s=%s", field->key, word > 0 ? "yes" : "no");
+            fv__text_add(text, " %s=%s", field->key,
+                         field->kind == FV__FIELD_LACK ? "no" : "yes");
         return;
-    case FV__FIELD_PADDING:
-        memcpy(&word, (const unsigned char *)options + field->mode,
-               sizeof word);
-        if (word) {
-            fv__text_add(text, " %s=%s", field->key, field->words[word]);
-            return;
-        }
-        break;
     case FV__FIELD_WORD:
-        memcpy(&word, at, sizeof word);
+    case FV__FIELD_PADDING:
+        memcpy(&word,
+               field->kind == FV__FIELD_WORD
+                   ? at
+                   : (const unsigned char *)options + field->mode,
+               sizeof word);
         if (word) fv__text_add(text, " %s=%s", field->key, field->words[word]);
-        return;
+        if (word || field->kind == FV__FIELD_WORD) return;
+        break;
     case FV__FIELD_PAIR:
         break;
     }
-    if (!counts[0] && !counts[1]) return;
-    fv__text_add(text, " %s=", field->key);
-    write_pair(text, counts);
+    write_pair(text, field, options, counts);
 }
 
 void fv__field_write(fv__text *text, const fv__field *field,

@@ -124,7 +124,7 @@ static bool legal_name(const char *name)
 static fv_status set_name(const fv_network *network, fv_layer *layer)
 {
     fv_context *context = network->context;
-    if (!fv__layer_common(layer)->name) {
+    if (!layer->named) {
         int number = 1;
         for (int32_t i = 0; i < network->count; i++)
             number += network->places[i].layer->type == layer->type;
@@ -198,8 +198,7 @@ static fv_status find_shape(const fv_network *network, const fv__place *place)
     if (!shapes) return fv_failed(context);
     for (int32_t k = 0; k < place->num_inputs; k++)
         shapes[k] = network->places[place->inputs[k]].layer->out_shape;
-    const int64_t *declared = fv__layer_common(layer)->in_shape;
-    fv_shape given = fv__shape_of(declared);
+    fv_shape given = layer->declared;
     fv_shape inside = fv__shape_inside(context, given);
     if (place->num_inputs && given.rank
         && !fv__shape_equal(&inside, &shapes[0])) {

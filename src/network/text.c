@@ -34,7 +34,7 @@ static bool next(reader *r, fv__token *token)
 typedef struct recipe {
     const fv__layer_type *type;
     union {
-        fv_layer_options common;
+        fv_layer_options first; /* begin as those of every layer do */
         unsigned char bytes[LARGEST_OPTIONS];
         double align;
     } options;
@@ -131,7 +131,7 @@ static fv_status add_layer(fv_network *network, recipe *layer,
                            const fv__token *kind)
 {
     fv_context *context = network->context;
-    fv_layer_options *common = &layer->options.common;
+    const fv__layer_type *type = layer->type;
     char *name = NULL, *from = NULL;
     if (layer->name.length)
         name = fv__copy_text(context, FV__DATA, layer->name.at,
@@ -139,12 +139,12 @@ static fv_status add_layer(fv_network *network, recipe *layer,
     if (layer->from.length)
         from = fv__copy_text(context, FV__DATA, layer->from.at,
                              layer->from.length);
-    common->size = layer->type->options_size;
-    common->context = context;
-    common->name = name;
-    common->from = from;
+    layer->options.first.size = type->options_size;
+    layer->options.first.context = context;
+    memcpy(layer->options.bytes + type->name, &name, sizeof name);
+    memcpy(layer->options.bytes + type->from, &from, sizeof from);
     order_extents(context, layer);
-    fv_layer *made = fv__layer_new(layer->type, &layer->options);
+    fv_layer *made = fv__layer_new(type, &layer->options);
     fv__release(context, name);
     fv__release(context, from);
     if (!made) return fv_failed(context);
@@ -169,12 +169,16 @@ static fv_status read_line(fv_network *network, reader *r)
         return fv__token_fail(
             context, &kind, "there is no layer \"%s\"",
             fv__printable(kind.at, kind.length, shown, sizeof shown));
+    const fv__field *field = layer.type->fields;
+    for (; field && field->key; field++) fv__field_clear(field, &layer.options);
     while (next(r, &token)) {
         const char *equals = memchr(token.at, '=', token.length);
         fv_status status = equals ? read_keyed(context, &layer, &token, equals)
                                   : read_positional(context, &layer, &token);
         if (status != FV_OK) return status;
     }
+    for (field = layer.type->fields; field && field->key; field++)
+        fv__field_settle(field, &layer.options, true);
     return add_layer(network, &layer, &kind);
 }
 
@@ -224,9 +228,8 @@ static void write_layer(fv__text *text, const fv_layer *layer)
     }
     const fv__field *field = layer->type->fields;
     for (; field && field->key; field++) fv__field_write(text, field, options);
-    const fv_layer_options *common = fv__layer_common(layer);
-    if (common->name) fv__text_add(text, " name=%s", layer->name);
-    if (common->from) fv__text_add(text, " from=%s", layer->from);
+    if (layer->named) fv__text_add(text, " name=%s", layer->name);
+    if (layer->from) fv__text_add(text, " from=%s", layer->from);
     fv__text_add(text, "\n");
 }
 

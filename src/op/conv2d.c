@@ -26,7 +26,7 @@ static fv__geometry geometry_of(const fv_tensor *x, const fv_tensor *weight,
 
 static fv__conv_wish wish_of(const fv_convolution *a)
 {
-    return (fv__conv_wish){ (int)a->algorithm, a->strict > 0,
+    return (fv__conv_wish){ (int)a->algorithm, a->strict != 0,
                             a->max_workspace };
 }
 
@@ -305,20 +305,16 @@ const fv_operator fv__op_conv2d = {
     .onnx = "Conv",
 };
 
-static void fill(int64_t pair[2], int64_t value)
-{
-    for (int i = 0; i < 2; i++)
-        if (pair[i] == 0) pair[i] = value;
-}
-
 fv_variable *fv_conv2d(fv_variable *x, fv_variable *weight, fv_variable *bias,
                        const fv_convolution *geometry)
 {
+    const int64_t one[] = { 1, 1 };
     fv__conv2d full = { .bias = bias != NULL };
-    if (geometry) full.convolution = *geometry;
-    fill(full.convolution.stride, 1);
-    fill(full.convolution.dilation, 1);
-    if (full.convolution.groups == 0) full.convolution.groups = 1;
+    fv_convolution *a = &full.convolution;
+    if (geometry) *a = *geometry;
+    fv__option_pair(a->stride, 0, one);
+    fv__option_pair(a->dilation, 0, one);
+    a->groups = fv__option_count(a->groups, 1);
     fv_variable *inputs[] = { x, weight, bias };
     return fv_apply(&fv__op_conv2d, &full, bias ? 3 : 2, inputs);
 }

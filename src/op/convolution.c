@@ -48,19 +48,23 @@ static fv__geometry geometry_of(const fv_context *context,
 {
     bool first = context->layout == FV_NCHW; /* channels */
     const int64_t *in = o->in_shape;
+    const int64_t one[] = { 1, 1 };
     fv__geometry g = { .batch = fv__option_count(o->batch, 1),
                        .in = { in[first], in[first + 1] },
                        .channels = in[first ? 0 : 2],
                        .filters = o->num_filters,
                        .groups = fv__option_count(o->groups, 1) };
 
-    fv__option_pair(o->kernel, 0, g.kernel);
-    fv__option_pair(o->stride, 1, g.stride);
-    fv__option_pair(o->dilation, 1, g.dilation);
-    fv__option_pair(o->padding, 0, g.begin);
-    for (int i = 0; i < 2; i++)
-        g.end[i] = fv__option_count(
-            o->padding_end[i], i && o->padding_end[0] ? g.end[0] : g.begin[i]);
+    for (int i = 0; i < 2; i++) {
+        g.kernel[i] = o->kernel[i];
+        g.stride[i] = o->stride[i];
+        g.dilation[i] = o->dilation[i];
+        g.begin[i] = o->padding_begin[i];
+        g.end[i] = o->padding_end[i];
+    }
+    fv__option_pair(g.kernel, 0, g.kernel);
+    fv__option_pair(g.stride, 0, one);
+    fv__option_pair(g.dilation, 0, one);
     return g;
 }
 
@@ -142,8 +146,12 @@ static fv_status begin(fv_conv *conv, const fv_conv_options *o)
     if (!conv->name || set_clamp(conv, o->clamp) != FV_OK)
         return fv_failed(context);
     conv->geometry = geometry_of(context, o);
+    fv__geometry *g = &conv->geometry;
+    if (fv__option_padding(context, conv->name, o->padding, g->begin, g->end)
+        != FV_OK)
+        return fv_failed(context);
     conv->wish =
-        (fv__conv_wish){ (int)o->algorithm, o->strict > 0, o->max_workspace };
+        (fv__conv_wish){ (int)o->algorithm, o->strict != 0, o->max_workspace };
     if (conv->geometry.batch < 1)
         return fv_fail(context, FV_MISUSE,
                        "%s: a batch of %lld images, expected at least 1",

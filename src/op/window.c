@@ -13,8 +13,8 @@ fv_variable *fv__pool_apply(const fv_operator *op, fv_variable *x,
         return NULL;
     }
     fv_pooling full = *pooling;
-    for (int i = 0; i < 2; i++)
-        if (full.stride[i] == 0) full.stride[i] = full.kernel[i];
+    fv__option_pair(full.kernel, 0, full.kernel);
+    fv__option_pair(full.stride, 0, full.kernel);
     return fv_apply(op, &full, 1, &x);
 }
 

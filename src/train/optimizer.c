@@ -78,17 +78,31 @@ static fv_optimizer *make(fv_network *network, fv_variables list, fv__rule rule)
     return NULL;
 }
 
-/* One number of the options: within [low, high). */
-static void check(fv_context *context, const char *who, const char *what,
-                  double value, double low, double high)
+/* A number of the options that is at least 0. */
+static void check_least(fv_context *context, const char *who, const char *what,
+                        double value)
 {
-    if (value >= low && value < high) return;
-    if (isinf(high))
-        fv_fail(context, FV_MISUSE, "%s: %s %g is not a number of at least %g",
-                who, what, value, low);
-    else
-        fv_fail(context, FV_MISUSE, "%s: %s %g is not in %g..%g", who, what,
-                value, low, high);
+    if (value >= 0 && isfinite(value)) return;
+    fv_fail(context, FV_MISUSE, "%s: %s %g is not a number of at least 0", who,
+            what, value);
+}
+
+/* One that is at least 0 and below 1. */
+static void check_share(fv_context *context, const char *who, const char *what,
+                        double value)
+{
+    if (value >= 0 && value < 1) return;
+    fv_fail(context, FV_MISUSE, "%s: %s %g is not at least 0 and below 1", who,
+            what, value);
+}
+
+/* One that is above 0, and below `high`. */
+static void check_above(fv_context *context, const char *who, const char *what,
+                        double value, double high)
+{
+    if (value > 0 && value < high) return;
+    fv_fail(context, FV_MISUSE, "%s: %s %g is not above 0%s", who, what, value,
+            isinf(high) ? " and finite" : " and below 1");
 }
 
 static void check_rate(fv_context *context, const char *who, double rate)
@@ -116,16 +130,15 @@ fv_optimizer *fv_sgd_new(const fv_sgd_options *options)
     fv_optimizer *optimizer = make(o.network, o.variables, FV__RULE_SGD);
     if (!optimizer) return NULL;
     optimizer->sgd = (fv__sgd){
-        .learning_rate = fv__option_number(o.learning_rate, 0.01),
-        .momentum = fv__option_number(o.momentum, 0),
-        .weight_decay = fv__option_number(o.weight_decay, 0),
+        .learning_rate = o.learning_rate,
+        .momentum = o.momentum,
+        .weight_decay = o.weight_decay,
         .nesterov = o.nesterov != 0,
     };
     optimizer->slots = optimizer->sgd.momentum != 0;
-    check_rate(context, "sgd", optimizer->sgd.learning_rate);
-    check(context, "sgd", "momentum", optimizer->sgd.momentum, 0, 1);
-    check(context, "sgd", "weight_decay", optimizer->sgd.weight_decay, 0,
-          (double)INFINITY);
+    check_least(context, "sgd", "learning_rate", o.learning_rate);
+    check_share(context, "sgd", "momentum", o.momentum);
+    check_least(context, "sgd", "weight_decay", o.weight_decay);
     if (o.nesterov && !optimizer->slots)
         fv_fail(context, FV_MISUSE, "sgd: nesterov needs a momentum above 0");
     return checked(optimizer);
@@ -141,22 +154,22 @@ static fv_optimizer *adam(const fv_adam_options *options, fv__rule rule)
         return NULL;
     fv_optimizer *optimizer = make(o.network, o.variables, rule);
     if (!optimizer) return NULL;
-    bool decoupled = rule == FV__RULE_ADAMW;
+    const bool usual = o.betas[0] == 0 && o.betas[1] == 0;
     fv__adam *a = &optimizer->adam;
     *a = (fv__adam){
-        .learning_rate = fv__option_number(o.learning_rate, 1e-3),
-        .beta1 = fv__option_number(o.beta1, 0.9),
-        .beta2 = fv__option_number(o.beta2, 0.999),
-        .epsilon = fv__option_number(o.epsilon, 1e-8),
-        .weight_decay = fv__option_number(o.weight_decay, decoupled ? 0.01 : 0),
-        .decoupled = decoupled,
+        .learning_rate = o.learning_rate,
+        .beta1 = usual ? 0.9 : o.betas[0],
+        .beta2 = usual ? 0.999 : o.betas[1],
+        .epsilon = o.epsilon == 0 ? 1e-8 : o.epsilon,
+        .weight_decay = o.weight_decay,
+        .decoupled = rule == FV__RULE_ADAMW,
     };
     optimizer->slots = 2;
-    check_rate(context, who, a->learning_rate);
-    check(context, who, "beta1", a->beta1, 0, 1);
-    check(context, who, "beta2", a->beta2, 0, 1);
-    check(context, who, "epsilon", a->epsilon, 0, (double)INFINITY);
-    check(context, who, "weight_decay", a->weight_decay, 0, (double)INFINITY);
+    check_least(context, who, "learning_rate", a->learning_rate);
+    check_share(context, who, "beta1", a->beta1);
+    check_above(context, who, "beta2", a->beta2, 1);
+    check_above(context, who, "epsilon", a->epsilon, (double)INFINITY);
+    check_least(context, who, "weight_decay", a->weight_decay);
     return checked(optimizer);
 }
 

@@ -55,7 +55,7 @@ static void attempt_network(fv_context *ctx)
 {
     fv_tensor images = batch_images(), labels = batch_labels();
     fv_network *net = fv_network_parse(ctx, tiny, "tiny");
-    fv_optimizer *adam = fv_adam(net, .learning_rate = 0.01);
+    fv_optimizer *adam = fv_adam(net, 0.01);
     fv_train_step(net, adam, &images, &labels);
     fv_network_save(net, model_path);
     fv_network *again = fv_network_load(ctx, model_path);
@@ -98,7 +98,7 @@ static void attempt_fit(fv_context *ctx)
     for (int64_t epochs = 2; epochs <= 3; epochs++) {
         fv_dataset *data = fv_dataset_of(ctx, &images, &labels);
         fv_network *net = fv_network_parse(ctx, tiny, "tiny");
-        fv_optimizer *sgd = fv_sgd(net, .momentum = 0.9);
+        fv_optimizer *sgd = fv_sgd(net, 0.01, .momentum = 0.9);
         fv_fit_report report = { .epochs = 0 };
         fv_fit(net, sgd, data, .test = data, .epochs = epochs, .batch = 2,
                .checkpoint = checkpoint_path, .resume = 1, .report = &report);

@@ -183,7 +183,7 @@ static uint64_t fit(faults_io *io, int64_t epochs, fv_status *status)
 {
     fv_context *ctx = make(io, 5);
     fv_network *net = fv_network_parse(ctx, small, "small");
-    fv_optimizer *adam = fv_adam(net, .learning_rate = 0.01);
+    fv_optimizer *adam = fv_adam(net, 0.01);
     fv_fit(net, adam, net_dataset(ctx, IMAGES), .epochs = epochs,
            .batch = BATCH, .checkpoint = path, .resume = 1);
     *status = fv_failed(ctx);

@@ -105,8 +105,8 @@ static void test_layers(void **state)
     LAYER(CONV(IN, TWO, .kernel = { 0 }), "conv2d: kernel 0 is below 1");
     LAYER(CONV(IN, TWO, .kernel = { 9 }),
           "conv2d: kernel 9x9 exceeds input 8x8 (padding 0)");
-    LAYER(CONV(IN, TWO, .kernel = { 3 }, .stride = { FV_OFF }),
-          "conv2d: stride 0 is below 1");
+    LAYER(CONV(IN, TWO, .kernel = { 3 }, .stride = { -1 }),
+          "conv2d: stride -1 is below 1");
     LAYER(CONV(IN, TWO, .kernel = { 3 }, .padding = { -1 }),
           "conv2d: padding -1 is below 0");
     LAYER(CONV(IN, TWO, .kernel = { 3 }, .dilation = { -3 }),
@@ -119,6 +119,14 @@ static void test_layers(void **state)
           "conv2d: in_shape has an extent of -8");
     LAYER(CONV(TWO, .kernel = { 3 }, .in_shape = { INT64_MAX, 8, 4 }),
           "conv2d: input 9223372036854775807 is over 140737488355327");
+    LAYER(CONV(TWO, .kernel = { 3 }, .in_shape = { 8, 0, 4 }),
+          "conv2d: in_shape has an extent of 0");
+    LAYER(CONV(IN, TWO, .kernel = { 3 }, .padding = { 1, 0 },
+               .padding_end = { 0, 1 }),
+          "conv2d: padding 1x0 is for both sides, but padding_begin 0x0 and "
+          "padding_end 0x1 are given too");
+    LAYER(CONV(IN, TWO, .kernel = { 3 }, .max_workspace = -1),
+          "conv2d: max_workspace -1 is below 0");
     LAYER(CONV(TWO, .kernel = { 3 }, .in_shape = { 8, 0, 0 }),
           "conv2d: input [8] is not an image of rows, columns and channels");
     REFUSED(CONV(IN, TWO, .kernel = { 3 }, .init = (fv_initializer)9),
@@ -131,8 +139,7 @@ static void test_layers(void **state)
             "conv2d: algorithm 99 is unknown (0 to 6)");
     REFUSED(CONV(IN, TWO, .kernel = { 3 }, .init_value = (double)NAN),
             "conv2d: init_value nan");
-    REFUSED(fv_leaky_relu(ctx, .slope = (double)INFINITY),
-            "leaky_relu: slope inf");
+    REFUSED(fv_leaky_relu(ctx, (double)INFINITY), "leaky_relu: slope inf");
 #undef CONV
 #undef TWO
 #undef IN
@@ -147,12 +154,12 @@ static void test_layers(void **state)
           "maxpool: padding 2 is not below kernel 2");
     LAYER(fv_avgpool(ctx, .in_shape = { 8, 8, 1 }),
           "avgpool: kernel 0 is below 1");
-    LAYER(fv_dropout(ctx, .in_shape = { 8 }, .probability = 1.25),
+    LAYER(fv_dropout(ctx, 1.25, .in_shape = { 8 }),
           "dropout: probability 1.25 is not in 0..1");
     LAYER(fv_batchnorm(ctx, .in_shape = { 8 }, .epsilon = -1),
-          "batchnorm: epsilon -1 is not in 0..1");
+          "batchnorm: epsilon -1 is not above 0 and at most 1");
     LAYER(fv_batchnorm(ctx, .in_shape = { 8 }, .momentum = 2),
-          "batchnorm: momentum 2 is not in 0..1");
+          "batchnorm: momentum 2 is not above 0 and at most 1");
     LAYER(fv_add_layers(ctx, .in_shape = { 8 }),
           "add: 1 inputs, expected at least 2");
     LAYER(fv_softmax_cross_entropy(ctx, .in_shape = { 8, 8, 1 }),
@@ -161,6 +168,8 @@ static void test_layers(void **state)
     LAYER(fv_input(ctx, 1, 2),
           "input: shape [1, 2] has 2 extents, expected 1 or 3");
     LAYER(fv_input(ctx, -1), "input: extent -1 is below 1");
+    LAYER(fv_input(ctx, 28, 0, 1), "input: extent 0 is below 1");
+    LAYER(fv_input(ctx, 0, 28), "input: extent 0 is below 1");
     LAYER(fv_input(ctx, 1 << 30, 1 << 30, 4),
           "input: shape [1073741824, 1073741824, 4] has too many elements");
     fv_variable *scalar = X(5);

@@ -1,5 +1,5 @@
-/* What options mean: defaults, FV_OFF, missing second numbers, padding modes,
- * and how weights begin. */
+/* What options mean: zero, missing second numbers, padding modes, and how
+ * weights begin. */
 #include "nets.h"
 
 /* ---- windows ------------------------------------------------------------- */
@@ -26,24 +26,25 @@ static void test_second_number_repeats_the_first(void **state)
     check_shape(CONV(.kernel = { 3 }, .stride = { 2 }), 5, 5);
     check_shape(CONV(.kernel = { 3 }, .stride = { 2, 1 }), 5, 10);
     check_shape(CONV(.kernel = { 3 }, .stride = { 0, 2 }), 10, 5);
-    check_shape(CONV(.kernel = { 3 }, .padding = { 1 }), 12, 12);
-    check_shape(CONV(.kernel = { 3 }, .padding = { 1, FV_OFF }), 12, 10);
-    check_shape(CONV(.kernel = { 3 }, .padding = { FV_OFF, 1 }), 10, 12);
+    check_shape(CONV(.kernel = { 3 }, .padding = { 1, 1 }), 12, 12);
+    check_shape(CONV(.kernel = { 3 }, .padding = { 1 }), 12, 10);
+    check_shape(CONV(.kernel = { 3 }, .padding = { 1, 0 }), 12, 10);
     check_shape(CONV(.kernel = { 3 }, .padding = { 0, 1 }), 10, 12);
-    check_shape(CONV(.kernel = { 3 }, .padding_end = { 1 }), 11, 11);
-    check_shape(
-        CONV(.kernel = { 3 }, .padding = { 1 }, .padding_end = { FV_OFF }), 11,
-        11);
-    check_shape(
-        CONV(.kernel = { 3 }, .padding = { 1 }, .padding_end = { FV_OFF, 2 }),
-        11, 13);
+    check_shape(CONV(.kernel = { 3 }, .padding_end = { 1, 1 }), 11, 11);
+    check_shape(CONV(.kernel = { 3 }, .padding_begin = { 1, 1 },
+                     .padding_end = { 0, 0 }),
+                11, 11);
+    check_shape(CONV(.kernel = { 3 }, .padding_begin = { 1, 1 },
+                     .padding_end = { 0, 2 }),
+                11, 13);
     check_shape(CONV(.kernel = { 3 }, .dilation = { 2 }), 8, 8);
     check_shape(CONV(.kernel = { 3 }, .dilation = { 2, 1 }), 8, 10);
     check_shape(POOL(.kernel = { 3 }), 4, 4);
     check_shape(POOL(.kernel = { 3, 2 }), 4, 6);
     check_shape(POOL(.kernel = { 3, 2 }, .stride = { 1 }), 10, 11);
     check_shape(POOL(.kernel = { 3, 2 }, .stride = { 0, 1 }), 4, 11);
-    check_shape(POOL(.kernel = { 3 }, .stride = { 2 }, .padding = { 1 }), 6, 6);
+    check_shape(POOL(.kernel = { 3 }, .stride = { 2 }, .padding = { 1, 1 }), 6,
+                6);
     assert_ok(ctx);
     fv_context_free(ctx);
 }
@@ -100,7 +101,7 @@ static double average(fv_context *ctx, int32_t count)
     double x[] = { 4, 4, 4, 4 };
     fv_tensor square = FV_TENSOR(x, FV_F64, 1, 2, 2, 1);
     fv_layer *pool = fv_avgpool(ctx, .in_shape = { 2, 2, 1 }, .kernel = { 2 },
-                                .padding = { 1 }, .count_padding = count);
+                                .padding = { 1, 1 }, .count_padding = count);
     fv_variable *y = fv_layer_forward(pool, fv_constant(ctx, &square));
     return ((const double *)fv_variable_value(y)->data)[0];
 }
@@ -109,26 +110,25 @@ static void test_switches_and_numbers(void **state)
 {
     (void)state;
     fv_context *ctx = NET_CONTEXT(.dtype = FV_F64);
-    assert_true(average(ctx, 0) == 4 && average(ctx, FV_OFF) == 4);
+    assert_true(average(ctx, 0) == 4);
     assert_true(average(ctx, 1) == 1);
     assert_int_equal(fv_layer_variables(CONV(.kernel = { 1 })).count, 2);
-    assert_int_equal(fv_layer_variables(CONV(.kernel = { 1 }, .bias = 1)).count,
-                     2);
     assert_int_equal(
-        fv_layer_variables(CONV(.kernel = { 1 }, .bias = FV_OFF)).count, 1);
-    fv_layer *linear = fv_linear(ctx, 2, .in_shape = { 3 }, .bias = FV_OFF);
+        fv_layer_variables(CONV(.kernel = { 1 }, .no_bias = 0)).count, 2);
+    assert_int_equal(
+        fv_layer_variables(CONV(.kernel = { 1 }, .no_bias = 1)).count, 1);
+    fv_layer *linear = fv_linear(ctx, 2, .in_shape = { 3 }, .no_bias = 1);
     assert_int_equal(fv_layer_variables(linear).count, 1);
     double x[] = { -2 };
     fv_tensor minus = FV_TENSOR(x, FV_F64, 1, 1);
-    const double slopes[] = { 0, 0.3, FV_OFF }, meant[] = { 0.01, 0.3, 0 };
-    const double alphas[] = { 0, 0.5, FV_OFF }, factor[] = { 1, 0.5, 0 };
+    const double given[] = { 0, 0.3, 1 };
     for (int i = 0; i < 3; i++) {
         fv_variable *in = fv_constant(ctx, &minus);
-        fv_layer *layer = fv_leaky_relu(ctx, .slope = slopes[i]);
-        assert_near(fv_item(fv_layer_forward(layer, in)), -2 * meant[i], 1e-15);
-        layer = fv_elu(ctx, .alpha = alphas[i]);
+        fv_layer *layer = fv_leaky_relu(ctx, given[i]);
+        assert_near(fv_item(fv_layer_forward(layer, in)), -2 * given[i], 1e-15);
+        layer = fv_elu(ctx, given[i]);
         assert_near(fv_item(fv_layer_forward(layer, in)),
-                    factor[i] * (exp(-2) - 1), 1e-15);
+                    given[i] * (exp(-2) - 1), 1e-15);
     }
     assert_ok(ctx);
     fv_context_free(ctx);
@@ -139,7 +139,7 @@ static void test_batchnorm_numbers(void **state)
 {
     (void)state;
     double x[] = { 1, 3, 5, 7 };
-    const double momenta[] = { 0, 0.25, FV_OFF }, meant[] = { 0.1, 0.25, 0 };
+    const double momenta[] = { 0, 0.25, 1 }, meant[] = { 0.1, 0.25, 1 };
     for (int i = 0; i < 3; i++) {
         fv_context *ctx = NET_CONTEXT(.dtype = FV_F64);
         fv_tensor batch = FV_TENSOR(x, FV_F64, 4, 1);
@@ -277,12 +277,12 @@ static void test_constant_weights(void **state)
 {
     (void)state;
     fv_context *ctx = NET_CONTEXT(.dtype = FV_F64);
-    const double given[] = { 0, 0.75, FV_OFF }, meant[] = { 0, 0.75, 0 };
-    for (int i = 0; i < 3; i++) {
+    const double given[] = { 0, 0.75 };
+    for (int i = 0; i < 2; i++) {
         fv_layer *layer = CONV(.kernel = { 3 }, .init = FV_INIT_CONSTANT,
                                .init_value = given[i]);
         sample s = measure(fv_variable_value(fv_layer_variables(layer).at[0]));
-        assert_true(s.least == meant[i] && s.most == meant[i]);
+        assert_true(s.least == given[i] && s.most == given[i]);
     }
     fv_layer *zeros = CONV(.kernel = { 3 }, .init = FV_INIT_ZEROS);
     sample s = measure(fv_variable_value(fv_layer_variables(zeros).at[0]));

@@ -21,7 +21,7 @@ static void evaluate_twice(const char *algorithm, double *out)
     fv_tensor a = FV_TENSOR(first, FV_F32, IMAGES, NET_CLASSES);
     fv_tensor b = FV_TENSOR(second, FV_F32, IMAGES, NET_CLASSES);
 
-    fv_train_step(net, fv_sgd(net, .learning_rate = 0.1), &images, &labels);
+    fv_train_step(net, fv_sgd(net, 0.1), &images, &labels);
     fv_network_predict(net, &images, &a);
     fv_network_predict(net, &images, &b);
     assert_ok(ctx);

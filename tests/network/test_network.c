@@ -62,7 +62,7 @@ static void test_a_layer_of_a_network_by_itself(void **state)
     (void)state;
     fv_context *ctx = NET_CONTEXT(.threads = 1);
     fv_network *net = fv_network_parse(ctx, net_plain, "net");
-    fv_sgd(net, .learning_rate = 0.1); /* counts the parameters, no more */
+    fv_sgd(net, 0.1); /* counts the parameters, no more */
     fv_tensor images = net_images(ctx, 2);
     fv_layer *conv = fv_network_layer(net, 1);
     fv_variable *y = fv_layer_forward(conv, fv_constant(ctx, &images));
@@ -98,7 +98,7 @@ static void test_layouts_agree(void **state)
             fv_tensor out = FV_TENSOR(answers[layout], FV_F32, 3, NET_CLASSES);
             fv_network_predict(net, &images, &out);
             losses[layout] =
-                fv_train_step(net, fv_adam(net), &images, &labels).loss;
+                fv_train_step(net, fv_adam(net, 1e-3), &images, &labels).loss;
             assert_ok(ctx);
             digests[layout] = net_digest(net);
             fv_context_free(ctx);
@@ -127,9 +127,8 @@ static void test_dense_targets_in_both_layouts(void **state)
         eager[layout] = fv_item(fv_network_loss(net, y, &images));
         assert_ok(ctx);
         fv_forget(ctx);
-        losses[layout] = fv_train_step(net, fv_sgd(net, .learning_rate = 0.1),
-                                       &images, &images)
-                             .loss;
+        losses[layout] =
+            fv_train_step(net, fv_sgd(net, 0.1), &images, &images).loss;
         assert_ok(ctx);
         fv_context_free(ctx);
     }

@@ -56,7 +56,7 @@ static void test_running_statistics_are_kept(void **state)
     fv_context *ctx = NET_CONTEXT(.threads = 1);
     fv_network *net = fv_network_parse(ctx, net_residual, "net");
     fv_tensor images = net_images(ctx, 4), labels = net_labels(ctx, 4);
-    fv_train_step(net, fv_sgd(net, .learning_rate = 0.1), &images, &labels);
+    fv_train_step(net, fv_sgd(net, 0.1), &images, &labels);
     float a[4 * NET_CLASSES], b[4 * NET_CLASSES];
     fv_tensor out = FV_TENSOR(a, FV_F32, 4, NET_CLASSES);
     fv_tensor again = FV_TENSOR(b, FV_F32, 4, NET_CLASSES);

@@ -39,7 +39,7 @@ static void test_text_of_a_text(void **state)
         "dilation=1,2 groups=2 bias=no init=xavier_uniform init_fan=out "
         "init_value=0.1 algorithm=im2col name=x.y-z_1\n"
         "avgpool 2 2 stride=1 padding=1 count_padding=yes\n"
-        "leaky_relu 0\ndropout 0\nbatchnorm epsilon=0.001 momentum=0\n"
+        "leaky_relu 0\ndropout 0\nbatchnorm epsilon=0.001 momentum=1\n"
         "elu 0.30000000000000004\nmaxpool 2 1 padding=same_lower\n"
         "flatten\nlinear 3 bias=yes init=constant init_value=-2e-3\nmse\n",
     };
@@ -69,7 +69,7 @@ static void test_written_text(void **state)
                         "conv2d 5 3 3 padding=same name=c\n"
                         "maxpool 2 2\n"
                         "relu from=c\n"
-                        "conv2d 4 1 1 stride=1 padding=0\n");
+                        "conv2d 4 1 1\n");
     fv_context_free(ctx);
 }
 
@@ -81,18 +81,18 @@ static void test_options_survive_the_text(void **state)
     fv_network *net = fv_network_of(
         ctx, fv_input(ctx, 16, 16, 2),
         fv_convolutional(ctx, .num_filters = 4, .kernel = { 3 },
-                         .stride = { 0, 2 }, .padding = { 1, FV_OFF },
-                         .padding_end = { 0, 1 }, .bias = FV_OFF),
+                         .stride = { 0, 2 }, .padding_begin = { 1, 0 },
+                         .padding_end = { 1, 1 }, .no_bias = 1),
         fv_maxpool(ctx, .kernel = { 2, 3 }, .stride = { 0, 1 }),
         fv_convolutional(ctx, .num_filters = 2, .kernel = { 2 },
                          .dilation = { 0, 2 }, .name = "last"));
     assert_ok(ctx);
     assert_string_equal(fv_network_text(net),
                         "input 16 16 2\n"
-                        "conv2d 4 3 3 stride=,2 padding=1,0 padding_end=,1 "
+                        "conv2d 4 3 3 stride=1,2 padding=1,0 padding_end=1 "
                         "bias=no\n"
-                        "maxpool 2 3 stride=,1\n"
-                        "conv2d 2 2 2 dilation=,2 name=last\n");
+                        "maxpool 2 3 stride=2,1\n"
+                        "conv2d 2 2 2 dilation=1,2 name=last\n");
     fv_network *again = fv_network_parse(ctx, fv_network_text(net), "t");
     assert_ok(ctx);
     for (size_t i = 0; i < fv_network_count(net); i++) {
@@ -225,7 +225,16 @@ static void test_errors_name_the_place(void **state)
           "n.net:1:1: relu: the first layer of a network must be an input" },
         { "input 4 4 1\ninput 4 4 1\n",
           "n.net:2:1: input: only the first layer of a network is an input" },
-        { "input 0 4 1\nrelu\n", "n.net:1:1: input1: extent 0 is below 1" },
+        { "input 0 4 1\nrelu\n", "n.net:1:7: shape 0 is below 1" },
+        { "input 8 8 3\nconv2d 4 3 3 stride=0\n",
+          "n.net:2:21: stride 0 is below 1" },
+        { "input 8 8 3\nconv2d 4 3 0\n", "n.net:2:12: kernel 0 is below 1" },
+        { "input 8 8 3\nconv2d 0 3\n",
+          "n.net:2:1: conv1: filters 0 is below 1" },
+        { "input 8 8 3\nmaxpool 2 stride=1,0\n",
+          "n.net:2:20: stride 0 is below 1" },
+        { "input 8 8 3\nbatchnorm momentum=0\n",
+          "n.net:2:20: momentum 0 is not above 0" },
         { "input 4 4\nrelu\n",
           "n.net:1:1: input1: shape [4, 4] has 2 extents, expected 1 or 3" },
         { "input 8 8 3 from=x\nrelu\n",

@@ -25,7 +25,7 @@ static const pooled pools[] = {
 static fv_layer *pool_of(fv_context *ctx, const pooled *p)
 {
     return fv_maxpool(ctx, .kernel = { p->kernel }, .stride = { p->stride },
-                      .padding = { p->padding });
+                      .padding = { p->padding, p->padding });
 }
 
 static void maxpool(fv_context *ctx)
@@ -65,7 +65,7 @@ static void odd_windows(fv_context *ctx)
     one_window(ctx, "nan nan / nan nan", "nan", "1 0 / 0 0");
     one_window(ctx, "1 nan / 7 3", "nan", "0 1 / 0 0");
     assert_null(fv_layer_forward(
-        fv_maxpool(ctx, .kernel = { 2 }, .padding = { 2 }),
+        fv_maxpool(ctx, .kernel = { 2 }, .padding = { 2, 2 }),
         leaf(ctx, numbers(ctx, "1 2 / 3 4", SHAPE(1, 1, 2, 2)))));
     assert_error(ctx, "maxpool: padding 2 is not below kernel 2");
 }
@@ -77,7 +77,7 @@ enum { MANY = 1000000 };
 /* Either 0 or x / keep, and the gradient by the same factor. */
 static void dropout(fv_context *ctx)
 {
-    fv_layer *layer = fv_dropout(ctx, .probability = 0.5);
+    fv_layer *layer = fv_dropout(ctx, 0.5);
     const char *upstream = "3 5 7", *once = "1 1 1";
     int kept = 0, dropped = 0;
     for (int i = 0; i < 40; i++) {
@@ -110,7 +110,7 @@ static void dropout_mean(fv_context *ctx)
     fv_variable *x = leaf(ctx, formula(ctx, 0, 1, 2, 0, 1, SHAPE(1, MANY)));
     for (int i = 0; i < 3; i++) {
         double p = probabilities[i];
-        fv_variable *y = fv_layer_forward(fv_dropout(ctx, .probability = p), x);
+        fv_variable *y = fv_layer_forward(fv_dropout(ctx, p), x);
         double limit = 5 * sqrt(p / ((1 - p) * MANY));
         assert_true(fabs(fv_item(fv_mean(y)) - 1) < limit);
     }
@@ -250,11 +250,11 @@ static void activation(fv_context *ctx, fv_layer *layer, const char *y_text,
 static void activations(fv_context *ctx)
 {
     activation(ctx, fv_relu(ctx), "0 0 0 0.5 2", "0 0 0 4 5");
-    activation(ctx, fv_leaky_relu(ctx), "-0.02 -0.005 0 0.5 2",
+    activation(ctx, fv_leaky_relu(ctx, 0.01), "-0.02 -0.005 0 0.5 2",
                "0.01 0.02 0.03 4 5");
-    activation(ctx, fv_elu(ctx), "-0.8646647168 -0.3934693403 0 0.5 2",
+    activation(ctx, fv_elu(ctx, 1), "-0.8646647168 -0.3934693403 0 0.5 2",
                "0.1353352832 1.213061319 3 4 5");
-    activation(ctx, fv_elu(ctx, .alpha = 0.01),
+    activation(ctx, fv_elu(ctx, 0.01),
                "-0.008646647168 -0.003934693403 0 0.5 2",
                "0.001353352832 0.01213061319 0.03 4 5");
     activation(ctx, fv_sigmoid(ctx),

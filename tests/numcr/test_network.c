@@ -32,8 +32,8 @@ static void test_refusals(void **state)
                    "conv1: kernel 6x3 exceeds input 5x4 (padding 0)");
     assert_refused(ctx,
                    fv_convolutional(ctx, .num_filters = 2, .kernel = { 3 },
-                                    .stride = { FV_OFF }),
-                   "conv1: stride 0 is below 1");
+                                    .stride = { -1 }),
+                   "conv1: stride -1 is below 1");
     assert_refused(ctx, fv_convolutional(ctx, .kernel = { 3 }),
                    "conv1: filters 0 is below 1");
     assert_refused(ctx, fv_convolutional(ctx, .num_filters = 2),
@@ -93,10 +93,10 @@ static void text_and_options(fv_context *ctx)
     fv_network *b = fv_network_of(
         ctx, fv_input(ctx, EXTENTS(ctx, 2, 9, 7)),
         fv_convolutional(ctx, .num_filters = 4, .kernel = { 3, 2 },
-                         .stride = { 2, 1 }, .padding = { 1, FV_OFF },
+                         .stride = { 2, 1 }, .padding_begin = { 1, 0 },
                          .padding_end = { 2, 1 }, .dilation = { 1, 2 },
-                         .groups = 2, .bias = FV_OFF),
-        fv_maxpool(ctx, .kernel = { 2 }, .stride = { 1 }, .padding = { 1 }));
+                         .groups = 2, .no_bias = 1),
+        fv_maxpool(ctx, .kernel = { 2 }, .stride = { 1 }, .padding = { 1, 1 }));
     fv_variables va = fv_network_variables(a), vb = fv_network_variables(b);
     assert_ok(ctx);
     assert_int_equal(va.count, 1);
@@ -126,7 +126,7 @@ static void views(fv_context *ctx)
         fv_convolutional(ctx, .in_shape = { EXTENTS(ctx, 3, 6, 5) },
                          .num_filters = 4, .kernel = { 3 }),
         fv_maxpool(ctx, .kernel = { 2 }, .stride = { 1 }),
-        fv_avgpool(ctx, .kernel = { 3 }, .padding = { 1 }),
+        fv_avgpool(ctx, .kernel = { 3 }, .padding = { 1, 1 }),
         fv_batchnorm(ctx, .in_shape = { EXTENTS(ctx, 3, 6, 5) }),
     };
     for (int i = 0; i < 4; i++) {
@@ -220,8 +220,8 @@ static void run(uint64_t seed, double out[2])
     fv_dataset *data = fv_dataset_of(ctx, &images, &labels);
     fv_fit_report report = { 0 };
     fv_progress last = { 0 };
-    fv_fit(net, fv_sgd(net, .learning_rate = 0.1), data, .batch = BATCH,
-           .report = &report, .progress = steps_done, .user = &last);
+    fv_fit(net, fv_sgd(net, 0.1), data, .batch = BATCH, .report = &report,
+           .progress = steps_done, .user = &last);
     assert_ok(ctx);
     assert_int_equal(report.train.count, IMAGES); /* 4 + 4 + 2 */
     assert_int_equal(last.batches, 3);

@@ -55,15 +55,14 @@ static fv_optimizer *rule_of(fv_context *ctx, int rule, fv_variables at)
     (void)ctx;
     switch (rule) {
     case 0:
-        return fv_sgd(NULL, .variables = at, .learning_rate = 1e-4);
+        return fv_sgd(NULL, 1e-4, .variables = at);
     case 1:
-        return fv_sgd(NULL, .variables = at, .learning_rate = 1e-4,
-                      .momentum = 0.95);
+        return fv_sgd(NULL, 1e-4, .variables = at, .momentum = 0.95);
     case 2:
-        return fv_sgd(NULL, .variables = at, .learning_rate = 1e-4,
-                      .momentum = 0.95, .nesterov = 1);
+        return fv_sgd(NULL, 1e-4, .variables = at, .momentum = 0.95,
+                      .nesterov = 1);
     default:
-        return fv_adam(NULL, .variables = at);
+        return fv_adam(NULL, 1e-3, .variables = at);
     }
 }
 
@@ -109,8 +108,8 @@ static void test_rate_and_zero(void **state)
     (void)state;
     fv_context *ctx = context_of(FV_F64, FV_NHWC);
     fv_variable *at[] = { fv_variable_number(ctx, 1) };
-    fv_optimizer *rule = fv_sgd(NULL, .variables = { 1, at },
-                                .learning_rate = 0.5, .momentum = 0.5);
+    fv_optimizer *rule =
+        fv_sgd(NULL, 0.5, .variables = { 1, at }, .momentum = 0.5);
     fv_backprop(fv_mul_number(at[0], 1));
     fv_optimizer_update(rule);
     assert_true(fv_item(at[0]) == 0.5);
@@ -248,7 +247,7 @@ static void exclusive_or(fv_context *ctx, bool planned)
     assign(parameters.at[0],
            numbers(ctx, "0.6 -0.4 / -0.5 0.7 / 0.3 0.2", SHAPE(3, 2)));
     assign(parameters.at[2], numbers(ctx, "0.5 0.4 -0.3", SHAPE(1, 3)));
-    fv_optimizer *rule = fv_sgd(net, .learning_rate = 0.7);
+    fv_optimizer *rule = fv_sgd(net, 0.7);
     fv_tensor x = numbers(ctx, "0 0 / 1 0 / 0 1 / 1 1", SHAPE(4, 2));
     fv_tensor target = numbers(ctx, "0 1 1 0", SHAPE(4, 1));
     fv_tensor y = fv_tensor_new(ctx, fv_context_dtype(ctx), SHAPE(4, 1));
@@ -351,7 +350,7 @@ static void small_convolutional(fv_context *ctx, bool planned)
     int64_t classes[] = { 2, 0 };
     fv_tensor labels = FV_TENSOR(classes, FV_I64, 2);
     assert_small_gradients(ctx, net, &images, &labels);
-    fv_optimizer *rule = fv_sgd(net, .learning_rate = 0.1);
+    fv_optimizer *rule = fv_sgd(net, 0.1);
     for (int step = 0; step <= 10; step++) {
         assert_near(loss_of(ctx, net, &images, &labels), small_losses[step],
                     single(ctx) ? 1e-5 : 2e-12);
@@ -398,7 +397,7 @@ static void test_every_parameter(void **state)
     fv_network_add(net, fv_tanh(ctx));
     fv_network_add(net, fv_linear(ctx, 3));
     fv_network_add(net, fv_mse(ctx));
-    fv_optimizer *rule = fv_sgd(net, .learning_rate = 0.1);
+    fv_optimizer *rule = fv_sgd(net, 0.1);
     fv_variables at = fv_network_variables(net);
     assert_int_equal(at.count, 4);
     double before[4];

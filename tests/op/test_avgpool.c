@@ -70,8 +70,9 @@ static double mean(const fv_tensor *x, const fv_pooling *p, int64_t image,
     const int64_t *s = x->shape;
     const int64_t top = row * (p->stride[0] ? p->stride[0] : p->kernel[0])
                         - p->padding_begin[0];
-    const int64_t left = column * (p->stride[1] ? p->stride[1] : p->kernel[1])
-                         - p->padding_begin[1];
+    const int64_t across = p->stride[1] ? p->stride[1] : p->stride[0];
+    const int64_t left =
+        column * (across ? across : p->kernel[1]) - p->padding_begin[1];
     double sum = 0;
     int64_t count = 0;
     for (int64_t i = top; i < top + p->kernel[0]; i++)

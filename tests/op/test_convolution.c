@@ -12,7 +12,7 @@ enum { WEIGHT = K * R * S * C / GROUPS };
 
 #define PLAN(ctx, ...)                                                         \
     fv_conv_plan(ctx, .batch = N, .num_filters = K, .kernel = { R, S },        \
-                 .stride = { 2, 1 }, .padding = { 1 }, .groups = GROUPS,       \
+                 .stride = { 2, 1 }, .padding = { 1, 1 }, .groups = GROUPS,    \
                  __VA_ARGS__)
 
 static fv_tensor made(fv_context *ctx, int32_t rank, const int64_t *shape,

@@ -159,10 +159,11 @@ static double largest(const fv_tensor *x, const fv_pooling *p, int64_t image,
     double best = -(double)INFINITY;
     for (int64_t i = 0; i < x->shape[1]; i++)
         for (int64_t j = 0; j < x->shape[2]; j++) {
-            const int64_t stride[2] = {
-                p->stride[0] ? p->stride[0] : p->kernel[0],
-                p->stride[1] ? p->stride[1] : p->kernel[1]
-            };
+            const int64_t stride[2] = { p->stride[0] ? p->stride[0]
+                                                     : p->kernel[0],
+                                        p->stride[1]   ? p->stride[1]
+                                        : p->stride[0] ? p->stride[0]
+                                                       : p->kernel[1] };
             const int64_t u = i - row * stride[0] + p->padding_begin[0];
             const int64_t v = j - column * stride[1] + p->padding_begin[1];
             if (u < 0 || u >= p->kernel[0] || v < 0 || v >= p->kernel[1])
@@ -248,7 +249,7 @@ static void test_refused(void **state)
     assert_null(fv_maxpool_of(
         x, &(fv_pooling){ .kernel = { 2, 2 }, .padding_end = { 0, 2 } }));
     assert_error(context, "maxpool: padding 2 is not below kernel 2");
-    assert_null(fv_maxpool_of(x, &(fv_pooling){ .kernel = { 2, 0 } }));
+    assert_null(fv_maxpool_of(x, &(fv_pooling){ .kernel = { 0, 2 } }));
     assert_error(context, "maxpool: kernel 0 is below 1");
     assert_null(fv_maxpool_of(x, NULL));
     assert_error(context, "maxpool: no kernel is given");

@@ -92,15 +92,11 @@ static void set_images(run *r)
 static fv_optimizer *optimizer_of(const run *r)
 {
     if (!strcmp(r->rule, "sgd"))
-        return fv_sgd(r->network, .learning_rate = r->rate,
-                      .momentum = r->momentum, .weight_decay = r->decay,
-                      .nesterov = r->nesterov);
-    double decay = r->decay > 0 ? r->decay : FV_OFF;
+        return fv_sgd(r->network, r->rate, .momentum = r->momentum,
+                      .weight_decay = r->decay, .nesterov = r->nesterov);
     if (!strcmp(r->rule, "adam"))
-        return fv_adam(r->network, .learning_rate = r->rate,
-                       .weight_decay = decay);
-    return fv_adamw(r->network, .learning_rate = r->rate,
-                    .weight_decay = decay);
+        return fv_adam(r->network, r->rate, .weight_decay = r->decay);
+    return fv_adamw(r->network, r->rate, r->decay);
 }
 
 /* False after the last run of the file. */

@@ -35,14 +35,13 @@ static fv_optimizer *optimizer_of(fv_network *net, int rule, double rate)
 {
     switch (rule) {
     case 0:
-        return fv_sgd(net, .learning_rate = rate);
+        return fv_sgd(net, rate);
     case 1:
-        return fv_sgd(net, .learning_rate = rate, .momentum = 0.9,
-                      .weight_decay = 1e-3);
+        return fv_sgd(net, rate, .momentum = 0.9, .weight_decay = 1e-3);
     case 2:
-        return fv_adam(net, .learning_rate = rate);
+        return fv_adam(net, rate);
     default:
-        return fv_adamw(net, .learning_rate = rate);
+        return fv_adamw(net, rate, 0.01);
     }
 }
 

@@ -12,11 +12,11 @@ static fv_optimizer *optimizer_of(fv_network *net, int kind)
 {
     switch (kind) {
     case 0:
-        return fv_sgd(net, .learning_rate = 0.05);
+        return fv_sgd(net, 0.05);
     case 1:
-        return fv_sgd(net, .momentum = 0.9, .nesterov = 1);
+        return fv_sgd(net, 0.01, .momentum = 0.9, .nesterov = 1);
     default:
-        return fv_adamw(net, .learning_rate = 0.01);
+        return fv_adamw(net, 0.01, 0.01);
     }
 }
 
@@ -146,8 +146,7 @@ static void test_fit_learns(void **state)
     fv_network *net = fv_network_parse(ctx, net_plain, "net");
     fv_dataset *data = net_dataset(ctx, 16);
     double before = fv_evaluate(net, data, 0, NULL).loss;
-    fv_fit(net, fv_adam(net, .learning_rate = 0.01), data, .epochs = 60,
-           .batch = 5);
+    fv_fit(net, fv_adam(net, 0.01), data, .epochs = 60, .batch = 5);
     fv_metrics after = fv_evaluate(net, data, 0, NULL);
     assert_ok(ctx);
     assert_true(after.loss < before / 10);
@@ -205,9 +204,8 @@ static void test_not_finite(void **state)
     ((double *)images.data)[5 * NET_PIXELS] = (double)INFINITY;
     fv_dataset *data = fv_dataset_of(ctx, &images, &labels);
     uint64_t before = net_digest(net);
-    assert_int_equal(
-        fv_fit(net, fv_sgd(net, .learning_rate = 0.1), data, .batch = 8),
-        FV_NOT_FINITE);
+    assert_int_equal(fv_fit(net, fv_sgd(net, 0.1), data, .batch = 8),
+                     FV_NOT_FINITE);
     assert_error(ctx, "train: the loss of step 1 is nan");
     assert_true(net_digest(net) == before);
     fv_context_free(ctx);
@@ -219,7 +217,7 @@ static void test_refusals(void **state)
     fv_context *ctx = NET_CONTEXT(.threads = 1);
     fv_network *net = fv_network_parse(ctx, net_plain, "net");
     fv_network *other = fv_network_parse(ctx, net_plain, "net");
-    fv_optimizer *sgd = fv_sgd(net, .learning_rate = 0.1);
+    fv_optimizer *sgd = fv_sgd(net, 0.1);
     fv_dataset *data = net_dataset(ctx, 8);
     uint64_t before = net_digest(net);
     fv_fit(other, sgd, data);

@@ -74,8 +74,7 @@ static void test_sgd(void **state)
                                    0.066942403288 };
     valley v;
     begin(&v, FV_F64);
-    check_path(&v, fv_sgd(NULL, .variables = v.list, .learning_rate = 1e-4),
-               &expected);
+    check_path(&v, fv_sgd(NULL, 1e-4, .variables = v.list), &expected);
 }
 
 static void test_momentum(void **state)
@@ -89,9 +88,7 @@ static void test_momentum(void **state)
                                    0.256759752364 };
     valley v;
     begin(&v, FV_F64);
-    check_path(&v,
-               fv_sgd(NULL, .variables = v.list, .learning_rate = 1e-4,
-                      .momentum = 0.95),
+    check_path(&v, fv_sgd(NULL, 1e-4, .variables = v.list, .momentum = 0.95),
                &expected);
 }
 
@@ -107,8 +104,8 @@ static void test_nesterov(void **state)
     valley v;
     begin(&v, FV_F64);
     check_path(&v,
-               fv_sgd(NULL, .variables = v.list, .learning_rate = 1e-4,
-                      .momentum = 0.95, .nesterov = 1),
+               fv_sgd(NULL, 1e-4, .variables = v.list, .momentum = 0.95,
+                      .nesterov = 1),
                &expected);
 }
 
@@ -123,11 +120,10 @@ static void test_adam(void **state)
                                    16.339946913889 };
     valley v;
     begin(&v, FV_F64);
-    check_path(&v, fv_adam(NULL, .variables = v.list), &expected);
+    check_path(&v, fv_adam(NULL, 1e-3, .variables = v.list), &expected);
     /* AdamW without its decay is Adam */
     begin(&v, FV_F64);
-    check_path(&v, fv_adamw(NULL, .variables = v.list, .weight_decay = FV_OFF),
-               &expected);
+    check_path(&v, fv_adamw(NULL, 1e-3, 0, .variables = v.list), &expected);
 }
 
 /* Two steps by hand: Adam's decay goes through the moments, AdamW's does not,
@@ -140,12 +136,11 @@ static void test_weight_decay(void **state)
         begin(&v, FV_F64);
         const double rate = 0.01, decay = 0.3;
         fv_optimizer *optimizer =
-            rule == 0 ? fv_sgd(NULL, .variables = v.list, .weight_decay = decay)
-            : rule == 1
-                ? fv_adam(NULL, .variables = v.list, .learning_rate = rate,
-                          .weight_decay = decay)
-                : fv_adamw(NULL, .variables = v.list, .learning_rate = rate,
-                           .weight_decay = decay);
+            rule == 0
+                ? fv_sgd(NULL, 0.01, .variables = v.list, .weight_decay = decay)
+            : rule == 1 ? fv_adam(NULL, rate, .variables = v.list,
+                                  .weight_decay = decay)
+                        : fv_adamw(NULL, rate, decay, .variables = v.list);
         double w = 1.5, m = 0, s = 0;
         for (int t = 1; t <= 5; t++) {
             descend(&v);
@@ -170,7 +165,8 @@ static void test_frozen_and_zero(void **state)
     (void)state;
     valley v;
     begin(&v, FV_F64);
-    fv_optimizer *sgd = fv_sgd(NULL, .variables = v.list, .momentum = 0.5);
+    fv_optimizer *sgd =
+        fv_sgd(NULL, 0.01, .variables = v.list, .momentum = 0.5);
     fv_variable_set_requires_grad(v.at[1], 0);
     descend(&v);
     fv_optimizer_update(sgd);
@@ -192,8 +188,8 @@ static void test_learning_rate(void **state)
     (void)state;
     valley v;
     begin(&v, FV_F64);
-    fv_optimizer *sgd = fv_sgd(NULL, .variables = v.list);
-    fv_optimizer *adam = fv_adam(NULL, .variables = v.list);
+    fv_optimizer *sgd = fv_sgd(NULL, 0.01, .variables = v.list);
+    fv_optimizer *adam = fv_adam(NULL, 1e-3, .variables = v.list);
     assert_true(fv_learning_rate(sgd) == 0.01);
     assert_true(fv_learning_rate(adam) == 0.001);
     assert_true(isnan(fv_learning_rate(NULL)));
@@ -228,32 +224,34 @@ static void test_refusals(void **state)
     valley v, other;
     begin(&v, FV_F64);
     begin(&other, FV_F64);
-    refuse(&v, fv_sgd(NULL, .variables = v.list, .learning_rate = -0.5),
-           "sgd: learning_rate -0.5 is not a number above 0");
-    refuse(&v, fv_sgd(NULL, .variables = v.list, .momentum = 1),
-           "sgd: momentum 1 is not in 0..1");
-    refuse(&v, fv_sgd(NULL, .variables = v.list, .weight_decay = -1),
+    refuse(&v, fv_sgd(NULL, -0.5, .variables = v.list),
+           "sgd: learning_rate -0.5 is not a number of at least 0");
+    refuse(&v, fv_sgd(NULL, 0.01, .variables = v.list, .momentum = 1),
+           "sgd: momentum 1 is not at least 0 and below 1");
+    refuse(&v, fv_sgd(NULL, 0.01, .variables = v.list, .weight_decay = -1),
            "sgd: weight_decay -1 is not a number of at least 0");
-    refuse(&v, fv_sgd(NULL, .variables = v.list, .nesterov = 1),
+    refuse(&v, fv_sgd(NULL, 0.01, .variables = v.list, .nesterov = 1),
            "sgd: nesterov needs a momentum above 0");
-    refuse(&v, fv_adam(NULL, .variables = v.list, .beta1 = 1.5),
-           "adam: beta1 1.5 is not in 0..1");
-    refuse(&v, fv_adamw(NULL, .variables = v.list, .beta2 = -0.1),
-           "adamw: beta2 -0.1 is not in 0..1");
-    refuse(&v, fv_adam(NULL, .variables = v.list, .epsilon = (double)NAN),
-           "adam: epsilon nan is not a number of at least 0");
+    refuse(&v, fv_adam(NULL, 1e-3, .variables = v.list, .betas = { 1.5, 0.9 }),
+           "adam: beta1 1.5 is not at least 0 and below 1");
+    refuse(
+        &v,
+        fv_adamw(NULL, 1e-3, 0.01, .variables = v.list, .betas = { 0.9, -0.1 }),
+        "adamw: beta2 -0.1 is not above 0 and below 1");
+    refuse(&v, fv_adam(NULL, 1e-3, .variables = v.list, .epsilon = (double)NAN),
+           "adam: epsilon nan is not above 0 and finite");
     refuse(&v, fv_sgd_new(&(fv_sgd_options){ .size = 1, .variables = v.list }),
            "sgd: size of the options is 1, FV_OPTIONS sets it");
     assert_null(fv_sgd_new(NULL));
-    assert_null(fv_adam(NULL));
+    assert_null(fv_adam(NULL, 1e-3));
     fv_variable *mixed[] = { v.at[0], other.at[0] };
-    refuse(&v, fv_sgd(NULL, .variables = { 2, mixed }),
+    refuse(&v, fv_sgd(NULL, 0.01, .variables = { 2, mixed }),
            "optimizer: variable 1 is of another context");
     mixed[1] = NULL;
-    refuse(&v, fv_sgd(NULL, .variables = { 2, mixed }),
+    refuse(&v, fv_sgd(NULL, 0.01, .variables = { 2, mixed }),
            "optimizer: variable 1 is NULL");
     mixed[1] = fv_mul(v.at[0], v.at[1]);
-    refuse(&v, fv_sgd(NULL, .variables = { 2, mixed }),
+    refuse(&v, fv_sgd(NULL, 0.01, .variables = { 2, mixed }),
            "optimizer: variable 1 is not a leaf");
     fv_context_free(v.ctx);
     fv_context_free(other.ctx);
@@ -265,7 +263,7 @@ static void test_f32(void **state)
     (void)state;
     valley v;
     begin(&v, FV_F32);
-    fv_optimizer *adam = fv_adam(NULL, .variables = v.list);
+    fv_optimizer *adam = fv_adam(NULL, 1e-3, .variables = v.list);
     for (int i = 0; i < 100; i++) {
         descend(&v);
         fv_optimizer_update(adam);

@@ -36,7 +36,7 @@ static void test_xor(void **state)
     assert_int_equal(list.count, 4);
     assign(list.at[0], (const double[]){ 0.6, -0.4, -0.5, 0.7, 0.3, 0.2 });
     assign(list.at[2], (const double[]){ 0.5, 0.4, -0.3 });
-    fv_optimizer *sgd = fv_sgd(net, .learning_rate = 0.7);
+    fv_optimizer *sgd = fv_sgd(net, 0.7);
     for (int step = 0; step <= 500; step++) {
         fv_metrics m = fv_train_step(net, sgd, &images, &targets);
         assert_int_equal(m.count, 4);
@@ -81,7 +81,7 @@ static void check_small(fv_layout layout)
     assign(list.at[0], w); /* one channel: [2, 1, 3, 3] is [2, 3, 3, 1] */
     assign(list.at[1], (const double[]){ 0.1, -0.1 });
     assign(list.at[2], v);
-    fv_optimizer *sgd = fv_sgd(net, .learning_rate = 0.1);
+    fv_optimizer *sgd = fv_sgd(net, 0.1);
     static const double losses[] = {
         0.804040360330, 0.555706207841, 0.425718355209, 0.340088037213,
         0.278570740166, 0.232293114647, 0.196622710649, 0.168635100968,
@@ -112,11 +112,11 @@ static fv_optimizer *optimizer_of(fv_network *net, int kind)
 {
     switch (kind) {
     case 0:
-        return fv_sgd(net, .learning_rate = 0.05);
+        return fv_sgd(net, 0.05);
     case 1:
-        return fv_sgd(net, .momentum = 0.9, .weight_decay = 1e-4);
+        return fv_sgd(net, 0.01, .momentum = 0.9, .weight_decay = 1e-4);
     default:
-        return fv_adam(net, .learning_rate = 0.01);
+        return fv_adam(net, 0.01);
     }
 }
 
@@ -161,7 +161,7 @@ static void test_planned_bytes_are_the_peak(void **state)
         float answer[5 * NET_CLASSES];
         fv_tensor out = FV_TENSOR(answer, FV_F32, 5, NET_CLASSES);
         fv_network *net = fv_network_parse(ctx, *nets[n / 2], "net");
-        fv_optimizer *sgd = fv_sgd(net, .learning_rate = 0.1);
+        fv_optimizer *sgd = fv_sgd(net, 0.1);
         size_t planned = fv_network_planned_bytes(net, 5, training);
         assert_true(planned > fv_context_memory(ctx).bytes);
         if (training)
@@ -229,7 +229,7 @@ static void test_loss_that_is_not_finite(void **state)
     (void)state;
     fv_context *ctx = NET_CONTEXT(.threads = 1);
     fv_network *net = fv_network_parse(ctx, net_residual, "net");
-    fv_optimizer *sgd = fv_sgd(net, .momentum = 0.9);
+    fv_optimizer *sgd = fv_sgd(net, 0.01, .momentum = 0.9);
     fv_tensor images = net_images(ctx, 4), labels = net_labels(ctx, 4);
     uint64_t before = net_digest(net);
     ((double *)images.data)[7] = (double)NAN;
@@ -263,7 +263,7 @@ static void test_gradient_that_is_not_finite(void **state)
     fv_tensor targets = FV_TENSOR(t, FV_F32, 1, 1);
     fv_variables list = fv_network_variables(net);
     *(float *)fv_variable_value(list.at[0])->data = 1e-7f;
-    fv_optimizer *sgd = fv_sgd(net, .learning_rate = 1);
+    fv_optimizer *sgd = fv_sgd(net, 1);
     uint64_t before = net_digest(net);
     fv_train_step(net, sgd, &images, &targets);
     assert_int_equal(fv_failed(ctx), FV_NOT_FINITE);
@@ -281,7 +281,7 @@ static void test_labels_out_of_range(void **state)
     for (int n = 0; n < 4; n++) {
         fv_context *ctx = NET_CONTEXT(.threads = 1);
         fv_network *net = fv_network_parse(ctx, *nets[n], "net");
-        fv_optimizer *sgd = fv_sgd(net, .momentum = 0.9);
+        fv_optimizer *sgd = fv_sgd(net, 0.01, .momentum = 0.9);
         fv_tensor images = net_images(ctx, 4), labels = net_labels(ctx, 4);
         uint64_t before = net_digest(net);
         ((int64_t *)labels.data)[2] = NET_CLASSES;
@@ -304,7 +304,7 @@ static void test_wrong_batches(void **state)
     fv_context *ctx = NET_CONTEXT(.threads = 1);
     fv_network *net = fv_network_parse(ctx, net_plain, "net");
     fv_network *other = fv_network_parse(ctx, net_plain, "net");
-    fv_optimizer *sgd = fv_sgd(net, .momentum = 0.9);
+    fv_optimizer *sgd = fv_sgd(net, 0.01, .momentum = 0.9);
     fv_tensor images = net_images(ctx, 4), labels = net_labels(ctx, 3);
     fv_train_step(net, sgd, &images, &labels);
     assert_error(ctx, "labels: 3 of them for 4 images");
@@ -325,7 +325,7 @@ static void test_wrong_batches(void **state)
     assert_error(ctx, "network: a batch of 0 images, expected at least 1");
     fv_network *plain =
         fv_network_parse(ctx, "input 8 8 3\nflatten\nlinear 4\n", "net");
-    fv_train_step(plain, fv_sgd(plain, .momentum = 0), &images, &labels);
+    fv_train_step(plain, fv_sgd(plain, 0.01, .momentum = 0), &images, &labels);
     assert_error(ctx, "network: training needs a loss, end the network with "
                       "softmax_cross_entropy, sigmoid_cross_entropy or mse");
     fv_context_free(ctx);
