@@ -47,12 +47,12 @@ foreach(isa IN LISTS FOVEA_ISAS)
     list(APPEND FOVEA_KERNEL_OBJECTS $<TARGET_OBJECTS:${kernels}>)
   endforeach()
 
-  set(runs "true")
+  set(lacks "0")
   foreach(feature IN LISTS FOVEA_CPU_${isa})
-    string(APPEND runs " && __builtin_cpu_supports(\"${feature}\")")
+    string(APPEND lacks " + !__builtin_cpu_supports(\"${feature}\")")
   endforeach()
   string(APPEND tables
-    " \\\n    X(${isa}, \"${FOVEA_NEEDS_${isa}}\", ${runs})")
+    " \\\n    X(${isa}, \"${FOVEA_NEEDS_${isa}}\", ${lacks})")
 endforeach()
 
 # src/kernel/table.c learns from this header which tables there are.

@@ -407,6 +407,20 @@ typedef struct fv__kernels {
 const fv__kernels *fv__kernels_find(fv_context *context, const char *isa,
                                     fv_dtype dtype);
 
+/* One instruction set's tables, and how many of the processor's features that
+ * they need this machine lacks. */
+typedef struct fv__kernel_entry {
+    const char *name, *needs;
+    const fv__kernels *f32, *f64;
+    int lacks;
+} fv__kernel_entry;
+
+/* The same out of these entries, the best last; the first lacks nothing. */
+const fv__kernels *fv__kernels_pick(fv_context *context,
+                                    const fv__kernel_entry entries[],
+                                    size_t count, const char *isa,
+                                    fv_dtype dtype);
+
 /* ---- cut and shared over the pool -------------------------------------- */
 
 void fv__map_all(fv_context *context, fv__map f, size_t n, const void *x,

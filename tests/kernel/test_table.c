@@ -47,12 +47,93 @@ static void test_unknown(void **state)
     }
 }
 
+static const fv__kernels few_f32, few_f64, many_f32, many_f64;
+static const fv__kernel_entry pair[] = {
+    { "few", "nothing", &few_f32, &few_f64, 0 },
+    { "many", "wings and fins", &many_f32, &many_f64, 0 },
+};
+
+/* The best is the last that this machine runs. */
+static void test_pick(void **state)
+{
+    (void)state;
+    fv_context context = { 0 };
+    for (int lacks = 0; lacks < 3; lacks++) {
+        fv__kernel_entry entries[] = { pair[0], pair[1] };
+        entries[1].lacks = lacks;
+        assert_ptr_equal(fv__kernels_pick(&context, entries, 2, NULL, FV_F32),
+                         lacks ? &few_f32 : &many_f32);
+        assert_ptr_equal(fv__kernels_pick(&context, entries, 2, NULL, FV_F64),
+                         lacks ? &few_f64 : &many_f64);
+        assert_ptr_equal(fv__kernels_pick(&context, entries, 2, "few", FV_F64),
+                         &few_f64);
+        const fv__kernels *many =
+            fv__kernels_pick(&context, entries, 2, "many", FV_F32);
+        if (lacks == 0) {
+            assert_ptr_equal(many, &many_f32);
+            assert_ok(&context);
+            continue;
+        }
+        assert_null(many);
+        assert_int_equal(fv_failed(&context), FV_UNSUPPORTED);
+        assert_error(&context, "FOVEA_ISA: kernel table \"many\" needs wings "
+                               "and fins, which this machine lacks");
+    }
+    assert_null(fv__kernels_pick(&context, pair, 2, "man", FV_F32));
+    assert_error(&context, "FOVEA_ISA: kernel table \"man\" is unknown (built "
+                           "in: few, many)");
+    assert_null(fv__kernels_pick(&context, pair, 1, "many", FV_F32));
+    assert_error(&context, "FOVEA_ISA: kernel table \"many\" is unknown (built "
+                           "in: few)");
+}
+
+/* A list that is too long ends with the last whole name: 255 characters fit,
+ * 256 do not. */
+static void test_pick_of_many(void **state)
+{
+    (void)state;
+    for (size_t length = 10; length < 14; length++) {
+        char name[16] = "abcdefghijklmno";
+        name[length] = 0;
+        fv__kernel_entry entries[32];
+        char expected[512] =
+            "FOVEA_ISA: kernel table \"z\" is unknown (built in: ";
+        const size_t begin = strlen(expected);
+        for (size_t i = 0; i < 32; i++) {
+            entries[i] = pair[0];
+            entries[i].name = name;
+            if (strlen(expected) - begin + length + (i ? 2 : 0) > 255) continue;
+            if (i) strcat(expected, ", ");
+            strcat(expected, name);
+        }
+        strcat(expected, ")");
+        fv_context context = { 0 };
+        assert_null(fv__kernels_pick(&context, entries, 32, "z", FV_F32));
+        assert_error(&context, expected);
+    }
+    /* as long as the room, with its end */
+    char longest[256];
+    memset(longest, 'a', sizeof longest);
+    for (size_t length = 254; length < 256; length++) {
+        longest[length] = 0;
+        const fv__kernel_entry one = { longest, "", &few_f32, &few_f64, 0 };
+        fv_context context = { 0 };
+        assert_null(fv__kernels_pick(&context, &one, 1, "z", FV_F32));
+        char expected[512];
+        snprintf(expected, sizeof expected,
+                 "FOVEA_ISA: kernel table \"z\" is unknown (built in: %s)",
+                 longest);
+        assert_error(&context, expected);
+        longest[length] = 'a';
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_complete),
-        cmocka_unit_test(test_best),
-        cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_complete),     cmocka_unit_test(test_best),
+        cmocka_unit_test(test_unknown),      cmocka_unit_test(test_pick),
+        cmocka_unit_test(test_pick_of_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -131,6 +131,40 @@ static void test_names(void **state)
     fv_context_free(ctx);
 }
 
+/* No network, an empty one, and a layer that is not there: nothing is known. */
+static void test_nothing_to_tell(void **state)
+{
+    (void)state;
+    fv_context *ctx = fv_context_new(NULL);
+    fv_network *nets[] = { NULL, fv_network_new(ctx, NULL, 0) };
+    assert_ok(ctx);
+    for (int n = 0; n < 2; n++) {
+        assert_int_equal(fv_network_count(nets[n]), 0);
+        assert_int_equal(fv_network_input_shape(nets[n]).rank, -1);
+        assert_int_equal(fv_network_output_shape(nets[n]).rank, -1);
+        for (int whole = 0; whole < 2; whole++) {
+            fv_layer_info info = whole ? fv_network_info(nets[n])
+                                       : fv_network_layer_info(nets[n], 0);
+            assert_string_equal(info.name, "");
+            assert_string_equal(info.kind, whole ? "network" : "");
+            assert_int_equal(info.output_shape.rank, -1);
+            assert_int_equal(info.parameters, 0);
+            assert_int_equal(info.multiply_accumulates, 0);
+            assert_int_equal(info.receptive_field[0], 0);
+            assert_int_equal(info.receptive_field[1], 0);
+            assert_int_equal(info.output_bytes, 0);
+        }
+        assert_ok(ctx);
+    }
+    fv_network_add(nets[1], fv_input(ctx, 5)); /* an input is a layer */
+    assert_int_equal(fv_network_count(nets[1]), 1);
+    assert_int_equal(fv_network_input_shape(nets[1]).rank, 1);
+    assert_int_equal(fv_network_output_shape(nets[1]).extent[0], 5);
+    assert_string_equal(fv_network_info(nets[1]).name, "input1");
+    assert_ok(ctx);
+    fv_context_free(ctx);
+}
+
 static void test_layouts(void **state)
 {
     (void)state;
@@ -159,6 +193,7 @@ int main(void)
         cmocka_unit_test(test_numbers_by_hand),
         cmocka_unit_test(test_receptive_fields),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_nothing_to_tell),
         cmocka_unit_test(test_layouts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

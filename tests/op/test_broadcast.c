@@ -1,6 +1,8 @@
 /* Broadcasting: repeated elements, whose gradients are summed. */
 #include "op/check.h"
 
+#include "op/op.h"
+
 typedef struct wish {
     check_shape from, to;
 } wish;
@@ -122,12 +124,55 @@ static void test_refusals(void **state)
     fv_context_free(context);
 }
 
+/* Axes that run on in all tensors are one, and those of one element none. */
+static void test_grid(void **state)
+{
+    (void)state;
+    static const struct {
+        check_shape shape, other;
+        int32_t rank;
+        int64_t extent[3], step[3], other_step[3];
+    } cases[] = {
+        { SHAPE(3, 4, 5), SHAPE(3, 4, 5), 1, { 60 }, { 1 }, { 1 } },
+        { SHAPE(3, 4, 5), SHAPE(5), 2, { 12, 5 }, { 5, 1 }, { 0, 1 } },
+        { SHAPE(3, 1, 5), SHAPE(3, 1, 5), 1, { 15 }, { 1 }, { 1 } },
+        { SHAPE(1, 3, 1, 5, 1),
+          SHAPE(1, 3, 1, 1, 1),
+          2,
+          { 3, 5 },
+          { 5, 1 },
+          { 1, 0 } },
+        { SHAPE(3, 4, 5),
+          SHAPE(3, 1, 5),
+          3,
+          { 3, 4, 5 },
+          { 20, 5, 1 },
+          { 5, 0, 1 } },
+        { SHAPE(1, 1), SHAPE(1), 1, { 1 }, { 1 }, { 1 } },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const fv_tensor shape = fv_tensor_of(NULL, FV_F32, cases[i].shape.rank,
+                                             cases[i].shape.shape);
+        const fv_tensor other = fv_tensor_of(NULL, FV_F32, cases[i].other.rank,
+                                             cases[i].other.shape);
+        const fv_tensor *tensors[] = { &shape, &other };
+        fv__grid grid;
+        fv__grid_begin(&grid, &shape, 2, tensors);
+        assert_int_equal(grid.count, 2);
+        assert_int_equal(grid.rank, cases[i].rank);
+        for (int32_t axis = 0; axis < grid.rank; axis++) {
+            assert_int_equal(grid.extent[axis], cases[i].extent[axis]);
+            assert_int_equal(grid.step[0][axis], cases[i].step[axis]);
+            assert_int_equal(grid.step[1][axis], cases[i].other_step[axis]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_gradients),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_values),   cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_threads),  cmocka_unit_test(test_grid),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -182,6 +182,16 @@ static void test_refused_shapes(void **state)
     assert_null(fv_softmax_cross_entropy_of(x, labels_of(context, labels, 2)));
     assert_error(context, "softmax_cross_entropy: 3 rows of logits, class "
                           "indices [2]");
+    /* of another rank, whatever they hold */
+    int64_t wrong[3] = { 0, 9, -1 };
+    fv_tensor column = FV_TENSOR(wrong, FV_I64, 3, 1);
+    assert_null(fv_softmax_cross_entropy_of(x, fv_constant(context, &column)));
+    assert_error(context, "softmax_cross_entropy: 3 rows of logits, class "
+                          "indices [3, 1]");
+    fv_tensor number = fv_tensor_of(wrong + 1, FV_I64, 0, NULL);
+    assert_null(fv_softmax_cross_entropy_of(x, fv_constant(context, &number)));
+    assert_error(context, "softmax_cross_entropy: 3 rows of logits, class "
+                          "indices []");
     assert_null(
         fv_softmax_cross_entropy_of(x, weights_of(context, weights, 4, 3)));
     assert_error(context,

@@ -95,6 +95,7 @@ static void test_refusals(void **state)
     assert_null(fv_stack(1, parts, 0));
     assert_error(context, "stack: operand 1 has type i64, expected f32");
     assert_null(fv_stack(0, parts, 0));
+    assert_null(fv_stack(2, NULL, 0));
     fv_context_free(context);
 }
 

@@ -195,6 +195,9 @@ static void single_elements(void **state)
     assert_error(context, "tensor: index -4 of axis 1 is outside 0..2");
     assert_true(isnan(fv_tensor_get(context, &tensor, NULL)));
     assert_error(context, "tensor: no index");
+    fv_tensor line = fv_tensor_at(context, &tensor, 0, 1);
+    assert_true(isnan(fv_tensor_get(context, &line, NULL)));
+    assert_error(context, "tensor: no index");
     assert_true(isnan(fv_tensor_get(context, NULL, NULL)));
     assert_error(context, "tensor: no tensor");
     fv_tensor number = count_up(context, FV_I64, 0, NULL);
