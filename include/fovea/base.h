@@ -103,12 +103,14 @@ typedef struct fv_context_options {
     fv_dtype dtype;   /**< FV_F32 (default) or FV_F64 */
     fv_layout layout; /**< FV_NHWC (default) or FV_NCHW */
     uint64_t seed;    /**< of every random number; 0 is a seed like others */
-    int32_t threads;  /**< 0: as many as the process may run on */
+    int32_t threads;  /**< 0: as many as processors that the process may run
+                           on, or as its control groups' CPU quota allows */
     int32_t reserved;
     const char *isa;  /**< kernel table: "ref", "avx2", ...; NULL: what the
                            variable FOVEA_ISA names, else the best */
     size_t max_bytes; /**< limit of what may be allocated; 0: three quarters
-                           of the machine's memory or RLIMIT_AS */
+                           of the memory of the machine or of the process's
+                           control groups (its container), or RLIMIT_AS */
     const fv_allocator *allocator; /**< copied; NULL: malloc and free */
     const fv_io *io;               /**< copied; NULL: POSIX */
     fv_parallel_for *parallel_for; /**< NULL: the library's own pool */
