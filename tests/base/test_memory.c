@@ -91,8 +91,8 @@ static void test_zeroed(void **state)
 static void test_limit(void **state)
 {
     (void)state;
-    fv_context *context =
-        bare_new(FV_OPTIONS(fv_context_options, .max_bytes = 10000));
+    fv_context *context = bare_new(
+        FV_OPTIONS(fv_context_options, .threads = 1, .max_bytes = 10000));
     size_t used = fv_context_memory(context).bytes;
     size_t most = 10000 - used - fv__footprint(0);
     assert_null(fv__allocate(context, FV__RUN, most + 1));
