@@ -105,11 +105,12 @@ struct fv__pool {
 #include <signal.h>
 
 /* Seconds that a worker spins after a call has ended, about what a sleep and a
- * wake cost; that any thread spins while a call is running, whose end or the
- * next call is near; and that it does without asking the scheduler. */
-static const double idle_seconds = 50e-6, busy_seconds = 250e-6,
-                    deaf_seconds = 5e-6;
-enum { LOOKS = 16 }; /* at the state, between two at the clock */
+ * wake-up cost; that a thread spins at most, waiting for the end of a call; and
+ * after which it yields its processor to other threads each time it looks at
+ * the clock, which is after so many looks at the state. */
+static const double spin_after_call = 50e-6, spin_at_most = 250e-6,
+                    spin_without_yield = 5e-6;
+enum { LOOKS = 16 };
 
 static void relax(void)
 {
@@ -120,9 +121,9 @@ static void relax(void)
 #endif
 }
 
-/* Spins while the state is `value`; false if it still is at the end. Who else
- * waits for this processor gets it by sched_yield, which returns at once when
- * nobody does; when it took long, the time to spin is over. */
+/* Spins while the state is `value`; false if it still is at the end.
+ * sched_yield returns at once unless another thread waits for this processor;
+ * if it ran for long, the time to spin is over. */
 static bool spin(slot *own, int value)
 {
     const struct fv__pool *pool = own->pool;
@@ -135,10 +136,10 @@ static bool spin(slot *own, int value)
             if (atomic_load(&own->state) != value) return true;
             relax();
         }
-        if (now - begin > deaf_seconds) sched_yield();
+        if (now - begin > spin_without_yield) sched_yield();
         now = fv__seconds();
         if (atomic_load(&pool->job.count)) ended = now;
-    } while (now - ended < idle_seconds && now - begin < busy_seconds);
+    } while (now - ended < spin_after_call && now - begin < spin_at_most);
     return atomic_load(&own->state) != value;
 }
 
@@ -190,8 +191,8 @@ static void block_signals(sigset_t *before)
     pthread_sigmask(SIG_SETMASK, &blocked, before);
 }
 
-/* Forks before this process, and one; 0 where they cannot be counted. A
- * child has none of its parent's threads. */
+/* One more than the forks that made this process; 0 where they cannot be
+ * counted. A child has none of its parent's threads. */
 static _Atomic unsigned forks = 1;
 static pthread_once_t forks_counted = PTHREAD_ONCE_INIT;
 
