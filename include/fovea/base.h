@@ -116,14 +116,17 @@ typedef struct fv_context_options {
     fv_layout layout FV_ZERO; /**< FV_NHWC (default) or FV_NCHW */
     uint64_t seed FV_ZERO;    /**< of every random number; 0 is a seed like
                                    others */
-    int32_t threads FV_ZERO;  /**< 0: as many as the process may run on */
+    int32_t threads FV_ZERO;  /**< 0: as many as processors that the process
+                                   may run on, or as its control groups' CPU
+                                   quota allows */
     int32_t reserved FV_ZERO;
     const char *isa FV_ZERO;  /**< kernel table: "ref", "avx2", ...; NULL: what
                                    the variable FOVEA_ISA names, else the
                                    best */
     size_t max_bytes FV_ZERO; /**< limit of what may be allocated; 0: three
-                                   quarters of the machine's memory or
-                                   RLIMIT_AS */
+                                   quarters of the memory of the machine or of
+                                   the process's control groups (its
+                                   container), or RLIMIT_AS */
     const fv_allocator *allocator FV_ZERO; /**< copied; NULL: malloc, free */
     const fv_io *io FV_ZERO;               /**< copied; NULL: POSIX */
     fv_parallel_for *parallel_for FV_ZERO; /**< NULL: the library's own pool */

@@ -27,7 +27,8 @@ struct fv_context {
     int32_t threads;
     bool training, no_grad;
     size_t max_bytes;
-    size_t cache_bytes; /* of the last level */
+    const char *limit_source; /* whose limit max_bytes is */
+    size_t cache_bytes;       /* of the last level */
     fv_allocator allocator;
     fv_io io;
     fv_parallel_for *parallel_for;
@@ -154,6 +155,11 @@ typedef struct fv__text {
 void fv__text_add(fv__text *text, const char *format, ...) FV_PRINTF(2, 3);
 void fv__text_free(fv__text *text);
 
+enum { FV__AMOUNT = 32 };
+/* "150.0 MiB", or "1000 bytes" of less than one, into text[FV__AMOUNT],
+ * returned; rounded up or down to tenths. */
+const char *fv__amount(size_t bytes, bool up, char *text);
+
 /* This thread's numbers with a decimal point, as files have them, from begin to
  * end; the host's locale may say otherwise. Where memory for that is lacking,
  * numbers stay the host's. */
@@ -194,11 +200,13 @@ enum {
 
 /* ---- the machine ------------------------------------------------------- */
 
-/* Processors this process may run on, at least 1. */
+/* Processors this process may use, at least 1: those it may run on, at most the
+ * quota of its control groups, rounded up. */
 int32_t fv__processors(void);
-/* Bytes a context may take if it is not told: three quarters of the machine's
- * memory or RLIMIT_AS. */
-size_t fv__memory_limit(void);
+/* Bytes a context may take if it is not told: three quarters of the memory of
+ * the machine or of the control groups, or RLIMIT_AS. *source says whose limit
+ * that is. */
+size_t fv__memory_limit(const char **source);
 /* Bytes of the last cache before memory; 32 MiB where nobody says. */
 size_t fv__last_cache(void);
 /* Seconds of a clock that never goes back. */

@@ -118,8 +118,10 @@ fv_status fv__context_begin(fv_context *context,
     context->seed = known.seed;
     context->threads = known.threads ? known.threads : fv__processors();
     context->cache_bytes = fv__last_cache();
-    context->max_bytes = fv__memory_limit();
-    if (known.max_bytes) context->max_bytes = known.max_bytes;
+    context->max_bytes = known.max_bytes;
+    context->limit_source = "the option max_bytes";
+    if (!known.max_bytes)
+        context->max_bytes = fv__memory_limit(&context->limit_source);
     if (context->max_bytes > PTRDIFF_MAX) context->max_bytes = PTRDIFF_MAX;
     context->allocator = *known.allocator;
     context->io = *known.io;

@@ -11,6 +11,17 @@ void fv__pool_end(fv_context *context);
 /* Asks for large pages under fresh memory; no promise. */
 void fv__advise_huge(void *memory, size_t bytes);
 
+/* The least of the limits of a process's control groups and of all groups above
+ * them; SIZE_MAX: no limit. */
+typedef struct fv__cgroup {
+    size_t memory;     /* bytes */
+    size_t processors; /* quota, rounded up, at least 1 */
+} fv__cgroup;
+
+/* `root` is where control groups are mounted, /sys/fs/cgroup; `membership` is a
+ * file as /proc/self/cgroup. What cannot be read or understood is no limit. */
+fv__cgroup fv__cgroup_limits(const char *root, const char *membership);
+
 /* malloc and free. */
 extern const fv_allocator fv__allocator_standard;
 

@@ -22,9 +22,16 @@ static int64_t processors_allowed(void)
     return sysconf(_SC_NPROCESSORS_ONLN);
 }
 
+static fv__cgroup own_limits(void)
+{
+    return fv__cgroup_limits("/sys/fs/cgroup", "/proc/self/cgroup");
+}
+
 int32_t fv__processors(void)
 {
     int64_t count = processors_allowed();
+    size_t quota = own_limits().processors;
+    if (quota < MOST_PROCESSORS) count = fv__min(count, (int64_t)quota);
     return (int32_t)fv__max(1, fv__min(count, MOST_PROCESSORS));
 }
 
@@ -39,18 +46,28 @@ void fv__advise_huge(void *memory, size_t bytes)
 #endif
 }
 
-size_t fv__memory_limit(void)
+static size_t machine_memory(void)
 {
-    size_t limit = PTRDIFF_MAX;
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    if (pages > 0 && page > 0) {
-        size_t most = (size_t)pages / 4 * 3;
-        if (most < limit / (size_t)page) limit = most * (size_t)page;
-    }
+    size_t bytes = SIZE_MAX;
+    if (pages > 0 && page > 0)
+        fv__multiply((size_t)pages, (size_t)page, &bytes);
+    return bytes;
+}
+
+size_t fv__memory_limit(const char **source)
+{
+    size_t machine = machine_memory(), container = own_limits().memory;
+    size_t memory = container < machine ? container : machine;
+    size_t limit = memory / 4 * 3;
+    *source = container < machine ? "three quarters of the container's memory"
+                                  : "three quarters of the machine's memory";
     struct rlimit space;
     if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY
-        && space.rlim_cur < limit)
+        && space.rlim_cur < limit) {
         limit = (size_t)space.rlim_cur;
+        *source = "RLIMIT_AS";
+    }
     return limit;
 }
 

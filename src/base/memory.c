@@ -88,17 +88,21 @@ void *fv__allocate(fv_context *context, fv__account account, size_t bytes)
     size_t in_use = use->bytes + use->data_bytes;
     size_t wanted = fv__footprint(bytes);
     if (in_use > context->max_bytes || wanted > context->max_bytes - in_use) {
+        char a[FV__AMOUNT], b[FV__AMOUNT], c[FV__AMOUNT];
         fv_fail(context, FV_LIMIT,
-                "memory: %zu bytes wanted and %zu in use, the limit is %zu",
-                wanted, in_use, context->max_bytes);
+                "memory: %s wanted and %s in use, the limit is %s (%s)",
+                fv__amount(wanted, true, a), fv__amount(in_use, true, b),
+                fv__amount(context->max_bytes, false, c),
+                context->limit_source);
         return NULL;
     }
     unsigned char *block =
         context->allocator.allocate(context->allocator.user, wanted);
     if (!block) {
+        char a[FV__AMOUNT], b[FV__AMOUNT];
         fv_fail(context, FV_NO_MEMORY,
-                "memory: out of memory, %zu bytes wanted and %zu in use",
-                wanted, in_use);
+                "memory: out of memory, %s wanted and %s in use",
+                fv__amount(wanted, true, a), fv__amount(in_use, true, b));
         return NULL;
     }
     *counter(context, account) += wanted;

@@ -1,29 +1,60 @@
-/* Work spread over threads: the host's, libpthreadpool's, or the caller's. */
+/* Work spread over threads: the host's, or a pool of workers of our own, which
+ * spin for a bounded time after work and then sleep. */
 #include "base/internal.h"
 
 #include <fenv.h>
 #include <stdatomic.h>
+#include <string.h>
 
 static const double small_cost = 20000;
 
-/* Items of a slot, next to its own in a cache line of its own. */
-typedef struct range {
+#ifdef FOVEA_WITH_THREADS
+#include <pthread.h>
+#include <semaphore.h>
+
+typedef struct thread {
+    pthread_t id;
+    sem_t wake; /* posted once for each time that it sleeps */
+} thread;
+#else
+typedef int thread;
+#endif
+
+/* What a worker and the caller agree on by atomic exchanges. The caller is slot
+ * 0, whose state is not used. */
+typedef enum state {
+    IDLE,    /* the worker spins, or is about to sleep */
+    ASLEEP,  /* the worker waits for a signal */
+    CALLED,  /* there is a job; the caller may still take the call back */
+    RUNNING, /* the worker runs its slot */
+    AWAITED, /* the same, and the caller waits for a signal that it ended */
+    ENDED    /* the thread is to return */
+} state;
+
+/* The items that a slot takes first and the state of its worker share a cache
+ * line, so that one transfer between processors makes a call. */
+typedef struct slot {
     _Alignas(64) _Atomic size_t next;
     size_t end;
-} range;
+    _Atomic int state;
+    size_t index;
+    struct fv__pool *pool;
+    _Alignas(64) thread thread;
+} slot;
 
 /* One call of fv__parallel. It stays at its place for as long as the threads,
  * and its counters are touched by atomic operations only; so they order the
  * rest: whatever pool carries the slots, a worker sees what the caller wrote
  * before, and the caller what all workers wrote. */
 typedef struct job {
-    range *ranges;        /* of the slots */
-    _Atomic size_t slots; /* written last before they run, read first */
-    _Atomic size_t ended; /* of them */
-    fv_context *context;
-    fv__work *work;
+    _Alignas(64) fv__work *work;
     void *argument;
-    fenv_t environment; /* rounding mode and the like, of the caller */
+    fv_context *context;
+    slot *slots;
+    _Atomic size_t count; /* of slots; written last before they run, 0 after */
+    _Atomic size_t ended; /* slots that the host's threads have run */
+    size_t changes;       /* times that the environment was another one */
+    _Alignas(64) fenv_t environment; /* rounding and the like, of the caller */
 } job;
 
 /* Where this thread is at work, so that work within work stays on it. */
@@ -32,70 +63,120 @@ static _Thread_local struct place {
     size_t worker;
 } place;
 
-/* A slot takes its own items first: what it wrote in one call it mostly meets
+/* A slot takes its own items first: what it wrote in one call it mostly reads
  * again in the next. Then it helps the others. */
-static void run_items(job *work, size_t slot, size_t slots)
+static void run_items(job *work, size_t worker, size_t count)
 {
-    for (size_t i = 0; i < slots; i++) {
-        range *from = &work->ranges[(slot + i) % slots];
+    struct place outside = place;
+    place = (struct place){ work->context, worker };
+    for (size_t i = 0; i < count; i++) {
+        slot *from = &work->slots[(worker + i) % count];
         size_t item;
         while (atomic_load(&from->next) < from->end
                && (item = atomic_fetch_add(&from->next, 1)) < from->end)
-            work->work(work->argument, item, slot);
+            work->work(work->argument, item, worker);
     }
+    place = outside;
 }
 
-static void run_slot(void *argument, size_t slot)
+/* For the host's threads. */
+static void run_slot(void *argument, size_t worker)
 {
     job *work = argument;
-    size_t slots = atomic_load(&work->slots);
-    struct place outside = place;
+    size_t count = atomic_load(&work->count);
     fenv_t environment;
     fegetenv(&environment);
     fesetenv(&work->environment);
-    place = (struct place){ work->context, slot };
-    run_items(work, slot, slots);
-    place = outside;
+    run_items(work, worker, count);
     fesetenv(&environment);
     atomic_fetch_add(&work->ended, 1);
 }
 
-#ifdef FOVEA_WITH_PTHREADPOOL
-#include <pthread.h>
-#include <pthreadpool.h>
-#include <signal.h>
-#include <unistd.h>
-
 struct fv__pool {
     job job;
-    pthreadpool_t threads; /* NULL: not made yet, or none to be had */
-    pid_t process;         /* that made it; 0: none */
-    uint32_t flags;
-    range ranges[];
+    size_t threads; /* the caller and the workers that exist; 0: not made yet */
+    unsigned forks; /* of this process when they were made */
+    bool spins;     /* each thread may have a processor of its own */
+    slot slots[];
 };
 
-static void *wait_for_gate(void *gate)
+#ifdef FOVEA_WITH_THREADS
+#include <sched.h>
+#include <signal.h>
+
+/* Seconds that a worker spins after a call has ended, about what a sleep and a
+ * wake-up cost; that a thread spins at most, waiting for the end of a call; and
+ * after which it yields its processor to other threads each time it looks at
+ * the clock, which is after so many looks at the state. */
+static const double spin_after_call = 50e-6, spin_at_most = 250e-6,
+                    spin_without_yield = 5e-6;
+enum { LOOKS = 16 };
+
+static void relax(void)
 {
-    pthread_mutex_lock(gate);
-    pthread_mutex_unlock(gate);
-    return NULL;
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
 }
 
-/* How many of `wanted` threads can exist at once. pthreadpool_create does not
- * look whether a thread was made, and then waits for it forever. */
-static size_t threads_possible(size_t wanted)
+/* Spins while the state is `value`; false if it still is at the end.
+ * sched_yield returns at once unless another thread waits for this processor;
+ * if it ran for long, the time to spin is over. */
+static bool spin(slot *own, int value)
 {
-    pthread_t made[1024];
-    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
-    size_t count = 0;
-    pthread_mutex_lock(&gate);
-    while (count < wanted && count < sizeof made / sizeof *made
-           && pthread_create(&made[count], NULL, wait_for_gate, &gate) == 0)
-        count++;
-    pthread_mutex_unlock(&gate);
-    for (size_t i = 0; i < count; i++) pthread_join(made[i], NULL);
-    pthread_mutex_destroy(&gate);
-    return count;
+    const struct fv__pool *pool = own->pool;
+    if (atomic_load(&own->state) != value) return true;
+    if (!pool->spins) return false;
+    const double begin = fv__seconds();
+    double now = begin, ended = begin;
+    do {
+        for (int i = 0; i < LOOKS; i++) {
+            if (atomic_load(&own->state) != value) return true;
+            relax();
+        }
+        if (now - begin > spin_without_yield) sched_yield();
+        now = fv__seconds();
+        if (atomic_load(&pool->job.count)) ended = now;
+    } while (now - ended < spin_after_call && now - begin < spin_at_most);
+    return atomic_load(&own->state) != value;
+}
+
+/* Marks the state as one in which `sleeper` sleeps, and sleeps until somebody
+ * changes it; does nothing unless the state is `value`. */
+static void sleep_while(slot *own, int value, int asleep, slot *sleeper)
+{
+    if (!atomic_compare_exchange_strong(&own->state, &value, asleep)) return;
+    while (sem_wait(&sleeper->thread.wake)) continue; /* a signal came */
+}
+
+/* Changes the state, and wakes `sleeper` if it was `asleep`. No lock is taken,
+ * because a thread that holds it may have lost its processor. */
+static void change(slot *own, int value, int asleep, slot *sleeper)
+{
+    if (atomic_exchange(&own->state, value) == asleep)
+        sem_post(&sleeper->thread.wake);
+}
+
+static void *work_until_ended(void *argument)
+{
+    slot *own = argument;
+    size_t changes = 0;
+    for (;;) {
+        int called = CALLED;
+        if (atomic_compare_exchange_strong(&own->state, &called, RUNNING)) {
+            job *work = &own->pool->job;
+            if (changes != work->changes) fesetenv(&work->environment);
+            changes = work->changes;
+            run_items(work, own->index, atomic_load(&work->count));
+            change(own, IDLE, AWAITED, own->pool->slots);
+        } else if (called == ENDED) {
+            return NULL;
+        } else if (!spin(own, IDLE)) {
+            sleep_while(own, IDLE, ASLEEP, own);
+        }
+    }
 }
 
 /* Signals from outside are the host's threads' business, not the pool's. */
@@ -110,96 +191,166 @@ static void block_signals(sigset_t *before)
     pthread_sigmask(SIG_SETMASK, &blocked, before);
 }
 
-/* The caller is one of the pool's threads. When one could not be made, one
- * less than possible is taken, so that the pool itself finds memory. */
+/* One more than the forks that made this process; 0 where they cannot be
+ * counted. A child has none of its parent's threads. */
+static _Atomic unsigned forks = 1;
+static pthread_once_t forks_counted = PTHREAD_ONCE_INIT;
+
+static void count_fork(void) { atomic_fetch_add(&forks, 1); }
+
+static void count_forks(void)
+{
+    if (pthread_atfork(NULL, NULL, count_fork)) atomic_store(&forks, 0);
+}
+
+static bool make_thread(slot *own)
+{
+    atomic_store(&own->state, IDLE);
+    if (sem_init(&own->thread.wake, 0, 0)) return false;
+    if (pthread_create(&own->thread.id, NULL, work_until_ended, own) == 0)
+        return true;
+    sem_destroy(&own->thread.wake);
+    return false;
+}
+
+/* The caller is one of the pool's threads. A fork leaves the others behind, so
+ * the child makes its own in the same places. */
 static void make_threads(fv_context *context)
 {
     struct fv__pool *pool = context->pool;
     size_t wanted = (size_t)context->threads;
     sigset_t before;
+    pthread_once(&forks_counted, count_forks);
+    pool->forks = atomic_load(&forks);
+    pool->spins = context->threads <= fv__processors();
+    pool->threads = 1;
     block_signals(&before);
-    size_t possible = threads_possible(wanted - 1);
-    size_t threads = possible == wanted - 1 ? wanted : possible;
-    pool->process = getpid();
-    pool->threads = threads > 1 ? pthreadpool_create(threads) : NULL;
+    if (pool->forks && sem_init(&pool->slots[0].thread.wake, 0, 0) == 0)
+        while (pool->threads < wanted
+               && make_thread(&pool->slots[pool->threads]))
+            pool->threads++;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!pool->threads) threads = 1;
-    /* waiting threads that spin would hold up those that work */
-    pool->flags = context->threads > fv__processors()
-                      ? PTHREADPOOL_FLAG_YIELD_WORKERS
-                      : 0;
-    if (threads < wanted)
-        fv__log(context, "pool: only %zu of %zu threads can be made", threads,
-                wanted);
+    if (pool->threads < wanted)
+        fv__log(context, "pool: only %zu of %zu threads can be made",
+                pool->threads, wanted);
 }
 
-/* A fork leaves the threads behind, and with them the pool's memory: to free
- * it is to wait for them. */
-static void run_slots(fv_context *context, size_t slots, job *work)
+static size_t threads_of(fv_context *context)
 {
-    struct fv__pool *pool = context->pool;
-    if (pool->process != getpid()) make_threads(context);
-    pthreadpool_parallelize_1d(pool->threads, run_slot, work, slots,
-                               pool->flags);
+    const struct fv__pool *pool = context->pool;
+    if (!pool->threads || pool->forks != atomic_load(&forks))
+        make_threads(context);
+    return pool->threads;
 }
 
-static void free_threads(struct fv__pool *pool)
+/* The caller works too, and by the end has helped with what others have not
+ * begun. So it takes back the calls of workers that have not started, and waits
+ * for no thread but those in the middle of an item. */
+static void run_on_pool(job *work, size_t count)
 {
-    if (pool->threads && pool->process == getpid())
-        pthreadpool_destroy(pool->threads);
+    slot *slots = work->slots;
+    for (size_t i = 1; i < count; i++)
+        if (atomic_load(&slots[i].next) < slots[i].end)
+            change(&slots[i], CALLED, ASLEEP, &slots[i]);
+    run_items(work, 0, count);
+    for (size_t i = 1; i < count; i++) {
+        int called = CALLED;
+        atomic_compare_exchange_strong(&slots[i].state, &called, IDLE);
+    }
+    for (size_t i = 1; i < count; i++)
+        if (!spin(&slots[i], RUNNING))
+            sleep_while(&slots[i], RUNNING, AWAITED, slots);
+    atomic_store_explicit(&work->count, 0, memory_order_release);
+}
+
+static void end_threads(struct fv__pool *pool)
+{
+    if (pool->threads < 2 || pool->forks != atomic_load(&forks)) return;
+    for (size_t i = 1; i < pool->threads; i++) {
+        slot *own = &pool->slots[i];
+        change(own, ENDED, ASLEEP, own);
+        pthread_join(own->thread.id, NULL);
+        sem_destroy(&own->thread.wake);
+    }
+    sem_destroy(&pool->slots[0].thread.wake);
 }
 
 #else
 
-struct fv__pool {
-    job job;
-    range ranges[];
-};
-
-static void run_slots(fv_context *context, size_t slots, job *work)
+static size_t threads_of(fv_context *context)
 {
     (void)context;
-    for (size_t slot = 0; slot < slots; slot++) run_slot(work, slot);
+    return 1;
 }
 
-static void free_threads(struct fv__pool *pool) { (void)pool; }
+static void run_on_pool(job *work, size_t count) { run_items(work, 0, count); }
+
+static void end_threads(struct fv__pool *pool) { (void)pool; }
 
 #endif
 
 void fv__pool_begin(fv_context *context)
 {
-    size_t slots = context->threads < 1 ? 1 : (size_t)context->threads;
-    context->pool = fv__allocate_zero(
-        context, FV__RUN, sizeof *context->pool + slots * sizeof(range));
-    if (context->pool) context->pool->job.ranges = context->pool->ranges;
+    size_t count = context->threads < 1 ? 1 : (size_t)context->threads;
+    struct fv__pool *pool = fv__allocate_zero(
+        context, FV__RUN, sizeof *pool + count * sizeof(slot));
+    context->pool = pool;
+    if (!pool) return;
+    pool->job.slots = pool->slots;
+    for (size_t i = 0; i < count; i++) {
+        pool->slots[i].index = i;
+        pool->slots[i].pool = pool;
+    }
 }
 
 void fv__pool_end(fv_context *context)
 {
     if (!context->pool) return;
-    free_threads(context->pool);
+    end_threads(context->pool);
     fv__release(context, context->pool);
     context->pool = NULL;
 }
 
-static void share_out(job *work, size_t items, size_t slots)
+static void share_out(job *work, size_t items, size_t count)
 {
-    size_t least = items / slots, rest = items % slots, begin = 0;
-    for (size_t i = 0; i < slots; i++) {
-        range *own = &work->ranges[i];
+    size_t least = items / count, rest = items % count, begin = 0;
+    for (size_t i = 0; i < count; i++) {
+        slot *own = &work->slots[i];
         own->end = begin + least + (i < rest ? 1 : 0);
-        atomic_store(&own->next, begin);
+        atomic_store_explicit(&own->next, begin, memory_order_relaxed);
         begin = own->end;
     }
+}
+
+/* How many slots items are shared out to; 1: they stay on the calling thread.
+ */
+static size_t slots_for(fv_context *context, size_t items, double cost)
+{
+    size_t count = context->threads < 1 ? 1 : (size_t)context->threads;
+    if (count > items) count = items;
+    if (place.context || count < 2 || cost < small_cost || !context->pool)
+        return 1;
+    if (context->parallel_for) return count;
+    size_t threads = threads_of(context);
+    return count < threads ? count : threads;
+}
+
+/* What did not change is not written, so that workers need not read it. */
+static void keep_environment(job *work)
+{
+    fenv_t now;
+    memset(&now, 0, sizeof now);
+    fegetenv(&now);
+    if (work->changes && !memcmp(&now, &work->environment, sizeof now)) return;
+    work->environment = now;
+    work->changes++;
 }
 
 void fv__parallel(fv_context *context, size_t items, double cost,
                   fv__work *work, void *argument)
 {
-    size_t slots = context->threads < 1 ? 1 : (size_t)context->threads;
-    if (slots > items) slots = items;
-    bool inside = place.context != NULL;
-    if (inside || slots < 2 || cost < small_cost || !context->pool) {
+    size_t count = slots_for(context, items, cost);
+    if (count < 2) {
         size_t worker = place.context == context ? place.worker : 0;
         for (size_t i = 0; i < items; i++) work(argument, i, worker);
         return;
@@ -208,12 +359,12 @@ void fv__parallel(fv_context *context, size_t items, double cost,
     shared->context = context;
     shared->work = work;
     shared->argument = argument;
-    fegetenv(&shared->environment);
-    share_out(shared, items, slots);
-    atomic_store(&shared->slots, slots);
+    keep_environment(shared);
+    share_out(shared, items, count);
+    atomic_store_explicit(&shared->count, count, memory_order_release);
     if (context->parallel_for)
-        context->parallel_for(context->parallel_user, slots, run_slot, shared);
+        context->parallel_for(context->parallel_user, count, run_slot, shared);
     else
-        run_slots(context, slots, shared);
+        run_on_pool(shared, count);
     (void)atomic_load(&shared->ended);
 }

@@ -5,14 +5,33 @@
 
 #include <cblas.h>
 #include <limits.h>
-#include <stdatomic.h>
+#include <pthread.h>
 
-/* Our own threads call it, so it must not start others. */
-static void one_thread(void)
+/* Our own threads call OpenBLAS, so it must not start others. Its number of
+ * threads is one setting for the process, which belongs to the host: the first
+ * of our threads to enter sets it to one before any calls, the last to leave
+ * restores it. Products of the host that overlap with ours run on one thread.
+ */
+static pthread_mutex_t setting = PTHREAD_MUTEX_INITIALIZER;
+static size_t inside; /* of our threads */
+static int host_threads;
+
+static void enter(void)
 {
-    static atomic_flag done = ATOMIC_FLAG_INIT;
+    pthread_mutex_lock(&setting);
+    if (inside++ == 0) {
+        host_threads = openblas_get_num_threads();
+        if (host_threads != 1) openblas_set_num_threads(1);
+    }
+    pthread_mutex_unlock(&setting);
+}
 
-    if (!atomic_flag_test_and_set(&done)) openblas_set_num_threads(1);
+static void leave(void)
+{
+    pthread_mutex_lock(&setting);
+    if (--inside == 0 && host_threads != 1)
+        openblas_set_num_threads(host_threads);
+    pthread_mutex_unlock(&setting);
 }
 
 static bool fits(const fv__gemm *p)
@@ -33,13 +52,14 @@ bool fv__gemm_blas(const fv__kernels *kernels, const fv__gemm *p)
     blasint a_row = (blasint)p->a_row, b_row = (blasint)p->b_row;
     blasint c_row = (blasint)p->c_row;
 
-    one_thread();
+    enter();
     if (kernels->dtype == FV_F64)
         cblas_dgemm(CblasRowMajor, a, b, m, n, k, 1, p->a, a_row, p->b, b_row,
                     p->accumulate, p->c, c_row);
     else
         cblas_sgemm(CblasRowMajor, a, b, m, n, k, 1, p->a, a_row, p->b, b_row,
                     p->accumulate, p->c, c_row);
+    leave();
     return true;
 }
 

@@ -91,14 +91,15 @@ static void test_zeroed(void **state)
 static void test_limit(void **state)
 {
     (void)state;
-    fv_context *context =
-        bare_new(FV_OPTIONS(fv_context_options, .max_bytes = 10000));
+    fv_context *context = bare_new(
+        FV_OPTIONS(fv_context_options, .threads = 1, .max_bytes = 10000));
     size_t used = fv_context_memory(context).bytes;
     size_t most = 10000 - used - fv__footprint(0);
     assert_null(fv__allocate(context, FV__RUN, most + 1));
     char sentence[200];
     snprintf(sentence, sizeof sentence,
-             "memory: %zu bytes wanted and %zu in use, the limit is 10000",
+             "memory: %zu bytes wanted and %zu bytes in use, the limit is "
+             "10000 bytes (the option max_bytes)",
              fv__footprint(most + 1), used);
     assert_int_equal(fv_failed(context), FV_LIMIT);
     assert_error(context, sentence);
@@ -133,7 +134,9 @@ static void test_default_limit(void **state)
     fv_context *context = bare_new(NULL);
     assert_true(context->max_bytes > 1 << 20);
     assert_true(context->max_bytes <= PTRDIFF_MAX);
-    assert_int_equal(context->max_bytes, fv__memory_limit());
+    const char *source = NULL;
+    assert_int_equal(context->max_bytes, fv__memory_limit(&source));
+    assert_string_equal(context->limit_source, source);
     bare_free(context);
 }
 
@@ -149,7 +152,7 @@ static void test_allocator_says_no(void **state)
     assert_int_equal(fv_failed(context), FV_NO_MEMORY);
     char sentence[200];
     snprintf(sentence, sizeof sentence,
-             "memory: out of memory, %zu bytes wanted and %zu in use",
+             "memory: out of memory, %zu bytes wanted and %zu bytes in use",
              fv__footprint(100), used);
     assert_error(context, sentence);
     assert_int_equal(fv_context_memory(context).bytes, used);

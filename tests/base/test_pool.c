@@ -2,10 +2,15 @@
 #include "bare.h"
 
 #include <fenv.h>
+#include <dirent.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { ITEMS = 1000, WORKERS = 64 };
@@ -281,7 +286,7 @@ static int with_little_space(void)
 static void test_fewer_threads(void **state)
 {
     (void)state;
-    needs(PTHREADPOOL);
+    needs(THREADS);
     if (SANITIZED) skip();
     counted = 0;
     pid_t child = fork();
@@ -290,6 +295,162 @@ static void test_fewer_threads(void **state)
         _exit(with_little_space());
     }
     child_ends_well(child);
+}
+
+/* ---- threads that wait -----------------------------------------------------
+ */
+
+static void pause_for(long microseconds)
+{
+    struct timespec time = { 0, microseconds * 1000 };
+    nanosleep(&time, NULL);
+}
+
+/* Item 0 waits for the last one, which another thread has to begin. */
+typedef struct meeting {
+    size_t items;
+    atomic_bool began;
+    pthread_t other;
+    sigset_t blocked; /* of the other thread */
+    long slow[2];     /* microseconds of item 0 and of the last */
+} meeting;
+
+static void meet(void *argument, size_t item, size_t worker)
+{
+    (void)worker;
+    meeting *m = argument;
+    if (item == m->items - 1) {
+        m->other = pthread_self();
+        pthread_sigmask(SIG_SETMASK, NULL, &m->blocked);
+        atomic_store(&m->began, true);
+        pause_for(m->slow[1]);
+    } else if (item == 0) {
+        while (!atomic_load(&m->began)) sched_yield();
+        pause_for(m->slow[0]);
+    }
+}
+
+static void test_workers_block_signals(void **state)
+{
+    (void)state;
+    needs(THREADS);
+    fv_context *context =
+        bare_new(FV_OPTIONS(fv_context_options, .threads = 2));
+    meeting m = { .items = 2 };
+    fv__parallel(context, m.items, large, meet, &m);
+    assert_false(pthread_equal(m.other, pthread_self()));
+    static const int outside[] = { SIGINT, SIGTERM, SIGHUP, SIGALRM, SIGCHLD };
+    static const int own[] = { SIGSEGV, SIGBUS, SIGFPE, SIGPROF };
+    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
+        assert_int_equal(sigismember(&m.blocked, outside[i]), 1);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        assert_int_equal(sigismember(&m.blocked, own[i]), 0);
+    bare_free(context);
+}
+
+/* Either side waits for the other longer than it spins. */
+static void test_long_waits(void **state)
+{
+    (void)state;
+    needs(THREADS);
+    static const long slow[][2] = { { 0, 3000 }, { 3000, 0 }, { 0, 0 } };
+    fv_context *context =
+        bare_new(FV_OPTIONS(fv_context_options, .threads = 2));
+    for (int again = 0; again < 30; again++) {
+        meeting m = { .items = 2 + (size_t)again % 3 };
+        memcpy(m.slow, slow[again % 3], sizeof m.slow);
+        fv__parallel(context, m.items, large, meet, &m);
+        check(context, 65, large);
+        pause_for(again * 20);
+    }
+    bare_free(context);
+}
+
+static atomic_bool held, released;
+
+static void hold(int number)
+{
+    (void)number;
+    atomic_store(&held, true);
+    while (!atomic_load(&released)) pause_for(100);
+}
+
+/* A thread that has no processor is played by one held in a signal. */
+static int without_the_worker(bool asleep)
+{
+    struct sigaction action = { .sa_handler = hold };
+    fv_context *context =
+        bare_new(FV_OPTIONS(fv_context_options, .threads = 2));
+    meeting m = { .items = 2 };
+    sigemptyset(&action.sa_mask);
+    if (sigaction(SIGPROF, &action, NULL)) return 2;
+    fv__parallel(context, m.items, large, meet, &m);
+    if (asleep) pause_for(20000);
+    pthread_kill(m.other, SIGPROF);
+    while (!atomic_load(&held)) sched_yield();
+    for (int i = 0; i < 100; i++) check(context, ITEMS, large);
+    atomic_store(&released, true);
+    for (int i = 0; i < 100; i++) check(context, ITEMS, large);
+    bare_free(context);
+    return 0;
+}
+
+static void test_caller_does_not_wait_for_a_late_worker(void **state)
+{
+    (void)state;
+    needs(THREADS);
+    if (SANITIZED) skip(); /* signals may be delayed */
+    for (int asleep = 0; asleep < 2; asleep++) {
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(20);
+            _exit(without_the_worker(asleep));
+        }
+        child_ends_well(child);
+    }
+}
+
+/* Threads of this process that are not asleep, but for the first; -1 where the
+ * system does not tell. */
+static int threads_awake(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    if (!tasks) return -1;
+    int awake = 0;
+    for (struct dirent *task; (task = readdir(tasks));) {
+        char path[300], line[200] = "";
+        snprintf(path, sizeof path, "/proc/self/task/%s/stat", task->d_name);
+        FILE *in = task->d_name[0] == '.' || atol(task->d_name) == getpid()
+                       ? NULL
+                       : fopen(path, "r");
+        if (!in) continue;
+        if (!fgets(line, sizeof line, in)) line[0] = '\0';
+        fclose(in);
+        const char *name_end = strrchr(line, ')');
+        awake += !name_end || name_end[2] != 'S';
+    }
+    closedir(tasks);
+    return awake;
+}
+
+static void test_idle_threads_sleep(void **state)
+{
+    (void)state;
+    needs(THREADS);
+    static const int32_t threads[] = { 2, 5 };
+    for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
+        fv_context *context =
+            bare_new(FV_OPTIONS(fv_context_options, .threads = threads[i]));
+        check(context, ITEMS, large);
+        int awake = threads_awake();
+        for (int wait = 0; awake > 0 && wait < 10000; wait++) {
+            pause_for(1000);
+            awake = threads_awake();
+        }
+        assert_true(awake <= 0);
+        check(context, ITEMS, large);
+        bare_free(context);
+    }
 }
 
 static void *use_a_context(void *argument)
@@ -329,6 +490,10 @@ int main(void)
         cmocka_unit_test(test_rounding),
         cmocka_unit_test(test_fork),
         cmocka_unit_test(test_fewer_threads),
+        cmocka_unit_test(test_workers_block_signals),
+        cmocka_unit_test(test_long_waits),
+        cmocka_unit_test(test_caller_does_not_wait_for_a_late_worker),
+        cmocka_unit_test(test_idle_threads_sleep),
         cmocka_unit_test(test_contexts_in_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
