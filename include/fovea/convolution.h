@@ -45,7 +45,8 @@ typedef struct fv_conv_options {
                                  do */
     int32_t forward_only FV_ZERO; /**< 1: no memory for gradients, which are
                                        refused */
-    int32_t reserved FV_ZERO;
+    int32_t weights_unchanged FV_ZERO; /**< 1: packed weights are kept, see
+                                            fv_conv_weights_changed() */
     const char *name FV_ZERO; /**< who it is in messages; NULL: "conv" */
 } fv_conv_options;
 
@@ -58,8 +59,10 @@ typedef struct fv_conv_options {
  *  after a failure. */
 FV_API fv_conv *fv_conv_new(const fv_conv_options *options);
 /** The convolution of a layer of kind "conv2d", in a network or with in_shape,
- *  on `batch` images; bias and activation are the caller's to give. */
-FV_API fv_conv *fv_conv_of_layer(fv_layer *layer, int64_t batch);
+ *  on `batch` images; bias and activation are the caller's to give, and
+ *  `weights_unchanged` is the option of that name. */
+FV_API fv_conv *fv_conv_of_layer(fv_layer *layer, int64_t batch,
+                                 int weights_unchanged);
 /** Frees it before its context. NULL is allowed. */
 FV_API void fv_conv_free(fv_conv *conv);
 
@@ -72,8 +75,8 @@ FV_API fv_shape fv_conv_output_shape(const fv_conv *conv);
 FV_API fv_shape fv_conv_weight_shape(const fv_conv *conv);
 
 /* Tensors are contiguous, of the context's type, images [batch, ...] in its
- * layout; FV_NCHW is permuted on the way in and out. Results are overwritten
- * and lie apart from what is read. */
+ * layout; FV_NCHW is permuted on the way in and out. Results are overwritten;
+ * one that overlaps what is read, or another result, is refused. */
 
 /** y = clamp(conv(x, weight) + bias + residual); bias [filters] and residual,
  *  of y's shape, may be NULL. A residual needs an FV_NHWC context. */
@@ -89,8 +92,11 @@ FV_API fv_status fv_conv_backward_weights(fv_conv *conv, const fv_tensor *x,
                                           const fv_tensor *dy,
                                           const fv_tensor *dweight,
                                           const fv_tensor *dbias);
-/** Weights are packed when they are first used, and kept for as long as they
- *  lie at the same place. Call this after writing to them. */
+/** Each call packs the weights anew. With the option `weights_unchanged` they
+ *  are packed when they are first used and kept for the calls with weights at
+ *  the same address: the caller promises that the numbers there stay as they
+ *  are until this function is called. Memory that is freed and allocated again
+ *  may have the same address, so call it then, too. */
 FV_API void fv_conv_weights_changed(fv_conv *conv);
 
 /** The directions of a convolution. */

@@ -98,7 +98,8 @@ FV_API fv_layer_info fv_network_info(fv_network *network);
 FV_API size_t fv_network_planned_bytes(fv_network *network, int64_t batch,
                                        int training);
 
-/** Gradient check of the whole network with `batch` random images. */
+/** Gradient check of the whole network with `batch` random images. Parameters
+ *  and running statistics are as before afterwards, gradients are zero. */
 FV_API double fv_network_gradcheck(fv_network *network, int64_t batch);
 
 #ifdef __cplusplus

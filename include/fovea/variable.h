@@ -39,11 +39,13 @@ FV_API void fv_variable_free(fv_variable *variable);
 
 /** The context that the variable belongs to. */
 FV_API fv_context *fv_variable_context(const fv_variable *variable);
-/** The value: contiguous, owned by the variable; a leaf's may be written, at
- *  once or, with #fv_variable_changed after it, later. */
+/** The value, for reading: contiguous, owned by the variable. A leaf is written
+ *  by fv_variable_assign(), by optimizers and by loading; or through the `data`
+ *  of this tensor, with fv_variable_changed() after it. */
 FV_API const fv_tensor *fv_variable_value(const fv_variable *variable);
-/** Tells that a leaf was written through a tensor that was got before it was
- *  last used: networks that evaluate keep what they made of their weights. */
+/** Call it after writing numbers through the `data` of a leaf's value. Networks
+ *  that evaluate keep packed and folded weights from call to call, and use them
+ *  until a leaf of their context is known to be written. */
 FV_API void fv_variable_changed(fv_variable *leaf);
 /** The gradient, of the value's shape. A leaf has zeros before the first
  *  backward pass, sums over passes, and keeps it until fv_variable_zero_grad()
@@ -59,7 +61,8 @@ FV_API fv_status fv_variable_set_requires_grad(fv_variable *variable,
 FV_API fv_status fv_variable_retain_grad(fv_variable *variable);
 /** Sets a leaf's gradient to zero, in place. */
 FV_API void fv_variable_zero_grad(fv_variable *variable);
-/** Overwrites a leaf's value: same shape, any view, any convertible type. */
+/** Overwrites a leaf's value: same shape, any convertible type, any view, one
+ *  of the leaf's own memory, too. */
 FV_API fv_status fv_variable_assign(fv_variable *variable,
                                     const fv_tensor *value);
 /** The only element as a double; NaN and a recorded failure if there are
@@ -145,9 +148,9 @@ FV_API fv_variable *fv_atan(fv_variable *a);
 FV_API fv_variable *fv_tanh_of(fv_variable *a);
 /** 1 / (1 + exp(-a)) */
 FV_API fv_variable *fv_sigmoid_of(fv_variable *a);
-/** max(a, 0) */
+/** max(a, 0). NaN passes, and so does the gradient there and at +inf. */
 FV_API fv_variable *fv_relu_of(fv_variable *a);
-/** min(max(a, 0), 6) */
+/** min(max(a, 0), 6), with gradient 0 at 0 and 6; NaN as in fv_relu_of(). */
 FV_API fv_variable *fv_relu6_of(fv_variable *a);
 /** a > 0 ? a : slope a */
 FV_API fv_variable *fv_leaky_relu_of(fv_variable *a, double slope);
@@ -202,15 +205,16 @@ FV_API fv_variable *fv_concat_of(int32_t count, fv_variable *const parts[],
 FV_API fv_variable *fv_stack(int32_t count, fv_variable *const parts[],
                              int32_t axis);
 
-/** Convolution algorithms; forward, input gradient and weight gradient of one
- *  layer use the same one. */
+/** Convolution algorithms. Under FV_CONV_AUTO forward, input gradient and
+ *  weight gradient of one layer each use the one that suits them. */
 typedef enum fv_algorithm {
     FV_CONV_AUTO = 0,    /**< chosen by shape, type and options alone */
     FV_CONV_REFERENCE,   /**< plain loops, the definition */
     FV_CONV_IM2COL_GEMM, /**< column matrix and matrix product */
     FV_CONV_DIRECT,      /**< products over the image itself */
     FV_CONV_WINOGRAD,    /**< fewer products, at points of tiles */
-    FV_CONV_DEPTHWISE,   /**< each channel on its own: groups = channels */
+    FV_CONV_DEPTHWISE,   /**< vectors over the channels of several groups:
+                              depthwise, and groups of few channels */
     FV_CONV_COL2IM       /**< as im2col; the input gradient's columns are added
                               where their taps lie */
 } fv_algorithm;
@@ -279,12 +283,16 @@ FV_API fv_variable *fv_softmax_of(fv_variable *x);
 /** Mean over all elements of (x - target)^2. */
 FV_API fv_variable *fv_mse_of(fv_variable *x, fv_variable *target);
 /** Sum over the elements of max(x, 0) - x t + log(1 + exp(-|x|)), divided by
- *  the batch, the first extent, as in num.cr. */
+ *  the batch, the first extent, as in num.cr. A logit of +inf gives what
+ *  PyTorch's (1 - t) x gives: inf, or NaN where t is 1. One of -inf gives inf,
+ *  or NaN where t is 0; PyTorch gives NaN for every t. */
 FV_API fv_variable *fv_sigmoid_cross_entropy_of(fv_variable *logits,
                                                 fv_variable *target);
 /** Mean over the rows of logits [n, classes] of -sum t log softmax(x). The
  *  target is a constant of integer class indices [n] or of weights
- *  [n, classes]. */
+ *  [n, classes]. A weight of 0 at a logit of -inf makes the loss NaN, as in
+ *  PyTorch (0 times inf); with class indices the logits of other classes may
+ *  be -inf. */
 FV_API fv_variable *fv_softmax_cross_entropy_of(fv_variable *logits,
                                                 fv_variable *target);
 
@@ -297,7 +305,8 @@ typedef fv_variable *fv_function(void *user, fv_variables at);
  *  random weights first. Meant for FV_F64 contexts. `step` 0 means
  *  6e-6 max(1, |x|), `floor` 0 means 1e-2 (below it errors count as absolute).
  *  Where a ReLU or a maximum has a kink within the step, one side's difference
- *  (of second order) counts. */
+ *  (of second order) counts. Afterwards the values are as before, the gradients
+ *  are zero and the tape is empty. */
 FV_API double fv_gradcheck(fv_function *f, void *user, fv_variables at,
                            double step, double floor);
 

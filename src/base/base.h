@@ -46,7 +46,8 @@ struct fv_context {
     struct fv__tape *tape;
     uint64_t draws;      /* operations that may have drawn numbers */
     uint64_t parameters; /* arrays of weights drawn so far */
-    uint64_t changes;    /* times that leaves may have been written */
+    uint64_t changes;    /* times that leaves were written: who writes a value
+                            of a leaf counts here */
 };
 
 /* A zeroed context from the options' allocator, which fv_memory does not
@@ -113,12 +114,16 @@ bool fv__multiply(size_t a, size_t b, size_t *product);
 bool fv__add(size_t a, size_t b, size_t *sum);
 /* Product of extents >= 0, below 2^47; -1 if it is not. */
 int64_t fv__product(int32_t rank, const int64_t *extents);
+/* Sum and product of counts >= 0, at most INT64_MAX, which stands for all
+ * larger ones: a sum with it is INT64_MAX again. */
+int64_t fv__saturated_sum(int64_t a, int64_t b);
+int64_t fv__saturated_product(int32_t count, const int64_t *factors);
 
 static inline int64_t fv__min(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t fv__max(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t fv__divide_up(int64_t a, int64_t b)
 {
-    return (a + b - 1) / b;
+    return a / b + (a % b > 0);
 }
 static inline size_t fv__align(size_t bytes) /* to a cache line */
 {

@@ -181,13 +181,6 @@ int32_t fv_context_threads(const fv_context *context)
     return context ? context->threads : 0;
 }
 
-const char *fv_context_isa(const fv_context *context)
-{
-    if (!context || !context->kernels) return "";
-    /* the name is the first member of a kernel table */
-    return *(const char *const *)(const void *)context->kernels;
-}
-
 fv_memory fv_context_memory(const fv_context *context)
 {
     return context ? context->memory : (fv_memory){ 0 };

@@ -34,3 +34,20 @@ int64_t fv__product(int32_t rank, const int64_t *extents)
     }
     return empty ? 0 : product;
 }
+
+int64_t fv__saturated_sum(int64_t a, int64_t b)
+{
+    return a > INT64_MAX - b ? INT64_MAX : a + b;
+}
+
+int64_t fv__saturated_product(int32_t count, const int64_t *factors)
+{
+    int64_t product = 1;
+    for (int32_t i = 0; i < count; i++)
+        if (factors[i] == 0) return 0;
+    for (int32_t i = 0; i < count; i++) {
+        if (product > INT64_MAX / factors[i]) return INT64_MAX;
+        product *= factors[i];
+    }
+    return product;
+}

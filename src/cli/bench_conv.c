@@ -70,6 +70,7 @@ static fv_conv *plan(const bench *b, const int64_t number[CLI_NUMBERS])
         .dilation = { number[CLI_DH], number[CLI_DW] },
         .groups = number[CLI_GROUPS],
         .algorithm = b->options.algorithm,
+        .weights_unchanged = 1,
         .forward_only = b->options.passes == 1u << FV_PASS_FORWARD,
     };
     return fv_conv_new(&o);

@@ -121,7 +121,8 @@ int cli_columns(int file);
 
 enum { CLI_CELL = 64, CLI_MOST_COLUMNS = 32 };
 
-/* "1,234,567"; "1.2 MiB"; "28 x 28 x 1" into text[CLI_CELL], returned. */
+/* "1,234,567"; "1.2 MiB"; "28 x 28 x 1" into text[CLI_CELL], returned. The
+ * largest numbers stand for all larger ones: "2^63 or more". */
 const char *cli_number(int64_t number, char *text);
 const char *cli_bytes(size_t bytes, char *text);
 const char *cli_shape(const fv_shape *shape, char *text);
@@ -149,6 +150,8 @@ cli_json *cli_json_new(void);
  * is not finite becomes null. */
 void cli_json_number(cli_json *at, const char *key, double value);
 void cli_json_integer(cli_json *at, const char *key, int64_t value);
+/* At most INT64_MAX. */
+void cli_json_bytes(cli_json *at, const char *key, size_t bytes);
 void cli_json_text(cli_json *at, const char *key, const char *value);
 void cli_json_flag(cli_json *at, const char *key, bool value);
 cli_json *cli_json_object(cli_json *at, const char *key);

@@ -138,7 +138,7 @@ static void put_candidates(cli_json *json, const pass *p)
         cli_json_flag(one, "possible", c.possible);
         cli_json_flag(one, "chosen", c.chosen);
         cli_json_number(one, "cost", c.cost);
-        cli_json_integer(one, "workspace_bytes", (int64_t)c.workspace_bytes);
+        cli_json_bytes(one, "workspace_bytes", c.workspace_bytes);
         cli_json_text(one, "reason", c.reason);
     }
 }
@@ -153,8 +153,8 @@ static void put_pass(cli_json *passes, const pass *p)
     cli_json_integer(json, "multiply_accumulates", facts->performed);
     cli_json_integer(json, "saved",
                      facts->multiply_accumulates - facts->performed);
-    cli_json_integer(json, "packed_bytes", (int64_t)facts->packed_bytes);
-    cli_json_integer(json, "scratch_bytes", (int64_t)facts->scratch_bytes);
+    cli_json_bytes(json, "packed_bytes", facts->packed_bytes);
+    cli_json_bytes(json, "scratch_bytes", facts->scratch_bytes);
     cli_json_number(json, "median_ms", p->time.median * 1e3);
     cli_json_number(json, "min_ms", p->time.least * 1e3);
     cli_json_number(json, "gflops", p->gflops);
@@ -194,7 +194,7 @@ static void explain(explanation *e, size_t index)
     cli_json *passes = NULL;
     if (convolution)
         conv = fv_conv_of_layer(fv_network_layer(e->network, index),
-                                e->options.batch);
+                                e->options.batch, 1);
     if (fv_failed(e->context)) return;
     if (e->layers)
         passes = put_layer(e->layers, &info);

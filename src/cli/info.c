@@ -97,8 +97,8 @@ static void print_json(const facts *f, fv_context *context)
 {
     cli_json *json = cli_json_new();
     put_facts(json, &f->whole);
-    cli_json_integer(json, "planned_bytes", (int64_t)f->training);
-    cli_json_integer(json, "planned_bytes_evaluation", (int64_t)f->evaluation);
+    cli_json_bytes(json, "planned_bytes", f->training);
+    cli_json_bytes(json, "planned_bytes_evaluation", f->evaluation);
     cli_json_integer(json, "batch", f->options->batch);
     cli_json_text(json, "dtype", fv_dtype_name(f->options->dtype));
     cli_json *layers = cli_json_array(json, "layers");
@@ -109,7 +109,7 @@ static void print_json(const facts *f, fv_context *context)
         cli_json_text(layer, "kind", info.kind);
         cli_json_shape(layer, "output_shape", &info.output_shape);
         put_facts(layer, &info);
-        cli_json_integer(layer, "output_bytes", (int64_t)info.output_bytes);
+        cli_json_bytes(layer, "output_bytes", info.output_bytes);
     }
     cli_json_print(json, context);
 }

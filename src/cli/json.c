@@ -120,6 +120,11 @@ void cli_json_print(cli_json *json, fv_context *context)
 
 #endif
 
+void cli_json_bytes(cli_json *at, const char *key, size_t bytes)
+{
+    cli_json_integer(at, key, bytes < INT64_MAX ? (int64_t)bytes : INT64_MAX);
+}
+
 void cli_json_shape(cli_json *at, const char *key, const fv_shape *shape)
 {
     cli_json *array = cli_json_array(at, key);

@@ -10,6 +10,10 @@ const char *cli_number(int64_t number, char *text)
     char digits[CLI_CELL];
     const int length = snprintf(digits, sizeof digits, "%" PRId64, number);
     char *to = text;
+    if (number == INT64_MAX) {
+        snprintf(text, CLI_CELL, "2^63 or more");
+        return text;
+    }
     for (int i = 0; i < length; i++) {
         if (i && (length - i) % 3 == 0 && digits[i - 1] != '-') *to++ = ',';
         *to++ = digits[i];
@@ -23,6 +27,10 @@ const char *cli_bytes(size_t bytes, char *text)
     static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
     double value = (double)bytes;
     int unit = 0;
+    if (bytes == SIZE_MAX) {
+        snprintf(text, CLI_CELL, "2^64 B or more");
+        return text;
+    }
     for (; value >= 1023.95 && unit < 4; unit++) value /= 1024;
     snprintf(text, CLI_CELL, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
     return text;

@@ -166,8 +166,8 @@ static void print_json(const run *r)
     cli_json_number(json, "images_per_s", report->images_per_s);
     cli_json_integer(json, "parameters",
                      fv_network_info(r->network).parameters);
-    cli_json_integer(json, "planned_bytes", (int64_t)report->planned_bytes);
-    cli_json_integer(json, "peak_bytes", (int64_t)report->peak_bytes);
+    cli_json_bytes(json, "planned_bytes", report->planned_bytes);
+    cli_json_bytes(json, "peak_bytes", report->peak_bytes);
     cli_json_integer(json, "seed", r->options.seed);
     cli_json_integer(json, "threads", fv_context_threads(r->context));
     cli_json_text(json, "isa", fv_context_isa(r->context));

@@ -117,6 +117,10 @@ static fv_status check(const fv_dataset *dataset, const int64_t *order,
     if (check_images(dataset, count, images)
         || check_labels(dataset, count, labels))
         return fv_failed(context);
+    if (fv__tensor_overlap(images, &dataset->images)
+        || fv__tensor_overlap(labels, &dataset->labels))
+        return fv_fail(context, FV_MISUSE,
+                       "data set: a batch cannot be written into the data set");
     for (int64_t i = 0; i < count; i++)
         if (order[i] < 0 || order[i] >= n)
             return fv_fail(context, FV_MISUSE,

@@ -66,6 +66,13 @@ static fv_status infer(fv_inference *inference, const fv_operator *op,
             op->name,
             fv__shape_text(shape, sizeof shape, output->rank, output->shape));
     }
+    const size_t most = SIZE_MAX / 4; /* the sum of any two is a size, too */
+    if (inference->saved > most || inference->kept > most
+        || inference->forward_scratch > most
+        || inference->backward_scratch > most)
+        return fv_fail(inference->context, FV_LIMIT,
+                       "%s: needs more than %zu bytes of scratch", op->name,
+                       most);
     return FV_OK;
 }
 

@@ -55,3 +55,13 @@ void fv__arena_reset(fv__arena *arena)
     }
     chunk->used = 0;
 }
+
+bool fv__arena_holds(const fv__arena *arena, const void *memory)
+{
+    const fv__chunk *chunk = arena->chunks;
+    while (chunk
+           && ((uintptr_t)memory < (uintptr_t)chunk
+               || (uintptr_t)memory - (uintptr_t)chunk >= HEAD + chunk->bytes))
+        chunk = chunk->next;
+    return chunk != NULL;
+}

@@ -46,8 +46,10 @@ static double get(const fv_tensor *tensor, int64_t i)
                                    : (double)((const float *)tensor->data)[i];
 }
 
-static void set(const fv_tensor *tensor, int64_t i, double value)
+static void set(const check *c, const fv_tensor *tensor, int64_t i,
+                double value)
 {
+    c->context->changes++;
     if (tensor->dtype == FV_F64)
         ((double *)tensor->data)[i] = value;
     else
@@ -61,7 +63,7 @@ typedef struct point {
 
 static point sample(check *c, const fv_tensor *value, int64_t i, double x)
 {
-    set(value, i, x);
+    set(c, value, i, x);
     return (point){ get(value, i), evaluate(c) };
 }
 
@@ -101,7 +103,7 @@ static double check_element(check *c, fv_variable *variable, int64_t i,
             error = fmin(error, relative(analytic, slope(here, b, d), floor));
         }
     }
-    set(value, i, x);
+    set(c, value, i, x);
     return isnan(error) ? (double)INFINITY : error;
 }
 
@@ -133,14 +135,13 @@ double fv_gradcheck(fv_function *f, void *user, fv_variables at, double step,
     fv_forget(c.context);
     double worst = 0;
     fv_variable *y = apply(&c);
-    if (y && fv__backprop(y, &c.weights) == FV_OK) {
-        fv_forget(c.context);
+    if (y && fv__backprop(y, &c.weights) == FV_OK)
         for (int64_t i = 0; i < at.count && fv__ok(c.context); i++) {
             if (!at.at[i]->requires_grad || !fv__leaf_grad(at.at[i])) continue;
             worst = fmax(
                 worst, check_one(&c, at.at[i], step, floor > 0 ? floor : 1e-2));
         }
-    }
+    fv_forget(c.context);
     for (int64_t i = 0; i < at.count; i++) fv_variable_zero_grad(at.at[i]);
     fv_tensor_free(c.context, &c.weights);
     return fv__ok(c.context) ? worst : (double)INFINITY;

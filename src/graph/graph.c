@@ -48,6 +48,12 @@ static void *allocate_zero(fv__graph *graph, size_t bytes)
 fv_variable *fv__graph_value(fv__graph *graph, fv_dtype dtype, int32_t rank,
                              const int64_t shape[])
 {
+    if (fv__product(rank, shape) < 0) {
+        char text[FV__SHAPE_BYTES];
+        fv_fail(graph->context, FV_LIMIT, "graph: %s has too many elements",
+                fv__shape_text(text, sizeof text, rank, shape));
+        return NULL;
+    }
     fv_variable *value = allocate_zero(graph, sizeof *value);
     if (!value) return NULL;
     value->context = graph->context;
@@ -108,15 +114,16 @@ fv__node *fv__graph_append(fv__graph *graph, const fv_operator *op,
     node->kept_bytes = fv__align(inference->kept);
     node->kept_at = graph->kept_bytes;
     node->forward_scratch = inference->forward_scratch;
-    if (graph->planned && !graph->training)
-        graph->kept_bytes += node->kept_bytes;
-    else
+    if (!graph->planned || graph->training)
         node->forward_scratch += node->kept_bytes;
+    else if (!fv__add(graph->kept_bytes, node->kept_bytes, &graph->kept_bytes))
+        fv_fail(graph->context, FV_LIMIT,
+                "%s: the plan keeps more than %zu bytes", op->name, SIZE_MAX);
     node->backward_scratch = inference->backward_scratch;
     output->requires_grad = requires_grad;
     output->node = graph->count;
     graph->nodes[graph->count++] = node;
-    return node;
+    return fv__ok(graph->context) ? node : NULL;
 }
 
 static void forget_activity(fv__graph *graph)

@@ -26,6 +26,8 @@ void *fv__arena_allocate(fv__arena *arena, size_t bytes);
  * rounds stop allocating. */
 void fv__arena_reset(fv__arena *arena);
 void fv__arena_free(fv__arena *arena);
+/* Whether the address lies in memory that the arena holds. */
+bool fv__arena_holds(const fv__arena *arena, const void *memory);
 
 /* ---- variables ---------------------------------------------------------- */
 

@@ -70,15 +70,6 @@ fv_tensor *fv__leaf_grad(fv_variable *leaf)
     return &leaf->grad;
 }
 
-/* to = from, converted; records an element that does not fit. */
-static fv_status convert(fv_context *context, const char *who,
-                         const fv_tensor *to, const fv_tensor *from)
-{
-    int64_t misfit = fv__tensor_convert_elements(to, from);
-    if (misfit < 0) return FV_OK;
-    return fv__tensor_misfit(context, who, from, misfit, to->dtype);
-}
-
 fv_variable *fv_variable_new(fv_context *context, const fv_tensor *value)
 {
     if (!fv__tensor_check(context, "variable", value)) return NULL;
@@ -98,7 +89,7 @@ fv_variable *fv_variable_number(fv_context *context, double value)
     return fv_variable_new(context, &number);
 }
 
-fv_variable *fv_constant(fv_context *context, const fv_tensor *value)
+static fv_variable *constant_of(fv_context *context, const fv_tensor *value)
 {
     if (!fv__tensor_check(context, "constant", value)) return NULL;
     bool integer = !fv__dtype_is_real(value->dtype);
@@ -112,8 +103,23 @@ fv_variable *fv_constant(fv_context *context, const fv_tensor *value)
     constant->value.data =
         fv__arena_allocate(&graph->arena, fv__tensor_bytes(&constant->value));
     if (!constant->value.data
-        || convert(context, "constant", &constant->value, value) != FV_OK)
+        || fv__tensor_assign(context, "constant", &constant->value, value)
+               != FV_OK)
         return NULL;
+    return constant;
+}
+
+/* The first operation after a backward pass empties the tape: a value that
+ * lies there is copied before. */
+fv_variable *fv_constant(fv_context *context, const fv_tensor *value)
+{
+    const fv__tape *tape = context ? context->tape : NULL;
+    if (!tape || !tape->spent || !value
+        || !fv__arena_holds(&tape->graph.arena, value->data))
+        return constant_of(context, value);
+    fv_tensor copy = fv_tensor_dup(context, value);
+    fv_variable *constant = constant_of(context, &copy);
+    fv_tensor_free(context, &copy);
     return constant;
 }
 
@@ -133,7 +139,8 @@ fv_status fv_variable_assign(fv_variable *variable, const fv_tensor *value)
             fv__shape_text(expected, sizeof expected, variable->value.rank,
                            variable->value.shape));
     }
-    return convert(context, "assign", &variable->value, value);
+    context->changes++;
+    return fv__tensor_assign(context, "assign", &variable->value, value);
 }
 
 void fv_variable_free(fv_variable *variable)
@@ -148,9 +155,7 @@ fv_context *fv_variable_context(const fv_variable *variable)
 
 const fv_tensor *fv_variable_value(const fv_variable *variable)
 {
-    if (!variable) return NULL;
-    if (!variable->graph) variable->context->changes++;
-    return &variable->value;
+    return variable ? &variable->value : NULL;
 }
 
 void fv_variable_changed(fv_variable *leaf)

@@ -36,7 +36,6 @@ fv_status fv__model_begin(fv__model *model, fv_network *network, size_t extra)
     fv_context *context = network->context;
     *model = (fv__model){ .context = context };
     if (fv__network_draw(network) != FV_OK) return fv_failed(context);
-    context->changes++; /* it may be to load */
     model->capacity = extra;
     for (int32_t i = 0; i < network->count; i++)
         model->capacity += (size_t)network->places[i].layer->num_parameters;
@@ -131,6 +130,7 @@ fv_status fv__model_check(const fv__model *model, const fv__archive *archive,
 
 void fv__model_restore(const fv__model *model, const fv__archive *archive)
 {
+    model->context->changes++;
     for (size_t i = 0; i < model->count; i++)
         fv__tensor_convert_elements(
             &model->entries[i].tensor,

@@ -490,8 +490,10 @@ static int64_t macs(const fv__geometry *g, fv__direction direction)
 {
     const fv__winograd w = fv__winograd_of(g, direction);
 
-    return w.all * w.products * w.sweep.groups * w.sweep.channels
-           * w.sweep.filters;
+    const int64_t factors[] = { w.all, w.products, w.sweep.groups,
+                                w.sweep.channels, w.sweep.filters };
+
+    return fv__saturated_product(sizeof factors / sizeof *factors, factors);
 }
 
 static size_t scratch(const fv_context *context, const fv__geometry *g,

@@ -11,14 +11,15 @@ static inline size_t fv__element(const fv__kernels *kernels)
     return kernels->dtype == FV_F64 ? sizeof(double) : sizeof(float);
 }
 
-/* Element `i` of an array of elements of `size` bytes. */
+/* Element `i` of an array of elements of `size` bytes. `i` may be a negative
+ * number converted to size_t: the offset in bytes is converted back. */
 static inline const void *fv__at(const void *array, size_t i, size_t size)
 {
-    return (const char *)array + i * size;
+    return (const char *)array + (ptrdiff_t)(i * size);
 }
 static inline void *fv__slot(void *array, size_t i, size_t size)
 {
-    return (char *)array + i * size;
+    return (char *)array + (ptrdiff_t)(i * size);
 }
 
 /* Length of piece i where `whole` is cut in `pieces` as even as can be, the

@@ -203,12 +203,6 @@ int64_t fv__geometry_macs(const fv__geometry *g)
                                 g->kernel[0],
                                 g->kernel[1],
                                 g->channels / g->groups };
-    int64_t macs = 1;
 
-    if (g->batch == 0) return 0;
-    for (size_t i = 0; i < sizeof factors / sizeof *factors; i++) {
-        if (macs > INT64_MAX / factors[i]) return INT64_MAX;
-        macs *= factors[i];
-    }
-    return macs;
+    return fv__saturated_product(sizeof factors / sizeof *factors, factors);
 }

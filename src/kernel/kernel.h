@@ -29,7 +29,9 @@ typedef enum fv__map {
     FV__ATAN,
     FV__TANH,
     FV__SIGMOID,
-    FV__CLAMP,      /* min(max(x, p), q), NaN passes; g where p < x < q */
+    /* min(max(x, p), q); its gradient is 0 where x <= p or x >= q, but q =
+     * infinity is no limit; NaN passes, and so does the gradient there */
+    FV__CLAMP,
     FV__LEAKY_RELU, /* x > 0 ? x : p x */
     FV__ELU,        /* x > 0 ? x : p (exp(x) - 1) */
     FV__SCALE_ADD,  /* p x + q, with one rounding each for product and sum */

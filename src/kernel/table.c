@@ -69,3 +69,8 @@ const fv__kernels *fv__kernels_find(fv_context *context, const char *isa,
     return fv__kernels_pick(context, entries, sizeof entries / sizeof *entries,
                             isa, dtype);
 }
+
+const char *fv_context_isa(const fv_context *context)
+{
+    return context && context->kernels ? context->kernels->isa : "";
+}

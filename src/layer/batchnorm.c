@@ -12,10 +12,10 @@ static const fv__field fields[] = {
 static void add_parameter(fv_layer *layer, const char *name, int64_t channels,
                           double value, bool trainable)
 {
-    fv__layer_parameter(
+    fv__parameter *parameter = fv__layer_parameter(
         layer, name, 1, &channels,
         (fv__init){ .initializer = FV_INIT_CONSTANT, .value = value });
-    layer->parameters[layer->num_parameters - 1].trainable = trainable;
+    if (parameter) parameter->trainable = trainable;
 }
 
 static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])

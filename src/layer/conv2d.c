@@ -122,7 +122,7 @@ fv_layer *fv_convolutional_new(const fv_convolutional_options *options)
     return fv__layer_new(&fv__layer_conv2d, options);
 }
 
-fv_conv *fv_conv_of_layer(fv_layer *layer, int64_t batch)
+fv_conv *fv_conv_of_layer(fv_layer *layer, int64_t batch, int weights_unchanged)
 {
     if (!layer || fv_layer_output_shape(layer).rank < 0) return NULL;
     if (layer->type != &fv__layer_conv2d) {
@@ -142,6 +142,7 @@ fv_conv *fv_conv_of_layer(fv_layer *layer, int64_t batch)
     o.max_workspace = given->max_workspace;
     o.algorithm = given->algorithm;
     o.strict = given->strict;
+    o.weights_unchanged = weights_unchanged != 0;
     for (int32_t i = 0; i < 3; i++) o.in_shape[i] = in.extent[i];
     for (int32_t i = 0; i < 2; i++) {
         o.kernel[i] = g.kernel[i];

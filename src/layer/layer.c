@@ -139,6 +139,37 @@ const char *fv_layer_name(const fv_layer *layer)
 
 /* ---- shapes ------------------------------------------------------------- */
 
+static fv_status check_count(const fv_layer *layer, const char *what,
+                             fv_shape shape)
+{
+    if (fv__shape_count(&shape) >= 0) return FV_OK;
+    char text[FV__SHAPE_BYTES];
+    shape = fv__shape_outside(layer->context, shape);
+    return fv_fail(layer->context, FV_LIMIT, "%s: %s %s has too many elements",
+                   layer->name, what,
+                   fv__shape_text(text, sizeof text, shape.rank, shape.extent));
+}
+
+static bool parameter_fits(const fv_layer *layer, const char *name,
+                           int32_t rank, const int64_t shape[])
+{
+    char text[FV__SHAPE_BYTES];
+    if (!fv__ok(layer->context)) return false;
+    if (layer->num_parameters == FV__MAX_PARAMETERS)
+        fv_fail(layer->context, FV_LIMIT,
+                "%s: parameter %s is one more than the %d of a layer",
+                layer->name, name, FV__MAX_PARAMETERS);
+    else if (rank < 0 || rank > FV__MAX_PARAMETER_RANK)
+        fv_fail(layer->context, FV_LIMIT,
+                "%s: parameter %s of rank %d is outside 0..%d", layer->name,
+                name, rank, FV__MAX_PARAMETER_RANK);
+    else if (fv__product(rank, shape) < 0)
+        fv_fail(layer->context, FV_LIMIT, "%s: %s %s has too many elements",
+                layer->name, name,
+                fv__shape_text(text, sizeof text, rank, shape));
+    return fv__ok(layer->context);
+}
+
 fv_status fv__layer_shape(fv_layer *layer, int32_t count,
                           const fv_shape inputs[])
 {
@@ -152,16 +183,23 @@ fv_status fv__layer_shape(fv_layer *layer, int32_t count,
     layer->window[0] = layer->window[1] = 1;
     layer->stride[0] = layer->stride[1] = 1;
     if (count) layer->in_shape = inputs[0];
-    if (layer->shaped) layer->num_parameters = 0;
-    fv_status status = type->shape(layer, count, inputs);
-    layer->shaped = status == FV_OK;
-    return status;
+    layer->num_parameters = 0;
+    layer->shaped = false;
+    for (int32_t k = 0; k < count; k++)
+        if (check_count(layer, "input", inputs[k]) != FV_OK)
+            return fv_failed(layer->context);
+    if (type->shape(layer, count, inputs) == FV_OK)
+        check_count(layer, "output", layer->out_shape);
+    layer->shaped = fv__ok(layer->context);
+    return fv_failed(layer->context);
 }
 
 /* A layer that was shaped before keeps the variable that was drawn then. */
-void fv__layer_parameter(fv_layer *layer, const char *name, int32_t rank,
-                         const int64_t shape[], fv__init init)
+fv__parameter *fv__layer_parameter(fv_layer *layer, const char *name,
+                                   int32_t rank, const int64_t shape[],
+                                   fv__init init)
 {
+    if (!parameter_fits(layer, name, rank, shape)) return NULL;
     fv__parameter *parameter = &layer->parameters[layer->num_parameters++];
     fv_variable *drawn = parameter->variable;
     *parameter = (fv__parameter){ .name = name,
@@ -171,6 +209,7 @@ void fv__layer_parameter(fv_layer *layer, const char *name, int32_t rank,
                                   .filters = rank == 4,
                                   .variable = drawn };
     memcpy(parameter->shape, shape, (size_t)rank * sizeof *shape);
+    return parameter;
 }
 
 fv_status fv__layer_shape_same(fv_layer *layer, int32_t count,

@@ -77,17 +77,17 @@ typedef struct fv__init {
     int64_t fan_in, fan_out;
 } fv__init;
 
+enum { FV__MAX_PARAMETERS = 4, FV__MAX_PARAMETER_RANK = 4 };
+
 typedef struct fv__parameter {
     const char *name; /* "weight" */
     int32_t rank;
-    int64_t shape[4];
+    int64_t shape[FV__MAX_PARAMETER_RANK];
     fv__init init;
     bool trainable;
     bool filters; /* [filters, kh, kw, c] here, [filters, c, kh, kw] in files */
     fv_variable *variable; /* NULL until drawn */
 } fv__parameter;
-
-enum { FV__MAX_PARAMETERS = 4 };
 
 typedef struct fv__layer_type fv__layer_type;
 
@@ -138,9 +138,11 @@ const fv__layer_type *fv__layer_type_find(const char *kind, size_t length);
 /* Runs the shape rule. */
 fv_status fv__layer_shape(fv_layer *layer, int32_t count,
                           const fv_shape inputs[]);
-/* For shape rules: one more parameter, with its fans. */
-void fv__layer_parameter(fv_layer *layer, const char *name, int32_t rank,
-                         const int64_t shape[], fv__init init);
+/* For shape rules: one more parameter, with its fans. NULL after recording one
+ * that is too many, of too high a rank or too large: the shape rule fails. */
+fv__parameter *fv__layer_parameter(fv_layer *layer, const char *name,
+                                   int32_t rank, const int64_t shape[],
+                                   fv__init init);
 /* For shape rules: output as input, no parameters. */
 fv_status fv__layer_shape_same(fv_layer *layer, int32_t count,
                                const fv_shape inputs[]);

@@ -23,13 +23,10 @@ static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
         return fv_fail(layer->context, FV_MISUSE,
                        "%s: %lld outputs, expected at least 1", layer->name,
                        (long long)out);
-    if (fv__product(2, (const int64_t[]){ in, out }) < 0)
-        return fv_fail(layer->context, FV_LIMIT,
-                       "%s: weight [%lld, %lld] has too many elements",
-                       layer->name, (long long)out, (long long)in);
     layer->out_shape = (fv_shape){ .rank = 1, .extent = { out } };
     layer->window[0] = layer->window[1] = 0;
-    layer->multiply_accumulates = in * out;
+    layer->multiply_accumulates =
+        fv__saturated_product(2, (const int64_t[]){ in, out });
     fv__layer_parameter(layer, "weight", 2, (const int64_t[]){ out, in },
                         (fv__init){ options->init, options->init_fan,
                                     options->init_value, in, out });

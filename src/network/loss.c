@@ -121,6 +121,7 @@ static double run(check *c)
     double worst =
         fv_gradcheck(loss_of, c, fv_network_variables(network), 0, 0);
     memcpy(network->state, state, network->state_bytes);
+    context->changes++;
     fv__release(context, state);
     return worst;
 }

@@ -235,7 +235,8 @@ static void find_field(const fv_network *network, fv__place *place)
         place->field[axis] =
             field == 0 || window == 0
                 ? 0
-                : field + (fv__min(limit, window) - 1) * fv__min(limit, jump);
+                : fv__saturated_sum(field, (fv__min(limit, window) - 1)
+                                               * fv__min(limit, jump));
     }
 }
 
@@ -324,8 +325,9 @@ fv_layer_info fv_network_layer_info(fv_network *network, size_t index)
     info.output_shape = fv__shape_outside(network->context, layer->out_shape);
     for (int32_t i = 0; i < layer->num_parameters; i++)
         if (layer->parameters[i].trainable)
-            info.parameters += fv__product(layer->parameters[i].rank,
-                                           layer->parameters[i].shape);
+            info.parameters = fv__saturated_sum(
+                info.parameters, fv__product(layer->parameters[i].rank,
+                                             layer->parameters[i].shape));
     info.multiply_accumulates = layer->multiply_accumulates;
     info.receptive_field[0] = place->field[0];
     info.receptive_field[1] = place->field[1];
@@ -342,8 +344,9 @@ fv_layer_info fv_network_info(fv_network *network)
     info.parameters = info.multiply_accumulates = 0;
     for (size_t i = 0; i < fv_network_count(network); i++) {
         fv_layer_info one = fv_network_layer_info(network, i);
-        info.parameters += one.parameters;
-        info.multiply_accumulates += one.multiply_accumulates;
+        info.parameters = fv__saturated_sum(info.parameters, one.parameters);
+        info.multiply_accumulates = fv__saturated_sum(info.multiply_accumulates,
+                                                      one.multiply_accumulates);
     }
     info.kind = "network";
     return info;

@@ -96,8 +96,9 @@ fv_variable *fv__fusion_apply(const fv_network *network,
  * allocated for it to run yet. */
 fv__plan *fv__network_plan(fv_network *network, int64_t batch, bool training,
                            bool dense);
-/* Bytes of memory that the network lacks to run all its plans. */
-size_t fv__network_pending(const fv_network *network);
+/* Bytes of memory at the peak of running all plans that are recorded, with
+ * `more` bytes beside; SIZE_MAX stands for all larger numbers. */
+size_t fv__network_planned(const fv_network *network, size_t more);
 /* Allocates what is pending; every plan can run afterwards. */
 fv_status fv__network_ready(fv_network *network);
 /* Writes a batch of images, a batch of targets, into a ready plan: class

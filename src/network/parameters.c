@@ -23,9 +23,9 @@ static fv_status list_variables(fv_network *network)
                                                  : &network->state_bytes;
             size_t more = fv__parameter_bytes(context, parameter);
             if (!fv__add(*bytes, more, bytes))
-                return fv_fail(context, FV_LIMIT,
-                               "network: the parameters of %s are too many",
-                               layer->name);
+                fv_fail(context, FV_LIMIT,
+                        "network: the parameters of %s are too many",
+                        layer->name);
             if (parameter->trainable)
                 network->variables[network->num_variables++] =
                     parameter->variable;

@@ -96,6 +96,15 @@ static fv_status check(fv_network *network, int64_t batch, bool training)
         return fv_fail(context, FV_MISUSE,
                        "network: a batch of %lld images, expected at least 1",
                        (long long)batch);
+    const fv_shape image = fv_network_input_shape(network);
+    const int64_t extents[] = { batch, fv__shape_count(&image) };
+    char text[FV__SHAPE_BYTES];
+    if (fv__product(2, extents) < 0)
+        return fv_fail(
+            context, FV_LIMIT,
+            "network: a batch of %lld images %s has too many elements",
+            (long long)batch,
+            fv__shape_text(text, sizeof text, image.rank, image.extent));
     if (training && fv__network_loss_place(network) < 0)
         return fv_fail(context, FV_MISUSE,
                        "network: training needs a loss, end the network with "
@@ -155,23 +164,40 @@ static bool lacks_kept(const fv__plan *plan)
     return plan && plan->graph.kept_bytes && !plan->kept;
 }
 
-size_t fv__network_pending(const fv_network *network)
+/* *sum += what an allocation of `bytes` takes, at most SIZE_MAX. */
+static void add_footprint(size_t *sum, size_t bytes)
+{
+    if (!fv__add(*sum, fv__footprint(bytes), sum)) *sum = SIZE_MAX;
+}
+
+/* Bytes that the network lacks to run all its plans. */
+static size_t pending(const fv_network *network)
 {
     size_t bytes = 0, block = block_needed(network);
-    for (int32_t i = 0; i < FV__MAX_PLANS; i++)
-        if (lacks_kept(network->plans[i]))
-            bytes += fv__footprint(network->plans[i]->graph.kept_bytes);
-    if (!network->values) bytes += fv__footprint(network->values_bytes);
-    if (!network->state) bytes += fv__footprint(network->state_bytes);
-    if (!network->grads && any_training(network))
-        bytes += fv__footprint(network->values_bytes);
-    if (!network->former_state && any_training(network))
-        bytes += fv__footprint(network->state_bytes);
     if (block > network->block_bytes || !network->block) {
-        bytes += fv__footprint(block);
+        bytes = fv__footprint(block);
         if (network->block) bytes -= fv__footprint(network->block_bytes);
     }
+    for (int32_t i = 0; i < FV__MAX_PLANS; i++)
+        if (lacks_kept(network->plans[i]))
+            add_footprint(&bytes, network->plans[i]->graph.kept_bytes);
+    if (!network->values) add_footprint(&bytes, network->values_bytes);
+    if (!network->state) add_footprint(&bytes, network->state_bytes);
+    if (!network->grads && any_training(network))
+        add_footprint(&bytes, network->values_bytes);
+    if (!network->former_state && any_training(network))
+        add_footprint(&bytes, network->state_bytes);
     return bytes;
+}
+
+size_t fv__network_planned(const fv_network *network, size_t more)
+{
+    fv_memory memory = fv_context_memory(network->context);
+    size_t planned = memory.bytes;
+    if (!fv__add(planned, pending(network), &planned)
+        || !fv__add(planned, more, &planned))
+        planned = SIZE_MAX;
+    return planned > memory.peak_bytes ? planned : memory.peak_bytes;
 }
 
 fv_status fv__network_ready(fv_network *network)
@@ -207,7 +233,5 @@ size_t fv_network_planned_bytes(fv_network *network, int64_t batch,
 {
     if (!network || !fv__network_plan(network, batch, training != 0, false))
         return 0;
-    fv_memory memory = fv_context_memory(network->context);
-    size_t planned = memory.bytes + fv__network_pending(network);
-    return planned > memory.peak_bytes ? planned : memory.peak_bytes;
+    return fv__network_planned(network, 0);
 }

@@ -17,10 +17,7 @@ static fv_status feed(const char *who, const fv_variable *to,
                        fv__shape_text(expected, sizeof expected, to->value.rank,
                                       to->value.shape));
     }
-    if (from->data == to->value.data) return FV_OK;
-    int64_t misfit = fv__tensor_convert_elements(&to->value, from);
-    if (misfit < 0) return FV_OK;
-    return fv__tensor_misfit(context, who, from, misfit, to->value.dtype);
+    return fv__tensor_assign(context, who, &to->value, from);
 }
 
 fv_status fv__plan_images(fv__plan *plan, const fv_tensor *images)

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { LONGEST_LINE = 65536, LARGEST_OPTIONS = 512, MOST_FIELDS = 32 };
+enum { LONGEST_LINE = 65536 };
 
 /* A line being read. */
 typedef struct reader {
@@ -35,11 +35,11 @@ typedef struct recipe {
     const fv__layer_type *type;
     union {
         fv_layer_options first; /* begin as those of every layer do */
-        unsigned char bytes[LARGEST_OPTIONS];
+        unsigned char bytes[FV__LARGEST_OPTIONS];
         double align;
     } options;
     fv__token name, from; /* length 0: none */
-    bool seen[MOST_FIELDS];
+    bool seen[FV__MOST_FIELDS];
     int32_t field, element; /* the next positional number */
 } recipe;
 

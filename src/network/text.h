@@ -4,6 +4,10 @@
 
 #include "network/network.h"
 
+/* Bytes of the largest options of a layer type, and fields of its table, that
+ * the reader of a line has room for. */
+enum { FV__LARGEST_OPTIONS = 512, FV__MOST_FIELDS = 32 };
+
 /* A piece of a line, and where it is for messages. */
 typedef struct fv__token {
     const char *at;

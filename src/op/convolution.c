@@ -14,7 +14,7 @@ typedef struct pass {
     const fv__conv_algorithm *algorithm; /* NULL: not wanted */
     size_t packed_bytes, scratch_bytes;
     void *packed;
-    const void *packed_from; /* weights; NULL: not packed */
+    const void *packed_from; /* weights, if they are kept; NULL: none */
 } pass;
 
 struct fv_conv {
@@ -24,6 +24,7 @@ struct fv_conv {
     fv__geometry geometry;
     fv__conv_wish wish;
     fv__finish finish; /* bias and residual come with each call */
+    bool keeps;        /* packed weights, from call to call */
     pass passes[PASSES];
     void *block;          /* all memory */
     void *image, *result; /* NHWC images of an FV_NCHW context: in and out */
@@ -146,6 +147,7 @@ static fv_status begin(fv_conv *conv, const fv_conv_options *o)
     if (!conv->name || set_clamp(conv, o->clamp) != FV_OK)
         return fv_failed(context);
     conv->geometry = geometry_of(context, o);
+    conv->keeps = o->weights_unchanged != 0;
     fv__geometry *g = &conv->geometry;
     if (fv__option_padding(context, conv->name, o->padding, g->begin, g->end)
         != FV_OK)
@@ -357,6 +359,18 @@ static bool vector(const fv_conv *conv, const char *what, const fv_tensor *bias)
     return !bias || operand(conv, what, bias, 1, &conv->geometry.filters);
 }
 
+/* Whether a result has no byte in common with what is read, or with another
+ * result. NULL has none. */
+static bool apart(const fv_conv *conv, const char *what,
+                  const fv_tensor *result, const char *from,
+                  const fv_tensor *other)
+{
+    if (!result || !other || !fv__tensor_overlap(result, other)) return true;
+    fv_fail(conv->context, FV_MISUSE, "%s: %s overlaps %s", conv->name, what,
+            from);
+    return false;
+}
+
 /* The channels-last image at `inside`, as the tensor outside is ordered. */
 static fv_tensor seen(const fv_conv *conv, const fv_tensor *outside,
                       void *inside)
@@ -418,7 +432,7 @@ static void run(fv_conv *conv, fv__conv_call *call, fv__direction direction)
     call->overwrite = true;
     call->packed = p->packed;
     call->scratch = conv->scratch;
-    if (p->packed_bytes && p->packed_from != call->weight) {
+    if (p->packed_bytes && (!conv->keeps || p->packed_from != call->weight)) {
         p->algorithm->pack(call, direction);
         p->packed_from = call->weight;
     }
@@ -432,7 +446,10 @@ fv_status fv_conv_forward(fv_conv *conv, const fv_tensor *x,
     if (!ready(conv, FV_PASS_FORWARD) || !input(conv, "x", x)
         || !weights(conv, "weight", weight) || !vector(conv, "bias", bias)
         || (residual && !output(conv, "residual", residual))
-        || !output(conv, "y", y))
+        || !output(conv, "y", y) || !apart(conv, "y", y, "x", x)
+        || !apart(conv, "y", y, "weight", weight)
+        || !apart(conv, "y", y, "bias", bias)
+        || !apart(conv, "y", y, "residual", residual))
         return status(conv);
     if (residual && conv->context->layout == FV_NCHW)
         return fv_fail(conv->context, FV_UNSUPPORTED,
@@ -453,7 +470,9 @@ fv_status fv_conv_backward_data(fv_conv *conv, const fv_tensor *dy,
                                 const fv_tensor *weight, const fv_tensor *dx)
 {
     if (!ready(conv, FV_PASS_BACKWARD_DATA) || !output(conv, "dy", dy)
-        || !weights(conv, "weight", weight) || !input(conv, "dx", dx))
+        || !weights(conv, "weight", weight) || !input(conv, "dx", dx)
+        || !apart(conv, "dx", dx, "dy", dy)
+        || !apart(conv, "dx", dx, "weight", weight))
         return status(conv);
     fv__conv_call call = { .dy = take(conv, dy, conv->result),
                            .weight = weight->data,
@@ -470,7 +489,12 @@ fv_status fv_conv_backward_weights(fv_conv *conv, const fv_tensor *x,
 {
     if (!ready(conv, FV_PASS_BACKWARD_WEIGHTS) || !input(conv, "x", x)
         || !output(conv, "dy", dy) || !weights(conv, "dweight", dweight)
-        || !vector(conv, "dbias", dbias))
+        || !vector(conv, "dbias", dbias)
+        || !apart(conv, "dweight", dweight, "x", x)
+        || !apart(conv, "dweight", dweight, "dy", dy)
+        || !apart(conv, "dbias", dbias, "x", x)
+        || !apart(conv, "dbias", dbias, "dy", dy)
+        || !apart(conv, "dbias", dbias, "dweight", dweight))
         return status(conv);
     fv__conv_call call = { .x = take(conv, x, conv->image),
                            .dy = take(conv, dy, conv->result),

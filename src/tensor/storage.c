@@ -112,12 +112,28 @@ static void span(const fv_tensor *tensor, uintptr_t *first, uintptr_t *last)
     *last = (uintptr_t)fv__tensor_byte(tensor, high + 1) - 1;
 }
 
-static bool overlap(const fv_tensor *a, const fv_tensor *b)
+bool fv__tensor_overlap(const fv_tensor *a, const fv_tensor *b)
 {
     uintptr_t a_first, a_last, b_first, b_last;
+    if (fv_tensor_count(a) == 0 || fv_tensor_count(b) == 0) return false;
     span(a, &a_first, &a_last);
     span(b, &b_first, &b_last);
     return a_first <= b_last && b_first <= a_last;
+}
+
+fv_status fv__tensor_assign(fv_context *context, const char *who,
+                            const fv_tensor *to, const fv_tensor *from)
+{
+    fv_tensor between = fv__tensor_failed();
+    if (fv__tensor_overlap(to, from)) {
+        between = fv_tensor_dup(context, from);
+        if (between.rank < 0) return fv_failed(context);
+        from = &between;
+    }
+    int64_t misfit = fv__tensor_convert_elements(to, from);
+    if (misfit >= 0) fv__tensor_misfit(context, who, from, misfit, to->dtype);
+    fv_tensor_free(context, &between);
+    return fv_failed(context);
 }
 
 static bool check_copy(fv_context *context, const fv_tensor *to,
@@ -145,13 +161,5 @@ fv_status fv_tensor_copy(fv_context *context, const fv_tensor *to,
         || !fv__tensor_check(context, "copy", from)
         || !check_copy(context, to, from))
         return fv_failed(context);
-    if (fv_tensor_count(to) == 0) return FV_OK;
-    if (!overlap(to, from)) {
-        fv__tensor_copy_elements(to, from);
-        return FV_OK;
-    }
-    fv_tensor between = fv_tensor_dup(context, from);
-    if (between.rank >= 0) fv__tensor_copy_elements(to, &between);
-    fv_tensor_free(context, &between);
-    return fv_failed(context);
+    return fv__tensor_assign(context, "copy", to, from);
 }

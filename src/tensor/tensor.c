@@ -120,12 +120,17 @@ const char *fv__shape_text(char *out, size_t bytes, int32_t rank,
 bool fv__tensor_check(fv_context *context, const char *who,
                       const fv_tensor *tensor)
 {
+    char text[FV__SHAPE_BYTES];
     if (!fv__ok(context)) return false;
     if (!tensor || tensor->rank < 0 || tensor->rank > FV_MAX_RANK)
         fv_fail(context, FV_MISUSE, "%s: no tensor", who);
     else if (fv_dtype_bytes(tensor->dtype) == 0)
         fv_fail(context, FV_MISUSE, "%s: unknown element type %d", who,
                 (int)tensor->dtype);
+    else if (fv__product(tensor->rank, tensor->shape) < 0)
+        fv_fail(context, FV_MISUSE,
+                "%s: shape %s has a negative extent or too many elements", who,
+                fv__shape_text(text, sizeof text, tensor->rank, tensor->shape));
     else if (!tensor->data && fv_tensor_count(tensor) > 0)
         fv_fail(context, FV_MISUSE, "%s: the tensor has no memory", who);
     return fv__ok(context);

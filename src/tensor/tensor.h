@@ -14,8 +14,8 @@ fv_tensor fv__tensor_failed(void);
 /* Row-major strides from the shape. */
 void fv__tensor_strides(fv_tensor *tensor);
 /* Whether the tensor can be read: not NULL, not failed, a known element type,
- * and memory if it has elements. If not, or while a failure is pending, false;
- * the former is recorded as "<who>: ...". */
+ * extents that can be, and memory if it has elements. If not, or while a
+ * failure is pending, false; the former is recorded as "<who>: ...". */
 bool fv__tensor_check(fv_context *context, const char *who,
                       const fv_tensor *tensor);
 /* Makes a negative axis count from the end; one outside -rank..rank - 1 is
@@ -45,6 +45,14 @@ void fv__tensor_add_elements(const fv_tensor *to, const fv_tensor *from);
  * or the flat row-major index of the first number that does not fit; what
  * follows it may be unwritten. */
 int64_t fv__tensor_convert_elements(const fv_tensor *to, const fv_tensor *from);
+/* Whether the memory between the first and the last byte of the one and that of
+ * the other have a byte in common. */
+bool fv__tensor_overlap(const fv_tensor *a, const fv_tensor *b);
+/* to = from between any element types, same shape, memory of any kind: where
+ * both overlap, `from` is copied first. A number that does not fit is recorded
+ * as "<who>: ..."; what follows it may be unwritten. */
+fv_status fv__tensor_assign(fv_context *context, const char *who,
+                            const fv_tensor *to, const fv_tensor *from);
 /* Records which element of `from` an element type cannot hold, and why. */
 fv_status fv__tensor_misfit(fv_context *context, const char *who,
                             const fv_tensor *from, int64_t flat,

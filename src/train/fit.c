@@ -91,11 +91,8 @@ static fv_status plan(fit *f)
             && !fv__network_plan(f->network, wanted[i].count,
                                  wanted[i].training, false))
             return fv_failed(f->context);
-    fv_memory memory = fv_context_memory(f->context);
-    size_t planned = memory.bytes + fv__network_pending(f->network)
-                     + fv__optimizer_pending(f->optimizer);
     f->report.planned_bytes =
-        planned > memory.peak_bytes ? planned : memory.peak_bytes;
+        fv__network_planned(f->network, fv__optimizer_pending(f->optimizer));
     if (fv__network_ready(f->network) != FV_OK) return fv_failed(f->context);
     return fv__optimizer_ready(f->optimizer);
 }
@@ -252,7 +249,8 @@ fv_status fv_fit_with(fv_network *network, fv_optimizer *optimizer,
     f.batches = fv__divide_up(f.images, f.options.batch);
     f.order =
         fv__allocate(context, FV__DATA, (size_t)f.images * sizeof *f.order);
-    f.labels = fv_tensor_new(context, FV_I64, 1, &f.options.batch);
+    const int64_t most = fv__min(f.options.batch, f.images);
+    f.labels = fv_tensor_new(context, FV_I64, 1, &most);
     if (f.order && f.labels.data) train(&f);
     fv__release(context, f.order);
     fv_tensor_free(context, &f.labels);

@@ -187,7 +187,10 @@ fv_optimizer *fv_adamw_new(const fv_adam_options *options)
 
 static size_t state_bytes(const fv_optimizer *optimizer)
 {
-    return (size_t)optimizer->slots * optimizer->slot_bytes;
+    size_t bytes;
+    return fv__multiply((size_t)optimizer->slots, optimizer->slot_bytes, &bytes)
+               ? bytes
+               : SIZE_MAX;
 }
 
 size_t fv__optimizer_pending(const fv_optimizer *optimizer)

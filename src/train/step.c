@@ -48,6 +48,7 @@ static double sweep(fv__plan *plan, fv_network *network)
     }
     if (isfinite(loss) && !layer) return loss;
     memcpy(network->state, network->former_state, network->state_bytes);
+    context->changes++;
     if (layer)
         fv_fail(context, FV_NOT_FINITE,
                 "train: a gradient of %s is not finite in step %lld", layer,

@@ -27,7 +27,7 @@ struct fv_optimizer {
 size_t fv__optimizer_pending(const fv_optimizer *optimizer);
 /* Allocates the state. */
 fv_status fv__optimizer_ready(fv_optimizer *optimizer);
-/* All that distinguishes its rule, exactly: "sgd 0x1p-4 0x0p+0 ...". */
+/* The rule with all its numbers, in 17 digits: "sgd learning_rate ...". */
 void fv__optimizer_text(const fv_optimizer *optimizer, char *out, size_t bytes);
 
 /* A step on what lies in a ready training plan: adds the loss and the right

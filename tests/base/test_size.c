@@ -52,12 +52,32 @@ static void test_product(void **state)
     product_is(3, (int64_t[]){ (int64_t)1 << 40, (int64_t)1 << 40, 0 }, -1);
 }
 
+static void test_saturated(void **state)
+{
+    (void)state;
+    const int64_t most = INT64_MAX;
+    assert_true(fv__saturated_sum(2, 3) == 5);
+    assert_true(fv__saturated_sum(most - 1, 1) == most);
+    assert_true(fv__saturated_sum(most, 0) == most);
+    assert_true(fv__saturated_sum(most, 1) == most);
+    assert_true(fv__saturated_sum(most, most) == most);
+    const int64_t limit[] = { (int64_t)1 << 31, (int64_t)1 << 31, 2 };
+    assert_true(fv__saturated_product(0, limit) == 1);
+    assert_true(fv__saturated_product(2, limit) == (int64_t)1 << 62);
+    assert_true(fv__saturated_product(3, limit) == most);
+    assert_true(fv__saturated_product(2, (int64_t[]){ most, 1 }) == most);
+    assert_true(fv__saturated_product(3, (int64_t[]){ most, most, 0 }) == 0);
+}
+
 static void test_small_helpers(void **state)
 {
     (void)state;
     assert_int_equal(fv__divide_up(0, 4), 0);
     assert_int_equal(fv__divide_up(9, 4), 3);
     assert_int_equal(fv__divide_up(8, 4), 2);
+    assert_true(fv__divide_up(INT64_MAX, 1) == INT64_MAX);
+    assert_int_equal(fv__divide_up(1, INT64_MAX), 1);
+    assert_int_equal(fv__divide_up(-3, 2), -1);
     assert_int_equal(fv__align(0), 0);
     assert_int_equal(fv__align(1), 64);
     assert_int_equal(fv__align(128), 128);
@@ -80,9 +100,9 @@ static void test_machine(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_multiply),      cmocka_unit_test(test_add),
-        cmocka_unit_test(test_product),       cmocka_unit_test(test_machine),
-        cmocka_unit_test(test_small_helpers),
+        cmocka_unit_test(test_multiply),  cmocka_unit_test(test_add),
+        cmocka_unit_test(test_product),   cmocka_unit_test(test_machine),
+        cmocka_unit_test(test_saturated), cmocka_unit_test(test_small_helpers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,8 @@
 /* The gradient checker: right gradients pass, wrong ones are caught. */
 #include "nets.h"
 
+#include "network/network.h"
+
 /* y = x^2 with a backward that is wrong by a factor. */
 typedef struct square {
     double factor;
@@ -183,6 +185,44 @@ static void test_networks(void **state)
     }
 }
 
+/* Weights, running statistics, flags, the tape and what plans keep of weights
+ * are as before. */
+static void test_network_is_as_it_was(void **state)
+{
+    (void)state;
+    const char *const nets[] = { net_residual, net_dropout };
+    for (int n = 0; n < 4; n++) {
+        const int training = n / 2;
+        fv_context *ctx = NET_CONTEXT(.dtype = FV_F64);
+        fv_network *net = fv_network_parse(ctx, nets[n % 2], "net");
+        fv_tensor images = net_images(ctx, 2), labels = net_labels(ctx, 2);
+        fv_optimizer *sgd = fv_sgd(net, .learning_rate = 0.05);
+        fv_train_step(net, sgd, &images, &labels); /* statistics of their own */
+        double before[2 * NET_CLASSES], after[2 * NET_CLASSES];
+        fv_tensor out = FV_TENSOR(before, FV_F64, 2, NET_CLASSES);
+        fv_network_predict(net, &images, &out);
+        const uint64_t digest = net_digest(net);
+        unsigned char *statistics = malloc(net->state_bytes);
+        assert_true(net->state_bytes > 0);
+        memcpy(statistics, net->state, net->state_bytes);
+        fv_training(ctx, training);
+        const double error = fv_network_gradcheck(net, 3);
+        assert_ok(ctx);
+        assert_true(error < 1e-5);
+        assert_memory_equal(net->state, statistics, net->state_bytes);
+        assert_true(net_digest(net) == digest);
+        assert_int_equal(fv_training(ctx, 1), training);
+        assert_int_equal(fv_no_grad(ctx, 0), 0);
+        assert_int_equal(fv_tape_count(ctx), 0);
+        out.data = after;
+        fv_network_predict(net, &images, &out);
+        assert_ok(ctx);
+        assert_memory_equal(before, after, sizeof before);
+        free(statistics);
+        fv_context_free(ctx);
+    }
+}
+
 static void test_network_refusals(void **state)
 {
     (void)state;
@@ -203,6 +243,7 @@ int main(void)
         cmocka_unit_test(test_leaves_everything_as_it_was),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_networks),
+        cmocka_unit_test(test_network_is_as_it_was),
         cmocka_unit_test(test_network_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,6 +84,219 @@ static void test_plan_has_the_bits_of_the_tape(void **state)
     }
 }
 
+/* Operators that may work in place on a value, or a gradient, that somebody
+ * else reads before or after them. */
+#define HEAD "flatten\nlinear 4\nsoftmax_cross_entropy\n"
+static const char *const read_again[] = {
+    /* a pre-activation residual block, sums in either order */
+    "input 8 8 3\nconv2d 4 3 3 padding=1 name=stem\nbatchnorm\nrelu\n"
+    "conv2d 4 3 3 padding=1\nbatchnorm\nrelu\n"
+    "conv2d 4 3 3 padding=1 name=c\nadd from=c,stem name=sum\nrelu\n"
+    "conv2d 4 3 3 padding=1 name=d\nadd from=sum,d\n" HEAD,
+    /* the same without normalisation: relu reads what the sum reads again */
+    "input 8 8 3\nconv2d 4 3 3 padding=1 name=stem\nrelu\n"
+    "conv2d 4 3 3 padding=1 name=c\nadd from=stem,c name=sum\nrelu\n"
+    "conv2d 4 3 3 padding=1 name=d\nadd from=d,sum\nrelu\n" HEAD,
+    /* before and after an activation */
+    "input 8 8 3\nconv2d 4 3 3 padding=1 name=a\nrelu name=b\n"
+    "concat from=a,b\n" HEAD,
+    "input 8 8 3\nconv2d 4 3 3 padding=1 name=a\ntanh name=b\n"
+    "concat from=b,a\nconv2d 2 1 1\n" HEAD,
+    "input 8 8 3\nconv2d 4 3 3 padding=1 name=a\nbatchnorm name=b\n"
+    "elu name=c\nconcat from=c,a,b\n" HEAD,
+    /* three readers of one value */
+    "input 8 8 3\nconv2d 4 3 3 padding=1 name=a\nrelu name=b from=a\n"
+    "sigmoid name=c from=a\nelu name=d from=a\nadd from=b,c,d\n" HEAD,
+    "input 8 8 3\nconv2d 4 3 3 padding=1 name=a\nleaky_relu 0.2 name=b\n"
+    "add from=a,a name=c\nadd from=c,b,a\n" HEAD,
+    "input 8 8 3\nconv2d 4 3 3 padding=1\nrelu name=a\n"
+    "conv2d 4 3 3 padding=1 from=a name=b\nbatchnorm from=a name=c\n"
+    "maxpool 3 stride=1 padding=1 from=a name=d\nadd from=a,b,c,d\n" HEAD,
+    /* chains in place, the middle of one read again, before and after */
+    "input 8 8 3\nconv2d 4 3 3 padding=1\nrelu\ntanh\nleaky_relu 0.3\n"
+    "elu\nsigmoid\nrelu6\n" HEAD,
+    "input 8 8 3\nconv2d 4 3 3 padding=1\ntanh\nleaky_relu 0.3 name=a\n"
+    "elu\nsigmoid name=b\nadd from=b,a name=c\nrelu\nadd from=a,c\n" HEAD,
+    "input 8 8 3\nbatchnorm name=a\nbatchnorm name=b\nrelu\n"
+    "add from=b,a\nbatchnorm\nadd from=batchnorm3,a\n" HEAD,
+    /* views: a reshape in place, read by two */
+    "input 8 8 3\nconv2d 4 3 3 padding=1\nflatten name=a\nrelu name=b\n"
+    "linear 5 from=a name=c\nlinear 5 from=b name=d\nadd from=c,d\n"
+    "linear 4\nsoftmax_cross_entropy\n",
+    /* a sum whose first operand is as large as its result and one that is read
+     * after it */
+    "input 8 8 3\nconv2d 4 3 3 padding=1 name=a\n"
+    "conv2d 4 3 3 padding=1 name=b\nadd from=a,b name=c\n"
+    "tanh from=b name=d\nadd from=c,d,a\n" HEAD,
+    /* dropout of a value that is read again */
+    "input 8 8 3\nconv2d 4 3 3 padding=1 name=a\ndropout 0.4 name=b\n"
+    "add from=b,a\n" HEAD,
+    "input 8 8 3\nconv2d 4 3 3 padding=1\nbatchnorm name=a\nrelu\n"
+    "dropout 0.4 name=b\nadd from=a,b\ntanh\n" HEAD,
+};
+enum { READ_AGAIN = sizeof read_again / sizeof *read_again };
+
+/* A plan names the random numbers of its first dropout in this step as the tape
+ * does those of operation 0; so the tape counts from here on. */
+static const uint64_t step_of_the_tape = UINT64_C(1) << 35;
+
+static uint64_t draws_before_dropout(fixture *f)
+{
+    fv_network_forward(f->net, fv_constant(f->ctx, &f->images));
+    const fv__graph *tape = &f->ctx->tape->graph;
+    uint64_t before = 0;
+    for (int32_t i = 0; i < tape->count; i++)
+        if (!strcmp(tape->nodes[i]->op->name, "dropout")) before = (uint64_t)i;
+    fv_forget(f->ctx);
+    return before;
+}
+
+/* Bits of the loss and of the gradients of all leaves. */
+static void check_read_again(const char *text, fv_dtype dtype, bool frozen)
+{
+    fixture f = begin(text, dtype, true);
+    fv_variables list = fv_network_variables(f.net);
+    const uint64_t before = draws_before_dropout(&f);
+    if (frozen) { /* no gradient passes through some of the values */
+        fv_variable_set_requires_grad(list.at[0], 0);
+        fv_variable_set_requires_grad(list.at[1], 0);
+        f.plan = fv__network_plan(f.net, BATCH, true, false);
+        fv__network_ready(f.net);
+        fv__plan_images(f.plan, &f.images);
+        fv__plan_target(f.plan, &f.labels);
+    }
+    memset(f.net->block, 0xff, f.net->block_bytes); /* NaN */
+    fv__plan_images(f.plan, &f.images);
+    fv__plan_target(f.plan, &f.labels);
+    fv__graph_forward(&f.plan->graph, step_of_the_tape);
+    const double loss = fv_item(f.plan->loss);
+    fv__graph_backward(&f.plan->graph, f.plan->loss);
+    size_t bytes;
+    unsigned char *planned = net_dump(list, 1, &bytes);
+    zero_grads(f.net);
+
+    f.ctx->draws = (uint64_t)0 - before;
+    fv_variable *y = fv_network_forward(f.net, fv_constant(f.ctx, &f.images));
+    fv_variable *eager = fv_network_loss(f.net, y, &f.labels);
+    if (!(fv_item(eager) == loss))
+        fail_msg("%s: loss %.17g, expected %.17g", text, loss, fv_item(eager));
+    assert_int_equal(fv_backprop(eager), FV_OK);
+    unsigned char *taped = net_dump(list, 1, &bytes);
+    if (memcmp(planned, taped, bytes)) fail_msg("%s: gradients", text);
+    free(planned);
+    free(taped);
+    end(&f);
+}
+
+static void test_values_that_are_read_again(void **state)
+{
+    (void)state;
+    for (int i = 0; i < READ_AGAIN; i++)
+        for (int frozen = 0; frozen < 2; frozen++) {
+            check_read_again(read_again[i], FV_F32, frozen);
+            check_read_again(read_again[i], FV_F64, frozen);
+        }
+}
+
+/* Graphs that no network has: a leaf as the first operand of what may work in
+ * place, a first operand that is smaller than the result, and an operator that
+ * works in place but adds into gradients. */
+static fv_status twice_infer(fv_inference *inference)
+{
+    inference->output = *inference->inputs[0];
+    return FV_OK;
+}
+
+static void twice_forward(const fv_call *call)
+{
+    const double *x = call->inputs[0]->data;
+    double *y = call->output->data;
+    for (int64_t i = 0; i < fv_tensor_count(call->output); i++) y[i] = 2 * x[i];
+}
+
+static void twice_backward(const fv_call *call)
+{
+    const double *dy = call->output_grad->data;
+    double *dx = call->input_grads[0]->data;
+    for (int64_t i = 0; i < fv_tensor_count(call->output); i++)
+        dx[i] += 2 * dy[i];
+}
+
+static const fv_operator twice = { .size = sizeof(fv_operator),
+                                   .name = "twice",
+                                   .min_inputs = 1,
+                                   .max_inputs = 1,
+                                   .abilities = FV_IN_PLACE,
+                                   .infer = twice_infer,
+                                   .forward = twice_forward,
+                                   .backward = twice_backward };
+
+enum { ROWS = 5, COLUMNS = 9 };
+
+static fv_variable *raw(int which, fv_variable *x, fv_variable *leaf)
+{
+    fv_variable *y = NULL, *z = NULL;
+    switch (which) {
+    case 0:
+        y = fv_add(leaf, x);
+        return fv_sum(fv_mul(y, x));
+    case 1:
+        y = fv_mul(x, leaf);
+        z = fv_add(fv_mean_axis(y, 0), y);
+        return fv_sum(fv_mul(z, z));
+    case 2:
+        y = fv_mul(x, leaf);
+        z = fv_sub(fv_mean_axis(y, 1), x);
+        return fv_sum(fv_mul(z, y));
+    default:
+        y = fv_mul(x, leaf);
+        y = fv_apply(&twice, NULL, 1, &y);
+        y = fv_tanh_of(y);
+        return fv_sum(fv_apply(&twice, NULL, 1, &y));
+    }
+}
+
+static void test_work_in_place_beyond_networks(void **state)
+{
+    (void)state;
+    double numbers[ROWS * COLUMNS], planned[ROWS * COLUMNS];
+    for (int i = 0; i < ROWS * COLUMNS; i++) numbers[i] = net_number(i);
+    fv_tensor given = FV_TENSOR(numbers, FV_F64, ROWS, COLUMNS);
+    for (int which = 0; which < 4; which++) {
+        fv_context *ctx = NET_CONTEXT(.dtype = FV_F64);
+        fv_variable *leaf = fv_variable_new(ctx, &given);
+        fv__graph graph = { 0 };
+        fv__graph_begin(&graph, ctx, true);
+        fv_variable *x =
+            fv__graph_value(&graph, FV_F64, given.rank, given.shape);
+        x->kept = true;
+        fv_variable *loss = raw(which, x, leaf);
+        assert_ok(ctx);
+        loss->kept = true;
+        fv__graph_place(&graph, loss);
+        void *block = fv__allocate(ctx, FV__RUN, graph.block_bytes);
+        memset(block, 0xff, graph.block_bytes);
+        fv__graph_bind(&graph, block);
+        memcpy(x->value.data, numbers, sizeof numbers);
+        fv__graph_forward(&graph, 0);
+        const double value = fv_item(loss);
+        const double *grad = fv__leaf_grad(leaf)->data;
+        fv__graph_backward(&graph, loss);
+        memcpy(planned, grad, sizeof planned);
+        fv_variable_zero_grad(leaf);
+        fv_variable *eager = raw(which, fv_constant(ctx, &given), leaf);
+        assert_true(fv_item(eager) == value);
+        assert_int_equal(fv_backprop(eager), FV_OK);
+        assert_memory_equal(planned, grad, sizeof planned);
+        assert_memory_equal(fv_variable_value(leaf)->data, numbers,
+                            sizeof numbers);
+        fv__graph_free(&graph);
+        fv__release(ctx, block);
+        assert_ok(ctx);
+        fv_context_free(ctx);
+    }
+}
+
 static void test_prediction_has_the_bits_of_the_tape(void **state)
 {
     (void)state;
@@ -348,6 +561,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plan_has_the_bits_of_the_tape),
+        cmocka_unit_test(test_values_that_are_read_again),
+        cmocka_unit_test(test_work_in_place_beyond_networks),
         cmocka_unit_test(test_prediction_has_the_bits_of_the_tape),
         cmocka_unit_test(test_nothing_is_needed_before_birth_or_after_death),
         cmocka_unit_test(test_a_lifetime_too_short_is_seen),

@@ -333,6 +333,73 @@ static void test_assign(void **state)
     fv_context_free(ctx);
 }
 
+/* Views of the leaf's own memory. */
+static void test_assign_a_view_of_itself(void **state)
+{
+    (void)state;
+    const int32_t turned[] = { 1, 0 };
+    fv_context *ctx = make();
+    double numbers[9];
+    for (int i = 0; i < 9; i++) numbers[i] = i;
+    fv_tensor square = FV_TENSOR(numbers, FV_F64, 3, 3);
+    fv_variable *x = fv_variable_new(ctx, &square);
+    const fv_tensor *own = fv_variable_value(x);
+    fv_tensor view = fv_tensor_permute(ctx, own, turned);
+    assert_int_equal(fv_variable_assign(x, &view), FV_OK);
+    for (int i = 0; i < 9; i++)
+        assert_true(value(x, i) == numbers[i % 3 * 3 + i / 3]);
+    assert_int_equal(fv_variable_assign(x, own), FV_OK); /* all of it */
+    assert_true(value(x, 1) == 3 && value(x, 8) == 8);
+
+    view = fv_tensor_at(ctx, own, 0, 1); /* 1, 4, 7 in every row */
+    view = fv_tensor_broadcast(ctx, &view, 2, own->shape);
+    assert_int_equal(fv_variable_assign(x, &view), FV_OK);
+    for (int i = 0; i < 9; i++) assert_true(value(x, i) == i % 3 * 3 + 1);
+
+    assert_int_equal(fv_variable_assign(x, &square), FV_OK);
+    view = *own; /* the last row first, the last column first */
+    view.data = (double *)own->data + 8;
+    view.stride[0] = -3, view.stride[1] = -1;
+    assert_int_equal(fv_variable_assign(x, &view), FV_OK);
+    for (int i = 0; i < 9; i++) assert_true(value(x, i) == 8 - i);
+
+    double raw[9]; /* the same bytes as numbers of another type */
+    view = fv_tensor_view_as(ctx, own, FV_I32);
+    view = fv_tensor_slice(ctx, &view, 1, 1, 6, 2);
+    for (int64_t i = 0; i < 9; i++)
+        raw[i] = fv_tensor_get(ctx, &view, (int64_t[]){ i / 3, i % 3 });
+    assert_true(raw[0] != 0);
+    assert_int_equal(fv_variable_assign(x, &view), FV_OK);
+    for (int i = 0; i < 9; i++) assert_true(value(x, i) == raw[i]);
+    assert_ok(ctx);
+    fv_context_free(ctx);
+}
+
+/* The first operation after a backward pass empties the tape, where the values
+ * it is given may lie. */
+static void test_constants_of_results(void **state)
+{
+    (void)state;
+    enum { N = 5000 };
+    fv_context *ctx = make();
+    static double numbers[N];
+    for (int i = 0; i < N; i++) numbers[i] = i;
+    fv_tensor many = FV_TENSOR(numbers, FV_F64, N);
+    fv_variable *x = fv_variable_new(ctx, &many);
+    for (int round = 0; round < 3; round++) {
+        fv_variable *twice = fv_mul_number(x, 2), *y = fv_mul(twice, twice);
+        fv_variable_retain_grad(twice);
+        assert_int_equal(fv_backprop(fv_sum(y)), FV_OK);
+        const fv_tensor *of =
+            round == 1 ? fv_variable_grad(twice) : fv_variable_value(y);
+        fv_variable *copy = fv_constant(ctx, of);
+        assert_ok(ctx);
+        for (int i = 0; i < N; i++)
+            assert_true(value(copy, i) == (round == 1 ? 4.0 * i : 4.0 * i * i));
+    }
+    fv_context_free(ctx);
+}
+
 /* ---- a user's operator --------------------------------------------------- */
 
 typedef struct scale {
@@ -485,6 +552,37 @@ static fv_status huge_infer(fv_inference *inference)
     return FV_OK;
 }
 
+/* Each kind of memory that an operator asks for. */
+static fv_status greedy_infer(fv_inference *inference)
+{
+    const scale *s = inference->attributes;
+    size_t *const wanted[] = { &inference->saved, &inference->kept,
+                               &inference->forward_scratch,
+                               &inference->backward_scratch };
+    inference->output = *inference->inputs[0];
+    *wanted[(int)s->factor] = SIZE_MAX - 63;
+    return FV_OK;
+}
+
+static void test_scratch_too_large(void **state)
+{
+    (void)state;
+    fv_context *ctx = make();
+    fv_variable *x = vector(ctx, 1, -2);
+    fv_operator greedy = scaling;
+    char sentence[100];
+    greedy.name = "greedy";
+    greedy.infer = greedy_infer;
+    snprintf(sentence, sizeof sentence,
+             "greedy: needs more than %zu bytes of scratch", SIZE_MAX / 4);
+    for (int kind = 0; kind < 4; kind++) {
+        assert_null(fv_apply(&greedy, &(scale){ kind }, 1, &x));
+        assert_int_equal(fv_failed(ctx), FV_LIMIT);
+        assert_error(ctx, sentence);
+    }
+    fv_context_free(ctx);
+}
+
 static void test_result_too_large(void **state)
 {
     (void)state;
@@ -517,9 +615,12 @@ int main(void)
         cmocka_unit_test(test_backprop_refusals),
         cmocka_unit_test(test_operand_refusals),
         cmocka_unit_test(test_assign),
+        cmocka_unit_test(test_assign_a_view_of_itself),
+        cmocka_unit_test(test_constants_of_results),
         cmocka_unit_test(test_users_operator),
         cmocka_unit_test(test_users_operator_refusals),
         cmocka_unit_test(test_every_operator_counts_operands),
+        cmocka_unit_test(test_scratch_too_large),
         cmocka_unit_test(test_result_too_large),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,7 @@ EXACT(hyperbolic_slope, 1 / (coshl(x) * coshl(x)))
 EXACT(sigmoid, 1 / (1 + expl(-x)))
 EXACT(sigmoid_slope, 1 / ((1 + expl(-x)) * (1 + expl(x))))
 EXACT(clamp, fminl(fmaxl(x, p), q))
-EXACT(clamp_slope, x > p && x < q)
+EXACT(clamp_slope, !(x <= p || (x >= q && q < HUGE_VALL)))
 EXACT(leaky, x > 0 ? x : p * x)
 EXACT(leaky_slope, x > 0 ? 1 : p)
 EXACT(elu, x > 0 ? x : p * expm1l(x))
@@ -192,6 +192,7 @@ static double at(const char *isa, fv_dtype dtype, const struct function *f,
 static void check_kinks(const char *isa, fv_dtype dtype)
 {
     static const struct function six = { .map = FV__CLAMP, .q = 6 };
+    static const struct function relu = { .map = FV__CLAMP, .q = INFINITE };
     static const struct function leak = { .map = FV__LEAKY_RELU, .p = 0.25 };
     static const struct function unit = { .map = FV__ELU, .p = 3 };
     static const struct function magnitude = { .map = FV__ABS };
@@ -202,8 +203,23 @@ static void check_kinks(const char *isa, fv_dtype dtype)
     assert_true(at(isa, dtype, &six, INFINITE, &rate) == 6);
     assert_true(at(isa, dtype, &six, 0, &rate) == 0 && rate == 0);
     assert_true(at(isa, dtype, &six, 6, &rate) == 6 && rate == 0);
+    assert_true(at(isa, dtype, &six, INFINITE, &rate) == 6 && rate == 0);
+    assert_true(isnan(at(isa, dtype, &six, NO_NUMBER, &rate)) && rate == 1);
+    assert_true(at(isa, dtype, &relu, INFINITE, &rate) == INFINITE);
+    assert_true(rate == 1);
+    assert_true(at(isa, dtype, &relu, -INFINITE, &rate) == 0 && rate == 0);
+    assert_true(at(isa, dtype, &relu, 0, &rate) == 0 && rate == 0);
+    assert_true(isnan(at(isa, dtype, &relu, NO_NUMBER, &rate)) && rate == 1);
     assert_true(at(isa, dtype, &leak, 0, &rate) == 0 && rate == 0.25);
+    assert_true(at(isa, dtype, &leak, INFINITE, &rate) == INFINITE);
+    assert_true(rate == 1);
+    assert_true(isnan(at(isa, dtype, &leak, NO_NUMBER, &rate)));
+    assert_true(rate == 0.25);
     assert_true(at(isa, dtype, &unit, 0, &rate) == 0 && rate == 3);
+    assert_true(at(isa, dtype, &unit, INFINITE, &rate) == INFINITE);
+    assert_true(rate == 1);
+    assert_true(at(isa, dtype, &unit, -INFINITE, &rate) == -3 && rate == 0);
+    assert_true(isnan(at(isa, dtype, &unit, NO_NUMBER, &rate)) && rate == 1);
     assert_true(at(isa, dtype, &magnitude, 0, &rate) == 0 && rate == 0);
 }
 

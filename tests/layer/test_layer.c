@@ -2,6 +2,8 @@
  * drawn. */
 #include "nets.h"
 
+#include "layer/layer.h"
+
 /* One of each, for images of 6 x 5 with 4 channels or vectors of 12. */
 static fv_layer *make(fv_context *ctx, int which)
 {
@@ -301,6 +303,107 @@ static void test_in_shape_is_checked(void **state)
     fv_context_free(ctx);
 }
 
+/* ---- limits -------------------------------------------------------------- */
+
+static int32_t parameters, rank;
+
+static fv_status bounds_shape(fv_layer *layer, int32_t count,
+                              const fv_shape inputs[])
+{
+    const int64_t ones[FV__MAX_PARAMETER_RANK + 1] = { 1, 1, 1, 1, 1 };
+    for (int32_t i = 0; i < parameters; i++)
+        fv__layer_parameter(layer, "weight", rank, ones,
+                            (fv__init){ .initializer = FV_INIT_ZEROS });
+    return fv__layer_shape_same(layer, count, inputs);
+}
+
+static const fv__layer_type bounds_type = {
+    .kind = "bounds",
+    .stem = "bounds",
+    .options_size = sizeof(fv_layer_options),
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .shape = bounds_shape,
+};
+
+static void test_parameters_of_a_type(void **state)
+{
+    (void)state;
+    fv_context *ctx = fv_context_new(NULL);
+    const fv_layer_options options = { .size = sizeof options,
+                                       .context = ctx,
+                                       .in_shape = { 3 } };
+    parameters = FV__MAX_PARAMETERS, rank = FV__MAX_PARAMETER_RANK;
+    fv_layer *layer = fv__layer_new(&bounds_type, &options);
+    assert_int_equal(fv_layer_variables(layer).count, FV__MAX_PARAMETERS);
+    assert_ok(ctx);
+    parameters++;
+    layer = fv__layer_new(&bounds_type, &options);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(fv_layer_output_shape(layer).rank, -1);
+        assert_error(ctx,
+                     "bounds: parameter weight is one more than the 4 of a "
+                     "layer");
+    }
+    parameters = 1, rank++;
+    assert_int_equal(fv_layer_variables(layer).count, 0);
+    assert_error(ctx, "bounds: parameter weight of rank 5 is outside 0..4");
+    rank = -1;
+    assert_int_equal(fv_layer_variables(layer).count, 0);
+    assert_error(ctx, "bounds: parameter weight of rank -1 is outside 0..4");
+    rank = 0;
+    assert_int_equal(fv_layer_variables(layer).count, 1);
+    assert_ok(ctx);
+    fv_context_free(ctx);
+}
+
+/* Inputs and outputs of any layer, alone or in a network. */
+static void test_shapes_too_large(void **state)
+{
+    (void)state;
+    const int64_t huge = INT64_C(1) << 46;
+    fv_context *ctx = fv_context_new(NULL);
+    fv_layer *layers[] = {
+        fv_flatten(ctx, .in_shape = { huge, 1, 2 }),
+        fv_relu(ctx, .in_shape = { huge, 1, 2 }),
+        fv_batchnorm(ctx, .in_shape = { huge, 1, 2 }),
+        fv_global_average_pool(ctx, .in_shape = { huge, 1, 2 }),
+        fv_dropout(ctx, .probability = 0.5, .in_shape = { huge, 1, 2 }),
+        fv_linear(ctx, 2, .in_shape = { 2 * huge }),
+    };
+    static const char *const sentences[] = {
+        "flatten: input [70368744177664, 1, 2] has too many elements",
+        "relu: input [70368744177664, 1, 2] has too many elements",
+        "batchnorm: input [70368744177664, 1, 2] has too many elements",
+        "global_average_pool: input [70368744177664, 1, 2] has too many "
+        "elements",
+        "dropout: input [70368744177664, 1, 2] has too many elements",
+        "linear: input [140737488355328] has too many elements",
+    };
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
+        for (int again = 0; again < 2; again++) {
+            assert_int_equal(fv_layer_output_shape(layers[i]).rank, -1);
+            assert_int_equal(fv_failed(ctx), FV_LIMIT);
+            assert_error(ctx, sentences[i]);
+            assert_int_equal(fv_layer_variables(layers[i]).count, 0);
+            assert_error(ctx, sentences[i]);
+        }
+    assert_null(fv_network_parse(ctx,
+                                 "input 1 1 70368744177664 name=a\n"
+                                 "relu name=b\n"
+                                 "concat from=a,b\n",
+                                 "t"));
+    assert_error(ctx, "t:3:1: concat1: output [1, 1, 140737488355328] has too "
+                      "many elements");
+    assert_non_null(fv_network_parse(ctx,
+                                     "input 1 1 70368744177663 name=a\n"
+                                     "relu name=b\n"
+                                     "concat from=a,b\n",
+                                     "t"));
+    assert_ok(ctx);
+    fv_context_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,6 +414,8 @@ int main(void)
         cmocka_unit_test(test_losses),
         cmocka_unit_test(test_variables_and_their_order),
         cmocka_unit_test(test_in_shape_is_checked),
+        cmocka_unit_test(test_parameters_of_a_type),
+        cmocka_unit_test(test_shapes_too_large),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

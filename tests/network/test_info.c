@@ -186,6 +186,84 @@ static void test_layouts(void **state)
     fv_context_free(ctx);
 }
 
+/* Extents that fit, times a batch, are more elements than a tensor may have.
+ */
+static void test_too_large_a_batch(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *sentence;
+        int64_t batch;
+    } nets[] = {
+        { "input 5000000000000\nrelu\nlinear 2\nmse\n",
+          "network: a batch of 32 images [5000000000000] has too many elements",
+          32 },
+        { "input 28 28 1\nflatten\nlinear 2\nmse\n",
+          "network: a batch of 1099511627776 images [28, 28, 1] has too many "
+          "elements",
+          (int64_t)1 << 40 },
+        { "input 28 28 1\nflatten\nlinear 2\nmse\n",
+          "network: a batch of 9223372036854775807 images [28, 28, 1] has too "
+          "many elements",
+          INT64_MAX },
+        { "input 1\nlinear 1048576\nmse\n",
+          "linear: result [134217728, 1048576] has too many elements",
+          1 << 27 },
+        { "input 4096 4096 1\nconv2d 1024 1\n",
+          "conv2d: output 32768x4096x4096x1024 has over 140737488355327 "
+          "elements",
+          1 << 15 },
+    };
+    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++)
+        for (int training = 0; training < 2; training++) {
+            fv_context *ctx = fv_context_new(NULL);
+            fv_network *net = fv_network_parse(ctx, nets[i].text, "t");
+            assert_ok(ctx);
+            if (training && fv_network_count(net) < 3) break;
+            const size_t small = fv_network_planned_bytes(net, 1, training);
+            assert_true(small > 0);
+            assert_int_equal(
+                fv_network_planned_bytes(net, nets[i].batch, training), 0);
+            assert_int_equal(fv_failed(ctx), FV_LIMIT);
+            assert_error(ctx, nets[i].sentence);
+            assert_true(fv_network_planned_bytes(net, 1, training) == small);
+            fv_context_free(ctx);
+        }
+}
+
+/* What is too much to count is the largest number, and so is a sum with it. */
+static void test_saturated_counts(void **state)
+{
+    (void)state;
+    fv_context *ctx = fv_context_new(NULL);
+    fv_network *net = fv_network_parse(
+        ctx,
+        "input 4096 4096 1024\nconv2d 1024 1024 1024 padding=same\n"
+        "conv2d 1024 1024 1024 padding=same\nconv2d 1 1\n",
+        "t");
+    assert_ok(ctx);
+    assert_true(fv_network_layer_info(net, 1).multiply_accumulates
+                == INT64_MAX);
+    const fv_layer_info info = fv_network_info(net);
+    assert_true(info.multiply_accumulates == INT64_MAX);
+    assert_int_equal(info.parameters,
+                     2 * (((int64_t)1 << 40) + 1024) + 1024 + 1);
+    net = fv_network_parse(ctx,
+                           "input 1 1 1\n"
+                           "avgpool 140737488355327 stride=2147483648 "
+                           "padding=140737488355326\n"
+                           "avgpool 140737488355327 stride=2147483648 "
+                           "padding=140737488355326\n"
+                           "avgpool 140737488355327 stride=2147483648 "
+                           "padding=140737488355326\n"
+                           "avgpool 140737488355327 stride=2147483648 "
+                           "padding=140737488355326\n",
+                           "t");
+    fv_network_info(net);
+    assert_ok(ctx);
+    fv_context_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +273,8 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_nothing_to_tell),
         cmocka_unit_test(test_layouts),
+        cmocka_unit_test(test_too_large_a_batch),
+        cmocka_unit_test(test_saturated_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,8 @@
 /* Building and using networks: order, layouts, plans and the tape, refusals. */
 #include "nets.h"
 
+#include "base/base.h"
+
 static void test_building_refusals(void **state)
 {
     (void)state;
@@ -179,6 +181,93 @@ static void test_many_batch_sizes(void **state)
     fv_context_free(ctx);
 }
 
+static void answer(fv_network *net, const fv_tensor *images, float out[])
+{
+    fv_context *ctx = fv_variable_context(fv_network_variables(net).at[0]);
+    fv_tensor to = FV_TENSOR(out, FV_F32, 2, NET_CLASSES);
+    assert_int_equal(fv_network_predict(net, images, &to), FV_OK);
+    assert_ok(ctx);
+}
+
+/* What a plan for evaluation keeps of weights follows everything that writes
+ * them, in its own network or another of the context, and nothing else. */
+static void test_weights_written_after_a_prediction(void **state)
+{
+    (void)state;
+    enum { SIZE = 2 * NET_CLASSES, BYTES = SIZE * sizeof(float) };
+    const char *const texts[] = { net_plain, net_residual, net_dropout };
+    for (int n = 0; n < 3; n++) {
+        fv_context *ctx = NET_CONTEXT(.seed = 3);
+        fv_network *net = fv_network_parse(ctx, texts[n], "a");
+        fv_network *other = fv_network_parse(ctx, texts[n], "b");
+        fv_tensor images = net_images(ctx, 2), labels = net_labels(ctx, 2);
+        fv_variables list = fv_network_variables(net);
+        float first[SIZE], now[SIZE], others[SIZE];
+        answer(net, &images, first);
+        answer(other, &images, others);
+        for (int64_t i = 0; i < list.count; i++) {
+            fv_variable *v = list.at[i];
+            const uint64_t changes = ctx->changes;
+            const fv_tensor *value = fv_variable_value(v);
+            assert_true(ctx->changes == changes); /* it is for reading */
+            fv_tensor former = fv_tensor_dup(ctx, value), zeros = former;
+            zeros = fv_tensor_new(ctx, FV_F32, former.rank, former.shape);
+            for (int64_t k = 0; k < fv_tensor_count(&zeros); k++)
+                ((float *)zeros.data)[k] = 0.5f + (float)net_number(k);
+            assert_int_equal(fv_variable_assign(v, &zeros), FV_OK);
+            answer(net, &images, now);
+            assert_memory_not_equal(now, first, BYTES);
+            fv_network_save(net, "written.safetensors");
+            fv_network *copy = fv_network_load(ctx, "written.safetensors");
+            float expected[SIZE];
+            answer(copy, &images, expected);
+            assert_memory_equal(now, expected, BYTES);
+            fv_network_free(copy);
+            memcpy(value->data, former.data, net_bytes(value));
+            fv_variable_changed(v);
+            answer(net, &images, now);
+            assert_memory_equal(now, first, BYTES);
+            answer(other, &images, now);
+            assert_memory_equal(now, others, BYTES);
+        }
+        fv_optimizer *sgd = fv_sgd(net, .learning_rate = 0.1);
+        fv_train_step(net, sgd, &images, &labels);
+        assert_ok(ctx);
+        answer(net, &images, now);
+        assert_memory_not_equal(now, first, BYTES);
+        answer(other, &images, now);
+        assert_memory_equal(now, others, BYTES);
+        fv_context_free(ctx);
+    }
+    remove("written.safetensors");
+}
+
+/* Images and answers in one memory. */
+static void test_prediction_in_place(void **state)
+{
+    (void)state;
+    fv_context *ctx = fv_context_new(NULL);
+    fv_network *net = fv_network_parse(
+        ctx, "input 4 4 2\nconv2d 2 3 3 padding=1\nrelu\n", "t");
+    float memory[3 * 32 + 7], apart[3 * 32];
+    for (int i = 0; i < 3 * 32 + 7; i++) memory[i] = (float)net_number(i);
+    fv_tensor images = FV_TENSOR(memory, FV_F32, 3, 4, 4, 2);
+    fv_tensor out = FV_TENSOR(apart, FV_F32, 3, 4, 4, 2);
+    assert_int_equal(fv_network_predict(net, &images, &out), FV_OK);
+    out.data = memory + 7;
+    assert_int_equal(fv_network_predict(net, &images, &out), FV_OK);
+    assert_memory_equal(memory + 7, apart, sizeof apart);
+    for (int i = 0; i < 3 * 32 + 7; i++) memory[i] = (float)net_number(i);
+    out = fv_tensor_permute(ctx, &images, (const int32_t[]){ 0, 2, 1, 3 });
+    assert_int_equal(fv_network_predict(net, &images, &out), FV_OK);
+    for (int64_t i = 0; i < 3 * 32; i++) {
+        const int64_t at[] = { i / 32, i / 8 % 4, i / 2 % 4, i % 2 };
+        assert_true(fv_tensor_get(ctx, &out, at) == (double)apart[i]);
+    }
+    assert_ok(ctx);
+    fv_context_free(ctx);
+}
+
 static void test_using_refusals(void **state)
 {
     (void)state;
@@ -221,6 +310,8 @@ int main(void)
         cmocka_unit_test(test_dense_targets_in_both_layouts),
         cmocka_unit_test(test_batches_do_not_matter),
         cmocka_unit_test(test_many_batch_sizes),
+        cmocka_unit_test(test_weights_written_after_a_prediction),
+        cmocka_unit_test(test_prediction_in_place),
         cmocka_unit_test(test_using_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,7 @@
 
 #include <locale.h>
 
-#include "layer/layer.h"
+#include "network/text.h"
 
 static char *copy(const char *text)
 {
@@ -302,6 +302,21 @@ static void test_deep_networks(void **state)
     fv_context_free(ctx);
 }
 
+extern const fv__layer_type *const fv__layer_types[];
+
+/* The reader of a line has room for every layer type. */
+static void test_room_for_every_layer(void **state)
+{
+    (void)state;
+    for (size_t i = 0; fv__layer_types[i]; i++) {
+        int fields = 0;
+        const fv__field *field = fv__layer_types[i]->fields;
+        while (field && field[fields].key) fields++;
+        assert_true(fields <= FV__MOST_FIELDS);
+        assert_true(fv__layer_types[i]->options_size <= FV__LARGEST_OPTIONS);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_other_errors),
         cmocka_unit_test(test_decimal_comma),
         cmocka_unit_test(test_deep_networks),
+        cmocka_unit_test(test_room_for_every_layer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

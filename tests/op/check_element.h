@@ -80,6 +80,29 @@ static inline void check_unary_all(check_unary unary)
     check_unary_refusals(&unary);
 }
 
+/* Gradients for an upstream of 2, by every table of kernels. */
+static inline void check_special(fv_variable *(*f)(fv_variable *a), int64_t n,
+                                 const double *x, const double *gradient)
+{
+    static const char *const isa[] = { NULL, "ref" };
+    for (int dtype = FV_F32; dtype <= FV_F64; dtype++)
+        for (int table = 0; table < 2; table++) {
+            fv_context *context = fv_context_new(
+                FV_OPTIONS(fv_context_options, .dtype = (fv_dtype)dtype,
+                           .isa = isa[table]));
+            fv_variable *a = check_vector(context, n, x);
+            assert_int_equal(fv_backprop(fv_mul_number(f(a), 2)), FV_OK);
+            for (int64_t i = 0; i < n; i++) {
+                const double is = check_at(fv_variable_grad(a), i);
+                if (isnan(gradient[i]))
+                    assert_true(isnan(is));
+                else
+                    assert_near(is, gradient[i], 1e-7);
+            }
+            fv_context_free(context);
+        }
+}
+
 /* Numbers of a table: the value, or NULL, and the gradient for `upstream`, or
  * ones. */
 static inline void check_unary_table(fv_variable *(*f)(fv_variable *a),

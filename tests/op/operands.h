@@ -162,6 +162,58 @@ static inline void walk_back_from(fv_variable *y, const double *upstream)
     fv_tensor_free(context, &converted);
 }
 
+/* ---- operands that are results ------------------------------------------ */
+
+/* Leaves memory of NaN where the tape's next values and gradients will be. */
+static inline void spoil_tape(fv_context *context)
+{
+    static double numbers[1 << 14];
+    const fv_tensor none = FV_TENSOR(numbers, FV_F64, 1 << 14);
+    for (int i = 0; i < 1 << 14; i++) numbers[i] = (double)NAN;
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 8; i++) fv_constant(context, &none);
+        fv_forget(context);
+    }
+    assert_ok(context);
+}
+
+/* The value and every gradient are those of leaves where the operands are
+ * results of operators, whose gradients begin as arbitrary memory. */
+static inline void assert_results(const subject *s, fv_dtype dtype)
+{
+    fv_context *context = context_with(dtype, 1, NULL);
+    fv_variable *leaves[MOST_OPERANDS], *at[MOST_OPERANDS];
+    fv_tensor grads[MOST_OPERANDS], value = { .rank = -1 };
+    for (int results = 0; results < 2; results++) {
+        make_operands(context, s, leaves);
+        spoil_tape(context);
+        for (int32_t k = 0; k < s->count; k++)
+            at[k] = results && !s->operands[k].frozen
+                        ? fv_add_number(leaves[k], 0)
+                        : leaves[k];
+        fv_variable *y = s->apply(s->user, at);
+        assert_ok(context);
+        fv_tensor now = fv_tensor_dup(context, fv_variable_value(y));
+        if (fv_variable_requires_grad(y)) walk_back(y, s->seed);
+        assert_ok(context);
+        for (int64_t i = 0; results && i < fv_tensor_count(&now); i++)
+            assert_true(number_at(&now, i) == number_at(&value, i));
+        value = now;
+        for (int32_t k = 0; k < s->count; k++) {
+            if (s->operands[k].frozen) continue;
+            now = fv_tensor_dup(context, fv_variable_grad(leaves[k]));
+            for (int64_t i = 0; results && i < fv_tensor_count(&now); i++)
+                if (!(number_at(&now, i) == number_at(&grads[k], i)))
+                    fail_msg("seed %llu: gradient %lld of operand %d is %.17g, "
+                             "of a leaf %.17g",
+                             (unsigned long long)s->seed, (long long)i, k + 1,
+                             number_at(&now, i), number_at(&grads[k], i));
+            grads[k] = now;
+        }
+    }
+    fv_context_free(context);
+}
+
 /* ---- gradients against differences ------------------------------------- */
 
 static inline fv_variable *subject_apply(void *user, fv_variables at)
@@ -183,6 +235,8 @@ static inline void assert_gradients(const subject *s)
         fail_msg("seed %llu: gradients differ by %g",
                  (unsigned long long)s->seed, error);
     fv_context_free(context);
+    assert_results(s, FV_F32);
+    assert_results(s, FV_F64);
 }
 
 /* ---- one run, in numbers ----------------------------------------------- */

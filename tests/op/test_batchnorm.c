@@ -158,6 +158,11 @@ static void test_gradients(void **state)
         assert_gradients(&s);
         assert_single(&s, 1e-4);
     }
+    const norm evaluation = { 1e-3, 0.1, 1 };
+    const subject none =
+        subject_of(&evaluation, 3, 3, (const int64_t[]){ 0, 2, 3 });
+    assert_results(&none, FV_F32);
+    assert_results(&none, FV_F64);
 }
 
 static void test_same_bits(void **state)
@@ -287,13 +292,50 @@ static void test_clamped(void **state)
     }
 }
 
+/* In evaluation a gradient passes relu at +inf and at NaN, with the clamp apart
+ * or in one go; that of relu6 is 0 at +inf. */
+static void test_clamped_not_finite(void **state)
+{
+    (void)state;
+    const double x[] = { -(double)INFINITY, (double)INFINITY, (double)NAN, 7 };
+    const double one[] = { 1 }, none[] = { 0 };
+    for (int i = 0; i < 8; i++) {
+        const bool six = i & 2, together = i & 4;
+        fv_context *context = context_of(i & 1 ? FV_F64 : FV_F32);
+        fv_training(context, 0);
+        fv_variable *at[] = { LEAF(context, x, 4, 1), LEAF(context, one, 1),
+                              LEAF(context, none, 1), LEAF(context, none, 1),
+                              LEAF(context, one, 1) };
+        const fv__batchnorm attributes = { 0, 0.1, 0,
+                                           six ? 6 : (double)INFINITY };
+        fv_variable *y;
+        if (together) {
+            y = fv__apply_batchnorm(at, &attributes);
+        } else {
+            y = fv_batchnorm_of(at[0], at[1], at[2], at[3], at[4], 0, 0.1);
+            y = six ? fv_relu6_of(y) : fv_relu_of(y);
+        }
+        assert_int_equal(fv_backprop(y), FV_OK);
+        assert_numbers(fv_variable_grad(at[0]),
+                       six ? (const double[]){ 0, 0, 1, 0 }
+                           : (const double[]){ 0, 1, 1, 1 },
+                       0);
+        fv_context_free(context);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_training),      cmocka_unit_test(test_evaluation),
-        cmocka_unit_test(test_far_from_zero), cmocka_unit_test(test_gradients),
-        cmocka_unit_test(test_same_bits),     cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_not_finite),    cmocka_unit_test(test_clamped),
+        cmocka_unit_test(test_training),
+        cmocka_unit_test(test_evaluation),
+        cmocka_unit_test(test_far_from_zero),
+        cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_clamped),
+        cmocka_unit_test(test_clamped_not_finite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

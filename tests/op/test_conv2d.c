@@ -478,6 +478,8 @@ static void test_no_images(void **state)
     assert_numbers(fv_variable_grad(at[1]), (const double[36]){ 0 }, 0);
     assert_numbers(fv_variable_grad(at[2]), (const double[3]){ 0 }, 0);
     fv_context_free(context);
+    assert_results(&s, FV_F32);
+    assert_results(&s, FV_F64);
 }
 
 int main(void)

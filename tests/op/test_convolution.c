@@ -161,7 +161,8 @@ static void test_packed_weights_stay(void **state)
     fv_context *ctx = fv_context_new(NULL);
     arrays a = arrays_of(ctx);
     fv_conv *conv =
-        PLAN(ctx, .in_shape = { H, W, C }, .algorithm = FV_CONV_IM2COL_GEMM);
+        PLAN(ctx, .in_shape = { H, W, C }, .algorithm = FV_CONV_IM2COL_GEMM,
+             .weights_unchanged = 1);
     assert_true(fv_conv_pass_facts(conv, FV_PASS_FORWARD).packed_bytes > 0);
     run_all(conv, &a);
     fv_tensor y = fv_tensor_dup(ctx, &a.y), dx = fv_tensor_dup(ctx, &a.dx);
@@ -179,6 +180,120 @@ static void test_packed_weights_stay(void **state)
     run_all(conv, &a);
     assert_equal(&a.y, &y);
     assert_equal(&a.dx, &dx);
+    fv_context_free(ctx);
+}
+
+/* A convolution that has run before gives what one gives that has not. */
+static void check_anew(fv_context *ctx, fv_algorithm algorithm, fv_conv *conv,
+                       arrays *a)
+{
+    fv_conv *fresh = PLAN(ctx, .in_shape = { H, W, C }, .algorithm = algorithm);
+    run_all(fresh, a);
+    fv_tensor y = fv_tensor_dup(ctx, &a->y), dx = fv_tensor_dup(ctx, &a->dx);
+    run_all(conv, a);
+    assert_equal(&a->y, &y);
+    assert_equal(&a->dx, &dx);
+    fv_conv_free(fresh);
+    fv_tensor_free(ctx, &y);
+    fv_tensor_free(ctx, &dx);
+}
+
+/* Unless the caller promises otherwise, numbers at an address may be new in
+ * every call: written there, or of memory that was freed and allocated. */
+static void test_weights_at_the_same_address(void **state)
+{
+    (void)state;
+    static const fv_algorithm algorithms[] = {
+        FV_CONV_AUTO,   FV_CONV_REFERENCE, FV_CONV_IM2COL_GEMM,
+        FV_CONV_DIRECT, FV_CONV_DEPTHWISE, FV_CONV_COL2IM
+    };
+    for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++) {
+        fv_context *ctx = fv_context_new(NULL);
+        arrays a = arrays_of(ctx);
+        fv_conv *conv =
+            PLAN(ctx, .in_shape = { H, W, C }, .algorithm = algorithms[i]);
+        assert_ok(ctx);
+        check_anew(ctx, algorithms[i], conv, &a);
+        for (int64_t k = 0; k < WEIGHT; k++) ((float *)a.weight.data)[k] *= -3;
+        check_anew(ctx, algorithms[i], conv, &a);
+        for (uint32_t seed = 50; seed < 60; seed++) {
+            fv_tensor_free(ctx, &a.weight);
+            a.weight = MADE(ctx, seed, K, R, S, C / GROUPS);
+            check_anew(ctx, algorithms[i], conv, &a);
+        }
+        fv_context_free(ctx);
+    }
+}
+
+static void test_overlapping_tensors(void **state)
+{
+    (void)state;
+    fv_context *ctx = fv_context_new(NULL);
+    arrays a = arrays_of(ctx);
+    fv_conv *conv = PLAN(ctx, .in_shape = { H, W, C });
+    /* everything in one memory, apart but for what is moved */
+    enum { ALL = 4 * X + 4 * Y + 2 * WEIGHT + 2 * K };
+    static float memory[ALL], before[ALL];
+    for (int i = 0; i < ALL; i++) memory[i] = before[i] = (float)(i % 5);
+    fv_tensor x = a.x, y = a.y, residual = a.y, weight = a.weight,
+              bias = a.bias;
+    x.data = memory;
+    weight.data = memory + X;
+    bias.data = memory + X + WEIGHT;
+    residual.data = memory + X + WEIGHT + K;
+    static const struct {
+        int at;
+        const char *sentence;
+    } places[] = {
+        { X - 1, "conv: y overlaps x" },
+        { X, "conv: y overlaps weight" },
+        { X + WEIGHT, "conv: y overlaps bias" },
+        { X + WEIGHT + K, "conv: y overlaps residual" },
+        { X + WEIGHT + K + Y - 1, "conv: y overlaps residual" },
+    };
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        y.data = memory + places[i].at;
+        fv_conv_forward(conv, &x, &weight, &bias, &residual, &y);
+        assert_int_equal(fv_failed(ctx), FV_MISUSE);
+        assert_error(ctx, places[i].sentence);
+    }
+    assert_memory_equal(memory, before, sizeof memory);
+    y.data = memory + X + WEIGHT + K + Y;
+    assert_int_equal(fv_conv_forward(conv, &x, &weight, &bias, &residual, &y),
+                     FV_OK);
+
+    fv_tensor dx = a.x, dy = a.y, dweight = a.weight, dbias = a.bias;
+    dy.data = memory;
+    dx.data = memory + Y - 1;
+    weight.data = memory + Y + 2 * X;
+    fv_conv_backward_data(conv, &dy, &weight, &dx);
+    assert_error(ctx, "conv: dx overlaps dy");
+    dx.data = memory + Y + X + 1;
+    fv_conv_backward_data(conv, &dy, &weight, &dx);
+    assert_error(ctx, "conv: dx overlaps weight");
+    dweight.data = memory + Y - 1;
+    dbias.data = memory + ALL - K;
+    fv_conv_backward_weights(conv, &a.x, &dy, &dweight, &dbias);
+    assert_error(ctx, "conv: dweight overlaps dy");
+    x.data = memory + Y + WEIGHT;
+    fv_conv_backward_weights(conv, &x, &dy, &dweight, NULL);
+    assert_error(ctx, "conv: dweight overlaps dy");
+    dweight.data = memory + Y + 1;
+    fv_conv_backward_weights(conv, &x, &dy, &dweight, NULL);
+    assert_error(ctx, "conv: dweight overlaps x");
+    dweight.data = memory + Y;
+    dbias.data = memory + Y + WEIGHT - 1;
+    fv_conv_backward_weights(conv, &a.x, &dy, &dweight, &dbias);
+    assert_error(ctx, "conv: dbias overlaps dweight");
+    dbias.data = memory;
+    fv_conv_backward_weights(conv, &x, &dy, &dweight, &dbias);
+    assert_error(ctx, "conv: dbias overlaps dy");
+    dbias.data = memory + Y + WEIGHT;
+    fv_conv_backward_weights(conv, &x, &dy, &dweight, &dbias);
+    assert_error(ctx, "conv: dbias overlaps x");
+    dbias.data = memory + ALL - K;
+    assert_int_equal(fv_conv_backward_weights(conv, &x, &dy, &dweight, &dbias),
+                     FV_OK);
     fv_context_free(ctx);
 }
 
@@ -243,16 +358,16 @@ static void test_of_a_layer(void **state)
                          .padding_mode = FV_PADDING_SAME, .name = "stem"),
         fv_relu(ctx));
     assert_ok(ctx);
-    fv_conv *conv = fv_conv_of_layer(fv_network_layer(net, 1), 2);
+    fv_conv *conv = fv_conv_of_layer(fv_network_layer(net, 1), 2, 0);
     assert_ok(ctx);
     fv_shape shape = fv_conv_output_shape(conv);
     assert_true(shape.extent[0] == 5 && shape.extent[1] == 9
                 && shape.extent[2] == 8);
-    assert_null(fv_conv_of_layer(fv_network_layer(net, 2), 2));
+    assert_null(fv_conv_of_layer(fv_network_layer(net, 2), 2, 0));
     assert_error(ctx, "relu1: relu is no convolution");
-    assert_null(fv_conv_of_layer(fv_network_layer(net, 1), 0));
+    assert_null(fv_conv_of_layer(fv_network_layer(net, 1), 0, 0));
     assert_error(ctx, "stem: a batch of -1 images, expected at least 1");
-    assert_null(fv_conv_of_layer(NULL, 1));
+    assert_null(fv_conv_of_layer(NULL, 1, 0));
     fv_context_free(ctx);
 }
 
@@ -358,6 +473,8 @@ int main(void)
         cmocka_unit_test(test_as_the_operator),
         cmocka_unit_test(test_clamp_and_residual),
         cmocka_unit_test(test_packed_weights_stay),
+        cmocka_unit_test(test_weights_at_the_same_address),
+        cmocka_unit_test(test_overlapping_tensors),
         cmocka_unit_test(test_facts),
         cmocka_unit_test(test_of_a_layer),
         cmocka_unit_test(test_refused_options),

@@ -40,12 +40,23 @@ static void test_alpha(void **state)
     check_unary_table(weak, COUNT(x), x, value, upstream, gradient);
 }
 
+/* As torch.nn.functional.elu. */
+static void test_special_gradients(void **state)
+{
+    (void)state;
+    static const double x[] = { -(double)INFINITY, 0, 2, (double)INFINITY,
+                                (double)NAN };
+    static const double slope[] = { 0, 2, 2, 2, 2 };
+    check_special(elu, COUNT(x), x, slope);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formula),
         cmocka_unit_test(test_activation),
         cmocka_unit_test(test_alpha),
+        cmocka_unit_test(test_special_gradients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

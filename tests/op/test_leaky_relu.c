@@ -27,11 +27,22 @@ static void test_activation(void **state)
     check_unary_table(leaky, COUNT(x), x, value, upstream, gradient);
 }
 
+/* As torch.nn.functional.leaky_relu. */
+static void test_special_gradients(void **state)
+{
+    (void)state;
+    static const double x[] = { -(double)INFINITY, 0, 2, (double)INFINITY,
+                                (double)NAN };
+    static const double slope[] = { 0.02, 0.02, 2, 2, 0.02 };
+    check_special(leaky, COUNT(x), x, slope);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formula),
         cmocka_unit_test(test_activation),
+        cmocka_unit_test(test_special_gradients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,6 +83,10 @@ static void test_gradients(void **state)
         assert_gradients(&s);
         assert_single(&s, 1e-5);
     }
+    const int bias = 1;
+    const subject none = subject_of(&bias, 3, 0, 4, 5); /* no rows */
+    assert_results(&none, FV_F32);
+    assert_results(&none, FV_F64);
 }
 
 static void test_same_bits(void **state)

@@ -38,12 +38,23 @@ static void test_special(void **state)
     fv_context_free(context);
 }
 
+/* As torch.relu: the gradient is that of x at +inf and NaN. */
+static void test_special_gradients(void **state)
+{
+    (void)state;
+    static const double x[] = { -(double)INFINITY, -1,          0, 1,
+                                (double)INFINITY,  (double)NAN, 7 };
+    static const double slope[] = { 0, 0, 0, 2, 2, 2, 2 };
+    check_special(fv_relu_of, COUNT(x), x, slope);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formula),
         cmocka_unit_test(test_activation),
         cmocka_unit_test(test_special),
+        cmocka_unit_test(test_special_gradients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,12 +38,23 @@ static void test_special(void **state)
     fv_context_free(context);
 }
 
+/* As torch.nn.functional.relu6. */
+static void test_special_gradients(void **state)
+{
+    (void)state;
+    static const double x[] = { -(double)INFINITY, 0,          1, 6, 7,
+                                (double)INFINITY,  (double)NAN };
+    static const double slope[] = { 0, 0, 2, 0, 0, 0, 2 };
+    check_special(fv_relu6_of, COUNT(x), x, slope);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formula),
         cmocka_unit_test(test_activation),
         cmocka_unit_test(test_special),
+        cmocka_unit_test(test_special_gradients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

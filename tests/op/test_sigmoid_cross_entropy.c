@@ -47,6 +47,45 @@ static void test_extremes(void **state)
     fv_context_free(context);
 }
 
+/* At +inf as PyTorch's binary_cross_entropy_with_logits; at -inf the limit,
+ * where PyTorch has NaN. Gradients are PyTorch's everywhere. */
+static void test_infinite(void **state)
+{
+    (void)state;
+    const double inf = (double)INFINITY, none = (double)NAN;
+    const struct {
+        double x, t, loss, slope;
+    } cases[] = {
+        { inf, 1, none, 0 },       { inf, 0, inf, 1 },
+        { inf, 0.5, inf, 0.5 },    { -inf, 1, inf, -1 },
+        { -inf, 0, none, 0 },      { -inf, 0.5, inf, -0.5 },
+        { none, 0.5, none, none },
+    };
+    static const char *const isa[] = { NULL, "ref" };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int table = 0; table < 2; table++)
+            for (int dtype = FV_F32; dtype <= FV_F64; dtype++) {
+                fv_context *context =
+                    context_with((fv_dtype)dtype, 1, isa[table]);
+                fv_variable *x = LEAF(context, &cases[i].x, 1);
+                fv_variable *loss = fv_sigmoid_cross_entropy_of(
+                    x, LEAF(context, &cases[i].t, 1));
+                const double is = fv_item(loss);
+                fv_backprop(loss);
+                assert_ok(context);
+                const double slope = number_at(fv_variable_grad(x), 0);
+                if (isnan(cases[i].loss))
+                    assert_true(isnan(is));
+                else
+                    assert_true(is == cases[i].loss);
+                if (isnan(cases[i].slope))
+                    assert_true(isnan(slope));
+                else
+                    assert_true(slope == cases[i].slope);
+                fv_context_free(context);
+            }
+}
+
 static void test_gradients(void **state)
 {
     (void)state;
@@ -101,7 +140,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),    cmocka_unit_test(test_extremes),
         cmocka_unit_test(test_gradients), cmocka_unit_test(test_same_bits),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_refused),   cmocka_unit_test(test_infinite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

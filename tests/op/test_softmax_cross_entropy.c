@@ -265,6 +265,58 @@ static void test_extremes(void **state)
     fv_context_free(context);
 }
 
+/* As PyTorch's cross_entropy: a class that is -inf is left out of the softmax,
+ * but a dense weight of 0 there is 0 times inf. */
+static void test_infinite_logits(void **state)
+{
+    (void)state;
+    const double inf = (double)INFINITY;
+    const double x[] = { 1, -inf, 2 }, p = 0.2689414213699951;
+    const double dense[] = { 0.5, 0, 0.5 }, other[] = { 0, 0.5, 0.5 };
+    const double with_inf[] = { 1, inf, 2 }, one[] = { 0, 1, 0 };
+    for (int dtype = FV_F32; dtype <= FV_F64; dtype++) {
+        const double tolerance = dtype == FV_F32 ? 1e-6 : 1e-13;
+        fv_context *context = context_of((fv_dtype)dtype);
+        fv_variable *leaf = LEAF(context, x, 1, 3);
+        int64_t label = 0;
+        fv_variable *loss =
+            fv_softmax_cross_entropy_of(leaf, labels_of(context, &label, 1));
+        assert_near(fv_item(loss), 1.3132616875182228, tolerance);
+        fv_backprop(loss);
+        assert_numbers(fv_variable_grad(leaf),
+                       (const double[]){ p - 1, 0, 1 - p }, tolerance);
+        fv_variable_zero_grad(leaf);
+
+        fv_variable *target = LEAF(context, dense, 1, 3);
+        fv_variable_set_requires_grad(target, 0);
+        loss = fv_softmax_cross_entropy_of(leaf, target);
+        assert_true(isnan(fv_item(loss)));
+        fv_backprop(loss);
+        assert_numbers(fv_variable_grad(leaf),
+                       (const double[]){ p - 0.5, 0, 0.5 - p }, tolerance);
+        fv_variable_zero_grad(leaf);
+
+        target = LEAF(context, other, 1, 3);
+        fv_variable_set_requires_grad(target, 0);
+        loss = fv_softmax_cross_entropy_of(leaf, target);
+        assert_true(fv_item(loss) == inf);
+        fv_backprop(loss);
+        assert_numbers(fv_variable_grad(leaf),
+                       (const double[]){ p, -0.5, 0.5 - p }, tolerance);
+
+        leaf = LEAF(context, with_inf, 1, 3);
+        target = LEAF(context, one, 1, 3);
+        fv_variable_set_requires_grad(target, 0);
+        loss = fv_softmax_cross_entropy_of(leaf, target);
+        assert_true(isnan(fv_item(loss)));
+        fv_backprop(loss);
+        for (int64_t i = 0; i < 3; i++)
+            assert_true(isnan(number_at(fv_variable_grad(leaf), i)));
+        assert_ok(context);
+        fv_context_free(context);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +329,7 @@ int main(void)
         cmocka_unit_test(test_refused_labels),
         cmocka_unit_test(test_unchecked_label),
         cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_infinite_logits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

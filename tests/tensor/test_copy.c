@@ -149,6 +149,42 @@ static void within_one_memory(void **state)
     assert_int_equal(fv_tensor_copy(context, &square, &square), FV_OK);
 }
 
+/* Exactly one byte in common, in either order, and none. */
+static void one_byte_in_common(void **state)
+{
+    fv_context *context = *state;
+    for (int64_t n = 5; n < 40; n += 17) {
+        fv_tensor line = count_up(context, FV_U8, SHAPE(2 * n));
+        fv_tensor low = fv_tensor_slice(context, &line, 0, 0, n, 1);
+        fv_tensor high =
+            fv_tensor_slice(context, &line, 0, n - 1, 2 * n - 1, 1);
+        fv_tensor apart = fv_tensor_slice(context, &line, 0, n, 2 * n, 1);
+        assert_true(fv__tensor_overlap(&low, &high));
+        assert_true(fv__tensor_overlap(&high, &low));
+        assert_false(fv__tensor_overlap(&low, &apart));
+        assert_false(fv__tensor_overlap(&apart, &low));
+        assert_int_equal(fv_tensor_copy(context, &high, &low), FV_OK);
+        for (int64_t i = 0; i < n; i++)
+            assert_true(number_at(&high, i) == (double)i);
+        line = count_up(context, FV_U8, SHAPE(2 * n));
+        low.data = line.data;
+        high.data = (unsigned char *)line.data + n - 1;
+        assert_int_equal(fv_tensor_copy(context, &low, &high), FV_OK);
+        for (int64_t i = 0; i < n; i++)
+            assert_true(number_at(&low, i) == (double)(n - 1 + i));
+        /* the last byte of a number of four is the first of the other's */
+        fv_tensor word = fv_tensor_of(line.data, FV_I32, 0, NULL);
+        for (int64_t at = 2; at < 6; at++) {
+            fv_tensor byte = fv_tensor_slice(context, &line, 0, at, at + 1, 1);
+            assert_int_equal(fv__tensor_overlap(&word, &byte), at < 4);
+            assert_int_equal(fv__tensor_overlap(&byte, &word), at < 4);
+        }
+        fv_tensor none = fv_tensor_slice(context, &line, 0, 2, 2, 1);
+        assert_false(fv__tensor_overlap(&word, &none));
+        assert_false(fv__tensor_overlap(&none, &word));
+    }
+}
+
 static void wrong_copies(void **state)
 {
     fv_context *context = *state;
@@ -173,9 +209,13 @@ static void wrong_copies(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(random_shapes),           CASE(transposes),
-        CASE(only_the_target_changes), CASE(from_repeated_elements),
-        CASE(within_one_memory),       CASE(wrong_copies),
+        CASE(random_shapes),
+        CASE(transposes),
+        CASE(only_the_target_changes),
+        CASE(from_repeated_elements),
+        CASE(within_one_memory),
+        CASE(one_byte_in_common),
+        CASE(wrong_copies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

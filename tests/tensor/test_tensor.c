@@ -211,6 +211,22 @@ static void single_elements(void **state)
     assert_error(context, "tensor: unknown element type 9");
 }
 
+/* A tensor is an open struct: one that no maker gave may be anything. */
+static void impossible_extents_are_refused(void **state)
+{
+    fv_context *context = *state;
+    float memory[4] = { 0 };
+    fv_tensor tensor = FV_TENSOR(memory, FV_F32, 2, 2);
+    tensor.shape[0] = -2;
+    assert_int_equal(fv_tensor_dup(context, &tensor).rank, -1);
+    assert_error(context, "dup: shape [-2, 2] has a negative extent or too "
+                          "many elements");
+    tensor.shape[0] = INT64_C(1) << 46;
+    assert_int_equal(fv_tensor_copy(context, &tensor, &tensor), FV_MISUSE);
+    assert_error(context, "copy: shape [70368744177664, 2] has a negative "
+                          "extent or too many elements");
+}
+
 static void nothing_happens_while_a_failure_is_pending(void **state)
 {
     fv_context *context = *state;
@@ -288,6 +304,7 @@ int main(void)
         CASE(freeing_while_a_failure_is_pending),
         CASE(a_copy_is_independent_and_a_view_is_not),
         CASE(single_elements),
+        CASE(impossible_extents_are_refused),
         CASE(nothing_happens_while_a_failure_is_pending),
         cmocka_unit_test(shapes_as_text),
         cmocka_unit_test(broadcast_shapes),

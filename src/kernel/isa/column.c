@@ -227,7 +227,7 @@ void FV_KERNEL(column_normalise)(size_t m, size_t c, const fv__normal *normal,
 /* Columns `at` and following of a normalisation. */
 typedef struct columns {
     const real *mean, *a, *b;
-    real low, high;
+    real low, limit; /* of the clamp */
 } columns;
 
 INLINE columns columns_at(const fv__normal *normal, size_t at)
@@ -235,7 +235,7 @@ INLINE columns columns_at(const fv__normal *normal, size_t at)
     return (columns){ (const real *)normal->mean + at,
                       (const real *)normal->a + at,
                       (const real *)normal->b + at, (real)normal->low,
-                      (real)normal->high };
+                      clamp_limit((real)normal->high) };
 }
 
 /* Without limits nothing is held back, a NaN neither. */
@@ -249,7 +249,7 @@ static bool clamps(const fv__normal *normal)
 INLINE real let(const columns *n, size_t j, real off, real g, const bool clamp)
 {
     const real y = FMA(n->a[j], off, n->b[j]);
-    return !clamp || (y > n->low && y < n->high) ? g : 0;
+    return clamp && (y <= n->low || y >= n->limit) ? 0 : g;
 }
 
 INLINE void strip_slopes(const columns *normal, size_t m, size_t n, size_t step,

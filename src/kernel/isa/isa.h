@@ -373,6 +373,13 @@ INLINE void mask_store_part(int32_t *y, size_t n, mask m)
 }
 #endif
 
+/* The upper limit of a clamp as its gradient compares with it: infinity is no
+ * limit, and x >= NaN holds for no x. */
+INLINE real clamp_limit(real high)
+{
+    return high < REAL_INFINITY ? high : REAL_NAN;
+}
+
 /* x < low ? low : x > high ? high : x; a NaN passes */
 INLINE vec vec_clamp(vec x, vec low, vec high)
 {

@@ -116,8 +116,7 @@ void FV_KERNEL(sigmoid_cross_entropy)(size_t n, const void *x_, const void *t_,
     real *loss = loss_;
     INDEPENDENT
     for (size_t i = 0; i < n; i++) {
-        const real positive = x[i] > 0 ? x[i] : 0;
-        const real linear = FMA(-x[i], t[i], positive);
+        const real linear = (x[i] > 0 ? 1 - t[i] : -t[i]) * x[i];
         loss[i] = linear + real_log1p(real_exp(-FABS(x[i])));
     }
 }

@@ -82,7 +82,7 @@ void FV_KERNEL(map_grad)(fv__map f, size_t n, const void *x_, const void *y_,
 {
     const real *x = x_, *y = y_, *dy = dy_;
     real *dx = dx_;
-    const real p = (real)p_, q = (real)q_;
+    const real p = (real)p_, limit = clamp_limit((real)q_);
     switch (f) {
         GRAD(FV__NEG, -g);
         GRAD(FV__ABS, X > 0 ? g : X < 0 ? -g : 0);
@@ -97,9 +97,9 @@ void FV_KERNEL(map_grad)(fv__map f, size_t n, const void *x_, const void *y_,
         GRAD(FV__ATAN, g / FMA(X, X, 1));
         GRAD(FV__TANH, g * FMA(-Y, Y, 1));
         GRAD(FV__SIGMOID, g * (Y * (1 - Y)));
-        GRAD(FV__CLAMP, X > p && X < q ? g : 0);
+        GRAD(FV__CLAMP, X <= p || X >= limit ? 0 : g);
         GRAD(FV__LEAKY_RELU, X > 0 ? g : p * g);
-        GRAD(FV__ELU, X > 0 ? g : g * (Y + p));
+        GRAD(FV__ELU, X <= 0 ? g * (Y + p) : g);
         GRAD(FV__SCALE_ADD, p * g);
         GRAD(FV__POWER, g * power_slope(X, p));
         GRAD(FV__RECIPROCAL, -g * Y / X);
