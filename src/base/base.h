@@ -154,15 +154,24 @@ typedef struct fv__text {
 void fv__text_add(fv__text *text, const char *format, ...) FV_PRINTF(2, 3);
 void fv__text_free(fv__text *text);
 
-/* This thread's numbers with a decimal point, as files have them, from begin to
- * end; the host's locale may say otherwise. Where memory for that is lacking,
- * numbers stay the host's. */
-typedef struct fv__plain {
-    void *own, *former;
-} fv__plain;
+/* ---- numbers as text ---------------------------------------------------- */
 
-void fv__plain_begin(fv__plain *plain);
-void fv__plain_end(fv__plain *plain);
+/* These do not depend on the host's locale, and cannot fail. */
+
+enum { FV__NUMBER_BYTES = 32 };
+
+/* The shortest decimal text that reads back as the same double, or the same
+ * float: "0.1", "16777216", "1e-05", "nan", "-inf". Returns `out`. */
+const char *fv__number_text(double value, char out[FV__NUMBER_BYTES]);
+const char *fv__number_text_f32(float value, char out[FV__NUMBER_BYTES]);
+/* The text of a double, valid within the block, for sentences. */
+#define FV__NUMBER(value)                                                      \
+    fv__number_text((value), (char[FV__NUMBER_BYTES]){ 0 })
+/* Reads all `length` characters as a finite decimal number, "-1.5e3", rounded
+ * to the nearest double; false if they are none, or more than 63. */
+bool fv__number_read(const char *text, size_t length, double *out);
+/* Reads all of them as a whole number of 1 to 18 digits. */
+bool fv__whole_read(const char *text, size_t length, int64_t *out);
 
 /* ---- threads ----------------------------------------------------------- */
 

@@ -74,12 +74,10 @@ const fv_io fv__io_posix = { posix_open,   posix_read,   posix_write,
 fv_status fv__fail_io(fv_context *context, const char *path, const char *what,
                       int64_t error)
 {
-    char name[512], words[128];
+    char name[512], words[32];
     fv__printable(path, strlen(path), name, sizeof name);
-    if (error < -INT32_MAX || error >= 0
-        || strerror_r((int)-error, words, sizeof words) != 0)
-        snprintf(words, sizeof words, "error %lld", (long long)-error);
-    return fv_fail(context, FV_IO, "%s: cannot %s: %s", name, what, words);
+    return fv_fail(context, FV_IO, "%s: cannot %s: %s", name, what,
+                   fv__system_words(-error, words));
 }
 
 /* ---- reading ---------------------------------------------------------------

@@ -54,8 +54,8 @@ static fv_status check_options(const fv_layer *layer)
             double number;
             memcpy(&number, options + field->offset, sizeof number);
             if (!isfinite(number))
-                return fv_fail(layer->context, FV_MISUSE, "%s: %s %g",
-                               layer->name, field->key, number);
+                return fv_fail(layer->context, FV_MISUSE, "%s: %s %s",
+                               layer->name, field->key, FV__NUMBER(number));
         }
         if (!field->words) continue;
         bool padding = field->kind == FV__FIELD_PADDING;

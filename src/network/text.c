@@ -195,8 +195,6 @@ fv_network *fv_network_parse(fv_context *context, const char *text,
     const char *given = name ? name : "network";
     fv__printable(given, strlen(given), file, sizeof file);
     reader r = { .context = context, .file = file };
-    fv__plain plain;
-    fv__plain_begin(&plain);
     for (const char *line = text; *line && network;
          line = r.end + (*r.end != 0)) {
         r.begin = r.at = line;
@@ -204,7 +202,6 @@ fv_network *fv_network_parse(fv_context *context, const char *text,
         r.line++;
         if (read_line(network, &r) != FV_OK) break;
     }
-    fv__plain_end(&plain);
     if (network && fv__ok(context) && network->count < 2)
         fv_fail(context, FV_MALFORMED,
                 "%s: %d layers, expected an input and at least one more", file,
@@ -238,11 +235,8 @@ const char *fv_network_text(fv_network *network)
     if (!network || !fv__ok(network->context)) return "";
     if (network->text) return network->text;
     fv__text text = { .context = network->context, .account = FV__DATA };
-    fv__plain plain;
-    fv__plain_begin(&plain);
     for (int32_t i = 0; i < network->count; i++)
         write_layer(&text, network->places[i].layer);
-    fv__plain_end(&plain);
     if (!fv__ok(network->context)) {
         fv__text_free(&text);
         return "";

@@ -225,9 +225,9 @@ static void test_other_runs_are_refused(void **state)
     other.rate = 0.5;
     refuse(&other,
            "the checkpoint is of another run, its optimizer is sgd "
-           "learning_rate 0.02 momentum 0.90000000000000002 weight_decay "
-           "0.001 nesterov 0, not sgd learning_rate 0.5 momentum "
-           "0.90000000000000002 weight_decay 0.001 nesterov 0");
+           "learning_rate 0.02 momentum 0.9 weight_decay 0.001 nesterov 0, not "
+           "sgd "
+           "learning_rate 0.5 momentum 0.9 weight_decay 0.001 nesterov 0");
     other = s;
     other.net = net_residual;
     refuse(&other,
