@@ -231,12 +231,20 @@ const char *fv__file_kind(const void *bytes, size_t size);
 uint32_t fv__crc32(uint32_t crc, const void *bytes, size_t size);
 
 /* An atomic write: temporary file in the same folder, fsync, rename, fsync of
- * the folder. Any failure removes the temporary file and is recorded. */
+ * the folder. Symbolic links are followed: the file that they lead to is the
+ * one replaced. The new file has the mode of the one it replaces, and its
+ * owner and group where the process may give them. The temporary file is
+ * FOLDER/.NAME.tmp.N, locked while its writer lives: those without a lock were
+ * left by processes that were killed, and the next write to the same file
+ * removes them. Any failure removes the temporary file and is recorded. */
 typedef struct fv__writer {
     fv_context *context;
-    char *path, *temporary;
-    int file;
-    size_t used; /* bytes waiting in the buffer */
+    char *path;      /* as given, for messages */
+    char *target;    /* where its symbolic links lead */
+    char *temporary; /* beside the target */
+    int lock;        /* the temporary file, open to hold its lock */
+    int file;        /* the temporary file, open for writing */
+    size_t used;     /* bytes waiting in the buffer */
     unsigned char *buffer;
 } fv__writer;
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -65,9 +66,48 @@ static int posix_unlink(void *user, const char *path)
     return unlink(path) < 0 ? -errno : 0;
 }
 
-const fv_io fv__io_posix = { posix_open,   posix_read,   posix_write,
-                             posix_size,   posix_fsync,  posix_close,
-                             posix_rename, posix_unlink, NULL };
+static int64_t posix_readlink(void *user, const char *path, char *target,
+                              size_t bytes)
+{
+    (void)user;
+    ssize_t length = readlink(path, target, bytes);
+    return length < 0 ? -errno : (int64_t)length;
+}
+
+static int posix_lock(void *user, int file, const char *path)
+{
+    (void)user;
+    struct stat open_one, named;
+    if (flock(file, LOCK_EX | LOCK_NB) != 0) return -errno;
+    if (fstat(file, &open_one) != 0) return -errno;
+    if (lstat(path, &named) != 0) return errno == ENOENT ? -ESTALE : -errno;
+    return open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino
+               ? 0
+               : -ESTALE;
+}
+
+/* Where the owner cannot be given, bits that let a program run as the owner are
+ * not; where the group cannot, the group may do no more than all others. */
+static int posix_copy_mode(void *user, int file, const char *path)
+{
+    (void)user;
+    struct stat from, to;
+    if (stat(path, &from) != 0 || fstat(file, &to) != 0) return -errno;
+    const bool same_group = from.st_gid == to.st_gid;
+    const bool owned = (same_group && from.st_uid == to.st_uid)
+                       || fchown(file, from.st_uid, from.st_gid) == 0;
+    const bool grouped =
+        owned || same_group || fchown(file, (uid_t)-1, from.st_gid) == 0;
+    mode_t mode = from.st_mode & (owned ? 07777 : 0777);
+    if (!grouped) mode &= 0707 | (mode & 7) << 3;
+    if ((to.st_mode & 07777) == mode) return 0;
+    return fchmod(file, mode) < 0 ? -errno : 0;
+}
+
+const fv_io fv__io_posix = { posix_open,   posix_read,      posix_write,
+                             posix_size,   posix_fsync,     posix_close,
+                             posix_rename, posix_unlink,    posix_readlink,
+                             posix_lock,   posix_copy_mode, NULL };
 
 /* ---- errors -------------------------------------------------------------- */
 
