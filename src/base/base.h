@@ -220,6 +220,26 @@ double fv__seconds(void);
  * NULL after recording who, what and why. */
 void *fv__read_file(fv_context *context, const char *path, size_t limit,
                     size_t *bytes);
+
+/* The same in two steps, where the first bytes decide what is read, for
+ * regular files and for pipes and other streams; opening a pipe waits for its
+ * writer. */
+typedef struct fv__input {
+    fv_context *context;
+    const char *path;
+    int file;          /* -1: not open */
+    int64_t size;      /* in bytes; -1: unknown, a stream */
+    size_t head_bytes; /* of `head`, all there are of a short file */
+    unsigned char head[16];
+} fv__input;
+
+/* Opens the file and reads its first bytes; not open after a failure. */
+fv_status fv__input_begin(fv__input *input, fv_context *context,
+                          const char *path);
+/* Reads the whole file, the head included, as fv__read_file does, and closes
+ * it. */
+void *fv__input_end(fv__input *input, size_t limit, size_t *bytes);
+
 /* 1 if the path can be opened for reading, 0 if not. Records nothing. */
 bool fv__file_exists(fv_context *context, const char *path);
 

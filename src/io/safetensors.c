@@ -235,21 +235,31 @@ static bool read_content(reader *r, fv__archive *archive)
     return good;
 }
 
-fv__archive *fv__safetensors_read(fv_context *context, const char *path)
+fv__archive *fv__safetensors_parse(fv_context *context, const char *path,
+                                   void *bytes, size_t size)
 {
-    if (!fv__ok(context)) return NULL;
     fv__archive *archive =
         fv__allocate_zero(context, FV__DATA, sizeof *archive);
-    if (!archive) return NULL;
+    if (!archive) {
+        fv__release(context, bytes);
+        return NULL;
+    }
     archive->context = context;
+    archive->bytes = bytes;
     char name[NAME_BYTES];
-    reader r = { .context = context, .path = name };
-    r.bytes = fv__read_file(context, path, SIZE_MAX / 2, &r.size);
-    archive->bytes = r.bytes;
-    if (r.bytes) fv__printable(path, strlen(path), name, sizeof name);
-    if (r.bytes && read_content(&r, archive)) return archive;
+    reader r = { .context = context, .path = name, .bytes = bytes };
+    r.size = size;
+    fv__printable(path, strlen(path), name, sizeof name);
+    if (read_content(&r, archive)) return archive;
     fv__archive_free(archive);
     return NULL;
+}
+
+fv__archive *fv__safetensors_read(fv_context *context, const char *path)
+{
+    size_t size;
+    void *bytes = fv__read_file(context, path, SIZE_MAX / 2, &size);
+    return bytes ? fv__safetensors_parse(context, path, bytes, size) : NULL;
 }
 
 const fv_tensor *fv__archive_find(const fv__archive *archive, const char *name)

@@ -4,8 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-extern const fv__layer_type *const fv__layer_types[];
-
 const fv__layer_type *fv__layer_type_find(const char *kind, size_t length)
 {
     for (size_t i = 0; fv__layer_types[i]; i++)

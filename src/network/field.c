@@ -101,19 +101,22 @@ static fv_status read_word(fv_context *context, const fv__field *field,
         if (*words) strncat(words, ", ", sizeof words - strlen(words) - 1);
         strncat(words, field->words[i], sizeof words - strlen(words) - 1);
     }
-    return fv__token_fail(context, token, "%s \"%s\" is none of %s", field->key,
-                          shown(token, text), words);
+    return fv__token_fail(context, token, "%s \"%s\" is none of %s%s",
+                          field->key, shown(token, text), words,
+                          fv__suggestion(token, field->words, guess));
 }
 
 static fv_status read_switch(fv_context *context, const fv__field *field,
                              const fv__token *token, int32_t *out)
 {
-    char text[64];
+    static const char *const words[] = { "yes", "no", NULL };
+    char text[64], guess[64];
     bool yes = fv__token_is(token, "yes");
     *out = yes != (field->kind == FV__FIELD_LACK);
     if (yes || fv__token_is(token, "no")) return FV_OK;
-    return fv__token_fail(context, token, "%s \"%s\" is neither yes nor no",
-                          field->key, shown(token, text));
+    return fv__token_fail(context, token, "%s \"%s\" is neither yes nor no%s",
+                          field->key, shown(token, text),
+                          fv__suggestion(token, words, guess));
 }
 
 fv_status fv__field_read(fv_context *context, const fv__field *field,
