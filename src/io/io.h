@@ -36,7 +36,8 @@ typedef struct fv__archive {
 
     unsigned char *bytes; /* the file */
     char *names;          /* text of entries and pairs */
-    void *aligned;        /* copies of tensors that lie askew in the file */
+    void *copies;         /* of tensors that are not aligned in the file, or
+                             of another type there */
     fv__entry **by_name;
 } fv__archive;
 

@@ -95,6 +95,22 @@ static void compare(fv__text *text, const fv__entry *entry,
                               entry->tensor.shape));
 }
 
+/* Whether the name is that of a batch normalisation's count of batches, which
+ * PyTorch saves beside the running mean, and which nothing here needs. */
+static bool is_batch_count(const fv__model *model, const char *name)
+{
+    static const char ending[] = ".num_batches_tracked";
+    const size_t length = strlen(name), end = sizeof ending - 1;
+    if (length <= end || strcmp(name + length - end, ending) != 0) return false;
+    for (size_t i = 0; i < model->count; i++) {
+        const char *known = model->entries[i].name;
+        if (strncmp(known, name, length - end) == 0
+            && strcmp(known + length - end, ".running_mean") == 0)
+            return true;
+    }
+    return false;
+}
+
 fv_status fv__model_check(const fv__model *model, const fv__archive *archive,
                           const char *path)
 {
@@ -114,7 +130,7 @@ fv_status fv__model_check(const fv__model *model, const fv__archive *archive,
         for (size_t k = 0; k < model->count && !listed; k++)
             listed = !strcmp(name, model->entries[k].name);
         char shown[160];
-        if (!listed)
+        if (!listed && !is_batch_count(model, name))
             differ(&text, "%s belongs to no layer",
                    fv__printable(name, strlen(name), shown, sizeof shown));
     }
