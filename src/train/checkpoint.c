@@ -132,6 +132,22 @@ static bool read_sums(const fv__archive *archive, fv__sums *sums)
            && fv__whole_read(count + 1, strlen(count + 1), &sums->count);
 }
 
+/* Whether a run can be there after so many steps, what came before the run
+ * included: the sums are of the epoch begun, or of the last one where none
+ * is. */
+static bool is_possible(const fv__run *run, const fv__position *position,
+                        int64_t steps)
+{
+    const fv__sums *sums = &position->sums;
+    const int64_t batches = fv__divide_up(run->images, run->batch);
+    if (position->batch >= batches || position->batch > steps
+        || position->epoch > (steps - position->batch) / batches)
+        return false;
+    int64_t seen = position->batch * run->batch;
+    if (!position->batch && position->epoch) seen = run->images;
+    return sums->count == seen && sums->right <= sums->count;
+}
+
 static fv_status read_position(const fv__run *run, const fv__archive *archive,
                                const char *path, fv__position *position)
 {
@@ -142,7 +158,7 @@ static fv_status read_position(const fv__run *run, const fv__archive *archive,
                  && read_whole(archive, "fovea.steps", &steps)
                  && read_whole(archive, "fovea.network_steps", &network_steps)
                  && read_sums(archive, &position->sums)
-                 && position->batch <= fv__divide_up(run->images, run->batch);
+                 && is_possible(run, position, fv__min(steps, network_steps));
     if (!legal)
         return fv_fail(context, FV_MALFORMED,
                        "%s: the position in training is damaged", path);
