@@ -126,9 +126,29 @@ static int faulty_unlink(void *user, const char *path)
     return error ? error : fv__io_posix.unlink(NULL, path);
 }
 
+static int64_t faulty_readlink(void *user, const char *path, char *target,
+                               size_t bytes)
+{
+    int error = fault(user, FAULTS_READLINK);
+    return error ? error : fv__io_posix.readlink(NULL, path, target, bytes);
+}
+
+static int faulty_lock(void *user, int file, const char *path)
+{
+    int error = fault(user, FAULTS_LOCK);
+    return error ? error : fv__io_posix.lock(NULL, file, path);
+}
+
+static int faulty_copy_mode(void *user, int file, const char *path)
+{
+    int error = fault(user, FAULTS_COPY_MODE);
+    return error ? error : fv__io_posix.copy_mode(NULL, file, path);
+}
+
 fv_io faults_io_table(faults_io *io)
 {
-    return (fv_io){ faulty_open,   faulty_read,   faulty_write,
-                    faulty_size,   faulty_fsync,  faulty_close,
-                    faulty_rename, faulty_unlink, io };
+    return (fv_io){ faulty_open,   faulty_read,      faulty_write,
+                    faulty_size,   faulty_fsync,     faulty_close,
+                    faulty_rename, faulty_unlink,    faulty_readlink,
+                    faulty_lock,   faulty_copy_mode, io };
 }

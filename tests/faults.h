@@ -28,7 +28,10 @@ typedef enum faults_call {
     FAULTS_FSYNC,
     FAULTS_CLOSE,
     FAULTS_RENAME,
-    FAULTS_UNLINK
+    FAULTS_UNLINK,
+    FAULTS_READLINK,
+    FAULTS_LOCK,
+    FAULTS_COPY_MODE
 } faults_call;
 
 enum { FAULTS_TRACE = 256 };

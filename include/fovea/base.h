@@ -87,11 +87,24 @@ typedef struct fv_io {
     int (*open)(void *user, const char *path, int flags, int mode);
     int64_t (*read)(void *user, int file, void *buffer, size_t bytes);
     int64_t (*write)(void *user, int file, const void *buffer, size_t bytes);
-    int64_t (*size)(void *user, int file); /**< of a regular file, in bytes */
+    int64_t (*size)(void *user, int file); /**< of a regular file, in bytes;
+                                                -EINVAL if it is another */
     int (*fsync)(void *user, int file);
     int (*close)(void *user, int file);
     int (*rename)(void *user, const char *from, const char *to);
     int (*unlink)(void *user, const char *path);
+    /** The target of a symbolic link, without a terminator, and its length;
+     *  -EINVAL if the path names something else. */
+    int64_t (*readlink)(void *user, const char *path, char *target,
+                        size_t bytes);
+    /** Locks an open file, until it is closed, against other calls of this
+     *  function, without waiting: 0; -EWOULDBLOCK if it is locked already;
+     *  -ESTALE if `path` no longer names this file. -ENOTSUP is a legal
+     *  answer where files have no locks. */
+    int (*lock)(void *user, int file, const char *path);
+    /** Gives an open file the permissions of the file at `path`, and its owner
+     *  and group as far as the process is allowed to. */
+    int (*copy_mode)(void *user, int file, const char *path);
     void *user;
 } fv_io;
 

@@ -40,8 +40,12 @@ FV_API fv_status fv_network_add(fv_network *network, fv_layer *layer);
  *  and column. */
 FV_API fv_network *fv_network_parse(fv_context *context, const char *text,
                                     const char *name);
-/** Reads a `.net` file, or a saved model (by content). */
+/** Reads a `.net` file, or a saved model (by content); pipes and other streams
+ *  too. */
 FV_API fv_network *fv_network_load(fv_context *context, const char *path);
+/** 1 if the parameters have been loaded or drawn, 0 of a network that has been
+ *  read from a text and not yet been used. */
+FV_API int fv_network_has_weights(const fv_network *network);
 /** Writes the network text and all parameters as one safetensors file,
  *  atomically: the old file or the new one, never a mixture. */
 FV_API fv_status fv_network_save(fv_network *network, const char *path);

@@ -165,15 +165,24 @@ enum { FV__AMOUNT = 32 };
  * returned; rounded up or down to tenths. */
 const char *fv__amount(size_t bytes, bool up, char *text);
 
-/* This thread's numbers with a decimal point, as files have them, from begin to
- * end; the host's locale may say otherwise. Where memory for that is lacking,
- * numbers stay the host's. */
-typedef struct fv__plain {
-    void *own, *former;
-} fv__plain;
+/* ---- numbers as text ---------------------------------------------------- */
 
-void fv__plain_begin(fv__plain *plain);
-void fv__plain_end(fv__plain *plain);
+/* These do not depend on the host's locale, and cannot fail. */
+
+enum { FV__NUMBER_BYTES = 32 };
+
+/* The shortest decimal text that reads back as the same double, or the same
+ * float: "0.1", "16777216", "1e-05", "nan", "-inf". Returns `out`. */
+const char *fv__number_text(double value, char out[FV__NUMBER_BYTES]);
+const char *fv__number_text_f32(float value, char out[FV__NUMBER_BYTES]);
+/* The text of a double, valid within the block, for sentences. */
+#define FV__NUMBER(value)                                                      \
+    fv__number_text((value), (char[FV__NUMBER_BYTES]){ 0 })
+/* Reads all `length` characters as a finite decimal number, "-1.5e3", rounded
+ * to the nearest double; false if they are none, or more than 63. */
+bool fv__number_read(const char *text, size_t length, double *out);
+/* Reads all of them as a whole number of 1 to 18 digits. */
+bool fv__whole_read(const char *text, size_t length, int64_t *out);
 
 /* ---- threads ----------------------------------------------------------- */
 
@@ -224,6 +233,26 @@ double fv__seconds(void);
  * NULL after recording who, what and why. */
 void *fv__read_file(fv_context *context, const char *path, size_t limit,
                     size_t *bytes);
+
+/* The same in two steps, where the first bytes decide what is read, for
+ * regular files and for pipes and other streams; opening a pipe waits for its
+ * writer. */
+typedef struct fv__input {
+    fv_context *context;
+    const char *path;
+    int file;          /* -1: not open */
+    int64_t size;      /* in bytes; -1: unknown, a stream */
+    size_t head_bytes; /* of `head`, all there are of a short file */
+    unsigned char head[16];
+} fv__input;
+
+/* Opens the file and reads its first bytes; not open after a failure. */
+fv_status fv__input_begin(fv__input *input, fv_context *context,
+                          const char *path);
+/* Reads the whole file, the head included, as fv__read_file does, and closes
+ * it. */
+void *fv__input_end(fv__input *input, size_t limit, size_t *bytes);
+
 /* 1 if the path can be opened for reading, 0 if not. Records nothing. */
 bool fv__file_exists(fv_context *context, const char *path);
 
@@ -235,12 +264,20 @@ const char *fv__file_kind(const void *bytes, size_t size);
 uint32_t fv__crc32(uint32_t crc, const void *bytes, size_t size);
 
 /* An atomic write: temporary file in the same folder, fsync, rename, fsync of
- * the folder. Any failure removes the temporary file and is recorded. */
+ * the folder. Symbolic links are followed: the file that they lead to is the
+ * one replaced. The new file has the mode of the one it replaces, and its
+ * owner and group where the process may give them. The temporary file is
+ * FOLDER/.NAME.tmp.N, locked while its writer lives: those without a lock were
+ * left by processes that were killed, and the next write to the same file
+ * removes them. Any failure removes the temporary file and is recorded. */
 typedef struct fv__writer {
     fv_context *context;
-    char *path, *temporary;
-    int file;
-    size_t used; /* bytes waiting in the buffer */
+    char *path;      /* as given, for messages */
+    char *target;    /* where its symbolic links lead */
+    char *temporary; /* beside the target */
+    int lock;        /* the temporary file, open to hold its lock */
+    int file;        /* the temporary file, open for writing */
+    size_t used;     /* bytes waiting in the buffer */
     unsigned char *buffer;
 } fv__writer;
 

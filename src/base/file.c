@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -65,21 +66,58 @@ static int posix_unlink(void *user, const char *path)
     return unlink(path) < 0 ? -errno : 0;
 }
 
-const fv_io fv__io_posix = { posix_open,   posix_read,   posix_write,
-                             posix_size,   posix_fsync,  posix_close,
-                             posix_rename, posix_unlink, NULL };
+static int64_t posix_readlink(void *user, const char *path, char *target,
+                              size_t bytes)
+{
+    (void)user;
+    ssize_t length = readlink(path, target, bytes);
+    return length < 0 ? -errno : (int64_t)length;
+}
+
+static int posix_lock(void *user, int file, const char *path)
+{
+    (void)user;
+    struct stat open_one, named;
+    if (flock(file, LOCK_EX | LOCK_NB) != 0) return -errno;
+    if (fstat(file, &open_one) != 0) return -errno;
+    if (lstat(path, &named) != 0) return errno == ENOENT ? -ESTALE : -errno;
+    return open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino
+               ? 0
+               : -ESTALE;
+}
+
+/* Where the owner cannot be given, bits that let a program run as the owner are
+ * not; where the group cannot, the group may do no more than all others. */
+static int posix_copy_mode(void *user, int file, const char *path)
+{
+    (void)user;
+    struct stat from, to;
+    if (stat(path, &from) != 0 || fstat(file, &to) != 0) return -errno;
+    const bool same_group = from.st_gid == to.st_gid;
+    const bool owned = (same_group && from.st_uid == to.st_uid)
+                       || fchown(file, from.st_uid, from.st_gid) == 0;
+    const bool grouped =
+        owned || same_group || fchown(file, (uid_t)-1, from.st_gid) == 0;
+    mode_t mode = from.st_mode & (owned ? 07777 : 0777);
+    if (!grouped) mode &= 0707 | (mode & 7) << 3;
+    if ((to.st_mode & 07777) == mode) return 0;
+    return fchmod(file, mode) < 0 ? -errno : 0;
+}
+
+const fv_io fv__io_posix = { posix_open,   posix_read,      posix_write,
+                             posix_size,   posix_fsync,     posix_close,
+                             posix_rename, posix_unlink,    posix_readlink,
+                             posix_lock,   posix_copy_mode, NULL };
 
 /* ---- errors -------------------------------------------------------------- */
 
 fv_status fv__fail_io(fv_context *context, const char *path, const char *what,
                       int64_t error)
 {
-    char name[512], words[128];
+    char name[512], words[32];
     fv__printable(path, strlen(path), name, sizeof name);
-    if (error < -INT32_MAX || error >= 0
-        || strerror_r((int)-error, words, sizeof words) != 0)
-        snprintf(words, sizeof words, "error %lld", (long long)-error);
-    return fv_fail(context, FV_IO, "%s: cannot %s: %s", name, what, words);
+    return fv_fail(context, FV_IO, "%s: cannot %s: %s", name, what,
+                   fv__system_words(-error, words));
 }
 
 /* ---- reading ---------------------------------------------------------------
@@ -112,79 +150,167 @@ static int64_t read_all(fv_context *context, int file, unsigned char *out,
     return (int64_t)done;
 }
 
-/* The size of the open file, checked; -1 after recording what is wrong. */
-static int64_t size_within(fv_context *context, const char *path, int file,
-                           size_t limit)
+/* The size of the open file: -1 of a stream, -2 after recording what is
+ * wrong. */
+static int64_t size_of(fv_context *context, const char *path, int file,
+                       bool streams)
 {
     const fv_io *io = &context->io;
     int64_t size;
     char name[512];
     do size = io->size(io->user, file);
     while (size == -EINTR);
-    fv__printable(path, strlen(path), name, sizeof name);
+    if (size >= 0) return size;
+    if (size == -EINVAL && streams) return -1;
     if (size == -EINVAL)
-        fv_fail(context, FV_IO, "%s: not a regular file", name);
-    else if (size < 0)
-        fv__fail_io(context, path, "read", size);
-    else if ((uint64_t)size > limit || size >= PTRDIFF_MAX)
-        fv_fail(context, FV_LIMIT, "%s: %lld bytes, the limit is %zu", name,
-                (long long)size, limit);
+        fv_fail(context, FV_IO, "%s: not a regular file",
+                fv__printable(path, strlen(path), name, sizeof name));
     else
-        return size;
-    return -1;
+        fv__fail_io(context, path, "read", size);
+    return -2;
+}
+
+static void close_input(fv__input *input)
+{
+    const fv_io *io = &input->context->io;
+    if (input->file >= 0) io->close(io->user, input->file);
+    input->file = -1;
+}
+
+/* Opens a file that is regular or, if `streams`, anything that can be read. */
+static fv_status begin(fv__input *input, fv_context *context, const char *path,
+                       bool streams)
+{
+    *input = (fv__input){ .context = context, .path = path, .file = -1 };
+    if (!fv__ok(context)) return fv_failed(context);
+    if (!path || !*path)
+        return fv_fail(context, FV_MISUSE, "file: path is %s",
+                       path ? "empty" : "NULL");
+    /* O_NONBLOCK: opening a pipe must not wait for its other end */
+    const int flags = O_RDONLY | O_CLOEXEC | (streams ? 0 : O_NONBLOCK);
+    input->file = fv__open(context, path, flags, 0);
+    if (input->file < 0) return fv__fail_io(context, path, "open", input->file);
+    input->size = size_of(context, path, input->file, streams);
+    if (input->size < -1) close_input(input);
+    return fv_failed(context);
+}
+
+fv_status fv__input_begin(fv__input *input, fv_context *context,
+                          const char *path)
+{
+    if (begin(input, context, path, true) != FV_OK) return fv_failed(context);
+    int64_t got =
+        read_all(context, input->file, input->head, sizeof input->head);
+    if (got >= 0) {
+        input->head_bytes = (size_t)got;
+        return FV_OK;
+    }
+    close_input(input);
+    return fv__fail_io(context, path, "read", got);
+}
+
+/* Records that the file is too large; NULL. */
+static void *too_large(const fv__input *input, size_t limit)
+{
+    char name[512];
+    fv__printable(input->path, strlen(input->path), name, sizeof name);
+    if (input->size >= 0)
+        fv_fail(input->context, FV_LIMIT, "%s: %lld bytes, the limit is %zu",
+                name, (long long)input->size, limit);
+    else
+        fv_fail(input->context, FV_LIMIT,
+                "%s: more bytes than the limit of %zu", name, limit);
+    return NULL;
 }
 
 /* Asks for one byte more than the size, to see a file that grows. */
-static void *read_open(fv_context *context, const char *path, int file,
-                       size_t limit, size_t *bytes)
+static void *read_sized(fv__input *input, size_t *bytes)
 {
-    int64_t size = size_within(context, path, file, limit);
-    if (size < 0) return NULL;
-    unsigned char *content = fv__allocate(context, FV__DATA, (size_t)size + 1);
+    fv_context *context = input->context;
+    const size_t size = (size_t)input->size, head = input->head_bytes;
+    const size_t room = size > head ? size : head;
+    unsigned char *content = fv__allocate(context, FV__DATA, room + 1);
     if (!content) return NULL;
-    int64_t got = read_all(context, file, content, (size_t)size + 1);
-    if (got == size) {
+    memcpy(content, input->head, head);
+    int64_t got =
+        read_all(context, input->file, content + head, room + 1 - head);
+    if (got >= 0 && (size_t)got + head == size) {
         content[size] = 0;
-        *bytes = (size_t)size;
+        *bytes = size;
         return content;
     }
     char name[512];
     if (got < 0)
-        fv__fail_io(context, path, "read", got);
+        fv__fail_io(context, input->path, "read", got);
     else
-        fv_fail(context, FV_IO, "%s: its size changes while it is read",
-                fv__printable(path, strlen(path), name, sizeof name));
+        fv_fail(
+            context, FV_IO, "%s: its size changes while it is read",
+            fv__printable(input->path, strlen(input->path), name, sizeof name));
     fv__release(context, content);
     return NULL;
 }
 
-/* O_NONBLOCK: opening a pipe must not wait for its other end. */
-static const int read_flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+/* Reads to the end, into memory that doubles. */
+static void *read_stream(fv__input *input, size_t limit, size_t *bytes)
+{
+    fv_context *context = input->context;
+    size_t room = 4096, used = input->head_bytes;
+    unsigned char *content = fv__allocate(context, FV__DATA, room);
+    if (content) memcpy(content, input->head, used);
+    while (content) {
+        int64_t got =
+            read_all(context, input->file, content + used, room - used);
+        if (got < 0) {
+            fv__fail_io(context, input->path, "read", got);
+            break;
+        }
+        used += (size_t)got;
+        if (used > limit) {
+            too_large(input, limit);
+            break;
+        }
+        if (used < room) {
+            content[used] = 0;
+            *bytes = used;
+            return content;
+        }
+        unsigned char *larger = fv__allocate(context, FV__DATA, room * 2);
+        if (larger) memcpy(larger, content, used);
+        fv__release(context, content);
+        content = larger;
+        room *= 2;
+    }
+    fv__release(context, content);
+    return NULL;
+}
+
+void *fv__input_end(fv__input *input, size_t limit, size_t *bytes)
+{
+    *bytes = 0;
+    if (input->file < 0) return NULL;
+    void *content;
+    if (input->size < 0)
+        content = read_stream(input, limit, bytes);
+    else if ((uint64_t)input->size > limit || input->size >= PTRDIFF_MAX)
+        content = too_large(input, limit);
+    else
+        content = read_sized(input, bytes);
+    close_input(input);
+    return content;
+}
 
 void *fv__read_file(fv_context *context, const char *path, size_t limit,
                     size_t *bytes)
 {
-    *bytes = 0;
-    if (!fv__ok(context)) return NULL;
-    if (!path || !*path) {
-        fv_fail(context, FV_MISUSE, "file: path is %s",
-                path ? "empty" : "NULL");
-        return NULL;
-    }
-    int file = fv__open(context, path, read_flags, 0);
-    if (file < 0) {
-        fv__fail_io(context, path, "open", file);
-        return NULL;
-    }
-    void *content = read_open(context, path, file, limit, bytes);
-    context->io.close(context->io.user, file);
-    return content;
+    fv__input input;
+    begin(&input, context, path, false);
+    return fv__input_end(&input, limit, bytes);
 }
 
 bool fv__file_exists(fv_context *context, const char *path)
 {
     if (!context || !path) return false;
-    int file = fv__open(context, path, read_flags, 0);
+    int file = fv__open(context, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
     if (file < 0) return false;
     context->io.close(context->io.user, file);
     return true;

@@ -30,7 +30,10 @@ extern const fv_io fv__io_posix;
 
 /* open() of the context's table, repeated while a signal interrupts it. */
 int fv__open(fv_context *context, const char *path, int flags, int mode);
-/* Records "path: cannot <what>: <the system's words for -error>". */
+/* What an error number means, in English whatever the host's locale: "No such
+ * file or directory"; "error 1234" into `out` where it is none of ours. */
+const char *fv__system_words(int64_t error, char out[32]);
+/* Records "path: cannot <what>: <fv__system_words for -error>". */
 fv_status fv__fail_io(fv_context *context, const char *path, const char *what,
                       int64_t error);
 

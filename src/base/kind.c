@@ -29,7 +29,22 @@ static const signature signatures[] = {
     { 0, 4, "\0\0\x08\3", "an IDX file" },
     { 0, 4, "\0\0\x08\4", "an IDX file" },
     { 8, 2, "{\"", "a safetensors file" },
+    { 0, 2, "\xff\xfe", "UTF-16 text (little-endian; Fovea reads UTF-8)" },
+    { 0, 2, "\xfe\xff", "UTF-16 text (big-endian; Fovea reads UTF-8)" },
 };
+
+/* Two characters of ASCII, each with a zero byte behind or before it. */
+static const char *wide_text(const unsigned char *bytes, size_t size)
+{
+    if (size < 4) return NULL;
+    const int zero = bytes[1] == 0; /* where they stand in a pair */
+    for (int i = 0; i < 4; i += 2) {
+        const unsigned char c = bytes[i + !zero];
+        if (bytes[i + zero] != 0 || c < 9 || c > 126) return NULL;
+    }
+    return zero ? "UTF-16 text (little-endian; Fovea reads UTF-8)"
+                : "UTF-16 text (big-endian; Fovea reads UTF-8)";
+}
 
 const char *fv__file_kind(const void *bytes, size_t size)
 {
@@ -41,5 +56,5 @@ const char *fv__file_kind(const void *bytes, size_t size)
                    == 0)
             return s->kind;
     }
-    return NULL;
+    return wide_text(bytes, size);
 }

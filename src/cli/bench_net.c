@@ -64,7 +64,7 @@ static int64_t classes(const fv_shape *output)
 
 static void prepare(work *w, const cli_options *o)
 {
-    w->network = fv_network_load(w->context, o->words[0]);
+    w->network = cli_load(w->context, o->words[0]);
     const fv_shape input = fv_network_input_shape(w->network);
     const fv_shape output = fv_network_output_shape(w->network);
     w->images = cli_batch(w->context, o->batch, &input);

@@ -28,7 +28,7 @@ int cli_gradcheck(int argc, char **argv)
     o.dtype = FV_F64;
     cli_parse(&usage, argc, argv, 1, 1, &o);
     fv_context *context = cli_context(&o);
-    fv_network *network = fv_network_load(context, o.words[0]);
+    fv_network *network = cli_load(context, o.words[0]);
     const double error = fv_network_gradcheck(network, o.batch);
     const bool passed = error <= most_error;
     if (fv_failed(context)) return cli_end(context, CLI_FAILED);

@@ -175,6 +175,8 @@ void cli_progress_end(cli_progress *progress);
 
 /* ---- models, data, images ----------------------------------------------- */
 
+/* Loads a network text or a model; "-" is standard input. */
+fv_network *cli_load(fv_context *context, const char *path);
 /* Loads a file that must hold weights. */
 fv_network *cli_load_model(fv_context *context, const char *path);
 /* Opens "NAME" as "NAME:part"; "NAME:test" and "NAME:train" as they are. */

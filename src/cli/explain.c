@@ -220,7 +220,7 @@ int cli_explain(int argc, char **argv)
     e.options.seconds = 0.1;
     cli_parse(&usage, argc, argv, 1, 1, &e.options);
     e.context = cli_context(&e.options);
-    e.network = fv_network_load(e.context, e.options.words[0]);
+    e.network = cli_load(e.context, e.options.words[0]);
     cli_json *json = NULL;
     if (!fv_failed(e.context))
         e.machine = cli_roofline(e.context, e.options.json ? stderr : stdout);

@@ -133,10 +133,10 @@ static void print_table(const facts *f)
 
 /* In a context of its own, so that one plan does not count for the other; 0
  * for a network that cannot be trained. */
-static size_t training_bytes(const cli_options *o)
+static size_t training_bytes(const cli_options *o, const char *text)
 {
     fv_context *context = cli_context(o);
-    fv_network *network = fv_network_load(context, o->words[0]);
+    fv_network *network = fv_network_parse(context, text, NULL);
     const size_t bytes = fv_network_planned_bytes(network, o->batch, 1);
     fv_context_free(context);
     return bytes;
@@ -148,11 +148,11 @@ int cli_info(int argc, char **argv)
     cli_parse(&usage, argc, argv, 1, 1, &o);
     facts f = { .options = &o };
     fv_context *context = cli_context(&o);
-    f.network = fv_network_load(context, o.words[0]);
+    f.network = cli_load(context, o.words[0]);
     f.whole = fv_network_info(f.network);
     f.evaluation = fv_network_planned_bytes(f.network, o.batch, 0);
     if (fv_failed(context) == FV_OK) {
-        f.training = training_bytes(&o);
+        f.training = training_bytes(&o, fv_network_text(f.network));
         if (o.json)
             print_json(&f, context);
         else

@@ -4,28 +4,20 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Whether the file is a network text: a saved model begins with the length of
- * its header, in eight bytes of which the last are zero. */
-static bool is_text(const char *path)
+fv_network *cli_load(fv_context *context, const char *path)
 {
-    char head[8];
-    FILE *file = fopen(path, "rb");
-    if (!file) return false;
-    const size_t bytes = fread(head, 1, sizeof head, file);
-    fclose(file);
-    return bytes == sizeof head && !memchr(head, 0, sizeof head);
+    return fv_network_load(context,
+                           strcmp(path, "-") == 0 ? "/dev/stdin" : path);
 }
 
 fv_network *cli_load_model(fv_context *context, const char *path)
 {
-    if (fv_failed(context)) return NULL;
-    if (is_text(path)) {
+    fv_network *network = cli_load(context, path);
+    if (network && !fv_network_has_weights(network))
         fv_fail(context, FV_MISUSE,
                 "%s: a network text has no weights; expected a saved model",
                 path);
-        return NULL;
-    }
-    return fv_network_load(context, path);
+    return network;
 }
 
 static bool ends_with(const char *text, const char *end)

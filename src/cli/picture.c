@@ -9,9 +9,8 @@
 /* How to find pixels: `step` of them each way go into one. */
 typedef struct picture {
     fv_context *context;
-    fv_tensor image; /* [h, w, c] */
+    fv_tensor image; /* [h, w, c], values from 0 to 1 */
     int64_t rows, columns, step;
-    double least, most; /* of the values */
 } picture;
 
 typedef struct pixel {
@@ -23,22 +22,6 @@ static double value_at(const picture *p, int64_t row, int64_t column,
 {
     const int64_t index[3] = { row, column, channel };
     return fv_tensor_get(p->context, &p->image, index);
-}
-
-/* Values are 0 to 1; of others the range is stretched. */
-static void find_range(picture *p)
-{
-    p->least = 0;
-    p->most = 1;
-    for (int64_t i = 0; i < p->image.shape[0]; i++) {
-        for (int64_t j = 0; j < p->image.shape[1]; j++) {
-            for (int64_t c = 0; c < p->image.shape[2]; c++) {
-                const double value = value_at(p, i, j, c);
-                if (value < p->least) p->least = value;
-                if (value > p->most) p->most = value;
-            }
-        }
-    }
 }
 
 /* The mean of a square of the image; black below the last row. */
@@ -56,9 +39,7 @@ static pixel pixel_at(const picture *p, int64_t row, int64_t column)
             sum += value_at(p, i, j, channels >= 3 ? c : 0);
             count++;
         }
-        if (count)
-            result.rgb[c] =
-                (sum / (double)count - p->least) / (p->most - p->least);
+        if (count) result.rgb[c] = sum / (double)count;
     }
     return result;
 }
@@ -108,7 +89,7 @@ static void draw_ascii(const pixel *upper, const pixel *lower)
 {
     static const char ramp[] = " .:-=+*#%@";
     const double mean = (brightness(upper) + brightness(lower)) / 2;
-    putchar(ramp[lround(9 * fmin(fmax(mean, 0), 1))]);
+    putchar(ramp[lround(9 * mean)]);
 }
 
 static void draw(const picture *p)
@@ -134,13 +115,9 @@ void cli_picture_draw(fv_context *context, const fv_tensor *image, int columns)
 {
     picture p = { .context = context };
     p.image = fv_tensor_at(context, image, 0, 0);
-    if (p.image.rank == 3 && fv_context_layout(context) == FV_NCHW)
-        p.image =
-            fv_tensor_permute(context, &p.image, (const int32_t[]){ 1, 2, 0 });
-    if (p.image.rank != 3 || fv_tensor_count(&p.image) == 0) return;
+    if (p.image.rank != 3) return;
     p.step = (p.image.shape[1] + columns - 1) / columns;
     p.rows = (p.image.shape[0] + p.step - 1) / p.step;
     p.columns = (p.image.shape[1] + p.step - 1) / p.step;
-    find_range(&p);
     draw(&p);
 }

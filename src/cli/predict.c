@@ -25,7 +25,9 @@ static const struct argp usage = {
     .options = options,
     .args_doc = "FILE [IMAGE...]",
     .doc = "Say which classes a saved model takes images for: PNG files of "
-           "the size that the network takes, or images of a data set.",
+           "the size that the network takes, or images of a data set. Values "
+           "are those of the file, whatever it says of gamma or colours; what "
+           "is transparent is black.",
 };
 
 /* What the outputs of a network mean. */

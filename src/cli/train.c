@@ -128,7 +128,7 @@ static void fit(run *r)
     const cli_options *o = &r->options;
     check_output(r, o->out);
     check_output(r, r->checkpoint);
-    r->network = fv_network_load(r->context, r->input);
+    r->network = cli_load(r->context, r->input);
     fv_dataset *train = cli_open_data(r->context, o->data, "train");
     fv_dataset *test = cli_open_data(r->context, o->data, "test");
     if (o->limit) fv_dataset_limit(train, o->limit);

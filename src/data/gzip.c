@@ -48,12 +48,20 @@ fv__gzip *fv__gzip_open(fv_context *context, const char *path,
     return gzip;
 }
 
-/* At the end of a member: another one, the end of the file, or junk. */
+static bool is_zero(const unsigned char *bytes, size_t size)
+{
+    size_t zeros = 0;
+    while (zeros < size && bytes[zeros] == 0) zeros++;
+    return zeros == size;
+}
+
+/* At the end of a member: another one, the end of the file, zeros up to there,
+ * with which tapes and blocks are filled up, or junk. */
 static void end_member(fv__gzip *gzip)
 {
     const size_t rest = gzip->left + gzip->stream.avail_in;
     const unsigned char *at = gzip->stream.next_in;
-    if (rest == 0) {
+    if (rest == 0 || is_zero(at, rest)) {
         gzip->ended = true;
     } else if (rest < 2 || at[0] != 0x1f || at[1] != 0x8b) {
         fv_fail(gzip->context, FV_MALFORMED,

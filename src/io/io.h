@@ -36,13 +36,18 @@ typedef struct fv__archive {
 
     unsigned char *bytes; /* the file */
     char *names;          /* text of entries and pairs */
-    void *aligned;        /* copies of tensors that lie askew in the file */
+    void *copies;         /* of tensors that are not aligned in the file, or
+                             of another type there */
     fv__entry **by_name;
 } fv__archive;
 
 /* NULL after recording what is wrong with the file. Free the archive with
  * fv__archive_free before its context. */
 fv__archive *fv__safetensors_read(fv_context *context, const char *path);
+/* The same from its bytes, which it takes over, even when it fails. `path` is
+ * for messages. */
+fv__archive *fv__safetensors_parse(fv_context *context, const char *path,
+                                   void *bytes, size_t size);
 /* The tensor of that name, NULL if there is none. */
 const fv_tensor *fv__archive_find(const fv__archive *archive, const char *name);
 /* The metadata of that key, NULL if there is none. */

@@ -21,16 +21,25 @@ void fv__header_free(fv__header *header)
 
 enum { MOST_DEPTH = 32, MOST_TENSORS = 1000000, MOST_NAME = 65536 };
 
-/* The types we have, by fv_dtype. */
-static const char *const type_names[] = { "F32", "F64", "U8", "I8",
-                                          "I16", "I32", "I64" };
-enum { NUM_TYPES = sizeof type_names / sizeof type_names[0] };
-
-/* Those that we lack. */
-static const char *const other_types[] = {
-    "BOOL",    "U16",     "U32",     "U64", "F16",     "BF16", "F8_E5M2",
-    "F8_E4M3", "F8_E8M0", "F6_E2M3", "F4",  "F6_E3M2", "C64"
+/* The types that are read; the first ones, by fv_dtype, are written. */
+static const struct {
+    const char *name;
+    fv_dtype dtype; /* in memory */
+    fv__half half;
+} types[] = {
+    { "F32", FV_F32, FV__NO_HALF }, { "F64", FV_F64, FV__NO_HALF },
+    { "U8", FV_U8, FV__NO_HALF },   { "I8", FV_I8, FV__NO_HALF },
+    { "I16", FV_I16, FV__NO_HALF }, { "I32", FV_I32, FV__NO_HALF },
+    { "I64", FV_I64, FV__NO_HALF }, { "BOOL", FV_U8, FV__NO_HALF },
+    { "F16", FV_F32, FV__F16 },     { "BF16", FV_F32, FV__BF16 },
 };
+enum { NUM_TYPES = sizeof types / sizeof types[0] };
+
+/* Those that are not. */
+static const char *const other_types[] = { "U16",     "U32",     "U64",
+                                           "F8_E5M2", "F8_E4M3", "F8_E8M0",
+                                           "F6_E2M3", "F4",      "F6_E3M2",
+                                           "C64" };
 
 /* ---- before jansson ---------------------------------------------------- */
 
@@ -129,21 +138,24 @@ static const char *keep_text(fv__header *header, const char *text)
 }
 
 static bool read_type(const fv__header *header, const char *name,
-                      const json_t *value, fv_tensor *tensor)
+                      const json_t *value, fv__record *record)
 {
     char shown[40];
     const char *type = json_string_value(value);
     if (!type) return refuse(header, name, FV_MALFORMED, "dtype is not a text");
     for (int i = 0; i < NUM_TYPES; i++) {
-        if (strcmp(type, type_names[i]) == 0) {
-            tensor->dtype = (fv_dtype)i;
+        if (strcmp(type, types[i].name) == 0) {
+            record->entry.tensor.dtype = types[i].dtype;
+            record->half = types[i].half;
             return true;
         }
     }
     for (size_t i = 0; i < sizeof other_types / sizeof other_types[0]; i++)
         if (strcmp(type, other_types[i]) == 0)
             return refuse(header, name, FV_UNSUPPORTED,
-                          "type %s, Fovea has F32 F64 U8 I8 I16 I32 I64", type);
+                          "type %s, Fovea reads F32 F64 U8 I8 I16 I32 I64 BOOL "
+                          "F16 BF16",
+                          type);
     fv__printable(type, strlen(type), shown, sizeof shown);
     return refuse(header, name, FV_MALFORMED, "unknown type \"%s\"", shown);
 }
@@ -172,7 +184,8 @@ static bool read_shape(const fv__header *header, const char *name,
 }
 
 static bool read_range(const fv__header *header, const char *name,
-                       const json_t *value, fv__record *record)
+                       const json_t *type, const json_t *value,
+                       fv__record *record)
 {
     const json_t *begin = json_array_get(value, 0);
     const json_t *end = json_array_get(value, 1);
@@ -187,11 +200,12 @@ static bool read_range(const fv__header *header, const char *name,
                       "ends at byte %lld, before it begins at %lld", to, from);
     const fv_tensor *tensor = &record->entry.tensor;
     const int64_t count = fv__product(tensor->rank, tensor->shape);
-    const int64_t size = count * (int64_t)fv_dtype_bytes(tensor->dtype);
+    const size_t bytes = record->half ? 2 : fv_dtype_bytes(tensor->dtype);
+    const int64_t size = count * (int64_t)bytes;
     if (to - from != size)
         return refuse(header, name, FV_MALFORMED,
                       "%lld elements of %s are %lld bytes, its range %lld",
-                      (long long)count, type_names[tensor->dtype],
+                      (long long)count, json_string_value(type),
                       (long long)size, to - from);
     record->begin = (size_t)from;
     record->end = (size_t)to;
@@ -212,9 +226,9 @@ static bool read_tensor(fv__header *header, const char *name,
     if (!type || !shape || !range || json_object_size(value) != 3)
         return refuse(header, name, FV_MALFORMED,
                       "must have dtype, shape and data_offsets alone");
-    if (!read_type(header, name, type, &record->entry.tensor)
+    if (!read_type(header, name, type, record)
         || !read_shape(header, name, shape, &record->entry.tensor)
-        || !read_range(header, name, range, record))
+        || !read_range(header, name, type, range, record))
         return false;
     record->entry.name = keep_text(header, name);
     header->num_records++;
@@ -323,7 +337,7 @@ static json_t *describe(const fv_tensor *tensor, size_t begin, size_t end)
     json_t *shape = json_array();
     for (int32_t i = 0; i < tensor->rank; i++)
         json_array_append_new(shape, json_integer(tensor->shape[i]));
-    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", type_names[tensor->dtype],
+    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", types[tensor->dtype].name,
                      "shape", shape, "data_offsets", (json_int_t)begin,
                      (json_int_t)end);
 }

@@ -10,9 +10,13 @@
  * hexadecimal digits, computed with the digits '0' in their place. */
 #define FV__DIGEST_KEY "fovea.crc32"
 
+/* Types of two bytes that become FV_F32 when they are read. */
+typedef enum fv__half { FV__NO_HALF, FV__F16, FV__BF16 } fv__half;
+
 /* A tensor and its bytes in the data section. */
 typedef struct fv__record {
     fv__entry entry; /* data NULL */
+    fv__half half;   /* what its numbers are in the file */
     size_t begin, end;
     size_t number; /* position in the header */
 } fv__record;

@@ -152,23 +152,60 @@ static bool check_tiling(const reader *r, fv__header *header)
     return fv__ok(r->context);
 }
 
-static bool is_askew(const unsigned char *data, const fv_tensor *tensor)
+/* A half-precision number, as IEEE 754 has it, or a brain float, the upper half
+ * of a float; both are floats exactly. */
+static float widen(fv__half half, const unsigned char *bytes)
 {
-    return (uintptr_t)data % fv_dtype_bytes(tensor->dtype) != 0;
+    const uint32_t bits = bytes[0] | (uint32_t)bytes[1] << 8;
+    const uint32_t sign = bits >> 15 << 31, exponent = bits >> 10 & 31,
+                   fraction = bits & 1023;
+    uint32_t wide = bits << 16;
+    float value;
+    if (half == FV__F16 && exponent == 0) { /* fraction times 2^-24 */
+        value = (float)fraction * 0x1p-24F;
+        return sign ? -value : value;
+    }
+    if (half == FV__F16)
+        wide = sign | (exponent == 31 ? 255 : exponent + 112) << 23
+               | fraction << 13;
+    memcpy(&value, &wide, sizeof value);
+    return value;
 }
 
-/* Points the tensors to their data; those that lie askew get copies. */
+/* Whether the tensor needs memory of its own: its data are not aligned, or of
+ * another type in the file. */
+static bool is_copied(const unsigned char *data, const fv__record *record)
+{
+    const size_t bytes = fv_dtype_bytes(record->entry.tensor.dtype);
+    return record->half || (uintptr_t)(data + record->begin) % bytes != 0;
+}
+
+static size_t copy_bytes(const fv__record *record)
+{
+    const size_t bytes = record->end - record->begin;
+    return fv__align(record->half ? 2 * bytes : bytes);
+}
+
+static void copy_tensor(const fv__record *record, const unsigned char *at,
+                        void *copy)
+{
+    const size_t bytes = record->end - record->begin;
+    float *values = copy;
+    if (!record->half) memcpy(copy, at, bytes);
+    for (size_t i = 0; record->half && i < bytes / 2; i++)
+        values[i] = widen(record->half, at + 2 * i);
+}
+
+/* Points the tensors to their data, or to copies. */
 static bool place_tensors(fv__archive *archive, unsigned char *data,
                           const fv__header *header)
 {
-    size_t askew = 0;
-    for (size_t i = 0; i < header->num_records; i++) {
-        const fv__record *record = &header->records[i];
-        if (is_askew(data + record->begin, &record->entry.tensor))
-            askew += fv__align(record->end - record->begin);
-    }
-    unsigned char *copy = fv__allocate(archive->context, FV__DATA, askew);
-    archive->aligned = copy;
+    size_t copied = 0;
+    for (size_t i = 0; i < header->num_records; i++)
+        if (is_copied(data, &header->records[i]))
+            copied += copy_bytes(&header->records[i]);
+    unsigned char *copy = fv__allocate(archive->context, FV__DATA, copied);
+    archive->copies = copy;
     if (!copy) return false;
     for (size_t i = 0; i < header->num_records; i++) {
         const fv__record *record = &header->records[i];
@@ -176,10 +213,10 @@ static bool place_tensors(fv__archive *archive, unsigned char *data,
         unsigned char *at = data + record->begin;
         archive->entries[i] = record->entry;
         tensor->data = at;
-        if (!is_askew(at, tensor)) continue;
-        memcpy(copy, at, record->end - record->begin);
+        if (!is_copied(data, record)) continue;
+        copy_tensor(record, at, copy);
         tensor->data = copy;
-        copy += fv__align(record->end - record->begin);
+        copy += copy_bytes(record);
     }
     return true;
 }
@@ -235,21 +272,31 @@ static bool read_content(reader *r, fv__archive *archive)
     return good;
 }
 
-fv__archive *fv__safetensors_read(fv_context *context, const char *path)
+fv__archive *fv__safetensors_parse(fv_context *context, const char *path,
+                                   void *bytes, size_t size)
 {
-    if (!fv__ok(context)) return NULL;
     fv__archive *archive =
         fv__allocate_zero(context, FV__DATA, sizeof *archive);
-    if (!archive) return NULL;
+    if (!archive) {
+        fv__release(context, bytes);
+        return NULL;
+    }
     archive->context = context;
+    archive->bytes = bytes;
     char name[NAME_BYTES];
-    reader r = { .context = context, .path = name };
-    r.bytes = fv__read_file(context, path, SIZE_MAX / 2, &r.size);
-    archive->bytes = r.bytes;
-    if (r.bytes) fv__printable(path, strlen(path), name, sizeof name);
-    if (r.bytes && read_content(&r, archive)) return archive;
+    reader r = { .context = context, .path = name, .bytes = bytes };
+    r.size = size;
+    fv__printable(path, strlen(path), name, sizeof name);
+    if (read_content(&r, archive)) return archive;
     fv__archive_free(archive);
     return NULL;
+}
+
+fv__archive *fv__safetensors_read(fv_context *context, const char *path)
+{
+    size_t size;
+    void *bytes = fv__read_file(context, path, SIZE_MAX / 2, &size);
+    return bytes ? fv__safetensors_parse(context, path, bytes, size) : NULL;
 }
 
 const fv_tensor *fv__archive_find(const fv__archive *archive, const char *name)
@@ -278,7 +325,7 @@ void fv__archive_free(fv__archive *archive)
     fv__release(context, archive->by_name);
     fv__release(context, archive->pairs);
     fv__release(context, archive->names);
-    fv__release(context, archive->aligned);
+    fv__release(context, archive->copies);
     fv__release(context, archive->bytes);
     fv__release(context, archive);
 }

@@ -26,12 +26,12 @@ static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
     double epsilon = options->epsilon, momentum = options->momentum;
     if (!(epsilon > 0 && epsilon <= 1))
         return fv_fail(layer->context, FV_MISUSE,
-                       "%s: epsilon %g is not above 0 and at most 1",
-                       layer->name, epsilon);
+                       "%s: epsilon %s is not above 0 and at most 1",
+                       layer->name, FV__NUMBER(epsilon));
     if (!(momentum > 0 && momentum <= 1))
         return fv_fail(layer->context, FV_MISUSE,
-                       "%s: momentum %g is not above 0 and at most 1",
-                       layer->name, momentum);
+                       "%s: momentum %s is not above 0 and at most 1",
+                       layer->name, FV__NUMBER(momentum));
     int64_t channels = inputs[0].extent[inputs[0].rank - 1];
     add_parameter(layer, "weight", channels, 1, true);
     add_parameter(layer, "bias", channels, 0, true);

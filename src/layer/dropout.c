@@ -13,7 +13,8 @@ static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
     double p = options->probability;
     if (!(p >= 0 && p <= 1))
         return fv_fail(layer->context, FV_MISUSE,
-                       "%s: probability %g is not in 0..1", layer->name, p);
+                       "%s: probability %s is not in 0..1", layer->name,
+                       FV__NUMBER(p));
     return fv__layer_shape_same(layer, count, inputs);
 }
 

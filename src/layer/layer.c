@@ -4,8 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-extern const fv__layer_type *const fv__layer_types[];
-
 const fv__layer_type *fv__layer_type_find(const char *kind, size_t length)
 {
     for (size_t i = 0; fv__layer_types[i]; i++)
@@ -54,8 +52,8 @@ static fv_status check_options(const fv_layer *layer)
             double number;
             memcpy(&number, options + field->offset, sizeof number);
             if (!isfinite(number))
-                return fv_fail(layer->context, FV_MISUSE, "%s: %s %g",
-                               layer->name, field->key, number);
+                return fv_fail(layer->context, FV_MISUSE, "%s: %s %s",
+                               layer->name, field->key, FV__NUMBER(number));
         }
         if (!field->words) continue;
         bool padding = field->kind == FV__FIELD_PADDING;

@@ -133,6 +133,8 @@ struct fv__layer_type {
 
 /* A layer of that type from its public options. */
 fv_layer *fv__layer_new(const fv__layer_type *type, const void *options);
+/* All types; NULL ends them. */
+extern const fv__layer_type *const fv__layer_types[];
 /* The type of that kind; NULL if there is none. */
 const fv__layer_type *fv__layer_type_find(const char *kind, size_t length);
 /* Runs the shape rule. */

@@ -1,9 +1,6 @@
 /* Values of options in the network text: words and numbers, strictly read. */
 #include "network/text.h"
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 fv_status fv__token_fail(fv_context *context, const fv__token *token,
@@ -44,12 +41,9 @@ static fv_status refuse_zero(fv_context *context, const fv__field *field,
 static fv_status read_count(fv_context *context, const fv__field *field,
                             const fv__token *token, int64_t *out)
 {
-    int64_t value = 0;
-    bool legal = token->length > 0 && token->length <= 15;
-    for (size_t i = 0; legal && i < token->length; i++) {
-        legal = token->at[i] >= '0' && token->at[i] <= '9';
-        value = 10 * value + (token->at[i] - '0');
-    }
+    int64_t value;
+    bool legal =
+        token->length <= 15 && fv__whole_read(token->at, token->length, &value);
     char text[64];
     if (!legal)
         return fv__token_fail(context, token,
@@ -82,16 +76,9 @@ static fv_status read_pair(fv_context *context, const fv__field *field,
 static fv_status read_number(fv_context *context, const fv__field *field,
                              const fv__token *token, double *out)
 {
-    char text[64], *end = text;
-    double value = (double)NAN;
-    if (token->length < sizeof text) {
-        memcpy(text, token->at, token->length);
-        text[token->length] = 0;
-        value = strtod(text, &end);
-    }
-    bool hex = memchr(token->at, 'x', token->length)
-               || memchr(token->at, 'X', token->length);
-    if (end == text || *end || !isfinite(value) || hex)
+    char text[64];
+    double value;
+    if (!fv__number_read(token->at, token->length, &value))
         return fv__token_fail(context, token, "%s \"%s\" is no number",
                               field->key, shown(token, text));
     if (value == 0 && field->positive)
@@ -104,7 +91,7 @@ static fv_status read_number(fv_context *context, const fv__field *field,
 static fv_status read_word(fv_context *context, const fv__field *field,
                            const fv__token *token, int *out)
 {
-    char text[64], words[160] = "";
+    char text[64], guess[64], words[160] = "";
     for (int i = 0; field->words[i]; i++) {
         if (*field->words[i] && fv__token_is(token, field->words[i])) {
             *out = i;
@@ -114,19 +101,22 @@ static fv_status read_word(fv_context *context, const fv__field *field,
         if (*words) strncat(words, ", ", sizeof words - strlen(words) - 1);
         strncat(words, field->words[i], sizeof words - strlen(words) - 1);
     }
-    return fv__token_fail(context, token, "%s \"%s\" is none of %s", field->key,
-                          shown(token, text), words);
+    return fv__token_fail(context, token, "%s \"%s\" is none of %s%s",
+                          field->key, shown(token, text), words,
+                          fv__suggestion(token, field->words, guess));
 }
 
 static fv_status read_switch(fv_context *context, const fv__field *field,
                              const fv__token *token, int32_t *out)
 {
-    char text[64];
+    static const char *const words[] = { "yes", "no", NULL };
+    char text[64], guess[64];
     bool yes = fv__token_is(token, "yes");
     *out = yes != (field->kind == FV__FIELD_LACK);
     if (yes || fv__token_is(token, "no")) return FV_OK;
-    return fv__token_fail(context, token, "%s \"%s\" is neither yes nor no",
-                          field->key, shown(token, text));
+    return fv__token_fail(context, token, "%s \"%s\" is neither yes nor no%s",
+                          field->key, shown(token, text),
+                          fv__suggestion(token, words, guess));
 }
 
 fv_status fv__field_read(fv_context *context, const fv__field *field,
@@ -186,16 +176,6 @@ fv_status fv__field_read_element(fv_context *context, const fv__field *field,
 
 /* ---- writing ------------------------------------------------------------ */
 
-/* The fewest digits that read back as the same number. */
-static void write_number(fv__text *text, double number)
-{
-    char digits[32];
-    int precision = 1;
-    do snprintf(digits, sizeof digits, "%.*g", precision, number);
-    while (strtod(digits, NULL) != number && precision++ < 17);
-    fv__text_add(text, "%s", digits);
-}
-
 static void write_positional(fv__text *text, const fv__field *field,
                              const unsigned char *at)
 {
@@ -203,8 +183,7 @@ static void write_positional(fv__text *text, const fv__field *field,
     const double *number = (const double *)(const void *)at;
     if (field->kind == FV__FIELD_NUMBER) {
         if (*number == field->usual) return;
-        fv__text_add(text, " ");
-        write_number(text, *number);
+        fv__text_add(text, " %s", FV__NUMBER(*number));
         return;
     }
     for (int32_t i = 0; i < fv__field_elements(field); i++)
@@ -242,8 +221,7 @@ static void write_keyed(fv__text *text, const fv__field *field,
         return;
     case FV__FIELD_NUMBER:
         if (*number == field->usual) return;
-        fv__text_add(text, " %s=", field->key);
-        write_number(text, *number);
+        fv__text_add(text, " %s=%s", field->key, FV__NUMBER(*number));
         return;
     case FV__FIELD_SWITCH:
     case FV__FIELD_LACK:

@@ -103,6 +103,11 @@ fv_variables fv_network_variables(fv_network *network)
     return (fv_variables){ network->num_variables, network->variables };
 }
 
+int fv_network_has_weights(const fv_network *network)
+{
+    return network && network->drawn;
+}
+
 /* Memory for applying: the outputs so far, what is fused, and the inputs of one
  * layer. */
 typedef struct applying {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { LONGEST_LINE = 65536 };
+enum { LONGEST_LINE = 65536, MOST_TYPES = 64 };
 
 /* A line being read. */
 typedef struct reader {
@@ -14,7 +14,7 @@ typedef struct reader {
     int line;
 } reader;
 
-static bool space(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+static bool space(char c) { return c == ' ' || c == '\t'; }
 
 /* The next token of the line; false at its end or at a comment. */
 static bool next(reader *r, fv__token *token)
@@ -75,13 +75,18 @@ static fv_status unknown_key(fv_context *context, const recipe *layer,
                              const fv__token *key)
 {
     fv__text names = { .context = context, .account = FV__DATA };
+    const char *words[FV__MOST_FIELDS + 3] = { "name", "from" };
     const fv__field *field = layer->type->fields;
-    for (; field && field->key; field++)
+    for (int i = 2; field && field->key; field++, i++) {
         fv__text_add(&names, "%s, ", field->key);
-    char shown[64];
+        words[i] = field->key;
+    }
+    char shown[64], guess[64];
     fv__printable(key->at, key->length, shown, sizeof shown);
-    fv__token_fail(context, key, "%s has no option \"%s\" (has: %sname, from)",
-                   layer->type->kind, shown, names.at ? names.at : "");
+    fv__token_fail(context, key,
+                   "%s has no option \"%s\" (has: %sname, from)%s",
+                   layer->type->kind, shown, names.at ? names.at : "",
+                   fv__suggestion(key, words, guess));
     fv__text_free(&names);
     return fv_failed(context);
 }
@@ -154,21 +159,43 @@ static fv_status add_layer(fv_network *network, recipe *layer,
     return fv_failed(context);
 }
 
+static fv_status unknown_layer(fv_context *context, const fv__token *kind)
+{
+    const char *words[MOST_TYPES + 1] = { NULL };
+    for (int i = 0; i < MOST_TYPES && fv__layer_types[i]; i++)
+        words[i] = fv__layer_types[i]->kind;
+    char shown[64], guess[64];
+    fv__printable(kind->at, kind->length, shown, sizeof shown);
+    return fv__token_fail(context, kind, "there is no layer \"%s\"%s", shown,
+                          fv__suggestion(kind, words, guess));
+}
+
+/* Takes the carriage return of CR LF off the line. */
+static fv_status end_line(reader *r)
+{
+    while (r->end > r->begin && r->end[-1] == '\r') r->end--;
+    const char *lone = memchr(r->begin, '\r', (size_t)(r->end - r->begin));
+    if (!lone) return FV_OK;
+    const fv__token at = { .file = r->file,
+                           .line = r->line,
+                           .column = (int)(lone - r->begin) + 1 };
+    return fv__token_fail(r->context, &at,
+                          "a carriage return (CR) without a line feed; lines "
+                          "end with LF or CR LF");
+}
+
 static fv_status read_line(fv_network *network, reader *r)
 {
     fv_context *context = r->context;
     fv__token kind, token;
+    if (end_line(r) != FV_OK) return fv_failed(context);
     if (!next(r, &kind)) return FV_OK;
     if (r->end - r->begin > LONGEST_LINE)
         return fv__token_fail(context, &kind,
                               "the line is longer than %d characters",
                               LONGEST_LINE);
     recipe layer = { .type = fv__layer_type_find(kind.at, kind.length) };
-    char shown[64];
-    if (!layer.type)
-        return fv__token_fail(
-            context, &kind, "there is no layer \"%s\"",
-            fv__printable(kind.at, kind.length, shown, sizeof shown));
+    if (!layer.type) return unknown_layer(context, &kind);
     const fv__field *field = layer.type->fields;
     for (; field && field->key; field++) fv__field_clear(field, &layer.options);
     while (next(r, &token)) {
@@ -195,16 +222,15 @@ fv_network *fv_network_parse(fv_context *context, const char *text,
     const char *given = name ? name : "network";
     fv__printable(given, strlen(given), file, sizeof file);
     reader r = { .context = context, .file = file };
-    fv__plain plain;
-    fv__plain_begin(&plain);
-    for (const char *line = text; *line && network;
-         line = r.end + (*r.end != 0)) {
+    static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8 */
+    if (strncmp(text, mark, sizeof mark - 1) == 0) text += sizeof mark - 1;
+    for (const char *line = text, *end; *line && network;
+         line = end + (*end != 0)) {
         r.begin = r.at = line;
-        r.end = line + strcspn(line, "\n");
+        r.end = end = line + strcspn(line, "\n");
         r.line++;
         if (read_line(network, &r) != FV_OK) break;
     }
-    fv__plain_end(&plain);
     if (network && fv__ok(context) && network->count < 2)
         fv_fail(context, FV_MALFORMED,
                 "%s: %d layers, expected an input and at least one more", file,
@@ -238,11 +264,8 @@ const char *fv_network_text(fv_network *network)
     if (!network || !fv__ok(network->context)) return "";
     if (network->text) return network->text;
     fv__text text = { .context = network->context, .account = FV__DATA };
-    fv__plain plain;
-    fv__plain_begin(&plain);
     for (int32_t i = 0; i < network->count; i++)
         write_layer(&text, network->places[i].layer);
-    fv__plain_end(&plain);
     if (!fv__ok(network->context)) {
         fv__text_free(&text);
         return "";

@@ -29,6 +29,11 @@ fv_status fv__field_read(fv_context *context, const fv__field *field,
 fv_status fv__field_read_element(fv_context *context, const fv__field *field,
                                  const fv__token *token, int32_t element,
                                  void *options);
+/* "; did you mean "linear"?" if the token, which is none of the words, seems to
+ * be meant for one of them, else "". NULL ends the words, "" is no word.
+ * Returns `out`. */
+const char *fv__suggestion(const fv__token *token, const char *const *words,
+                           char out[64]);
 /* Numbers a positional field may take: 2 for a pair. */
 int32_t fv__field_elements(const fv__field *field);
 /* Appends " value" or " key=value" unless the option is the default. */

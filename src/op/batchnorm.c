@@ -59,10 +59,12 @@ static bool numbers_fit(const fv_inference *inference)
     const fv__batchnorm *a = inference->attributes;
     if (!(a->epsilon >= 0 && isfinite(a->epsilon)))
         fv_fail(inference->context, FV_MISUSE,
-                "batchnorm: epsilon %g is not 0 or above", a->epsilon);
+                "batchnorm: epsilon %s is not 0 or above",
+                FV__NUMBER(a->epsilon));
     else if (!(a->momentum >= 0 && a->momentum <= 1))
         fv_fail(inference->context, FV_MISUSE,
-                "batchnorm: momentum %g is outside 0..1", a->momentum);
+                "batchnorm: momentum %s is outside 0..1",
+                FV__NUMBER(a->momentum));
     else
         return true;
     return false;

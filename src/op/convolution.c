@@ -78,8 +78,8 @@ static fv_status set_clamp(fv_conv *conv, const double clamp[2])
     f->clamp = clamp[0] != 0 || clamp[1] != 0;
     if (clamp[0] <= clamp[1]) return FV_OK;
     return fv_fail(conv->context, FV_MISUSE,
-                   "%s: clamp from %g to %g, the first is not below the second",
-                   conv->name, clamp[0], clamp[1]);
+                   "%s: clamp from %s to %s, the first is not below the second",
+                   conv->name, FV__NUMBER(clamp[0]), FV__NUMBER(clamp[1]));
 }
 
 static fv_status choose(fv_conv *conv, fv__direction direction)

@@ -15,8 +15,8 @@ static fv_status infer(fv_inference *inference)
     const fv__dropout *a = inference->attributes;
     if (!(a->probability >= 0 && a->probability <= 1))
         return fv_fail(inference->context, FV_MISUSE,
-                       "dropout: probability %g is outside 0..1",
-                       a->probability);
+                       "dropout: probability %s is outside 0..1",
+                       FV__NUMBER(a->probability));
     const fv__pieces pieces = pieces_of(inference->inputs[0]);
     inference->forward_scratch =
         fv__pieces_scratch(inference->context, &pieces);

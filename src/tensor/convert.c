@@ -2,7 +2,6 @@
 #include "tensor/tensor.h"
 
 #include <float.h>
-#include <inttypes.h>
 #include <math.h>
 
 enum { BLOCK = 256 };
@@ -212,18 +211,10 @@ fv_status fv__tensor_misfit(fv_context *context, const char *who,
     char where[FV__SHAPE_BYTES];
     fv__shape_text(where, sizeof where, from->rank, index);
     const char *type = fv_dtype_name(dtype), *range = range_of(dtype);
-    if (fv__dtype_is_real(from->dtype)) {
-        double number = 0;
-        fv__load_doubles(from->dtype, fv__tensor_byte(from, at), 1, 1, &number);
-        return fv_fail(context, FV_MISUSE,
-                       "%s: element %s is %g, outside %s of %s", who, where,
-                       number, range, type);
-    }
-    int64_t number = 0;
-    fv__load_integers(from->dtype, fv__tensor_byte(from, at), 1, 1, &number);
-    return fv_fail(context, FV_MISUSE,
-                   "%s: element %s is %" PRId64 ", outside %s of %s", who,
-                   where, number, range, type);
+    char number[FV__NUMBER_BYTES];
+    fv__element_text(from->dtype, fv__tensor_byte(from, at), number);
+    return fv_fail(context, FV_MISUSE, "%s: element %s is %s, outside %s of %s",
+                   who, where, number, range, type);
 }
 
 fv_tensor fv_tensor_convert(fv_context *context, const fv_tensor *tensor,

@@ -19,19 +19,19 @@ static void put(sink *out, const char *piece)
         if (out->length + 1 < out->bytes) out->text[out->length] = *piece;
 }
 
-static void put_number(sink *out, fv_dtype dtype, const void *at)
+const char *fv__element_text(fv_dtype dtype, const void *at,
+                             char out[FV__NUMBER_BYTES])
 {
-    char piece[32];
-    if (fv__dtype_is_real(dtype)) {
-        double number;
-        fv__load_doubles(dtype, at, 1, 1, &number);
-        snprintf(piece, sizeof piece, "%g", number);
-    } else {
-        int64_t number;
-        fv__load_integers(dtype, at, 1, 1, &number);
-        snprintf(piece, sizeof piece, "%" PRId64, number);
+    double number;
+    int64_t whole;
+    if (!fv__dtype_is_real(dtype)) {
+        fv__load_integers(dtype, at, 1, 1, &whole);
+        snprintf(out, FV__NUMBER_BYTES, "%" PRId64, whole);
+        return out;
     }
-    put(out, piece);
+    fv__load_doubles(dtype, at, 1, 1, &number);
+    return dtype == FV_F32 ? fv__number_text_f32((float)number, out)
+                           : fv__number_text(number, out);
 }
 
 /* Between two elements of an axis: numbers stay on a line, lists begin a new
@@ -51,7 +51,9 @@ static void put_axis(sink *out, const fv_tensor *tensor, int32_t axis,
                      int64_t offset)
 {
     if (axis == tensor->rank) {
-        put_number(out, tensor->dtype, fv__tensor_byte(tensor, offset));
+        char piece[FV__NUMBER_BYTES];
+        put(out, fv__element_text(tensor->dtype,
+                                  fv__tensor_byte(tensor, offset), piece));
         return;
     }
     int64_t extent = tensor->shape[axis];

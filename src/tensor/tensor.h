@@ -69,6 +69,9 @@ void fv__load_doubles(fv_dtype dtype, const void *from, int64_t stride,
 /* The same for integer types. */
 void fv__load_integers(fv_dtype dtype, const void *from, int64_t stride,
                        int64_t n, int64_t *out);
+/* One element of any type in its shortest exact form. Returns `out`. */
+const char *fv__element_text(fv_dtype dtype, const void *at,
+                             char out[FV__NUMBER_BYTES]);
 
 /* ---- walks ------------------------------------------------------------- */
 

@@ -3,10 +3,8 @@
 
 #include "io/model.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { NUMBERS = 8, PAIRS = NUMBERS + 4 };
@@ -23,12 +21,6 @@ static const char *const number_keys[NUMBERS] = {
     "fovea.position", "fovea.steps", "fovea.loss_sum", "fovea.right"
 };
 
-/* A double as text and back, exactly. */
-static void write_double(char out[40], double value)
-{
-    snprintf(out, 40, "%a", value);
-}
-
 static void fill(record *r, const fv__run *run, const fv__position *position)
 {
     const int64_t whole[] = { run->batch, run->images, position->epoch,
@@ -37,7 +29,7 @@ static void fill(record *r, const fv__run *run, const fv__position *position)
     for (int i = 0; i < 4; i++)
         snprintf(r->numbers[i + 1], 40, "%" PRId64, whole[i]);
     snprintf(r->numbers[5], 40, "%" PRIu64, run->optimizer->steps);
-    write_double(r->numbers[6], position->sums.loss);
+    fv__number_text(position->sums.loss, r->numbers[6]);
     snprintf(r->numbers[7], 40, "%" PRId64 " %" PRId64, position->sums.right,
              position->sums.count);
     fv__optimizer_text(run->optimizer, r->rule, sizeof r->rule);
@@ -78,10 +70,7 @@ fv_status fv__checkpoint_save(const fv__run *run, const char *path,
     fv_context *context = run->network->context;
     record r;
     char steps[40];
-    fv__plain plain;
-    fv__plain_begin(&plain);
     fill(&r, run, position);
-    fv__plain_end(&plain);
     snprintf(steps, sizeof steps, "%" PRIu64, run->network->steps);
     r.pairs[NUMBERS + 3].value = steps;
     fv__model model;
@@ -125,34 +114,38 @@ static fv_status compare(const fv__run *run, const fv__archive *archive,
     return FV_OK;
 }
 
-/* A number from 0 on at the beginning of *text, which moves behind it. */
-static bool take_whole(const char **text, int64_t *out)
-{
-    if (!*text || **text < '0' || **text > '9') return false;
-    char *end;
-    errno = 0;
-    *out = strtoll(*text, &end, 10);
-    *text = end;
-    return !errno && *out < INT64_MAX / 2;
-}
-
 static bool read_whole(const fv__archive *archive, const char *key,
                        int64_t *out)
 {
     const char *text = fv__archive_value(archive, key);
-    return take_whole(&text, out) && !*text;
+    return text && fv__whole_read(text, strlen(text), out);
 }
 
+/* The sums of the loss and of right answers, and of how many images. */
 static bool read_sums(const fv__archive *archive, fv__sums *sums)
 {
     const char *loss = fv__archive_value(archive, "fovea.loss_sum");
     const char *right = fv__archive_value(archive, "fovea.right");
-    if (!loss || !take_whole(&right, &sums->right) || *right++ != ' '
-        || !take_whole(&right, &sums->count) || *right)
+    const char *count = right ? strchr(right, ' ') : NULL;
+    return loss && count && fv__number_read(loss, strlen(loss), &sums->loss)
+           && fv__whole_read(right, (size_t)(count - right), &sums->right)
+           && fv__whole_read(count + 1, strlen(count + 1), &sums->count);
+}
+
+/* Whether a run can be there after so many steps, what came before the run
+ * included: the sums are of the epoch begun, or of the last one where none
+ * is. */
+static bool is_possible(const fv__run *run, const fv__position *position,
+                        int64_t steps)
+{
+    const fv__sums *sums = &position->sums;
+    const int64_t batches = fv__divide_up(run->images, run->batch);
+    if (position->batch >= batches || position->batch > steps
+        || position->epoch > (steps - position->batch) / batches)
         return false;
-    char *end;
-    sums->loss = strtod(loss, &end);
-    return end != loss && !*end;
+    int64_t seen = position->batch * run->batch;
+    if (!position->batch && position->epoch) seen = run->images;
+    return sums->count == seen && sums->right <= sums->count;
 }
 
 static fv_status read_position(const fv__run *run, const fv__archive *archive,
@@ -165,7 +158,7 @@ static fv_status read_position(const fv__run *run, const fv__archive *archive,
                  && read_whole(archive, "fovea.steps", &steps)
                  && read_whole(archive, "fovea.network_steps", &network_steps)
                  && read_sums(archive, &position->sums)
-                 && position->batch <= fv__divide_up(run->images, run->batch);
+                 && is_possible(run, position, fv__min(steps, network_steps));
     if (!legal)
         return fv_fail(context, FV_MALFORMED,
                        "%s: the position in training is damaged", path);
@@ -184,8 +177,6 @@ fv_status fv__checkpoint_load(const fv__run *run, const char *path,
     fv__printable(path, strlen(path), shown, sizeof shown);
     fv__model model = { 0 };
     fv__position found = { 0 };
-    fv__plain plain;
-    fv__plain_begin(&plain);
     if (compare(run, archive, shown) == FV_OK
         && list_entries(&model, run) == FV_OK
         && fv__model_check(&model, archive, path) == FV_OK
@@ -193,7 +184,6 @@ fv_status fv__checkpoint_load(const fv__run *run, const char *path,
         fv__model_restore(&model, archive);
         *position = found;
     }
-    fv__plain_end(&plain);
     if (model.context) fv__model_end(&model);
     fv__archive_free(archive);
     return fv_failed(context);

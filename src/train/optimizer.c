@@ -83,8 +83,8 @@ static void check_least(fv_context *context, const char *who, const char *what,
                         double value)
 {
     if (value >= 0 && isfinite(value)) return;
-    fv_fail(context, FV_MISUSE, "%s: %s %g is not a number of at least 0", who,
-            what, value);
+    fv_fail(context, FV_MISUSE, "%s: %s %s is not a number of at least 0", who,
+            what, FV__NUMBER(value));
 }
 
 /* One that is at least 0 and below 1. */
@@ -92,8 +92,8 @@ static void check_share(fv_context *context, const char *who, const char *what,
                         double value)
 {
     if (value >= 0 && value < 1) return;
-    fv_fail(context, FV_MISUSE, "%s: %s %g is not at least 0 and below 1", who,
-            what, value);
+    fv_fail(context, FV_MISUSE, "%s: %s %s is not at least 0 and below 1", who,
+            what, FV__NUMBER(value));
 }
 
 /* One that is above 0, and below `high`. */
@@ -101,15 +101,15 @@ static void check_above(fv_context *context, const char *who, const char *what,
                         double value, double high)
 {
     if (value > 0 && value < high) return;
-    fv_fail(context, FV_MISUSE, "%s: %s %g is not above 0%s", who, what, value,
-            isinf(high) ? " and finite" : " and below 1");
+    fv_fail(context, FV_MISUSE, "%s: %s %s is not above 0%s", who, what,
+            FV__NUMBER(value), isinf(high) ? " and finite" : " and below 1");
 }
 
 static void check_rate(fv_context *context, const char *who, double rate)
 {
     if (rate > 0 && isfinite(rate)) return;
-    fv_fail(context, FV_MISUSE, "%s: learning_rate %g is not a number above 0",
-            who, rate);
+    fv_fail(context, FV_MISUSE, "%s: learning_rate %s is not a number above 0",
+            who, FV__NUMBER(rate));
 }
 
 /* Keeps the optimizer unless its options were wrong. */
@@ -213,15 +213,16 @@ void fv__optimizer_text(const fv_optimizer *optimizer, char *out, size_t bytes)
     const fv__adam *a = &optimizer->adam;
     if (optimizer->rule == FV__RULE_SGD)
         snprintf(out, bytes,
-                 "sgd learning_rate %.17g momentum %.17g "
-                 "weight_decay %.17g nesterov %d",
-                 s->learning_rate, s->momentum, s->weight_decay, s->nesterov);
+                 "sgd learning_rate %s momentum %s weight_decay %s nesterov %d",
+                 FV__NUMBER(s->learning_rate), FV__NUMBER(s->momentum),
+                 FV__NUMBER(s->weight_decay), s->nesterov);
     else
         snprintf(out, bytes,
-                 "%s learning_rate %.17g beta1 %.17g beta2 %.17g "
-                 "epsilon %.17g weight_decay %.17g",
-                 a->decoupled ? "adamw" : "adam", a->learning_rate, a->beta1,
-                 a->beta2, a->epsilon, a->weight_decay);
+                 "%s learning_rate %s beta1 %s beta2 %s epsilon %s "
+                 "weight_decay %s",
+                 a->decoupled ? "adamw" : "adam", FV__NUMBER(a->learning_rate),
+                 FV__NUMBER(a->beta1), FV__NUMBER(a->beta2),
+                 FV__NUMBER(a->epsilon), FV__NUMBER(a->weight_decay));
 }
 
 double fv_learning_rate(const fv_optimizer *optimizer)

@@ -3,12 +3,15 @@
 #include "faults.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char folder[64], path[128];
-static unsigned char content[5000];
+static unsigned char content[10000];
 
 static void put(const void *bytes, size_t count)
 {
@@ -64,7 +67,7 @@ static void test_read(void **state)
     assert_null(fv__read_file(context, path, sizeof content - 1, &bytes));
     assert_int_equal(bytes, 0);
     assert_int_equal(fv_failed(context), FV_LIMIT);
-    failed_with(context, "5000 bytes, the limit is 4999");
+    failed_with(context, "10000 bytes, the limit is 9999");
     bare_free(context);
 }
 
@@ -222,6 +225,151 @@ static void test_size_that_lies(void **state)
     bare_free(context);
 }
 
+/* ---- in two steps ------------------------------------------------------- */
+
+static void *read_in_steps(fv_context *context, const char *where, size_t limit,
+                           size_t *bytes)
+{
+    fv__input input;
+    fv__input_begin(&input, context, where);
+    if (input.file >= 0 && input.head_bytes)
+        assert_memory_equal(input.head, content, input.head_bytes);
+    return fv__input_end(&input, limit, bytes);
+}
+
+/* Files of every size about that of the head, and of a piece of memory. */
+static const size_t sizes[] = { 0,    1,    15,   16,   17,   100,
+                                4095, 4096, 4097, 8192, 10000 };
+enum { SIZES = sizeof sizes / sizeof sizes[0] };
+
+static void test_input(void **state)
+{
+    (void)state;
+    fv_context *context = bare_new(NULL);
+    for (size_t i = 0; i < SIZES; i++) {
+        size_t bytes;
+        put(content, sizes[i]);
+        char *got = read_in_steps(context, path, sizes[i], &bytes);
+        assert_ok(context);
+        assert_int_equal(bytes, sizes[i]);
+        assert_memory_equal(got, content, bytes);
+        assert_int_equal(got[bytes], 0);
+        fv__release(context, got);
+        if (!sizes[i]) continue;
+        char rest[80];
+        snprintf(rest, sizeof rest, "%zu bytes, the limit is %zu", sizes[i],
+                 sizes[i] - 1);
+        assert_null(read_in_steps(context, path, sizes[i] - 1, &bytes));
+        assert_int_equal(bytes, 0);
+        failed_with(context, rest);
+    }
+    assert_int_equal(fv_context_memory(context).data_bytes, 0);
+    bare_free(context);
+}
+
+/* A child writes into a pipe under `path`. */
+static pid_t begin_pipe(size_t size)
+{
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child) return child;
+    int file = open(path, O_WRONLY);
+    for (size_t at = 0; at < size;) {
+        const size_t piece = at % 700 + 1;
+        const ssize_t done =
+            write(file, content + at, size - at < piece ? size - at : piece);
+        if (done < 0) _exit(1);
+        at += (size_t)done;
+    }
+    _exit(0);
+}
+
+static void end_pipe(pid_t child)
+{
+    kill(child, SIGKILL); /* it may wait for a reader */
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    unlink(path);
+}
+
+static void test_input_from_a_pipe(void **state)
+{
+    (void)state;
+    signal(SIGPIPE, SIG_IGN);
+    for (int interrupt = 0; interrupt < 2; interrupt++) {
+        for (size_t i = 0; i < SIZES; i++) {
+            faults_io faults = { .most = 333 * (size_t)interrupt,
+                                 .interrupt = interrupt };
+            fv_io io = faults_io_table(&faults);
+            fv_context *context =
+                bare_new(FV_OPTIONS(fv_context_options, .io = &io));
+            size_t bytes;
+            pid_t child = begin_pipe(sizes[i]);
+            char *got = read_in_steps(context, path, sizes[i], &bytes);
+            end_pipe(child);
+            assert_ok(context);
+            assert_int_equal(bytes, sizes[i]);
+            assert_memory_equal(got, content, bytes);
+            assert_int_equal(got[bytes], 0);
+            fv__release(context, got);
+            if (sizes[i]) {
+                char rest[80];
+                child = begin_pipe(sizes[i]);
+                assert_null(read_in_steps(context, path, sizes[i] - 1, &bytes));
+                end_pipe(child);
+                snprintf(rest, sizeof rest, "more bytes than the limit of %zu",
+                         sizes[i] - 1);
+                failed_with(context, rest);
+            }
+            assert_int_equal(faults.files, 0);
+            assert_int_equal(fv_context_memory(context).data_bytes, 0);
+            bare_free(context);
+        }
+    }
+}
+
+/* open, size, read of the head, reads, close, from a file and from a pipe; and
+ * every allocation. */
+static void test_every_call_of_an_input_fails(void **state)
+{
+    (void)state;
+    for (int piped = 0; piped < 2; piped++) {
+        bool reached = true;
+        for (size_t k = 1; reached; k++) {
+            for (int memory = 0; memory < 2; memory++) {
+                faults_memory watch = { .fail_at = memory ? k + 2 : 0 };
+                faults_io faults = { .fail_at = memory ? 0 : k, .error = EIO };
+                fv_allocator allocator = faults_allocator(&watch);
+                fv_io io = faults_io_table(&faults);
+                fv_context *context = bare_new(FV_OPTIONS(
+                    fv_context_options, .io = &io, .allocator = &allocator));
+                size_t bytes;
+                pid_t child = 0;
+                if (piped)
+                    child = begin_pipe(10000);
+                else
+                    put(content, 10000);
+                /* a child that nobody reads from must not wait for ever */
+                int spare = piped ? open(path, O_RDONLY | O_NONBLOCK) : -1;
+                void *got = read_in_steps(context, path, 20000, &bytes);
+                if (piped) close(spare);
+                if (piped) end_pipe(child);
+                if (!memory) reached = faults.calls >= k;
+                if (got) assert_memory_equal(got, content, bytes);
+                if (!got)
+                    assert_int_equal(fv_failed(context),
+                                     memory ? FV_NO_MEMORY : FV_IO);
+                fv__release(context, got);
+                assert_int_equal(faults.files, 0);
+                bare_free(context);
+                assert_int_equal(watch.blocks, 0);
+            }
+            assert_true(k < 100);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +380,9 @@ int main(void)
         cmocka_unit_test(test_short_and_interrupted_reads),
         cmocka_unit_test(test_every_call_fails_once),
         cmocka_unit_test(test_size_that_lies),
+        cmocka_unit_test(test_input),
+        cmocka_unit_test(test_input_from_a_pipe),
+        cmocka_unit_test(test_every_call_of_an_input_fails),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -1,99 +1,12 @@
 /* A file is written whole or the old one stays, whatever fails. */
-#include "bare.h"
+#include "writing.h"
+
 #include "faults.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-enum { BYTES = 200000 };
-
-static char folder[64], path[128];
-static unsigned char content[BYTES];
-
-static int begin(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/fovea-writer-XXXXXX");
-    if (!mkdtemp(folder)) return -1;
-    snprintf(path, sizeof path, "%s/model", folder);
-    for (size_t i = 0; i < BYTES; i++)
-        content[i] = (unsigned char)(i * 13 + i / 251);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    unlink(path);
-    return rmdir(folder);
-}
-
-static void put_old(void)
-{
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    fputs("old", file);
-    assert_int_equal(fclose(file), 0);
-}
-
-/* The file's content; the names in the folder besides it. */
-static size_t get(unsigned char *out, size_t room)
-{
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    size_t bytes = fread(out, 1, room, file);
-    fclose(file);
-    return bytes;
-}
-
-static size_t others(void)
-{
-    DIR *list = opendir(folder);
-    assert_non_null(list);
-    size_t count = 0;
-    for (struct dirent *entry; (entry = readdir(list));)
-        count += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..")
-                 && strcmp(entry->d_name, "model");
-    closedir(list);
-    return count;
-}
-
-static bool is_new(void)
-{
-    static unsigned char got[BYTES + 1];
-    return get(got, sizeof got) == BYTES && !memcmp(got, content, BYTES);
-}
-
-static bool is_old(void)
-{
-    unsigned char got[16];
-    return get(got, sizeof got) == 3 && !memcmp(got, "old", 3);
-}
-
-/* In pieces of growing size, small and larger than the buffer. */
-static fv_status write_content(fv_context *context, const char *where)
-{
-    fv__writer writer;
-    fv__write_begin(&writer, context, where);
-    for (size_t at = 0, piece = 0; at < BYTES; piece = piece * 3 + 1) {
-        size_t bytes = piece < BYTES - at ? piece : BYTES - at;
-        fv__write(&writer, content + at, bytes);
-        at += bytes;
-    }
-    return fv__write_end(&writer);
-}
-
-static void failed_with(fv_context *context, const char *rest)
-{
-    char sentence[400];
-    snprintf(sentence, sizeof sentence, "%s: %s", path, rest);
-    assert_error(context, sentence);
-}
 
 static void test_write(void **state)
 {
@@ -132,7 +45,7 @@ static void test_in_the_current_folder(void **state)
     put_old();
     assert_int_equal(write_content(context, "model"), FV_OK);
     assert_true(is_new());
-    assert_int_equal(faults.trace[faults.calls - 2], FAULTS_FSYNC);
+    assert_int_equal(faults.trace[faults.calls - 3], FAULTS_FSYNC);
     char longest[256];
     memset(longest, 'n', 255);
     longest[255] = '\0';
@@ -143,39 +56,65 @@ static void test_in_the_current_folder(void **state)
     bare_free(context);
 }
 
-/* check: open, size, close; write: open, writes, fsync, close, rename;
- * folder: open, fsync, close. A failure of the folder comes after the new file
- * is in place; one of the last close is no failure. */
-static void fail_at_every_call(int error, bool from_then_on)
+/* What a write of three pieces over an old file does, call by call. */
+static const faults_call
+    trace[] = {
+        FAULTS_OPEN,     FAULTS_SIZE,      FAULTS_CLOSE, /* what is there */
+        FAULTS_READLINK,                                 /* where it leads */
+        FAULTS_OPEN,     FAULTS_LOCK,      /* the temporary file */
+        FAULTS_OPEN,                       /* another, left behind? */
+        FAULTS_OPEN,     FAULTS_COPY_MODE, /* ours, to write */
+        FAULTS_WRITE,    FAULTS_WRITE,     FAULTS_WRITE,
+        FAULTS_FSYNC,    FAULTS_CLOSE,     FAULTS_RENAME,
+        FAULTS_OPEN,     FAULTS_FSYNC,     FAULTS_CLOSE, /* the folder */
+        FAULTS_CLOSE                                     /* the lock */
+    };
+enum {
+    CALLS = sizeof trace / sizeof trace[0],
+    CLOSED = 3,   /* calls until what is there has been closed */
+    LEFT = 7,     /* ... until what is left behind has been looked for */
+    RENAMED = 15, /* ... until the new file is in place */
+};
+
+static void test_trace(void **state)
 {
-    faults_io count = { 0 };
-    fv_io io = faults_io_table(&count);
+    (void)state;
+    faults_io faults = { 0 };
+    fv_io io = faults_io_table(&faults);
     fv_context *context = bare_new(FV_OPTIONS(fv_context_options, .io = &io));
     put_old();
     assert_int_equal(write_content(context, path), FV_OK);
+    assert_int_equal(faults.calls, CALLS);
+    for (size_t i = 0; i < CALLS; i++)
+        assert_int_equal(faults.trace[i], trace[i]);
     bare_free(context);
+}
+
+/* A failure of the folder comes after the new file is in place; closing what is
+ * not written, and looking for what others left, may fail. */
+static void fail_at_every_call(int error, bool from_then_on)
+{
     char rest[128];
     snprintf(rest, sizeof rest, "cannot write: %s", strerror(error));
-    for (size_t k = 1; k <= count.calls; k++) {
+    for (size_t k = 1; k <= CALLS; k++) {
         faults_memory watch = { 0 };
         faults_io faults = { .fail_at = k,
                              .error = error,
                              .from_then_on = from_then_on };
         fv_allocator allocator = faults_allocator(&watch);
-        io = faults_io_table(&faults);
-        context = bare_new(
+        fv_io io = faults_io_table(&faults);
+        fv_context *context = bare_new(
             FV_OPTIONS(fv_context_options, .io = &io, .allocator = &allocator));
         put_old();
         fv_status status = write_content(context, path);
-        bool renamed = k > count.calls - 3;
-        bool quiet = count.trace[k - 1] == FAULTS_CLOSE
-                     && (k == count.calls || k == 3)
-                     && !(from_then_on && k == 3);
+        bool renamed = k > RENAMED;
+        bool quiet =
+            k >= CALLS - 1 || (!from_then_on && (k == CLOSED || k == LEFT));
         assert_int_equal(status, quiet ? FV_OK : FV_IO);
         assert_true(renamed || quiet ? is_new() : is_old());
         assert_int_equal(others(), 0);
         assert_int_equal(faults.files, 0);
-        if (count.trace[k - 1] == FAULTS_WRITE) failed_with(context, rest);
+        if (trace[k - 1] == FAULTS_WRITE) failed_with(context, rest);
         bare_free(context);
         assert_int_equal(watch.blocks, 0);
     }
@@ -206,7 +145,7 @@ static void test_short_and_interrupted_writes(void **state)
 static void test_memory_runs_out(void **state)
 {
     (void)state;
-    for (size_t k = 3; k <= 5; k++) {
+    for (size_t k = 3; k <= 6; k++) {
         faults_memory watch = { .fail_at = k };
         fv_allocator allocator = faults_allocator(&watch);
         fv_context *context =
@@ -282,33 +221,152 @@ static void test_refusals(void **state)
     unlink(path);
 }
 
-/* Left behind by a process that was killed. */
-static void test_stale_temporary_file(void **state)
+/* ---- temporary files of others ------------------------------------------ */
+
+static void name_temporary(char out[200], int n)
+{
+    snprintf(out, 200, "%s/.model.tmp.%d", folder, n);
+}
+
+static void leave(int n, mode_t mode)
+{
+    char name[200];
+    name_temporary(name, n);
+    int file = open(name, O_WRONLY | O_CREAT | O_EXCL, mode);
+    assert_true(file >= 0);
+    assert_int_equal(write(file, "half", 4), 4);
+    assert_int_equal(close(file), 0);
+}
+
+/* Left behind by processes that were killed: they are removed, those of other
+ * files are not. */
+static void test_stale_temporary_files(void **state)
 {
     (void)state;
     fv_context *context = bare_new(NULL);
-    char stale[200];
-    snprintf(stale, sizeof stale, "%s/.model.tmp.%ld.0", folder,
-             (long)getpid());
-    assert_int_equal(symlink("/nowhere", stale), 0);
+    static const char *const kept[] = { ".models.tmp.0", ".model.tmp.0.x",
+                                        "model.tmp.0", ".model.tmp." };
+    char name[300];
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(name, sizeof name, "%s/%s", folder, kept[i]);
+        FILE *file = fopen(name, "wb");
+        assert_non_null(file);
+        fclose(file);
+    }
+    leave(0, 0600);
+    leave(1, 0444);
+    leave(2, 0200);
+    put_old();
+    assert_int_equal(write_content(context, path), FV_OK);
+    assert_true(is_new());
+    assert_int_equal(others(), 4);
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(name, sizeof name, "%s/%s", folder, kept[i]);
+        assert_int_equal(unlink(name), 0);
+    }
+    bare_free(context);
+}
+
+/* What cannot be removed is stepped over: a link, and a folder. */
+static void test_names_that_are_taken(void **state)
+{
+    (void)state;
+    fv_context *context = bare_new(NULL);
+    char link[200], taken[200];
+    name_temporary(link, 0);
+    name_temporary(taken, 1);
+    assert_int_equal(symlink("/nowhere", link), 0);
+    assert_int_equal(mkdir(taken, 0700), 0);
+    put_old();
+    assert_int_equal(write_content(context, path), FV_OK);
+    assert_true(is_new());
+    assert_int_equal(others(), 2);
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(rmdir(taken), 0);
+    bare_free(context);
+}
+
+/* Two writers of one file, in two processes or in one, do not disturb each
+ * other; the last to end has its file in place. */
+static void test_living_writers(void **state)
+{
+    (void)state;
+    fv_context *context = bare_new(NULL);
+    int begun[2], go_on[2];
+    char byte = 0;
+    put_old();
+    assert_int_equal(pipe(begun), 0);
+    assert_int_equal(pipe(go_on), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    fv__writer writer;
+    if (child == 0) {
+        fv_context *own = bare_new(NULL);
+        fv__write_begin(&writer, own, path);
+        fv__write(&writer, "child", 5);
+        bool told =
+            write(begun[1], &byte, 1) == 1 && read(go_on[0], &byte, 1) == 1;
+        _exit(fv__write_end(&writer) != FV_OK || !told);
+    }
+    assert_int_equal(read(begun[0], &byte, 1), 1);
+    assert_int_equal(fv__write_begin(&writer, context, path), FV_OK);
+    assert_int_equal(others(), 2);
+    assert_int_equal(write_content(context, path), FV_OK); /* a third one */
+    assert_true(is_new());
+    assert_int_equal(others(), 2);
+    assert_int_equal(fv__write_end(&writer), FV_OK);
+    assert_int_equal(others(), 1);
+    assert_int_equal(write(go_on[1], &byte, 1), 1);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    unsigned char got[8];
+    assert_int_equal(get(got, sizeof got), 5);
+    assert_memory_equal(got, "child", 5);
+    assert_int_equal(others(), 0);
+    for (int i = 0; i < 2; i++) {
+        close(begun[i]);
+        close(go_on[i]);
+    }
+    bare_free(context);
+}
+
+static int no_locks(void *user, int file, const char *name)
+{
+    (void)user, (void)file, (void)name;
+    return -ENOLCK;
+}
+
+static int always_locked(void *user, int file, const char *name)
+{
+    (void)user, (void)file, (void)name;
+    return -EWOULDBLOCK;
+}
+
+/* Without locks nothing is taken for stale; when another writer takes each new
+ * file for its own, that is a failure in the end. */
+static void test_file_systems_without_locks(void **state)
+{
+    (void)state;
+    fv_io io = fv__io_posix;
+    io.lock = no_locks;
+    fv_context *context = bare_new(FV_OPTIONS(fv_context_options, .io = &io));
+    leave(0, 0600);
     put_old();
     assert_int_equal(write_content(context, path), FV_OK);
     assert_true(is_new());
     assert_int_equal(others(), 1);
-    assert_int_equal(unlink(stale), 0);
+    context->io.lock = always_locked;
+    put_old();
+    assert_int_equal(write_content(context, path), FV_IO);
+    failed_with(context, "cannot write: File exists");
+    assert_true(is_old());
     bare_free(context);
-}
-
-/* Replaced is the link, not what it points to. */
-static void test_symbolic_link(void **state)
-{
-    (void)state;
-    fv_context *context = bare_new(NULL);
-    unlink(path);
-    assert_int_equal(symlink("/nowhere/at/all", path), 0);
-    assert_int_equal(write_content(context, path), FV_OK);
-    assert_true(is_new());
-    bare_free(context);
+    for (int n = 0; n < 1000; n++) {
+        char name[200];
+        name_temporary(name, n);
+        assert_int_equal(unlink(name), 0);
+    }
 }
 
 /* Killed at any moment, a writer leaves the old file or the new one. */
@@ -331,13 +389,6 @@ static int last_rename(void *user, const char *from, const char *to)
 {
     if (--calls_to_live == 0) _exit(9);
     return fv__io_posix.rename(user, from, to);
-}
-
-static void remove_leavings(pid_t child)
-{
-    char stale[200];
-    snprintf(stale, sizeof stale, "%s/.model.tmp.%ld.0", folder, (long)child);
-    unlink(stale);
 }
 
 static void test_killed(void **state)
@@ -365,8 +416,11 @@ static void test_killed(void **state)
         done = WEXITSTATUS(status) == 0;
         if (done) assert_true(is_new());
         if (calls == 1) assert_true(is_old());
-        remove_leavings(child);
+        assert_int_equal(others(), is_old());
+        fv_context *next = bare_new(NULL); /* it clears up behind the other */
+        assert_int_equal(write_content(next, path), FV_OK);
         assert_int_equal(others(), 0);
+        bare_free(next);
     }
 }
 
@@ -375,13 +429,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_write),
         cmocka_unit_test(test_in_the_current_folder),
+        cmocka_unit_test(test_trace),
         cmocka_unit_test(test_every_call_fails),
         cmocka_unit_test(test_short_and_interrupted_writes),
         cmocka_unit_test(test_memory_runs_out),
         cmocka_unit_test(test_failure_meanwhile),
         cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_stale_temporary_file),
-        cmocka_unit_test(test_symbolic_link),
+        cmocka_unit_test(test_stale_temporary_files),
+        cmocka_unit_test(test_names_that_are_taken),
+        cmocka_unit_test(test_living_writers),
+        cmocka_unit_test(test_file_systems_without_locks),
         cmocka_unit_test(test_killed),
     };
     return cmocka_run_group_tests(tests, begin, end);

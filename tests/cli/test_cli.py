@@ -395,7 +395,7 @@ class TrainTest(Case):
         (self.folder / "wrong.net").write_text("input 12 12 1\nconf2d 3\n")
         done = self.run_fovea("train", "wrong.net", "--data", "data", code=1)
         self.assertEqual(done.stderr, "fovea: wrong.net:2:1: there is no "
-                         'layer "conf2d"\n')
+                         'layer "conf2d"; did you mean "conv2d"?\n')
         self.assertFalse((self.folder / "model.safetensors").exists())
 
     def test_a_loss_that_is_not_finite(self):

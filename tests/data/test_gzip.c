@@ -124,7 +124,17 @@ static void test_behind_the_end(void **state)
     snprintf(sentence, sizeof sentence,
              "x.gz: from byte %zu on, behind its gzip data, it is not gzip",
              size);
-    add(&zipped, "\0\0\0\0", 4);
+    static const char zeros[100000];
+    const size_t lengths[] = { 1, 2, 4, 511, sizeof zeros };
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        zipped.count = size;
+        add(&zipped, zeros, lengths[i]);
+        accepted();
+        add(&zipped, "\1", 1);
+        refused(sentence);
+    }
+    zipped.count = size;
+    add(&zipped, "\0\x1f\x8b", 3);
     refused(sentence);
     zipped.count = size;
     add(&zipped, "\x1f", 1);

@@ -222,6 +222,66 @@ static void test_every_call_of_a_checkpoint_may_fail(void **state)
     fail_msg("a run makes 200 calls");
 }
 
+/* ---- the order of calls ------------------------------------------------- */
+
+/* Whether the calls end with those that make a file last: everything written,
+ * flushed and closed before the new name, the folder flushed after it. */
+static void assert_saved(const faults_io *io)
+{
+    static const faults_call last[] = {
+        FAULTS_WRITE, FAULTS_FSYNC, FAULTS_CLOSE, FAULTS_RENAME,
+        FAULTS_OPEN,  FAULTS_FSYNC, FAULTS_CLOSE, FAULTS_CLOSE /* the lock */
+    };
+    enum { COUNT = sizeof last / sizeof last[0] };
+    assert_true(io->calls > COUNT && io->calls <= FAULTS_TRACE);
+    const size_t from = io->calls - COUNT;
+    for (size_t i = 0; i < COUNT; i++)
+        assert_int_equal(io->trace[from + i], last[i]);
+    size_t at = from;
+    while (at && io->trace[at - 1] == FAULTS_WRITE) at--;
+    for (size_t i = 0; i < at; i++) {
+        assert_int_not_equal(io->trace[i], FAULTS_WRITE);
+        assert_int_not_equal(io->trace[i], FAULTS_RENAME);
+    }
+}
+
+static void test_trace_of_a_model(void **state)
+{
+    (void)state;
+    needs(JANSSON);
+    for (int exists = 0; exists < 2; exists++) {
+        faults_io io = { 0 };
+        if (!exists) unlink(path);
+        assert_int_equal(save(&io, 1), FV_OK);
+        assert_saved(&io);
+    }
+}
+
+/* Each end of an epoch saves once; stopping in one, too. */
+static void test_trace_of_a_checkpoint(void **state)
+{
+    (void)state;
+    needs(JANSSON);
+    fv_status status;
+    faults_io io = { 0 };
+    unlink(path);
+    fit(&io, 1, &status);
+    assert_int_equal(status, FV_OK);
+    assert_saved(&io);
+}
+
+static void test_trace_of_an_array(void **state)
+{
+    (void)state;
+    faults_io io = { 0 };
+    fv_context *ctx = make(&io, 1);
+    float numbers[] = { 1, 2, 3 };
+    const fv_tensor tensor = fv_tensor_of(numbers, FV_F32, 1, (int64_t[]){ 3 });
+    assert_int_equal(fv_npy_save(ctx, path, &tensor), FV_OK);
+    assert_saved(&io);
+    fv_context_free(ctx);
+}
+
 /* A checkpoint that cannot be opened is no reason to start anew. */
 static void test_unreadable_checkpoint_is_not_replaced(void **state)
 {
@@ -263,6 +323,9 @@ int main(void)
         cmocka_unit_test(test_every_call_of_a_load_may_fail),
         cmocka_unit_test(test_every_call_of_a_checkpoint_may_fail),
         cmocka_unit_test(test_unreadable_checkpoint_is_not_replaced),
+        cmocka_unit_test(test_trace_of_a_model),
+        cmocka_unit_test(test_trace_of_a_checkpoint),
+        cmocka_unit_test(test_trace_of_an_array),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -40,6 +40,13 @@ CLEAN = {
     "src/data/gzip.c":
         "/* Inflates. */\n#ifdef FOVEA_WITH_ZLIB\n#include <zlib.h>\n#endif\n"
         "int fv__gzip(void) { return 0; }\n",
+    "src/base/number.c":
+        "/* Numbers. */\n#include \"base/base.h\"\n"
+        "double fv__read(char *a) { return strtod(a, 0); }\n"
+        "const char *fv__write = \"%e\";\n",
+    "src/layer/relu.c":
+        "/* Shows 10 %g, isalnum(c) and \"%f\". */\n"
+        "const char *fv__share = \"100 %% even %d %%g isalnum(c)\";\n",
     "src/cli/main.c":
         "/* The program. */\n#include <fovea/fovea.h>\n#include <stdio.h>\n"
         "int main(void) { return printf(\"hello\") < 0; }\n",
@@ -97,6 +104,22 @@ PLANTS = [
      "exit ends the host's program"),
     ("src/op/add.c", "void fv__a(int a) { assert(a); }",
      "assert ends the host's program"),
+    ("src/op/add.c", "int fv__a(int a) { return isalnum(a); }",
+     "isalnum depends on the locale"),
+    ("src/op/add.c", "int fv__a(int a) { return toupper (a); }",
+     "toupper depends on the locale"),
+    ("src/op/add.c", "double fv__a(char *a) { return strtod(a, 0); }",
+     "strtod depends on the locale"),
+    ("src/op/add.c", "void fv__a(char *a) { sscanf(a, \"%lf\"); }",
+     "a text with %g and its like depends on the locale"),
+    ("src/op/add.c", "char *fv__a(int a) { return strerror(a); }",
+     "strerror depends on the locale"),
+    ("src/op/add.c", "void fv__a(void) { setlocale(LC_ALL, \"\"); }",
+     "setlocale depends on the locale"),
+    ("src/op/add.c", "const char *fv__a = \"%d is %-8.3f\";",
+     "a text with %g and its like depends on the locale"),
+    ("src/op/add.c", "const char *fv__a = \"%%%.*e\";",
+     "a text with %g and its like depends on the locale"),
     ("src/op/add.c", "/*" + "\n" * 600 + "*/", "lines, 600 at most"),
     ("src/op/add.c", "void fv__a(void)\n{" + "\n    ;" * 60 + "\n}",
      "function of 62 lines, 60 at most"),

@@ -197,14 +197,22 @@ static void test_metadata(void **state)
 static void test_types(void **state)
 {
     (void)state;
-    make("{" TENSOR("a", "BF16", "1", 0, 2) "}", 2);
-    assert_int_equal(refused("m: tensor \"a\": type BF16, Fovea has F32 F64 "
-                             "U8 I8 I16 I32 I64"),
+    make("{" TENSOR("a", "F8_E5M2", "1", 0, 1) "}", 1);
+    assert_int_equal(refused("m: tensor \"a\": type F8_E5M2, Fovea reads F32 "
+                             "F64 U8 I8 I16 I32 I64 BOOL F16 BF16"),
                      FV_UNSUPPORTED);
     make("{" TENSOR("a", "F4", "1", 0, 1) "}", 1);
-    assert_int_equal(refused("m: tensor \"a\": type F4, Fovea has F32 F64 "
-                             "U8 I8 I16 I32 I64"),
+    assert_int_equal(refused("m: tensor \"a\": type F4, Fovea reads F32 F64 "
+                             "U8 I8 I16 I32 I64 BOOL F16 BF16"),
                      FV_UNSUPPORTED);
+    make("{" TENSOR("a", "BF16", "3", 0, 12) "}", 12);
+    assert_int_equal(refused("m: tensor \"a\": 3 elements of BF16 are 6 bytes, "
+                             "its range 12"),
+                     FV_MALFORMED);
+    make("{" TENSOR("a", "BOOL", "3", 0, 6) "}", 6);
+    assert_int_equal(refused("m: tensor \"a\": 3 elements of BOOL are 3 bytes, "
+                             "its range 6"),
+                     FV_MALFORMED);
     make("{" TENSOR("a", "f32", "1", 0, 4) "}", 4);
     assert_int_equal(refused("m: tensor \"a\": unknown type \"f32\""),
                      FV_MALFORMED);

@@ -4,6 +4,8 @@
 
 #include "io/io.h"
 
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char folder[64], path[96], second[96];
@@ -184,6 +186,162 @@ static void test_a_damaged_model(void **state)
     fv_context_free(ctx);
 }
 
+/* PyTorch counts the batches of each batch normalisation; of others nobody
+ * knows. */
+static void test_counts_of_batches(void **state)
+{
+    (void)state;
+    needs(JANSSON);
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    float numbers[8] = { 0.5F, 1, 2, 3, 4, 5, 6, 7 };
+    int64_t batches = 1234567;
+    const fv__entry entries[] = {
+        { "bn.weight", FV_TENSOR(numbers, FV_F32, 2) },
+        { "bn.bias", FV_TENSOR(numbers + 2, FV_F32, 2) },
+        { "bn.running_mean", FV_TENSOR(numbers + 4, FV_F32, 2) },
+        { "bn.running_var", FV_TENSOR(numbers + 6, FV_F32, 2) },
+        { "bn.num_batches_tracked", fv_tensor_of(&batches, FV_I64, 0, NULL) },
+        { "b.num_batches_tracked", fv_tensor_of(&batches, FV_I64, 0, NULL) },
+        { "num_batches_tracked", fv_tensor_of(&batches, FV_I64, 0, NULL) },
+    };
+    const fv__pair pairs[] = { { "fovea.network",
+                                 "input 4 4 2\nbatchnorm name=bn\n" } };
+    fv__safetensors_write(ctx, path, 5, entries, 1, pairs);
+    fv_network *net = fv_network_load(ctx, path);
+    assert_ok(ctx);
+    assert_int_equal(fv_network_has_weights(net), 1);
+    fv_variables found = fv_network_variables(net);
+    assert_int_equal(found.count, 2);
+    assert_memory_equal(fv_variable_value(found.at[0])->data, numbers, 8);
+    assert_memory_equal(fv_variable_value(found.at[1])->data, numbers + 2, 8);
+    fv__safetensors_write(ctx, path, 7, entries, 1, pairs);
+    assert_null(fv_network_load(ctx, path));
+    char sentence[512];
+    snprintf(sentence, sizeof sentence,
+             "%s: does not fit the network: b.num_batches_tracked belongs to "
+             "no layer; num_batches_tracked belongs to no layer",
+             path);
+    assert_error(ctx, sentence);
+    fv_context_free(ctx);
+}
+
+static void put_text(const void *content, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(content, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void refuse_text(const void *content, size_t size, const char *why)
+{
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    char sentence[512];
+    put_text(content, size);
+    assert_null(fv_network_load(ctx, path));
+    snprintf(sentence, sizeof sentence, "%s:%s", path, why);
+    assert_error(ctx, sentence);
+    assert_int_equal(fv_context_memory(ctx).data_bytes, 0);
+    fv_context_free(ctx);
+}
+
+/* What editors of other systems write. */
+static void test_encodings(void **state)
+{
+    (void)state;
+    static const char text[] = "input 4\nrelu\n", mark[] = "\xef\xbb\xbf";
+    char wide[2 + 2 * sizeof text];
+    const size_t length = sizeof text - 1;
+    for (int big = 0; big < 2; big++) {
+        wide[0] = (char)(big ? 0xfe : 0xff);
+        wide[1] = (char)(big ? 0xff : 0xfe);
+        for (size_t i = 0; i < length; i++) {
+            wide[2 + 2 * i + (size_t)!big] = 0;
+            wide[2 + 2 * i + (size_t)big] = text[i];
+        }
+        char why[128];
+        snprintf(why, sizeof why,
+                 " this is UTF-16 text (%s-endian; Fovea reads UTF-8), not a "
+                 "network or a model",
+                 big ? "big" : "little");
+        refuse_text(wide, 2 + 2 * length, why);
+        refuse_text(wide + 2, 2 * length, why);
+    }
+    refuse_text("input 4\n\0relu\n", 14, " byte 8 is zero, not text");
+    refuse_text("input 4\rrelu\r", 13,
+                "1:8: a carriage return (CR) without a line feed; lines end "
+                "with LF or CR LF");
+    refuse_text("", 0, " 0 layers, expected an input and at least one more");
+    memcpy(wide, mark, 3);
+    memcpy(wide + 3, text, length);
+    put_text(wide, 3 + length);
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    fv_network *net = fv_network_load(ctx, path);
+    assert_ok(ctx);
+    assert_string_equal(fv_network_text(net), text);
+    assert_int_equal(fv_network_has_weights(net), 0);
+    assert_int_equal(fv_network_has_weights(NULL), 0);
+    fv_context_free(ctx);
+}
+
+/* Loads what a child writes into a pipe, a few bytes at a time. */
+static fv_network *load_from_a_pipe(fv_context *ctx, const char *content,
+                                    size_t size)
+{
+    unlink(second);
+    assert_int_equal(mkfifo(second, 0600), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        FILE *file = fopen(second, "wb");
+        for (size_t i = 0; file && i < size; i++) {
+            fputc(content[i], file);
+            if (i % 777 == 5) fflush(file);
+        }
+        _exit(!file || fclose(file) != 0);
+    }
+    fv_network *net = fv_network_load(ctx, second);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    return net;
+}
+
+static void test_pipes(void **state)
+{
+    (void)state;
+    static char content[1 << 16];
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    fv_network *net = load_from_a_pipe(ctx, net_residual, strlen(net_residual));
+    assert_ok(ctx);
+    if (TEST_HAS_JANSSON) {
+        assert_int_equal(fv_network_save(net, path), FV_OK);
+        size_t size = read_file(path, content, sizeof content);
+        fv_network *again = load_from_a_pipe(ctx, content, size);
+        assert_ok(ctx);
+        assert_true(net_digest(again) == net_digest(net));
+    }
+    assert_null(load_from_a_pipe(ctx, "", 0));
+    char sentence[512];
+    snprintf(sentence, sizeof sentence,
+             "%s: 0 layers, expected an input and at least one more", second);
+    assert_error(ctx, sentence);
+    fv_context_free(ctx);
+}
+
+/* A stream that never ends. */
+static void test_endless(void **state)
+{
+    (void)state;
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    assert_null(fv_network_load(ctx, "/dev/zero"));
+    assert_error(ctx, "/dev/zero: more bytes than the limit of 67108864");
+    assert_int_equal(fv_context_memory(ctx).data_bytes, 0);
+    assert_null(fv_network_load(ctx, "/"));
+    assert_error(ctx, "/: cannot read: Is a directory");
+    fv_context_free(ctx);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -211,6 +369,10 @@ int main(void)
         cmocka_unit_test(test_f32_file_in_an_f64_context),
         cmocka_unit_test(test_a_model_that_does_not_fit),
         cmocka_unit_test(test_a_damaged_model),
+        cmocka_unit_test(test_counts_of_batches),
+        cmocka_unit_test(test_encodings),
+        cmocka_unit_test(test_pipes),
+        cmocka_unit_test(test_endless),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,8 +1,7 @@
 /* The network text: what is read, what is written, where errors are. */
 #include "nets.h"
 
-#include <locale.h>
-
+#include "layer/layer.h"
 #include "network/text.h"
 
 static char *copy(const char *text)
@@ -158,7 +157,8 @@ static void test_errors_name_the_place(void **state)
         { "input 8 8 3\n",
           "n.net: 1 layers, expected an input and at least one more" },
         { "input 8 8 3\n  convolution 3\n",
-          "n.net:2:3: there is no layer \"convolution\"" },
+          "n.net:2:3: there is no layer \"convolution\"; did you mean "
+          "\"conv2d\"?" },
         { "input 8 8 3\nrelu\n\nrelu 4\n",
           "n.net:4:6: relu takes no further \"4\"" },
         { "input 8 8 3 1\nrelu\n", "n.net:1:13: input takes no further \"1\"" },
@@ -166,7 +166,7 @@ static void test_errors_name_the_place(void **state)
           "n.net:2:14: conv2d has no option \"strides\" (has: num_filters, "
           "kernel, stride, padding, padding_end, dilation, groups, bias, init, "
           "init_fan, init_value, algorithm, strict, max_workspace, name, "
-          "from)" },
+          "from); did you mean \"stride\"?" },
         { "input 8 8 3\nrelu slope=1\n",
           "n.net:2:6: relu has no option \"slope\" (has: name, from)" },
         { "input 8 8 3\nconv2d 4 3 3 stride=\n",
@@ -192,7 +192,8 @@ static void test_errors_name_the_place(void **state)
         { "input 8 8 3\nconv2d 4 3 3 init=he\n",
           "n.net:2:19: init \"he\" is none of kaiming_normal, "
           "kaiming_uniform, xavier_normal, xavier_uniform, lecun_normal, "
-          "lecun_uniform, zeros, constant" },
+          "lecun_uniform, zeros, constant; did you mean "
+          "\"kaiming_normal\"?" },
         { "input 8 8 3\ndropout 0.5x\n",
           "n.net:2:9: probability \"0.5x\" is no number" },
         { "input 8 8 3\ndropout nan\n",
@@ -270,16 +271,156 @@ static void test_other_errors(void **state)
     fv_context_free(ctx);
 }
 
-/* Skipped where no such locale is installed. */
-static void test_decimal_comma(void **state)
+/* The end of the sentence about an unknown word. */
+static void check_guess(const char *line, const char *guess)
+{
+    char text[128], ending[80];
+    fv_context *ctx = fv_context_new(NULL);
+    snprintf(text, sizeof text, "input 8 8 3\n%s\n", line);
+    assert_null(fv_network_parse(ctx, text, "n.net"));
+    const char *sentence = fv_error(ctx);
+    assert_memory_equal(sentence, "n.net:2:", 8);
+    if (guess) {
+        snprintf(ending, sizeof ending, "; did you mean \"%s\"?", guess);
+        assert_true(strlen(sentence) > strlen(ending));
+        assert_string_equal(sentence + strlen(sentence) - strlen(ending),
+                            ending);
+    } else {
+        assert_null(strstr(sentence, "did you mean"));
+    }
+    fv_context_free(ctx);
+}
+
+static void test_guesses(void **state)
 {
     (void)state;
-    if (!setlocale(LC_NUMERIC, "de_DE.UTF-8")) skip();
+    static const char *const cases[][2] = {
+        { "dense 4", "linear" },
+        { "Dense 4", "linear" },
+        { "fully_connected 4", "linear" },
+        { "Linear 4", "linear" },
+        { "liner 4", "linear" },
+        { "Conv2D 4 3 3", "conv2d" },
+        { "conv 4 3 3", "conv2d" },
+        { "convd2 4 3 3", "conv2d" },
+        { "BatchNormalization", "batchnorm" },
+        { "batch_norm", "batchnorm" },
+        { "MaxPooling2D 2 2", "maxpool" },
+        { "GlobalAveragePooling2D", "global_average_pool" },
+        { "ReLU", "relu" },
+        { "LeakyReLU 0.1", "leaky_relu" },
+        { "Input 8 8 3", "input" },
+        { "crossentropyloss", "softmax_cross_entropy" },
+        { "softmaxcrossentropy", "softmax_cross_entropy" },
+        { "conv2d filters=4 kernel=3", "num_filters" },
+        { "conv2d 4 kernel_size=3", "kernel" },
+        { "conv2d 4 3 3 pad=1", "padding" },
+        { "conv2d 4 3 3 Stride=1", "stride" },
+        { "conv2d 4 3 3 strid=1", "stride" },
+        { "conv2d 4 3 3 use_bias=no", "bias" },
+        { "conv2d 4 3 3 inputs=a", "from" },
+        { "batchnorm eps=0.1", "epsilon" },
+        { "elu slope=1", "alpha" },
+        { "leaky_relu alpha=1", "slope" },
+        { "conv2d 4 3 3 padding=SAME", "same" },
+        { "conv2d 4 3 3 padding=same_upper", "same" },
+        { "conv2d 4 3 3 padding=vald", "valid" },
+        { "conv2d 4 3 3 bias=True", "yes" },
+        { "conv2d 4 3 3 bias=0", "no" },
+        { "conv2d 4 3 3 init=glorot_uniform", "xavier_uniform" },
+        { "conv2d 4 3 3 init_fan=fan_in", "in" },
+        { "conv2d 4 3 3 algorithm=Winograd", "winograd" },
+        { "lstm 4", NULL },
+        { "x", NULL },
+        { "re", NULL },
+        { "relu colour=red", NULL },
+        { "conv2d 4 3 3 padding=full", NULL },
+        { "conv2d 4 3 3 bias=maybe", NULL },
+        { "a_word_that_is_much_longer_than_any_of_ours_could_ever_be", NULL },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        check_guess(cases[i][0], cases[i][1]);
+}
+
+/* A byte order mark at the beginning is none of the text; elsewhere it is. */
+static void test_byte_order_mark(void **state)
+{
+    (void)state;
     fv_context *ctx = fv_context_new(NULL);
-    check_stable(ctx, "input 4\ndropout 0.25\nlinear 2\n");
+    fv_network *net =
+        fv_network_parse(ctx, "\xef\xbb\xbfinput 4\r\nrelu\r\n", "n.net");
     assert_ok(ctx);
+    assert_string_equal(fv_network_text(net), "input 4\nrelu\n");
+    assert_null(fv_network_parse(ctx, "\xef\xbb\xbfinputs 4\nrelu\n", "n.net"));
+    assert_error(ctx, "n.net:1:1: there is no layer \"inputs\"; did you mean "
+                      "\"input\"?");
+    assert_null(fv_network_parse(ctx, "input 4\n\xef\xbb\xbfrelu\n", "n.net"));
+    assert_error(ctx, "n.net:2:1: there is no layer \"\\xef\\xbb\\xbfrelu\"");
     fv_context_free(ctx);
-    setlocale(LC_NUMERIC, "C");
+}
+
+static void test_line_ends(void **state)
+{
+    (void)state;
+    static const char *const good[] = { "input 4\nrelu", "input 4\r\nrelu\r\n",
+                                        "input 4\r\nrelu\r",
+                                        "input 4\n\r\nrelu # \r\n" };
+    static const struct {
+        const char *text, *place;
+    } bad[] = {
+        { "input 4\rrelu\r", "1:8" },
+        { "# a comment\rinput 4\rrelu\r", "1:12" },
+        { "input 4\nrelu\rrelu\n", "2:5" },
+        { "\rinput 4\nrelu\n", "1:1" },
+    };
+    fv_context *ctx = fv_context_new(NULL);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        fv_network *net = fv_network_parse(ctx, good[i], "n.net");
+        assert_ok(ctx);
+        assert_string_equal(fv_network_text(net), "input 4\nrelu\n");
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char sentence[128];
+        snprintf(sentence, sizeof sentence,
+                 "n.net:%s: a carriage return (CR) without a line feed; lines "
+                 "end with LF or CR LF",
+                 bad[i].place);
+        assert_null(fv_network_parse(ctx, bad[i].text, "n.net"));
+        assert_error(ctx, sentence);
+    }
+    fv_context_free(ctx);
+}
+
+/* Numbers that need 17 digits are written with all of them, others with no more
+ * than they need. */
+static void test_digits_of_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        double number;
+        const char *digits;
+    } cases[] = { { 0.30000000000000004, "0.30000000000000004" },
+                  { 0.3, "0.3" },
+                  { 1.0000000000000002, "1.0000000000000002" },
+                  { 123456.7890123456, "123456.7890123456" },
+                  { 5e-324, "5e-324" },
+                  { 1.7976931348623157e308, "1.7976931348623157e+308" },
+                  { 100, "100" },
+                  { 1.2345678901234567e-5, "1.2345678901234568e-05" } };
+    fv_context *ctx = fv_context_new(NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[128], written[128];
+        snprintf(text, sizeof text, "input 4\nelu %.17g\n", cases[i].number);
+        snprintf(written, sizeof written, "input 4\nelu %s\n", cases[i].digits);
+        fv_network *net = fv_network_parse(ctx, text, "n.net");
+        assert_ok(ctx);
+        assert_string_equal(fv_network_text(net), written);
+        net = fv_network_parse(ctx, written, "n.net");
+        assert_ok(ctx);
+        const fv_elu_options *elu = fv_network_layer(net, 1)->options;
+        assert_memory_equal(&elu->alpha, &cases[i].number, sizeof(double));
+    }
+    fv_context_free(ctx);
 }
 
 static void test_deep_networks(void **state)
@@ -326,7 +467,10 @@ int main(void)
         cmocka_unit_test(test_every_layer_has_a_word),
         cmocka_unit_test(test_errors_name_the_place),
         cmocka_unit_test(test_other_errors),
-        cmocka_unit_test(test_decimal_comma),
+        cmocka_unit_test(test_guesses),
+        cmocka_unit_test(test_byte_order_mark),
+        cmocka_unit_test(test_line_ends),
+        cmocka_unit_test(test_digits_of_numbers),
         cmocka_unit_test(test_deep_networks),
         cmocka_unit_test(test_room_for_every_layer),
     };

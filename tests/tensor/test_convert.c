@@ -141,10 +141,10 @@ static void the_first_misfit(void **state)
     fv_tensor turned =
         fv_tensor_permute(context, &whole, (const int32_t[]){ 1, 0 });
     check_failed(context, fv_tensor_convert(context, &turned, FV_I16),
-                 "convert: element [0, 600] is -1e+09, outside "
+                 "convert: element [0, 600] is -1000000000, outside "
                  "-32768..32767 of i16");
     check_failed(context, fv_tensor_convert(context, &whole, FV_I16),
-                 "convert: element [555, 1] is 1e+09, outside "
+                 "convert: element [555, 1] is 1000000000, outside "
                  "-32768..32767 of i16");
 }
 

@@ -2,6 +2,8 @@
  * checkpoints of other runs refused. */
 #include "nets.h"
 
+#include "io/io.h"
+
 #include <signal.h>
 #include <unistd.h>
 
@@ -225,9 +227,9 @@ static void test_other_runs_are_refused(void **state)
     other.rate = 0.5;
     refuse(&other,
            "the checkpoint is of another run, its optimizer is sgd "
-           "learning_rate 0.02 momentum 0.90000000000000002 weight_decay "
-           "0.001 nesterov 0, not sgd learning_rate 0.5 momentum "
-           "0.90000000000000002 weight_decay 0.001 nesterov 0");
+           "learning_rate 0.02 momentum 0.9 weight_decay 0.001 nesterov 0, not "
+           "sgd "
+           "learning_rate 0.5 momentum 0.9 weight_decay 0.001 nesterov 0");
     other = s;
     other.net = net_residual;
     refuse(&other,
@@ -275,6 +277,138 @@ static void test_truncated_checkpoints(void **state)
     }
 }
 
+/* Writes the checkpoint again with another value of one key; NULL leaves the
+ * key out. The digest is right. */
+static void alter(const char *key, const char *value)
+{
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    fv__archive *archive = fv__safetensors_read(ctx, path);
+    assert_ok(ctx);
+    size_t count = 0;
+    bool found = false;
+    for (size_t i = 0; i < archive->num_pairs; i++) {
+        fv__pair pair = archive->pairs[i];
+        if (strcmp(pair.key, key) == 0) {
+            found = true;
+            if (!value) continue;
+            pair.value = value;
+        }
+        archive->pairs[count++] = pair;
+    }
+    assert_true(found);
+    fv__safetensors_write(ctx, path, archive->num_entries, archive->entries,
+                          count, archive->pairs);
+    assert_ok(ctx);
+    fv__archive_free(archive);
+    fv_context_free(ctx);
+}
+
+/* Stopped in the second epoch after two of three batches of 4, 4 and 2 images,
+ * or after the first epoch: 5 steps, or 3. */
+static void put_checkpoint(bool at_an_end)
+{
+    setting s = usual;
+    s.net = net_plain;
+    s.rule = 1;
+    if (at_an_end)
+        s.epochs = 1;
+    else
+        s.stop_after = 5;
+    unlink(path);
+    run(&s, NULL, NULL);
+}
+
+static void test_every_field_of_the_position(void **state)
+{
+    (void)state;
+    needs(JANSSON);
+    static const char *const keys[] = { "fovea.epoch",    "fovea.position",
+                                        "fovea.steps",    "fovea.network_steps",
+                                        "fovea.loss_sum", "fovea.right" };
+    static const char *const never[] = { NULL,
+                                         "",
+                                         "x",
+                                         "nan",
+                                         "inf",
+                                         "-1",
+                                         "+1",
+                                         " 1",
+                                         "1x",
+                                         "0x1",
+                                         "9223372036854775807",
+                                         "99999999999999999999",
+                                         "1e999" };
+    static const struct {
+        const char *key, *value;
+        bool at_an_end;
+    } cases[] = {
+        { "fovea.epoch", "2", false },
+        { "fovea.epoch", "2", true },
+        { "fovea.epoch", "999999999999999999", false },
+        { "fovea.epoch", "1.0", false },
+        { "fovea.position", "3", false },
+        { "fovea.position", "4", false },
+        { "fovea.position", "999999999999999999", false },
+        { "fovea.position", "1", false }, /* the sums are of two batches */
+        { "fovea.position", "0", false },
+        { "fovea.position", "1", true },
+        { "fovea.steps", "4", false },
+        { "fovea.steps", "2", true },
+        { "fovea.network_steps", "4", false },
+        { "fovea.right", "3", false },
+        { "fovea.right", "3 ", false },
+        { "fovea.right", "3  8", false },
+        { "fovea.right", "3 8 ", false },
+        { "fovea.right", "3 7", false },
+        { "fovea.right", "3 9", false },
+        { "fovea.right", "9 8", false },
+        { "fovea.right", "-1 8", false },
+        { "fovea.right", "1 8", true },
+        { "fovea.right", "0 0", true },
+    };
+    setting s = usual;
+    s.net = net_plain;
+    s.rule = 1;
+    const char *const sentence = "the position in training is damaged";
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        put_checkpoint(cases[i].at_an_end);
+        alter(cases[i].key, cases[i].value);
+        refuse(&s, sentence);
+    }
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+        for (size_t i = 0; i < sizeof never / sizeof *never; i++) {
+            bool loss = strcmp(keys[k], "fovea.loss_sum") == 0;
+            if (loss && i >= 5 && i <= 6) continue; /* they are numbers */
+            if (loss && i >= 10 && i <= 11) continue;
+            put_checkpoint(false);
+            alter(keys[k], never[i]);
+            refuse(&s, sentence);
+        }
+    }
+}
+
+/* What is altered and put back goes on. */
+static void test_altered_and_put_back(void **state)
+{
+    (void)state;
+    needs(JANSSON);
+    setting s = usual;
+    s.net = net_plain;
+    s.rule = 1;
+    char error[1024];
+    unlink(path);
+    uint64_t digest = run(&s, NULL, NULL);
+    put_checkpoint(false);
+    alter("fovea.epoch", "2");
+    alter("fovea.epoch", "1");
+    assert_true(run(&s, NULL, error) == digest);
+    assert_string_equal(error, "");
+    put_checkpoint(true);
+    alter("fovea.steps", "1000"); /* steps before the run are legal */
+    run(&s, NULL, error);
+    assert_string_equal(error, "");
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -301,6 +435,8 @@ int main(void)
         cmocka_unit_test(test_other_runs_are_refused),
         cmocka_unit_test(test_a_model_is_no_checkpoint),
         cmocka_unit_test(test_truncated_checkpoints),
+        cmocka_unit_test(test_every_field_of_the_position),
+        cmocka_unit_test(test_altered_and_put_back),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
