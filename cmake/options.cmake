@@ -22,8 +22,9 @@ endif()
 
 add_library(fovea_settings INTERFACE)
 target_compile_options(fovea_settings INTERFACE -Wall -Wextra -Wpedantic
-  -Wshadow -Wconversion -Wdouble-promotion -Wstrict-prototypes
-  -Wmissing-prototypes -Wvla -Wcast-qual -Wundef -Wformat=2
+  -Wshadow -Wconversion -Wdouble-promotion
+  $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes> -Wvla -Wcast-qual -Wundef
+  $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes> -Wformat=2
   -ffp-contract=off $<$<BOOL:${FOVEA_WERROR}>:-Werror>)
 target_compile_definitions(fovea_settings INTERFACE _POSIX_C_SOURCE=200809L
   FOVEA_VERSION="${PROJECT_VERSION}")

@@ -23,19 +23,31 @@ typedef struct fv_tensor {
     int64_t stride[FV_MAX_RANK]; /**< in elements */
 } fv_tensor;
 
+/** Row-major tensor over the caller's memory. A rank outside 0..FV_MAX_RANK or
+ *  a negative extent gives the failed tensor. */
+FV_API fv_tensor fv_tensor_of(void *data, fv_dtype dtype, int32_t rank,
+                              const int64_t shape[]);
 /** A tensor of `rank` extents over the caller's `data`, row-major:
  *  `FV_TENSOR(images, FV_F32, 8, 28, 28, 1)`. The result is a value;
  *  the memory stays the caller's. */
+#ifdef __cplusplus
+#define FV_TENSOR(data, dtype, ...)                                            \
+    fv_tensor_over_((data), (dtype), { __VA_ARGS__ })
+extern "C++" {
+template <size_t rank>
+inline fv_tensor fv_tensor_over_(void *data, fv_dtype dtype,
+                                 const int64_t (&&shape)[rank])
+{
+    return fv_tensor_of(data, dtype, (int32_t)rank, shape);
+}
+}
+#else
 #define FV_TENSOR(data, dtype, ...)                                            \
     (fv_tensor_of(                                                             \
         (data), (dtype),                                                       \
         (int32_t)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)),       \
         (const int64_t[]){ __VA_ARGS__ }))
-
-/** Row-major tensor over the caller's memory. A rank outside 0..FV_MAX_RANK or
- *  a negative extent gives the failed tensor. */
-FV_API fv_tensor fv_tensor_of(void *data, fv_dtype dtype, int32_t rank,
-                              const int64_t shape[]);
+#endif
 
 /** Bytes of one element: 4 for FV_F32. */
 FV_API size_t fv_dtype_bytes(fv_dtype dtype);

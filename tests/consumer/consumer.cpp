@@ -1,4 +1,4 @@
-// A C++ program that uses the C functions as they are.
+// A C++ program that uses the C functions as they are, and options by name.
 #include <fovea/fovea.h>
 
 #include <cmath>
@@ -6,10 +6,8 @@
 
 int main()
 {
-    fv_context_options options{};
-    options.size = sizeof options;
-    options.dtype = FV_F64;
-    fv_context *context = fv_context_new(&options);
+    fv_context *context =
+        fv_context_new(FV_OPTIONS(fv_context_options, .dtype = FV_F64));
     fv_variable *x = fv_variable_number(context, 2);
     fv_backprop(fv_exp(x));
     double number = std::nan("");

@@ -7,7 +7,8 @@ A block of
 
     ```c          with a main is compiled, linked and run; without, it is
                   compiled: as declarations, or else as the body of a function
-                  with a context, a network, data sets and so on at hand
+                  with a context, a network, data sets and so on at hand;
+                  those of README.md as C++, too, and run on a few images
     ```c compile  is compiled and linked, but not run
     ```sh         is checked by the shell's parser
     ```sh run     is run, with the installed program first in PATH
@@ -19,6 +20,7 @@ Programs and scripts run in a folder of their own, in which fashion.net lies.
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -29,6 +31,10 @@ LIMIT = 300  # seconds
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-unused-variable",
             "-Wno-unused-but-set-variable", "-Wno-unused-function",
             "-Wno-unused-parameter"]
+
+# In C++17 designated initialisers are GNU's.
+CXX = [(compiler, standard) for compiler in ("g++", "clang++")
+       for standard in ("c++17", "gnu++17", "c++20", "gnu++20")]
 
 # What a fragment may use without declaring it.
 AT_HAND = """\
@@ -60,10 +66,24 @@ class Docs:
         self.folder = Path(tempfile.mkdtemp())
         for net in (ROOT / "examples").glob("*.net"):
             shutil.copy(net, self.folder)
+        self.write_images(32)
         self.environment = dict(
             os.environ, LD_LIBRARY_PATH=str(self.library), NO_COLOR="1",
+            FOVEA_DATA_PATH=str(self.folder / "few"),
             PATH=f"{self.installed / 'bin'}:{os.environ['PATH']}",
             PKG_CONFIG_PATH=str(self.library / "pkgconfig"))
+
+    def write_images(self, count):
+        """Writes a data set with fashion-mnist's name, but few images."""
+        folder = self.folder / "few" / "fashion-mnist"
+        folder.mkdir(parents=True)
+        for part in "train", "t10k":
+            (folder / f"{part}-images-idx3-ubyte").write_bytes(
+                struct.pack(">4i", 0x803, count, 28, 28)
+                + bytes(i * 31 % 256 for i in range(count * 28 * 28)))
+            (folder / f"{part}-labels-idx1-ubyte").write_bytes(
+                struct.pack(">2i", 0x801, count)
+                + bytes(i % 10 for i in range(count)))
 
     def call(self, command, **more):
         """Returns what went wrong, or nothing."""
@@ -77,27 +97,36 @@ class Docs:
         return done.stdout + f"exit {done.returncode}" \
             if done.returncode else ""
 
-    def compile(self, text, *options):
-        source = self.folder / "block.c"
+    def compile(self, text, *options, compiler="cc", standard="c17"):
+        source = self.folder / ("block.c" if compiler == "cc" else "block.cpp")
         source.write_text(text)
         return self.call(
-            ["cc", "-std=c17", *WARNINGS, "-D_POSIX_C_SOURCE=200809L",
-             f"-I{self.installed}/include", f"-I{ROOT}/src", str(source),
-             *options])
+            [compiler, f"-std={standard}", *WARNINGS,
+             "-D_POSIX_C_SOURCE=200809L", f"-I{self.installed}/include",
+             f"-I{ROOT}/src", str(source), *options])
 
-    def check_c(self, mark, text):
+    def check_c(self, mark, text, **how):
         if re.search(r"\bint main\(", text):
             wrong = self.compile(text, "-o", "block", f"-L{self.library}",
-                                 "-lfovea", "-lm")
+                                 "-lfovea", "-lm", **how)
             if wrong or mark == "compile":
                 return wrong
             return self.call(["./block"])
-        wrong = self.compile(HEADERS + text, "-fsyntax-only")
+        wrong = self.compile(HEADERS + text, "-fsyntax-only", **how)
         if wrong:
             body = HEADERS + AT_HAND + "{\n{\n" + text + "}\n}\n"
-            inside = self.compile(body, "-fsyntax-only")
+            inside = self.compile(body, "-fsyntax-only", **how)
             wrong = inside and wrong + inside
         return wrong
+
+    def check_cxx(self, text):
+        """The same with every compiler of C++ and every standard."""
+        for compiler, standard in CXX:
+            wrong = self.check_c("", text, compiler=compiler,
+                                 standard=standard)
+            if wrong:
+                return f"{compiler} -std={standard}: {wrong}"
+        return ""
 
     def check_sh(self, mark, text):
         if mark == "run":
@@ -125,6 +154,8 @@ def main():
             continue
         for line, language, mark, text in blocks(page):
             result = docs.check(language, mark, text)
+            if language == "c" and page.name == "README.md":
+                result = result or docs.check_cxx(text)
             if result is None:
                 continue
             count += 1
