@@ -110,7 +110,7 @@ struct fv__pool {
  * the clock, which is after so many looks at the state. */
 static const double spin_after_call = 50e-6, spin_at_most = 250e-6,
                     spin_without_yield = 5e-6;
-enum { LOOKS = 16 };
+enum { LOOKS = 64 };
 
 static void relax(void)
 {
