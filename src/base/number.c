@@ -88,14 +88,17 @@ static void write_decimal(const decimal *d, char *to)
 
 static const char *write_number(double value, bool single, char *out)
 {
-    if (isnan(value)) return strcpy(out, "nan");
+    const char *word = isnan(value)   ? "nan"
+                       : isinf(value) ? "inf"
+                       : value == 0   ? "0"
+                                      : NULL;
     char *to = out;
-    if (signbit(value)) *to++ = '-';
-    value = fabs(value);
-    if (isinf(value) || value == 0) {
-        strcpy(to, value == 0 ? "0" : "inf");
+    if (signbit(value) && !isnan(value)) *to++ = '-';
+    if (word) {
+        snprintf(to, 4, "%s", word);
         return out;
     }
+    value = fabs(value);
     decimal d;
     bool same = false;
     for (int count = 1; count <= MOST_DIGITS && !same; count++) {

@@ -239,7 +239,7 @@ static void test_files_that_are_no_models(void **state)
     REFUSED(fv_network_load(ctx, NULL), "load: the path is NULL");
     REFUSED(fv_network_load(ctx, ""), "load: the path is empty");
     assert_int_equal(mkfifo(at("pipe"), 0600), 0);
-    REFUSED(fv_dataset_open_idx(ctx, at("pipe"), "x"),
+    REFUSED(fv_dataset_open_idx(ctx, at("pipe"), at("pipe")),
             "pipe: not a regular file"); /* without waiting for its writer */
     unlink(at("pipe"));
     fv_context_free(ctx);

@@ -387,6 +387,40 @@ static void test_every_field_of_the_position(void **state)
     }
 }
 
+/* Every key that tells runs apart, left out or of another run. */
+static void test_every_key_of_the_run(void **state)
+{
+    (void)state;
+    needs(JANSSON);
+    static const struct {
+        const char *key, *value, *sentence;
+    } cases[] = {
+        { "fovea.seed", "x", "its seed is x, not 9" },
+        { "fovea.batch", "5", "its batch is 5, not 4" },
+        { "fovea.images", "", "its number of images is , not 10" },
+        { "fovea.network", "input 4\nrelu\n", "its network is different" },
+        { "fovea.dtype", "f16", "its element type is f16, not f32" },
+        { "fovea.optimizer", NULL, NULL },
+    };
+    setting s = usual;
+    s.net = net_plain;
+    s.rule = 1;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char sentence[256];
+        put_checkpoint(true);
+        alter(cases[i].key, NULL);
+        snprintf(sentence, sizeof sentence,
+                 "this is no checkpoint, it has no \"%s\"", cases[i].key);
+        refuse(&s, sentence);
+        if (!cases[i].value) continue;
+        put_checkpoint(true);
+        alter(cases[i].key, cases[i].value);
+        snprintf(sentence, sizeof sentence,
+                 "the checkpoint is of another run, %s", cases[i].sentence);
+        refuse(&s, sentence);
+    }
+}
+
 /* What is altered and put back goes on. */
 static void test_altered_and_put_back(void **state)
 {
@@ -436,6 +470,7 @@ int main(void)
         cmocka_unit_test(test_a_model_is_no_checkpoint),
         cmocka_unit_test(test_truncated_checkpoints),
         cmocka_unit_test(test_every_field_of_the_position),
+        cmocka_unit_test(test_every_key_of_the_run),
         cmocka_unit_test(test_altered_and_put_back),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
