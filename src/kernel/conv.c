@@ -52,9 +52,9 @@ fv__conv_sizes fv__conv_measure(const fv__geometry *g)
     s.lines = fv__max(1, CHAIN_PIXELS / g->out[1]);
     s.block = s.lines * g->out[1];
     s.blocks = fv__divide_up(s.pixels, s.block);
-    s.parts =
-        fv__max(1, fv__min(PARTS, PARTS_ELEMENTS / (s.span * g->filters)));
+    s.parts = fv__min(PARTS, PARTS_ELEMENTS / (s.span * g->filters));
     s.parts = fv__max(1, fv__min(s.parts, s.blocks));
+    s.parts = fv__conv_parts_count(s.parts, s.blocks);
     return s;
 }
 

@@ -7,15 +7,17 @@
 
 #include <string.h>
 
-/* Every output is one chain of fma over taps (row, column, channel), padding
- * being zeros, and the bias is added last. An input gradient is one chain over
- * the taps that step onto the input, from the last to the first (row, column),
- * and filters, outputs beyond the image being zeros. A weight's gradient is a
- * sum over the output pixels of the batch, in order: chains of `block` pixels,
- * added up in each of `parts` ranges of blocks; then the parts; then what they
- * make is added to what was there. A single part is added to what was there
- * block by block. A bias's is a plain sum in each part. So do the plain
- * algorithms; winograd.h and conv_col2im.c have other sums. */
+/* Every output is a chain of fma over taps (row, column, channel), cut into
+ * blocks as chain.h says, padding being zeros, and the bias is added last. An
+ * input gradient is a chain over the taps that step onto the input, from the
+ * last to the first (row, column), and filters, outputs beyond the image being
+ * zeros; its blocks are added to what was there one after the other. A weight's
+ * gradient is a sum over the output pixels of the batch, in order: chains of
+ * `block` pixels, cut if they are long, added up in each of `parts` ranges of
+ * blocks; then the parts; then what they make is added to what was there. A
+ * single part is added to what was there block by block. So is a bias's
+ * gradient, whose blocks are plain sums. So do the plain algorithms; winograd.h
+ * and conv_col2im.c have other sums. */
 
 /* Sizes of a convolution seen as a matrix product, for one group, and the cuts
  * of the sums of the weight gradient. They depend on the problem alone. */
@@ -30,6 +32,20 @@ typedef struct fv__conv_sizes {
 } fv__conv_sizes;
 
 fv__conv_sizes fv__conv_measure(const fv__geometry *geometry);
+
+/* Parts of so many blocks, `most` if each has a few: more, where a part would
+ * be a sum of too many blocks. */
+static inline int64_t fv__conv_parts_count(int64_t most, int64_t blocks)
+{
+    return fv__max(most, fv__divide_up(blocks, FV__MOST_BLOCKS));
+}
+
+/* Columns, from column `at` on, whose pixels are one chain of a block: all of a
+ * row, unless it is so long that it is cut. */
+static inline int64_t fv__conv_columns(const fv__geometry *geometry, int64_t at)
+{
+    return fv__chain_block((fv__chain){ 1, 1, geometry->out[1] }, at);
+}
 
 /* First block of a part. */
 static inline int64_t fv__conv_part(const fv__conv_sizes *sizes, int64_t part)
@@ -171,6 +187,12 @@ typedef struct fv__sweep {
     int64_t weight_at, weight_group, weight_tap[2];
     int64_t weight_channel, weight_filter;
 } fv__sweep;
+
+/* The sum of an output. */
+static inline fv__chain fv__sweep_chain(const fv__sweep *s)
+{
+    return (fv__chain){ s->taps[0], s->taps[1], s->channels };
+}
 
 int64_t fv__sweep_count(const fv__geometry *geometry, fv__direction direction);
 fv__sweep fv__sweep_of(const fv__geometry *geometry, fv__direction direction,

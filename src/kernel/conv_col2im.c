@@ -306,9 +306,18 @@ static void run_item(void *argument, size_t item, size_t worker)
 
 /* ---- the algorithm ------------------------------------------------------ */
 
+/* Output pixels that meet an input along an axis, at most; what they add to it
+ * is one sum. */
+static int64_t meets(const fv__geometry *g, int axis)
+{
+    return fv__min(fv__divide_up(g->kernel[axis], g->stride[axis]),
+                   g->out[axis]);
+}
+
 static bool applicable(const fv_context *context, const fv__geometry *g)
 {
-    return fv__conv_im2col.applicable(context, g);
+    return fv__conv_im2col.applicable(context, g)
+           && meets(g, 0) * meets(g, 1) <= FV__MOST_BLOCKS;
 }
 
 static size_t packed(const fv_context *context, const fv__geometry *g,

@@ -251,7 +251,8 @@ static void run_dense(const place *at, const dense *d, const void *x)
     work.far = p->far;
     if (f->bias) f->bias = fv__at(f->bias, channel, p->element);
     if (f->residual) f->residual = fv__at(f->residual, out, p->element);
-    if (data && !call->overwrite) f->residual = work.y;
+    work.add = data && !call->overwrite;
+    if (work.add) f->residual = work.y;
     p->kernels->depthwise(&work);
 }
 

@@ -11,8 +11,8 @@ typedef struct weights {
     size_t worker;    /* bytes of scratch */
 } weights;
 
-/* An item is a part and a piece of the channels. A worker has a
- * block's sums and a part's. */
+/* An item is a part and a piece of the channels. A worker has a block's sums, a
+ * part's, and those of a block of the bias. */
 static weights plan_weights(const fv_context *context, const fv__geometry *g)
 {
     weights w = {
@@ -29,7 +29,8 @@ static weights plan_weights(const fv_context *context, const fv__geometry *g)
             / p->element;
     w.sums = (size_t)w.parts.sizes.taps * w.row;
     p->far = fv__conv_is_far(context, g, p->direction);
-    if (!fv__multiply(w.sums, 2 * p->element, &w.worker)) w.worker = SIZE_MAX;
+    if (!fv__multiply(2 * w.sums + w.row, p->element, &w.worker))
+        w.worker = SIZE_MAX;
     return w;
 }
 
@@ -37,7 +38,7 @@ static weights plan_weights(const fv_context *context, const fv__geometry *g)
 typedef struct part {
     const weights *weights;
     int64_t number, channel, channels;
-    void *dbias;
+    void *bias; /* of a block; NULL: not wanted */
 } part;
 
 /* Sums, [tap][channel], from those of a part, [channel][tap], or to them. */
@@ -57,24 +58,28 @@ static void move_sums(const part *at, void *sums, bool store)
                                    channels);
 }
 
-/* Rows `first` and following of an image, as the kernel sees them. */
-static fv__depthwise_grad grad_of(const part *at, int64_t image, int64_t first,
-                                  int64_t rows)
+/* Some rows and columns of outputs of an image. */
+typedef struct region {
+    int64_t image, first[2], count[2];
+} region;
+
+/* As the kernel sees them. */
+static fv__depthwise_grad grad_of(const part *at, const region *some)
 {
     const weights *w = at->weights;
     const fv__geometry *g = w->plan.g;
     int64_t pixel[] = { g->in[1] * g->channels, g->channels };
-    int64_t x = image * g->in[0] * pixel[0] + at->channel;
-    int64_t dy =
-        ((image * g->out[0] + first) * g->out[1]) * g->filters + at->channel;
+    int64_t x = some->image * g->in[0] * pixel[0] + at->channel;
+    int64_t line = some->image * g->out[0] + some->first[0];
+    int64_t dy = (line * g->out[1] + some->first[1]) * g->filters + at->channel;
     fv__depthwise_grad d = { .channels = (size_t)at->channels,
-                             .dbias = at->dbias,
+                             .dbias = at->bias,
                              .far = w->plan.far };
 
     for (int i = 0; i < 2; i++) {
-        int64_t from = g->begin[i] - (i ? 0 : first * g->stride[0]);
+        int64_t from = g->begin[i] - some->first[i] * g->stride[i];
 
-        d.axis[i] = (fv__window){ .outputs = i ? g->out[1] : rows,
+        d.axis[i] = (fv__window){ .outputs = some->count[i],
                                   .taps = g->kernel[i],
                                   .stride = g->stride[i],
                                   .step = g->dilation[i],
@@ -91,8 +96,9 @@ static fv__depthwise_grad grad_of(const part *at, int64_t image, int64_t first,
     return d;
 }
 
-/* The chains of a block of output rows. */
-static void add_block(const part *at, int64_t block, void *sums)
+/* The chains of a block of output rows, of `count` columns from `column` on. */
+static void add_block(const part *at, int64_t block, int64_t column,
+                      int64_t count, void *sums)
 {
     const weights *w = at->weights;
     const fv__geometry *g = w->plan.g;
@@ -104,7 +110,9 @@ static void add_block(const part *at, int64_t block, void *sums)
         int64_t row = line % g->out[0];
 
         rows = fv__min(end - line, g->out[0] - row);
-        fv__depthwise_grad d = grad_of(at, line / g->out[0], row, rows);
+        fv__depthwise_grad d = grad_of(
+            at,
+            &(region){ line / g->out[0], { row, column }, { rows, count } });
         d.dweight = sums;
         d.fresh = line == from;
         w->plan.kernels->depthwise_grad(&d);
@@ -115,6 +123,7 @@ static void add_part(void *argument, size_t item, size_t worker)
 {
     const weights *w = argument;
     const fv__depthwise_plan *p = &w->plan;
+    const fv__kernels *kernels = p->kernels;
     void *block =
         (char *)p->call->scratch + w->parts.bytes + worker * w->worker;
     void *all = fv__slot(block, w->sums, p->element);
@@ -123,17 +132,23 @@ static void add_part(void *argument, size_t item, size_t worker)
                 .channel = (int64_t)item % p->pieces * p->channels };
     int64_t first = fv__conv_part(&w->parts.sizes, at.number);
     int64_t end = fv__conv_part(&w->parts.sizes, at.number + 1);
+    bool fresh = fv__conv_part_meet(&w->parts, at.number, first) == FV__REPLACE;
 
     at.channels = fv__min(p->channels, p->g->filters - at.channel);
-    at.dbias = fv__conv_part_bias_sums(&w->parts, at.number, (size_t)at.channel,
-                                       (size_t)at.channels);
-    for (int64_t i = first; i < end; i++) {
-        fv__meet meet = fv__conv_part_meet(&w->parts, at.number, i);
-
-        if (i == first && meet != FV__REPLACE) move_sums(&at, all, false);
-        add_block(&at, i, meet == FV__REPLACE ? all : block);
-        if (meet != FV__REPLACE) p->kernels->axpy(w->sums, 1, block, all);
-    }
+    size_t channels = (size_t)at.channels;
+    void *dbias = fv__conv_part_bias_sums(&w->parts, at.number,
+                                          (size_t)at.channel, channels);
+    if (dbias) at.bias = fv__slot(all, w->sums, p->element);
+    if (!fresh) move_sums(&at, all, false);
+    for (int64_t i = first; i < end; i++)
+        for (int64_t c = 0, n; c < p->g->out[1]; c += n) {
+            n = fv__conv_columns(p->g, c);
+            if (dbias) kernels->fill(channels, 0, at.bias);
+            add_block(&at, i, c, n, fresh ? all : block);
+            if (!fresh) kernels->axpy(w->sums, 1, block, all);
+            if (dbias) kernels->axpy(channels, 1, at.bias, dbias);
+            fresh = false;
+        }
     move_sums(&at, all, true);
 }
 

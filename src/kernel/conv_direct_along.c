@@ -73,6 +73,27 @@ static block block_of(const plan *p, int64_t item, char *scratch)
     return b;
 }
 
+/* Some filters: blocks of whole rows of taps, or inside one. */
+static void run_blocks(const plan *p, const block *b, size_t m, size_t n,
+                       fv__tile t)
+{
+    const fv__sweep *s = &p->sweep;
+    const fv__chain chain = fv__sweep_chain(s);
+    const int64_t row = s->taps[1];
+    const void *const a = t.a, *const in = t.b;
+
+    for (int64_t at = 0, length; at < p->span; at += length) {
+        length = fv__chain_block(chain, at);
+        t.a = fv__at(a, (size_t)at, p->element);
+        t.b = fv__at(in, (size_t)(at % row), p->element);
+        t.b_segment = b->segments + at / row;
+        t.segments = (size_t)fv__max(length / row, 1);
+        t.k = (size_t)fv__min(length, row);
+        t.meet = at ? FV__ACCUMULATE : FV__REPLACE;
+        p->kernels->tile(m, n, &t);
+    }
+}
+
 /* Columns [column, column + n) of one of its rows, all filters. */
 static void run_columns(const plan *p, const block *b, int64_t row,
                         int64_t column, size_t n)
@@ -87,10 +108,6 @@ static void run_columns(const plan *p, const block *b, int64_t row,
         .a_step = 1,
         .b_step = 1,
         .c_row = (size_t)(b->rows * s->out[1]),
-        .segments = (size_t)s->taps[0],
-        .k = (size_t)s->taps[1],
-        .b_segment = b->segments,
-        .meet = FV__REPLACE,
     };
     size_t filter = 0;
 
@@ -101,7 +118,7 @@ static void run_columns(const plan *p, const block *b, int64_t row,
         t.c = fv__slot(b->planes,
                        filter * t.c_row + (size_t)(row * s->out[1] + column),
                        p->element);
-        p->kernels->tile(m, n, &t);
+        run_blocks(p, b, m, n, t);
         filter += m;
     }
 }

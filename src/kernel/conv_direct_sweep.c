@@ -1,9 +1,6 @@
 /* The items of a direct sweep: rows of an image against panels of filters. */
 #include "kernel/conv_direct.h"
 
-/* They cut chains, which go on. Bytes of a panel of weights that stay in a
- * second-level cache; channels of one that is packed where it is met. */
-enum { PANEL_BYTES = 1 << 18, NEAR_CHANNELS = 256 };
 /* Of all panels of an item, that pixels meet together, so that they are written
  * in long runs: few chains take less time than outputs. */
 enum { TOGETHER_BYTES = 1 << 14 };
@@ -14,7 +11,7 @@ enum { ASKING = 8 };
  * bytes that it is asked for before. */
 enum { AHEAD_BYTES = 1 << 14 };
 
-/* A stretch of the chains: segments [first, first + count), elements
+/* A block of the chains: segments [first, first + count), elements
  * [k, k + length) of each. */
 typedef struct stretch {
     int64_t first, count, k, length;
@@ -94,8 +91,8 @@ static void meet_weights(const fv__direct *d, const target *at,
     t->next_step = (size_t)d->sweep.weight_channel * d->element;
     if (end < d->k)
         t->next = weights_at(d, at, end, offsets[0]);
-    else if (c->first + 1 < d->segments)
-        t->next = weights_at(d, at, 0, offsets[1]);
+    else if (c->first + c->count < d->segments)
+        t->next = weights_at(d, at, 0, offsets[c->count]);
 }
 
 /* Each tile asks for what comes next: pixels that are met for the first time;
@@ -234,30 +231,23 @@ static void run_stretch(const fv__direct *d, const target *at, const stretch *c,
     }
 }
 
-/* Panels: stretch after stretch of its weights, each against all rows. What
- * is added to cannot hold a sum that goes on, so there the stretch is whole. */
+/* Panels: block after block of the chains, each against all rows. */
 static void run_panels(const fv__direct *d, const target *at)
 {
-    int64_t nr = d->kernels->nr * (int64_t)d->element;
-    bool add = d->data && !d->call->overwrite;
-    int64_t most = add       ? d->k * d->segments
-                   : d->near ? NEAR_CHANNELS
-                             : PANEL_BYTES / nr;
-    int64_t length = fv__min(d->k, most),
-            count = fv__max(1, most / fv__max(1, d->k));
+    const fv__chain chain = fv__sweep_chain(&d->sweep);
+    const int64_t terms = fv__chain_terms(chain);
+    const bool add = d->data && !d->call->overwrite;
     fv__meet meet = add ? FV__ACCUMULATE : FV__REPLACE;
 
-    if (d->segments == 0 && !add)
-        run_stretch(d, at, &(stretch){ 0 }, meet, false);
-    for (int64_t s = 0; s < d->segments; s += count)
-        for (int64_t k = 0; k < d->k; k += length) {
-            const stretch c = { s, fv__min(count, d->segments - s), k,
-                                fv__min(length, d->k - k) };
+    if (terms == 0 && !add) run_stretch(d, at, &(stretch){ 0 }, meet, false);
+    for (int64_t i = 0, n; i < terms; i += n) {
+        n = fv__chain_block(chain, i);
+        const stretch c = { i / d->k, fv__max(n / d->k, 1), i % d->k,
+                            fv__min(n, d->k) };
 
-            run_stretch(d, at, &c, meet,
-                        s + count >= d->segments && k + length >= d->k);
-            meet = FV__CONTINUE;
-        }
+        run_stretch(d, at, &c, meet, i + n == terms);
+        meet = FV__ACCUMULATE;
+    }
 }
 
 static walk walk_of(const fv__direct *d, const target *at)

@@ -303,6 +303,29 @@ typedef struct piece {
     int64_t filter, number;
 } piece;
 
+/* Blocks of the chains of pixels: a row that is cut is alone. */
+static void run_tile(const weights *w, const piece *p, fv__tile t)
+{
+    const fv__chain chain = { 1, 1, (int64_t)(t.segments * t.k) };
+    const int64_t terms = fv__chain_terms(chain);
+    const fv__tile whole = t;
+
+    if (!fv__chain_is_cut(chain)) {
+        w->parts.kernels->tile(p->m, p->n, &t);
+        return;
+    }
+    for (int64_t at = 0; at < terms; at += (int64_t)t.k) {
+        const size_t pixel = (size_t)at;
+
+        t.a = fv__at(whole.a, pixel * t.a_step, w->element);
+        t.b = fv__at(whole.b, pixel * t.b_step, w->element);
+        t.k = (size_t)fv__chain_block(chain, at);
+        if (whole.next) t.next = (const char *)whole.next + pixel * LINE;
+        w->parts.kernels->tile(p->m, p->n, &t);
+        t.meet = FV__ACCUMULATE;
+    }
+}
+
 static void run_piece(const weights *w, const block *b, const piece *p,
                       const void *next)
 {
@@ -329,7 +352,7 @@ static void run_piece(const weights *w, const block *b, const piece *p,
         .next_step = LINE,
     };
 
-    w->parts.kernels->tile(p->m, p->n, &t);
+    run_tile(w, p, t);
 }
 
 /* n columns from `column` of a run on, or filters, against all rows. */

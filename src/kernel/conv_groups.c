@@ -45,10 +45,23 @@ static bool packed_bytes(const plan *p, size_t *bytes)
 
 static double spread_cost(const fv__geometry *g, fv__direction direction);
 
+/* Planes are added to an input gradient as a whole, not block by block. */
+static bool planes_fit(const fv__geometry *g, fv__direction direction)
+{
+    if (direction == FV__FORWARD) return true;
+    if (direction == FV__BACKWARD_WEIGHTS) return false;
+    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
+        const fv__sweep s = fv__sweep_of(g, direction, i);
+
+        if (fv__chain_is_cut(fv__sweep_chain(&s))) return false;
+    }
+    return true;
+}
+
 /* Whether vectors run along rows of pixels, not over filters. */
 static bool in_planes(const fv__geometry *g, fv__direction direction)
 {
-    return direction != FV__BACKWARD_WEIGHTS
+    return planes_fit(g, direction)
            && fv__groups_planes_cost(g, direction) < spread_cost(g, direction);
 }
 
@@ -165,7 +178,8 @@ static fv__grouped grouped(const plan *p, int64_t vector, fv__pixel first)
     if (!p->data) *f = call->finish;
     if (f->bias) f->bias = fv__at(f->bias, (size_t)filter, size);
     if (f->residual) f->residual = fv__at(f->residual, at, size);
-    if (p->data && !call->overwrite) f->residual = g.y;
+    g.add = p->data && !call->overwrite;
+    if (g.add) f->residual = g.y;
     return g;
 }
 

@@ -6,7 +6,7 @@
 
 /* An item is a part and a vector of filters. A worker has a strip, as many
  * pixels of dy, a block's sums and a part's, [tap][channel][lane], and those of
- * the bias. */
+ * a block of the bias. */
 typedef struct weights {
     fv__groups_strip strip;
     fv__conv_parts parts;
@@ -42,7 +42,7 @@ typedef struct part {
     int64_t number, vector;
     size_t count; /* filters that there are */
     char *strip, *dy;
-    void *bias; /* NULL: not wanted */
+    void *bias; /* of a block; NULL: not wanted */
 } part;
 
 /* Sums, [tap][lane], from those of a part, [filter][tap], or to them. */
@@ -122,8 +122,9 @@ static void add_rows(const part *at, fv__pixel first, int64_t rows,
     }
 }
 
-/* The chains of a block of output rows. */
-static void add_block(const part *at, int64_t block, void *sums)
+/* The chains of a block of output rows, of `count` columns from `column` on. */
+static void add_block(const part *at, int64_t block, int64_t column,
+                      int64_t count, void *sums)
 {
     const weights *w = at->weights;
     const fv__conv_sizes *sizes = &w->parts.sizes;
@@ -133,13 +134,13 @@ static void add_block(const part *at, int64_t block, void *sums)
     const int64_t *most = w->strip.outputs;
 
     for (int64_t rows, line = begin; line < end; line += rows) {
-        fv__pixel first = { line / s->out[0], line % s->out[0], 0 };
+        fv__pixel first = { line / s->out[0], line % s->out[0], column };
 
         rows = fv__min(fv__min(end - line, s->out[0] - first.row), most[0]);
-        for (; first.column < s->out[1]; first.column += most[1])
+        for (; first.column < column + count; first.column += most[1])
             add_rows(at, first, rows,
-                     fv__min(most[1], s->out[1] - first.column),
-                     line == begin && first.column == 0, sums);
+                     fv__min(most[1], column + count - first.column),
+                     line == begin && first.column == column, sums);
     }
 }
 
@@ -147,6 +148,7 @@ static void add_part(void *argument, size_t item, size_t worker)
 {
     const weights *w = argument;
     const fv__groups_strip *s = &w->strip;
+    const fv__geometry *g = w->call->geometry;
     const int64_t vectors = fv__groups_vectors(s);
     const size_t lanes = (size_t)s->lanes, size = s->element;
     part at = { .weights = w,
@@ -156,25 +158,25 @@ static void add_part(void *argument, size_t item, size_t worker)
                          + worker * w->worker };
     const int64_t first = fv__conv_part(&w->parts.sizes, at.number);
     const int64_t end = fv__conv_part(&w->parts.sizes, at.number + 1);
+    bool fresh = fv__conv_part_meet(&w->parts, at.number, first) == FV__REPLACE;
 
     at.count = (size_t)fv__groups_count(s, at.vector);
     at.dy = at.strip + fv__align(s->bytes);
     void *block = at.dy + w->dy, *all = fv__slot(block, w->sums, size);
     void *dbias = fv__conv_part_bias_sums(&w->parts, at.number,
                                           (size_t)at.vector * lanes, at.count);
-    if (dbias) {
-        at.bias = fv__slot(all, w->sums, size);
-        memcpy(at.bias, dbias, at.count * size);
-    }
-    for (int64_t i = first; i < end; i++) {
-        const fv__meet meet = fv__conv_part_meet(&w->parts, at.number, i);
-
-        if (i == first && meet != FV__REPLACE) move_sums(&at, all, false);
-        add_block(&at, i, meet == FV__REPLACE ? all : block);
-        if (meet != FV__REPLACE) s->kernels->axpy(w->sums, 1, block, all);
-    }
+    if (dbias) at.bias = fv__slot(all, w->sums, size);
+    if (!fresh) move_sums(&at, all, false);
+    for (int64_t i = first; i < end; i++)
+        for (int64_t c = 0, n; c < g->out[1]; c += n) {
+            n = fv__conv_columns(g, c);
+            if (dbias) s->kernels->fill(lanes, 0, at.bias);
+            add_block(&at, i, c, n, fresh ? all : block);
+            if (!fresh) s->kernels->axpy(w->sums, 1, block, all);
+            if (dbias) s->kernels->axpy(at.count, 1, at.bias, dbias);
+            fresh = false;
+        }
     move_sums(&at, all, true);
-    if (dbias) memcpy(dbias, at.bias, at.count * size);
 }
 
 void fv__groups_grad_run(const fv__conv_call *call)

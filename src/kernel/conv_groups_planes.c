@@ -346,20 +346,26 @@ static void run_tiles(const block *b, const fv__sweep *s, size_t count,
                       const char *in, const char *weights, char *out)
 {
     const plan *p = b->plan;
-    const size_t taps = (size_t)(s->taps[0] * s->taps[1]);
+    const fv__chain chain = fv__sweep_chain(s);
+    const int64_t terms = fv__chain_terms(chain), channels = s->channels;
 
-    fv__conv_tiles(p->kernels, (size_t)s->filters, count,
-                   (fv__tile){ .a = weights,
-                               .b = in,
-                               .c = out,
-                               .a_row = taps * (size_t)s->channels,
-                               .a_step = 1,
-                               .b_step = (size_t)p->plane,
-                               .c_row = (size_t)p->made,
-                               .segments = taps,
-                               .k = (size_t)s->channels,
-                               .b_segment = b->segments,
-                               .meet = FV__REPLACE });
+    for (int64_t at = 0, length; at < terms; at += length) {
+        length = fv__chain_block(chain, at);
+        fv__conv_tiles(
+            p->kernels, (size_t)s->filters, count,
+            (fv__tile){
+                .a = fv__at(weights, (size_t)at, p->element),
+                .b = fv__at(in, (size_t)(at % channels * p->plane), p->element),
+                .c = out,
+                .a_row = (size_t)terms,
+                .a_step = 1,
+                .b_step = (size_t)p->plane,
+                .c_row = (size_t)p->made,
+                .segments = (size_t)fv__max(length / channels, 1),
+                .k = (size_t)fv__min(length, channels),
+                .b_segment = b->segments + at / channels,
+                .meet = at ? FV__ACCUMULATE : FV__REPLACE });
+    }
 }
 
 /* What there is to do with the first `count` outputs of planes, but for a

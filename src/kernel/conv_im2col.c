@@ -101,7 +101,7 @@ static void multiply(const sweep_plan *p, int64_t group, int64_t pixel,
                                    .c_row = (size_t)s->out_pixel,
                                    .accumulate = p->add };
 
-        fv__gemm_run(p->kernels, &product,
+        fv__gemm_run(p->kernels, &product, fv__sweep_chain(s),
                      p->packed + (size_t)group * p->pack_bytes);
         pixel += m;
         a += (size_t)(m * a_row) * p->element;

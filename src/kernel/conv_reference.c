@@ -32,15 +32,49 @@ static double fused(fv_dtype dtype, double a, double b, double c)
     return (double)fmaf((float)a, (float)b, (float)c);
 }
 
-/* sum, then fused with a[i a_step] b[i b_step] for ascending i. Without `a`,
- * zeros: padding is multiplied like any other input. */
-static double chain(fv_dtype dtype, double sum, int64_t n, const void *a,
-                    int64_t a_at, const void *b, int64_t b_at, int64_t b_step)
+/* A sum of a chain's terms: that of the blocks before, if there are any or it
+ * is added to something, and that of this block. */
+typedef struct chain {
+    fv_dtype dtype;
+    fv__chain shape;
+    int64_t at, end; /* terms so far; of the block, the end */
+    bool go_on;
+    double before, sum;
+} chain;
+
+static chain chain_begin(fv_dtype dtype, fv__chain shape, bool go_on,
+                         double before)
+{
+    return (chain){ dtype, shape, 0, 0, go_on, before, 0 };
+}
+
+static double chain_total(const chain *c)
+{
+    return c->go_on ? sum_of(c->dtype, c->before, c->sum) : c->sum;
+}
+
+static void chain_term(chain *c, double a, double b)
+{
+    if (c->at == c->end) {
+        if (c->at) {
+            c->before = chain_total(c);
+            c->go_on = true;
+        }
+        c->sum = 0;
+        c->end += fv__chain_block(c->shape, c->at);
+    }
+    c->sum = fused(c->dtype, a, b, c->sum);
+    c->at++;
+}
+
+/* Terms a[i] b[i b_step] for ascending i. Without `a`, zeros: padding is
+ * multiplied like any other input. */
+static void chain_terms(chain *c, int64_t n, const void *a, int64_t a_at,
+                        const void *b, int64_t b_at, int64_t b_step)
 {
     for (int64_t i = 0; i < n; i++)
-        sum = fused(dtype, a ? get(dtype, a, a_at + i) : 0,
-                    get(dtype, b, b_at + i * b_step), sum);
-    return sum;
+        chain_term(c, a ? get(c->dtype, a, a_at + i) : 0,
+                   get(c->dtype, b, b_at + i * b_step));
 }
 
 /* ---- forward ------------------------------------------------------------ */
@@ -88,18 +122,21 @@ static void forward(void *argument, size_t item, size_t worker)
 
     (void)worker;
     for (int64_t f = 0; f < w->g->filters; f++) {
-        double sum = 0;
+        chain sum = chain_begin(
+            w->dtype,
+            (fv__chain){ w->g->kernel[0], w->g->kernel[1], s->channels }, false,
+            0);
 
         for (int64_t tap = 0; tap < s->taps; tap++) {
             int64_t at = 0;
             bool inside = input_at(w->g, pixel, tap, &at);
 
-            sum = chain(w->dtype, sum, s->channels, inside ? call->x : NULL,
+            chain_terms(&sum, s->channels, inside ? call->x : NULL,
                         at + f / s->filters * s->channels, call->weight,
                         f * s->span + tap * s->channels, 1);
         }
         int64_t at = (int64_t)item * w->g->filters + f;
-        put(w->dtype, call->y, at, finished(w, sum, f, at));
+        put(w->dtype, call->y, at, finished(w, chain_total(&sum), f, at));
     }
 }
 
@@ -116,14 +153,26 @@ static bool output_at(const fv__geometry *g, int axis, int64_t at, int64_t k,
     return from % g->stride[axis] == 0;
 }
 
+/* Taps of an axis that step onto input `at`. */
+static int64_t taps_onto(const fv__geometry *g, int axis, int64_t at)
+{
+    int64_t count = 0, output;
+
+    for (int64_t k = 0; k < g->kernel[axis]; k++)
+        count += output_at(g, axis, at, k, &output);
+    return count;
+}
+
 /* One channel of an input pixel: a chain over the taps that step onto it, and
- * their filters. */
-static double input_sum(const work *w, fv__pixel p, int64_t c)
+ * their filters, added to `there` or not. */
+static double input_sum(const work *w, fv__pixel p, int64_t c, double there)
 {
     const fv__geometry *g = w->g;
     const fv__conv_sizes *s = &w->sizes;
     int64_t first = c / s->channels * s->filters;
-    double sum = 0;
+    const fv__chain shape = { taps_onto(g, 0, p.row), taps_onto(g, 1, p.column),
+                              s->filters };
+    chain sum = chain_begin(w->dtype, shape, !w->call->overwrite, there);
 
     for (int64_t tap = s->taps; tap-- > 0;) {
         int64_t i, j;
@@ -134,12 +183,12 @@ static double input_sum(const work *w, fv__pixel p, int64_t c)
         bool inside = i >= 0 && i < g->out[0] && j >= 0 && j < g->out[1];
         int64_t at = ((p.image * g->out[0] + i) * g->out[1] + j) * g->filters;
 
-        sum = chain(w->dtype, sum, s->filters, inside ? w->call->dy : NULL,
-                    at + first, w->call->weight,
+        chain_terms(&sum, s->filters, inside ? w->call->dy : NULL, at + first,
+                    w->call->weight,
                     first * s->span + tap * s->channels + c % s->channels,
                     s->span);
     }
-    return sum;
+    return chain_total(&sum);
 }
 
 /* One input pixel. */
@@ -154,40 +203,59 @@ static void backward_data(void *argument, size_t item, size_t worker)
     (void)worker;
     for (int64_t c = 0; c < g->channels; c++) {
         int64_t at = (int64_t)item * g->channels + c;
-        double sum = input_sum(w, pixel, c);
 
-        if (!w->call->overwrite)
-            sum = sum_of(w->dtype, get(w->dtype, w->call->dx, at), sum);
-        put(w->dtype, w->call->dx, at, sum);
+        put(w->dtype, w->call->dx, at,
+            input_sum(w, pixel, c, get(w->dtype, w->call->dx, at)));
     }
 }
 
 /* ---- weight gradient ---------------------------------------------------- */
 
-/* A block's chain for one weight. */
-static double block_sum(const work *w, int64_t block, int64_t f, int64_t tap,
-                        int64_t channel)
+/* The sum over a part's blocks of pixels of dy, of filter f, times the input
+ * that a tap and a channel meet, or, without `x`, of dy; a sum that goes on
+ * from `there`, or not. */
+static double part_sum(const work *w, int64_t part, bool go_on, double there,
+                       int64_t f, const void *x, int64_t tap, int64_t channel)
 {
     const fv__conv_sizes *s = &w->sizes;
-    int64_t last = fv__min(s->pixels, (block + 1) * s->block);
-    double sum = 0;
 
-    for (int64_t i = block * s->block; i < last; i++) {
-        int64_t at;
-        double x = 0;
+    for (int64_t b = fv__conv_part(s, part); b < fv__conv_part(s, part + 1);
+         b++) {
+        int64_t i = b * s->block;
+        int64_t last = fv__min(s->pixels, i + s->block);
+        chain sum =
+            chain_begin(w->dtype, (fv__chain){ 1, 1, last - i }, go_on, there);
 
-        if (input_at(w->g, fv__pixel_at(w->g->out, i), tap, &at))
-            x = get(w->dtype, w->call->x, at + channel);
-        sum = fused(w->dtype, get(w->dtype, w->call->dy, i * w->g->filters + f),
-                    x, sum);
+        for (; i < last; i++) {
+            int64_t at;
+            double in = x ? 0 : 1;
+
+            if (x && input_at(w->g, fv__pixel_at(w->g->out, i), tap, &at))
+                in = get(w->dtype, x, at + channel);
+            chain_term(&sum, get(w->dtype, w->call->dy, i * w->g->filters + f),
+                       in);
+        }
+        there = chain_total(&sum);
+        go_on = true;
     }
-    return sum;
+    return there;
 }
 
-/* Where a sum begins: `sum`, or, if that goes on from `there`, their sum. */
-static double begin(const work *w, bool go_on, double there, double sum)
+/* The sum of the parts, added to `there` or not: one part goes on from it, what
+ * several make is added to it. */
+static double pixels_sum(const work *w, double there, int64_t f, const void *x,
+                         int64_t tap, int64_t channel)
 {
-    return go_on ? sum_of(w->dtype, there, sum) : sum;
+    const fv__conv_sizes *s = &w->sizes;
+    bool go_on = !w->call->overwrite, one = s->parts == 1;
+    double total = 0;
+
+    for (int64_t part = 0; part < s->parts; part++) {
+        double sum = part_sum(w, part, one && go_on, there, f, x, tap, channel);
+
+        total = part ? sum_of(w->dtype, total, sum) : sum;
+    }
+    return one || !go_on ? total : sum_of(w->dtype, there, total);
 }
 
 static double weight_sum(const work *w, int64_t f, int64_t tap, int64_t c)
@@ -196,39 +264,13 @@ static double weight_sum(const work *w, int64_t f, int64_t tap, int64_t c)
     int64_t channel = f / s->filters * s->channels + c;
     double there =
         get(w->dtype, w->call->dweight, f * s->span + tap * s->channels + c);
-    bool go_on = !w->call->overwrite, one = s->parts == 1;
-    double total = 0;
 
-    for (int64_t part = 0; part < s->parts; part++) {
-        int64_t first = fv__conv_part(s, part);
-        double sum =
-            begin(w, one && go_on, there, block_sum(w, first, f, tap, channel));
-
-        for (int64_t b = first + 1; b < fv__conv_part(s, part + 1); b++)
-            sum = sum_of(w->dtype, sum, block_sum(w, b, f, tap, channel));
-        total = part ? sum_of(w->dtype, total, sum) : sum;
-    }
-    return one ? total : begin(w, go_on, there, total);
+    return pixels_sum(w, there, f, w->call->x, tap, channel);
 }
 
 static double bias_sum(const work *w, int64_t f)
 {
-    const fv__conv_sizes *s = &w->sizes;
-    double there = get(w->dtype, w->call->dbias, f);
-    bool go_on = !w->call->overwrite, one = s->parts == 1;
-    double total = 0;
-
-    for (int64_t part = 0; part < s->parts; part++) {
-        int64_t last = fv__conv_part(s, part + 1) * s->block;
-        double sum = one && go_on ? there : 0;
-
-        for (int64_t i = fv__conv_part(s, part) * s->block;
-             i < fv__min(last, s->pixels); i++)
-            sum = sum_of(w->dtype, sum,
-                         get(w->dtype, w->call->dy, i * w->g->filters + f));
-        total = part ? sum_of(w->dtype, total, sum) : sum;
-    }
-    return one ? total : begin(w, go_on, there, total);
+    return pixels_sum(w, get(w->dtype, w->call->dbias, f), f, NULL, 0, 0);
 }
 
 /* One filter. */

@@ -1,5 +1,5 @@
-/* Winograd's convolution: the output and the input gradient. One output is one
- * chain of fma over channels at each point of its tile. */
+/* Winograd's convolution: the output and the input gradient. One output is a
+ * chain of fma over phases and channels at each point of its tile. */
 #include "kernel/winograd.h"
 
 #include <string.h>
@@ -16,7 +16,7 @@ enum { BLOCK_TILES = 48, BLOCK_WIDTH = 64 };
 enum { SHARED_TILES = 192, SHARED_BLOCK_TILES = 96, SHARED_WIDTH = 32 };
 /* Weights that a single block meets are transformed, so many channels of them,
  * where they are used; those of the input gradient, which change before the
- * next call. */
+ * next call. Their chains go on from one to the next, and are not cut. */
 enum { FRESH_CHANNELS = 64 };
 
 typedef struct plan {
@@ -76,7 +76,8 @@ static plan plan_of(const fv_context *context, const fv__geometry *g,
                          in_phases * s->channels);
     p.out = fv__planes_of(p.element, w->points, p.rows, out_phases * p.width);
     p.zeros = fv__align((size_t)s->channels * p.element);
-    if (p.data && p.shared && p.blocks <= 1) {
+    if (p.data && p.shared && p.blocks <= 1
+        && !fv__chain_is_cut((fv__chain){ 1, 1, s->channels })) {
         p.fresh = fv__planes_of(p.element, w->points, 1,
                                 fv__min(FRESH_CHANNELS, s->channels)
                                     * out_phases * panels_wide(&p, p.width));
@@ -252,6 +253,25 @@ static bool advance(const plan *p, const panels *u, place *at)
     return ++at->point < (size_t)p->tiling.points;
 }
 
+/* All blocks of the chains of a panel, k terms in all. */
+static void multiply_blocks(const plan *p, size_t n, size_t count, int64_t k,
+                            fv__tile t, const char *next)
+{
+    const fv__chain chain = { 1, 1, k };
+    const void *const a = t.a, *const b = t.b;
+
+    for (int64_t at = 0; at < k; at += (int64_t)t.k) {
+        const size_t weights = (size_t)(at * p->kernels->nr);
+
+        t.k = (size_t)fv__chain_block(chain, at);
+        t.a = fv__at(a, (size_t)at, p->element);
+        t.b = fv__at(b, weights, p->element);
+        if (at) t.meet = FV__ACCUMULATE;
+        multiply_panel(p, n, count, t,
+                       next ? fv__at(next, weights, p->element) : NULL);
+    }
+}
+
 /* `count` tiles; chains go on where these are not the first channels. */
 static void multiply(const plan *p, const panels *u, int64_t count, char *in,
                      char *out)
@@ -267,7 +287,6 @@ static void multiply(const plan *p, const panels *u, int64_t count, char *in,
 
     for (bool more = true; more; at = next) {
         more = advance(p, u, &next);
-        t.k = (size_t)(fv__scheme_phases(p->tiling.in, at.point) * u->channels);
         t.a =
             fv__at(in, at.point * p->in.step + (size_t)u->channel, p->element);
         t.b = panel_at(p, u, at.point, at.phase, at.filter).at;
@@ -275,8 +294,9 @@ static void multiply(const plan *p, const panels *u, int64_t count, char *in,
                        at.point * p->out.step
                            + (size_t)(at.phase * p->width + at.filter),
                        p->element);
-        multiply_panel(
-            p, (size_t)fv__min(u->filters - at.filter, nr), (size_t)count, t,
+        multiply_blocks(
+            p, (size_t)fv__min(u->filters - at.filter, nr), (size_t)count,
+            fv__scheme_phases(p->tiling.in, at.point) * u->channels, t,
             more ? panel_at(p, u, next.point, next.phase, next.filter).at
                  : NULL);
     }

@@ -1,7 +1,7 @@
 /* Winograd's convolution: the weight gradient of few channels. At every point,
  * a weight is a sum over the rows of tiles of the batch, in order: chains of a
- * row, added up in each of some ranges of rows; then these parts. Vectors go
- * over filters. */
+ * row, cut if it is long, added up in each of some ranges of rows; then these
+ * parts. Vectors go over filters. */
 #include "kernel/winograd.h"
 
 /* The most parts, elements of all, and the fewest rows of one. They decide
@@ -38,6 +38,7 @@ static plan plan_of(const fv_context *context, const fv__geometry *g,
         fv__planes_of(p.element, w->points, phases * s->channels, s->filters);
     p.parts = PARTS_ELEMENTS / (w->products * s->channels * s->filters);
     p.parts = fv__max(1, fv__min(fv__min(PARTS, p.parts), p.x.all / PART_ROWS));
+    p.parts = fv__conv_parts_count(p.parts, p.x.all);
     p.bias = fv__conv_parts_of_bias(context->kernels, g, p.x.all, p.parts);
     p.taps = (size_t)(w->taps * s->channels);
     p.gradient = fv__align(p.taps * (size_t)s->filters * p.element);
@@ -94,19 +95,27 @@ static void multiply(const plan *p, size_t point, bool first, const char *x,
 {
     const size_t rows = (size_t)(fv__scheme_phases(p->tiling.in, point)
                                  * p->tiling.sweep.channels);
+    const fv__chain chain = { 1, 1, p->x.tiles };
 
-    fv__conv_tiles(
-        p->kernels, rows, (size_t)p->tiling.sweep.filters,
-        (fv__tile){ .a = fv__at(x, point * p->x.step, p->element),
-                    .b = fv__at(dy, point * p->dy.step, p->element),
-                    .c = fv__slot(sum, point * p->sum.step, p->element),
-                    .a_row = p->x.channel,
-                    .a_step = 1,
-                    .b_step = p->dy.row,
-                    .c_row = p->sum.row,
-                    .segments = 1,
-                    .k = (size_t)p->x.tiles,
-                    .meet = first ? FV__REPLACE : FV__ACCUMULATE });
+    for (int64_t at = 0, n; at < p->x.tiles; at += n) {
+        const size_t tile = (size_t)at;
+
+        n = fv__chain_block(chain, at);
+        fv__conv_tiles(
+            p->kernels, rows, (size_t)p->tiling.sweep.filters,
+            (fv__tile){ .a = fv__at(x, point * p->x.step + tile, p->element),
+                        .b = fv__at(dy, point * p->dy.step + tile * p->dy.row,
+                                    p->element),
+                        .c = fv__slot(sum, point * p->sum.step, p->element),
+                        .a_row = p->x.channel,
+                        .a_step = 1,
+                        .b_step = p->dy.row,
+                        .c_row = p->sum.row,
+                        .segments = 1,
+                        .k = (size_t)n,
+                        .meet =
+                            first && at == 0 ? FV__REPLACE : FV__ACCUMULATE });
+    }
 }
 
 /* A range of rows. */

@@ -55,6 +55,7 @@ static plan plan_of(const fv_context *context, const fv__geometry *g)
     p.parts = PARTS_ELEMENTS / (w->products * s->channels * s->filters);
     p.parts =
         fv__max(1, fv__min(fv__min(PARTS, p.parts), p.blocks / PART_BLOCKS));
+    p.parts = fv__conv_parts_count(p.parts, p.blocks);
     p.bias = fv__conv_parts_of_bias(context->kernels, g, p.blocks, p.parts);
     p.single = p.blocks <= 1;
     p.cuts =

@@ -17,7 +17,7 @@ enum { STEPS = 256, FEW_STEPS = 64 };
 enum { THIN_STEPS = 512, FEW_TILES = 8 };
 /* A matrix that meets few columns is asked for before: the next square, if it
  * has no more bytes than that, or so many bytes of each row. */
-enum { SQUARE_BYTES = 1 << 16, AHEAD_BYTES = 1 << 11 };
+enum { SQUARE_BYTES = 1 << 16, AHEAD_BYTES = 1 << 11, LINE_BYTES = 64 };
 /* The most rows and columns of one item of parallel work, and how many items
  * the columns make if they are few. */
 enum { ITEM_ROWS = 192, ITEM_COLUMNS = 512, ITEMS = 8 };
@@ -89,13 +89,6 @@ size_t fv__gemm_packed(const fv__kernels *kernels, size_t n, size_t k)
     return packed_bytes(kernels, fv__panels(kernels, n), k);
 }
 
-/* Steps of k packed at a time. Sums that are added to what is there have no
- * place to go on from. */
-static size_t steps_of(size_t k, size_t most, bool accumulate)
-{
-    return accumulate || k < most ? k : most;
-}
-
 size_t fv__gemm_scratch(const fv__kernels *kernels, size_t m, size_t n,
                         size_t k)
 {
@@ -114,6 +107,7 @@ typedef struct run {
     const fv__kernels *kernels;
     const fv__gemm *product;
     const void *packed; /* b; NULL: it is read where it lies */
+    size_t steps;       /* of k, of a packed panel */
     fv__meet meet;
 } run;
 
@@ -126,8 +120,9 @@ static void one_tile(const run *r, size_t i, size_t m, size_t j)
     const void *bias = p->bias ? fv__at(p->bias, j, size) : NULL;
     const fv__finish finish = { .bias = bias };
     const fv__tile tile = { .a = fv__at(p->a, i * row, size),
-                            .b = r->packed ? fv__at(r->packed, j * p->k, size)
-                                           : fv__at(p->b, j, size),
+                            .b = r->packed
+                                     ? fv__at(r->packed, j * r->steps, size)
+                                     : fv__at(p->b, j, size),
                             .c = fv__slot(p->c, i * p->c_row + j, size),
                             .a_row = row,
                             .a_step = p->a_transposed ? p->a_row : 1,
@@ -175,14 +170,6 @@ static fv__meet meet_of(const fv__gemm *p)
     return p->accumulate ? FV__ACCUMULATE : FV__REPLACE;
 }
 
-void fv__gemm_run(const fv__kernels *kernels, const fv__gemm *p,
-                  const void *packed)
-{
-    const run r = { kernels, p, packed, meet_of(p) };
-
-    if (p->m && p->n && !fv__gemm_blas(kernels, p)) run_packed(&r);
-}
-
 /* The part of a product that makes m x n outputs from row i, column j. */
 static fv__gemm part(const fv__kernels *kernels, const fv__gemm *p, size_t i,
                      size_t m, size_t j, size_t n)
@@ -209,9 +196,69 @@ static fv__gemm steps(const fv__kernels *kernels, const fv__gemm *p, size_t l,
 
     cut.k = p->k - l < count ? p->k - l : count;
     cut.a = fv__at(p->a, p->a_transposed ? l * p->a_row : l, size);
-    cut.b = fv__at(p->b, p->b_transposed ? l : l * p->b_row, size);
+    if (p->b) cut.b = fv__at(p->b, p->b_transposed ? l : l * p->b_row, size);
     if (l + cut.k < p->k) cut.bias = NULL;
     return cut;
+}
+
+static fv__chain chain_of(const fv__gemm *p)
+{
+    return (fv__chain){ 1, 1, (int64_t)p->k };
+}
+
+static size_t block_at(fv__chain chain, size_t l)
+{
+    return (size_t)fv__chain_block(chain, (int64_t)l);
+}
+
+/* How the block of the chain that begins at step l meets what is there. */
+static fv__meet block_meet(const fv__gemm *p, size_t l)
+{
+    return l ? FV__ACCUMULATE : meet_of(p);
+}
+
+void fv__gemm_run(const fv__kernels *kernels, const fv__gemm *p,
+                  fv__chain chain, const void *packed)
+{
+    const size_t size = fv__element(kernels), nr = (size_t)kernels->nr;
+    size_t l = 0;
+
+    if (!p->m || !p->n || fv__gemm_blas(kernels, p)) return;
+    do {
+        const fv__gemm cut = steps(kernels, p, l, block_at(chain, l));
+        const run r = { kernels, &cut, fv__at(packed, l * nr, size), p->k,
+                        block_meet(p, l) };
+
+        run_packed(&r);
+        l += cut.k;
+    } while (l < p->k);
+}
+
+/* m columns of a product of one row, from `j` on. What comes next is asked for
+ * from `next` on. */
+static void column_tile(const fv__kernels *kernels, const fv__gemm *p, size_t j,
+                        size_t m, const void *next)
+{
+    const size_t size = fv__element(kernels);
+    const fv__finish finish = {
+        .residual = p->bias ? fv__at(p->bias, j, size) : NULL,
+        .residual_row = 1,
+    };
+    const fv__tile tile = { .a = fv__at(p->b, j * p->b_row, size),
+                            .b = p->a,
+                            .c = fv__slot(p->c, j, size),
+                            .a_row = p->b_row,
+                            .a_step = 1,
+                            .b_step = p->a_transposed ? p->a_row : 1,
+                            .c_row = 1,
+                            .segments = 1,
+                            .k = p->k,
+                            .finish = &finish,
+                            .meet = meet_of(p),
+                            .next = next,
+                            .next_step = LINE_BYTES };
+
+    kernels->tile(m, 1, &tile);
 }
 
 /* One row times a transposed matrix is the matrix times a column, and nothing
@@ -221,42 +268,30 @@ static void run_column(const fv__kernels *kernels, const fv__gemm *p)
     const size_t size = fv__element(kernels), mr = (size_t)kernels->mr;
 
     for (size_t j = 0; j < p->n; j += mr) {
-        const fv__finish finish = {
-            .residual = p->bias ? fv__at(p->bias, j, size) : NULL,
-            .residual_row = 1,
-        };
-        const fv__tile tile = {
-            .a = fv__at(p->b, j * p->b_row, size),
-            .b = p->a,
-            .c = fv__slot(p->c, j, size),
-            .a_row = p->b_row,
-            .a_step = 1,
-            .b_step = p->a_transposed ? p->a_row : 1,
-            .c_row = 1,
-            .segments = 1,
-            .k = p->k,
-            .finish = &finish,
-            .meet = meet_of(p),
-            .next = fv__at(p->b, (j + mr < p->n ? j + mr : j) * p->b_row, size),
-            .next_step = 64
-        };
+        const size_t next = j + mr < p->n ? j + mr : j;
+        const char *ahead = fv__at(p->b, next * p->b_row, size);
+        size_t l = 0;
 
-        kernels->tile(p->n - j < mr ? p->n - j : mr, 1, &tile);
+        do {
+            fv__gemm cut = steps(kernels, p, l, block_at(chain_of(p), l));
+
+            cut.accumulate = block_meet(p, l) == FV__ACCUMULATE;
+            column_tile(kernels, &cut, j, p->n - j < mr ? p->n - j : mr,
+                        ahead + l * LINE_BYTES);
+            l += cut.k;
+        } while (l < p->k);
     }
 }
 
-/* Few rows times a transposed matrix are the matrix times few columns: these
- * are packed, and squares of b are read as they lie. Returns how many columns
- * of the product are done: what is left makes no square. */
-static size_t run_narrow(const fv__kernels *kernels, const fv__gemm *p,
-                         void *scratch)
+/* n rows of b, whole squares of them, times all rows of a, which lie as columns
+ * at `packed` if that is not NULL. */
+static void narrow_tile(const fv__kernels *kernels, const fv__gemm *p, size_t n,
+                        const void *packed)
 {
-    const size_t n = p->n - p->n % FV__LANES;
     const size_t square = FV__LANES * p->b_row * fv__element(kernels);
-    const bool packed = p->m > 1 && !p->a_transposed;
     const fv__tile tile = {
         .a = p->b,
-        .b = packed ? scratch : p->a,
+        .b = packed ? packed : p->a,
         .c = p->c,
         .a_row = p->b_row,
         .a_step = 1,
@@ -270,14 +305,64 @@ static size_t run_narrow(const fv__kernels *kernels, const fv__gemm *p,
         .c_column = p->c_row,
     };
 
+    kernels->narrow(n, p->m, &tile);
+}
+
+/* Few rows times a transposed matrix are the matrix times few columns: these
+ * are packed, and squares of b are read as they lie, one after the other where
+ * their chains are cut. Returns how many columns of the product are done:
+ * what is left makes no square. */
+static size_t run_narrow(const fv__kernels *kernels, const fv__gemm *p,
+                         void *scratch)
+{
+    const size_t size = fv__element(kernels);
+    const size_t n = p->n - p->n % FV__LANES;
+    const size_t each = fv__chain_is_cut(chain_of(p)) ? FV__LANES : n;
+    const void *packed = p->m > 1 && !p->a_transposed ? scratch : NULL;
+
     if (!p->b_transposed || p->m > (size_t)kernels->narrow_columns
         || p->k < FV__LANES || !n)
         return 0;
     if (packed)
         kernels->transpose(p->m, p->k, p->a, p->a_row, scratch, p->m, p->m);
-    kernels->narrow(n, p->m, &tile);
+    for (size_t j = 0; j < n; j += each) {
+        const fv__gemm some = part(kernels, p, 0, p->m, j, each);
+        size_t l = 0;
+
+        do {
+            fv__gemm cut = steps(kernels, &some, l, block_at(chain_of(p), l));
+
+            cut.accumulate = block_meet(p, l) == FV__ACCUMULATE;
+            narrow_tile(kernels, &cut, each,
+                        packed ? fv__at(packed, l * p->m, size) : NULL);
+            l += cut.k;
+        } while (l < p->k);
+    }
     if (p->bias) kernels->add_rows(p->m, n, p->bias, 0, p->c, p->c_row);
     return n;
+}
+
+/* Steps that are packed at a time: a block, where the chains are cut, else as
+ * many as there are or `most`, from which they go on. Sums that are added to
+ * what is there have no place to go on from. */
+static size_t wide_steps(const fv__gemm *p, size_t l, size_t most)
+{
+    if (fv__chain_is_cut(chain_of(p))) return block_at(chain_of(p), l);
+    return p->accumulate || p->k < most ? p->k : most;
+}
+
+/* The most of them. */
+static size_t longest_steps(const fv__gemm *p, size_t most)
+{
+    const size_t first = wide_steps(p, 0, most);
+
+    return fv__chain_is_cut(chain_of(p)) ? 2 * first : first;
+}
+
+static fv__meet wide_meet(const fv__gemm *p, size_t l)
+{
+    if (l && !fv__chain_is_cut(chain_of(p))) return FV__CONTINUE;
+    return block_meet(p, l);
 }
 
 static void run_wide(const fv__kernels *kernels, const fv__gemm *product,
@@ -287,18 +372,20 @@ static void run_wide(const fv__kernels *kernels, const fv__gemm *product,
     const bool thin = product->m <= mr && product->b_transposed;
     const bool in_place =
         product->m <= FEW_TILES * mr && !product->b_transposed;
-    const size_t k =
-        steps_of(product->k, thin ? THIN_STEPS : STEPS, product->accumulate);
-    const size_t width = thin ? nr : group(kernels, product->n, k) * nr;
+    const size_t most = thin ? THIN_STEPS : STEPS;
+    const size_t together =
+        thin ? 1 : group(kernels, product->n, longest_steps(product, most));
+    const size_t width = together * nr;
 
     for (size_t j = 0; j < product->n; j += width) {
         fv__gemm columns = part(kernels, product, 0, product->m, j, width);
         size_t l = 0;
 
         do {
-            fv__gemm cut = steps(kernels, &columns, l, k);
-            const run r = { kernels, &cut, in_place ? NULL : scratch,
-                            l ? FV__CONTINUE : meet_of(product) };
+            fv__gemm cut =
+                steps(kernels, &columns, l, wide_steps(product, l, most));
+            const run r = { kernels, &cut, in_place ? NULL : scratch, cut.k,
+                            wide_meet(product, l) };
 
             if (!in_place) pack(kernels, &cut, scratch);
             run_packed(&r);

@@ -48,9 +48,9 @@ static inline size_t fv__panels(const fv__kernels *kernels, size_t n)
 size_t fv__gemm_packed(const fv__kernels *kernels, size_t n, size_t k);
 
 /* The product with all of b packed: panels of [k][nr], missing columns
- * zero. */
+ * zero. Its k terms are those of the chain. */
 void fv__gemm_run(const fv__kernels *kernels, const fv__gemm *product,
-                  const void *packed);
+                  fv__chain chain, const void *packed);
 
 /* The product through a foreign library; false, and nothing done, if this
  * build has none, it cannot take the sizes, or b is packed only. */

@@ -10,6 +10,7 @@
 #define FV_KERNEL_KERNEL_H
 
 #include "base/base.h"
+#include "kernel/chain.h"
 
 enum { FV__LANES = 16 };
 
@@ -75,7 +76,7 @@ typedef struct fv__finish {
  * chains go on from it. */
 typedef enum fv__meet { FV__REPLACE, FV__ACCUMULATE, FV__CONTINUE } fv__meet;
 
-/* A tile of a matrix product: c[i][j] is one chain of fma from zero, over
+/* A tile of a matrix product: c[i][j] is a block of a chain of fma, over
  * `segments` and then l < k, of
  *     a[a_segment + i a_row + l a_step] b[b_segment + l b_step + j].
  * Without a list of segments they follow one another. Of b, only columns that
@@ -175,8 +176,8 @@ typedef struct fv__window {
     ptrdiff_t from, to, weight;
 } fv__window;
 
-/* A depthwise convolution of one image: every output is one chain of fma from
- * zero over rows and columns of taps, which are one step apart. */
+/* A depthwise convolution of one image: every output is a chain of fma over
+ * rows and columns of taps, which are one step apart. */
 typedef struct fv__depthwise {
     fv__window axis[2]; /* rows, columns */
     size_t channels;
@@ -184,6 +185,8 @@ typedef struct fv__depthwise {
     const void *weight;
     void *y;
     fv__finish finish; /* its residual lies as y does */
+    bool add;          /* the residual is y, which blocks of chains are added to
+                          one after the other */
     bool far;          /* inputs are not in a cache */
 } fv__depthwise;
 
@@ -216,7 +219,7 @@ typedef struct fv__spread {
 enum { FV__GROUPED_COLUMNS = 4 };
 
 /* A convolution of a vector of filters whose channels were spread: each output
- * is one chain of fma from zero over rows, columns and channels. Output (p, q)
+ * is a chain of fma over rows, columns and channels. Output (p, q)
  * begins at input (top + p stride, q stride) and taps are a step apart. Row i
  * of the inputs is that of number i % rows in memory. */
 typedef struct fv__grouped {
@@ -228,6 +231,7 @@ typedef struct fv__grouped {
     void *y;
     ptrdiff_t from, to[2]; /* of x from row to row; of y, in elements */
     fv__finish finish;     /* its residual lies as y does */
+    bool add;              /* the residual is y, as of fv__depthwise */
 } fv__grouped;
 
 /* Hyper-parameters of one optimizer step, settled once a step. */
@@ -357,7 +361,8 @@ typedef struct fv__kernels {
     void (*avgpool_grad)(const fv__geometry *g, bool count_padding,
                          const void *dy, void *dx, fv__meet meet);
 
-    /* Column sums of rows [m][c]: sum[j] += x[i][j] over i, ascending i */
+    /* Column sums of rows [m][c]: sum[j] += x[i][j] over i, ascending i, in
+     * blocks, each from zero */
     void (*column_sum)(size_t m, size_t c, const void *x, void *sum);
     /* sum[j] of x[i][j] over i, and square[j] of (x[i][j] - sum[j] / m)^2 */
     void (*column_moments)(size_t m, size_t c, const void *x, void *sum,
@@ -434,6 +439,9 @@ void fv__axpy_all(fv_context *context, size_t n, double a, const void *x,
                   void *y);
 /* Whether all are finite. */
 bool fv__finite_all(fv_context *context, size_t n, const void *x);
+/* Sum of n sums, which are overwritten: neighbours pair up, then the pairs, and
+ * so on. On the calling thread. */
+double fv__sum_pairs(size_t n, double *sums);
 /* Sum by blocks of fixed size; `scratch` holds fv__sum_scratch(n) bytes. */
 double fv__sum_all(fv_context *context, size_t n, const void *x, void *scratch);
 size_t fv__sum_scratch(const fv_context *context, size_t n);
@@ -441,7 +449,8 @@ size_t fv__sum_scratch(const fv_context *context, size_t n);
 /* ---- matrix product ---------------------------------------------------- */
 
 /* c [m x n] (+)= op(a) op(b), row-major with row strides in elements;
- * transposed operands are stored as [k x m] and [n x k]. */
+ * transposed operands are stored as [k x m] and [n x k]. Chains of k terms are
+ * cut into blocks as chain.h says, which are added to c one after the other. */
 typedef struct fv__gemm {
     size_t m, n, k;
     const void *a, *b;

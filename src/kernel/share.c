@@ -126,8 +126,7 @@ size_t fv__sum_scratch(const fv_context *context, size_t n)
     return cuts(n) * sizeof(double);
 }
 
-/* Neighbours pair up, then the pairs, and so on. */
-static double fold(double *sums, size_t n)
+double fv__sum_pairs(size_t n, double *sums)
 {
     if (n == 0) return 0;
     for (size_t step = 1; step < n; step *= 2)
@@ -141,5 +140,5 @@ double fv__sum_all(fv_context *context, size_t n, const void *x, void *scratch)
     share s = share_of(context, n);
     s.x = x, s.sums = scratch;
     fv__parallel(context, cuts(n), (double)n, sum_piece, &s);
-    return fold(s.sums, cuts(n));
+    return fv__sum_pairs(cuts(n), s.sums);
 }

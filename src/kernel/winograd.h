@@ -1,8 +1,8 @@
 /* Winograd's convolution of 3x3 and 5x5 kernels, of 3x3, 5x5 and 7x7 kernels of
  * stride 2, and of 11x11 kernels of stride 4: tiles of m x m outputs, each made
  * of side x side points. At every point, channels and filters meet in a matrix
- * product over all tiles, each of whose numbers is one chain of fma, over
- * phases and channels. An input that is not finite reaches all outputs of the
+ * product over all tiles, each of whose numbers is a chain of fma, over phases
+ * and channels. An input that is not finite reaches all outputs of the
  * tiles that see it. */
 #ifndef FV_KERNEL_WINOGRAD_H
 #define FV_KERNEL_WINOGRAD_H

@@ -270,10 +270,9 @@ static void gather(const fold_job *job)
                 fv__number_at(fold->context, fold->d->data, kept * job->row));
             continue;
         }
-        double sum = 0;
-        for (int64_t segment = 0; segment < job->segments; segment++)
-            sum += ((const double *)job->partial)[first + segment];
-        add_number(fold->d, kept, sum);
+        add_number(fold->d, kept,
+                   fv__sum_pairs((size_t)job->segments,
+                                 (double *)job->partial + first));
     }
 }
 

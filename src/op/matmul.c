@@ -8,7 +8,8 @@
 enum { LARGE = 1 << 18, PIECE = 1 << 16 };
 
 /* c (+)= op(a) op(b) for each matrix of a batch; where c is broadcast, the
- * products are summed in order. */
+ * products are summed in order, many of them in blocks, which are added to c
+ * one after the other. */
 typedef struct batch {
     fv_context *context;
     fv__gemm product;
@@ -17,9 +18,10 @@ typedef struct batch {
     int64_t kept, summed;           /* matrices of c, products summed in each */
     int64_t a_size, b_size, c_size; /* elements of a matrix */
     size_t c_count;                 /* of all of c */
+    bool cut;                       /* the sum of products into blocks */
     int64_t group;                  /* matrices of c of one piece of work */
-    size_t scratch_bytes;           /* of one worker */
-    void *scratch;
+    size_t gemm_bytes, block_bytes; /* of scratch, of one worker */
+    char *scratch;                  /* that of gemm of all, then blocks */
 } batch;
 
 /* The leading axes alone. */
@@ -45,6 +47,12 @@ static void collapse(batch *job)
     else
         return;
     job->kept = job->summed = 1;
+}
+
+/* Products that are summed. */
+static fv__chain products_of(const batch *job)
+{
+    return (fv__chain){ 1, 1, job->summed };
 }
 
 /* Plans the batch from shapes. `shape` is the result's. */
@@ -80,13 +88,33 @@ static void plan(batch *job, fv_context *context, const fv_tensor *shape,
     job->summed = fv__grid_count(grid, job->kept_axes, grid->rank);
     collapse(job);
     const fv__gemm *p = &job->product;
-    job->scratch_bytes =
+    job->cut = fv__chain_is_cut(products_of(job));
+    job->gemm_bytes =
         fv__align(fv__gemm_scratch(context->kernels, p->m, p->n, p->k));
+    if (job->cut)
+        job->block_bytes =
+            fv__align((size_t)job->c_size * fv__number_bytes(context));
 }
 
 static size_t scratch_of(const batch *job)
 {
-    return (size_t)job->context->threads * job->scratch_bytes;
+    return (size_t)job->context->threads * (job->gemm_bytes + job->block_bytes);
+}
+
+/* One product; worker < 0: shared over all. */
+static void multiply_one(const batch *job, const fv__gemm *p, int64_t worker)
+{
+    if (worker < 0)
+        fv__gemm_all(job->context, p, job->scratch);
+    else
+        fv__gemm_one(job->context->kernels, p,
+                     job->scratch + (size_t)worker * job->gemm_bytes);
+}
+
+/* A block of products, made apart, is added to c. */
+static void add_block(const batch *job, const void *block, void *c)
+{
+    job->context->kernels->axpy((size_t)job->c_size, 1, block, c);
 }
 
 /* The products that make matrix `kept` of c; worker < 0: shared over all. */
@@ -94,19 +122,25 @@ static void multiply(const batch *job, int64_t kept, int64_t worker)
 {
     const fv_context *context = job->context;
     const fv__grid *grid = &job->grid;
+    void *block = job->scratch + (size_t)context->threads * job->gemm_bytes
+                  + (size_t)fv__max(worker, 0) * job->block_bytes;
     fv__gemm p = job->product;
     fv__cursor place = { .at = { 0 } };
+    int64_t begin = 0, end = fv__chain_block(products_of(job), 0);
     fv__grid_seek(grid, 0, job->kept_axes, kept, &place);
     for (int64_t i = 0; i < job->summed; i++) {
+        void *c =
+            fv__number_at(context, job->product.c, place.at[0] * job->c_size);
+        if (i == end) {
+            begin = end;
+            end += fv__chain_block(products_of(job), begin);
+        }
         p.a = fv__number_in(context, job->product.a, place.at[1] * job->a_size);
         p.b = fv__number_in(context, job->product.b, place.at[2] * job->b_size);
-        p.c = fv__number_at(context, job->product.c, place.at[0] * job->c_size);
-        if (worker < 0)
-            fv__gemm_all(job->context, &p, job->scratch);
-        else
-            fv__gemm_one(context->kernels, &p,
-                         (char *)job->scratch
-                             + (size_t)worker * job->scratch_bytes);
+        p.c = job->cut ? block : c;
+        p.accumulate = job->cut ? i > begin : job->product.accumulate;
+        multiply_one(job, &p, worker);
+        if (job->cut && i + 1 == end) add_block(job, block, c);
         fv__grid_next(grid, job->kept_axes, grid->rank, &place);
     }
 }

@@ -47,11 +47,9 @@ double fv__pieces_run(const fv_call *call, const fv__pieces *pieces,
               .piece = piece,
               .sums = scratch,
               .buffers = (unsigned char *)scratch + sums_bytes(pieces) };
-    double sum = 0;
     fv__parallel(call->context, (size_t)count,
                  pieces->cost * (double)pieces->units, run_piece, &r);
-    for (int64_t i = 0; i < count; i++) sum += r.sums[i];
-    return sum;
+    return fv__sum_pairs((size_t)count, r.sums);
 }
 
 int64_t fv__rows_a_piece(int64_t width)

@@ -34,6 +34,16 @@ fv__geometry fv__pool_geometry(const fv_tensor *x, const fv_pooling *p)
     };
 }
 
+/* Windows that meet an input, at most. */
+static fv__chain windows_of(const fv__geometry *g)
+{
+    int64_t count[2];
+    for (int i = 0; i < 2; i++)
+        count[i] =
+            fv__min(fv__divide_up(g->kernel[i], g->stride[i]), g->out[i]);
+    return (fv__chain){ count[0], count[1], 1 };
+}
+
 fv_status fv__pool_infer(fv_inference *inference)
 {
     fv_context *context = inference->context;
@@ -43,6 +53,10 @@ fv_status fv__pool_infer(fv_inference *inference)
     fv_status status = fv__geometry_check(context, inference->name, true, &g);
     if (status != FV_OK) return status;
     const int64_t shape[] = { g.batch, g.out[0], g.out[1], g.channels };
+    const int64_t plane[] = { context->threads, g.in[0], g.in[1], g.channels };
+    if (fv__chain_is_cut(windows_of(&g)))
+        inference->backward_scratch =
+            fv__real_bytes(context, fv__product(4, plane));
     fv__infer_output(inference, 4, shape);
     return FV_OK;
 }
@@ -51,6 +65,7 @@ typedef struct images {
     const fv_call *call;
     fv__geometry geometry;
     const fv_tensor *x, *y;
+    bool backward;
     int64_t blocks; /* of rows of an image */
     fv__pool_image *image;
 } images;
@@ -74,6 +89,41 @@ static void run_block(void *argument, size_t item, size_t worker)
                fv__tensor_byte(all->y, out), where ? where + out : NULL);
 }
 
+/* The gradient of image n where many windows meet an input: windows of some
+ * rows, or of a part of one, add to a plane, and the planes are added up. */
+static void run_pieces(void *argument, size_t n, size_t worker)
+{
+    const images *all = argument;
+    const fv__kernels *kernels = all->call->context->kernels;
+    const fv__geometry *whole = &all->geometry;
+    const fv__chain meets = windows_of(whole);
+    const int64_t block = fv__chain_block(meets, 0), *out = whole->out;
+    const int64_t rows = fv__max(block / meets.columns, 1);
+    const int64_t columns = block < meets.columns ? block : out[1];
+    const int64_t plane = whole->in[0] * whole->in[1] * whole->channels;
+    int32_t *where = all->call->saved;
+    void *dx = fv__tensor_byte(all->x, (int64_t)n * plane);
+    void *sum = fv__number_at(all->call->context, all->call->scratch,
+                              (int64_t)worker * plane);
+    fv_call piece = *all->call;
+    piece.fresh |= 1; /* the plane */
+    if (fv__meet_of(all->call, 0) == FV__REPLACE)
+        kernels->fill((size_t)plane, 0, dx);
+    for (int64_t i = 0; i < out[0]; i += rows)
+        for (int64_t j = 0; j < out[1]; j += columns) {
+            const int64_t at =
+                (((int64_t)n * out[0] + i) * out[1] + j) * whole->channels;
+            fv__geometry g = *whole;
+            g.out[0] = fv__min(rows, out[0] - i);
+            g.out[1] = fv__min(columns, out[1] - j);
+            g.begin[0] -= i * g.stride[0];
+            g.begin[1] -= j * g.stride[1];
+            all->image(&piece, &g, sum, fv__tensor_byte(all->y, at),
+                       where ? where + at : NULL);
+            kernels->axpy((size_t)plane, 1, sum, dx);
+        }
+}
+
 static void run(const fv_call *call, images all)
 {
     fv__geometry *g = &all.geometry;
@@ -82,8 +132,10 @@ static void run(const fv_call *call, images all)
     g->out[1] = all.y->shape[2];
     all.call = call;
     const double taps = (double)g->kernel[0] * (double)g->kernel[1];
+    const bool pieces = all.backward && fv__chain_is_cut(windows_of(g));
     fv__parallel(call->context, (size_t)(g->batch * all.blocks),
-                 taps * (double)fv_tensor_count(all.y), run_block, &all);
+                 taps * (double)fv_tensor_count(all.y),
+                 pieces ? run_pieces : run_block, &all);
 }
 
 void fv__pool_forward(const fv_call *call, fv__pool_image *image)
@@ -100,7 +152,9 @@ void fv__pool_backward(const fv_call *call, fv__pool_image *image)
 {
     const fv_tensor *dx = call->input_grads[0];
     if (!dx) return;
-    run(call,
-        (images){
-            .x = dx, .y = call->output_grad, .blocks = 1, .image = image });
+    run(call, (images){ .x = dx,
+                        .y = call->output_grad,
+                        .backward = true,
+                        .blocks = 1,
+                        .image = image });
 }

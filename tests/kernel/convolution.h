@@ -102,6 +102,7 @@ typedef struct problem {
     array x, weight, bias, dy; /* bias.at NULL: none */
     array y, dx, dweight, dbias;
     bool overwrite;    /* gradients, which are NaN before */
+    double there;      /* else: what they begin with, in some proportion */
     fv__finish finish; /* but for the bias */
 } problem;
 
@@ -157,12 +158,24 @@ static inline void problem_free(problem *p)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i].at);
 }
 
+/* Gradients as they are before a run. */
+static inline void problem_begin(problem *p)
+{
+    const array gradients[] = { p->dx, p->dweight, p->dbias };
+
+    for (size_t i = 0; i < 3; i++)
+        for (size_t j = 0; j < gradients[i].n; j++)
+            array_set(gradients[i], j, p->there * (double)(j % 5 + 1));
+}
+
 /* The same operands, fresh results. */
 static inline problem problem_again(fv_context *context, const problem *from)
 {
     problem p = problem_new(context, from->g);
 
     p.overwrite = from->overwrite;
+    p.there = from->there;
+    problem_begin(&p);
     memcpy(p.x.at, from->x.at, array_bytes(p.x));
     memcpy(p.weight.at, from->weight.at, array_bytes(p.weight));
     memcpy(p.bias.at, from->bias.at, array_bytes(p.bias));

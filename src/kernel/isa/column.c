@@ -47,12 +47,14 @@ INLINE void add_piece(const size_t rows, size_t c, const real *x, real *sum,
         vec_store(sum, s);
 }
 
-INLINE void add_rows(const size_t rows, size_t c, const real *x, real *sum)
+/* n columns of rows that are `step` apart. */
+INLINE void add_rows(const size_t rows, size_t n, size_t step, const real *x,
+                     real *sum)
 {
     size_t j = 0;
-    for (; j + VEC <= c; j += VEC)
-        add_piece(rows, c, x + j, sum + j, false, VEC);
-    if (j < c) add_piece(rows, c, x + j, sum + j, true, c - j);
+    for (; j + VEC <= n; j += VEC)
+        add_piece(rows, step, x + j, sum + j, false, VEC);
+    if (j < n) add_piece(rows, step, x + j, sum + j, true, n - j);
 }
 
 /* Sums of few vectors stay in registers. */
@@ -62,8 +64,7 @@ INLINE void add_narrow(size_t m, const size_t vectors, size_t c, const real *x,
     const size_t last = (vectors - 1) * VEC, rest = c - last;
     vec s[3];
     UNROLLED
-    for (size_t v = 0; v + 1 < vectors; v++) s[v] = vec_load(sum + v * VEC);
-    s[vectors - 1] = vec_load_part(sum + last, rest);
+    for (size_t v = 0; v < vectors; v++) s[v] = vec_all(0);
     for (size_t i = 0; i < m; i++, x += c) {
         UNROLLED
         for (size_t v = 0; v + 1 < vectors; v++)
@@ -71,27 +72,43 @@ INLINE void add_narrow(size_t m, const size_t vectors, size_t c, const real *x,
         s[vectors - 1] = s[vectors - 1] + vec_load_part(x + last, rest);
     }
     UNROLLED
-    for (size_t v = 0; v + 1 < vectors; v++) vec_store(sum + v * VEC, s[v]);
-    vec_store_part(sum + last, rest, s[vectors - 1]);
+    for (size_t v = 0; v + 1 < vectors; v++)
+        vec_store(sum + v * VEC, vec_load(sum + v * VEC) + s[v]);
+    vec_store_part(sum + last, rest,
+                   vec_load_part(sum + last, rest) + s[vectors - 1]);
 }
 
-INLINE void add_wide(size_t m, size_t c, const real *x, real *sum)
+/* Columns whose chains are kept at a time. */
+enum { CHAINS = 2048 };
+
+static void add_wide(size_t m, size_t c, const real *x, real *sum)
 {
-    size_t i = 0;
-    for (; i + 4 <= m; i += 4) add_rows(4, c, x + i * c, sum);
-    for (; i < m; i++) add_rows(1, c, x + i * c, sum);
+    real chain[CHAINS];
+    for (size_t at = 0; at < c; at += CHAINS, x += CHAINS, sum += CHAINS) {
+        const size_t n = c - at < CHAINS ? c - at : CHAINS;
+        size_t i = 0;
+        for (size_t j = 0; j < n; j++) chain[j] = 0;
+        for (; i + 4 <= m; i += 4) add_rows(4, n, c, x + i * c, chain);
+        for (; i < m; i++) add_rows(1, n, c, x + i * c, chain);
+        add_rows(1, n, c, chain, sum);
+    }
 }
 
-void FV_KERNEL(column_sum)(size_t m, size_t c, const void *x_, void *sum_)
+void FV_KERNEL(column_sum)(size_t m, size_t c, const void *x_, void *sum)
 {
-    if (c <= VEC)
-        add_narrow(m, 1, c, x_, sum_);
-    else if (c <= 2 * VEC)
-        add_narrow(m, 2, c, x_, sum_);
-    else if (c <= 3 * VEC)
-        add_narrow(m, 3, c, x_, sum_);
-    else
-        add_wide(m, c, x_, sum_);
+    const fv__chain chain = { 1, 1, (int64_t)m };
+    const real *x = x_;
+    for (size_t at = 0, n; at < m; at += n, x += n * c) {
+        n = (size_t)fv__chain_block(chain, (int64_t)at);
+        if (c <= VEC)
+            add_narrow(n, 1, c, x, sum);
+        else if (c <= 2 * VEC)
+            add_narrow(n, 2, c, x, sum);
+        else if (c <= 3 * VEC)
+            add_narrow(n, 3, c, x, sum);
+        else
+            add_wide(n, c, x, sum);
+    }
 }
 
 /* ---- moments ------------------------------------------------------------ */
@@ -164,9 +181,15 @@ enum { TOTALS = 64 };
 INLINE void total(size_t blocks, size_t n, size_t step, const real *sums,
                   double *totals)
 {
+    const fv__chain chain = { 1, 1, (int64_t)blocks };
     for (size_t j = 0; j < n; j++) totals[j] = 0;
-    for (size_t b = 0; b < blocks; b++, sums += step)
-        for (size_t j = 0; j < n; j++) totals[j] += (double)sums[j];
+    for (size_t at = 0, count; at < blocks; at += count) {
+        double some[TOTALS] = { 0 };
+        count = (size_t)fv__chain_block(chain, (int64_t)at);
+        for (size_t b = 0; b < count; b++, sums += step)
+            for (size_t j = 0; j < n; j++) some[j] += (double)sums[j];
+        for (size_t j = 0; j < n; j++) totals[j] += some[j];
+    }
 }
 
 void FV_KERNEL(column_total)(size_t blocks, size_t c, const void *sums_,
@@ -189,18 +212,26 @@ void FV_KERNEL(column_merge)(size_t m, size_t each, size_t c, const void *sums_,
         const size_t n = least(c - at, TOTALS);
         const real *sums = (const real *)sums_ + at;
         const real *squares = (const real *)squares_ + at;
-        total((m + each - 1) / each, n, c, sums, mean);
+        const size_t blocks = (m + each - 1) / each;
+        const fv__chain chain = { 1, 1, (int64_t)blocks };
+        total(blocks, n, c, sums, mean);
         for (size_t j = 0; j < n; j++) {
             mean[j] /= (double)m;
             square[j] = 0;
             ((real *)mean_)[at + j] = (real)mean[j];
         }
-        for (size_t row = 0; row < m; row += each, sums += c, squares += c) {
-            const double rows = (double)least(m - row, each);
-            for (size_t j = 0; j < n; j++) {
-                const double off = (double)sums[j] / rows - mean[j];
-                square[j] += __builtin_fma(rows * off, off, (double)squares[j]);
+        for (size_t b = 0, end; b < blocks; b = end) {
+            double some[TOTALS] = { 0 };
+            end = b + (size_t)fv__chain_block(chain, (int64_t)b);
+            for (; b < end; b++, sums += c, squares += c) {
+                const double rows = (double)least(m - b * each, each);
+                for (size_t j = 0; j < n; j++) {
+                    const double off = (double)sums[j] / rows - mean[j];
+                    some[j] +=
+                        __builtin_fma(rows * off, off, (double)squares[j]);
+                }
             }
+            for (size_t j = 0; j < n; j++) square[j] += some[j];
         }
         for (size_t j = 0; j < n; j++)
             ((real *)square_)[at + j] = (real)square[j];

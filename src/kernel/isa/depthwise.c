@@ -88,20 +88,53 @@ INLINE void add_taps(const kind k, vec sum[ROWS][COLUMNS], const tile *t,
     }
 }
 
+/* A block of the chains ends: its sums go to the totals. */
+INLINE void end_block(const kind k, vec *sum, vec *total, const tile *t,
+                      size_t c, const bool first)
+{
+    UNROLLED
+    for (int64_t q = 0; q < COLUMNS; q++) {
+        vec before = vec_all(0);
+
+        if (!first)
+            before = total[q];
+        else if (t->d->add && q < t->columns)
+            before =
+                load(k, t->residual + c + q * t->d->axis[1].to, t->channels);
+        total[q] = first && !t->d->add ? sum[q] : before + sum[q];
+        sum[q] = vec_all(0);
+    }
+}
+
+static bool is_cut(const fv__depthwise *d)
+{
+    return fv__chain_is_cut((fv__chain){ d->axis[0].taps, d->axis[1].taps, 1 });
+}
+
 /* The same at any distance: the inputs are looked for one by one. */
 INLINE void add_any_taps(const kind k, vec sum[ROWS][COLUMNS], const tile *t,
                          size_t c)
 {
     const fv__window *r = &t->d->axis[0], *s = &t->d->axis[1];
+    const fv__chain chain = { r->taps, s->taps, 1 };
+    int64_t end = fv__chain_block(chain, 0);
+    bool first = true;
+    vec total[COLUMNS];
 
     for (int64_t i = 0; i < r->taps; i++) {
         const bool there = inside(r, t->top + i);
         const real *x = t->x + (t->top + i) * r->from + c;
 
         for (int64_t j = 0; j < s->taps; j++) {
+            const int64_t tap = i * s->taps + j;
             const vec w =
                 vec_load(t->weight + i * r->weight + j * s->weight + c);
 
+            if (tap == end) {
+                end_block(k, sum[0], total, t, c, first);
+                first = false;
+                end += fv__chain_block(chain, tap);
+            }
             UNROLLED
             for (int64_t q = 0; q < COLUMNS; q++) {
                 const int64_t at = t->left + q * s->stride + j;
@@ -113,6 +146,8 @@ INLINE void add_any_taps(const kind k, vec sum[ROWS][COLUMNS], const tile *t,
             }
         }
     }
+    for (int64_t q = 0; !first && q < COLUMNS; q++)
+        sum[0][q] = total[q] + sum[0][q];
 }
 
 INLINE void finish(const kind k, vec sum[ROWS][COLUMNS], const tile *t,
@@ -127,7 +162,7 @@ INLINE void finish(const kind k, vec sum[ROWS][COLUMNS], const tile *t,
         for (int64_t p = 0; p < k.rows; p++)
             for (int64_t q = 0; q < COLUMNS; q++) sum[p][q] = sum[p][q] + bias;
     }
-    if (t->residual) {
+    if (t->residual && !(!k.across && t->d->add && is_cut(t->d))) {
         const real *x = t->residual + c;
         UNROLLED
         for (int64_t p = 0; p < k.rows; p++)

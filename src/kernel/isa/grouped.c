@@ -13,6 +13,7 @@ _Static_assert(FV__GROUPED_COLUMNS % (COLUMNS / 2) == 0, "whole tiles");
 /* Constants where they are inlined. */
 typedef struct kind {
     size_t rows, columns;
+    bool cut; /* chains are cut into blocks; of one row */
 } kind;
 
 typedef vec sums[2][COLUMNS];
@@ -62,6 +63,26 @@ INLINE void add_run(const kind k, sums sum, const bool first, const bool second,
     }
 }
 
+/* A block of a chain that is cut, from term `at` on: whole rows of taps, or
+ * whole taps or channels of one. */
+INLINE void add_block(const kind k, sums sum, const tile *t, int64_t at,
+                      int64_t length)
+{
+    const fv__grouped *g = t->g;
+    const int64_t channels = (int64_t)g->channels;
+    const int64_t row = g->taps[1] * channels;
+
+    for (int64_t n; length > 0; at += n, length -= n) {
+        const int64_t r = at / row, tap = at % row / channels;
+        const int64_t row_of = (t->top + r * g->step[0]) % g->rows;
+        const int64_t from = tap * g->step[1] * channels + at % channels;
+
+        n = fv__min(length, channels - at % channels);
+        add_run(k, sum, true, false, t->x + row_of * g->from + from * VEC,
+                t->across, (const real *)g->weight + at * VEC, NULL, (size_t)n);
+    }
+}
+
 /* Rows of taps [from, to) of the first row of outputs, and what they are to the
  * second. */
 INLINE void add_rows(const kind k, sums sum, const tile *t, const bool first,
@@ -95,6 +116,35 @@ INLINE vec load(const real *x, size_t n)
     return n < VEC ? vec_load_part(x, n) : vec_load(x);
 }
 
+static fv__chain chain_of(const fv__grouped *g)
+{
+    return (fv__chain){ g->taps[0], g->taps[1], (int64_t)g->channels };
+}
+
+/* Block after block of the chains of one row. */
+INLINE void add_blocks(const kind k, sums sum, const tile *t)
+{
+    const fv__chain chain = chain_of(t->g);
+    const int64_t terms = fv__chain_terms(chain);
+    vec total[COLUMNS];
+
+    for (int64_t at = 0, n; at < terms; at += n) {
+        n = fv__chain_block(chain, at);
+        UNROLLED
+        for (size_t q = 0; q < k.columns; q++) sum[0][q] = vec_all(0);
+        add_block(k, sum, t, at, n);
+        for (size_t q = 0; q < t->columns; q++) {
+            const ptrdiff_t out = (ptrdiff_t)q * t->g->to[1];
+
+            if (at)
+                sum[0][q] = total[q] + sum[0][q];
+            else if (t->g->add)
+                sum[0][q] = load(t->residual + out, t->g->count) + sum[0][q];
+            total[q] = sum[0][q];
+        }
+    }
+}
+
 INLINE void finish(const kind k, sums sum, const tile *t)
 {
     const fv__finish *f = &t->g->finish;
@@ -112,7 +162,8 @@ INLINE void finish(const kind k, sums sum, const tile *t)
 
             if (q >= t->columns) continue;
             if (f->bias) v = v + bias;
-            if (t->residual) v = v + load(t->residual + at, n);
+            if (t->residual && !(k.cut && t->g->add))
+                v = v + load(t->residual + at, n);
             if (f->clamp) v = vec_clamp(v, low, high);
             if (n < VEC)
                 vec_store_part(t->y + at, n, v);
@@ -128,6 +179,11 @@ INLINE void run_tile(const kind k, const tile *t)
     const int64_t shift = k.rows == 2 && t->shift < taps ? t->shift : taps;
     sums sum;
 
+    if (k.cut) {
+        add_blocks(k, sum, t);
+        finish(k, sum, t);
+        return;
+    }
     UNROLLED
     for (size_t p = 0; p < k.rows; p++)
         for (size_t q = 0; q < k.columns; q++) sum[p][q] = vec_all(0);
@@ -142,18 +198,26 @@ INLINE void run_tile(const kind k, const tile *t)
 
 typedef void some_tile(const tile *t);
 
-#define TILE(name, rows, columns)                                              \
-    static void name(const tile *t) { run_tile((kind){ rows, columns }, t); }
-TILE(one_narrow, 1, COLUMNS / 2)
-TILE(one_wide, 1, COLUMNS)
-TILE(two_narrow, 2, COLUMNS / 2)
-TILE(two_wide, 2, COLUMNS)
+#define TILE(name, rows, columns, cut)                                         \
+    static void name(const tile *t)                                            \
+    {                                                                          \
+        run_tile((kind){ rows, columns, cut }, t);                             \
+    }
+TILE(one_narrow, 1, COLUMNS / 2, false)
+TILE(one_wide, 1, COLUMNS, false)
+TILE(two_narrow, 2, COLUMNS / 2, false)
+TILE(two_wide, 2, COLUMNS, false)
+TILE(cut_narrow, 1, COLUMNS / 2, true)
+TILE(cut_wide, 1, COLUMNS, true)
 
-/* Row p of outputs, with that `apart` from it, or alone. */
-static void run_row(tile *t, int64_t p, bool pair)
+/* Row p of outputs, with that `apart` from it, or alone; or alone and cut. */
+enum { ONE, TWO, CUT };
+
+static void run_row(tile *t, int64_t p, int way)
 {
-    static some_tile *const kinds[2][2] = { { one_narrow, one_wide },
-                                            { two_narrow, two_wide } };
+    static some_tile *const kinds[][2] = { { one_narrow, one_wide },
+                                           { two_narrow, two_wide },
+                                           { cut_narrow, cut_wide } };
     const fv__grouped *g = t->g;
     const ptrdiff_t y = p * g->to[0];
     const size_t columns = (size_t)g->outputs[1];
@@ -168,7 +232,7 @@ static void run_row(tile *t, int64_t p, bool pair)
         const size_t n = wide ? COLUMNS : COLUMNS / 2;
 
         t->columns = columns - q < n ? columns - q : n;
-        kinds[pair][wide](t);
+        kinds[way][wide](t);
         t->x += (ptrdiff_t)n * t->across;
         t->y += (ptrdiff_t)n * g->to[1];
         if (t->residual) t->residual += (ptrdiff_t)n * g->to[1];
@@ -191,10 +255,15 @@ void FV_KERNEL(grouped)(const fv__grouped *g)
                .shift = g->stride[0] / common,
                .apart = g->step[0] / common };
 
+    if (fv__chain_is_cut(chain_of(g))) {
+        for (int64_t p = 0; p < g->outputs[0]; p++) run_row(&t, p, CUT);
+        return;
+    }
     for (int64_t first = 0; first < g->outputs[0]; first += 2 * t.apart)
         for (int64_t i = 0; i < t.apart; i++) {
             const int64_t p = first + i;
 
-            if (p < g->outputs[0]) run_row(&t, p, p + t.apart < g->outputs[0]);
+            if (p < g->outputs[0])
+                run_row(&t, p, p + t.apart < g->outputs[0] ? TWO : ONE);
         }
 }

@@ -1,5 +1,6 @@
 /* Sums across a row: 16 lanes of double folded in one fixed tree, so that the
- * vector width of the machine does not show in the result. */
+ * vector width of the machine does not show in the result; those of blocks are
+ * added up in a tree. */
 #ifndef FV_KERNEL_ISA_LANES_H
 #define FV_KERNEL_ISA_LANES_H
 
@@ -31,6 +32,57 @@ INLINE double lanes_fold(double *lane)
     for (size_t half = FV__LANES / 2; half > 0; half /= 2)
         for (size_t l = 0; l < half; l++) lane[l] += lane[l + half];
     return lane[0];
+}
+
+/* Elements of a block, and the most levels of a tree. */
+enum { LANES_BLOCK = 4096, LANES_LEVELS = 64 };
+
+/* Sums of blocks, added like the digits of a binary counter: neighbours of
+ * equal weight pair up, so the error grows with the logarithm of n. */
+typedef struct tree {
+    double level[LANES_LEVELS];
+    int32_t levels;
+    size_t blocks;
+} tree;
+
+INLINE void tree_add(tree *sums, double block)
+{
+    for (size_t carry = sums->blocks++; carry & 1; carry >>= 1)
+        block = sums->level[--sums->levels] + block;
+    sums->level[sums->levels++] = block;
+}
+
+INLINE double tree_total(const tree *sums)
+{
+    double total = 0;
+    for (int32_t i = sums->levels; i-- > 0;) total = sums->level[i] + total;
+    return total;
+}
+
+/* `work` for each block of n elements, `count` of them from `at` on, with
+ * `lane` to gather in; then `total` is the sum. */
+#define EACH_BLOCK(n, total, work)                                             \
+    tree blocks;                                                               \
+    blocks.levels = 0;                                                         \
+    blocks.blocks = 0;                                                         \
+    for (size_t at = 0; at < (n); at += LANES_BLOCK) {                         \
+        const size_t count = (n)-at < LANES_BLOCK ? (n)-at : LANES_BLOCK;      \
+        double lane[FV__LANES] = { 0 };                                        \
+        work;                                                                  \
+        tree_add(&blocks, lanes_fold(lane));                                   \
+    }                                                                          \
+    const double total = tree_total(&blocks);
+
+INLINE double row_sum(size_t n, const real *x)
+{
+    EACH_BLOCK(n, total, lanes_sum(lane, count, x + at))
+    return total;
+}
+
+INLINE double row_dot(size_t n, const real *x, const real *y)
+{
+    EACH_BLOCK(n, total, lanes_dot(lane, count, x + at, y + at))
+    return total;
 }
 
 /* the largest, ignoring NaN; -inf of none */

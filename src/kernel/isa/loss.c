@@ -6,18 +6,22 @@
 /* The exponentials of a row pass through a buffer of PIECE numbers. */
 enum { PIECE = 256 };
 
-/* sum_j exp(x_j - shift) */
-static double sum_of_exp(size_t n, const real *x, real shift)
+INLINE void add_exp(double *lane, size_t n, const real *x, real shift)
 {
     real piece[PIECE];
-    double lane[FV__LANES] = { 0 };
     for (size_t at = 0; at < n; at += PIECE) {
         const size_t count = n - at < PIECE ? n - at : PIECE;
         for (size_t j = 0; j < count; j++)
             piece[j] = real_exp(x[at + j] - shift);
         lanes_sum(lane, count, piece);
     }
-    return lanes_fold(lane);
+}
+
+/* sum_j exp(x_j - shift) */
+static double sum_of_exp(size_t n, const real *x, real shift)
+{
+    EACH_BLOCK(n, total, add_exp(lane, count, x + at, shift))
+    return total;
 }
 
 /* log of a sum one of whose terms is exactly 1 */
@@ -28,17 +32,18 @@ static double log_of_sum(double sum)
                     : (double)real_log((real)sum);
 }
 
-/* sum_j t_j, and sum_j t_j (x_j - shift) */
-static void weigh(size_t n, const real *x, double shift, const real *t,
-                  double *total, double *inner)
+INLINE void add_products(double *lane, size_t n, const real *x, double shift,
+                         const real *t)
 {
-    double lane[FV__LANES] = { 0 };
-    lanes_sum(lane, n, t);
-    *total = lanes_fold(lane);
-    double product[FV__LANES] = { 0 };
-    LANES_LOOP(product[l] = __builtin_fma((double)t[at], (double)x[at] - shift,
-                                          product[l]))
-    *inner = lanes_fold(product);
+    LANES_LOOP(lane[l] =
+                   __builtin_fma((double)t[at], (double)x[at] - shift, lane[l]))
+}
+
+/* sum_j t_j (x_j - shift) */
+static double weigh(size_t n, const real *x, double shift, const real *t)
+{
+    EACH_BLOCK(n, total, add_products(lane, count, x + at, shift, t + at))
+    return total;
 }
 
 /* A label outside the row makes the loss NaN and has no gradient. */
@@ -58,9 +63,10 @@ void FV_KERNEL(cross_entropy)(size_t m, size_t n, const void *x_,
         const real shift = lanes_max(n, x);
         const double log_sum = log_of_sum(sum_of_exp(n, x, shift));
         double total = 1, inner = 0;
-        if (!labels)
-            weigh(n, x, (double)shift, t + i * n, &total, &inner);
-        else if (inside(labels[i], n))
+        if (!labels) {
+            total = row_sum(n, t + i * n);
+            inner = weigh(n, x, (double)shift, t + i * n);
+        } else if (inside(labels[i], n))
             inner = (double)x[labels[i]] - (double)shift;
         else
             inner = (double)REAL_NAN;
@@ -81,9 +87,7 @@ static void label_grad(size_t n, const real *x, real shift, real sum,
 static void weights_grad(size_t n, const real *x, real shift, real sum,
                          const real *t, real scale, real *dx)
 {
-    double lane[FV__LANES] = { 0 };
-    lanes_sum(lane, n, t);
-    const real total = (real)lanes_fold(lane);
+    const real total = (real)row_sum(n, t);
     INDEPENDENT
     for (size_t j = 0; j < n; j++) {
         const real y = real_exp(x[j] - shift) / sum;

@@ -192,12 +192,39 @@ static real count_of(const fv__geometry *g, bool count_padding,
     return (real)(taps->rows * taps->columns);
 }
 
+static fv__chain chain_of(const inside *taps)
+{
+    return (fv__chain){ (int64_t)taps->rows, (int64_t)taps->columns, 1 };
+}
+
+/* The sum of one vector of channels in blocks of taps. */
+INLINE vec blocks_sum(const inside taps, size_t c, const bool part, size_t n,
+                      const real *x)
+{
+    const fv__chain chain = chain_of(&taps);
+    vec total = vec_all(0), sum = vec_all(0);
+    int64_t tap = 0, end = 0;
+    EACH_TAP(taps, {
+        if (tap == end) {
+            total = total + sum;
+            sum = vec_all(0);
+            end += fv__chain_block(chain, tap);
+        }
+        sum = sum + load(part, n, x + pixel * c);
+        tap++;
+    })
+    return total + sum;
+}
+
 /* One vector of channels; without a tap, zeros. */
 INLINE vec mean(const inside taps, size_t c, const bool part, size_t n,
                 const real *x, real count)
 {
     vec sum = vec_all(0);
-    EACH_TAP(taps, { sum = sum + load(part, n, x + pixel * c); })
+    if (fv__chain_is_cut(chain_of(&taps)))
+        sum = blocks_sum(taps, c, part, n, x);
+    else
+        EACH_TAP(taps, { sum = sum + load(part, n, x + pixel * c); })
     return count > 0 ? sum / vec_all(count) : sum;
 }
 

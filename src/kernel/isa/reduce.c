@@ -80,58 +80,11 @@ void FV_KERNEL(from_bytes)(size_t n, double scale_, const uint8_t *x, void *y_)
     for (size_t i = 0; i < n; i++) y[i] = scale * (real)x[i];
 }
 
-static double block_sum(size_t n, const real *x)
-{
-    double lane[FV__LANES] = { 0 };
-    lanes_sum(lane, n, x);
-    return lanes_fold(lane);
-}
+double FV_KERNEL(sum)(size_t n, const void *x) { return row_sum(n, x); }
 
-static double block_dot(size_t n, const real *x, const real *y)
+double FV_KERNEL(dot)(size_t n, const void *x, const void *y)
 {
-    double lane[FV__LANES] = { 0 };
-    lanes_dot(lane, n, x, y);
-    return lanes_fold(lane);
-}
-
-/* Sums of blocks, added like the digits of a binary counter: neighbours of
- * equal weight pair up, so the error grows with the logarithm of n. */
-typedef struct tree {
-    double level[64];
-    int32_t levels;
-    size_t blocks;
-} tree;
-
-static void tree_add(tree *sums, double block)
-{
-    for (size_t carry = sums->blocks++; carry & 1; carry >>= 1)
-        block = sums->level[--sums->levels] + block;
-    sums->level[sums->levels++] = block;
-}
-
-static double tree_total(const tree *sums)
-{
-    double total = 0;
-    for (int32_t i = sums->levels; i-- > 0;) total = sums->level[i] + total;
-    return total;
-}
-
-double FV_KERNEL(sum)(size_t n, const void *x_)
-{
-    const real *x = x_;
-    tree sums = { .levels = 0 };
-    for (size_t i = 0; i < n; i += BLOCK)
-        tree_add(&sums, block_sum(n - i < BLOCK ? n - i : BLOCK, x + i));
-    return tree_total(&sums);
-}
-
-double FV_KERNEL(dot)(size_t n, const void *x_, const void *y_)
-{
-    const real *x = x_, *y = y_;
-    tree sums = { .levels = 0 };
-    for (size_t i = 0; i < n; i += BLOCK)
-        tree_add(&sums, block_dot(n - i < BLOCK ? n - i : BLOCK, x + i, y + i));
-    return tree_total(&sums);
+    return row_dot(n, x, y);
 }
 
 bool FV_KERNEL(finite)(size_t n, const void *x_)

@@ -4,12 +4,10 @@
 
 static void row(size_t n, const real *x, real *y)
 {
-    double lane[FV__LANES] = { 0 };
     const real shift = lanes_max(n, x);
     INDEPENDENT
     for (size_t j = 0; j < n; j++) y[j] = real_exp(x[j] - shift);
-    lanes_sum(lane, n, y);
-    const real sum = (real)lanes_fold(lane);
+    const real sum = (real)row_sum(n, y);
     INDEPENDENT
     for (size_t j = 0; j < n; j++) y[j] /= sum;
 }
@@ -23,9 +21,7 @@ void FV_KERNEL(softmax)(size_t m, size_t n, const void *x_, void *y_)
 
 static void row_grad(size_t n, const real *y, const real *dy, real *dx)
 {
-    double lane[FV__LANES] = { 0 };
-    lanes_dot(lane, n, dy, y);
-    const real mean = (real)lanes_fold(lane);
+    const real mean = (real)row_dot(n, dy, y);
     INDEPENDENT
     for (size_t j = 0; j < n; j++) dx[j] = FMA(y[j], dy[j] - mean, dx[j]);
 }
