@@ -196,7 +196,7 @@ static void test_network_is_as_it_was(void **state)
         fv_context *ctx = NET_CONTEXT(.dtype = FV_F64);
         fv_network *net = fv_network_parse(ctx, nets[n % 2], "net");
         fv_tensor images = net_images(ctx, 2), labels = net_labels(ctx, 2);
-        fv_optimizer *sgd = fv_sgd(net, .learning_rate = 0.05);
+        fv_optimizer *sgd = fv_sgd(net, 0.05);
         fv_train_step(net, sgd, &images, &labels); /* statistics of their own */
         double before[2 * NET_CLASSES], after[2 * NET_CLASSES];
         fv_tensor out = FV_TENSOR(before, FV_F64, 2, NET_CLASSES);

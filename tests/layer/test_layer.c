@@ -368,7 +368,7 @@ static void test_shapes_too_large(void **state)
         fv_relu(ctx, .in_shape = { huge, 1, 2 }),
         fv_batchnorm(ctx, .in_shape = { huge, 1, 2 }),
         fv_global_average_pool(ctx, .in_shape = { huge, 1, 2 }),
-        fv_dropout(ctx, .probability = 0.5, .in_shape = { huge, 1, 2 }),
+        fv_dropout(ctx, 0.5, .in_shape = { huge, 1, 2 }),
         fv_linear(ctx, 2, .in_shape = { 2 * huge }),
     };
     static const char *const sentences[] = {

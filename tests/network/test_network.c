@@ -230,7 +230,7 @@ static void test_weights_written_after_a_prediction(void **state)
             answer(other, &images, now);
             assert_memory_equal(now, others, BYTES);
         }
-        fv_optimizer *sgd = fv_sgd(net, .learning_rate = 0.1);
+        fv_optimizer *sgd = fv_sgd(net, 0.1);
         fv_train_step(net, sgd, &images, &labels);
         assert_ok(ctx);
         answer(net, &images, now);
