@@ -1,0 +1,565 @@
+/* Every option of every layer and optimizer: left out it is the documented
+ * default written out, and its limits hold on both sides. */
+#include "nets.h"
+
+#include "layer/layer.h"
+
+#include <float.h>
+
+extern const fv__layer_type *const fv__layer_types[];
+
+/* ---- what a layer does --------------------------------------------------- */
+
+/* Text of the network, output and gradients of one pass in training. */
+typedef struct outcome {
+    char text[400];
+    fv_shape shape;
+    size_t bytes;
+    unsigned char *all;
+} outcome;
+
+/* Takes over the network's context. */
+static outcome outcome_of(fv_context *ctx, fv_network *net)
+{
+    double x[2 * 8 * 8 * 4];
+    for (int i = 0; i < 2 * 8 * 8 * 4; i++) x[i] = net_number(i);
+    assert_ok(ctx);
+    outcome o = { .shape = fv_network_layer_info(net, 1).output_shape };
+    const fv_shape in = fv_network_layer_info(net, 0).output_shape;
+    const int64_t image[] = { 2, in.extent[0], in.extent[1], in.extent[2] };
+    fv_tensor images = fv_tensor_of(x, FV_F64, in.rank + 1, image);
+    fv_variable *at = fv_variable_new(ctx, &images);
+    fv_variable *y = fv_layer_forward(fv_network_layer(net, 1), at);
+    fv_variables weights = fv_layer_variables(fv_network_layer(net, 1));
+    assert_ok(ctx);
+    const fv_tensor *value = fv_variable_value(y);
+    const size_t output = net_bytes(value);
+    unsigned char *copy = malloc(output);
+    assert_non_null(copy);
+    memcpy(copy, value->data, output);
+    fv_backprop(fv_sum(fv_mul(y, y)));
+    assert_ok(ctx);
+    size_t inputs, gradients;
+    unsigned char *dx = net_dump((fv_variables){ 1, &at }, 1, &inputs);
+    unsigned char *dw = net_dump(weights, 1, &gradients);
+    o.bytes = output + inputs + gradients;
+    o.all = malloc(o.bytes);
+    assert_non_null(o.all);
+    memcpy(o.all, copy, output);
+    memcpy(o.all + output, dx, inputs);
+    memcpy(o.all + output + inputs, dw, gradients);
+    free(copy);
+    free(dx);
+    free(dw);
+    const char *text = fv_network_text(net);
+    assert_true(strlen(text) < sizeof o.text);
+    strcpy(o.text, text);
+    fv_context_free(ctx);
+    return o;
+}
+
+static void check_same(outcome a, outcome b, bool same_text)
+{
+    if (same_text) assert_string_equal(a.text, b.text);
+    assert_memory_equal(&a.shape, &b.shape, sizeof a.shape);
+    assert_int_equal(a.bytes, b.bytes);
+    assert_memory_equal(a.all, b.all, a.bytes);
+    free(a.all);
+    free(b.all);
+}
+
+static fv_context *begin_context(void)
+{
+    return NET_CONTEXT(.dtype = FV_F64, .seed = 3);
+}
+
+/* ---- defaults in the text ------------------------------------------------ */
+
+static const struct {
+    const char *omitted, *written;
+    bool other_text; /* the same numbers, but not the same words */
+} lines[] = {
+    { "conv2d 4 3", "conv2d 4 3 3 stride=1", false },
+    { "conv2d 4 3 stride=2", "conv2d 4 3 stride=2,2", false },
+    { "conv2d 4 3 stride=,2", "conv2d 4 3 stride=1,2", false },
+    { "conv2d 4 3", "conv2d 4 3 padding=0,0", false },
+    { "conv2d 4 3 padding=1", "conv2d 4 3 padding=1,1", false },
+    { "conv2d 4 3 padding=2,0", "conv2d 4 3 padding=2,0 padding_end=2,0",
+      false },
+    { "conv2d 4 3", "conv2d 4 3 padding_end=0", false },
+    { "conv2d 4 3", "conv2d 4 3 dilation=1,1", false },
+    { "conv2d 4 3 dilation=2", "conv2d 4 3 dilation=2,2", false },
+    { "conv2d 4 3", "conv2d 4 3 groups=1", false },
+    { "conv2d 4 3", "conv2d 4 3 bias=yes", false },
+    { "conv2d 4 3", "conv2d 4 3 init=kaiming_normal", true },
+    { "conv2d 4 3", "conv2d 4 3 init_fan=in", false },
+    { "conv2d 4 3 init=constant", "conv2d 4 3 init=constant init_value=0",
+      false },
+    { "conv2d 4 3", "conv2d 4 3 algorithm=auto", false },
+    { "conv2d 4 3", "conv2d 4 3 strict=no", false },
+    { "conv2d 4 3", "conv2d 4 3 max_workspace=999999999999999", true },
+    { "linear 5", "linear 5 bias=yes", false },
+    { "linear 5", "linear 5 init=kaiming_normal", true },
+    { "linear 5", "linear 5 init_fan=in", false },
+    { "linear 5 init=constant", "linear 5 init=constant init_value=0", false },
+    { "maxpool 2", "maxpool 2 2 stride=2,2", false },
+    { "maxpool 3 2", "maxpool 3 2 stride=3,2", false },
+    { "maxpool 3 2 stride=1", "maxpool 3 2 stride=1,1", false },
+    { "maxpool 2", "maxpool 2 padding=0", false },
+    { "maxpool 2 padding=1", "maxpool 2 padding=1,1 padding_end=1,1", false },
+    { "avgpool 2", "avgpool 2 2 stride=2,2", false },
+    { "avgpool 3 2", "avgpool 3 2 stride=3,2", false },
+    { "avgpool 2", "avgpool 2 padding=0", false },
+    { "avgpool 2 padding=1", "avgpool 2 padding=1,1 padding_end=1,1", false },
+    { "avgpool 2 padding=1", "avgpool 2 padding=1 count_padding=no", false },
+    { "dropout", "dropout probability=0.5", false },
+    { "leaky_relu", "leaky_relu slope=0.01", false },
+    { "elu", "elu alpha=1", false },
+    { "batchnorm", "batchnorm epsilon=1e-5", false },
+    { "batchnorm", "batchnorm momentum=0.1", false },
+};
+enum { LINES = sizeof lines / sizeof *lines };
+
+static outcome outcome_of_line(const char *line)
+{
+    fv_context *ctx = begin_context();
+    char text[200];
+    snprintf(text, sizeof text, "input %s\n%s\n",
+             strncmp(line, "linear", 6) ? "8 8 4" : "5", line);
+    return outcome_of(ctx, fv_network_parse(ctx, text, "t"));
+}
+
+static void test_defaults_of_the_text(void **state)
+{
+    (void)state;
+    for (int i = 0; i < LINES; i++)
+        check_same(outcome_of_line(lines[i].omitted),
+                   outcome_of_line(lines[i].written), !lines[i].other_text);
+}
+
+/* Every option that may be left out has a line above. */
+static void test_no_default_is_forgotten(void **state)
+{
+    (void)state;
+    static const char *const required[] = { "shape", "num_filters", "kernel",
+                                            "num_outputs" };
+    for (int t = 0; fv__layer_types[t]; t++) {
+        const fv__field *field = fv__layer_types[t]->fields;
+        const char *kind = fv__layer_types[t]->kind;
+        const size_t length = strlen(kind);
+        for (; field && field->key; field++) {
+            bool found = false;
+            char word[40];
+            snprintf(word, sizeof word, " %s=", field->key);
+            for (int i = 0; i < 4; i++)
+                found |= !strcmp(field->key, required[i]);
+            for (int i = 0; i < LINES; i++)
+                found |= !strncmp(lines[i].written, kind, length)
+                         && lines[i].written[length] == ' '
+                         && strstr(lines[i].written, word);
+            if (!found) fail_msg("%s: %s is not tested", kind, field->key);
+        }
+    }
+}
+
+/* ---- defaults in C ------------------------------------------------------- */
+
+/* Two ways to make a layer, in contexts of their own, called ctx. */
+#define SAME(omitted, written)                                                 \
+    do {                                                                       \
+        fv_context *ctx = begin_context();                                     \
+        outcome a = outcome_of(ctx, fv_network_of(ctx, INPUT, omitted));       \
+        ctx = begin_context();                                                 \
+        outcome b = outcome_of(ctx, fv_network_of(ctx, INPUT, written));       \
+        check_same(a, b, true);                                                \
+    } while (0)
+#define CONV(...)                                                              \
+    fv_convolutional(ctx, .num_filters = 4, .kernel = { 3 }, __VA_ARGS__)
+#define POOL(...) fv_avgpool(ctx, .kernel = { 3, 2 }, __VA_ARGS__)
+
+static void test_defaults_of_options(void **state)
+{
+    (void)state;
+#define INPUT fv_input(ctx, 8, 8, 4)
+    SAME(CONV(.strict = 0),
+         fv_convolutional(ctx, .num_filters = 4, .kernel = { 3, 3 }));
+    SAME(CONV(.stride = { 0 }), CONV(.stride = { 1, 1 }));
+    SAME(CONV(.stride = { 2 }), CONV(.stride = { 2, 2 }));
+    SAME(CONV(.stride = { 0, 2 }), CONV(.stride = { 1, 2 }));
+    SAME(CONV(.dilation = { 0 }), CONV(.dilation = { 1, 1 }));
+    SAME(CONV(.dilation = { 2 }), CONV(.dilation = { 2, 2 }));
+    SAME(CONV(.groups = 0), CONV(.groups = 1));
+    SAME(CONV(.padding = { 1 }), CONV(.padding = { 1, 0 }));
+    SAME(CONV(.padding = { 2, 1 }),
+         CONV(.padding_begin = { 2, 1 }, .padding_end = { 2, 1 }));
+    SAME(CONV(.padding_begin = { 0, 1 }),
+         CONV(.padding_begin = { 0, 1 }, .padding_end = { 0, 0 }));
+    SAME(CONV(.padding_mode = FV_PADDING_VALID),
+         CONV(.padding = { 1, 1 }, .padding_mode = FV_PADDING_VALID));
+    SAME(CONV(.no_bias = 0), CONV(.init_fan = FV_FAN_IN, .init_value = 0));
+    SAME(POOL(.stride = { 0 }), POOL(.stride = { 3, 2 }));
+    SAME(POOL(.stride = { 0, 1 }), POOL(.stride = { 3, 1 }));
+    SAME(POOL(.stride = { 1 }), POOL(.stride = { 1, 1 }));
+    SAME(POOL(.padding = { 0, 1 }),
+         POOL(.padding_begin = { 0, 1 }, .padding_end = { 0, 1 }));
+    SAME(fv_batchnorm(ctx), fv_batchnorm(ctx, .epsilon = 1e-5));
+    SAME(fv_batchnorm(ctx), fv_batchnorm(ctx, .momentum = 0.1));
+#undef INPUT
+}
+
+/* Zero where it is a value is zero. */
+static void test_zero_means_zero(void **state)
+{
+    (void)state;
+    fv_context *ctx = begin_context();
+    double x[] = { -1, 2, -3, 4 };
+    fv_tensor vector = FV_TENSOR(x, FV_F64, 1, 4);
+    const double relu[] = { 0, 2, 0, 4 };
+    fv_layer *layers[] = { fv_dropout(ctx, 0), fv_leaky_relu(ctx, 0),
+                           fv_elu(ctx, 0) };
+    for (int i = 0; i < 3; i++) {
+        fv_variable *y = fv_layer_forward(layers[i], fv_constant(ctx, &vector));
+        const double *at = fv_variable_value(y)->data;
+        for (int k = 0; k < 4; k++) assert_true(at[k] == (i ? relu : x)[k]);
+    }
+    assert_ok(ctx);
+    fv_context_free(ctx);
+}
+
+/* ---- limits -------------------------------------------------------------- */
+
+typedef union options {
+    fv_layer_options first;
+    fv_convolutional_options conv;
+    fv_linear_options linear;
+    fv_pool_options pool;
+    fv_dropout_options dropout;
+    fv_batchnorm_options norm;
+    fv_leaky_relu_options leaky;
+    fv_elu_options elu;
+} options;
+
+/* Values of one number of the options: the least and the most that are legal,
+ * then what lies outside, with its sentence; NULL where there is no limit. */
+#define INT64(member, low, high) offsetof(options, member), 'l', 0, 0, low, high
+#define INT32(member, low, high) offsetof(options, member), 'i', 0, 0, low, high
+#define DOUBLE(member, low, high)                                              \
+    offsetof(options, member), 'd', low, high, 0, 0
+typedef struct limit {
+    const char *kind;
+    size_t offset;
+    char form;
+    double least, most;
+    int64_t lowest, highest;
+    double under, over;
+    const char *too_low, *too_high;
+} limit;
+
+static const limit limits[] = {
+    { "conv2d", INT64(conv.num_filters, 1, 1000), 0, 0,
+      "conv2d: filters 0 is below 1", NULL },
+    { "conv2d", INT64(conv.kernel[0], 1, 8), -1, 9,
+      "conv2d: kernel -1 is below 1",
+      "conv2d: kernel 9x2 exceeds input 8x8 (padding 0)" },
+    { "conv2d", INT64(conv.stride[1], 1, INT64_C(140737488355327)), -1, 0x1p47,
+      "conv2d: stride -1 is below 1",
+      "conv2d: stride 140737488355328 is over 140737488355327" },
+    { "conv2d", INT64(conv.dilation[0], 1, 7), -1, 8,
+      "conv2d: dilation -1 is below 1",
+      "conv2d: kernel 2x2 dilated by 8 spans 9x9, more than the padded input "
+      "8x8" },
+    { "conv2d", INT64(conv.padding[0], 0, 1000), -1, 0x1p47,
+      "conv2d: padding -1 is below 0",
+      "conv2d: padding 140737488355328 is over 140737488355327" },
+    { "conv2d", INT64(conv.padding_begin[1], 0, 1000), -1, 0,
+      "conv2d: padding -1 is below 0", NULL },
+    { "conv2d", INT64(conv.padding_end[0], 0, 1000), -1, 0,
+      "conv2d: padding -1 is below 0", NULL },
+    { "conv2d", INT64(conv.groups, 1, 4), -1, 8, "conv2d: groups -1 is below 1",
+      "conv2d: groups 8 does not divide channels 4" },
+    { "conv2d", INT64(conv.max_workspace, FV_OFF, INT64_MAX), -1, 0,
+      "conv2d: max_workspace -1 is below 0", NULL },
+    { "conv2d", INT32(conv.padding_mode, 0, FV_PADDING_SAME_LOWER), -1, 4,
+      "conv2d: padding_mode -1 is unknown (0 to 3)",
+      "conv2d: padding_mode 4 is unknown (0 to 3)" },
+    { "conv2d", INT32(conv.init, 0, FV_INIT_CONSTANT), -1, 9,
+      "conv2d: init -1 is unknown (0 to 8)",
+      "conv2d: init 9 is unknown (0 to 8)" },
+    { "conv2d", INT32(conv.init_fan, 0, FV_FAN_AVERAGE), -1, 3,
+      "conv2d: init_fan -1 is unknown (0 to 2)",
+      "conv2d: init_fan 3 is unknown (0 to 2)" },
+    { "conv2d", INT32(conv.algorithm, 0, FV_CONV_DIRECT), -1, 7,
+      "conv2d: algorithm -1 is unknown (0 to 6)",
+      "conv2d: algorithm 7 is unknown (0 to 6)" },
+    { "conv2d", DOUBLE(conv.init_value, -DBL_MAX, DBL_MAX), -INFINITY, INFINITY,
+      "conv2d: init_value -inf", "conv2d: init_value inf" },
+    { "linear", INT64(linear.num_outputs, 1, 1000), 0, 0,
+      "linear: 0 outputs, expected at least 1", NULL },
+    { "linear", INT32(linear.init, 0, FV_INIT_CONSTANT), -1, 9,
+      "linear: init -1 is unknown (0 to 8)",
+      "linear: init 9 is unknown (0 to 8)" },
+    { "linear", INT32(linear.init_fan, 0, FV_FAN_AVERAGE), -1, 3,
+      "linear: init_fan -1 is unknown (0 to 2)",
+      "linear: init_fan 3 is unknown (0 to 2)" },
+    { "linear", DOUBLE(linear.init_value, -DBL_MAX, DBL_MAX), -INFINITY,
+      INFINITY, "linear: init_value -inf", "linear: init_value inf" },
+    { "maxpool", INT64(pool.kernel[0], 1, 8), -1, 9,
+      "maxpool: kernel -1 is below 1",
+      "maxpool: kernel 9x2 exceeds input 8x8 (padding 0)" },
+    { "maxpool", INT64(pool.stride[0], 1, 1000), -1, 0,
+      "maxpool: stride -1 is below 1", NULL },
+    { "maxpool", INT64(pool.padding[0], 0, 1), -1, 2,
+      "maxpool: padding -1 is below 0",
+      "maxpool: padding 2 is not below kernel 2" },
+    { "maxpool", INT64(pool.padding_begin[0], 0, 1), -1, 2,
+      "maxpool: padding -1 is below 0",
+      "maxpool: padding 2 is not below kernel 2" },
+    { "maxpool", INT64(pool.padding_end[0], 0, 1), -1, 2,
+      "maxpool: padding -1 is below 0",
+      "maxpool: padding 2 is not below kernel 2" },
+    { "avgpool", INT64(pool.stride[1], 1, 1000), -1, 0,
+      "avgpool: stride -1 is below 1", NULL },
+    { "avgpool", INT64(pool.padding_begin[1], 0, 1), -1, 2,
+      "avgpool: padding -1 is below 0",
+      "avgpool: padding 2 is not below kernel 2" },
+    { "avgpool", INT64(pool.padding_end[1], 0, 1), -1, 2,
+      "avgpool: padding -1 is below 0",
+      "avgpool: padding 2 is not below kernel 2" },
+    { "avgpool", INT64(pool.kernel[1], 1, 8), -1, 9,
+      "avgpool: kernel -1 is below 1",
+      "avgpool: kernel 2x9 exceeds input 8x8 (padding 0)" },
+    { "avgpool", INT32(pool.padding_mode, 0, FV_PADDING_SAME_LOWER), -1, 4,
+      "avgpool: padding_mode -1 is unknown (0 to 3)",
+      "avgpool: padding_mode 4 is unknown (0 to 3)" },
+    { "dropout", DOUBLE(dropout.probability, 0, 1), -0.001, 1.001,
+      "dropout: probability -0.001 is not in 0..1",
+      "dropout: probability 1.001 is not in 0..1" },
+    { "batchnorm", DOUBLE(norm.epsilon, 1e-300, 1), -1e-300, 1.001,
+      "batchnorm: epsilon -1e-300 is not above 0 and at most 1",
+      "batchnorm: epsilon 1.001 is not above 0 and at most 1" },
+    { "batchnorm", DOUBLE(norm.momentum, 1e-300, 1), -1e-300, 1.001,
+      "batchnorm: momentum -1e-300 is not above 0 and at most 1",
+      "batchnorm: momentum 1.001 is not above 0 and at most 1" },
+    { "leaky_relu", DOUBLE(leaky.slope, -DBL_MAX, DBL_MAX), -INFINITY, INFINITY,
+      "leaky_relu: slope -inf", "leaky_relu: slope inf" },
+    { "elu", DOUBLE(elu.alpha, -DBL_MAX, DBL_MAX), -INFINITY, INFINITY,
+      "elu: alpha -inf", "elu: alpha inf" },
+};
+
+/* A legal layer of that kind. */
+static options base_of(fv_context *ctx, const fv__layer_type *type)
+{
+    const char *kind = type->kind;
+    options o;
+    memset(&o, 0, sizeof o);
+    if (!strcmp(kind, "conv2d"))
+        o.conv =
+            (fv_convolutional_options){ .num_filters = 8, .kernel = { 2, 2 } };
+    if (strstr(kind, "pool")) o.pool = (fv_pool_options){ .kernel = { 2, 2 } };
+    if (!strcmp(kind, "linear")) o.linear.num_outputs = 3;
+    o.first.size = type->options_size;
+    o.first.context = ctx;
+    int64_t in[3] = { 8, 8, 4 };
+    if (!strcmp(kind, "linear")) in[1] = in[2] = 0;
+    memcpy((char *)&o + type->in_shape, in, sizeof in);
+    return o;
+}
+
+/* The layer with one number of its options changed: whether it has a shape. */
+static bool made(fv_context *ctx, const limit *l, double number, int64_t whole)
+{
+    const fv__layer_type *type = fv__layer_type_find(l->kind, strlen(l->kind));
+    assert_non_null(type);
+    options o = base_of(ctx, type);
+    char *at = (char *)&o + l->offset;
+    const int32_t word = (int32_t)whole;
+    if (l->form == 'd') memcpy(at, &number, sizeof number);
+    if (l->form == 'l') memcpy(at, &whole, sizeof whole);
+    if (l->form == 'i') memcpy(at, &word, sizeof word);
+    return fv_layer_output_shape(fv__layer_new(type, &o)).rank > 0;
+}
+
+/* Every option that is a number has limits above. */
+static void test_no_limit_is_forgotten(void **state)
+{
+    (void)state;
+    for (int t = 0; fv__layer_types[t]; t++) {
+        const fv__layer_type *type = fv__layer_types[t];
+        for (const fv__field *f = type->fields; f && f->key; f++) {
+            bool found = f->kind == FV__FIELD_SWITCH
+                         || f->kind == FV__FIELD_LACK
+                         || f->kind == FV__FIELD_EXTENTS;
+            const size_t bytes = f->kind == FV__FIELD_WORD      ? 4
+                                 : f->kind == FV__FIELD_PAIR    ? 16
+                                 : f->kind == FV__FIELD_PADDING ? 16
+                                                                : 8;
+            for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+                found |= !strcmp(limits[i].kind, type->kind)
+                         && limits[i].offset >= f->offset
+                         && limits[i].offset < f->offset + bytes;
+            if (!found) fail_msg("%s: %s is not tested", type->kind, f->key);
+        }
+    }
+}
+
+static void test_limits(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        const limit *l = &limits[i];
+        const bool whole = l->form != 'd';
+        fv_context *ctx = begin_context();
+        assert_true(made(ctx, l, l->least, l->lowest));
+        assert_true(made(ctx, l, l->most, l->highest));
+        assert_ok(ctx);
+        if (l->too_low) {
+            assert_false(made(ctx, l, l->under, whole ? (int64_t)l->under : 0));
+            assert_error(ctx, l->too_low);
+        }
+        if (l->too_high) {
+            assert_false(made(ctx, l, l->over, whole ? (int64_t)l->over : 0));
+            assert_error(ctx, l->too_high);
+        }
+        fv_context_free(ctx);
+    }
+}
+
+/* ---- optimizers ---------------------------------------------------------- */
+
+static fv_variables leaves_of(fv_context *ctx, fv_variable **at)
+{
+    *at = fv_variable_number(ctx, 1.5);
+    return (fv_variables){ 1, at };
+}
+
+/* Where five steps down x^2 lead. */
+static double steps_of(fv_context *ctx, fv_variables leaves, fv_optimizer *rule)
+{
+    assert_ok(ctx);
+    for (int i = 0; i < 5; i++) {
+        fv_backprop(fv_mul(leaves.at[0], leaves.at[0]));
+        fv_optimizer_update(rule);
+    }
+    assert_ok(ctx);
+    const double x = fv_item(leaves.at[0]);
+    fv_context_free(ctx);
+    return x;
+}
+
+/* Two ways to make an optimizer of `leaves`. */
+#define SAME_RULE(omitted, written)                                            \
+    do {                                                                       \
+        fv_variable *at;                                                       \
+        fv_context *ctx = begin_context();                                     \
+        fv_variables leaves = leaves_of(ctx, &at);                             \
+        const double a = steps_of(ctx, leaves, omitted);                       \
+        ctx = begin_context();                                                 \
+        leaves = leaves_of(ctx, &at);                                          \
+        assert_true(steps_of(ctx, leaves, written) == a);                      \
+    } while (0)
+#define SGD(rate, ...) fv_sgd(NULL, rate, .variables = leaves, __VA_ARGS__)
+#define ADAM(rate, ...) fv_adam(NULL, rate, .variables = leaves, __VA_ARGS__)
+#define ADAMW(rate, decay, ...)                                                \
+    fv_adamw(NULL, rate, decay, .variables = leaves, __VA_ARGS__)
+
+static void test_defaults_of_optimizers(void **state)
+{
+    (void)state;
+    SAME_RULE(fv_sgd(NULL, 0.1, .variables = leaves), SGD(0.1, .momentum = 0));
+    SAME_RULE(SGD(0.1, .momentum = 0.5),
+              SGD(0.1, .momentum = 0.5, .weight_decay = 0, .nesterov = 0));
+    SAME_RULE(fv_adam(NULL, 0.1, .variables = leaves),
+              ADAM(0.1, .betas = { 0.9, 0.999 }));
+    SAME_RULE(ADAM(0.1, .betas = { 0, 0 }),
+              ADAM(0.1, .epsilon = 1e-8, .weight_decay = 0));
+    SAME_RULE(ADAM(0.1, .epsilon = 0), ADAMW(0.1, 0, .epsilon = 1e-8));
+    SAME_RULE(SGD(0, .momentum = 0.9), ADAMW(0, 0.3, .epsilon = 0));
+    /* beta1 0: the step is the sign of the gradient */
+    fv_variable *at;
+    fv_context *ctx = begin_context();
+    fv_variables leaves = leaves_of(ctx, &at);
+    fv_optimizer *rule = ADAM(0.25, .betas = { 0, 0.5 });
+    fv_backprop(fv_mul(at, at));
+    fv_optimizer_update(rule);
+    assert_near(fv_item(at), 1.25, 1e-8);
+    fv_backprop(fv_mul(at, at));
+    fv_optimizer_update(rule);
+    const double g = 2 * 1.25, v = (0.5 * 9 / 2 + g * g / 2) / 0.75;
+    assert_near(fv_item(at), 1.25 - 0.25 * g / sqrt(v), 1e-7);
+    fv_context_free(ctx);
+}
+
+#define REFUSE(make, sentence)                                                 \
+    do {                                                                       \
+        assert_null(make);                                                     \
+        assert_error(ctx, sentence);                                           \
+    } while (0)
+
+static void test_limits_of_optimizers(void **state)
+{
+    (void)state;
+    fv_variable *at;
+    fv_context *ctx = begin_context();
+    fv_variables leaves = leaves_of(ctx, &at);
+    const double tiny = 0x1p-1074, below = nextafter(1, 0);
+    assert_non_null(SGD(0, .momentum = 0));
+    assert_non_null(SGD(DBL_MAX, .momentum = below));
+    assert_non_null(SGD(1, .weight_decay = DBL_MAX));
+    assert_non_null(SGD(1, .momentum = tiny, .nesterov = 1));
+    assert_non_null(ADAM(0, .betas = { 0, tiny }, .epsilon = tiny));
+    assert_non_null(ADAM(DBL_MAX, .betas = { below, below }));
+    assert_non_null(ADAM(1, .epsilon = DBL_MAX, .weight_decay = DBL_MAX));
+    assert_non_null(ADAMW(0, 0, .epsilon = 0));
+    assert_non_null(ADAMW(0, DBL_MAX, .epsilon = 0));
+    assert_ok(ctx);
+    REFUSE(SGD(-1e-300, .momentum = 0),
+           "sgd: learning_rate -1e-300 is not a number of at least 0");
+    REFUSE(SGD((double)INFINITY, .momentum = 0),
+           "sgd: learning_rate inf is not a number of at least 0");
+    REFUSE(SGD(1, .momentum = -1e-300),
+           "sgd: momentum -1e-300 is not at least 0 and below 1");
+    REFUSE(SGD(1, .momentum = 1),
+           "sgd: momentum 1 is not at least 0 and below 1");
+    REFUSE(SGD(1, .weight_decay = -1e-300),
+           "sgd: weight_decay -1e-300 is not a number of at least 0");
+    REFUSE(SGD(1, .weight_decay = (double)INFINITY),
+           "sgd: weight_decay inf is not a number of at least 0");
+    REFUSE(SGD(1, .momentum = 0, .nesterov = 1),
+           "sgd: nesterov needs a momentum above 0");
+    REFUSE(ADAM(-1e-300, .epsilon = 0),
+           "adam: learning_rate -1e-300 is not a number of at least 0");
+    REFUSE(ADAMW((double)NAN, 0, .epsilon = 0),
+           "adamw: learning_rate nan is not a number of at least 0");
+    REFUSE(ADAM(1, .betas = { 1, 0.5 }),
+           "adam: beta1 1 is not at least 0 and below 1");
+    REFUSE(ADAM(1, .betas = { -1e-300, 0.5 }),
+           "adam: beta1 -1e-300 is not at least 0 and below 1");
+    REFUSE(ADAM(1, .betas = { 0.9, 0 }),
+           "adam: beta2 0 is not above 0 and below 1");
+    REFUSE(ADAMW(1, 0, .betas = { 0.9, 1 }),
+           "adamw: beta2 1 is not above 0 and below 1");
+    REFUSE(ADAM(1, .epsilon = -1e-300),
+           "adam: epsilon -1e-300 is not above 0 and finite");
+    REFUSE(ADAM(1, .epsilon = (double)INFINITY),
+           "adam: epsilon inf is not above 0 and finite");
+    REFUSE(ADAM(1, .weight_decay = -1e-300),
+           "adam: weight_decay -1e-300 is not a number of at least 0");
+    REFUSE(ADAMW(1, (double)INFINITY, .epsilon = 0),
+           "adamw: weight_decay inf is not a number of at least 0");
+    fv_context_free(ctx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults_of_the_text),
+        cmocka_unit_test(test_no_default_is_forgotten),
+        cmocka_unit_test(test_defaults_of_options),
+        cmocka_unit_test(test_zero_means_zero),
+        cmocka_unit_test(test_no_limit_is_forgotten),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_defaults_of_optimizers),
+        cmocka_unit_test(test_limits_of_optimizers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
