@@ -498,6 +498,10 @@ static void test_wrong_batches(void **state)
           "data set: batch of 2 into room for 1 labels" },
         { far, 1, x, FV_TENSOR(NULL, FV_I64, 6),
           "data set: the tensor has no memory" },
+        { far, 1, *fv_dataset_images(set), y,
+          "data set: a batch cannot be written into the data set" },
+        { far, 1, x, *fv_dataset_labels(set),
+          "data set: a batch cannot be written into the data set" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         assert_int_equal(fv_dataset_batch(set, cases[i].order, cases[i].count,

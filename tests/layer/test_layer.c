@@ -320,7 +320,7 @@ static fv_status bounds_shape(fv_layer *layer, int32_t count,
 static const fv__layer_type bounds_type = {
     .kind = "bounds",
     .stem = "bounds",
-    .options_size = sizeof(fv_layer_options),
+    FV__LAYER_OPTIONS(fv_layer_options),
     .min_inputs = 1,
     .max_inputs = 1,
     .shape = bounds_shape,
