@@ -97,6 +97,7 @@ class ImagesTest(Case):
         (cls.folder / "gray").write_bytes(model("input 1 3 1\nflatten\n"))
         (cls.folder / "colour").write_bytes(model("input 1 1 3\nflatten\n"))
         (cls.folder / "four").write_bytes(model("input 1 1 4\nflatten\n"))
+        (cls.folder / "vector").write_bytes(model("input 3\nrelu\n"))
         noise = random.Random(5)
         weights = [noise.uniform(-1, 1) for _ in range(3 * 9 * 7)]
         (cls.folder / "large").write_bytes(
@@ -211,6 +212,9 @@ class ImagesTest(Case):
         self.assertEqual(
             self.refused("four", png([[1]])),
             "fovea: x.png: the network takes 4 channels; images have 1 or 3\n")
+        self.assertEqual(
+            self.refused("vector", png([[1, 2, 3]])),
+            "fovea: x.png: the network does not take images\n")
         image = bytearray(png([[1, 2, 3]]))
         for size in (1 << 20, 0x7fffffff, 0xffffffff, 0):
             head = struct.pack(">II", size, size) + bytes(image[24:29])
