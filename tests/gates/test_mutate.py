@@ -176,8 +176,11 @@ class MutateTest(unittest.TestCase):
         self.assertNotIn("[", log)
         (self.root / "tools/mutate.equivalent").write_text(
             f"# A remark.\n\nfile: {one['file']}\nline: {one['before']}\n"
-            f"becomes: {one['after']}\nreason: the test\n  wants it\n")
-        known, _ = self.mutate("--list", "--count", "1000")
+            f"becomes: {one['after']}\nreason: the test\n  wants it\n\n"
+            f"file: src/sum/sum.c\nline: gone\nbecomes: x\nreason: none\n")
+        known, log = self.mutate("--list", "--count", "1000")
+        self.assertEqual(log, "tools/mutate.equivalent: src/sum/sum.c no "
+                         "longer has: gone\n")
         self.assertNotIn(one["diff"], known)
 
         # A budget leaves tests out; what survived can be tried again.

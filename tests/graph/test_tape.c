@@ -527,6 +527,8 @@ static void test_every_operator_counts_operands(void **state)
             most = operands[i].most;
             named++;
         }
+        assert_int_equal((*op)->min_inputs, least);
+        assert_int_equal((*op)->max_inputs, most);
         char sentence[100];
         for (int side = 0; side < 2; side++) {
             int32_t count = side ? most : least - 1;

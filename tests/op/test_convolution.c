@@ -339,7 +339,9 @@ static void test_facts(void **state)
     assert_null(fv_conv_pass_candidate(conv, FV_PASS_FORWARD, 99).algorithm);
     assert_null(fv_conv_pass_facts(conv, (fv_conv_pass)3).algorithm);
     assert_null(fv_conv_pass_facts(NULL, FV_PASS_FORWARD).algorithm);
+    assert_int_equal(fv_conv_input_shape(NULL).rank, -1);
     assert_int_equal(fv_conv_output_shape(NULL).rank, -1);
+    assert_int_equal(fv_conv_weight_shape(NULL).rank, -1);
     assert_string_equal(fv_algorithm_name(FV_CONV_AUTO), "auto");
     assert_string_equal(fv_algorithm_name(FV_CONV_IM2COL_GEMM), "im2col");
     assert_null(fv_algorithm_name((fv_algorithm)99));

@@ -112,12 +112,50 @@ static void test_refused(void **state)
     fv_context_free(context);
 }
 
+/* A row of pixels and a column of them are the same sums, and need the same
+ * memory for them. */
+static void test_rows_and_columns(void **state)
+{
+    extern const fv_operator fv__op_global_average_pool;
+    fv_context *context = context_of(FV_F32);
+    (void)state;
+    enum { PIXELS = 5001, CHANNELS = 3 };
+    static float numbers[PIXELS * CHANNELS];
+    for (int i = 0; i < PIXELS * CHANNELS; i++)
+        numbers[i] = (float)(i * 31 % 1009) / 1009;
+    const fv_tensor line = FV_TENSOR(numbers, FV_F32, 1, 1, PIXELS, CHANNELS),
+                    column = FV_TENSOR(numbers, FV_F32, 1, PIXELS, 1, CHANNELS);
+    const fv_tensor *both[] = { &line, &column };
+    size_t scratch[2];
+    float means[2][CHANNELS];
+    for (int k = 0; k < 2; k++) {
+        fv_inference inference = { .context = context,
+                                   .name = "global_average_pool",
+                                   .num_inputs = 1,
+                                   .inputs = &both[k] };
+        assert_int_equal(fv__op_global_average_pool.infer(&inference), FV_OK);
+        scratch[k] = inference.forward_scratch;
+        fv_variable *y =
+            fv_global_average_pool_of(fv_constant(context, both[k]));
+        assert_ok(context);
+        memcpy(means[k], fv_variable_value(y)->data, sizeof means[k]);
+        fv_forget(context);
+    }
+    assert_int_equal(scratch[0], scratch[1]);
+    assert_memory_equal(means[0], means[1], sizeof means[0]);
+    fv_context_free(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),     cmocka_unit_test(test_gradients),
-        cmocka_unit_test(test_long_sum),   cmocka_unit_test(test_same_bits),
-        cmocka_unit_test(test_not_finite), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_long_sum),
+        cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_rows_and_columns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
