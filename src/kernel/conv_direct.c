@@ -146,6 +146,10 @@ static fv__direct plan(const fv_context *context, const fv__geometry *g,
         && s->batch * s->in[0] * d.strip.row * (int64_t)d.element > CACHE_BYTES;
     d.panel_bytes =
         (size_t)(taps * s->channels) * (size_t)d.kernels->nr * d.element;
+    if (d.near)
+        d.near_bytes = fv__direct_near_panel(&d)
+                       + fv__align((size_t)(s->batch * s->out[0] * s->out[1])
+                                   * (size_t)d.kernels->nr * d.element);
     d.strips_count = d.images * (d.splits > 1 ? d.items : context->threads);
     return d;
 }
@@ -157,7 +161,7 @@ static bool sweep_scratch(const fv_context *context, const fv__direct *d,
     size_t near;
 
     return fv__multiply(d->strip_bytes, (size_t)d->strips_count, bytes)
-           && fv__multiply(fv__align(d->panel_bytes), workers, &near)
+           && fv__multiply(d->near_bytes, workers, &near)
            && fv__add(*bytes, near, bytes)
            && fv__add(*bytes, fv__direct_offsets(d), bytes);
 }

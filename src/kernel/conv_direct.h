@@ -25,6 +25,7 @@ typedef struct fv__direct {
     int64_t images, items;  /* of an item, if small; in all, if not split */
     int64_t panels, splits; /* of the filters; pieces they are cut into */
     size_t panel_bytes, strip_bytes; /* a strip is one of an image */
+    size_t near_bytes; /* of a worker: what it packs, and sums of a block */
     int64_t strips_count; /* those of an item for each worker, or for each */
     bool data;
     bool past; /* caches, outputs go */
@@ -37,6 +38,9 @@ typedef struct fv__direct {
 /* Whether tiles go down columns, where pixels are far apart: if that halves
  * them. */
 bool fv__direct_goes_down(int64_t rows, int64_t columns, int64_t mr);
+
+/* Bytes of the part of a panel that a worker packs where it is met. */
+size_t fv__direct_near_panel(const fv__direct *direct);
 
 /* Bytes at the beginning of scratch: where segments begin, in the image and
  * among weights. Strips follow, then what workers pack. */

@@ -1,6 +1,9 @@
 /* The items of a direct sweep: rows of an image against panels of filters. */
 #include "kernel/conv_direct.h"
 
+/* Channels of a panel that is packed where it is met, so that it stays in a
+ * first-level cache: chains go on from some to the next. */
+enum { NEAR_CHANNELS = 256 };
 /* Of all panels of an item, that pixels meet together, so that they are written
  * in long runs: few chains take less time than outputs. */
 enum { TOGETHER_BYTES = 1 << 14 };
@@ -32,12 +35,13 @@ typedef struct walk {
 /* All output rows of an item against one stretch of panels. */
 typedef struct target {
     int64_t image, images, group, row, rows;
-    int64_t panel, panels; /* met together */
-    const char *a;         /* tap 0 of the first output pixel */
-    int64_t a_image;       /* elements from image to image */
-    char *near_panel;
+    int64_t panel, panels;        /* met together */
+    const char *a;                /* tap 0 of the first output pixel */
+    int64_t a_image;              /* elements from image to image */
+    char *near_panel, *near_sums; /* these of a block, [pixel][filter] */
     walk walk;
     bool first_met; /* pixels, by this panel */
+    char *out;      /* the first output of the first filter of the panel */
 } target;
 
 /* Weights of a panel that lie where the caller has them; tap 0 of a segment
@@ -124,7 +128,8 @@ static const void *after(const void *at, size_t bytes)
 typedef struct course {
     fv__tile tile;
     fv__finish finish;
-    size_t number; /* tiles so far */
+    const void *residual; /* beside the target's `out` */
+    size_t number;        /* tiles so far */
     const char *weights;
 } course;
 
@@ -168,12 +173,12 @@ static size_t run_narrow(const fv__direct *d, course *all, size_t pixels)
 static void run_line(const fv__direct *d, const target *at, course *all,
                      size_t pixels, const void *from, size_t to)
 {
-    const void *residual = d->call->finish.residual;
+    const void *residual = all->residual;
     const size_t mr = (size_t)d->kernels->mr;
     fv__tile *t = &all->tile;
 
     t->a = from;
-    t->c = fv__slot(d->out, to, d->element);
+    t->c = fv__slot(at->out, to, d->element);
     if (residual) all->finish.residual = fv__at(residual, to, d->element);
     const size_t whole = run_narrow(d, all, pixels), rest = pixels - whole;
     const size_t tiles = (rest + mr - 1) / mr;
@@ -183,7 +188,7 @@ static void run_line(const fv__direct *d, const target *at, course *all,
         const size_t out = to + pixel * t->c_row;
 
         t->a = fv__at(from, pixel * t->a_row, d->element);
-        t->c = fv__slot(d->out, out, d->element);
+        t->c = fv__slot(at->out, out, d->element);
         if (residual) all->finish.residual = fv__at(residual, out, d->element);
         look_ahead(d, at, all->weights, all->number++, m, t);
         run_tiles(d, at, all, m);
@@ -191,15 +196,22 @@ static void run_line(const fv__direct *d, const target *at, course *all,
     }
 }
 
+/* The first output of the panel's first filter. */
+static size_t first_output(const fv__direct *d, const target *at)
+{
+    const fv__sweep *s = &d->sweep;
+
+    return (size_t)(s->out_at + at->image * s->out_image + at->row * s->out_row
+                    + at->group * s->filters + at->panel * d->kernels->nr);
+}
+
 static void run_stretch(const fv__direct *d, const target *at, const stretch *c,
                         fv__meet meet, bool last)
 {
     const fv__sweep *s = &d->sweep;
     const walk *w = &at->walk;
-    const int64_t nr = d->kernels->nr, first = at->panel * nr;
-    const int64_t filter = at->group * s->filters + first;
-    const int64_t to =
-        s->out_at + at->image * s->out_image + at->row * s->out_row + filter;
+    const size_t filter =
+        (size_t)(at->group * s->filters + at->panel * d->kernels->nr);
     course all = {
         .tile = { .a_row = (size_t)w->pixel.a,
                   .a_step = 1,
@@ -217,13 +229,16 @@ static void run_stretch(const fv__direct *d, const target *at, const stretch *c,
     all.finish.past = d->past;
     if (last) all.tile.finish = &all.finish;
     if (all.finish.bias)
-        all.finish.bias = fv__at(all.finish.bias, (size_t)filter, d->element);
+        all.finish.bias = fv__at(all.finish.bias, filter, d->element);
+    if (all.finish.residual)
+        all.residual =
+            fv__at(all.finish.residual, first_output(d, at), d->element);
     all.finish.residual_row = all.tile.c_row;
     for (int64_t i = 0; i < w->block.count * w->line.count; i++) {
         const int64_t block = i / w->line.count, line = i % w->line.count;
         const bool very_last = at->row + line == s->out[0] - 1;
         const int64_t in = block * w->block.a + line * w->line.a + c->k;
-        const int64_t out = to + block * w->block.c + line * w->line.c;
+        const int64_t out = block * w->block.c + line * w->line.c;
         const int64_t pixels = w->pixel.count - (very_last ? s->ragged : 0);
 
         run_line(d, at, &all, (size_t)pixels,
@@ -231,21 +246,78 @@ static void run_stretch(const fv__direct *d, const target *at, const stretch *c,
     }
 }
 
+/* Adds the sums of a block to the outputs. */
+static void add_block(const fv__direct *d, const target *at, const target *sums)
+{
+    const int64_t nr = d->kernels->nr;
+    const walk *w = &at->walk, *from = &sums->walk;
+    const size_t n = (size_t)fv__min(nr, d->sweep.filters - at->panel * nr);
+
+    for (int64_t i = 0; i < w->block.count * w->line.count; i++) {
+        const int64_t block = i / w->line.count, line = i % w->line.count;
+        const int64_t ragged =
+            at->row + line == d->sweep.out[0] - 1 ? d->sweep.ragged : 0;
+
+        d->kernels->add_rows(
+            (size_t)(w->pixel.count - ragged), n,
+            fv__at(sums->out,
+                   (size_t)(block * from->block.c + line * from->line.c),
+                   d->element),
+            (size_t)from->pixel.c,
+            fv__slot(at->out, (size_t)(block * w->block.c + line * w->line.c),
+                     d->element),
+            (size_t)w->pixel.c);
+    }
+}
+
+/* A block of a panel that is packed where it is met, some channels at a time.
+ * The first takes the place of what is there, or the sums are made apart and
+ * added to it. */
+static void run_near_block(const fv__direct *d, const target *at,
+                           const stretch *c, fv__meet meet)
+{
+    const int64_t nr = d->kernels->nr;
+    const int64_t length = fv__min(c->length, NEAR_CHANNELS);
+    const int64_t count = fv__max(1, NEAR_CHANNELS / c->length);
+    target sums = *at;
+    walk *w = &sums.walk;
+
+    if (meet == FV__ACCUMULATE) {
+        sums.out = at->near_sums;
+        w->pixel.c = nr;
+        w->line.c = w->pixel.count * nr;
+        w->block.c = w->line.count * w->line.c;
+    }
+    for (int64_t s = 0; s < c->count; s += count)
+        for (int64_t k = 0; k < c->length; k += length) {
+            const stretch some = { c->first + s, fv__min(count, c->count - s),
+                                   c->k + k, fv__min(length, c->length - k) };
+
+            run_stretch(d, &sums, &some, s || k ? FV__CONTINUE : FV__REPLACE,
+                        false);
+        }
+    if (meet == FV__ACCUMULATE) add_block(d, at, &sums);
+}
+
 /* Panels: block after block of the chains, each against all rows. */
-static void run_panels(const fv__direct *d, const target *at)
+static void run_panels(const fv__direct *d, target *at)
 {
     const fv__chain chain = fv__sweep_chain(&d->sweep);
     const int64_t terms = fv__chain_terms(chain);
     const bool add = d->data && !d->call->overwrite;
     fv__meet meet = add ? FV__ACCUMULATE : FV__REPLACE;
 
+    at->out = fv__slot(d->out, first_output(d, at), d->element);
     if (terms == 0 && !add) run_stretch(d, at, &(stretch){ 0 }, meet, false);
     for (int64_t i = 0, n; i < terms; i += n) {
         n = fv__chain_block(chain, i);
         const stretch c = { i / d->k, fv__max(n / d->k, 1), i % d->k,
                             fv__min(n, d->k) };
 
-        run_stretch(d, at, &c, meet, i + n == terms);
+        if (d->near)
+            run_near_block(d, at, &c, meet);
+        else
+            run_stretch(d, at, &c, meet, i + n == terms);
         meet = FV__ACCUMULATE;
     }
 }
@@ -323,7 +395,8 @@ static void run_item(void *argument, size_t number, size_t worker)
     const size_t first = fv__even_at((size_t)d->panels, splits, split);
     const size_t panels = fv__even((size_t)d->panels, splits, split);
 
-    at.near_panel = d->near_panels + worker * fv__align(d->panel_bytes);
+    at.near_panel = d->near_panels + worker * d->near_bytes;
+    at.near_sums = at.near_panel + fv__direct_near_panel(d);
     if (d->strip.in_place) {
         at.a = rows_in_place(d, &at);
         at.a_image = d->sweep.in[0] * d->strip.row;
@@ -349,6 +422,13 @@ static void run_item(void *argument, size_t number, size_t worker)
 size_t fv__direct_offsets(const fv__direct *d)
 {
     return fv__align(2 * (size_t)d->segments * sizeof(ptrdiff_t));
+}
+
+size_t fv__direct_near_panel(const fv__direct *d)
+{
+    const int64_t terms = fv__min(NEAR_CHANNELS, d->segments * d->k);
+
+    return fv__align((size_t)(terms * d->kernels->nr) * d->element);
 }
 
 static void write_offsets(const fv__direct *d, ptrdiff_t *offsets)

@@ -304,23 +304,18 @@ typedef struct piece {
 } piece;
 
 /* Blocks of the chains of pixels: a row that is cut is alone. */
-static void run_tile(const weights *w, const piece *p, fv__tile t)
+static void run_cut(const weights *w, const piece *p, const fv__tile *whole)
 {
-    const fv__chain chain = { 1, 1, (int64_t)(t.segments * t.k) };
-    const int64_t terms = fv__chain_terms(chain);
-    const fv__tile whole = t;
+    const fv__chain chain = { 1, 1, (int64_t)whole->k };
+    fv__tile t = *whole;
 
-    if (!fv__chain_is_cut(chain)) {
-        w->parts.kernels->tile(p->m, p->n, &t);
-        return;
-    }
-    for (int64_t at = 0; at < terms; at += (int64_t)t.k) {
+    for (int64_t at = 0; at < (int64_t)whole->k; at += (int64_t)t.k) {
         const size_t pixel = (size_t)at;
 
-        t.a = fv__at(whole.a, pixel * t.a_step, w->element);
-        t.b = fv__at(whole.b, pixel * t.b_step, w->element);
+        t.a = fv__at(whole->a, pixel * t.a_step, w->element);
+        t.b = fv__at(whole->b, pixel * t.b_step, w->element);
         t.k = (size_t)fv__chain_block(chain, at);
-        if (whole.next) t.next = (const char *)whole.next + pixel * LINE;
+        if (whole->next) t.next = (const char *)whole->next + pixel * LINE;
         w->parts.kernels->tile(p->m, p->n, &t);
         t.meet = FV__ACCUMULATE;
     }
@@ -352,7 +347,10 @@ static void run_piece(const weights *w, const block *b, const piece *p,
         .next_step = LINE,
     };
 
-    run_tile(w, p, t);
+    if (fv__chain_is_cut((fv__chain){ 1, (int64_t)t.segments, (int64_t)t.k }))
+        run_cut(w, p, &t);
+    else
+        w->parts.kernels->tile(p->m, p->n, &t);
 }
 
 /* n columns from `column` of a run on, or filters, against all rows. */

@@ -73,7 +73,7 @@ static void check_sums(const data *d, const data *start, const struct shape *s)
     const double bound = 64 * epsilon_of(t) * (1 + sqrt((double)s->m));
     for (size_t j = 0; j < s->c; j++) {
         const double mean = number(t, d->in[2], j);
-        double chain = number(t, start->out[0], j), sum = 0, dot = 0;
+        double chain = 0, sum = 0, dot = 0;
         for (size_t i = 0; i < s->m; i++) {
             const size_t at = i * s->c + j;
             const double dy = number(t, d->in[1], at);
@@ -82,6 +82,7 @@ static void check_sums(const data *d, const data *start, const struct shape *s)
             sum += dy;
             dot += dy * (number(t, d->in[0], at) - mean);
         }
+        chain = rounded(t, number(t, start->out[0], j) + chain);
         assert_true(number(t, d->out[0], j) == chain);
         assert_near(number(t, d->out[1], j), sum, bound);
         assert_near(number(t, d->out[2], j), dot, bound);

@@ -2,9 +2,9 @@
  * is rounded alike, which is the worst for a sum. */
 #include "operands.h"
 
-enum { MANY = 100000, SIDE = 1000 };
-/* Of sums of a million tenths or less; one chain of them is off by 1e-2, one of
- * MANY by 1e-4. */
+enum { MANY = 100000, MATRICES = 20000, SIDE = 600 };
+/* Of sums of so many tenths or less; one chain of MATRICES or MANY of them is
+ * off by 1e-4, one of SIDE x SIDE by more. */
 #define NEAR 3e-5
 
 static fv_variable *filled(fv_context *context, float value, int32_t rank,
@@ -52,9 +52,9 @@ static void test_linear_of_ones(void **state)
 /* One row, few and many: each is multiplied in another way. */
 static void test_linear_of_many_inputs(void **state)
 {
-    const int64_t rows[] = { 1, 3, 20, 90 };
+    const int64_t rows[] = { 1, 3, 20 };
     (void)state;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 3; i++) {
         fv_context *context = context_of(FV_F32);
         fv_variable *x = FILLED(context, 1, rows[i], MANY);
         fv_variable *weight = FILLED(context, 0.1F, 19, MANY);
@@ -83,12 +83,12 @@ static void test_matmul_of_many_matrices(void **state)
 {
     fv_context *context = context_of(FV_F32);
     fv_variable *a = FILLED(context, 1, 2, 1);
-    fv_variable *b = FILLED(context, 0.1F, MANY, 1, 3);
+    fv_variable *b = FILLED(context, 0.1F, MATRICES, 1, 3);
     (void)state;
     fv_variable *y = fv_matmul(a, b);
     assert_ok(context);
     assert_int_equal(fv_backprop(y), FV_OK);
-    assert_all_near(fv_variable_grad(a), 3 * MANY * (double)0.1F);
+    assert_all_near(fv_variable_grad(a), 3 * MATRICES * (double)0.1F);
     fv_context_free(context);
 }
 
@@ -110,7 +110,7 @@ static void test_average_pools(void **state)
  * them gives. */
 static void test_pools_that_overlap(void **state)
 {
-    enum { KERNEL = 60, WINDOWS = 51, IN = KERNEL + WINDOWS - 1 };
+    enum { KERNEL = 51, WINDOWS = 51, IN = KERNEL + WINDOWS - 1 };
     const fv_pooling pooling = { .kernel = { KERNEL, KERNEL },
                                  .stride = { 1, 1 } };
     const int64_t middle = IN / 2 * IN + IN / 2;
@@ -141,11 +141,11 @@ static void test_pools_that_overlap(void **state)
 
 static void test_sums_and_means(void **state)
 {
-    const int64_t million = (int64_t)SIDE * SIDE;
-    const double sum = (double)million * (double)0.1F;
+    const int64_t n = (int64_t)SIDE * SIDE;
+    const double sum = (double)n * (double)0.1F;
     fv_context *context = context_of(FV_F32);
-    fv_variable *rows = FILLED(context, 0.1F, million, 3);
-    fv_variable *columns = FILLED(context, 0.1F, 3, million);
+    fv_variable *rows = FILLED(context, 0.1F, n, 3);
+    fv_variable *columns = FILLED(context, 0.1F, 3, n);
     (void)state;
     assert_all_near(fv_variable_value(fv_sum_axis(rows, 0)), sum);
     assert_all_near(fv_variable_value(fv_sum_axis(columns, 1)), sum);
