@@ -194,6 +194,11 @@ static inline fv__chain fv__sweep_chain(const fv__sweep *s)
     return (fv__chain){ s->taps[0], s->taps[1], s->channels };
 }
 
+/* An input gradient of more sweeps than these is not done in sweeps: they could
+ * be as many as the input has pixels, and each is planned, packed and run on
+ * its own. */
+enum { FV__MOST_SWEEPS = 1 << 12 };
+
 int64_t fv__sweep_count(const fv__geometry *geometry, fv__direction direction);
 fv__sweep fv__sweep_of(const fv__geometry *geometry, fv__direction direction,
                        int64_t number);

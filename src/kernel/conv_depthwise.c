@@ -364,6 +364,7 @@ const fv__conv_algorithm fv__conv_depthwise = {
     .applicable = applicable,
     .cost = cost,
     .plain = true,
+    .by_phases = true,
     .packed = packed,
     .scratch = scratch,
     .pack = pack,

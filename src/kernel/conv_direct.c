@@ -190,12 +190,15 @@ static bool applicable(const fv_context *context, const fv__geometry *g)
     const fv__direction directions[] = { FV__FORWARD, FV__BACKWARD_DATA };
 
     (void)context;
-    for (int i = 0; i < 2; i++)
-        for (int64_t n = 0; n < fv__sweep_count(g, directions[i]); n++) {
+    for (int i = 0; i < 2; i++) {
+        const int64_t count = fv__sweep_count(g, directions[i]);
+
+        for (int64_t n = 0; n < count && count <= FV__MOST_SWEEPS; n++) {
             const fv__sweep s = fv__sweep_of(g, directions[i], n);
 
             if (!fv__strip_fits(&s)) return false;
         }
+    }
     return true;
 }
 
@@ -296,6 +299,7 @@ const fv__conv_algorithm fv__conv_direct = {
     .applicable = applicable,
     .cost = fv__direct_cost,
     .plain = true,
+    .by_phases = true,
     .packed = packed,
     .scratch = scratch,
     .pack = pack,

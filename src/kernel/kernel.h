@@ -505,7 +505,8 @@ typedef struct fv__conv_algorithm {
     /* Predicted time, in multiply-adds of a vector of 16 elements; of the whole
      * batch, growing with it in proportion. */
     double (*cost)(const fv__geometry *geometry, fv__direction direction);
-    bool plain; /* rounds as the definition does */
+    bool plain;     /* rounds as the definition does */
+    bool by_phases; /* its input gradient is a sweep for each of the stride */
     /* From the call's weight to its `packed`, 64-byte aligned. A forward pass
      * that packs does without the weight, which may be NULL when it runs. */
     void (*pack)(const fv__conv_call *call, fv__direction direction);
