@@ -122,6 +122,17 @@ static void fill_row(const fv__groups_strip *s, const fv__groups_piece *piece,
     memset(out + (size_t)high * pixel, 0, (size_t)(columns - high) * pixel);
 }
 
+void fv__groups_inside(const fv__groups_strip *s, const fv__groups_piece *piece,
+                       int axis, int64_t *low, int64_t *high)
+{
+    const int64_t first = axis ? piece->first.column : piece->first.row;
+    const fv__sweep *w = &s->sweep;
+    const int64_t at = first * w->stride[axis] + w->first[axis];
+
+    *low = fv__divide_up(fv__max(-at, 0), s->unit[axis]);
+    *high = fv__divide_up(fv__max(w->in[axis] - at, 0), s->unit[axis]);
+}
+
 void fv__groups_fill(const fv__groups_strip *s, const fv__groups_piece *piece,
                      int64_t begin, int64_t end, const void *in, void *to)
 {
