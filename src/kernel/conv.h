@@ -8,16 +8,19 @@
 #include <string.h>
 
 /* Every output is a chain of fma over taps (row, column, channel), cut into
- * blocks as chain.h says, padding being zeros, and the bias is added last. An
- * input gradient is a chain over the taps that step onto the input, from the
- * last to the first (row, column), and filters, outputs beyond the image being
- * zeros; its blocks are added to what was there one after the other. A weight's
- * gradient is a sum over the output pixels of the batch, in order: chains of
- * `block` pixels, cut if they are long, added up in each of `parts` ranges of
- * blocks; then the parts; then what they make is added to what was there. A
+ * blocks as chain.h says, whose terms in the padding are left out, and the bias
+ * is added last. An input gradient is a chain over the taps that step onto the
+ * input, from the last to the first (row, column), and filters, without the
+ * terms of outputs beyond the image; its blocks are added to what was there one
+ * after the other. A weight's gradient is a sum over the output pixels of the
+ * batch, without those at which its tap lies in the padding, in order: chains
+ * of `block` pixels, cut if they are long, added up in each of `parts` ranges
+ * of blocks; then the parts; then what they make is added to what was there. A
  * single part is added to what was there block by block. So is a bias's
- * gradient, whose blocks are plain sums. So do the plain algorithms; winograd.h
- * and conv_col2im.c have other sums. */
+ * gradient, whose blocks are plain sums. So do the plain algorithms, which may
+ * multiply padding as zeros: with finite numbers that changes nothing but,
+ * where products underflow, the sign of a zero. winograd.h and conv_col2im.c
+ * have other sums. */
 
 /* Sizes of a convolution seen as a matrix product, for one group, and the cuts
  * of the sums of the weight gradient. They depend on the problem alone. */
@@ -181,6 +184,7 @@ typedef struct fv__sweep {
     int64_t batch, groups;
     int64_t channels, filters; /* of a group: summed over, made */
     int64_t in[2], out[2], taps[2], stride[2], first[2], step[2];
+    int64_t tap[2]; /* of a piece: its first, of those of the whole */
     int64_t ragged; /* pixels that the very last row lacks, in and out */
     int64_t in_pixel;
     int64_t out_at, out_pixel, out_row, out_image;
@@ -194,9 +198,53 @@ static inline fv__chain fv__sweep_chain(const fv__sweep *s)
     return (fv__chain){ s->taps[0], s->taps[1], s->channels };
 }
 
+/* An input gradient of more sweeps than these is not done in sweeps: they could
+ * be as many as the input has pixels, and each is planned, packed and run on
+ * its own. */
+enum { FV__MOST_SWEEPS = 1 << 12 };
+
 int64_t fv__sweep_count(const fv__geometry *geometry, fv__direction direction);
 fv__sweep fv__sweep_of(const fv__geometry *geometry, fv__direction direction,
                        int64_t number);
+
+/* Outputs [first, first + count) of an axis, and the taps [tap, tap + taps)
+ * that any of them meets inside the image. */
+typedef struct fv__band {
+    int64_t first, count, tap, taps;
+} fv__band;
+
+enum { FV__MOST_BANDS = 7 };
+
+/* All outputs of an axis, in order. */
+typedef struct fv__bands {
+    int64_t count;
+    fv__band band[FV__MOST_BANDS];
+} fv__bands;
+
+/* The pieces of a sweep: each band of rows with each band of columns. */
+typedef struct fv__cut {
+    fv__bands axis[2];
+} fv__cut;
+
+/* One band with all taps; or outputs that meet the same taps, as many bands as
+ * there are such, or blocks of outputs where these would be too many. They are
+ * functions of the sweep alone. */
+fv__bands fv__sweep_whole(const fv__sweep *sweep, int axis);
+fv__bands fv__sweep_bands(const fv__sweep *sweep, int axis);
+/* Of all pairs of outputs and taps of an axis, the share that meets padding,
+ * estimated from the first and the last tap: if it is below a half, hardly more
+ * than that, since it is nearly convex as a function of the tap. */
+double fv__sweep_padded(const fv__sweep *sweep, int axis);
+/* Taps of bands, counted for each output, as a share of all taps. */
+double fv__bands_share(const fv__sweep *sweep, int axis,
+                       const fv__bands *bands);
+/* A piece is a sweep of its own, whose weights are some of the whole's. */
+fv__sweep fv__sweep_piece(const fv__sweep *sweep, const fv__cut *cut,
+                          int64_t number);
+static inline int64_t fv__cut_pieces(const fv__cut *cut)
+{
+    return cut->axis[0].count * cut->axis[1].count;
+}
 
 /* Whether each output meets the input at its own place, and no other. */
 bool fv__sweep_is_pointwise(const fv__sweep *sweep);

@@ -47,7 +47,10 @@ fv__conv_candidate fv__conv_consider(const fv_context *context, int number,
     if (number <= FV_CONV_AUTO || number >= ALGORITHMS) return c;
     c.algorithm = algorithms[number];
     c.verdict = FV__CONV_CANNOT;
-    if (!c.algorithm->applicable(context, g)) return c;
+    if (!c.algorithm->applicable(context, g)
+        || (c.algorithm->by_phases
+            && fv__sweep_count(g, direction) > FV__MOST_SWEEPS))
+        return c;
     c.workspace = workspace(context, c.algorithm, g, direction);
     c.cost = c.algorithm->cost(g, direction);
     if (wish->strict && !c.algorithm->plain)

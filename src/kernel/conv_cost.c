@@ -57,6 +57,10 @@ enum { TURNED = 4, COLUMN = 24, BLOCK = 160 };
  * that in a gradient, where more of them overlap or chains are short. */
 enum { PIXEL = 5, GRADIENT = 3 };
 
+/* A cut is worth its overhead if it leaves out so much of an axis, and of the
+ * predicted time. */
+static const double worth = 0.9;
+
 /* Items that share the filters or panels of a block copy the strip that each
  * meets: an element in the time of one. */
 static double copies(const fv__geometry *g, const fv__conv_sizes *s,
@@ -75,9 +79,36 @@ static double copies(const fv__geometry *g, const fv__conv_sizes *s,
                                     : g->channels);
 }
 
+/* Each tap alone, over the lines and columns of dy whose input is there. */
+static double direct_inside(const fv__geometry *g, bool turned)
+{
+    const fv__conv_sizes s = fv__conv_measure(g);
+    const fv__sweep sweep = fv__sweep_of(g, FV__FORWARD, 0);
+    const double count = (double)(g->groups * s.taps * s.blocks);
+    const double pixels = (double)s.pixels / (double)fv__max(s.blocks, 1);
+    double share[2], all = 0;
+
+    for (int i = 0; i < 2; i++) {
+        const fv__bands bands = fv__sweep_bands(&sweep, i);
+
+        share[i] = fv__bands_share(&sweep, i, &bands);
+    }
+    const double lines = pixels / (double)g->out[1] * share[0];
+    const double k = (double)g->out[1] * share[1];
+
+    if (turned)
+        all = (double)(s.parts * g->groups * s.span * s.filters) / TURNED;
+    return all
+           + (turned
+                  ? fv__conv_pieces_cost(count, s.channels, s.filters, lines, k)
+                  : fv__conv_pieces_cost(count, s.filters, s.channels, lines,
+                                         k));
+}
+
 /* Filters are the rows of tiles and numbers of a run the columns, or turned. */
 static double direct_weights(const fv__geometry *g, fv__direct_form form)
 {
+    if (form.inside) return direct_inside(g, form.turned);
     const fv__conv_sizes s = fv__conv_measure(g);
     const int64_t run =
         form.windows ? s.span
@@ -103,12 +134,22 @@ fv__direct_form fv__direct_form_of(const fv__geometry *g)
 {
     const bool windows =
         g->channels == 1 && g->kernel[0] > 1 && g->dilation[1] == 1;
-    fv__direct_form best = { false, false };
+    const fv__sweep s = fv__sweep_of(g, FV__FORWARD, 0);
+    const bool padded = !fv__chain_is_cut((fv__chain){ 1, 1, g->out[1] })
+                        && (fv__sweep_padded(&s, 0) >= 1 - worth
+                            || fv__sweep_padded(&s, 1) >= 1 - worth);
+    fv__direct_form best = { false, false, false };
+    double least = direct_weights(g, best);
 
-    for (int i = 1; i < (windows ? 4 : 2); i++) {
-        const fv__direct_form form = { i & 1, i & 2 };
+    for (int i = 1; i < 6; i++) {
+        const fv__direct_form form = { i & 1, i & 2, i & 4 };
 
-        if (direct_weights(g, form) < direct_weights(g, best)) best = form;
+        if ((form.windows && !windows) || (form.inside && !padded)) continue;
+        const double cost = direct_weights(g, form);
+
+        if (!(cost < (form.inside ? worth : 1) * least)) continue;
+        best = form;
+        least = cost;
     }
     return best;
 }
@@ -128,6 +169,40 @@ static double direct_sweep(fv__sweep s, double pixel)
     return fv__conv_pieces_cost(count * (double)s.out[!along], s.out[along],
                                 s.filters, segments, k)
            + (copied ? count * (double)(s.in[0] * s.in[1]) * pixel : 0);
+}
+
+static double direct_pieces(const fv__sweep *s, const fv__cut *cut,
+                            double pixel)
+{
+    double all = 0;
+
+    for (int64_t i = 0; i < fv__cut_pieces(cut); i++)
+        all += direct_sweep(fv__sweep_piece(s, cut, i), pixel);
+    return all;
+}
+
+fv__cut fv__direct_cut(const fv__sweep *s)
+{
+    const fv__cut whole = { { fv__sweep_whole(s, 0), fv__sweep_whole(s, 1) } };
+    fv__cut best = whole;
+    double least = -1;
+
+    if (s->taps[0] * s->taps[1] <= 1) return whole;
+    for (int i = 0; i < 2; i++) {
+        if (fv__sweep_padded(s, i) < 1 - worth) continue;
+        const fv__bands bands = fv__sweep_bands(s, i);
+        fv__cut cut = best;
+
+        if (fv__bands_share(s, i, &bands) > worth) continue;
+        if (least < 0) least = direct_pieces(s, &best, PIXEL);
+        cut.axis[i] = bands;
+        const double cost = direct_pieces(s, &cut, PIXEL);
+
+        if (cost > worth * least) continue;
+        best = cut;
+        least = cost;
+    }
+    return best;
 }
 
 static double direct_along(const fv__geometry *g)
@@ -157,8 +232,12 @@ double fv__direct_cost(const fv__geometry *g, fv__direction direction)
         return direct_weights(g, fv__direct_form_of(g));
     if (direction == FV__FORWARD && fv__direct_goes_along(g))
         return direct_along(g);
-    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++)
-        all += direct_sweep(fv__sweep_of(g, direction, i), (double)pixel);
+    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
+        const fv__sweep s = fv__sweep_of(g, direction, i);
+        const fv__cut cut = fv__direct_cut(&s);
+
+        all += direct_pieces(&s, &cut, (double)pixel);
+    }
     return all;
 }
 

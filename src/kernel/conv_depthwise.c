@@ -5,7 +5,10 @@
 
 /* About so many items make an image of a sweep, of so many rows or a multiple
  * of it. They cut outputs only. */
-enum { ITEMS = 16, ITEM_ROWS = 2 };
+enum { ITEMS = 16, ITEM_ROWS = 2, STRIP_ROWS = 8 };
+/* Taps of a row that no tile is made for go over a strip, up to so many along
+ * an axis, and with rows of outputs of such strides. */
+enum { FEW_TAPS = 7, MOST_TAPS = 64, MOST_STRIDE = 2, LINE = 64 };
 /* Of the vector that costs are counted in. */
 enum { LANES = 16 };
 
@@ -32,6 +35,14 @@ static classes classes_of(const fv__sweep *s, int axis)
     return (classes){ fv__max(size / divisor, 1), size, stride / divisor };
 }
 
+static bool in_strips(const fv__sweep *s)
+{
+    return s->taps[1] > FEW_TAPS && s->taps[0] <= MOST_TAPS
+           && s->taps[1] <= MOST_TAPS && !fv__chain_is_cut(fv__sweep_chain(s))
+           && classes_of(s, 0).stride <= MOST_STRIDE
+           && classes_of(s, 1).stride == 1;
+}
+
 /* A class of outputs, distances in pixels; where its output 0 and its input 0,
  * there or not, lie. */
 static fv__window axis_of(const fv__sweep *s, int axis, int64_t number,
@@ -53,7 +64,8 @@ static fv__window axis_of(const fv__sweep *s, int axis, int64_t number,
     return a;
 }
 
-/* ---- packed weights: [tap][channel], whole vectors ---------------------- */
+/* ---- packed weights: [tap][channel], whole vectors; in strips, [line of
+ * channels][tap][channel] ------------------------------------------------- */
 
 static size_t packed_row(const fv__sweep *s, size_t element)
 {
@@ -102,16 +114,13 @@ static inline void pack_tap(const fv__sweep *s, size_t size, int64_t first,
         fv__copy_element(size, out, weight + g * group);
 }
 
-static void pack_channels(void *argument, size_t item, size_t worker)
+/* All taps of channels [first, last), `row` bytes apart. */
+static void pack_taps(const packing *p, int64_t first, int64_t last, size_t row,
+                      char *out)
 {
-    const packing *p = argument;
     const fv__sweep *s = p->sweep;
-    const int64_t first = (int64_t)item * FV__DEPTHWISE_CHANNELS;
-    const int64_t last = fv__min(first + FV__DEPTHWISE_CHANNELS, s->groups);
-    const size_t size = p->element, row = packed_row(s, size) * size;
-    char *out = p->out + (size_t)first * size;
+    const size_t size = p->element;
 
-    (void)worker;
     for (int64_t r = 0; r < s->taps[0]; r++)
         for (int64_t q = 0; q < s->taps[1]; q++, out += row) {
             const char *from =
@@ -125,6 +134,24 @@ static void pack_channels(void *argument, size_t item, size_t worker)
             else
                 pack_tap(s, 8, first, last, from, out);
         }
+}
+
+static void pack_channels(void *argument, size_t item, size_t worker)
+{
+    const packing *p = argument;
+    const fv__sweep *s = p->sweep;
+    const int64_t first = (int64_t)item * FV__DEPTHWISE_CHANNELS;
+    const int64_t last = fv__min(first + FV__DEPTHWISE_CHANNELS, s->groups);
+    const size_t size = p->element;
+    const bool strips = in_strips(s);
+    const int64_t line = strips ? LINE / (int64_t)size : last - first;
+    const size_t row = strips ? LINE : packed_row(s, size) * size;
+    const int64_t taps = strips ? s->taps[0] * s->taps[1] : 1;
+
+    (void)worker;
+    for (int64_t c = first; c < last; c += line)
+        pack_taps(p, c, fv__min(c + line, last), row,
+                  p->out + (size_t)(c * taps) * size);
 }
 
 static void pack_sweeps(const fv__conv_call *call, fv__direction direction)
@@ -173,10 +200,17 @@ static fv__depthwise_plan plan_sweeps(const fv_context *context,
 
     for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
         const fv__sweep s = fv__sweep_of(g, direction, i);
+        const classes c = classes_of(&s, 0);
 
-        rows = fv__max(rows, fv__divide_up(s.out[0], classes_of(&s, 0).every));
+        rows = fv__max(rows, fv__divide_up(s.out[0], c.every));
+        if (in_strips(&s)) {
+            const size_t bytes = fv__depthwise_strip_bytes(c.stride, s.taps);
+
+            p.strip = bytes > p.strip ? bytes : p.strip;
+        }
     }
     p.rows = fv__divide_up(rows, ITEMS * ITEM_ROWS) * ITEM_ROWS;
+    if (p.strip) p.rows = fv__max(p.rows, STRIP_ROWS);
     p.blocks = fv__divide_up(rows, p.rows);
     fv__depthwise_cut(&p, g->channels, ITEMS / fv__max(g->batch * p.blocks, 1));
     return p;
@@ -188,6 +222,7 @@ typedef struct place {
     const fv__sweep *sweep;
     int64_t image, block, channel;
     const char *packed;
+    void *strip;
 } place;
 
 /* A class of rows and one of columns, whose distances are pixels still; where
@@ -237,11 +272,13 @@ static void run_dense(const place *at, const dense *d, const void *x)
     int64_t channels = at->sweep->groups;
     bool data = p->direction == FV__BACKWARD_DATA;
     size_t out = (size_t)d->out, channel = (size_t)at->channel;
+    const bool strips = in_strips(at->sweep);
+    const int64_t taps = strips ? at->sweep->taps[0] * at->sweep->taps[1] : 1;
     fv__depthwise work = {
         .axis = { d->axis[0], d->axis[1] },
         .channels = (size_t)fv__min(p->channels, channels - at->channel),
         .x = x,
-        .weight = fv__at(at->packed, channel, p->element),
+        .weight = fv__at(at->packed, channel * (size_t)taps, p->element),
         .y = fv__slot(data ? call->dx : call->y, out, p->element),
     };
     fv__finish *f = &work.finish;
@@ -253,7 +290,10 @@ static void run_dense(const place *at, const dense *d, const void *x)
     if (f->residual) f->residual = fv__at(f->residual, out, p->element);
     work.add = data && !call->overwrite;
     if (work.add) f->residual = work.y;
-    p->kernels->depthwise(&work);
+    if (strips)
+        fv__depthwise_run_strips(p->kernels, &work, at->strip);
+    else
+        p->kernels->depthwise(&work);
 }
 
 static void run_class(const place *at, dense d)
@@ -277,9 +317,9 @@ static void sweeps(void *argument, size_t item, size_t worker)
         .block = block % p->blocks,
         .channel = (int64_t)item % p->pieces * p->channels,
         .packed = p->call->packed,
+        .strip = (char *)p->call->scratch + worker * p->strip,
     };
 
-    (void)worker;
     for (int64_t i = 0; i < fv__sweep_count(p->g, p->direction); i++) {
         const fv__sweep s = fv__sweep_of(p->g, p->direction, i);
         int64_t rows = fv__min(classes_of(&s, 0).every, s.out[0]);
@@ -325,9 +365,15 @@ static size_t packed(const fv_context *context, const fv__geometry *g,
 static size_t scratch(const fv_context *context, const fv__geometry *g,
                       fv__direction direction)
 {
+    size_t all;
+
     if (!each_alone(g)) return fv__groups_scratch(context, g, direction);
-    if (direction != FV__BACKWARD_WEIGHTS) return 0;
-    return fv__depthwise_grad_scratch(context, g);
+    if (direction == FV__BACKWARD_WEIGHTS)
+        return fv__depthwise_grad_scratch(context, g);
+    return fv__multiply(plan_sweeps(context, g, direction).strip,
+                        (size_t)context->threads, &all)
+               ? all
+               : SIZE_MAX;
 }
 
 static void pack(const fv__conv_call *call, fv__direction direction)
@@ -349,14 +395,22 @@ static void run(const fv__conv_call *call, fv__direction direction)
         run_sweeps(call, direction);
 }
 
-/* About half of what registers allow: the rest is loads. */
+/* About half of what registers allow: the rest is loads. Large kernels leave
+ * out taps in the padding. */
 static double cost(const fv__geometry *g, fv__direction direction)
 {
-    const double vectors = (double)(g->batch * g->out[0] * g->out[1])
-                           * (double)fv__divide_up(g->channels, LANES);
+    double all = 2 * (double)(g->batch * g->out[0] * g->out[1])
+                 * (double)fv__divide_up(g->channels, LANES)
+                 * (double)(g->kernel[0] * g->kernel[1]);
+    const fv__sweep s = fv__sweep_of(g, FV__FORWARD, 0);
 
     if (!each_alone(g)) return fv__groups_cost(g, direction);
-    return vectors * 2 * (double)(g->kernel[0] * g->kernel[1]);
+    for (int i = 0; i < 2 && in_strips(&s); i++) {
+        const fv__bands bands = fv__sweep_bands(&s, i);
+
+        all *= fv__bands_share(&s, i, &bands);
+    }
+    return all;
 }
 
 const fv__conv_algorithm fv__conv_depthwise = {
@@ -364,6 +418,7 @@ const fv__conv_algorithm fv__conv_depthwise = {
     .applicable = applicable,
     .cost = cost,
     .plain = true,
+    .by_phases = true,
     .packed = packed,
     .scratch = scratch,
     .pack = pack,

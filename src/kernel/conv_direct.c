@@ -121,22 +121,50 @@ static void cut(fv__direct *d)
     d->along = along_of(d);
 }
 
-static fv__direct plan(const fv_context *context, const fv__geometry *g,
-                       fv__direction direction, int64_t number)
+/* A sweep whose pieces are run one after the other; they share its packed
+ * weights. */
+typedef struct whole {
+    fv__sweep sweep;
+    fv__cut cut;
+    int64_t panels;
+    size_t panel_bytes;
+    bool near, data;
+} whole;
+
+static whole whole_of(const fv_context *context, const fv__geometry *g,
+                      fv__direction direction, int64_t number)
+{
+    const fv__kernels *kernels = context->kernels;
+    whole w = { .sweep = fv__sweep_of(g, direction, number),
+                .data = direction == FV__BACKWARD_DATA };
+    const fv__sweep *s = &w.sweep;
+    const int64_t taps = s->taps[0] * s->taps[1];
+
+    w.cut = fv__direct_cut(s);
+    w.panels = (int64_t)fv__panels(kernels, (size_t)s->filters);
+    w.panel_bytes = (size_t)(taps * s->channels) * (size_t)kernels->nr
+                    * fv__element(kernels);
+    w.near = taps && s->weight_filter == 1
+             && s->batch * s->out[0] * s->out[1] <= NEAR_PIXELS;
+    return w;
+}
+
+static fv__direct plan(const fv_context *context, const whole *w, int64_t piece)
 {
     fv__direct d = {
         .kernels = context->kernels,
-        .sweep = fv__sweep_of(g, direction, number),
+        .sweep = fv__sweep_piece(&w->sweep, &w->cut, piece),
         .element = fv__element(context->kernels),
-        .data = direction == FV__BACKWARD_DATA,
+        .panel_bytes = w->panel_bytes,
+        .chain = fv__sweep_chain(&w->sweep),
+        .near = w->near,
+        .data = w->data,
     };
     const fv__sweep *s = &d.sweep;
     int64_t taps = s->taps[0] * s->taps[1];
 
     flatten(&d);
     d.strip = strip_of(&d);
-    d.near = taps && s->weight_filter == 1
-             && s->batch * s->out[0] * s->out[1] - s->ragged <= NEAR_PIXELS;
     d.merged = d.strip.contiguous && !d.near;
     d.segments = d.merged ? s->taps[0] : taps;
     d.k = d.merged ? s->taps[1] * s->channels : s->channels;
@@ -144,8 +172,6 @@ static fv__direct plan(const fv_context *context, const fv__geometry *g,
     d.in_memory =
         d.strip.in_place && d.segments == 1 && s->stride[1] * s->in_pixel == d.k
         && s->batch * s->in[0] * d.strip.row * (int64_t)d.element > CACHE_BYTES;
-    d.panel_bytes =
-        (size_t)(taps * s->channels) * (size_t)d.kernels->nr * d.element;
     if (d.near)
         d.near_bytes = fv__direct_near_panel(&d)
                        + fv__align((size_t)(s->batch * s->out[0] * s->out[1])
@@ -168,23 +194,29 @@ static bool sweep_scratch(const fv_context *context, const fv__direct *d,
 
 /* ---- packed weights ----------------------------------------------------- */
 
-static bool sweep_packed(const fv__direct *d, size_t *bytes)
+static bool sweep_packed(const whole *w, size_t *bytes)
 {
     *bytes = 0;
-    if (d->near) return true;
-    return fv__multiply(d->panel_bytes, (size_t)d->panels, bytes)
-           && fv__multiply(*bytes, (size_t)d->sweep.groups, bytes);
+    if (w->near) return true;
+    return fv__multiply(w->panel_bytes, (size_t)w->panels, bytes)
+           && fv__multiply(*bytes, (size_t)w->sweep.groups, bytes);
 }
+
+typedef struct packing {
+    const whole *whole;
+    const fv__conv_call *call;
+    char *packed;
+} packing;
 
 static void pack_panel(void *argument, size_t item, size_t worker)
 {
-    const fv__direct *d = argument;
-    size_t panels = (size_t)d->panels, group = item / panels;
+    const packing *p = argument;
+    size_t panels = (size_t)p->whole->panels, group = item / panels;
 
     (void)worker;
-    fv__sweep_pack(d->kernels, &d->sweep, (int64_t)group,
-                   (int64_t)(item % panels), d->call->weight,
-                   d->packed + group * panels * d->panel_bytes);
+    fv__sweep_pack(p->call->context->kernels, &p->whole->sweep, (int64_t)group,
+                   (int64_t)(item % panels), p->call->weight,
+                   p->packed + group * panels * p->whole->panel_bytes);
 }
 
 /* ---- the algorithm ------------------------------------------------------ */
@@ -194,12 +226,15 @@ static bool applicable(const fv_context *context, const fv__geometry *g)
     const fv__direction directions[] = { FV__FORWARD, FV__BACKWARD_DATA };
 
     (void)context;
-    for (int i = 0; i < 2; i++)
-        for (int64_t n = 0; n < fv__sweep_count(g, directions[i]); n++) {
+    for (int i = 0; i < 2; i++) {
+        const int64_t count = fv__sweep_count(g, directions[i]);
+
+        for (int64_t n = 0; n < count && count <= FV__MOST_SWEEPS; n++) {
             const fv__sweep s = fv__sweep_of(g, directions[i], n);
 
             if (!fv__strip_fits(&s)) return false;
         }
+    }
     return true;
 }
 
@@ -216,10 +251,10 @@ static size_t packed(const fv_context *context, const fv__geometry *g,
     if (direction == FV__BACKWARD_WEIGHTS) return 0;
     if (along(g, direction)) return fv__direct_along_packed(context, g);
     for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
-        const fv__direct d = plan(context, g, direction, i);
+        const whole w = whole_of(context, g, direction, i);
         size_t bytes;
 
-        if (!sweep_packed(&d, &bytes) || !fv__add(all, bytes, &all))
+        if (!sweep_packed(&w, &bytes) || !fv__add(all, bytes, &all))
             return SIZE_MAX;
     }
     return all;
@@ -234,11 +269,15 @@ static size_t scratch(const fv_context *context, const fv__geometry *g,
         return fv__direct_weights_scratch(context, g);
     if (along(g, direction)) return fv__direct_along_scratch(context, g);
     for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
-        const fv__direct d = plan(context, g, direction, i);
-        size_t bytes;
+        const whole w = whole_of(context, g, direction, i);
 
-        if (!sweep_scratch(context, &d, &bytes)) return SIZE_MAX;
-        if (bytes > most) most = bytes;
+        for (int64_t piece = 0; piece < fv__cut_pieces(&w.cut); piece++) {
+            const fv__direct d = plan(context, &w, piece);
+            size_t bytes;
+
+            if (!sweep_scratch(context, &d, &bytes)) return SIZE_MAX;
+            if (bytes > most) most = bytes;
+        }
     }
     return most;
 }
@@ -253,17 +292,15 @@ static void pack(const fv__conv_call *call, fv__direction direction)
         return;
     }
     for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
-        fv__direct d = plan(call->context, g, direction, i);
+        const whole w = whole_of(call->context, g, direction, i);
+        packing p = { &w, call, at };
         size_t bytes;
 
-        if (d.near) continue;
-        d.call = call;
-        d.packed = at;
-        fv__parallel(call->context, (size_t)(g->groups * d.panels),
-                     (double)(d.segments * d.k * d.sweep.filters)
-                         * (double)g->groups,
-                     pack_panel, &d);
-        if (sweep_packed(&d, &bytes)) at += bytes;
+        if (w.near) continue;
+        fv__parallel(call->context, (size_t)(g->groups * w.panels),
+                     (double)w.panel_bytes * (double)(w.panels * g->groups),
+                     pack_panel, &p);
+        if (sweep_packed(&w, &bytes)) at += bytes;
     }
 }
 
@@ -282,16 +319,20 @@ static void run(const fv__conv_call *call, fv__direction direction)
         return;
     }
     for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
-        fv__direct d = plan(call->context, g, direction, i);
+        const whole w = whole_of(call->context, g, direction, i);
         size_t bytes;
 
-        d.call = call;
-        d.packed = at;
-        d.in = d.data ? call->dy : call->x;
-        d.out = d.data ? call->dx : call->y;
-        d.past = fv__conv_goes_past(call, direction);
-        fv__direct_run(&d);
-        if (sweep_packed(&d, &bytes)) at += bytes;
+        for (int64_t piece = 0; piece < fv__cut_pieces(&w.cut); piece++) {
+            fv__direct d = plan(call->context, &w, piece);
+
+            d.call = call;
+            d.packed = at;
+            d.in = d.data ? call->dy : call->x;
+            d.out = d.data ? call->dx : call->y;
+            d.past = fv__conv_goes_past(call, direction);
+            fv__direct_run(&d);
+        }
+        if (sweep_packed(&w, &bytes)) at += bytes;
     }
 }
 
@@ -300,6 +341,7 @@ const fv__conv_algorithm fv__conv_direct = {
     .applicable = applicable,
     .cost = fv__direct_cost,
     .plain = true,
+    .by_phases = true,
     .packed = packed,
     .scratch = scratch,
     .pack = pack,

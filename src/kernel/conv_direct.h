@@ -20,6 +20,7 @@ typedef struct fv__direct {
     bool merged;            /* taps of a row are one run */
     fv__along along;        /* tiles go */
     bool in_memory;         /* the image is read in one run, from there */
+    fv__chain chain;        /* of the whole sweep */
     int64_t segments, k;    /* of a chain: runs of taps, elements of each */
     int64_t rows, blocks;   /* output rows of an item; of them, an image's */
     int64_t images, items;  /* of an item, if small; in all, if not split */
@@ -35,6 +36,10 @@ typedef struct fv__direct {
     const ptrdiff_t *offsets, *weight_offsets; /* of the segments */
 } fv__direct;
 
+/* How a sweep is cut so that it leaves out taps that meet padding only, if that
+ * is predicted to pay. */
+fv__cut fv__direct_cut(const fv__sweep *sweep);
+
 /* Whether tiles go down columns, where pixels are far apart: if that halves
  * them. */
 bool fv__direct_goes_down(int64_t rows, int64_t columns, int64_t mr);
@@ -43,7 +48,8 @@ bool fv__direct_goes_down(int64_t rows, int64_t columns, int64_t mr);
 size_t fv__direct_near_panel(const fv__direct *direct);
 
 /* Bytes at the beginning of scratch: where segments begin, in the image and
- * among weights. Strips follow, then what workers pack. */
+ * among weights, packed or where they lie. Strips follow, then what workers
+ * pack. */
 size_t fv__direct_offsets(const fv__direct *direct);
 
 /* The call and its memory are in the plan. */
@@ -62,9 +68,10 @@ void fv__direct_along_run(const fv__conv_call *call);
 
 /* How the weight gradient is done, what is cheapest: whether runs of the image
  * are the rows of its tiles and filters the columns; whether they are whole
- * windows, copied, or rows of taps. */
+ * windows, copied, or rows of taps; whether each tap is a run, which leaves out
+ * the pixels of dy at which it meets padding. */
 typedef struct fv__direct_form {
-    bool turned, windows;
+    bool turned, windows, inside;
 } fv__direct_form;
 
 fv__direct_form fv__direct_form_of(const fv__geometry *geometry);

@@ -14,7 +14,7 @@ enum { ASKING = 8 };
  * bytes that it is asked for before. */
 enum { AHEAD_BYTES = 1 << 14 };
 
-/* A block of the chains: segments [first, first + count), elements
+/* Of a block of the chains, segments [first, first + count), elements
  * [k, k + length) of each. */
 typedef struct stretch {
     int64_t first, count, k, length;
@@ -85,9 +85,11 @@ static void meet_weights(const fv__direct *d, const target *at,
                               * fv__divide_up(w->pixel.count, d->kernels->mr);
 
         t->b = d->packed + (size_t)panel * d->panel_bytes
-               + (size_t)((c->first * d->k + c->k) * nr) * d->element;
+               + (size_t)(c->k * nr) * d->element;
+        t->b_segment = offsets;
         t->next_step = t->b_step * d->element / (size_t)fv__min(tiles, ASKING);
         t->next = fv__at(t->b, (size_t)(c->count * c->length * nr), d->element);
+        if (c->count) t->next = fv__at(t->next, (size_t)*offsets, d->element);
         return;
     }
     pack_near(d, at, c);
@@ -299,27 +301,66 @@ static void run_near_block(const fv__direct *d, const target *at,
     if (meet == FV__ACCUMULATE) add_block(d, at, &sums);
 }
 
+/* One of these blocks; `last` of the chains. */
+static void run_block(const fv__direct *d, const target *at, const stretch *c,
+                      fv__meet meet, bool last)
+{
+    if (d->near && c->count)
+        run_near_block(d, at, c, meet);
+    else
+        run_stretch(d, at, c, meet, last);
+}
+
+/* What a piece has of block [at, at + n) of the whole sweep's chains, which is
+ * rows of taps, taps of a row or channels of a tap. */
+static stretch stretch_of(const fv__direct *d, int64_t at, int64_t n)
+{
+    const fv__sweep *s = &d->sweep;
+    const int64_t channels = s->channels, columns = s->taps[1];
+    const int64_t row = d->chain.columns * channels;
+    const int64_t r = at / row - s->tap[0];
+    const int64_t q = at % row / channels - s->tap[1];
+
+    if (n >= row) {
+        const int64_t first = fv__max(r, 0);
+        const int64_t rows =
+            fv__max(fv__min(r + n / row, s->taps[0]) - first, 0);
+        const int64_t runs = d->merged ? 1 : columns;
+
+        return (stretch){ first * runs, rows * runs, 0, d->k };
+    }
+    const int64_t first = fv__max(q, 0);
+    const int64_t last = fv__min(q + fv__max(n / channels, 1), columns);
+
+    if (r < 0 || r >= s->taps[0] || first >= last) return (stretch){ 0 };
+    if (!d->merged)
+        return (stretch){ r * columns + first, last - first, at % channels,
+                          fv__min(n, channels) };
+    return (stretch){ r, 1, first * channels + at % channels,
+                      n < channels ? n : (last - first) * channels };
+}
+
 /* Panels: block after block of the chains, each against all rows. */
 static void run_panels(const fv__direct *d, target *at)
 {
-    const fv__chain chain = fv__sweep_chain(&d->sweep);
-    const int64_t terms = fv__chain_terms(chain);
+    const int64_t terms = fv__chain_terms(d->chain);
     const bool add = d->data && !d->call->overwrite;
     fv__meet meet = add ? FV__ACCUMULATE : FV__REPLACE;
+    stretch last = { 0 };
 
     at->out = fv__slot(d->out, first_output(d, at), d->element);
-    if (terms == 0 && !add) run_stretch(d, at, &(stretch){ 0 }, meet, false);
     for (int64_t i = 0, n; i < terms; i += n) {
-        n = fv__chain_block(chain, i);
-        const stretch c = { i / d->k, fv__max(n / d->k, 1), i % d->k,
-                            fv__min(n, d->k) };
+        n = fv__chain_block(d->chain, i);
+        const stretch c = stretch_of(d, i, n);
 
-        if (d->near)
-            run_near_block(d, at, &c, meet);
-        else
-            run_stretch(d, at, &c, meet, i + n == terms);
-        meet = FV__ACCUMULATE;
+        if (c.count == 0) continue;
+        if (last.count) {
+            run_block(d, at, &last, meet, false);
+            meet = FV__ACCUMULATE;
+        }
+        last = c;
     }
+    if (last.count || !add) run_block(d, at, &last, meet, true);
 }
 
 static walk walk_of(const fv__direct *d, const target *at)
@@ -438,9 +479,11 @@ static void write_offsets(const fv__direct *d, ptrdiff_t *offsets)
     for (int64_t i = 0; i < d->segments; i++) {
         int64_t r = d->merged ? i : i / s->taps[1];
         int64_t q = d->merged ? 0 : i % s->taps[1];
+        int64_t tap = (s->tap[0] + r) * d->chain.columns + s->tap[1] + q;
 
         offsets[d->segments + i] =
-            (ptrdiff_t)(r * s->weight_tap[0] + q * s->weight_tap[1]);
+            (ptrdiff_t)(d->near ? r * s->weight_tap[0] + q * s->weight_tap[1]
+                                : tap * s->channels * (int64_t)d->kernels->nr);
         offsets[i] = (ptrdiff_t)(r * s->step[0] * d->strip.row
                                  + q * s->step[1] * d->strip.pixel);
     }

@@ -24,6 +24,7 @@ typedef struct weights {
     int64_t splits;    /* pieces of the columns of tiles, or of the filters */
     bool turned;       /* filters are the columns of tiles, not runs */
     bool windows;      /* a run is one, of a strip of them */
+    bool inside;       /* a run is a tap, at the pixels that it meets */
     bool whole;        /* the lines of a block are one */
     bool by_filters;   /* it is they that are split */
     bool packs;        /* columns, for all of their tiles */
@@ -102,8 +103,10 @@ static weights plan(const fv_context *context, const fv__geometry *g)
 
     w.turned = form.turned;
     w.windows = form.windows;
-    w.strip =
-        w.windows ? fv__strip_of_windows(s) : fv__strip_of(s, w.element, false);
+    w.inside = form.inside;
+    w.strip = w.windows  ? fv__strip_of_windows(s)
+              : w.inside ? fv__strip_in_place(s)
+                         : fv__strip_of(s, w.element, false);
     w.run = w.windows            ? w.parts.sizes.span
             : w.strip.contiguous ? s->taps[1] * s->channels
                                  : s->channels;
@@ -114,7 +117,8 @@ static weights plan(const fv_context *context, const fv__geometry *g)
     if (!w.strip.in_place)
         w.strip_bytes =
             fv__align((size_t)(strip_rows(&w) * w.strip.row) * w.element);
-    w.line_bytes = fv__align((size_t)w.parts.sizes.lines * sizeof(ptrdiff_t));
+    w.line_bytes =
+        fv__align(3 * (size_t)w.parts.sizes.lines * sizeof(ptrdiff_t));
     w.worker = w.strip_bytes + w.dy_bytes + w.line_bytes + w.column_bytes;
     if (w.windows || w.turned)
         w.worker +=
@@ -129,7 +133,7 @@ typedef struct block {
     int64_t group, filter, filters, panel, panels, pixel, lines;
     const void *base, *dy;
     size_t dy_step;
-    const ptrdiff_t *line;
+    ptrdiff_t *line;
     void *column, *sums;
     fv__meet meet;
 } block;
@@ -260,32 +264,83 @@ typedef struct side {
     const ptrdiff_t *line;
 } side;
 
-static side side_of_filters(const weights *w, const block *b, int64_t filter)
+/* The lines of a block that a run meets, columns of each, and where they begin;
+ * without a list for dy, they follow one another there. */
+typedef struct met {
+    int64_t lines, columns;
+    const ptrdiff_t *x, *dy;
+} met;
+
+/* Outputs [low, high) of an axis whose input at a tap is there. */
+static void outputs_inside(const fv__sweep *s, int axis, int64_t tap,
+                           int64_t *low, int64_t *high)
+{
+    const int64_t first = s->first[axis] + tap * s->step[axis];
+    const int64_t stride = s->stride[axis], out = s->out[axis];
+
+    *low = fv__min(fv__divide_up(fv__max(-first, 0), stride), out);
+    *high = fv__divide_up(fv__max(s->in[axis] - first, 0), stride);
+    *high = fv__max(fv__min(*high, out), *low);
+}
+
+/* Pixels of dy are `dy_step` elements apart. */
+static met met_by(const weights *w, const block *b, int64_t run, size_t dy_step)
+{
+    const fv__sweep *s = &w->sweep;
+    const int64_t r = run / s->taps[1], q = run % s->taps[1];
+    const int64_t most = w->parts.sizes.lines;
+    ptrdiff_t *x = b->line + most, *dy = x + most;
+    met m = { b->lines, s->out[1], b->line, NULL };
+    int64_t top, bottom, left, right;
+
+    if (!w->inside) return m;
+    outputs_inside(s, 0, r, &top, &bottom);
+    outputs_inside(s, 1, q, &left, &right);
+    m = (met){ 0, right - left, x, dy };
+    for (int64_t i = 0; i < b->lines && left < right; i++) {
+        const int64_t row = (b->pixel / s->out[1] + i) % s->out[0];
+        const int64_t column = left * s->stride[1] + q * s->step[1];
+
+        if (row < top || row >= bottom) continue;
+        x[m.lines] =
+            b->line[i]
+            + (ptrdiff_t)(r * s->step[0] * w->strip.row + column * s->in_pixel);
+        dy[m.lines++] = (ptrdiff_t)((i * s->out[1] + left) * (int64_t)dy_step);
+    }
+    return m;
+}
+
+static side side_of_filters(const weights *w, const block *b, int64_t filter,
+                            const met *m)
 {
     return (side){ fv__at(b->dy, (size_t)filter, w->element), b->dy_step,
-                   NULL };
+                   m->dy };
 }
 
 static side side_of_run(const weights *w, const block *b, int64_t run,
-                        int64_t number)
+                        int64_t number, const met *m)
 {
     const fv__sweep *s = &w->sweep;
     const fv__strip *strip = &w->strip;
     const int64_t row = strip->contiguous ? run : run / s->taps[1];
     const int64_t tap = strip->contiguous ? 0 : run % s->taps[1];
-    const int64_t at = row * s->step[0] * strip->row
-                       + tap * s->step[1] * strip->pixel + number;
+    int64_t at = number;
 
+    if (!w->inside)
+        at += row * s->step[0] * strip->row + tap * s->step[1] * strip->pixel;
     return (side){ fv__at(b->base, (size_t)at, w->element),
-                   (size_t)(s->stride[1] * strip->pixel), b->line };
+                   (size_t)(s->stride[1] * strip->pixel), m->x };
 }
 
 /* n columns, copied so that they are neighbours. */
-static side pack(const weights *w, const block *b, const side *from, size_t n)
+static side pack(const weights *w, const block *b, const side *from,
+                 const met *m, size_t n)
 {
     const size_t nr = (size_t)w->parts.kernels->nr;
-    const size_t runs = from->line && !w->whole ? (size_t)b->lines : 1;
-    const size_t pixels = (size_t)(b->lines * w->sweep.out[1]) / runs;
+    const bool one = !from->line || w->whole;
+    const size_t runs = one ? 1 : (size_t)m->lines;
+    const size_t pixels =
+        (size_t)(one ? b->lines * w->sweep.out[1] : m->columns);
 
     for (size_t i = 0; i < runs; i++)
         w->parts.kernels->copy_rows(
@@ -299,6 +354,7 @@ static side pack(const weights *w, const block *b, const side *from, size_t n)
 /* m rows against n columns, at filter `filter` and number `number`. */
 typedef struct piece {
     side row, column;
+    met met;
     size_t m, n;
     int64_t filter, number;
 } piece;
@@ -340,8 +396,8 @@ static void run_piece(const weights *w, const block *b, const piece *p,
         .b_segment = p->column.line,
         .c = fv__slot(b->sums, (size_t)at, w->element),
         .c_row = (size_t)(w->turned ? filters : span),
-        .segments = (size_t)(one ? 1 : b->lines),
-        .k = (size_t)(one ? b->lines * w->sweep.out[1] : w->sweep.out[1]),
+        .segments = (size_t)(one ? 1 : p->met.lines),
+        .k = (size_t)(one ? b->lines * w->sweep.out[1] : p->met.columns),
         .meet = b->meet,
         .next = next,
         .next_step = LINE,
@@ -361,19 +417,27 @@ static void run_panel(const weights *w, const block *b, int64_t run,
     const int64_t rows = w->turned ? w->run : b->filters;
     const size_t tiles = (size_t)fv__divide_up(rows, mr);
     const size_t pixels = (size_t)(b->lines * w->sweep.out[1]);
-    piece p = { .column = w->turned ? side_of_filters(w, b, column)
-                                    : side_of_run(w, b, run, column),
-                .n = n };
+    piece p = { .n = n };
 
-    if (w->packs) p.column = pack(w, b, &p.column, n);
+    if (w->turned) {
+        p.column = side_of_filters(w, b, column, &p.met);
+    } else {
+        p.met = met_by(w, b, run, b->dy_step);
+        p.column = side_of_run(w, b, run, column, &p.met);
+    }
+    if (w->packs) p.column = pack(w, b, &p.column, &p.met, n);
     for (int64_t r = w->turned ? 0 : run; r < (w->turned ? w->runs : run + 1);
          r++) {
         int64_t i = 0;
 
+        if (w->turned) {
+            p.met = met_by(w, b, r, p.column.step);
+            p.column.line = p.met.dy;
+        }
         for (size_t tile = 0; tile < tiles; tile++, i += (int64_t)p.m) {
             p.m = fv__even((size_t)rows, tiles, tile);
-            p.row =
-                w->turned ? side_of_run(w, b, r, i) : side_of_filters(w, b, i);
+            p.row = w->turned ? side_of_run(w, b, r, i, &p.met)
+                              : side_of_filters(w, b, i, &p.met);
             p.filter = w->turned ? column : i;
             p.number = r * w->run + (w->turned ? i : column);
             run_piece(w, b, &p, take(next, pixels));

@@ -205,6 +205,7 @@ static void run_item(void *argument, size_t item, size_t worker)
         fv__grouped g = grouped(p, piece.vector, first);
 
         rows = fv__min(most[0], end - first.row);
+        fv__groups_inside(strip, &piece, 0, &g.low, &g.high);
         g.top = (first.row - piece.first.row) * strip->stride[0];
         g.x = spread;
         g.outputs[0] = rows;

@@ -55,6 +55,11 @@ static inline int64_t fv__groups_rows(const fv__groups_strip *s, int64_t rows)
     return s->reach[0] ? (rows - 1) * s->stride[0] + s->reach[0] : 0;
 }
 
+/* Rows, or columns, [*low, *high) of inputs that lie in the image, counted from
+ * where the first output of a piece begins. */
+void fv__groups_inside(const fv__groups_strip *strip,
+                       const fv__groups_piece *piece, int axis, int64_t *low,
+                       int64_t *high);
 /* Fills rows [begin, end), counted from where the first output begins. */
 void fv__groups_fill(const fv__groups_strip *strip,
                      const fv__groups_piece *piece, int64_t begin, int64_t end,

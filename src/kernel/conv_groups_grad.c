@@ -102,15 +102,21 @@ static void add_rows(const part *at, fv__pixel first, int64_t rows,
                              .dbias = at->bias,
                              .fresh = fresh };
 
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
+        int64_t low, high;
+
+        fv__groups_inside(strip, &piece, i, &low, &high);
+        high = fv__min(high, i ? strip->row / lanes : strip->rows);
         d.axis[i] = (fv__window){ .outputs = i ? columns : rows,
                                   .taps = s->taps[i],
                                   .stride = strip->stride[i],
                                   .step = strip->step[i],
-                                  .high = i ? strip->row / lanes : strip->rows,
+                                  .low = low,
+                                  .high = high,
                                   .from = i ? lanes : strip->row,
                                   .to = i ? lanes : columns * lanes,
                                   .weight = i ? tap : s->taps[1] * tap };
+    }
     copy_dy(at, first, rows, columns);
     for (; piece.channel < s->channels; piece.channel++) {
         fv__groups_fill(strip, &piece, 0, fv__groups_rows(strip, rows),

@@ -74,8 +74,10 @@ bool fv__groups_fit(const fv__geometry *g)
 {
     const fv__direction directions[] = { FV__FORWARD, FV__BACKWARD_DATA };
 
-    for (int i = 0; i < 2; i++)
-        for (int64_t n = 0; n < fv__sweep_count(g, directions[i]); n++) {
+    for (int i = 0; i < 2; i++) {
+        const int64_t count = fv__sweep_count(g, directions[i]);
+
+        for (int64_t n = 0; n < count && count <= FV__MOST_SWEEPS; n++) {
             const fv__sweep s = fv__sweep_of(g, directions[i], n);
             const int64_t extents[] = { (s.out[0] - 1) * s.stride[0]
                                             + fv__max(s.taps[0], 1) * s.step[0],
@@ -86,6 +88,7 @@ bool fv__groups_fit(const fv__geometry *g)
 
             if (fv__product(4, extents) < 0) return false;
         }
+    }
     return true;
 }
 
@@ -117,6 +120,17 @@ static void fill_row(const fv__groups_strip *s, const fv__groups_piece *piece,
     memset(out, 0, (size_t)low * pixel);
     if (low < high) s->kernels->spread(&spread);
     memset(out + (size_t)high * pixel, 0, (size_t)(columns - high) * pixel);
+}
+
+void fv__groups_inside(const fv__groups_strip *s, const fv__groups_piece *piece,
+                       int axis, int64_t *low, int64_t *high)
+{
+    const int64_t first = axis ? piece->first.column : piece->first.row;
+    const fv__sweep *w = &s->sweep;
+    const int64_t at = first * w->stride[axis] + w->first[axis];
+
+    *low = fv__divide_up(fv__max(-at, 0), s->unit[axis]);
+    *high = fv__divide_up(fv__max(w->in[axis] - at, 0), s->unit[axis]);
 }
 
 void fv__groups_fill(const fv__groups_strip *s, const fv__groups_piece *piece,

@@ -384,6 +384,7 @@ const fv__conv_algorithm fv__conv_im2col = {
     .applicable = applicable,
     .cost = fv__im2col_cost,
     .plain = true,
+    .by_phases = true,
     .packed = packed,
     .scratch = scratch,
     .pack = pack,

@@ -53,7 +53,8 @@ static double chain_total(const chain *c)
     return c->go_on ? sum_of(c->dtype, c->before, c->sum) : c->sum;
 }
 
-static void chain_term(chain *c, double a, double b)
+/* The next term is in the padding, or follows. */
+static void chain_next(chain *c)
 {
     if (c->at == c->end) {
         if (c->at) {
@@ -63,18 +64,26 @@ static void chain_term(chain *c, double a, double b)
         c->sum = 0;
         c->end += fv__chain_block(c->shape, c->at);
     }
-    c->sum = fused(c->dtype, a, b, c->sum);
     c->at++;
 }
 
-/* Terms a[i] b[i b_step] for ascending i. Without `a`, zeros: padding is
- * multiplied like any other input. */
+static void chain_term(chain *c, double a, double b)
+{
+    chain_next(c);
+    c->sum = fused(c->dtype, a, b, c->sum);
+}
+
+/* Terms a[i] b[i b_step] for ascending i; without `a`, padding, which adds
+ * nothing. */
 static void chain_terms(chain *c, int64_t n, const void *a, int64_t a_at,
                         const void *b, int64_t b_at, int64_t b_step)
 {
     for (int64_t i = 0; i < n; i++)
-        chain_term(c, a ? get(c->dtype, a, a_at + i) : 0,
-                   get(c->dtype, b, b_at + i * b_step));
+        if (a)
+            chain_term(c, get(c->dtype, a, a_at + i),
+                       get(c->dtype, b, b_at + i * b_step));
+        else
+            chain_next(c);
 }
 
 /* ---- forward ------------------------------------------------------------ */
@@ -129,7 +138,8 @@ static void forward(void *argument, size_t item, size_t worker)
 
         for (int64_t tap = 0; tap < s->taps; tap++) {
             int64_t at = 0;
-            bool inside = input_at(w->g, pixel, tap, &at);
+
+            const bool inside = input_at(w->g, pixel, tap, &at);
 
             chain_terms(&sum, s->channels, inside ? call->x : NULL,
                         at + f / s->filters * s->channels, call->weight,
@@ -227,13 +237,14 @@ static double part_sum(const work *w, int64_t part, bool go_on, double there,
             chain_begin(w->dtype, (fv__chain){ 1, 1, last - i }, go_on, there);
 
         for (; i < last; i++) {
-            int64_t at;
-            double in = x ? 0 : 1;
+            int64_t at = 0;
 
-            if (x && input_at(w->g, fv__pixel_at(w->g->out, i), tap, &at))
-                in = get(w->dtype, x, at + channel);
-            chain_term(&sum, get(w->dtype, w->call->dy, i * w->g->filters + f),
-                       in);
+            if (x && !input_at(w->g, fv__pixel_at(w->g->out, i), tap, &at))
+                chain_next(&sum);
+            else
+                chain_term(&sum,
+                           get(w->dtype, w->call->dy, i * w->g->filters + f),
+                           x ? get(w->dtype, x, at + channel) : 1);
         }
         there = chain_total(&sum);
         go_on = true;

@@ -32,19 +32,23 @@ bool fv__strip_fits(const fv__sweep *s)
     return fv__product(3, extents) >= 0;
 }
 
+fv__strip fv__strip_in_place(const fv__sweep *s)
+{
+    return (fv__strip){ .in_place = true,
+                        .pixel = s->in_pixel,
+                        .row = s->in[1] * s->in_pixel };
+}
+
 fv__strip fv__strip_of(const fv__sweep *s, size_t element, bool again)
 {
-    fv__strip strip = { 0 };
+    fv__strip strip = fv__strip_in_place(s);
 
     for (int i = 0; i < 2; i++)
         strip.reach[i] = (s->taps[i] - 1) * s->step[i] + 1;
     strip.in_place =
         stays_inside(s, &strip)
         && !(again && collides(s->in_pixel * s->stride[1], element));
-    if (strip.in_place) {
-        strip.pixel = s->in_pixel;
-        strip.row = s->in[1] * s->in_pixel;
-    } else {
+    if (!strip.in_place) {
         strip.columns = (s->out[1] - 1) * s->stride[1] + strip.reach[1];
         strip.pixel = s->channels;
         if (collides(s->channels * s->stride[1], element))

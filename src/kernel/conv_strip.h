@@ -20,6 +20,8 @@ bool fv__strip_fits(const fv__sweep *sweep);
 /* The strip of a sweep. Where tiles come back to pixels, `again`, those that a
  * first-level cache cannot hold together are copied too. */
 fv__strip fv__strip_of(const fv__sweep *sweep, size_t element, bool again);
+/* The image itself, for taps that do not leave it where they are met. */
+fv__strip fv__strip_in_place(const fv__sweep *sweep);
 /* Rows of the image that `rows` output rows meet. */
 int64_t fv__strip_rows(const fv__sweep *sweep, const fv__strip *strip,
                        int64_t rows);

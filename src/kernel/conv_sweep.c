@@ -39,6 +39,49 @@ static int64_t phases(const fv__geometry *g, int axis)
     return fv__min(g->stride[axis], g->in[axis]);
 }
 
+/* a b mod m, of 0 <= a, b < m < 2^62 */
+static int64_t product_modulo(int64_t a, int64_t b, int64_t m)
+{
+    int64_t all = 0;
+
+    for (; b; b /= 2) {
+        if (b % 2) all = (all + a) % m;
+        a = (a + a) % m;
+    }
+    return all;
+}
+
+/* x in [0, m) with a x = 1 modulo m, where a and m have no common divisor; by
+ * the extended Euclidean algorithm. */
+static int64_t inverse_modulo(int64_t a, int64_t m)
+{
+    int64_t x = 1, next = 0, rest = m;
+
+    a %= m;
+    while (rest) {
+        const int64_t quotient = a / rest, b = a % rest;
+        const int64_t y = x - quotient * next;
+
+        a = rest;
+        rest = b;
+        x = next;
+        next = y;
+    }
+    return (x % m + m) % m;
+}
+
+/* The first tap of any number whose distance, tap dilation, is `distance`
+ * modulo stride; INT64_MAX if there is none. */
+static int64_t first_tap(int64_t distance, int64_t dilation, int64_t stride)
+{
+    const int64_t divisor = fv__common_divisor(stride, dilation);
+    const int64_t m = stride / divisor;
+
+    if (distance % divisor) return INT64_MAX;
+    return product_modulo(distance / divisor % m,
+                          inverse_modulo(dilation / divisor, m), m);
+}
+
 /* Inputs `phase`, phase + stride, ... of an axis: which taps step onto them,
  * and from where. The last one comes first, so that outputs are met in order.
  * Returns it; the others follow `tap_step` apart. */
@@ -46,12 +89,12 @@ static int64_t phase_axis(const fv__geometry *g, int axis, int64_t phase,
                           fv__sweep *s, int64_t *tap_step)
 {
     int64_t stride = g->stride[axis], dilation = g->dilation[axis];
-    int64_t divisor = fv__common_divisor(stride, dilation), tap = 0;
+    int64_t divisor = fv__common_divisor(stride, dilation);
+    int64_t tap =
+        fv__min(first_tap((phase + g->begin[axis]) % stride, dilation, stride),
+                g->kernel[axis]);
 
     *tap_step = stride / divisor;
-    while (tap < g->kernel[axis]
-           && (phase + g->begin[axis] - tap * dilation) % stride != 0)
-        tap++;
     s->in[axis] = g->out[axis];
     s->out[axis] = fv__divide_up(fv__max(g->in[axis] - phase, 0), stride);
     s->taps[axis] = fv__divide_up(g->kernel[axis] - tap, *tap_step);

@@ -176,8 +176,16 @@ typedef struct fv__window {
     ptrdiff_t from, to, weight;
 } fv__window;
 
+/* Outputs of a row for which large depthwise kernels leave out the same columns
+ * of taps, those at which none of them meets the image. */
+enum { FV__DEPTHWISE_COLUMNS = 8 };
+
 /* A depthwise convolution of one image: every output is a chain of fma over
- * rows and columns of taps, which are one step apart. */
+ * rows and columns of taps, which are one step apart. In a strip, which large
+ * kernels are done in, columns of inputs and taps of a row are one cache line
+ * apart, of which channels fill no more than one, and beside the image lie
+ * zeros, for whole groups of FV__DEPTHWISE_COLUMNS outputs; columns have stride
+ * 1, and chains are not cut. */
 typedef struct fv__depthwise {
     fv__window axis[2]; /* rows, columns */
     size_t channels;
@@ -188,6 +196,7 @@ typedef struct fv__depthwise {
     bool add;          /* the residual is y, which blocks of chains are added to
                           one after the other */
     bool far;          /* inputs are not in a cache */
+    bool strip;
 } fv__depthwise;
 
 /* Its weight gradient over some rows of one image: chains over the outputs in
@@ -221,10 +230,11 @@ enum { FV__GROUPED_COLUMNS = 4 };
 /* A convolution of a vector of filters whose channels were spread: each output
  * is a chain of fma over rows, columns and channels. Output (p, q)
  * begins at input (top + p stride, q stride) and taps are a step apart. Row i
- * of the inputs is that of number i % rows in memory. */
+ * of the inputs is that of number i % rows in memory, and is left out unless
+ * low <= i < high. */
 typedef struct fv__grouped {
     int64_t outputs[2], taps[2], stride[2], step[2];
-    int64_t top, rows;
+    int64_t top, rows, low, high;
     size_t channels, count; /* of a group; filters that there are */
     const void *x;          /* [row][column][channel][lane] */
     const void *weight;     /* [row][column][channel][lane] */
@@ -505,7 +515,8 @@ typedef struct fv__conv_algorithm {
     /* Predicted time, in multiply-adds of a vector of 16 elements; of the whole
      * batch, growing with it in proportion. */
     double (*cost)(const fv__geometry *geometry, fv__direction direction);
-    bool plain; /* rounds as the definition does */
+    bool plain;     /* rounds as the definition does */
+    bool by_phases; /* its input gradient is a sweep for each of the stride */
     /* From the call's weight to its `packed`, 64-byte aligned. A forward pass
      * that packs does without the weight, which may be NULL when it runs. */
     void (*pack)(const fv__conv_call *call, fv__direction direction);

@@ -438,7 +438,8 @@ static void test_not_finite(void **state)
     }
 }
 
-/* Infinite weights at the border: every algorithm says the same. */
+/* Infinite weights at the border: padding adds nothing to the definition;
+ * others may multiply it. */
 static void test_infinite_weight(void **state)
 {
     int finite[3] = { 0 };
@@ -456,7 +457,8 @@ static void test_infinite_weight(void **state)
             finite[algorithm] |=
                 (isfinite(number_at(fv_variable_value(y), i)) != 0) << i;
         assert_int_equal(finite[algorithm] & 0xe, 0);
-        assert_int_equal(finite[algorithm], finite[0]);
+        if (algorithm == FV_CONV_REFERENCE)
+            assert_int_equal(finite[algorithm], 1);
         fv_context_free(context);
     }
 }

@@ -1,5 +1,5 @@
 /* Depthwise convolution: tiles of rows by columns of outputs, a vector of
- * channels at a time. */
+ * channels at a time. Kernels with long rows of taps go over a strip. */
 #include "kernel/isa/window.h"
 
 /* Columns of a tile; the most taps of an axis that has tiles of its own; the
@@ -223,6 +223,153 @@ INLINE void run_tile(const kind k, const tile *t)
     }
 }
 
+/* ---- strips: kernels with long rows of taps ----------------------------- */
+
+/* Outputs of a row, and taps at once: their sums, the inputs that they share
+ * and a weight are in registers. */
+#if REGISTERS > 16
+enum { LONG = 2 * COLUMNS, RUN = 4 };
+#else
+enum { LONG = COLUMNS, RUN = 2 };
+#endif
+enum { LINE = 64 / sizeof(real) };
+_Static_assert(FV__DEPTHWISE_COLUMNS % LONG == 0, "whole tiles");
+
+typedef vec long_sums[LONG / COLUMNS][ROWS][COLUMNS];
+
+/* Some taps of a row of inputs, which are `upper` to the first row of outputs
+ * and `lower` to the second. */
+INLINE void add_run(const int64_t taps, const bool first, const bool second,
+                    long_sums sum, const real *x, const real *upper,
+                    const real *lower)
+{
+    vec in[LONG + RUN - 1];
+
+    UNROLLED
+    for (int64_t j = 0; j < LONG + taps - 1; j++)
+        in[j] = vec_load(x + j * LINE);
+    UNROLLED
+    for (int64_t s = 0; s < taps; s++) {
+        const vec u = first ? vec_load(upper + s * LINE) : vec_all(0);
+        const vec l = second ? vec_load(lower + s * LINE) : vec_all(0);
+
+        UNROLLED
+        for (int64_t q = 0; q < LONG; q++) {
+            vec *upper_sum = &sum[q / COLUMNS][0][q % COLUMNS];
+            vec *lower_sum = &sum[q / COLUMNS][1][q % COLUMNS];
+
+            if (first) *upper_sum = vec_fma(in[q + s], u, *upper_sum);
+            if (second) *lower_sum = vec_fma(in[q + s], l, *lower_sum);
+        }
+    }
+}
+
+INLINE void add_runs(const bool first, const bool second, long_sums sum,
+                     const real *x, const real *upper, const real *lower,
+                     int64_t taps)
+{
+    for (; taps >= RUN; taps -= RUN) {
+        add_run(RUN, first, second, sum, x, upper, lower);
+        x += RUN * LINE;
+        if (first) upper += RUN * LINE;
+        if (second) lower += RUN * LINE;
+    }
+    for (; taps > 0; taps--) {
+        add_run(1, first, second, sum, x, upper, lower);
+        x += LINE;
+        if (first) upper += LINE;
+        if (second) lower += LINE;
+    }
+}
+
+/* The rows of inputs that are there, each with what it is to both rows of
+ * outputs. */
+INLINE void add_long(const kind k, long_sums sum, const tile *t, size_t c)
+{
+    const fv__window *r = &t->d->axis[0], *s = &t->d->axis[1];
+    const int64_t group = t->left / FV__DEPTHWISE_COLUMNS;
+    const int64_t left = group * FV__DEPTHWISE_COLUMNS;
+    const int64_t before = s->low - left - FV__DEPTHWISE_COLUMNS + 1;
+    const int64_t low = before > 0 ? before : 0;
+    const int64_t end = fv__min(s->taps, s->high - left);
+    const int64_t top = fv__max(t->top, r->low);
+    const int64_t bottom =
+        fv__min(t->top + (k.rows - 1) * r->stride + r->taps, r->high);
+
+    for (int64_t i = top; i < bottom; i++) {
+        const int64_t tap = i - t->top, other = tap - r->stride;
+        const bool first = tap < r->taps;
+        const bool second = k.rows == 2 && other >= 0 && other < r->taps;
+        const real *x = t->x + i * r->from + (t->left + low) * LINE + c;
+        const real *weight = t->weight + low * LINE + c;
+        const real *upper = weight, *lower = weight;
+
+        if (first) upper += tap * r->weight;
+        if (second) lower += other * r->weight;
+        if (first && second)
+            add_runs(true, true, sum, x, upper, lower, end - low);
+        else if (first)
+            add_runs(true, false, sum, x, upper, lower, end - low);
+        else if (second)
+            add_runs(false, true, sum, x, upper, lower, end - low);
+    }
+}
+
+INLINE void run_long(const kind k, tile *t, int64_t row, int64_t column)
+{
+    const fv__depthwise *d = t->d;
+    const ptrdiff_t at = row * d->axis[0].to + column * d->axis[1].to;
+    const real *residual = d->finish.residual;
+
+    t->top = row * d->axis[0].stride;
+    t->left = column;
+    for (size_t c = 0; c < d->channels; c += VEC) {
+        long_sums sum;
+
+        UNROLLED
+        for (int64_t q = 0; q < LONG; q++)
+            for (int64_t p = 0; p < ROWS; p++)
+                sum[q / COLUMNS][p][q % COLUMNS] = vec_all(0);
+        add_long(k, sum, t, c);
+        t->channels = d->channels - c;
+        UNROLLED
+        for (int64_t h = 0; h < LONG / COLUMNS; h++) {
+            const ptrdiff_t half = at + h * COLUMNS * d->axis[1].to;
+
+            t->columns = d->axis[1].outputs - column - h * COLUMNS;
+            t->y = (real *)d->y + half;
+            t->residual = residual ? residual + half : NULL;
+            if (t->channels < VEC) {
+                const kind part = { .rows = k.rows, .part = true };
+
+                finish(part, sum[h], t, c);
+                store(part, false, sum[h], t, c);
+            } else {
+                finish(k, sum[h], t, c);
+                store(k, t->past, sum[h], t, c);
+            }
+        }
+    }
+}
+
+static void run_strip(const fv__depthwise *d)
+{
+    const fv__window *r = &d->axis[0], *s = &d->axis[1];
+    tile t = { .d = d,
+               .x = d->x,
+               .weight = d->weight,
+               .bias = d->finish.bias,
+               .past = d->finish.past
+                       && whole_lines(d->y, (size_t)(r->to | s->to)) };
+
+    for (int64_t row = 0; row < r->outputs; row += ROWS)
+        for (int64_t column = 0; column < s->outputs; column += LONG)
+            if (row + 1 < r->outputs)
+                run_long((kind){ .rows = 2 }, &t, row, column);
+            else
+                run_long((kind){ .rows = 1 }, &t, row, column);
+}
+
 /* ---- kinds of tiles ----------------------------------------------------- */
 
 typedef void some_tile(const tile *t);
@@ -354,6 +501,10 @@ static void run_row(const tiles *k, tile *t, int64_t rows, int64_t row,
 
 void FV_KERNEL(depthwise)(const fv__depthwise *d)
 {
+    if (d->strip) {
+        run_strip(d);
+        return;
+    }
     const tiles *k = kind_of(d);
     const fv__window *r = &d->axis[0], *s = &d->axis[1];
     tile t = { .d = d,

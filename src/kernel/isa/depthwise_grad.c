@@ -266,12 +266,35 @@ static bool alone(const work *w, const taps *k)
     return w->d->axis[1].stride != k->stride || w->d->axis[1].step != 1;
 }
 
+/* Leaves of outputs [*q, *last) of row p those that meet the image at some of
+ * the taps; all at the first ones, where their bias is summed. */
+static void leave_inside(const work *w, const taps *k, int64_t p, int64_t *q,
+                         int64_t *last)
+{
+    const fv__window *r = &w->d->axis[0], *s = &w->d->axis[1];
+    const int64_t top = p * r->stride + w->row * r->step;
+    const int64_t left = w->column * s->step;
+    const int64_t right = left + (k->across - 1) * s->step;
+    bool there = false;
+
+    if (w->row == 0 && w->column == 0) return;
+    for (int64_t i = 0; i < k->down; i++)
+        there = there || inside(r, top + i * r->step);
+    if (!there) *last = *q;
+    if (s->low > right)
+        *q = fv__max(*q, fv__divide_up(s->low - right, s->stride));
+    *last = s->high > left
+                ? fv__min(*last, fv__divide_up(s->high - left, s->stride))
+                : *q;
+}
+
 /* Outputs q to last of row p. */
 static void append_row(work *w, const taps *k, int64_t p, int64_t q,
                        int64_t last)
 {
     const int64_t most = alone(w, k) ? 1 : TILE;
 
+    leave_inside(w, k, p, &q, &last);
     while (q < last) {
         const int64_t tiles = inner_outputs(w, k, q, last) / most;
         const int64_t left = last - q;

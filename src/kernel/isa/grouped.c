@@ -96,10 +96,12 @@ INLINE void add_rows(const kind k, sums sum, const tile *t, const bool first,
     const size_t next = (size_t)g->step[1] * g->channels * VEC;
 
     for (int64_t r = from; r < to; r++) {
-        const int64_t row_of = (t->top + r * g->step[0]) % g->rows;
+        const int64_t at = t->top + r * g->step[0];
+        const int64_t row_of = at % g->rows;
         const real *x = t->x + row_of * g->from;
         const real *upper = g->weight, *lower = g->weight;
 
+        if (at < g->low || at >= g->high) continue;
         if (first) upper += (size_t)r * row;
         if (second) lower += (size_t)(r - t->shift) * row;
         for (int64_t s = 0; s < runs; s++) {
