@@ -273,18 +273,19 @@ static void add_block(const fv__direct *d, const target *at, const target *sums)
 }
 
 /* A block of a panel that is packed where it is met, some channels at a time.
- * The first takes the place of what is there, or the sums are made apart and
- * added to it. */
+ * It takes the place of what is there, or is summed apart and added to that:
+ * such sums, which are those of an input gradient, are not finished. */
 static void run_near_block(const fv__direct *d, const target *at,
-                           const stretch *c, fv__meet meet)
+                           const stretch *c, fv__meet meet, bool last)
 {
+    const bool apart = meet == FV__ACCUMULATE;
     const int64_t nr = d->kernels->nr;
     const int64_t length = fv__min(c->length, NEAR_CHANNELS);
     const int64_t count = fv__max(1, NEAR_CHANNELS / c->length);
     target sums = *at;
     walk *w = &sums.walk;
 
-    if (meet == FV__ACCUMULATE) {
+    if (apart) {
         sums.out = at->near_sums;
         w->pixel.c = nr;
         w->line.c = w->pixel.count * nr;
@@ -295,10 +296,12 @@ static void run_near_block(const fv__direct *d, const target *at,
             const stretch some = { c->first + s, fv__min(count, c->count - s),
                                    c->k + k, fv__min(length, c->length - k) };
 
+            const bool end = s + count >= c->count && k + length >= c->length;
+
             run_stretch(d, &sums, &some, s || k ? FV__CONTINUE : FV__REPLACE,
-                        false);
+                        last && end && !apart);
         }
-    if (meet == FV__ACCUMULATE) add_block(d, at, &sums);
+    if (apart) add_block(d, at, &sums);
 }
 
 /* One of these blocks; `last` of the chains. */
@@ -306,7 +309,7 @@ static void run_block(const fv__direct *d, const target *at, const stretch *c,
                       fv__meet meet, bool last)
 {
     if (d->near && c->count)
-        run_near_block(d, at, c, meet);
+        run_near_block(d, at, c, meet, last);
     else
         run_stretch(d, at, c, meet, last);
 }
