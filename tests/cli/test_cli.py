@@ -164,7 +164,10 @@ class HelpTest(Case):
         for words in (["trian"], ["help", "trian"]):
             done = self.run_fovea(*words, code=2)
             self.assertTrue(done.stderr.startswith(
-                'fovea: there is no command "trian"\n'))
+                'fovea: there is no command "trian", did you mean train?\n'))
+        done = self.run_fovea("frobnicate", code=2)
+        self.assertTrue(done.stderr.startswith(
+            'fovea: there is no command "frobnicate"\n'))
 
     def test_version(self):
         done = self.run_fovea("version")
@@ -209,25 +212,22 @@ class OptionsTest(Case):
          f"--seed -1: {WHOLE} 0 to 9223372036854775807"),
         ("train", ["--seed", "9223372036854775808"],
          f"--seed 9223372036854775808: {WHOLE} 0 to 9223372036854775807"),
-        ("train", ["--lr", "nan"], "--lr nan: expected a number above 0"),
-        ("train", ["--lr", "inf"], "--lr inf: expected a number above 0"),
-        ("train", ["--lr", "1e999"], "--lr 1e999: expected a number above 0"),
-        ("train", ["--lr", "1e-999"],
-         "--lr 1e-999: expected a number above 0"),
-        ("train", ["--lr", "0"], "--lr 0: expected a number above 0"),
-        ("train", ["--lr=-1"], "--lr -1: expected a number above 0"),
+        ("train", ["--lr", "nan"], "--lr nan: expected a number of 0 or more"),
+        ("train", ["--lr", "inf"], "--lr inf: expected a number of 0 or more"),
+        ("train", ["--lr", "1e999"], "--lr 1e999: expected a number of 0 or more"),
+        ("train", ["--lr=-1"], "--lr -1: expected a number of 0 or more"),
         ("train", ["--lr", "0x1p-3"],
-         "--lr 0x1p-3: expected a number above 0"),
-        ("train", ["--lr", "1,5"], "--lr 1,5: expected a number above 0"),
-        ("train", ["--lr", ""], "--lr : expected a number above 0"),
+         "--lr 0x1p-3: expected a number of 0 or more"),
+        ("train", ["--lr", "1,5"], "--lr 1,5: expected a number of 0 or more"),
+        ("train", ["--lr", ""], "--lr : expected a number of 0 or more"),
         ("train", ["--momentum", "1"],
          "--momentum 1: expected a number of 0 or more, below 1"),
         ("train", ["--momentum=-0.5"],
          "--momentum -0.5: expected a number of 0 or more, below 1"),
         ("train", ["--weight-decay", "nan"],
          "--weight-decay nan: expected a number of 0 or more"),
-        ("train", ["--optimizer", "SGD"],
-         "--optimizer SGD: expected sgd, adam or adamw"),
+        ("train", ["--optimizer", "rmsprop"],
+         "--optimizer rmsprop: expected sgd, adam or adamw"),
         ("train", ["--dtype", "f16"], "--dtype f16: expected f32 or f64"),
         ("train", ["--layout", "hwc"], "--layout hwc: expected nhwc or nchw"),
         ("train", ["--out", ""], "--out: the name is empty"),
@@ -238,7 +238,17 @@ class OptionsTest(Case):
          "--nesterov: only with --optimizer sgd"),
         ("train", ["--nesterov"], "--nesterov: expected --momentum above 0"),
         ("train", ["--out", "x" * 5000], "--out: a name of 5000 characters"),
-        ("train", ["--bacht", "3"], "unrecognized option '--bacht'"),
+        ("train", ["--bacht", "3"],
+         "unrecognized option '--bacht', did you mean --batch?"),
+        ("train", ["--batchsize=3"],
+         "unrecognized option '--batchsize', did you mean --batch-size?"),
+        ("train", ["--Lr", "1"], "unrecognized option '--Lr', did you mean "
+         "--lr?"),
+        ("train", ["-o", "--what", "--forec"],
+         "unrecognized option '--forec', did you mean --force?"),
+        ("train", ["--callbacks", "3"], "unrecognized option '--callbacks'"),
+        ("train", ["-x"], "invalid option -- 'x'"),
+        ("eval", ["more"], "more: one word too many"),
         ("train", ["--batch"], "option '--batch' requires an argument"),
         ("train", ["more.net"], "more.net: one word too many"),
         ("eval", ["--limit", "x"],
@@ -269,11 +279,15 @@ class OptionsTest(Case):
 
     def test_missing_words(self):
         for words, sentence in (
-                (["train"], "fovea train: expected NET"),
+                (["train"], "fovea train: expected NET [NAME]"),
+                (["train", "small.net", ""],
+                 "fovea train: expected --data NAME"),
+                (["train", "small.net", "data", "more"],
+                 "fovea train: more: one word too many"),
                 (["train", "small.net"],
                  "fovea train: expected --data NAME"),
                 (["eval", "x"], "fovea eval: expected --data NAME"),
-                (["eval"], "fovea eval: expected FILE"),
+                (["eval"], "fovea eval: expected FILE [NAME]"),
                 (["predict"], "fovea predict: expected FILE [IMAGE...]"),
                 (["predict", "x"],
                  "fovea predict: expected either images or --data NAME"),
@@ -295,6 +309,42 @@ class OptionsTest(Case):
                  "fovea bench conv: x: one word too many")):
             done = self.run_fovea(*words, code=2)
             self.assertEqual(done.stderr.split("\n")[0], sentence)
+
+
+    def test_guessed_names(self):
+        """Other names of options, from argparse, PyTorch and Keras."""
+        def weights(*words):
+            self.run_fovea("train", "small.net", *words)
+            return sha(self.folder / "guess")
+        expected = weights("--data", "data", "--epochs", 1, "--batch", 48,
+                           "--optimizer", "adam", "--lr", 0.01,
+                           "--weight-decay", 0.1, "--seed", 4, "--limit", 96,
+                           "--threads", 1, "--out", "guess")
+        for words in (
+                ["data", "-e", 1, "-b", 48, "--optimizer", "Adam",
+                 "--learning-rate", 0.01, "--wd", 0.1, "-s", 4, "-n", 96,
+                 "-t", 1, "-o", "guess"],
+                ["-d", "data", "--num-epochs", 1, "--batch-size", 48,
+                 "--optimizer", "ADAM", "--learning_rate", 0.01,
+                 "--weight_decay", 0.1, "--random_seed", 4, "--num-images", 96,
+                 "--num_threads", 1, "--output", "guess", "--dtype",
+                 "float32"],
+                ["--dataset=data", "--num_epochs=1", "--batch_size=48",
+                 "--optim=adam", "--learning=0.01", "--wd=0.1",
+                 "--random-seed=4", "--num_images=96", "-oguess"],
+                ["--data_dir", "data", "--epoch", 1, "-b48", "--lr", 0.01,
+                 "--wd", 0.1, "--seed", 4, "-n96", "-fo", "guess"]):
+            self.assertEqual(weights(*words), expected, words)
+        by_name = self.run_fovea("eval", "guess", "--data", "data").stdout
+        self.assertEqual(self.run_fovea("eval", "guess", "data").stdout,
+                         by_name)
+        self.assertEqual(self.run_fovea("eval", "guess", "data", "-n5").stdout,
+                         self.run_fovea("eval", "guess", "--data", "data",
+                                        "--limit", 5).stdout)
+        self.assertEqual(
+            self.run_fovea("predict", "guess", "data", "-i", 3).stdout,
+            self.run_fovea("predict", "guess", "--data", "data", "--index",
+                           3).stdout)
 
 
 class TrainTest(Case):
@@ -384,6 +434,156 @@ class TrainTest(Case):
             self.assertEqual(done.stderr, f"fovea: {sentence}\n")
         self.assertFalse((self.folder / "nowhere").exists())
 
+    def test_no_other_file_is_replaced(self):
+        other = self.folder / "other.net"
+        other.write_text(NET.replace("conv2d 4", "conv2d 5"))
+        self.train("kept")
+        before = sha(self.folder / "kept")
+        def refuse(out, sentence, *words):
+            done = self.run_fovea("train", "other.net", "data", "--epochs", 1,
+                                  "--out", out, *words, code=1)
+            self.assertEqual(done.stderr, f"fovea: {sentence}\n")
+        refuse("kept", "kept: the model there is another network's, --force "
+               "would replace it")
+        refuse("kept", "kept: the model there is another network's, --force "
+               "would replace it", "--resume")
+        self.assertEqual(sha(self.folder / "kept"), before)
+        (self.folder / "kept").rename(self.folder / "elsewhere")
+        refuse("kept", "kept.checkpoint: the model there is another "
+               "network's, --force would replace it")
+        refuse("kept", "kept.checkpoint: the checkpoint is of another run, "
+               "its seed is 3, not 0", "--resume")
+        (self.folder / "text").write_text("my notes")
+        refuse("text", "text: the file there is no model, --force would "
+               "replace it")
+        refuse("other.net", "other.net: the output would replace the input")
+        refuse("small.net", "small.net: the file there is no model, --force "
+               "would replace it")
+        self.assertEqual((self.folder / "text").read_text(), "my notes")
+        for out in ("kept", "text"):
+            self.run_fovea("train", "other.net", "data", "--epochs", 1,
+                           "--out", out, "--force")
+            # and once more without: it is the same network's
+            self.run_fovea("train", "other.net", "data", "--epochs", 1,
+                           "--out", out)
+
+    def test_a_short_last_batch(self):
+        def train(*words, code=0):
+            return self.run_fovea(
+                "train", "norm.net", "data", "--epochs", 1, "--batch", 32,
+                "--limit", 33, "--out", "norm", *words, code=code)
+        (self.folder / "norm.net").write_text(
+            f"input {SIDE} {SIDE} 1\nflatten\nlinear 8\n"
+            f"batchnorm name=bn_deep\nrelu\nlinear {CLASSES}\n"
+            "softmax_cross_entropy\n")
+        self.assertEqual(
+            train(code=1).stderr,
+            "fovea: fit: 33 images in batches of 32 leave 1, take another "
+            "batch or drop_last; bn_deep: batchnorm: training needs 2 values "
+            "a channel, input [1, 8] has 1\n")
+        train("--drop-last")
+        train("--batch", 31)
+        train("--drop-last", "--batch", 34)
+
+    def test_names_of_classes(self):
+        """They travel with the model."""
+        folder = self.folder / "sets" / "fashion-mnist"
+        shutil.copytree(self.data, folder)
+        (self.folder / "ten.net").write_text(
+            NET.replace(f"linear {CLASSES}", "linear 10"))
+        env = environment(FOVEA_DATA_PATH=str(folder.parent))
+        self.run_fovea("train", "ten.net", "fashion-mnist", "--epochs", 1,
+                       "--out", "named", env=env)
+        (self.folder / "one.png").write_bytes(png(SIDE, SIDE, 0,
+                                                  bytes(range(SIDE))))
+        classes = self.json_of(self.run_fovea(
+            "predict", "named", "one.png", "--json"))["predictions"][0][
+                "classes"]
+        names = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+                 "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
+        for entry in classes:
+            self.assertEqual(entry["name"], names[entry["class"]])
+        found = self.json_of(self.run_fovea("eval", "named.checkpoint", "data",
+                                            "--json"))
+        self.assertEqual([one["name"] for one in found["classes"]], names)
+        # a data set whose classes are numbers leaves the names alone
+        self.run_fovea("train", "named", "data", "--epochs", 1, "--out",
+                       "again")
+        self.assertIn("Ankle boot (9)",
+                      self.run_fovea("eval", "again", "data").stdout)
+
+    def test_one_output_for_two_classes(self):
+        folder = self.folder / "two"
+        folder.mkdir()
+        noise = random.Random(5)
+        for part, count in (("train", 256), ("t10k", 64)):
+            labels = [noise.randrange(2) for _ in range(count)]
+            values = [p for label in labels
+                      for p in pixels_of(3 * label, noise)]
+            (folder / f"{part}-images-idx3-ubyte").write_bytes(
+                idx((count, SIDE, SIDE), values))
+            (folder / f"{part}-labels-idx1-ubyte").write_bytes(
+                idx((count,), labels))
+        (self.folder / "two.net").write_text(
+            f"input {SIDE} {SIDE} 1\nflatten\nlinear 8\nrelu\nlinear 1\n"
+            "sigmoid_cross_entropy\n")
+        trained = self.json_of(self.run_fovea(
+            "train", "two.net", "two", "--epochs", 8, "--out", "two.model",
+            "--json"))
+        self.assertGreater(trained["accuracy"], 0.95)
+        self.assertLess(trained["loss"], 0.3)
+        found = self.json_of(self.run_fovea("eval", "two.model", "two",
+                                            "--json"))
+        self.assertEqual(found["accuracy"], trained["accuracy"])
+        matrix = found["confusion"]
+        self.assertEqual([len(row) for row in matrix], [2, 2])
+        self.assertEqual(matrix[0][0] + matrix[1][1],
+                         round(found["accuracy"] * 64))
+        one, = self.json_of(self.run_fovea(
+            "predict", "two.model", "two", "--index", 0,
+            "--json"))["predictions"]
+        shares = {c["class"]: c["probability"] for c in one["classes"]}
+        self.assertEqual(set(shares), {0, 1})
+        self.assertAlmostEqual(shares[0] + shares[1], 1, 12)
+        self.assertGreater(shares[one["label"]], 0.5)
+        error = self.json_of(self.run_fovea("gradcheck", "two.net", "--json"))
+        self.assertTrue(error["passed"])
+        done = self.run_fovea("train", "two.net", "data", "--out", "no",
+                              code=1)
+        self.assertEqual(done.stderr, "fovea: fit: the training data has 4 "
+                         "classes, the network tells 2 apart\n")
+
+    def test_emnist(self):
+        folder = self.folder / "raw"
+        folder.mkdir()
+        for part, count in (("train", 64), ("test", 26)):
+            labels = [1 + i % 26 for i in range(count)]
+            values = [p for i in range(count)
+                      for p in [255] * SIDE + [0] * (SIDE * SIDE - SIDE)]
+            for what in ("letters", "balanced"):
+                (folder / f"emnist-{what}-{part}-images-idx3-ubyte.gz"
+                 ).write_bytes(gzip.compress(idx((count, SIDE, SIDE), values)))
+                (folder / f"emnist-{what}-{part}-labels-idx1-ubyte.gz"
+                 ).write_bytes(gzip.compress(idx((count,), labels)))
+        (self.folder / "letters.net").write_text(
+            NET.replace(f"linear {CLASSES}", "linear 26"))
+        done = self.run_fovea("train", "letters.net", "raw", code=1)
+        self.assertEqual(
+            done.stderr, 'fovea: data set "raw:train": ./raw has '
+            "emnist-balanced and emnist-letters, write raw:balanced:train or "
+            "another of them\n")
+        self.run_fovea("train", "letters.net", "raw:letters", "--epochs", 1,
+                       "--out", "letters")
+        found = self.json_of(self.run_fovea("eval", "letters",
+                                            "raw:letters:train", "--json"))
+        self.assertEqual([one["name"] for one in found["classes"]],
+                         list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+        # the file's first row is the image's first column
+        drawn = self.run_fovea("predict", "letters", "raw:letters", "-n",
+                               1).stdout.splitlines()
+        for line in drawn[1:1 + SIDE // 2]:
+            self.assertEqual(line, "\u2588" + " " * (SIDE - 1))
+
     def test_wrong_files(self):
         for words, sentence in (
                 (["none.net", "--data", "data"], "none.net"),
@@ -452,7 +652,8 @@ class ResumeTest(Case):
 
     def test_interrupt(self):
         for out, number, code in (("int", signal.SIGINT, 130),
-                                  ("term", signal.SIGTERM, 143)):
+                                  ("term", signal.SIGTERM, 143),
+                                  ("hup", signal.SIGHUP, 129)):
             text, err = self.finish(self.stop(out, number), code)
             self.assertEqual(text, "")
             self.assertEqual(err.splitlines()[-1],
@@ -473,6 +674,42 @@ class ResumeTest(Case):
         self.assertFalse(json.loads(text)["resumed"])
         self.assertEqual(sha(self.folder / "anew"), self.whole)
         self.resume("anew")
+
+    def test_hang_up_that_is_ignored(self):
+        """As under nohup."""
+        former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            self.finish(self.stop("nohup", signal.SIGHUP), 0)
+        finally:
+            signal.signal(signal.SIGHUP, former)
+        self.assertEqual(sha(self.folder / "nohup"), self.whole)
+
+    def test_nobody_reads(self):
+        """The reader of the log goes away; training does not."""
+        words = ["train", "small.net", "data", "--epochs", self.EPOCHS,
+                 "--batch", 16, "--limit", 192, "--out", "log"]
+        for both, code in ((False, 0), (True, 1)):
+            (self.folder / "log").unlink(missing_ok=True)
+            process = subprocess.Popen(
+                self.command(words), cwd=self.folder, env=environment(),
+                stdout=subprocess.PIPE if both else subprocess.DEVNULL,
+                stderr=subprocess.STDOUT if both else subprocess.PIPE)
+            pipe = process.stdout if both else process.stderr
+            self.assertTrue(pipe.readline().startswith(b"epoch 1/"))
+            pipe.close()
+            self.assertEqual(process.wait(timeout=LIMIT), code)
+            self.assertEqual(sha(self.folder / "log"), self.whole)
+
+    def test_second_signal_of_another_kind(self):
+        process = self.begin("other", "--epochs", 100000)
+        while not (self.folder / "other.checkpoint").exists():
+            time.sleep(0.002)
+        process.send_signal(signal.SIGSTOP)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
+        process.communicate(timeout=60)
+        self.assertIn(process.returncode, (-signal.SIGINT, -signal.SIGTERM))
 
     def test_second_interrupt(self):
         process = self.begin("twice", "--epochs", 100000)
@@ -567,7 +804,8 @@ class ResultsTest(Case):
         self.assertEqual(one["index"], 95)
         done = self.run_fovea("predict", "model", "--data", "data", "--index",
                               96, code=1)
-        self.assertEqual(done.stderr, "fovea: data: image 96 of 96\n")
+        self.assertEqual(done.stderr, "fovea: data: there is no image 96, the 96 "
+                         "images are counted from 0\n")
 
     def test_drawing(self):
         done = self.run_fovea("predict", "model", "--data", "data")
