@@ -205,8 +205,12 @@ static int64_t named_batch(fv_context *ctx, const char *who)
 {
     const char *sentence = fv_error(ctx);
     assert_int_equal(fv_failed(ctx), FV_LIMIT);
+    if (strstr(sentence, "memory: ")) { /* not even room for the plan */
+        fv_clear_error(ctx);
+        return 0;
+    }
     assert_memory_equal(sentence, who, strlen(who));
-    assert_non_null(strstr(sentence, " MiB of memory in all, the limit is "));
+    assert_non_null(strstr(sentence, " of memory in all, the limit is "));
     const char *batch = strstr(sentence, "; a batch of ");
     if (!batch) assert_non_null(strstr(sentence, "; no batch would fit"));
     const int64_t named = batch ? strtoll(batch + 13, NULL, 10) : 0;
@@ -260,8 +264,8 @@ static void test_the_batch_that_would_fit(void **state)
     for (int what = 0; what < 4; what++) {
         int64_t last = 0;
         bool refused = false;
-        const size_t step = what < 2 ? 111111 : 5000;
-        for (size_t limit = 40 * step; last < 64; limit += step) {
+        const size_t step = what < 2 ? 111111 : 10000;
+        for (size_t limit = 10 * step; last < 64; limit += step) {
             const int64_t named = use(what, limit, 64);
             assert_true(named >= last && limit < 30000000);
             refused = refused || (named && named < 64);
