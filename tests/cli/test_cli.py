@@ -347,6 +347,118 @@ class OptionsTest(Case):
                            3).stdout)
 
 
+class DefaultsTest(Case):
+    """Each option of each command: what --help says of its default is what
+    it is, and numbers are taken up to their limits and no further."""
+    BATCH = ("1", "1048576", "0", "1048577")
+    THREADS = ("1", "1024", "0", "1025")
+    LIMIT = ("1", "1099511627776", "0", "1099511627777")
+    RATE = ("0", "1e300", "-1e-9", "inf")
+    SECONDS = ("1e-9", "1e9", "0", "inf")
+    # option: default in --help, default written out, limits
+    TRAIN = {
+        "data": (None, None, None), "epochs": ("5", "5", ("1", "1000000", "0",
+                                                          "1000001")),
+        "batch": ("32", "32", BATCH),
+        "optimizer": ("adam; sgd with --momentum or --nesterov", "adam", None),
+        "lr": ("sgd 0.01, others 0.001", "0.001", RATE),
+        "momentum": ("0", None, None), "nesterov": (None, None, None),
+        "weight-decay": ("0; adamw 0.01", "0", RATE),
+        "seed": ("0", "0", ("0", "9223372036854775807", "-1",
+                            "9223372036854775808")),
+        "threads": ("all", None, THREADS), "dtype": ("f32", "f32", None),
+        "layout": ("nhwc", "nhwc", None), "limit": (None, None, LIMIT),
+        "drop-last": (None, None, None),
+        "out": ("model.safetensors", "model.safetensors", None),
+        "force": (None, None, None), "resume": (None, None, None),
+        "json": (None, None, None)}
+    EVAL = {"data": (None, None, None), "limit": (None, None, LIMIT),
+            "batch": ("32", "32", BATCH), "threads": ("all", None, THREADS),
+            "dtype": ("f32", "f32", None), "json": (None, None, None)}
+    PREDICT = {"data": (None, None, None),
+               "limit": ("5; with --index 1", "5", LIMIT),
+               "index": ("0", None, ("0", "1099511627776", "-1",
+                                     "1099511627777")),
+               "threads": ("all", None, THREADS),
+               "dtype": ("f32", "f32", None), "json": (None, None, None)}
+    INFO = {"batch": ("32", "32", BATCH), "dtype": ("f32", "f32", None),
+            "json": (None, None, None)}
+    GRADCHECK = {"batch": ("2", "2", BATCH),
+                 "seed": ("0", "0", ("0", "9223372036854775807", "-1",
+                                     "9223372036854775808")),
+                 "threads": ("all", None, THREADS), "json": (None, None, None)}
+    BENCH = {"threads": ("all", None, THREADS), "dtype": ("f32", None, None),
+             "layout": ("nhwc", None, None), "seconds": ("0.3", None, SECONDS)}
+    COMMANDS = {
+        "train": TRAIN, "eval": EVAL, "predict": PREDICT, "info": INFO,
+        "gradcheck": GRADCHECK,
+        "explain": {"batch": ("1", None, BATCH),
+                    "threads": ("all", None, THREADS),
+                    "pass": ("all", None, None), "dtype": ("f32", None, None),
+                    "seconds": ("0.1", None, SECONDS),
+                    "json": (None, None, None)},
+        "bench train": dict(BENCH, batch=("32", None, BATCH)),
+        "bench infer": dict(BENCH, batch=("1", None, BATCH)),
+    }
+
+    def test_every_option_is_listed(self):
+        for command, options in self.COMMANDS.items():
+            text = " ".join(self.run_fovea(*command.split(), "--help"
+                                           ).stdout.split())
+            listed = set(re.findall(
+                r"(?m)^ +(?:-\w, )?--([a-z-]+)",
+                self.run_fovea(*command.split(), "--help").stdout))
+            self.assertEqual(listed - {"help", "usage"}, set(options), command)
+            for name, (default, _, _) in options.items():
+                if default:
+                    self.assertRegex(text, rf"--{name}=[A-Z,]+ [^=]*"
+                                     rf"\({re.escape(default)}\)")
+
+    def test_defaults_written_out(self):
+        self.train("model")
+        def result(command, *words):
+            if command == "train":
+                self.run_fovea("train", "small.net", "data", "--limit", 64,
+                               *words)
+                return sha(self.folder / "model.safetensors")
+            first = {"eval": ["model", "data"], "predict": ["model", "data"],
+                     }.get(command, ["small.net"])
+            return self.run_fovea(command, *first, *words).stdout
+        for command in ("train", "eval", "predict", "info", "gradcheck"):
+            expected = result(command)
+            for name, (_, value, _) in self.COMMANDS[command].items():
+                if value:
+                    self.assertEqual(result(command, f"--{name}", value),
+                                     expected, f"{command} --{name}")
+        sgd = result("train", "--optimizer", "sgd")
+        self.assertEqual(result("train", "--momentum", 0), sgd)
+        self.assertEqual(result("train", "--optimizer", "sgd", "--lr", 0.01),
+                         sgd)
+        self.assertEqual(
+            result("train", "--optimizer", "adamw"),
+            result("train", "--optimizer", "adamw", "--lr", 0.001,
+                   "--weight-decay", 0.01))
+        self.assertEqual(result("predict", "--index", 0, "--limit", 5),
+                         result("predict"))
+        self.assertEqual(result("predict", "--index", 2, "--limit", 1),
+                         result("predict", "--index", 2))
+
+    def test_limits(self):
+        for command, options in self.COMMANDS.items():
+            data = ["data"] if command in ("train", "eval", "predict") else []
+            for name, (_, _, limits) in options.items():
+                if not limits:
+                    continue
+                for i, value in enumerate(limits):
+                    done = self.run_fovea(
+                        *command.split(), "none.net", *data,
+                        f"--{name}={value}", code=1 if i < 2 else 2)
+                    self.assertTrue(done.stderr.startswith(
+                        "fovea: none.net: " if i < 2 else
+                        f"fovea {command}: --{name} {value}: expected a "),
+                        done.stderr)
+
+
 class TrainTest(Case):
     KEYS = {"accuracy": float, "loss": float, "train_accuracy": float,
             "train_loss": float, "epochs": int, "seconds": float,
@@ -772,6 +884,31 @@ class ResultsTest(Case):
                               "--json")
         self.assertIsNone(self.json_of(done)["classes"][3]["recall"])
 
+    def test_many_classes(self):
+        """More than a matrix has room for: the most frequent mistakes."""
+        (self.folder / "many.net").write_text(
+            f"input {SIDE} {SIDE} 1\nflatten\nlinear 30\n"
+            "softmax_cross_entropy\n")
+        self.run_fovea("train", "many.net", "data", "--epochs", 1, "--lr", 0,
+                       "--out", "many")
+        found = self.json_of(self.run_fovea("eval", "many", "data", "--json"))
+        matrix = found["confusion"]
+        mistakes = sorted((-matrix[i][j], 30 * i + j) for i in range(30)
+                          for j in range(30) if i != j and matrix[i][j])
+        lines = self.run_fovea("eval", "many", "data").stdout.splitlines()
+        begin = lines.index("most frequent mistakes") + 1
+        self.assertEqual(
+            [line.split() for line in lines[begin:]],
+            [[str(-count), str(at // 30), "taken", "for", str(at % 30)]
+             for count, at in mistakes[:20]])
+        # classes that neither occur nor are answered
+        empty = next(i for i in range(30) if not found["classes"][i]["count"]
+                     and not any(row[i] for row in matrix))
+        for key in ("precision", "recall", "f1"):
+            self.assertIsNone(found["classes"][empty][key])
+        self.assertEqual(lines[3 + empty].split(), [str(empty), "-", "-", "-",
+                                                    "0"])
+
     def test_text_for_a_model(self):
         for command in ("eval", "predict"):
             done = self.run_fovea(command, "small.net", "--data", "data",
@@ -915,6 +1052,44 @@ class InfoTest(Case):
                                   "batch": int, "passed": bool})
         self.assertLess(found["error"], 1e-6)
         self.assertTrue(found["passed"])
+
+    def test_gradcheck_that_fails(self):
+        """At a kink, where both sides differ, and at an infinite loss."""
+        (self.folder / "kink.net").write_text(
+            "input 4\nlinear 3\nrelu\nlinear 2\nsoftmax_cross_entropy\n")
+        for name, scale, finite in (("kink", 0.0, True),
+                                    ("steep", 1e308, False)):
+            header = {"__metadata__": {"fovea.network":
+                                       (self.folder / "kink.net").read_text()}}
+            data = b""
+            for layer, rows, columns in (("linear1", 3, 4), ("linear2", 2, 3)):
+                for kind, shape, value in (
+                        ("weight", [rows, columns],
+                         scale if layer == "linear1" or not finite else 1.0),
+                        ("bias", [rows], 0.0)):
+                    count = rows * (columns if kind == "weight" else 1)
+                    body = struct.pack(f"<{count}d", *(
+                        value * (1 + i % 2) / 2 for i in range(count)))
+                    header[f"{layer}.{kind}"] = {
+                        "dtype": "F64", "shape": shape,
+                        "data_offsets": [len(data), len(data) + len(body)]}
+                    data += body
+            text = json.dumps(header).encode()
+            text += b" " * (-len(text) % 8)
+            (self.folder / name).write_bytes(
+                struct.pack("<Q", len(text)) + text + data)
+            done = self.run_fovea("gradcheck", name, "--json", code=1)
+            found = self.json_of(done)
+            self.assertFalse(found["passed"])
+            self.assertEqual(found["limit"], 1e-6)
+            if finite:
+                self.assertGreater(found["error"], 1e-6)
+            else:
+                self.assertIsNone(found["error"])
+            self.assertRegex(done.stderr, f"^fovea: {name}: the gradient is "
+                             "wrong: relative error .*, at most 1e-06 allowed")
+            done = self.run_fovea("gradcheck", name, code=1)
+            self.assertTrue(done.stdout.startswith("largest relative error "))
 
     def test_model(self):
         self.train("model")
@@ -1155,6 +1330,32 @@ class OutputTest(Case):
             self.assertEqual(done.stderr.splitlines()[-1],
                              "fovea: standard output: Bad file descriptor")
         self.run_fovea("eval", "closed", "--data", "data")
+
+    def test_standard_files_that_are_closed(self):
+        """What is opened later does not get their numbers."""
+        for closed, code in (("<&-", 0), ("2>&-", 0), (">&- 2>&- <&-", 1)):
+            done = subprocess.run(
+                ["sh", "-c", 'exec "$0" train small.net data --epochs 1 '
+                 f"--out files {closed}", FOVEA],
+                cwd=self.folder, env=environment(), text=True,
+                capture_output=True, timeout=LIMIT)
+            self.assertEqual(done.returncode, code, closed)
+            self.run_fovea("eval", "files", "data")
+        # a failure that nobody can read is still one
+        done = subprocess.run(["sh", "-c", 'exec "$0" info none.net 2>&-',
+                               FOVEA], cwd=self.folder, env=environment(),
+                              capture_output=True, timeout=LIMIT)
+        self.assertEqual(done.returncode, 1)
+
+    def test_locale(self):
+        """Numbers are the same in any of them."""
+        known = subprocess.run(["locale", "-a"], capture_output=True,
+                               text=True).stdout.split()
+        expected = self.run_fovea("info", "small.net").stdout
+        for name in known:
+            env = dict(environment(), LC_ALL=name)
+            self.assertEqual(self.run_fovea("info", "small.net", env=env
+                                            ).stdout, expected, name)
 
     def on_terminal(self, columns, epochs=2, **more):
         """What training sends to a terminal so wide."""
