@@ -986,8 +986,8 @@ class ResultsTest(Case):
                          "\u2588" * (SIDE // 2) + " " * (SIDE // 2))
 
         done = self.run_fovea("predict", "model", "wide.png", code=1)
-        self.assertEqual(done.stderr, "fovea: wide.png: the image is 12 x 13, "
-                         "the network takes 12 x 12\n")
+        self.assertEqual(done.stderr, "fovea: wide.png: the image has 12 rows x "
+                         "13 columns, the network takes 12 x 12\n")
         for name in ("cut.png", "no.png", "none.png"):
             done = self.run_fovea("predict", "model", name, "--json", code=1)
             self.assertTrue(done.stderr.startswith(f"fovea: {name}: "))
