@@ -14,7 +14,10 @@ typedef struct fv_dataset fv_dataset;
 
 /** Opens the part `train` or `test` of a data set: "fashion-mnist:train",
  *  "mnist:test", or a folder of IDX files, gzip'ed or not, by path:
- *  "./digits:test". Named sets are looked for where packages put them. */
+ *  "./digits:test". Named sets are looked for where packages put them. Files of
+ *  EMNIST are found, too; "emnist:letters:train" and "./folder:letters:train"
+ *  say which split where a folder has several. Their images, which the files
+ *  hold transposed, are turned upright, and letters are classes 0 to 25. */
 FV_API fv_dataset *fv_dataset_open(fv_context *context, const char *name);
 /** From IDX files, gzip'ed or not. */
 FV_API fv_dataset *fv_dataset_open_idx(fv_context *context,

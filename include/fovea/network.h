@@ -40,8 +40,9 @@ FV_API fv_status fv_network_add(fv_network *network, fv_layer *layer);
  *  and column. */
 FV_API fv_network *fv_network_parse(fv_context *context, const char *text,
                                     const char *name);
-/** Reads a `.net` file, or a saved model (by content); pipes and other streams
- *  too. */
+/** Reads a `.net` file, or a saved model or checkpoint (by content), names of
+ *  classes included; pipes and other streams too. An optimizer's state in a
+ *  checkpoint is left out. */
 FV_API fv_network *fv_network_load(fv_context *context, const char *path);
 /** 1 if the parameters have been loaded or drawn, 0 of a network that has been
  *  read from a text and not yet been used. */
@@ -77,6 +78,19 @@ FV_API fv_variables fv_network_variables(fv_network *network);
 FV_API fv_shape fv_network_input_shape(const fv_network *network);
 /** Extents of one output, before the loss. */
 FV_API fv_shape fv_network_output_shape(const fv_network *network);
+
+/** Number of classes that the output tells apart: its elements, or 2 for one
+ *  element under sigmoid_cross_entropy, whose labels are 0 and 1 and whose
+ *  answer is class 1 above 0, where the probability is above 1/2. */
+FV_API int64_t fv_network_classes(const fv_network *network);
+/** Names classes 0 to count - 1, at most fv_network_classes(), in UTF-8. The
+ *  names are copied and go into saved models; fv_fit() takes those of the data
+ *  set if its classes have names. 0 forgets all. */
+FV_API fv_status fv_network_set_class_names(fv_network *network, int64_t count,
+                                            const char *const names[]);
+/** Name of a class; NULL if it has none. Owned by the network. */
+FV_API const char *fv_network_class_name(const fv_network *network,
+                                         int64_t class_index);
 
 /** Facts of one layer of a network. */
 typedef struct fv_layer_info {

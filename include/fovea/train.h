@@ -67,13 +67,15 @@ FV_API fv_optimizer *fv_adam_new(const fv_adam_options *options);
 FV_API fv_optimizer *fv_adamw_new(const fv_adam_options *options);
 
 /** Applies the rule to every variable that requires a gradient, then sets the
- *  gradients to zero, in place. */
+ *  gradients to zero, in place. Adam's bias correction counts the updates of
+ *  each variable: one that requires a gradient later begins with its first. */
 FV_API fv_status fv_optimizer_update(fv_optimizer *optimizer);
 /** Sets the gradients to zero without an update. */
 FV_API void fv_zero_grad(fv_optimizer *optimizer);
 /** The learning rate of the next update. */
 FV_API double fv_learning_rate(const fv_optimizer *optimizer);
-/** Any number above 0, from the next update on. */
+/** Any finite number of at least 0, from the next update on; 0 leaves the
+ *  weights as they are. */
 FV_API fv_status fv_set_learning_rate(fv_optimizer *optimizer, double rate);
 /** Frees the optimizer before its context. NULL is allowed. */
 FV_API void fv_optimizer_free(fv_optimizer *optimizer);
@@ -81,7 +83,8 @@ FV_API void fv_optimizer_free(fv_optimizer *optimizer);
 /** Loss and number of right answers of one step or one pass. */
 typedef struct fv_metrics {
     double loss;     /**< mean over the images */
-    double accuracy; /**< share of images whose largest output is the label */
+    double accuracy; /**< share of images whose largest output is the label, or
+                          whose one output is on the label's side of 0 */
     int64_t count;   /**< images */
 } fv_metrics;
 
@@ -126,8 +129,11 @@ typedef struct fv_fit_options {
     int64_t batch FV_ZERO;          /**< at least 1; 0: 32 */
     const char *checkpoint FV_ZERO; /**< written after each epoch; NULL:
                                          none */
-    int32_t resume FV_ZERO; /**< 1: go on from the checkpoint if it exists */
-    int32_t reserved FV_ZERO;
+    int32_t resume FV_ZERO;    /**< 1: go on from the checkpoint if it exists,
+                                    see fv_fit() */
+    int32_t drop_last FV_ZERO; /**< 1: an epoch leaves out the images that do
+                                    not fill a last batch, unless they are
+                                    all */
     const volatile sig_atomic_t *stop FV_ZERO; /**< not 0: finish the batch,
                                                     write the checkpoint, fail
                                                     with FV_INTERRUPTED */
@@ -138,7 +144,17 @@ typedef struct fv_fit_options {
 
 /** Trains: `fv_fit(net, fv_adam(net, 1e-3), data, .epochs = 5, .batch = 64)`.
  *  The order of images depends on the context's seed and the epoch alone; the
- *  last short batch is used. */
+ *  last short batch is used unless `drop_last` leaves it out.
+ *
+ *  With `resume` the run goes on where the checkpoint was written, and ends
+ * with the bits of a run that was never stopped. Network, seed, element type,
+ * batch, number of images, `drop_last` and the optimizer's rule must be the
+ *  checkpoint's. The optimizer's other options may differ and are those of this
+ *  call. The learning rate is the one that the checkpoint's run had at last, as
+ *  its progress function may have set it, provided that fv_fit() was called
+ * with the same learning rate then and now; else it is the one of this call.
+ * The progress function is called before the checkpoint of an epoch is written.
+ *  Which variables require gradients is not in the checkpoint. */
 #define fv_fit(network, optimizer, ...)                                        \
     fv_fit_with((network), (optimizer),                                        \
                 FV_OPTIONS(fv_fit_options, .train = __VA_ARGS__))
@@ -147,7 +163,7 @@ FV_API fv_status fv_fit_with(fv_network *network, fv_optimizer *optimizer,
                              const fv_fit_options *options);
 
 /** Evaluates by plan in batches of `batch` (0: 32). If `confusion` is not
- *  NULL, counts go to confusion[label * classes + answer]. */
+ *  NULL, counts go to confusion[label * fv_network_classes() + answer]. */
 FV_API fv_metrics fv_evaluate(fv_network *network, const fv_dataset *dataset,
                               int64_t batch, int64_t *confusion);
 /** Share of right answers; NaN after a failure. */

@@ -103,7 +103,7 @@ void fv__fail_at(fv_context *context, const char *format, ...) FV_PRINTF(2, 3);
 /* One line to the context's log, if it has one. */
 void fv__log(fv_context *context, const char *format, ...) FV_PRINTF(2, 3);
 /* Makes text from a file printable: control characters and bytes that are not
- * ASCII become \xNN, long text is cut with "...". Returns `out`. */
+ * UTF-8 become \xNN, long text is cut with "...". Returns `out`. */
 const char *fv__printable(const char *text, size_t length, char *out,
                           size_t out_bytes);
 

@@ -1,6 +1,8 @@
 /* Text that grows, and text from outside made fit to print. */
 #include "base/internal.h"
 
+#include "base/utf8.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -30,9 +32,54 @@ const char *fv__amount(size_t bytes, bool up, char *text)
     return text;
 }
 
-static size_t printable_bytes(unsigned char byte)
+/* Bytes of the well-formed UTF-8 character at the beginning of `length` bytes
+ * (Unicode 15, table 3-7), and its code point; 0 if there is none. */
+static size_t character(const char *text, size_t length, uint32_t *code)
 {
-    return byte >= 0x20 && byte < 0x7f ? 1 : 4;
+    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    const unsigned char *at = (const unsigned char *)text;
+    const size_t bytes = at[0] < 0x80   ? 1
+                         : at[0] < 0xc0 ? 0
+                         : at[0] < 0xe0 ? 2
+                         : at[0] < 0xf0 ? 3
+                         : at[0] < 0xf8 ? 4
+                                        : 0;
+    if (!bytes || bytes > length) return 0;
+    *code = bytes == 1 ? at[0] : at[0] & (0x7fu >> bytes);
+    for (size_t i = 1; i < bytes; i++) {
+        if ((at[i] & 0xc0) != 0x80) return 0;
+        *code = *code << 6 | (at[i] & 0x3fu);
+    }
+    const bool surrogate = *code >= 0xd800 && *code < 0xe000;
+    return *code < least[bytes] || *code > 0x10ffff || surrogate ? 0 : bytes;
+}
+
+bool fv__is_utf8(const char *text)
+{
+    uint32_t code;
+    for (size_t left = strlen(text), bytes; left; left -= bytes, text += bytes)
+        if (!(bytes = character(text, left, &code))) return false;
+    return true;
+}
+
+/* Whether a terminal shows the character and does nothing else: no control
+ * characters, no marks that reorder the text around them. */
+static bool shown(uint32_t code)
+{
+    return code >= 0x20 && (code < 0x7f || code >= 0xa0)
+           && (code < 0x2028 || code > 0x202e)
+           && (code < 0x2066 || code > 0x2069);
+}
+
+/* Bytes of text that go out together: as they are, or, if *out_bytes is larger,
+ * a byte as \xNN. */
+static size_t piece(const char *text, size_t length, size_t *out_bytes)
+{
+    uint32_t code = 0;
+    const size_t bytes = character(text, length, &code);
+    const bool plain = bytes && shown(code);
+    *out_bytes = plain ? bytes : 4;
+    return plain ? bytes : 1;
 }
 
 const char *fv__printable(const char *text, size_t length, char *out,
@@ -40,16 +87,20 @@ const char *fv__printable(const char *text, size_t length, char *out,
 {
     static const char digits[] = "0123456789abcdef";
     if (!out_bytes) return out;
-    size_t room = out_bytes - 1, needed = 0;
-    for (size_t i = 0; i < length && needed <= room; i++)
-        needed += printable_bytes((unsigned char)text[i]);
+    size_t room = out_bytes - 1, needed = 0, wide, bytes;
+    for (size_t i = 0; i < length && needed <= room; i += bytes) {
+        bytes = piece(text + i, length - i, &wide);
+        needed += wide;
+    }
     bool cut = needed > room;
     size_t dots = cut ? (room < 3 ? room : 3) : 0, used = 0;
-    for (size_t i = 0; i < length; i++) {
+    for (size_t i = 0; i < length; i += bytes) {
         unsigned char byte = (unsigned char)text[i];
-        if (printable_bytes(byte) > room - dots - used) break;
-        if (printable_bytes(byte) == 1) {
-            out[used++] = (char)byte;
+        bytes = piece(text + i, length - i, &wide);
+        if (wide > room - dots - used) break;
+        if (wide == bytes) {
+            memcpy(out + used, text + i, bytes);
+            used += bytes;
         } else {
             out[used++] = '\\';
             out[used++] = 'x';

@@ -55,13 +55,6 @@ static fv_status predict(void *user)
     return fv_network_predict(w->network, &w->images, &w->output);
 }
 
-static int64_t classes(const fv_shape *output)
-{
-    int64_t count = 1;
-    for (int32_t i = 0; i < output->rank; i++) count *= output->extent[i];
-    return count;
-}
-
 static void prepare(work *w, const cli_options *o)
 {
     w->network = cli_load(w->context, o->words[0]);
@@ -70,7 +63,7 @@ static void prepare(work *w, const cli_options *o)
     w->images = cli_batch(w->context, o->batch, &input);
     w->output = cli_batch(w->context, o->batch, &output);
     w->labels = fv_tensor_new(w->context, FV_I64, 1, &o->batch);
-    cli_fill_classes(&w->labels, classes(&output));
+    cli_fill_classes(&w->labels, fv_network_classes(w->network));
 }
 
 static void report(const work *w, const cli_options *o, const char *what,

@@ -14,8 +14,7 @@ enum {
     CLI_DONE = 0,
     CLI_FAILED = 1,
     CLI_USAGE = 2,
-    CLI_INTERRUPTED = 130,
-    CLI_TERMINATED = 143
+    CLI_SIGNAL = 128 /* plus the signal's number: stopped by it */
 };
 
 /* Each takes the words after `fovea`, "fovea train" being argv[0]. */
@@ -47,7 +46,9 @@ enum {
     CLI_LIMIT,
     CLI_INDEX,
     CLI_OUT,
+    CLI_FORCE,
     CLI_RESUME,
+    CLI_DROP_LAST,
     CLI_SHAPES,
     CLI_NETS,
     CLI_PASS,
@@ -69,9 +70,8 @@ typedef struct cli_options {
     const char *data, *out;
     int64_t epochs, batch, limit, index; /* limit 0, index -1: not given */
     int64_t seed;
-    double lr;                     /* 0: not given */
-    double momentum, weight_decay; /* below 0: not given */
-    int32_t threads;               /* 0: all */
+    double lr, momentum, weight_decay; /* below 0: not given */
+    int32_t threads;                   /* 0: all */
     fv_dtype dtype;
     fv_layout layout;
     cli_optimizer optimizer;
@@ -79,10 +79,29 @@ typedef struct cli_options {
     unsigned passes;           /* bit i: fv_conv_pass i */
     fv_algorithm algorithm;
     double seconds;
-    bool nesterov, resume, csv, json;
+    bool nesterov, force, resume, drop_last, csv, json;
     int count; /* words that are not options */
     char **words;
 } cli_options;
+
+/* ---- names that users guess (names.c) ----------------------------------- */
+
+enum { CLI_MOST_OPTIONS = 96 };
+
+/* Copies the options of a command to all[CLI_MOST_OPTIONS] with the other names
+ * of each behind it. Those of one letter become keys, see cli_option_key. */
+void cli_add_aliases(const struct argp_option *options,
+                     struct argp_option *all);
+/* The key that an option of one letter stands for; any other key as it is. */
+int cli_option_key(int key);
+/* Whether two words are the same, capital letters or not. */
+bool cli_same_word(const char *a, const char *b);
+/* The word of `words`, which NULL ends, that is most like `word`; NULL if none
+ * is like it. */
+const char *cli_meant(const char *word, const char *const words[]);
+/* Refuses a long option that there is none of, with the one that was meant;
+ * returns if there is none such. */
+void cli_check_names(const struct argp_option *options, int argc, char **argv);
 
 /* The directions of a convolution, by fv_conv_pass. */
 enum { CLI_PASSES = 3 };
@@ -179,6 +198,13 @@ void cli_progress_end(cli_progress *progress);
 fv_network *cli_load(fv_context *context, const char *path);
 /* Loads a file that must hold weights. */
 fv_network *cli_load_model(fv_context *context, const char *path);
+/* What a class is called: by the network, by the data set (NULL: there is none)
+ * or by its number; into text[CLI_CELL], returned. */
+const char *cli_class_name(const fv_network *network, const fv_dataset *dataset,
+                           int64_t class_index, char *text);
+/* Takes the word at `index`, if there is one, for the data set, unless --data
+ * names one: "one word too many" then. Refuses a command line without data. */
+void cli_take_data(const char *command, cli_options *options, int index);
 /* Opens "NAME" as "NAME:part"; "NAME:test" and "NAME:train" as they are. */
 fv_dataset *cli_open_data(fv_context *context, const char *name,
                           const char *part);

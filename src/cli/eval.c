@@ -23,13 +23,14 @@ static const struct argp_option options[] = {
 
 static const struct argp usage = {
     .options = options,
-    .args_doc = "FILE",
+    .args_doc = "FILE [NAME]",
     .doc = "Evaluate a saved model: accuracy, loss, precision, recall and F1 "
            "of each class, and the confusion matrix.",
 };
 
 /* What was counted. */
 typedef struct result {
+    const fv_network *network;
     const fv_dataset *dataset;
     int64_t classes;
     const int64_t *confusion; /* [label][answer] */
@@ -62,13 +63,7 @@ static score score_of(const result *r, int64_t class_index)
 
 static const char *name_of(const result *r, int64_t class_index, char *text)
 {
-    const bool named = class_index < fv_dataset_classes(r->dataset);
-    if (named)
-        snprintf(text, CLI_CELL, "%s",
-                 fv_dataset_class_name(r->dataset, class_index));
-    else
-        snprintf(text, CLI_CELL, "%lld", (long long)class_index);
-    return text;
+    return cli_class_name(r->network, r->dataset, class_index, text);
 }
 
 /* ---- text --------------------------------------------------------------- */
@@ -204,11 +199,9 @@ static void print_json(const result *r, fv_context *context)
 static result evaluate(fv_context *context, fv_network *network,
                        const cli_options *o)
 {
-    result r = { .classes = 1 };
+    result r = { .network = network, .classes = fv_network_classes(network) };
     fv_dataset *dataset = cli_open_data(context, o->data, "test");
     if (o->limit) fv_dataset_limit(dataset, o->limit);
-    const fv_shape shape = fv_network_output_shape(network);
-    for (int32_t i = 0; i < shape.rank; i++) r.classes *= shape.extent[i];
     fv_tensor counts =
         fv_tensor_new(context, FV_I64, 2, (int64_t[]){ r.classes, r.classes });
     r.dataset = dataset;
@@ -220,8 +213,8 @@ static result evaluate(fv_context *context, fv_network *network,
 int cli_eval(int argc, char **argv)
 {
     cli_options o = cli_defaults();
-    cli_parse(&usage, argc, argv, 1, 1, &o);
-    if (!o.data) cli_refuse(argv[0], "expected --data NAME");
+    cli_parse(&usage, argc, argv, 1, 2, &o);
+    cli_take_data(argv[0], &o, 1);
     fv_context *context = cli_context(&o);
     fv_network *network = cli_load_model(context, o.words[0]);
     const result r = evaluate(context, network, &o);

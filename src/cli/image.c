@@ -49,10 +49,11 @@ static fv_status check(const reader *r)
                        r->path, (long long)extents[2]);
     if ((int64_t)rows == extents[0] && (int64_t)columns == extents[1])
         return FV_OK;
-    return fv_fail(r->context, FV_MISUSE,
-                   "%s: the image is %lu x %lu, the network takes %lld x %lld",
-                   r->path, rows, columns, (long long)extents[0],
-                   (long long)extents[1]);
+    return fv_fail(
+        r->context, FV_MISUSE,
+        "%s: the image has %lu rows x %lu columns, the network takes "
+        "%lld x %lld",
+        r->path, rows, columns, (long long)extents[0], (long long)extents[1]);
 }
 
 /* Reads all pixels into r->lines, as 1 to 4 channels of 8 or 16 bits. Memory is

@@ -44,7 +44,7 @@ static void usage(FILE *file)
     fputs(
         "\n`fovea COMMAND --help` tells more. Results go to standard output,\n"
         "progress and errors to standard error. Exit status: 0 done, 1 "
-        "failed,\n2 wrong usage, 130 interrupted.\n",
+        "failed,\n2 wrong usage, 128 and the signal's number stopped by it.\n",
         file);
 }
 
@@ -53,6 +53,17 @@ static const command *find(const char *name)
     for (int i = 0; i < COMMANDS; i++)
         if (strcmp(commands[i].name, name) == 0) return &commands[i];
     return NULL;
+}
+
+static int unknown(const char *name)
+{
+    const char *names[COMMANDS + 1] = { NULL };
+    for (int i = 0; i < COMMANDS; i++) names[i] = commands[i].name;
+    const char *meant = cli_meant(name, names);
+    cli_error("there is no command \"%s\"%s%s%s", name,
+              meant ? ", did you mean " : "", meant ? meant : "",
+              meant ? "?" : "");
+    return CLI_USAGE;
 }
 
 static int run(const command *found, int argc, char **argv)
@@ -69,10 +80,7 @@ static int help(const char *topic)
     char word[] = "--help";
     char *line[] = { NULL, word, NULL };
     if (found) return run(found, 2, line);
-    if (topic) {
-        cli_error("there is no command \"%s\"", topic);
-        return CLI_USAGE;
-    }
+    if (topic) return unknown(topic);
     usage(stdout);
     return CLI_DONE;
 }
@@ -94,7 +102,7 @@ int main(int argc, char **argv)
         name = "version";
     const command *found = find(name);
     if (found) return run(found, argc - 1, argv + 1);
-    cli_error("there is no command \"%s\"", name);
+    unknown(name);
     usage(stderr);
     return CLI_USAGE;
 }

@@ -20,6 +20,19 @@ fv_network *cli_load_model(fv_context *context, const char *path)
     return network;
 }
 
+const char *cli_class_name(const fv_network *network, const fv_dataset *dataset,
+                           int64_t class_index, char *text)
+{
+    const char *name = fv_network_class_name(network, class_index);
+    if (!name && dataset && class_index < fv_dataset_classes(dataset))
+        name = fv_dataset_class_name(dataset, class_index);
+    if (name)
+        snprintf(text, CLI_CELL, "%s", name);
+    else
+        snprintf(text, CLI_CELL, "%lld", (long long)class_index);
+    return text;
+}
+
 static bool ends_with(const char *text, const char *end)
 {
     const size_t length = strlen(text), tail = strlen(end);

@@ -27,6 +27,7 @@ cli_options cli_defaults(void)
     return (cli_options){ .epochs = 5,
                           .batch = 32,
                           .index = -1,
+                          .lr = -1,
                           .momentum = -1,
                           .weight_decay = -1,
                           .passes = 7,
@@ -72,12 +73,12 @@ static double number(struct argp_state *state, int key, const char *text,
     return 0;
 }
 
-/* The position of the text among `names`. */
+/* The position of the text among `names`, which are written in any case. */
 static int choice(struct argp_state *state, int key, const char *text,
                   const char *const names[], const char *expected)
 {
     for (int i = 0; names[i]; i++)
-        if (strcmp(text, names[i]) == 0) return i;
+        if (cli_same_word(text, names[i])) return i;
     argp_error(state, "--%s %s: expected %s", name_of(state, key), text,
                expected);
     return 0;
@@ -118,7 +119,7 @@ static fv_algorithm algorithm(struct argp_state *state, int key,
     char expected[256] = "";
     fv_algorithm found = FV_CONV_AUTO;
     for (const char *name; (name = fv_algorithm_name(found)); found++) {
-        if (strcmp(text, name) == 0) return found;
+        if (cli_same_word(text, name)) return found;
         const size_t used = strlen(expected);
         snprintf(expected + used, sizeof expected - used, "%s%s",
                  used ? ", " : "", name);
@@ -170,7 +171,7 @@ static error_t read_training(int key, char *text, struct argp_state *state,
                                                "sgd, adam or adamw");
         return 0;
     case CLI_LR:
-        o->lr = number(state, key, text, false, (double)INFINITY);
+        o->lr = number(state, key, text, true, (double)INFINITY);
         return 0;
     case CLI_MOMENTUM:
         o->momentum = number(state, key, text, true, 1);
@@ -184,8 +185,14 @@ static error_t read_training(int key, char *text, struct argp_state *state,
     case CLI_OUT:
         o->out = file(state, key, text);
         return 0;
+    case CLI_FORCE:
+        o->force = true;
+        return 0;
     case CLI_RESUME:
         o->resume = true;
+        return 0;
+    case CLI_DROP_LAST:
+        o->drop_last = true;
         return 0;
     default:
         return read_measuring(key, text, state, o);
@@ -196,7 +203,9 @@ static error_t read_training(int key, char *text, struct argp_state *state,
 static error_t read_common(int key, char *text, struct argp_state *state,
                            cli_options *o)
 {
-    static const char *const dtypes[] = { "f32", "f64", NULL };
+    static const char *const dtypes[] = { "f32",     "f64",    "float32",
+                                          "float64", "single", "double",
+                                          NULL };
     static const char *const layouts[] = { "nhwc", "nchw", NULL };
     switch (key) {
     case CLI_DATA:
@@ -212,8 +221,8 @@ static error_t read_common(int key, char *text, struct argp_state *state,
         o->threads = (int32_t)whole(state, key, text, 1, MOST_THREADS);
         return 0;
     case CLI_DTYPE:
-        o->dtype =
-            choice(state, key, text, dtypes, "f32 or f64") ? FV_F64 : FV_F32;
+        o->dtype = choice(state, key, text, dtypes, "f32 or f64") % 2 ? FV_F64
+                                                                      : FV_F32;
         return 0;
     case CLI_LAYOUT:
         o->layout = choice(state, key, text, layouts, "nhwc or nchw") ? FV_NCHW
@@ -251,7 +260,7 @@ static error_t read(int key, char *text, struct argp_state *state)
                        l->options->words[l->most]);
         return 0;
     default:
-        return read_common(key, text, state, l->options);
+        return read_common(cli_option_key(key), text, state, l->options);
     }
 }
 
@@ -259,11 +268,24 @@ void cli_parse(const struct argp *argp, int argc, char **argv, int least,
                int most, cli_options *options)
 {
     struct argp strict = *argp;
+    struct argp_option all[CLI_MOST_OPTIONS];
+    cli_add_aliases(argp->options, all);
     strict.parser = read;
+    strict.options = all;
     line l = { .argp = argp, .options = options, .least = least, .most = most };
     argp_err_exit_status = CLI_USAGE;
+    cli_check_names(all, argc, argv);
     const error_t error = argp_parse(&strict, argc, argv, 0, NULL, &l);
     if (error) cli_refuse(argv[0], "%s", strerror(error));
+}
+
+void cli_take_data(const char *command, cli_options *options, int index)
+{
+    if (options->count > index && options->data)
+        cli_refuse(command, "%s: one word too many", options->words[index]);
+    if (options->count > index) options->data = options->words[index];
+    if (!options->data || !*options->data)
+        cli_refuse(command, "expected --data NAME");
 }
 
 void cli_refuse(const char *command, const char *format, ...)

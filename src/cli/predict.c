@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { TOP = 3, WIDEST_PICTURE = 64, BAR = 30 };
@@ -25,9 +26,10 @@ static const struct argp usage = {
     .options = options,
     .args_doc = "FILE [IMAGE...]",
     .doc = "Say which classes a saved model takes images for: PNG files of "
-           "the size that the network takes, or images of a data set. Values "
-           "are those of the file, whatever it says of gamma or colours; what "
-           "is transparent is black.",
+           "the size that the network takes, or images of a data set, whose "
+           "name may stand in the place of IMAGE. Values are those of the "
+           "file, whatever it says of gamma or colours; what is transparent "
+           "is black.",
 };
 
 /* What the outputs of a network mean. */
@@ -39,9 +41,9 @@ typedef struct run {
     fv_context *context;
     fv_network *network;
     const fv_dataset *named; /* whose classes have names; NULL: none */
-    int64_t classes;
+    int64_t classes, outputs;
     fv_tensor image, output;
-    fv_tensor flat; /* the output as [classes] */
+    fv_tensor flat; /* the output as [outputs] */
     cli_json *list;
     meaning meaning;
 } run;
@@ -62,9 +64,14 @@ static meaning meaning_of(const fv_network *network)
     return strcmp(kind, "sigmoid_cross_entropy") == 0 ? ODDS : VALUES;
 }
 
+/* The output for a class; one output that tells two classes speaks of class
+ * 1. */
 static double output_at(const run *r, int64_t class_index)
 {
-    return fv_tensor_get(r->context, &r->flat, &class_index);
+    if (r->classes == r->outputs)
+        return fv_tensor_get(r->context, &r->flat, &class_index);
+    const double output = fv_tensor_get(r->context, &r->flat, (int64_t[]){ 0 });
+    return class_index ? output : -output;
 }
 
 /* Turns an output into a probability, given the largest output and the sum of
@@ -108,12 +115,7 @@ static answer best(const run *r)
 
 static const char *name_of(const run *r, int64_t class_index, char *text)
 {
-    if (r->named && class_index < fv_dataset_classes(r->named))
-        snprintf(text, CLI_CELL, "%s",
-                 fv_dataset_class_name(r->named, class_index));
-    else
-        snprintf(text, CLI_CELL, "%lld", (long long)class_index);
-    return text;
+    return cli_class_name(r->network, r->named, class_index, text);
 }
 
 static void put_json(const run *r, const answer *a, const char *path,
@@ -210,8 +212,10 @@ static void answer_data(run *r)
     if (fv_failed(r->context)) return;
     const int64_t count = fv_dataset_count(dataset);
     if (first >= count) {
-        fv_fail(r->context, FV_MISUSE, "%s: image %lld of %lld", o->data,
-                (long long)first, (long long)count);
+        fv_fail(r->context, FV_MISUSE,
+                "%s: there is no image %lld, the %lld images are counted from "
+                "0",
+                o->data, (long long)first, (long long)count);
         return;
     }
     r->named = dataset;
@@ -226,16 +230,26 @@ static fv_status prepare(run *r, fv_shape *input)
     *input = fv_network_input_shape(r->network);
     const fv_shape output = fv_network_output_shape(r->network);
     if (fv_failed(r->context)) return fv_failed(r->context);
-    r->classes = 1;
-    for (int32_t i = 0; i < output.rank; i++) r->classes *= output.extent[i];
+    r->classes = fv_network_classes(r->network);
+    r->outputs = 1;
+    for (int32_t i = 0; i < output.rank; i++) r->outputs *= output.extent[i];
     for (int32_t i = 0; i < input->rank; i++) shape[i + 1] = input->extent[i];
     const fv_dtype dtype = fv_context_dtype(r->context);
     r->image = fv_tensor_new(r->context, dtype, input->rank + 1, shape);
     for (int32_t i = 0; i < output.rank; i++) shape[i + 1] = output.extent[i];
     r->output = fv_tensor_new(r->context, dtype, output.rank + 1, shape);
-    r->flat = fv_tensor_reshape(r->context, &r->output, 1, &r->classes);
+    r->flat = fv_tensor_reshape(r->context, &r->output, 1, &r->outputs);
     r->meaning = meaning_of(r->network);
     return fv_failed(r->context);
+}
+
+/* Whether the word is a folder, or may be the name of a data set but not of a
+ * file. */
+static bool names_data(const char *word)
+{
+    struct stat status;
+    if (stat(word, &status) == 0) return S_ISDIR(status.st_mode);
+    return !strchr(word, '.');
 }
 
 int cli_predict(int argc, char **argv)
@@ -243,6 +257,10 @@ int cli_predict(int argc, char **argv)
     cli_options o = cli_defaults();
     fv_shape input;
     cli_parse(&usage, argc, argv, 1, INT32_MAX, &o);
+    if (o.count == 2 && !o.data && names_data(o.words[1])) {
+        o.data = o.words[1];
+        o.count = 1;
+    }
     if ((o.count > 1) == (o.data != NULL))
         cli_refuse(argv[0], "expected either images or --data NAME");
     if (!o.data && (o.limit || o.index >= 0))

@@ -27,7 +27,12 @@ static const struct argp_option options[] = {
     { "layout", CLI_LAYOUT, "ORDER", 0,
       "axes of image tensors, nhwc or nchw (nhwc)", 0 },
     { "limit", CLI_LIMIT, "N", 0, "train on the first N images only", 0 },
+    { "drop-last", CLI_DROP_LAST, NULL, 0,
+      "leave out the last batch of an epoch if it is short", 0 },
     { "out", CLI_OUT, "FILE", 0, "the model (model.safetensors)", 0 },
+    { "force", CLI_FORCE, NULL, 0,
+      "replace the model of another network, its checkpoint or any other file",
+      0 },
     { "resume", CLI_RESUME, NULL, 0,
       "go on from FILE.checkpoint if there is one", 0 },
     { "json", CLI_JSON, NULL, 0, "the result as one line of JSON", 0 },
@@ -36,10 +41,11 @@ static const struct argp_option options[] = {
 
 static const struct argp usage = {
     .options = options,
-    .args_doc = "NET",
+    .args_doc = "NET [NAME]",
     .doc = "Train NET, a network text or a saved model, and save it as FILE."
            "\vFILE.checkpoint is written after each epoch, and when you press "
-           "Ctrl-C; --resume goes on from there to the same weights as "
+           "Ctrl-C, hang up or terminate the program; --resume goes on from "
+           "there to the same weights as "
            "without interruption.",
 };
 
@@ -56,22 +62,33 @@ typedef struct run {
 /* The signal that asked to stop; the second one ends the program. */
 static volatile sig_atomic_t stop;
 
-static void on_signal(int number) { stop = number; }
+static void on_signal(int number)
+{
+    if (stop) {
+        signal(number, SIG_DFL);
+        raise(number); /* it waits until this function has returned */
+    }
+    stop = number;
+}
 
+/* Leaves those alone that the caller had ignored, as nohup does. */
 static void catch_signals(void)
 {
-    struct sigaction action = { .sa_handler = on_signal };
+    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+    struct sigaction action = { .sa_handler = on_signal }, former;
     sigemptyset(&action.sa_mask);
-    action.sa_flags = (int)(SA_RESTART | SA_RESETHAND);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    action.sa_flags = (int)SA_RESTART;
+    for (int i = 0; i < 3; i++)
+        if (sigaction(numbers[i], NULL, &former) == 0
+            && former.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &action, NULL);
 }
 
 /* Options that exclude or need each other. */
 static void settle(run *r, const char *command)
 {
     cli_options *o = &r->options;
-    if (!o->data) cli_refuse(command, "expected --data NAME");
+    cli_take_data(command, o, 1);
     const bool momentum = o->momentum >= 0 || o->nesterov;
     if (!o->optimizer) o->optimizer = momentum ? CLI_SGD : CLI_ADAM;
     if (momentum && o->optimizer != CLI_SGD)
@@ -107,10 +124,32 @@ static fv_status check_output(const run *r, const char *path)
     return FV_OK;
 }
 
+/* Refuses to replace what was not made by training this network, unless it is
+ * to be replaced. */
+static fv_status check_former(const run *r, const char *path)
+{
+    struct stat status;
+    if (r->options.force || fv_failed(r->context) || stat(path, &status) != 0)
+        return fv_failed(r->context);
+    fv_context *context = cli_context(&r->options);
+    fv_network *former = cli_load_model(context, path);
+    if (fv_failed(context))
+        fv_fail(r->context, FV_MISUSE,
+                "%s: the file there is no model, --force would replace it",
+                path);
+    else if (strcmp(fv_network_text(former), fv_network_text(r->network)) != 0)
+        fv_fail(r->context, FV_MISUSE,
+                "%s: the model there is another network's, --force would "
+                "replace it",
+                path);
+    fv_context_free(context);
+    return fv_failed(r->context);
+}
+
 static fv_optimizer *make_optimizer(const run *r)
 {
     const cli_options *o = &r->options;
-    const double rate = o->lr > 0                 ? o->lr
+    const double rate = o->lr >= 0                ? o->lr
                         : o->optimizer == CLI_SGD ? 0.01
                                                   : 1e-3;
     const double usual = o->optimizer == CLI_ADAMW ? 0.01 : 0;
@@ -129,6 +168,8 @@ static void fit(run *r)
     check_output(r, o->out);
     check_output(r, r->checkpoint);
     r->network = cli_load(r->context, r->input);
+    check_former(r, o->out);
+    if (!o->resume) check_former(r, r->checkpoint);
     fv_dataset *train = cli_open_data(r->context, o->data, "train");
     fv_dataset *test = cli_open_data(r->context, o->data, "test");
     if (o->limit) fv_dataset_limit(train, o->limit);
@@ -136,13 +177,14 @@ static void fit(run *r)
     cli_progress progress = cli_progress_begin();
     catch_signals();
     fv_fit(r->network, optimizer, train, .test = test, .epochs = o->epochs,
-           .batch = o->batch, .checkpoint = r->checkpoint, .resume = o->resume,
-           .stop = &stop, .progress = cli_progress_show, .user = &progress,
+           .batch = o->batch, .drop_last = o->drop_last,
+           .checkpoint = r->checkpoint, .resume = o->resume, .stop = &stop,
+           .progress = cli_progress_show, .user = &progress,
            .report = &r->report);
     cli_progress_end(&progress);
 }
 
-/* Saves what there is after Ctrl-C and says where. */
+/* Saves what there is after a signal and says where. */
 static int interrupted(run *r)
 {
     fv_clear_error(r->context);
@@ -150,7 +192,7 @@ static int interrupted(run *r)
         cli_error("interrupted; the network so far is in %s, and --resume goes "
                   "on from %s",
                   r->options.out, r->checkpoint);
-    return stop == SIGTERM ? CLI_TERMINATED : CLI_INTERRUPTED;
+    return CLI_SIGNAL + stop;
 }
 
 static void print_json(const run *r)
@@ -198,8 +240,9 @@ int cli_train(int argc, char **argv)
 {
     run r = { .options = cli_defaults() };
     int code = CLI_DONE;
-    cli_parse(&usage, argc, argv, 1, 1, &r.options);
+    cli_parse(&usage, argc, argv, 1, 2, &r.options);
     settle(&r, argv[0]);
+    signal(SIGPIPE, SIG_IGN); /* nobody reads the progress: train on */
     r.input = r.options.words[0];
     r.context = cli_context(&r.options);
     fit(&r);

@@ -124,7 +124,8 @@ static fv_status check(const fv_dataset *dataset, const int64_t *order,
     for (int64_t i = 0; i < count; i++)
         if (order[i] < 0 || order[i] >= n)
             return fv_fail(context, FV_MISUSE,
-                           "data set: batch asks for image %lld of %lld",
+                           "data set: batch asks for image %lld, the %lld "
+                           "images are counted from 0",
                            (long long)order[i], (long long)n);
     return FV_OK;
 }

@@ -54,10 +54,17 @@ fv_status fv__idx_read(fv_context *context, const char *path, bool labels,
 
 /* ---- data sets (dataset.c) ---------------------------------------------- */
 
-/* From two IDX files. `classes` 0: one more than the largest label, else all
- * labels must be below; `names` NULL: the class numbers. */
+/* What is known of the content of IDX files. */
+typedef struct fv__idx_set {
+    int64_t classes; /* labels are below first + classes; 0: one more than the
+                        largest label */
+    int64_t first;   /* label of class 0 */
+    const char *const *names; /* of the classes; NULL: their numbers */
+    bool transposed;          /* images lie column after column */
+} fv__idx_set;
+
 fv_dataset *fv__dataset_from_idx(fv_context *context, const char *images_path,
-                                 const char *labels_path, int64_t classes,
-                                 const char *const *names);
+                                 const char *labels_path,
+                                 const fv__idx_set *set);
 
 #endif

@@ -44,20 +44,23 @@ static void number_classes(fv_dataset *dataset)
     }
 }
 
-/* Checks the labels against `classes`, or counts the classes where it is 0.
- * `who` names the labels in messages. */
+/* Makes classes of labels, which begin at `first`, and checks them against
+ * `classes`, or counts the classes where it is 0. `who` names the labels in
+ * messages. */
 static void settle_classes(fv_dataset *dataset, const char *who,
-                           int64_t classes)
+                           int64_t classes, int64_t first)
 {
-    const int64_t *labels = dataset->labels.data;
+    int64_t *labels = dataset->labels.data;
     const int64_t most = classes ? classes : FV__MAX_CLASSES;
     for (int64_t i = 0; i < dataset->labels.shape[0]; i++) {
-        if (labels[i] < 0 || labels[i] >= most) {
+        if (labels[i] < first || labels[i] >= first + most) {
             fv_fail(dataset->context, classes ? FV_MALFORMED : FV_MISUSE,
-                    "%s: label %lld of image %lld, must be 0 to %lld", who,
-                    (long long)labels[i], (long long)i, (long long)most - 1);
+                    "%s: label %lld of image %lld, must be %lld to %lld", who,
+                    (long long)labels[i], (long long)i, (long long)first,
+                    (long long)(first + most) - 1);
             return;
         }
+        labels[i] -= first;
         dataset->classes = fv__max(dataset->classes, labels[i] + 1);
     }
     if (classes) dataset->classes = classes;
@@ -65,10 +68,11 @@ static void settle_classes(fv_dataset *dataset, const char *who,
 
 /* What is left to do once images, labels and names are there: NULL, and all
  * freed, if a failure is pending. */
-static fv_dataset *finish(fv_dataset *dataset, const char *who, int64_t classes)
+static fv_dataset *finish(fv_dataset *dataset, const char *who, int64_t classes,
+                          int64_t first)
 {
     fv_context *context = dataset->context;
-    if (fv__ok(context)) settle_classes(dataset, who, classes);
+    if (fv__ok(context)) settle_classes(dataset, who, classes, first);
     if (fv__ok(context) && !dataset->names) number_classes(dataset);
     if (fv__ok(context)) {
         const fv_tensor *images = &dataset->images;
@@ -146,22 +150,26 @@ fv_dataset *fv_dataset_of(fv_context *context, const fv_tensor *images,
     const fv_dtype dtype = images->dtype == FV_U8 ? FV_U8 : context->dtype;
     dataset->images = copy(context, images, dtype, &dataset->image_memory);
     if (fv__ok(context)) set_labels(dataset, labels);
-    return finish(dataset, "data set", 0);
+    return finish(dataset, "data set", 0, 0);
 }
 
-/* Images [n, rows, columns(, channels)] of a file in the context's layout. */
-static void set_images(fv_dataset *dataset, const fv__idx *idx)
+/* Images [n, rows, columns(, channels)] of a file, or [n, columns, rows(, ...)]
+ * of one that is transposed, in the context's layout. */
+static void set_images(fv_dataset *dataset, const fv__idx *idx, bool transposed)
 {
     fv_context *context = dataset->context;
     static const int32_t channels_second[] = { 0, 3, 1, 2 };
+    static const int32_t turned[] = { 0, 2, 1, 3 };
     int64_t shape[4] = { 1, 1, 1, 1 };
     memcpy(shape, idx->shape, (size_t)idx->rank * sizeof *shape);
     fv_tensor images = fv_tensor_of(idx->bytes, FV_U8, 4, shape);
     dataset->image_memory = idx->memory;
     dataset->images = images;
-    if (context->layout == FV_NHWC) return;
-    images = fv_tensor_permute(context, &images, channels_second);
-    if (shape[3] == 1) {
+    if (transposed) images = fv_tensor_permute(context, &images, turned);
+    if (context->layout == FV_NHWC && !transposed) return;
+    if (context->layout == FV_NCHW)
+        images = fv_tensor_permute(context, &images, channels_second);
+    if (shape[3] == 1 && !transposed) {
         dataset->images = fv_tensor_of(idx->bytes, FV_U8, 4, images.shape);
         return;
     }
@@ -170,14 +178,14 @@ static void set_images(fv_dataset *dataset, const fv__idx *idx)
 }
 
 fv_dataset *fv__dataset_from_idx(fv_context *context, const char *images_path,
-                                 const char *labels_path, int64_t classes,
-                                 const char *const *names)
+                                 const char *labels_path,
+                                 const fv__idx_set *set)
 {
     char first[400], second[400];
     fv__idx images = { 0 }, labels = { 0 };
     fv_dataset *dataset = begin(context);
     if (!dataset) return NULL;
-    dataset->names = names;
+    dataset->names = set->names;
     fv__idx_read(context, labels_path, true, &labels);
     if (fv__ok(context)) fv__idx_read(context, images_path, false, &images);
     fv__printable(images_path, strlen(images_path), first, sizeof first);
@@ -192,11 +200,11 @@ fv_dataset *fv__dataset_from_idx(fv_context *context, const char *images_path,
         set_labels(dataset, &bytes);
     }
     if (fv__ok(context))
-        set_images(dataset, &images);
+        set_images(dataset, &images, set->transposed);
     else
         fv__release(context, images.memory);
     fv__release(context, labels.memory);
-    return finish(dataset, second, classes);
+    return finish(dataset, second, set->classes, set->first);
 }
 
 fv_dataset *fv_dataset_open_idx(fv_context *context, const char *images_path,
@@ -207,7 +215,8 @@ fv_dataset *fv_dataset_open_idx(fv_context *context, const char *images_path,
         fv_fail(context, FV_MISUSE, "data set: a path is missing");
         return NULL;
     }
-    return fv__dataset_from_idx(context, images_path, labels_path, 0, NULL);
+    const fv__idx_set set = { .classes = 0 };
+    return fv__dataset_from_idx(context, images_path, labels_path, &set);
 }
 
 void fv_dataset_free(fv_dataset *dataset) { fv__destroy(dataset); }

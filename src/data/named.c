@@ -12,9 +12,37 @@ static const char *const fashion_names[NAMED_CLASSES] = {
     "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot",
 };
 
-static const char *const digit_names[NAMED_CLASSES] = {
-    "0", "1", "2", "3", "4", "5", "6", "7", "8", "9",
+#define DIGITS "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"
+#define CAPITALS                                                               \
+    "A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", \
+        "P", "Q", "R", "S", "T", "U", "V", "W", "X", "Y", "Z"
+static const char *const digit_names[NAMED_CLASSES] = { DIGITS };
+static const char *const letter_names[] = { CAPITALS };
+static const char *const merged_names[] = { DIGITS, CAPITALS, "a", "b", "d",
+                                            "e",    "f",      "g", "h", "n",
+                                            "q",    "r",      "t" };
+static const char *const character_names[] = {
+    DIGITS, CAPITALS, "a", "b", "c", "d", "e", "f", "g", "h",
+    "i",    "j",      "k", "l", "m", "n", "o", "p", "q", "r",
+    "s",    "t",      "u", "v", "w", "x", "y", "z",
 };
+
+/* The splits of EMNIST (Cohen, Afshar, Tapson and van Schaik 2017), whose
+ * images lie column after column. Labels of letters begin at 1. */
+typedef struct split {
+    const char *name;
+    fv__idx_set set;
+} split;
+
+static const split splits[] = {
+    { "balanced", { 47, 0, merged_names, true } },
+    { "byclass", { 62, 0, character_names, true } },
+    { "bymerge", { 47, 0, merged_names, true } },
+    { "digits", { 10, 0, digit_names, true } },
+    { "letters", { 26, 1, letter_names, true } },
+    { "mnist", { 10, 0, digit_names, true } },
+};
+enum { SPLITS = sizeof splits / sizeof *splits };
 
 /* What is known of a data set by its name. */
 typedef struct known {
@@ -31,8 +59,9 @@ static const known known_sets[] = {
 /* A search in progress. */
 typedef struct search {
     fv_context *context;
-    const char *whole; /* as the caller wrote it */
-    const char *name;  /* without the part */
+    const char *whole;  /* as the caller wrote it */
+    const char *name;   /* without the part */
+    const split *split; /* of EMNIST, asked for or found; NULL: none */
     bool test;
     fv__text tried; /* folders, for the message */
     fv__text images, labels;
@@ -51,9 +80,10 @@ static void clear(fv__text *text)
     text->length = 0;
 }
 
-/* Finds one file of the part in the folder: `stem` is "images" or "labels". */
-static bool find_file(search *s, const char *folder, const char *stem, int rank,
-                      fv__text *path)
+/* Finds one file of the part in the folder, of a split of EMNIST unless that is
+ * NULL: `stem` is "images" or "labels". */
+static bool find_file(search *s, const char *folder, const split *of,
+                      const char *stem, int rank, fv__text *path)
 {
     static const char *const train[] = { "train", NULL };
     static const char *const test[] = { "t10k", "test", NULL };
@@ -61,8 +91,9 @@ static bool find_file(search *s, const char *folder, const char *stem, int rank,
     for (const char *const *part = s->test ? test : train; *part; part++) {
         for (int form = 0; form < 4; form++) {
             clear(path);
-            fv__text_add(path, "%s/%s-%s%cidx%d-ubyte%s", folder, *part, stem,
-                         "-."[form / 2], rank, zipped[form % 2]);
+            fv__text_add(path, "%s/%s%s%s%s-%s%cidx%d-ubyte%s", folder,
+                         of ? "emnist-" : "", of ? of->name : "", of ? "-" : "",
+                         *part, stem, "-."[form / 2], rank, zipped[form % 2]);
             if (!fv__ok(s->context)) return false;
             if (fv__file_exists(s->context, path->at)) return true;
         }
@@ -70,12 +101,36 @@ static bool find_file(search *s, const char *folder, const char *stem, int rank,
     return false;
 }
 
+/* Finds the images of the one split of EMNIST in the folder; several are a
+ * failure. */
+static bool find_split(search *s, const char *folder)
+{
+    const split *found = NULL;
+    for (int i = SPLITS - 1; i >= 0; i--) {
+        if (!find_file(s, folder, &splits[i], "images", 3, &s->images))
+            continue;
+        if (found) {
+            fv_fail(s->context, FV_MISUSE,
+                    "data set \"%s\": %s has emnist-%s and emnist-%s, write "
+                    "%s:%s:%s or another of them",
+                    s->whole, folder, splits[i].name, found->name, s->name,
+                    splits[i].name, s->test ? "test" : "train");
+            return false;
+        }
+        found = &splits[i];
+    }
+    s->split = found;
+    return found && find_file(s, folder, found, "images", 3, &s->images);
+}
+
 /* Whether the folder has the part; images without labels are a failure. */
 static bool find_part(search *s, const char *folder)
 {
     fv__text_add(&s->tried, "%s%s", s->tried.length ? ", " : "", folder);
-    if (!find_file(s, folder, "images", 3, &s->images)) return false;
-    if (find_file(s, folder, "labels", 1, &s->labels)) return true;
+    if (!find_file(s, folder, s->split, "images", 3, &s->images)
+        && (s->split || !find_split(s, folder)))
+        return false;
+    if (find_file(s, folder, s->split, "labels", 1, &s->labels)) return true;
     fv_fail(s->context, FV_MISUSE,
             "data set \"%s\": %s has no labels beside it", s->whole,
             s->images.at);
@@ -116,8 +171,13 @@ static void not_found(search *s, const known *set)
 {
     const bool packaged = set && set->package;
     fv_fail(s->context, FV_IO,
-            "data set \"%s\": no %s-images-idx3-ubyte[.gz] in %s%s%s", s->whole,
-            s->test ? "t10k" : "train", s->tried.at ? s->tried.at : "",
+            "data set \"%s\": no %s%s%s%s-images-idx3-ubyte[.gz] in %s%s%s",
+            s->whole, s->split ? "emnist-" : "", s->split ? s->split->name : "",
+            s->split ? "-" : "",
+            !s->test   ? "train"
+            : s->split ? "test"
+                       : "t10k",
+            s->tried.at ? s->tried.at : "",
             packaged ? "; Debian has it in the package " : "",
             packaged ? set->package : "");
 }
@@ -134,9 +194,10 @@ static fv_dataset *find_and_read(search *s)
         not_found(s, set);
         return NULL;
     }
+    const fv__idx_set known_set = { .classes = set ? NAMED_CLASSES : 0,
+                                    .names = set ? set->classes : NULL };
     return fv__dataset_from_idx(s->context, s->images.at, s->labels.at,
-                                set ? NAMED_CLASSES : 0,
-                                set ? set->classes : NULL);
+                                s->split ? &s->split->set : &known_set);
 }
 
 /* The part behind the last colon; NULL if there is none. */
@@ -145,6 +206,19 @@ static const char *find_colon(const char *name)
     const char *colon = strrchr(name, ':');
     return colon && colon != name && colon[1] && !strchr(colon, '/') ? colon
                                                                      : NULL;
+}
+
+/* The split of EMNIST that ":<split>" at the end of the name asks for, cut off
+ * there; NULL if there is none. */
+static const split *take_split(char *name)
+{
+    char *colon = strrchr(name, ':');
+    for (int i = 0; colon && colon != name && i < SPLITS; i++)
+        if (strcmp(colon + 1, splits[i].name) == 0) {
+            *colon = '\0';
+            return &splits[i];
+        }
+    return NULL;
 }
 
 fv_dataset *fv_dataset_open(fv_context *context, const char *name)
@@ -178,6 +252,7 @@ fv_dataset *fv_dataset_open(fv_context *context, const char *name)
                  .labels = empty };
     char *folder =
         fv__copy_text(context, FV__DATA, name, (size_t)(colon - name));
+    s.split = folder ? take_split(folder) : NULL;
     s.name = folder;
     fv_dataset *dataset = folder ? find_and_read(&s) : NULL;
     fv__text_free(&s.tried);

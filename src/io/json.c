@@ -409,6 +409,54 @@ char *fv__header_make(fv_context *context, const char *path, size_t num_entries,
     return text;
 }
 
+/* ---- lists of texts ----------------------------------------------------- */
+
+char *fv__json_write_list(fv_context *context, const char *path, int64_t count,
+                          char *const texts[])
+{
+    json_t *list = json_array();
+    bool whole = list != NULL;
+    for (int64_t i = 0; i < count && whole; i++)
+        whole = json_array_append_new(list, json_string(texts[i])) == 0;
+    const size_t length = whole ? json_dumpb(list, NULL, 0, JSON_COMPACT) : 0;
+    char *json = NULL;
+    if (length)
+        json = fv__allocate(context, FV__DATA, length + 1);
+    else
+        fv_fail(context, FV_NO_MEMORY, "%s: no memory for the names of classes",
+                path);
+    if (json) {
+        json_dumpb(list, json, length, JSON_COMPACT);
+        json[length] = '\0';
+    }
+    json_decref(list);
+    return json;
+}
+
+const char **fv__json_read_list(fv_context *context, const char *json,
+                                int64_t *count)
+{
+    json_t *list = json_loads(json, 0, NULL), *value;
+    size_t i, bytes = 0;
+    bool legal = json_is_array(list);
+    json_array_foreach(list, i, value)
+    {
+        legal = legal && json_is_string(value);
+        bytes += sizeof(char *) + json_string_length(value) + 1;
+    }
+    const char **texts = legal ? fv__allocate(context, FV__DATA, bytes) : NULL;
+    *count = (int64_t)json_array_size(list);
+    char *at = texts ? (char *)(texts + *count) : NULL;
+    if (texts) json_array_foreach(list, i, value)
+        {
+            const size_t length = json_string_length(value) + 1;
+            texts[i] = memcpy(at, json_string_value(value), length);
+            at += length;
+        }
+    json_decref(list);
+    return texts;
+}
+
 #else
 
 static void lacking(fv_context *context, const char *path)
@@ -435,6 +483,24 @@ char *fv__header_make(fv_context *context, const char *path, size_t num_entries,
     (void)pairs;
     (void)size;
     lacking(context, path);
+    return NULL;
+}
+
+char *fv__json_write_list(fv_context *context, const char *path, int64_t count,
+                          char *const texts[])
+{
+    (void)count;
+    (void)texts;
+    lacking(context, path);
+    return NULL;
+}
+
+const char **fv__json_read_list(fv_context *context, const char *json,
+                                int64_t *count)
+{
+    (void)context;
+    (void)json;
+    *count = 0;
     return NULL;
 }
 

@@ -38,6 +38,15 @@ typedef struct fv__header {
 fv_status fv__header_parse(fv__header *header, const char *json, size_t size);
 void fv__header_free(fv__header *header);
 
+/* Texts as a JSON list, to be released; `path` is for messages. NULL after a
+ * failure. */
+char *fv__json_write_list(fv_context *context, const char *path, int64_t count,
+                          char *const texts[]);
+/* The texts of such a list, to be released at once; NULL after a failure, or,
+ * without one, if `json` is no list of texts. */
+const char **fv__json_read_list(fv_context *context, const char *json,
+                                int64_t *count);
+
 /* `path` is for messages. The header for tensors that lie one behind the other,
  * padded to a multiple of eight bytes, the digest's digits '0'. Release it;
  * NULL after a failure. */

@@ -1,6 +1,8 @@
 /* Saving and loading networks: text and parameters in one safetensors file. */
 #include "io/model.h"
 
+#include "io/json.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -57,6 +59,15 @@ void fv__model_end(fv__model *model)
     }
     fv__release(model->context, model->entries);
     *model = (fv__model){ 0 };
+}
+
+char *fv__model_classes(const fv_network *network, const char *path)
+{
+    if (!network->num_class_names) return NULL;
+    char shown[256];
+    fv__printable(path, strlen(path), shown, sizeof shown);
+    return fv__json_write_list(network->context, shown,
+                               network->num_class_names, network->class_names);
 }
 
 /* ---- checking and restoring --------------------------------------------- */
@@ -125,7 +136,8 @@ fv_status fv__model_check(const fv__model *model, const fv__archive *archive,
     for (size_t i = 0; known < archive->num_entries && i < archive->num_entries;
          i++) {
         const char *name = archive->entries[i].name;
-        bool listed = false;
+        bool listed = !strncmp(name, "optimizer.", strlen("optimizer."))
+                      && fv__archive_value(archive, "fovea.optimizer");
         for (size_t k = 0; k < model->count && !listed; k++)
             listed = !strcmp(name, model->entries[k].name);
         char shown[160];
@@ -162,12 +174,17 @@ fv_status fv_network_save(fv_network *network, const char *path)
         return fv_fail(context, FV_MISUSE, "save: the path is %s",
                        path ? "empty" : "NULL");
     fv__model model;
-    fv__pair pairs[] = { { "format", "pt" }, { "fovea.network", NULL } };
+    fv__pair pairs[] = { { "format", "pt" },
+                         { "fovea.network", NULL },
+                         { "fovea.classes", NULL } };
     if (fv__model_begin(&model, network, 0) == FV_OK) {
+        char *classes = fv__model_classes(network, path);
         pairs[1].value = fv_network_text(network);
+        pairs[2].value = classes;
         if (fv__ok(context))
-            fv__safetensors_write(context, path, model.count, model.entries, 2,
-                                  pairs);
+            fv__safetensors_write(context, path, model.count, model.entries,
+                                  classes ? 3 : 2, pairs);
+        fv__release(context, classes);
     }
     fv__model_end(&model);
     return fv_failed(context);
@@ -191,6 +208,25 @@ static fv_network *load_text(fv_context *context, const char *path,
     return network;
 }
 
+/* Takes the names of classes over, if the file has any. */
+static fv_status load_classes(fv_network *network, const fv__archive *archive,
+                              const char *shown)
+{
+    fv_context *context = network->context;
+    const char *json = fv__archive_value(archive, "fovea.classes");
+    int64_t count = 0;
+    if (!json) return FV_OK;
+    const char **names = fv__json_read_list(context, json, &count);
+    if (names)
+        fv_network_set_class_names(network, count, names);
+    else
+        fv_fail(context, FV_MALFORMED, "\"fovea.classes\" is no list of names");
+    fv__release(context, names);
+    if (fv__ok(context)) return FV_OK;
+    fv__fail_at(context, "%s: ", shown);
+    return fv_failed(context);
+}
+
 /* Takes the bytes over. */
 static fv_network *load_model(fv_context *context, const char *path,
                               const char *shown, void *bytes, size_t size)
@@ -208,7 +244,8 @@ static fv_network *load_model(fv_context *context, const char *path,
                 shown);
     fv__model model = { 0 };
     if (network && fv__model_begin(&model, network, 0) == FV_OK
-        && fv__model_check(&model, archive, path) == FV_OK)
+        && fv__model_check(&model, archive, path) == FV_OK
+        && load_classes(network, archive, shown) == FV_OK)
         fv__model_restore(&model, archive);
     if (model.context) fv__model_end(&model);
     fv__archive_free(archive);

@@ -19,8 +19,11 @@ fv_status fv__model_begin(fv__model *model, fv_network *network, size_t extra);
 fv_status fv__model_add(fv__model *model, const char *prefix, const char *name,
                         const fv_tensor *tensor);
 void fv__model_end(fv__model *model);
-/* Checks that the archive has these entries and no others, in these shapes;
- * records everything that differs. */
+/* The names of the network's classes as JSON for "fovea.classes", to be
+ * released. NULL if there are none, or after a failure. */
+char *fv__model_classes(const fv_network *network, const char *path);
+/* Checks that the archive has these entries and no others, in these shapes, but
+ * for an optimizer's state in a checkpoint; records everything that differs. */
 fv_status fv__model_check(const fv__model *model, const fv__archive *archive,
                           const char *path);
 /* Copies the archive's numbers into the entries, converted. */

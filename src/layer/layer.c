@@ -331,7 +331,19 @@ fv_variable *fv__layer_apply(fv_layer *layer, int32_t count,
                              fv_variable *const inputs[])
 {
     if (!fv__ok(layer->context)) return NULL;
-    return layer->type->forward(layer, count, inputs);
+    fv_variable *output = layer->type->forward(layer, count, inputs);
+    if (!output) fv__layer_blame(layer);
+    return output;
+}
+
+void fv__layer_blame(const fv_layer *layer)
+{
+    fv_context *context = layer->context;
+    const size_t length = strlen(layer->name);
+    const bool named = !strncmp(context->message, layer->name, length)
+                       && context->message[length] == ':';
+    if (context->status != FV_NO_MEMORY && !named)
+        fv__fail_at(context, "%s: ", layer->name);
 }
 
 static fv_shape shape_without_batch(const fv_variable *x)

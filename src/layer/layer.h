@@ -184,6 +184,8 @@ void fv__parameter_draw(const fv__parameter *parameter);
  * layer is part of one. */
 fv_status fv__layer_draw(fv_layer *layer);
 
+/* Puts the layer's name before the sentence of a failure in it. */
+void fv__layer_blame(const fv_layer *layer);
 /* Applies the layer to NHWC variables. */
 fv_variable *fv__layer_apply(fv_layer *layer, int32_t count,
                              fv_variable *const inputs[]);

@@ -5,8 +5,9 @@
 #include <string.h>
 
 /* The target as a constant: class indices become one-hot rows where the loss
- * takes values only. */
-static fv_variable *constant_of(const fv_variable *output,
+ * takes values only, or 0 and 1 where one output tells two classes. */
+static fv_variable *constant_of(const fv_network *network,
+                                const fv_variable *output,
                                 const fv_tensor *target, bool indices)
 {
     fv_context *context = output->context;
@@ -16,7 +17,8 @@ static fv_variable *constant_of(const fv_variable *output,
     fv_tensor rows = fv_tensor_new(context, FV_F64, shape->rank, shape->shape);
     if (!rows.data) return NULL;
     fv_variable *constant = NULL;
-    int64_t classes = shape->rank > 0 ? shape->shape[shape->rank - 1] : 0;
+    int64_t outputs = shape->rank > 0 ? shape->shape[shape->rank - 1] : 0;
+    int64_t classes = outputs == 1 ? fv_network_classes(network) : outputs;
     if ((shape->rank != 2 || target->shape[0] != shape->shape[0]))
         fv_fail(context, FV_MISUSE,
                 "labels: %lld class indices do not fit the output",
@@ -31,8 +33,10 @@ static fv_variable *constant_of(const fv_variable *output,
             fv_fail(context, FV_MISUSE,
                     "labels: class %lld of image %lld is not in 0..%lld",
                     (long long)label, (long long)i, (long long)classes - 1);
+        else if (classes == outputs)
+            ((double *)rows.data)[i * outputs + label] = 1;
         else
-            ((double *)rows.data)[i * classes + label] = 1;
+            ((double *)rows.data)[i] = (double)label;
     }
     if (fv__ok(context)) constant = fv_constant(context, &rows);
     fv_tensor_free(context, &rows);
@@ -65,7 +69,8 @@ fv_variable *fv_network_loss(fv_network *network, fv_variable *output,
     fv_layer *loss = network->places[place].layer;
     bool indices =
         loss->type == fv__layer_type_find("softmax_cross_entropy", 21);
-    fv_variable *operands[] = { output, constant_of(output, target, indices) };
+    fv_variable *operands[] = { output,
+                                constant_of(network, output, target, indices) };
     if (!operands[1]) return NULL;
     return fv__layer_apply(loss, 2, operands);
 }
@@ -95,7 +100,6 @@ static fv_status fill(check *c, int64_t batch)
 {
     fv_context *context = c->network->context;
     fv_shape in = fv_network_input_shape(c->network);
-    fv_shape out = fv_network_output_shape(c->network);
     int64_t shape[FV_MAX_RANK] = { batch };
     for (int32_t i = 0; i < in.rank; i++) shape[i + 1] = in.extent[i];
     c->images = fv_tensor_new(context, context->dtype, in.rank + 1, shape);
@@ -104,7 +108,7 @@ static fv_status fill(check *c, int64_t batch)
     context->kernels->normal(context->seed, FV__STREAM_CHECK + (1 << 8), 0,
                              (size_t)fv_tensor_count(&c->images), 0, 1,
                              c->images.data);
-    int64_t classes = out.extent[0] > 0 ? fv__shape_count(&out) : 1;
+    int64_t classes = fv_network_classes(c->network);
     for (int64_t i = 0; i < batch; i++)
         ((int64_t *)c->labels.data)[i] = (3 * i + 1) % classes;
     return FV_OK;

@@ -26,6 +26,7 @@ static void destroy(void *object)
     fv__release(context, network->former_state);
     fv__release(context, network->block);
     fv__release(context, network->text);
+    fv__release(context, network->class_names);
     fv__release(context, network);
 }
 

@@ -21,6 +21,7 @@ typedef struct fv__place {
 typedef struct fv__plan {
     fv__graph graph;
     int64_t batch;
+    int64_t classes; /* that a label may be */
     bool training;
     bool dense;       /* the target has the output's shape */
     uint64_t trained; /* which variables required gradients: a digest */
@@ -45,6 +46,8 @@ struct fv_network {
     fv_variable **variables; /* trainable, in order */
     int64_t num_variables;
     char *text;
+    char **class_names; /* with the texts behind; NULL: none */
+    int64_t num_class_names;
     fv__plan *plans[FV__MAX_PLANS];
     uint64_t uses;
     unsigned char *block;
@@ -99,14 +102,27 @@ fv__plan *fv__network_plan(fv_network *network, int64_t batch, bool training,
 /* Bytes of memory at the peak of running all plans that are recorded, with
  * `more` bytes beside; SIZE_MAX stands for all larger numbers. */
 size_t fv__network_planned(const fv_network *network, size_t more);
+/* What a caller is going to run by plans that it has recorded. */
+typedef struct fv__demand {
+    const char *who;
+    int64_t batch;
+    int64_t trained, evaluated; /* images of a pass; 0: none */
+    bool dense, drop_last;
+    size_t more; /* bytes that the caller has yet to allocate itself */
+} fv__demand;
+
+/* Refuses what would exceed the limit of memory, and says which batch would
+ * not. */
+fv_status fv__network_afford(fv_network *network, const fv__demand *demand);
 /* Allocates what is pending; every plan can run afterwards. */
 fv_status fv__network_ready(fv_network *network);
 /* Writes a batch of images, a batch of targets, into a ready plan: class
  * indices or values of the output's shape. */
 fv_status fv__plan_images(fv__plan *plan, const fv_tensor *images);
 fv_status fv__plan_target(fv__plan *plan, const fv_tensor *target);
-/* Number of images whose largest output is the class of the target; counts go
- * to confusion[class * outputs + answer] if it is not NULL. */
+/* Number of images whose answer is the class of the target: the largest output,
+ * or, of one output that tells two classes, class 1 above 0. Counts go to
+ * confusion[class * classes + answer] if it is not NULL. */
 int64_t fv__plan_right(const fv__plan *plan, int64_t *confusion);
 
 #endif

@@ -116,6 +116,15 @@ typedef struct applying {
     bool *inside;
 } applying;
 
+/* Names the layer whose operator runs the fused ones. */
+static void blame(const fv_network *network, const fv__fusion *fusion,
+                  const fv__place *last)
+{
+    const int32_t first =
+        fusion->convolution >= 0 ? fusion->convolution : fusion->norm;
+    fv__layer_blame(first >= 0 ? network->places[first].layer : last->layer);
+}
+
 static fv_variable *apply_all(fv_network *network, int32_t last, bool fuse,
                               bool training, const applying *a)
 {
@@ -126,14 +135,19 @@ static fv_variable *apply_all(fv_network *network, int32_t last, bool fuse,
         if (fuse && fv__fused(&a->fusions[i])) {
             a->outputs[i] =
                 fv__fusion_apply(network, &a->fusions[i], a->outputs);
+            if (!a->outputs[i]) {
+                blame(network, &a->fusions[i], place);
+                return NULL;
+            }
             continue;
         }
         for (int32_t k = 0; k < place->num_inputs; k++)
             a->inputs[k] = a->outputs[place->inputs[k]];
         a->outputs[i] =
             fv__layer_apply(place->layer, place->num_inputs, a->inputs);
+        if (!a->outputs[i]) return NULL;
     }
-    return fv__ok(network->context) ? a->outputs[last] : NULL;
+    return a->outputs[last];
 }
 
 fv_variable *fv__network_apply(fv_network *network, fv_variable *x)

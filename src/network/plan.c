@@ -2,6 +2,7 @@
  * block that all plans share, and run. */
 #include "network/network.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* A digest of which variables require gradients. */
@@ -49,6 +50,7 @@ static fv_status record(fv_network *network, fv__plan *plan)
     fv_variable *inside = fv__variable_inside(plan->images);
     if (inside) plan->output = fv__network_apply(network, inside);
     int32_t place = fv__network_loss_place(network);
+    plan->classes = fv_network_classes(network);
     if (plan->output) plan->output->kept = true;
     if (place < 0 || !plan->output) return fv_failed(context);
     fv_layer *loss = network->places[place].layer;
@@ -60,6 +62,15 @@ static fv_status record(fv_network *network, fv__plan *plan)
     plan->loss = fv__layer_apply(loss, 2, operands);
     if (plan->loss) plan->loss->kept = true;
     return fv_failed(context);
+}
+
+/* Records a plan whose batch, training and dense are set, and places its
+ * values; nothing is allocated but the graph. */
+static fv_status lay_out(fv_network *network, fv__plan *plan)
+{
+    fv__graph_begin(&plan->graph, network->context, plan->training);
+    if (record(network, plan) != FV_OK) return fv_failed(network->context);
+    return fv__graph_place(&plan->graph, plan->training ? plan->loss : NULL);
 }
 
 static void drop(fv_network *network, int32_t slot)
@@ -131,10 +142,7 @@ fv__plan *fv__network_plan(fv_network *network, int64_t batch, bool training,
         plan->training = training;
         plan->dense = dense;
         plan->trained = trained;
-        fv__graph_begin(&plan->graph, context, training);
-        if (record(network, plan) != FV_OK
-            || fv__graph_place(&plan->graph, training ? plan->loss : NULL)
-                   != FV_OK) {
+        if (lay_out(network, plan) != FV_OK) {
             drop(network, slot);
             return NULL;
         }
@@ -170,6 +178,17 @@ static void add_footprint(size_t *sum, size_t bytes)
     if (!fv__add(*sum, fv__footprint(bytes), sum)) *sum = SIZE_MAX;
 }
 
+/* Adds what the flat arrays lack. */
+static void add_arrays(const fv_network *network, bool training, size_t *bytes)
+{
+    if (!network->values) add_footprint(bytes, network->values_bytes);
+    if (!network->state) add_footprint(bytes, network->state_bytes);
+    if (!network->grads && training)
+        add_footprint(bytes, network->values_bytes);
+    if (!network->former_state && training)
+        add_footprint(bytes, network->state_bytes);
+}
+
 /* Bytes that the network lacks to run all its plans. */
 static size_t pending(const fv_network *network)
 {
@@ -181,12 +200,7 @@ static size_t pending(const fv_network *network)
     for (int32_t i = 0; i < FV__MAX_PLANS; i++)
         if (lacks_kept(network->plans[i]))
             add_footprint(&bytes, network->plans[i]->graph.kept_bytes);
-    if (!network->values) add_footprint(&bytes, network->values_bytes);
-    if (!network->state) add_footprint(&bytes, network->state_bytes);
-    if (!network->grads && any_training(network))
-        add_footprint(&bytes, network->values_bytes);
-    if (!network->former_state && any_training(network))
-        add_footprint(&bytes, network->state_bytes);
+    add_arrays(network, any_training(network), &bytes);
     return bytes;
 }
 
@@ -226,6 +240,101 @@ fv_status fv__network_ready(fv_network *network)
             && network->plans[i]->graph.block != network->block)
             fv__graph_bind(&network->plans[i]->graph, network->block);
     return FV_OK;
+}
+
+/* ---- what memory allows ------------------------------------------------- */
+
+/* Drops the plans that lack memory to run. */
+static void drop_unready(fv_network *network)
+{
+    for (int32_t i = 0; i < FV__MAX_PLANS; i++) {
+        const fv__plan *plan = network->plans[i];
+        if (plan
+            && (!network->block || plan->graph.block != network->block
+                || lacks_kept(plan)))
+            drop(network, i);
+    }
+}
+
+/* Adds the needs of a plan that nobody will run: to the block that plans share,
+ * and to what each has of its own. */
+static fv_status add_plan(fv_network *network, int64_t count, bool training,
+                          bool dense, size_t *block, size_t *own)
+{
+    const size_t before = network->context->memory.bytes;
+    fv__plan plan = { .batch = count, .training = training, .dense = dense };
+    if (!count) return FV_OK;
+    fv_status status = lay_out(network, &plan);
+    if (plan.graph.block_bytes > *block) *block = plan.graph.block_bytes;
+    if (plan.graph.kept_bytes) *own += fv__footprint(plan.graph.kept_bytes);
+    *own +=
+        network->context->memory.bytes - before + fv__footprint(sizeof plan);
+    fv__graph_free(&plan.graph);
+    return status;
+}
+
+/* Whether all plans of a demand fit in `room` bytes with another batch. */
+static bool would_fit(fv_network *network, const fv__demand *d, int64_t batch,
+                      size_t room)
+{
+    size_t block = 0, own = 0;
+    const int64_t left = d->drop_last ? 0 : d->trained % batch;
+    const bool planned =
+        add_plan(network, fv__min(batch, d->trained), true, d->dense, &block,
+                 &own)
+            == FV_OK
+        && add_plan(network, left, true, d->dense, &block, &own) == FV_OK
+        && add_plan(network, fv__min(batch, d->evaluated), false, false, &block,
+                    &own)
+               == FV_OK
+        && add_plan(network, d->evaluated % batch, false, false, &block, &own)
+               == FV_OK;
+    fv_clear_error(network->context);
+    return planned && own <= room && fv__footprint(block) <= room - own;
+}
+
+/* The largest batch below d->batch that would fit, 0 if there is none. */
+static int64_t largest_batch(fv_network *network, const fv__demand *d)
+{
+    fv_context *context = network->context;
+    const fv_memory memory = context->memory;
+    const uint64_t draws = context->draws;
+    size_t fixed = memory.bytes + memory.data_bytes + d->more;
+    add_arrays(network, d->trained > 0, &fixed);
+    if (network->block) fixed -= fv__footprint(network->block_bytes);
+    int64_t fits = 0, over = d->batch;
+    while (fixed < context->max_bytes && over - fits > 1) {
+        const int64_t middle = fits + (over - fits) / 2;
+        if (would_fit(network, d, middle, context->max_bytes - fixed))
+            fits = middle;
+        else
+            over = middle;
+    }
+    context->memory.peak_bytes = memory.peak_bytes;
+    context->draws = draws;
+    return fits;
+}
+
+fv_status fv__network_afford(fv_network *network, const fv__demand *d)
+{
+    fv_context *context = network->context;
+    if (!fv__ok(context)) return fv_failed(context);
+    size_t needed = context->memory.bytes + context->memory.data_bytes;
+    if (!fv__add(needed, pending(network), &needed)
+        || !fv__add(needed, d->more, &needed))
+        needed = SIZE_MAX;
+    if (needed <= context->max_bytes) return FV_OK;
+    char a[FV__AMOUNT], b[FV__AMOUNT], hint[64] = "no batch would fit";
+    drop_unready(network);
+    const int64_t fits = largest_batch(network, d);
+    if (fits)
+        snprintf(hint, sizeof hint, "a batch of %lld would fit",
+                 (long long)fits);
+    return fv_fail(context, FV_LIMIT,
+                   "%s: a batch of %lld needs %s of memory in all, the limit "
+                   "is %s; %s",
+                   d->who, (long long)d->batch, fv__amount(needed, true, a),
+                   fv__amount(context->max_bytes, false, b), hint);
 }
 
 size_t fv_network_planned_bytes(fv_network *network, int64_t batch,

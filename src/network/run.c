@@ -25,7 +25,8 @@ fv_status fv__plan_images(fv__plan *plan, const fv_tensor *images)
     return feed("images", plan->images, images);
 }
 
-static int64_t classes_of(const fv__plan *plan)
+/* Elements of one output. */
+static int64_t outputs_of(const fv__plan *plan)
 {
     const fv_tensor *output = &plan->output->value;
     return fv_tensor_count(output) / plan->batch;
@@ -50,27 +51,31 @@ static fv_status check_labels(const fv__plan *plan, const fv_tensor *labels)
                        (long long)labels->shape[0], (long long)plan->batch);
     for (int64_t i = 0; i < plan->batch; i++) {
         int64_t label = class_at(labels, i);
-        if (label < 0 || label >= classes_of(plan))
+        if (label < 0 || label >= plan->classes)
             return fv_fail(context, FV_MISUSE,
                            "labels: class %lld of image %lld is not in 0..%lld",
                            (long long)label, (long long)i,
-                           (long long)classes_of(plan) - 1);
+                           (long long)plan->classes - 1);
     }
     return FV_OK;
 }
 
-/* Rows of zeros with a one at the class. */
+/* Rows of zeros with a one at the class; a single output is the class itself,
+ * which is 0 or 1. */
 static void write_one_hot(const fv__plan *plan, const fv_tensor *labels)
 {
     fv_context *context = plan->target->context;
-    int64_t classes = classes_of(plan);
+    int64_t outputs = outputs_of(plan);
     unsigned char *row = plan->target->value.data;
     size_t element = fv_dtype_bytes(context->dtype);
     for (int64_t i = 0; i < plan->batch; i++) {
-        context->kernels->fill((size_t)classes, 0, row);
-        context->kernels->fill(1, 1,
-                               row + (size_t)class_at(labels, i) * element);
-        row += (size_t)classes * element;
+        const int64_t label = class_at(labels, i);
+        context->kernels->fill((size_t)outputs, 0, row);
+        if (plan->classes == outputs)
+            context->kernels->fill(1, 1, row + (size_t)label * element);
+        else
+            context->kernels->fill(1, (double)label, row);
+        row += (size_t)outputs * element;
     }
 }
 
@@ -114,17 +119,27 @@ static int64_t largest(const fv_tensor *rows, int64_t row, int64_t count)
     return best;
 }
 
+/* The class that a row of `values` stands for; one value for two classes is
+ * above `middle` for class 1. */
+static int64_t class_of(const fv__plan *plan, const fv_tensor *values,
+                        int64_t row, double middle)
+{
+    int64_t outputs = outputs_of(plan);
+    if (plan->classes == outputs) return largest(values, row, outputs);
+    return !(element(values, row) <= middle);
+}
+
 int64_t fv__plan_right(const fv__plan *plan, int64_t *confusion)
 {
-    int64_t classes = classes_of(plan), right = 0;
+    int64_t right = 0;
     const fv_tensor *target = &plan->expected->value;
     bool labels = target->dtype == FV_I64;
     for (int64_t i = 0; i < plan->batch; i++) {
-        int64_t answer = largest(&plan->output->value, i, classes);
+        int64_t answer = class_of(plan, &plan->output->value, i, 0);
         int64_t expected =
-            labels ? class_at(target, i) : largest(target, i, classes);
+            labels ? class_at(target, i) : class_of(plan, target, i, 0.5);
         right += answer == expected;
-        if (confusion) confusion[expected * classes + answer]++;
+        if (confusion) confusion[expected * plan->classes + answer]++;
     }
     return right;
 }
@@ -140,7 +155,9 @@ fv_status fv_network_predict(fv_network *network, const fv_tensor *images,
         return fv_failed(context);
     int64_t batch = images->rank > 0 ? images->shape[0] : 0;
     fv__plan *plan = fv__network_plan(network, batch, false, false);
-    if (!plan || fv__network_ready(network) != FV_OK
+    const fv__demand demand = { "predict", .batch = batch, .evaluated = batch };
+    if (!plan || fv__network_afford(network, &demand) != FV_OK
+        || fv__network_ready(network) != FV_OK
         || fv__plan_images(plan, images) != FV_OK)
         return fv_failed(context);
     if (plan->target)

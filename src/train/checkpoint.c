@@ -4,52 +4,60 @@
 #include "io/model.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { NUMBERS = 8, PAIRS = NUMBERS + 4 };
+enum { NUMBERS = 10, PAIRS = NUMBERS + 5 };
 
 /* What the metadata hold beside the network's text. */
 typedef struct record {
-    char rule[256];
-    char numbers[NUMBERS][40];
+    char settings[256]; /* of the optimizer */
+    char numbers[NUMBERS][64];
     fv__pair pairs[PAIRS];
 } record;
 
 static const char *const number_keys[NUMBERS] = {
-    "fovea.seed",     "fovea.batch", "fovea.images",   "fovea.epoch",
-    "fovea.position", "fovea.steps", "fovea.loss_sum", "fovea.right"
+    "fovea.seed",     "fovea.batch",         "fovea.images",
+    "fovea.epoch",    "fovea.position",      "fovea.network_steps",
+    "fovea.loss_sum", "fovea.learning_rate", "fovea.right",
+    "fovea.drop_last"
 };
 
 static void fill(record *r, const fv__run *run, const fv__position *position)
 {
+    enum { ROOM = sizeof *r->numbers };
     const int64_t whole[] = { run->batch, run->images, position->epoch,
-                              position->batch };
-    snprintf(r->numbers[0], 40, "%" PRIu64, run->network->context->seed);
-    for (int i = 0; i < 4; i++)
-        snprintf(r->numbers[i + 1], 40, "%" PRId64, whole[i]);
-    snprintf(r->numbers[5], 40, "%" PRIu64, run->optimizer->steps);
+                              position->batch, (int64_t)run->network->steps };
+    snprintf(r->numbers[0], ROOM, "%" PRIu64, run->network->context->seed);
+    for (int i = 0; i < 5; i++)
+        snprintf(r->numbers[i + 1], ROOM, "%" PRId64, whole[i]);
     fv__number_text(position->sums.loss, r->numbers[6]);
-    snprintf(r->numbers[7], 40, "%" PRId64 " %" PRId64, position->sums.right,
+    snprintf(r->numbers[7], ROOM, "%s %s", FV__NUMBER(run->initial_rate),
+             FV__NUMBER(fv_learning_rate(run->optimizer)));
+    snprintf(r->numbers[8], ROOM, "%" PRId64 " %" PRId64, position->sums.right,
              position->sums.count);
-    fv__optimizer_text(run->optimizer, r->rule, sizeof r->rule);
+    snprintf(r->numbers[9], ROOM, "%d", run->drop_last);
+    fv__optimizer_text(run->optimizer, r->settings, sizeof r->settings);
     for (int i = 0; i < NUMBERS; i++)
         r->pairs[i] = (fv__pair){ number_keys[i], r->numbers[i] };
-    r->pairs[NUMBERS] = (fv__pair){ "fovea.optimizer", r->rule };
+    r->pairs[NUMBERS] =
+        (fv__pair){ "fovea.optimizer", fv__optimizer_kind(run->optimizer) };
     r->pairs[NUMBERS + 1] =
         (fv__pair){ "fovea.network", fv_network_text(run->network) };
     r->pairs[NUMBERS + 2] =
         (fv__pair){ "fovea.dtype",
                     fv_dtype_name(run->network->context->dtype) };
-    r->pairs[NUMBERS + 3] = (fv__pair){ "fovea.network_steps", NULL };
+    r->pairs[NUMBERS + 3] = (fv__pair){ "fovea.settings", r->settings };
 }
 
-/* The network's entries and one more for each slot of state. */
+/* The network's entries, one more for each slot of state, and Adam's counts of
+ * updates. */
 static fv_status list_entries(fv__model *model, const fv__run *run)
 {
     fv_optimizer *optimizer = run->optimizer;
     fv_context *context = optimizer->context;
-    if (fv__model_begin(model, run->network, 2) != FV_OK
+    if (fv__model_begin(model, run->network, 3) != FV_OK
         || fv__optimizer_ready(optimizer) != FV_OK)
         return fv_failed(context);
     int64_t numbers =
@@ -61,6 +69,11 @@ static fv_status list_entries(fv__model *model, const fv__run *run)
                          context->dtype, 1, &numbers);
         if (fv__model_add(model, "optimizer.", names[i], &slot) != FV_OK) break;
     }
+    if (optimizer->counts) {
+        fv_tensor counts =
+            fv_tensor_of(optimizer->counts, FV_I64, 1, &optimizer->count);
+        fv__model_add(model, "optimizer.", "steps", &counts);
+    }
     return fv_failed(context);
 }
 
@@ -69,14 +82,14 @@ fv_status fv__checkpoint_save(const fv__run *run, const char *path,
 {
     fv_context *context = run->network->context;
     record r;
-    char steps[40];
     fill(&r, run, position);
-    snprintf(steps, sizeof steps, "%" PRIu64, run->network->steps);
-    r.pairs[NUMBERS + 3].value = steps;
+    char *classes = fv__model_classes(run->network, path);
+    r.pairs[PAIRS - 1] = (fv__pair){ "fovea.classes", classes };
     fv__model model;
     if (list_entries(&model, run) == FV_OK)
-        fv__safetensors_write(context, path, model.count, model.entries, PAIRS,
-                              r.pairs);
+        fv__safetensors_write(context, path, model.count, model.entries,
+                              classes ? PAIRS : PAIRS - 1, r.pairs);
+    fv__release(context, classes);
     fv__model_end(&model);
     return fv_failed(context);
 }
@@ -90,9 +103,9 @@ static fv_status compare(const fv__run *run, const fv__archive *archive,
     fv_context *context = run->network->context;
     record now;
     fill(&now, run, &(fv__position){ 0 });
-    const int fixed[] = { 0, 1, 2, NUMBERS, NUMBERS + 1, NUMBERS + 2 };
+    const int fixed[] = { 0, 1, 2, 9, NUMBERS, NUMBERS + 1, NUMBERS + 2 };
     static const char *const words[] = {
-        "seed",      "batch",   "number of images",
+        "seed",      "batch",   "number of images", "drop_last",
         "optimizer", "network", "element type"
     };
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
@@ -121,6 +134,14 @@ static bool read_whole(const fv__archive *archive, const char *key,
     return text && fv__whole_read(text, strlen(text), out);
 }
 
+/* Two numbers with a space between. */
+static bool read_numbers(const char *text, double *first, double *second)
+{
+    const char *space = text ? strchr(text, ' ') : NULL;
+    return space && fv__number_read(text, (size_t)(space - text), first)
+           && fv__number_read(space + 1, strlen(space + 1), second);
+}
+
 /* The sums of the loss and of right answers, and of how many images. */
 static bool read_sums(const fv__archive *archive, fv__sums *sums)
 {
@@ -139,32 +160,82 @@ static bool is_possible(const fv__run *run, const fv__position *position,
                         int64_t steps)
 {
     const fv__sums *sums = &position->sums;
-    const int64_t batches = fv__divide_up(run->images, run->batch);
+    const int64_t batches = fv__divide_up(run->used, run->batch);
     if (position->batch >= batches || position->batch > steps
         || position->epoch > (steps - position->batch) / batches)
         return false;
     int64_t seen = position->batch * run->batch;
-    if (!position->batch && position->epoch) seen = run->images;
+    if (!position->batch && position->epoch) seen = run->used;
     return sums->count == seen && sums->right <= sums->count;
 }
 
-static fv_status read_position(const fv__run *run, const fv__archive *archive,
-                               const char *path, fv__position *position)
+/* The learning rates that the run was called with and had at last. */
+static bool read_rates(const fv__archive *archive, double *initial,
+                       double *last)
+{
+    const char *text = fv__archive_value(archive, "fovea.learning_rate");
+    return read_numbers(text, initial, last) && *initial >= 0 && *last >= 0
+           && isfinite(*initial + *last);
+}
+
+/* Whether Adam's counts of updates, if any, are such. */
+static bool counts_legal(const fv__archive *archive)
+{
+    const fv_tensor *counts = fv__archive_find(archive, "optimizer.steps");
+    const int64_t n = counts ? fv_tensor_count(counts) : 0;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t count = 0;
+        fv__load_integers(counts->dtype, fv__tensor_byte(counts, i), 1, 1,
+                          &count);
+        if (count < 0 || count >= INT64_MAX / 2) return false;
+    }
+    return true;
+}
+
+/* What a checkpoint says of the run, apart from its arrays. */
+typedef struct found {
+    fv__position position;
+    int64_t steps; /* of the network */
+    double initial_rate, rate;
+} found;
+
+static fv_status read_found(const fv__run *run, const fv__archive *archive,
+                            const char *path, found *f)
+{
+    bool legal = read_whole(archive, "fovea.epoch", &f->position.epoch)
+                 && read_whole(archive, "fovea.position", &f->position.batch)
+                 && read_whole(archive, "fovea.network_steps", &f->steps)
+                 && read_sums(archive, &f->position.sums)
+                 && read_rates(archive, &f->initial_rate, &f->rate)
+                 && counts_legal(archive)
+                 && is_possible(run, &f->position, f->steps);
+    if (legal) return FV_OK;
+    return fv_fail(run->network->context, FV_MALFORMED,
+                   "%s: the position in training is damaged", path);
+}
+
+/* Uses what was read. A run that was called with the learning rate of the
+ * checkpoint's, or that has no epoch left to train, goes on with the one that
+ * it had at last; another one keeps its own. */
+static void restore(const fv__run *run, const fv__archive *archive,
+                    const char *path, const found *f)
 {
     fv_context *context = run->network->context;
-    int64_t steps, network_steps;
-    bool legal = read_whole(archive, "fovea.epoch", &position->epoch)
-                 && read_whole(archive, "fovea.position", &position->batch)
-                 && read_whole(archive, "fovea.steps", &steps)
-                 && read_whole(archive, "fovea.network_steps", &network_steps)
-                 && read_sums(archive, &position->sums)
-                 && is_possible(run, position, fv__min(steps, network_steps));
-    if (!legal)
-        return fv_fail(context, FV_MALFORMED,
-                       "%s: the position in training is damaged", path);
-    run->optimizer->steps = (uint64_t)steps;
-    run->network->steps = (uint64_t)network_steps;
-    return FV_OK;
+    char settings[256];
+    const char *then = fv__archive_value(archive, "fovea.settings");
+    fv__optimizer_text(run->optimizer, settings, sizeof settings);
+    run->network->steps = (uint64_t)f->steps;
+    if (f->initial_rate == run->initial_rate
+        || f->position.epoch >= run->epochs)
+        fv_set_learning_rate(run->optimizer, f->rate);
+    else
+        fv__log(context, "%s: going on with learning_rate %s instead of %s",
+                path, FV__NUMBER(run->initial_rate), FV__NUMBER(f->rate));
+    if (then && strcmp(then, settings) != 0) {
+        char shown[256];
+        fv__log(context, "%s: going on with %s instead of %s", path, settings,
+                fv__printable(then, strlen(then), shown, sizeof shown));
+    }
 }
 
 fv_status fv__checkpoint_load(const fv__run *run, const char *path,
@@ -176,13 +247,14 @@ fv_status fv__checkpoint_load(const fv__run *run, const char *path,
     char shown[256];
     fv__printable(path, strlen(path), shown, sizeof shown);
     fv__model model = { 0 };
-    fv__position found = { 0 };
+    found f = { 0 };
     if (compare(run, archive, shown) == FV_OK
         && list_entries(&model, run) == FV_OK
         && fv__model_check(&model, archive, path) == FV_OK
-        && read_position(run, archive, shown, &found) == FV_OK) {
+        && read_found(run, archive, shown, &f) == FV_OK) {
         fv__model_restore(&model, archive);
-        *position = found;
+        restore(run, archive, shown, &f);
+        *position = f.position;
     }
     if (model.context) fv__model_end(&model);
     fv__archive_free(archive);

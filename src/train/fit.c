@@ -1,6 +1,8 @@
 /* Training for some epochs: order of images, progress, checkpoints. */
 #include "train/train.h"
 
+#include "data/data.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -12,7 +14,8 @@ typedef struct fit {
     fv_network *network;
     fv_optimizer *optimizer;
     fv_fit_options options;
-    int64_t images, batches;
+    int64_t images, batches; /* of an epoch */
+    double initial_rate;     /* of the optimizer, when fv_fit() was called */
     fv__position position;
     fv_fit_report report;
     int64_t *order;   /* of the images of an epoch */
@@ -23,21 +26,30 @@ typedef struct fit {
 
 static fv__run run_of(const fit *f)
 {
-    return (fv__run){ f->network, f->optimizer, f->options.batch, f->images };
+    return (fv__run){
+        .network = f->network,
+        .optimizer = f->optimizer,
+        .batch = f->options.batch,
+        .images = fv_dataset_count(f->options.train),
+        .epochs = f->options.epochs,
+        .used = f->images,
+        .drop_last = f->options.drop_last != 0,
+        .initial_rate = f->initial_rate,
+    };
 }
 
 /* Whether the network takes these images and has outputs for the classes. */
 static fv_status check_data(const fit *f, const char *which,
                             const fv_dataset *data)
 {
-    fv_shape out = fv_network_output_shape(f->network);
     fv_shape in = fv_network_input_shape(f->network);
     long long classes = (long long)fv_dataset_classes(data);
-    if (classes > fv__shape_count(&out))
+    if (classes > fv_network_classes(f->network))
         return fv_fail(f->context, FV_MISUSE,
-                       "fit: the %s data has %lld classes, the network %lld "
-                       "outputs",
-                       which, classes, (long long)fv__shape_count(&out));
+                       "fit: the %s data has %lld classes, the network tells "
+                       "%lld apart",
+                       which, classes,
+                       (long long)fv_network_classes(f->network));
     const fv_tensor *images = fv_dataset_images(data);
     fv_shape image = { .rank = images->rank - 1 };
     for (int32_t i = 0; i < image.rank; i++)
@@ -64,7 +76,7 @@ static fv_status check(fit *f)
         return fv_fail(context, FV_MISUSE, "fit: %s %lld, expected at least 1",
                        o->epochs < 1 ? "epochs" : "batch",
                        (long long)(o->epochs < 1 ? o->epochs : o->batch));
-    if (!f->images)
+    if (!fv_dataset_count(o->train))
         return fv_fail(context, FV_MISUSE, "fit: the data set is empty");
     if (o->resume && !o->checkpoint)
         return fv_fail(context, FV_MISUSE,
@@ -89,12 +101,37 @@ static fv_status plan(fit *f)
     for (int i = 0; i < 4; i++)
         if (wanted[i].count
             && !fv__network_plan(f->network, wanted[i].count,
-                                 wanted[i].training, false))
+                                 wanted[i].training, false)) {
+            if (i == 1)
+                fv__fail_at(f->context,
+                            "fit: %lld images in batches of %lld leave %lld, "
+                            "take another batch or drop_last; ",
+                            (long long)f->images, (long long)batch,
+                            (long long)wanted[i].count);
             return fv_failed(f->context);
+        }
+    const fv__demand demand = {
+        .who = "fit",
+        .batch = batch,
+        .trained = f->images,
+        .evaluated = tests,
+        .drop_last = f->options.drop_last != 0,
+        .more = fv__optimizer_pending(f->optimizer),
+    };
+    if (fv__network_afford(f->network, &demand) != FV_OK)
+        return fv_failed(f->context);
     f->report.planned_bytes =
         fv__network_planned(f->network, fv__optimizer_pending(f->optimizer));
     if (fv__network_ready(f->network) != FV_OK) return fv_failed(f->context);
     return fv__optimizer_ready(f->optimizer);
+}
+
+/* The network learns what the classes of its training data are called. */
+static fv_status name_classes(const fit *f)
+{
+    const fv_dataset *data = f->options.train;
+    if (!data->names) return FV_OK;
+    return fv_network_set_class_names(f->network, data->classes, data->names);
 }
 
 static void tell(fit *f, const fv_metrics *test)
@@ -137,7 +174,9 @@ static fv_status train_batch(fit *f)
     int64_t first = f->position.batch * f->options.batch;
     int64_t count = fv__min(f->options.batch, f->images - first);
     fv__plan *plan = fv__network_plan(f->network, count, true, false);
-    if (!plan) return fv_failed(f->context);
+    /* a progress function may have changed what is to be trained */
+    if (!plan || fv__network_ready(f->network) != FV_OK)
+        return fv_failed(f->context);
     f->labels.shape[0] = count;
     if (fv_dataset_batch(f->options.train, f->order + first, count,
                          &plan->images->value, &f->labels)
@@ -151,7 +190,8 @@ static fv_status train_batch(fit *f)
     return FV_OK;
 }
 
-/* The end of an epoch: evaluate, write the checkpoint, tell. */
+/* The end of an epoch: evaluate, tell, and write the checkpoint, which has
+ * what the progress function changed. */
 static fv_status end_epoch(fit *f)
 {
     f->position.epoch++;
@@ -161,9 +201,11 @@ static fv_status end_epoch(fit *f)
     if (f->options.test)
         f->report.test =
             fv_evaluate(f->network, f->options.test, f->options.batch, NULL);
-    if (fv__ok(f->context)) save(f);
     f->begun += fv__seconds() - began; /* the speed is of training alone */
     if (fv__ok(f->context)) tell(f, &f->report.test);
+    began = fv__seconds();
+    if (fv__ok(f->context)) save(f);
+    f->begun += fv__seconds() - began;
     return fv_failed(f->context);
 }
 
@@ -219,7 +261,8 @@ static fv_status resume(fit *f)
 
 static fv_status train(fit *f)
 {
-    if (plan(f) != FV_OK || resume(f) != FV_OK) return fv_failed(f->context);
+    if (plan(f) != FV_OK || resume(f) != FV_OK || name_classes(f) != FV_OK)
+        return fv_failed(f->context);
     bool already = f->position.epoch >= f->options.epochs;
     f->begun = fv__seconds();
     while (f->position.epoch < f->options.epochs)
@@ -244,11 +287,13 @@ fv_status fv_fit_with(fv_network *network, fv_optimizer *optimizer,
         return fv_failed(context);
     if (!f.options.epochs) f.options.epochs = 1;
     if (!f.options.batch) f.options.batch = 32;
-    f.images = f.options.train ? fv_dataset_count(f.options.train) : 0;
     if (check(&f) != FV_OK) return fv_failed(context);
+    const int64_t images = fv_dataset_count(f.options.train);
+    const int64_t left = images % f.options.batch;
+    f.images = f.options.drop_last && left < images ? images - left : images;
+    f.initial_rate = fv_learning_rate(optimizer);
     f.batches = fv__divide_up(f.images, f.options.batch);
-    f.order =
-        fv__allocate(context, FV__DATA, (size_t)f.images * sizeof *f.order);
+    f.order = fv__allocate(context, FV__DATA, (size_t)images * sizeof *f.order);
     const int64_t most = fv__min(f.options.batch, f.images);
     f.labels = fv_tensor_new(context, FV_I64, 1, &most);
     if (f.order && f.labels.data) train(&f);

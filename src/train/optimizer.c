@@ -105,13 +105,6 @@ static void check_above(fv_context *context, const char *who, const char *what,
             FV__NUMBER(value), isinf(high) ? " and finite" : " and below 1");
 }
 
-static void check_rate(fv_context *context, const char *who, double rate)
-{
-    if (rate > 0 && isfinite(rate)) return;
-    fv_fail(context, FV_MISUSE, "%s: learning_rate %s is not a number above 0",
-            who, FV__NUMBER(rate));
-}
-
 /* Keeps the optimizer unless its options were wrong. */
 static fv_optimizer *checked(fv_optimizer *optimizer)
 {
@@ -188,9 +181,10 @@ fv_optimizer *fv_adamw_new(const fv_adam_options *options)
 static size_t state_bytes(const fv_optimizer *optimizer)
 {
     size_t bytes;
-    return fv__multiply((size_t)optimizer->slots, optimizer->slot_bytes, &bytes)
-               ? bytes
-               : SIZE_MAX;
+    if (!fv__multiply((size_t)optimizer->slots, optimizer->slot_bytes, &bytes))
+        return SIZE_MAX;
+    if (optimizer->rule == FV__RULE_SGD) return bytes;
+    return bytes + (size_t)optimizer->count * sizeof(int64_t);
 }
 
 size_t fv__optimizer_pending(const fv_optimizer *optimizer)
@@ -201,10 +195,22 @@ size_t fv__optimizer_pending(const fv_optimizer *optimizer)
 
 fv_status fv__optimizer_ready(fv_optimizer *optimizer)
 {
-    if (!optimizer->state && optimizer->slots)
-        optimizer->state = fv__allocate_zero(optimizer->context, FV__RUN,
-                                             state_bytes(optimizer));
+    if (optimizer->state || !optimizer->slots)
+        return fv_failed(optimizer->context);
+    optimizer->state =
+        fv__allocate_zero(optimizer->context, FV__RUN, state_bytes(optimizer));
+    if (optimizer->state && optimizer->rule != FV__RULE_SGD)
+        optimizer->counts = (int64_t *)(void *)(optimizer->state
+                                                + (size_t)optimizer->slots
+                                                      * optimizer->slot_bytes);
     return fv_failed(optimizer->context);
+}
+
+const char *fv__optimizer_kind(const fv_optimizer *optimizer)
+{
+    if (optimizer->rule == FV__RULE_SGD)
+        return optimizer->slots ? "sgd with momentum" : "sgd without momentum";
+    return optimizer->rule == FV__RULE_ADAM ? "adam" : "adamw";
 }
 
 void fv__optimizer_text(const fv_optimizer *optimizer, char *out, size_t bytes)
@@ -212,15 +218,11 @@ void fv__optimizer_text(const fv_optimizer *optimizer, char *out, size_t bytes)
     const fv__sgd *s = &optimizer->sgd;
     const fv__adam *a = &optimizer->adam;
     if (optimizer->rule == FV__RULE_SGD)
-        snprintf(out, bytes,
-                 "sgd learning_rate %s momentum %s weight_decay %s nesterov %d",
-                 FV__NUMBER(s->learning_rate), FV__NUMBER(s->momentum),
-                 FV__NUMBER(s->weight_decay), s->nesterov);
+        snprintf(out, bytes, "momentum %s weight_decay %s nesterov %d",
+                 FV__NUMBER(s->momentum), FV__NUMBER(s->weight_decay),
+                 s->nesterov);
     else
-        snprintf(out, bytes,
-                 "%s learning_rate %s beta1 %s beta2 %s epsilon %s "
-                 "weight_decay %s",
-                 a->decoupled ? "adamw" : "adam", FV__NUMBER(a->learning_rate),
+        snprintf(out, bytes, "beta1 %s beta2 %s epsilon %s weight_decay %s",
                  FV__NUMBER(a->beta1), FV__NUMBER(a->beta2),
                  FV__NUMBER(a->epsilon), FV__NUMBER(a->weight_decay));
 }
@@ -235,7 +237,7 @@ double fv_learning_rate(const fv_optimizer *optimizer)
 fv_status fv_set_learning_rate(fv_optimizer *optimizer, double rate)
 {
     if (!optimizer) return FV_MISUSE;
-    check_rate(optimizer->context, "optimizer", rate);
+    check_least(optimizer->context, "optimizer", "learning_rate", rate);
     if (!fv__ok(optimizer->context)) return fv_failed(optimizer->context);
     optimizer->sgd.learning_rate = optimizer->adam.learning_rate = rate;
     return FV_OK;
@@ -248,6 +250,7 @@ enum { CHUNK = 16384 };
 typedef struct update {
     const fv_optimizer *optimizer;
     fv_variable *variable;
+    const fv__adam *adam; /* with this variable's bias corrections */
     unsigned char *m, *v; /* NULL where there is none */
 } update;
 
@@ -270,7 +273,7 @@ static void update_chunk(void *argument, size_t item, size_t worker)
     if (u->optimizer->rule == FV__RULE_SGD)
         kernels->sgd(n - first, &u->optimizer->sgd, g, w, offset(u->m, at));
     else
-        kernels->adam(n - first, &u->optimizer->adam, g, w, offset(u->m, at),
+        kernels->adam(n - first, u->adam, g, w, offset(u->m, at),
                       offset(u->v, at));
     memset(g, 0, (n - first) * fv_dtype_bytes(kernels->dtype));
 }
@@ -281,22 +284,26 @@ fv_status fv_optimizer_update(fv_optimizer *optimizer)
     fv_context *context = optimizer->context;
     if (!fv__ok(context) || fv__optimizer_ready(optimizer) != FV_OK)
         return fv_failed(context);
-    double t = (double)++optimizer->steps;
     context->changes++;
-    fv__adam *a = &optimizer->adam;
-    a->correction1 = 1 - pow(a->beta1, t);
-    a->correction2 = 1 - pow(a->beta2, t);
+    fv__adam adam = optimizer->adam;
+    int64_t corrected = 0; /* the update that the corrections are for */
     size_t at = 0;
     for (int64_t i = 0; i < optimizer->count; i++) {
         fv_variable *variable = optimizer->variables[i];
         size_t n = (size_t)fv_tensor_count(&variable->value);
         update u = { .optimizer = optimizer,
                      .variable = variable,
+                     .adam = &adam,
                      .m = offset(optimizer->state, at) };
         if (optimizer->slots == 2)
             u.v = offset(optimizer->state, at + optimizer->slot_bytes);
         at += fv__align(fv__tensor_bytes(&variable->value));
         if (!variable->requires_grad || !variable->grad.data) continue;
+        if (optimizer->counts && ++optimizer->counts[i] != corrected) {
+            corrected = optimizer->counts[i];
+            adam.correction1 = 1 - pow(adam.beta1, (double)corrected);
+            adam.correction2 = 1 - pow(adam.beta2, (double)corrected);
+        }
         fv__parallel(context, (n + CHUNK - 1) / CHUNK, (double)n * 4,
                      update_chunk, &u);
     }

@@ -108,7 +108,13 @@ fv_metrics fv_train_step(fv_network *network, fv_optimizer *optimizer,
         return fv__metrics_of(&sums);
     int64_t batch = images->rank > 0 ? images->shape[0] : 0;
     fv__plan *plan = fv__network_plan(network, batch, true, dense(labels));
-    if (plan && fv__network_ready(network) == FV_OK
+    const fv__demand demand = { .who = "train",
+                                .batch = batch,
+                                .trained = batch,
+                                .dense = plan && plan->dense,
+                                .more = fv__optimizer_pending(optimizer) };
+    if (plan && fv__network_afford(network, &demand) == FV_OK
+        && fv__network_ready(network) == FV_OK
         && fv__optimizer_ready(optimizer) == FV_OK
         && fv__plan_images(plan, images) == FV_OK
         && fv__plan_target(plan, labels) == FV_OK)
@@ -118,14 +124,17 @@ fv_metrics fv_train_step(fv_network *network, fv_optimizer *optimizer,
 
 /* ---- evaluation --------------------------------------------------------- */
 
+/* One batch of a pass whose largest has demand->batch images. */
 static fv_status evaluate_batch(fv_network *network, const fv_dataset *dataset,
-                                const int64_t *order, int64_t count,
-                                fv_tensor *labels, int64_t *confusion,
-                                fv__sums *sums)
+                                const fv__demand *demand, const int64_t *order,
+                                int64_t count, fv_tensor *labels,
+                                int64_t *confusion, fv__sums *sums)
 {
     fv__plan *plan = fv__network_plan(network, count, false, false);
     fv_context *context = network->context;
-    if (!plan || fv__network_ready(network) != FV_OK) return fv_failed(context);
+    if (!plan || fv__network_afford(network, demand) != FV_OK
+        || fv__network_ready(network) != FV_OK)
+        return fv_failed(context);
     labels->shape[0] = count;
     if (fv_dataset_batch(dataset, order, count, &plan->images->value, labels)
             != FV_OK
@@ -153,11 +162,12 @@ fv_metrics fv_evaluate(fv_network *network, const fv_dataset *dataset,
     fv_tensor labels = fv_tensor_new(context, FV_I64, 1, &batch);
     int64_t *order =
         fv__allocate(context, FV__DATA, (size_t)batch * sizeof *order);
+    const fv__demand demand = { "evaluate", .batch = batch, .evaluated = n };
     for (int64_t first = 0; fv__ok(context) && first < n; first += batch) {
         int64_t count = fv__min(batch, n - first);
         for (int64_t i = 0; i < count; i++) order[i] = first + i;
-        evaluate_batch(network, dataset, order, count, &labels, confusion,
-                       &sums);
+        evaluate_batch(network, dataset, &demand, order, count, &labels,
+                       confusion, &sums);
     }
     fv__release(context, order);
     fv_tensor_free(context, &labels);

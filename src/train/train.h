@@ -20,14 +20,16 @@ struct fv_optimizer {
     int32_t slots; /* numbers of state for each parameter */
     size_t slot_bytes;
     unsigned char *state; /* slots flat arrays; NULL until needed */
-    uint64_t steps;
+    int64_t *counts;      /* updates of each variable, behind them; NULL: SGD */
 };
 
 /* Bytes that the optimizer has yet to allocate. */
 size_t fv__optimizer_pending(const fv_optimizer *optimizer);
 /* Allocates the state. */
 fv_status fv__optimizer_ready(fv_optimizer *optimizer);
-/* The rule with all its numbers, in 17 digits: "sgd learning_rate ...". */
+/* The rule and what state it has: "sgd with momentum". */
+const char *fv__optimizer_kind(const fv_optimizer *optimizer);
+/* The numbers of its options as made: "momentum 0.9 weight_decay 0 ...". */
 void fv__optimizer_text(const fv_optimizer *optimizer, char *out, size_t bytes);
 
 /* A step on what lies in a ready training plan: adds the loss and the right
@@ -48,11 +50,16 @@ typedef struct fv__position {
     fv__sums sums; /* of that epoch, or of the last one at its end */
 } fv__position;
 
-/* What must agree for a run to go on from a checkpoint. */
+/* What must agree for a run to go on from a checkpoint, and the learning rate
+ * that the run was called with: where the checkpoint's run was called with the
+ * same, its current learning rate is restored too. */
 typedef struct fv__run {
     fv_network *network;
     fv_optimizer *optimizer;
-    int64_t batch, images;
+    int64_t batch, images, epochs;
+    int64_t used; /* images of an epoch */
+    bool drop_last;
+    double initial_rate;
 } fv__run;
 
 fv_status fv__checkpoint_save(const fv__run *run, const char *path,

@@ -90,6 +90,26 @@ static void test_printable(void **state)
     assert_string_equal(fv__printable("\x1b[31m", 5, out, 16), "\\x1b[31m");
     assert_string_equal(fv__printable("abcdef", 6, out, 3), "..");
     assert_string_equal(fv__printable("abcdef", 6, out, 1), "");
+    /* UTF-8 stays: two, three and four bytes, cut between characters */
+    assert_string_equal(fv__printable("\xc3\xa9\xe2\x82\xac", 5, out, 16),
+                        "\xc3\xa9\xe2\x82\xac");
+    assert_string_equal(fv__printable("\xf0\x9f\x99\x82", 4, out, 16),
+                        "\xf0\x9f\x99\x82");
+    assert_string_equal(fv__printable("12345678901\xc3\xa9xyz", 16, out, 16),
+                        "12345678901...");
+    assert_string_equal(fv__printable("\xc3\xa9", 1, out, 16), "\\xc3");
+    /* what is no character: too long, a surrogate, above U+10FFFF, cut */
+    assert_string_equal(fv__printable("\xc0\x80", 2, out, 16), "\\xc0\\x80");
+    assert_string_equal(fv__printable("\xed\xa0\x80", 3, out, 16),
+                        "\\xed\\xa0\\x80");
+    assert_string_equal(fv__printable("\xf4\x90", 2, out, 16), "\\xf4\\x90");
+    assert_string_equal(fv__printable("\xc3z", 2, out, 16), "\\xc3z");
+    /* C1 controls, line separators, marks that reorder text */
+    assert_string_equal(fv__printable("\xc2\x9b", 2, out, 16), "\\xc2\\x9b");
+    assert_string_equal(fv__printable("\xe2\x80\xae", 3, out, 16),
+                        "\\xe2\\x80\\xae");
+    assert_string_equal(fv__printable("\xe2\x81\xa6", 3, out, 16),
+                        "\\xe2\\x81\\xa6");
     out[0] = 'k';
     fv__printable("abcdef", 6, out, 0);
     assert_int_equal(out[0], 'k');

@@ -164,7 +164,10 @@ class HelpTest(Case):
         for words in (["trian"], ["help", "trian"]):
             done = self.run_fovea(*words, code=2)
             self.assertTrue(done.stderr.startswith(
-                'fovea: there is no command "trian"\n'))
+                'fovea: there is no command "trian", did you mean train?\n'))
+        done = self.run_fovea("frobnicate", code=2)
+        self.assertTrue(done.stderr.startswith(
+            'fovea: there is no command "frobnicate"\n'))
 
     def test_version(self):
         done = self.run_fovea("version")
@@ -209,25 +212,22 @@ class OptionsTest(Case):
          f"--seed -1: {WHOLE} 0 to 9223372036854775807"),
         ("train", ["--seed", "9223372036854775808"],
          f"--seed 9223372036854775808: {WHOLE} 0 to 9223372036854775807"),
-        ("train", ["--lr", "nan"], "--lr nan: expected a number above 0"),
-        ("train", ["--lr", "inf"], "--lr inf: expected a number above 0"),
-        ("train", ["--lr", "1e999"], "--lr 1e999: expected a number above 0"),
-        ("train", ["--lr", "1e-999"],
-         "--lr 1e-999: expected a number above 0"),
-        ("train", ["--lr", "0"], "--lr 0: expected a number above 0"),
-        ("train", ["--lr=-1"], "--lr -1: expected a number above 0"),
+        ("train", ["--lr", "nan"], "--lr nan: expected a number of 0 or more"),
+        ("train", ["--lr", "inf"], "--lr inf: expected a number of 0 or more"),
+        ("train", ["--lr", "1e999"], "--lr 1e999: expected a number of 0 or more"),
+        ("train", ["--lr=-1"], "--lr -1: expected a number of 0 or more"),
         ("train", ["--lr", "0x1p-3"],
-         "--lr 0x1p-3: expected a number above 0"),
-        ("train", ["--lr", "1,5"], "--lr 1,5: expected a number above 0"),
-        ("train", ["--lr", ""], "--lr : expected a number above 0"),
+         "--lr 0x1p-3: expected a number of 0 or more"),
+        ("train", ["--lr", "1,5"], "--lr 1,5: expected a number of 0 or more"),
+        ("train", ["--lr", ""], "--lr : expected a number of 0 or more"),
         ("train", ["--momentum", "1"],
          "--momentum 1: expected a number of 0 or more, below 1"),
         ("train", ["--momentum=-0.5"],
          "--momentum -0.5: expected a number of 0 or more, below 1"),
         ("train", ["--weight-decay", "nan"],
          "--weight-decay nan: expected a number of 0 or more"),
-        ("train", ["--optimizer", "SGD"],
-         "--optimizer SGD: expected sgd, adam or adamw"),
+        ("train", ["--optimizer", "rmsprop"],
+         "--optimizer rmsprop: expected sgd, adam or adamw"),
         ("train", ["--dtype", "f16"], "--dtype f16: expected f32 or f64"),
         ("train", ["--layout", "hwc"], "--layout hwc: expected nhwc or nchw"),
         ("train", ["--out", ""], "--out: the name is empty"),
@@ -238,7 +238,17 @@ class OptionsTest(Case):
          "--nesterov: only with --optimizer sgd"),
         ("train", ["--nesterov"], "--nesterov: expected --momentum above 0"),
         ("train", ["--out", "x" * 5000], "--out: a name of 5000 characters"),
-        ("train", ["--bacht", "3"], "unrecognized option '--bacht'"),
+        ("train", ["--bacht", "3"],
+         "unrecognized option '--bacht', did you mean --batch?"),
+        ("train", ["--batchsize=3"],
+         "unrecognized option '--batchsize', did you mean --batch-size?"),
+        ("train", ["--Lr", "1"], "unrecognized option '--Lr', did you mean "
+         "--lr?"),
+        ("train", ["-o", "--what", "--forec"],
+         "unrecognized option '--forec', did you mean --force?"),
+        ("train", ["--callbacks", "3"], "unrecognized option '--callbacks'"),
+        ("train", ["-x"], "invalid option -- 'x'"),
+        ("eval", ["more"], "more: one word too many"),
         ("train", ["--batch"], "option '--batch' requires an argument"),
         ("train", ["more.net"], "more.net: one word too many"),
         ("eval", ["--limit", "x"],
@@ -269,11 +279,15 @@ class OptionsTest(Case):
 
     def test_missing_words(self):
         for words, sentence in (
-                (["train"], "fovea train: expected NET"),
+                (["train"], "fovea train: expected NET [NAME]"),
+                (["train", "small.net", ""],
+                 "fovea train: expected --data NAME"),
+                (["train", "small.net", "data", "more"],
+                 "fovea train: more: one word too many"),
                 (["train", "small.net"],
                  "fovea train: expected --data NAME"),
                 (["eval", "x"], "fovea eval: expected --data NAME"),
-                (["eval"], "fovea eval: expected FILE"),
+                (["eval"], "fovea eval: expected FILE [NAME]"),
                 (["predict"], "fovea predict: expected FILE [IMAGE...]"),
                 (["predict", "x"],
                  "fovea predict: expected either images or --data NAME"),
@@ -295,6 +309,154 @@ class OptionsTest(Case):
                  "fovea bench conv: x: one word too many")):
             done = self.run_fovea(*words, code=2)
             self.assertEqual(done.stderr.split("\n")[0], sentence)
+
+
+    def test_guessed_names(self):
+        """Other names of options, from argparse, PyTorch and Keras."""
+        def weights(*words):
+            self.run_fovea("train", "small.net", *words)
+            return sha(self.folder / "guess")
+        expected = weights("--data", "data", "--epochs", 1, "--batch", 48,
+                           "--optimizer", "adam", "--lr", 0.01,
+                           "--weight-decay", 0.1, "--seed", 4, "--limit", 96,
+                           "--threads", 1, "--out", "guess")
+        for words in (
+                ["data", "-e", 1, "-b", 48, "--optimizer", "Adam",
+                 "--learning-rate", 0.01, "--wd", 0.1, "-s", 4, "-n", 96,
+                 "-t", 1, "-o", "guess"],
+                ["-d", "data", "--num-epochs", 1, "--batch-size", 48,
+                 "--optimizer", "ADAM", "--learning_rate", 0.01,
+                 "--weight_decay", 0.1, "--random_seed", 4, "--num-images", 96,
+                 "--num_threads", 1, "--output", "guess", "--dtype",
+                 "float32"],
+                ["--dataset=data", "--num_epochs=1", "--batch_size=48",
+                 "--optim=adam", "--learning=0.01", "--wd=0.1",
+                 "--random-seed=4", "--num_images=96", "-oguess"],
+                ["--data_dir", "data", "--epoch", 1, "-b48", "--lr", 0.01,
+                 "--wd", 0.1, "--seed", 4, "-n96", "-fo", "guess"]):
+            self.assertEqual(weights(*words), expected, words)
+        by_name = self.run_fovea("eval", "guess", "--data", "data").stdout
+        self.assertEqual(self.run_fovea("eval", "guess", "data").stdout,
+                         by_name)
+        self.assertEqual(self.run_fovea("eval", "guess", "data", "-n5").stdout,
+                         self.run_fovea("eval", "guess", "--data", "data",
+                                        "--limit", 5).stdout)
+        self.assertEqual(
+            self.run_fovea("predict", "guess", "data", "-i", 3).stdout,
+            self.run_fovea("predict", "guess", "--data", "data", "--index",
+                           3).stdout)
+
+
+class DefaultsTest(Case):
+    """Each option of each command: what --help says of its default is what
+    it is, and numbers are taken up to their limits and no further."""
+    BATCH = ("1", "1048576", "0", "1048577")
+    THREADS = ("1", "1024", "0", "1025")
+    LIMIT = ("1", "1099511627776", "0", "1099511627777")
+    RATE = ("0", "1e300", "-1e-9", "inf")
+    SECONDS = ("1e-9", "1e9", "0", "inf")
+    # option: default in --help, default written out, limits
+    TRAIN = {
+        "data": (None, None, None), "epochs": ("5", "5", ("1", "1000000", "0",
+                                                          "1000001")),
+        "batch": ("32", "32", BATCH),
+        "optimizer": ("adam; sgd with --momentum or --nesterov", "adam", None),
+        "lr": ("sgd 0.01, others 0.001", "0.001", RATE),
+        "momentum": ("0", None, None), "nesterov": (None, None, None),
+        "weight-decay": ("0; adamw 0.01", "0", RATE),
+        "seed": ("0", "0", ("0", "9223372036854775807", "-1",
+                            "9223372036854775808")),
+        "threads": ("all", None, THREADS), "dtype": ("f32", "f32", None),
+        "layout": ("nhwc", "nhwc", None), "limit": (None, None, LIMIT),
+        "drop-last": (None, None, None),
+        "out": ("model.safetensors", "model.safetensors", None),
+        "force": (None, None, None), "resume": (None, None, None),
+        "json": (None, None, None)}
+    EVAL = {"data": (None, None, None), "limit": (None, None, LIMIT),
+            "batch": ("32", "32", BATCH), "threads": ("all", None, THREADS),
+            "dtype": ("f32", "f32", None), "json": (None, None, None)}
+    PREDICT = {"data": (None, None, None),
+               "limit": ("5; with --index 1", "5", LIMIT),
+               "index": ("0", None, ("0", "1099511627776", "-1",
+                                     "1099511627777")),
+               "threads": ("all", None, THREADS),
+               "dtype": ("f32", "f32", None), "json": (None, None, None)}
+    INFO = {"batch": ("32", "32", BATCH), "dtype": ("f32", "f32", None),
+            "json": (None, None, None)}
+    GRADCHECK = {"batch": ("2", "2", BATCH),
+                 "seed": ("0", "0", ("0", "9223372036854775807", "-1",
+                                     "9223372036854775808")),
+                 "threads": ("all", None, THREADS), "json": (None, None, None)}
+    BENCH = {"threads": ("all", None, THREADS), "dtype": ("f32", None, None),
+             "layout": ("nhwc", None, None), "seconds": ("0.3", None, SECONDS)}
+    COMMANDS = {
+        "train": TRAIN, "eval": EVAL, "predict": PREDICT, "info": INFO,
+        "gradcheck": GRADCHECK,
+        "explain": {"batch": ("1", None, BATCH),
+                    "threads": ("all", None, THREADS),
+                    "pass": ("all", None, None), "dtype": ("f32", None, None),
+                    "seconds": ("0.1", None, SECONDS),
+                    "json": (None, None, None)},
+        "bench train": dict(BENCH, batch=("32", None, BATCH)),
+        "bench infer": dict(BENCH, batch=("1", None, BATCH)),
+    }
+
+    def test_every_option_is_listed(self):
+        for command, options in self.COMMANDS.items():
+            text = " ".join(self.run_fovea(*command.split(), "--help"
+                                           ).stdout.split())
+            listed = set(re.findall(
+                r"(?m)^ +(?:-\w, )?--([a-z-]+)",
+                self.run_fovea(*command.split(), "--help").stdout))
+            self.assertEqual(listed - {"help", "usage"}, set(options), command)
+            for name, (default, _, _) in options.items():
+                if default:
+                    self.assertRegex(text, rf"--{name}=[A-Z,]+ [^=]*"
+                                     rf"\({re.escape(default)}\)")
+
+    def test_defaults_written_out(self):
+        self.train("model")
+        def result(command, *words):
+            if command == "train":
+                self.run_fovea("train", "small.net", "data", "--limit", 64,
+                               *words)
+                return sha(self.folder / "model.safetensors")
+            first = {"eval": ["model", "data"], "predict": ["model", "data"],
+                     }.get(command, ["small.net"])
+            return self.run_fovea(command, *first, *words).stdout
+        for command in ("train", "eval", "predict", "info", "gradcheck"):
+            expected = result(command)
+            for name, (_, value, _) in self.COMMANDS[command].items():
+                if value:
+                    self.assertEqual(result(command, f"--{name}", value),
+                                     expected, f"{command} --{name}")
+        sgd = result("train", "--optimizer", "sgd")
+        self.assertEqual(result("train", "--momentum", 0), sgd)
+        self.assertEqual(result("train", "--optimizer", "sgd", "--lr", 0.01),
+                         sgd)
+        self.assertEqual(
+            result("train", "--optimizer", "adamw"),
+            result("train", "--optimizer", "adamw", "--lr", 0.001,
+                   "--weight-decay", 0.01))
+        self.assertEqual(result("predict", "--index", 0, "--limit", 5),
+                         result("predict"))
+        self.assertEqual(result("predict", "--index", 2, "--limit", 1),
+                         result("predict", "--index", 2))
+
+    def test_limits(self):
+        for command, options in self.COMMANDS.items():
+            data = ["data"] if command in ("train", "eval", "predict") else []
+            for name, (_, _, limits) in options.items():
+                if not limits:
+                    continue
+                for i, value in enumerate(limits):
+                    done = self.run_fovea(
+                        *command.split(), "none.net", *data,
+                        f"--{name}={value}", code=1 if i < 2 else 2)
+                    self.assertTrue(done.stderr.startswith(
+                        "fovea: none.net: " if i < 2 else
+                        f"fovea {command}: --{name} {value}: expected a "),
+                        done.stderr)
 
 
 class TrainTest(Case):
@@ -384,6 +546,156 @@ class TrainTest(Case):
             self.assertEqual(done.stderr, f"fovea: {sentence}\n")
         self.assertFalse((self.folder / "nowhere").exists())
 
+    def test_no_other_file_is_replaced(self):
+        other = self.folder / "other.net"
+        other.write_text(NET.replace("conv2d 4", "conv2d 5"))
+        self.train("kept")
+        before = sha(self.folder / "kept")
+        def refuse(out, sentence, *words):
+            done = self.run_fovea("train", "other.net", "data", "--epochs", 1,
+                                  "--out", out, *words, code=1)
+            self.assertEqual(done.stderr, f"fovea: {sentence}\n")
+        refuse("kept", "kept: the model there is another network's, --force "
+               "would replace it")
+        refuse("kept", "kept: the model there is another network's, --force "
+               "would replace it", "--resume")
+        self.assertEqual(sha(self.folder / "kept"), before)
+        (self.folder / "kept").rename(self.folder / "elsewhere")
+        refuse("kept", "kept.checkpoint: the model there is another "
+               "network's, --force would replace it")
+        refuse("kept", "kept.checkpoint: the checkpoint is of another run, "
+               "its seed is 3, not 0", "--resume")
+        (self.folder / "text").write_text("my notes")
+        refuse("text", "text: the file there is no model, --force would "
+               "replace it")
+        refuse("other.net", "other.net: the output would replace the input")
+        refuse("small.net", "small.net: the file there is no model, --force "
+               "would replace it")
+        self.assertEqual((self.folder / "text").read_text(), "my notes")
+        for out in ("kept", "text"):
+            self.run_fovea("train", "other.net", "data", "--epochs", 1,
+                           "--out", out, "--force")
+            # and once more without: it is the same network's
+            self.run_fovea("train", "other.net", "data", "--epochs", 1,
+                           "--out", out)
+
+    def test_a_short_last_batch(self):
+        def train(*words, code=0):
+            return self.run_fovea(
+                "train", "norm.net", "data", "--epochs", 1, "--batch", 32,
+                "--limit", 33, "--out", "norm", *words, code=code)
+        (self.folder / "norm.net").write_text(
+            f"input {SIDE} {SIDE} 1\nflatten\nlinear 8\n"
+            f"batchnorm name=bn_deep\nrelu\nlinear {CLASSES}\n"
+            "softmax_cross_entropy\n")
+        self.assertEqual(
+            train(code=1).stderr,
+            "fovea: fit: 33 images in batches of 32 leave 1, take another "
+            "batch or drop_last; bn_deep: batchnorm: training needs 2 values "
+            "a channel, input [1, 8] has 1\n")
+        train("--drop-last")
+        train("--batch", 31)
+        train("--drop-last", "--batch", 34)
+
+    def test_names_of_classes(self):
+        """They travel with the model."""
+        folder = self.folder / "sets" / "fashion-mnist"
+        shutil.copytree(self.data, folder)
+        (self.folder / "ten.net").write_text(
+            NET.replace(f"linear {CLASSES}", "linear 10"))
+        env = environment(FOVEA_DATA_PATH=str(folder.parent))
+        self.run_fovea("train", "ten.net", "fashion-mnist", "--epochs", 1,
+                       "--out", "named", env=env)
+        (self.folder / "one.png").write_bytes(png(SIDE, SIDE, 0,
+                                                  bytes(range(SIDE))))
+        classes = self.json_of(self.run_fovea(
+            "predict", "named", "one.png", "--json"))["predictions"][0][
+                "classes"]
+        names = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+                 "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
+        for entry in classes:
+            self.assertEqual(entry["name"], names[entry["class"]])
+        found = self.json_of(self.run_fovea("eval", "named.checkpoint", "data",
+                                            "--json"))
+        self.assertEqual([one["name"] for one in found["classes"]], names)
+        # a data set whose classes are numbers leaves the names alone
+        self.run_fovea("train", "named", "data", "--epochs", 1, "--out",
+                       "again")
+        self.assertIn("Ankle boot (9)",
+                      self.run_fovea("eval", "again", "data").stdout)
+
+    def test_one_output_for_two_classes(self):
+        folder = self.folder / "two"
+        folder.mkdir()
+        noise = random.Random(5)
+        for part, count in (("train", 256), ("t10k", 64)):
+            labels = [noise.randrange(2) for _ in range(count)]
+            values = [p for label in labels
+                      for p in pixels_of(3 * label, noise)]
+            (folder / f"{part}-images-idx3-ubyte").write_bytes(
+                idx((count, SIDE, SIDE), values))
+            (folder / f"{part}-labels-idx1-ubyte").write_bytes(
+                idx((count,), labels))
+        (self.folder / "two.net").write_text(
+            f"input {SIDE} {SIDE} 1\nflatten\nlinear 8\nrelu\nlinear 1\n"
+            "sigmoid_cross_entropy\n")
+        trained = self.json_of(self.run_fovea(
+            "train", "two.net", "two", "--epochs", 8, "--out", "two.model",
+            "--json"))
+        self.assertGreater(trained["accuracy"], 0.95)
+        self.assertLess(trained["loss"], 0.3)
+        found = self.json_of(self.run_fovea("eval", "two.model", "two",
+                                            "--json"))
+        self.assertEqual(found["accuracy"], trained["accuracy"])
+        matrix = found["confusion"]
+        self.assertEqual([len(row) for row in matrix], [2, 2])
+        self.assertEqual(matrix[0][0] + matrix[1][1],
+                         round(found["accuracy"] * 64))
+        one, = self.json_of(self.run_fovea(
+            "predict", "two.model", "two", "--index", 0,
+            "--json"))["predictions"]
+        shares = {c["class"]: c["probability"] for c in one["classes"]}
+        self.assertEqual(set(shares), {0, 1})
+        self.assertAlmostEqual(shares[0] + shares[1], 1, 12)
+        self.assertGreater(shares[one["label"]], 0.5)
+        error = self.json_of(self.run_fovea("gradcheck", "two.net", "--json"))
+        self.assertTrue(error["passed"])
+        done = self.run_fovea("train", "two.net", "data", "--out", "no",
+                              code=1)
+        self.assertEqual(done.stderr, "fovea: fit: the training data has 4 "
+                         "classes, the network tells 2 apart\n")
+
+    def test_emnist(self):
+        folder = self.folder / "raw"
+        folder.mkdir()
+        for part, count in (("train", 64), ("test", 26)):
+            labels = [1 + i % 26 for i in range(count)]
+            values = [p for i in range(count)
+                      for p in [255] * SIDE + [0] * (SIDE * SIDE - SIDE)]
+            for what in ("letters", "balanced"):
+                (folder / f"emnist-{what}-{part}-images-idx3-ubyte.gz"
+                 ).write_bytes(gzip.compress(idx((count, SIDE, SIDE), values)))
+                (folder / f"emnist-{what}-{part}-labels-idx1-ubyte.gz"
+                 ).write_bytes(gzip.compress(idx((count,), labels)))
+        (self.folder / "letters.net").write_text(
+            NET.replace(f"linear {CLASSES}", "linear 26"))
+        done = self.run_fovea("train", "letters.net", "raw", code=1)
+        self.assertEqual(
+            done.stderr, 'fovea: data set "raw:train": ./raw has '
+            "emnist-balanced and emnist-letters, write raw:balanced:train or "
+            "another of them\n")
+        self.run_fovea("train", "letters.net", "raw:letters", "--epochs", 1,
+                       "--out", "letters")
+        found = self.json_of(self.run_fovea("eval", "letters",
+                                            "raw:letters:train", "--json"))
+        self.assertEqual([one["name"] for one in found["classes"]],
+                         list("ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+        # the file's first row is the image's first column
+        drawn = self.run_fovea("predict", "letters", "raw:letters", "-n",
+                               1).stdout.splitlines()
+        for line in drawn[1:1 + SIDE // 2]:
+            self.assertEqual(line, "\u2588" + " " * (SIDE - 1))
+
     def test_wrong_files(self):
         for words, sentence in (
                 (["none.net", "--data", "data"], "none.net"),
@@ -452,7 +764,8 @@ class ResumeTest(Case):
 
     def test_interrupt(self):
         for out, number, code in (("int", signal.SIGINT, 130),
-                                  ("term", signal.SIGTERM, 143)):
+                                  ("term", signal.SIGTERM, 143),
+                                  ("hup", signal.SIGHUP, 129)):
             text, err = self.finish(self.stop(out, number), code)
             self.assertEqual(text, "")
             self.assertEqual(err.splitlines()[-1],
@@ -473,6 +786,42 @@ class ResumeTest(Case):
         self.assertFalse(json.loads(text)["resumed"])
         self.assertEqual(sha(self.folder / "anew"), self.whole)
         self.resume("anew")
+
+    def test_hang_up_that_is_ignored(self):
+        """As under nohup."""
+        former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            self.finish(self.stop("nohup", signal.SIGHUP), 0)
+        finally:
+            signal.signal(signal.SIGHUP, former)
+        self.assertEqual(sha(self.folder / "nohup"), self.whole)
+
+    def test_nobody_reads(self):
+        """The reader of the log goes away; training does not."""
+        words = ["train", "small.net", "data", "--epochs", self.EPOCHS,
+                 "--batch", 16, "--limit", 192, "--out", "log"]
+        for both, code in ((False, 0), (True, 1)):
+            (self.folder / "log").unlink(missing_ok=True)
+            process = subprocess.Popen(
+                self.command(words), cwd=self.folder, env=environment(),
+                stdout=subprocess.PIPE if both else subprocess.DEVNULL,
+                stderr=subprocess.STDOUT if both else subprocess.PIPE)
+            pipe = process.stdout if both else process.stderr
+            self.assertTrue(pipe.readline().startswith(b"epoch 1/"))
+            pipe.close()
+            self.assertEqual(process.wait(timeout=LIMIT), code)
+            self.assertEqual(sha(self.folder / "log"), self.whole)
+
+    def test_second_signal_of_another_kind(self):
+        process = self.begin("other", "--epochs", 100000)
+        while not (self.folder / "other.checkpoint").exists():
+            time.sleep(0.002)
+        process.send_signal(signal.SIGSTOP)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
+        process.communicate(timeout=60)
+        self.assertIn(process.returncode, (-signal.SIGINT, -signal.SIGTERM))
 
     def test_second_interrupt(self):
         process = self.begin("twice", "--epochs", 100000)
@@ -535,6 +884,31 @@ class ResultsTest(Case):
                               "--json")
         self.assertIsNone(self.json_of(done)["classes"][3]["recall"])
 
+    def test_many_classes(self):
+        """More than a matrix has room for: the most frequent mistakes."""
+        (self.folder / "many.net").write_text(
+            f"input {SIDE} {SIDE} 1\nflatten\nlinear 30\n"
+            "softmax_cross_entropy\n")
+        self.run_fovea("train", "many.net", "data", "--epochs", 1, "--lr", 0,
+                       "--out", "many")
+        found = self.json_of(self.run_fovea("eval", "many", "data", "--json"))
+        matrix = found["confusion"]
+        mistakes = sorted((-matrix[i][j], 30 * i + j) for i in range(30)
+                          for j in range(30) if i != j and matrix[i][j])
+        lines = self.run_fovea("eval", "many", "data").stdout.splitlines()
+        begin = lines.index("most frequent mistakes") + 1
+        self.assertEqual(
+            [line.split() for line in lines[begin:]],
+            [[str(-count), str(at // 30), "taken", "for", str(at % 30)]
+             for count, at in mistakes[:20]])
+        # classes that neither occur nor are answered
+        empty = next(i for i in range(30) if not found["classes"][i]["count"]
+                     and not any(row[i] for row in matrix))
+        for key in ("precision", "recall", "f1"):
+            self.assertIsNone(found["classes"][empty][key])
+        self.assertEqual(lines[3 + empty].split(), [str(empty), "-", "-", "-",
+                                                    "0"])
+
     def test_text_for_a_model(self):
         for command in ("eval", "predict"):
             done = self.run_fovea(command, "small.net", "--data", "data",
@@ -567,7 +941,8 @@ class ResultsTest(Case):
         self.assertEqual(one["index"], 95)
         done = self.run_fovea("predict", "model", "--data", "data", "--index",
                               96, code=1)
-        self.assertEqual(done.stderr, "fovea: data: image 96 of 96\n")
+        self.assertEqual(done.stderr, "fovea: data: there is no image 96, the 96 "
+                         "images are counted from 0\n")
 
     def test_drawing(self):
         done = self.run_fovea("predict", "model", "--data", "data")
@@ -611,8 +986,8 @@ class ResultsTest(Case):
                          "\u2588" * (SIDE // 2) + " " * (SIDE // 2))
 
         done = self.run_fovea("predict", "model", "wide.png", code=1)
-        self.assertEqual(done.stderr, "fovea: wide.png: the image is 12 x 13, "
-                         "the network takes 12 x 12\n")
+        self.assertEqual(done.stderr, "fovea: wide.png: the image has 12 rows x "
+                         "13 columns, the network takes 12 x 12\n")
         for name in ("cut.png", "no.png", "none.png"):
             done = self.run_fovea("predict", "model", name, "--json", code=1)
             self.assertTrue(done.stderr.startswith(f"fovea: {name}: "))
@@ -677,6 +1052,44 @@ class InfoTest(Case):
                                   "batch": int, "passed": bool})
         self.assertLess(found["error"], 1e-6)
         self.assertTrue(found["passed"])
+
+    def test_gradcheck_that_fails(self):
+        """At a kink, where both sides differ, and at an infinite loss."""
+        (self.folder / "kink.net").write_text(
+            "input 4\nlinear 3\nrelu\nlinear 2\nsoftmax_cross_entropy\n")
+        for name, scale, finite in (("kink", 0.0, True),
+                                    ("steep", 1e308, False)):
+            header = {"__metadata__": {"fovea.network":
+                                       (self.folder / "kink.net").read_text()}}
+            data = b""
+            for layer, rows, columns in (("linear1", 3, 4), ("linear2", 2, 3)):
+                for kind, shape, value in (
+                        ("weight", [rows, columns],
+                         scale if layer == "linear1" or not finite else 1.0),
+                        ("bias", [rows], 0.0)):
+                    count = rows * (columns if kind == "weight" else 1)
+                    body = struct.pack(f"<{count}d", *(
+                        value * (1 + i % 2) / 2 for i in range(count)))
+                    header[f"{layer}.{kind}"] = {
+                        "dtype": "F64", "shape": shape,
+                        "data_offsets": [len(data), len(data) + len(body)]}
+                    data += body
+            text = json.dumps(header).encode()
+            text += b" " * (-len(text) % 8)
+            (self.folder / name).write_bytes(
+                struct.pack("<Q", len(text)) + text + data)
+            done = self.run_fovea("gradcheck", name, "--json", code=1)
+            found = self.json_of(done)
+            self.assertFalse(found["passed"])
+            self.assertEqual(found["limit"], 1e-6)
+            if finite:
+                self.assertGreater(found["error"], 1e-6)
+            else:
+                self.assertIsNone(found["error"])
+            self.assertRegex(done.stderr, f"^fovea: {name}: the gradient is "
+                             "wrong: relative error .*, at most 1e-06 allowed")
+            done = self.run_fovea("gradcheck", name, code=1)
+            self.assertTrue(done.stdout.startswith("largest relative error "))
 
     def test_model(self):
         self.train("model")
@@ -917,6 +1330,32 @@ class OutputTest(Case):
             self.assertEqual(done.stderr.splitlines()[-1],
                              "fovea: standard output: Bad file descriptor")
         self.run_fovea("eval", "closed", "--data", "data")
+
+    def test_standard_files_that_are_closed(self):
+        """What is opened later does not get their numbers."""
+        for closed, code in (("<&-", 0), ("2>&-", 0), (">&- 2>&- <&-", 1)):
+            done = subprocess.run(
+                ["sh", "-c", 'exec "$0" train small.net data --epochs 1 '
+                 f"--out files {closed}", FOVEA],
+                cwd=self.folder, env=environment(), text=True,
+                capture_output=True, timeout=LIMIT)
+            self.assertEqual(done.returncode, code, closed)
+            self.run_fovea("eval", "files", "data")
+        # a failure that nobody can read is still one
+        done = subprocess.run(["sh", "-c", 'exec "$0" info none.net 2>&-',
+                               FOVEA], cwd=self.folder, env=environment(),
+                              capture_output=True, timeout=LIMIT)
+        self.assertEqual(done.returncode, 1)
+
+    def test_locale(self):
+        """Numbers are the same in any of them."""
+        known = subprocess.run(["locale", "-a"], capture_output=True,
+                               text=True).stdout.split()
+        expected = self.run_fovea("info", "small.net").stdout
+        for name in known:
+            env = dict(environment(), LC_ALL=name)
+            self.assertEqual(self.run_fovea("info", "small.net", env=env
+                                            ).stdout, expected, name)
 
     def on_terminal(self, columns, epochs=2, **more):
         """What training sends to a terminal so wide."""

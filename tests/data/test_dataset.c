@@ -143,6 +143,71 @@ static void test_class_names(void **state)
     fv_context_free(context);
 }
 
+/* Splits of EMNIST: found by name or alone in a folder, turned upright, letters
+ * from 0 on. */
+static void test_emnist(void **state)
+{
+    (void)state;
+    opens("d/x:train", AT("d/x", "emnist-digits-train"));
+    opens("d/x:digits:train", AT("d/x", "emnist-digits-train"));
+    opens("emnist:balanced:test",
+          AT("/usr/share/datasets/emnist", "emnist-balanced-test"));
+    opens("emnist:test", AT("./data/emnist", "emnist-bymerge-test"));
+    opens("a:b/mnist:train", AT("a:b/mnist", "train"));
+    for (int layout = 0; layout < 2; layout++) {
+        for (int i = 0; i < 10; i++) labels.at[8 + i] = (unsigned char)(i + 1);
+        labels.at[8 + 9] = 26;
+        files.count = 0;
+        memory_files_put(&files, "d/x/emnist-letters-train-images-idx3-ubyte",
+                         images.at, images.count);
+        memory_files_put(&files, "d/x/emnist-letters-train-labels-idx1-ubyte",
+                         labels.at, labels.count);
+        const fv_io io = memory_files_io(&files);
+        fv_context *context = fv_context_new(FV_OPTIONS(
+            fv_context_options, .io = &io, .layout = (fv_layout)layout));
+        fv_dataset *set = fv_dataset_open(context, "d/x:train");
+        assert_ok(context);
+        assert_int_equal(fv_dataset_classes(set), 26);
+        assert_string_equal(fv_dataset_class_name(set, 0), "A");
+        assert_string_equal(fv_dataset_class_name(set, 25), "Z");
+        const int64_t *classes = fv_dataset_labels(set)->data;
+        assert_int_equal(classes[0], 0);
+        assert_int_equal(classes[9], 25);
+        /* 3 x 5 in the file: five rows of three */
+        const fv_tensor *all = fv_dataset_images(set);
+        assert_int_equal(all->shape[1 + layout], 5);
+        assert_int_equal(all->shape[2 + layout], 3);
+        assert_true(fv_tensor_is_contiguous(all));
+        const unsigned char *at = all->data;
+        for (size_t n = 0; n < 10; n++)
+            for (size_t row = 0; row < 5; row++)
+                for (size_t column = 0; column < 3; column++)
+                    assert_int_equal(*at++, pixel(n * 15 + column * 5 + row));
+        fv_context_free(context);
+    }
+    refused("d/x:balanced:train",
+            "data set \"d/x:balanced:train\": no "
+            "emnist-balanced-train-images-idx3-ubyte[.gz] in d/x");
+    refused("d/x:letters:test",
+            "data set \"d/x:letters:test\": no "
+            "emnist-letters-test-images-idx3-ubyte[.gz] in d/x");
+    memory_files_put(&files, "d/x/emnist-byclass-train-images-idx3-ubyte",
+                     images.at, images.count);
+    refused("d/x:train", "data set \"d/x:train\": d/x has emnist-byclass and "
+                         "emnist-letters, write d/x:byclass:train or another "
+                         "of them");
+    refused("d/x:byclass:train",
+            "data set \"d/x:byclass:train\": "
+            "d/x/emnist-byclass-train-images-idx3-ubyte has no labels beside "
+            "it");
+    labels.at[8 + 3] = 0;
+    refused("d/x:letters:train", "d/x/emnist-letters-train-labels-idx1-ubyte: "
+                                 "label 0 of image 3, must be 1 to 26");
+    labels.at[8 + 3] = 27;
+    refused("d/x:letters:train", "d/x/emnist-letters-train-labels-idx1-ubyte: "
+                                 "label 27 of image 3, must be 1 to 26");
+}
+
 /* The packaged files, where they are installed. */
 static void test_fashion_mnist(void **state)
 {
@@ -478,8 +543,11 @@ static void test_wrong_batches(void **state)
         fv_tensor x, y;
         const char *sentence;
     } cases[] = {
-        { far, 2, x, y, "data set: batch asks for image 6 of 6" },
-        { negative, 1, x, y, "data set: batch asks for image -1 of 6" },
+        { far, 2, x, y,
+          "data set: batch asks for image 6, the 6 images are counted from 0" },
+        { negative, 1, x, y,
+          "data set: batch asks for image -1, the 6 images are counted from "
+          "0" },
         { far, -1, x, y, "data set: batch of -1" },
         { NULL, 1, x, y, "data set: batch without order" },
         { far, 1, FV_TENSOR(room, FV_F64, 6, 2, 2), y,
@@ -512,7 +580,9 @@ static void test_wrong_batches(void **state)
     assert_int_equal(fv_dataset_limit(set, 3), FV_OK);
     const int64_t third[] = { 3 };
     fv_dataset_batch(set, third, 1, &x, &y);
-    assert_error(context, "data set: batch asks for image 3 of 3");
+    assert_error(
+        context,
+        "data set: batch asks for image 3, the 3 images are counted from 0");
     fv_context_free(context);
 }
 
@@ -552,6 +622,7 @@ int main(void)
         CASE(test_names),
         CASE(test_not_found),
         CASE(test_class_names),
+        CASE(test_emnist),
         CASE(test_fashion_mnist),
         CASE(test_of),
         CASE(test_not_of),

@@ -51,6 +51,47 @@ static void test_save_load_save(void **state)
     }
 }
 
+/* Names of classes go with the model; a file of others is refused. */
+static void test_names_of_classes(void **state)
+{
+    (void)state;
+    needs(JANSSON);
+    static const char *const names[] = { "T-shirt/top", "\"\\\n", "\xc3\xa9",
+                                         "" };
+    fv_context *ctx = NET_CONTEXT(.seed = 4);
+    fv_network *net = fv_network_parse(ctx, net_plain, "net");
+    fv_network_set_class_names(net, 4, names);
+    fv_network_save(net, path);
+    fv_network *loaded = fv_network_load(ctx, path);
+    assert_ok(ctx);
+    for (int i = 0; i < 4; i++)
+        assert_string_equal(fv_network_class_name(loaded, i), names[i]);
+    fv_network_set_class_names(net, 0, NULL);
+    fv_network_save(net, path);
+    assert_null(fv_network_class_name(fv_network_load(ctx, path), 0));
+    static const char *const wrong[] = {
+        "",       "a",    "{}",       "[1]", "[\"a\",2]", "[\"a\\u0000\"]",
+        "[\"a\"", "[[]]", "[\"a\"] x"
+    };
+    char sentence[256];
+    fv__archive *archive = fv__safetensors_read(ctx, path);
+    fv__pair pairs[] = { { "fovea.network", fv_network_text(net) },
+                         { "fovea.classes", NULL } };
+    for (size_t i = 0; i <= sizeof wrong / sizeof *wrong; i++) {
+        const bool many = i == sizeof wrong / sizeof *wrong;
+        pairs[1].value = many ? "[\"\",\"\",\"\",\"\",\"\"]" : wrong[i];
+        fv__safetensors_write(ctx, path, archive->num_entries, archive->entries,
+                              2, pairs);
+        assert_null(fv_network_load(ctx, path));
+        snprintf(sentence, sizeof sentence, "%s: %s", path,
+                 many ? "network: 5 names for 4 classes"
+                      : "\"fovea.classes\" is no list of names");
+        assert_error(ctx, sentence);
+    }
+    fv__archive_free(archive);
+    fv_context_free(ctx);
+}
+
 static void test_running_statistics_are_kept(void **state)
 {
     (void)state;
@@ -364,6 +405,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_save_load_save),
+        cmocka_unit_test(test_names_of_classes),
         cmocka_unit_test(test_running_statistics_are_kept),
         cmocka_unit_test(test_filters_are_stored_as_pytorch_has_them),
         cmocka_unit_test(test_f32_file_in_an_f64_context),

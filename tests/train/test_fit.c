@@ -105,29 +105,6 @@ static uint64_t fit(int n, int32_t threads, uint64_t seed)
     return digest;
 }
 
-static void keep_last(void *user, const fv_progress *progress)
-{
-    *(fv_progress *)user = *progress;
-}
-
-/* However long the evaluation takes. */
-static void test_speed_is_of_training_alone(void **state)
-{
-    (void)state;
-    fv_context *ctx = NET_CONTEXT(.threads = 1);
-    fv_network *net = fv_network_parse(ctx, net_plain, "net");
-    fv_progress last = { .epoch = 0 };
-    fv_fit_report report = { .epochs = 0 };
-    fv_fit(net, optimizer_of(net, 0), net_dataset(ctx, 4),
-           .test = net_dataset(ctx, 400), .progress = keep_last, .user = &last,
-           .report = &report);
-    assert_ok(ctx);
-    assert_int_equal(report.test.count, 400);
-    assert_true(last.images_per_s >= report.images_per_s);
-    assert_true(report.images_per_s > 0);
-    fv_context_free(ctx);
-}
-
 static void test_same_bits_for_any_number_of_threads(void **state)
 {
     (void)state;
@@ -152,6 +129,255 @@ static void test_fit_learns(void **state)
     assert_true(after.loss < before / 10);
     assert_true(after.accuracy == 1);
     assert_true(fv_accuracy(net, data) == 1);
+    fv_context_free(ctx);
+}
+
+/* ---- the last batch -------------------------------------------------------
+ */
+
+typedef struct epoch {
+    int64_t batches, images;
+} epoch;
+
+static void count_images(void *user, const fv_progress *progress)
+{
+    epoch *e = user;
+    assert_int_equal(progress->batches, e->batches);
+    if (progress->test) assert_int_equal(progress->train.count, e->images);
+}
+
+static void test_drop_last(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t images, batch, batches, used;
+    } cases[] = { { 13, 4, 3, 12 },
+                  { 12, 4, 3, 12 },
+                  { 3, 4, 1, 3 },
+                  { 5, 4, 1, 4 },
+                  { 4, 1, 4, 4 } };
+    for (int i = 0; i < 5; i++) {
+        fv_context *ctx = NET_CONTEXT(.threads = 1);
+        fv_network *net = fv_network_parse(ctx, net_plain, "net");
+        epoch e = { cases[i].batches, cases[i].used };
+        fv_fit_report report = { .epochs = 0 };
+        fv_fit(net, optimizer_of(net, 0), net_dataset(ctx, cases[i].images),
+               .epochs = 2, .batch = cases[i].batch, .drop_last = 1,
+               .progress = count_images, .user = &e, .report = &report);
+        assert_ok(ctx);
+        assert_int_equal(report.train.count, cases[i].used);
+        assert_int_equal(report.planned_bytes, report.peak_bytes);
+        fv_context_free(ctx);
+    }
+}
+
+static void test_a_last_batch_that_is_too_short(void **state)
+{
+    (void)state;
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    fv_network *net = fv_network_parse(
+        ctx,
+        "input 8 8 3\nflatten\nlinear 6\nbatchnorm name=bn_deep\nrelu\n"
+        "linear 4\nsoftmax_cross_entropy\n",
+        "net");
+    fv_dataset *data = net_dataset(ctx, 33);
+    fv_optimizer *sgd = optimizer_of(net, 0);
+    const uint64_t before = net_digest(net);
+    assert_int_equal(fv_fit(net, sgd, data, .batch = 32), FV_MISUSE);
+    assert_error(ctx, "fit: 33 images in batches of 32 leave 1, take another "
+                      "batch or drop_last; bn_deep: batchnorm: training needs "
+                      "2 values a channel, input [1, 6] has 1");
+    assert_true(net_digest(net) == before);
+    assert_int_equal(fv_fit(net, sgd, data, .batch = 32, .drop_last = 1),
+                     FV_OK);
+    assert_int_equal(fv_fit(net, sgd, data, .batch = 31), FV_OK);
+    fv_fit(net, sgd, data, .batch = 1);
+    assert_error(ctx, "bn_deep: batchnorm: training needs 2 values a channel, "
+                      "input [1, 6] has 1");
+    fv_context_free(ctx);
+}
+
+/* ---- what memory allows ---------------------------------------------------
+ */
+
+/* What the sentence of a refusal names, 0 for none; `who` begins it. */
+static int64_t named_batch(fv_context *ctx, const char *who)
+{
+    const char *sentence = fv_error(ctx);
+    assert_int_equal(fv_failed(ctx), FV_LIMIT);
+    if (strstr(sentence, "memory: ")) { /* not even room for the plan */
+        fv_clear_error(ctx);
+        return 0;
+    }
+    assert_memory_equal(sentence, who, strlen(who));
+    assert_non_null(strstr(sentence, " of memory in all, the limit is "));
+    const char *batch = strstr(sentence, "; a batch of ");
+    if (!batch) assert_non_null(strstr(sentence, "; no batch would fit"));
+    const int64_t named = batch ? strtoll(batch + 13, NULL, 10) : 0;
+    fv_clear_error(ctx);
+    return named;
+}
+
+/* Fits, steps, evaluates or predicts with a batch, under a limit. */
+static int64_t use(int what, size_t limit, int64_t batch)
+{
+    static const char *const who[] = { "fit: a batch of 64 needs ",
+                                       "train: a batch of 64 needs ",
+                                       "evaluate: a batch of 64 needs ",
+                                       "predict: a batch of 64 needs " };
+    fv_context *ctx = NET_CONTEXT(.threads = 1, .max_bytes = limit);
+    fv_network *net = fv_network_parse(ctx, net_residual, "net");
+    fv_dataset *data = net_dataset(ctx, what == 0 ? 150 : 64);
+    fv_tensor images = net_images(ctx, batch), labels = net_labels(ctx, batch);
+    const int64_t shape[] = { batch, NET_CLASSES };
+    fv_tensor out = fv_tensor_new(ctx, FV_F32, 2, shape);
+    fv_optimizer *adam = optimizer_of(net, 2);
+    if (fv_failed(ctx)) { /* not even room for the data */
+        fv_context_free(ctx);
+        return 0;
+    }
+    if (what == 0)
+        fv_fit(net, adam, data, .test = data, .batch = batch);
+    else if (what == 1)
+        fv_train_step(net, adam, &images, &labels);
+    else if (what == 2)
+        fv_evaluate(net, data, batch, NULL);
+    else
+        fv_network_predict(net, &images, &out);
+    const bool refused = fv_failed(ctx) != FV_OK;
+    const int64_t named = refused ? named_batch(ctx, who[what]) : batch;
+    if (refused && named) { /* in the same context, too */
+        if (what < 2)
+            fv_fit(net, adam, data, .batch = 1);
+        else
+            fv_evaluate(net, data, 1, NULL);
+        assert_ok(ctx);
+    }
+    fv_context_free(ctx);
+    return named;
+}
+
+/* The batch that a refusal names is one that runs. */
+static void test_the_batch_that_would_fit(void **state)
+{
+    (void)state;
+    for (int what = 0; what < 4; what++) {
+        int64_t last = 0;
+        bool refused = false;
+        const size_t step = what < 2 ? 111111 : 10000;
+        for (size_t limit = 10 * step; last < 64; limit += step) {
+            const int64_t named = use(what, limit, 64);
+            assert_true(named >= last && limit < 30000000);
+            refused = refused || (named && named < 64);
+            if (named && named < 64)
+                assert_int_equal(use(what, limit, named), named);
+            last = named;
+        }
+        assert_true(refused);
+    }
+}
+
+/* ---- classes --------------------------------------------------------------
+ */
+
+static void test_names_of_classes(void **state)
+{
+    (void)state;
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    fv_network *net = fv_network_parse(ctx, net_plain, "net");
+    static const char *const names[] = { "a", "b\xc3\xa9", "", "\"d\\" };
+    static const char *const wrong[] = { "a", "\xff" };
+    static const char *const none[] = { "a", "b", NULL };
+    assert_int_equal(fv_network_classes(net), 4);
+    assert_int_equal(fv_network_classes(NULL), 0);
+    assert_null(fv_network_class_name(net, 0));
+    assert_null(fv_network_class_name(NULL, 0));
+    assert_int_equal(fv_network_set_class_names(net, 4, names), FV_OK);
+    for (int i = 0; i < 4; i++)
+        assert_string_equal(fv_network_class_name(net, i), names[i]);
+    assert_null(fv_network_class_name(net, 4));
+    assert_null(fv_network_class_name(net, -1));
+    fv_network_set_class_names(net, 5, names);
+    assert_error(ctx, "network: 5 names for 4 classes");
+    fv_network_set_class_names(net, -1, names);
+    assert_error(ctx, "network: -1 names for 4 classes");
+    fv_network_set_class_names(net, 2, wrong);
+    assert_error(ctx, "network: the name of class 1 is not UTF-8");
+    fv_network_set_class_names(net, 3, none);
+    assert_error(ctx, "network: the name of class 2 is NULL");
+    fv_network_set_class_names(net, 1, NULL);
+    assert_error(ctx, "network: 1 names for 4 classes");
+    assert_string_equal(fv_network_class_name(net, 3), names[3]);
+    /* training on classes without names leaves them */
+    fv_fit(net, optimizer_of(net, 0), net_dataset(ctx, 8));
+    assert_string_equal(fv_network_class_name(net, 1), names[1]);
+    assert_int_equal(fv_network_set_class_names(net, 0, NULL), FV_OK);
+    assert_null(fv_network_class_name(net, 0));
+    assert_int_equal(fv_network_set_class_names(NULL, 0, NULL), FV_MISUSE);
+    assert_ok(ctx);
+    fv_context_free(ctx);
+}
+
+/* The same loss, gradients and answers as from labels written as numbers. */
+static void test_one_output_for_two_classes(void **state)
+{
+    (void)state;
+    enum { IMAGES = 9 };
+    static const char *const text =
+        "input 8 8 3\nconv2d 3 3 3\ntanh\nflatten\nlinear 1\n"
+        "sigmoid_cross_entropy\n";
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    fv_network *net = fv_network_parse(ctx, text, "net");
+    assert_int_equal(fv_network_classes(net), 2);
+    int64_t classes[IMAGES];
+    float numbers[IMAGES], outputs[IMAGES];
+    for (int i = 0; i < IMAGES; i++) {
+        classes[i] = i * i % 3 == 1;
+        numbers[i] = (float)classes[i];
+    }
+    fv_tensor images = net_images(ctx, IMAGES);
+    fv_tensor labels = FV_TENSOR(classes, FV_I64, IMAGES);
+    fv_tensor dense = FV_TENSOR(numbers, FV_F32, IMAGES, 1);
+    fv_tensor out = FV_TENSOR(outputs, FV_F32, IMAGES, 1);
+    fv_network_predict(net, &images, &out);
+    int64_t expected[4] = { 0 }, confusion[4] = { 0 };
+    double loss = 0;
+    for (int i = 0; i < IMAGES; i++) {
+        const double x = (double)outputs[i];
+        expected[2 * classes[i] + (x > 0)]++;
+        loss += log1p(exp(classes[i] ? -x : x)) / IMAGES;
+    }
+    fv_dataset *data = fv_dataset_of(ctx, &images, &labels);
+    fv_metrics m = fv_evaluate(net, data, 4, confusion);
+    assert_memory_equal(confusion, expected, sizeof expected);
+    assert_near(m.loss, loss, 1e-6);
+    assert_near(m.accuracy, (double)(expected[0] + expected[3]) / IMAGES,
+                1e-15);
+    /* the tape */
+    fv_variable *y = fv_network_forward(net, fv_constant(ctx, &images));
+    assert_near(fv_item(fv_network_loss(net, y, &labels)), loss, 1e-6);
+    fv_forget(ctx);
+    /* a step on either form of the labels */
+    fv_network *other = fv_network_parse(ctx, text, "net");
+    fv_variables a = fv_network_variables(net), b = fv_network_variables(other);
+    for (int64_t i = 0; i < a.count; i++)
+        fv_variable_assign(b.at[i], fv_variable_value(a.at[i]));
+    fv_train_step(net, optimizer_of(net, 0), &images, &labels);
+    m = fv_train_step(other, optimizer_of(other, 0), &images, &dense);
+    assert_near(m.accuracy, (double)(expected[0] + expected[3]) / IMAGES,
+                1e-15);
+    assert_true(net_digest(net) == net_digest(other));
+    /* learning, and labels that are no class */
+    fv_fit(net, fv_adam(net, 0.01), data, .epochs = 60, .batch = 4);
+    assert_true(fv_accuracy(net, data) == 1);
+    assert_ok(ctx);
+    classes[4] = 2;
+    fv_train_step(net, optimizer_of(net, 0), &images, &labels);
+    assert_error(ctx, "labels: class 2 of image 4 is not in 0..1");
+    classes[4] = -1;
+    y = fv_network_forward(net, fv_constant(ctx, &images));
+    assert_null(fv_network_loss(net, y, &labels));
+    assert_error(ctx, "labels: class -1 of image 4 is not in 0..1");
     fv_context_free(ctx);
 }
 
@@ -239,11 +465,11 @@ static void test_refusals(void **state)
     fv_tensor labels = FV_TENSOR(five, FV_I64, 2);
     fv_dataset *classes = fv_dataset_of(ctx, &images, &labels);
     fv_fit(net, sgd, classes);
-    assert_error(ctx, "fit: the training data has 5 classes, the network 4 "
-                      "outputs");
+    assert_error(ctx, "fit: the training data has 5 classes, the network tells "
+                      "4 apart");
     fv_fit(net, sgd, data, .test = classes);
-    assert_error(ctx, "fit: the test data has 5 classes, the network 4 "
-                      "outputs");
+    assert_error(ctx, "fit: the test data has 5 classes, the network tells "
+                      "4 apart");
     five[1] = 0;
     fv_dataset *shaped = fv_dataset_of(ctx, &wide, &labels);
     fv_fit(net, sgd, shaped);
@@ -268,7 +494,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_planned_bytes_are_the_peak),
         cmocka_unit_test(test_progress_and_no_allocation_in_an_epoch),
-        cmocka_unit_test(test_speed_is_of_training_alone),
+        cmocka_unit_test(test_drop_last),
+        cmocka_unit_test(test_a_last_batch_that_is_too_short),
+        cmocka_unit_test(test_the_batch_that_would_fit),
+        cmocka_unit_test(test_names_of_classes),
+        cmocka_unit_test(test_one_output_for_two_classes),
         cmocka_unit_test(test_same_bits_for_any_number_of_threads),
         cmocka_unit_test(test_fit_learns),
         cmocka_unit_test(test_evaluation_and_confusion),

@@ -198,17 +198,74 @@ static void test_learning_rate(void **state)
     descend(&v);
     fv_optimizer_update(sgd);
     assert_near(number(v.at[0]), 1.4549, 1e-14);
-    const double wrong[] = { 0, -1, (double)NAN, (double)INFINITY };
-    static const char *const texts[] = { "0", "-1", "nan", "inf" };
-    for (int i = 0; i < 4; i++) {
+    const double wrong[] = { -1, (double)NAN, (double)INFINITY };
+    static const char *const texts[] = { "-1", "nan", "inf" };
+    for (int i = 0; i < 3; i++) {
         assert_int_equal(fv_set_learning_rate(adam, wrong[i]), FV_MISUSE);
         char sentence[100];
         snprintf(sentence, sizeof sentence,
-                 "optimizer: learning_rate %s is not a number above 0",
+                 "optimizer: learning_rate %s is not a number of at least 0",
                  texts[i]);
         assert_error(v.ctx, sentence);
         assert_true(fv_learning_rate(adam) == 0.001);
     }
+    fv_context_free(v.ctx);
+}
+
+/* The last step of a cosine: nothing changes but moments and counts. */
+static void test_a_rate_of_zero(void **state)
+{
+    (void)state;
+    for (int rule = 0; rule < 3; rule++) {
+        valley v;
+        begin(&v, FV_F64);
+        fv_optimizer *optimizer =
+            rule == 0 ? fv_sgd(NULL, 0.01, .variables = v.list, .momentum = 0.9,
+                               .weight_decay = 0.1)
+            : rule == 1 ? fv_adam(NULL, 1e-3, .variables = v.list)
+                        : fv_adamw(NULL, 1e-3, 0.01, .variables = v.list);
+        const double rate = fv_learning_rate(optimizer);
+        assert_int_equal(fv_set_learning_rate(optimizer, 0), FV_OK);
+        assert_true(fv_learning_rate(optimizer) == 0);
+        descend(&v);
+        assert_int_equal(fv_optimizer_update(optimizer), FV_OK);
+        assert_true(number(v.at[0]) == 1.5 && number(v.at[1]) == 1.5);
+        assert_true(gradient(v.at[0]) == 0);
+        assert_int_equal(fv_set_learning_rate(optimizer, rate), FV_OK);
+        descend(&v);
+        assert_int_equal(fv_optimizer_update(optimizer), FV_OK);
+        assert_true(number(v.at[0]) < 1.5);
+        assert_ok(v.ctx);
+        fv_context_free(v.ctx);
+    }
+}
+
+/* Adam by hand, with an own count for each variable: y joins after three
+ * steps. */
+static void test_bias_correction_of_a_thawed_variable(void **state)
+{
+    (void)state;
+    valley v;
+    begin(&v, FV_F64);
+    fv_optimizer *adam = fv_adam(NULL, 0.01, .variables = v.list);
+    double w[2] = { 1.5, 1.5 }, m[2] = { 0 }, s[2] = { 0 };
+    int count[2] = { 0 };
+    for (int step = 0; step < 8; step++) {
+        fv_variable_set_requires_grad(v.at[1], step >= 3);
+        descend(&v);
+        for (int i = 0; i < 1 + (step >= 3); i++) {
+            const double g = gradient(v.at[i]);
+            const int t = ++count[i];
+            m[i] = 0.9 * m[i] + 0.1 * g;
+            s[i] = 0.999 * s[i] + 0.001 * g * g;
+            w[i] -= 0.01 * m[i] / (1 - pow(0.9, t))
+                    / (sqrt(s[i] / (1 - pow(0.999, t))) + 1e-8);
+        }
+        fv_optimizer_update(adam);
+        assert_near(number(v.at[0]), w[0], 1e-12);
+        assert_near(number(v.at[1]), w[1], 1e-12);
+    }
+    assert_ok(v.ctx);
     fv_context_free(v.ctx);
 }
 
@@ -283,6 +340,8 @@ int main(void)
         cmocka_unit_test(test_weight_decay),
         cmocka_unit_test(test_frozen_and_zero),
         cmocka_unit_test(test_learning_rate),
+        cmocka_unit_test(test_a_rate_of_zero),
+        cmocka_unit_test(test_bias_correction_of_a_thawed_variable),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_f32),
     };
