@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include "faults.h"
+#include "graph/graph.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -126,21 +127,7 @@ static uint64_t drawn(fv_context *ctx)
     return kept;
 }
 
-/* Of what may be allocated, which a refusal tells. */
-static size_t limit_of(fv_context *ctx)
-{
-    const int64_t many = INT64_C(1) << 46;
-    fv_tensor tensor = fv_tensor_new(ctx, FV_F64, 1, &many);
-    assert_int_equal(tensor.rank, -1);
-    assert_int_equal(fv_failed(ctx), FV_LIMIT);
-    const char *found = strstr(fv_error(ctx), "the limit is ");
-    assert_non_null(found);
-    const size_t limit = strtoull(found + strlen("the limit is "), NULL, 10);
-    fv_clear_error(ctx);
-    return limit;
-}
-
-/* What a context tells, in one place. */
+/* What the options of a context come to. */
 typedef struct nature {
     fv_dtype dtype;
     fv_layout layout;
@@ -158,7 +145,7 @@ static nature nature_of(const fv_context_options *options)
                  .layout = fv_context_layout(ctx),
                  .threads = fv_context_threads(ctx),
                  .drawn = drawn(ctx),
-                 .limit = limit_of(ctx) };
+                 .limit = ctx->max_bytes };
     snprintf(n.isa, sizeof n.isa, "%s", fv_context_isa(ctx));
     fv_context_free(ctx);
     return n;

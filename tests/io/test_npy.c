@@ -334,6 +334,32 @@ static void types_that_fovea_lacks(void **state)
             "model.npy: the elements are records, which are not supported");
 }
 
+/* Wherever the header ends, what follows is elements, even if it would have
+ * gone on with the header. */
+static void headers_cut_short(void **state)
+{
+    static const char header[] = "{" D F "'shape': (1,)}";
+    const size_t whole = strlen(header);
+    for (size_t cut = 0; cut <= whole; cut++) {
+        make_file(1, header, 1);
+        file.bytes[8] = (unsigned char)cut;
+        file.size = 10 + cut;
+        const size_t rest = whole - cut < 4 ? whole - cut : 4;
+        put(header + cut, rest);
+        put("    ", 4 - rest);
+        fv_tensor tensor = load(state);
+        if (cut == whole) {
+            assert_ok((fv_context *)*state);
+            assert_int_equal(tensor.rank, 1);
+            fv_tensor_free(*state, &tensor);
+            continue;
+        }
+        assert_int_equal(tensor.rank, -1);
+        assert_int_equal(fv_failed(*state), FV_MALFORMED);
+        fv_clear_error(*state);
+    }
+}
+
 static void wrong_prefixes(void **state)
 {
     const char *header = "{" D F "'shape': (1,)}";
@@ -568,6 +594,7 @@ int main(void)
         MEMORY(columns_first),
         MEMORY(other_ways_to_write_the_header),
         MEMORY(wrong_headers),
+        MEMORY(headers_cut_short),
         MEMORY(types_that_fovea_lacks),
         MEMORY(wrong_prefixes),
         MEMORY(the_longest_header),

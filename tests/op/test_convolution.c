@@ -441,6 +441,46 @@ static void test_refused_tensors(void **state)
     fv_context_free(ctx);
 }
 
+/* Each operand of each pass, one after the other of a wrong shape. */
+static void test_every_operand_is_checked(void **state)
+{
+    (void)state;
+    static const char *const names[3][5] = {
+        { "x", "weight", "bias", "residual", "y" },
+        { "dy", "weight", "dx" },
+        { "x", "dy", "dweight", "dbias" },
+    };
+    fv_context *ctx = fv_context_new(NULL);
+    arrays a = arrays_of(ctx);
+    fv_conv *conv = PLAN(ctx, .in_shape = { H, W, C });
+    float number = 0;
+    const fv_tensor wrong = FV_TENSOR(&number, FV_F32, 1, 1);
+    for (int pass = 0; pass < 3; pass++)
+        for (int k = 0; k < 5 && names[pass][k]; k++) {
+            const fv_tensor *right[3][5] = {
+                { &a.x, &a.weight, &a.bias, &a.dy, &a.y },
+                { &a.dy, &a.weight, &a.dx },
+                { &a.x, &a.dy, &a.dweight, &a.dbias },
+            };
+            const fv_tensor **t = right[pass];
+            t[k] = &wrong;
+            if (pass == 0)
+                fv_conv_forward(conv, t[0], t[1], t[2], t[3], t[4]);
+            else if (pass == 1)
+                fv_conv_backward_data(conv, t[0], t[1], t[2]);
+            else
+                fv_conv_backward_weights(conv, t[0], t[1], t[2], t[3]);
+            char begin[64];
+            snprintf(begin, sizeof begin, "conv: %s has shape [1, 1], expected",
+                     names[pass][k]);
+            assert_int_equal(fv_failed(ctx), FV_MISUSE);
+            if (strncmp(fv_error(ctx), begin, strlen(begin)) != 0)
+                fail_msg("%s, not %s", fv_error(ctx), begin);
+            fv_clear_error(ctx);
+        }
+    fv_context_free(ctx);
+}
+
 static void test_memory(void **state)
 {
     (void)state;
@@ -481,6 +521,7 @@ int main(void)
         cmocka_unit_test(test_of_a_layer),
         cmocka_unit_test(test_refused_options),
         cmocka_unit_test(test_refused_tensors),
+        cmocka_unit_test(test_every_operand_is_checked),
         cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,8 @@
 /* Tests of the operator global_average_pool. */
 #include "operands.h"
 
+#include "op/columns.h"
+
 static fv_variable *apply(const void *user, fv_variable *const at[])
 {
     (void)user;
@@ -112,6 +114,38 @@ static void test_refused(void **state)
     fv_context_free(context);
 }
 
+/* Sums down columns keep to the scratch they ask for, for any number of rows.
+ */
+static void test_scratch(void **state)
+{
+    (void)state;
+    enum { CHANNELS = 2, MOST = 33000, MARKS = 64 };
+    static float rows[MOST * CHANNELS];
+    for (int i = 0; i < MOST * CHANNELS; i++) rows[i] = i % CHANNELS ? 2 : 1;
+    static const int64_t lengths[] = { 0,    1,    32,   33,    1024,
+                                       1025, 2049, 5001, 32768, MOST };
+    fv_context *context = context_of(FV_F32);
+    for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
+        const fv__columns columns = { .m = lengths[k],
+                                      .c = CHANNELS,
+                                      .x = rows };
+        const size_t bytes = fv__columns_scratch(context, lengths[k], CHANNELS);
+        const int64_t extent = (int64_t)bytes + MARKS;
+        fv_tensor memory = fv_tensor_new(context, FV_U8, 1, &extent);
+        assert_ok(context);
+        unsigned char *scratch = memory.data;
+        memset(scratch, 0xa5, bytes + MARKS);
+        float sums[CHANNELS] = { 3, 4 };
+        fv__columns_add(context, &columns, sums, scratch);
+        assert_true(sums[0] == (float)(3 + lengths[k]));
+        assert_true(sums[1] == (float)(4 + 2 * lengths[k]));
+        for (size_t i = bytes; i < bytes + MARKS; i++)
+            assert_int_equal(scratch[i], 0xa5);
+        fv_tensor_free(context, &memory);
+    }
+    fv_context_free(context);
+}
+
 /* A row of pixels and a column of them are the same sums, and need the same
  * memory for them. */
 static void test_rows_and_columns(void **state)
@@ -155,6 +189,7 @@ int main(void)
         cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_scratch),
         cmocka_unit_test(test_rows_and_columns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
