@@ -204,7 +204,8 @@ static void test_labels(void **state)
     make_labels(&other, 10);
     other.at[8 + 3] = 255;
     memory_files_put(&files, "x", other.at, other.count);
-    assert_null(fv__dataset_from_idx(context, "images", "x", 10, NULL));
+    assert_null(fv__dataset_from_idx(context, "images", "x",
+                                     &(fv__idx_set){ .classes = 10 }));
     assert_error(context, "x: label 255 of image 3, must be 0 to 9");
     fv_dataset *set = fv_dataset_open_idx(context, "images", "x");
     assert_ok(context);
