@@ -221,6 +221,8 @@ static void types_that_do_not_fit(void **state)
 {
     fv_context *context = *state;
     fv_tensor bytes = count_up(context, FV_U8, SHAPE(2, 6));
+    check_failed(context, fv_tensor_view_as(context, NULL, FV_F32),
+                 "view_as: no tensor");
     check_failed(context, fv_tensor_view_as(context, &bytes, FV_F32),
                  "view_as: the last axis of u8 [2, 6] does not divide into "
                  "f32");
