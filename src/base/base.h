@@ -106,6 +106,8 @@ void fv__log(fv_context *context, const char *format, ...) FV_PRINTF(2, 3);
  * UTF-8 become \xNN, long text is cut with "...". Returns `out`. */
 const char *fv__printable(const char *text, size_t length, char *out,
                           size_t out_bytes);
+/* Whether the text is well-formed UTF-8. */
+bool fv__is_utf8(const char *text);
 
 /* ---- checked sizes ----------------------------------------------------- */
 

@@ -1,8 +1,6 @@
 /* Text that grows, and text from outside made fit to print. */
 #include "base/internal.h"
 
-#include "base/utf8.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -63,12 +61,14 @@ bool fv__is_utf8(const char *text)
 }
 
 /* Whether a terminal shows the character and does nothing else: no control
- * characters, no marks that reorder the text around them. */
+ * characters, none without width, and no marks that reorder the text around
+ * them. */
 static bool shown(uint32_t code)
 {
     return code >= 0x20 && (code < 0x7f || code >= 0xa0)
+           && (code < 0x200b || code > 0x200f)
            && (code < 0x2028 || code > 0x202e)
-           && (code < 0x2066 || code > 0x2069);
+           && (code < 0x2060 || code > 0x206f) && code != 0xfeff;
 }
 
 /* Bytes of text that go out together: as they are, or, if *out_bytes is larger,

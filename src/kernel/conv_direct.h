@@ -26,7 +26,7 @@ typedef struct fv__direct {
     int64_t images, items;  /* of an item, if small; in all, if not split */
     int64_t panels, splits; /* of the filters; pieces they are cut into */
     size_t panel_bytes, strip_bytes; /* a strip is one of an image */
-    size_t near_bytes; /* of a worker: what it packs, and sums of a block */
+    size_t near_bytes;    /* of a worker: what it packs, and sums of a block */
     int64_t strips_count; /* those of an item for each worker, or for each */
     bool data;
     bool past; /* caches, outputs go */

@@ -91,17 +91,26 @@ static void name_padding(const fv__geometry *g, char *out, size_t bytes)
         snprintf(out, bytes, "%" PRId64, a[0]);
 }
 
+static bool is_square(const int64_t extents[2])
+{
+    return extents[0] == extents[1];
+}
+
+/* Says which number is the height unless that makes no difference. */
 static void too_large(const check *c, const int64_t span[2])
 {
     const fv__geometry *g = c->g;
+    const bool square = is_square(g->kernel) && is_square(g->in)
+                        && is_square(g->begin) && is_square(g->end);
     char text[128];
 
     if (g->dilation[0] == 1 && g->dilation[1] == 1) {
         name_padding(g, text, sizeof text);
         fv_fail(c->context, FV_MISUSE,
                 "%s: kernel %" PRId64 "x%" PRId64 " exceeds input %" PRId64
-                "x%" PRId64 " (padding %s)",
-                c->who, g->kernel[0], g->kernel[1], g->in[0], g->in[1], text);
+                "x%" PRId64 " (%spadding %s)",
+                c->who, g->kernel[0], g->kernel[1], g->in[0], g->in[1],
+                square ? "" : "height x width, ", text);
         return;
     }
     if (g->dilation[0] == g->dilation[1])
@@ -109,12 +118,13 @@ static void too_large(const check *c, const int64_t span[2])
     else
         snprintf(text, sizeof text, "%" PRId64 "x%" PRId64, g->dilation[0],
                  g->dilation[1]);
-    fv_fail(c->context, FV_MISUSE,
-            "%s: kernel %" PRId64 "x%" PRId64 " dilated by %s spans %" PRId64
-            "x%" PRId64 ", more than the padded input %" PRId64 "x%" PRId64,
-            c->who, g->kernel[0], g->kernel[1], text, span[0], span[1],
-            g->in[0] + g->begin[0] + g->end[0],
-            g->in[1] + g->begin[1] + g->end[1]);
+    fv_fail(
+        c->context, FV_MISUSE,
+        "%s: kernel %" PRId64 "x%" PRId64 " dilated by %s spans %" PRId64
+        "x%" PRId64 ", more than the padded input %" PRId64 "x%" PRId64 "%s",
+        c->who, g->kernel[0], g->kernel[1], text, span[0], span[1],
+        g->in[0] + g->begin[0] + g->end[0], g->in[1] + g->begin[1] + g->end[1],
+        square && is_square(span) ? "" : " (height x width)");
 }
 
 /* out = floor((in + begin + end - dilation (kernel - 1) - 1) / stride) + 1 */

@@ -1,8 +1,6 @@
 /* Classes that a network tells apart: how many, and what they are called. */
 #include "network/network.h"
 
-#include "base/utf8.h"
-
 #include <string.h>
 
 int64_t fv_network_classes(const fv_network *network)

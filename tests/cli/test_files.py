@@ -208,7 +208,8 @@ class ImagesTest(Case):
     def test_sizes(self):
         self.assertEqual(
             self.refused("gray", png([[1], [2]])),
-            "fovea: x.png: the image is 2 x 1, the network takes 1 x 3\n")
+            "fovea: x.png: the image has 2 rows x 1 columns, the network "
+            "takes 1 x 3\n")
         self.assertEqual(
             self.refused("four", png([[1]])),
             "fovea: x.png: the network takes 4 channels; images have 1 or 3\n")

@@ -94,13 +94,15 @@ static void kernel_too_large(void **state)
     g = plain(12, 2, 5);
     g.begin[0] = g.begin[1] = g.end[0] = g.end[1] = 1;
     refused(g, false, FV_MISUSE,
-            "conv1: kernel 5x5 exceeds input 12x2 (padding 1)");
+            "conv1: kernel 5x5 exceeds input 12x2 (height x width, padding 1)");
     g.begin[0] = g.end[0] = 0;
-    refused(g, false, FV_MISUSE,
-            "conv1: kernel 5x5 exceeds input 12x2 (padding 0x1)");
+    refused(
+        g, false, FV_MISUSE,
+        "conv1: kernel 5x5 exceeds input 12x2 (height x width, padding 0x1)");
     g.end[1] = 0;
     refused(g, false, FV_MISUSE,
-            "conv1: kernel 5x5 exceeds input 12x2 (padding 0x1 before, 0x0 "
+            "conv1: kernel 5x5 exceeds input 12x2 (height x width, padding 0x1 "
+            "before, 0x0 "
             "after)");
     g = plain(12, 12, 7);
     g.dilation[0] = g.dilation[1] = 2;
@@ -110,7 +112,7 @@ static void kernel_too_large(void **state)
     g.dilation[1] = 1;
     refused(g, false, FV_MISUSE,
             "conv1: kernel 7x7 dilated by 2x1 spans 13x7, more than the "
-            "padded input 12x12");
+            "padded input 12x12 (height x width)");
     g.end[0] = 1;
     assert_int_equal(fv__geometry_check(context, "g", false, &g), FV_OK);
     assert_int_equal(g.out[0], 1);

@@ -27,9 +27,9 @@ static void test_refusals(void **state)
 {
     (void)state;
     fv_context *ctx = context_of(FV_F64, FV_NHWC);
-    assert_refused(ctx,
-                   fv_convolutional(ctx, .num_filters = 2, .kernel = { 6, 3 }),
-                   "conv1: kernel 6x3 exceeds input 5x4 (padding 0)");
+    assert_refused(
+        ctx, fv_convolutional(ctx, .num_filters = 2, .kernel = { 6, 3 }),
+        "conv1: kernel 6x3 exceeds input 5x4 (height x width, padding 0)");
     assert_refused(ctx,
                    fv_convolutional(ctx, .num_filters = 2, .kernel = { 3 },
                                     .stride = { -1 }),
@@ -42,8 +42,9 @@ static void test_refusals(void **state)
         ctx,
         fv_convolutional(ctx, .num_filters = 4, .kernel = { 3 }, .groups = 4),
         "conv1: groups 4 does not divide channels 2");
-    assert_refused(ctx, fv_maxpool(ctx, .kernel = { 6 }),
-                   "maxpool1: kernel 6x6 exceeds input 5x4 (padding 0)");
+    assert_refused(
+        ctx, fv_maxpool(ctx, .kernel = { 6 }),
+        "maxpool1: kernel 6x6 exceeds input 5x4 (height x width, padding 0)");
     assert_refused(ctx,
                    fv_convolutional(ctx, .num_filters = 2, .kernel = { 3 },
                                     .algorithm = (fv_algorithm)99),

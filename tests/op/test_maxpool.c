@@ -245,7 +245,9 @@ static void test_refused(void **state)
     fv_variable *x = LEAF(context, numbers, 1, 4, 4, 2);
     (void)state;
     assert_null(fv_maxpool_of(x, &(fv_pooling){ .kernel = { 5, 2 } }));
-    assert_error(context, "maxpool: kernel 5x2 exceeds input 4x4 (padding 0)");
+    assert_error(
+        context,
+        "maxpool: kernel 5x2 exceeds input 4x4 (height x width, padding 0)");
     assert_null(fv_maxpool_of(
         x, &(fv_pooling){ .kernel = { 2, 2 }, .padding_end = { 0, 2 } }));
     assert_error(context, "maxpool: padding 2 is not below kernel 2");
