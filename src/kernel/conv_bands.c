@@ -57,10 +57,12 @@ static int64_t outside(const fv__sweep *s, int axis, int64_t tap)
 {
     const int64_t first = s->first[axis] + tap * s->step[axis];
     const int64_t stride = s->stride[axis], out = s->out[axis];
-    const int64_t before = fv__divide_up(fv__max(-first, 0), stride);
-    const int64_t end = fv__divide_up(fv__max(s->in[axis] - first, 0), stride);
+    const int64_t beyond = first + (out - 1) * stride - s->in[axis] + 1;
+    int64_t count = 0;
 
-    return fv__min(before, out) + fv__max(out - end, 0);
+    if (first < 0) count += fv__min(fv__divide_up(-first, stride), out);
+    if (beyond > 0) count += fv__min(fv__divide_up(beyond, stride), out);
+    return count;
 }
 
 double fv__sweep_padded(const fv__sweep *s, int axis)

@@ -73,7 +73,8 @@ static block block_of(const plan *p, int64_t item, char *scratch)
     return b;
 }
 
-/* Some filters: blocks of whole rows of taps, or inside one. */
+/* Some filters: all taps, or, of a chain that is cut, blocks of whole rows of
+ * taps, or inside one. */
 static void run_blocks(const plan *p, const block *b, size_t m, size_t n,
                        fv__tile t)
 {
@@ -82,6 +83,14 @@ static void run_blocks(const plan *p, const block *b, size_t m, size_t n,
     const int64_t row = s->taps[1];
     const void *const a = t.a, *const in = t.b;
 
+    t.b_segment = b->segments;
+    t.segments = (size_t)s->taps[0];
+    t.k = (size_t)row;
+    t.meet = FV__REPLACE;
+    if (!fv__chain_is_cut(chain)) {
+        p->kernels->tile(m, n, &t);
+        return;
+    }
     for (int64_t at = 0, length; at < p->span; at += length) {
         length = fv__chain_block(chain, at);
         t.a = fv__at(a, (size_t)at, p->element);

@@ -45,8 +45,10 @@ static int64_t product_modulo(int64_t a, int64_t b, int64_t m)
     int64_t all = 0;
 
     for (; b; b /= 2) {
-        if (b % 2) all = (all + a) % m;
-        a = (a + a) % m;
+        if (b % 2) all += a;
+        a += a;
+        if (all >= m) all -= m;
+        if (a >= m) a -= m;
     }
     return all;
 }
@@ -57,9 +59,9 @@ static int64_t inverse_modulo(int64_t a, int64_t m)
 {
     int64_t x = 1, next = 0, rest = m;
 
-    a %= m;
+    if (a == 1) return 1 % m;
     while (rest) {
-        const int64_t quotient = a / rest, b = a % rest;
+        const int64_t quotient = a / rest, b = a - quotient * rest;
         const int64_t y = x - quotient * next;
 
         a = rest;
@@ -71,14 +73,14 @@ static int64_t inverse_modulo(int64_t a, int64_t m)
 }
 
 /* The first tap of any number whose distance, tap dilation, is `distance`
- * modulo stride; INT64_MAX if there is none. */
-static int64_t first_tap(int64_t distance, int64_t dilation, int64_t stride)
+ * modulo stride, which is `divisor`, common to it and dilation, times `m`;
+ * INT64_MAX if there is none. */
+static int64_t first_tap(int64_t distance, int64_t dilation, int64_t divisor,
+                         int64_t m)
 {
-    const int64_t divisor = fv__common_divisor(stride, dilation);
-    const int64_t m = stride / divisor;
-
+    if (m == 1) return distance ? INT64_MAX : 0;
     if (distance % divisor) return INT64_MAX;
-    return product_modulo(distance / divisor % m,
+    return product_modulo(distance / divisor,
                           inverse_modulo(dilation / divisor, m), m);
 }
 
@@ -90,11 +92,12 @@ static int64_t phase_axis(const fv__geometry *g, int axis, int64_t phase,
 {
     int64_t stride = g->stride[axis], dilation = g->dilation[axis];
     int64_t divisor = fv__common_divisor(stride, dilation);
+    const int64_t m = stride / divisor;
     int64_t tap =
-        fv__min(first_tap((phase + g->begin[axis]) % stride, dilation, stride),
-                g->kernel[axis]);
+        first_tap((phase + g->begin[axis]) % stride, dilation, divisor, m);
 
-    *tap_step = stride / divisor;
+    tap = fv__min(tap, g->kernel[axis]);
+    *tap_step = m;
     s->in[axis] = g->out[axis];
     s->out[axis] = fv__divide_up(fv__max(g->in[axis] - phase, 0), stride);
     s->taps[axis] = fv__divide_up(g->kernel[axis] - tap, *tap_step);
