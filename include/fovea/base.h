@@ -38,6 +38,7 @@ template <class T> inline const T *fv_address_of_(const T &value)
 }
 #else
 #define FV_OPTIONS(type, ...) (&(type){ .size = sizeof(type), __VA_ARGS__ })
+/** Marks a member that an initialiser may leave out: it is zero. */
 #define FV_ZERO
 #endif
 

@@ -20,8 +20,8 @@ static void taps_inside(const fv__sweep *s, int axis, int64_t at, int64_t *low,
 static fv__band band_from(const fv__sweep *s, int axis, int64_t first,
                           int64_t least)
 {
-    int64_t last = fv__min(first + least, s->out[axis]) - 1, low, high, top;
-    int64_t beyond = s->out[axis];
+    int64_t last = fv__min(first + least, s->out[axis]) - 1, low, high;
+    int64_t beyond = s->out[axis], top = 0;
 
     taps_inside(s, axis, last, &low, &high);
     while (least == 1 && last + 1 < beyond) {

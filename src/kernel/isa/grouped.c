@@ -76,10 +76,11 @@ INLINE void add_block(const kind k, sums sum, const tile *t, int64_t at,
         const int64_t r = at / row, tap = at % row / channels;
         const int64_t row_of = (t->top + r * g->step[0]) % g->rows;
         const int64_t from = tap * g->step[1] * channels + at % channels;
+        const real *weight = (const real *)g->weight + at * VEC;
 
         n = fv__min(length, channels - at % channels);
         add_run(k, sum, true, false, t->x + row_of * g->from + from * VEC,
-                t->across, (const real *)g->weight + at * VEC, NULL, (size_t)n);
+                t->across, weight, weight, (size_t)n);
     }
 }
 
