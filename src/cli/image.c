@@ -127,7 +127,7 @@ static fv_tensor convert(const reader *r)
         r->context, wide ? fv_context_dtype(r->context) : FV_U8, 4, shape);
     const png_byte *at = r->lines.data;
     for (int64_t i = 0; image.data && i < extents[0] * extents[1]; i++) {
-        int64_t pixel[3];
+        int64_t pixel[3] = { 0 };
         read_pixel(at, channels, wide, pixel);
         at += wide ? 2 * channels : channels;
         const bool gray = channels >= 3 && extents[2] == 1;

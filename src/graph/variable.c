@@ -91,7 +91,6 @@ fv_variable *fv_variable_number(fv_context *context, double value)
 
 static fv_variable *constant_of(fv_context *context, const fv_tensor *value)
 {
-    if (!fv__tensor_check(context, "constant", value)) return NULL;
     bool integer = !fv__dtype_is_real(value->dtype);
     fv__tape *tape = fv__tape_ready(context);
     if (!tape) return NULL;
@@ -113,11 +112,13 @@ static fv_variable *constant_of(fv_context *context, const fv_tensor *value)
  * lies there is copied before. */
 fv_variable *fv_constant(fv_context *context, const fv_tensor *value)
 {
-    const fv__tape *tape = context ? context->tape : NULL;
-    if (!tape || !tape->spent || !value
+    if (!fv__tensor_check(context, "constant", value)) return NULL;
+    const fv__tape *tape = context->tape;
+    if (!tape || !tape->spent
         || !fv__arena_holds(&tape->graph.arena, value->data))
         return constant_of(context, value);
     fv_tensor copy = fv_tensor_dup(context, value);
+    if (copy.rank < 0) return NULL;
     fv_variable *constant = constant_of(context, &copy);
     fv_tensor_free(context, &copy);
     return constant;

@@ -49,7 +49,7 @@ static inline int64_t fv__chain_block(fv__chain c, int64_t at)
     int64_t whole = terms;
 
     if (!fv__chain_is_cut(c)) return terms - at;
-    for (int i = 0; whole >= 2 * block; whole = units[i++]) {
+    for (int i = 0; i < 3 && whole >= 2 * block; whole = units[i++]) {
         const int64_t each = block / units[i] * units[i];
 
         at %= whole;

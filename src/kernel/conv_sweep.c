@@ -78,7 +78,7 @@ static int64_t inverse_modulo(int64_t a, int64_t m)
 static int64_t first_tap(int64_t distance, int64_t dilation, int64_t divisor,
                          int64_t m)
 {
-    if (m == 1) return distance ? INT64_MAX : 0;
+    if (m <= 1) return distance ? INT64_MAX : 0;
     if (distance % divisor) return INT64_MAX;
     return product_modulo(distance / divisor,
                           inverse_modulo(dilation / divisor, m), m);

@@ -375,8 +375,8 @@ static void test_shapes_too_large(void **state)
         "flatten: input [70368744177664, 1, 2] has too many elements",
         "relu: input [70368744177664, 1, 2] has too many elements",
         "batchnorm: input [70368744177664, 1, 2] has too many elements",
-        "global_average_pool: input [70368744177664, 1, 2] has too many "
-        "elements",
+        ("global_average_pool: input [70368744177664, 1, 2] has too many "
+         "elements"),
         "dropout: input [70368744177664, 1, 2] has too many elements",
         "linear: input [140737488355328] has too many elements",
     };

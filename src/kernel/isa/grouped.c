@@ -141,7 +141,7 @@ INLINE void add_blocks(const kind k, sums sum, const tile *t)
 
             if (at)
                 sum[0][q] = total[q] + sum[0][q];
-            else if (t->g->add)
+            else if (t->g->add && t->residual)
                 sum[0][q] = load(t->residual + out, t->g->count) + sum[0][q];
             total[q] = sum[0][q];
         }
