@@ -231,6 +231,10 @@ typedef struct fv__cut {
  * functions of the sweep alone. */
 fv__bands fv__sweep_whole(const fv__sweep *sweep, int axis);
 fv__bands fv__sweep_bands(const fv__sweep *sweep, int axis);
+/* Outputs [*low, *high) of an axis for which a tap reads the image, not its
+ * padding. */
+void fv__sweep_inside(const fv__sweep *sweep, int axis, int64_t tap,
+                      int64_t *low, int64_t *high);
 /* Of all pairs of outputs and taps of an axis, the share that meets padding,
  * estimated from the first and the last tap: if it is below a half, hardly more
  * than that, since it is nearly convex as a function of the tap. */

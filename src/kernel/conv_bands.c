@@ -51,18 +51,26 @@ static bool cut(const fv__sweep *s, int axis, int64_t least, fv__bands *bands)
     return true;
 }
 
-/* Outputs of an axis that meet padding before the image, or behind it, at a
- * tap. */
-static int64_t outside(const fv__sweep *s, int axis, int64_t tap)
+void fv__sweep_inside(const fv__sweep *s, int axis, int64_t tap, int64_t *low,
+                      int64_t *high)
 {
     const int64_t first = s->first[axis] + tap * s->step[axis];
     const int64_t stride = s->stride[axis], out = s->out[axis];
     const int64_t beyond = first + (out - 1) * stride - s->in[axis] + 1;
-    int64_t count = 0;
 
-    if (first < 0) count += fv__min(fv__divide_up(-first, stride), out);
-    if (beyond > 0) count += fv__min(fv__divide_up(beyond, stride), out);
-    return count;
+    *low = 0;
+    *high = out;
+    if (first < 0) *low = fv__min(fv__divide_up(-first, stride), out);
+    if (beyond > 0) *high = fv__max(out - fv__divide_up(beyond, stride), *low);
+}
+
+/* Outputs of an axis that a tap reads padding for. */
+static int64_t outside(const fv__sweep *s, int axis, int64_t tap)
+{
+    int64_t low, high;
+
+    fv__sweep_inside(s, axis, tap, &low, &high);
+    return s->out[axis] - (high - low);
 }
 
 double fv__sweep_padded(const fv__sweep *s, int axis)

@@ -271,18 +271,6 @@ typedef struct met {
     const ptrdiff_t *x, *dy;
 } met;
 
-/* Outputs [low, high) of an axis whose input at a tap is there. */
-static void outputs_inside(const fv__sweep *s, int axis, int64_t tap,
-                           int64_t *low, int64_t *high)
-{
-    const int64_t first = s->first[axis] + tap * s->step[axis];
-    const int64_t stride = s->stride[axis], out = s->out[axis];
-
-    *low = fv__min(fv__divide_up(fv__max(-first, 0), stride), out);
-    *high = fv__divide_up(fv__max(s->in[axis] - first, 0), stride);
-    *high = fv__max(fv__min(*high, out), *low);
-}
-
 /* Pixels of dy are `dy_step` elements apart. */
 static met met_by(const weights *w, const block *b, int64_t run, size_t dy_step)
 {
@@ -294,8 +282,8 @@ static met met_by(const weights *w, const block *b, int64_t run, size_t dy_step)
     int64_t top, bottom, left, right;
 
     if (!w->inside) return m;
-    outputs_inside(s, 0, r, &top, &bottom);
-    outputs_inside(s, 1, q, &left, &right);
+    fv__sweep_inside(s, 0, r, &top, &bottom);
+    fv__sweep_inside(s, 1, q, &left, &right);
     m = (met){ 0, right - left, x, dy };
     for (int64_t i = 0; i < b->lines && left < right; i++) {
         const int64_t row = (b->pixel / s->out[1] + i) % s->out[0];

@@ -108,6 +108,31 @@ class Case(unittest.TestCase):
     def tearDownClass(cls):
         shutil.rmtree(cls.folder)
 
+    def at_terminal(self, words, stream, columns, **more):
+        """What the program writes to a terminal so wide (0: unknown) that is
+        its `stream`, "stdout" or "stderr"."""
+        leader, follower = pty.openpty()
+        if columns:
+            fcntl.ioctl(follower, termios.TIOCSWINSZ,
+                        struct.pack("HHHH", 24, columns, 0, 0))
+        streams = {"stdout": subprocess.DEVNULL, stream: follower}
+        process = subprocess.Popen(
+            self.command(words), cwd=self.folder, env=environment(**more),
+            stdin=subprocess.DEVNULL, **streams)
+        os.close(follower)
+        seen = b""
+        while True:
+            try:
+                part = os.read(leader, 65536)
+            except OSError:
+                break
+            if not part:
+                break
+            seen += part
+        os.close(leader)
+        self.assertEqual(process.wait(timeout=LIMIT), 0)
+        return seen.decode()
+
     def command(self, words):
         return [FOVEA, *map(str, words)]
 
@@ -1359,28 +1384,10 @@ class OutputTest(Case):
 
     def on_terminal(self, columns, epochs=2, **more):
         """What training sends to a terminal so wide."""
-        leader, follower = pty.openpty()
-        fcntl.ioctl(follower, termios.TIOCSWINSZ,
-                    struct.pack("HHHH", 24, columns, 0, 0))
-        process = subprocess.Popen(
-            self.command(["train", "small.net", "--data", "data", "--epochs",
-                          epochs, "--batch", 2, "--threads", 1, "--out",
-                          "terminal"]),
-            cwd=self.folder, env=environment(**more), stderr=follower,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        os.close(follower)
-        seen = b""
-        while True:
-            try:
-                part = os.read(leader, 65536)
-            except OSError:
-                break
-            if not part:
-                break
-            seen += part
-        os.close(leader)
-        self.assertEqual(process.wait(timeout=LIMIT), 0)
-        return seen.decode()
+        return self.at_terminal(
+            ["train", "small.net", "--data", "data", "--epochs", epochs,
+             "--batch", 2, "--threads", 1, "--out", "terminal"],
+            "stderr", columns, **more)
 
     def test_bar(self):
         begin = time.monotonic()

@@ -5,15 +5,12 @@ elsewhere, pipes, and where models are saved.
     test_files.py FOVEA [CLASS[.TEST]...]
 """
 
-import fcntl
 import json
 import os
-import pty
 import random
 import stat
 import struct
 import subprocess
-import termios
 import zlib
 
 import test_cli
@@ -274,27 +271,9 @@ class PicturesTest(Case):
 
     def on_terminal(self, rows, kind=GRAY, columns=80, **more):
         net = self.put(rows, kind)
-        leader, follower = pty.openpty()
-        if columns:
-            fcntl.ioctl(follower, termios.TIOCSWINSZ,
-                        struct.pack("HHHH", 24, columns, 0, 0))
-        process = subprocess.Popen(
-            self.command(["predict", net, "x.png"]), cwd=self.folder,
-            env=test_cli.environment(**more), stdout=follower,
-            stdin=subprocess.DEVNULL)
-        os.close(follower)
-        seen = b""
-        while True:
-            try:
-                part = os.read(leader, 65536)
-            except OSError:
-                break
-            if not part:
-                break
-            seen += part
-        os.close(leader)
-        self.assertEqual(process.wait(timeout=test_cli.LIMIT), 0)
-        return seen.decode().split("\r\n")[1:1 + (len(rows) + 1) // 2]
+        seen = self.at_terminal(["predict", net, "x.png"], "stdout", columns,
+                                **more)
+        return seen.split("\r\n")[1:1 + (len(rows) + 1) // 2]
 
     def test_blocks(self):
         self.assertEqual(self.drawn([[255, 0], [0, 255]]), ["\u2580\u2584"])
