@@ -306,9 +306,9 @@ static void run_item(void *argument, size_t item, size_t worker)
 
 /* ---- the algorithm ------------------------------------------------------ */
 
-/* Output pixels that meet an input along an axis, at most; what they add to it
- * is one sum. */
-static int64_t meets(const fv__geometry *g, int axis)
+/* The most outputs of an axis whose windows contain one input. What they add to
+ * its gradient is one sum. */
+static int64_t outputs_of_input(const fv__geometry *g, int axis)
 {
     return fv__min(fv__divide_up(g->kernel[axis], g->stride[axis]),
                    g->out[axis]);
@@ -317,7 +317,8 @@ static int64_t meets(const fv__geometry *g, int axis)
 static bool applicable(const fv_context *context, const fv__geometry *g)
 {
     return fv__conv_im2col.applicable(context, g)
-           && meets(g, 0) * meets(g, 1) <= FV__MOST_BLOCKS;
+           && outputs_of_input(g, 0) * outputs_of_input(g, 1)
+                  <= FV__MOST_BLOCKS;
 }
 
 static size_t packed(const fv_context *context, const fv__geometry *g,

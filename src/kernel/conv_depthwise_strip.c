@@ -14,12 +14,13 @@ size_t fv__depthwise_strip_bytes(int64_t stride, const int64_t taps[2])
            * LINE;
 }
 
-/* Inputs [low, high) of an axis, those that outputs meet inside the image. */
+/* Inputs [low, high) of an axis. */
 typedef struct range {
     int64_t low, high;
 } range;
 
-static range met(const fv__window *a, int64_t outputs)
+/* Those inside the image that the first `outputs` outputs read. */
+static range inputs_read(const fv__window *a, int64_t outputs)
 {
     const int64_t reach = (outputs - 1) * a->stride + a->taps;
 
@@ -120,8 +121,8 @@ void fv__depthwise_run_strips(const fv__kernels *kernels,
                 fv__divide_up(across->outputs, FV__DEPTHWISE_COLUMNS);
 
             b.width = groups * FV__DEPTHWISE_COLUMNS - 1 + across->taps;
-            b.rows = met(&b.work.axis[0], b.work.axis[0].outputs);
-            b.columns = met(across, groups * FV__DEPTHWISE_COLUMNS);
+            b.rows = inputs_read(&b.work.axis[0], b.work.axis[0].outputs);
+            b.columns = inputs_read(across, groups * FV__DEPTHWISE_COLUMNS);
             run_block(&b);
         }
 }

@@ -264,27 +264,30 @@ typedef struct side {
     const ptrdiff_t *line;
 } side;
 
-/* The lines of a block that a run meets, columns of each, and where they begin;
- * without a list for dy, they follow one another there. */
-typedef struct met {
+/* For which outputs of a block a run of taps reads the image: so many columns
+ * of each of some lines, and where these lines begin in x and in dy, in
+ * elements; without a list, the lines follow one another in dy. */
+typedef struct covered {
     int64_t lines, columns;
     const ptrdiff_t *x, *dy;
-} met;
+} covered;
 
-/* Pixels of dy are `dy_step` elements apart. */
-static met met_by(const weights *w, const block *b, int64_t run, size_t dy_step)
+/* All outputs of the block, or, if each tap is a run, those for which it reads
+ * no padding. Pixels of dy are `dy_step` elements apart. */
+static covered covered_by(const weights *w, const block *b, int64_t run,
+                          size_t dy_step)
 {
     const fv__sweep *s = &w->sweep;
     const int64_t r = run / s->taps[1], q = run % s->taps[1];
     const int64_t most = w->parts.sizes.lines;
     ptrdiff_t *x = b->line + most, *dy = x + most;
-    met m = { b->lines, s->out[1], b->line, NULL };
+    covered m = { b->lines, s->out[1], b->line, NULL };
     int64_t top, bottom, left, right;
 
     if (!w->inside) return m;
     fv__sweep_inside(s, 0, r, &top, &bottom);
     fv__sweep_inside(s, 1, q, &left, &right);
-    m = (met){ 0, right - left, x, dy };
+    m = (covered){ 0, right - left, x, dy };
     for (int64_t i = 0; i < b->lines && left < right; i++) {
         const int64_t row = (b->pixel / s->out[1] + i) % s->out[0];
         const int64_t column = left * s->stride[1] + q * s->step[1];
@@ -299,14 +302,14 @@ static met met_by(const weights *w, const block *b, int64_t run, size_t dy_step)
 }
 
 static side side_of_filters(const weights *w, const block *b, int64_t filter,
-                            const met *m)
+                            const covered *m)
 {
     return (side){ fv__at(b->dy, (size_t)filter, w->element), b->dy_step,
                    m->dy };
 }
 
 static side side_of_run(const weights *w, const block *b, int64_t run,
-                        int64_t number, const met *m)
+                        int64_t number, const covered *m)
 {
     const fv__sweep *s = &w->sweep;
     const fv__strip *strip = &w->strip;
@@ -322,7 +325,7 @@ static side side_of_run(const weights *w, const block *b, int64_t run,
 
 /* n columns, copied so that they are neighbours. */
 static side pack(const weights *w, const block *b, const side *from,
-                 const met *m, size_t n)
+                 const covered *m, size_t n)
 {
     const size_t nr = (size_t)w->parts.kernels->nr;
     const bool one = !from->line || w->whole;
@@ -342,7 +345,7 @@ static side pack(const weights *w, const block *b, const side *from,
 /* m rows against n columns, at filter `filter` and number `number`. */
 typedef struct piece {
     side row, column;
-    met met;
+    covered covered;
     size_t m, n;
     int64_t filter, number;
 } piece;
@@ -384,8 +387,8 @@ static void run_piece(const weights *w, const block *b, const piece *p,
         .b_segment = p->column.line,
         .c = fv__slot(b->sums, (size_t)at, w->element),
         .c_row = (size_t)(w->turned ? filters : span),
-        .segments = (size_t)(one ? 1 : p->met.lines),
-        .k = (size_t)(one ? b->lines * w->sweep.out[1] : p->met.columns),
+        .segments = (size_t)(one ? 1 : p->covered.lines),
+        .k = (size_t)(one ? b->lines * w->sweep.out[1] : p->covered.columns),
         .meet = b->meet,
         .next = next,
         .next_step = LINE,
@@ -408,24 +411,24 @@ static void run_panel(const weights *w, const block *b, int64_t run,
     piece p = { .n = n };
 
     if (w->turned) {
-        p.column = side_of_filters(w, b, column, &p.met);
+        p.column = side_of_filters(w, b, column, &p.covered);
     } else {
-        p.met = met_by(w, b, run, b->dy_step);
-        p.column = side_of_run(w, b, run, column, &p.met);
+        p.covered = covered_by(w, b, run, b->dy_step);
+        p.column = side_of_run(w, b, run, column, &p.covered);
     }
-    if (w->packs) p.column = pack(w, b, &p.column, &p.met, n);
+    if (w->packs) p.column = pack(w, b, &p.column, &p.covered, n);
     for (int64_t r = w->turned ? 0 : run; r < (w->turned ? w->runs : run + 1);
          r++) {
         int64_t i = 0;
 
         if (w->turned) {
-            p.met = met_by(w, b, r, p.column.step);
-            p.column.line = p.met.dy;
+            p.covered = covered_by(w, b, r, p.column.step);
+            p.column.line = p.covered.dy;
         }
         for (size_t tile = 0; tile < tiles; tile++, i += (int64_t)p.m) {
             p.m = fv__even((size_t)rows, tiles, tile);
-            p.row = w->turned ? side_of_run(w, b, r, i, &p.met)
-                              : side_of_filters(w, b, i, &p.met);
+            p.row = w->turned ? side_of_run(w, b, r, i, &p.covered)
+                              : side_of_filters(w, b, i, &p.covered);
             p.filter = w->turned ? column : i;
             p.number = r * w->run + (w->turned ? i : column);
             run_piece(w, b, &p, take(next, pixels));
