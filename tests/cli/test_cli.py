@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import termios
+import threading
 import time
 import unittest
 import zlib
@@ -119,19 +120,25 @@ class Case(unittest.TestCase):
         process = subprocess.Popen(
             self.command(words), cwd=self.folder, env=environment(**more),
             stdin=subprocess.DEVNULL, **streams)
-        os.close(follower)
-        seen = b""
-        while True:
+
+        def write_end():
+            """Closing the last follower may lose what is not read yet, so
+            the end is a byte that follows all that the program wrote."""
             try:
-                part = os.read(leader, 65536)
-            except OSError:
-                break
-            if not part:
-                break
-            seen += part
+                process.wait(timeout=LIMIT)
+            finally:
+                os.write(follower, b"\0")
+
+        waiting = threading.Thread(target=write_end)
+        waiting.start()
+        seen = b""
+        while not seen.endswith(b"\0"):
+            seen += os.read(leader, 65536)
+        waiting.join()
+        os.close(follower)
         os.close(leader)
-        self.assertEqual(process.wait(timeout=LIMIT), 0)
-        return seen.decode()
+        self.assertEqual(process.returncode, 0)
+        return seen[:-1].decode()
 
     def command(self, words):
         return [FOVEA, *map(str, words)]
