@@ -55,7 +55,7 @@ foreach(isa IN LISTS FOVEA_ISAS)
     " \\\n    X(${isa}, \"${FOVEA_NEEDS_${isa}}\", ${lacks})")
 endforeach()
 
-# src/kernel/table.c learns from this header which tables there are.
+# src/kernel/dispatch.c learns from this header which tables there are.
 file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/kernel/tables.h CONTENT
 "/* Made by cmake/kernels.cmake. */
 #define FV__TABLES(X)${tables}

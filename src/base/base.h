@@ -199,6 +199,9 @@ typedef void fv__work(void *argument, size_t item, size_t worker);
 void fv__parallel(fv_context *context, size_t items, double cost,
                   fv__work *work, void *argument);
 
+/* Items of work that any number of threads finds enough. */
+enum { FV__FEW_ITEMS = 8 };
+
 /* ---- random numbers ---------------------------------------------------- */
 
 /* Philox4x32-10 (Salmon et al. 2011): four random words, a function of its

@@ -1,9 +1,31 @@
-/* Matrix products inside: packed right-hand sides that several products
- * share. */
+/* Matrix products. */
 #ifndef FV_KERNEL_GEMM_H
 #define FV_KERNEL_GEMM_H
 
+#include "kernel/chain.h"
 #include "kernel/kernel.h"
+
+/* c [m x n] (+)= op(a) op(b), row-major with row strides in elements;
+ * transposed operands are stored as [k x m] and [n x k]. Chains of k terms are
+ * cut into blocks as chain.h says, which are added to c one after the other. */
+typedef struct fv__gemm {
+    size_t m, n, k;
+    const void *a, *b;
+    void *c;
+    size_t a_row, b_row, c_row;
+    bool a_transposed, b_transposed, accumulate;
+    const void *bias; /* of the columns, added last; NULL: none */
+} fv__gemm;
+
+/* Bytes of packing scratch for a product of that size, or smaller, on one
+ * worker; SIZE_MAX if they cannot be counted. */
+size_t fv__gemm_scratch(const fv__kernels *kernels, size_t m, size_t n,
+                        size_t k);
+/* On the calling thread. The result does not depend on how m and n are cut. */
+void fv__gemm_one(const fv__kernels *kernels, const fv__gemm *product,
+                  void *scratch);
+/* Cut over the pool; scratch: threads times fv__gemm_scratch of the whole. */
+void fv__gemm_all(fv_context *context, const fv__gemm *product, void *scratch);
 
 /* Bytes of one element. */
 static inline size_t fv__element(const fv__kernels *kernels)
@@ -11,15 +33,15 @@ static inline size_t fv__element(const fv__kernels *kernels)
     return kernels->dtype == FV_F64 ? sizeof(double) : sizeof(float);
 }
 
-/* Element `i` of an array of elements of `size` bytes. `i` may be a negative
+/* Element `i` from `base`, of `size` bytes each. `i` may be a negative
  * number converted to size_t: the offset in bytes is converted back. */
-static inline const void *fv__at(const void *array, size_t i, size_t size)
+static inline const void *fv__at(const void *base, size_t i, size_t size)
 {
-    return (const char *)array + (ptrdiff_t)(i * size);
+    return (const char *)base + (ptrdiff_t)(i * size);
 }
-static inline void *fv__slot(void *array, size_t i, size_t size)
+static inline void *fv__slot(void *base, size_t i, size_t size)
 {
-    return (char *)array + (ptrdiff_t)(i * size);
+    return (char *)base + (ptrdiff_t)(i * size);
 }
 
 /* Length of piece i where `whole` is cut in `pieces` as even as can be, the

@@ -5,6 +5,7 @@
 #define FV_LAYER_LAYER_H
 
 #include "base/base.h"
+#include "conv/conv.h"
 #include "graph/graph.h"
 
 #include <fovea/layer.h>

@@ -5,7 +5,9 @@
 
 #include "base/base.h"
 #include "graph/graph.h"
-#include "kernel/kernel.h"
+#include "conv/conv.h"
+#include "kernel/gemm.h"
+#include "kernel/parallel.h"
 #include "tensor/tensor.h"
 
 #include <fovea/variable.h>

@@ -1,8 +1,6 @@
 /* What the pooling operators share. */
 #include "op/window.h"
 
-#include "kernel/conv.h"
-
 fv_variable *fv__pool_apply(const fv_operator *op, fv_variable *x,
                             const fv_pooling *pooling)
 {

@@ -1,5 +1,6 @@
 /* One training step and one pass of evaluation, by plan. */
 #include "train/train.h"
+#include "kernel/parallel.h"
 
 #include <math.h>
 #include <string.h>

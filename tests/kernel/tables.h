@@ -5,7 +5,7 @@
 
 #include "support.h"
 
-#include "kernel/kernel.h"
+#include "kernel/parallel.h"
 
 #include <float.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* Chains that are cut into blocks: where, that every algorithm cuts them alike,
  * to the last bit, and what errors are left. */
-#include "kernel/conv.h"
-#include "kernel/convolution.h"
+#include "conv/shared.h"
+#include "conv/convolution.h"
 
 /* ---- where -------------------------------------------------------------- */
 

@@ -1,5 +1,6 @@
 /* The matrix product against a plain loop, in every form and cut. */
-#include "kernel/convolution.h"
+#include "conv/convolution.h"
+#include "kernel/gemm.h"
 
 /* c = op(a) op(b) + bias, rows longer than the matrices are wide. */
 typedef struct product {

@@ -1,6 +1,6 @@
 /* Rows to columns, of every size about a vector's, on every table: the numbers,
  * the zeros where rows lack, and nothing besides. */
-#include "kernel/convolution.h"
+#include "conv/convolution.h"
 
 enum { SIZES = 35, GAP = 3 };
 

@@ -4,6 +4,7 @@
 #ifndef FV_KERNEL_ISA_ISA_H
 #define FV_KERNEL_ISA_ISA_H
 
+#include "kernel/chain.h"
 #include "kernel/kernel.h"
 
 #include <float.h>

@@ -1,0 +1,124 @@
+/* Cutting a sweep into pieces of outputs, so that taps that meet only padding
+ * are left out of each. */
+#include "conv/shared.h"
+
+/* Taps [low, high) of an axis that output `at` meets inside the image. */
+static void taps_inside(const fv__sweep *s, int axis, int64_t at, int64_t *low,
+                        int64_t *high)
+{
+    const int64_t from = s->first[axis] + at * s->stride[axis];
+    const int64_t step = fv__max(s->step[axis], 1), taps = s->taps[axis];
+
+    *low = fv__min(fv__divide_up(fv__max(-from, 0), step), taps);
+    *high = fv__divide_up(fv__max(s->in[axis] - from, 0), step);
+    *high = fv__max(fv__min(*high, taps), *low);
+}
+
+/* The band of `least` outputs from `first` on, and of those that follow and
+ * meet the same taps as the last of them. Both ends of the taps fall as outputs
+ * rise. */
+static fv__band band_from(const fv__sweep *s, int axis, int64_t first,
+                          int64_t least)
+{
+    int64_t last = fv__min(first + least, s->out[axis]) - 1, low, high;
+    int64_t beyond = s->out[axis], top = 0;
+
+    taps_inside(s, axis, last, &low, &high);
+    while (least == 1 && last + 1 < beyond) {
+        const int64_t middle = last + (beyond - last) / 2;
+        int64_t l, h;
+
+        taps_inside(s, axis, middle, &l, &h);
+        if (l == low && h == high)
+            last = middle;
+        else
+            beyond = middle;
+    }
+    taps_inside(s, axis, first, &(int64_t){ 0 }, &top);
+    return (fv__band){ first, last + 1 - first, low, top - low };
+}
+
+static bool cut(const fv__sweep *s, int axis, int64_t least, fv__bands *bands)
+{
+    *bands = (fv__bands){ 0 };
+    for (int64_t at = 0; at < s->out[axis];) {
+        const fv__band band = band_from(s, axis, at, least);
+
+        if (bands->count == FV__MOST_BANDS) return false;
+        bands->band[bands->count++] = band;
+        at += band.count;
+    }
+    return true;
+}
+
+void fv__sweep_inside(const fv__sweep *s, int axis, int64_t tap, int64_t *low,
+                      int64_t *high)
+{
+    const int64_t first = s->first[axis] + tap * s->step[axis];
+    const int64_t stride = s->stride[axis], out = s->out[axis];
+    const int64_t beyond = first + (out - 1) * stride - s->in[axis] + 1;
+
+    *low = 0;
+    *high = out;
+    if (first < 0) *low = fv__min(fv__divide_up(-first, stride), out);
+    if (beyond > 0) *high = fv__max(out - fv__divide_up(beyond, stride), *low);
+}
+
+/* Outputs of an axis that a tap reads padding for. */
+static int64_t outside(const fv__sweep *s, int axis, int64_t tap)
+{
+    int64_t low, high;
+
+    fv__sweep_inside(s, axis, tap, &low, &high);
+    return s->out[axis] - (high - low);
+}
+
+double fv__sweep_padded(const fv__sweep *s, int axis)
+{
+    return (double)(outside(s, axis, 0) + outside(s, axis, s->taps[axis] - 1))
+           / 2 / (double)s->out[axis];
+}
+
+fv__bands fv__sweep_whole(const fv__sweep *s, int axis)
+{
+    return (fv__bands){ 1, { { 0, s->out[axis], 0, s->taps[axis] } } };
+}
+
+fv__bands fv__sweep_bands(const fv__sweep *s, int axis)
+{
+    fv__bands bands;
+
+    if (!cut(s, axis, 1, &bands))
+        (void)cut(s, axis, fv__divide_up(s->out[axis], FV__MOST_BANDS), &bands);
+    return bands;
+}
+
+double fv__bands_share(const fv__sweep *s, int axis, const fv__bands *bands)
+{
+    double all = 0;
+
+    for (int64_t i = 0; i < bands->count; i++)
+        all += (double)bands->band[i].count * (double)bands->band[i].taps;
+    return all / ((double)s->out[axis] * (double)s->taps[axis]);
+}
+
+fv__sweep fv__sweep_piece(const fv__sweep *whole, const fv__cut *cut,
+                          int64_t number)
+{
+    const int64_t columns = cut->axis[1].count;
+    const int64_t index[] = { number / columns, number % columns };
+    const int64_t to[] = { whole->out_row, whole->out_pixel };
+    fv__sweep s = *whole;
+
+    for (int i = 0; i < 2; i++) {
+        const fv__band *band = &cut->axis[i].band[index[i]];
+
+        s.out[i] = band->count;
+        s.taps[i] = band->taps;
+        s.first[i] += band->first * s.stride[i] + band->tap * s.step[i];
+        s.out_at += band->first * to[i];
+        s.weight_at += band->tap * s.weight_tap[i];
+        s.tap[i] = band->tap;
+    }
+    return s;
+}

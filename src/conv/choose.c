@@ -1,0 +1,125 @@
+/* Which algorithm does a convolution: the one asked for, or the cheapest that
+ * can, by shape, type and options alone. */
+#include "conv/shared.h"
+
+#include <fovea/variable.h>
+
+/* By their public numbers. */
+static const fv__conv_algorithm *const algorithms[] = {
+    [FV_CONV_REFERENCE] = &fv__conv_reference,
+    [FV_CONV_IM2COL_GEMM] = &fv__conv_im2col,
+    [FV_CONV_DIRECT] = &fv__conv_direct,
+    [FV_CONV_WINOGRAD] = &fv__conv_winograd,
+    [FV_CONV_DEPTHWISE] = &fv__conv_depthwise,
+    [FV_CONV_COL2IM] = &fv__conv_col2im,
+};
+enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
+
+/* The widest table of any machine: sizes counted with it, on one thread, are
+ * the same everywhere. */
+static const fv__kernels widest[] = {
+    [FV_F32] = { .dtype = FV_F32, .mr = 14, .nr = 32 },
+    [FV_F64] = { .dtype = FV_F64, .mr = 14, .nr = 16 },
+};
+
+static size_t workspace(const fv_context *context,
+                        const fv__conv_algorithm *algorithm,
+                        const fv__geometry *g, fv__direction direction)
+{
+    fv_context alone = *context;
+    size_t all;
+
+    alone.threads = 1;
+    alone.kernels = &widest[context->dtype];
+    if (!fv__add(algorithm->packed(&alone, g, direction),
+                 algorithm->scratch(&alone, g, direction), &all))
+        return SIZE_MAX;
+    return all;
+}
+
+fv__conv_candidate fv__conv_consider(const fv_context *context, int number,
+                                     const fv__conv_wish *wish,
+                                     const fv__geometry *g,
+                                     fv__direction direction)
+{
+    fv__conv_candidate c = { .algorithm = NULL };
+
+    if (number <= FV_CONV_AUTO || number >= ALGORITHMS) return c;
+    c.algorithm = algorithms[number];
+    c.verdict = FV__CONV_CANNOT;
+    if (!c.algorithm->applicable(context, g)
+        || (c.algorithm->by_phases
+            && fv__sweep_count(g, direction) > FV__MOST_SWEEPS))
+        return c;
+    c.workspace = workspace(context, c.algorithm, g, direction);
+    c.cost = c.algorithm->cost(g, direction);
+    if (wish->strict && !c.algorithm->plain)
+        c.verdict = FV__CONV_NOT_PLAIN;
+    else if (wish->max_workspace && c.workspace > 0
+             && (wish->max_workspace < 0
+                 || c.workspace > (uint64_t)wish->max_workspace))
+        c.verdict = FV__CONV_TOO_LARGE;
+    else
+        c.verdict = FV__CONV_CAN;
+    return c;
+}
+
+static const fv__conv_algorithm *refuse(fv_context *context, const char *who,
+                                        const fv__conv_wish *wish,
+                                        const fv__conv_candidate *c,
+                                        const fv__geometry *g)
+{
+    if (!c->algorithm)
+        fv_fail(context, FV_MISUSE, "%s: algorithm %d is unknown (0 to %d)",
+                who, wish->algorithm, ALGORITHMS - 1);
+    else if (c->verdict == FV__CONV_NOT_PLAIN)
+        fv_fail(context, FV_UNSUPPORTED,
+                "%s: algorithm %s rounds otherwise than plain sums, which "
+                "strict asks for",
+                who, c->algorithm->name);
+    else if (c->verdict == FV__CONV_TOO_LARGE)
+        fv_fail(context, FV_LIMIT,
+                "%s: algorithm %s needs %zu bytes of workspace, max_workspace "
+                "is %lld",
+                who, c->algorithm->name, c->workspace,
+                (long long)fv__max(wish->max_workspace, 0));
+    else
+        fv_fail(context, FV_UNSUPPORTED,
+                "%s: algorithm %s cannot do kernel %lldx%lld with %lld "
+                "channels",
+                who, c->algorithm->name, (long long)g->kernel[0],
+                (long long)g->kernel[1], (long long)g->channels);
+    return NULL;
+}
+
+const fv__conv_algorithm *fv__conv_choose(fv_context *context, const char *who,
+                                          const fv__conv_wish *wish,
+                                          const fv__geometry *g,
+                                          fv__direction direction)
+{
+    const fv__conv_algorithm *best = NULL;
+    double least = 0;
+
+    if (!fv__ok(context)) return NULL;
+    if (wish->max_workspace < 0 && wish->max_workspace != FV_OFF) {
+        fv_fail(context, FV_MISUSE, "%s: max_workspace %lld is below 0", who,
+                (long long)wish->max_workspace);
+        return NULL;
+    }
+    if (wish->algorithm != FV_CONV_AUTO) {
+        const fv__conv_candidate c =
+            fv__conv_consider(context, wish->algorithm, wish, g, direction);
+
+        if (c.algorithm && c.verdict == FV__CONV_CAN) return c.algorithm;
+        return refuse(context, who, wish, &c, g);
+    }
+    for (int i = FV_CONV_AUTO + 1; i < ALGORITHMS; i++) {
+        const fv__conv_candidate c =
+            fv__conv_consider(context, i, wish, g, direction);
+
+        if (c.verdict != FV__CONV_CAN || (best && !(c.cost < least))) continue;
+        best = c.algorithm;
+        least = c.cost;
+    }
+    return best; /* the reference can always */
+}

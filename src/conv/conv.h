@@ -1,0 +1,96 @@
+/* Convolution: its geometry, its algorithms, and the choice of one. */
+#ifndef FV_CONV_CONV_H
+#define FV_CONV_CONV_H
+
+#include "kernel/kernel.h"
+
+typedef enum fv__direction {
+    FV__FORWARD,
+    FV__BACKWARD_DATA,
+    FV__BACKWARD_WEIGHTS /* and bias */
+} fv__direction;
+
+/* What one convolution works on; which are read and written depends on the
+ * direction. */
+typedef struct fv__conv_call {
+    fv_context *context;
+    const fv__geometry *geometry;
+    const void *x, *weight, *dy;
+    void *y, *dx, *dweight, *dbias; /* dbias NULL: not wanted */
+    fv__finish finish;              /* of y; residual: [n, p, q, filters] */
+    bool overwrite;                 /* gradients, instead of adding to them */
+    void *packed, *scratch;
+} fv__conv_call;
+
+/* An algorithm: all three directions, or refuses the geometry. It may pack the
+ * weights for a direction before it runs; what was packed holds until they
+ * change. The weight gradient packs nothing. */
+typedef struct fv__conv_algorithm {
+    const char *name; /* "im2col" */
+    bool (*applicable)(const fv_context *context, const fv__geometry *geometry);
+    /* Bytes of packed weights, 0: none, and of scratch for all workers;
+     * SIZE_MAX if they cannot be counted. */
+    size_t (*packed)(const fv_context *context, const fv__geometry *geometry,
+                     fv__direction direction);
+    size_t (*scratch)(const fv_context *context, const fv__geometry *geometry,
+                      fv__direction direction);
+    /* Predicted time, in multiply-adds of a vector of 16 elements; of the whole
+     * batch, growing with it in proportion. */
+    double (*cost)(const fv__geometry *geometry, fv__direction direction);
+    bool plain;     /* rounds as the definition does */
+    bool by_phases; /* its input gradient is a sweep for each of the stride */
+    /* From the call's weight to its `packed`, 64-byte aligned. A forward pass
+     * that packs does without the weight, which may be NULL when it runs. */
+    void (*pack)(const fv__conv_call *call, fv__direction direction);
+    void (*run)(const fv__conv_call *call, fv__direction direction);
+    /* Multiply-accumulates that it does; NULL: those of the definition. */
+    int64_t (*macs)(const fv__geometry *geometry, fv__direction direction);
+} fv__conv_algorithm;
+
+extern const fv__conv_algorithm fv__conv_reference, fv__conv_im2col,
+    fv__conv_direct, fv__conv_winograd, fv__conv_depthwise, fv__conv_col2im;
+
+/* Fills out[] by the shape rule and checks everything; records who, what, by
+ * how much under the name `who`. With `pool`, padding must be below kernel. */
+fv_status fv__geometry_check(fv_context *context, const char *who, bool pool,
+                             fv__geometry *geometry);
+/* Multiply-accumulates of a convolution, for the whole batch. */
+int64_t fv__geometry_macs(const fv__geometry *geometry);
+
+/* What a user asks of a convolution; zeros are the defaults. */
+typedef struct fv__conv_wish {
+    int algorithm;         /* fv_algorithm */
+    bool strict;           /* plain algorithms only */
+    int64_t max_workspace; /* bytes a thread; FV_OFF: none, 0: any number */
+} fv__conv_wish;
+
+typedef enum fv__conv_verdict {
+    FV__CONV_UNKNOWN,
+    FV__CONV_CANNOT,
+    FV__CONV_NOT_PLAIN,
+    FV__CONV_TOO_LARGE,
+    FV__CONV_CAN
+} fv__conv_verdict;
+
+/* An algorithm that was thought of. Its workspace is counted for one thread of
+ * the widest table, so that the verdict is the same on every machine. */
+typedef struct fv__conv_candidate {
+    const fv__conv_algorithm *algorithm; /* NULL: no such number */
+    size_t workspace;
+    double cost;
+    fv__conv_verdict verdict;
+} fv__conv_candidate;
+
+/* Numbers are those of fv_algorithm, from 1 on. */
+fv__conv_candidate fv__conv_consider(const fv_context *context, int number,
+                                     const fv__conv_wish *wish,
+                                     const fv__geometry *geometry,
+                                     fv__direction direction);
+/* The algorithm wished for; AUTO is the cheapest that can. NULL after recording
+ * why not. */
+const fv__conv_algorithm *fv__conv_choose(fv_context *context, const char *who,
+                                          const fv__conv_wish *wish,
+                                          const fv__geometry *geometry,
+                                          fv__direction direction);
+
+#endif

@@ -1,0 +1,51 @@
+/* The predicted time of im2col. */
+#include "conv/shared.h"
+
+/* Of the column matrix: a row of taps; a tap, where it is copied alone; and
+ * elements that are written and read in the time of a multiply-add. */
+enum { TAPS = 25, TAP = 9, COPIED = 8 };
+/* Pixels of strides are gathered only to be packed: so much longer takes their
+ * weight gradient. */
+static const double gathered = 1.15;
+
+static double gather(double pixels, const int64_t taps[2], bool merged,
+                     int64_t channels)
+{
+    const double all = (double)(taps[0] * taps[1]);
+
+    return pixels
+           * ((double)(taps[0] * TAPS) + (merged ? 0 : all * TAP)
+              + all * (double)channels / COPIED);
+}
+
+double fv__im2col_cost(const fv__geometry *g, fv__direction direction)
+{
+    double all = 0;
+
+    if (direction == FV__BACKWARD_WEIGHTS) {
+        const fv__conv_sizes s = fv__conv_measure(g);
+        const fv__sweep sweep = fv__sweep_of(g, FV__FORWARD, 0);
+        const bool merged = g->dilation[1] == 1 && g->groups == 1;
+        const double copies = (double)(g->groups * fv__im2col_splits(g));
+        const double longer =
+            s.taps == 1 && !fv__sweep_is_pointwise(&sweep) ? gathered : 1;
+
+        return longer
+                   * fv__conv_pieces_cost(
+                       (double)(g->groups * s.blocks), s.filters, s.span, 1,
+                       (double)s.pixels / (double)fv__max(s.blocks, 1))
+               + gather((double)s.pixels * copies, g->kernel, merged,
+                        s.channels);
+    }
+    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
+        const fv__sweep s = fv__sweep_of(g, direction, i);
+        const bool merged = s.step[1] == 1 && s.groups == 1;
+        const double span = (double)(s.taps[0] * s.taps[1] * s.channels);
+        const double count = (double)(s.batch * s.groups);
+        const int64_t pixels = s.out[0] * s.out[1];
+
+        all += fv__conv_product_cost(count, pixels, s.filters, 1, span)
+               + gather(count * (double)pixels, s.taps, merged, s.channels);
+    }
+    return all;
+}

@@ -1,0 +1,172 @@
+/* Strips: copies of rows of an image with the padding around them. */
+#include "conv/padded_rows.h"
+
+#include <string.h>
+
+enum { PAGE = 4096, LINE = 64 };
+
+/* Pixels so far apart meet the same few sets of a first-level cache. */
+static bool collides(int64_t elements, size_t element)
+{
+    return (size_t)elements * element % PAGE == 0;
+}
+
+static bool stays_inside(const fv__sweep *s, const fv__strip *strip)
+{
+    for (int i = 0; i < 2; i++)
+        if (s->first[i] < 0
+            || (s->out[i] - 1) * s->stride[i] + s->first[i] + strip->reach[i]
+                   > s->in[i])
+            return false;
+    return true;
+}
+
+bool fv__strip_fits(const fv__sweep *s)
+{
+    int64_t extents[] = { 0, 0, s->channels + LINE };
+
+    for (int i = 0; i < 2; i++) {
+        extents[i] = (s->out[i] - 1) * s->stride[i] + 1
+                     + fv__max(s->taps[i] - 1, 0) * s->step[i];
+    }
+    return fv__product(3, extents) >= 0;
+}
+
+fv__strip fv__strip_in_place(const fv__sweep *s)
+{
+    return (fv__strip){ .in_place = true,
+                        .pixel = s->in_pixel,
+                        .row = s->in[1] * s->in_pixel };
+}
+
+fv__strip fv__strip_of(const fv__sweep *s, size_t element, bool again)
+{
+    fv__strip strip = fv__strip_in_place(s);
+
+    for (int i = 0; i < 2; i++)
+        strip.reach[i] = (s->taps[i] - 1) * s->step[i] + 1;
+    strip.in_place =
+        stays_inside(s, &strip)
+        && !(again && collides(s->in_pixel * s->stride[1], element));
+    if (!strip.in_place) {
+        strip.columns = (s->out[1] - 1) * s->stride[1] + strip.reach[1];
+        strip.pixel = s->channels;
+        if (collides(s->channels * s->stride[1], element))
+            strip.pixel += LINE / (int64_t)element;
+        strip.row = strip.columns * strip.pixel;
+    }
+    strip.contiguous = s->step[1] == 1 && strip.pixel == s->channels;
+    return strip;
+}
+
+int64_t fv__strip_rows(const fv__sweep *s, const fv__strip *strip, int64_t rows)
+{
+    return (rows - 1) * s->stride[0] + strip->reach[0];
+}
+
+size_t fv__strip_bytes(const fv__sweep *s, const fv__strip *strip, int64_t rows,
+                       size_t element)
+{
+    if (strip->in_place) return 0;
+    return fv__align((size_t)(fv__strip_rows(s, strip, rows) * strip->row)
+                     * element);
+}
+
+/* Columns of the copy that lie inside rows of `width` pixels. */
+typedef struct span {
+    int64_t low, high;
+} span;
+
+static span columns_inside(const fv__sweep *s, const fv__strip *strip,
+                           int64_t width)
+{
+    const int64_t low = fv__min(fv__max(-s->first[1], 0), strip->columns);
+
+    return (span){ low,
+                   fv__max(fv__min(strip->columns, width - s->first[1]), low) };
+}
+
+/* One row of the image, of `width` pixels. */
+static void fill_row(const fv__sweep *s, const fv__strip *strip, int64_t width,
+                     size_t element, const char *in, char *out)
+{
+    size_t pixel = (size_t)strip->pixel * element;
+    const span inside = columns_inside(s, strip, width);
+    int64_t left = inside.low, right = inside.high;
+    const char *from =
+        fv__at(in, (size_t)((s->first[1] + left) * s->in_pixel), element);
+
+    memset(out, 0, (size_t)left * pixel);
+    if (strip->pixel == s->in_pixel)
+        memcpy(out + (size_t)left * pixel, from,
+               (size_t)(right - left) * pixel);
+    else
+        for (int64_t i = left; i < right; i++)
+            fv__copy_run(
+                out + (size_t)i * pixel,
+                from + (size_t)(i - left) * (size_t)s->in_pixel * element,
+                (size_t)s->channels * element);
+    memset(out + (size_t)right * pixel, 0,
+           (size_t)(strip->columns - right) * pixel);
+}
+
+void fv__strip_fill(const fv__sweep *s, const fv__strip *strip, int64_t image,
+                    int64_t group, int64_t first, int64_t rows, size_t element,
+                    const void *in, void *copy)
+{
+    size_t row = (size_t)(s->in[1] * s->in_pixel);
+    size_t bytes = (size_t)strip->row * element;
+    int64_t top = first * s->stride[0] + s->first[0];
+    char *out = copy;
+
+    for (int64_t i = 0; i < fv__strip_rows(s, strip, rows); i++, out += bytes) {
+        size_t at = (size_t)(image * s->in[0] + top + i) * row;
+
+        if (top + i < 0 || top + i >= s->in[0])
+            memset(out, 0, bytes);
+        else
+            fill_row(
+                s, strip, s->in[1] - (top + i == s->in[0] - 1 ? s->ragged : 0),
+                element,
+                fv__at(in, at + (size_t)(group * s->channels), element), out);
+    }
+}
+
+fv__strip fv__strip_of_windows(const fv__sweep *s)
+{
+    fv__strip strip = { .contiguous = true, .pixel = s->taps[0] };
+
+    for (int i = 0; i < 2; i++)
+        strip.reach[i] = (s->taps[i] - 1) * s->step[i] + 1;
+    strip.columns = (s->out[1] - 1) * s->stride[1] + strip.reach[1];
+    strip.row = strip.columns * strip.pixel;
+    return strip;
+}
+
+void fv__strip_fill_windows(const fv__kernels *kernels, const fv__sweep *s,
+                            const fv__strip *strip, int64_t image,
+                            int64_t first, int64_t rows, const void *in,
+                            void *copy)
+{
+    const size_t size = fv__element(kernels);
+    const size_t bytes = (size_t)strip->row * size;
+    const span columns = columns_inside(s, strip, s->in[1]);
+    char *out = copy;
+
+    for (int64_t i = first; i < first + rows; i++, out += bytes) {
+        const int64_t top = i * s->stride[0] + s->first[0], step = s->step[0];
+        const int64_t low = fv__divide_up(fv__max(-top, 0), step);
+        const int64_t high = fv__min(
+            s->taps[0], fv__divide_up(fv__max(s->in[0] - top, 0), step));
+        const int64_t from = (image * s->in[0] + top + low * step) * s->in[1]
+                             + s->first[1] + columns.low;
+
+        memset(out, 0, bytes);
+        if (low >= high || columns.low >= columns.high) continue;
+        kernels->transpose(
+            (size_t)(high - low), (size_t)(columns.high - columns.low),
+            fv__at(in, (size_t)from, size), (size_t)(step * s->in[1]),
+            fv__slot(out, (size_t)(columns.low * strip->pixel + low), size),
+            (size_t)strip->pixel, (size_t)(high - low));
+    }
+}

@@ -1,0 +1,357 @@
+/* Convolution by plain loops: the definition, bit for bit. */
+#include "conv/shared.h"
+
+#include <math.h>
+
+/* ---- numbers of either type, held in a double --------------------------- */
+
+static double get(fv_dtype dtype, const void *x, int64_t i)
+{
+    if (dtype == FV_F64) return ((const double *)x)[i];
+    return (double)((const float *)x)[i];
+}
+
+static void put(fv_dtype dtype, void *x, int64_t i, double value)
+{
+    if (dtype == FV_F64)
+        ((double *)x)[i] = value;
+    else
+        ((float *)x)[i] = (float)value;
+}
+
+/* A sum of two floats, rounded to double and then to float, is their float
+ * sum. */
+static double sum_of(fv_dtype dtype, double a, double b)
+{
+    return dtype == FV_F64 ? a + b : (double)((float)a + (float)b);
+}
+
+static double fused(fv_dtype dtype, double a, double b, double c)
+{
+    if (dtype == FV_F64) return fma(a, b, c);
+    return (double)fmaf((float)a, (float)b, (float)c);
+}
+
+/* A sum of a chain's terms: that of the blocks before, if there are any or it
+ * is added to something, and that of this block. */
+typedef struct chain {
+    fv_dtype dtype;
+    fv__chain shape;
+    int64_t at, end; /* terms so far; of the block, the end */
+    bool go_on;
+    double before, sum;
+} chain;
+
+static chain chain_begin(fv_dtype dtype, fv__chain shape, bool go_on,
+                         double before)
+{
+    return (chain){ dtype, shape, 0, 0, go_on, before, 0 };
+}
+
+static double chain_total(const chain *c)
+{
+    return c->go_on ? sum_of(c->dtype, c->before, c->sum) : c->sum;
+}
+
+/* The next term is in the padding, or follows. */
+static void chain_next(chain *c)
+{
+    if (c->at == c->end) {
+        if (c->at) {
+            c->before = chain_total(c);
+            c->go_on = true;
+        }
+        c->sum = 0;
+        c->end += fv__chain_block(c->shape, c->at);
+    }
+    c->at++;
+}
+
+static void chain_term(chain *c, double a, double b)
+{
+    chain_next(c);
+    c->sum = fused(c->dtype, a, b, c->sum);
+}
+
+/* Terms a[i] b[i b_step] for ascending i; without `a`, padding, which adds
+ * nothing. */
+static void chain_terms(chain *c, int64_t n, const void *a, int64_t a_at,
+                        const void *b, int64_t b_at, int64_t b_step)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (a)
+            chain_term(c, get(c->dtype, a, a_at + i),
+                       get(c->dtype, b, b_at + i * b_step));
+        else
+            chain_next(c);
+}
+
+/* ---- forward ------------------------------------------------------------ */
+
+typedef struct work {
+    const fv__conv_call *call;
+    const fv__geometry *g;
+    fv_dtype dtype;
+    fv__conv_sizes sizes;
+} work;
+
+/* Index of the first channel of the input that a tap meets; false in the
+ * padding. */
+static bool input_at(const fv__geometry *g, fv__pixel p, int64_t tap,
+                     int64_t *index)
+{
+    int64_t row = p.row * g->stride[0] - g->begin[0]
+                  + tap / g->kernel[1] * g->dilation[0];
+    int64_t column = p.column * g->stride[1] - g->begin[1]
+                     + tap % g->kernel[1] * g->dilation[1];
+
+    if (row < 0 || row >= g->in[0] || column < 0 || column >= g->in[1])
+        return false;
+    *index = ((p.image * g->in[0] + row) * g->in[1] + column) * g->channels;
+    return true;
+}
+
+static double finished(const work *w, double sum, int64_t f, int64_t at)
+{
+    const fv__finish *e = &w->call->finish;
+
+    if (e->bias) sum = sum_of(w->dtype, sum, get(w->dtype, e->bias, f));
+    if (e->residual)
+        sum = sum_of(w->dtype, sum, get(w->dtype, e->residual, at));
+    if (e->clamp) sum = sum < e->low ? e->low : sum > e->high ? e->high : sum;
+    return sum;
+}
+
+static void forward(void *argument, size_t item, size_t worker)
+{
+    const work *w = argument;
+    const fv__conv_sizes *s = &w->sizes;
+    const fv__conv_call *call = w->call;
+    fv__pixel pixel = fv__pixel_at(w->g->out, (int64_t)item);
+
+    (void)worker;
+    for (int64_t f = 0; f < w->g->filters; f++) {
+        chain sum = chain_begin(
+            w->dtype,
+            (fv__chain){ w->g->kernel[0], w->g->kernel[1], s->channels }, false,
+            0);
+
+        for (int64_t tap = 0; tap < s->taps; tap++) {
+            int64_t at = 0;
+
+            const bool inside = input_at(w->g, pixel, tap, &at);
+
+            chain_terms(&sum, s->channels, inside ? call->x : NULL,
+                        at + f / s->filters * s->channels, call->weight,
+                        f * s->span + tap * s->channels, 1);
+        }
+        int64_t at = (int64_t)item * w->g->filters + f;
+        put(w->dtype, call->y, at, finished(w, chain_total(&sum), f, at));
+    }
+}
+
+/* ---- input gradient ----------------------------------------------------- */
+
+/* Whether tap `k` of an axis steps onto input `at`; the output it comes from,
+ * which may lie outside the image. */
+static bool output_at(const fv__geometry *g, int axis, int64_t at, int64_t k,
+                      int64_t *output)
+{
+    int64_t from = at + g->begin[axis] - k * g->dilation[axis];
+
+    *output = from / g->stride[axis];
+    return from % g->stride[axis] == 0;
+}
+
+/* Taps of an axis that step onto input `at`. */
+static int64_t taps_onto(const fv__geometry *g, int axis, int64_t at)
+{
+    int64_t count = 0, output;
+
+    for (int64_t k = 0; k < g->kernel[axis]; k++)
+        count += output_at(g, axis, at, k, &output);
+    return count;
+}
+
+/* One channel of an input pixel: a chain over the taps that step onto it, and
+ * their filters, added to `there` or not. */
+static double input_sum(const work *w, fv__pixel p, int64_t c, double there)
+{
+    const fv__geometry *g = w->g;
+    const fv__conv_sizes *s = &w->sizes;
+    int64_t first = c / s->channels * s->filters;
+    const fv__chain shape = { taps_onto(g, 0, p.row), taps_onto(g, 1, p.column),
+                              s->filters };
+    chain sum = chain_begin(w->dtype, shape, !w->call->overwrite, there);
+
+    for (int64_t tap = s->taps; tap-- > 0;) {
+        int64_t i, j;
+
+        if (!output_at(g, 0, p.row, tap / g->kernel[1], &i)
+            || !output_at(g, 1, p.column, tap % g->kernel[1], &j))
+            continue;
+        bool inside = i >= 0 && i < g->out[0] && j >= 0 && j < g->out[1];
+        int64_t at = ((p.image * g->out[0] + i) * g->out[1] + j) * g->filters;
+
+        chain_terms(&sum, s->filters, inside ? w->call->dy : NULL, at + first,
+                    w->call->weight,
+                    first * s->span + tap * s->channels + c % s->channels,
+                    s->span);
+    }
+    return chain_total(&sum);
+}
+
+/* One input pixel. */
+static void backward_data(void *argument, size_t item, size_t worker)
+{
+    const work *w = argument;
+    const fv__geometry *g = w->g;
+    int64_t line = (int64_t)item / g->in[1];
+    fv__pixel pixel = { line / g->in[0], line % g->in[0],
+                        (int64_t)item % g->in[1] };
+
+    (void)worker;
+    for (int64_t c = 0; c < g->channels; c++) {
+        int64_t at = (int64_t)item * g->channels + c;
+
+        put(w->dtype, w->call->dx, at,
+            input_sum(w, pixel, c, get(w->dtype, w->call->dx, at)));
+    }
+}
+
+/* ---- weight gradient ---------------------------------------------------- */
+
+/* The sum over a part's blocks of pixels of dy, of filter f, times the input
+ * that a tap and a channel meet, or, without `x`, of dy; a sum that goes on
+ * from `there`, or not. */
+static double part_sum(const work *w, int64_t part, bool go_on, double there,
+                       int64_t f, const void *x, int64_t tap, int64_t channel)
+{
+    const fv__conv_sizes *s = &w->sizes;
+
+    for (int64_t b = fv__conv_part(s, part); b < fv__conv_part(s, part + 1);
+         b++) {
+        int64_t i = b * s->block;
+        int64_t last = fv__min(s->pixels, i + s->block);
+        chain sum =
+            chain_begin(w->dtype, (fv__chain){ 1, 1, last - i }, go_on, there);
+
+        for (; i < last; i++) {
+            int64_t at = 0;
+
+            if (x && !input_at(w->g, fv__pixel_at(w->g->out, i), tap, &at))
+                chain_next(&sum);
+            else
+                chain_term(&sum,
+                           get(w->dtype, w->call->dy, i * w->g->filters + f),
+                           x ? get(w->dtype, x, at + channel) : 1);
+        }
+        there = chain_total(&sum);
+        go_on = true;
+    }
+    return there;
+}
+
+/* The sum of the parts, added to `there` or not: one part goes on from it, what
+ * several make is added to it. */
+static double pixels_sum(const work *w, double there, int64_t f, const void *x,
+                         int64_t tap, int64_t channel)
+{
+    const fv__conv_sizes *s = &w->sizes;
+    bool go_on = !w->call->overwrite, one = s->parts == 1;
+    double total = 0;
+
+    for (int64_t part = 0; part < s->parts; part++) {
+        double sum = part_sum(w, part, one && go_on, there, f, x, tap, channel);
+
+        total = part ? sum_of(w->dtype, total, sum) : sum;
+    }
+    return one || !go_on ? total : sum_of(w->dtype, there, total);
+}
+
+static double weight_sum(const work *w, int64_t f, int64_t tap, int64_t c)
+{
+    const fv__conv_sizes *s = &w->sizes;
+    int64_t channel = f / s->filters * s->channels + c;
+    double there =
+        get(w->dtype, w->call->dweight, f * s->span + tap * s->channels + c);
+
+    return pixels_sum(w, there, f, w->call->x, tap, channel);
+}
+
+static double bias_sum(const work *w, int64_t f)
+{
+    return pixels_sum(w, get(w->dtype, w->call->dbias, f), f, NULL, 0, 0);
+}
+
+/* One filter. */
+static void backward_weights(void *argument, size_t item, size_t worker)
+{
+    const work *w = argument;
+    const fv__conv_sizes *s = &w->sizes;
+    int64_t f = (int64_t)item;
+
+    (void)worker;
+    for (int64_t tap = 0; tap < s->taps; tap++)
+        for (int64_t c = 0; c < s->channels; c++)
+            put(w->dtype, w->call->dweight, f * s->span + tap * s->channels + c,
+                weight_sum(w, f, tap, c));
+    if (w->call->dbias) put(w->dtype, w->call->dbias, f, bias_sum(w, f));
+}
+
+/* ---- the algorithm ------------------------------------------------------ */
+
+static bool applicable(const fv_context *context, const fv__geometry *g)
+{
+    (void)context;
+    (void)g;
+    return true;
+}
+
+static size_t nothing(const fv_context *context, const fv__geometry *g,
+                      fv__direction direction)
+{
+    (void)context;
+    (void)g;
+    (void)direction;
+    return 0;
+}
+
+static void run(const fv__conv_call *call, fv__direction direction)
+{
+    const fv__geometry *g = call->geometry;
+    work w = { call, g, call->context->dtype, fv__conv_measure(g) };
+    double cost = 4 * (double)fv__geometry_macs(g);
+
+    if (w.sizes.pixels == 0) return;
+    switch (direction) {
+    case FV__FORWARD:
+        fv__parallel(call->context, (size_t)w.sizes.pixels, cost, forward, &w);
+        break;
+    case FV__BACKWARD_DATA:
+        fv__parallel(call->context, (size_t)(g->batch * g->in[0] * g->in[1]),
+                     cost, backward_data, &w);
+        break;
+    case FV__BACKWARD_WEIGHTS:
+        fv__parallel(call->context, (size_t)g->filters, cost, backward_weights,
+                     &w);
+        break;
+    }
+}
+
+/* One element at a time, each through a function. */
+static double cost(const fv__geometry *g, fv__direction direction)
+{
+    (void)direction;
+    return 64 * (double)fv__geometry_macs(g);
+}
+
+const fv__conv_algorithm fv__conv_reference = {
+    .name = "reference",
+    .applicable = applicable,
+    .cost = cost,
+    .plain = true,
+    .packed = nothing,
+    .scratch = nothing,
+    .run = run,
+};

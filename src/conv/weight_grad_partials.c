@@ -1,0 +1,129 @@
+/* The weight gradient's sums by part, and adding them up. */
+#include "conv/shared.h"
+
+#include <string.h>
+
+enum { ADD_ELEMENTS = 1 << 13 };
+
+static void lay_out(fv__conv_parts *p)
+{
+    p->stride = fv__align((p->weights + p->filters) * fv__element(p->kernels));
+    if (p->sizes.parts > 1) p->bytes = p->stride * (size_t)p->sizes.parts;
+}
+
+fv__conv_parts fv__conv_parts_of(const fv__kernels *kernels,
+                                 const fv__geometry *g)
+{
+    fv__conv_parts p = {
+        .kernels = kernels,
+        .sizes = fv__conv_measure(g),
+        .filters = (size_t)g->filters,
+    };
+
+    p.weights = (size_t)(p.sizes.span * g->filters);
+    lay_out(&p);
+    return p;
+}
+
+fv__conv_parts fv__conv_parts_of_bias(const fv__kernels *kernels,
+                                      const fv__geometry *g, int64_t blocks,
+                                      int64_t parts)
+{
+    fv__conv_parts p = {
+        .kernels = kernels,
+        .sizes = { .pixels = g->batch * g->out[0] * g->out[1],
+                   .blocks = blocks,
+                   .parts = parts },
+        .filters = (size_t)g->filters,
+    };
+
+    p.sizes.block = fv__divide_up(p.sizes.pixels, fv__max(blocks, 1));
+    lay_out(&p);
+    return p;
+}
+
+void fv__conv_parts_begin(fv__conv_parts *p, const fv__conv_call *call)
+{
+    p->call = call;
+    p->sums = call->scratch;
+}
+
+void *fv__conv_part_weights(const fv__conv_parts *p, int64_t part)
+{
+    return p->bytes ? p->sums + (size_t)part * p->stride : p->call->dweight;
+}
+
+fv__meet fv__conv_part_meet(const fv__conv_parts *p, int64_t part,
+                            int64_t block)
+{
+    bool fresh = p->bytes || p->call->overwrite;
+
+    return fresh && block == fv__conv_part(&p->sizes, part) ? FV__REPLACE
+                                                            : FV__ACCUMULATE;
+}
+
+static void *part_bias(const fv__conv_parts *p, int64_t part)
+{
+    if (!p->bytes) return p->call->dbias;
+    return fv__slot(fv__conv_part_weights(p, part), p->weights,
+                    fv__element(p->kernels));
+}
+
+void *fv__conv_part_bias_sums(const fv__conv_parts *p, int64_t part,
+                              size_t first, size_t n)
+{
+    void *sums;
+
+    if (!p->call->dbias) return NULL;
+    sums = fv__slot(part_bias(p, part), first, fv__element(p->kernels));
+    if (p->bytes || p->call->overwrite) p->kernels->fill(n, 0, sums);
+    return sums;
+}
+
+void fv__conv_block_bias(const fv__conv_parts *p, int64_t part, int64_t block)
+{
+    const fv__conv_sizes *s = &p->sizes;
+    const size_t size = fv__element(p->kernels);
+    const int64_t pixel = fv__min(block * s->block, s->pixels);
+    const int64_t count = fv__min(s->block, s->pixels - pixel);
+
+    if (!p->call->dbias) return;
+    void *sum = block == fv__conv_part(s, part)
+                    ? fv__conv_part_bias_sums(p, part, 0, p->filters)
+                    : part_bias(p, part);
+    p->kernels->column_sum(
+        (size_t)count, p->filters,
+        fv__at(p->call->dy, (size_t)pixel * p->filters, size), sum);
+}
+
+/* Adds n numbers of all parts up, at `at` in each, and gives them to the
+ * gradient. */
+static void add(const fv__conv_parts *p, size_t n, char *at, void *gradient)
+{
+    for (int64_t part = 1; part < p->sizes.parts; part++)
+        p->kernels->axpy(n, 1, at + (size_t)part * p->stride, at);
+    if (p->call->overwrite)
+        memcpy(gradient, at, n * fv__element(p->kernels));
+    else
+        p->kernels->axpy(n, 1, at, gradient);
+}
+
+static void add_weights(void *argument, size_t item, size_t worker)
+{
+    const fv__conv_parts *p = argument;
+    size_t at = item * ADD_ELEMENTS, left = p->weights - at;
+
+    (void)worker;
+    add(p, left < ADD_ELEMENTS ? left : ADD_ELEMENTS,
+        fv__slot(p->sums, at, fv__element(p->kernels)),
+        fv__slot(p->call->dweight, at, fv__element(p->kernels)));
+}
+
+void fv__conv_parts_add(fv__conv_parts *p)
+{
+    if (!p->bytes) return;
+    fv__parallel(p->call->context,
+                 (p->weights + ADD_ELEMENTS - 1) / ADD_ELEMENTS,
+                 (double)p->weights * (double)p->sizes.parts, add_weights, p);
+    if (p->call->dbias) add(p, p->filters, part_bias(p, 0), p->call->dbias);
+}

@@ -1,0 +1,44 @@
+/* Functions of one and of two elements. */
+#ifndef FV_KERNEL_ELEMENTWISE_H
+#define FV_KERNEL_ELEMENTWISE_H
+
+#include "base/base.h"
+
+/* Functions of one element; p and q are parameters. The derivative is written
+ * with x, y = f(x) and g = the upstream gradient. */
+typedef enum fv__map {
+    FV__NEG,
+    FV__ABS,
+    FV__EXP,
+    FV__LOG,
+    FV__SQRT,
+    FV__SIN,
+    FV__COS,
+    FV__TAN,
+    FV__ASIN,
+    FV__ACOS,
+    FV__ATAN,
+    FV__TANH,
+    FV__SIGMOID,
+    /* min(max(x, p), q); its gradient is 0 where x <= p or x >= q, but q =
+     * infinity is no limit; NaN passes, and so does the gradient there */
+    FV__CLAMP,
+    FV__LEAKY_RELU, /* x > 0 ? x : p x */
+    FV__ELU,        /* x > 0 ? x : p (exp(x) - 1) */
+    FV__SCALE_ADD,  /* p x + q, with one rounding each for product and sum */
+    FV__POWER,      /* x^p */
+    FV__RECIPROCAL  /* p / x */
+} fv__map;
+
+/* Functions of two elements. */
+typedef enum fv__zip {
+    FV__ADD,
+    FV__SUB,
+    FV__MUL,
+    FV__DIV,
+    FV__POW,
+    FV__MINIMUM,
+    FV__MAXIMUM
+} fv__zip;
+
+#endif

@@ -1,0 +1,336 @@
+/* Arrays of either element type and one call of a convolution on them. */
+#ifndef FV_TESTS_CONV_CONVOLUTION_H
+#define FV_TESTS_CONV_CONVOLUTION_H
+
+#include "support.h"
+
+#include "conv/conv.h"
+
+#include <stdlib.h>
+
+static const fv_dtype dtypes[] = { FV_F32, FV_F64 };
+static const fv__conv_algorithm *const algorithms[] = { &fv__conv_reference,
+                                                        &fv__conv_im2col,
+                                                        &fv__conv_direct };
+enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
+
+/* NULL if this machine lacks the table. */
+static inline fv_context *context_of(const char *isa, fv_dtype dtype,
+                                     int32_t threads)
+{
+    fv_context *context = fv_context_new(FV_OPTIONS(
+        fv_context_options, .dtype = dtype, .isa = isa, .threads = threads));
+
+    if (fv_failed(context) == FV_UNSUPPORTED) {
+        fv_context_free(context);
+        return NULL;
+    }
+    assert_ok(context);
+    return context;
+}
+
+/* ---- arrays: exactly as long as they say, so that a sanitizer sees ------ */
+
+typedef struct array {
+    fv_dtype dtype;
+    size_t n;
+    void *at;
+} array;
+
+static inline double array_get(array a, size_t i)
+{
+    return a.dtype == FV_F64 ? ((double *)a.at)[i] : (double)((float *)a.at)[i];
+}
+
+static inline void array_set(array a, size_t i, double value)
+{
+    if (a.dtype == FV_F64)
+        ((double *)a.at)[i] = value;
+    else
+        ((float *)a.at)[i] = (float)value;
+}
+
+static inline size_t array_bytes(array a)
+{
+    return a.n * (a.dtype == FV_F64 ? sizeof(double) : sizeof(float));
+}
+
+static inline array array_new(fv_dtype dtype, size_t n, double value)
+{
+    array a = { dtype, n, NULL };
+
+    a.at = malloc(n ? array_bytes(a) : 1);
+    assert_non_null(a.at);
+    for (size_t i = 0; i < n; i++) array_set(a, i, value);
+    return a;
+}
+
+static inline array array_copy(array from)
+{
+    array a = array_new(from.dtype, from.n, 0);
+
+    memcpy(a.at, from.at, array_bytes(a));
+    return a;
+}
+
+/* ---- pseudo-random numbers ---------------------------------------------- */
+
+static inline uint32_t draw(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(*state >> 33);
+}
+
+/* In [low, high]. */
+static inline int64_t draw_in(uint64_t *state, int64_t low, int64_t high)
+{
+    return low + (int64_t)(draw(state) % (uint64_t)(high - low + 1));
+}
+
+static inline void array_draw(array a, uint64_t *state, bool integers)
+{
+    for (size_t i = 0; i < a.n; i++)
+        array_set(a, i,
+                  integers ? (double)draw_in(state, -4, 4)
+                           : (double)draw(state) / 1073741824.0 - 1);
+}
+
+/* ---- one problem -------------------------------------------------------- */
+
+typedef struct problem {
+    fv__geometry g;
+    array x, weight, bias, dy; /* bias.at NULL: none */
+    array y, dx, dweight, dbias;
+    bool overwrite;    /* gradients, which are NaN before */
+    double there;      /* else: what they begin with, in some proportion */
+    fv__finish finish; /* but for the bias */
+} problem;
+
+static inline size_t count_x(const fv__geometry *g)
+{
+    return (size_t)(g->batch * g->in[0] * g->in[1] * g->channels);
+}
+
+static inline size_t count_y(const fv__geometry *g)
+{
+    return (size_t)(g->batch * g->out[0] * g->out[1] * g->filters);
+}
+
+static inline size_t count_weight(const fv__geometry *g)
+{
+    return (size_t)(g->filters * g->kernel[0] * g->kernel[1] * g->channels
+                    / g->groups);
+}
+
+/* Checks the geometry; operands zero, what is to be overwritten NaN. */
+static inline problem problem_new(fv_context *context, fv__geometry g)
+{
+    fv_dtype dtype = fv_context_dtype(context);
+    problem p = { .overwrite = false };
+
+    fv__geometry_check(context, "problem", false, &g);
+    assert_ok(context);
+    p.g = g;
+    p.x = array_new(dtype, count_x(&g), 0);
+    p.weight = array_new(dtype, count_weight(&g), 0);
+    p.bias = array_new(dtype, (size_t)g.filters, 0);
+    p.dy = array_new(dtype, count_y(&g), 0);
+    p.y = array_new(dtype, count_y(&g), (double)NAN);
+    p.dx = array_new(dtype, count_x(&g), 0);
+    p.dweight = array_new(dtype, count_weight(&g), 0);
+    p.dbias = array_new(dtype, (size_t)g.filters, 0);
+    return p;
+}
+
+static inline void problem_draw(problem *p, uint64_t seed, bool integers)
+{
+    array_draw(p->x, &seed, integers);
+    array_draw(p->weight, &seed, integers);
+    array_draw(p->bias, &seed, integers);
+    array_draw(p->dy, &seed, integers);
+}
+
+static inline void problem_free(problem *p)
+{
+    array all[] = { p->x, p->weight, p->bias,    p->dy,
+                    p->y, p->dx,     p->dweight, p->dbias };
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i].at);
+}
+
+/* Gradients as they are before a run. */
+static inline void problem_begin(problem *p)
+{
+    const array gradients[] = { p->dx, p->dweight, p->dbias };
+
+    for (size_t i = 0; i < 3; i++)
+        for (size_t j = 0; j < gradients[i].n; j++)
+            array_set(gradients[i], j, p->there * (double)(j % 5 + 1));
+}
+
+/* The same operands, fresh results. */
+static inline problem problem_again(fv_context *context, const problem *from)
+{
+    problem p = problem_new(context, from->g);
+
+    p.overwrite = from->overwrite;
+    p.there = from->there;
+    problem_begin(&p);
+    memcpy(p.x.at, from->x.at, array_bytes(p.x));
+    memcpy(p.weight.at, from->weight.at, array_bytes(p.weight));
+    memcpy(p.bias.at, from->bias.at, array_bytes(p.bias));
+    memcpy(p.dy.at, from->dy.at, array_bytes(p.dy));
+    return p;
+}
+
+static inline void run_one(fv_context *context,
+                           const fv__conv_algorithm *algorithm, problem *p,
+                           fv__direction direction)
+{
+    size_t packed = algorithm->packed(context, &p->g, direction);
+    size_t bytes = algorithm->scratch(context, &p->g, direction);
+    void *weights = fv__allocate(context, FV__RUN, packed);
+    void *scratch = fv__allocate(context, FV__RUN, bytes);
+    fv__conv_call call = {
+        .context = context,
+        .geometry = &p->g,
+        .x = p->x.at,
+        .weight = p->weight.at,
+        .finish = p->finish,
+        .dy = p->dy.at,
+        .y = p->y.at,
+        .dx = p->dx.at,
+        .dweight = p->dweight.at,
+        .dbias = p->dbias.at,
+        .overwrite = p->overwrite,
+        .packed = weights,
+        .scratch = scratch,
+    };
+
+    assert_ok(context);
+    call.finish.bias = p->bias.at;
+    memset(weights, 0xff, packed); /* NaN */
+    memset(scratch, 0xff, bytes);
+    if (packed) algorithm->pack(&call, direction);
+    algorithm->run(&call, direction);
+    fv__release(context, scratch);
+    fv__release(context, weights);
+}
+
+static inline void run_all(fv_context *context,
+                           const fv__conv_algorithm *algorithm, problem *p)
+{
+    array gradients[] = { p->dx, p->dweight, p->dbias };
+
+    assert_true(algorithm->applicable(context, &p->g));
+    for (size_t i = 0; p->overwrite && i < 3; i++)
+        if (gradients[i].at)
+            memset(gradients[i].at, 0xff, array_bytes(gradients[i]));
+    run_one(context, algorithm, p, FV__FORWARD);
+    run_one(context, algorithm, p, FV__BACKWARD_DATA);
+    run_one(context, algorithm, p, FV__BACKWARD_WEIGHTS);
+}
+
+/* Equal bits, but for what a NaN carries besides being one. */
+static inline void same_array(const char *what, array a, array b)
+{
+    assert_int_equal(a.n, b.n);
+    if (memcmp(a.at, b.at, array_bytes(a)) == 0) return;
+    for (size_t i = 0; i < a.n; i++) {
+        double u = array_get(a, i), v = array_get(b, i);
+
+        if (isnan(u) && isnan(v)) continue;
+        if (memcmp(&u, &v, sizeof u) != 0)
+            fail_msg("%s[%zu]: %a is not %a", what, i, u, v);
+    }
+}
+
+static inline void same_results(const problem *a, const problem *b)
+{
+    same_array("y", a->y, b->y);
+    same_array("dx", a->dx, b->dx);
+    same_array("dweight", a->dweight, b->dweight);
+    same_array("dbias", a->dbias, b->dbias);
+}
+
+/* Where a weight or gradient that is not finite meets padding, an algorithm may
+ * multiply it with zero. The gradient of an input lies in padding wherever
+ * windows overlap. */
+static inline void same_but_for_padding(const problem *want, const problem *got)
+{
+    const array a[] = { want->y, want->dweight, want->dbias, want->dx };
+    const array b[] = { got->y, got->dweight, got->dbias, got->dx };
+    const fv__geometry *g = &want->g;
+    const bool padded =
+        g->begin[0] > 0 || g->begin[1] > 0 || g->end[0] > 0 || g->end[1] > 0;
+    const bool overlap = g->kernel[0] > 1 || g->kernel[1] > 1;
+
+    for (size_t n = 0; n < 4; n++)
+        for (size_t i = 0; i < a[n].n; i++) {
+            const double u = array_get(a[n], i), v = array_get(b[n], i);
+
+            if (isnan(v) && (isnan(u) || padded || (n == 3 && overlap)))
+                continue;
+            if (memcmp(&u, &v, sizeof u) != 0)
+                fail_msg("array %zu, %zu: %a is not %a", n, i, u, v);
+        }
+}
+
+/* Every table makes the results of `want`, which the plain one made on one
+ * thread: on one, and on four as on a machine of small caches. */
+static inline void same_in_all_tables(const fv__conv_algorithm *algorithm,
+                                      const problem *want)
+{
+    for (int t = 0; t < TABLES; t++)
+        for (int32_t threads = t ? 1 : 4; threads <= 4; threads += 3) {
+            fv_context *context = context_of(tables[t], want->x.dtype, threads);
+            problem p;
+
+            if (!context) continue;
+            if (threads > 1) context->cache_bytes = 1 << 20;
+            p = problem_again(context, want);
+            run_all(context, algorithm, &p);
+            same_results(want, &p);
+            problem_free(&p);
+            fv_context_free(context);
+        }
+}
+
+/* Image n of an array of `batch` images. */
+static inline array image_of(array a, int64_t batch, int64_t n)
+{
+    array image = { a.dtype, a.n / (size_t)batch, NULL };
+
+    image.at = (char *)a.at + (size_t)n * array_bytes(image);
+    return image;
+}
+
+/* Each image of a batch, output and input gradient, has the bits that it has
+ * alone. */
+static inline void same_alone(const fv__conv_algorithm *algorithm,
+                              fv__geometry g, fv_dtype dtype)
+{
+    const int64_t batch = g.batch;
+    fv_context *context = context_of(NULL, dtype, 2);
+    problem all = problem_new(context, g);
+
+    problem_draw(&all, 3, false);
+    run_all(context, algorithm, &all);
+    g.batch = 1;
+    for (int64_t n = 0; n < batch; n++) {
+        problem one = problem_new(context, g);
+
+        memcpy(one.x.at, image_of(all.x, batch, n).at, array_bytes(one.x));
+        memcpy(one.dy.at, image_of(all.dy, batch, n).at, array_bytes(one.dy));
+        memcpy(one.weight.at, all.weight.at, array_bytes(one.weight));
+        memcpy(one.bias.at, all.bias.at, array_bytes(one.bias));
+        run_all(context, algorithm, &one);
+        same_array("y", one.y, image_of(all.y, batch, n));
+        same_array("dx", one.dx, image_of(all.dx, batch, n));
+        problem_free(&one);
+    }
+    problem_free(&all);
+    fv_context_free(context);
+}
+
+#endif

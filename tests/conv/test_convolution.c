@@ -1,0 +1,462 @@
+/* Every algorithm against another definition, and against each other to the
+ * last bit: any geometry, table, number of threads and batch. */
+#include "conv/convolution.h"
+
+/* ---- another definition: on a padded copy, output scattered to weights --- */
+
+typedef struct naive {
+    double *y, *dx, *dweight, *dbias;
+    double *y_size, *dx_size, *dweight_size, *dbias_size; /* sums of |terms| */
+} naive;
+
+static double *zeros(size_t n)
+{
+    double *at = calloc(n ? n : 1, sizeof *at);
+
+    assert_non_null(at);
+    return at;
+}
+
+static naive naive_new(const fv__geometry *g)
+{
+    size_t x = count_x(g), y = count_y(g), w = count_weight(g);
+    size_t f = (size_t)g->filters;
+
+    return (naive){ zeros(y), zeros(x), zeros(w), zeros(f),
+                    zeros(y), zeros(x), zeros(w), zeros(f) };
+}
+
+static void naive_free(naive *r)
+{
+    double *all[] = { r->y,      r->dx,      r->dweight,      r->dbias,
+                      r->y_size, r->dx_size, r->dweight_size, r->dbias_size };
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+}
+
+static void term(double *sum, double *size, size_t at, double a, double b)
+{
+    sum[at] += a * b;
+    size[at] += fabs(a * b);
+}
+
+/* Everything that image n, tap (i, j) and channel pair (f, c) meet. */
+static void naive_tap(const problem *p, naive *r, size_t n, size_t f, size_t c,
+                      size_t i, size_t j)
+{
+    const fv__geometry *g = &p->g;
+    size_t channels = (size_t)g->channels, per = channels / (size_t)g->groups;
+    size_t group = f / ((size_t)g->filters / (size_t)g->groups);
+    size_t w =
+        ((f * (size_t)g->kernel[0] + i) * (size_t)g->kernel[1] + j) * per + c;
+
+    for (int64_t u = 0; u < g->out[0]; u++)
+        for (int64_t v = 0; v < g->out[1]; v++) {
+            int64_t row =
+                u * g->stride[0] + (int64_t)i * g->dilation[0] - g->begin[0];
+            int64_t column =
+                v * g->stride[1] + (int64_t)j * g->dilation[1] - g->begin[1];
+
+            if (row < 0 || column < 0) continue;
+            if (row >= g->in[0] || column >= g->in[1]) continue;
+            size_t x = ((n * (size_t)g->in[0] + (size_t)row) * (size_t)g->in[1]
+                        + (size_t)column)
+                           * channels
+                       + group * per + c;
+            size_t y = ((n * (size_t)g->out[0] + (size_t)u) * (size_t)g->out[1]
+                        + (size_t)v)
+                           * (size_t)g->filters
+                       + f;
+            double dy = array_get(p->dy, y);
+
+            term(r->y, r->y_size, y, array_get(p->x, x),
+                 array_get(p->weight, w));
+            term(r->dx, r->dx_size, x, dy, array_get(p->weight, w));
+            term(r->dweight, r->dweight_size, w, dy, array_get(p->x, x));
+        }
+}
+
+static naive naive_of(const problem *p)
+{
+    const fv__geometry *g = &p->g;
+    naive r = naive_new(g);
+    size_t f = (size_t)g->filters, c = (size_t)(g->channels / g->groups);
+    size_t rows = (size_t)g->kernel[0], columns = (size_t)g->kernel[1];
+    size_t all = (size_t)g->batch * f * c * rows * columns;
+
+    /* channels outermost, last tap first: no order that the library has */
+    for (size_t i = all; i-- > 0;)
+        naive_tap(p, &r, i / columns / rows / f / c, i / columns / rows % f,
+                  i / columns / rows / f % c, i / columns % rows, i % columns);
+    for (size_t i = 0; i < p->y.n; i++) {
+        term(r.y, r.y_size, i, 1, array_get(p->bias, i % f));
+        term(r.dbias, r.dbias_size, i % f, 1, array_get(p->dy, i));
+    }
+    return r;
+}
+
+/* |got - want| <= gamma_n size; n terms and some roundings of the sums. */
+static void within(const char *what, array got, const double *want,
+                   const double *size, size_t terms, bool exact)
+{
+    double unit = got.dtype == FV_F64 ? 0x1p-53 : 0x1p-24;
+    double steps = (double)(2 * terms + 16) * unit;
+
+    for (size_t i = 0; i < got.n; i++) {
+        double error = fabs(array_get(got, i) - want[i]);
+
+        if (!(error <= (exact ? 0 : steps / (1 - steps) * size[i])))
+            fail_msg("%s[%zu] = %.17g, expected %.17g", what, i,
+                     array_get(got, i), want[i]);
+    }
+}
+
+static void check_naive(const problem *p, const naive *r, bool exact)
+{
+    const fv__geometry *g = &p->g;
+    size_t pixels = (size_t)(g->batch * g->out[0] * g->out[1]);
+    size_t taps = (size_t)(g->kernel[0] * g->kernel[1]);
+
+    within("y", p->y, r->y, r->y_size, taps * (size_t)(g->channels / g->groups),
+           exact);
+    within("dx", p->dx, r->dx, r->dx_size,
+           taps * (size_t)(g->filters / g->groups), exact);
+    within("dweight", p->dweight, r->dweight, r->dweight_size, pixels, exact);
+    within("dbias", p->dbias, r->dbias, r->dbias_size, pixels, exact);
+}
+
+/* ---- any geometry ------------------------------------------------------- */
+
+static bool draw_axis(uint64_t *state, fv__geometry *g, int axis)
+{
+    g->in[axis] = draw_in(state, 1, 9);
+    g->kernel[axis] = draw_in(state, 1, 5);
+    g->stride[axis] = draw_in(state, 1, 3);
+    g->dilation[axis] = draw_in(state, 0, 2) ? 1 : draw_in(state, 1, 3);
+    if (draw(state) % 3) {
+        g->begin[axis] = draw_in(state, 0, 3);
+        g->end[axis] = draw_in(state, 0, 7);
+    }
+    return g->in[axis] + g->begin[axis] + g->end[axis]
+           > g->dilation[axis] * (g->kernel[axis] - 1);
+}
+
+static fv__geometry draw_geometry(uint64_t *state)
+{
+    for (;;) {
+        fv__geometry g = { .batch = draw_in(state, 1, 3) };
+
+        g.groups = draw(state) % 3 ? 1 : draw_in(state, 1, 3);
+        g.channels = g.groups * draw_in(state, 1, 5);
+        g.filters = g.groups * draw_in(state, 1, 7);
+        if (draw_axis(state, &g, 0) && draw_axis(state, &g, 1)) return g;
+    }
+}
+
+/* Integers: all sums are exact, whatever their order. */
+static void exact_on_integers(void **state)
+{
+    uint64_t seed = 1;
+
+    (void)state;
+    for (int i = 0; i < 150; i++) {
+        fv_context *context =
+            context_of(i % 3 ? NULL : "ref", dtypes[i % 2], 1);
+        problem p = problem_new(context, draw_geometry(&seed));
+
+        problem_draw(&p, seed, true);
+        naive r = naive_of(&p);
+        for (int a = 0; a < ALGORITHMS; a++) {
+            problem q = problem_again(context, &p);
+
+            run_all(context, algorithms[a], &q);
+            check_naive(&q, &r, true);
+            problem_free(&q);
+        }
+        naive_free(&r);
+        problem_free(&p);
+        fv_context_free(context);
+    }
+}
+
+static void check_bits(const fv__geometry *g, fv_dtype dtype, uint64_t seed)
+{
+    fv_context *first = context_of("ref", dtype, 1);
+    problem p = problem_new(first, *g);
+
+    p.overwrite = seed & 1;
+    problem_draw(&p, seed, false);
+    naive r = naive_of(&p);
+    run_all(first, &fv__conv_reference, &p);
+    check_naive(&p, &r, false);
+    for (int a = FOREIGN ? 2 : 1; a < ALGORITHMS; a++)
+        same_in_all_tables(algorithms[a], &p);
+    naive_free(&r);
+    problem_free(&p);
+    fv_context_free(first);
+}
+
+static void bits_of_small_ones(void **state)
+{
+    uint64_t seed = 2;
+
+    (void)state;
+    if (FOREIGN) skip();
+    for (int i = 0; i < 60; i++) {
+        fv__geometry g = draw_geometry(&seed);
+
+        check_bits(&g, dtypes[i % 2], seed);
+    }
+}
+
+/* Sizes at which every cut is made: blocks and parts of pixels, slabs of taps,
+ * ranges of input rows, blocks of the scattered matrix, both kinds of rows
+ * that alias the input, pixels of dy that are copied, columns that are packed
+ * for some filters and then for others, sums that are turned, pixels of which a
+ * cache holds few together. */
+static void bits_of_large_ones(void **state)
+{
+    /* batch, in, channels, out (derived), filters, kernel, stride, dilation,
+     * padding before and after, groups */
+    /* clang-format off */
+    static const fv__geometry all[] = {
+        { 3, {41,67}, 1, {0,0}, 3, {3,3}, {1,1}, {1,1}, {1,1}, {1,1}, 1 },
+        { 2, {6,7}, 130, {0,0}, 3, {3,3}, {1,1}, {1,1}, {1,0}, {1,2}, 1 },
+        { 1, {1,3000}, 4, {0,0}, 2, {1,31}, {1,2}, {1,1}, {0,30}, {0,0}, 1 },
+        { 2, {90,30}, 6, {0,0}, 4, {3,2}, {2,3}, {3,2}, {2,1}, {5,0}, 2 },
+        { 5, {19,23}, 9, {0,0}, 35, {1,1}, {1,1}, {1,1}, {0,0}, {0,0}, 1 },
+        { 5, {19,23}, 6, {0,0}, 4, {1,1}, {1,1}, {1,1}, {0,0}, {0,0}, 2 },
+        { 2, {12,11}, 7, {0,0}, 7, {3,3}, {1,1}, {1,1}, {1,1}, {1,1}, 7 },
+        { 1, {8,9}, 3, {0,0}, 5, {5,5}, {1,1}, {2,2}, {9,10}, {11,9}, 1 },
+        { 3, {9,10}, 130, {0,0}, 1024, {1,1}, {2,2}, {1,1}, {0,0}, {0,0}, 1 },
+        { 1, {19,17}, 88, {0,0}, 256, {3,1}, {1,1}, {1,1}, {1,0}, {1,0}, 2 },
+        { 1, {9,10}, 48, {0,0}, 350, {3,3}, {1,1}, {1,1}, {1,1}, {1,1}, 1 },
+        { 2, {21,19}, 3, {0,0}, 61, {3,4}, {2,1}, {1,1}, {1,1}, {1,0}, 1 },
+        { 2, {23,20}, 6, {0,0}, 70, {3,3}, {1,1}, {1,1}, {1,1}, {1,1}, 2 },
+        { 35, {5,5}, 6, {0,0}, 40, {5,5}, {1,1}, {1,1}, {0,0}, {0,0}, 1 },
+        { 20, {3,4}, 5, {0,0}, 35, {3,3}, {1,1}, {1,1}, {1,1}, {1,1}, 1 },
+        { 2, {19,23}, 37, {0,0}, 2, {1,1}, {1,1}, {1,1}, {0,0}, {0,0}, 1 },
+        { 1, {33,17}, 20, {0,0}, 3, {3,2}, {1,1}, {1,1}, {1,0}, {1,1}, 1 },
+        { 2, {16,35}, 80, {0,0}, 8, {1,1}, {1,2}, {1,1}, {0,0}, {0,0}, 2 },
+        { 4, {9,23}, 1, {0,0}, 33, {3,2}, {1,2}, {1,1}, {1,0}, {0,1}, 1 },
+        { 1, {7,8}, 1024, {0,0}, 262, {1,1}, {1,1}, {1,1}, {0,0}, {0,0}, 1 },
+        { 1, {7,8}, 270, {0,0}, 1024, {1,1}, {1,1}, {1,1}, {0,0}, {0,0}, 1 },
+    };
+    /* clang-format on */
+
+    (void)state;
+    if (FOREIGN) skip();
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        for (int d = 0; d < 2; d++) check_bits(&all[i], dtypes[d], i);
+}
+
+/* Outputs and input gradients that go past the caches, which take the place of
+ * what is there, in whole lines or not, and some filters that are not whole
+ * panels. */
+static void past_the_caches(void **state)
+{
+    /* clang-format off */
+    static const fv__geometry all[] = {
+        { 3, {30,29}, 4, {0,0}, 80, {1,2}, {1,1}, {1,1}, {0,0}, {0,0}, 1 },
+        { 3, {30,29}, 80, {0,0}, 4, {1,2}, {1,1}, {1,1}, {0,0}, {0,0}, 1 },
+        { 3, {30,29}, 3, {0,0}, 67, {1,2}, {1,1}, {1,1}, {0,0}, {0,0}, 1 },
+    };
+    /* clang-format on */
+
+    (void)state;
+    if (FOREIGN) skip();
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        for (int d = 0; d < 2; d++) check_bits(&all[i], dtypes[d], 1);
+}
+
+/* ---- batches ------------------------------------------------------------ */
+
+static void image_alone(void **state)
+{
+    /* clang-format off */
+    const fv__geometry geometries[] = {
+        { 9, {13,11}, 3, {0,0}, 5, {3,3}, {1,2}, {1,1}, {1,1}, {1,1}, 1 },
+        { 9, {5,5}, 20, {0,0}, 50, {5,5}, {1,1}, {1,1}, {2,2}, {2,2}, 1 },
+        { 9, {4,4}, 6, {0,0}, 9, {1,1}, {1,1}, {1,1}, {0,0}, {0,0}, 3 },
+    };
+    /* clang-format on */
+
+    (void)state;
+    if (FOREIGN) skip();
+    for (int i = 0; i < 12; i++)
+        same_alone(algorithms[1 + i / 6], geometries[i / 2 % 3], dtypes[i % 2]);
+}
+
+static void no_images(void **state)
+{
+    (void)state;
+    for (int a = 0; a < ALGORITHMS; a++) {
+        fv_context *context = context_of(NULL, FV_F32, 2);
+        problem p = problem_new(context, (fv__geometry){ .in = { 4, 4 },
+                                                         .channels = 2,
+                                                         .filters = 3,
+                                                         .kernel = { 3, 3 },
+                                                         .stride = { 1, 1 },
+                                                         .dilation = { 1, 1 },
+                                                         .groups = 1 });
+
+        array_set(p.dweight, 5, 7);
+        run_all(context, algorithms[a], &p);
+        for (size_t i = 0; i < p.dweight.n; i++)
+            assert_true(array_get(p.dweight, i) == (i == 5 ? 7 : 0));
+        for (size_t i = 0; i < p.dbias.n; i++)
+            assert_true(array_get(p.dbias, i) == 0);
+        problem_free(&p);
+        fv_context_free(context);
+    }
+}
+
+/* ---- what is added and what is not there -------------------------------- */
+
+/* Gradients add to what they find; without bias and dbias the rest is the
+ * same. */
+static void added_into(void **state)
+{
+    uint64_t seed = 4;
+
+    (void)state;
+    for (int i = 0; i < 40; i++) {
+        fv_context *context = context_of(NULL, dtypes[i % 2], 1);
+        problem p = problem_new(context, draw_geometry(&seed));
+
+        problem_draw(&p, seed, true);
+        if (i % 4 > 1) {
+            free(p.bias.at);
+            free(p.dbias.at);
+            p.bias.at = p.dbias.at = NULL;
+        }
+        problem q = p;
+        q.y = array_copy(p.y);
+        q.dx = array_copy(p.dx);
+        q.dweight = array_copy(p.dweight);
+        if (p.dbias.at) q.dbias = array_copy(p.dbias);
+        const fv__conv_algorithm *algorithm = algorithms[i / 4 % ALGORITHMS];
+        run_all(context, algorithm, &p);
+        run_all(context, algorithm, &q);
+        run_all(context, algorithm, &q);
+        same_array("y", p.y, q.y);
+        for (size_t j = 0; j < p.y.n; j++) /* what was there is gone */
+            assert_true(isfinite(array_get(p.y, j)));
+        for (size_t j = 0; j < p.dx.n; j++)
+            assert_true(array_get(q.dx, j) == 2 * array_get(p.dx, j));
+        for (size_t j = 0; j < p.dweight.n; j++)
+            assert_true(array_get(q.dweight, j) == 2 * array_get(p.dweight, j));
+        for (size_t j = 0; p.dbias.at && j < p.dbias.n; j++)
+            assert_true(array_get(q.dbias, j) == 2 * array_get(p.dbias, j));
+        free(q.y.at);
+        free(q.dx.at);
+        free(q.dweight.at);
+        if (p.dbias.at) free(q.dbias.at);
+        problem_free(&p);
+        fv_context_free(context);
+    }
+}
+
+static double dot(array a, array b)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < a.n; i++) sum += array_get(a, i) * array_get(b, i);
+    return sum;
+}
+
+/* <conv(x, w), dy> = <x, dx> = <w, dw> */
+static void adjoint(void **state)
+{
+    uint64_t seed = 5;
+
+    (void)state;
+    for (int i = 0; i < 60; i++) {
+        fv_context *context = context_of(NULL, FV_F64, 1);
+        problem p = problem_new(context, draw_geometry(&seed));
+
+        problem_draw(&p, seed, false);
+        memset(p.bias.at, 0, array_bytes(p.bias));
+        run_all(context, algorithms[i % ALGORITHMS], &p);
+        double size = 1e-12 * fmax(1, sqrt(dot(p.y, p.y) * dot(p.dy, p.dy)));
+        double inner = dot(p.y, p.dy);
+        assert_true(fabs(dot(p.x, p.dx) - inner) <= size);
+        assert_true(fabs(dot(p.weight, p.dweight) - inner) <= size);
+        problem_free(&p);
+        fv_context_free(context);
+    }
+}
+
+/* A weight that is not finite times padding is nothing, or NaN. */
+static void not_finite(void **state)
+{
+    const double strange[] = { (double)NAN, (double)INFINITY,
+                               -(double)INFINITY };
+    uint64_t seed = 6;
+
+    (void)state;
+    if (FOREIGN) skip();
+    for (int i = 0; i < 60; i++) {
+        fv_context *context = context_of(NULL, dtypes[i % 2], 1);
+        problem p = problem_new(context, draw_geometry(&seed));
+
+        problem_draw(&p, seed, false);
+        array_set(p.weight, draw(&seed) % p.weight.n, strange[i % 3]);
+        if (i % 5 == 0) array_set(p.x, draw(&seed) % p.x.n, strange[i % 2]);
+        if (i % 7 == 0) array_set(p.dy, draw(&seed) % p.dy.n, strange[i % 2]);
+        run_all(context, &fv__conv_reference, &p);
+        for (int a = 1; a < ALGORITHMS; a++) {
+            problem q = problem_again(context, &p);
+
+            run_all(context, algorithms[a], &q);
+            same_but_for_padding(&p, &q);
+            problem_free(&q);
+        }
+        problem_free(&p);
+        fv_context_free(context);
+    }
+}
+
+static void padding_adds_nothing(void **state)
+{
+    (void)state;
+    for (int a = 0; a < ALGORITHMS; a++) {
+        fv_context *context = context_of(NULL, FV_F32, 1);
+        problem p = problem_new(context, (fv__geometry){ .batch = 1,
+                                                         .in = { 1, 3 },
+                                                         .channels = 1,
+                                                         .filters = 1,
+                                                         .kernel = { 1, 2 },
+                                                         .stride = { 1, 1 },
+                                                         .dilation = { 1, 1 },
+                                                         .begin = { 0, 1 },
+                                                         .groups = 1 });
+
+        for (size_t i = 0; i < 3; i++) array_set(p.x, i, 1);
+        array_set(p.weight, 0, (double)INFINITY);
+        run_one(context, algorithms[a], &p, FV__FORWARD);
+        if (a == 0) assert_true(array_get(p.y, 0) == 0);
+        assert_true(!isinf(array_get(p.y, 0)));
+        assert_true(isinf(array_get(p.y, 1)));
+        problem_free(&p);
+        fv_context_free(context);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(exact_on_integers),
+        cmocka_unit_test(bits_of_small_ones),
+        cmocka_unit_test(bits_of_large_ones),
+        cmocka_unit_test(past_the_caches),
+        cmocka_unit_test(image_alone),
+        cmocka_unit_test(no_images),
+        cmocka_unit_test(added_into),
+        cmocka_unit_test(adjoint),
+        cmocka_unit_test(not_finite),
+        cmocka_unit_test(padding_adds_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,343 @@
+/* The depthwise algorithm against the definition, bit for bit: every table,
+ * type, number of threads and batch, and any geometry. */
+#include "conv/convolution.h"
+
+static bool draw_axis(uint64_t *state, fv__geometry *g, int axis)
+{
+    g->in[axis] = draw_in(state, 1, 13);
+    g->kernel[axis] = draw_in(state, 1, draw(state) % 4 ? 4 : 9);
+    g->stride[axis] = draw_in(state, 1, 3);
+    g->dilation[axis] = draw_in(state, 0, 2) ? 1 : draw_in(state, 1, 4);
+    if (draw(state) % 3) {
+        g->begin[axis] = draw_in(state, 0, 4);
+        g->end[axis] = draw_in(state, 0, 7);
+    }
+    return g->in[axis] + g->begin[axis] + g->end[axis]
+           > g->dilation[axis] * (g->kernel[axis] - 1);
+}
+
+static fv__geometry draw_geometry(uint64_t *state)
+{
+    for (;;) {
+        fv__geometry g = { .batch = draw_in(state, 1, 3) };
+
+        g.channels = g.groups = draw_in(state, 2, draw(state) % 4 ? 9 : 35);
+        g.filters = g.groups * (draw(state) % 3 ? 1 : draw_in(state, 2, 3));
+        if (draw(state) % 3 == 0) {
+            g.channels = g.groups * draw_in(state, 2, draw(state) % 4 ? 5 : 21);
+            g.filters = g.groups * draw_in(state, 1, 11);
+        }
+        if (draw_axis(state, &g, 0) && draw_axis(state, &g, 1)) return g;
+    }
+}
+
+/* Square kernels, strides and paddings. */
+static fv__geometry plain(int64_t batch, int64_t side, int64_t channels,
+                          int64_t kernel, int64_t stride)
+{
+    int64_t padding = kernel / 2;
+
+    return (fv__geometry){ .batch = batch,
+                           .in = { side, side + 1 },
+                           .channels = channels,
+                           .filters = channels,
+                           .kernel = { kernel, kernel },
+                           .stride = { stride, stride },
+                           .dilation = { 1, 1 },
+                           .begin = { padding, padding },
+                           .end = { padding, padding },
+                           .groups = channels };
+}
+
+/* ---- the same bits ------------------------------------------------------ */
+
+static void check_bits(fv__geometry g, fv_dtype dtype, uint64_t seed)
+{
+    fv_context *first = context_of("ref", dtype, 1);
+    problem p = problem_new(first, g);
+
+    problem_draw(&p, seed, false);
+    p.overwrite = seed % 2;
+    run_all(first, &fv__conv_reference, &p);
+    same_in_all_tables(&fv__conv_depthwise, &p);
+    problem_free(&p);
+    fv_context_free(first);
+}
+
+static void any_geometry(void **state)
+{
+    uint64_t seed = 11;
+
+    (void)state;
+    for (int i = 0; i < 150; i++) {
+        fv__geometry g = draw_geometry(&seed);
+
+        check_bits(g, dtypes[i % 2], seed);
+    }
+}
+
+/* Channels around vectors of every table, and around a tile's. */
+static void channel_counts(void **state)
+{
+    const int64_t counts[] = {
+        2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 130, 520
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        for (int d = 0; d < 2; d++)
+            check_bits(plain(2, 6, counts[i], 3, 1), dtypes[d], i);
+}
+
+/* Every kind of tile, at sizes at which inner tiles, edges, pairs of rows and
+ * single ones come together. */
+static void kernels_and_strides(void **state)
+{
+    (void)state;
+    for (int64_t kernel = 1; kernel <= 9; kernel++)
+        for (int64_t stride = 1; stride <= 3; stride++)
+            for (int d = 0; d < 2; d++)
+                check_bits(plain(1, 19, 17, kernel, stride), dtypes[d],
+                           (uint64_t)(kernel * 4 + stride));
+}
+
+/* Cuts of the sums over the batch: several parts, blocks that span images,
+ * images that span blocks; phases whose rows differ in number. */
+static void large_ones(void **state)
+{
+    fv__geometry wide = plain(2, 40, 3, 3, 1);
+    fv__geometry groups = plain(3, 21, 24, 5, 2);
+    fv__geometry uneven = plain(1, 50, 5, 3, 2);
+
+    (void)state;
+    wide.in[1] = 300;
+    groups.in[1] = 100;
+    groups.groups = 4;
+    groups.filters = 28;
+    uneven.dilation[0] = 3;
+    uneven.begin[0] = 2;
+    for (int d = 0; d < 2; d++) {
+        check_bits(uneven, dtypes[d], 7);
+        check_bits(wide, dtypes[d], 1);
+        check_bits(plain(9, 13, 20, 3, 1), dtypes[d], 2);
+        check_bits(plain(3, 50, 5, 5, 2), dtypes[d], 3);
+        wide.filters = 6;
+        check_bits(wide, dtypes[d], 4);
+        wide.filters = 3;
+        check_bits(groups, dtypes[d], 5);
+    }
+}
+
+/* Groups whose vectors run along rows of pixels: several blocks of rows and
+ * columns, pieces of the groups, phases that no tap meets, taps that share no
+ * phase, windows larger than the image. */
+static void groups_in_planes(void **state)
+{
+    const struct {
+        int64_t batch, in[2], channels, filters, groups;
+        int64_t kernel[2], stride[2], dilation[2], padding[2];
+    } sizes[] = {
+        { 1, { 5, 530 }, 30, 21, 3, { 3, 4 }, { 1, 1 }, { 1, 1 }, { 1, 2 } },
+        { 2, { 37, 29 }, 80, 32, 4, { 4, 5 }, { 3, 2 }, { 2, 1 }, { 0, 3 } },
+        { 2, { 23, 31 }, 27, 33, 3, { 2, 1 }, { 3, 3 }, { 1, 1 }, { 1, 0 } },
+        { 1, { 19, 40 }, 14, 38, 2, { 3, 3 }, { 2, 2 }, { 2, 2 }, { 3, 3 } },
+        { 9, { 6, 7 }, 20, 26, 2, { 7, 7 }, { 1, 2 }, { 1, 1 }, { 3, 3 } },
+        { 1, { 70, 21 }, 100, 65, 5, { 5, 2 }, { 1, 3 }, { 2, 1 }, { 2, 1 } },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 2 * (sizeof sizes / sizeof *sizes); i++) {
+        fv__geometry g = { .batch = sizes[i / 2].batch,
+                           .channels = sizes[i / 2].channels,
+                           .filters = sizes[i / 2].filters,
+                           .groups = sizes[i / 2].groups };
+
+        for (int j = 0; j < 2; j++) {
+            g.in[j] = sizes[i / 2].in[j];
+            g.kernel[j] = sizes[i / 2].kernel[j];
+            g.stride[j] = sizes[i / 2].stride[j];
+            g.dilation[j] = sizes[i / 2].dilation[j];
+            g.begin[j] = g.end[j] = sizes[i / 2].padding[j];
+        }
+        check_bits(g, dtypes[i % 2], i);
+    }
+}
+
+/* More than caches hold, of channels that are whole lines and that are not. */
+static void far_ones(void **state)
+{
+    (void)state;
+    for (int d = 0; d < 2; d++) {
+        check_bits(plain(2, 30, 64, 3, 1), dtypes[d], 1);
+        check_bits(plain(2, 45, 68, 3, 2), dtypes[d], 1);
+    }
+}
+
+static void image_alone(void **state)
+{
+    uint64_t seed = 12;
+
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        fv__geometry g = draw_geometry(&seed);
+
+        g.batch = 9;
+        same_alone(&fv__conv_depthwise, g, dtypes[i % 2]);
+    }
+}
+
+/* ---- what is there before and after ------------------------------------- */
+
+/* One direction with everything a call may ask for. */
+static void run_call(fv_context *context, const fv__conv_algorithm *algorithm,
+                     problem *p, array residual, bool overwrite,
+                     fv__direction direction)
+{
+    size_t packed = algorithm->packed(context, &p->g, direction);
+    size_t bytes = algorithm->scratch(context, &p->g, direction);
+    void *weights = fv__allocate(context, FV__RUN, packed);
+    void *scratch = fv__allocate(context, FV__RUN, bytes);
+    const fv__conv_call call = {
+        .context = context,
+        .geometry = &p->g,
+        .x = p->x.at,
+        .weight = p->weight.at,
+        .finish = { .bias = p->bias.at,
+                    .residual = residual.at,
+                    .residual_row = (size_t)p->g.filters,
+                    .low = -0.5,
+                    .high = 0.75,
+                    .clamp = true },
+        .dy = p->dy.at,
+        .y = p->y.at,
+        .dx = p->dx.at,
+        .dweight = p->dweight.at,
+        .dbias = p->dbias.at,
+        .overwrite = overwrite,
+        .packed = weights,
+        .scratch = scratch,
+    };
+
+    memset(weights, 0xff, packed);
+    memset(scratch, 0xff, bytes);
+    if (packed) algorithm->pack(&call, direction);
+    algorithm->run(&call, direction);
+    fv__release(context, scratch);
+    fv__release(context, weights);
+}
+
+/* Gradients take the place of what was there, or are added to it; results are
+ * finished with a residual and a clamp. */
+static void overwrite_and_add(void **state)
+{
+    uint64_t seed = 13;
+
+    (void)state;
+    for (int i = 0; i < 60; i++) {
+        fv_context *context =
+            context_of(i % 3 ? NULL : "ref", dtypes[i % 2], 2);
+        problem p = problem_new(context, draw_geometry(&seed));
+        array residual = array_new(dtypes[i % 2], p.y.n, 0);
+
+        problem_draw(&p, seed, false);
+        array_draw(residual, &seed, false);
+        problem q = problem_again(context, &p);
+        array_draw(p.dx, &seed, false);
+        array_draw(p.dweight, &seed, false);
+        array_draw(p.dbias, &seed, false);
+        memcpy(q.dx.at, p.dx.at, array_bytes(p.dx));
+        memcpy(q.dweight.at, p.dweight.at, array_bytes(p.dweight));
+        memcpy(q.dbias.at, p.dbias.at, array_bytes(p.dbias));
+        for (int d = FV__FORWARD; d <= FV__BACKWARD_WEIGHTS; d++) {
+            run_call(context, &fv__conv_reference, &p, residual, i % 4 < 2,
+                     (fv__direction)d);
+            run_call(context, &fv__conv_depthwise, &q, residual, i % 4 < 2,
+                     (fv__direction)d);
+        }
+        same_results(&p, &q);
+        free(residual.at);
+        problem_free(&p);
+        problem_free(&q);
+        fv_context_free(context);
+    }
+}
+
+/* Padding may be multiplied: a weight that is not finite may show there. */
+static void not_finite(void **state)
+{
+    const double strange[] = { (double)NAN, (double)INFINITY,
+                               -(double)INFINITY };
+    uint64_t seed = 14;
+
+    (void)state;
+    for (int i = 0; i < 60; i++) {
+        fv_context *context =
+            context_of(i % 3 ? NULL : "ref", dtypes[i % 2], 1);
+        problem p = problem_new(context, draw_geometry(&seed));
+
+        problem_draw(&p, seed, false);
+        array_set(p.weight, draw(&seed) % p.weight.n, strange[i % 3]);
+        if (i % 5 == 0) array_set(p.x, draw(&seed) % p.x.n, strange[i % 2]);
+        if (i % 2 == 0) array_set(p.dy, draw(&seed) % p.dy.n, strange[i % 3]);
+        problem q = problem_again(context, &p);
+        run_all(context, &fv__conv_reference, &p);
+        run_all(context, &fv__conv_depthwise, &q);
+        same_but_for_padding(&p, &q);
+        problem_free(&p);
+        problem_free(&q);
+        fv_context_free(context);
+    }
+}
+
+/* ---- what it does not do ------------------------------------------------ */
+
+static void other_groups(void **state)
+{
+    fv_context *context = context_of(NULL, FV_F32, 1);
+    fv__geometry g = plain(1, 8, 6, 3, 1);
+
+    (void)state;
+    assert_true(fv__conv_depthwise.applicable(context, &g));
+    g.filters = 12;
+    assert_true(fv__conv_depthwise.applicable(context, &g));
+    g.groups = 3;
+    assert_true(fv__conv_depthwise.applicable(context, &g));
+    g.groups = 1;
+    assert_false(fv__conv_depthwise.applicable(context, &g));
+    g = plain(1, 8, 1, 3, 1); /* one channel is a convolution like others */
+    assert_false(fv__conv_depthwise.applicable(context, &g));
+    fv_context_free(context);
+}
+
+static void no_images(void **state)
+{
+    fv_context *context = context_of(NULL, FV_F32, 2);
+    problem p = problem_new(context, plain(0, 5, 4, 3, 1));
+
+    (void)state;
+    array_set(p.dweight, 5, 7);
+    run_all(context, &fv__conv_depthwise, &p);
+    for (size_t i = 0; i < p.dweight.n; i++)
+        assert_true(array_get(p.dweight, i) == (i == 5 ? 7 : 0));
+    problem_free(&p);
+    fv_context_free(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_geometry),
+        cmocka_unit_test(channel_counts),
+        cmocka_unit_test(kernels_and_strides),
+        cmocka_unit_test(large_ones),
+        cmocka_unit_test(groups_in_planes),
+        cmocka_unit_test(far_ones),
+        cmocka_unit_test(image_alone),
+        cmocka_unit_test(overwrite_and_add),
+        cmocka_unit_test(not_finite),
+        cmocka_unit_test(other_groups),
+        cmocka_unit_test(no_images),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

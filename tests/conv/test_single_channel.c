@@ -1,0 +1,183 @@
+/* Convolutions of images with one channel, whose vectors lie along output rows
+ * and whose weight gradient meets strips of windows: the bits of the
+ * definition, in every form, on every table, for any number of threads. */
+#include "conv/direct/direct.h"
+#include "conv/convolution.h"
+
+static fv__geometry draw_geometry(uint64_t *state)
+{
+    fv__geometry g = { .batch = draw_in(state, 1, 4),
+                       .channels = 1,
+                       .filters = draw_in(state, 1, 40),
+                       .groups = 1 };
+
+    for (int i = 0; i < 2; i++) {
+        g.kernel[i] = draw_in(state, 2, 7);
+        g.stride[i] = draw_in(state, 1, 3);
+        g.dilation[i] = i ? 1 : draw_in(state, 1, 2);
+        g.in[i] = draw_in(state, 13, 40);
+        g.begin[i] = draw_in(state, 0, 6);
+        g.end[i] = draw_in(state, 0, 9);
+    }
+    return g;
+}
+
+static void run_weights(fv_context *context,
+                        const fv__conv_algorithm *algorithm, problem *p)
+{
+    const array gradients[] = { p->dweight, p->dbias };
+
+    for (int a = 0; a < 2; a++) {
+        if (p->overwrite)
+            memset(gradients[a].at, 0xff, array_bytes(gradients[a]));
+        for (size_t i = 0; !p->overwrite && i < gradients[a].n; i++)
+            array_set(gradients[a], i, (double)(i % 7) - 3);
+    }
+    run_one(context, algorithm, p, FV__BACKWARD_WEIGHTS);
+}
+
+static void run_forward(fv_context *context,
+                        const fv__conv_algorithm *algorithm, problem *p)
+{
+    run_one(context, algorithm, p, FV__FORWARD);
+}
+
+/* The weights are not read again after they were packed. */
+static void packed_weights(void **state)
+{
+    fv_context *context = context_of(NULL, FV_F32, 1);
+    uint64_t seed = 5;
+    fv__geometry g = draw_geometry(&seed);
+
+    (void)state;
+    g.filters = 5;
+    g.stride[1] = 1;
+    problem p = problem_new(context, g);
+    fv__conv_call call = {
+        .context = context, .geometry = &p.g, .x = p.x.at, .weight = p.weight.at
+    };
+    const size_t packed = fv__conv_direct.packed(context, &p.g, FV__FORWARD);
+
+    assert_true(fv__direct_goes_along(&p.g));
+    problem_draw(&p, seed, false);
+    run_forward(context, &fv__conv_direct, &p);
+    problem q = problem_again(context, &p);
+    call.packed = fv__allocate(context, FV__RUN, packed);
+    call.scratch = fv__allocate(
+        context, FV__RUN, fv__conv_direct.scratch(context, &p.g, FV__FORWARD));
+    call.finish.bias = q.bias.at;
+    call.y = q.y.at;
+    fv__conv_direct.pack(&call, FV__FORWARD);
+    call.weight = NULL;
+    fv__conv_direct.run(&call, FV__FORWARD);
+    same_array("y", p.y, q.y);
+    fv__release(context, call.packed);
+    fv__release(context, call.scratch);
+    problem_free(&q);
+    problem_free(&p);
+    fv_context_free(context);
+}
+
+typedef void runs(fv_context *context, const fv__conv_algorithm *algorithm,
+                  problem *p);
+
+static void check_bits(runs *run, fv__geometry g, fv_dtype dtype, uint64_t seed)
+{
+    const int32_t threads[] = { 1, 3 };
+    fv_context *first = context_of("ref", dtype, 1);
+    problem p = problem_new(first, g);
+    array residual = array_copy(p.y);
+
+    problem_draw(&p, seed, false);
+    array_draw(residual, &seed, false);
+    p.overwrite = seed % 2;
+    p.finish = (fv__finish){ .residual = seed % 3 ? residual.at : NULL,
+                             .low = -0.5,
+                             .high = 1,
+                             .clamp = seed % 2 };
+    run(first, &fv__conv_reference, &p);
+    for (int t = 0; t < TABLES; t++)
+        for (int n = 0; n < 2; n++) {
+            fv_context *context = context_of(tables[t], dtype, threads[n]);
+
+            if (!context) continue;
+            problem q = problem_again(context, &p);
+            q.finish = p.finish;
+            run(context, &fv__conv_direct, &q);
+            same_array("y", p.y, q.y);
+            same_array("dweight", p.dweight, q.dweight);
+            same_array("dbias", p.dbias, q.dbias);
+            problem_free(&q);
+            fv_context_free(context);
+        }
+    free(residual.at);
+    problem_free(&p);
+    fv_context_free(first);
+}
+
+enum { EACH = 6 };
+
+static bool all_met(int met[4][2])
+{
+    for (int form = 2; form < 4; form++)
+        if (met[form][0] < EACH || met[form][1] < EACH) return false;
+    return true;
+}
+
+/* Geometries come until both forms with windows have met a single part, and
+ * several, a few times: from zero and from what is there. */
+static void weight_gradients(void **state)
+{
+    fv_context *context = context_of(NULL, FV_F32, 1);
+    int met[4][2] = { 0 };
+    uint64_t seed = 1;
+
+    (void)state;
+    for (int i = 0; !all_met(met); i++) {
+        fv__geometry g = draw_geometry(&seed);
+
+        assert_true(i < 20000);
+        fv__geometry_check(context, "one channel", false, &g);
+        assert_ok(context);
+        const fv__direct_form form = fv__direct_form_of(&g);
+        int *count = &met[form.turned + 2 * form.windows]
+                         [fv__conv_measure(&g).parts > 1];
+
+        if (++*count <= EACH)
+            check_bits(run_weights, g, dtypes[*count % 2],
+                       (uint64_t)(*count / 2));
+    }
+    fv_context_free(context);
+}
+
+/* Geometries come until vectors have lain along rows some times, and not. */
+static void forward(void **state)
+{
+    enum { ALONG = 24 };
+    fv_context *context = context_of(NULL, FV_F32, 1);
+    int met[2] = { 0 };
+    uint64_t seed = 3;
+
+    (void)state;
+    for (int i = 0; met[0] < EACH || met[1] < ALONG; i++) {
+        fv__geometry g = draw_geometry(&seed);
+
+        assert_true(i < 20000);
+        fv__geometry_check(context, "one channel", false, &g);
+        assert_ok(context);
+        if (++met[fv__direct_goes_along(&g)] <= ALONG)
+            check_bits(run_forward, g, dtypes[i % 2], seed);
+    }
+    fv_context_free(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(forward),
+        cmocka_unit_test(packed_weights),
+        cmocka_unit_test(weight_gradients),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,477 @@
+/* Winograd's convolution: the bits of the plain table on every other, for any
+ * number of threads and any batch; and how far it is from the plain sums. */
+#include "conv/winograd/winograd.h"
+
+#include "conv/convolution.h"
+
+static fv__geometry square(int64_t batch, int64_t rows, int64_t columns,
+                           int64_t channels, int64_t filters, int64_t groups,
+                           int64_t padding)
+{
+    return (fv__geometry){ .batch = batch,
+                           .in = { rows, columns },
+                           .channels = channels,
+                           .filters = filters,
+                           .kernel = { 3, 3 },
+                           .stride = { 1, 1 },
+                           .dilation = { 1, 1 },
+                           .begin = { padding, padding },
+                           .end = { padding, padding },
+                           .groups = groups };
+}
+
+/* The same with kernels of 5x5. */
+static fv__geometry five(fv__geometry g)
+{
+    g.kernel[0] = g.kernel[1] = 5;
+    return g;
+}
+
+/* The same with stride 2. */
+static fv__geometry strided(fv__geometry g)
+{
+    g.stride[0] = g.stride[1] = 2;
+    return g;
+}
+
+/* Kernels of 7x7 and 11x11, of strides 2 and 4. */
+static fv__geometry large(fv__geometry g, int64_t kernel)
+{
+    g.kernel[0] = g.kernel[1] = kernel;
+    g.stride[0] = g.stride[1] = kernel == 7 ? 2 : 4;
+    return g;
+}
+
+static fv__geometry draw_geometry(uint64_t *state)
+{
+    fv__geometry g = square(draw_in(state, 1, 3), draw_in(state, 3, 13),
+                            draw_in(state, 3, 13), 0, 0, 1, 0);
+    const int64_t least = g.in[0] < g.in[1] ? g.in[0] : g.in[1];
+    const uint64_t kind = draw(state) % 6;
+
+    if (kind == 0) g = strided(g);
+    if (kind == 1 && least >= 5) g = five(g);
+    if (kind == 2 && least >= 7) g = large(g, 7);
+    if (kind == 3 && least >= 11) g = large(g, 11);
+    if (kind == 4 && least >= 5) g = strided(five(g));
+    g.groups = draw(state) % 3 ? 1 : draw_in(state, 1, 3);
+    g.channels = g.groups * draw_in(state, 1, 40);
+    g.filters = g.groups * draw_in(state, 1, 40);
+    for (int i = 0; i < 2; i++) {
+        g.begin[i] = draw_in(state, 0, 3);
+        g.end[i] = draw_in(state, 0, 3);
+    }
+    return g;
+}
+
+/* ---- the same bits ------------------------------------------------------ */
+
+static void check_bits(fv__geometry g, fv_dtype dtype, uint64_t seed)
+{
+    fv_context *first = context_of("ref", dtype, 1);
+    problem p = problem_new(first, g);
+
+    problem_draw(&p, seed, false);
+    p.overwrite = seed % 2;
+    run_all(first, &fv__conv_winograd, &p);
+    same_in_all_tables(&fv__conv_winograd, &p);
+    problem_free(&p);
+    fv_context_free(first);
+}
+
+static void bits_of_small_ones(void **state)
+{
+    uint64_t seed = 1;
+
+    (void)state;
+    for (int i = 0; i < 60; i++)
+        check_bits(draw_geometry(&seed), dtypes[i % 2], (uint64_t)i);
+}
+
+/* Sizes at which every cut is made: blocks of tiles, with their input shared
+ * and not, one more of them than tiles fill, columns of products, blocks and
+ * parts of the weight gradient. */
+static void bits_of_large_ones(void **state)
+{
+    const fv__geometry all[] = {
+        square(1, 61, 55, 3, 70, 1, 1),
+        square(3, 41, 37, 17, 9, 1, 0),
+        square(2, 23, 26, 11, 44, 1, 1),
+        square(1, 40, 44, 7, 37, 1, 1),
+        square(9, 5, 6, 9, 70, 1, 1),
+        square(1, 9, 10, 130, 140, 1, 1),
+        square(2, 29, 30, 22, 34, 2, 1),
+        square(1, 12, 12, 300, 150, 1, 1),
+        square(1, 204, 236, 12, 5, 1, 1),
+        five(square(1, 41, 35, 5, 70, 1, 2)),
+        five(square(3, 27, 25, 9, 34, 1, 0)),
+        five(square(1, 12, 13, 140, 44, 1, 2)),
+        five(square(2, 19, 18, 22, 34, 2, 1)),
+        strided(square(1, 75, 69, 5, 70, 1, 1)),
+        strided(square(3, 57, 58, 17, 34, 1, 0)),
+        strided(square(1, 24, 25, 140, 44, 1, 1)),
+        strided(square(2, 39, 38, 22, 34, 2, 2)),
+        strided(five(square(1, 74, 61, 3, 70, 1, 2))),
+        strided(five(square(2, 35, 36, 22, 34, 2, 1))),
+        strided(five(square(1, 22, 27, 140, 44, 1, 0))),
+        large(square(1, 97, 92, 3, 70, 1, 3), 7),
+        large(square(2, 41, 38, 22, 34, 2, 2), 7),
+        large(square(1, 24, 25, 90, 44, 1, 3), 7),
+        large(square(1, 227, 115, 3, 40, 1, 2), 11),
+        large(square(2, 59, 67, 14, 34, 2, 5), 11),
+        large(square(1, 51, 52, 70, 36, 1, 0), 11),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        check_bits(all[i], dtypes[i % 2], i);
+}
+
+/* Outputs that go past the caches, of few channels and of more. */
+static void past_the_caches(void **state)
+{
+    (void)state;
+    for (int d = 0; d < 2; d++) {
+        check_bits(square(3, 30, 29, 3, 80, 1, 1), dtypes[d], 1);
+        check_bits(square(3, 30, 29, 12, 80, 1, 1), dtypes[d], 1);
+    }
+}
+
+static void image_alone(void **state)
+{
+    const fv__geometry geometries[] = {
+        square(9, 20, 19, 5, 35, 1, 1),
+        square(9, 6, 5, 20, 7, 1, 1),
+        five(square(9, 10, 9, 20, 7, 1, 2)),
+        strided(square(9, 20, 19, 5, 35, 1, 1)),
+        large(square(9, 29, 31, 3, 35, 1, 3), 7),
+        large(square(9, 41, 45, 3, 35, 1, 2), 11)
+    };
+
+    (void)state;
+    for (int i = 0; i < 12; i++)
+        same_alone(&fv__conv_winograd, geometries[i / 2], dtypes[i % 2]);
+}
+
+/* ---- how far from the plain sums ---------------------------------------- */
+
+/* Integers, weights multiples of four: F(2, 3) loses nothing. */
+static void small_tiles_are_exact(void **state)
+{
+    uint64_t seed = 4;
+
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        fv_context *context = context_of(NULL, dtypes[i % 2], 1);
+        problem p = problem_new(
+            context, square(draw_in(&seed, 1, 3), draw_in(&seed, 5, 6),
+                            draw_in(&seed, 5, 6), draw_in(&seed, 1, 40),
+                            draw_in(&seed, 1, 40), 1, 1));
+        assert_int_equal(fv__winograd_of(&p.g, FV__FORWARD).points, 16);
+        problem_draw(&p, seed, true);
+        for (size_t j = 0; j < p.weight.n; j++)
+            array_set(p.weight, j, 4 * array_get(p.weight, j));
+        for (size_t j = 0; j < p.dy.n; j++)
+            array_set(p.dy, j, 4 * array_get(p.dy, j));
+        problem q = problem_again(context, &p);
+        run_all(context, &fv__conv_winograd, &p);
+        run_all(context, &fv__conv_reference, &q);
+        for (size_t j = 0; j < p.y.n; j++)
+            assert_true(array_get(p.y, j) == array_get(q.y, j));
+        for (size_t j = 0; j < p.dx.n; j++)
+            assert_true(array_get(p.dx, j) == array_get(q.dx, j));
+        for (size_t j = 0; j < p.dweight.n; j++)
+            assert_true(array_get(p.dweight, j) == array_get(q.dweight, j));
+        problem_free(&q);
+        problem_free(&p);
+        fv_context_free(context);
+    }
+}
+
+/* The same problem in f64, by the plain sums. */
+static problem exact(fv_context *context, const problem *from)
+{
+    problem p = problem_new(context, from->g);
+    const array to[] = { p.x, p.weight, p.bias, p.dy };
+    const array of[] = { from->x, from->weight, from->bias, from->dy };
+
+    for (int i = 0; i < 4; i++)
+        for (size_t j = 0; j < to[i].n; j++)
+            array_set(to[i], j, array_get(of[i], j));
+    run_all(context, &fv__conv_reference, &p);
+    return p;
+}
+
+/* |got - want| <= bound in the norm over all. */
+static void near_norm(const char *what, array got, array want, double bound)
+{
+    double error = 0, size = 0;
+
+    for (size_t i = 0; i < got.n; i++) {
+        double d = array_get(got, i) - array_get(want, i);
+
+        error += d * d;
+        size += array_get(want, i) * array_get(want, i);
+    }
+    if (!(error <= bound * bound * size))
+        fail_msg("%s: relative error %g exceeds %g", what, sqrt(error / size),
+                 bound);
+}
+
+/* Sum over channels of (largest |x| of the tile) times (sum of |w|): what an
+ * output's error is measured by. */
+static double tile_size(const problem *p, const fv__winograd *w, int64_t tile,
+                        int64_t filter)
+{
+    const fv__geometry *g = &p->g;
+    const fv__pixel at = fv__winograd_in(w, tile);
+    double sum = 0;
+
+    for (int64_t c = 0; c < g->channels; c++) {
+        double most = 0, weights = 0;
+
+        for (int64_t i = 0; i < w->pixels * w->pixels; i++) {
+            int64_t row = at.row + i / w->pixels;
+            int64_t column = at.column + i % w->pixels;
+            int64_t line = at.image * g->in[0] + row;
+
+            if (row < 0 || row >= g->in[0] || column < 0 || column >= g->in[1])
+                continue;
+            most = fmax(most,
+                        fabs(array_get(p->x, (size_t)((line * g->in[1] + column)
+                                                          * g->channels
+                                                      + c))));
+        }
+        for (int64_t tap = 0; tap < w->taps; tap++)
+            weights += fabs(array_get(
+                p->weight,
+                (size_t)((filter * w->taps + tap) * g->channels + c)));
+        sum += most * weights;
+    }
+    return sum;
+}
+
+/* Every output within `bound` units of its tile's size. */
+static void near_each(const problem *got, const problem *want, double bound)
+{
+    const fv__geometry *g = &got->g;
+    const fv__winograd w = fv__winograd_of(g, FV__FORWARD);
+
+    for (int64_t tile = 0; tile < w.all; tile++)
+        for (int64_t f = 0; f < g->filters; f++) {
+            const fv__pixel at = fv__winograd_out(&w, tile);
+            double most = bound * tile_size(got, &w, tile, f);
+
+            for (int64_t i = 0; i < w.m * w.m; i++) {
+                int64_t row = at.row + i / w.m, column = at.column + i % w.m;
+
+                if (row >= g->out[0] || column >= g->out[1]) continue;
+                size_t n =
+                    (size_t)(((at.image * g->out[0] + row) * g->out[1] + column)
+                                 * g->filters
+                             + f);
+                double d = array_get(got->y, n) - array_get(want->y, n);
+
+                if (!(fabs(d) <= most))
+                    fail_msg("y[%zu]: error %g exceeds %g", n, fabs(d), most);
+            }
+        }
+}
+
+static void errors_are_bounded(void **state)
+{
+    const fv__geometry all[] = {
+        square(1, 16, 16, 1, 8, 1, 1),
+        square(1, 15, 17, 64, 20, 1, 1),
+        square(1, 8, 8, 512, 12, 1, 1),
+        square(2, 14, 14, 20, 200, 1, 1),
+        square(2, 6, 5, 64, 40, 1, 1),
+        square(1, 5, 6, 512, 10, 1, 1),
+        square(1, 80, 72, 24, 20, 1, 1),
+        five(square(1, 15, 17, 64, 20, 1, 2)),
+        five(square(1, 8, 8, 512, 12, 1, 2)),
+        five(square(2, 27, 28, 20, 50, 1, 0)),
+        strided(square(1, 31, 30, 64, 20, 1, 1)),
+        strided(square(1, 16, 16, 512, 12, 1, 1)),
+        strided(square(2, 27, 28, 20, 50, 1, 0)),
+        strided(five(square(1, 31, 30, 64, 20, 1, 2))),
+        strided(five(square(1, 16, 18, 512, 12, 1, 2))),
+        large(square(1, 62, 61, 3, 20, 1, 3), 7),
+        large(square(1, 27, 26, 300, 12, 1, 3), 7),
+        large(square(1, 115, 119, 3, 20, 1, 2), 11),
+        large(square(1, 51, 52, 90, 12, 1, 2), 11),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof all / sizeof *all; i++) {
+        fv_context *context = context_of(NULL, dtypes[i % 2], 2);
+        fv_context *plain = context_of("ref", FV_F64, 2);
+        problem p = problem_new(context, all[i / 2]);
+        const bool small = fv__winograd_of(&p.g, FV__FORWARD).points == 16;
+        const double unit = i % 2 ? 0x1p-53 : 0x1p-24;
+        const double norm = i % 2 ? 1e-13 : small ? 2e-6 : 8e-6;
+
+        problem_draw(&p, i, false);
+        for (size_t j = 0; j < p.x.n && i % 4 > 1; j++) /* after a ReLU */
+            array_set(p.x, j, fmax(0, array_get(p.x, j)));
+        problem q = exact(plain, &p);
+        run_all(context, &fv__conv_winograd, &p);
+        near_each(&p, &q, (small ? 4 : 64) * unit);
+        near_norm("y", p.y, q.y, norm);
+        near_norm("dx", p.dx, q.dx, norm);
+        near_norm("dweight", p.dweight, q.dweight, 2 * norm);
+        near_norm("dbias", p.dbias, q.dbias, 2 * norm);
+        problem_free(&q);
+        problem_free(&p);
+        fv_context_free(plain);
+        fv_context_free(context);
+    }
+}
+
+/* What is not finite stays in the tiles that see it. */
+static void not_a_number_stays_near(void **state)
+{
+    fv_context *context = context_of(NULL, FV_F32, 1);
+    problem p = problem_new(context, square(1, 16, 16, 3, 4, 1, 1));
+
+    (void)state;
+    problem_draw(&p, 5, false);
+    array_set(p.x, (6 * 16 + 6) * 3 + 1, (double)NAN); /* of tile (1, 1) only */
+    run_one(context, &fv__conv_winograd, &p, FV__FORWARD);
+    for (size_t i = 0; i < p.y.n; i++) {
+        size_t row = i / 4 / 16, column = i / 4 % 16;
+
+        assert_int_equal(isnan(array_get(p.y, i)),
+                         row / 4 == 1 && column / 4 == 1);
+    }
+    problem_free(&p);
+    fv_context_free(context);
+}
+
+/* ---- what is done to the results ---------------------------------------- */
+
+/* Bias, residual and clamp, as after the fact. */
+static void outputs_are_finished(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        fv_context *context = context_of(NULL, dtypes[i % 2], 1);
+        problem p = problem_new(context, square(2, i % 4 > 1 ? 5 : 11, 14, 6,
+                                                44, i > 3 ? 1 : 2, 1));
+        uint64_t seed = 6;
+
+        problem_draw(&p, seed, false);
+        problem q = problem_again(context, &p);
+        memset(q.bias.at, 0, array_bytes(q.bias));
+        run_one(context, &fv__conv_winograd, &q, FV__FORWARD);
+        array residual = array_new(p.y.dtype, p.y.n, 0);
+        array_draw(residual, &seed, false);
+        p.finish = (fv__finish){
+            .residual = residual.at, .low = -0.5, .high = 0.75, .clamp = true
+        };
+        run_one(context, &fv__conv_winograd, &p, FV__FORWARD);
+        for (size_t j = 0; j < p.y.n; j++) {
+            array_set(q.y, j, array_get(q.y, j) + array_get(p.bias, j % 44));
+            array_set(q.y, j, array_get(q.y, j) + array_get(residual, j));
+            array_set(q.y, j, fmin(fmax(array_get(q.y, j), -0.5), 0.75));
+        }
+        same_array("y", p.y, q.y);
+        free(residual.at);
+        problem_free(&q);
+        problem_free(&p);
+        fv_context_free(context);
+    }
+}
+
+/* Gradients overwrite, or add to what they find. */
+static void added_into(void **state)
+{
+    uint64_t seed = 7;
+
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        fv_context *context = context_of(NULL, dtypes[i % 2], 1);
+        problem p = problem_new(context, draw_geometry(&seed));
+
+        problem_draw(&p, seed, false);
+        if (i % 4 > 1) {
+            free(p.bias.at);
+            free(p.dbias.at);
+            p.bias.at = p.dbias.at = NULL;
+        }
+        problem q = p;
+        q.y = array_copy(p.y);
+        q.dx = array_copy(p.dx);
+        q.dweight = array_copy(p.dweight);
+        if (p.dbias.at) q.dbias = array_copy(p.dbias);
+        p.overwrite = p.dbias.at;
+        run_all(context, &fv__conv_winograd, &p);
+        run_all(context, &fv__conv_winograd, &q);
+        run_all(context, &fv__conv_winograd, &q);
+        same_array("y", p.y, q.y);
+        for (size_t j = 0; j < p.dx.n; j++)
+            assert_true(array_get(q.dx, j) == 2 * array_get(p.dx, j));
+        for (size_t j = 0; j < p.dweight.n; j++)
+            assert_true(array_get(q.dweight, j) == 2 * array_get(p.dweight, j));
+        free(q.y.at);
+        free(q.dx.at);
+        free(q.dweight.at);
+        if (p.dbias.at) free(q.dbias.at);
+        problem_free(&p);
+        fv_context_free(context);
+    }
+}
+
+static void refuses_the_rest(void **state)
+{
+    fv_context *context = context_of(NULL, FV_F32, 1);
+    fv__geometry g = square(1, 9, 9, 4, 4, 1, 1);
+
+    (void)state;
+    assert_true(fv__conv_winograd.applicable(context, &g));
+    g.stride[1] = 2;
+    assert_false(fv__conv_winograd.applicable(context, &g));
+    g.stride[0] = 2;
+    assert_true(fv__conv_winograd.applicable(context, &g));
+    g.stride[0] = g.stride[1] = 3;
+    assert_false(fv__conv_winograd.applicable(context, &g));
+    g = strided(five(square(1, 9, 9, 4, 4, 1, 1)));
+    assert_true(fv__conv_winograd.applicable(context, &g));
+    g.stride[0] = g.stride[1] = 3;
+    assert_false(fv__conv_winograd.applicable(context, &g));
+    g = large(square(1, 19, 19, 4, 4, 1, 1), 7);
+    assert_true(fv__conv_winograd.applicable(context, &g));
+    g.kernel[0] = g.kernel[1] = 11;
+    assert_false(fv__conv_winograd.applicable(context, &g));
+    g = large(g, 11);
+    assert_true(fv__conv_winograd.applicable(context, &g));
+    g = square(1, 9, 9, 4, 4, 1, 1), g.dilation[0] = 2;
+    assert_false(fv__conv_winograd.applicable(context, &g));
+    g = square(1, 9, 9, 4, 4, 1, 1), g.kernel[0] = 1;
+    assert_false(fv__conv_winograd.applicable(context, &g));
+    g.kernel[0] = 5;
+    assert_false(fv__conv_winograd.applicable(context, &g));
+    g.kernel[1] = 5;
+    assert_true(fv__conv_winograd.applicable(context, &g));
+    g.kernel[0] = g.kernel[1] = 4;
+    assert_false(fv__conv_winograd.applicable(context, &g));
+    fv_context_free(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bits_of_small_ones),
+        cmocka_unit_test(bits_of_large_ones),
+        cmocka_unit_test(past_the_caches),
+        cmocka_unit_test(image_alone),
+        cmocka_unit_test(small_tiles_are_exact),
+        cmocka_unit_test(errors_are_bounded),
+        cmocka_unit_test(not_a_number_stays_near),
+        cmocka_unit_test(outputs_are_finished),
+        cmocka_unit_test(added_into),
+        cmocka_unit_test(refuses_the_rest),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
