@@ -3,8 +3,8 @@
 #include "conv/shared.h"
 
 /* Taps [low, high) of an axis that output `at` meets inside the image. */
-static void taps_inside(const fv__sweep *s, int axis, int64_t at, int64_t *low,
-                        int64_t *high)
+static void taps_inside(const fv__subconv *s, int axis, int64_t at,
+                        int64_t *low, int64_t *high)
 {
     const int64_t from = s->first[axis] + at * s->stride[axis];
     const int64_t step = fv__max(s->step[axis], 1), taps = s->taps[axis];
@@ -17,7 +17,7 @@ static void taps_inside(const fv__sweep *s, int axis, int64_t at, int64_t *low,
 /* The band of `least` outputs from `first` on, and of those that follow and
  * meet the same taps as the last of them. Both ends of the taps fall as outputs
  * rise. */
-static fv__band band_from(const fv__sweep *s, int axis, int64_t first,
+static fv__band band_from(const fv__subconv *s, int axis, int64_t first,
                           int64_t least)
 {
     int64_t last = fv__min(first + least, s->out[axis]) - 1, low, high;
@@ -38,7 +38,7 @@ static fv__band band_from(const fv__sweep *s, int axis, int64_t first,
     return (fv__band){ first, last + 1 - first, low, top - low };
 }
 
-static bool cut(const fv__sweep *s, int axis, int64_t least, fv__bands *bands)
+static bool cut(const fv__subconv *s, int axis, int64_t least, fv__bands *bands)
 {
     *bands = (fv__bands){ 0 };
     for (int64_t at = 0; at < s->out[axis];) {
@@ -51,8 +51,8 @@ static bool cut(const fv__sweep *s, int axis, int64_t least, fv__bands *bands)
     return true;
 }
 
-void fv__sweep_inside(const fv__sweep *s, int axis, int64_t tap, int64_t *low,
-                      int64_t *high)
+void fv__subconv_inside(const fv__subconv *s, int axis, int64_t tap,
+                        int64_t *low, int64_t *high)
 {
     const int64_t first = s->first[axis] + tap * s->step[axis];
     const int64_t stride = s->stride[axis], out = s->out[axis];
@@ -65,26 +65,26 @@ void fv__sweep_inside(const fv__sweep *s, int axis, int64_t tap, int64_t *low,
 }
 
 /* Outputs of an axis that a tap reads padding for. */
-static int64_t outside(const fv__sweep *s, int axis, int64_t tap)
+static int64_t outside(const fv__subconv *s, int axis, int64_t tap)
 {
     int64_t low, high;
 
-    fv__sweep_inside(s, axis, tap, &low, &high);
+    fv__subconv_inside(s, axis, tap, &low, &high);
     return s->out[axis] - (high - low);
 }
 
-double fv__sweep_padded(const fv__sweep *s, int axis)
+double fv__subconv_padded_share(const fv__subconv *s, int axis)
 {
     return (double)(outside(s, axis, 0) + outside(s, axis, s->taps[axis] - 1))
            / 2 / (double)s->out[axis];
 }
 
-fv__bands fv__sweep_whole(const fv__sweep *s, int axis)
+fv__bands fv__subconv_one_band(const fv__subconv *s, int axis)
 {
     return (fv__bands){ 1, { { 0, s->out[axis], 0, s->taps[axis] } } };
 }
 
-fv__bands fv__sweep_bands(const fv__sweep *s, int axis)
+fv__bands fv__subconv_bands(const fv__subconv *s, int axis)
 {
     fv__bands bands;
 
@@ -93,7 +93,7 @@ fv__bands fv__sweep_bands(const fv__sweep *s, int axis)
     return bands;
 }
 
-double fv__bands_share(const fv__sweep *s, int axis, const fv__bands *bands)
+double fv__bands_share(const fv__subconv *s, int axis, const fv__bands *bands)
 {
     double all = 0;
 
@@ -102,13 +102,13 @@ double fv__bands_share(const fv__sweep *s, int axis, const fv__bands *bands)
     return all / ((double)s->out[axis] * (double)s->taps[axis]);
 }
 
-fv__sweep fv__sweep_piece(const fv__sweep *whole, const fv__cut *cut,
-                          int64_t number)
+fv__subconv fv__subconv_block(const fv__subconv *whole,
+                              const fv__subconv_blocks *cut, int64_t number)
 {
     const int64_t columns = cut->axis[1].count;
     const int64_t index[] = { number / columns, number % columns };
     const int64_t to[] = { whole->out_row, whole->out_pixel };
-    fv__sweep s = *whole;
+    fv__subconv s = *whole;
 
     for (int i = 0; i < 2; i++) {
         const fv__band *band = &cut->axis[i].band[index[i]];

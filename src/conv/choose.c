@@ -38,7 +38,7 @@ static size_t workspace(const fv_context *context,
 }
 
 fv__conv_candidate fv__conv_consider(const fv_context *context, int number,
-                                     const fv__conv_wish *wish,
+                                     const fv__conv_request *request,
                                      const fv__geometry *g,
                                      fv__direction direction)
 {
@@ -49,15 +49,15 @@ fv__conv_candidate fv__conv_consider(const fv_context *context, int number,
     c.verdict = FV__CONV_CANNOT;
     if (!c.algorithm->applicable(context, g)
         || (c.algorithm->by_phases
-            && fv__sweep_count(g, direction) > FV__MOST_SWEEPS))
+            && fv__subconv_count(g, direction) > FV__MOST_SUBCONVS))
         return c;
     c.workspace = workspace(context, c.algorithm, g, direction);
     c.cost = c.algorithm->cost(g, direction);
-    if (wish->strict && !c.algorithm->plain)
+    if (request->strict && !c.algorithm->plain)
         c.verdict = FV__CONV_NOT_PLAIN;
-    else if (wish->max_workspace && c.workspace > 0
-             && (wish->max_workspace < 0
-                 || c.workspace > (uint64_t)wish->max_workspace))
+    else if (request->max_workspace && c.workspace > 0
+             && (request->max_workspace < 0
+                 || c.workspace > (uint64_t)request->max_workspace))
         c.verdict = FV__CONV_TOO_LARGE;
     else
         c.verdict = FV__CONV_CAN;
@@ -65,13 +65,13 @@ fv__conv_candidate fv__conv_consider(const fv_context *context, int number,
 }
 
 static const fv__conv_algorithm *refuse(fv_context *context, const char *who,
-                                        const fv__conv_wish *wish,
+                                        const fv__conv_request *request,
                                         const fv__conv_candidate *c,
                                         const fv__geometry *g)
 {
     if (!c->algorithm)
         fv_fail(context, FV_MISUSE, "%s: algorithm %d is unknown (0 to %d)",
-                who, wish->algorithm, ALGORITHMS - 1);
+                who, request->algorithm, ALGORITHMS - 1);
     else if (c->verdict == FV__CONV_NOT_PLAIN)
         fv_fail(context, FV_UNSUPPORTED,
                 "%s: algorithm %s rounds otherwise than plain sums, which "
@@ -82,7 +82,7 @@ static const fv__conv_algorithm *refuse(fv_context *context, const char *who,
                 "%s: algorithm %s needs %zu bytes of workspace, max_workspace "
                 "is %lld",
                 who, c->algorithm->name, c->workspace,
-                (long long)fv__max(wish->max_workspace, 0));
+                (long long)fv__max(request->max_workspace, 0));
     else
         fv_fail(context, FV_UNSUPPORTED,
                 "%s: algorithm %s cannot do kernel %lldx%lld with %lld "
@@ -93,7 +93,7 @@ static const fv__conv_algorithm *refuse(fv_context *context, const char *who,
 }
 
 const fv__conv_algorithm *fv__conv_choose(fv_context *context, const char *who,
-                                          const fv__conv_wish *wish,
+                                          const fv__conv_request *request,
                                           const fv__geometry *g,
                                           fv__direction direction)
 {
@@ -101,21 +101,21 @@ const fv__conv_algorithm *fv__conv_choose(fv_context *context, const char *who,
     double least = 0;
 
     if (!fv__ok(context)) return NULL;
-    if (wish->max_workspace < 0 && wish->max_workspace != FV_OFF) {
+    if (request->max_workspace < 0 && request->max_workspace != FV_OFF) {
         fv_fail(context, FV_MISUSE, "%s: max_workspace %lld is below 0", who,
-                (long long)wish->max_workspace);
+                (long long)request->max_workspace);
         return NULL;
     }
-    if (wish->algorithm != FV_CONV_AUTO) {
-        const fv__conv_candidate c =
-            fv__conv_consider(context, wish->algorithm, wish, g, direction);
+    if (request->algorithm != FV_CONV_AUTO) {
+        const fv__conv_candidate c = fv__conv_consider(
+            context, request->algorithm, request, g, direction);
 
         if (c.algorithm && c.verdict == FV__CONV_CAN) return c.algorithm;
-        return refuse(context, who, wish, &c, g);
+        return refuse(context, who, request, &c, g);
     }
     for (int i = FV_CONV_AUTO + 1; i < ALGORITHMS; i++) {
         const fv__conv_candidate c =
-            fv__conv_consider(context, i, wish, g, direction);
+            fv__conv_consider(context, i, request, g, direction);
 
         if (c.verdict != FV__CONV_CAN || (best && !(c.cost < least))) continue;
         best = c.algorithm;

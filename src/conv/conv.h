@@ -17,7 +17,7 @@ typedef struct fv__conv_call {
     const fv__geometry *geometry;
     const void *x, *weight, *dy;
     void *y, *dx, *dweight, *dbias; /* dbias NULL: not wanted */
-    fv__finish finish;              /* of y; residual: [n, p, q, filters] */
+    fv__epilogue epilogue;          /* of y; residual: [n, p, q, filters] */
     bool overwrite;                 /* gradients, instead of adding to them */
     void *packed, *scratch;
 } fv__conv_call;
@@ -58,11 +58,11 @@ fv_status fv__geometry_check(fv_context *context, const char *who, bool pool,
 int64_t fv__geometry_macs(const fv__geometry *geometry);
 
 /* What a user asks of a convolution; zeros are the defaults. */
-typedef struct fv__conv_wish {
+typedef struct fv__conv_request {
     int algorithm;         /* fv_algorithm */
     bool strict;           /* plain algorithms only */
     int64_t max_workspace; /* bytes a thread; FV_OFF: none, 0: any number */
-} fv__conv_wish;
+} fv__conv_request;
 
 typedef enum fv__conv_verdict {
     FV__CONV_UNKNOWN,
@@ -83,13 +83,13 @@ typedef struct fv__conv_candidate {
 
 /* Numbers are those of fv_algorithm, from 1 on. */
 fv__conv_candidate fv__conv_consider(const fv_context *context, int number,
-                                     const fv__conv_wish *wish,
+                                     const fv__conv_request *request,
                                      const fv__geometry *geometry,
                                      fv__direction direction);
 /* The algorithm wished for; AUTO is the cheapest that can. NULL after recording
  * why not. */
 const fv__conv_algorithm *fv__conv_choose(fv_context *context, const char *who,
-                                          const fv__conv_wish *wish,
+                                          const fv__conv_request *request,
                                           const fv__geometry *geometry,
                                           fv__direction direction);
 

@@ -30,16 +30,16 @@ static double tiles(double count, double height, int64_t columns,
     return count * all;
 }
 
-double fv__conv_pieces_cost(double count, int64_t rows, int64_t columns,
-                            double segments, double k)
+double fv__gemm_cost_separate(double count, int64_t rows, int64_t columns,
+                              double segments, double k)
 {
     const double n = (double)fv__divide_up(rows, FV__COST_ROWS);
 
     return n > 0 ? tiles(count * n, (double)rows / n, columns, segments, k) : 0;
 }
 
-double fv__conv_product_cost(double count, int64_t rows, int64_t columns,
-                             double segments, double k)
+double fv__gemm_cost_joint(double count, int64_t rows, int64_t columns,
+                           double segments, double k)
 {
     const double height = (double)fv__min(rows, FV__COST_ROWS);
 

@@ -11,17 +11,17 @@ static bool collides(int64_t elements, size_t element)
     return (size_t)elements * element % PAGE == 0;
 }
 
-static bool stays_inside(const fv__sweep *s, const fv__strip *strip)
+static bool stays_inside(const fv__subconv *s, const fv__padded_rows *padded)
 {
     for (int i = 0; i < 2; i++)
         if (s->first[i] < 0
-            || (s->out[i] - 1) * s->stride[i] + s->first[i] + strip->reach[i]
+            || (s->out[i] - 1) * s->stride[i] + s->first[i] + padded->reach[i]
                    > s->in[i])
             return false;
     return true;
 }
 
-bool fv__strip_fits(const fv__sweep *s)
+bool fv__padded_rows_fit(const fv__subconv *s)
 {
     int64_t extents[] = { 0, 0, s->channels + LINE };
 
@@ -32,44 +32,48 @@ bool fv__strip_fits(const fv__sweep *s)
     return fv__product(3, extents) >= 0;
 }
 
-fv__strip fv__strip_in_place(const fv__sweep *s)
+fv__padded_rows fv__padded_rows_in_place(const fv__subconv *s)
 {
-    return (fv__strip){ .in_place = true,
-                        .pixel = s->in_pixel,
-                        .row = s->in[1] * s->in_pixel };
+    return (fv__padded_rows){ .in_place = true,
+                              .pixel = s->in_pixel,
+                              .row = s->in[1] * s->in_pixel };
 }
 
-fv__strip fv__strip_of(const fv__sweep *s, size_t element, bool again)
+fv__padded_rows fv__padded_rows_of(const fv__subconv *s, size_t element,
+                                   bool copy_if_aliased)
 {
-    fv__strip strip = fv__strip_in_place(s);
+    fv__padded_rows padded = fv__padded_rows_in_place(s);
 
     for (int i = 0; i < 2; i++)
-        strip.reach[i] = (s->taps[i] - 1) * s->step[i] + 1;
-    strip.in_place =
-        stays_inside(s, &strip)
-        && !(again && collides(s->in_pixel * s->stride[1], element));
-    if (!strip.in_place) {
-        strip.columns = (s->out[1] - 1) * s->stride[1] + strip.reach[1];
-        strip.pixel = s->channels;
+        padded.reach[i] = (s->taps[i] - 1) * s->step[i] + 1;
+    padded.in_place =
+        stays_inside(s, &padded)
+        && !(copy_if_aliased && collides(s->in_pixel * s->stride[1], element));
+    if (!padded.in_place) {
+        padded.columns = (s->out[1] - 1) * s->stride[1] + padded.reach[1];
+        padded.pixel = s->channels;
         if (collides(s->channels * s->stride[1], element))
-            strip.pixel += LINE / (int64_t)element;
-        strip.row = strip.columns * strip.pixel;
+            padded.pixel += LINE / (int64_t)element;
+        padded.row = padded.columns * padded.pixel;
     }
-    strip.contiguous = s->step[1] == 1 && strip.pixel == s->channels;
-    return strip;
+    padded.contiguous = s->step[1] == 1 && padded.pixel == s->channels;
+    return padded;
 }
 
-int64_t fv__strip_rows(const fv__sweep *s, const fv__strip *strip, int64_t rows)
+int64_t fv__padded_rows_count(const fv__subconv *s,
+                              const fv__padded_rows *padded, int64_t rows)
 {
-    return (rows - 1) * s->stride[0] + strip->reach[0];
+    return (rows - 1) * s->stride[0] + padded->reach[0];
 }
 
-size_t fv__strip_bytes(const fv__sweep *s, const fv__strip *strip, int64_t rows,
-                       size_t element)
+size_t fv__padded_rows_bytes(const fv__subconv *s,
+                             const fv__padded_rows *padded, int64_t rows,
+                             size_t element)
 {
-    if (strip->in_place) return 0;
-    return fv__align((size_t)(fv__strip_rows(s, strip, rows) * strip->row)
-                     * element);
+    if (padded->in_place) return 0;
+    return fv__align(
+        (size_t)(fv__padded_rows_count(s, padded, rows) * padded->row)
+        * element);
 }
 
 /* Columns of the copy that lie inside rows of `width` pixels. */
@@ -77,27 +81,27 @@ typedef struct span {
     int64_t low, high;
 } span;
 
-static span columns_inside(const fv__sweep *s, const fv__strip *strip,
+static span columns_inside(const fv__subconv *s, const fv__padded_rows *padded,
                            int64_t width)
 {
-    const int64_t low = fv__min(fv__max(-s->first[1], 0), strip->columns);
+    const int64_t low = fv__min(fv__max(-s->first[1], 0), padded->columns);
 
-    return (span){ low,
-                   fv__max(fv__min(strip->columns, width - s->first[1]), low) };
+    return (span){ low, fv__max(fv__min(padded->columns, width - s->first[1]),
+                                low) };
 }
 
 /* One row of the image, of `width` pixels. */
-static void fill_row(const fv__sweep *s, const fv__strip *strip, int64_t width,
-                     size_t element, const char *in, char *out)
+static void fill_row(const fv__subconv *s, const fv__padded_rows *padded,
+                     int64_t width, size_t element, const char *in, char *out)
 {
-    size_t pixel = (size_t)strip->pixel * element;
-    const span inside = columns_inside(s, strip, width);
+    size_t pixel = (size_t)padded->pixel * element;
+    const span inside = columns_inside(s, padded, width);
     int64_t left = inside.low, right = inside.high;
     const char *from =
         fv__at(in, (size_t)((s->first[1] + left) * s->in_pixel), element);
 
     memset(out, 0, (size_t)left * pixel);
-    if (strip->pixel == s->in_pixel)
+    if (padded->pixel == s->in_pixel)
         memcpy(out + (size_t)left * pixel, from,
                (size_t)(right - left) * pixel);
     else
@@ -107,50 +111,53 @@ static void fill_row(const fv__sweep *s, const fv__strip *strip, int64_t width,
                 from + (size_t)(i - left) * (size_t)s->in_pixel * element,
                 (size_t)s->channels * element);
     memset(out + (size_t)right * pixel, 0,
-           (size_t)(strip->columns - right) * pixel);
+           (size_t)(padded->columns - right) * pixel);
 }
 
-void fv__strip_fill(const fv__sweep *s, const fv__strip *strip, int64_t image,
-                    int64_t group, int64_t first, int64_t rows, size_t element,
-                    const void *in, void *copy)
+void fv__padded_rows_fill(const fv__subconv *s, const fv__padded_rows *padded,
+                          int64_t image, int64_t group, int64_t first,
+                          int64_t rows, size_t element, const void *in,
+                          void *copy)
 {
     size_t row = (size_t)(s->in[1] * s->in_pixel);
-    size_t bytes = (size_t)strip->row * element;
+    size_t bytes = (size_t)padded->row * element;
     int64_t top = first * s->stride[0] + s->first[0];
     char *out = copy;
 
-    for (int64_t i = 0; i < fv__strip_rows(s, strip, rows); i++, out += bytes) {
+    for (int64_t i = 0; i < fv__padded_rows_count(s, padded, rows);
+         i++, out += bytes) {
         size_t at = (size_t)(image * s->in[0] + top + i) * row;
 
         if (top + i < 0 || top + i >= s->in[0])
             memset(out, 0, bytes);
         else
             fill_row(
-                s, strip, s->in[1] - (top + i == s->in[0] - 1 ? s->ragged : 0),
+                s, padded, s->in[1] - (top + i == s->in[0] - 1 ? s->ragged : 0),
                 element,
                 fv__at(in, at + (size_t)(group * s->channels), element), out);
     }
 }
 
-fv__strip fv__strip_of_windows(const fv__sweep *s)
+fv__padded_rows fv__padded_rows_of_windows(const fv__subconv *s)
 {
-    fv__strip strip = { .contiguous = true, .pixel = s->taps[0] };
+    fv__padded_rows padded = { .contiguous = true, .pixel = s->taps[0] };
 
     for (int i = 0; i < 2; i++)
-        strip.reach[i] = (s->taps[i] - 1) * s->step[i] + 1;
-    strip.columns = (s->out[1] - 1) * s->stride[1] + strip.reach[1];
-    strip.row = strip.columns * strip.pixel;
-    return strip;
+        padded.reach[i] = (s->taps[i] - 1) * s->step[i] + 1;
+    padded.columns = (s->out[1] - 1) * s->stride[1] + padded.reach[1];
+    padded.row = padded.columns * padded.pixel;
+    return padded;
 }
 
-void fv__strip_fill_windows(const fv__kernels *kernels, const fv__sweep *s,
-                            const fv__strip *strip, int64_t image,
-                            int64_t first, int64_t rows, const void *in,
-                            void *copy)
+void fv__padded_rows_fill_windows(const fv__kernels *kernels,
+                                  const fv__subconv *s,
+                                  const fv__padded_rows *padded, int64_t image,
+                                  int64_t first, int64_t rows, const void *in,
+                                  void *copy)
 {
     const size_t size = fv__element(kernels);
-    const size_t bytes = (size_t)strip->row * size;
-    const span columns = columns_inside(s, strip, s->in[1]);
+    const size_t bytes = (size_t)padded->row * size;
+    const span columns = columns_inside(s, padded, s->in[1]);
     char *out = copy;
 
     for (int64_t i = first; i < first + rows; i++, out += bytes) {
@@ -166,7 +173,7 @@ void fv__strip_fill_windows(const fv__kernels *kernels, const fv__sweep *s,
         kernels->transpose(
             (size_t)(high - low), (size_t)(columns.high - columns.low),
             fv__at(in, (size_t)from, size), (size_t)(step * s->in[1]),
-            fv__slot(out, (size_t)(columns.low * strip->pixel + low), size),
-            (size_t)strip->pixel, (size_t)(high - low));
+            fv__slot(out, (size_t)(columns.low * padded->pixel + low), size),
+            (size_t)padded->pixel, (size_t)(high - low));
     }
 }

@@ -113,7 +113,7 @@ static bool input_at(const fv__geometry *g, fv__pixel p, int64_t tap,
 
 static double finished(const work *w, double sum, int64_t f, int64_t at)
 {
-    const fv__finish *e = &w->call->finish;
+    const fv__epilogue *e = &w->call->epilogue;
 
     if (e->bias) sum = sum_of(w->dtype, sum, get(w->dtype, e->bias, f));
     if (e->residual)
@@ -229,8 +229,8 @@ static double part_sum(const work *w, int64_t part, bool go_on, double there,
 {
     const fv__conv_sizes *s = &w->sizes;
 
-    for (int64_t b = fv__conv_part(s, part); b < fv__conv_part(s, part + 1);
-         b++) {
+    for (int64_t b = fv__partial_first_block(s, part);
+         b < fv__partial_first_block(s, part + 1); b++) {
         int64_t i = b * s->block;
         int64_t last = fv__min(s->pixels, i + s->block);
         chain sum =
@@ -320,7 +320,7 @@ static size_t nothing(const fv_context *context, const fv__geometry *g,
 static void run(const fv__conv_call *call, fv__direction direction)
 {
     const fv__geometry *g = call->geometry;
-    work w = { call, g, call->context->dtype, fv__conv_measure(g) };
+    work w = { call, g, call->context->dtype, fv__conv_sizes_of(g) };
     double cost = 4 * (double)fv__geometry_macs(g);
 
     if (w.sizes.pixels == 0) return;

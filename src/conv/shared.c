@@ -25,21 +25,21 @@ void fv__conv_tiles(const fv__kernels *kernels, size_t m, size_t n,
         for (size_t i = 0; i < tiles; i++) {
             const size_t rows = fv__even(m, tiles, i);
 
-            kernels->tile(rows, n - j < nr ? n - j : nr, &t);
+            kernels->microkernel(rows, n - j < nr ? n - j : nr, &t);
             t.a = fv__at(t.a, rows * t.a_row, element);
             t.c = fv__slot(t.c, rows * t.c_row, element);
         }
     }
 }
 
-int64_t fv__conv_rows(int64_t elements, int64_t width)
+int64_t fv__matrix_rows(int64_t elements, int64_t width)
 {
     const int64_t fewest = 48, most = 960, step = 24; /* of every mr, a whole */
 
     return fv__max(fewest, fv__min(most, elements / width / step * step));
 }
 
-fv__conv_sizes fv__conv_measure(const fv__geometry *g)
+fv__conv_sizes fv__conv_sizes_of(const fv__geometry *g)
 {
     fv__conv_sizes s = {
         .pixels = g->batch * g->out[0] * g->out[1],
@@ -54,7 +54,7 @@ fv__conv_sizes fv__conv_measure(const fv__geometry *g)
     s.blocks = fv__divide_up(s.pixels, s.block);
     s.parts = fv__min(PARTS, PARTS_ELEMENTS / (s.span * g->filters));
     s.parts = fv__max(1, fv__min(s.parts, s.blocks));
-    s.parts = fv__conv_parts_count(s.parts, s.blocks);
+    s.parts = fv__partials_count(s.parts, s.blocks);
     return s;
 }
 
@@ -77,8 +77,8 @@ static int64_t kept(const fv_context *context)
                      / fv__element(context->kernels));
 }
 
-bool fv__conv_is_far(const fv_context *context, const fv__geometry *g,
-                     fv__direction direction)
+bool fv__conv_reads_uncached(const fv_context *context, const fv__geometry *g,
+                             fv__direction direction)
 {
     const int64_t x = direction == FV__BACKWARD_DATA ? 0 : count_x(g);
     const int64_t y = direction == FV__FORWARD ? 0 : count_y(g);
@@ -86,7 +86,7 @@ bool fv__conv_is_far(const fv_context *context, const fv__geometry *g,
     return x + y >= kept(context);
 }
 
-bool fv__conv_goes_past(const fv__conv_call *call, fv__direction direction)
+bool fv__conv_is_nontemporal(const fv__conv_call *call, fv__direction direction)
 {
     const fv_context *context = call->context;
     const int64_t most = OUTGROWN / (int64_t)fv__element(context->kernels);
@@ -98,10 +98,11 @@ bool fv__conv_goes_past(const fv__conv_call *call, fv__direction direction)
            && x + y >= outgrown;
 }
 
-void fv__conv_finish(const fv__conv_call *call, int64_t pixel, int64_t count)
+void fv__conv_apply_epilogue(const fv__conv_call *call, int64_t pixel,
+                             int64_t count)
 {
     const fv__kernels *kernels = call->context->kernels;
-    const fv__finish *f = &call->finish;
+    const fv__epilogue *f = &call->epilogue;
     size_t filters = (size_t)call->geometry->filters;
     size_t size = fv__element(kernels), n = (size_t)count * filters;
     void *y = fv__slot(call->y, (size_t)pixel * filters, size);
@@ -109,10 +110,11 @@ void fv__conv_finish(const fv__conv_call *call, int64_t pixel, int64_t count)
     for (size_t i = 0; f->bias && i < (size_t)count; i++) {
         void *row = fv__slot(y, i * filters, size);
 
-        kernels->zip(FV__ADD, filters, row, 1, f->bias, 1, row);
+        kernels->binary(FV__ADD, filters, row, 1, f->bias, 1, row);
     }
     if (f->residual)
-        kernels->zip(FV__ADD, n, y, 1,
-                     fv__at(f->residual, (size_t)pixel * filters, size), 1, y);
-    if (f->clamp) kernels->map(FV__CLAMP, n, y, y, f->low, f->high);
+        kernels->binary(FV__ADD, n, y, 1,
+                        fv__at(f->residual, (size_t)pixel * filters, size), 1,
+                        y);
+    if (f->clamp) kernels->unary(FV__CLAMP, n, y, y, f->low, f->high);
 }

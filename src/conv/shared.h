@@ -35,24 +35,26 @@ typedef struct fv__conv_sizes {
     int64_t parts;          /* ranges of blocks */
 } fv__conv_sizes;
 
-fv__conv_sizes fv__conv_measure(const fv__geometry *geometry);
+fv__conv_sizes fv__conv_sizes_of(const fv__geometry *geometry);
 
 /* Parts of so many blocks, `most` if each has a few: more, where a part would
  * be a sum of too many blocks. */
-static inline int64_t fv__conv_parts_count(int64_t most, int64_t blocks)
+static inline int64_t fv__partials_count(int64_t most, int64_t blocks)
 {
     return fv__max(most, fv__divide_up(blocks, FV__MOST_BLOCKS));
 }
 
 /* Columns, from column `at` on, whose pixels are one chain of a block: all of a
  * row, unless it is so long that it is cut. */
-static inline int64_t fv__conv_columns(const fv__geometry *geometry, int64_t at)
+static inline int64_t fv__chain_columns(const fv__geometry *geometry,
+                                        int64_t at)
 {
     return fv__chain_block((fv__chain){ 1, 1, geometry->out[1] }, at);
 }
 
 /* First block of a part. */
-static inline int64_t fv__conv_part(const fv__conv_sizes *sizes, int64_t part)
+static inline int64_t fv__partial_first_block(const fv__conv_sizes *sizes,
+                                              int64_t part)
 {
     return (int64_t)fv__even_at((size_t)sizes->blocks, (size_t)sizes->parts,
                                 (size_t)part);
@@ -60,36 +62,36 @@ static inline int64_t fv__conv_part(const fv__conv_sizes *sizes, int64_t part)
 
 /* Where the parts of a weight gradient are summed: in scratch, at its
  * beginning, or, if there is but one, in the gradient itself. */
-typedef struct fv__conv_parts {
+typedef struct fv__partials {
     const fv__kernels *kernels;
     fv__conv_sizes sizes;
     size_t weights, filters; /* elements */
     size_t stride, bytes;    /* from part to part; of scratch */
     const fv__conv_call *call;
     char *sums;
-} fv__conv_parts;
+} fv__partials;
 
-fv__conv_parts fv__conv_parts_of(const fv__kernels *kernels,
-                                 const fv__geometry *geometry);
+fv__partials fv__partials_of(const fv__kernels *kernels,
+                             const fv__geometry *geometry);
 /* Of the bias gradient alone, of which each of `blocks` equal blocks of pixels
  * is summed while these are met, in order, by `parts` items. */
-fv__conv_parts fv__conv_parts_of_bias(const fv__kernels *kernels,
-                                      const fv__geometry *geometry,
-                                      int64_t blocks, int64_t parts);
-void fv__conv_parts_begin(fv__conv_parts *parts, const fv__conv_call *call);
+fv__partials fv__partials_of_bias(const fv__kernels *kernels,
+                                  const fv__geometry *geometry, int64_t blocks,
+                                  int64_t parts);
+void fv__partials_begin(fv__partials *parts, const fv__conv_call *call);
 /* Sums of a part, laid out as the weights, and how a block meets them. */
-void *fv__conv_part_weights(const fv__conv_parts *parts, int64_t part);
-fv__meet fv__conv_part_meet(const fv__conv_parts *parts, int64_t part,
-                            int64_t block);
+void *fv__partial_weights(const fv__partials *parts, int64_t part);
+fv__accumulation fv__partial_accumulation(const fv__partials *parts,
+                                          int64_t part, int64_t block);
 /* Adds a block to the bias gradient of its part, if it is wanted; or where n
  * filters of it are summed, cleared where they begin from zero, NULL if they
  * are not wanted. */
-void fv__conv_block_bias(const fv__conv_parts *parts, int64_t part,
-                         int64_t block);
-void *fv__conv_part_bias_sums(const fv__conv_parts *parts, int64_t part,
-                              size_t first, size_t n);
+void fv__partial_add_bias(const fv__partials *parts, int64_t part,
+                          int64_t block);
+void *fv__partial_bias(const fv__partials *parts, int64_t part, size_t first,
+                       size_t n);
 /* After all parts. */
-void fv__conv_parts_add(fv__conv_parts *parts);
+void fv__partials_reduce(fv__partials *parts);
 
 /* Elements of a row of n and what follows it, an odd number of cache lines, so
  * that rows do not meet in few sets of a cache. */
@@ -106,7 +108,7 @@ void fv__conv_tiles(const fv__kernels *kernels, size_t m, size_t n,
                     fv__tile tile);
 
 /* Pixels that give a matrix of `width` columns about `elements` elements. */
-int64_t fv__conv_rows(int64_t elements, int64_t width);
+int64_t fv__matrix_rows(int64_t elements, int64_t width);
 
 /* The microkernel that costs are counted in: rows, and lanes of each of two
  * vectors. */
@@ -114,10 +116,10 @@ enum { FV__COST_ROWS = 14, FV__COST_LANES = 16 };
 
 /* Predicted times: of `count` products of matrices whose chains are `segments`
  * of k, as one run of tiles or each in tiles of its own; and of algorithms. */
-double fv__conv_product_cost(double count, int64_t rows, int64_t columns,
-                             double segments, double k);
-double fv__conv_pieces_cost(double count, int64_t rows, int64_t columns,
-                            double segments, double k);
+double fv__gemm_cost_joint(double count, int64_t rows, int64_t columns,
+                           double segments, double k);
+double fv__gemm_cost_separate(double count, int64_t rows, int64_t columns,
+                              double segments, double k);
 double fv__direct_cost(const fv__geometry *geometry, fv__direction direction);
 double fv__im2col_cost(const fv__geometry *geometry, fv__direction direction);
 /* Pieces that the filters of a weight gradient are cut into: each gathers the
@@ -126,16 +128,19 @@ int64_t fv__im2col_splits(const fv__geometry *geometry);
 
 /* Whether the images that a direction reads are more than a cache keeps from
  * one call to the next. */
-bool fv__conv_is_far(const fv_context *context, const fv__geometry *geometry,
-                     fv__direction direction);
+bool fv__conv_reads_uncached(const fv_context *context,
+                             const fv__geometry *geometry,
+                             fv__direction direction);
 
 /* Whether a direction makes much, with what it reads more than caches keep, and
  * does not add to it. Then it had better not take their place: a store that
  * goes past them does not fetch its line either. */
-bool fv__conv_goes_past(const fv__conv_call *call, fv__direction direction);
+bool fv__conv_is_nontemporal(const fv__conv_call *call,
+                             fv__direction direction);
 
 /* Finishes the sums of `count` output pixels from `pixel` on, all filters. */
-void fv__conv_finish(const fv__conv_call *call, int64_t pixel, int64_t count);
+void fv__conv_apply_epilogue(const fv__conv_call *call, int64_t pixel,
+                             int64_t count);
 
 /* The ends of the range, which may overlap, are copied as a whole. */
 static inline void fv__copy_ends(char *out, const char *in, size_t bytes,
@@ -188,12 +193,13 @@ static inline fv__pixel fv__pixel_at(const int64_t out[2], int64_t i)
 /* Rows of the column matrix: for each of `count` output pixels from `pixel`
  * on, the inputs that taps [tap, tap + taps) meet, in one group; zeros outside
  * the image. */
-typedef struct fv__columns {
-    const fv__sweep *sweep;
+typedef struct fv__im2col_matrix {
+    const fv__subconv *subconv;
     size_t element; /* bytes */
     int64_t group, tap, taps, pixel, count;
-} fv__columns;
+} fv__im2col_matrix;
 
-void fv__columns_gather(const fv__columns *columns, const void *in, void *out);
+void fv__im2col_gather(const fv__im2col_matrix *columns, const void *in,
+                       void *out);
 
 #endif

@@ -3,11 +3,11 @@
 
 #include <string.h>
 
-static fv__sweep forward(const fv__geometry *g)
+static fv__subconv forward(const fv__geometry *g)
 {
     int64_t channels = g->channels / g->groups;
     int64_t span = g->kernel[0] * g->kernel[1] * channels;
-    fv__sweep s = {
+    fv__subconv s = {
         .batch = g->batch,
         .groups = g->groups,
         .channels = channels,
@@ -88,7 +88,7 @@ static int64_t first_tap(int64_t distance, int64_t dilation, int64_t divisor,
  * and from where. The last one comes first, so that outputs are met in order.
  * Returns it; the others follow `tap_step` apart. */
 static int64_t phase_axis(const fv__geometry *g, int axis, int64_t phase,
-                          fv__sweep *s, int64_t *tap_step)
+                          fv__subconv *s, int64_t *tap_step)
 {
     int64_t stride = g->stride[axis], dilation = g->dilation[axis];
     int64_t divisor = fv__common_divisor(stride, dilation);
@@ -109,13 +109,13 @@ static int64_t phase_axis(const fv__geometry *g, int axis, int64_t phase,
     return tap;
 }
 
-static fv__sweep backward_data(const fv__geometry *g, int64_t number)
+static fv__subconv backward_data(const fv__geometry *g, int64_t number)
 {
     const int64_t phase[] = { number / phases(g, 1), number % phases(g, 1) };
     int64_t channels = g->channels / g->groups;
     int64_t span = g->kernel[0] * g->kernel[1] * channels;
     int64_t row = g->in[1] * g->channels, tap[2], tap_step[2];
-    fv__sweep s = {
+    fv__subconv s = {
         .batch = g->batch,
         .groups = g->groups,
         .channels = g->filters / g->groups,
@@ -138,18 +138,18 @@ static fv__sweep backward_data(const fv__geometry *g, int64_t number)
     return s;
 }
 
-int64_t fv__sweep_count(const fv__geometry *g, fv__direction direction)
+int64_t fv__subconv_count(const fv__geometry *g, fv__direction direction)
 {
     return direction == FV__FORWARD ? 1 : phases(g, 0) * phases(g, 1);
 }
 
-fv__sweep fv__sweep_of(const fv__geometry *g, fv__direction direction,
-                       int64_t number)
+fv__subconv fv__subconv_of(const fv__geometry *g, fv__direction direction,
+                           int64_t number)
 {
     return direction == FV__FORWARD ? forward(g) : backward_data(g, number);
 }
 
-bool fv__sweep_is_pointwise(const fv__sweep *s)
+bool fv__subconv_is_pointwise(const fv__subconv *s)
 {
     for (int i = 0; i < 2; i++)
         if (s->taps[i] != 1 || s->stride[i] != 1 || s->first[i] != 0
@@ -169,7 +169,8 @@ typedef struct panel {
 
 /* Filters are neighbours in memory: they are copied. Taps go inside, since
  * they are closer together than channels. */
-static inline void pack_filters(const fv__sweep *s, const panel *p, size_t size)
+static inline void pack_filters(const fv__subconv *s, const panel *p,
+                                size_t size)
 {
     const size_t row = p->nr * size;
     const size_t rows = (size_t)(s->taps[0] * s->taps[1] * s->channels);
@@ -187,9 +188,9 @@ static inline void pack_filters(const fv__sweep *s, const panel *p, size_t size)
             }
 }
 
-void fv__sweep_pack(const fv__kernels *kernels, const fv__sweep *s,
-                    int64_t group, int64_t number, const void *weight,
-                    void *packed)
+void fv__subconv_pack(const fv__kernels *kernels, const fv__subconv *s,
+                      int64_t group, int64_t number, const void *weight,
+                      void *packed)
 {
     size_t size = fv__element(kernels), nr = (size_t)kernels->nr;
     int64_t first = number * (int64_t)nr, taps = s->taps[0] * s->taps[1];

@@ -5,18 +5,17 @@
 
 enum { ADD_ELEMENTS = 1 << 13 };
 
-static void lay_out(fv__conv_parts *p)
+static void lay_out(fv__partials *p)
 {
     p->stride = fv__align((p->weights + p->filters) * fv__element(p->kernels));
     if (p->sizes.parts > 1) p->bytes = p->stride * (size_t)p->sizes.parts;
 }
 
-fv__conv_parts fv__conv_parts_of(const fv__kernels *kernels,
-                                 const fv__geometry *g)
+fv__partials fv__partials_of(const fv__kernels *kernels, const fv__geometry *g)
 {
-    fv__conv_parts p = {
+    fv__partials p = {
         .kernels = kernels,
-        .sizes = fv__conv_measure(g),
+        .sizes = fv__conv_sizes_of(g),
         .filters = (size_t)g->filters,
     };
 
@@ -25,11 +24,11 @@ fv__conv_parts fv__conv_parts_of(const fv__kernels *kernels,
     return p;
 }
 
-fv__conv_parts fv__conv_parts_of_bias(const fv__kernels *kernels,
-                                      const fv__geometry *g, int64_t blocks,
-                                      int64_t parts)
+fv__partials fv__partials_of_bias(const fv__kernels *kernels,
+                                  const fv__geometry *g, int64_t blocks,
+                                  int64_t parts)
 {
-    fv__conv_parts p = {
+    fv__partials p = {
         .kernels = kernels,
         .sizes = { .pixels = g->batch * g->out[0] * g->out[1],
                    .blocks = blocks,
@@ -42,35 +41,36 @@ fv__conv_parts fv__conv_parts_of_bias(const fv__kernels *kernels,
     return p;
 }
 
-void fv__conv_parts_begin(fv__conv_parts *p, const fv__conv_call *call)
+void fv__partials_begin(fv__partials *p, const fv__conv_call *call)
 {
     p->call = call;
     p->sums = call->scratch;
 }
 
-void *fv__conv_part_weights(const fv__conv_parts *p, int64_t part)
+void *fv__partial_weights(const fv__partials *p, int64_t part)
 {
     return p->bytes ? p->sums + (size_t)part * p->stride : p->call->dweight;
 }
 
-fv__meet fv__conv_part_meet(const fv__conv_parts *p, int64_t part,
-                            int64_t block)
+fv__accumulation fv__partial_accumulation(const fv__partials *p, int64_t part,
+                                          int64_t block)
 {
     bool fresh = p->bytes || p->call->overwrite;
 
-    return fresh && block == fv__conv_part(&p->sizes, part) ? FV__REPLACE
-                                                            : FV__ACCUMULATE;
+    return fresh && block == fv__partial_first_block(&p->sizes, part)
+               ? FV__STORE
+               : FV__ACCUMULATE;
 }
 
-static void *part_bias(const fv__conv_parts *p, int64_t part)
+static void *part_bias(const fv__partials *p, int64_t part)
 {
     if (!p->bytes) return p->call->dbias;
-    return fv__slot(fv__conv_part_weights(p, part), p->weights,
+    return fv__slot(fv__partial_weights(p, part), p->weights,
                     fv__element(p->kernels));
 }
 
-void *fv__conv_part_bias_sums(const fv__conv_parts *p, int64_t part,
-                              size_t first, size_t n)
+void *fv__partial_bias(const fv__partials *p, int64_t part, size_t first,
+                       size_t n)
 {
     void *sums;
 
@@ -80,7 +80,7 @@ void *fv__conv_part_bias_sums(const fv__conv_parts *p, int64_t part,
     return sums;
 }
 
-void fv__conv_block_bias(const fv__conv_parts *p, int64_t part, int64_t block)
+void fv__partial_add_bias(const fv__partials *p, int64_t part, int64_t block)
 {
     const fv__conv_sizes *s = &p->sizes;
     const size_t size = fv__element(p->kernels);
@@ -88,8 +88,8 @@ void fv__conv_block_bias(const fv__conv_parts *p, int64_t part, int64_t block)
     const int64_t count = fv__min(s->block, s->pixels - pixel);
 
     if (!p->call->dbias) return;
-    void *sum = block == fv__conv_part(s, part)
-                    ? fv__conv_part_bias_sums(p, part, 0, p->filters)
+    void *sum = block == fv__partial_first_block(s, part)
+                    ? fv__partial_bias(p, part, 0, p->filters)
                     : part_bias(p, part);
     p->kernels->column_sum(
         (size_t)count, p->filters,
@@ -98,7 +98,7 @@ void fv__conv_block_bias(const fv__conv_parts *p, int64_t part, int64_t block)
 
 /* Adds n numbers of all parts up, at `at` in each, and gives them to the
  * gradient. */
-static void add(const fv__conv_parts *p, size_t n, char *at, void *gradient)
+static void add(const fv__partials *p, size_t n, char *at, void *gradient)
 {
     for (int64_t part = 1; part < p->sizes.parts; part++)
         p->kernels->axpy(n, 1, at + (size_t)part * p->stride, at);
@@ -110,7 +110,7 @@ static void add(const fv__conv_parts *p, size_t n, char *at, void *gradient)
 
 static void add_weights(void *argument, size_t item, size_t worker)
 {
-    const fv__conv_parts *p = argument;
+    const fv__partials *p = argument;
     size_t at = item * ADD_ELEMENTS, left = p->weights - at;
 
     (void)worker;
@@ -119,7 +119,7 @@ static void add_weights(void *argument, size_t item, size_t worker)
         fv__slot(p->call->dweight, at, fv__element(p->kernels)));
 }
 
-void fv__conv_parts_add(fv__conv_parts *p)
+void fv__partials_reduce(fv__partials *p)
 {
     if (!p->bytes) return;
     fv__parallel(p->call->context,

@@ -29,11 +29,11 @@ typedef struct fv__depthwise {
     const void *x; /* input 0 of both axes, there or not */
     const void *weight;
     void *y;
-    fv__finish finish; /* its residual lies as y does */
-    bool add;          /* the residual is y, which blocks of chains are added to
-                          one after the other */
-    bool far;          /* inputs are not in a cache */
-    bool strip;
+    fv__epilogue epilogue; /* its residual lies as y does */
+    bool add;      /* the residual is y, which blocks of chains are added to
+                      one after the other */
+    bool uncached; /* inputs are not in a cache */
+    bool padded;
 } fv__depthwise;
 
 /* Its weight gradient over some rows of one image: chains over the outputs in
@@ -44,7 +44,7 @@ typedef struct fv__depthwise_grad {
     const void *x, *dy;
     void *dweight, *dbias; /* dbias NULL: not wanted */
     bool fresh;            /* from zero */
-    bool far;              /* inputs are not in a cache */
+    bool uncached;         /* inputs are not in a cache */
 } fv__depthwise_grad;
 
 #endif

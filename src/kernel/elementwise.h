@@ -6,7 +6,7 @@
 
 /* Functions of one element; p and q are parameters. The derivative is written
  * with x, y = f(x) and g = the upstream gradient. */
-typedef enum fv__map {
+typedef enum fv__unary {
     FV__NEG,
     FV__ABS,
     FV__EXP,
@@ -28,10 +28,10 @@ typedef enum fv__map {
     FV__SCALE_ADD,  /* p x + q, with one rounding each for product and sum */
     FV__POWER,      /* x^p */
     FV__RECIPROCAL  /* p / x */
-} fv__map;
+} fv__unary;
 
 /* Functions of two elements. */
-typedef enum fv__zip {
+typedef enum fv__binary {
     FV__ADD,
     FV__SUB,
     FV__MUL,
@@ -39,6 +39,6 @@ typedef enum fv__zip {
     FV__POW,
     FV__MINIMUM,
     FV__MAXIMUM
-} fv__zip;
+} fv__binary;
 
 #endif

@@ -108,7 +108,7 @@ typedef struct run {
     const fv__gemm *product;
     const void *packed; /* b; NULL: it is read where it lies */
     size_t steps;       /* of k, of a packed panel */
-    fv__meet meet;
+    fv__accumulation accumulation;
 } run;
 
 /* m rows from `i` on against the panel from column `j` on. */
@@ -118,7 +118,7 @@ static void one_tile(const run *r, size_t i, size_t m, size_t j)
     size_t size = fv__element(r->kernels), nr = (size_t)r->kernels->nr;
     size_t row = p->a_transposed ? 1 : p->a_row;
     const void *bias = p->bias ? fv__at(p->bias, j, size) : NULL;
-    const fv__finish finish = { .bias = bias };
+    const fv__epilogue epilogue = { .bias = bias };
     const fv__tile tile = { .a = fv__at(p->a, i * row, size),
                             .b = r->packed
                                      ? fv__at(r->packed, j * r->steps, size)
@@ -130,10 +130,10 @@ static void one_tile(const run *r, size_t i, size_t m, size_t j)
                             .c_row = p->c_row,
                             .segments = 1,
                             .k = p->k,
-                            .finish = bias ? &finish : NULL,
-                            .meet = r->meet };
+                            .epilogue = bias ? &epilogue : NULL,
+                            .accumulation = r->accumulation };
 
-    r->kernels->tile(m, p->n - j < nr ? p->n - j : nr, &tile);
+    r->kernels->microkernel(m, p->n - j < nr ? p->n - j : nr, &tile);
 }
 
 /* Rows first..last of the product against every panel. */
@@ -165,9 +165,9 @@ static void run_packed(const run *r)
         run_rows(r, i, i + rows < p->m ? i + rows : p->m);
 }
 
-static fv__meet meet_of(const fv__gemm *p)
+static fv__accumulation meet_of(const fv__gemm *p)
 {
-    return p->accumulate ? FV__ACCUMULATE : FV__REPLACE;
+    return p->accumulate ? FV__ACCUMULATE : FV__STORE;
 }
 
 /* The part of a product that makes m x n outputs from row i, column j. */
@@ -212,7 +212,7 @@ static size_t block_at(fv__chain chain, size_t l)
 }
 
 /* How the block of the chain that begins at step l meets what is there. */
-static fv__meet block_meet(const fv__gemm *p, size_t l)
+static fv__accumulation block_meet(const fv__gemm *p, size_t l)
 {
     return l ? FV__ACCUMULATE : meet_of(p);
 }
@@ -240,7 +240,7 @@ static void column_tile(const fv__kernels *kernels, const fv__gemm *p, size_t j,
                         size_t m, const void *next)
 {
     const size_t size = fv__element(kernels);
-    const fv__finish finish = {
+    const fv__epilogue epilogue = {
         .residual = p->bias ? fv__at(p->bias, j, size) : NULL,
         .residual_row = 1,
     };
@@ -253,12 +253,12 @@ static void column_tile(const fv__kernels *kernels, const fv__gemm *p, size_t j,
                             .c_row = 1,
                             .segments = 1,
                             .k = p->k,
-                            .finish = &finish,
-                            .meet = meet_of(p),
+                            .epilogue = &epilogue,
+                            .accumulation = meet_of(p),
                             .next = next,
                             .next_step = LINE_BYTES };
 
-    kernels->tile(m, 1, &tile);
+    kernels->microkernel(m, 1, &tile);
 }
 
 /* One row times a transposed matrix is the matrix times a column, and nothing
@@ -299,29 +299,29 @@ static void narrow_tile(const fv__kernels *kernels, const fv__gemm *p, size_t n,
         .c_row = 1,
         .segments = 1,
         .k = p->k,
-        .meet = meet_of(p),
+        .accumulation = meet_of(p),
         .next = (const char *)p->b
                 + (square <= SQUARE_BYTES ? square : AHEAD_BYTES),
         .c_column = p->c_row,
     };
 
-    kernels->narrow(n, p->m, &tile);
+    kernels->microkernel_small_n(n, p->m, &tile);
 }
 
 /* Few rows times a transposed matrix are the matrix times few columns: these
  * are packed, and squares of b are read as they lie, one after the other where
  * their chains are cut. Returns how many columns of the product are done:
  * what is left makes no square. */
-static size_t run_narrow(const fv__kernels *kernels, const fv__gemm *p,
-                         void *scratch)
+static size_t run_small_n(const fv__kernels *kernels, const fv__gemm *p,
+                          void *scratch)
 {
     const size_t size = fv__element(kernels);
     const size_t n = p->n - p->n % FV__LANES;
     const size_t each = fv__chain_is_cut(chain_of(p)) ? FV__LANES : n;
     const void *packed = p->m > 1 && !p->a_transposed ? scratch : NULL;
 
-    if (!p->b_transposed || p->m > (size_t)kernels->narrow_columns
-        || p->k < FV__LANES || !n)
+    if (!p->b_transposed || p->m > (size_t)kernels->small_n || p->k < FV__LANES
+        || !n)
         return 0;
     if (packed)
         kernels->transpose(p->m, p->k, p->a, p->a_row, scratch, p->m, p->m);
@@ -359,9 +359,9 @@ static size_t longest_steps(const fv__gemm *p, size_t most)
     return fv__chain_is_cut(chain_of(p)) ? 2 * first : first;
 }
 
-static fv__meet wide_meet(const fv__gemm *p, size_t l)
+static fv__accumulation wide_meet(const fv__gemm *p, size_t l)
 {
-    if (l && !fv__chain_is_cut(chain_of(p))) return FV__CONTINUE;
+    if (l && !fv__chain_is_cut(chain_of(p))) return FV__RESUME;
     return block_meet(p, l);
 }
 
@@ -398,7 +398,7 @@ void fv__gemm_one(const fv__kernels *kernels, const fv__gemm *product,
                   void *scratch)
 {
     if (!product->m || !product->n || fv__gemm_blas(kernels, product)) return;
-    const size_t done = run_narrow(kernels, product, scratch);
+    const size_t done = run_small_n(kernels, product, scratch);
     const fv__gemm rest =
         part(kernels, product, 0, product->m, done, product->n - done);
 

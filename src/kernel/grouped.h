@@ -8,7 +8,7 @@
  * neighbouring filters at a time, of one group or more: to out[pixel][c][lane]
  * goes channel `channel` + c of the group of filter first + lane. Behind the
  * last filter lie numbers of some channel. */
-typedef struct fv__spread {
+typedef struct fv__replicate {
     size_t channels, filters; /* of a group */
     size_t channel, made;     /* the first channel; how many */
     size_t first, count;      /* the first filter; how many there are */
@@ -16,7 +16,7 @@ typedef struct fv__spread {
     const void *x;  /* channel 0 of a pixel */
     ptrdiff_t from; /* from pixel to pixel, in elements */
     void *out;
-} fv__spread;
+} fv__replicate;
 
 /* Outputs of a row are made so many at a time. */
 enum { FV__GROUPED_COLUMNS = 4 };
@@ -34,7 +34,7 @@ typedef struct fv__grouped {
     const void *weight;     /* [row][column][channel][lane] */
     void *y;
     ptrdiff_t from, to[2]; /* of x from row to row; of y, in elements */
-    fv__finish finish;     /* its residual lies as y does */
+    fv__epilogue epilogue; /* its residual lies as y does */
     bool add;              /* the residual is y, as of fv__depthwise */
 } fv__grouped;
 

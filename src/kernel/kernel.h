@@ -26,21 +26,21 @@ typedef struct fv__kernels {
     fv_dtype dtype;
 
     /* y[i] = f(x[i]); y may be x */
-    void (*map)(fv__map f, size_t n, const void *x, void *y, double p,
-                double q);
+    void (*unary)(fv__unary f, size_t n, const void *x, void *y, double p,
+                  double q);
     /* dx[i] (+)= f'(x[i]) dy[i]; x or y may be NULL where the derivative does
      * without it; dx may be dy. Gradients meet what is there as `meet` says:
      * they replace it, or are added to it. */
-    void (*map_grad)(fv__map f, size_t n, const void *x, const void *y,
-                     const void *dy, void *dx, double p, double q,
-                     fv__meet meet);
+    void (*unary_grad)(fv__unary f, size_t n, const void *x, const void *y,
+                       const void *dy, void *dx, double p, double q,
+                       fv__accumulation accumulation);
     /* y[i] = f(a[i a_step], b[i b_step]), steps 0 or 1 */
-    void (*zip)(fv__zip f, size_t n, const void *a, size_t a_step,
-                const void *b, size_t b_step, void *y);
+    void (*binary)(fv__binary f, size_t n, const void *a, size_t a_step,
+                   const void *b, size_t b_step, void *y);
     /* d[i] = dy[i] df/da or, for operand 1, df/db; overwrites d */
-    void (*zip_grad)(fv__zip f, int operand, size_t n, const void *a,
-                     size_t a_step, const void *b, size_t b_step,
-                     const void *dy, void *d);
+    void (*binary_grad)(fv__binary f, int operand, size_t n, const void *a,
+                        size_t a_step, const void *b, size_t b_step,
+                        const void *dy, void *d);
 
     /* y[i] += a x[i], fused */
     void (*axpy)(size_t n, double a, const void *x, void *y);
@@ -62,14 +62,14 @@ typedef struct fv__kernels {
 
     /* m <= mr rows of n <= nr columns of a matrix product */
     int32_t mr, nr;
-    void (*tile)(size_t m, size_t n, const fv__tile *tile);
+    void (*microkernel)(size_t m, size_t n, const fv__tile *tile);
     /* Any multiple of FV__LANES rows of few columns, n <= narrow_columns.
      * a_step is 1, and as far from every line of a as `next` is from its first,
      * lines are asked for. */
-    int32_t narrow_columns;
-    void (*narrow)(size_t m, size_t n, const fv__tile *tile);
+    int32_t small_n;
+    void (*microkernel_small_n)(size_t m, size_t n, const fv__tile *tile);
     /* What was stored past the caches is there for all threads. */
-    void (*settle)(void);
+    void (*store_fence)(void);
     /* c[i] = fma(x, y, c[i]), k times, mr nr numbers: all from registers */
     void (*peak)(size_t k, double x, double y, void *c);
 
@@ -89,7 +89,9 @@ typedef struct fv__kernels {
     void (*winograd_output)(fv__scheme f, size_t n,
                             const fv__winograd_tile *tile);
     /* the same of sums over depth, out = A^T (sum of x u) A */
-    void (*winograd_few)(fv__scheme f, size_t n, const fv__winograd_few *few);
+    void (*winograd_small_channels)(
+        fv__scheme f, size_t n,
+        const fv__winograd_small_channels *small_channels);
     /* and their adjoints: z = A dy A^T of a tile's pixels; dw (+)= G^T u G */
     void (*winograd_output_grad)(fv__scheme f, size_t n, const void *const *dy,
                                  const fv__points *z);
@@ -99,7 +101,7 @@ typedef struct fv__kernels {
     void (*depthwise)(const fv__depthwise *d);
     void (*depthwise_grad)(const fv__depthwise_grad *d);
     /* Vectors are nr / 2 lanes, and begin at multiples of their size. */
-    void (*spread)(const fv__spread *s);
+    void (*replicate)(const fv__replicate *s);
     void (*grouped)(const fv__grouped *g);
 
     /* rows [m][n]: y = softmax(x) */
@@ -128,11 +130,13 @@ typedef struct fv__kernels {
     void (*maxpool)(const fv__geometry *g, const void *x, void *y,
                     int32_t *where);
     void (*maxpool_grad)(const fv__geometry *g, const int32_t *where,
-                         const void *dy, void *dx, fv__meet meet);
+                         const void *dy, void *dx,
+                         fv__accumulation accumulation);
     void (*avgpool)(const fv__geometry *g, bool count_padding, const void *x,
                     void *y);
     void (*avgpool_grad)(const fv__geometry *g, bool count_padding,
-                         const void *dy, void *dx, fv__meet meet);
+                         const void *dy, void *dx,
+                         fv__accumulation accumulation);
 
     /* Column sums of rows [m][c]: sum[j] += x[i][j] over i, ascending i, in
      * blocks, each from zero */
@@ -159,7 +163,7 @@ typedef struct fv__kernels {
     void (*column_normalise_grad)(size_t m, size_t c, const fv__normal *normal,
                                   const void *slope, const void *offset,
                                   const void *dy, const void *x, void *dx,
-                                  fv__meet meet);
+                                  fv__accumulation accumulation);
 
     /* Updates; momentum m and moments m, v are state of n numbers, NULL where
      * not in use. */

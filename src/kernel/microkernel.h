@@ -6,18 +6,22 @@
 
 /* What is done to a finished sum, in this order, where it is made; pointers
  * NULL where nothing is added. */
-typedef struct fv__finish {
+typedef struct fv__epilogue {
     const void *bias;     /* of the first column */
     const void *residual; /* beside the first output */
     size_t residual_row;  /* elements from row to row */
     double low, high;     /* then x < low ? low : x > high ? high : x */
     bool clamp;
-    bool past; /* stored past the caches, where whole lines are */
-} fv__finish;
+    bool nontemporal; /* stored past the caches, where whole lines are */
+} fv__epilogue;
 
 /* How sums meet what is in c: they take its place, are added to it, or their
  * chains go on from it. */
-typedef enum fv__meet { FV__REPLACE, FV__ACCUMULATE, FV__CONTINUE } fv__meet;
+typedef enum fv__accumulation {
+    FV__STORE,
+    FV__ACCUMULATE,
+    FV__RESUME
+} fv__accumulation;
 
 /* A tile of a matrix product: c[i][j] is a block of a chain of fma, over
  * `segments` and then l < k, of
@@ -30,8 +34,8 @@ typedef struct fv__tile {
     size_t a_row, a_step, b_step, c_row;
     size_t segments, k;
     const ptrdiff_t *a_segment, *b_segment;
-    const fv__finish *finish; /* NULL: nothing */
-    fv__meet meet;
+    const fv__epilogue *epilogue; /* NULL: nothing */
+    fv__accumulation accumulation;
     const void *next; /* one cache line for each k, read soon; NULL: none */
     size_t next_step; /* bytes */
     size_t c_column;  /* from column to column of a narrow product */

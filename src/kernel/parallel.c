@@ -8,11 +8,11 @@ enum { CUT = 16384 };
 typedef struct share {
     const fv__kernels *kernels;
     size_t n, element; /* numbers, and bytes of one */
-    fv__map map;
+    fv__unary unary;
     const unsigned char *x, *y, *dy;
     unsigned char *out;
     double p, q;
-    fv__meet meet;
+    fv__accumulation accumulation;
     double *sums;
     atomic_bool bad;
 } share;
@@ -46,14 +46,14 @@ static void map_piece(void *argument, size_t item, size_t worker)
     size_t at;
     const size_t n = piece(s, item, &at);
     (void)worker;
-    s->kernels->map(s->map, n, s->x + at, s->out + at, s->p, s->q);
+    s->kernels->unary(s->unary, n, s->x + at, s->out + at, s->p, s->q);
 }
 
-void fv__map_all(fv_context *context, fv__map f, size_t n, const void *x,
-                 void *y, double p, double q)
+void fv__unary_all(fv_context *context, fv__unary f, size_t n, const void *x,
+                   void *y, double p, double q)
 {
     share s = share_of(context, n);
-    s.map = f, s.x = x, s.out = y, s.p = p, s.q = q;
+    s.unary = f, s.x = x, s.out = y, s.p = p, s.q = q;
     fv__parallel(context, cuts(n), 2 * (double)n, map_piece, &s);
 }
 
@@ -63,17 +63,18 @@ static void map_grad_piece(void *argument, size_t item, size_t worker)
     size_t at;
     const size_t n = piece(s, item, &at);
     (void)worker;
-    s->kernels->map_grad(s->map, n, move(s->x, at), move(s->y, at), s->dy + at,
-                         s->out + at, s->p, s->q, s->meet);
+    s->kernels->unary_grad(s->unary, n, move(s->x, at), move(s->y, at),
+                           s->dy + at, s->out + at, s->p, s->q,
+                           s->accumulation);
 }
 
-void fv__map_grad_all(fv_context *context, fv__map f, size_t n, const void *x,
-                      const void *y, const void *dy, void *dx, double p,
-                      double q, fv__meet meet)
+void fv__unary_grad_all(fv_context *context, fv__unary f, size_t n,
+                        const void *x, const void *y, const void *dy, void *dx,
+                        double p, double q, fv__accumulation accumulation)
 {
     share s = share_of(context, n);
-    s.map = f, s.x = x, s.y = y, s.dy = dy, s.out = dx, s.p = p, s.q = q;
-    s.meet = meet;
+    s.unary = f, s.x = x, s.y = y, s.dy = dy, s.out = dx, s.p = p, s.q = q;
+    s.accumulation = accumulation;
     fv__parallel(context, cuts(n), 2 * (double)n, map_grad_piece, &s);
 }
 

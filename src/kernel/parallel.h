@@ -4,11 +4,11 @@
 
 #include "kernel/kernel.h"
 
-void fv__map_all(fv_context *context, fv__map f, size_t n, const void *x,
-                 void *y, double p, double q);
-void fv__map_grad_all(fv_context *context, fv__map f, size_t n, const void *x,
-                      const void *y, const void *dy, void *dx, double p,
-                      double q, fv__meet meet);
+void fv__unary_all(fv_context *context, fv__unary f, size_t n, const void *x,
+                   void *y, double p, double q);
+void fv__unary_grad_all(fv_context *context, fv__unary f, size_t n,
+                        const void *x, const void *y, const void *dy, void *dx,
+                        double p, double q, fv__accumulation accumulation);
 void fv__axpy_all(fv_context *context, size_t n, double a, const void *x,
                   void *y);
 /* Whether all are finite. */

@@ -20,7 +20,7 @@ static inline int32_t fv__scheme_side(fv__scheme f)
 }
 
 /* Phases of an axis that reach infinity. */
-static inline int32_t fv__scheme_far(fv__scheme f)
+static inline int32_t fv__scheme_infinity_phases(fv__scheme f)
 {
     return f.phases > 1 ? f.phases - 1 : 1;
 }
@@ -28,7 +28,7 @@ static inline int32_t fv__scheme_far(fv__scheme f)
 /* Points of all phases: as many as pixels that they are made of. */
 static inline int32_t fv__scheme_lines(fv__scheme f)
 {
-    return (fv__scheme_side(f) - 1) * f.phases + fv__scheme_far(f);
+    return (fv__scheme_side(f) - 1) * f.phases + fv__scheme_infinity_phases(f);
 }
 
 /* Phases of rows and columns that meet at a point. */
@@ -36,8 +36,8 @@ static inline int32_t fv__scheme_phases(fv__scheme f, size_t point)
 {
     const int32_t side = fv__scheme_side(f), at = (int32_t)point;
 
-    return (at / side == side - 1 ? fv__scheme_far(f) : f.phases)
-           * (at % side == side - 1 ? fv__scheme_far(f) : f.phases);
+    return (at / side == side - 1 ? fv__scheme_infinity_phases(f) : f.phases)
+           * (at % side == side - 1 ? fv__scheme_infinity_phases(f) : f.phases);
 }
 
 /* Points [side][side] of a tile, those of a phase further on; distances in
@@ -53,9 +53,10 @@ typedef struct fv__winograd_tile {
     fv__points points;
     void *out; /* the first that exists */
     size_t out_row, out_pixel;
-    size_t first[2], end[2];  /* of rows, of columns */
-    const fv__finish *finish; /* NULL: nothing; residual laid out as `out` */
-    bool add;                 /* to what is in `out` */
+    size_t first[2], end[2]; /* of rows, of columns */
+    const fv__epilogue
+        *epilogue; /* NULL: nothing; residual laid out as `out` */
+    bool add;      /* to what is in `out` */
 } fv__winograd_tile;
 
 /* A row of tiles of few channels: points [side][side][depth][tile] of inputs,
@@ -63,11 +64,11 @@ typedef struct fv__winograd_tile {
  * of a panel [point][depth][nr]; depth is phases x channels. Up to three
  * numbers behind the last tile are read. `tile` is the first of the outputs,
  * its end[1] that of the row. */
-typedef struct fv__winograd_few {
+typedef struct fv__winograd_small_channels {
     const void *x, *u;
     size_t x_step, x_channel, u_step, u_panel;
     size_t channels, tiles;
     fv__winograd_tile tile;
-} fv__winograd_few;
+} fv__winograd_small_channels;
 
 #endif

@@ -54,10 +54,11 @@ static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
     if (fv__layer_expect_image(layer, &inputs[0]) != FV_OK)
         return fv_failed(layer->context);
     fv__geometry g = geometry_of(options, &inputs[0]);
-    const fv__conv_wish wish = { (int)options->algorithm, options->strict != 0,
-                                 options->max_workspace };
+    const fv__conv_request request = { (int)options->algorithm,
+                                       options->strict != 0,
+                                       options->max_workspace };
     if (fv__geometry_check(layer->context, layer->name, false, &g) != FV_OK
-        || !fv__conv_choose(layer->context, layer->name, &wish, &g,
+        || !fv__conv_choose(layer->context, layer->name, &request, &g,
                             FV__FORWARD))
         return fv_failed(layer->context);
     layer->out_shape =

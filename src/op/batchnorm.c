@@ -1,6 +1,6 @@
 /* Batch normalisation: each channel shifted and scaled to mean 0 and variance
  * 1, then by beta and gamma. */
-#include "op/piece.h"
+#include "op/chunk.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -19,10 +19,10 @@ static int64_t rows_of(const fv_tensor *x)
 static int64_t channels_of(const fv_tensor *x) { return x->shape[x->rank - 1]; }
 
 /* Rows that are worked on at once. */
-static fv__pieces pieces_of(const fv_tensor *x)
+static fv__chunks pieces_of(const fv_tensor *x)
 {
     const int64_t c = channels_of(x);
-    return (fv__pieces){ .units = rows_of(x),
+    return (fv__chunks){ .units = rows_of(x),
                          .each = fv__rows_a_piece(c),
                          .cost = 3 * (double)c };
 }
@@ -99,10 +99,10 @@ static fv_status infer(fv_inference *inference)
     const fv_tensor *x = inference->inputs[X];
     if (!numbers_fit(inference) || !shapes_fit(inference))
         return fv_failed(context);
-    const fv__pieces pieces = pieces_of(x);
+    const fv__chunks pieces = pieces_of(x);
     const int64_t sums[] = { 2, blocks_of(x), channels_of(x) };
     const size_t blocks = fv__real_bytes(context, fv__product(3, sums));
-    const size_t cut = fv__pieces_scratch(context, &pieces);
+    const size_t cut = fv__chunks_scratch(context, &pieces);
     const size_t row = row_bytes(context, x);
     inference->saved = 2 * row;
     inference->forward_scratch =
@@ -229,10 +229,10 @@ static fv__normal normal_of(const fv_call *call)
 /* Backward has to find the very results that forward clamped. */
 static void settle_scale(const fv_call *call)
 {
-    call->context->kernels->zip(FV__MUL, (size_t)channels_of(call->inputs[X]),
-                                row_at(call, statistics_of(call), 1), 1,
-                                call->inputs[GAMMA]->data, 1,
-                                row_at(call, call->scratch, SCALE));
+    call->context->kernels->binary(
+        FV__MUL, (size_t)channels_of(call->inputs[X]),
+        row_at(call, statistics_of(call), 1), 1, call->inputs[GAMMA]->data, 1,
+        row_at(call, call->scratch, SCALE));
 }
 
 static void piece(const fv_call *call, int64_t first, int64_t count,
@@ -256,8 +256,8 @@ static void forward(const fv_call *call)
     else
         running_statistics(call, mean, inverse);
     settle_scale(call);
-    const fv__pieces pieces = pieces_of(call->inputs[X]);
-    fv__pieces_run(call, &pieces, rest_of(call), piece);
+    const fv__chunks pieces = pieces_of(call->inputs[X]);
+    fv__chunks_run(call, &pieces, rest_of(call), piece);
 }
 
 /* ---- backward ---------------------------------------------------------- */
@@ -350,8 +350,8 @@ static void backward(const fv_call *call)
                       grads[BETA]->data);
     if (!grads[X]) return;
     if (call->training) settle_slopes(call);
-    const fv__pieces pieces = pieces_of(call->output_grad);
-    fv__pieces_run(call, &pieces, rest_of(call), piece_grad);
+    const fv__chunks pieces = pieces_of(call->output_grad);
+    fv__chunks_run(call, &pieces, rest_of(call), piece_grad);
 }
 
 const fv_operator fv__op_batchnorm = {

@@ -3,22 +3,22 @@
 
 static fv_status infer(fv_inference *inference)
 {
-    const fv__shape *wish = inference->attributes;
+    const fv__shape *request = inference->attributes;
     fv_status status = fv__infer_float(inference, 0);
     if (status) return status;
     fv_tensor x = fv__infer_stand_in(inference->inputs[0]);
-    fv_tensor y =
-        fv_tensor_broadcast(inference->context, &x, wish->rank, wish->shape);
+    fv_tensor y = fv_tensor_broadcast(inference->context, &x, request->rank,
+                                      request->shape);
     if (y.rank < 0) return fv_failed(inference->context);
     status = fv__infer_output(inference, y.rank, y.shape);
     if (inference->gradient && fv__product(y.rank, y.shape) >= 0) {
-        const fv__fold fold = { .context = inference->context,
-                                .f = FV__ADD,
-                                .a = &x,
-                                .b = &x,
-                                .dy = &inference->output,
-                                .d = &x };
-        inference->backward_scratch = fv__fold_scratch(&fold);
+        const fv__sum_to_shape fold = { .context = inference->context,
+                                        .f = FV__ADD,
+                                        .a = &x,
+                                        .b = &x,
+                                        .dy = &inference->output,
+                                        .d = &x };
+        inference->backward_scratch = fv__sum_to_shape_scratch(&fold);
     }
     return status;
 }
@@ -34,14 +34,14 @@ static void forward(const fv_call *call)
 static void backward(const fv_call *call)
 {
     if (!call->input_grads[0]) return;
-    const fv__fold fold = { .context = call->context,
-                            .f = FV__ADD,
-                            .meet = FV__ACCUMULATE,
-                            .a = call->output_grad,
-                            .b = call->output_grad,
-                            .dy = call->output_grad,
-                            .d = call->input_grads[0] };
-    fv__fold_all(&fold, call->scratch);
+    const fv__sum_to_shape fold = { .context = call->context,
+                                    .f = FV__ADD,
+                                    .accumulation = FV__ACCUMULATE,
+                                    .a = call->output_grad,
+                                    .b = call->output_grad,
+                                    .dy = call->output_grad,
+                                    .d = call->input_grads[0] };
+    fv__sum_to_shape_run(&fold, call->scratch);
 }
 
 const fv_operator fv__op_broadcast = { .size = sizeof(fv_operator),

@@ -24,10 +24,10 @@ static fv__geometry geometry_of(const fv_tensor *x, const fv_tensor *weight,
     };
 }
 
-static fv__conv_wish wish_of(const fv_convolution *a)
+static fv__conv_request wish_of(const fv_convolution *a)
 {
-    return (fv__conv_wish){ (int)a->algorithm, a->strict != 0,
-                            a->max_workspace };
+    return (fv__conv_request){ (int)a->algorithm, a->strict != 0,
+                               a->max_workspace };
 }
 
 /* Where the operands are; -1: not there. */
@@ -66,9 +66,9 @@ static bool reserve(fv_inference *inference, const fv__geometry *g,
 {
     const fv__conv2d *a = inference->attributes;
     fv_context *context = inference->context;
-    const fv__conv_wish wish = wish_of(&a->convolution);
+    const fv__conv_request request = wish_of(&a->convolution);
     const fv__conv_algorithm *algorithm =
-        fv__conv_choose(context, inference->name, &wish, g, direction);
+        fv__conv_choose(context, inference->name, &request, g, direction);
     if (!algorithm) return false;
     const size_t weights = algorithm->packed(context, g, direction);
     const size_t work = algorithm->scratch(context, g, direction);
@@ -171,8 +171,8 @@ static const fv__conv_algorithm *algorithm_of(const fv_call *call,
                                               fv__direction direction)
 {
     const fv__conv2d *a = call->attributes;
-    const fv__conv_wish wish = wish_of(&a->convolution);
-    return fv__conv_choose(call->context, "conv2d", &wish, g, direction);
+    const fv__conv_request request = wish_of(&a->convolution);
+    return fv__conv_choose(call->context, "conv2d", &request, g, direction);
 }
 
 /* weight' = s weight and bias' = s (bias - mean) + beta for each filter, where
@@ -196,9 +196,10 @@ static void fold(const fv_call *call, const fv__geometry *g, void *weights,
         fv__real_set(context, biases, f,
                      scale * (bias - fv__real_get(context, norm[2]->data, f))
                          + fv__real_get(context, norm[1]->data, f));
-        context->kernels->map(FV__SCALE_ADD, (size_t)span,
-                              (const unsigned char *)call->inputs[1]->data + at,
-                              (unsigned char *)weights + at, scale, 0);
+        context->kernels->unary(FV__SCALE_ADD, (size_t)span,
+                                (const unsigned char *)call->inputs[1]->data
+                                    + at,
+                                (unsigned char *)weights + at, scale, 0);
     }
 }
 
@@ -211,8 +212,8 @@ static void prepare(const fv_call *call, const fv__conv_algorithm *algorithm,
     void *biases = call->kept;
     conv->packed =
         (unsigned char *)call->kept + row_bytes(call->context, g->filters);
-    if (a->bias) conv->finish.bias = call->inputs[places_of(a).bias]->data;
-    if (a->normalised) conv->finish.bias = biases;
+    if (a->bias) conv->epilogue.bias = call->inputs[places_of(a).bias]->data;
+    if (a->normalised) conv->epilogue.bias = biases;
     const bool packs = algorithm->packed(call->context, g, FV__FORWARD) > 0;
     void *folded = packs ? call->scratch : conv->packed;
     if (a->normalised && !call->kept_holds) fold(call, g, folded, biases);
@@ -230,10 +231,10 @@ void fv__conv2d_forward(const fv_call *call)
     if (!algorithm) return;
     prepare(call, algorithm, &conv);
     if (a->residual)
-        conv.finish.residual = call->inputs[places_of(a).residual]->data;
-    conv.finish.clamp = a->clamp;
-    conv.finish.low = a->low;
-    conv.finish.high = a->high;
+        conv.epilogue.residual = call->inputs[places_of(a).residual]->data;
+    conv.epilogue.clamp = a->clamp;
+    conv.epilogue.low = a->low;
+    conv.epilogue.high = a->high;
     conv.y = call->output->data;
     algorithm->run(&conv, FV__FORWARD);
 }
@@ -255,9 +256,9 @@ static void run_back(const fv_call *call, fv__conv_call *conv,
 /* The bias alone: its weight is frozen. */
 static void bias_grad(const fv_call *call, const fv__geometry *g, void *dbias)
 {
-    const fv__columns columns = { .m = g->batch * g->out[0] * g->out[1],
-                                  .c = g->filters,
-                                  .x = call->output_grad->data };
+    const fv__im2col_matrix columns = { .m = g->batch * g->out[0] * g->out[1],
+                                        .c = g->filters,
+                                        .x = call->output_grad->data };
     fv__columns_add(call->context, &columns, dbias, call->scratch);
 }
 
@@ -271,12 +272,12 @@ void fv__conv2d_backward(const fv_call *call)
     fv__conv_call conv = conv_of(call, call->output_grad, &g);
     conv.dy = call->output_grad->data;
     if (a->clamp) /* nobody needs the gradient of the output afterwards */
-        fv__map_grad_all(call->context, FV__CLAMP, fv__count(call->output),
-                         call->output->data, call->output->data, conv.dy,
-                         call->output_grad->data, a->low, a->high, FV__REPLACE);
+        fv__unary_grad_all(call->context, FV__CLAMP, fv__count(call->output),
+                           call->output->data, call->output->data, conv.dy,
+                           call->output_grad->data, a->low, a->high, FV__STORE);
     if (grads[0]) {
         conv.dx = grads[0]->data;
-        conv.overwrite = fv__meet_of(call, 0) == FV__REPLACE;
+        conv.overwrite = fv__meet_of(call, 0) == FV__STORE;
         run_back(call, &conv, FV__BACKWARD_DATA);
     }
     conv.overwrite = false;

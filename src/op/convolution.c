@@ -22,9 +22,9 @@ struct fv_conv {
     fv_context *context;
     char *name;
     fv__geometry geometry;
-    fv__conv_wish wish;
-    fv__finish finish; /* bias and residual come with each call */
-    bool keeps;        /* packed weights, from call to call */
+    fv__conv_request request;
+    fv__epilogue epilogue; /* bias and residual come with each call */
+    bool keeps;            /* packed weights, from call to call */
     pass passes[PASSES];
     void *block;          /* all memory */
     void *image, *result; /* NHWC images of an FV_NCHW context: in and out */
@@ -71,7 +71,7 @@ static fv__geometry geometry_of(const fv_context *context,
 
 static fv_status set_clamp(fv_conv *conv, const double clamp[2])
 {
-    fv__finish *f = &conv->finish;
+    fv__epilogue *f = &conv->epilogue;
 
     f->low = clamp[0];
     f->high = clamp[1];
@@ -89,7 +89,7 @@ static fv_status choose(fv_conv *conv, fv__direction direction)
     pass *p = &conv->passes[direction];
 
     p->algorithm =
-        fv__conv_choose(context, conv->name, &conv->wish, g, direction);
+        fv__conv_choose(context, conv->name, &conv->request, g, direction);
     if (!p->algorithm) return fv_failed(context);
     p->packed_bytes = p->algorithm->packed(context, g, direction);
     p->scratch_bytes = p->algorithm->scratch(context, g, direction);
@@ -152,8 +152,8 @@ static fv_status begin(fv_conv *conv, const fv_conv_options *o)
     if (fv__option_padding(context, conv->name, o->padding, g->begin, g->end)
         != FV_OK)
         return fv_failed(context);
-    conv->wish =
-        (fv__conv_wish){ (int)o->algorithm, o->strict != 0, o->max_workspace };
+    conv->request = (fv__conv_request){ (int)o->algorithm, o->strict != 0,
+                                        o->max_workspace };
     if (conv->geometry.batch < 1)
         return fv_fail(context, FV_MISUSE,
                        "%s: a batch of %lld images, expected at least 1",
@@ -230,7 +230,7 @@ static fv__conv_candidate consider(const fv_conv *conv, fv_conv_pass which,
                                    int32_t index)
 {
     return fv__conv_consider(conv->context, index + FV_CONV_AUTO + 1,
-                             &conv->wish, &conv->geometry,
+                             &conv->request, &conv->geometry,
                              (fv__direction)which);
 }
 
@@ -280,8 +280,8 @@ fv_conv_candidate fv_conv_pass_candidate(const fv_conv *conv,
     const bool chosen = c.algorithm == p->algorithm;
     return (fv_conv_candidate){
         .algorithm = c.algorithm->name,
-        .reason =
-            reason_of(c.verdict, chosen, conv->wish.algorithm != FV_CONV_AUTO),
+        .reason = reason_of(c.verdict, chosen,
+                            conv->request.algorithm != FV_CONV_AUTO),
         .cost = c.cost,
         .workspace_bytes = c.workspace,
         .possible = c.verdict == FV__CONV_CAN,
@@ -457,10 +457,10 @@ fv_status fv_conv_forward(fv_conv *conv, const fv_tensor *x,
     fv__conv_call call = { .x = take(conv, x, conv->image),
                            .weight = weight->data,
                            .y = room(conv, y, conv->result),
-                           .finish = conv->finish };
-    call.finish.bias = bias ? bias->data : NULL;
-    call.finish.residual = residual ? residual->data : NULL;
-    call.finish.residual_row = (size_t)conv->geometry.filters;
+                           .epilogue = conv->epilogue };
+    call.epilogue.bias = bias ? bias->data : NULL;
+    call.epilogue.residual = residual ? residual->data : NULL;
+    call.epilogue.residual_row = (size_t)conv->geometry.filters;
     run(conv, &call, FV__FORWARD);
     give(conv, y, conv->result);
     return FV_OK;

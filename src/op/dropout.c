@@ -1,11 +1,11 @@
 /* Drops elements at random in training; in evaluation it changes nothing. */
-#include "op/piece.h"
+#include "op/chunk.h"
 
 #include <string.h>
 
-static fv__pieces pieces_of(const fv_tensor *x)
+static fv__chunks pieces_of(const fv_tensor *x)
 {
-    return (fv__pieces){ .units = fv_tensor_count(x),
+    return (fv__chunks){ .units = fv_tensor_count(x),
                          .each = fv__rows_a_piece(1),
                          .cost = 8 };
 }
@@ -17,9 +17,9 @@ static fv_status infer(fv_inference *inference)
         return fv_fail(inference->context, FV_MISUSE,
                        "dropout: probability %s is outside 0..1",
                        FV__NUMBER(a->probability));
-    const fv__pieces pieces = pieces_of(inference->inputs[0]);
+    const fv__chunks pieces = pieces_of(inference->inputs[0]);
     inference->forward_scratch =
-        fv__pieces_scratch(inference->context, &pieces);
+        fv__chunks_scratch(inference->context, &pieces);
     inference->backward_scratch = inference->forward_scratch;
     return fv__infer_same(inference);
 }
@@ -60,8 +60,8 @@ static void piece(const fv_call *call, int64_t first, int64_t count,
 
 static void forward(const fv_call *call)
 {
-    const fv__pieces pieces = pieces_of(call->output);
-    fv__pieces_run(call, &pieces, call->scratch, piece);
+    const fv__chunks pieces = pieces_of(call->output);
+    fv__chunks_run(call, &pieces, call->scratch, piece);
 }
 
 static void piece_grad(const fv_call *call, int64_t first, int64_t count,
@@ -73,7 +73,7 @@ static void piece_grad(const fv_call *call, int64_t first, int64_t count,
     void *dx = fv__tensor_byte(call->input_grads[0], first);
     (void)buffer;
     (void)sum;
-    if (fv__meet_of(call, 0) == FV__REPLACE)
+    if (fv__meet_of(call, 0) == FV__STORE)
         pass(call, first, count, dy, dx);
     else if (drops(call))
         context->kernels->dropout_grad(context->seed, stream_of(call),
@@ -86,8 +86,8 @@ static void piece_grad(const fv_call *call, int64_t first, int64_t count,
 static void backward(const fv_call *call)
 {
     if (!call->input_grads[0]) return;
-    const fv__pieces pieces = pieces_of(call->output_grad);
-    fv__pieces_run(call, &pieces, call->scratch, piece_grad);
+    const fv__chunks pieces = pieces_of(call->output_grad);
+    fv__chunks_run(call, &pieces, call->scratch, piece_grad);
 }
 
 const fv_operator fv__op_dropout = {

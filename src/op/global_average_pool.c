@@ -1,6 +1,6 @@
 /* Mean of each channel's plane. */
 #include "op/columns.h"
-#include "op/piece.h"
+#include "op/chunk.h"
 
 /* The window is the whole plane. */
 static fv__geometry geometry_of(const fv_tensor *x)
@@ -18,10 +18,10 @@ static fv__geometry geometry_of(const fv_tensor *x)
 }
 
 /* Units are images. */
-static fv__pieces pieces_of(const fv_context *context, const fv_tensor *x)
+static fv__chunks pieces_of(const fv_context *context, const fv_tensor *x)
 {
     const int64_t pixels = x->shape[1] * x->shape[2], c = x->shape[3];
-    return (fv__pieces){ .units = x->shape[0],
+    return (fv__chunks){ .units = x->shape[0],
                          .each = fv__rows_a_piece(pixels * c),
                          .buffer = fv__columns_scratch(context, pixels, c),
                          .cost = (double)pixels * (double)c };
@@ -36,9 +36,9 @@ static fv_status infer(fv_inference *inference)
     fv_status status = fv__geometry_check(context, inference->name, true, &g);
     if (status != FV_OK) return status;
     const int64_t shape[] = { g.batch, 1, 1, g.channels };
-    const fv__pieces pieces = pieces_of(context, x);
+    const fv__chunks pieces = pieces_of(context, x);
     fv__infer_output(inference, 4, shape);
-    inference->forward_scratch = fv__pieces_scratch(context, &pieces);
+    inference->forward_scratch = fv__chunks_scratch(context, &pieces);
     inference->backward_scratch = inference->forward_scratch;
     return FV_OK;
 }
@@ -50,20 +50,20 @@ static void piece(const fv_call *call, int64_t first, int64_t count,
     const int64_t pixels = x->shape[1] * x->shape[2], c = x->shape[3];
     (void)sum;
     for (int64_t i = first; i < first + count; i++) {
-        const fv__columns plane = { .m = pixels,
-                                    .c = c,
-                                    .x = fv__tensor_byte(x, i * pixels * c) };
+        const fv__im2col_matrix plane = {
+            .m = pixels, .c = c, .x = fv__tensor_byte(x, i * pixels * c)
+        };
         void *y = fv__tensor_byte(call->output, i * c);
         fv__columns_sum(call->context, &plane, y, buffer);
-        call->context->kernels->map(FV__SCALE_ADD, (size_t)c, y, y,
-                                    1 / (double)pixels, 0);
+        call->context->kernels->unary(FV__SCALE_ADD, (size_t)c, y, y,
+                                      1 / (double)pixels, 0);
     }
 }
 
 static void forward(const fv_call *call)
 {
-    const fv__pieces pieces = pieces_of(call->context, call->inputs[0]);
-    fv__pieces_run(call, &pieces, call->scratch, piece);
+    const fv__chunks pieces = pieces_of(call->context, call->inputs[0]);
+    fv__chunks_run(call, &pieces, call->scratch, piece);
 }
 
 static void piece_grad(const fv_call *call, int64_t first, int64_t count,
@@ -83,8 +83,8 @@ static void piece_grad(const fv_call *call, int64_t first, int64_t count,
 static void backward(const fv_call *call)
 {
     if (!call->input_grads[0]) return;
-    const fv__pieces pieces = pieces_of(call->context, call->input_grads[0]);
-    fv__pieces_run(call, &pieces, call->scratch, piece_grad);
+    const fv__chunks pieces = pieces_of(call->context, call->input_grads[0]);
+    fv__chunks_run(call, &pieces, call->scratch, piece_grad);
 }
 
 const fv_operator fv__op_global_average_pool = {

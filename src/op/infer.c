@@ -179,13 +179,13 @@ fv_tensor fv__infer_stand_in(const fv_tensor *tensor)
 fv_variable *fv__apply_shape(const fv_operator *op, fv_variable *a,
                              int32_t rank, const int64_t shape[])
 {
-    fv__shape wish = { .rank = rank };
+    fv__shape request = { .rank = rank };
     if (!a) return NULL;
     if (rank > 0 && !shape) {
         fv_fail(fv_variable_context(a), FV_MISUSE, "%s: no extents", op->name);
         return NULL;
     }
     for (int32_t axis = 0; axis < rank && axis < FV_MAX_RANK; axis++)
-        wish.shape[axis] = shape[axis];
-    return fv_apply(op, &wish, 1, &a);
+        request.shape[axis] = shape[axis];
+    return fv_apply(op, &request, 1, &a);
 }

@@ -2,16 +2,16 @@
 #ifndef FV_OP_LOSS_H
 #define FV_OP_LOSS_H
 
-#include "op/piece.h"
+#include "op/chunk.h"
 
 /* The operands of every loss. */
 enum { FV__LOGITS, FV__TARGET };
 
 /* Settles the result of rank 0 and the scratch; refuses an empty batch. */
-fv_status fv__loss_infer(fv_inference *inference, const fv__pieces *pieces);
+fv_status fv__loss_infer(fv_inference *inference, const fv__chunks *pieces);
 /* Writes the sum of the pieces, divided by `count`. */
-void fv__loss_forward(const fv_call *call, const fv__pieces *pieces,
-                      int64_t count, fv__piece *piece);
+void fv__loss_forward(const fv_call *call, const fv__chunks *pieces,
+                      int64_t count, fv__chunk_work *piece);
 /* The upstream gradient, divided by `count`. */
 double fv__loss_scale(const fv_call *call, int64_t count);
 

@@ -13,7 +13,7 @@ enum { LARGE = 1 << 18, PIECE = 1 << 16 };
 typedef struct batch {
     fv_context *context;
     fv__gemm product;
-    fv__grid grid; /* leading axes of c, a and b, in matrices */
+    fv__broadcast_iterator grid; /* leading axes of c, a and b, in matrices */
     int32_t kept_axes;
     int64_t kept, summed;           /* matrices of c, products summed in each */
     int64_t a_size, b_size, c_size; /* elements of a matrix */
@@ -36,7 +36,7 @@ static fv_tensor leading(const fv_tensor *tensor)
 static void collapse(batch *job)
 {
     fv__gemm *p = &job->product;
-    const fv__grid *grid = &job->grid;
+    const fv__broadcast_iterator *grid = &job->grid;
     size_t extent = (size_t)grid->extent[0];
     if (grid->rank != 1 || extent == 1 || !grid->step[1][0]) return;
     if (grid->step[0][0] && !grid->step[2][0] && !p->a_transposed)
@@ -81,11 +81,11 @@ static void plan(batch *job, fv_context *context, const fv_tensor *shape,
     job->b_size = b_end[-2] * b_end[-1];
     job->c_size = c_end[-2] * c_end[-1];
     job->c_count = fv__count(c);
-    fv__grid *grid = &job->grid;
-    fv__grid_begin(grid, &whole, 3, tensors);
-    job->kept_axes = fv__grid_sort(grid, grid->rank);
-    job->kept = fv__grid_count(grid, 0, job->kept_axes);
-    job->summed = fv__grid_count(grid, job->kept_axes, grid->rank);
+    fv__broadcast_iterator *grid = &job->grid;
+    fv__broadcast_begin(grid, &whole, 3, tensors);
+    job->kept_axes = fv__broadcast_sort(grid, grid->rank);
+    job->kept = fv__broadcast_count(grid, 0, job->kept_axes);
+    job->summed = fv__broadcast_count(grid, job->kept_axes, grid->rank);
     collapse(job);
     const fv__gemm *p = &job->product;
     job->cut = fv__chain_is_cut(products_of(job));
@@ -121,13 +121,13 @@ static void add_block(const batch *job, const void *block, void *c)
 static void multiply(const batch *job, int64_t kept, int64_t worker)
 {
     const fv_context *context = job->context;
-    const fv__grid *grid = &job->grid;
+    const fv__broadcast_iterator *grid = &job->grid;
     void *block = job->scratch + (size_t)context->threads * job->gemm_bytes
                   + (size_t)fv__max(worker, 0) * job->block_bytes;
     fv__gemm p = job->product;
     fv__cursor place = { .at = { 0 } };
     int64_t begin = 0, end = fv__chain_block(products_of(job), 0);
-    fv__grid_seek(grid, 0, job->kept_axes, kept, &place);
+    fv__broadcast_seek(grid, 0, job->kept_axes, kept, &place);
     for (int64_t i = 0; i < job->summed; i++) {
         void *c =
             fv__number_at(context, job->product.c, place.at[0] * job->c_size);
@@ -141,7 +141,7 @@ static void multiply(const batch *job, int64_t kept, int64_t worker)
         p.accumulate = job->cut ? i > begin : job->product.accumulate;
         multiply_one(job, &p, worker);
         if (job->cut && i + 1 == end) add_block(job, block, c);
-        fv__grid_next(grid, job->kept_axes, grid->rank, &place);
+        fv__broadcast_next(grid, job->kept_axes, grid->rank, &place);
     }
 }
 

@@ -14,7 +14,7 @@ static void image(const fv_call *call, const fv__geometry *g, void *x, void *y,
     const fv__clamped_pooling *a = call->attributes;
     const fv__kernels *kernels = call->context->kernels;
     kernels->maxpool(g, x, y, where);
-    kernels->map(FV__CLAMP, outputs(g), y, y, a->low, a->high);
+    kernels->unary(FV__CLAMP, outputs(g), y, y, a->low, a->high);
 }
 
 static void forward(const fv_call *call) { fv__pool_forward(call, image); }
@@ -28,8 +28,8 @@ static void image_grad(const fv_call *call, const fv__geometry *g, void *dx,
     const ptrdiff_t at =
         (unsigned char *)dy - (unsigned char *)call->output_grad->data;
     const void *y = (unsigned char *)call->output->data + at;
-    kernels->map_grad(FV__CLAMP, outputs(g), y, y, dy, dy, a->low, a->high,
-                      FV__REPLACE);
+    kernels->unary_grad(FV__CLAMP, outputs(g), y, y, dy, dy, a->low, a->high,
+                        FV__STORE);
     kernels->maxpool_grad(g, where, dy, dx, fv__meet_of(call, 0));
 }
 

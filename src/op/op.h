@@ -93,14 +93,14 @@ fv_tensor fv__scalar(const fv_context *context, double value,
                      fv__number *memory);
 
 /* How input k's gradient meets what lies there. */
-static inline fv__meet fv__meet_of(const fv_call *call, int32_t k)
+static inline fv__accumulation fv__meet_of(const fv_call *call, int32_t k)
 {
-    return call->fresh >> k & 1 ? FV__REPLACE : FV__ACCUMULATE;
+    return call->fresh >> k & 1 ? FV__STORE : FV__ACCUMULATE;
 }
 /* Clears input k's gradient if nothing is there. */
 static inline void fv__clear_fresh(const fv_call *call, int32_t k)
 {
-    if (fv__meet_of(call, k) == FV__REPLACE)
+    if (fv__meet_of(call, k) == FV__STORE)
         call->context->kernels->fill(fv__count(call->input_grads[k]), 0,
                                      call->input_grads[k]->data);
 }
@@ -117,48 +117,47 @@ static inline void fv__clear_fresh(const fv_call *call, int32_t k)
  *     }
  */
 
-typedef struct fv__mapping {
-    fv__map f;
+typedef struct fv__unary_operator {
+    fv__unary f;
     double p, q;
-} fv__mapping;
+} fv__unary_operator;
 
 #define FV__MAPPING(operator_name, reads)                                      \
     .size = sizeof(fv_operator), .name = (operator_name), .min_inputs = 1,     \
-    .max_inputs = 1, .attributes_size = sizeof(fv__mapping),                   \
+    .max_inputs = 1, .attributes_size = sizeof(fv__unary_operator),            \
     .backward_reads = (reads), .abilities = FV_OVERWRITES | FV_IN_PLACE,       \
-    .infer = fv__infer_same, .forward = fv__mapping_forward,                   \
-    .backward = fv__mapping_backward
+    .infer = fv__infer_same, .forward = fv__unary_forward,                     \
+    .backward = fv__unary_backward
 
-void fv__mapping_forward(const fv_call *call);
+void fv__unary_forward(const fv_call *call);
 /* Hands the derivative only what the operator's backward_reads name. */
-void fv__mapping_backward(const fv_call *call);
-fv_variable *fv__apply_mapping(const fv_operator *op, fv_variable *a, fv__map f,
-                               double p, double q);
+void fv__unary_backward(const fv_call *call);
+fv_variable *fv__apply_mapping(const fv_operator *op, fv_variable *a,
+                               fv__unary f, double p, double q);
 
 /* ---- functions of two elements, broadcast -------------------------------- */
 
-typedef struct fv__zipping {
-    fv__zip f;
-} fv__zipping;
+typedef struct fv__binary_operator {
+    fv__binary f;
+} fv__binary_operator;
 
 #define FV__ZIPPING(operator_name, reads)                                      \
     FV__ZIPPING_ABLE(operator_name, reads, FV_OVERWRITES)
 #define FV__ZIPPING_ABLE(operator_name, reads, able)                           \
     .size = sizeof(fv_operator), .name = (operator_name), .min_inputs = 2,     \
-    .max_inputs = 2, .attributes_size = sizeof(fv__zipping),                   \
-    .backward_reads = (reads), .abilities = (able),                            \
-    .infer = fv__zipping_infer, .forward = fv__zipping_forward,                \
-    .backward = fv__zipping_backward
+    .max_inputs = 2, .attributes_size = sizeof(fv__binary_operator),           \
+    .backward_reads = (reads), .abilities = (able), .infer = fv__binary_infer, \
+    .forward = fv__binary_forward, .backward = fv__binary_backward
 
-fv_status fv__zipping_infer(fv_inference *inference);
-void fv__zipping_forward(const fv_call *call);
-void fv__zipping_backward(const fv_call *call);
-fv_variable *fv__apply_zipping(const fv_operator *op, fv__zip f, fv_variable *a,
-                               fv_variable *b);
+fv_status fv__binary_infer(fv_inference *inference);
+void fv__binary_forward(const fv_call *call);
+void fv__binary_backward(const fv_call *call);
+fv_variable *fv__apply_zipping(const fv_operator *op, fv__binary f,
+                               fv_variable *a, fv_variable *b);
 
 /* y = f(a, b), operands broadcast to the shape of y; all contiguous. y may be
  * an operand of its own shape. */
-void fv__zip_all(fv_context *context, fv__zip f, const fv_tensor *a,
+void fv__zip_all(fv_context *context, fv__binary f, const fv_tensor *a,
                  const fv_tensor *b, const fv_tensor *y);
 
 /* ---- sums over broadcast axes -------------------------------------------- */
@@ -167,17 +166,17 @@ void fv__zip_all(fv_context *context, fv__zip f, const fv_tensor *a,
  * the shape of dy; d has the operand's shape, and may be dy where nothing is
  * summed. With FV__ADD and operand 0, dy
  * itself is summed. FV__ADD and FV__SUB do not use `a` and `b`. */
-typedef struct fv__fold {
+typedef struct fv__sum_to_shape {
     fv_context *context;
-    fv__zip f;
+    fv__binary f;
     int operand;
-    fv__meet meet;
+    fv__accumulation accumulation;
     const fv_tensor *a, *b, *dy, *d;
-} fv__fold;
+} fv__sum_to_shape;
 
 /* Reads shapes alone. */
-size_t fv__fold_scratch(const fv__fold *fold);
-void fv__fold_all(const fv__fold *fold, void *scratch);
+size_t fv__sum_to_shape_scratch(const fv__sum_to_shape *fold);
+void fv__sum_to_shape_run(const fv__sum_to_shape *fold, void *scratch);
 
 /* ---- broadcast axes walked together -------------------------------------- */
 
@@ -187,11 +186,11 @@ enum { FV__GRID_TENSORS = 4 };
  * broadcast to it: 0 along broadcast axes. Axes of extent 1 are gone and
  * neighbours are merged where all tensors allow it; at least one axis remains,
  * and along the last each tensor steps by 0 or 1. */
-typedef struct fv__grid {
+typedef struct fv__broadcast_iterator {
     int32_t rank, count;
     int64_t extent[FV_MAX_RANK];
     int64_t step[FV__GRID_TENSORS][FV_MAX_RANK];
-} fv__grid;
+} fv__broadcast_iterator;
 
 /* A place in some axes of a grid, and where each tensor is there. */
 typedef struct fv__cursor {
@@ -199,19 +198,20 @@ typedef struct fv__cursor {
     int64_t at[FV__GRID_TENSORS];
 } fv__cursor;
 
-void fv__grid_begin(fv__grid *grid, const fv_tensor *shape, int32_t count,
-                    const fv_tensor *const tensors[]);
+void fv__broadcast_begin(fv__broadcast_iterator *grid, const fv_tensor *shape,
+                         int32_t count, const fv_tensor *const tensors[]);
 /* Product of the extents of axes first .. end - 1. */
-int64_t fv__grid_count(const fv__grid *grid, int32_t first, int32_t end);
+int64_t fv__broadcast_count(const fv__broadcast_iterator *grid, int32_t first,
+                            int32_t end);
 /* Moves on by `flat` row-major steps of those axes, whose index is zero. */
-void fv__grid_seek(const fv__grid *grid, int32_t first, int32_t end,
-                   int64_t flat, fv__cursor *place);
+void fv__broadcast_seek(const fv__broadcast_iterator *grid, int32_t first,
+                        int32_t end, int64_t flat, fv__cursor *place);
 /* Brings those of the first `end` axes along which tensor 0 steps to the
  * front; returns their number. */
-int32_t fv__grid_sort(fv__grid *grid, int32_t end);
+int32_t fv__broadcast_sort(fv__broadcast_iterator *grid, int32_t end);
 /* One step; after the last, the first again. */
-void fv__grid_next(const fv__grid *grid, int32_t first, int32_t end,
-                   fv__cursor *place);
+void fv__broadcast_next(const fv__broadcast_iterator *grid, int32_t first,
+                        int32_t end, fv__cursor *place);
 
 /* ---- element moves, cut and shared --------------------------------------- */
 

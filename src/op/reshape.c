@@ -3,12 +3,12 @@
 
 static fv_status infer(fv_inference *inference)
 {
-    const fv__shape *wish = inference->attributes;
+    const fv__shape *request = inference->attributes;
     fv_status status = fv__infer_float(inference, 0);
     if (status) return status;
     fv_tensor x = fv__infer_stand_in(inference->inputs[0]);
-    fv_tensor y =
-        fv_tensor_reshape(inference->context, &x, wish->rank, wish->shape);
+    fv_tensor y = fv_tensor_reshape(inference->context, &x, request->rank,
+                                    request->shape);
     if (y.rank < 0) return fv_failed(inference->context);
     return fv__infer_output(inference, y.rank, y.shape);
 }
@@ -32,7 +32,7 @@ static void backward(const fv_call *call)
 {
     const fv_tensor *dx = call->input_grads[0], *dy = call->output_grad;
     if (!dx) return;
-    if (fv__meet_of(call, 0) == FV__REPLACE)
+    if (fv__meet_of(call, 0) == FV__STORE)
         move(call->context, dy, dx);
     else
         fv__axpy_all(call->context, fv__count(dy), 1, dy->data, dx->data);

@@ -2,10 +2,10 @@
 #include "op/loss.h"
 
 /* Units are elements; the buffer holds their terms. */
-static fv__pieces pieces_of(const fv_context *context, const fv_tensor *x)
+static fv__chunks pieces_of(const fv_context *context, const fv_tensor *x)
 {
     const int64_t each = fv__rows_a_piece(1);
-    return (fv__pieces){ .units = fv_tensor_count(x),
+    return (fv__chunks){ .units = fv_tensor_count(x),
                          .each = each,
                          .buffer = fv__real_bytes(context, each),
                          .cost = 32 };
@@ -23,7 +23,7 @@ static fv_status infer(fv_inference *inference)
         || !fv__operands_alike(inference, FV__LOGITS, "input", FV__TARGET,
                                "target"))
         return fv_failed(inference->context);
-    const fv__pieces pieces =
+    const fv__chunks pieces =
         pieces_of(inference->context, inference->inputs[FV__LOGITS]);
     return fv__loss_infer(inference, &pieces);
 }
@@ -40,7 +40,7 @@ static void piece(const fv_call *call, int64_t first, int64_t count,
 
 static void forward(const fv_call *call)
 {
-    const fv__pieces pieces =
+    const fv__chunks pieces =
         pieces_of(call->context, call->inputs[FV__LOGITS]);
     fv__loss_forward(call, &pieces, batch_of(call), piece);
 }
@@ -65,9 +65,9 @@ static void piece_grad(const fv_call *call, int64_t first, int64_t count,
 
 static void backward(const fv_call *call)
 {
-    const fv__pieces pieces =
+    const fv__chunks pieces =
         pieces_of(call->context, call->inputs[FV__LOGITS]);
-    fv__pieces_run(call, &pieces, call->scratch, piece_grad);
+    fv__chunks_run(call, &pieces, call->scratch, piece_grad);
 }
 
 const fv_operator fv__op_sigmoid_cross_entropy = {

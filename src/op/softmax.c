@@ -1,13 +1,13 @@
 /* Softmax over the last axis. */
-#include "op/piece.h"
+#include "op/chunk.h"
 
 static int64_t width_of(const fv_tensor *x) { return x->shape[x->rank - 1]; }
 
 /* Units are rows. */
-static fv__pieces pieces_of(const fv_tensor *x)
+static fv__chunks pieces_of(const fv_tensor *x)
 {
     const int64_t n = width_of(x);
-    return (fv__pieces){ .units = fv__product(x->rank - 1, x->shape),
+    return (fv__chunks){ .units = fv__product(x->rank - 1, x->shape),
                          .each = fv__rows_a_piece(n),
                          .cost = 16 * (double)n };
 }
@@ -20,8 +20,8 @@ static fv_status infer(fv_inference *inference)
     if (width_of(x) < 1)
         return fv_fail(context, FV_MISUSE, "softmax: input %s has no classes",
                        FV__SHAPE(x));
-    const fv__pieces pieces = pieces_of(x);
-    inference->forward_scratch = fv__pieces_scratch(context, &pieces);
+    const fv__chunks pieces = pieces_of(x);
+    inference->forward_scratch = fv__chunks_scratch(context, &pieces);
     inference->backward_scratch = inference->forward_scratch;
     return fv__infer_same(inference);
 }
@@ -39,8 +39,8 @@ static void piece(const fv_call *call, int64_t first, int64_t count,
 
 static void forward(const fv_call *call)
 {
-    const fv__pieces pieces = pieces_of(call->output);
-    fv__pieces_run(call, &pieces, call->scratch, piece);
+    const fv__chunks pieces = pieces_of(call->output);
+    fv__chunks_run(call, &pieces, call->scratch, piece);
 }
 
 static void piece_grad(const fv_call *call, int64_t first, int64_t count,
@@ -58,8 +58,8 @@ static void piece_grad(const fv_call *call, int64_t first, int64_t count,
 static void backward(const fv_call *call)
 {
     if (!call->input_grads[0]) return;
-    const fv__pieces pieces = pieces_of(call->output);
-    fv__pieces_run(call, &pieces, call->scratch, piece_grad);
+    const fv__chunks pieces = pieces_of(call->output);
+    fv__chunks_run(call, &pieces, call->scratch, piece_grad);
 }
 
 const fv_operator fv__op_softmax = {

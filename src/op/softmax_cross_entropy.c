@@ -5,11 +5,11 @@
 #include <inttypes.h>
 
 /* Units are rows. The buffer holds a piece's labels, then its terms. */
-static fv__pieces pieces_of(const fv_context *context, const fv_tensor *logits)
+static fv__chunks pieces_of(const fv_context *context, const fv_tensor *logits)
 {
     const int64_t classes = logits->shape[1];
     const int64_t each = fv__min(fv__rows_a_piece(classes), 256);
-    return (fv__pieces){ .units = logits->shape[0],
+    return (fv__chunks){ .units = logits->shape[0],
                          .each = each,
                          .buffer = (size_t)each * sizeof(int64_t)
                                    + fv__real_bytes(context, each),
@@ -39,7 +39,7 @@ static fv_status infer(fv_inference *inference)
     if (!fv__operand(inference, FV__LOGITS, "input", 2)
         || !target_fits(inference))
         return fv_failed(inference->context);
-    const fv__pieces pieces =
+    const fv__chunks pieces =
         pieces_of(inference->context, inference->inputs[FV__LOGITS]);
     return fv__loss_infer(inference, &pieces);
 }
@@ -80,7 +80,7 @@ static void piece(const fv_call *call, int64_t first, int64_t count,
 
 static void forward(const fv_call *call)
 {
-    const fv__pieces pieces =
+    const fv__chunks pieces =
         pieces_of(call->context, call->inputs[FV__LOGITS]);
     fv__loss_forward(call, &pieces, pieces.units, piece);
 }
@@ -102,9 +102,9 @@ static void piece_grad(const fv_call *call, int64_t first, int64_t count,
 static void backward(const fv_call *call)
 {
     if (!call->input_grads[FV__LOGITS]) return;
-    const fv__pieces pieces =
+    const fv__chunks pieces =
         pieces_of(call->context, call->inputs[FV__LOGITS]);
-    fv__pieces_run(call, &pieces, call->scratch, piece_grad);
+    fv__chunks_run(call, &pieces, call->scratch, piece_grad);
 }
 
 const fv_operator fv__op_softmax_cross_entropy = {

@@ -1,10 +1,10 @@
 /* The sum, over all elements or along an axis. */
 #include "op/op.h"
 
-static fv__fold fold_of(fv_context *context, const fv_tensor *x,
-                        const fv_tensor *y)
+static fv__sum_to_shape fold_of(fv_context *context, const fv_tensor *x,
+                                const fv_tensor *y)
 {
-    return (fv__fold){
+    return (fv__sum_to_shape){
         .context = context, .f = FV__ADD, .a = x, .b = x, .dy = x, .d = y
     };
 }
@@ -13,16 +13,17 @@ static fv_status infer(fv_inference *inference)
 {
     fv_status status = fv__infer_reduction(inference, false);
     if (status) return status;
-    fv__fold fold =
+    fv__sum_to_shape fold =
         fold_of(inference->context, inference->inputs[0], &inference->output);
-    inference->forward_scratch = fv__fold_scratch(&fold);
+    inference->forward_scratch = fv__sum_to_shape_scratch(&fold);
     return FV_OK;
 }
 
 static void forward(const fv_call *call)
 {
-    fv__fold fold = fold_of(call->context, call->inputs[0], call->output);
-    fv__fold_all(&fold, call->scratch);
+    fv__sum_to_shape fold =
+        fold_of(call->context, call->inputs[0], call->output);
+    fv__sum_to_shape_run(&fold, call->scratch);
 }
 
 static void backward(const fv_call *call)

@@ -105,7 +105,7 @@ static void run_pieces(void *argument, size_t n, size_t worker)
                               (int64_t)worker * plane);
     fv_call piece = *all->call;
     piece.fresh |= 1; /* the plane */
-    if (fv__meet_of(all->call, 0) == FV__REPLACE)
+    if (fv__meet_of(all->call, 0) == FV__STORE)
         kernels->fill((size_t)plane, 0, dx);
     for (int64_t i = 0; i < out[0]; i += rows)
         for (int64_t j = 0; j < out[1]; j += columns) {

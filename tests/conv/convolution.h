@@ -101,9 +101,9 @@ typedef struct problem {
     fv__geometry g;
     array x, weight, bias, dy; /* bias.at NULL: none */
     array y, dx, dweight, dbias;
-    bool overwrite;    /* gradients, which are NaN before */
-    double there;      /* else: what they begin with, in some proportion */
-    fv__finish finish; /* but for the bias */
+    bool overwrite;        /* gradients, which are NaN before */
+    double there;          /* else: what they begin with, in some proportion */
+    fv__epilogue epilogue; /* but for the bias */
 } problem;
 
 static inline size_t count_x(const fv__geometry *g)
@@ -196,7 +196,7 @@ static inline void run_one(fv_context *context,
         .geometry = &p->g,
         .x = p->x.at,
         .weight = p->weight.at,
-        .finish = p->finish,
+        .epilogue = p->epilogue,
         .dy = p->dy.at,
         .y = p->y.at,
         .dx = p->dx.at,
@@ -208,7 +208,7 @@ static inline void run_one(fv_context *context,
     };
 
     assert_ok(context);
-    call.finish.bias = p->bias.at;
+    call.epilogue.bias = p->bias.at;
     memset(weights, 0xff, packed); /* NaN */
     memset(scratch, 0xff, bytes);
     if (packed) algorithm->pack(&call, direction);

@@ -232,9 +232,9 @@ static void macs(void **state)
 static const fv__conv_algorithm *choose(fv_context *ctx, const char *who,
                                         int algorithm, const fv__geometry *g)
 {
-    const fv__conv_wish wish = { .algorithm = algorithm };
+    const fv__conv_request request = { .algorithm = algorithm };
 
-    return fv__conv_choose(ctx, who, &wish, g, FV__FORWARD);
+    return fv__conv_choose(ctx, who, &request, g, FV__FORWARD);
 }
 
 static void algorithm_numbers(void **state)
@@ -262,18 +262,19 @@ static void algorithm_numbers(void **state)
 static void workspace_is_limited(void **state)
 {
     fv__geometry g = plain(8, 8, 3);
-    fv__conv_wish wish = { .max_workspace = FV_OFF };
+    fv__conv_request request = { .max_workspace = FV_OFF };
 
     (void)state;
     assert_int_equal(fv__geometry_check(context, "g", false, &g), FV_OK);
-    assert_ptr_equal(fv__conv_choose(context, "g", &wish, &g, FV__FORWARD),
+    assert_ptr_equal(fv__conv_choose(context, "g", &request, &g, FV__FORWARD),
                      &fv__conv_reference);
-    wish.max_workspace = 1 << 24;
-    assert_ptr_equal(fv__conv_choose(context, "g", &wish, &g, FV__FORWARD),
+    request.max_workspace = 1 << 24;
+    assert_ptr_equal(fv__conv_choose(context, "g", &request, &g, FV__FORWARD),
                      &fv__conv_direct);
     assert_ok(context);
-    wish = (fv__conv_wish){ .algorithm = FV_CONV_DIRECT, .max_workspace = 100 };
-    assert_null(fv__conv_choose(context, "g", &wish, &g, FV__FORWARD));
+    request =
+        (fv__conv_request){ .algorithm = FV_CONV_DIRECT, .max_workspace = 100 };
+    assert_null(fv__conv_choose(context, "g", &request, &g, FV__FORWARD));
     assert_int_equal(fv_failed(context), FV_LIMIT);
     assert_true(strstr(fv_error(context), "max_workspace is 100"));
     fv_clear_error(context);

@@ -114,9 +114,9 @@ static void tables_agree(void **state)
 
 /* Each output is in one band, and its band has the taps that it meets; others
  * only where bands are blocks of outputs. */
-static void check_bands(const fv__sweep *s, int axis)
+static void check_bands(const fv__subconv *s, int axis)
 {
-    const fv__bands bands = fv__sweep_bands(s, axis);
+    const fv__bands bands = fv__subconv_bands(s, axis);
     int64_t out = 0, inside = 0;
     double share = 0;
 
@@ -145,7 +145,7 @@ static void check_bands(const fv__sweep *s, int axis)
     const double padded =
         1 - (double)inside / ((double)out * (double)s->taps[axis]);
 
-    const double estimate = fv__sweep_padded(s, axis);
+    const double estimate = fv__subconv_padded_share(s, axis);
 
     if (estimate < 0.5)
         assert_true(padded <= estimate + 1 / (double)out + 1e-12);
@@ -159,12 +159,12 @@ static void bands(void **state)
 
     (void)state;
     for (int i = 0; i < 20000; i++) {
-        fv__sweep s = { .in = { draw_in(&seed, 1, 40), 1 },
-                        .out = { draw_in(&seed, 1, 40), 1 },
-                        .taps = { draw_in(&seed, 1, 5), 1 },
-                        .stride = { draw_in(&seed, 1, 3), 1 },
-                        .first = { -draw_in(&seed, 0, 50), 0 },
-                        .step = { draw_in(&seed, 1, 30), 1 } };
+        fv__subconv s = { .in = { draw_in(&seed, 1, 40), 1 },
+                          .out = { draw_in(&seed, 1, 40), 1 },
+                          .taps = { draw_in(&seed, 1, 5), 1 },
+                          .stride = { draw_in(&seed, 1, 3), 1 },
+                          .first = { -draw_in(&seed, 0, 50), 0 },
+                          .step = { draw_in(&seed, 1, 30), 1 } };
 
         if (i % 4 == 0) s.taps[0] = draw_in(&seed, 6, 40);
         check_bands(&s, 0);
@@ -185,12 +185,12 @@ static int64_t multiplied(int64_t side, int64_t dilation, int64_t channels)
                              { dilation, dilation },
                              { dilation, dilation },
                              1 };
-    const fv__sweep s = fv__sweep_of(&g, FV__FORWARD, 0);
-    const fv__cut cut = fv__direct_cut(&s);
+    const fv__subconv s = fv__subconv_of(&g, FV__FORWARD, 0);
+    const fv__subconv_blocks cut = fv__direct_blocks(&s);
     int64_t all = 0;
 
-    for (int64_t i = 0; i < fv__cut_pieces(&cut); i++) {
-        const fv__sweep piece = fv__sweep_piece(&s, &cut, i);
+    for (int64_t i = 0; i < fv__subconv_block_count(&cut); i++) {
+        const fv__subconv piece = fv__subconv_block(&s, &cut, i);
 
         all += piece.out[0] * piece.out[1] * piece.taps[0] * piece.taps[1];
     }

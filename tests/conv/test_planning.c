@@ -13,7 +13,7 @@ enum { LARGE = 65536, LONG = 1000003 };
 /* All that is asked about a convolution before it runs. */
 static void plan_all(fv_context *context, fv__geometry g)
 {
-    const fv__conv_wish wish = { .algorithm = FV_CONV_AUTO };
+    const fv__conv_request request = { .algorithm = FV_CONV_AUTO };
 
     assert_int_equal(fv__geometry_check(context, "conv", false, &g), FV_OK);
     for (int d = FV__FORWARD; d <= FV__BACKWARD_WEIGHTS; d++) {
@@ -21,7 +21,7 @@ static void plan_all(fv_context *context, fv__geometry g)
 
         for (int i = FV_CONV_AUTO + 1; i <= FV_CONV_COL2IM; i++) {
             const fv__conv_candidate c =
-                fv__conv_consider(context, i, &wish, &g, direction);
+                fv__conv_consider(context, i, &request, &g, direction);
 
             assert_non_null(c.algorithm);
             if (c.verdict != FV__CONV_CAN) continue;
@@ -29,7 +29,8 @@ static void plan_all(fv_context *context, fv__geometry g)
             assert_true(c.algorithm->packed(context, &g, direction) != 1);
             assert_true(c.algorithm->scratch(context, &g, direction) != 1);
         }
-        assert_non_null(fv__conv_choose(context, "conv", &wish, &g, direction));
+        assert_non_null(
+            fv__conv_choose(context, "conv", &request, &g, direction));
     }
     assert_ok(context);
 }
@@ -95,8 +96,8 @@ static void taps_of_phases(void **state)
                     g.out[1] =
                         (160 + pad - dilation * (kernel - 1) - 1) / stride + 1;
                     for (int64_t p = 0; p < fv__min(stride, 160); p++) {
-                        const fv__sweep s =
-                            fv__sweep_of(&g, FV__BACKWARD_DATA, p);
+                        const fv__subconv s =
+                            fv__subconv_of(&g, FV__BACKWARD_DATA, p);
                         int64_t n = 0;
 
                         for (int64_t t = kernel; t-- > 0;) {

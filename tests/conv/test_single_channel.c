@@ -58,14 +58,14 @@ static void packed_weights(void **state)
     };
     const size_t packed = fv__conv_direct.packed(context, &p.g, FV__FORWARD);
 
-    assert_true(fv__direct_goes_along(&p.g));
+    assert_true(fv__direct_is_single_channel(&p.g));
     problem_draw(&p, seed, false);
     run_forward(context, &fv__conv_direct, &p);
     problem q = problem_again(context, &p);
     call.packed = fv__allocate(context, FV__RUN, packed);
     call.scratch = fv__allocate(
         context, FV__RUN, fv__conv_direct.scratch(context, &p.g, FV__FORWARD));
-    call.finish.bias = q.bias.at;
+    call.epilogue.bias = q.bias.at;
     call.y = q.y.at;
     fv__conv_direct.pack(&call, FV__FORWARD);
     call.weight = NULL;
@@ -91,10 +91,10 @@ static void check_bits(runs *run, fv__geometry g, fv_dtype dtype, uint64_t seed)
     problem_draw(&p, seed, false);
     array_draw(residual, &seed, false);
     p.overwrite = seed % 2;
-    p.finish = (fv__finish){ .residual = seed % 3 ? residual.at : NULL,
-                             .low = -0.5,
-                             .high = 1,
-                             .clamp = seed % 2 };
+    p.epilogue = (fv__epilogue){ .residual = seed % 3 ? residual.at : NULL,
+                                 .low = -0.5,
+                                 .high = 1,
+                                 .clamp = seed % 2 };
     run(first, &fv__conv_reference, &p);
     for (int t = 0; t < TABLES; t++)
         for (int n = 0; n < 2; n++) {
@@ -102,7 +102,7 @@ static void check_bits(runs *run, fv__geometry g, fv_dtype dtype, uint64_t seed)
 
             if (!context) continue;
             problem q = problem_again(context, &p);
-            q.finish = p.finish;
+            q.epilogue = p.epilogue;
             run(context, &fv__conv_direct, &q);
             same_array("y", p.y, q.y);
             same_array("dweight", p.dweight, q.dweight);
@@ -139,9 +139,10 @@ static void weight_gradients(void **state)
         assert_true(i < 20000);
         fv__geometry_check(context, "one channel", false, &g);
         assert_ok(context);
-        const fv__direct_form form = fv__direct_form_of(&g);
-        int *count = &met[form.turned + 2 * form.windows]
-                         [fv__conv_measure(&g).parts > 1];
+        const fv__direct_weight_grad_form form =
+            fv__direct_weight_grad_form_of(&g);
+        int *count = &met[form.transposed + 2 * form.windows]
+                         [fv__conv_sizes_of(&g).parts > 1];
 
         if (++*count <= EACH)
             check_bits(run_weights, g, dtypes[*count % 2],
@@ -165,7 +166,7 @@ static void forward(void **state)
         assert_true(i < 20000);
         fv__geometry_check(context, "one channel", false, &g);
         assert_ok(context);
-        if (++met[fv__direct_goes_along(&g)] <= ALONG)
+        if (++met[fv__direct_is_single_channel(&g)] <= ALONG)
             check_bits(run_forward, g, dtypes[i % 2], seed);
     }
     fv_context_free(context);

@@ -366,7 +366,7 @@ static void outputs_are_finished(void **state)
         run_one(context, &fv__conv_winograd, &q, FV__FORWARD);
         array residual = array_new(p.y.dtype, p.y.n, 0);
         array_draw(residual, &seed, false);
-        p.finish = (fv__finish){
+        p.epilogue = (fv__epilogue){
             .residual = residual.at, .low = -0.5, .high = 0.75, .clamp = true
         };
         run_one(context, &fv__conv_winograd, &p, FV__FORWARD);

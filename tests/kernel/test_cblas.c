@@ -31,7 +31,7 @@ static void *multiply(void *argument)
                                .b_row = SIDE,
                                .c = c,
                                .c_row = SIDE };
-    for (int again = 0; again < TIMES; again++) {
+    for (int copy_if_aliased = 0; copy_if_aliased < TIMES; copy_if_aliased++) {
         memset(c, 0xff, sizeof c);
         if (!fv__gemm_blas(context->kernels, &product)) return "refused";
         for (int i = 0; i < SIDE; i++)

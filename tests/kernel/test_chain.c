@@ -94,13 +94,13 @@ static void parts_of_many_pixels(void **state)
                        .groups = 1 };
 
     (void)state;
-    assert_int_equal(fv__conv_measure(&g).parts, 8);
+    assert_int_equal(fv__conv_sizes_of(&g).parts, 8);
     g.batch = 5;
-    assert_int_equal(fv__conv_measure(&g).parts, 40);
+    assert_int_equal(fv__conv_sizes_of(&g).parts, 40);
     g.filters = 1 << 22;
-    assert_int_equal(fv__conv_measure(&g).parts, 40);
+    assert_int_equal(fv__conv_sizes_of(&g).parts, 40);
     g.batch = 1;
-    assert_int_equal(fv__conv_measure(&g).parts, 8);
+    assert_int_equal(fv__conv_sizes_of(&g).parts, 8);
 }
 
 /* ---- the same bits ------------------------------------------------------- */

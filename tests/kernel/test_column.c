@@ -163,7 +163,7 @@ static void normalise(const fv__kernels *kernels, data *d, const void *argument)
     memcpy(d->out[2], d->in[1], s->m * s->c * size);
     kernels->column_normalise_grad(s->m, s->c, &normal, s->m % 2 ? slope : NULL,
                                    offset, d->out[2], d->in[0], d->out[2],
-                                   FV__REPLACE);
+                                   FV__STORE);
 }
 
 static void check_normalise(const data *d, const data *start,

@@ -4,7 +4,7 @@
 static long double sigmoid(long double x) { return 1 / (1 + expl(-x)); }
 
 static const struct function {
-    fv__map map;
+    fv__unary unary;
     long double (*exact)(long double);
     double (*enough)(double); /* for f32; NULL: take `exact` */
 } functions[] = {
@@ -17,7 +17,7 @@ static const struct function {
 static void apply(const fv__kernels *kernels, data *d, const void *argument)
 {
     const struct function *f = argument;
-    kernels->map(f->map, d->n, d->in[0], d->out[0], 1, 0);
+    kernels->unary(f->unary, d->n, d->in[0], d->out[0], 1, 0);
 }
 
 static void check(data *d, const struct function *f)
@@ -27,14 +27,14 @@ static void check(data *d, const struct function *f)
         const double x = number(d->dtype, d->in[0], i);
         const double got = number(d->dtype, d->out[0], i);
         long double expected;
-        if (f->map == FV__ELU && x > 0)
+        if (f->unary == FV__ELU && x > 0)
             expected = (long double)x;
         else if (d->dtype == FV_F32 && f->enough)
             expected = (long double)f->enough(x);
         else
             expected = f->exact((long double)x);
         if (!(ulps(d->dtype, got, expected) <= 2))
-            fail_msg("function %d of %a is %a, expected %La", (int)f->map, x,
+            fail_msg("function %d of %a is %a, expected %La", (int)f->unary, x,
                      got, expected);
     }
 }
@@ -117,11 +117,11 @@ static void test_edges(void **state)
     }
 }
 
-static double one(fv_dtype dtype, fv__map f, double x)
+static double one(fv_dtype dtype, fv__unary f, double x)
 {
     double from[1] = { 0 }, to[1] = { 0 };
     put(dtype, from, 0, x);
-    table_of("ref", dtype)->map(f, 1, from, to, 1, 0);
+    table_of("ref", dtype)->unary(f, 1, from, to, 1, 0);
     return number(dtype, to, 0);
 }
 

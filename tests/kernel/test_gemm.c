@@ -161,8 +161,9 @@ static void small_sizes(void **state)
             if (!context) continue;
             size_t mr = (size_t)context->kernels->mr;
             size_t nr = (size_t)context->kernels->nr;
-            size_t few = (size_t)context->kernels->narrow_columns;
-            size_t rows[] = { 1, few, few + 1, mr - 1, mr, mr + 1, 3 * mr - 2 };
+            size_t small_channels = (size_t)context->kernels->small_n;
+            size_t rows[] = { 1,  small_channels, small_channels + 1, mr - 1,
+                              mr, mr + 1,         3 * mr - 2 };
             size_t columns[] = { 1, nr - 1, nr, nr + 1, 2 * nr + 3 };
             size_t depths[] = { 0, 1, 17, 33 };
 

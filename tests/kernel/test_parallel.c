@@ -36,8 +36,8 @@ static struct arrays *alone(fv_dtype dtype, size_t n)
 {
     const fv__kernels *k = fv__kernels_find(NULL, NULL, dtype);
     struct arrays *a = fill(dtype);
-    k->map(FV__TANH, n, a->x, a->y, 0, 0);
-    k->map_grad(FV__TANH, n, NULL, a->y, a->dy, a->dx, 0, 0, FV__ACCUMULATE);
+    k->unary(FV__TANH, n, a->x, a->y, 0, 0);
+    k->unary_grad(FV__TANH, n, NULL, a->y, a->dy, a->dx, 0, 0, FV__ACCUMULATE);
     k->axpy(n, -0.7, a->x, a->sum);
     return a;
 }
@@ -48,9 +48,9 @@ static struct arrays *shared(fv_dtype dtype, size_t n, int32_t threads)
     struct arrays *a = fill(dtype);
     begin(&context, dtype, threads);
     assert_true(fv__sum_scratch(&context, n) <= sizeof a->scratch);
-    fv__map_all(&context, FV__TANH, n, a->x, a->y, 0, 0);
-    fv__map_grad_all(&context, FV__TANH, n, NULL, a->y, a->dy, a->dx, 0, 0,
-                     FV__ACCUMULATE);
+    fv__unary_all(&context, FV__TANH, n, a->x, a->y, 0, 0);
+    fv__unary_grad_all(&context, FV__TANH, n, NULL, a->y, a->dy, a->dx, 0, 0,
+                       FV__ACCUMULATE);
     fv__axpy_all(&context, n, -0.7, a->x, a->sum);
     a->total = fv__sum_all(&context, n, a->x, a->scratch);
     fv__context_end(&context);

@@ -68,7 +68,7 @@ static void largest(const fv__kernels *kernels, data *d, const void *argument)
     kernels->maxpool_grad(&e->geometry, d->where, d->in[1], d->out[1],
                           FV__ACCUMULATE);
     kernels->maxpool_grad(&e->geometry, d->where, d->in[1], d->out[2],
-                          FV__REPLACE);
+                          FV__STORE);
 }
 
 /* The gradient was added to out[1], and is alone in out[2]. */
@@ -132,7 +132,7 @@ static void mean(const fv__kernels *kernels, data *d, const void *argument)
     kernels->avgpool_grad(&e->geometry, e->count_padding, d->in[1], d->out[1],
                           FV__ACCUMULATE);
     kernels->avgpool_grad(&e->geometry, e->count_padding, d->in[1], d->out[2],
-                          FV__REPLACE);
+                          FV__STORE);
 }
 
 static void check_mean(const data *d, const data *start,

@@ -66,10 +66,10 @@ static void test_uniform(void **state)
 
 static double normal_at(fv_dtype dtype, uint64_t place)
 {
-    const double turn = 2 * 3.14159265358979323846;
+    const double transpose_tile = 2 * 3.14159265358979323846;
     const uint64_t pair = place & ~(uint64_t)1;
     const double radius = sqrt(-2 * log(1 - unit_at(dtype, pair)));
-    const double angle = turn * unit_at(dtype, pair + 1);
+    const double angle = transpose_tile * unit_at(dtype, pair + 1);
     return radius * (place & 1 ? sin(angle) : cos(angle));
 }
 

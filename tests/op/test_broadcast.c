@@ -156,8 +156,8 @@ static void test_grid(void **state)
         const fv_tensor other = fv_tensor_of(NULL, FV_F32, cases[i].other.rank,
                                              cases[i].other.shape);
         const fv_tensor *tensors[] = { &shape, &other };
-        fv__grid grid;
-        fv__grid_begin(&grid, &shape, 2, tensors);
+        fv__broadcast_iterator grid;
+        fv__broadcast_begin(&grid, &shape, 2, tensors);
         assert_int_equal(grid.count, 2);
         assert_int_equal(grid.rank, cases[i].rank);
         for (int32_t axis = 0; axis < grid.rank; axis++) {

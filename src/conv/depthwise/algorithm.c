@@ -26,7 +26,7 @@ typedef struct classes {
     int64_t every, size, stride;
 } classes;
 
-static classes classes_of(const fv__sweep *s, int axis)
+static classes classes_of(const fv__subconv *s, int axis)
 {
     int64_t size = fv__max(s->step[axis], 1), stride = s->stride[axis];
     int64_t divisor = fv__common_divisor(stride, size);
@@ -35,17 +35,17 @@ static classes classes_of(const fv__sweep *s, int axis)
     return (classes){ fv__max(size / divisor, 1), size, stride / divisor };
 }
 
-static bool in_strips(const fv__sweep *s)
+static bool in_strips(const fv__subconv *s)
 {
     return s->taps[1] > FEW_TAPS && s->taps[0] <= MOST_TAPS
-           && s->taps[1] <= MOST_TAPS && !fv__chain_is_cut(fv__sweep_chain(s))
+           && s->taps[1] <= MOST_TAPS && !fv__chain_is_cut(fv__subconv_chain(s))
            && classes_of(s, 0).stride <= MOST_STRIDE
            && classes_of(s, 1).stride == 1;
 }
 
 /* A class of outputs, distances in pixels; where its output 0 and its input 0,
  * there or not, lie. */
-static fv__window axis_of(const fv__sweep *s, int axis, int64_t number,
+static fv__window axis_of(const fv__subconv *s, int axis, int64_t number,
                           int64_t *in, int64_t *out)
 {
     classes c = classes_of(s, axis);
@@ -67,13 +67,13 @@ static fv__window axis_of(const fv__sweep *s, int axis, int64_t number,
 /* ---- packed weights: [tap][channel], whole vectors; in strips, [line of
  * channels][tap][channel] ------------------------------------------------- */
 
-static size_t packed_row(const fv__sweep *s, size_t element)
+static size_t packed_row(const fv__subconv *s, size_t element)
 {
     return fv__align((size_t)s->groups * element) / element;
 }
 
 /* SIZE_MAX: uncountable */
-static size_t packed_bytes(const fv__sweep *s, size_t element)
+static size_t packed_bytes(const fv__subconv *s, size_t element)
 {
     size_t taps = (size_t)(s->taps[0] * s->taps[1]), bytes;
 
@@ -87,8 +87,8 @@ static size_t packed_sweeps(const fv_context *context, const fv__geometry *g,
 {
     size_t all = 0;
 
-    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
-        const fv__sweep s = fv__sweep_of(g, direction, i);
+    for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
+        const fv__subconv s = fv__subconv_of(g, direction, i);
 
         if (!fv__add(all, packed_bytes(&s, fv__element(context->kernels)),
                      &all))
@@ -98,14 +98,14 @@ static size_t packed_sweeps(const fv_context *context, const fv__geometry *g,
 }
 
 typedef struct packing {
-    const fv__sweep *sweep;
+    const fv__subconv *subconv;
     size_t element;
     const char *weight;
     char *out;
 } packing;
 
 /* One tap of channels [first, last). */
-static inline void pack_tap(const fv__sweep *s, size_t size, int64_t first,
+static inline void pack_tap(const fv__subconv *s, size_t size, int64_t first,
                             int64_t last, const char *weight, char *out)
 {
     const int64_t group = s->weight_group * (int64_t)size;
@@ -118,7 +118,7 @@ static inline void pack_tap(const fv__sweep *s, size_t size, int64_t first,
 static void pack_taps(const packing *p, int64_t first, int64_t last, size_t row,
                       char *out)
 {
-    const fv__sweep *s = p->sweep;
+    const fv__subconv *s = p->subconv;
     const size_t size = p->element;
 
     for (int64_t r = 0; r < s->taps[0]; r++)
@@ -139,14 +139,14 @@ static void pack_taps(const packing *p, int64_t first, int64_t last, size_t row,
 static void pack_channels(void *argument, size_t item, size_t worker)
 {
     const packing *p = argument;
-    const fv__sweep *s = p->sweep;
+    const fv__subconv *s = p->subconv;
     const int64_t first = (int64_t)item * FV__DEPTHWISE_CHANNELS;
     const int64_t last = fv__min(first + FV__DEPTHWISE_CHANNELS, s->groups);
     const size_t size = p->element;
-    const bool strips = in_strips(s);
-    const int64_t line = strips ? LINE / (int64_t)size : last - first;
-    const size_t row = strips ? LINE : packed_row(s, size) * size;
-    const int64_t taps = strips ? s->taps[0] * s->taps[1] : 1;
+    const bool padded_copies = in_strips(s);
+    const int64_t line = padded_copies ? LINE / (int64_t)size : last - first;
+    const size_t row = padded_copies ? LINE : packed_row(s, size) * size;
+    const int64_t taps = padded_copies ? s->taps[0] * s->taps[1] : 1;
 
     (void)worker;
     for (int64_t c = first; c < last; c += line)
@@ -159,8 +159,8 @@ static void pack_sweeps(const fv__conv_call *call, fv__direction direction)
     const fv__geometry *g = call->geometry;
     char *at = call->packed;
 
-    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
-        const fv__sweep s = fv__sweep_of(g, direction, i);
+    for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
+        const fv__subconv s = fv__subconv_of(g, direction, i);
         packing p = { &s, fv__element(call->context->kernels), call->weight,
                       at };
         size_t bytes = packed_bytes(&s, p.element), count = bytes / p.element;
@@ -198,19 +198,19 @@ static fv__depthwise_plan plan_sweeps(const fv_context *context,
     };
     int64_t rows = 1;
 
-    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
-        const fv__sweep s = fv__sweep_of(g, direction, i);
+    for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
+        const fv__subconv s = fv__subconv_of(g, direction, i);
         const classes c = classes_of(&s, 0);
 
         rows = fv__max(rows, fv__divide_up(s.out[0], c.every));
         if (in_strips(&s)) {
-            const size_t bytes = fv__depthwise_strip_bytes(c.stride, s.taps);
+            const size_t bytes = fv__depthwise_padded_bytes(c.stride, s.taps);
 
-            p.strip = bytes > p.strip ? bytes : p.strip;
+            p.padded = bytes > p.padded ? bytes : p.padded;
         }
     }
     p.rows = fv__divide_up(rows, ITEMS * ITEM_ROWS) * ITEM_ROWS;
-    if (p.strip) p.rows = fv__max(p.rows, STRIP_ROWS);
+    if (p.padded) p.rows = fv__max(p.rows, STRIP_ROWS);
     p.blocks = fv__divide_up(rows, p.rows);
     fv__depthwise_cut(&p, g->channels, ITEMS / fv__max(g->batch * p.blocks, 1));
     return p;
@@ -219,10 +219,10 @@ static fv__depthwise_plan plan_sweeps(const fv_context *context,
 /* What an item works on. */
 typedef struct place {
     const fv__depthwise_plan *plan;
-    const fv__sweep *sweep;
+    const fv__subconv *subconv;
     int64_t image, block, channel;
     const char *packed;
-    void *strip;
+    void *padded;
 } place;
 
 /* A class of rows and one of columns, whose distances are pixels still; where
@@ -234,7 +234,7 @@ typedef struct dense {
 
 static dense dense_of(const place *at, int64_t row, int64_t column)
 {
-    const fv__sweep *s = at->sweep;
+    const fv__subconv *s = at->subconv;
     int64_t in[2], out[2], in_row = s->in[1] * s->in_pixel;
     int64_t weights = (int64_t)packed_row(s, at->plan->element);
     dense d = { .axis = { axis_of(s, 0, row, &in[0], &out[0]),
@@ -269,11 +269,12 @@ static void run_dense(const place *at, const dense *d, const void *x)
 {
     const fv__depthwise_plan *p = at->plan;
     const fv__conv_call *call = p->call;
-    int64_t channels = at->sweep->groups;
+    int64_t channels = at->subconv->groups;
     bool data = p->direction == FV__BACKWARD_DATA;
     size_t out = (size_t)d->out, channel = (size_t)at->channel;
-    const bool strips = in_strips(at->sweep);
-    const int64_t taps = strips ? at->sweep->taps[0] * at->sweep->taps[1] : 1;
+    const bool padded_copies = in_strips(at->subconv);
+    const int64_t taps =
+        padded_copies ? at->subconv->taps[0] * at->subconv->taps[1] : 1;
     fv__depthwise work = {
         .axis = { d->axis[0], d->axis[1] },
         .channels = (size_t)fv__min(p->channels, channels - at->channel),
@@ -281,17 +282,17 @@ static void run_dense(const place *at, const dense *d, const void *x)
         .weight = fv__at(at->packed, channel * (size_t)taps, p->element),
         .y = fv__slot(data ? call->dx : call->y, out, p->element),
     };
-    fv__finish *f = &work.finish;
+    fv__epilogue *f = &work.epilogue;
 
-    if (!data) *f = call->finish;
-    f->past = p->past;
-    work.far = p->far;
+    if (!data) *f = call->epilogue;
+    f->nontemporal = p->nontemporal;
+    work.uncached = p->uncached;
     if (f->bias) f->bias = fv__at(f->bias, channel, p->element);
     if (f->residual) f->residual = fv__at(f->residual, out, p->element);
     work.add = data && !call->overwrite;
     if (work.add) f->residual = work.y;
-    if (strips)
-        fv__depthwise_run_strips(p->kernels, &work, at->strip);
+    if (padded_copies)
+        fv__depthwise_run_padded(p->kernels, &work, at->padded);
     else
         p->kernels->depthwise(&work);
 }
@@ -307,7 +308,7 @@ static void run_class(const place *at, dense d)
     run_dense(at, &d, fv__at(in, (size_t)d.in, p->element));
 }
 
-static void sweeps(void *argument, size_t item, size_t worker)
+static void subconvs(void *argument, size_t item, size_t worker)
 {
     const fv__depthwise_plan *p = argument;
     int64_t block = (int64_t)item / p->pieces;
@@ -317,20 +318,20 @@ static void sweeps(void *argument, size_t item, size_t worker)
         .block = block % p->blocks,
         .channel = (int64_t)item % p->pieces * p->channels,
         .packed = p->call->packed,
-        .strip = (char *)p->call->scratch + worker * p->strip,
+        .padded = (char *)p->call->scratch + worker * p->padded,
     };
 
-    for (int64_t i = 0; i < fv__sweep_count(p->g, p->direction); i++) {
-        const fv__sweep s = fv__sweep_of(p->g, p->direction, i);
+    for (int64_t i = 0; i < fv__subconv_count(p->g, p->direction); i++) {
+        const fv__subconv s = fv__subconv_of(p->g, p->direction, i);
         int64_t rows = fv__min(classes_of(&s, 0).every, s.out[0]);
         int64_t columns = fv__min(classes_of(&s, 1).every, s.out[1]);
 
-        at.sweep = &s;
+        at.subconv = &s;
         for (int64_t j = 0; j < rows * columns; j++)
             run_class(&at, dense_of(&at, j / columns, j % columns));
         at.packed += packed_bytes(&s, p->element);
     }
-    if (p->past) p->kernels->settle();
+    if (p->nontemporal) p->kernels->store_fence();
 }
 
 static void run_sweeps(const fv__conv_call *call, fv__direction direction)
@@ -339,11 +340,11 @@ static void run_sweeps(const fv__conv_call *call, fv__direction direction)
         plan_sweeps(call->context, call->geometry, direction);
 
     p.call = call;
-    p.far = fv__conv_is_far(call->context, p.g, direction);
-    p.past = fv__conv_goes_past(call, direction);
+    p.uncached = fv__conv_reads_uncached(call->context, p.g, direction);
+    p.nontemporal = fv__conv_is_nontemporal(call, direction);
     fv__parallel(call->context,
                  (size_t)(call->geometry->batch * p.blocks * p.pieces),
-                 (double)fv__geometry_macs(call->geometry), sweeps, &p);
+                 (double)fv__geometry_macs(call->geometry), subconvs, &p);
 }
 
 /* ---- the algorithm ------------------------------------------------------ */
@@ -351,14 +352,14 @@ static void run_sweeps(const fv__conv_call *call, fv__direction direction)
 static bool applicable(const fv_context *context, const fv__geometry *g)
 {
     (void)context;
-    return g->groups > 1 && (each_alone(g) || fv__groups_fit(g));
+    return g->groups > 1 && (each_alone(g) || fv__replicated_fit(g));
 }
 
 static size_t packed(const fv_context *context, const fv__geometry *g,
                      fv__direction direction)
 {
     if (direction == FV__BACKWARD_WEIGHTS) return 0;
-    if (!each_alone(g)) return fv__groups_packed(context, g, direction);
+    if (!each_alone(g)) return fv__grouped_packed(context, g, direction);
     return packed_sweeps(context, g, direction);
 }
 
@@ -367,10 +368,10 @@ static size_t scratch(const fv_context *context, const fv__geometry *g,
 {
     size_t all;
 
-    if (!each_alone(g)) return fv__groups_scratch(context, g, direction);
+    if (!each_alone(g)) return fv__grouped_scratch(context, g, direction);
     if (direction == FV__BACKWARD_WEIGHTS)
-        return fv__depthwise_grad_scratch(context, g);
-    return fv__multiply(plan_sweeps(context, g, direction).strip,
+        return fv__depthwise_weight_grad_scratch(context, g);
+    return fv__multiply(plan_sweeps(context, g, direction).padded,
                         (size_t)context->threads, &all)
                ? all
                : SIZE_MAX;
@@ -381,16 +382,16 @@ static void pack(const fv__conv_call *call, fv__direction direction)
     if (each_alone(call->geometry))
         pack_sweeps(call, direction);
     else
-        fv__groups_pack(call, direction);
+        fv__grouped_pack(call, direction);
 }
 
 static void run(const fv__conv_call *call, fv__direction direction)
 {
     if (call->geometry->batch == 0) return;
     if (!each_alone(call->geometry))
-        fv__groups_run(call, direction);
+        fv__grouped_run(call, direction);
     else if (direction == FV__BACKWARD_WEIGHTS)
-        fv__depthwise_grad_run(call);
+        fv__depthwise_weight_grad_run(call);
     else
         run_sweeps(call, direction);
 }
@@ -402,11 +403,11 @@ static double cost(const fv__geometry *g, fv__direction direction)
     double all = 2 * (double)(g->batch * g->out[0] * g->out[1])
                  * (double)fv__divide_up(g->channels, LANES)
                  * (double)(g->kernel[0] * g->kernel[1]);
-    const fv__sweep s = fv__sweep_of(g, FV__FORWARD, 0);
+    const fv__subconv s = fv__subconv_of(g, FV__FORWARD, 0);
 
-    if (!each_alone(g)) return fv__groups_cost(g, direction);
+    if (!each_alone(g)) return fv__grouped_cost(g, direction);
     for (int i = 0; i < 2 && in_strips(&s); i++) {
-        const fv__bands bands = fv__sweep_bands(&s, i);
+        const fv__bands bands = fv__subconv_bands(&s, i);
 
         all *= fv__bands_share(&s, i, &bands);
     }

@@ -16,8 +16,9 @@ typedef struct fv__depthwise_plan {
     size_t element;
     int64_t rows, blocks;     /* of an item; in an image */
     int64_t channels, pieces; /* of an item; of all channels */
-    size_t strip;             /* bytes of each worker's, 0: there is none */
-    bool far, past; /* inputs are not in a cache; outputs go past it */
+    size_t padded;            /* bytes of each worker's, 0: there is none */
+    bool uncached,
+        nontemporal; /* inputs are not in a cache; outputs go past it */
     const fv__conv_call *call;
 } fv__depthwise_plan;
 
@@ -42,12 +43,12 @@ void fv__depthwise_cut(fv__depthwise_plan *plan, int64_t channels,
 
 /* Bytes of a strip, for rows of outputs of that stride; and a convolution over
  * it, whose weights are [line of channels][tap][channel]. */
-size_t fv__depthwise_strip_bytes(int64_t stride, const int64_t taps[2]);
-void fv__depthwise_run_strips(const fv__kernels *kernels,
-                              const fv__depthwise *work, void *strip);
+size_t fv__depthwise_padded_bytes(int64_t stride, const int64_t taps[2]);
+void fv__depthwise_run_padded(const fv__kernels *kernels,
+                              const fv__depthwise *work, void *padded);
 
-void fv__depthwise_grad_run(const fv__conv_call *call);
-size_t fv__depthwise_grad_scratch(const fv_context *context,
-                                  const fv__geometry *geometry);
+void fv__depthwise_weight_grad_run(const fv__conv_call *call);
+size_t fv__depthwise_weight_grad_scratch(const fv_context *context,
+                                         const fv__geometry *geometry);
 
 #endif

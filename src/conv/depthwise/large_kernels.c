@@ -8,7 +8,7 @@
 /* Outputs that a strip holds the inputs of, bytes of a cache line. */
 enum { ROWS = 8, COLUMNS = 8 * FV__DEPTHWISE_COLUMNS, LINE = 64 };
 
-size_t fv__depthwise_strip_bytes(int64_t stride, const int64_t taps[2])
+size_t fv__depthwise_padded_bytes(int64_t stride, const int64_t taps[2])
 {
     return (size_t)(((ROWS - 1) * stride + taps[0]) * (COLUMNS - 1 + taps[1]))
            * LINE;
@@ -33,7 +33,7 @@ typedef struct block {
     fv__depthwise work;
     range rows, columns;
     int64_t width; /* of the strip */
-    char *strip;
+    char *padded;
 } block;
 
 /* The line of channels from `channel` on, `bytes` of each pixel. */
@@ -47,7 +47,7 @@ static void fill(const block *b, size_t channel, size_t bytes)
         const int64_t at = (i - b->rows.low) * b->width + b->columns.low;
         const char *x =
             (const char *)b->work.x + (from + (int64_t)channel) * size;
-        char *to = b->strip + at * LINE;
+        char *to = b->padded + at * LINE;
 
         for (int64_t j = b->columns.low; j < b->columns.high; j++) {
             if (bytes == LINE)
@@ -67,22 +67,22 @@ static void run_block(const block *b)
     const int64_t tall = fv__max(b->rows.high - b->rows.low, 0);
     fv__depthwise some = b->work;
 
-    memset(b->strip, 0, (size_t)(tall * b->width) * LINE);
-    some.strip = true;
+    memset(b->padded, 0, (size_t)(tall * b->width) * LINE);
+    some.padded = true;
     some.axis[0].from = (ptrdiff_t)(b->width * (int64_t)line);
     some.axis[0].weight = (ptrdiff_t)(s->taps * (int64_t)line);
     some.axis[1].from = some.axis[1].weight = (ptrdiff_t)line;
-    some.x = b->strip - b->rows.low * b->width * LINE;
+    some.x = b->padded - b->rows.low * b->width * LINE;
     for (size_t c = 0; c < b->work.channels; c += line) {
         const size_t left = b->work.channels - c;
         const size_t taps = (size_t)(r->taps * s->taps);
-        const fv__finish *f = &b->work.finish;
+        const fv__epilogue *f = &b->work.epilogue;
 
         some.channels = left < line ? left : line;
         some.weight = fv__at(b->work.weight, c * taps, size);
         some.y = fv__slot(b->work.y, c, size);
-        if (f->bias) some.finish.bias = fv__at(f->bias, c, size);
-        if (f->residual) some.finish.residual = fv__at(f->residual, c, size);
+        if (f->bias) some.epilogue.bias = fv__at(f->bias, c, size);
+        if (f->residual) some.epilogue.residual = fv__at(f->residual, c, size);
         fill(b, c, some.channels * size);
         b->kernels->depthwise(&some);
     }
@@ -100,19 +100,19 @@ static void take(fv__depthwise *d, int axis, int64_t first, int64_t count,
     a->high -= in;
     d->x = (const char *)d->x + in * a->from * (int64_t)size;
     d->y = fv__slot(d->y, (size_t)out, size);
-    if (d->finish.residual)
-        d->finish.residual = fv__at(d->finish.residual, (size_t)out, size);
+    if (d->epilogue.residual)
+        d->epilogue.residual = fv__at(d->epilogue.residual, (size_t)out, size);
 }
 
-void fv__depthwise_run_strips(const fv__kernels *kernels,
-                              const fv__depthwise *work, void *strip)
+void fv__depthwise_run_padded(const fv__kernels *kernels,
+                              const fv__depthwise *work, void *padded)
 {
     const fv__window *r = &work->axis[0], *s = &work->axis[1];
     const size_t size = fv__element(kernels);
 
     for (int64_t row = 0; row < r->outputs; row += ROWS)
         for (int64_t column = 0; column < s->outputs; column += COLUMNS) {
-            block b = { .kernels = kernels, .work = *work, .strip = strip };
+            block b = { .kernels = kernels, .work = *work, .padded = padded };
             const fv__window *across = &b.work.axis[1];
 
             take(&b.work, 0, row, ROWS, size);

@@ -6,7 +6,7 @@ enum { ITEMS = 4 };
 
 typedef struct weights {
     fv__depthwise_plan plan;
-    fv__conv_parts parts;
+    fv__partials parts;
     size_t row, sums; /* elements of the sums of a tap; of all taps */
     size_t worker;    /* bytes of scratch */
 } weights;
@@ -20,7 +20,7 @@ static weights plan_weights(const fv_context *context, const fv__geometry *g)
                   .g = g,
                   .direction = FV__BACKWARD_WEIGHTS,
                   .element = fv__element(context->kernels) },
-        .parts = fv__conv_parts_of(context->kernels, g),
+        .parts = fv__partials_of(context->kernels, g),
     };
     fv__depthwise_plan *p = &w.plan;
 
@@ -28,7 +28,7 @@ static weights plan_weights(const fv_context *context, const fv__geometry *g)
     w.row = fv__align((size_t)fv__min(p->channels, g->filters) * p->element)
             / p->element;
     w.sums = (size_t)w.parts.sizes.taps * w.row;
-    p->far = fv__conv_is_far(context, g, p->direction);
+    p->uncached = fv__conv_reads_uncached(context, g, p->direction);
     if (!fv__multiply(2 * w.sums + w.row, p->element, &w.worker))
         w.worker = SIZE_MAX;
     return w;
@@ -47,7 +47,7 @@ static void move_sums(const part *at, void *sums, bool store)
     const weights *w = at->weights;
     size_t size = w->plan.element, taps = (size_t)w->parts.sizes.taps;
     size_t channels = (size_t)at->channels;
-    void *whole = fv__slot(fv__conv_part_weights(&w->parts, at->number),
+    void *whole = fv__slot(fv__partial_weights(&w->parts, at->number),
                            (size_t)at->channel * taps, size);
 
     if (store)
@@ -74,7 +74,7 @@ static fv__depthwise_grad grad_of(const part *at, const region *some)
     int64_t dy = (line * g->out[1] + some->first[1]) * g->filters + at->channel;
     fv__depthwise_grad d = { .channels = (size_t)at->channels,
                              .dbias = at->bias,
-                             .far = w->plan.far };
+                             .uncached = w->plan.uncached };
 
     for (int i = 0; i < 2; i++) {
         int64_t from = g->begin[i] - some->first[i] * g->stride[i];
@@ -130,19 +130,20 @@ static void add_part(void *argument, size_t item, size_t worker)
     part at = { .weights = w,
                 .number = (int64_t)item / p->pieces,
                 .channel = (int64_t)item % p->pieces * p->channels };
-    int64_t first = fv__conv_part(&w->parts.sizes, at.number);
-    int64_t end = fv__conv_part(&w->parts.sizes, at.number + 1);
-    bool fresh = fv__conv_part_meet(&w->parts, at.number, first) == FV__REPLACE;
+    int64_t first = fv__partial_first_block(&w->parts.sizes, at.number);
+    int64_t end = fv__partial_first_block(&w->parts.sizes, at.number + 1);
+    bool fresh =
+        fv__partial_accumulation(&w->parts, at.number, first) == FV__STORE;
 
     at.channels = fv__min(p->channels, p->g->filters - at.channel);
     size_t channels = (size_t)at.channels;
-    void *dbias = fv__conv_part_bias_sums(&w->parts, at.number,
-                                          (size_t)at.channel, channels);
+    void *dbias =
+        fv__partial_bias(&w->parts, at.number, (size_t)at.channel, channels);
     if (dbias) at.bias = fv__slot(all, w->sums, p->element);
     if (!fresh) move_sums(&at, all, false);
     for (int64_t i = first; i < end; i++)
         for (int64_t c = 0, n; c < p->g->out[1]; c += n) {
-            n = fv__conv_columns(p->g, c);
+            n = fv__chain_columns(p->g, c);
             if (dbias) kernels->fill(channels, 0, at.bias);
             add_block(&at, i, c, n, fresh ? all : block);
             if (!fresh) kernels->axpy(w->sums, 1, block, all);
@@ -152,19 +153,19 @@ static void add_part(void *argument, size_t item, size_t worker)
     move_sums(&at, all, true);
 }
 
-void fv__depthwise_grad_run(const fv__conv_call *call)
+void fv__depthwise_weight_grad_run(const fv__conv_call *call)
 {
     weights w = plan_weights(call->context, call->geometry);
 
     w.plan.call = call;
-    fv__conv_parts_begin(&w.parts, call);
+    fv__partials_begin(&w.parts, call);
     fv__parallel(call->context, (size_t)(w.parts.sizes.parts * w.plan.pieces),
                  (double)fv__geometry_macs(call->geometry), add_part, &w);
-    fv__conv_parts_add(&w.parts);
+    fv__partials_reduce(&w.parts);
 }
 
-size_t fv__depthwise_grad_scratch(const fv_context *context,
-                                  const fv__geometry *g)
+size_t fv__depthwise_weight_grad_scratch(const fv_context *context,
+                                         const fv__geometry *g)
 {
     const weights w = plan_weights(context, g);
     size_t bytes;

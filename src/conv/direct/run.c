@@ -35,10 +35,10 @@ typedef struct walk {
 /* All output rows of an item against one stretch of panels. */
 typedef struct target {
     int64_t image, images, group, row, rows;
-    int64_t panel, panels;        /* met together */
-    const char *a;                /* tap 0 of the first output pixel */
-    int64_t a_image;              /* elements from image to image */
-    char *near_panel, *near_sums; /* these of a block, [pixel][filter] */
+    int64_t panel, panels;            /* met together */
+    const char *a;                    /* tap 0 of the first output pixel */
+    int64_t a_image;                  /* elements from image to image */
+    char *thread_panel, *thread_sums; /* these of a block, [pixel][filter] */
     walk walk;
     bool first_met; /* pixels, by this panel */
     char *out;      /* the first output of the first filter of the panel */
@@ -49,7 +49,7 @@ typedef struct target {
 static const char *weights_at(const fv__direct *d, const target *at, int64_t k,
                               ptrdiff_t offset)
 {
-    const fv__sweep *s = &d->sweep;
+    const fv__subconv *s = &d->subconv;
     int64_t from = s->weight_at + at->group * s->weight_group
                    + at->panel * d->kernels->nr + k * s->weight_channel;
 
@@ -60,26 +60,27 @@ static const char *weights_at(const fv__direct *d, const target *at, int64_t k,
 static void pack_near(const fv__direct *d, const target *at, const stretch *c)
 {
     const size_t nr = (size_t)d->kernels->nr, length = (size_t)c->length;
-    const size_t left = (size_t)d->sweep.filters - (size_t)at->panel * nr;
+    const size_t left = (size_t)d->subconv.filters - (size_t)at->panel * nr;
     const size_t n = left < nr ? left : nr;
 
     for (int64_t i = 0; i < c->count; i++)
         d->kernels->copy_rows(
             length, n, weights_at(d, at, c->k, d->weight_offsets[c->first + i]),
-            (size_t)d->sweep.weight_channel,
-            fv__slot(at->near_panel, (size_t)i * length * nr, d->element), nr);
+            (size_t)d->subconv.weight_channel,
+            fv__slot(at->thread_panel, (size_t)i * length * nr, d->element),
+            nr);
 }
 
 /* Where the tile finds a stretch of a panel, and what comes after it. */
-static void meet_weights(const fv__direct *d, const target *at,
-                         const stretch *c, fv__tile *t)
+static void set_weights(const fv__direct *d, const target *at, const stretch *c,
+                        fv__tile *t)
 {
     const ptrdiff_t *offsets = d->weight_offsets + c->first;
     int64_t nr = d->kernels->nr, panel = at->group * d->panels + at->panel;
     int64_t end = c->k + c->length;
 
     t->b_step = (size_t)nr;
-    if (!d->near) {
+    if (!d->pack_per_thread) {
         const walk *w = &at->walk;
         const int64_t tiles = w->block.count * w->line.count
                               * fv__divide_up(w->pixel.count, d->kernels->mr);
@@ -93,8 +94,8 @@ static void meet_weights(const fv__direct *d, const target *at,
         return;
     }
     pack_near(d, at, c);
-    t->b = at->near_panel;
-    t->next_step = (size_t)d->sweep.weight_channel * d->element;
+    t->b = at->thread_panel;
+    t->next_step = (size_t)d->subconv.weight_channel * d->element;
     if (end < d->k)
         t->next = weights_at(d, at, end, offsets[0]);
     else if (c->first + c->count < d->segments)
@@ -104,8 +105,9 @@ static void meet_weights(const fv__direct *d, const target *at,
 /* Each tile asks for what comes next: pixels that are met for the first time;
  * or, if `weights` is not NULL, its share of those: of every row a line, or
  * packed ones in order. */
-static void look_ahead(const fv__direct *d, const target *at,
-                       const char *weights, size_t tile, size_t m, fv__tile *t)
+static void prefetch_next(const fv__direct *d, const target *at,
+                          const char *weights, size_t tile, size_t m,
+                          fv__tile *t)
 {
     const size_t line = 64, row = (size_t)d->kernels->nr * d->element;
     const size_t steps = t->segments * t->k;
@@ -115,8 +117,8 @@ static void look_ahead(const fv__direct *d, const target *at,
         t->next_step = line;
         return;
     }
-    const size_t share = d->near ? line : steps * t->next_step;
-    const size_t all = d->near ? row : steps * row;
+    const size_t share = d->pack_per_thread ? line : steps * t->next_step;
+    const size_t all = d->pack_per_thread ? row : steps * row;
 
     t->next = weights && tile * share < all ? weights + tile * share : NULL;
 }
@@ -129,7 +131,7 @@ static const void *after(const void *at, size_t bytes)
 /* What a stretch of panels has for all its tiles. */
 typedef struct course {
     fv__tile tile;
-    fv__finish finish;
+    fv__epilogue epilogue;
     const void *residual; /* beside the target's `out` */
     size_t number;        /* tiles so far */
     const char *weights;
@@ -141,32 +143,32 @@ static void run_tiles(const fv__direct *d, const target *at, course *all,
 {
     const int64_t nr = d->kernels->nr;
     const size_t bytes = (size_t)nr * d->element;
-    const void *const weights = all->tile.b, *const bias = all->finish.bias;
-    int64_t filters = d->sweep.filters - at->panel * nr;
+    const void *const weights = all->tile.b, *const bias = all->epilogue.bias;
+    int64_t filters = d->subconv.filters - at->panel * nr;
 
     for (int64_t p = 0; p < at->panels; p++, filters -= nr) {
-        d->kernels->tile(m, (size_t)fv__min(filters, nr), &all->tile);
+        d->kernels->microkernel(m, (size_t)fv__min(filters, nr), &all->tile);
         all->tile.b = after(all->tile.b, d->panel_bytes);
         all->tile.c = (char *)all->tile.c + bytes;
-        all->finish.bias = after(all->finish.bias, bytes);
-        all->finish.residual = after(all->finish.residual, bytes);
+        all->epilogue.bias = after(all->epilogue.bias, bytes);
+        all->epilogue.residual = after(all->epilogue.residual, bytes);
     }
     all->tile.b = weights;
-    all->finish.bias = bias;
+    all->epilogue.bias = bias;
 }
 
 /* Few filters meet whole squares of pixels: returns how many pixels these are.
  */
-static size_t run_narrow(const fv__direct *d, course *all, size_t pixels)
+static size_t run_small_n(const fv__direct *d, course *all, size_t pixels)
 {
-    const int64_t filters = d->sweep.filters;
+    const int64_t filters = d->subconv.filters;
 
-    if (filters > d->kernels->narrow_columns || all->tile.k < FV__LANES)
-        return 0;
+    if (filters > d->kernels->small_n || all->tile.k < FV__LANES) return 0;
     pixels -= pixels % FV__LANES;
     all->tile.next = (const char *)all->tile.a + AHEAD_BYTES;
     all->tile.c_column = 1;
-    if (pixels) d->kernels->narrow(pixels, (size_t)filters, &all->tile);
+    if (pixels)
+        d->kernels->microkernel_small_n(pixels, (size_t)filters, &all->tile);
     return pixels;
 }
 
@@ -181,8 +183,8 @@ static void run_line(const fv__direct *d, const target *at, course *all,
 
     t->a = from;
     t->c = fv__slot(at->out, to, d->element);
-    if (residual) all->finish.residual = fv__at(residual, to, d->element);
-    const size_t whole = run_narrow(d, all, pixels), rest = pixels - whole;
+    if (residual) all->epilogue.residual = fv__at(residual, to, d->element);
+    const size_t whole = run_small_n(d, all, pixels), rest = pixels - whole;
     const size_t tiles = (rest + mr - 1) / mr;
 
     for (size_t tile = 0, pixel = whole; tile < tiles; tile++) {
@@ -191,8 +193,9 @@ static void run_line(const fv__direct *d, const target *at, course *all,
 
         t->a = fv__at(from, pixel * t->a_row, d->element);
         t->c = fv__slot(at->out, out, d->element);
-        if (residual) all->finish.residual = fv__at(residual, out, d->element);
-        look_ahead(d, at, all->weights, all->number++, m, t);
+        if (residual)
+            all->epilogue.residual = fv__at(residual, out, d->element);
+        prefetch_next(d, at, all->weights, all->number++, m, t);
         run_tiles(d, at, all, m);
         pixel += m;
     }
@@ -201,16 +204,16 @@ static void run_line(const fv__direct *d, const target *at, course *all,
 /* The first output of the panel's first filter. */
 static size_t first_output(const fv__direct *d, const target *at)
 {
-    const fv__sweep *s = &d->sweep;
+    const fv__subconv *s = &d->subconv;
 
     return (size_t)(s->out_at + at->image * s->out_image + at->row * s->out_row
                     + at->group * s->filters + at->panel * d->kernels->nr);
 }
 
 static void run_stretch(const fv__direct *d, const target *at, const stretch *c,
-                        fv__meet meet, bool last)
+                        fv__accumulation accumulation, bool last)
 {
-    const fv__sweep *s = &d->sweep;
+    const fv__subconv *s = &d->subconv;
     const walk *w = &at->walk;
     const size_t filter =
         (size_t)(at->group * s->filters + at->panel * d->kernels->nr);
@@ -221,21 +224,21 @@ static void run_stretch(const fv__direct *d, const target *at, const stretch *c,
                   .segments = (size_t)c->count,
                   .k = (size_t)c->length,
                   .a_segment = d->offsets + c->first,
-                  .meet = meet },
-        .finish = d->call->finish,
+                  .accumulation = accumulation },
+        .epilogue = d->call->epilogue,
     };
 
-    meet_weights(d, at, c, &all.tile);
+    set_weights(d, at, c, &all.tile);
     all.weights = all.tile.next;
-    if (d->data) all.finish = (fv__finish){ 0 };
-    all.finish.past = d->past;
-    if (last) all.tile.finish = &all.finish;
-    if (all.finish.bias)
-        all.finish.bias = fv__at(all.finish.bias, filter, d->element);
-    if (all.finish.residual)
+    if (d->data) all.epilogue = (fv__epilogue){ 0 };
+    all.epilogue.nontemporal = d->nontemporal;
+    if (last) all.tile.epilogue = &all.epilogue;
+    if (all.epilogue.bias)
+        all.epilogue.bias = fv__at(all.epilogue.bias, filter, d->element);
+    if (all.epilogue.residual)
         all.residual =
-            fv__at(all.finish.residual, first_output(d, at), d->element);
-    all.finish.residual_row = all.tile.c_row;
+            fv__at(all.epilogue.residual, first_output(d, at), d->element);
+    all.epilogue.residual_row = all.tile.c_row;
     for (int64_t i = 0; i < w->block.count * w->line.count; i++) {
         const int64_t block = i / w->line.count, line = i % w->line.count;
         const bool very_last = at->row + line == s->out[0] - 1;
@@ -253,12 +256,12 @@ static void add_block(const fv__direct *d, const target *at, const target *sums)
 {
     const int64_t nr = d->kernels->nr;
     const walk *w = &at->walk, *from = &sums->walk;
-    const size_t n = (size_t)fv__min(nr, d->sweep.filters - at->panel * nr);
+    const size_t n = (size_t)fv__min(nr, d->subconv.filters - at->panel * nr);
 
     for (int64_t i = 0; i < w->block.count * w->line.count; i++) {
         const int64_t block = i / w->line.count, line = i % w->line.count;
         const int64_t ragged =
-            at->row + line == d->sweep.out[0] - 1 ? d->sweep.ragged : 0;
+            at->row + line == d->subconv.out[0] - 1 ? d->subconv.ragged : 0;
 
         d->kernels->add_rows(
             (size_t)(w->pixel.count - ragged), n,
@@ -276,9 +279,10 @@ static void add_block(const fv__direct *d, const target *at, const target *sums)
  * It takes the place of what is there, or is summed apart and added to that:
  * such sums, which are those of an input gradient, are not finished. */
 static void run_near_block(const fv__direct *d, const target *at,
-                           const stretch *c, fv__meet meet, bool last)
+                           const stretch *c, fv__accumulation accumulation,
+                           bool last)
 {
-    const bool apart = meet == FV__ACCUMULATE;
+    const bool apart = accumulation == FV__ACCUMULATE;
     const int64_t nr = d->kernels->nr;
     const int64_t length = fv__min(c->length, NEAR_CHANNELS);
     const int64_t count = fv__max(1, NEAR_CHANNELS / c->length);
@@ -286,7 +290,7 @@ static void run_near_block(const fv__direct *d, const target *at,
     walk *w = &sums.walk;
 
     if (apart) {
-        sums.out = at->near_sums;
+        sums.out = at->thread_sums;
         w->pixel.c = nr;
         w->line.c = w->pixel.count * nr;
         w->block.c = w->line.count * w->line.c;
@@ -298,7 +302,7 @@ static void run_near_block(const fv__direct *d, const target *at,
 
             const bool end = s + count >= c->count && k + length >= c->length;
 
-            run_stretch(d, &sums, &some, s || k ? FV__CONTINUE : FV__REPLACE,
+            run_stretch(d, &sums, &some, s || k ? FV__RESUME : FV__STORE,
                         last && end && !apart);
         }
     if (apart) add_block(d, at, &sums);
@@ -306,19 +310,19 @@ static void run_near_block(const fv__direct *d, const target *at,
 
 /* One of these blocks; `last` of the chains. */
 static void run_block(const fv__direct *d, const target *at, const stretch *c,
-                      fv__meet meet, bool last)
+                      fv__accumulation accumulation, bool last)
 {
-    if (d->near && c->count)
-        run_near_block(d, at, c, meet, last);
+    if (d->pack_per_thread && c->count)
+        run_near_block(d, at, c, accumulation, last);
     else
-        run_stretch(d, at, c, meet, last);
+        run_stretch(d, at, c, accumulation, last);
 }
 
 /* What a piece has of block [at, at + n) of the whole sweep's chains, which is
  * rows of taps, taps of a row or channels of a tap. */
 static stretch stretch_of(const fv__direct *d, int64_t at, int64_t n)
 {
-    const fv__sweep *s = &d->sweep;
+    const fv__subconv *s = &d->subconv;
     const int64_t channels = s->channels, columns = s->taps[1];
     const int64_t row = d->chain.columns * channels;
     const int64_t r = at / row - s->tap[0];
@@ -348,7 +352,7 @@ static void run_panels(const fv__direct *d, target *at)
 {
     const int64_t terms = fv__chain_terms(d->chain);
     const bool add = d->data && !d->call->overwrite;
-    fv__meet meet = add ? FV__ACCUMULATE : FV__REPLACE;
+    fv__accumulation accumulation = add ? FV__ACCUMULATE : FV__STORE;
     stretch last = { 0 };
 
     at->out = fv__slot(d->out, first_output(d, at), d->element);
@@ -358,31 +362,31 @@ static void run_panels(const fv__direct *d, target *at)
 
         if (c.count == 0) continue;
         if (last.count) {
-            run_block(d, at, &last, meet, false);
-            meet = FV__ACCUMULATE;
+            run_block(d, at, &last, accumulation, false);
+            accumulation = FV__ACCUMULATE;
         }
         last = c;
     }
-    if (last.count || !add) run_block(d, at, &last, meet, true);
+    if (last.count || !add) run_block(d, at, &last, accumulation, true);
 }
 
 static walk walk_of(const fv__direct *d, const target *at)
 {
-    const fv__sweep *s = &d->sweep;
+    const fv__subconv *s = &d->subconv;
     const axis images = { at->images, at->a_image, s->out_image };
-    const axis rows = { at->rows, s->stride[0] * d->strip.row, s->out_row };
-    const axis columns = { s->out[1], s->stride[1] * d->strip.pixel,
+    const axis rows = { at->rows, s->stride[0] * d->padded.row, s->out_row };
+    const axis columns = { s->out[1], s->stride[1] * d->padded.pixel,
                            s->out_pixel };
 
-    if (d->along == FV__ALONG_IMAGES) return (walk){ rows, columns, images };
-    if (d->along == FV__ALONG_COLUMNS) return (walk){ images, columns, rows };
+    if (d->tile_axis == FV__TILE_BATCH) return (walk){ rows, columns, images };
+    if (d->tile_axis == FV__TILE_HEIGHT) return (walk){ images, columns, rows };
     return (walk){ images, rows, columns };
 }
 
 /* Item -> images, group, block of rows. */
 static target target_of(const fv__direct *d, int64_t item)
 {
-    const fv__sweep *s = &d->sweep;
+    const fv__subconv *s = &d->subconv;
     const int64_t line = item / d->blocks;
     target at = { .image = line / s->groups * d->images,
                   .group = line % s->groups,
@@ -394,17 +398,17 @@ static target target_of(const fv__direct *d, int64_t item)
 }
 
 /* A strip for each image of an item. */
-static void fill(const fv__direct *d, const target *at, char *strips)
+static void fill(const fv__direct *d, const target *at, char *padded_copies)
 {
     for (int64_t i = 0; i < at->images; i++)
-        fv__strip_fill(&d->sweep, &d->strip, at->image + i, at->group, at->row,
-                       at->rows, d->element, d->in,
-                       strips + (size_t)i * d->strip_bytes);
+        fv__padded_rows_fill(&d->subconv, &d->padded, at->image + i, at->group,
+                             at->row, at->rows, d->element, d->in,
+                             padded_copies + (size_t)i * d->padded_bytes);
 }
 
-static size_t strips_bytes(const fv__direct *d)
+static size_t padded_copies_bytes(const fv__direct *d)
 {
-    return (size_t)d->images * d->strip_bytes;
+    return (size_t)d->images * d->padded_bytes;
 }
 
 static void fill_shared(void *argument, size_t item, size_t worker)
@@ -413,17 +417,17 @@ static void fill_shared(void *argument, size_t item, size_t worker)
     const target at = target_of(d, (int64_t)item);
 
     (void)worker;
-    fill(d, &at, d->strips + item * strips_bytes(d));
+    fill(d, &at, d->padded_copies + item * padded_copies_bytes(d));
 }
 
 /* Rows of an image that are read where they are. */
 static const char *rows_in_place(const fv__direct *d, const target *at)
 {
-    const fv__sweep *s = &d->sweep;
+    const fv__subconv *s = &d->subconv;
     int64_t row = (at->row * s->stride[0] + s->first[0]) + at->image * s->in[0];
 
     return fv__at(d->in,
-                  (size_t)(row * d->strip.row + s->first[1] * s->in_pixel
+                  (size_t)(row * d->padded.row + s->first[1] * s->in_pixel
                            + at->group * s->channels),
                   d->element);
 }
@@ -434,23 +438,25 @@ static void run_item(void *argument, size_t number, size_t worker)
     const fv__direct *d = argument;
     size_t splits = (size_t)d->splits, item = number / splits;
     target at = target_of(d, (int64_t)item);
-    char *strips = d->strips + (splits > 1 ? item : worker) * strips_bytes(d);
+    char *padded_copies =
+        d->padded_copies
+        + (splits > 1 ? item : worker) * padded_copies_bytes(d);
     const size_t split = number % splits;
     const size_t first = fv__even_at((size_t)d->panels, splits, split);
     const size_t panels = fv__even((size_t)d->panels, splits, split);
 
-    at.near_panel = d->near_panels + worker * d->near_bytes;
-    at.near_sums = at.near_panel + fv__direct_near_panel(d);
-    if (d->strip.in_place) {
+    at.thread_panel = d->thread_panels + worker * d->thread_bytes;
+    at.thread_sums = at.thread_panel + fv__direct_thread_panel(d);
+    if (d->padded.in_place) {
         at.a = rows_in_place(d, &at);
-        at.a_image = d->sweep.in[0] * d->strip.row;
+        at.a_image = d->subconv.in[0] * d->padded.row;
     } else {
-        if (splits == 1) fill(d, &at, strips);
-        at.a = strips;
-        at.a_image = (int64_t)(d->strip_bytes / d->element);
+        if (splits == 1) fill(d, &at, padded_copies);
+        at.a = padded_copies;
+        at.a_image = (int64_t)(d->padded_bytes / d->element);
     }
     at.walk = walk_of(d, &at);
-    at.panels = !d->near && panels * d->panel_bytes <= TOGETHER_BYTES
+    at.panels = !d->pack_per_thread && panels * d->panel_bytes <= TOGETHER_BYTES
                     ? (int64_t)panels
                     : 1;
     for (size_t i = 0; i < panels; i += (size_t)at.panels) {
@@ -458,7 +464,7 @@ static void run_item(void *argument, size_t number, size_t worker)
         at.first_met = i == 0 && d->in_memory;
         run_panels(d, &at);
     }
-    if (d->past) d->kernels->settle();
+    if (d->nontemporal) d->kernels->store_fence();
 }
 
 /* ---- the sweep ---------------------------------------------------------- */
@@ -468,7 +474,7 @@ size_t fv__direct_offsets(const fv__direct *d)
     return fv__align(2 * (size_t)d->segments * sizeof(ptrdiff_t));
 }
 
-size_t fv__direct_near_panel(const fv__direct *d)
+size_t fv__direct_thread_panel(const fv__direct *d)
 {
     const int64_t terms = fv__min(NEAR_CHANNELS, d->segments * d->k);
 
@@ -477,7 +483,7 @@ size_t fv__direct_near_panel(const fv__direct *d)
 
 static void write_offsets(const fv__direct *d, ptrdiff_t *offsets)
 {
-    const fv__sweep *s = &d->sweep;
+    const fv__subconv *s = &d->subconv;
 
     for (int64_t i = 0; i < d->segments; i++) {
         int64_t r = d->merged ? i : i / s->taps[1];
@@ -485,17 +491,18 @@ static void write_offsets(const fv__direct *d, ptrdiff_t *offsets)
         int64_t tap = (s->tap[0] + r) * d->chain.columns + s->tap[1] + q;
 
         offsets[d->segments + i] =
-            (ptrdiff_t)(d->near ? r * s->weight_tap[0] + q * s->weight_tap[1]
-                                : tap * s->channels * (int64_t)d->kernels->nr);
-        offsets[i] = (ptrdiff_t)(r * s->step[0] * d->strip.row
-                                 + q * s->step[1] * d->strip.pixel);
+            (ptrdiff_t)(d->pack_per_thread
+                            ? r * s->weight_tap[0] + q * s->weight_tap[1]
+                            : tap * s->channels * (int64_t)d->kernels->nr);
+        offsets[i] = (ptrdiff_t)(r * s->step[0] * d->padded.row
+                                 + q * s->step[1] * d->padded.pixel);
     }
 }
 
 void fv__direct_run(fv__direct *d)
 {
     fv_context *context = d->call->context;
-    const fv__sweep *s = &d->sweep;
+    const fv__subconv *s = &d->subconv;
     double pixels = (double)s->batch * (double)(s->out[0] * s->out[1]);
     double cost = pixels * (double)(s->groups * s->filters)
                   * (double)(d->segments * d->k);
@@ -504,9 +511,10 @@ void fv__direct_run(fv__direct *d)
     write_offsets(d, offsets);
     d->offsets = offsets;
     d->weight_offsets = offsets + d->segments;
-    d->strips = (char *)d->call->scratch + fv__direct_offsets(d);
-    d->near_panels = d->strips + (size_t)d->strips_count * d->strip_bytes;
-    if (d->splits > 1 && !d->strip.in_place)
+    d->padded_copies = (char *)d->call->scratch + fv__direct_offsets(d);
+    d->thread_panels =
+        d->padded_copies + (size_t)d->padded_count * d->padded_bytes;
+    if (d->splits > 1 && !d->padded.in_place)
         fv__parallel(context, (size_t)d->items, cost, fill_shared, d);
     fv__parallel(context, (size_t)(d->items * d->splits), cost, run_item, d);
 }

@@ -10,11 +10,11 @@ enum { ITEM_PIXELS = 256 };
 
 typedef struct plan {
     const fv__kernels *kernels;
-    fv__sweep sweep;
-    fv__strip strip;
+    fv__subconv subconv;
+    fv__padded_rows padded;
     size_t element;
     int64_t span, rows, blocks; /* of a filter; of an item; items of an image */
-    size_t planes, strips, worker; /* bytes */
+    size_t planes, padded_copies, worker; /* bytes */
     const fv__conv_call *call;
 } plan;
 
@@ -22,19 +22,19 @@ static plan plan_of(const fv__kernels *kernels, const fv__geometry *g)
 {
     plan p = {
         .kernels = kernels,
-        .sweep = fv__sweep_of(g, FV__FORWARD, 0),
+        .subconv = fv__subconv_of(g, FV__FORWARD, 0),
         .element = fv__element(kernels),
         .span = g->kernel[0] * g->kernel[1],
     };
-    const fv__sweep *s = &p.sweep;
+    const fv__subconv *s = &p.subconv;
 
-    p.strip = fv__strip_of(s, p.element, false);
+    p.padded = fv__padded_rows_of(s, p.element, false);
     p.rows = fv__min(s->out[0], fv__divide_up(ITEM_PIXELS, s->out[1]));
     p.blocks = fv__divide_up(s->out[0], p.rows);
     p.planes = fv__align((size_t)(s->filters * p.rows * s->out[1]) * p.element);
-    p.strips = fv__strip_bytes(s, &p.strip, p.rows, p.element);
-    p.worker =
-        p.planes + p.strips + fv__align((size_t)s->taps[0] * sizeof(ptrdiff_t));
+    p.padded_copies = fv__padded_rows_bytes(s, &p.padded, p.rows, p.element);
+    p.worker = p.planes + p.padded_copies
+               + fv__align((size_t)s->taps[0] * sizeof(ptrdiff_t));
     return p;
 }
 
@@ -48,9 +48,9 @@ typedef struct block {
 
 static block block_of(const plan *p, int64_t item, char *scratch)
 {
-    const fv__sweep *s = &p->sweep;
+    const fv__subconv *s = &p->subconv;
     ptrdiff_t *segments =
-        (ptrdiff_t *)(void *)(scratch + p->planes + p->strips);
+        (ptrdiff_t *)(void *)(scratch + p->planes + p->padded_copies);
     block b = { .image = item / p->blocks,
                 .row = item % p->blocks * p->rows,
                 .in = scratch + p->planes,
@@ -59,16 +59,16 @@ static block block_of(const plan *p, int64_t item, char *scratch)
 
     b.rows = fv__min(p->rows, s->out[0] - b.row);
     for (int64_t r = 0; r < s->taps[0]; r++)
-        segments[r] = (ptrdiff_t)(r * s->step[0] * p->strip.row);
-    if (p->strip.in_place) {
+        segments[r] = (ptrdiff_t)(r * s->step[0] * p->padded.row);
+    if (p->padded.in_place) {
         const int64_t row =
             b.image * s->in[0] + b.row * s->stride[0] + s->first[0];
 
         b.in = fv__at(p->call->x, (size_t)(row * s->in[1] + s->first[1]),
                       p->element);
     } else {
-        fv__strip_fill(s, &p->strip, b.image, 0, b.row, b.rows, p->element,
-                       p->call->x, scratch + p->planes);
+        fv__padded_rows_fill(s, &p->padded, b.image, 0, b.row, b.rows,
+                             p->element, p->call->x, scratch + p->planes);
     }
     return b;
 }
@@ -78,17 +78,17 @@ static block block_of(const plan *p, int64_t item, char *scratch)
 static void run_blocks(const plan *p, const block *b, size_t m, size_t n,
                        fv__tile t)
 {
-    const fv__sweep *s = &p->sweep;
-    const fv__chain chain = fv__sweep_chain(s);
+    const fv__subconv *s = &p->subconv;
+    const fv__chain chain = fv__subconv_chain(s);
     const int64_t row = s->taps[1];
     const void *const a = t.a, *const in = t.b;
 
     t.b_segment = b->segments;
     t.segments = (size_t)s->taps[0];
     t.k = (size_t)row;
-    t.meet = FV__REPLACE;
+    t.accumulation = FV__STORE;
     if (!fv__chain_is_cut(chain)) {
-        p->kernels->tile(m, n, &t);
+        p->kernels->microkernel(m, n, &t);
         return;
     }
     for (int64_t at = 0, length; at < p->span; at += length) {
@@ -98,8 +98,8 @@ static void run_blocks(const plan *p, const block *b, size_t m, size_t n,
         t.b_segment = b->segments + at / row;
         t.segments = (size_t)fv__max(length / row, 1);
         t.k = (size_t)fv__min(length, row);
-        t.meet = at ? FV__ACCUMULATE : FV__REPLACE;
-        p->kernels->tile(m, n, &t);
+        t.accumulation = at ? FV__ACCUMULATE : FV__STORE;
+        p->kernels->microkernel(m, n, &t);
     }
 }
 
@@ -107,8 +107,8 @@ static void run_blocks(const plan *p, const block *b, size_t m, size_t n,
 static void run_columns(const plan *p, const block *b, int64_t row,
                         int64_t column, size_t n)
 {
-    const fv__sweep *s = &p->sweep;
-    const int64_t from = row * s->stride[0] * p->strip.row + column;
+    const fv__subconv *s = &p->subconv;
+    const int64_t from = row * s->stride[0] * p->padded.row + column;
     const size_t filters = (size_t)s->filters, mr = (size_t)p->kernels->mr;
     const size_t tiles = (filters + mr - 1) / mr;
     fv__tile t = {
@@ -133,31 +133,31 @@ static void run_columns(const plan *p, const block *b, int64_t row,
 }
 
 /* The planes become pixels, and are finished. */
-static void finish(const plan *p, const block *b)
+static void epilogue(const plan *p, const block *b)
 {
-    const fv__sweep *s = &p->sweep;
+    const fv__subconv *s = &p->subconv;
     const int64_t pixel = (b->image * s->out[0] + b->row) * s->out[1];
     const size_t filters = (size_t)s->filters;
     const size_t count = (size_t)(b->rows * s->out[1]);
     fv__conv_call rest = *p->call;
 
-    for (size_t f = 0; rest.finish.bias && f < filters; f++) {
+    for (size_t f = 0; rest.epilogue.bias && f < filters; f++) {
         void *plane = fv__slot(b->planes, f * count, p->element);
 
-        p->kernels->zip(FV__ADD, count, plane, 1,
-                        fv__at(rest.finish.bias, f, p->element), 0, plane);
+        p->kernels->binary(FV__ADD, count, plane, 1,
+                           fv__at(rest.epilogue.bias, f, p->element), 0, plane);
     }
     p->kernels->transpose(filters, count, b->planes, count,
                           fv__slot(rest.y, (size_t)pixel * filters, p->element),
                           filters, filters);
-    rest.finish.bias = NULL;
-    fv__conv_finish(&rest, pixel, b->rows * s->out[1]);
+    rest.epilogue.bias = NULL;
+    fv__conv_apply_epilogue(&rest, pixel, b->rows * s->out[1]);
 }
 
 static void run_item(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
-    const fv__sweep *s = &p->sweep;
+    const fv__subconv *s = &p->subconv;
     const int64_t nr = p->kernels->nr;
     const block b = block_of(p, (int64_t)item,
                              (char *)p->call->scratch + worker * p->worker);
@@ -165,17 +165,18 @@ static void run_item(void *argument, size_t item, size_t worker)
     for (int64_t i = 0; i < b.rows; i++)
         for (int64_t j = 0; j < s->out[1]; j += nr)
             run_columns(p, &b, i, j, (size_t)fv__min(nr, s->out[1] - j));
-    finish(p, &b);
+    epilogue(p, &b);
 }
 
-size_t fv__direct_along_packed(const fv_context *context, const fv__geometry *g)
+size_t fv__direct_single_channel_packed(const fv_context *context,
+                                        const fv__geometry *g)
 {
     return fv__align((size_t)(g->filters * g->kernel[0] * g->kernel[1])
                      * fv__element(context->kernels));
 }
 
 /* The caller's weights need not be there any more when it runs. */
-void fv__direct_along_pack(const fv__conv_call *call)
+void fv__direct_single_channel_pack(const fv__conv_call *call)
 {
     const fv__geometry *g = call->geometry;
 
@@ -184,8 +185,8 @@ void fv__direct_along_pack(const fv__conv_call *call)
                * fv__element(call->context->kernels));
 }
 
-size_t fv__direct_along_scratch(const fv_context *context,
-                                const fv__geometry *g)
+size_t fv__direct_single_channel_scratch(const fv_context *context,
+                                         const fv__geometry *g)
 {
     size_t all;
 
@@ -195,7 +196,7 @@ size_t fv__direct_along_scratch(const fv_context *context,
                : SIZE_MAX;
 }
 
-void fv__direct_along_run(const fv__conv_call *call)
+void fv__direct_single_channel_run(const fv__conv_call *call)
 {
     const fv__geometry *g = call->geometry;
     plan p = plan_of(call->context->kernels, g);

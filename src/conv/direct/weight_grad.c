@@ -15,33 +15,33 @@ enum { COPY_NUMBERS = 128, FEW_BYTES = 512, LINE_BYTES = 4096 };
 enum { PACK_TILES = 6, NEAR_FILTERS = 168 };
 
 typedef struct weights {
-    fv__sweep sweep;
-    fv__strip strip;
-    fv__conv_parts parts;
+    fv__subconv subconv;
+    fv__padded_rows padded;
+    fv__partials parts;
     size_t element;
-    int64_t runs, run; /* of taps and channels; elements of one */
-    int64_t near;      /* filters that all panels meet before others do */
-    int64_t splits;    /* pieces of the columns of tiles, or of the filters */
-    bool turned;       /* filters are the columns of tiles, not runs */
-    bool windows;      /* a run is one, of a strip of them */
-    bool inside;       /* a run is a tap, at the pixels that it meets */
-    bool whole;        /* the lines of a block are one */
-    bool by_filters;   /* it is they that are split */
-    bool packs;        /* columns, for all of their tiles */
-    size_t dy_row;     /* elements of a pixel of dy copied; 0: none is */
-    size_t strip_bytes, dy_bytes, line_bytes, column_bytes, worker;
+    int64_t runs, run;       /* of taps and channels; elements of one */
+    int64_t pack_per_thread; /* filters that all panels meet before others do */
+    int64_t splits;  /* pieces of the columns of tiles, or of the filters */
+    bool transposed; /* filters are the columns of tiles, not runs */
+    bool windows;    /* a run is one, of a strip of them */
+    bool inside;     /* a run is a tap, at the pixels that it meets */
+    bool whole;      /* the lines of a block are one */
+    bool by_filters; /* it is they that are split */
+    bool packs;      /* columns, for all of their tiles */
+    size_t dy_row;   /* elements of a pixel of dy copied; 0: none is */
+    size_t padded_bytes, dy_bytes, line_bytes, column_bytes, worker;
     const fv__conv_call *call;
 } weights;
 
 /* Rows of the strips of a block, which meets one image or more. */
 static int64_t strip_rows(const weights *w)
 {
-    const fv__sweep *s = &w->sweep;
+    const fv__subconv *s = &w->subconv;
     int64_t lines = fv__min(w->parts.sizes.lines, s->batch * s->out[0]);
     int64_t images = fv__divide_up(lines, s->out[0]) + 1;
 
     if (w->windows) return lines;
-    return lines * s->stride[0] + images * w->strip.reach[0];
+    return lines * s->stride[0] + images * w->padded.reach[0];
 }
 
 /* Panels of columns, those of runs one after the other. */
@@ -49,19 +49,20 @@ static int64_t panels(const weights *w)
 {
     const int64_t nr = w->parts.kernels->nr;
 
-    return w->turned ? fv__divide_up(w->sweep.filters, nr)
-                     : w->runs * fv__divide_up(w->run, nr);
+    return w->transposed ? fv__divide_up(w->subconv.filters, nr)
+                         : w->runs * fv__divide_up(w->run, nr);
 }
 
 /* What an item does not split, it copies: the smaller side. */
 static void split(weights *w)
 {
-    const int64_t few = FV__FEW_ITEMS, mr = w->parts.kernels->mr;
-    const int64_t filters = w->sweep.filters, span = w->parts.sizes.span;
+    const int64_t small_channels = FV__FEW_ITEMS, mr = w->parts.kernels->mr;
+    const int64_t filters = w->subconv.filters, span = w->parts.sizes.span;
 
-    w->by_filters = w->turned || w->windows || filters > span
-                    || filters >= few * NEAR_FILTERS;
-    w->splits = fv__divide_up(few, w->parts.sizes.parts * w->sweep.groups);
+    w->by_filters = w->transposed || w->windows || filters > span
+                    || filters >= small_channels * NEAR_FILTERS;
+    w->splits =
+        fv__divide_up(small_channels, w->parts.sizes.parts * w->subconv.groups);
     w->splits = fv__min(w->splits,
                         w->by_filters ? fv__divide_up(filters, mr) : panels(w));
 }
@@ -69,24 +70,24 @@ static void split(weights *w)
 /* Of dy, and of columns. */
 static void choose_copies(weights *w)
 {
-    const fv__sweep *s = &w->sweep;
+    const fv__subconv *s = &w->subconv;
     const int64_t nr = w->parts.kernels->nr, mr = w->parts.kernels->mr;
     const size_t block = (size_t)w->parts.sizes.block;
     const int64_t filters =
         fv__divide_up(s->filters, w->by_filters ? w->splits : 1);
-    const int64_t most = w->turned ? filters : NEAR_FILTERS;
+    const int64_t most = w->transposed ? filters : NEAR_FILTERS;
 
-    w->near = fv__divide_up(filters, fv__divide_up(filters, most));
+    w->pack_per_thread = fv__divide_up(filters, fv__divide_up(filters, most));
 
-    const int64_t tiles = w->turned ? w->runs * fv__divide_up(w->run, mr)
-                                    : fv__divide_up(w->near, mr);
+    const int64_t tiles = w->transposed ? w->runs * fv__divide_up(w->run, mr)
+                                        : fv__divide_up(w->pack_per_thread, mr);
     const size_t apart =
         2 * (size_t)mr * w->element <= LINE ? FEW_BYTES : LINE_BYTES;
 
     w->packs = !w->windows && tiles >= PACK_TILES;
     if ((size_t)s->out_pixel * w->element % apart == 0
-        && w->parts.sizes.span >= COPY_NUMBERS && !(w->turned && w->packs))
-        w->dy_row = fv__odd_row((size_t)w->near, w->element);
+        && w->parts.sizes.span >= COPY_NUMBERS && !(w->transposed && w->packs))
+        w->dy_row = fv__odd_row((size_t)w->pack_per_thread, w->element);
     w->dy_bytes = w->dy_row * block * w->element;
     if (w->packs) w->column_bytes = fv__align(block * (size_t)nr * w->element);
 }
@@ -94,33 +95,33 @@ static void choose_copies(weights *w)
 static weights plan(const fv_context *context, const fv__geometry *g)
 {
     weights w = {
-        .sweep = fv__sweep_of(g, FV__FORWARD, 0),
-        .parts = fv__conv_parts_of(context->kernels, g),
+        .subconv = fv__subconv_of(g, FV__FORWARD, 0),
+        .parts = fv__partials_of(context->kernels, g),
         .element = fv__element(context->kernels),
     };
-    const fv__sweep *s = &w.sweep;
-    const fv__direct_form form = fv__direct_form_of(g);
+    const fv__subconv *s = &w.subconv;
+    const fv__direct_weight_grad_form form = fv__direct_weight_grad_form_of(g);
 
-    w.turned = form.turned;
+    w.transposed = form.transposed;
     w.windows = form.windows;
     w.inside = form.inside;
-    w.strip = w.windows  ? fv__strip_of_windows(s)
-              : w.inside ? fv__strip_in_place(s)
-                         : fv__strip_of(s, w.element, false);
-    w.run = w.windows            ? w.parts.sizes.span
-            : w.strip.contiguous ? s->taps[1] * s->channels
-                                 : s->channels;
+    w.padded = w.windows  ? fv__padded_rows_of_windows(s)
+               : w.inside ? fv__padded_rows_in_place(s)
+                          : fv__padded_rows_of(s, w.element, false);
+    w.run = w.windows             ? w.parts.sizes.span
+            : w.padded.contiguous ? s->taps[1] * s->channels
+                                  : s->channels;
     w.runs = w.parts.sizes.span / w.run;
-    w.whole = fv__sweep_is_pointwise(s);
+    w.whole = fv__subconv_is_pointwise(s);
     split(&w);
     choose_copies(&w);
-    if (!w.strip.in_place)
-        w.strip_bytes =
-            fv__align((size_t)(strip_rows(&w) * w.strip.row) * w.element);
+    if (!w.padded.in_place)
+        w.padded_bytes =
+            fv__align((size_t)(strip_rows(&w) * w.padded.row) * w.element);
     w.line_bytes =
         fv__align(3 * (size_t)w.parts.sizes.lines * sizeof(ptrdiff_t));
-    w.worker = w.strip_bytes + w.dy_bytes + w.line_bytes + w.column_bytes;
-    if (w.windows || w.turned)
+    w.worker = w.padded_bytes + w.dy_bytes + w.line_bytes + w.column_bytes;
+    if (w.windows || w.transposed)
         w.worker +=
             fv__align((size_t)(w.parts.sizes.span * s->filters) * w.element);
     return w;
@@ -135,7 +136,7 @@ typedef struct block {
     size_t dy_step;
     ptrdiff_t *line;
     void *column, *sums;
-    fv__meet meet;
+    fv__accumulation accumulation;
 } block;
 
 /* Copies the rows that output rows [first, first + rows) of an image meet; how
@@ -144,13 +145,13 @@ static int64_t copy(const weights *w, int64_t group, int64_t image,
                     int64_t first, int64_t rows, void *to)
 {
     if (w->windows) {
-        fv__strip_fill_windows(w->parts.kernels, &w->sweep, &w->strip, image,
-                               first, rows, w->call->x, to);
+        fv__padded_rows_fill_windows(w->parts.kernels, &w->subconv, &w->padded,
+                                     image, first, rows, w->call->x, to);
         return rows;
     }
-    fv__strip_fill(&w->sweep, &w->strip, image, group, first, rows, w->element,
-                   w->call->x, to);
-    return fv__strip_rows(&w->sweep, &w->strip, rows);
+    fv__padded_rows_fill(&w->subconv, &w->padded, image, group, first, rows,
+                         w->element, w->call->x, to);
+    return fv__padded_rows_count(&w->subconv, &w->padded, rows);
 }
 
 /* Finds, or copies, the rows that the lines of block `number` meet; *b says
@@ -158,28 +159,28 @@ static int64_t copy(const weights *w, int64_t group, int64_t image,
 static void find_lines(const weights *w, int64_t number, char *scratch,
                        block *b)
 {
-    const fv__sweep *s = &w->sweep;
-    const fv__strip *strip = &w->strip;
+    const fv__subconv *s = &w->subconv;
+    const fv__padded_rows *padded = &w->padded;
     int64_t first = number * w->parts.sizes.lines;
     int64_t last = fv__min(first + w->parts.sizes.lines, s->batch * s->out[0]);
     ptrdiff_t *line =
-        (ptrdiff_t *)(void *)(scratch + w->strip_bytes + w->dy_bytes);
-    int64_t step = (w->windows ? 1 : s->stride[0]) * strip->row;
+        (ptrdiff_t *)(void *)(scratch + w->padded_bytes + w->dy_bytes);
+    int64_t step = (w->windows ? 1 : s->stride[0]) * padded->row;
     int64_t held = 0; /* rows of the strip in use */
 
     b->pixel = first * s->out[1];
     b->lines = last - first;
-    b->base = strip->in_place ? w->call->x : scratch;
+    b->base = padded->in_place ? w->call->x : scratch;
     b->line = line;
     for (int64_t l = first; l < last;) {
         int64_t image = l / s->out[0], row = l % s->out[0];
         int64_t rows = fv__min(s->out[0] - row, last - l);
-        int64_t top = strip->in_place
+        int64_t top = padded->in_place
                           ? image * s->in[0] + row * s->stride[0] + s->first[0]
                           : held;
-        int64_t begin = top * strip->row;
+        int64_t begin = top * padded->row;
 
-        if (strip->in_place)
+        if (padded->in_place)
             begin += s->first[1] * s->in_pixel + b->group * s->channels;
         else
             held += copy(w, b->group, image, row, rows,
@@ -193,7 +194,7 @@ static void find_lines(const weights *w, int64_t number, char *scratch,
 /* dy is read where it lies, or copied. */
 static void find_dy(const weights *w, block *b, char *copied)
 {
-    const fv__sweep *s = &w->sweep;
+    const fv__subconv *s = &w->subconv;
     const int64_t at =
         b->pixel * s->out_pixel + b->group * s->filters + b->filter;
     const void *dy = fv__at(w->call->dy, (size_t)at, w->element);
@@ -232,14 +233,14 @@ static lines next_pixels(const weights *w, const block *b, const void *all,
                     bytes <= AHEAD_BYTES ? bytes / LINE : 0 };
 }
 
-static ahead look_ahead(const weights *w, const block *b)
+static ahead prefetch_next(const weights *w, const block *b)
 {
-    const fv__sweep *s = &w->sweep;
+    const fv__subconv *s = &w->subconv;
     ahead a = { 0 };
 
     if (s->groups > 1 || w->splits > 1) return a;
     a.dy = next_pixels(w, b, w->call->dy, s->out_pixel);
-    if (w->strip.in_place && fv__sweep_is_pointwise(s))
+    if (w->padded.in_place && fv__subconv_is_pointwise(s))
         a.x = next_pixels(w, b, w->call->x, s->in_pixel);
     return a;
 }
@@ -277,7 +278,7 @@ typedef struct covered {
 static covered covered_by(const weights *w, const block *b, int64_t run,
                           size_t dy_step)
 {
-    const fv__sweep *s = &w->sweep;
+    const fv__subconv *s = &w->subconv;
     const int64_t r = run / s->taps[1], q = run % s->taps[1];
     const int64_t most = w->parts.sizes.lines;
     ptrdiff_t *x = b->line + most, *dy = x + most;
@@ -285,17 +286,17 @@ static covered covered_by(const weights *w, const block *b, int64_t run,
     int64_t top, bottom, left, right;
 
     if (!w->inside) return m;
-    fv__sweep_inside(s, 0, r, &top, &bottom);
-    fv__sweep_inside(s, 1, q, &left, &right);
+    fv__subconv_inside(s, 0, r, &top, &bottom);
+    fv__subconv_inside(s, 1, q, &left, &right);
     m = (covered){ 0, right - left, x, dy };
     for (int64_t i = 0; i < b->lines && left < right; i++) {
         const int64_t row = (b->pixel / s->out[1] + i) % s->out[0];
         const int64_t column = left * s->stride[1] + q * s->step[1];
 
         if (row < top || row >= bottom) continue;
-        x[m.lines] =
-            b->line[i]
-            + (ptrdiff_t)(r * s->step[0] * w->strip.row + column * s->in_pixel);
+        x[m.lines] = b->line[i]
+                     + (ptrdiff_t)(r * s->step[0] * w->padded.row
+                                   + column * s->in_pixel);
         dy[m.lines++] = (ptrdiff_t)((i * s->out[1] + left) * (int64_t)dy_step);
     }
     return m;
@@ -311,16 +312,16 @@ static side side_of_filters(const weights *w, const block *b, int64_t filter,
 static side side_of_run(const weights *w, const block *b, int64_t run,
                         int64_t number, const covered *m)
 {
-    const fv__sweep *s = &w->sweep;
-    const fv__strip *strip = &w->strip;
-    const int64_t row = strip->contiguous ? run : run / s->taps[1];
-    const int64_t tap = strip->contiguous ? 0 : run % s->taps[1];
+    const fv__subconv *s = &w->subconv;
+    const fv__padded_rows *padded = &w->padded;
+    const int64_t row = padded->contiguous ? run : run / s->taps[1];
+    const int64_t tap = padded->contiguous ? 0 : run % s->taps[1];
     int64_t at = number;
 
     if (!w->inside)
-        at += row * s->step[0] * strip->row + tap * s->step[1] * strip->pixel;
+        at += row * s->step[0] * padded->row + tap * s->step[1] * padded->pixel;
     return (side){ fv__at(b->base, (size_t)at, w->element),
-                   (size_t)(s->stride[1] * strip->pixel), m->x };
+                   (size_t)(s->stride[1] * padded->pixel), m->x };
 }
 
 /* n columns, copied so that they are neighbours. */
@@ -331,7 +332,7 @@ static side pack(const weights *w, const block *b, const side *from,
     const bool one = !from->line || w->whole;
     const size_t runs = one ? 1 : (size_t)m->lines;
     const size_t pixels =
-        (size_t)(one ? b->lines * w->sweep.out[1] : m->columns);
+        (size_t)(one ? b->lines * w->subconv.out[1] : m->columns);
 
     for (size_t i = 0; i < runs; i++)
         w->parts.kernels->copy_rows(
@@ -363,17 +364,17 @@ static void run_cut(const weights *w, const piece *p, const fv__tile *whole)
         t.b = fv__at(whole->b, pixel * t.b_step, w->element);
         t.k = (size_t)fv__chain_block(chain, at);
         if (whole->next) t.next = (const char *)whole->next + pixel * LINE;
-        w->parts.kernels->tile(p->m, p->n, &t);
-        t.meet = FV__ACCUMULATE;
+        w->parts.kernels->microkernel(p->m, p->n, &t);
+        t.accumulation = FV__ACCUMULATE;
     }
 }
 
 static void run_piece(const weights *w, const block *b, const piece *p,
                       const void *next)
 {
-    const int64_t span = w->parts.sizes.span, filters = w->sweep.filters;
+    const int64_t span = w->parts.sizes.span, filters = w->subconv.filters;
     const int64_t filter = b->filter + p->filter;
-    const int64_t at = w->turned
+    const int64_t at = w->transposed
                            ? p->number * filters + filter
                            : (b->group * filters + filter) * span + p->number;
     const bool one = w->whole || (!p->row.line && !p->column.line);
@@ -386,10 +387,10 @@ static void run_piece(const weights *w, const block *b, const piece *p,
         .b_step = p->column.step,
         .b_segment = p->column.line,
         .c = fv__slot(b->sums, (size_t)at, w->element),
-        .c_row = (size_t)(w->turned ? filters : span),
+        .c_row = (size_t)(w->transposed ? filters : span),
         .segments = (size_t)(one ? 1 : p->covered.lines),
-        .k = (size_t)(one ? b->lines * w->sweep.out[1] : p->covered.columns),
-        .meet = b->meet,
+        .k = (size_t)(one ? b->lines * w->subconv.out[1] : p->covered.columns),
+        .accumulation = b->accumulation,
         .next = next,
         .next_step = LINE,
     };
@@ -397,7 +398,7 @@ static void run_piece(const weights *w, const block *b, const piece *p,
     if (fv__chain_is_cut((fv__chain){ 1, (int64_t)t.segments, (int64_t)t.k }))
         run_cut(w, p, &t);
     else
-        w->parts.kernels->tile(p->m, p->n, &t);
+        w->parts.kernels->microkernel(p->m, p->n, &t);
 }
 
 /* n columns from `column` of a run on, or filters, against all rows. */
@@ -405,32 +406,32 @@ static void run_panel(const weights *w, const block *b, int64_t run,
                       int64_t column, size_t n, ahead *next)
 {
     const int64_t mr = w->parts.kernels->mr;
-    const int64_t rows = w->turned ? w->run : b->filters;
+    const int64_t rows = w->transposed ? w->run : b->filters;
     const size_t tiles = (size_t)fv__divide_up(rows, mr);
-    const size_t pixels = (size_t)(b->lines * w->sweep.out[1]);
+    const size_t pixels = (size_t)(b->lines * w->subconv.out[1]);
     piece p = { .n = n };
 
-    if (w->turned) {
+    if (w->transposed) {
         p.column = side_of_filters(w, b, column, &p.covered);
     } else {
         p.covered = covered_by(w, b, run, b->dy_step);
         p.column = side_of_run(w, b, run, column, &p.covered);
     }
     if (w->packs) p.column = pack(w, b, &p.column, &p.covered, n);
-    for (int64_t r = w->turned ? 0 : run; r < (w->turned ? w->runs : run + 1);
-         r++) {
+    for (int64_t r = w->transposed ? 0 : run;
+         r < (w->transposed ? w->runs : run + 1); r++) {
         int64_t i = 0;
 
-        if (w->turned) {
+        if (w->transposed) {
             p.covered = covered_by(w, b, r, p.column.step);
             p.column.line = p.covered.dy;
         }
         for (size_t tile = 0; tile < tiles; tile++, i += (int64_t)p.m) {
             p.m = fv__even((size_t)rows, tiles, tile);
-            p.row = w->turned ? side_of_run(w, b, r, i, &p.covered)
-                              : side_of_filters(w, b, i, &p.covered);
-            p.filter = w->turned ? column : i;
-            p.number = r * w->run + (w->turned ? i : column);
+            p.row = w->transposed ? side_of_run(w, b, r, i, &p.covered)
+                                  : side_of_filters(w, b, i, &p.covered);
+            p.filter = w->transposed ? column : i;
+            p.number = r * w->run + (w->transposed ? i : column);
             run_piece(w, b, &p, take(next, pixels));
         }
     }
@@ -439,7 +440,7 @@ static void run_panel(const weights *w, const block *b, int64_t run,
 static void run_near(const weights *w, const block *b, ahead *next)
 {
     const int64_t nr = w->parts.kernels->nr;
-    const int64_t columns = w->turned ? b->filters : w->run;
+    const int64_t columns = w->transposed ? b->filters : w->run;
     const int64_t of_run = fv__divide_up(columns, nr);
 
     for (int64_t i = b->panel; i < b->panel + b->panels; i++) {
@@ -452,32 +453,32 @@ static void run_near(const weights *w, const block *b, ahead *next)
 
 static void run_block(const weights *w, const block *b, char *copied)
 {
-    ahead next = look_ahead(w, b);
+    ahead next = prefetch_next(w, b);
 
-    for (int64_t i = 0; i < b->filters; i += w->near) {
-        block near = *b;
+    for (int64_t i = 0; i < b->filters; i += w->pack_per_thread) {
+        block pack_per_thread = *b;
 
-        near.filter += i;
-        near.filters = fv__min(w->near, b->filters - i);
-        find_dy(w, &near, copied);
-        run_near(w, &near, &next);
+        pack_per_thread.filter += i;
+        pack_per_thread.filters = fv__min(w->pack_per_thread, b->filters - i);
+        find_dy(w, &pack_per_thread, copied);
+        run_near(w, &pack_per_thread, &next);
     }
 }
 
 /* Between the weights of some filters and sums in the order of tiles: windows
  * column by column; filters, where they are columns, neighbours. */
-static void turn(const weights *w, const block *b, bool back, void *gradient,
-                 void *sums)
+static void transpose_tile(const weights *w, const block *b, bool back,
+                           void *gradient, void *sums)
 {
     const fv__kernels *kernels = w->parts.kernels;
     const size_t size = w->element, span = (size_t)w->parts.sizes.span;
-    const size_t rows = w->windows ? (size_t)w->sweep.taps[0] : 1;
+    const size_t rows = w->windows ? (size_t)w->subconv.taps[0] : 1;
     const size_t columns = span / rows, filter = (size_t)b->filter;
-    const size_t all = (size_t)w->sweep.filters, n = (size_t)b->filters;
+    const size_t all = (size_t)w->subconv.filters, n = (size_t)b->filters;
 
     gradient =
         fv__slot(gradient, ((size_t)b->group * all + filter) * span, size);
-    if (w->turned)
+    if (w->transposed)
         for (size_t r = 0; r < rows; r++) {
             void *of_row = fv__slot(gradient, r * columns, size);
             void *sum = fv__slot(sums, r * all + filter, size);
@@ -509,12 +510,12 @@ static void run_blocks(const weights *w, int64_t part, block *b, char *scratch)
     const fv__conv_sizes *sizes = &w->parts.sizes;
     const bool first = b->group == 0 && b->filter == 0 && b->panel == 0;
 
-    for (int64_t i = fv__conv_part(sizes, part);
-         i < fv__conv_part(sizes, part + 1); i++) {
+    for (int64_t i = fv__partial_first_block(sizes, part);
+         i < fv__partial_first_block(sizes, part + 1); i++) {
         find_lines(w, i, scratch, b);
-        b->meet = fv__conv_part_meet(&w->parts, part, i);
-        if (first) fv__conv_block_bias(&w->parts, part, i);
-        run_block(w, b, scratch + w->strip_bytes);
+        b->accumulation = fv__partial_accumulation(&w->parts, part, i);
+        if (first) fv__partial_add_bias(&w->parts, part, i);
+        run_block(w, b, scratch + w->padded_bytes);
     }
 }
 
@@ -531,40 +532,40 @@ static void run_item(void *argument, size_t item, size_t worker)
 {
     const weights *w = argument;
     const size_t splits = (size_t)w->splits;
-    const int64_t part = (int64_t)(item / splits) / w->sweep.groups;
+    const int64_t part = (int64_t)(item / splits) / w->subconv.groups;
     const int64_t nr = w->parts.kernels->nr;
     char *scratch =
         (char *)w->call->scratch + w->parts.bytes + worker * w->worker;
-    block b = { .group = (int64_t)(item / splits) % w->sweep.groups,
-                .filters = w->sweep.filters,
+    block b = { .group = (int64_t)(item / splits) % w->subconv.groups,
+                .filters = w->subconv.filters,
                 .panels = panels(w),
-                .sums = fv__conv_part_weights(&w->parts, part),
+                .sums = fv__partial_weights(&w->parts, part),
                 .column =
-                    scratch + w->strip_bytes + w->dy_bytes + w->line_bytes };
+                    scratch + w->padded_bytes + w->dy_bytes + w->line_bytes };
 
     if (w->by_filters) {
         take_piece(splits, item % splits, &b.filter, &b.filters);
-        if (w->turned) b.panels = fv__divide_up(b.filters, nr);
+        if (w->transposed) b.panels = fv__divide_up(b.filters, nr);
     } else {
         take_piece(splits, item % splits, &b.panel, &b.panels);
     }
-    if (!w->windows && !w->turned) {
+    if (!w->windows && !w->transposed) {
         run_blocks(w, part, &b, scratch);
         return;
     }
     void *sums = b.sums;
 
     b.sums = (char *)b.column + w->column_bytes;
-    if (fv__conv_part_meet(&w->parts, part,
-                           fv__conv_part(&w->parts.sizes, part))
+    if (fv__partial_accumulation(&w->parts, part,
+                                 fv__partial_first_block(&w->parts.sizes, part))
         == FV__ACCUMULATE)
-        turn(w, &b, false, sums, b.sums);
+        transpose_tile(w, &b, false, sums, b.sums);
     run_blocks(w, part, &b, scratch);
-    turn(w, &b, true, sums, b.sums);
+    transpose_tile(w, &b, true, sums, b.sums);
 }
 
-size_t fv__direct_weights_scratch(const fv_context *context,
-                                  const fv__geometry *g)
+size_t fv__direct_weight_grad_scratch(const fv_context *context,
+                                      const fv__geometry *g)
 {
     const weights w = plan(context, g);
     size_t all;
@@ -575,14 +576,14 @@ size_t fv__direct_weights_scratch(const fv_context *context,
     return all;
 }
 
-void fv__direct_weights_run(const fv__conv_call *call)
+void fv__direct_weight_grad_run(const fv__conv_call *call)
 {
     weights w = plan(call->context, call->geometry);
 
     w.call = call;
-    fv__conv_parts_begin(&w.parts, call);
+    fv__partials_begin(&w.parts, call);
     fv__parallel(call->context,
-                 (size_t)(w.parts.sizes.parts * w.sweep.groups * w.splits),
+                 (size_t)(w.parts.sizes.parts * w.subconv.groups * w.splits),
                  (double)fv__geometry_macs(call->geometry), run_item, &w);
-    fv__conv_parts_add(&w.parts);
+    fv__partials_reduce(&w.parts);
 }

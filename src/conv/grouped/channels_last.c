@@ -8,7 +8,7 @@
  * image. A strip holds what a few rows of outputs meet that share inputs.
  * Weights are [vector][tap][channel][lane]. */
 typedef struct plan {
-    fv__groups_strip strip;
+    fv__replicated padded;
     int64_t vectors, rows, blocks[2];
     size_t span;    /* of a filter */
     size_t weights; /* bytes of a vector of them */
@@ -20,16 +20,16 @@ typedef struct plan {
 static plan plan_sweep(const fv_context *context, const fv__geometry *g,
                        fv__direction direction, int64_t number)
 {
-    const fv__sweep s = fv__sweep_of(g, direction, number);
+    const fv__subconv s = fv__subconv_of(g, direction, number);
     const int64_t together = fv__min(2 * s.step[0], s.out[0]);
-    plan p = { .strip = fv__groups_strip_of(context->kernels, &s, s.channels,
-                                            together, together),
+    plan p = { .padded = fv__replicated_of(context->kernels, &s, s.channels,
+                                           together, together),
                .span = (size_t)(s.taps[0] * s.taps[1] * s.channels),
                .data = direction == FV__BACKWARD_DATA };
-    const int64_t *most = p.strip.outputs;
+    const int64_t *most = p.padded.outputs;
 
-    p.vectors = fv__groups_vectors(&p.strip);
-    p.weights = p.span * (size_t)p.strip.lanes * p.strip.element;
+    p.vectors = fv__replicated_vectors(&p.padded);
+    p.weights = p.span * (size_t)p.padded.lanes * p.padded.element;
     p.blocks[1] = fv__divide_up(s.out[1], most[1]);
     p.rows = fv__divide_up(
         s.out[0], fv__divide_up(FV__FEW_ITEMS, p.vectors * p.blocks[1]));
@@ -50,10 +50,10 @@ static bool planes_fit(const fv__geometry *g, fv__direction direction)
 {
     if (direction == FV__FORWARD) return true;
     if (direction == FV__BACKWARD_WEIGHTS) return false;
-    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
-        const fv__sweep s = fv__sweep_of(g, direction, i);
+    for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
+        const fv__subconv s = fv__subconv_of(g, direction, i);
 
-        if (fv__chain_is_cut(fv__sweep_chain(&s))) return false;
+        if (fv__chain_is_cut(fv__subconv_chain(&s))) return false;
     }
     return true;
 }
@@ -62,18 +62,18 @@ static bool planes_fit(const fv__geometry *g, fv__direction direction)
 static bool in_planes(const fv__geometry *g, fv__direction direction)
 {
     return planes_fit(g, direction)
-           && fv__groups_planes_cost(g, direction) < spread_cost(g, direction);
+           && fv__grouped_planar_cost(g, direction) < spread_cost(g, direction);
 }
 
-size_t fv__groups_packed(const fv_context *context, const fv__geometry *g,
-                         fv__direction direction)
+size_t fv__grouped_packed(const fv_context *context, const fv__geometry *g,
+                          fv__direction direction)
 {
     size_t all = 0;
 
     if (direction == FV__BACKWARD_WEIGHTS) return 0;
     if (in_planes(g, direction))
-        return fv__groups_planes_packed(context, g, direction);
-    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
+        return fv__grouped_planar_packed(context, g, direction);
+    for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
         const plan p = plan_sweep(context, g, direction, i);
         size_t bytes;
 
@@ -83,19 +83,19 @@ size_t fv__groups_packed(const fv_context *context, const fv__geometry *g,
     return all;
 }
 
-size_t fv__groups_scratch(const fv_context *context, const fv__geometry *g,
-                          fv__direction direction)
+size_t fv__grouped_scratch(const fv_context *context, const fv__geometry *g,
+                           fv__direction direction)
 {
     size_t most = 0, all;
 
     if (direction == FV__BACKWARD_WEIGHTS)
-        return fv__groups_grad_scratch(context, g);
+        return fv__grouped_weight_grad_scratch(context, g);
     if (in_planes(g, direction))
-        return fv__groups_planes_scratch(context, g, direction);
-    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
+        return fv__grouped_planar_scratch(context, g, direction);
+    for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
         const plan p = plan_sweep(context, g, direction, i);
 
-        if (p.strip.bytes > most) most = p.strip.bytes;
+        if (p.padded.bytes > most) most = p.padded.bytes;
     }
     if (most > SIZE_MAX - 64
         || !fv__multiply(fv__align(most), (size_t)context->threads, &all))
@@ -106,7 +106,7 @@ size_t fv__groups_scratch(const fv_context *context, const fv__geometry *g,
 /* ---- packed weights ----------------------------------------------------- */
 
 /* Filters of one group, neighbours in memory. */
-static inline void pack_group(const fv__sweep *s, size_t size, size_t lanes,
+static inline void pack_group(const fv__subconv *s, size_t size, size_t lanes,
                               size_t n, const char *weight, char *out)
 {
     for (int64_t r = 0; r < s->taps[0]; r++)
@@ -122,16 +122,17 @@ static inline void pack_group(const fv__sweep *s, size_t size, size_t lanes,
 static void pack_vector(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
-    const fv__sweep *s = &p->strip.sweep;
-    const size_t size = p->strip.element, lanes = (size_t)p->strip.lanes;
+    const fv__subconv *s = &p->padded.subconv;
+    const size_t size = p->padded.element, lanes = (size_t)p->padded.lanes;
     const int64_t first = (int64_t)(item * lanes);
-    const int64_t end = first + fv__groups_count(&p->strip, (int64_t)item);
+    const int64_t end =
+        first + fv__replicated_filters(&p->padded, (int64_t)item);
     char *out = p->packed + item * p->weights;
 
     (void)worker;
     /* forward: a filter is all it needs, in order */
     if (s->weight_filter != 1) {
-        p->strip.kernels->transpose(
+        p->padded.kernels->transpose(
             (size_t)(end - first), p->span,
             fv__at(p->call->weight, (size_t)first * p->span, size), p->span,
             out, lanes, lanes);
@@ -154,28 +155,29 @@ static void pack_vector(void *argument, size_t item, size_t worker)
 /* The outputs from `first` on, as the kernel sees them. */
 static fv__grouped grouped(const plan *p, int64_t vector, fv__pixel first)
 {
-    const fv__sweep *s = &p->strip.sweep;
+    const fv__subconv *s = &p->padded.subconv;
     const fv__conv_call *call = p->call;
-    const size_t size = p->strip.element;
-    const int64_t filter = vector * p->strip.lanes;
+    const size_t size = p->padded.element;
+    const int64_t filter = vector * p->padded.lanes;
     const size_t at =
         (size_t)(s->out_at + first.image * s->out_image + first.row * s->out_row
                  + first.column * s->out_pixel + filter);
-    fv__grouped g = { .rows = p->strip.rows,
+    fv__grouped g = { .rows = p->padded.rows,
                       .channels = (size_t)s->channels,
-                      .count = (size_t)fv__groups_count(&p->strip, vector),
+                      .count =
+                          (size_t)fv__replicated_filters(&p->padded, vector),
                       .weight = p->packed + (size_t)vector * p->weights,
                       .y = fv__slot(p->data ? call->dx : call->y, at, size),
-                      .from = p->strip.row,
+                      .from = p->padded.row,
                       .to = { s->out_row, s->out_pixel } };
-    fv__finish *f = &g.finish;
+    fv__epilogue *f = &g.epilogue;
 
     for (int i = 0; i < 2; i++) {
         g.taps[i] = s->taps[i];
-        g.stride[i] = p->strip.stride[i];
-        g.step[i] = p->strip.step[i];
+        g.stride[i] = p->padded.stride[i];
+        g.step[i] = p->padded.step[i];
     }
-    if (!p->data) *f = call->finish;
+    if (!p->data) *f = call->epilogue;
     if (f->bias) f->bias = fv__at(f->bias, (size_t)filter, size);
     if (f->residual) f->residual = fv__at(f->residual, at, size);
     g.add = p->data && !call->overwrite;
@@ -187,11 +189,11 @@ static fv__grouped grouped(const plan *p, int64_t vector, fv__pixel first)
 static void run_item(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
-    const fv__groups_strip *strip = &p->strip;
+    const fv__replicated *padded = &p->padded;
     const fv__conv_call *call = p->call;
-    const int64_t *out = strip->sweep.out, *most = strip->outputs;
-    void *spread = (char *)call->scratch + worker * fv__align(strip->bytes);
-    fv__groups_piece piece = {
+    const int64_t *out = padded->subconv.out, *most = padded->outputs;
+    void *replicate = (char *)call->scratch + worker * fv__align(padded->bytes);
+    fv__replicated_block piece = {
         .vector = (int64_t)item % p->vectors,
         .first = fv__pixel_at(p->blocks, (int64_t)item / p->vectors),
     };
@@ -205,16 +207,16 @@ static void run_item(void *argument, size_t item, size_t worker)
         fv__grouped g = grouped(p, piece.vector, first);
 
         rows = fv__min(most[0], end - first.row);
-        fv__groups_inside(strip, &piece, 0, &g.low, &g.high);
-        g.top = (first.row - piece.first.row) * strip->stride[0];
-        g.x = spread;
+        fv__replicated_inside(padded, &piece, 0, &g.low, &g.high);
+        g.top = (first.row - piece.first.row) * padded->stride[0];
+        g.x = replicate;
         g.outputs[0] = rows;
         g.outputs[1] = piece.columns;
-        const int64_t needed = g.top + fv__groups_rows(strip, rows);
-        fv__groups_fill(strip, &piece, fv__max(filled, g.top), needed,
-                        p->data ? call->dy : call->x, spread);
+        const int64_t needed = g.top + fv__replicated_rows(padded, rows);
+        fv__replicated_fill(padded, &piece, fv__max(filled, g.top), needed,
+                            p->data ? call->dy : call->x, replicate);
         filled = needed;
-        strip->kernels->grouped(&g);
+        padded->kernels->grouped(&g);
     }
 }
 
@@ -226,10 +228,10 @@ static void each_sweep(const fv__conv_call *call, fv__direction direction,
     const fv__geometry *g = call->geometry;
     char *at = call->packed;
 
-    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
+    for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
         plan p = plan_sweep(call->context, g, direction, i);
         const int64_t vectors = p.vectors, *blocks = p.blocks;
-        const int64_t *out = p.strip.sweep.out;
+        const int64_t *out = p.padded.subconv.out;
         size_t bytes;
 
         p.call = call;
@@ -247,20 +249,20 @@ static void each_sweep(const fv__conv_call *call, fv__direction direction,
     }
 }
 
-void fv__groups_pack(const fv__conv_call *call, fv__direction direction)
+void fv__grouped_pack(const fv__conv_call *call, fv__direction direction)
 {
     if (in_planes(call->geometry, direction))
-        fv__groups_planes_pack(call, direction);
+        fv__grouped_planar_pack(call, direction);
     else
         each_sweep(call, direction, true);
 }
 
-void fv__groups_run(const fv__conv_call *call, fv__direction direction)
+void fv__grouped_run(const fv__conv_call *call, fv__direction direction)
 {
     if (direction == FV__BACKWARD_WEIGHTS)
-        fv__groups_grad_run(call);
+        fv__grouped_weight_grad_run(call);
     else if (in_planes(call->geometry, direction))
-        fv__groups_planes_run(call, direction);
+        fv__grouped_planar_run(call, direction);
     else
         each_sweep(call, direction, false);
 }
@@ -275,7 +277,7 @@ void fv__groups_run(const fv__conv_call *call, fv__direction direction)
 enum { LANES = 16, SPREAD = 4, OUTPUT = 17, BLOCK = 3000, ALONE = 3 };
 
 /* Inputs of an axis that outputs meet. */
-static int64_t met(const fv__sweep *s, int axis)
+static int64_t met(const fv__subconv *s, int axis)
 {
     const int64_t stride = s->stride[axis], step = s->step[axis];
     const int64_t taps = s->taps[axis], out = s->out[axis];
@@ -286,7 +288,7 @@ static int64_t met(const fv__sweep *s, int axis)
            + 1;
 }
 
-static double sweep_cost(const fv__sweep *s)
+static double sweep_cost(const fv__subconv *s)
 {
     const int64_t groups = fv__min(s->groups, fv__divide_up(LANES, s->filters));
     const int64_t sources =
@@ -305,23 +307,23 @@ static double spread_cost(const fv__geometry *g, fv__direction direction)
     double all = 0;
 
     if (direction == FV__BACKWARD_WEIGHTS) {
-        const fv__conv_sizes sizes = fv__conv_measure(g);
-        const fv__sweep s = fv__sweep_of(g, FV__FORWARD, 0);
+        const fv__conv_sizes sizes = fv__conv_sizes_of(g);
+        const fv__subconv s = fv__subconv_of(g, FV__FORWARD, 0);
         const double calls = (double)(fv__divide_up(g->filters, LANES)
                                       * s.channels * sizes.blocks);
 
         return (s.step[1] == 1 ? 1.5 : ALONE) * sweep_cost(&s) + BLOCK * calls;
     }
-    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
-        const fv__sweep s = fv__sweep_of(g, direction, i);
+    for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
+        const fv__subconv s = fv__subconv_of(g, direction, i);
 
         all += sweep_cost(&s);
     }
     return all;
 }
 
-double fv__groups_cost(const fv__geometry *g, fv__direction direction)
+double fv__grouped_cost(const fv__geometry *g, fv__direction direction)
 {
-    return in_planes(g, direction) ? fv__groups_planes_cost(g, direction)
+    return in_planes(g, direction) ? fv__grouped_planar_cost(g, direction)
                                    : spread_cost(g, direction);
 }

@@ -39,7 +39,7 @@ typedef struct plan {
     const fv__geometry *g;
     fv__direction direction;
     size_t element;
-    fv__sweep sweep; /* the first, which has most outputs */
+    fv__subconv subconv; /* the first, which has most outputs */
     axis axis[2];
     int64_t rows, columns, groups; /* of an item, at most */
     int64_t blocks[2], pieces;     /* of an image; of all groups */
@@ -49,15 +49,15 @@ typedef struct plan {
     const fv__conv_call *call;
 } plan;
 
-static bool has_taps(const fv__sweep *s) { return s->taps[0] && s->taps[1]; }
+static bool has_taps(const fv__subconv *s) { return s->taps[0] && s->taps[1]; }
 
 static axis axis_of(const fv__geometry *g, fv__direction direction, int i)
 {
     axis a = { .first = INT64_MAX };
     int64_t last = INT64_MIN, taps = 0, stride = 1, step = 1;
 
-    for (int64_t n = 0; n < fv__sweep_count(g, direction); n++) {
-        const fv__sweep s = fv__sweep_of(g, direction, n);
+    for (int64_t n = 0; n < fv__subconv_count(g, direction); n++) {
+        const fv__subconv s = fv__subconv_of(g, direction, n);
 
         if (s.taps[i] == 0) continue;
         a.first = fv__min(a.first, s.first[i]);
@@ -104,12 +104,13 @@ static int64_t plane_of(const plan *p, int64_t rows)
 
 static int64_t bytes_of(const plan *p, int64_t rows, int64_t groups)
 {
-    return groups * p->sweep.channels * plane_of(p, rows) * (int64_t)p->element;
+    return groups * p->subconv.channels * plane_of(p, rows)
+           * (int64_t)p->element;
 }
 
 static void cut(plan *p)
 {
-    const fv__sweep *s = &p->sweep;
+    const fv__subconv *s = &p->subconv;
     const int64_t together =
         fv__min(s->groups, fv__divide_up(CHANNELS, s->channels));
 
@@ -135,7 +136,7 @@ static plan plan_of(const fv_context *context, const fv__geometry *g,
                .g = g,
                .direction = direction,
                .element = fv__element(context->kernels),
-               .sweep = fv__sweep_of(g, direction, 0),
+               .subconv = fv__subconv_of(g, direction, 0),
                .axis = { axis_of(g, direction, 0), axis_of(g, direction, 1) } };
 
     cut(&p);
@@ -146,7 +147,7 @@ static plan plan_of(const fv_context *context, const fv__geometry *g,
         (int64_t)fv__odd_row((size_t)(p.chunk.rows * p.chunk.row), p.element);
     p.inputs = fv__align((size_t)bytes_of(&p, p.rows, p.groups));
     p.outputs =
-        fv__align((size_t)(p.groups * p.sweep.filters * p.made) * p.element);
+        fv__align((size_t)(p.groups * p.subconv.filters * p.made) * p.element);
     p.segments =
         fv__align((size_t)(g->kernel[0] * g->kernel[1]) * sizeof(ptrdiff_t));
     p.worker = p.inputs + 2 * p.outputs + p.segments;
@@ -155,20 +156,20 @@ static plan plan_of(const fv_context *context, const fv__geometry *g,
 
 /* ---- packed weights ----------------------------------------------------- */
 
-static size_t packed_bytes(const fv__sweep *s, size_t element)
+static size_t packed_bytes(const fv__subconv *s, size_t element)
 {
     const int64_t span = s->taps[0] * s->taps[1] * s->channels;
 
     return fv__align((size_t)(s->groups * s->filters * span) * element);
 }
 
-size_t fv__groups_planes_packed(const fv_context *context,
-                                const fv__geometry *g, fv__direction direction)
+size_t fv__grouped_planar_packed(const fv_context *context,
+                                 const fv__geometry *g, fv__direction direction)
 {
     size_t all = 0;
 
-    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
-        const fv__sweep s = fv__sweep_of(g, direction, i);
+    for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
+        const fv__subconv s = fv__subconv_of(g, direction, i);
 
         all += packed_bytes(&s, fv__element(context->kernels));
     }
@@ -177,7 +178,7 @@ size_t fv__groups_planes_packed(const fv_context *context,
 
 typedef struct packing {
     const fv__kernels *kernels;
-    const fv__sweep *sweep;
+    const fv__subconv *subconv;
     const void *weight;
     char *out;
 } packing;
@@ -185,7 +186,7 @@ typedef struct packing {
 static void pack_group(void *argument, size_t item, size_t worker)
 {
     const packing *p = argument;
-    const fv__sweep *s = p->sweep;
+    const fv__subconv *s = p->subconv;
     const size_t size = fv__element(p->kernels), channels = (size_t)s->channels;
     const size_t span = (size_t)(s->taps[0] * s->taps[1]) * channels;
     const size_t filters = (size_t)s->filters;
@@ -209,13 +210,13 @@ static void pack_group(void *argument, size_t item, size_t worker)
         }
 }
 
-void fv__groups_planes_pack(const fv__conv_call *call, fv__direction direction)
+void fv__grouped_planar_pack(const fv__conv_call *call, fv__direction direction)
 {
     const fv__geometry *g = call->geometry;
     char *at = call->packed;
 
-    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
-        const fv__sweep s = fv__sweep_of(g, direction, i);
+    for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
+        const fv__subconv s = fv__subconv_of(g, direction, i);
         const size_t bytes =
             packed_bytes(&s, fv__element(call->context->kernels));
         packing p = { call->context->kernels, &s, call->weight, at };
@@ -234,7 +235,7 @@ void fv__groups_planes_pack(const fv__conv_call *call, fv__direction direction)
 typedef struct block {
     const plan *plan;
     int64_t image, row, column, rows, columns, group, groups;
-    char *inputs, *outputs, *turned;
+    char *inputs, *outputs, *transposed;
     ptrdiff_t *segments;
 } block;
 
@@ -242,7 +243,7 @@ typedef struct block {
 static void fill_row(const block *b, const char *in, char *out)
 {
     const plan *p = b->plan;
-    const fv__sweep *s = &p->sweep;
+    const fv__subconv *s = &p->subconv;
     const axis *a = &p->axis[1];
     const int64_t step = a->stride * a->unit, width = p->chunk.row;
 
@@ -264,7 +265,7 @@ static void fill_row(const block *b, const char *in, char *out)
 
 static bool leaves_image(const block *b)
 {
-    const fv__sweep *s = &b->plan->sweep;
+    const fv__subconv *s = &b->plan->subconv;
     const int64_t at[] = { b->row, b->column };
     const int64_t extent[] = { phase_of(&b->plan->axis[0], b->plan->rows),
                                b->plan->chunk.row };
@@ -280,9 +281,9 @@ static bool leaves_image(const block *b)
 }
 
 /* Pixels of a row are met many at a time, which no processor foresees. */
-static void ask_for(const block *b, const char *in)
+static void prefetch(const block *b, const char *in)
 {
-    const fv__sweep *s = &b->plan->sweep;
+    const fv__subconv *s = &b->plan->subconv;
     const size_t size = b->plan->element;
     const size_t bytes = (size_t)(b->groups * s->channels) * size;
 
@@ -294,7 +295,7 @@ static void ask_for(const block *b, const char *in)
 static void fill(const block *b)
 {
     const plan *p = b->plan;
-    const fv__sweep *s = &p->sweep;
+    const fv__subconv *s = &p->subconv;
     const axis *a = &p->axis[0];
     const int64_t line = s->in[1] * s->in_pixel;
     const void *in =
@@ -314,13 +315,13 @@ static void fill(const block *b)
         const char *x = fv__at(in, (size_t)from, p->element);
 
         if (row + a->unit < s->in[0])
-            ask_for(b, x + (size_t)(a->unit * line) * p->element);
+            prefetch(b, x + (size_t)(a->unit * line) * p->element);
         fill_row(b, x, fv__slot(b->inputs, (size_t)to, p->element));
     }
 }
 
 /* Where the taps of a sweep meet a plane, from the first output on. */
-static void write_segments(const block *b, const fv__sweep *s)
+static void write_segments(const block *b, const fv__subconv *s)
 {
     const plan *p = b->plan;
     const axis *down = &p->axis[0], *across = &p->axis[1];
@@ -342,11 +343,11 @@ static void write_segments(const block *b, const fv__sweep *s)
 }
 
 /* So many outputs of one group, filters against whole vectors of them. */
-static void run_tiles(const block *b, const fv__sweep *s, size_t count,
+static void run_tiles(const block *b, const fv__subconv *s, size_t count,
                       const char *in, const char *weights, char *out)
 {
     const plan *p = b->plan;
-    const fv__chain chain = fv__sweep_chain(s);
+    const fv__chain chain = fv__subconv_chain(s);
     const int64_t terms = fv__chain_terms(chain), channels = s->channels;
 
     for (int64_t at = 0, length; at < terms; at += length) {
@@ -364,37 +365,38 @@ static void run_tiles(const block *b, const fv__sweep *s, size_t count,
                 .segments = (size_t)fv__max(length / channels, 1),
                 .k = (size_t)fv__min(length, channels),
                 .b_segment = b->segments + at / channels,
-                .meet = at ? FV__ACCUMULATE : FV__REPLACE });
+                .accumulation = at ? FV__ACCUMULATE : FV__STORE });
     }
 }
 
 /* What there is to do with the first `count` outputs of planes, but for a
  * residual. */
-static void finish_planes(const block *b, const fv__sweep *s, size_t count)
+static void finish_planes(const block *b, const fv__subconv *s, size_t count)
 {
     const plan *p = b->plan;
-    const fv__finish *f = &p->call->finish;
+    const fv__epilogue *f = &p->call->epilogue;
     const size_t first = (size_t)(b->group * s->filters);
 
     for (size_t i = 0; i < (size_t)(b->groups * s->filters); i++) {
         void *plane = fv__slot(b->outputs, i * (size_t)p->made, p->element);
 
         if (f->bias)
-            p->kernels->zip(FV__ADD, count, plane, 1,
-                            fv__at(f->bias, first + i, p->element), 0, plane);
+            p->kernels->binary(FV__ADD, count, plane, 1,
+                               fv__at(f->bias, first + i, p->element), 0,
+                               plane);
         if (f->clamp && !f->residual)
-            p->kernels->map(FV__CLAMP, count, plane, plane, f->low, f->high);
+            p->kernels->unary(FV__CLAMP, count, plane, plane, f->low, f->high);
     }
 }
 
 /* A row of planes becomes pixels, from element `at` of the output on. */
-static void turn(const block *b, const fv__sweep *s, size_t count,
-                 const void *planes, size_t at)
+static void transpose_tile(const block *b, const fv__subconv *s, size_t count,
+                           const void *planes, size_t at)
 {
     const plan *p = b->plan;
     const fv__kernels *kernels = p->kernels;
     const fv__conv_call *call = p->call;
-    const fv__finish *f = &call->finish;
+    const fv__epilogue *f = &call->epilogue;
     const bool data = p->direction == FV__BACKWARD_DATA;
     const size_t size = p->element, n = (size_t)(b->groups * s->filters);
     const size_t made = (size_t)p->made, pixel = (size_t)s->out_pixel;
@@ -404,23 +406,23 @@ static void turn(const block *b, const fv__sweep *s, size_t count,
         kernels->transpose(n, count, planes, made, y, pixel, n);
         return;
     }
-    kernels->transpose(n, count, planes, made, b->turned, n, n);
+    kernels->transpose(n, count, planes, made, b->transposed, n, n);
     if (data) {
-        kernels->add_rows(count, n, b->turned, n, y, pixel);
+        kernels->add_rows(count, n, b->transposed, n, y, pixel);
         return;
     }
-    kernels->add_rows(count, n, fv__at(f->residual, at, size), pixel, b->turned,
-                      n);
+    kernels->add_rows(count, n, fv__at(f->residual, at, size), pixel,
+                      b->transposed, n);
     if (f->clamp)
-        kernels->map(FV__CLAMP, count * n, b->turned, b->turned, f->low,
-                     f->high);
+        kernels->unary(FV__CLAMP, count * n, b->transposed, b->transposed,
+                       f->low, f->high);
     for (size_t i = 0; i < count; i++)
-        memcpy(fv__slot(y, i * pixel, size), fv__at(b->turned, i * n, size),
+        memcpy(fv__slot(y, i * pixel, size), fv__at(b->transposed, i * n, size),
                n * size);
 }
 
 /* Rows [first, first + rows) of what a sweep makes of the block. */
-static void run_chunk(const block *b, const fv__sweep *s, const char *weights,
+static void run_chunk(const block *b, const fv__subconv *s, const char *weights,
                       int64_t first, int64_t rows)
 {
     const plan *p = b->plan;
@@ -441,15 +443,16 @@ static void run_chunk(const block *b, const fv__sweep *s, const char *weights,
     }
     if (p->direction == FV__FORWARD) finish_planes(b, s, count);
     for (int64_t i = 0; i < rows; i++)
-        turn(b, s, (size_t)columns,
-             fv__at(b->outputs, (size_t)(i * width), size),
-             (size_t)(s->out_at + b->image * s->out_image
-                      + (b->row + first + i) * s->out_row
-                      + b->column * s->out_pixel + b->group * s->filters));
+        transpose_tile(b, s, (size_t)columns,
+                       fv__at(b->outputs, (size_t)(i * width), size),
+                       (size_t)(s->out_at + b->image * s->out_image
+                                + (b->row + first + i) * s->out_row
+                                + b->column * s->out_pixel
+                                + b->group * s->filters));
 }
 
 /* Where no tap steps onto a pixel, nothing is added to it. */
-static void clear(const block *b, const fv__sweep *s, int64_t rows)
+static void clear(const block *b, const fv__subconv *s, int64_t rows)
 {
     const fv__conv_call *call = b->plan->call;
     const size_t size = b->plan->element;
@@ -467,7 +470,7 @@ static void clear(const block *b, const fv__sweep *s, int64_t rows)
         }
 }
 
-static void run_sweep(const block *b, const fv__sweep *s, const char *weights)
+static void run_sweep(const block *b, const fv__subconv *s, const char *weights)
 {
     const int64_t rows = fv__min(b->rows, s->out[0] - b->row);
     const int64_t most = b->plan->chunk.rows;
@@ -495,23 +498,24 @@ static void run_item(void *argument, size_t item, size_t worker)
                 .group = piece * p->groups,
                 .inputs = (char *)p->call->scratch + worker * p->worker };
 
-    b.rows = fv__min(p->rows, p->sweep.out[0] - b.row);
-    b.columns = fv__min(p->columns, p->sweep.out[1] - b.column);
-    b.groups = fv__min(p->groups, p->sweep.groups - b.group);
+    b.rows = fv__min(p->rows, p->subconv.out[0] - b.row);
+    b.columns = fv__min(p->columns, p->subconv.out[1] - b.column);
+    b.groups = fv__min(p->groups, p->subconv.groups - b.group);
     b.outputs = b.inputs + p->inputs;
-    b.turned = b.outputs + p->outputs;
-    b.segments = (ptrdiff_t *)(void *)(b.turned + p->outputs);
+    b.transposed = b.outputs + p->outputs;
+    b.segments = (ptrdiff_t *)(void *)(b.transposed + p->outputs);
     fill(&b);
-    for (int64_t i = 0; i < fv__sweep_count(p->g, p->direction); i++) {
-        const fv__sweep s = fv__sweep_of(p->g, p->direction, i);
+    for (int64_t i = 0; i < fv__subconv_count(p->g, p->direction); i++) {
+        const fv__subconv s = fv__subconv_of(p->g, p->direction, i);
 
         run_sweep(&b, &s, weights);
         weights += packed_bytes(&s, p->element);
     }
 }
 
-size_t fv__groups_planes_scratch(const fv_context *context,
-                                 const fv__geometry *g, fv__direction direction)
+size_t fv__grouped_planar_scratch(const fv_context *context,
+                                  const fv__geometry *g,
+                                  fv__direction direction)
 {
     size_t all;
 
@@ -521,7 +525,7 @@ size_t fv__groups_planes_scratch(const fv_context *context,
                : SIZE_MAX;
 }
 
-void fv__groups_planes_run(const fv__conv_call *call, fv__direction direction)
+void fv__grouped_planar_run(const fv__conv_call *call, fv__direction direction)
 {
     plan p = plan_of(call->context, call->geometry, direction);
 
@@ -544,7 +548,7 @@ static double squares(double lines, int64_t columns, int64_t channels)
 }
 
 /* Blocks of few columns are like all others. */
-static double sweep_cost(const fv__sweep *s, const axis *across)
+static double sweep_cost(const fv__subconv *s, const axis *across)
 {
     const int64_t columns = fv__min(s->out[1], MOST_COLUMNS);
     const chunk c = chunk_of(across, columns);
@@ -553,20 +557,20 @@ static double sweep_cost(const fv__sweep *s, const axis *across)
         (double)(s->batch * s->out[0]) * ((double)s->out[1] / (double)columns);
 
     return squares(lines, columns, s->groups * s->filters)
-           + fv__conv_pieces_cost(lines * (double)s->groups / (double)rows,
-                                  s->filters, (rows - 1) * c.row + columns,
-                                  (double)(s->taps[0] * s->taps[1]),
-                                  (double)s->channels);
+           + fv__gemm_cost_separate(lines * (double)s->groups / (double)rows,
+                                    s->filters, (rows - 1) * c.row + columns,
+                                    (double)(s->taps[0] * s->taps[1]),
+                                    (double)s->channels);
 }
 
-double fv__groups_planes_cost(const fv__geometry *g, fv__direction direction)
+double fv__grouped_planar_cost(const fv__geometry *g, fv__direction direction)
 {
     const axis down = axis_of(g, direction, 0);
     const axis across = axis_of(g, direction, 1);
     double all = 0;
 
-    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
-        const fv__sweep s = fv__sweep_of(g, direction, i);
+    for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
+        const fv__subconv s = fv__subconv_of(g, direction, i);
 
         if (i == 0)
             all += squares(

@@ -8,7 +8,7 @@
 enum { STRIP_BYTES = 1 << 15, FEWEST = 8, LANES = 16 };
 
 /* Columns of inputs that so many outputs meet. */
-static int64_t width(const fv__groups_strip *s, int64_t outputs)
+static int64_t width(const fv__replicated *s, int64_t outputs)
 {
     const int64_t whole =
         fv__divide_up(outputs, FV__GROUPED_COLUMNS) * FV__GROUPED_COLUMNS;
@@ -16,20 +16,20 @@ static int64_t width(const fv__groups_strip *s, int64_t outputs)
     return s->reach[1] ? (whole - 1) * s->stride[1] + s->reach[1] : 0;
 }
 
-static size_t bytes(const fv__groups_strip *s, int64_t rows, int64_t columns)
+static size_t bytes(const fv__replicated *s, int64_t rows, int64_t columns)
 {
     const int64_t row = width(s, columns) * s->channels * s->lanes;
     size_t all;
 
-    if (!fv__multiply((size_t)fv__groups_rows(s, rows),
+    if (!fv__multiply((size_t)fv__replicated_rows(s, rows),
                       (size_t)row * s->element, &all))
         return SIZE_MAX;
     return all;
 }
 
-static void cut(fv__groups_strip *s, int64_t least, int64_t most)
+static void cut(fv__replicated *s, int64_t least, int64_t most)
 {
-    const int64_t out = s->sweep.out[1];
+    const int64_t out = s->subconv.out[1];
     int64_t columns = out, pieces = 1, rows = least;
 
     while (columns > FEWEST && bytes(s, least, columns) > STRIP_BYTES) {
@@ -41,44 +41,45 @@ static void cut(fv__groups_strip *s, int64_t least, int64_t most)
         rows++;
     s->outputs[0] = rows;
     s->outputs[1] = columns;
-    s->rows = fv__groups_rows(s, rows);
+    s->rows = fv__replicated_rows(s, rows);
     s->row = width(s, columns) * s->channels * s->lanes;
     s->bytes = bytes(s, rows, columns);
 }
 
-fv__groups_strip fv__groups_strip_of(const fv__kernels *kernels,
-                                     const fv__sweep *sweep, int64_t channels,
-                                     int64_t least, int64_t most)
+fv__replicated fv__replicated_of(const fv__kernels *kernels,
+                                 const fv__subconv *subconv, int64_t channels,
+                                 int64_t least, int64_t most)
 {
-    fv__groups_strip s = { .kernels = kernels,
-                           .sweep = *sweep,
-                           .element = fv__element(kernels),
-                           .lanes = kernels->nr / 2,
-                           .channels = channels };
+    fv__replicated s = { .kernels = kernels,
+                         .subconv = *subconv,
+                         .element = fv__element(kernels),
+                         .lanes = kernels->nr / 2,
+                         .channels = channels };
 
     for (int i = 0; i < 2; i++) {
-        const bool alone = sweep->taps[i] < 2;
+        const bool alone = subconv->taps[i] < 2;
 
-        s.unit[i] = alone
-                        ? sweep->stride[i]
-                        : fv__common_divisor(sweep->stride[i], sweep->step[i]);
-        s.stride[i] = sweep->stride[i] / s.unit[i];
-        s.step[i] = alone ? 1 : sweep->step[i] / s.unit[i];
-        if (sweep->taps[i]) s.reach[i] = (sweep->taps[i] - 1) * s.step[i] + 1;
+        s.unit[i] =
+            alone ? subconv->stride[i]
+                  : fv__common_divisor(subconv->stride[i], subconv->step[i]);
+        s.stride[i] = subconv->stride[i] / s.unit[i];
+        s.step[i] = alone ? 1 : subconv->step[i] / s.unit[i];
+        if (subconv->taps[i])
+            s.reach[i] = (subconv->taps[i] - 1) * s.step[i] + 1;
     }
     cut(&s, least, most);
     return s;
 }
 
-bool fv__groups_fit(const fv__geometry *g)
+bool fv__replicated_fit(const fv__geometry *g)
 {
     const fv__direction directions[] = { FV__FORWARD, FV__BACKWARD_DATA };
 
     for (int i = 0; i < 2; i++) {
-        const int64_t count = fv__sweep_count(g, directions[i]);
+        const int64_t count = fv__subconv_count(g, directions[i]);
 
-        for (int64_t n = 0; n < count && count <= FV__MOST_SWEEPS; n++) {
-            const fv__sweep s = fv__sweep_of(g, directions[i], n);
+        for (int64_t n = 0; n < count && count <= FV__MOST_SUBCONVS; n++) {
+            const fv__subconv s = fv__subconv_of(g, directions[i], n);
             const int64_t extents[] = { (s.out[0] - 1) * s.stride[0]
                                             + fv__max(s.taps[0], 1) * s.step[0],
                                         (s.out[1] + FV__GROUPED_COLUMNS)
@@ -93,10 +94,10 @@ bool fv__groups_fit(const fv__geometry *g)
 }
 
 /* One row of an image: pixels from `left` on, some of them beside the image. */
-static void fill_row(const fv__groups_strip *s, const fv__groups_piece *piece,
+static void fill_row(const fv__replicated *s, const fv__replicated_block *piece,
                      int64_t left, const char *in, char *out)
 {
-    const fv__sweep *w = &s->sweep;
+    const fv__subconv *w = &s->subconv;
     const int64_t columns = width(s, piece->columns), unit = s->unit[1];
     const size_t pixel = (size_t)(s->channels * s->lanes) * s->element;
     const int64_t low =
@@ -104,13 +105,13 @@ static void fill_row(const fv__groups_strip *s, const fv__groups_piece *piece,
     const int64_t end = fv__divide_up(fv__max(w->in[1] - left, 0), unit);
     const int64_t high = fv__max(fv__min(end, columns), low);
     const int64_t at = (left + low * unit) * w->in_pixel;
-    const fv__spread spread = {
+    const fv__replicate replicate = {
         .channels = (size_t)w->channels,
         .filters = (size_t)w->filters,
         .channel = (size_t)piece->channel,
         .made = (size_t)s->channels,
         .first = (size_t)(piece->vector * s->lanes),
-        .count = (size_t)fv__groups_count(s, piece->vector),
+        .count = (size_t)fv__replicated_filters(s, piece->vector),
         .pixels = (size_t)(high - low),
         .x = in + at * (int64_t)s->element,
         .from = unit * w->in_pixel,
@@ -118,25 +119,27 @@ static void fill_row(const fv__groups_strip *s, const fv__groups_piece *piece,
     };
 
     memset(out, 0, (size_t)low * pixel);
-    if (low < high) s->kernels->spread(&spread);
+    if (low < high) s->kernels->replicate(&replicate);
     memset(out + (size_t)high * pixel, 0, (size_t)(columns - high) * pixel);
 }
 
-void fv__groups_inside(const fv__groups_strip *s, const fv__groups_piece *piece,
-                       int axis, int64_t *low, int64_t *high)
+void fv__replicated_inside(const fv__replicated *s,
+                           const fv__replicated_block *piece, int axis,
+                           int64_t *low, int64_t *high)
 {
     const int64_t first = axis ? piece->first.column : piece->first.row;
-    const fv__sweep *w = &s->sweep;
+    const fv__subconv *w = &s->subconv;
     const int64_t at = first * w->stride[axis] + w->first[axis];
 
     *low = fv__divide_up(fv__max(-at, 0), s->unit[axis]);
     *high = fv__divide_up(fv__max(w->in[axis] - at, 0), s->unit[axis]);
 }
 
-void fv__groups_fill(const fv__groups_strip *s, const fv__groups_piece *piece,
-                     int64_t begin, int64_t end, const void *in, void *to)
+void fv__replicated_fill(const fv__replicated *s,
+                         const fv__replicated_block *piece, int64_t begin,
+                         int64_t end, const void *in, void *to)
 {
-    const fv__sweep *w = &s->sweep;
+    const fv__subconv *w = &s->subconv;
     const size_t row = (size_t)(w->in[1] * w->in_pixel);
     const size_t made = (size_t)s->row * s->element;
     const int64_t top = piece->first.row * w->stride[0] + w->first[0];

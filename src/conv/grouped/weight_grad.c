@@ -8,8 +8,8 @@
  * pixels of dy, a block's sums and a part's, [tap][channel][lane], and those of
  * a block of the bias. */
 typedef struct weights {
-    fv__groups_strip strip;
-    fv__conv_parts parts;
+    fv__replicated padded;
+    fv__partials parts;
     size_t sums;       /* elements, of all taps */
     size_t dy, worker; /* bytes */
     const fv__conv_call *call;
@@ -17,20 +17,20 @@ typedef struct weights {
 
 static weights plan(const fv_context *context, const fv__geometry *g)
 {
-    const fv__sweep s = fv__sweep_of(g, FV__FORWARD, 0);
-    weights w = { .parts = fv__conv_parts_of(context->kernels, g) };
+    const fv__subconv s = fv__subconv_of(g, FV__FORWARD, 0);
+    weights w = { .parts = fv__partials_of(context->kernels, g) };
     const int64_t lines = fv__min(w.parts.sizes.lines, s.out[0]);
     size_t sums;
 
-    w.strip = fv__groups_strip_of(context->kernels, &s, 1, 1, lines);
-    w.sums = (size_t)(w.parts.sizes.span * w.strip.lanes);
+    w.padded = fv__replicated_of(context->kernels, &s, 1, 1, lines);
+    w.sums = (size_t)(w.parts.sizes.span * w.padded.lanes);
     w.dy = fv__align(
-        (size_t)(w.strip.outputs[0] * w.strip.outputs[1] * w.strip.lanes)
-        * w.strip.element);
-    if (!fv__multiply(2 * w.sums + (size_t)w.strip.lanes, w.strip.element,
+        (size_t)(w.padded.outputs[0] * w.padded.outputs[1] * w.padded.lanes)
+        * w.padded.element);
+    if (!fv__multiply(2 * w.sums + (size_t)w.padded.lanes, w.padded.element,
                       &sums)
-        || sums > SIZE_MAX - 64 || w.strip.bytes > SIZE_MAX - 64
-        || !fv__add(fv__align(w.strip.bytes), w.dy + fv__align(sums),
+        || sums > SIZE_MAX - 64 || w.padded.bytes > SIZE_MAX - 64
+        || !fv__add(fv__align(w.padded.bytes), w.dy + fv__align(sums),
                     &w.worker))
         w.worker = SIZE_MAX;
     return w;
@@ -41,7 +41,7 @@ typedef struct part {
     const weights *weights;
     int64_t number, vector;
     size_t count; /* filters that there are */
-    char *strip, *dy;
+    char *padded, *dy;
     void *bias; /* of a block; NULL: not wanted */
 } part;
 
@@ -49,10 +49,10 @@ typedef struct part {
 static void move_sums(const part *at, void *sums, bool store)
 {
     const weights *w = at->weights;
-    const fv__kernels *kernels = w->strip.kernels;
-    const size_t lanes = (size_t)w->strip.lanes, span = w->sums / lanes;
-    void *whole = fv__slot(fv__conv_part_weights(&w->parts, at->number),
-                           (size_t)at->vector * w->sums, w->strip.element);
+    const fv__kernels *kernels = w->padded.kernels;
+    const size_t lanes = (size_t)w->padded.lanes, span = w->sums / lanes;
+    void *whole = fv__slot(fv__partial_weights(&w->parts, at->number),
+                           (size_t)at->vector * w->sums, w->padded.element);
 
     if (store)
         kernels->transpose(span, at->count, sums, lanes, whole, span, span);
@@ -65,25 +65,25 @@ static void copy_dy(const part *at, fv__pixel first, int64_t rows,
                     int64_t columns)
 {
     const weights *w = at->weights;
-    const fv__sweep *s = &w->strip.sweep;
-    fv__spread spread = { .channels = 1,
-                          .filters = 1,
-                          .made = 1,
-                          .first = (size_t)(at->vector * w->strip.lanes),
-                          .count = at->count,
-                          .pixels = (size_t)columns,
-                          .from = s->out_pixel,
-                          .out = at->dy };
+    const fv__subconv *s = &w->padded.subconv;
+    fv__replicate replicate = { .channels = 1,
+                                .filters = 1,
+                                .made = 1,
+                                .first = (size_t)(at->vector * w->padded.lanes),
+                                .count = at->count,
+                                .pixels = (size_t)columns,
+                                .from = s->out_pixel,
+                                .out = at->dy };
 
     for (int64_t i = 0; i < rows; i++) {
         const int64_t from = first.image * s->out_image
                              + (first.row + i) * s->out_row
                              + first.column * s->out_pixel;
 
-        spread.x = fv__at(w->call->dy, (size_t)from, w->strip.element);
-        spread.out = fv__slot(at->dy, (size_t)(i * columns * w->strip.lanes),
-                              w->strip.element);
-        w->strip.kernels->spread(&spread);
+        replicate.x = fv__at(w->call->dy, (size_t)from, w->padded.element);
+        replicate.out = fv__slot(
+            at->dy, (size_t)(i * columns * w->padded.lanes), w->padded.element);
+        w->padded.kernels->replicate(&replicate);
     }
 }
 
@@ -92,12 +92,12 @@ static void add_rows(const part *at, fv__pixel first, int64_t rows,
                      int64_t columns, bool fresh, void *sums)
 {
     const weights *w = at->weights;
-    const fv__groups_strip *strip = &w->strip;
-    const fv__sweep *s = &strip->sweep;
-    const int64_t lanes = strip->lanes, tap = s->channels * lanes;
-    fv__groups_piece piece = { at->vector, 0, first, columns };
+    const fv__replicated *padded = &w->padded;
+    const fv__subconv *s = &padded->subconv;
+    const int64_t lanes = padded->lanes, tap = s->channels * lanes;
+    fv__replicated_block piece = { at->vector, 0, first, columns };
     fv__depthwise_grad d = { .channels = (size_t)lanes,
-                             .x = at->strip,
+                             .x = at->padded,
                              .dy = at->dy,
                              .dbias = at->bias,
                              .fresh = fresh };
@@ -105,25 +105,26 @@ static void add_rows(const part *at, fv__pixel first, int64_t rows,
     for (int i = 0; i < 2; i++) {
         int64_t low, high;
 
-        fv__groups_inside(strip, &piece, i, &low, &high);
-        high = fv__min(high, i ? strip->row / lanes : strip->rows);
+        fv__replicated_inside(padded, &piece, i, &low, &high);
+        high = fv__min(high, i ? padded->row / lanes : padded->rows);
         d.axis[i] = (fv__window){ .outputs = i ? columns : rows,
                                   .taps = s->taps[i],
-                                  .stride = strip->stride[i],
-                                  .step = strip->step[i],
+                                  .stride = padded->stride[i],
+                                  .step = padded->step[i],
                                   .low = low,
                                   .high = high,
-                                  .from = i ? lanes : strip->row,
+                                  .from = i ? lanes : padded->row,
                                   .to = i ? lanes : columns * lanes,
                                   .weight = i ? tap : s->taps[1] * tap };
     }
     copy_dy(at, first, rows, columns);
     for (; piece.channel < s->channels; piece.channel++) {
-        fv__groups_fill(strip, &piece, 0, fv__groups_rows(strip, rows),
-                        w->call->x, at->strip);
+        fv__replicated_fill(padded, &piece, 0,
+                            fv__replicated_rows(padded, rows), w->call->x,
+                            at->padded);
         d.dweight =
-            fv__slot(sums, (size_t)(piece.channel * lanes), strip->element);
-        strip->kernels->depthwise_grad(&d);
+            fv__slot(sums, (size_t)(piece.channel * lanes), padded->element);
+        padded->kernels->depthwise_grad(&d);
         d.dbias = NULL;
     }
 }
@@ -134,10 +135,10 @@ static void add_block(const part *at, int64_t block, int64_t column,
 {
     const weights *w = at->weights;
     const fv__conv_sizes *sizes = &w->parts.sizes;
-    const fv__sweep *s = &w->strip.sweep;
+    const fv__subconv *s = &w->padded.subconv;
     const int64_t begin = block * sizes->lines;
     const int64_t end = fv__min(begin + sizes->lines, s->batch * s->out[0]);
-    const int64_t *most = w->strip.outputs;
+    const int64_t *most = w->padded.outputs;
 
     for (int64_t rows, line = begin; line < end; line += rows) {
         fv__pixel first = { line / s->out[0], line % s->out[0], column };
@@ -153,29 +154,30 @@ static void add_block(const part *at, int64_t block, int64_t column,
 static void add_part(void *argument, size_t item, size_t worker)
 {
     const weights *w = argument;
-    const fv__groups_strip *s = &w->strip;
+    const fv__replicated *s = &w->padded;
     const fv__geometry *g = w->call->geometry;
-    const int64_t vectors = fv__groups_vectors(s);
+    const int64_t vectors = fv__replicated_vectors(s);
     const size_t lanes = (size_t)s->lanes, size = s->element;
     part at = { .weights = w,
                 .number = (int64_t)item / vectors,
                 .vector = (int64_t)item % vectors,
-                .strip = (char *)w->call->scratch + w->parts.bytes
-                         + worker * w->worker };
-    const int64_t first = fv__conv_part(&w->parts.sizes, at.number);
-    const int64_t end = fv__conv_part(&w->parts.sizes, at.number + 1);
-    bool fresh = fv__conv_part_meet(&w->parts, at.number, first) == FV__REPLACE;
+                .padded = (char *)w->call->scratch + w->parts.bytes
+                          + worker * w->worker };
+    const int64_t first = fv__partial_first_block(&w->parts.sizes, at.number);
+    const int64_t end = fv__partial_first_block(&w->parts.sizes, at.number + 1);
+    bool fresh =
+        fv__partial_accumulation(&w->parts, at.number, first) == FV__STORE;
 
-    at.count = (size_t)fv__groups_count(s, at.vector);
-    at.dy = at.strip + fv__align(s->bytes);
+    at.count = (size_t)fv__replicated_filters(s, at.vector);
+    at.dy = at.padded + fv__align(s->bytes);
     void *block = at.dy + w->dy, *all = fv__slot(block, w->sums, size);
-    void *dbias = fv__conv_part_bias_sums(&w->parts, at.number,
-                                          (size_t)at.vector * lanes, at.count);
+    void *dbias = fv__partial_bias(&w->parts, at.number,
+                                   (size_t)at.vector * lanes, at.count);
     if (dbias) at.bias = fv__slot(all, w->sums, size);
     if (!fresh) move_sums(&at, all, false);
     for (int64_t i = first; i < end; i++)
         for (int64_t c = 0, n; c < g->out[1]; c += n) {
-            n = fv__conv_columns(g, c);
+            n = fv__chain_columns(g, c);
             if (dbias) s->kernels->fill(lanes, 0, at.bias);
             add_block(&at, i, c, n, fresh ? all : block);
             if (!fresh) s->kernels->axpy(w->sums, 1, block, all);
@@ -185,19 +187,21 @@ static void add_part(void *argument, size_t item, size_t worker)
     move_sums(&at, all, true);
 }
 
-void fv__groups_grad_run(const fv__conv_call *call)
+void fv__grouped_weight_grad_run(const fv__conv_call *call)
 {
     weights w = plan(call->context, call->geometry);
 
     w.call = call;
-    fv__conv_parts_begin(&w.parts, call);
-    fv__parallel(call->context,
-                 (size_t)(w.parts.sizes.parts * fv__groups_vectors(&w.strip)),
-                 (double)fv__geometry_macs(call->geometry), add_part, &w);
-    fv__conv_parts_add(&w.parts);
+    fv__partials_begin(&w.parts, call);
+    fv__parallel(
+        call->context,
+        (size_t)(w.parts.sizes.parts * fv__replicated_vectors(&w.padded)),
+        (double)fv__geometry_macs(call->geometry), add_part, &w);
+    fv__partials_reduce(&w.parts);
 }
 
-size_t fv__groups_grad_scratch(const fv_context *context, const fv__geometry *g)
+size_t fv__grouped_weight_grad_scratch(const fv_context *context,
+                                       const fv__geometry *g)
 {
     const weights w = plan(context, g);
     size_t bytes;

@@ -46,7 +46,7 @@ static plan plan_of(const fv_context *context, const fv__geometry *g)
     plan p = {
         .kernels = context->kernels,
         .g = g,
-        .sizes = fv__conv_measure(g),
+        .sizes = fv__conv_sizes_of(g),
         .element = fv__element(context->kernels),
         .merged = g->dilation[1] == 1 && g->groups == 1,
         .along = runs_along(g),
@@ -59,7 +59,7 @@ static plan plan_of(const fv_context *context, const fv__geometry *g)
     p.rows = fv__divide_up(g->in[0], p.bands);
     p.bands = fv__divide_up(g->in[0], p.rows);
     const int64_t image = g->out[0] * g->out[1];
-    const int64_t columns = fv__conv_rows(COLUMN_ELEMENTS, p.sizes.span);
+    const int64_t columns = fv__matrix_rows(COLUMN_ELEMENTS, p.sizes.span);
 
     p.images = fv__max(1, fv__min(columns / image, items / FV__FEW_ITEMS));
     if (p.bands > 1 || p.along) p.images = 1;
@@ -215,7 +215,7 @@ static void make_columns(const plan *p, int64_t group, int64_t pixel,
         .c = scratch,
         .c_row = (size_t)s->span,
     };
-    const fv__gemm turned = {
+    const fv__gemm transposed = {
         .m = lying.n,
         .n = lying.m,
         .k = lying.k,
@@ -229,7 +229,8 @@ static void make_columns(const plan *p, int64_t group, int64_t pixel,
         .c_row = (size_t)count,
     };
 
-    fv__gemm_one(p->kernels, p->along ? &turned : &lying, scratch + p->columns);
+    fv__gemm_one(p->kernels, p->along ? &transposed : &lying,
+                 scratch + p->columns);
 }
 
 /* Output rows that meet a band: those whose window does. */
@@ -369,14 +370,14 @@ enum { PIXEL = 10, RUN = 2, ADD = 9, ROW = 10, CLEAR = 11, LANES = 16 };
 
 static double cost(const fv__geometry *g, fv__direction direction)
 {
-    const fv__conv_sizes s = fv__conv_measure(g);
+    const fv__conv_sizes s = fv__conv_sizes_of(g);
     const bool merged = g->dilation[1] == 1 && g->groups == 1;
     const int64_t runs = g->kernel[0] * (merged ? 1 : g->kernel[1]);
     const int64_t run = fv__divide_up(s.span / runs, LANES);
     const double images = (double)(g->batch * g->groups);
     const int64_t pixels = g->out[0] * g->out[1];
     const int64_t line = RUN + ADD * fv__divide_up(g->out[1], LANES);
-    const int64_t turn = PIXEL * fv__divide_up(g->filters, LANES);
+    const int64_t transpose_tile = PIXEL * fv__divide_up(g->filters, LANES);
     const int64_t clear = g->groups > 1 ? CLEAR * g->in[0] * g->in[1] : 0;
     int64_t pixel = PIXEL + runs * ADD * run;
 
@@ -384,10 +385,11 @@ static double cost(const fv__geometry *g, fv__direction direction)
     if (direction != FV__BACKWARD_DATA)
         return fv__conv_im2col.cost(g, direction);
     if (runs_along(g))
-        return fv__conv_product_cost(images, s.span, pixels, 1,
-                                     (double)s.filters)
-               + images * (double)(pixels * turn + g->out[0] * s.taps * line);
-    return fv__conv_product_cost(images, pixels, s.span, 1, (double)s.filters)
+        return fv__gemm_cost_joint(images, s.span, pixels, 1, (double)s.filters)
+               + images
+                     * (double)(pixels * transpose_tile
+                                + g->out[0] * s.taps * line);
+    return fv__gemm_cost_joint(images, pixels, s.span, 1, (double)s.filters)
            + images * (double)(pixels * pixel + clear);
 }
 

@@ -23,28 +23,28 @@ double fv__im2col_cost(const fv__geometry *g, fv__direction direction)
     double all = 0;
 
     if (direction == FV__BACKWARD_WEIGHTS) {
-        const fv__conv_sizes s = fv__conv_measure(g);
-        const fv__sweep sweep = fv__sweep_of(g, FV__FORWARD, 0);
+        const fv__conv_sizes s = fv__conv_sizes_of(g);
+        const fv__subconv subconv = fv__subconv_of(g, FV__FORWARD, 0);
         const bool merged = g->dilation[1] == 1 && g->groups == 1;
         const double copies = (double)(g->groups * fv__im2col_splits(g));
         const double longer =
-            s.taps == 1 && !fv__sweep_is_pointwise(&sweep) ? gathered : 1;
+            s.taps == 1 && !fv__subconv_is_pointwise(&subconv) ? gathered : 1;
 
         return longer
-                   * fv__conv_pieces_cost(
+                   * fv__gemm_cost_separate(
                        (double)(g->groups * s.blocks), s.filters, s.span, 1,
                        (double)s.pixels / (double)fv__max(s.blocks, 1))
                + gather((double)s.pixels * copies, g->kernel, merged,
                         s.channels);
     }
-    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
-        const fv__sweep s = fv__sweep_of(g, direction, i);
+    for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
+        const fv__subconv s = fv__subconv_of(g, direction, i);
         const bool merged = s.step[1] == 1 && s.groups == 1;
         const double span = (double)(s.taps[0] * s.taps[1] * s.channels);
         const double count = (double)(s.batch * s.groups);
         const int64_t pixels = s.out[0] * s.out[1];
 
-        all += fv__conv_product_cost(count, pixels, s.filters, 1, span)
+        all += fv__gemm_cost_joint(count, pixels, s.filters, 1, span)
                + gather(count * (double)pixels, s.taps, merged, s.channels);
     }
     return all;

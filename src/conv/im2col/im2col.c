@@ -16,7 +16,7 @@ static size_t bytes(size_t element, int64_t rows, int64_t columns)
 
 typedef struct sweep_plan {
     const fv__kernels *kernels;
-    fv__sweep sweep;
+    fv__subconv subconv;
     size_t element;
     bool aliases;         /* rows of the column matrix are pixels */
     int64_t span, pixels; /* columns of the matrix; rows in all */
@@ -35,16 +35,16 @@ static sweep_plan plan_sweep(const fv_context *context, const fv__geometry *g,
 {
     sweep_plan p = {
         .kernels = context->kernels,
-        .sweep = fv__sweep_of(g, direction, number),
+        .subconv = fv__subconv_of(g, direction, number),
         .element = fv__element(context->kernels),
         .data = direction == FV__BACKWARD_DATA,
     };
-    const fv__sweep *s = &p.sweep;
+    const fv__subconv *s = &p.subconv;
 
-    p.aliases = fv__sweep_is_pointwise(s);
+    p.aliases = fv__subconv_is_pointwise(s);
     p.span = s->taps[0] * s->taps[1] * s->channels;
     p.pixels = s->batch * s->out[0] * s->out[1];
-    p.rows = fv__conv_rows(COLUMN_ELEMENTS, fv__max(p.span, 1));
+    p.rows = fv__matrix_rows(COLUMN_ELEMENTS, fv__max(p.span, 1));
     p.items = fv__divide_up(p.pixels, p.rows);
     if (!p.aliases) p.worker = bytes(p.element, p.rows, p.span);
     p.pack_bytes =
@@ -55,12 +55,12 @@ static sweep_plan plan_sweep(const fv_context *context, const fv__geometry *g,
 static void pack_panel(void *argument, size_t item, size_t worker)
 {
     const sweep_plan *p = argument;
-    size_t panels = fv__panels(p->kernels, (size_t)p->sweep.filters);
+    size_t panels = fv__panels(p->kernels, (size_t)p->subconv.filters);
     size_t group = item / panels, panel = item % panels;
 
     (void)worker;
-    fv__sweep_pack(p->kernels, &p->sweep, (int64_t)group, (int64_t)panel,
-                   p->call->weight, p->packed + group * p->pack_bytes);
+    fv__subconv_pack(p->kernels, &p->subconv, (int64_t)group, (int64_t)panel,
+                     p->call->weight, p->packed + group * p->pack_bytes);
 }
 
 /* Of the forward pass, where a filter is a row of a matrix, and where they are
@@ -68,7 +68,7 @@ static void pack_panel(void *argument, size_t item, size_t worker)
 static const void *weights_of(const sweep_plan *p, int64_t group)
 {
     if (p->data || !p->call->weight) return NULL;
-    return fv__at(p->call->weight, (size_t)(group * p->sweep.weight_group),
+    return fv__at(p->call->weight, (size_t)(group * p->subconv.weight_group),
                   p->element);
 }
 
@@ -77,7 +77,7 @@ static const void *weights_of(const sweep_plan *p, int64_t group)
 static void multiply(const sweep_plan *p, int64_t group, int64_t pixel,
                      int64_t count, const char *a, int64_t a_row)
 {
-    const fv__sweep *s = &p->sweep;
+    const fv__subconv *s = &p->subconv;
     bool even = s->out_row == s->out[1] * s->out_pixel
                 && s->out_image == s->out[0] * s->out_row;
     int64_t end = pixel + count;
@@ -101,7 +101,7 @@ static void multiply(const sweep_plan *p, int64_t group, int64_t pixel,
                                    .c_row = (size_t)s->out_pixel,
                                    .accumulate = p->add };
 
-        fv__gemm_run(p->kernels, &product, fv__sweep_chain(s),
+        fv__gemm_run(p->kernels, &product, fv__subconv_chain(s),
                      p->packed + (size_t)group * p->pack_bytes);
         pixel += m;
         a += (size_t)(m * a_row) * p->element;
@@ -111,13 +111,13 @@ static void multiply(const sweep_plan *p, int64_t group, int64_t pixel,
 static void sweep_item(void *argument, size_t item, size_t worker)
 {
     const sweep_plan *p = argument;
-    const fv__sweep *s = &p->sweep;
+    const fv__subconv *s = &p->subconv;
     int64_t pixel = (int64_t)item * p->rows;
     int64_t count = fv__min(p->rows, p->pixels - pixel);
     void *matrix = p->scratch + worker * p->worker;
 
     for (int64_t group = 0; group < s->groups; group++) {
-        const fv__columns columns = {
+        const fv__im2col_matrix columns = {
             s, p->element, group, 0, s->taps[0] * s->taps[1], pixel, count
         };
 
@@ -127,11 +127,11 @@ static void sweep_item(void *argument, size_t item, size_t worker)
             multiply(p, group, pixel, count,
                      fv__at(p->in, (size_t)at, p->element), s->in_pixel);
         } else {
-            if (p->span) fv__columns_gather(&columns, p->in, matrix);
+            if (p->span) fv__im2col_gather(&columns, p->in, matrix);
             multiply(p, group, pixel, count, matrix, p->span);
         }
     }
-    if (!p->data) fv__conv_finish(p->call, pixel, count);
+    if (!p->data) fv__conv_apply_epilogue(p->call, pixel, count);
 }
 
 static size_t packed(const fv_context *context, const fv__geometry *g,
@@ -140,7 +140,7 @@ static size_t packed(const fv_context *context, const fv__geometry *g,
     size_t all = 0;
 
     if (direction == FV__BACKWARD_WEIGHTS) return 0;
-    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
+    for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
         const sweep_plan p = plan_sweep(context, g, direction, i);
         size_t bytes_needed;
 
@@ -156,14 +156,14 @@ static void pack(const fv__conv_call *call, fv__direction direction)
     const fv__geometry *g = call->geometry;
     char *at = call->packed;
 
-    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
+    for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
         sweep_plan p = plan_sweep(call->context, g, direction, i);
-        size_t panels = fv__panels(p.kernels, (size_t)p.sweep.filters);
+        size_t panels = fv__panels(p.kernels, (size_t)p.subconv.filters);
 
         p.call = call;
         p.packed = at;
         fv__parallel(call->context, (size_t)g->groups * panels,
-                     (double)(g->groups * p.sweep.filters) * (double)p.span,
+                     (double)(g->groups * p.subconv.filters) * (double)p.span,
                      pack_panel, &p);
         at += p.pack_bytes * (size_t)g->groups;
     }
@@ -174,7 +174,7 @@ static void run_sweeps(const fv__conv_call *call, fv__direction direction)
     const fv__geometry *g = call->geometry;
     char *at = call->packed;
 
-    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
+    for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
         sweep_plan p = plan_sweep(call->context, g, direction, i);
 
         p.call = call;
@@ -184,8 +184,8 @@ static void run_sweeps(const fv__conv_call *call, fv__direction direction)
         p.out = p.data ? call->dx : call->y;
         p.add = p.data && !call->overwrite;
         fv__parallel(call->context, (size_t)p.items,
-                     (double)p.pixels * (double)p.span * (double)p.sweep.filters
-                         * (double)g->groups,
+                     (double)p.pixels * (double)p.span
+                         * (double)p.subconv.filters * (double)g->groups,
                      sweep_item, &p);
         at += p.pack_bytes * (size_t)g->groups;
     }
@@ -200,8 +200,8 @@ enum { FEW_ITEMS = 4, FEW_FILTERS = 64 };
 typedef struct plan {
     const fv__kernels *kernels;
     const fv__geometry *g;
-    fv__sweep sweep; /* forward */
-    fv__conv_parts parts;
+    fv__subconv subconv; /* forward */
+    fv__partials parts;
     size_t element;
     bool aliases;             /* rows of the column matrix are pixels of x */
     int64_t slab_taps, slabs; /* taps of one piece of the matrix */
@@ -219,7 +219,7 @@ static int64_t slab_taps(const fv__conv_sizes *s)
 
 int64_t fv__im2col_splits(const fv__geometry *g)
 {
-    const fv__conv_sizes s = fv__conv_measure(g);
+    const fv__conv_sizes s = fv__conv_sizes_of(g);
     const int64_t items =
         s.parts * g->groups * fv__divide_up(s.taps, slab_taps(&s));
 
@@ -234,13 +234,13 @@ static plan plan_weights(const fv_context *context, const fv__geometry *g)
     plan p = {
         .kernels = context->kernels,
         .g = g,
-        .sweep = fv__sweep_of(g, FV__FORWARD, 0),
-        .parts = fv__conv_parts_of(context->kernels, g),
+        .subconv = fv__subconv_of(g, FV__FORWARD, 0),
+        .parts = fv__partials_of(context->kernels, g),
         .element = fv__element(context->kernels),
     };
     const fv__conv_sizes *s = &p.parts.sizes;
 
-    p.aliases = fv__sweep_is_pointwise(&p.sweep);
+    p.aliases = fv__subconv_is_pointwise(&p.subconv);
     p.slab_taps = slab_taps(s);
     p.slabs = fv__divide_up(s->taps, p.slab_taps);
     p.splits = fv__im2col_splits(g);
@@ -254,7 +254,7 @@ static plan plan_weights(const fv_context *context, const fv__geometry *g)
 }
 
 /* One block: filters x pixels times pixels x columns. */
-static void block_product(const plan *p, const fv__columns *columns,
+static void block_product(const plan *p, const fv__im2col_matrix *columns,
                           int64_t split, char *scratch, void *sum,
                           bool accumulate)
 {
@@ -284,7 +284,7 @@ static void block_product(const plan *p, const fv__columns *columns,
         .accumulate = accumulate,
     };
 
-    if (!p->aliases) fv__columns_gather(columns, p->call->x, scratch);
+    if (!p->aliases) fv__im2col_gather(columns, p->call->x, scratch);
     fv__gemm_one(p->kernels, &product, scratch + matrix);
 }
 
@@ -297,24 +297,26 @@ static void weights(void *argument, size_t item, size_t worker)
     int64_t group = rest / p->slabs % p->g->groups;
     int64_t part = rest / p->slabs / p->g->groups;
     int64_t tap = slab * p->slab_taps;
-    void *sum = fv__conv_part_weights(&p->parts, part);
+    void *sum = fv__partial_weights(&p->parts, part);
 
-    for (int64_t i = fv__conv_part(s, part); i < fv__conv_part(s, part + 1);
-         i++) {
-        const fv__columns columns = { &p->sweep,
-                                      p->element,
-                                      group,
-                                      tap,
-                                      fv__min(p->slab_taps, s->taps - tap),
-                                      i * s->block,
-                                      fv__min(s->block,
-                                              s->pixels - i * s->block) };
+    for (int64_t i = fv__partial_first_block(s, part);
+         i < fv__partial_first_block(s, part + 1); i++) {
+        const fv__im2col_matrix columns = {
+            &p->subconv,
+            p->element,
+            group,
+            tap,
+            fv__min(p->slab_taps, s->taps - tap),
+            i * s->block,
+            fv__min(s->block, s->pixels - i * s->block)
+        };
 
         if (split == 0 && slab == 0 && group == 0)
-            fv__conv_block_bias(&p->parts, part, i);
+            fv__partial_add_bias(&p->parts, part, i);
         block_product(p, &columns, split,
                       p->scratch + p->parts.bytes + worker * p->worker, sum,
-                      fv__conv_part_meet(&p->parts, part, i) == FV__ACCUMULATE);
+                      fv__partial_accumulation(&p->parts, part, i)
+                          == FV__ACCUMULATE);
     }
 }
 
@@ -324,18 +326,19 @@ static void run_weights(const fv__conv_call *call)
 
     p.call = call;
     p.scratch = call->scratch;
-    fv__conv_parts_begin(&p.parts, call);
+    fv__partials_begin(&p.parts, call);
     fv__parallel(call->context, (size_t)p.items,
                  (double)fv__geometry_macs(call->geometry), weights, &p);
-    fv__conv_parts_add(&p.parts);
+    fv__partials_reduce(&p.parts);
 }
 
 /* ---- the algorithm ------------------------------------------------------ */
 
 static bool applicable(const fv_context *context, const fv__geometry *g)
 {
-    const fv__conv_sizes s = fv__conv_measure(g);
-    const int64_t matrix[] = { fv__conv_rows(COLUMN_ELEMENTS, s.span), s.span };
+    const fv__conv_sizes s = fv__conv_sizes_of(g);
+    const int64_t matrix[] = { fv__matrix_rows(COLUMN_ELEMENTS, s.span),
+                               s.span };
 
     (void)context;
     return fv__product(2, matrix) >= 0;
@@ -361,7 +364,7 @@ static size_t scratch(const fv_context *context, const fv__geometry *g,
 
         return needed(context, p.parts.bytes, p.worker);
     }
-    for (int64_t i = 0; i < fv__sweep_count(g, direction); i++) {
+    for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
         sweep_plan p = plan_sweep(context, g, direction, i);
         size_t bytes_needed = needed(context, 0, p.worker);
 

@@ -17,7 +17,7 @@ static char *zeros(char *out, int64_t bytes)
 
 /* Taps [first, last) of a row of taps, one after another; `in` is the row of
  * the image and tap 0 meets its pixel `column`. */
-static char *each_tap(const fv__sweep *s, size_t element, const char *in,
+static char *each_tap(const fv__subconv *s, size_t element, const char *in,
                       int64_t column, int64_t first, int64_t last, char *out)
 {
     int64_t bytes = s->channels * (int64_t)element;
@@ -35,7 +35,7 @@ static char *each_tap(const fv__sweep *s, size_t element, const char *in,
 }
 
 /* The same where the taps are neighbours in the image. */
-static char *all_taps(const fv__sweep *s, size_t element, const char *in,
+static char *all_taps(const fv__subconv *s, size_t element, const char *in,
                       int64_t column, int64_t first, int64_t last, char *out)
 {
     int64_t bytes = s->channels * (int64_t)element;
@@ -50,10 +50,10 @@ static char *all_taps(const fv__sweep *s, size_t element, const char *in,
     return zeros(out, (last - high) * bytes);
 }
 
-static char *gather_pixel(const fv__columns *c, fv__pixel pixel,
+static char *gather_pixel(const fv__im2col_matrix *c, fv__pixel pixel,
                           const char *image, char *out)
 {
-    const fv__sweep *s = c->sweep;
+    const fv__subconv *s = c->subconv;
     int64_t width = s->taps[1], end = c->tap + c->taps;
     int64_t top = pixel.row * s->stride[0] + s->first[0];
     int64_t column = pixel.column * s->stride[1] + s->first[1];
@@ -77,9 +77,10 @@ static char *gather_pixel(const fv__columns *c, fv__pixel pixel,
     return out;
 }
 
-void fv__columns_gather(const fv__columns *c, const void *in, void *columns)
+void fv__im2col_gather(const fv__im2col_matrix *c, const void *in,
+                       void *columns)
 {
-    const fv__sweep *s = c->sweep;
+    const fv__subconv *s = c->subconv;
     size_t image = (size_t)(s->in[0] * s->in[1] * s->in_pixel);
     size_t group = (size_t)(c->group * s->channels);
     fv__pixel pixel = fv__pixel_at(s->out, c->pixel);

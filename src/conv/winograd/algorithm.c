@@ -23,7 +23,7 @@ typedef struct plan {
     const fv__kernels *kernels;
     size_t element;
     fv__winograd tiling;
-    fv__winograd_rows few; /* channels */
+    fv__winograd_tile_row small_channels; /* channels */
     bool shared;           /* all tiles are transformed before the rest */
     int64_t rows, blocks;  /* tiles of a block */
     int64_t width, widths; /* filters of a product */
@@ -34,7 +34,7 @@ typedef struct plan {
     size_t zeros;          /* bytes of a pixel outside the image */
     const fv__conv_call *call;
     bool data;
-    bool past; /* caches, outputs go */
+    bool nontemporal; /* caches, outputs go */
     int64_t group;
     const char *source;
     char *target, *packed, *scratch;
@@ -56,14 +56,14 @@ static plan plan_of(const fv_context *context, const fv__geometry *g,
         .data = direction == FV__BACKWARD_DATA,
     };
     const fv__winograd *w = &p.tiling;
-    const fv__sweep *s = &w->sweep;
+    const fv__subconv *s = &w->subconv;
     const size_t line = 64 / p.element;
     const int64_t in_phases = fv__winograd_phases(w->in);
     const int64_t out_phases = fv__winograd_phases(w->out);
     int64_t most;
 
-    p.few = fv__winograd_rows_of(p.element, w);
-    p.shared = !p.few.all && w->all < SHARED_TILES;
+    p.small_channels = fv__winograd_tile_row_of(p.element, w);
+    p.shared = !p.small_channels.all && w->all < SHARED_TILES;
     most = p.shared ? SHARED_BLOCK_TILES * 36 / w->points
                     : BLOCK_TILES * 36 / w->products;
     p.width = fv__min(s->filters, p.shared ? SHARED_WIDTH : BLOCK_WIDTH);
@@ -125,7 +125,7 @@ static size_t phase_step(const plan *p, int64_t filters, int64_t channels)
 /* All that were packed of a group. */
 static panels packed_panels(const plan *p, int64_t group)
 {
-    const fv__sweep *s = &p->tiling.sweep;
+    const fv__subconv *s = &p->tiling.subconv;
 
     return (panels){ .points = { p->packed + (size_t)group * p->filters,
                                  p->filter_step,
@@ -138,7 +138,7 @@ static panels packed_panels(const plan *p, int64_t group)
 static void pack_panel(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
-    const fv__sweep *s = &p->tiling.sweep;
+    const fv__subconv *s = &p->tiling.subconv;
     const size_t all = fv__panels(p->kernels, (size_t)s->filters);
     const size_t panel = item % all, group = item / all;
     const fv__winograd_panel of = { (int64_t)group, (int64_t)panel, 0,
@@ -163,7 +163,7 @@ static size_t packed(const fv_context *context, const fv__geometry *g,
 static void pack(const fv__conv_call *call, fv__direction direction)
 {
     plan p = plan_of(call->context, call->geometry, direction);
-    const fv__sweep *s = &p.tiling.sweep;
+    const fv__subconv *s = &p.tiling.subconv;
 
     if (!p.filters) return;
     p.call = call;
@@ -180,7 +180,7 @@ static void pack(const fv__conv_call *call, fv__direction direction)
 static void find(const plan *p, int64_t tile, const void **pixels)
 {
     const fv__winograd *w = &p->tiling;
-    const fv__sweep *s = &w->sweep;
+    const fv__subconv *s = &w->subconv;
     const void *from =
         fv__at(p->source, (size_t)(p->group * s->channels), p->element);
 
@@ -191,16 +191,16 @@ static void find(const plan *p, int64_t tile, const void **pixels)
 /* While a tile is transformed, the pixels of the next one come. */
 static void transform(const plan *p, int64_t tile, int64_t count, char *in)
 {
-    const size_t channels = (size_t)p->tiling.sweep.channels;
+    const size_t channels = (size_t)p->tiling.subconv.channels;
     const void *pixels[2][FV__WINOGRAD_PIXELS];
 
     find(p, tile, pixels[0]);
     for (int64_t i = 0; i < count; i++) {
         if (i + 1 < count) {
             find(p, tile + i + 1, pixels[(i + 1) % 2]);
-            fv__winograd_ask(pixels[(i + 1) % 2], p->tiling.pixels,
-                             p->tiling.pixels - p->tiling.step,
-                             channels * p->element);
+            fv__winograd_prefetch(pixels[(i + 1) % 2], p->tiling.pixels,
+                                  p->tiling.pixels - p->tiling.step,
+                                  channels * p->element);
         }
         p->kernels->winograd_input(
             p->tiling.in, channels, pixels[i % 2],
@@ -210,8 +210,8 @@ static void transform(const plan *p, int64_t tile, int64_t count, char *in)
 }
 
 /* Each of the tiles that meet a panel fetches its share of the next one. */
-static void look_ahead(const plan *p, fv__tile *t, const char *next,
-                       size_t tile, size_t tiles)
+static void prefetch_next(const plan *p, fv__tile *t, const char *next,
+                          size_t tile, size_t tiles)
 {
     const size_t bytes = (size_t)p->kernels->nr * t->k * p->element;
     const size_t lines = (bytes + 63) / 64;
@@ -230,8 +230,8 @@ static void multiply_panel(const plan *p, size_t n, size_t count, fv__tile t,
     for (size_t tile = 0; tile < tiles; tile++) {
         size_t m = fv__even(count, tiles, tile);
 
-        look_ahead(p, &t, next, tile, tiles);
-        p->kernels->tile(m, n, &t);
+        prefetch_next(p, &t, next, tile, tiles);
+        p->kernels->microkernel(m, n, &t);
         t.a = fv__at(t.a, m * t.a_row, p->element);
         t.c = fv__slot(t.c, m * t.c_row, p->element);
     }
@@ -266,7 +266,7 @@ static void multiply_blocks(const plan *p, size_t n, size_t count, int64_t k,
         t.k = (size_t)fv__chain_block(chain, at);
         t.a = fv__at(a, (size_t)at, p->element);
         t.b = fv__at(b, weights, p->element);
-        if (at) t.meet = FV__ACCUMULATE;
+        if (at) t.accumulation = FV__ACCUMULATE;
         multiply_panel(p, n, count, t,
                        next ? fv__at(next, weights, p->element) : NULL);
     }
@@ -282,7 +282,7 @@ static void multiply(const plan *p, const panels *u, int64_t count, char *in,
                    .b_step = (size_t)nr,
                    .c_row = p->out.row,
                    .segments = 1,
-                   .meet = u->channel ? FV__CONTINUE : FV__REPLACE };
+                   .accumulation = u->channel ? FV__RESUME : FV__STORE };
     place at = { 0 }, next = at;
 
     for (bool more = true; more; at = next) {
@@ -317,7 +317,7 @@ static void multiply_packed(const plan *p, int64_t first, int64_t n,
 static void multiply_fresh(const plan *p, int64_t first, int64_t n,
                            int64_t count, char *in, char *out, char *fresh)
 {
-    const int64_t nr = p->kernels->nr, channels = p->tiling.sweep.channels;
+    const int64_t nr = p->kernels->nr, channels = p->tiling.subconv.channels;
 
     for (int64_t c = 0; c < channels; c += FRESH_CHANNELS) {
         const int64_t some = fv__min(FRESH_CHANNELS, channels - c);
@@ -339,32 +339,33 @@ static void multiply_fresh(const plan *p, int64_t first, int64_t n,
 
 /* What becomes of filters channel .. of tiles. */
 static fv__winograd_tile target_of(const plan *p, int64_t channel,
-                                   fv__finish *finish)
+                                   fv__epilogue *epilogue)
 {
-    const fv__sweep *s = &p->tiling.sweep;
-    const fv__finish none = { 0 };
+    const fv__subconv *s = &p->tiling.subconv;
+    const fv__epilogue none = { 0 };
     fv__winograd_tile t = { .points = { .step = p->out.step,
                                         .phase = (size_t)p->width },
                             .out_row = (size_t)s->out_row,
                             .out_pixel = (size_t)s->out_pixel,
                             .add = p->data && !p->call->overwrite };
 
-    *finish = p->data ? none : p->call->finish;
-    if (p->past || finish->bias || finish->residual || finish->clamp)
-        t.finish = finish;
-    finish->past = p->past;
-    if (finish->bias)
-        finish->bias = fv__at(finish->bias, (size_t)channel, p->element);
+    *epilogue = p->data ? none : p->call->epilogue;
+    if (p->nontemporal || epilogue->bias || epilogue->residual
+        || epilogue->clamp)
+        t.epilogue = epilogue;
+    epilogue->nontemporal = p->nontemporal;
+    if (epilogue->bias)
+        epilogue->bias = fv__at(epilogue->bias, (size_t)channel, p->element);
     return t;
 }
 
 /* Where a tile lies. */
 static void find_target(const plan *p, int64_t tile, int64_t channel,
-                        fv__winograd_tile *t, fv__finish *finish)
+                        fv__winograd_tile *t, fv__epilogue *epilogue)
 {
     const fv__winograd *w = &p->tiling;
-    const fv__sweep *s = &w->sweep;
-    const void *residual = p->data ? NULL : p->call->finish.residual;
+    const fv__subconv *s = &w->subconv;
+    const void *residual = p->data ? NULL : p->call->epilogue.residual;
     const fv__pixel at = fv__winograd_out(w, tile);
     const int64_t row = fv__max(at.row, 0), column = fv__max(at.column, 0);
     const size_t to =
@@ -376,22 +377,22 @@ static void find_target(const plan *p, int64_t tile, int64_t channel,
     t->first[1] = (size_t)(column - at.column);
     t->end[0] = (size_t)fv__min(w->m, s->out[0] - at.row);
     t->end[1] = (size_t)(s->out[1] - at.column);
-    if (residual) finish->residual = fv__at(residual, to, p->element);
+    if (residual) epilogue->residual = fv__at(residual, to, p->element);
 }
 
 static void restore(const plan *p, int64_t first, int64_t n, int64_t tile,
                     int64_t count, char *out)
 {
-    const int64_t channel = p->group * p->tiling.sweep.filters + first;
-    fv__finish finish;
-    fv__winograd_tile t = target_of(p, channel, &finish);
+    const int64_t channel = p->group * p->tiling.subconv.filters + first;
+    fv__epilogue epilogue;
+    fv__winograd_tile t = target_of(p, channel, &epilogue);
 
     for (int64_t i = 0; i < count; i++) {
         t.points.at = fv__slot(out, (size_t)i * p->out.row, p->element);
-        find_target(p, tile + i, channel, &t, &finish);
+        find_target(p, tile + i, channel, &t, &epilogue);
         p->kernels->winograd_output(p->tiling.out, (size_t)n, &t);
     }
-    if (p->past) p->kernels->settle();
+    if (p->nontemporal) p->kernels->store_fence();
 }
 
 /* ---- items -------------------------------------------------------------- */
@@ -402,10 +403,10 @@ static void block_item(void *argument, size_t item, size_t worker)
     plan p = *(const plan *)argument;
     int64_t tile = (int64_t)item * p.rows;
     int64_t count = fv__min(p.rows, p.tiling.all - tile);
-    int64_t filters = p.tiling.sweep.filters;
+    int64_t filters = p.tiling.subconv.filters;
     char *in = p.scratch + p.zeros + worker * (p.in.bytes + p.out.bytes);
 
-    for (p.group = 0; p.group < p.tiling.sweep.groups; p.group++) {
+    for (p.group = 0; p.group < p.tiling.subconv.groups; p.group++) {
         transform(&p, tile, count, in);
         for (int64_t first = 0; first < filters; first += p.width) {
             int64_t n = fv__min(p.width, filters - first);
@@ -420,25 +421,26 @@ static void block_item(void *argument, size_t item, size_t worker)
 static void row_item(void *argument, size_t row, size_t worker)
 {
     const plan *p = argument;
-    const fv__winograd_rows *few = &p->few;
+    const fv__winograd_tile_row *small_channels = &p->small_channels;
     const panels u = packed_panels(p, 0);
-    char *in = p->scratch + p->zeros + worker * few->bytes;
-    fv__finish finish;
-    fv__winograd_few t = { .x = in,
-                           .u = u.points.at,
-                           .x_step = few->step,
-                           .x_channel = few->channel,
-                           .u_step = u.points.step,
-                           .u_panel = (size_t)(u.depth * p->kernels->nr),
-                           .channels = (size_t)u.channels,
-                           .tiles = (size_t)few->tiles,
-                           .tile = target_of(p, 0, &finish) };
+    char *in = p->scratch + p->zeros + worker * small_channels->bytes;
+    fv__epilogue epilogue;
+    fv__winograd_small_channels t = { .x = in,
+                                      .u = u.points.at,
+                                      .x_step = small_channels->step,
+                                      .x_channel = small_channels->channel,
+                                      .u_step = u.points.step,
+                                      .u_panel =
+                                          (size_t)(u.depth * p->kernels->nr),
+                                      .channels = (size_t)u.channels,
+                                      .tiles = (size_t)small_channels->tiles,
+                                      .tile = target_of(p, 0, &epilogue) };
 
-    fv__winograd_rows_input(p->kernels, &p->tiling, few, (int64_t)row,
-                            p->source, in);
-    find_target(p, (int64_t)row * few->tiles, 0, &t.tile, &finish);
-    p->kernels->winograd_few(p->tiling.in, (size_t)u.filters, &t);
-    if (p->past) p->kernels->settle();
+    fv__winograd_tile_row_transform(p->kernels, &p->tiling, small_channels,
+                                    (int64_t)row, p->source, in);
+    find_target(p, (int64_t)row * small_channels->tiles, 0, &t.tile, &epilogue);
+    p->kernels->winograd_small_channels(p->tiling.in, (size_t)u.filters, &t);
+    if (p->nontemporal) p->kernels->store_fence();
 }
 
 static void input_item(void *argument, size_t item, size_t worker)
@@ -457,7 +459,7 @@ static void output_item(void *argument, size_t item, size_t worker)
     int64_t tile = (int64_t)item / p->widths * p->rows;
     int64_t first = (int64_t)item % p->widths * p->width;
     int64_t count = fv__min(p->rows, p->tiling.all - tile);
-    int64_t n = fv__min(p->width, p->tiling.sweep.filters - first);
+    int64_t n = fv__min(p->width, p->tiling.subconv.filters - first);
     char *in = p->scratch + p->zeros;
     char *out = p->scratch + p->zeros + p->in.bytes
                 + worker * (p->out.bytes + p->fresh.bytes);
@@ -473,21 +475,23 @@ static void output_item(void *argument, size_t item, size_t worker)
 static void run_sweep(const fv__conv_call *call, fv__direction direction)
 {
     plan p = plan_of(call->context, call->geometry, direction);
-    const fv__sweep *s = &p.tiling.sweep;
+    const fv__subconv *s = &p.tiling.subconv;
     double inputs =
         (double)p.tiling.all * (double)p.tiling.products * (double)s->channels;
 
     p.call = call;
-    p.past = fv__conv_goes_past(call, direction);
+    p.nontemporal = fv__conv_is_nontemporal(call, direction);
     p.source = p.data ? call->dy : call->x;
     p.target = p.data ? call->dx : call->y;
     p.packed = call->packed;
     p.scratch = call->scratch;
     memset(p.scratch, 0, p.zeros);
     if (!p.shared) {
-        fv__parallel(call->context, (size_t)(p.few.all ? p.few.all : p.blocks),
-                     inputs * (double)(s->filters * s->groups),
-                     p.few.all ? row_item : block_item, &p);
+        fv__parallel(
+            call->context,
+            (size_t)(p.small_channels.all ? p.small_channels.all : p.blocks),
+            inputs * (double)(s->filters * s->groups),
+            p.small_channels.all ? row_item : block_item, &p);
         return;
     }
     for (p.group = 0; p.group < s->groups; p.group++) {
@@ -510,8 +514,8 @@ static int64_t macs(const fv__geometry *g, fv__direction direction)
 {
     const fv__winograd w = fv__winograd_of(g, direction);
 
-    const int64_t factors[] = { w.all, w.products, w.sweep.groups,
-                                w.sweep.channels, w.sweep.filters };
+    const int64_t factors[] = { w.all, w.products, w.subconv.groups,
+                                w.subconv.channels, w.subconv.filters };
 
     return fv__saturated_product(sizeof factors / sizeof *factors, factors);
 }
@@ -521,12 +525,13 @@ static size_t scratch(const fv_context *context, const fv__geometry *g,
 {
     const plan p = plan_of(context, g, direction);
     const size_t worker =
-        p.few.all ? p.few.bytes
-                  : p.out.bytes + p.fresh.bytes + (p.shared ? 0 : p.in.bytes);
+        p.small_channels.all
+            ? p.small_channels.bytes
+            : p.out.bytes + p.fresh.bytes + (p.shared ? 0 : p.in.bytes);
     size_t all;
 
     if (direction == FV__BACKWARD_WEIGHTS)
-        return fv__winograd_weights_scratch(context, g);
+        return fv__winograd_weight_grad_scratch(context, g);
     if (!fv__multiply(worker, (size_t)context->threads, &all)
         || !fv__add(all, p.zeros + (p.shared ? p.in.bytes : 0), &all))
         return SIZE_MAX;
@@ -537,7 +542,7 @@ static void run(const fv__conv_call *call, fv__direction direction)
 {
     if (call->geometry->batch == 0) return;
     if (direction == FV__BACKWARD_WEIGHTS)
-        fv__winograd_weights(call);
+        fv__winograd_weight_grad(call);
     else
         run_sweep(call, direction);
 }

@@ -36,14 +36,16 @@ static double image_cost(const fv__winograd *w, int64_t along, int64_t across)
  */
 enum { MET = 3, ADDED = 6, TOGETHER = 4, SUMS = 8 };
 
-static double few_cost(const fv__winograd *w, const fv__winograd_rows *few,
+static double few_cost(const fv__winograd *w,
+                       const fv__winograd_tile_row *small_channels,
                        bool weights)
 {
-    const int64_t channels = w->sweep.channels;
+    const int64_t channels = w->subconv.channels;
     const int64_t together = weights ? 1 : TOGETHER;
-    const int64_t tiles = fv__divide_up(few->tiles, together) * together;
-    const int64_t wide = fv__divide_up(w->sweep.filters, LANES);
-    const int64_t inputs = fv__divide_up((int64_t)few->phase, LANES);
+    const int64_t tiles =
+        fv__divide_up(small_channels->tiles, together) * together;
+    const int64_t wide = fv__divide_up(w->subconv.filters, LANES);
+    const int64_t inputs = fv__divide_up((int64_t)small_channels->phase, LANES);
     const int64_t sums =
         fv__winograd_phases(w->in) * channels * fv__min(wide, 2);
     const double wait =
@@ -54,7 +56,7 @@ static double few_cost(const fv__winograd *w, const fv__winograd_rows *few,
     return 1.2 * (double)w->tiles[0]
            * ((double)(tiles * wide) * point
               + (double)(inputs * w->products * INPUT)
-              + (double)(w->pixels * w->step * (int64_t)few->phase));
+              + (double)(w->pixels * w->step * (int64_t)small_channels->phase));
 }
 
 /* But for the gradient of weights in proportion to the batch, so that images
@@ -63,17 +65,20 @@ double fv__winograd_cost(const fv__geometry *g, fv__direction direction)
 {
     const fv__winograd w = fv__winograd_of(g, direction);
     const bool weights = direction == FV__BACKWARD_WEIGHTS;
-    const fv__winograd_rows few = fv__winograd_rows_of(1, &w);
-    const int64_t channels = w.sweep.channels, filters = w.sweep.filters;
-    const bool turned = weights && !few.all;
-    const int64_t along = turned ? filters : channels;
-    const int64_t across = turned ? channels : filters;
-    const double image =
-        few.all ? few_cost(&w, &few, weights) : image_cost(&w, along, across);
+    const fv__winograd_tile_row small_channels =
+        fv__winograd_tile_row_of(1, &w);
+    const int64_t channels = w.subconv.channels, filters = w.subconv.filters;
+    const bool transposed = weights && !small_channels.all;
+    const int64_t along = transposed ? filters : channels;
+    const int64_t across = transposed ? channels : filters;
+    const double image = small_channels.all
+                             ? few_cost(&w, &small_channels, weights)
+                             : image_cost(&w, along, across);
     const double vectors =
         (double)(w.products * along * fv__divide_up(across, LANES));
-    const double batch = (double)g->batch, groups = (double)w.sweep.groups;
-    const bool far = !few.all && w.in.phases > 1 && w.all > NEAR_TILES;
+    const double batch = (double)g->batch, groups = (double)w.subconv.groups;
+    const bool far =
+        !small_channels.all && w.in.phases > 1 && w.all > NEAR_TILES;
 
     if (weights)
         return groups * ((far ? 1.4 : 1) * batch * image + RESTORE * vectors);

@@ -7,7 +7,7 @@ enum { TURN_TAPS = 25 * 8, PANEL_ROW = 128, AHEAD = 8 };
 
 typedef struct filters {
     const fv__kernels *kernels;
-    const fv__sweep *sweep;
+    const fv__subconv *subconv;
     size_t element, count; /* of a panel */
     fv__scheme scheme;
     int64_t taps;
@@ -17,14 +17,14 @@ typedef struct filters {
 
 static const char *channel_at(const filters *f, int64_t channel)
 {
-    return fv__at(f->weight, (size_t)(channel * f->sweep->weight_channel),
+    return fv__at(f->weight, (size_t)(channel * f->subconv->weight_channel),
                   f->element);
 }
 
 /* The pieces of a channel, far apart in memory. */
-static void ask_for(const filters *f, int64_t channel)
+static void prefetch(const filters *f, int64_t channel)
 {
-    const int64_t tap = f->sweep->weight_tap[1] * (int64_t)f->element;
+    const int64_t tap = f->subconv->weight_tap[1] * (int64_t)f->element;
     const char *piece = channel_at(f, channel);
 
     for (int64_t i = 0; i < f->taps; i++, piece += tap)
@@ -36,9 +36,9 @@ static void ask_for(const filters *f, int64_t channel)
 static void transform(const filters *f, int64_t channels, fv__points out)
 {
     for (int64_t c = 0; c < channels; c++) {
-        ask_for(f, fv__min(c + AHEAD, f->left - 1));
+        prefetch(f, fv__min(c + AHEAD, f->left - 1));
         f->kernels->winograd_filter(f->scheme, f->count, channel_at(f, c),
-                                    f->sweep->weight_tap[1], &out);
+                                    f->subconv->weight_tap[1], &out);
         out.at = fv__slot(out.at, (size_t)f->kernels->nr, f->element);
     }
 }
@@ -48,7 +48,7 @@ static void turn_and_transform(const filters *f, int64_t channels,
                                fv__points out)
 {
     const size_t nr = (size_t)f->kernels->nr;
-    const int64_t tap_step = f->sweep->weight_tap[1] * (int64_t)f->element;
+    const int64_t tap_step = f->subconv->weight_tap[1] * (int64_t)f->element;
     const int64_t most = fv__max(TURN_TAPS / f->taps / 8 * 8, 1);
     _Alignas(64) char taps[TURN_TAPS * PANEL_ROW];
 
@@ -59,7 +59,7 @@ static void turn_and_transform(const filters *f, int64_t channels,
         for (int64_t tap = 0; tap < f->taps; tap++)
             f->kernels->transpose(
                 f->count, count, channel_at(f, c) + tap * tap_step,
-                (size_t)f->sweep->weight_filter,
+                (size_t)f->subconv->weight_filter,
                 fv__slot(taps, (size_t)tap * numbers, f->element), nr, nr);
         f->kernels->winograd_filter(f->scheme, numbers, taps,
                                     (ptrdiff_t)numbers, &out);
@@ -71,7 +71,7 @@ void fv__winograd_filters(const fv__kernels *kernels, const fv__winograd *w,
                           const void *weight, const fv__winograd_panel *panel,
                           fv__points out)
 {
-    const fv__sweep *s = &w->sweep;
+    const fv__subconv *s = &w->subconv;
     const size_t element = fv__element(kernels);
     const int64_t first = panel->panel * kernels->nr;
     const int64_t at = s->weight_at + panel->group * s->weight_group
@@ -79,7 +79,7 @@ void fv__winograd_filters(const fv__kernels *kernels, const fv__winograd *w,
                        + panel->channel * s->weight_channel;
     const filters f = {
         .kernels = kernels,
-        .sweep = s,
+        .subconv = s,
         .element = element,
         .count = (size_t)fv__min(s->filters - first, kernels->nr),
         .scheme = w->scheme,

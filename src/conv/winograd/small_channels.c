@@ -11,14 +11,15 @@ enum { FEW_WHOLE = 12, FEW_APART = 8, LEAST_TILES = 4 };
 /* Elements behind the points that are read, but not used. */
 enum { READ_BEHIND = 4 };
 
-fv__winograd_rows fv__winograd_rows_of(size_t element, const fv__winograd *w)
+fv__winograd_tile_row fv__winograd_tile_row_of(size_t element,
+                                               const fv__winograd *w)
 {
-    const fv__sweep *s = &w->sweep;
+    const fv__subconv *s = &w->subconv;
     const int64_t phases = fv__winograd_phases(w->in);
-    const int64_t few = w->in.phases == 1 ? FEW_WHOLE : FEW_APART;
-    fv__winograd_rows r = { .tiles = w->tiles[1] };
+    const int64_t small_channels = w->in.phases == 1 ? FEW_WHOLE : FEW_APART;
+    fv__winograd_tile_row r = { .tiles = w->tiles[1] };
 
-    if (s->groups > 1 || s->channels >= few || r.tiles < LEAST_TILES
+    if (s->groups > 1 || s->channels >= small_channels || r.tiles < LEAST_TILES
         || w->out.phases > 1)
         return r;
     r.all = w->all / r.tiles;
@@ -32,7 +33,7 @@ fv__winograd_rows fv__winograd_rows_of(size_t element, const fv__winograd *w)
 }
 
 /* A line of the image from a column on, zeros outside. */
-static void copy_line(const fv__sweep *s, fv__pixel at, int64_t pixels,
+static void copy_line(const fv__subconv *s, fv__pixel at, int64_t pixels,
                       size_t element, const char *in, char *out)
 {
     const size_t pixel = (size_t)s->channels * element;
@@ -55,18 +56,19 @@ static void copy_line(const fv__sweep *s, fv__pixel at, int64_t pixels,
 
 /* Makes the points of a row of tiles at `points`. Its lines are behind them,
  * [pixel of a step][channel][tile] each, and one as it is in the image. */
-void fv__winograd_rows_input(const fv__kernels *kernels, const fv__winograd *w,
-                             const fv__winograd_rows *r, int64_t row,
-                             const void *in, char *points)
+void fv__winograd_tile_row_transform(const fv__kernels *kernels,
+                                     const fv__winograd *w,
+                                     const fv__winograd_tile_row *r,
+                                     int64_t row, const void *in, char *points)
 {
     const size_t element = fv__element(kernels);
-    const size_t columns = (size_t)(w->step * w->sweep.channels);
+    const size_t columns = (size_t)(w->step * w->subconv.channels);
     const void *pixels[FV__WINOGRAD_PIXELS];
     char *image = points + r->points, *line = image + r->line;
     fv__pixel at = fv__winograd_in(w, row * r->tiles);
 
     for (int64_t i = 0; i < w->pixels; i++, at.row++, line += r->line) {
-        copy_line(&w->sweep, at, (int64_t)r->channel * w->step, element, in,
+        copy_line(&w->subconv, at, (int64_t)r->channel * w->step, element, in,
                   image);
         kernels->transpose(r->channel, columns, image, columns, line,
                            r->channel, r->channel);

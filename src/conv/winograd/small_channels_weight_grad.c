@@ -12,9 +12,9 @@ typedef struct plan {
     const fv__kernels *kernels;
     size_t element;
     fv__winograd tiling;
-    fv__winograd_rows x;
+    fv__winograd_tile_row x;
     fv__planes dy, sum; /* [tile][filter], [phase][channel][filter] */
-    fv__conv_parts bias;
+    fv__partials bias;
     int64_t parts;
     size_t taps;     /* and channels, of a filter */
     size_t gradient; /* bytes of one [tap][channel][filter] */
@@ -26,20 +26,20 @@ typedef struct plan {
 static plan plan_of(const fv_context *context, const fv__geometry *g,
                     const fv__winograd *w)
 {
-    const fv__sweep *s = &w->sweep;
+    const fv__subconv *s = &w->subconv;
     const int64_t phases = fv__winograd_phases(w->in);
     plan p = { .kernels = context->kernels,
                .element = fv__element(context->kernels),
                .tiling = *w };
 
-    p.x = fv__winograd_rows_of(p.element, w);
+    p.x = fv__winograd_tile_row_of(p.element, w);
     p.dy = fv__planes_of(p.element, w->points, p.x.tiles, s->filters);
     p.sum =
         fv__planes_of(p.element, w->points, phases * s->channels, s->filters);
     p.parts = PARTS_ELEMENTS / (w->products * s->channels * s->filters);
     p.parts = fv__max(1, fv__min(fv__min(PARTS, p.parts), p.x.all / PART_ROWS));
-    p.parts = fv__conv_parts_count(p.parts, p.x.all);
-    p.bias = fv__conv_parts_of_bias(context->kernels, g, p.x.all, p.parts);
+    p.parts = fv__partials_count(p.parts, p.x.all);
+    p.bias = fv__partials_of_bias(context->kernels, g, p.x.all, p.parts);
     p.taps = (size_t)(w->taps * s->channels);
     p.gradient = fv__align(p.taps * (size_t)s->filters * p.element);
     p.zeros = fv__align((size_t)s->filters * p.element);
@@ -47,8 +47,8 @@ static plan plan_of(const fv_context *context, const fv__geometry *g,
     return p;
 }
 
-size_t fv__winograd_rows_scratch(const fv_context *context,
-                                 const fv__geometry *g, const fv__winograd *w)
+size_t fv__winograd_small_channels_weight_grad_scratch(
+    const fv_context *context, const fv__geometry *g, const fv__winograd *w)
 {
     const plan p = plan_of(context, g, w);
 
@@ -61,7 +61,7 @@ static void find(const plan *p, int64_t tile, const void **pixels)
 {
     const fv__winograd *w = &p->tiling;
 
-    fv__winograd_pixels(w->sweep.out, w->sweep.out_pixel, w->m,
+    fv__winograd_pixels(w->subconv.out, w->subconv.out_pixel, w->m,
                         fv__winograd_out(w, tile), p->call->dy, p->zero,
                         p->element, pixels);
 }
@@ -71,7 +71,7 @@ static void find(const plan *p, int64_t tile, const void **pixels)
 static void transform(const plan *p, int64_t row, char *out)
 {
     const fv__winograd *w = &p->tiling;
-    const size_t filters = (size_t)w->sweep.filters;
+    const size_t filters = (size_t)w->subconv.filters;
     const int64_t first = row * p->x.tiles;
     const void *pixels[2][FV__WINOGRAD_OUTPUTS];
 
@@ -79,8 +79,8 @@ static void transform(const plan *p, int64_t row, char *out)
     for (int64_t i = 0; i < p->x.tiles; i++) {
         if (first + i + 1 < w->all) {
             find(p, first + i + 1, pixels[(i + 1) % 2]);
-            fv__winograd_ask(pixels[(i + 1) % 2], w->m, 0,
-                             filters * p->element);
+            fv__winograd_prefetch(pixels[(i + 1) % 2], w->m, 0,
+                                  filters * p->element);
         }
         p->kernels->winograd_output_grad(
             w->out, filters, pixels[i % 2],
@@ -94,7 +94,7 @@ static void multiply(const plan *p, size_t point, bool first, const char *x,
                      const char *dy, char *sum)
 {
     const size_t rows = (size_t)(fv__scheme_phases(p->tiling.in, point)
-                                 * p->tiling.sweep.channels);
+                                 * p->tiling.subconv.channels);
     const fv__chain chain = { 1, 1, p->x.tiles };
 
     for (int64_t at = 0, n; at < p->x.tiles; at += n) {
@@ -102,7 +102,7 @@ static void multiply(const plan *p, size_t point, bool first, const char *x,
 
         n = fv__chain_block(chain, at);
         fv__conv_tiles(
-            p->kernels, rows, (size_t)p->tiling.sweep.filters,
+            p->kernels, rows, (size_t)p->tiling.subconv.filters,
             (fv__tile){ .a = fv__at(x, point * p->x.step + tile, p->element),
                         .b = fv__at(dy, point * p->dy.step + tile * p->dy.row,
                                     p->element),
@@ -113,8 +113,8 @@ static void multiply(const plan *p, size_t point, bool first, const char *x,
                         .c_row = p->sum.row,
                         .segments = 1,
                         .k = (size_t)n,
-                        .meet =
-                            first && at == 0 ? FV__REPLACE : FV__ACCUMULATE });
+                        .accumulation =
+                            first && at == 0 ? FV__STORE : FV__ACCUMULATE });
     }
 }
 
@@ -122,17 +122,19 @@ static void multiply(const plan *p, size_t point, bool first, const char *x,
 static void part_item(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
-    const int64_t first = fv__conv_part(&p->bias.sizes, (int64_t)item);
-    const int64_t last = fv__conv_part(&p->bias.sizes, (int64_t)item + 1);
+    const int64_t first =
+        fv__partial_first_block(&p->bias.sizes, (int64_t)item);
+    const int64_t last =
+        fv__partial_first_block(&p->bias.sizes, (int64_t)item + 1);
     char *x = p->points + worker * p->worker, *dy = x + p->x.bytes;
     char *sum = p->sums + item * p->sum.bytes;
 
     /* dy is near once it is transformed. */
     for (int64_t row = first; row < last; row++) {
-        fv__winograd_rows_input(p->kernels, &p->tiling, &p->x, row, p->call->x,
-                                x);
+        fv__winograd_tile_row_transform(p->kernels, &p->tiling, &p->x, row,
+                                        p->call->x, x);
         transform(p, row, dy);
-        fv__conv_block_bias(&p->bias, (int64_t)item, row);
+        fv__partial_add_bias(&p->bias, (int64_t)item, row);
         for (size_t e = 0; e < (size_t)p->tiling.points; e++)
             multiply(p, e, row == first, x, dy, sum);
     }
@@ -142,8 +144,8 @@ static void part_item(void *argument, size_t item, size_t worker)
 static void channel_item(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
-    const size_t filters = (size_t)p->tiling.sweep.filters;
-    const size_t phase = (size_t)p->tiling.sweep.channels * p->sum.row;
+    const size_t filters = (size_t)p->tiling.subconv.filters;
+    const size_t phase = (size_t)p->tiling.subconv.channels * p->sum.row;
     char *sum = fv__slot(p->sums, item * p->sum.row, p->element);
 
     (void)worker;
@@ -161,27 +163,28 @@ static void channel_item(void *argument, size_t item, size_t worker)
     p->kernels->winograd_filter_grad(
         p->tiling.scheme, filters, &(fv__points){ sum, p->sum.step, phase },
         fv__slot(p->gradients, item * filters, p->element),
-        (size_t)p->tiling.sweep.channels * filters, false);
+        (size_t)p->tiling.subconv.channels * filters, false);
 }
 
 /* [tap][channel][filter] to [filter][tap][channel]. */
-static void turn(const plan *p)
+static void transpose_tile(const plan *p)
 {
-    const size_t filters = (size_t)p->tiling.sweep.filters;
+    const size_t filters = (size_t)p->tiling.subconv.filters;
     const fv__conv_call *call = p->call;
-    char *turned = p->gradients + p->gradient;
+    char *transposed = p->gradients + p->gradient;
 
     p->kernels->transpose(p->taps, filters, p->gradients, filters,
-                          call->overwrite ? call->dweight : turned, p->taps,
+                          call->overwrite ? call->dweight : transposed, p->taps,
                           p->taps);
     if (!call->overwrite)
-        p->kernels->axpy(p->taps * filters, 1, turned, call->dweight);
+        p->kernels->axpy(p->taps * filters, 1, transposed, call->dweight);
 }
 
-void fv__winograd_rows_weights(const fv__conv_call *call, const fv__winograd *w)
+void fv__winograd_small_channels_weight_grad(const fv__conv_call *call,
+                                             const fv__winograd *w)
 {
     plan p = plan_of(call->context, call->geometry, w);
-    const fv__sweep *s = &w->sweep;
+    const fv__subconv *s = &w->subconv;
 
     p.call = call;
     p.zero = (char *)call->scratch + p.bias.bytes;
@@ -189,7 +192,7 @@ void fv__winograd_rows_weights(const fv__conv_call *call, const fv__winograd *w)
     p.gradients = p.sums + (size_t)p.parts * p.sum.bytes;
     p.points = p.gradients + 2 * p.gradient;
     p.kernels->fill((size_t)s->filters, 0, p.zero);
-    fv__conv_parts_begin(&p.bias, call);
+    fv__partials_begin(&p.bias, call);
     fv__parallel(call->context, (size_t)p.parts,
                  (double)(w->all * w->products * s->channels)
                      * (double)s->filters,
@@ -198,6 +201,6 @@ void fv__winograd_rows_weights(const fv__conv_call *call, const fv__winograd *w)
                  (double)(w->products * s->channels)
                      * (double)(s->filters * p.parts),
                  channel_item, &p);
-    turn(&p);
-    fv__conv_parts_add(&p.bias);
+    transpose_tile(&p);
+    fv__partials_reduce(&p.bias);
 }

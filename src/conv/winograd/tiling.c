@@ -41,29 +41,31 @@ bool fv__winograd_applies(const fv__geometry *g)
 
 /* Of two schemes for 3x3 kernels what takes fewer products for an image. On a
  * tie F(2, 3), which is more exact. */
-static fv__scheme scheme_of(const fv__geometry *g, const fv__sweep *s)
+static fv__scheme scheme_of(const fv__geometry *g, const fv__subconv *s)
 {
     const fv__scheme small = { 2, 3, 1 }, scheme = kernels[find(g)].scheme;
     const int64_t *out = s->out;
-    const int64_t few = fv__divide_up(out[0], 2) * fv__divide_up(out[1], 2);
+    const int64_t small_channels =
+        fv__divide_up(out[0], 2) * fv__divide_up(out[1], 2);
     const int64_t many = fv__divide_up(out[0], 4) * fv__divide_up(out[1], 4);
     const int64_t read =
         fv__min(READ_MOST, s->channels * s->filters / READ_ELEMENTS);
 
     if (g->kernel[0] == 3 && g->stride[0] == 1
-        && 16 * (few + read) <= 36 * (many + read))
+        && 16 * (small_channels + read) <= 36 * (many + read))
         return small;
     return scheme;
 }
 
 /* The input gradient as one sweep over the whole image, whatever the stride. */
-static fv__sweep sweep_of(const fv__geometry *g, fv__direction direction)
+static fv__subconv sweep_of(const fv__geometry *g, fv__direction direction)
 {
     fv__geometry dense = *g;
 
-    if (direction != FV__BACKWARD_DATA) return fv__sweep_of(g, FV__FORWARD, 0);
+    if (direction != FV__BACKWARD_DATA)
+        return fv__subconv_of(g, FV__FORWARD, 0);
     dense.stride[0] = dense.stride[1] = 1;
-    return fv__sweep_of(&dense, direction, 0);
+    return fv__subconv_of(&dense, direction, 0);
 }
 
 /* Where an axis of tiles begins. The gradient of a strided input is met by the
@@ -76,14 +78,14 @@ static void begin(fv__winograd *w, const fv__geometry *g, int axis)
     const int64_t whole = (g->begin[axis] + 1) / phases;
 
     w->in_first[axis] =
-        phases > 1 ? whole - w->out.taps + 1 : w->sweep.first[axis];
+        phases > 1 ? whole - w->out.taps + 1 : w->subconv.first[axis];
     w->out_first[axis] = phases > 1 ? whole * phases - 1 - g->begin[axis] : 0;
 }
 
 fv__winograd fv__winograd_of(const fv__geometry *g, fv__direction direction)
 {
-    fv__winograd w = { .sweep = sweep_of(g, direction) };
-    const fv__sweep *s = &w.sweep;
+    fv__winograd w = { .subconv = sweep_of(g, direction) };
+    const fv__subconv *s = &w.subconv;
     int64_t side, lines;
 
     w.scheme = w.in = w.out = scheme_of(g, s);

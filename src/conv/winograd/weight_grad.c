@@ -22,7 +22,7 @@ typedef struct plan {
     const fv__kernels *kernels;
     size_t element;
     fv__winograd tiling;
-    fv__conv_parts bias;
+    fv__partials bias;
     int64_t rows, blocks; /* tiles of a block */
     int64_t parts;        /* of a worker each, or of all if there is one */
     bool single;          /* block */
@@ -45,7 +45,7 @@ static plan plan_of(const fv_context *context, const fv__geometry *g)
         .tiling = fv__winograd_of(g, FV__FORWARD),
     };
     const fv__winograd *w = &p.tiling;
-    const fv__sweep *s = &w->sweep;
+    const fv__subconv *s = &w->subconv;
     const int64_t phases = fv__winograd_phases(w->in);
     int64_t most = fv__min(
         BLOCK_MOST, BLOCK_LEAST + s->channels * s->filters / BLOCK_WEIGHTS);
@@ -55,8 +55,8 @@ static plan plan_of(const fv_context *context, const fv__geometry *g)
     p.parts = PARTS_ELEMENTS / (w->products * s->channels * s->filters);
     p.parts =
         fv__max(1, fv__min(fv__min(PARTS, p.parts), p.blocks / PART_BLOCKS));
-    p.parts = fv__conv_parts_count(p.parts, p.blocks);
-    p.bias = fv__conv_parts_of_bias(context->kernels, g, p.blocks, p.parts);
+    p.parts = fv__partials_count(p.parts, p.blocks);
+    p.bias = fv__partials_of_bias(context->kernels, g, p.blocks, p.parts);
     p.single = p.blocks <= 1;
     p.cuts =
         fv__divide_up(s->filters, p.single ? SINGLE_FILTERS : ITEM_FILTERS);
@@ -81,15 +81,17 @@ static size_t sums_of(const fv_context *context, const plan *p)
 
 static bool is_few(const plan *p)
 {
-    return fv__winograd_rows_of(p->element, &p->tiling).all > 0;
+    return fv__winograd_tile_row_of(p->element, &p->tiling).all > 0;
 }
 
-size_t fv__winograd_weights_scratch(const fv_context *context,
-                                    const fv__geometry *g)
+size_t fv__winograd_weight_grad_scratch(const fv_context *context,
+                                        const fv__geometry *g)
 {
     const plan p = plan_of(context, g);
 
-    if (is_few(&p)) return fv__winograd_rows_scratch(context, g, &p.tiling);
+    if (is_few(&p))
+        return fv__winograd_small_channels_weight_grad_scratch(context, g,
+                                                               &p.tiling);
     return p.bias.bytes + p.zeros + sums_of(context, &p) * p.sum.bytes
            + (size_t)fv__min(context->threads, p.parts) * p.worker;
 }
@@ -98,7 +100,7 @@ size_t fv__winograd_weights_scratch(const fv_context *context,
 static void find(const plan *p, int64_t tile, bool is_x, const void **pixels)
 {
     const fv__winograd *w = &p->tiling;
-    const fv__sweep *s = &w->sweep;
+    const fv__subconv *s = &w->subconv;
     const fv__conv_call *call = p->call;
     const int64_t number = p->block * p->rows + tile;
 
@@ -116,17 +118,18 @@ static void find(const plan *p, int64_t tile, bool is_x, const void **pixels)
 }
 
 /* Asks for what the next tile meets. */
-static void look_ahead(const plan *p, int64_t tile)
+static void prefetch_next(const plan *p, int64_t tile)
 {
     const fv__winograd *w = &p->tiling;
     const void *pixels[FV__WINOGRAD_PIXELS];
 
     if (p->block * p->rows + tile >= w->all) return;
     find(p, tile, false, pixels);
-    fv__winograd_ask(pixels, w->m, 0, (size_t)w->sweep.filters * p->element);
+    fv__winograd_prefetch(pixels, w->m, 0,
+                          (size_t)w->subconv.filters * p->element);
     find(p, tile, true, pixels);
-    fv__winograd_ask(pixels, w->pixels, w->pixels - w->step,
-                     (size_t)w->sweep.channels * p->element);
+    fv__winograd_prefetch(pixels, w->pixels, w->pixels - w->step,
+                          (size_t)w->subconv.channels * p->element);
 }
 
 /* One tile of x and dy. */
@@ -134,11 +137,11 @@ static void transform(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
     const fv__winograd *w = &p->tiling;
-    const fv__sweep *s = &w->sweep;
+    const fv__subconv *s = &w->subconv;
     const void *pixels[FV__WINOGRAD_PIXELS];
 
     (void)worker;
-    look_ahead(p, (int64_t)item + 1);
+    prefetch_next(p, (int64_t)item + 1);
     find(p, (int64_t)item, false, pixels);
     p->kernels->winograd_output_grad(
         w->out, (size_t)s->filters, pixels,
@@ -163,7 +166,7 @@ static void multiply_phase(const plan *p, const piece *of, size_t point,
                            size_t phase)
 {
     const size_t x = point * p->x.step
-                     + phase * (size_t)p->tiling.sweep.channels + of->channel;
+                     + phase * (size_t)p->tiling.subconv.channels + of->channel;
     const size_t sum = point * p->sum.step + phase * of->channels;
     const int64_t left = p->tiling.all - p->block * p->rows;
 
@@ -179,7 +182,7 @@ static void multiply_phase(const plan *p, const piece *of, size_t point,
             .c_row = p->sum.row,
             .segments = 1,
             .k = (size_t)fv__min(p->rows, left),
-            .meet = p->first ? FV__REPLACE : FV__ACCUMULATE });
+            .accumulation = p->first ? FV__STORE : FV__ACCUMULATE });
 }
 
 static void multiply(const plan *p, const piece *of, size_t point)
@@ -193,9 +196,9 @@ static void multiply(const plan *p, const piece *of, size_t point)
 static void restore(const plan *p, const piece *of, size_t i)
 {
     const fv__winograd *w = &p->tiling;
-    const size_t channels = (size_t)w->sweep.channels;
+    const size_t channels = (size_t)w->subconv.channels;
     const size_t filter =
-        (size_t)(p->group * w->sweep.filters) + of->filter + i;
+        (size_t)(p->group * w->subconv.filters) + of->filter + i;
     const size_t tap = filter * (size_t)w->taps;
 
     p->kernels->winograd_filter_grad(
@@ -211,12 +214,12 @@ static void multiply_item(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
     const size_t cuts = (size_t)p->cuts, point = item / cuts;
-    piece of = { .channels = (size_t)p->tiling.sweep.channels };
+    piece of = { .channels = (size_t)p->tiling.subconv.channels };
 
     (void)worker;
     of.filter = item % cuts * ITEM_FILTERS;
-    of.filters = (size_t)fv__min(ITEM_FILTERS,
-                                 p->tiling.sweep.filters - (int64_t)of.filter);
+    of.filters = (size_t)fv__min(ITEM_FILTERS, p->tiling.subconv.filters
+                                                   - (int64_t)of.filter);
     of.sum = fv__slot(p->sum_at, of.filter * p->sum.row, p->element);
     multiply(p, &of, point);
 }
@@ -225,13 +228,13 @@ static void multiply_item(void *argument, size_t item, size_t worker)
 static void single_item(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
-    const size_t channels = (size_t)p->tiling.sweep.channels;
+    const size_t channels = (size_t)p->tiling.subconv.channels;
     const size_t points = (size_t)p->tiling.points;
     piece of = { .filter = item * SINGLE_FILTERS,
                  .sum = p->sums + worker * p->sum.bytes };
 
-    of.filters = (size_t)fv__min(SINGLE_FILTERS,
-                                 p->tiling.sweep.filters - (int64_t)of.filter);
+    of.filters = (size_t)fv__min(SINGLE_FILTERS, p->tiling.subconv.filters
+                                                     - (int64_t)of.filter);
     for (; of.channel < channels; of.channel += of.channels) {
         of.channels = channels - of.channel < SINGLE_CHANNELS
                           ? channels - of.channel
@@ -247,10 +250,11 @@ static void part(void *argument, size_t item, size_t worker)
     plan p = *(const plan *)argument;
     fv_context *context = p.call->context;
     const fv__winograd *w = &p.tiling;
-    const fv__sweep *s = &w->sweep;
+    const fv__subconv *s = &w->subconv;
     const double elements = (double)w->products * (double)p.rows;
-    const int64_t first = fv__conv_part(&p.bias.sizes, (int64_t)item);
-    const int64_t last = fv__conv_part(&p.bias.sizes, (int64_t)item + 1);
+    const int64_t first = fv__partial_first_block(&p.bias.sizes, (int64_t)item);
+    const int64_t last =
+        fv__partial_first_block(&p.bias.sizes, (int64_t)item + 1);
 
     p.x_at = p.points + worker * p.worker;
     p.dy_at = p.x_at + p.x.bytes;
@@ -262,7 +266,7 @@ static void part(void *argument, size_t item, size_t worker)
         fv__parallel(context, (size_t)count,
                      4 * elements * (double)(s->channels + s->filters),
                      transform, &p);
-        if (p.group == 0) fv__conv_block_bias(&p.bias, (int64_t)item, p.block);
+        if (p.group == 0) fv__partial_add_bias(&p.bias, (int64_t)item, p.block);
         fv__parallel(context, (size_t)(p.single ? p.cuts : w->points * p.cuts),
                      elements * (double)s->channels * (double)s->filters,
                      p.single ? single_item : multiply_item, &p);
@@ -273,7 +277,7 @@ static void part(void *argument, size_t item, size_t worker)
 static void restore_item(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
-    const size_t channels = (size_t)p->tiling.sweep.channels;
+    const size_t channels = (size_t)p->tiling.subconv.channels;
     char *sum = fv__slot(p->sums, item * p->sum.row, p->element);
     const piece of = { item, 1, 0, channels, sum };
 
@@ -289,14 +293,14 @@ static void restore_item(void *argument, size_t item, size_t worker)
     restore(p, &of, 0);
 }
 
-void fv__winograd_weights(const fv__conv_call *call)
+void fv__winograd_weight_grad(const fv__conv_call *call)
 {
     plan p = plan_of(call->context, call->geometry);
     const fv__winograd *w = &p.tiling;
-    const fv__sweep *s = &w->sweep;
+    const fv__subconv *s = &w->subconv;
 
     if (is_few(&p)) {
-        fv__winograd_rows_weights(call, w);
+        fv__winograd_small_channels_weight_grad(call, w);
         return;
     }
     p.call = call;
@@ -304,7 +308,7 @@ void fv__winograd_weights(const fv__conv_call *call)
     p.sums = p.zero + p.zeros;
     p.points = p.sums + sums_of(call->context, &p) * p.sum.bytes;
     memset(p.zero, 0, p.zeros);
-    fv__conv_parts_begin(&p.bias, call);
+    fv__partials_begin(&p.bias, call);
     for (p.group = 0; p.group < s->groups; p.group++) {
         fv__parallel(call->context, (size_t)p.parts,
                      (double)(w->all * w->products) * (double)s->channels
@@ -316,5 +320,5 @@ void fv__winograd_weights(const fv__conv_call *call)
                          * (double)(s->filters * p.parts),
                      restore_item, &p);
     }
-    fv__conv_parts_add(&p.bias);
+    fv__partials_reduce(&p.bias);
 }

@@ -17,7 +17,7 @@ enum { FV__WINOGRAD_PIXELS = 529, FV__WINOGRAD_OUTPUTS = 16 };
  * gradient of a strided kernel is one sweep, of tiles whose outputs have the
  * phases that the inputs of the forward pass have. */
 typedef struct fv__winograd {
-    fv__sweep sweep;
+    fv__subconv subconv;
     fv__scheme scheme, in, out; /* of weights; of the images met and made */
     int64_t points;             /* of a tile */
     int64_t products;           /* of a tile, a channel and a filter */
@@ -65,13 +65,13 @@ void fv__winograd_pixels(const int64_t image[2], int64_t pixel, int64_t side,
 /* Asks for pixels that come next, from a column on: those before it are at
  * hand. Long pixels come in time by themselves. Inlined, since compilers take
  * calls that do nothing else for superfluous. */
-enum { FV__WINOGRAD_ASK = 512 };
+enum { FV__WINOGRAD_PREFETCH_BYTES = 512 };
 
 __attribute__((always_inline)) static inline void
-fv__winograd_ask(const void *const *pixels, int64_t side, int64_t from,
-                 size_t bytes)
+fv__winograd_prefetch(const void *const *pixels, int64_t side, int64_t from,
+                      size_t bytes)
 {
-    if (bytes > FV__WINOGRAD_ASK) return;
+    if (bytes > FV__WINOGRAD_PREFETCH_BYTES) return;
     for (int64_t i = 0; i < side; i++)
         for (int64_t j = from; j < side; j++)
             for (size_t at = 0; at < bytes; at += 64)
@@ -103,30 +103,33 @@ fv__planes fv__planes_of(size_t element, int64_t points, int64_t rows,
 /* Inputs of few channels: a whole row of tiles, [phase][channel][tile] at each
  * point. A channel has some tiles more, which only lend pixels to those before
  * them; their points are of no use. Without rows, channels are not few. */
-typedef struct fv__winograd_rows {
+typedef struct fv__winograd_tile_row {
     int64_t tiles, all;          /* of a row; rows of the batch */
     size_t channel, phase, step; /* distances in elements; of points */
     size_t points, line, bytes;  /* of points, of a line; of all */
-} fv__winograd_rows;
+} fv__winograd_tile_row;
 
-fv__winograd_rows fv__winograd_rows_of(size_t element, const fv__winograd *w);
+fv__winograd_tile_row fv__winograd_tile_row_of(size_t element,
+                                               const fv__winograd *w);
 
 /* Makes the points of a row of tiles in the first of `bytes` bytes. */
-void fv__winograd_rows_input(const fv__kernels *kernels, const fv__winograd *w,
-                             const fv__winograd_rows *rows, int64_t row,
-                             const void *in, char *points);
+void fv__winograd_tile_row_transform(const fv__kernels *kernels,
+                                     const fv__winograd *w,
+                                     const fv__winograd_tile_row *rows,
+                                     int64_t row, const void *in, char *points);
 
 /* The weight gradient. */
-void fv__winograd_rows_weights(const fv__conv_call *call,
-                               const fv__winograd *w);
-size_t fv__winograd_rows_scratch(const fv_context *context,
-                                 const fv__geometry *geometry,
-                                 const fv__winograd *w);
+void fv__winograd_small_channels_weight_grad(const fv__conv_call *call,
+                                             const fv__winograd *w);
+size_t
+fv__winograd_small_channels_weight_grad_scratch(const fv_context *context,
+                                                const fv__geometry *geometry,
+                                                const fv__winograd *w);
 
 double fv__winograd_cost(const fv__geometry *geometry, fv__direction direction);
 
-void fv__winograd_weights(const fv__conv_call *call);
-size_t fv__winograd_weights_scratch(const fv_context *context,
-                                    const fv__geometry *geometry);
+void fv__winograd_weight_grad(const fv__conv_call *call);
+size_t fv__winograd_weight_grad_scratch(const fv_context *context,
+                                        const fv__geometry *geometry);
 
 #endif

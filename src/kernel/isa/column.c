@@ -344,12 +344,12 @@ void FV_KERNEL(column_normalise_grad)(size_t m, size_t c,
                                       const fv__normal *normal,
                                       const void *slope, const void *offset,
                                       const void *dy_, const void *x_,
-                                      void *dx_, fv__meet meet)
+                                      void *dx_, fv__accumulation accumulation)
 {
     const columns n = columns_at(normal, 0);
     const real *dy = dy_, *x = x_, *s = slope, *o = offset;
     real *dx = dx_;
-    const bool added = meet != FV__REPLACE;
+    const bool added = accumulation != FV__STORE;
     const int way = added + 2 * clamps(normal);
     for (size_t i = 0; i < m; i++, dy += c, x += c, dx += c) {
         if (!s && way < 2)

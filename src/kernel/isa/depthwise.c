@@ -32,7 +32,7 @@ typedef struct tile {
     int64_t top, left; /* the first input */
     int64_t columns;   /* that there are */
     size_t channels;
-    bool past; /* stored past the caches */
+    bool nontemporal; /* stored past the caches */
 } tile;
 
 INLINE vec load(const kind k, const real *x, size_t n)
@@ -150,10 +150,10 @@ INLINE void add_any_taps(const kind k, vec sum[ROWS][COLUMNS], const tile *t,
         sum[0][q] = total[q] + sum[0][q];
 }
 
-INLINE void finish(const kind k, vec sum[ROWS][COLUMNS], const tile *t,
-                   size_t c)
+INLINE void epilogue(const kind k, vec sum[ROWS][COLUMNS], const tile *t,
+                     size_t c)
 {
-    const fv__finish *f = &t->d->finish;
+    const fv__epilogue *f = &t->d->epilogue;
     const ptrdiff_t down = t->d->axis[0].to, across = t->d->axis[1].to;
 
     if (t->bias) {
@@ -181,7 +181,7 @@ INLINE void finish(const kind k, vec sum[ROWS][COLUMNS], const tile *t,
     }
 }
 
-INLINE void store(const kind k, const bool past, vec sum[ROWS][COLUMNS],
+INLINE void store(const kind k, const bool nontemporal, vec sum[ROWS][COLUMNS],
                   const tile *t, size_t c)
 {
     const ptrdiff_t down = t->d->axis[0].to, across = t->d->axis[1].to;
@@ -195,7 +195,7 @@ INLINE void store(const kind k, const bool past, vec sum[ROWS][COLUMNS],
             if (!k.inner && q >= t->columns) break;
             if (k.part)
                 vec_store_part(y, t->channels, sum[p][q]);
-            else if (past)
+            else if (nontemporal)
                 vec_store_past(y, sum[p][q]);
             else
                 vec_store(y, sum[p][q]);
@@ -215,8 +215,8 @@ INLINE void run_tile(const kind k, const tile *t)
             add_taps(k, sum, t, c);
         else
             add_any_taps(k, sum, t, c);
-        finish(k, sum, t, c);
-        if (t->past)
+        epilogue(k, sum, t, c);
+        if (t->nontemporal)
             store(k, true, sum, t, c);
         else
             store(k, false, sum, t, c);
@@ -319,7 +319,7 @@ INLINE void run_long(const kind k, tile *t, int64_t row, int64_t column)
 {
     const fv__depthwise *d = t->d;
     const ptrdiff_t at = row * d->axis[0].to + column * d->axis[1].to;
-    const real *residual = d->finish.residual;
+    const real *residual = d->epilogue.residual;
 
     t->top = row * d->axis[0].stride;
     t->left = column;
@@ -342,11 +342,11 @@ INLINE void run_long(const kind k, tile *t, int64_t row, int64_t column)
             if (t->channels < VEC) {
                 const kind part = { .rows = k.rows, .part = true };
 
-                finish(part, sum[h], t, c);
+                epilogue(part, sum[h], t, c);
                 store(part, false, sum[h], t, c);
             } else {
-                finish(k, sum[h], t, c);
-                store(k, t->past, sum[h], t, c);
+                epilogue(k, sum[h], t, c);
+                store(k, t->nontemporal, sum[h], t, c);
             }
         }
     }
@@ -358,9 +358,9 @@ static void run_strip(const fv__depthwise *d)
     tile t = { .d = d,
                .x = d->x,
                .weight = d->weight,
-               .bias = d->finish.bias,
-               .past = d->finish.past
-                       && whole_lines(d->y, (size_t)(r->to | s->to)) };
+               .bias = d->epilogue.bias,
+               .nontemporal = d->epilogue.nontemporal
+                              && whole_lines(d->y, (size_t)(r->to | s->to)) };
 
     for (int64_t row = 0; row < r->outputs; row += ROWS)
         for (int64_t column = 0; column < s->outputs; column += LONG)
@@ -471,9 +471,10 @@ static void place(const tiles *k, tile *t, int64_t rows, int64_t row,
     t->left = left;
     t->y = (real *)t->d->y + row * r->to + column * s->to + (ptrdiff_t)c;
     t->weight = (const real *)t->d->weight + c;
-    t->bias = t->d->finish.bias ? (const real *)t->d->finish.bias + c : NULL;
-    if (t->d->finish.residual)
-        t->residual = (const real *)t->d->finish.residual
+    t->bias =
+        t->d->epilogue.bias ? (const real *)t->d->epilogue.bias + c : NULL;
+    if (t->d->epilogue.residual)
+        t->residual = (const real *)t->d->epilogue.residual
                       + (t->y - (const real *)t->d->y);
 }
 
@@ -501,21 +502,21 @@ static void run_row(const tiles *k, tile *t, int64_t rows, int64_t row,
 
 void FV_KERNEL(depthwise)(const fv__depthwise *d)
 {
-    if (d->strip) {
+    if (d->padded) {
         run_strip(d);
         return;
     }
     const tiles *k = kind_of(d);
     const fv__window *r = &d->axis[0], *s = &d->axis[1];
     tile t = { .d = d,
-               .past = d->finish.past
-                       && whole_lines(d->y, (size_t)(r->to | s->to)) };
+               .nontemporal = d->epilogue.nontemporal
+                              && whole_lines(d->y, (size_t)(r->to | s->to)) };
 
     for (int64_t row = 0, rows; row < d->axis[0].outputs; row += rows) {
         size_t c = 0;
 
         rows = d->axis[0].outputs - row < k->rows ? 1 : k->rows;
-        if (d->far) fetch_inputs(d->axis, d->x, d->channels, row, rows);
+        if (d->uncached) fetch_inputs(d->axis, d->x, d->channels, row, rows);
         for (size_t n = 0; c + VEC <= d->channels; c += n) {
             n = d->channels - c < CHANNELS ? (d->channels - c) / VEC * VEC
                                            : CHANNELS;

@@ -350,7 +350,7 @@ void FV_KERNEL(depthwise_grad)(const fv__depthwise_grad *d)
     work w;
 
     w.d = &some;
-    if (d->far) fetch_all(d);
+    if (d->uncached) fetch_all(d);
     for (int64_t first = 0; first < end; first += OUTPUTS) {
         for (w.column = 0; w.column < across;) {
             const int64_t stride = d->axis[1].stride;

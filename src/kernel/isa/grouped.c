@@ -148,9 +148,9 @@ INLINE void add_blocks(const kind k, sums sum, const tile *t)
     }
 }
 
-INLINE void finish(const kind k, sums sum, const tile *t)
+INLINE void epilogue(const kind k, sums sum, const tile *t)
 {
-    const fv__finish *f = &t->g->finish;
+    const fv__epilogue *f = &t->g->epilogue;
     const size_t n = t->g->count;
     const vec low = vec_all((real)f->low), high = vec_all((real)f->high);
     const vec bias = f->bias ? load(f->bias, n) : vec_all(0);
@@ -184,7 +184,7 @@ INLINE void run_tile(const kind k, const tile *t)
 
     if (k.cut) {
         add_blocks(k, sum, t);
-        finish(k, sum, t);
+        epilogue(k, sum, t);
         return;
     }
     UNROLLED
@@ -196,7 +196,7 @@ INLINE void run_tile(const kind k, const tile *t)
         add_rows(k, sum, t, false, true, taps < t->shift ? t->shift : taps,
                  taps + t->shift);
     }
-    finish(k, sum, t);
+    epilogue(k, sum, t);
 }
 
 typedef void some_tile(const tile *t);
@@ -229,7 +229,7 @@ static void run_row(tile *t, int64_t p, int way)
     t->top = g->top + p * g->stride[0];
     t->y = (real *)g->y + y;
     t->residual =
-        g->finish.residual ? (const real *)g->finish.residual + y : NULL;
+        g->epilogue.residual ? (const real *)g->epilogue.residual + y : NULL;
     for (size_t q = 0; q < columns;) {
         const bool wide = columns - q > COLUMNS / 2;
         const size_t n = wide ? COLUMNS : COLUMNS / 2;

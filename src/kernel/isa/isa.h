@@ -62,17 +62,17 @@ typedef int64_t real_mask;
 
 /* clang-format off */
 #define FV_EACH_KERNEL(X)                                                     \
-    X(map) X(map_grad) X(zip) X(zip_grad)                                     \
+    X(unary) X(unary_grad) X(binary) X(binary_grad)                                     \
     X(axpy) X(add_rows) X(copy_rows) X(fill) X(from_bytes)                    \
-    X(sum) X(dot) X(finite) X(tile) X(narrow) X(settle) X(transpose) X(peak)  \
-    X(depthwise) X(depthwise_grad) X(spread) X(grouped)                       \
+    X(sum) X(dot) X(finite) X(microkernel) X(microkernel_small_n) X(store_fence) X(transpose) X(peak)  \
+    X(depthwise) X(depthwise_grad) X(replicate) X(grouped)                       \
     X(softmax) X(softmax_grad) X(cross_entropy) X(cross_entropy_grad)         \
     X(sigmoid_cross_entropy) X(sigmoid_cross_entropy_grad)                    \
     X(maxpool) X(maxpool_grad) X(avgpool) X(avgpool_grad)                     \
     X(column_sum) X(column_moments) X(column_merge) X(column_total)           \
     X(column_normalise) X(column_slopes) X(column_normalise_grad)             \
     X(winograd_filter) X(winograd_input) X(winograd_output)                   \
-    X(winograd_few) X(winograd_output_grad) X(winograd_filter_grad)           \
+    X(winograd_small_channels) X(winograd_output_grad) X(winograd_filter_grad)           \
     X(sgd) X(adam) X(uniform) X(normal) X(dropout) X(dropout_grad)
 /* clang-format on */
 

@@ -77,9 +77,10 @@ static bool tiles(const fv__geometry *g)
 
 /* Windows that tile the image overwrite its gradient; others are added up in
  * it, from zero. */
-static fv__meet meet_of(const fv__geometry *g, fv__meet meet, void *dx)
+static fv__accumulation meet_of(const fv__geometry *g,
+                                fv__accumulation accumulation, void *dx)
 {
-    if (meet != FV__REPLACE || tiles(g)) return meet;
+    if (accumulation != FV__STORE || tiles(g)) return accumulation;
     FV_KERNEL(fill)((size_t)(g->in[0] * g->in[1] * g->channels), 0, dx);
     return FV__ACCUMULATE;
 }
@@ -90,7 +91,8 @@ INLINE vec load(const bool part, size_t n, const real *x)
 }
 
 /* Part of a gradient takes the place of what is there, or is added to it. */
-INLINE void meet(vec v, const bool part, const bool add, size_t n, real *dx)
+INLINE void accumulation(vec v, const bool part, const bool add, size_t n,
+                         real *dx)
 {
     if (add) v = load(part, n, dx) + v;
     if (part)
@@ -156,12 +158,13 @@ INLINE void pass(const inside taps, size_t c, const bool part, const bool add,
     const vec v = load(part, n, dy);
     EACH_TAP(taps, {
         const mask here = places == mask_all((real_mask)pixel);
-        meet(vec_choose(here, v, vec_all(0)), part, add, n, dx + pixel * c);
+        accumulation(vec_choose(here, v, vec_all(0)), part, add, n,
+                     dx + pixel * c);
     })
 }
 
 void FV_KERNEL(maxpool_grad)(const fv__geometry *g, const int32_t *where,
-                             const void *dy_, void *dx_, fv__meet how)
+                             const void *dy_, void *dx_, fv__accumulation how)
 {
     const size_t c = (size_t)g->channels;
     const real *dy = dy_;
@@ -246,15 +249,16 @@ void FV_KERNEL(avgpool)(const fv__geometry *g, bool count_padding,
     })
 }
 
-INLINE void spread(const inside taps, size_t c, const bool part, const bool add,
-                   size_t n, real count, const real *dy, real *dx)
+INLINE void replicate(const inside taps, size_t c, const bool part,
+                      const bool add, size_t n, real count, const real *dy,
+                      real *dx)
 {
     const vec v = load(part, n, dy) / vec_all(count);
-    EACH_TAP(taps, meet(v, part, add, n, dx + pixel * c))
+    EACH_TAP(taps, accumulation(v, part, add, n, dx + pixel * c))
 }
 
 void FV_KERNEL(avgpool_grad)(const fv__geometry *g, bool count_padding,
-                             const void *dy_, void *dx_, fv__meet how)
+                             const void *dy_, void *dx_, fv__accumulation how)
 {
     const size_t c = (size_t)g->channels;
     const real *dy = dy_;
@@ -265,13 +269,13 @@ void FV_KERNEL(avgpool_grad)(const fv__geometry *g, bool count_padding,
         size_t j = 0;
         for (; j + VEC <= c; j += VEC)
             if (add)
-                spread(taps, c, false, true, VEC, count, dy + j, dx + j);
+                replicate(taps, c, false, true, VEC, count, dy + j, dx + j);
             else
-                spread(taps, c, false, false, VEC, count, dy + j, dx + j);
+                replicate(taps, c, false, false, VEC, count, dy + j, dx + j);
         if (j < c && add)
-            spread(taps, c, true, true, c - j, count, dy + j, dx + j);
+            replicate(taps, c, true, true, c - j, count, dy + j, dx + j);
         else if (j < c)
-            spread(taps, c, true, false, c - j, count, dy + j, dx + j);
+            replicate(taps, c, true, false, c - j, count, dy + j, dx + j);
         dy += c;
     })
 }

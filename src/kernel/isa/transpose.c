@@ -1,5 +1,5 @@
 /* Rows to columns: how matrices become panels. */
-#include "kernel/isa/turn.h"
+#include "kernel/isa/transpose.h"
 
 /* Numbers of a row that are asked for before they are met: rows may be far
  * apart, so that all would meet in one set of a first-level cache. */
@@ -13,7 +13,7 @@ INLINE void block(size_t m, size_t n, const real *x, size_t x_row, real *y,
     UNROLLED
     for (size_t i = 0; i < VEC; i++)
         row[i] = i < m ? vec_load_part(x + i * x_row, n) : vec_all(0);
-    turn(VEC, row);
+    transpose_tile(VEC, row);
     for (size_t j = 0; j < n; j++, y += y_row) {
         if (width < VEC)
             vec_store_part(y, width, row[j]);
@@ -30,7 +30,7 @@ INLINE void whole_block(const real *x, size_t x_row, real *y, size_t y_row)
         __builtin_prefetch(x + i * x_row + AHEAD, 0, 2);
         row[i] = vec_load(x + i * x_row);
     }
-    turn(VEC, row);
+    transpose_tile(VEC, row);
     UNROLLED
     for (size_t j = 0; j < VEC; j++) vec_store(y + j * y_row, row[j]);
 }
@@ -52,7 +52,7 @@ static void few_rows(size_t m, size_t n, const real *x, size_t x_row, real *y,
         vec row[FEW];
         UNROLLED
         for (size_t i = 0; i < FEW; i++) row[i] = vec_load(from[i] + at);
-        turn(FEW, row);
+        transpose_tile(FEW, row);
         UNROLLED
         for (size_t j = 0; j < FEW; j++, to += y_row)
             vec_store_part(to, m, row[j]);

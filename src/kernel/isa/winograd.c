@@ -108,7 +108,7 @@ INLINE void filter_all(const axis a, size_t n, const real *w, ptrdiff_t w_step,
 
 INLINE void output_all(const axis a, size_t n, const fv__winograd_tile *o)
 {
-    const bool plain = !o->add && !o->finish;
+    const bool plain = !o->add && !o->epilogue;
 #define VECTOR(part, left) output(a, plain, o, c, part, left)
     VECTORS(n, VECTOR);
 #undef VECTOR

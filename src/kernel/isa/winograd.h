@@ -280,7 +280,7 @@ INLINE vec load(const real *at, const bool part, size_t n)
 
 /* What meets the outputs of one vector. */
 typedef struct meeting {
-    bool bias, residual, clamp, add, past;
+    bool bias, residual, clamp, add, nontemporal;
     vec sum, low, high;
     const real *other; /* residual */
 } meeting;
@@ -294,7 +294,7 @@ INLINE void put(const meeting *f, vec y, real *out, size_t at, const bool part,
     if (f->add) y = load(out + at, part, n) + y;
     if (part)
         vec_store_part(out + at, n, y);
-    else if (f->past)
+    else if (f->nontemporal)
         vec_store_past(out + at, y);
     else
         vec_store(out + at, y);
@@ -304,13 +304,13 @@ INLINE void put(const meeting *f, vec y, real *out, size_t at, const bool part,
 INLINE meeting meeting_of(const fv__winograd_tile *o, size_t c, const bool part,
                           size_t n)
 {
-    const fv__finish *end = o->finish;
+    const fv__epilogue *end = o->epilogue;
     meeting f = { .add = o->add };
     if (!end) return f;
     const real *bias = end->bias;
     f.bias = bias, f.residual = end->residual, f.clamp = end->clamp;
-    f.past = VEC_BYTES == 64 && end->past
-             && whole_lines(o->out, o->out_row | o->out_pixel);
+    f.nontemporal = VEC_BYTES == 64 && end->nontemporal
+                    && whole_lines(o->out, o->out_row | o->out_pixel);
     f.other = end->residual;
     if (bias) f.sum = load(bias + c, part, n);
     f.low = vec_all((real)end->low), f.high = vec_all((real)end->high);

@@ -48,7 +48,7 @@ EXACT(reciprocal, p / x)
 EXACT(reciprocal_slope, -p / (x * x))
 
 static const struct function {
-    fv__map map;
+    fv__unary unary;
     double low, high, p, q;
     real_function *value, *slope;
     double ulps; /* allowed in the value */
@@ -84,7 +84,7 @@ static const struct function {
 static void apply(const fv__kernels *kernels, data *d, const void *argument)
 {
     const struct function *f = argument;
-    kernels->map(f->map, d->n, d->in[0], d->out[0], f->p, f->q);
+    kernels->unary(f->unary, d->n, d->in[0], d->out[0], f->p, f->q);
 }
 
 /* out[0] is y; the gradient is added to out[1], and takes the place of dy in
@@ -94,11 +94,11 @@ static void slope(const fv__kernels *kernels, data *d, const void *argument)
     const struct function *f = argument;
     const void *x = f->needs_x ? d->in[0] : NULL;
     const void *y = f->needs_y ? d->out[0] : NULL;
-    kernels->map_grad(f->map, d->n, x, y, d->in[1], d->out[1], f->p, f->q,
-                      FV__ACCUMULATE);
+    kernels->unary_grad(f->unary, d->n, x, y, d->in[1], d->out[1], f->p, f->q,
+                        FV__ACCUMULATE);
     memcpy(d->out[2], d->in[1], sizeof d->in[1]);
-    kernels->map_grad(f->map, d->n, x, y, d->out[2], d->out[2], f->p, f->q,
-                      FV__REPLACE);
+    kernels->unary_grad(f->unary, d->n, x, y, d->out[2], d->out[2], f->p, f->q,
+                        FV__STORE);
 }
 
 static void check_value(data *d, const struct function *f)
@@ -130,7 +130,7 @@ static void check_slope(data *d, const struct function *f)
         if (!(fabs(added - rate * g) <= bound)
             || !(fabs(alone - rate * g) <= bound))
             fail_msg("slope of function %d at %a: %g and %g, not %g",
-                     (int)f->map, x, added, alone, rate * g);
+                     (int)f->unary, x, added, alone, rate * g);
     }
 }
 
@@ -154,7 +154,7 @@ static void apply_in_place(const fv__kernels *kernels, data *d,
                            const void *argument)
 {
     const struct function *f = argument;
-    kernels->map(f->map, d->n, d->out[0], d->out[0], f->p, f->q);
+    kernels->unary(f->unary, d->n, d->out[0], d->out[0], f->p, f->q);
 }
 
 static void test_in_place(void **state)
@@ -182,8 +182,9 @@ static double at(const char *isa, fv_dtype dtype, const struct function *f,
     const fv__kernels *kernels = table_of(isa, dtype);
     kernels->fill(17, x, from);
     kernels->fill(17, 1, one);
-    kernels->map(f->map, 17, from, to, f->p, f->q);
-    kernels->map_grad(f->map, 17, from, to, one, grad, f->p, f->q, FV__REPLACE);
+    kernels->unary(f->unary, 17, from, to, f->p, f->q);
+    kernels->unary_grad(f->unary, 17, from, to, one, grad, f->p, f->q,
+                        FV__STORE);
     *rate = number(dtype, grad, 16);
     assert_same_bits(isa, dtype, 1, to, to + 1);
     return number(dtype, to, 16);
@@ -191,14 +192,14 @@ static double at(const char *isa, fv_dtype dtype, const struct function *f,
 
 static void check_kinks(const char *isa, fv_dtype dtype)
 {
-    static const struct function six = { .map = FV__CLAMP, .q = 6 };
-    static const struct function relu = { .map = FV__CLAMP, .q = INFINITE };
-    static const struct function leak = { .map = FV__LEAKY_RELU, .p = 0.25 };
-    static const struct function unit = { .map = FV__ELU, .p = 3 };
-    static const struct function magnitude = { .map = FV__ABS };
+    static const struct function six = { .unary = FV__CLAMP, .q = 6 };
+    static const struct function relu = { .unary = FV__CLAMP, .q = INFINITE };
+    static const struct function leak = { .unary = FV__LEAKY_RELU, .p = 0.25 };
+    static const struct function unit = { .unary = FV__ELU, .p = 3 };
+    static const struct function magnitude = { .unary = FV__ABS };
     double rate;
     for (size_t i = 0; i < FUNCTIONS; i++)
-        if (!(functions[i].map == FV__POWER && functions[i].p == 0))
+        if (!(functions[i].unary == FV__POWER && functions[i].p == 0))
             assert_true(isnan(at(isa, dtype, &functions[i], NO_NUMBER, &rate)));
     assert_true(at(isa, dtype, &six, INFINITE, &rate) == 6);
     assert_true(at(isa, dtype, &six, 0, &rate) == 0 && rate == 0);

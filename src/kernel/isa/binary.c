@@ -24,8 +24,8 @@
 INLINE real least(real a, real b) { return a < b || a != a ? a : b; }
 INLINE real most(real a, real b) { return a > b || a != a ? a : b; }
 
-void FV_KERNEL(zip)(fv__zip f, size_t n, const void *a_, size_t a_step,
-                    const void *b_, size_t b_step, void *y_)
+void FV_KERNEL(binary)(fv__binary f, size_t n, const void *a_, size_t a_step,
+                       const void *b_, size_t b_step, void *y_)
 {
     if (n == 0) return;
     const real *as = a_, *bs = b_;
@@ -61,7 +61,7 @@ INLINE real power_exponent(real a, real b, real g)
 
 #define G (dy[i])
 
-static void grad_first(fv__zip f, size_t n, const real *as, size_t a_step,
+static void grad_first(fv__binary f, size_t n, const real *as, size_t a_step,
                        const real *bs, size_t b_step, const real *dy, real *to)
 {
     const real a0 = as[0], b0 = bs[0];
@@ -76,7 +76,7 @@ static void grad_first(fv__zip f, size_t n, const real *as, size_t a_step,
     }
 }
 
-static void grad_second(fv__zip f, size_t n, const real *as, size_t a_step,
+static void grad_second(fv__binary f, size_t n, const real *as, size_t a_step,
                         const real *bs, size_t b_step, const real *dy, real *to)
 {
     const real a0 = as[0], b0 = bs[0];
@@ -91,9 +91,9 @@ static void grad_second(fv__zip f, size_t n, const real *as, size_t a_step,
     }
 }
 
-void FV_KERNEL(zip_grad)(fv__zip f, int operand, size_t n, const void *a,
-                         size_t a_step, const void *b, size_t b_step,
-                         const void *dy, void *d)
+void FV_KERNEL(binary_grad)(fv__binary f, int operand, size_t n, const void *a,
+                            size_t a_step, const void *b, size_t b_step,
+                            const void *dy, void *d)
 {
     if (n == 0) return;
     if (operand == 0)

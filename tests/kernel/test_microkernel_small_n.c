@@ -6,14 +6,14 @@ enum { STEPS = 40, GAP = 3, SEGMENTS = 2 };
 
 struct example {
     size_t m, n, k;
-    fv__meet meet;
+    fv__accumulation accumulation;
     bool finished;
 };
 
 /* a in in[0], rows apart; b in in[1]; bias and residual in in[2] and in[3].
  * What `narrow` makes is in out[0], what tiles make in out[1]. */
 static fv__tile product_of(data *d, const struct example *e,
-                           const fv__finish *f, size_t output)
+                           const fv__epilogue *f, size_t output)
 {
     static const ptrdiff_t segments[SEGMENTS] = { 1, 60 };
 
@@ -27,28 +27,28 @@ static fv__tile product_of(data *d, const struct example *e,
                        .segments = SEGMENTS,
                        .k = e->k,
                        .a_segment = segments,
-                       .finish = e->finished ? f : NULL,
-                       .meet = e->meet };
+                       .epilogue = e->finished ? f : NULL,
+                       .accumulation = e->accumulation };
 }
 
-static void run_narrow(const fv__kernels *kernels, data *d,
-                       const struct example *e, const fv__finish *f)
+static void run_small_n(const fv__kernels *kernels, data *d,
+                        const struct example *e, const fv__epilogue *f)
 {
     fv__tile t = product_of(d, e, f, 0);
 
     t.c_column = 1;
     t.next = (const char *)t.a + 1000;
-    kernels->narrow(e->m, e->n, &t);
+    kernels->microkernel_small_n(e->m, e->n, &t);
 }
 
 static void run_tiles(const fv__kernels *kernels, data *d,
-                      const struct example *e, fv__finish *f)
+                      const struct example *e, fv__epilogue *f)
 {
     const size_t size = d->dtype == FV_F64 ? 8 : 4;
     fv__tile t = product_of(d, e, f, 1);
 
     for (size_t i = 0; i < e->m; i++) {
-        kernels->tile(1, e->n, &t);
+        kernels->microkernel(1, e->n, &t);
         t.a = (const char *)t.a + t.a_row * size;
         t.c = (char *)t.c + t.c_row * size;
         f->residual = (const char *)f->residual + f->residual_row * size;
@@ -58,15 +58,15 @@ static void run_tiles(const fv__kernels *kernels, data *d,
 static void multiply(const fv__kernels *kernels, data *d, const void *argument)
 {
     const struct example *e = argument;
-    fv__finish f = { .bias = d->in[2],
-                     .residual = d->in[3],
-                     .residual_row = e->n + 1,
-                     .low = -0.5,
-                     .high = 0.5,
-                     .clamp = e->k % 2 };
+    fv__epilogue f = { .bias = d->in[2],
+                       .residual = d->in[3],
+                       .residual_row = e->n + 1,
+                       .low = -0.5,
+                       .high = 0.5,
+                       .clamp = e->k % 2 };
 
     memcpy(d->out[1], d->out[0], sizeof d->out[0]);
-    run_narrow(kernels, d, e, &f);
+    run_small_n(kernels, d, e, &f);
     run_tiles(kernels, d, e, &f);
     assert_same_bits(kernels->isa, d->dtype, ROOM, d->out[0], d->out[1]);
 }
@@ -86,12 +86,13 @@ static void test_shapes(void **state)
     (void)state;
 
     for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
-        const size_t most = (size_t)table_of("ref", dtype)->narrow_columns;
+        const size_t most = (size_t)table_of("ref", dtype)->small_n;
 
         for (size_t n = 1; n <= most; n++)
             for (size_t k = 0; k <= STEPS; k++) {
                 const struct example e = { rows[(n + k) % 3], n, k,
-                                           (fv__meet)(k % 3), k % 4 < 2 };
+                                           (fv__accumulation)(k % 3),
+                                           k % 4 < 2 };
                 check(dtype, &e);
             }
     }

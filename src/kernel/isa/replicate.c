@@ -12,7 +12,7 @@ enum { PARTS = VEC > 3 ? VEC : 3 };
  * last cut to `rest` numbers; or, where these are more than groups, a part is
  * a group. */
 typedef struct source {
-    const fv__spread *s;
+    const fv__replicate *s;
     const real *x;
     mask at, group;
     size_t parts, rest;
@@ -49,9 +49,10 @@ INLINE vec from_groups(const source *from, const size_t parts, const real *x,
     return v;
 }
 
-INLINE void spread(const source *from, const size_t parts, const bool permuted)
+INLINE void replicate(const source *from, const size_t parts,
+                      const bool permuted)
 {
-    const fv__spread *s = from->s;
+    const fv__replicate *s = from->s;
     const size_t step = s->made * VEC;
 
     for (size_t first = 0; first < s->pixels; first += PIXELS) {
@@ -81,19 +82,25 @@ typedef void some_spread(const source *from);
 #define SPREAD(parts)                                                          \
     static void vectors_##parts(const source *from)                            \
     {                                                                          \
-        spread(from, parts, true);                                             \
+        replicate(from, parts, true);                                          \
     }                                                                          \
     static void groups_##parts(const source *from)                             \
     {                                                                          \
-        spread(from, parts, false);                                            \
+        replicate(from, parts, false);                                         \
     }
 SPREAD(1)
 SPREAD(2)
 SPREAD(3)
-static void any_vectors(const source *from) { spread(from, from->parts, true); }
-static void any_groups(const source *from) { spread(from, from->parts, false); }
+static void any_vectors(const source *from)
+{
+    replicate(from, from->parts, true);
+}
+static void any_groups(const source *from)
+{
+    replicate(from, from->parts, false);
+}
 
-void FV_KERNEL(spread)(const fv__spread *s)
+void FV_KERNEL(replicate)(const fv__replicate *s)
 {
     static some_spread *const kinds[2][4] = {
         { any_groups, groups_1, groups_2, groups_3 },

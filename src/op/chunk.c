@@ -1,27 +1,27 @@
 /* Runs an operator's work piece by piece over the pool. */
-#include "op/piece.h"
+#include "op/chunk.h"
 
 enum { ELEMENTS = 4096 };
 
 typedef struct run {
     const fv_call *call;
-    const fv__pieces *pieces;
-    fv__piece *piece;
+    const fv__chunks *pieces;
+    fv__chunk_work *piece;
     double *sums;
     unsigned char *buffers;
 } run;
 
-static int64_t count_of(const fv__pieces *pieces)
+static int64_t count_of(const fv__chunks *pieces)
 {
     return fv__divide_up(pieces->units, pieces->each);
 }
 
-static size_t sums_bytes(const fv__pieces *pieces)
+static size_t sums_bytes(const fv__chunks *pieces)
 {
     return fv__align((size_t)count_of(pieces) * sizeof(double));
 }
 
-size_t fv__pieces_scratch(const fv_context *context, const fv__pieces *pieces)
+size_t fv__chunks_scratch(const fv_context *context, const fv__chunks *pieces)
 {
     return sums_bytes(pieces)
            + (size_t)context->threads * fv__align(pieces->buffer);
@@ -38,8 +38,8 @@ static void run_piece(void *argument, size_t item, size_t worker)
              &r->sums[item]);
 }
 
-double fv__pieces_run(const fv_call *call, const fv__pieces *pieces,
-                      void *scratch, fv__piece *piece)
+double fv__chunks_run(const fv_call *call, const fv__chunks *pieces,
+                      void *scratch, fv__chunk_work *piece)
 {
     const int64_t count = count_of(pieces);
     run r = { .call = call,

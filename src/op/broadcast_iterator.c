@@ -16,7 +16,7 @@ static void steps_of(const fv_tensor *tensor, const fv_tensor *shape,
 }
 
 /* Whether axis `inner` of `steps` continues the last axis of the grid. */
-static bool continues(const fv__grid *grid, int64_t extent,
+static bool continues(const fv__broadcast_iterator *grid, int64_t extent,
                       int64_t steps[][FV_MAX_RANK], int32_t inner)
 {
     if (grid->rank == 0) return false;
@@ -26,12 +26,12 @@ static bool continues(const fv__grid *grid, int64_t extent,
     return true;
 }
 
-void fv__grid_begin(fv__grid *grid, const fv_tensor *shape, int32_t count,
-                    const fv_tensor *const tensors[])
+void fv__broadcast_begin(fv__broadcast_iterator *grid, const fv_tensor *shape,
+                         int32_t count, const fv_tensor *const tensors[])
 {
     int64_t steps[FV__GRID_TENSORS][FV_MAX_RANK] = { { 0 } };
     for (int32_t k = 0; k < count; k++) steps_of(tensors[k], shape, steps[k]);
-    *grid = (fv__grid){ .count = count };
+    *grid = (fv__broadcast_iterator){ .count = count };
     for (int32_t axis = 0; axis < shape->rank; axis++) {
         int64_t extent = shape->shape[axis];
         if (extent == 1) continue;
@@ -49,15 +49,16 @@ void fv__grid_begin(fv__grid *grid, const fv_tensor *shape, int32_t count,
     }
 }
 
-int64_t fv__grid_count(const fv__grid *grid, int32_t first, int32_t end)
+int64_t fv__broadcast_count(const fv__broadcast_iterator *grid, int32_t first,
+                            int32_t end)
 {
     int64_t count = 1;
     for (int32_t axis = first; axis < end; axis++) count *= grid->extent[axis];
     return count;
 }
 
-void fv__grid_seek(const fv__grid *grid, int32_t first, int32_t end,
-                   int64_t flat, fv__cursor *place)
+void fv__broadcast_seek(const fv__broadcast_iterator *grid, int32_t first,
+                        int32_t end, int64_t flat, fv__cursor *place)
 {
     for (int32_t axis = end - 1; axis >= first; axis--) {
         int64_t index = flat % grid->extent[axis];
@@ -68,8 +69,8 @@ void fv__grid_seek(const fv__grid *grid, int32_t first, int32_t end,
     }
 }
 
-void fv__grid_next(const fv__grid *grid, int32_t first, int32_t end,
-                   fv__cursor *place)
+void fv__broadcast_next(const fv__broadcast_iterator *grid, int32_t first,
+                        int32_t end, fv__cursor *place)
 {
     for (int32_t axis = end - 1; axis >= first; axis--) {
         bool carry = ++place->index[axis] == grid->extent[axis];
@@ -81,7 +82,7 @@ void fv__grid_next(const fv__grid *grid, int32_t first, int32_t end,
     }
 }
 
-static void swap_axes(fv__grid *grid, int32_t a, int32_t b)
+static void swap_axes(fv__broadcast_iterator *grid, int32_t a, int32_t b)
 {
     int64_t extent = grid->extent[a];
     grid->extent[a] = grid->extent[b];
@@ -93,7 +94,7 @@ static void swap_axes(fv__grid *grid, int32_t a, int32_t b)
     }
 }
 
-int32_t fv__grid_sort(fv__grid *grid, int32_t end)
+int32_t fv__broadcast_sort(fv__broadcast_iterator *grid, int32_t end)
 {
     int32_t kept = 0;
     for (int32_t axis = 0; axis < end; axis++) {

@@ -1,6 +1,6 @@
 /* Rows that become columns in registers. */
-#ifndef FV_KERNEL_ISA_TURN_H
-#define FV_KERNEL_ISA_TURN_H
+#ifndef FV_KERNEL_ISA_TRANSPOSE_H
+#define FV_KERNEL_ISA_TRANSPOSE_H
 
 #include "kernel/isa/isa.h"
 
@@ -37,7 +37,7 @@
     }
 
 /* Some rows of VEC numbers, in registers, turned in squares. */
-INLINE void turn(const size_t rows, vec *row)
+INLINE void transpose_tile(const size_t rows, vec *row)
 {
     EXCHANGE(rows, 1)
     EXCHANGE(rows, 2)

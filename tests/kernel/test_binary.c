@@ -2,12 +2,12 @@
 #include "kernel/tables.h"
 
 struct example {
-    fv__zip zip;
+    fv__binary binary;
     size_t a_step, b_step;
     int operand;
 };
 
-static long double value_of(fv__zip f, long double a, long double b)
+static long double value_of(fv__binary f, long double a, long double b)
 {
     switch (f) {
     case FV__ADD:
@@ -28,7 +28,7 @@ static long double value_of(fv__zip f, long double a, long double b)
     return (long double)NO_NUMBER;
 }
 
-static long double slope_of(fv__zip f, int operand, long double a,
+static long double slope_of(fv__binary f, int operand, long double a,
                             long double b)
 {
     switch (f) {
@@ -53,15 +53,15 @@ static long double slope_of(fv__zip f, int operand, long double a,
 static void apply(const fv__kernels *kernels, data *d, const void *argument)
 {
     const struct example *e = argument;
-    kernels->zip(e->zip, d->n, d->in[0], e->a_step, d->in[1], e->b_step,
-                 d->out[0]);
+    kernels->binary(e->binary, d->n, d->in[0], e->a_step, d->in[1], e->b_step,
+                    d->out[0]);
 }
 
 static void slope(const fv__kernels *kernels, data *d, const void *argument)
 {
     const struct example *e = argument;
-    kernels->zip_grad(e->zip, e->operand, d->n, d->in[0], e->a_step, d->in[1],
-                      e->b_step, d->in[2], d->out[e->operand]);
+    kernels->binary_grad(e->binary, e->operand, d->n, d->in[0], e->a_step,
+                         d->in[1], e->b_step, d->in[2], d->out[e->operand]);
 }
 
 static void check(data *d, const struct example *e)
@@ -73,9 +73,9 @@ static void check(data *d, const struct example *e)
         const long double b =
             (long double)number(d->dtype, d->in[1], i * e->b_step);
         const double g = number(d->dtype, d->in[2], i);
-        const double rate = (double)slope_of(e->zip, e->operand, a, b);
+        const double rate = (double)slope_of(e->binary, e->operand, a, b);
         assert_ulps(d->dtype, number(d->dtype, d->out[2], i),
-                    value_of(e->zip, a, b), 1);
+                    value_of(e->binary, a, b), 1);
         assert_near(number(d->dtype, d->out[output], i), g * rate,
                     8 * epsilon_of(d->dtype));
     }
@@ -87,8 +87,8 @@ static void test_values_and_slopes(void **state)
     static const size_t sizes[] = { 0, 1, 15, 17, 257, 4097 };
     for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
         for (size_t i = 0; i < 6 * 7 * 8; i++) {
-            const struct example e = { (fv__zip)(i / 8 % 7), i & 1, i >> 1 & 1,
-                                       (int)(i >> 2 & 1) };
+            const struct example e = { (fv__binary)(i / 8 % 7), i & 1,
+                                       i >> 1 & 1, (int)(i >> 2 & 1) };
             const size_t n = sizes[i / 56];
             data *d = make_data(dtype, n, 0.5, 2);
             run_tables(d, apply, &e);
@@ -102,7 +102,7 @@ static void test_values_and_slopes(void **state)
 }
 
 /* One pair through one table: value, and slopes for an upstream 1. */
-static double pair(const fv__kernels *kernels, fv__zip f, double a, double b,
+static double pair(const fv__kernels *kernels, fv__binary f, double a, double b,
                    double rate[2])
 {
     double as[17], bs[17], one[17], to[17];
@@ -110,10 +110,10 @@ static double pair(const fv__kernels *kernels, fv__zip f, double a, double b,
     kernels->fill(17, b, bs);
     kernels->fill(17, 1, one);
     for (int operand = 0; operand < 2; operand++) {
-        kernels->zip_grad(f, operand, 17, as, 1, bs, 1, one, to);
+        kernels->binary_grad(f, operand, 17, as, 1, bs, 1, one, to);
         rate[operand] = number(kernels->dtype, to, 3);
     }
-    kernels->zip(f, 17, as, 1, bs, 1, to);
+    kernels->binary(f, 17, as, 1, bs, 1, to);
     return number(kernels->dtype, to, 3);
 }
 

@@ -32,8 +32,8 @@ INLINE void add_rows(sums sum, const size_t rows, const size_t vectors,
     }
 }
 
-INLINE void finish(sums sum, const size_t rows, const size_t vectors,
-                   const bool part, size_t n, const fv__finish *f)
+INLINE void epilogue(sums sum, const size_t rows, const size_t vectors,
+                     const bool part, size_t n, const fv__epilogue *f)
 {
     if (f->bias) {
         vec bias[2];
@@ -91,8 +91,8 @@ INLINE void multiply(sums sum, const size_t rows, const size_t vectors,
 }
 
 /* Stores wait for the lines that they go to: these come while it multiplies. */
-INLINE void ask_for(const size_t rows, const size_t vectors, real *c,
-                    size_t c_row)
+INLINE void prefetch(const size_t rows, const size_t vectors, real *c,
+                     size_t c_row)
 {
     UNROLLED
     for (size_t i = 0; i < rows; i++, c += c_row)
@@ -108,20 +108,20 @@ INLINE void tile(const size_t rows, const size_t vectors, const bool part,
     real *c = t->c;
     UNROLLED
     for (size_t i = 0; i < rows; i++) sum[i][0] = sum[i][1] = vec_all(0);
-    if (t->meet == FV__CONTINUE) {
+    if (t->accumulation == FV__RESUME) {
         UNROLLED
         for (size_t i = 0; i < rows; i++)
             load_row(sum[i], vectors, part, n, c + i * t->c_row);
     }
-    const bool past = vectors * VEC_BYTES >= 64 && !part
-                      && t->meet == FV__REPLACE && t->finish && t->finish->past
-                      && whole_lines(c, t->c_row);
-    if (!past) ask_for(rows, vectors, c, t->c_row);
+    const bool nontemporal =
+        vectors * VEC_BYTES >= 64 && !part && t->accumulation == FV__STORE
+        && t->epilogue && t->epilogue->nontemporal && whole_lines(c, t->c_row);
+    if (!nontemporal) prefetch(rows, vectors, c, t->c_row);
     multiply(sum, rows, vectors, part, half, n, t, a_row);
-    if (t->meet == FV__ACCUMULATE)
+    if (t->accumulation == FV__ACCUMULATE)
         add_rows(sum, rows, vectors, part, n, c, t->c_row);
-    if (t->finish) finish(sum, rows, vectors, part, n, t->finish);
-    if (past) {
+    if (t->epilogue) epilogue(sum, rows, vectors, part, n, t->epilogue);
+    if (nontemporal) {
         UNROLLED
         for (size_t i = 0; i < rows; i++, c += t->c_row) {
             for (size_t v = 0; v < vectors; v++)
@@ -189,9 +189,9 @@ static tile_of_rows *const *tiles_of(size_t n, size_t a_row)
     return is_half ? half : one_cut;
 }
 
-void FV_KERNEL(tile)(size_t m, size_t n, const fv__tile *t)
+void FV_KERNEL(microkernel)(size_t m, size_t n, const fv__tile *t)
 {
     tiles_of(n, t->a_row)[m - 1](n, t);
 }
 
-void FV_KERNEL(settle)(void) { settle_stores(); }
+void FV_KERNEL(store_fence)(void) { settle_stores(); }

@@ -27,19 +27,20 @@ static void multiply(const fv__kernels *kernels, data *d, const void *argument)
                 put(d->dtype, packed, l * nr + t,
                     t < width ? e->b[l * e->n + j + t] : NO_NUMBER);
         for (size_t i = 0; i < e->m; i += mr)
-            kernels->tile(
+            kernels->microkernel(
                 e->m - i < mr ? e->m - i : mr, width,
-                &(fv__tile){
-                    .a = (char *)d->in[0] + i * e->a_row * element,
-                    .b = packed,
-                    .c = (char *)d->out[0] + (i * e->c_row + j) * element,
-                    .a_row = e->a_row,
-                    .a_step = e->a_step,
-                    .b_step = nr,
-                    .c_row = e->c_row,
-                    .segments = 1,
-                    .k = e->k,
-                    .meet = e->accumulate ? FV__ACCUMULATE : FV__REPLACE });
+                &(fv__tile){ .a = (char *)d->in[0] + i * e->a_row * element,
+                             .b = packed,
+                             .c = (char *)d->out[0]
+                                  + (i * e->c_row + j) * element,
+                             .a_row = e->a_row,
+                             .a_step = e->a_step,
+                             .b_step = nr,
+                             .c_row = e->c_row,
+                             .segments = 1,
+                             .k = e->k,
+                             .accumulation =
+                                 e->accumulate ? FV__ACCUMULATE : FV__STORE });
     }
     free(packed);
 }
@@ -122,16 +123,16 @@ static void test_zero_times_infinity(void **state)
             double a[2] = { 0 }, b[2 * MOST_NR], c[MOST_NR];
             kernels->fill(2 * (size_t)kernels->nr, 1, b);
             put(dtype, b, 1, INFINITE);
-            kernels->tile(1, 3,
-                          &(fv__tile){ .a = a,
-                                       .b = b,
-                                       .c = c,
-                                       .a_row = 2,
-                                       .a_step = 1,
-                                       .b_step = (size_t)kernels->nr,
-                                       .c_row = 3,
-                                       .segments = 1,
-                                       .k = 2 });
+            kernels->microkernel(1, 3,
+                                 &(fv__tile){ .a = a,
+                                              .b = b,
+                                              .c = c,
+                                              .a_row = 2,
+                                              .a_step = 1,
+                                              .b_step = (size_t)kernels->nr,
+                                              .c_row = 3,
+                                              .segments = 1,
+                                              .k = 2 });
             assert_true(number(dtype, c, 0) == 0);
             assert_true(isnan(number(dtype, c, 1)));
             assert_true(number(dtype, c, 2) == 0);

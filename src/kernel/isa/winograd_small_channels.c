@@ -28,7 +28,7 @@ INLINE vec load_vector(const filters w, const real *x, size_t v)
 /* So many points of a column, chains from step `from` to `end`. Every third
  * point has a pointer, so that distances stay in registers too. */
 INLINE void sum_points(sums sum, const size_t points, const filters w,
-                       const fv__winograd_few *f, const size_t side,
+                       const fv__winograd_small_channels *f, const size_t side,
                        size_t from, size_t end, const real *x, const real *u)
 {
     const size_t pointers = (points + 2) / 3, x_channel = f->x_channel;
@@ -72,13 +72,14 @@ INLINE void sum_points(sums sum, const size_t points, const filters w,
 /* Points first .. first + points of column j, of which the last of an axis has
  * fewer phases; lines[tile][vector][point]. */
 INLINE void make_points(const size_t first, const size_t points,
-                        const filters w, const int s, const fv__winograd_few *f,
-                        const size_t side, size_t j, const real *x,
-                        const real *u, vec lines[TILES][VECS][SIDE])
+                        const filters w, const int s,
+                        const fv__winograd_small_channels *f, const size_t side,
+                        size_t j, const real *x, const real *u,
+                        vec lines[TILES][VECS][SIDE])
 {
     const size_t phases = (size_t)s, far = (size_t)FAR(s);
     const size_t across = f->channels * (j + 1 == side ? far : phases);
-    const size_t few = first + points < side ? points : points - 1;
+    const size_t small_channels = first + points < side ? points : points - 1;
     sums sum;
     UNROLLED
     for (size_t i = 0; i < points; i++)
@@ -87,7 +88,8 @@ INLINE void make_points(const size_t first, const size_t points,
     x += first * side * f->x_step, u += first * side * f->u_step;
     sum_points(sum, points, w, f, side, 0, far * across, x, u);
     if (phases > far)
-        sum_points(sum, few, w, f, side, far * across, phases * across, x, u);
+        sum_points(sum, small_channels, w, f, side, far * across,
+                   phases * across, x, u);
     UNROLLED
     for (size_t i = 0; i < points; i++)
         for (size_t q = 0; q < TILES; q++)
@@ -97,8 +99,8 @@ INLINE void make_points(const size_t first, const size_t points,
 
 /* Column j of the points of some tiles, transformed along the first axis. */
 INLINE void few_column(const axis a, const filters w, const int s,
-                       const fv__winograd_few *f, const real *x, const real *u,
-                       size_t j, vec t[TILES][VECS][HALVED])
+                       const fv__winograd_small_channels *f, const real *x,
+                       const real *u, size_t j, vec t[TILES][VECS][HALVED])
 {
     const size_t side = a.from;
     vec lines[TILES][VECS][SIDE];
@@ -114,7 +116,8 @@ INLINE void few_column(const axis a, const filters w, const int s,
 
 /* Tiles tile .. tile + count. */
 INLINE void few_tiles(const axis a, const filters w, const int s,
-                      const fv__winograd_few *f, size_t tile, size_t count)
+                      const fv__winograd_small_channels *f, size_t tile,
+                      size_t count)
 {
     const size_t pixel = a.to * f->tile.out_pixel;
     const real *x = (const real *)f->x + tile;
@@ -141,7 +144,7 @@ INLINE void few_tiles(const axis a, const filters w, const int s,
 }
 
 INLINE void few_row(const axis a, const filters w, const int s,
-                    const fv__winograd_few *f)
+                    const fv__winograd_small_channels *f)
 {
     for (size_t tile = 0; tile < f->tiles; tile += NEAR) {
         const size_t left = f->tiles - tile;
@@ -150,7 +153,7 @@ INLINE void few_row(const axis a, const filters w, const int s,
 }
 
 INLINE void few_all(const axis a, const int s, size_t n,
-                    const fv__winograd_few *f)
+                    const fv__winograd_small_channels *f)
 {
     enum { WIDTH = VECS * VEC };
     size_t c = 0;
@@ -166,7 +169,7 @@ INLINE void few_all(const axis a, const int s, size_t n,
  * finds registers for each alone. */
 #define NAME(m, r, s) few_##m##_##r##_##s
 #define SCHEME(m, r, s)                                                        \
-    static void NAME(m, r, s)(size_t n, const fv__winograd_few *f)             \
+    static void NAME(m, r, s)(size_t n, const fv__winograd_small_channels *f)  \
     {                                                                          \
         few_all((axis){ m, r, 1, LINES_OF(m, r, 1), m, OUTPUT }, s, n, f);     \
     }
@@ -180,7 +183,8 @@ SCHEME(3, 4, 2)
 SCHEME(4, 3, 2)
 SCHEME(4, 3, 4)
 
-void FV_KERNEL(winograd_few)(fv__scheme f, size_t n, const fv__winograd_few *w)
+void FV_KERNEL(winograd_small_channels)(fv__scheme f, size_t n,
+                                        const fv__winograd_small_channels *w)
 {
 #define ALL(m, r, s) NAME(m, r, s)(n, w)
     SCHEMES(f, ALL);

@@ -13,8 +13,8 @@ enum { D, A, B, DY };
  * summed over, then the last axis of the shape, which may be either. Sums of
  * segments of the summed range are kept apart and added in order. */
 typedef struct fold_job {
-    const fv__fold *fold;
-    fv__grid grid;
+    const fv__sum_to_shape *fold;
+    fv__broadcast_iterator grid;
     int32_t kept_axes, last;
     bool one_to_one;       /* nothing is summed */
     bool rows_kept;        /* d steps along the last axis */
@@ -35,23 +35,23 @@ typedef union step_memory {
     double f64[STEP];
 } step_memory;
 
-static void plan(fold_job *job, const fv__fold *fold)
+static void plan(fold_job *job, const fv__sum_to_shape *fold)
 {
     bool alone = fold->f == FV__ADD || fold->f == FV__SUB;
     const fv_tensor *tensors[] = { fold->d, alone ? fold->dy : fold->a,
                                    alone ? fold->dy : fold->b, fold->dy };
     *job = (fold_job){ .fold = fold, .n = fv_tensor_count(fold->dy) };
     if (job->n == 0) return;
-    fv__grid *grid = &job->grid;
-    fv__grid_begin(grid, fold->dy, FV__GRID_TENSORS, tensors);
+    fv__broadcast_iterator *grid = &job->grid;
+    fv__broadcast_begin(grid, fold->dy, FV__GRID_TENSORS, tensors);
     job->last = grid->rank - 1;
-    job->kept_axes = fv__grid_sort(grid, job->last);
+    job->kept_axes = fv__broadcast_sort(grid, job->last);
     job->rows_kept = grid->step[D][job->last] != 0;
     job->one_to_one = job->rows_kept && job->kept_axes == job->last;
     job->plain = fold->f == FV__ADD || (alone && fold->operand == 0);
     job->row = grid->extent[job->last];
-    job->kept = fv__grid_count(grid, 0, job->kept_axes);
-    job->summed = fv__grid_count(grid, job->kept_axes, job->last);
+    job->kept = fv__broadcast_count(grid, 0, job->kept_axes);
+    job->summed = fv__broadcast_count(grid, job->kept_axes, job->last);
     job->blocks = 1;
     if (job->rows_kept) {
         job->width = fv__min(job->row, WIDTH);
@@ -68,7 +68,7 @@ static void plan(fold_job *job, const fv__fold *fold)
     job->group = fv__max(CUT / unit, 1);
 }
 
-size_t fv__fold_scratch(const fv__fold *fold)
+size_t fv__sum_to_shape_scratch(const fv__sum_to_shape *fold)
 {
     fold_job job;
     plan(&job, fold);
@@ -82,7 +82,7 @@ size_t fv__fold_scratch(const fv__fold *fold)
 static void derive(const fold_job *job, const fv__cursor *place, int64_t column,
                    int64_t run, void *out)
 {
-    const fv__fold *fold = job->fold;
+    const fv__sum_to_shape *fold = job->fold;
     const fv_context *context = fold->context;
     const int64_t(*step)[FV_MAX_RANK] = job->grid.step;
     bool alone = fold->f == FV__ADD || fold->f == FV__SUB;
@@ -95,9 +95,9 @@ static void derive(const fold_job *job, const fv__cursor *place, int64_t column,
         b = fv__number_in(context, fold->b->data,
                           place->at[B] + column * step[B][job->last]);
     }
-    context->kernels->zip_grad(fold->f, fold->operand, (size_t)run, a,
-                               (size_t)step[A][job->last], b,
-                               (size_t)step[B][job->last], dy, out);
+    context->kernels->binary_grad(fold->f, fold->operand, (size_t)run, a,
+                                  (size_t)step[A][job->last], b,
+                                  (size_t)step[B][job->last], dy, out);
 }
 
 /* Nothing to sum: the derivatives of one piece of dy. */
@@ -106,12 +106,12 @@ static void add_piece(void *argument, size_t item, size_t worker)
     (void)worker;
     const fold_job *job = argument;
     const fv_context *context = job->fold->context;
-    bool add = job->fold->meet == FV__ACCUMULATE;
+    bool add = job->fold->accumulation == FV__ACCUMULATE;
     step_memory memory;
     int64_t at = (int64_t)item * CUT, end = fv__min(at + CUT, job->n);
     int64_t column = at % job->row;
     fv__cursor place = { .at = { 0 } };
-    fv__grid_seek(&job->grid, 0, job->last, at / job->row, &place);
+    fv__broadcast_seek(&job->grid, 0, job->last, at / job->row, &place);
     while (at < end) {
         int64_t filled = 0, limit = fv__min(end - at, STEP);
         void *d = fv__number_at(context, job->fold->d->data, at);
@@ -124,7 +124,7 @@ static void add_piece(void *argument, size_t item, size_t worker)
             column += run;
             if (column < job->row) continue;
             column = 0;
-            fv__grid_next(&job->grid, 0, job->last, &place);
+            fv__broadcast_next(&job->grid, 0, job->last, &place);
         }
         if (add) context->kernels->axpy((size_t)filled, 1, &memory, d);
         at += filled;
@@ -160,8 +160,9 @@ static double sum_segment(const fold_job *job, int64_t kept, int64_t segment)
     int64_t end = fv__min(at + job->segment, job->summed);
     int64_t column = at % job->row;
     fv__cursor place = { .at = { 0 } };
-    fv__grid_seek(&job->grid, 0, job->kept_axes, kept, &place);
-    fv__grid_seek(&job->grid, job->kept_axes, job->last, at / job->row, &place);
+    fv__broadcast_seek(&job->grid, 0, job->kept_axes, kept, &place);
+    fv__broadcast_seek(&job->grid, job->kept_axes, job->last, at / job->row,
+                       &place);
     double sum = 0;
     while (at < end) {
         int64_t filled = 0, limit = fv__min(end - at, STEP);
@@ -178,7 +179,7 @@ static double sum_segment(const fold_job *job, int64_t kept, int64_t segment)
             column += run;
             if (column < job->row) continue;
             column = 0;
-            fv__grid_next(&job->grid, job->kept_axes, job->last, &place);
+            fv__broadcast_next(&job->grid, job->kept_axes, job->last, &place);
         }
         sum += sum_numbers(context, filled, values);
         at += filled;
@@ -207,13 +208,13 @@ static void add_rows(const fold_job *job, int64_t kept, int64_t segment,
                      int64_t begin, int64_t width, void *out)
 {
     const fv_context *context = job->fold->context;
-    const fv__grid *grid = &job->grid;
+    const fv__broadcast_iterator *grid = &job->grid;
     step_memory memory;
     int64_t at = segment * job->segment;
     int64_t end = fv__min(at + job->segment, job->summed);
     fv__cursor place = { .at = { 0 } };
-    fv__grid_seek(grid, 0, job->kept_axes, kept, &place);
-    fv__grid_seek(grid, job->kept_axes, job->last, at, &place);
+    fv__broadcast_seek(grid, 0, job->kept_axes, kept, &place);
+    fv__broadcast_seek(grid, job->kept_axes, job->last, at, &place);
     bool together = job->plain && width == job->row
                     && job->last - job->kept_axes == 1
                     && grid->step[DY][job->kept_axes] == width;
@@ -228,7 +229,7 @@ static void add_rows(const fold_job *job, int64_t kept, int64_t segment,
         for (int64_t row = 0; row < rows; row++) {
             derive(job, &place, begin, width,
                    fv__number_at(context, &memory, row * width));
-            fv__grid_next(grid, job->kept_axes, job->last, &place);
+            fv__broadcast_next(grid, job->kept_axes, job->last, &place);
         }
         context->kernels->column_sum((size_t)rows, (size_t)width, &memory, out);
         at += rows;
@@ -260,7 +261,7 @@ static void rows_piece(void *argument, size_t item, size_t worker)
 /* Adds the sums of the segments, in order. */
 static void gather(const fold_job *job)
 {
-    const fv__fold *fold = job->fold;
+    const fv__sum_to_shape *fold = job->fold;
     for (int64_t kept = 0; kept < job->kept; kept++) {
         int64_t first = kept * job->segments;
         if (job->rows_kept) {
@@ -279,23 +280,23 @@ static void gather(const fold_job *job)
 /* dy, or its negative, as it is. */
 static void pass(const fold_job *job)
 {
-    const fv__fold *fold = job->fold;
+    const fv__sum_to_shape *fold = job->fold;
     double sign = job->plain ? 1 : -1;
     size_t n = (size_t)job->n;
-    if (fold->meet == FV__ACCUMULATE)
+    if (fold->accumulation == FV__ACCUMULATE)
         fv__axpy_all(fold->context, n, sign, fold->dy->data, fold->d->data);
     else if (!job->plain || fold->d->data != fold->dy->data)
-        fv__map_all(fold->context, FV__SCALE_ADD, n, fold->dy->data,
-                    fold->d->data, sign, 0);
+        fv__unary_all(fold->context, FV__SCALE_ADD, n, fold->dy->data,
+                      fold->d->data, sign, 0);
 }
 
-void fv__fold_all(const fv__fold *fold, void *scratch)
+void fv__sum_to_shape_run(const fv__sum_to_shape *fold, void *scratch)
 {
     fold_job job;
     plan(&job, fold);
     job.partial = scratch;
     double cost = (double)job.n * (fold->f == FV__POW ? 60 : 4);
-    if (fold->meet == FV__REPLACE && !job.one_to_one)
+    if (fold->accumulation == FV__STORE && !job.one_to_one)
         fold->context->kernels->fill((size_t)fv_tensor_count(fold->d), 0,
                                      fold->d->data);
     if (job.n == 0) return;

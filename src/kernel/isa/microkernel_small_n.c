@@ -1,6 +1,6 @@
 /* The matrix product of few columns: squares of rows are turned in registers,
  * so that vectors run over them. */
-#include "kernel/isa/turn.h"
+#include "kernel/isa/transpose.h"
 
 /* So many squares side by side keep a core busy, and registers hold the sums
  * of the columns of all. */
@@ -34,7 +34,7 @@ INLINE void load_square(vec row[VEC], const rows at, const size_t first,
         __builtin_prefetch((const char *)x + ahead, 0, 2);
         row[i] = part ? vec_load_part(x, count) : vec_load(x);
     }
-    turn(VEC, row);
+    transpose_tile(VEC, row);
 }
 
 /* `count` steps of the chains, VEC if they are no `part`. */
@@ -119,7 +119,7 @@ INLINE void store_columns(const vec *column, const size_t n, real *c,
 }
 
 /* What is done to rows from `i` on. */
-INLINE void finish(vec *sum, const size_t n, size_t i, const fv__finish *f)
+INLINE void epilogue(vec *sum, const size_t n, size_t i, const fv__epilogue *f)
 {
     const real *bias = f->bias, *residual = f->residual;
     const vec low = vec_all((real)f->low), high = vec_all((real)f->high);
@@ -133,13 +133,13 @@ INLINE void finish(vec *sum, const size_t n, size_t i, const fv__finish *f)
 INLINE void end_square(vec *sum, const size_t n, size_t i, const fv__tile *t)
 {
     real *c = (real *)t->c + i * t->c_row;
-    if (t->meet == FV__ACCUMULATE)
+    if (t->accumulation == FV__ACCUMULATE)
         add_columns(sum, n, c, t->c_row, t->c_column);
-    if (t->finish) finish(sum, n, i, t->finish);
+    if (t->epilogue) epilogue(sum, n, i, t->epilogue);
     store_columns(sum, n, c, t->c_row, t->c_column);
 }
 
-INLINE void narrow(const size_t n, size_t m, const fv__tile *t)
+INLINE void microkernel_small_n(const size_t n, size_t m, const fv__tile *t)
 {
     const real *a = t->a, *b = t->b, *c = t->c;
     const size_t k = t->k;
@@ -148,7 +148,7 @@ INLINE void narrow(const size_t n, size_t m, const fv__tile *t)
         UNROLLED
         for (size_t s = 0; s < SQUARES; s++) {
             for (size_t j = 0; j < n; j++) sum[s][j] = vec_all(0);
-            if (t->meet == FV__CONTINUE)
+            if (t->accumulation == FV__RESUME)
                 load_columns(sum[s], n, c + (i + s * VEC) * t->c_row, t->c_row,
                              t->c_column);
         }
@@ -164,14 +164,26 @@ INLINE void narrow(const size_t n, size_t m, const fv__tile *t)
     }
 }
 
-static void narrow_1(size_t m, const fv__tile *t) { narrow(1, m, t); }
-static void narrow_2(size_t m, const fv__tile *t) { narrow(2, m, t); }
+static void narrow_1(size_t m, const fv__tile *t)
+{
+    microkernel_small_n(1, m, t);
+}
+static void narrow_2(size_t m, const fv__tile *t)
+{
+    microkernel_small_n(2, m, t);
+}
 #if REAL_BYTES == 4
-static void narrow_3(size_t m, const fv__tile *t) { narrow(3, m, t); }
-static void narrow_4(size_t m, const fv__tile *t) { narrow(4, m, t); }
+static void narrow_3(size_t m, const fv__tile *t)
+{
+    microkernel_small_n(3, m, t);
+}
+static void narrow_4(size_t m, const fv__tile *t)
+{
+    microkernel_small_n(4, m, t);
+}
 #endif
 
-void FV_KERNEL(narrow)(size_t m, size_t n, const fv__tile *t)
+void FV_KERNEL(microkernel_small_n)(size_t m, size_t n, const fv__tile *t)
 {
     static void (*const of_columns[])(size_t, const fv__tile *) = {
         narrow_1,

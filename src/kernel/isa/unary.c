@@ -17,14 +17,14 @@
     case name:                                                                 \
         EACH(formula)
 
-void FV_KERNEL(map)(fv__map f, size_t n, const void *x_, void *y_, double p_,
-                    double q_)
+void FV_KERNEL(unary)(fv__unary f, size_t n, const void *x_, void *y_,
+                      double p_, double q_)
 {
     const real *from = x_;
     real *to = y_;
     const real p = (real)p_, q = (real)q_;
     if (f == FV__POWER && p == 2) {
-        FV_KERNEL(zip)(FV__MUL, n, x_, 1, x_, 1, y_);
+        FV_KERNEL(binary)(FV__MUL, n, x_, 1, x_, 1, y_);
         return;
     }
     switch (f) {
@@ -64,7 +64,7 @@ void FV_KERNEL(map)(fv__map f, size_t n, const void *x_, void *y_, double p_,
     }
 #define GRAD(name, formula)                                                    \
     case name:                                                                 \
-        if (meet == FV__REPLACE)                                               \
+        if (accumulation == FV__STORE)                                         \
             GRAD_LOOP(=, formula)                                              \
         else                                                                   \
             GRAD_LOOP(+=, formula)                                             \
@@ -76,9 +76,9 @@ INLINE real power_slope(real x, real p)
     return p == 0 ? 0 : p == 2 ? 2 * x : p * LIBM(pow)(x, p - 1);
 }
 
-void FV_KERNEL(map_grad)(fv__map f, size_t n, const void *x_, const void *y_,
-                         const void *dy_, void *dx_, double p_, double q_,
-                         fv__meet meet)
+void FV_KERNEL(unary_grad)(fv__unary f, size_t n, const void *x_,
+                           const void *y_, const void *dy_, void *dx_,
+                           double p_, double q_, fv__accumulation accumulation)
 {
     const real *x = x_, *y = y_, *dy = dy_;
     real *dx = dx_;

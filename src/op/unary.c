@@ -1,0 +1,41 @@
+/* Operators that are a function of one element. */
+#include "op/op.h"
+
+void fv__unary_forward(const fv_call *call)
+{
+    const fv__unary_operator *mapping = call->attributes;
+    fv__unary_all(call->context, mapping->f, fv__count(call->output),
+                  call->inputs[0]->data, call->output->data, mapping->p,
+                  mapping->q);
+}
+
+void fv__unary_backward(const fv_call *call)
+{
+    const fv__unary_operator *mapping = call->attributes;
+    /* The result of a clamp lies inside its limits exactly where the operand
+     * does, so the operand need not be kept. */
+    const fv_tensor *x =
+        mapping->f == FV__CLAMP ? call->output : call->inputs[0];
+    if (!call->input_grads[0]) return;
+    fv__unary_grad_all(call->context, mapping->f, fv__count(call->output),
+                       x->data, call->output->data, call->output_grad->data,
+                       call->input_grads[0]->data, mapping->p, mapping->q,
+                       fv__meet_of(call, 0));
+}
+
+fv_variable *fv__apply_mapping(const fv_operator *op, fv_variable *a,
+                               fv__unary f, double p, double q)
+{
+    const fv__unary_operator mapping = { f, p, q };
+    return fv_apply(op, &mapping, 1, &a);
+}
+
+fv_tensor fv__scalar(const fv_context *context, double value,
+                     fv__number *memory)
+{
+    if (context->dtype == FV_F64)
+        memory->f64 = value;
+    else
+        memory->f32 = (float)value;
+    return (fv_tensor){ .data = memory, .dtype = context->dtype };
+}
