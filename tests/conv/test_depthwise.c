@@ -1,6 +1,16 @@
-/* The depthwise algorithm against the definition, bit for bit: every table,
- * type, number of threads and batch, and any geometry. */
+/* The depthwise and the grouped algorithm against the definition, bit for bit:
+ * every table, type, number of threads and batch, and any geometry. */
 #include "conv/convolution.h"
+
+#include <fovea/variable.h>
+
+/* Of the two, the one that takes a geometry of several groups. */
+static const fv__conv_algorithm *algorithm_of(const fv__geometry *g)
+{
+    return g->groups == g->channels && g->groups == g->filters
+               ? &fv__conv_depthwise
+               : &fv__conv_grouped;
+}
 
 static bool draw_axis(uint64_t *state, fv__geometry *g, int axis)
 {
@@ -59,7 +69,7 @@ static void check_bits(fv__geometry g, fv_dtype dtype, uint64_t seed)
     problem_draw(&p, seed, false);
     p.overwrite = seed % 2;
     run_all(first, &fv__conv_reference, &p);
-    same_in_all_tables(&fv__conv_depthwise, &p);
+    same_in_all_tables(algorithm_of(&g), &p);
     problem_free(&p);
     fv_context_free(first);
 }
@@ -182,7 +192,7 @@ static void image_alone(void **state)
         fv__geometry g = draw_geometry(&seed);
 
         g.batch = 9;
-        same_alone(&fv__conv_depthwise, g, dtypes[i % 2]);
+        same_alone(algorithm_of(&g), g, dtypes[i % 2]);
     }
 }
 
@@ -251,7 +261,7 @@ static void overwrite_and_add(void **state)
         for (int d = FV__FORWARD; d <= FV__BACKWARD_WEIGHTS; d++) {
             run_call(context, &fv__conv_reference, &p, residual, i % 4 < 2,
                      (fv__direction)d);
-            run_call(context, &fv__conv_depthwise, &q, residual, i % 4 < 2,
+            run_call(context, algorithm_of(&q.g), &q, residual, i % 4 < 2,
                      (fv__direction)d);
         }
         same_results(&p, &q);
@@ -281,7 +291,7 @@ static void not_finite(void **state)
         if (i % 2 == 0) array_set(p.dy, draw(&seed) % p.dy.n, strange[i % 3]);
         problem q = problem_again(context, &p);
         run_all(context, &fv__conv_reference, &p);
-        run_all(context, &fv__conv_depthwise, &q);
+        run_all(context, algorithm_of(&q.g), &q);
         same_but_for_padding(&p, &q);
         problem_free(&p);
         problem_free(&q);
@@ -291,35 +301,78 @@ static void not_finite(void **state)
 
 /* ---- what it does not do ------------------------------------------------ */
 
-static void other_groups(void **state)
+/* Which of the two takes a geometry: never both. */
+static void check_applicable(fv_context *context, fv__geometry g,
+                             bool depthwise, bool grouped)
+{
+    assert_int_equal(fv__geometry_check(context, "conv", false, &g), FV_OK);
+    assert_int_equal(fv__conv_depthwise.applicable(context, &g), depthwise);
+    assert_int_equal(fv__conv_grouped.applicable(context, &g), grouped);
+}
+
+static void which_applies(void **state)
 {
     fv_context *context = context_of(NULL, FV_F32, 1);
     fv__geometry g = plain(1, 8, 6, 3, 1);
 
     (void)state;
-    assert_true(fv__conv_depthwise.applicable(context, &g));
-    g.filters = 12;
-    assert_true(fv__conv_depthwise.applicable(context, &g));
-    g.groups = 3;
-    assert_true(fv__conv_depthwise.applicable(context, &g));
+    check_applicable(context, g, true, false);
+    g.filters = 12; /* two filters for each channel */
+    check_applicable(context, g, false, true);
+    g.filters = 6;
+    g.groups = 3; /* two channels for each filter */
+    check_applicable(context, g, false, true);
     g.groups = 1;
-    assert_false(fv__conv_depthwise.applicable(context, &g));
+    check_applicable(context, g, false, false);
     g = plain(1, 8, 1, 3, 1); /* one channel is a convolution like others */
-    assert_false(fv__conv_depthwise.applicable(context, &g));
+    check_applicable(context, g, false, false);
+    fv_context_free(context);
+}
+
+/* Of the algorithms that round as plain sums do, each of the two is chosen for
+ * a typical shape, and is what its public number means. */
+static void which_is_chosen(void **state)
+{
+    fv_context *context = context_of(NULL, FV_F32, 1);
+    fv__geometry g = plain(1, 28, 64, 3, 1);
+    fv__conv_request request = { .algorithm = FV_CONV_AUTO };
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        const fv__conv_algorithm *expected = algorithm_of(&g);
+
+        assert_int_equal(fv__geometry_check(context, "conv", false, &g), FV_OK);
+        for (int d = FV__FORWARD; d <= FV__BACKWARD_WEIGHTS; d++) {
+            request.algorithm = FV_CONV_AUTO;
+            assert_ptr_equal(fv__conv_choose(context, "conv", &request, &g,
+                                             (fv__direction)d),
+                             expected);
+            request.algorithm = i ? FV_CONV_GROUPED : FV_CONV_DEPTHWISE;
+            assert_ptr_equal(fv__conv_choose(context, "conv", &request, &g,
+                                             (fv__direction)d),
+                             expected);
+        }
+        assert_string_equal(expected->name, i ? "grouped" : "depthwise");
+        g.groups = 32; /* of two channels */
+    }
     fv_context_free(context);
 }
 
 static void no_images(void **state)
 {
     fv_context *context = context_of(NULL, FV_F32, 2);
-    problem p = problem_new(context, plain(0, 5, 4, 3, 1));
+    fv__geometry g = plain(0, 5, 4, 3, 1);
 
     (void)state;
-    array_set(p.dweight, 5, 7);
-    run_all(context, &fv__conv_depthwise, &p);
-    for (size_t i = 0; i < p.dweight.n; i++)
-        assert_true(array_get(p.dweight, i) == (i == 5 ? 7 : 0));
-    problem_free(&p);
+    for (; g.groups > 1; g.groups /= 2) {
+        problem p = problem_new(context, g);
+
+        array_set(p.dweight, 5, 7);
+        run_all(context, algorithm_of(&g), &p);
+        for (size_t i = 0; i < p.dweight.n; i++)
+            assert_true(array_get(p.dweight, i) == (i == 5 ? 7 : 0));
+        problem_free(&p);
+    }
     fv_context_free(context);
 }
 
@@ -335,7 +388,8 @@ int main(void)
         cmocka_unit_test(image_alone),
         cmocka_unit_test(overwrite_and_add),
         cmocka_unit_test(not_finite),
-        cmocka_unit_test(other_groups),
+        cmocka_unit_test(which_applies),
+        cmocka_unit_test(which_is_chosen),
         cmocka_unit_test(no_images),
     };
 

@@ -1,7 +1,5 @@
-/* Convolution of each channel on its own, and the choice between that and
- * groups of few channels. */
+/* Convolution of each channel on its own. */
 #include "conv/depthwise/depthwise.h"
-#include "conv/grouped/grouped.h"
 
 /* About so many items make an image of a sweep, of so many rows or a multiple
  * of it. They cut outputs only. */
@@ -11,12 +9,6 @@ enum { ITEMS = 16, ITEM_ROWS = 2, STRIP_ROWS = 8 };
 enum { FEW_TAPS = 7, MOST_TAPS = 64, MOST_STRIDE = 2, LINE = 64 };
 /* Of the vector that costs are counted in. */
 enum { LANES = 16 };
-
-/* Otherwise channels are in groups, or have several filters. */
-static bool each_alone(const fv__geometry *g)
-{
-    return g->groups == g->channels && g->groups == g->filters;
-}
 
 /* ---- a sweep's axes ------------------------------------------------------ */
 
@@ -352,14 +344,13 @@ static void run_sweeps(const fv__conv_call *call, fv__direction direction)
 static bool applicable(const fv_context *context, const fv__geometry *g)
 {
     (void)context;
-    return g->groups > 1 && (each_alone(g) || fv__replicated_fit(g));
+    return g->groups > 1 && fv__geometry_is_depthwise(g);
 }
 
 static size_t packed(const fv_context *context, const fv__geometry *g,
                      fv__direction direction)
 {
     if (direction == FV__BACKWARD_WEIGHTS) return 0;
-    if (!each_alone(g)) return fv__grouped_packed(context, g, direction);
     return packed_sweeps(context, g, direction);
 }
 
@@ -368,7 +359,6 @@ static size_t scratch(const fv_context *context, const fv__geometry *g,
 {
     size_t all;
 
-    if (!each_alone(g)) return fv__grouped_scratch(context, g, direction);
     if (direction == FV__BACKWARD_WEIGHTS)
         return fv__depthwise_weight_grad_scratch(context, g);
     return fv__multiply(plan_sweeps(context, g, direction).padded,
@@ -377,20 +367,10 @@ static size_t scratch(const fv_context *context, const fv__geometry *g,
                : SIZE_MAX;
 }
 
-static void pack(const fv__conv_call *call, fv__direction direction)
-{
-    if (each_alone(call->geometry))
-        pack_sweeps(call, direction);
-    else
-        fv__grouped_pack(call, direction);
-}
-
 static void run(const fv__conv_call *call, fv__direction direction)
 {
     if (call->geometry->batch == 0) return;
-    if (!each_alone(call->geometry))
-        fv__grouped_run(call, direction);
-    else if (direction == FV__BACKWARD_WEIGHTS)
+    if (direction == FV__BACKWARD_WEIGHTS)
         fv__depthwise_weight_grad_run(call);
     else
         run_sweeps(call, direction);
@@ -405,7 +385,7 @@ static double cost(const fv__geometry *g, fv__direction direction)
                  * (double)(g->kernel[0] * g->kernel[1]);
     const fv__subconv s = fv__subconv_of(g, FV__FORWARD, 0);
 
-    if (!each_alone(g)) return fv__grouped_cost(g, direction);
+    (void)direction;
     for (int i = 0; i < 2 && in_strips(&s); i++) {
         const fv__bands bands = fv__subconv_bands(&s, i);
 
@@ -422,6 +402,6 @@ const fv__conv_algorithm fv__conv_depthwise = {
     .by_phases = true,
     .packed = packed,
     .scratch = scratch,
-    .pack = pack,
+    .pack = pack_sweeps,
     .run = run,
 };

@@ -43,36 +43,12 @@ static bool packed_bytes(const plan *p, size_t *bytes)
     return fv__multiply((size_t)p->vectors, p->weights, bytes);
 }
 
-static double spread_cost(const fv__geometry *g, fv__direction direction);
-
-/* Planes are added to an input gradient as a whole, not block by block. */
-static bool planes_fit(const fv__geometry *g, fv__direction direction)
-{
-    if (direction == FV__FORWARD) return true;
-    if (direction == FV__BACKWARD_WEIGHTS) return false;
-    for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
-        const fv__subconv s = fv__subconv_of(g, direction, i);
-
-        if (fv__chain_is_cut(fv__subconv_chain(&s))) return false;
-    }
-    return true;
-}
-
-/* Whether vectors run along rows of pixels, not over filters. */
-static bool in_planes(const fv__geometry *g, fv__direction direction)
-{
-    return planes_fit(g, direction)
-           && fv__grouped_planar_cost(g, direction) < spread_cost(g, direction);
-}
-
-size_t fv__grouped_packed(const fv_context *context, const fv__geometry *g,
-                          fv__direction direction)
+size_t fv__grouped_channels_last_packed(const fv_context *context,
+                                        const fv__geometry *g,
+                                        fv__direction direction)
 {
     size_t all = 0;
 
-    if (direction == FV__BACKWARD_WEIGHTS) return 0;
-    if (in_planes(g, direction))
-        return fv__grouped_planar_packed(context, g, direction);
     for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
         const plan p = plan_sweep(context, g, direction, i);
         size_t bytes;
@@ -83,15 +59,12 @@ size_t fv__grouped_packed(const fv_context *context, const fv__geometry *g,
     return all;
 }
 
-size_t fv__grouped_scratch(const fv_context *context, const fv__geometry *g,
-                           fv__direction direction)
+size_t fv__grouped_channels_last_scratch(const fv_context *context,
+                                         const fv__geometry *g,
+                                         fv__direction direction)
 {
     size_t most = 0, all;
 
-    if (direction == FV__BACKWARD_WEIGHTS)
-        return fv__grouped_weight_grad_scratch(context, g);
-    if (in_planes(g, direction))
-        return fv__grouped_planar_scratch(context, g, direction);
     for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
         const plan p = plan_sweep(context, g, direction, i);
 
@@ -249,32 +222,24 @@ static void each_sweep(const fv__conv_call *call, fv__direction direction,
     }
 }
 
-void fv__grouped_pack(const fv__conv_call *call, fv__direction direction)
+void fv__grouped_channels_last_pack(const fv__conv_call *call,
+                                    fv__direction direction)
 {
-    if (in_planes(call->geometry, direction))
-        fv__grouped_planar_pack(call, direction);
-    else
-        each_sweep(call, direction, true);
+    each_sweep(call, direction, true);
 }
 
-void fv__grouped_run(const fv__conv_call *call, fv__direction direction)
+void fv__grouped_channels_last_run(const fv__conv_call *call,
+                                   fv__direction direction)
 {
-    if (direction == FV__BACKWARD_WEIGHTS)
-        fv__grouped_weight_grad_run(call);
-    else if (in_planes(call->geometry, direction))
-        fv__grouped_planar_run(call, direction);
-    else
-        each_sweep(call, direction, false);
+    each_sweep(call, direction, false);
 }
 
 /* ---- what it costs ------------------------------------------------------ */
 
 /* Of one vector of filters: a multiply-add; a channel of an input that is
  * spread, and each vector of memory, or group, that it comes from; an output.
- * Weight gradients the same, and of a block and a channel besides; where
- * columns are dilated no outputs in order share an input. Strips and short runs
- * take a part of them. */
-enum { LANES = 16, SPREAD = 4, OUTPUT = 17, BLOCK = 3000, ALONE = 3 };
+ * Strips and short runs take a part of them. */
+enum { LANES = 16, SPREAD = 4, OUTPUT = 17 };
 
 /* Inputs of an axis that outputs meet. */
 static int64_t met(const fv__subconv *s, int axis)
@@ -288,7 +253,7 @@ static int64_t met(const fv__subconv *s, int axis)
            + 1;
 }
 
-static double sweep_cost(const fv__subconv *s)
+double fv__grouped_channels_last_cost_of(const fv__subconv *s)
 {
     const int64_t groups = fv__min(s->groups, fv__divide_up(LANES, s->filters));
     const int64_t sources =
@@ -302,28 +267,15 @@ static double sweep_cost(const fv__subconv *s)
               + inputs * (double)(s->channels * (SPREAD + sources)));
 }
 
-static double spread_cost(const fv__geometry *g, fv__direction direction)
+double fv__grouped_channels_last_cost(const fv__geometry *g,
+                                      fv__direction direction)
 {
     double all = 0;
 
-    if (direction == FV__BACKWARD_WEIGHTS) {
-        const fv__conv_sizes sizes = fv__conv_sizes_of(g);
-        const fv__subconv s = fv__subconv_of(g, FV__FORWARD, 0);
-        const double calls = (double)(fv__divide_up(g->filters, LANES)
-                                      * s.channels * sizes.blocks);
-
-        return (s.step[1] == 1 ? 1.5 : ALONE) * sweep_cost(&s) + BLOCK * calls;
-    }
     for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
         const fv__subconv s = fv__subconv_of(g, direction, i);
 
-        all += sweep_cost(&s);
+        all += fv__grouped_channels_last_cost_of(&s);
     }
     return all;
-}
-
-double fv__grouped_cost(const fv__geometry *g, fv__direction direction)
-{
-    return in_planes(g, direction) ? fv__grouped_planar_cost(g, direction)
-                                   : spread_cost(g, direction);
 }

@@ -65,15 +65,19 @@ void fv__replicated_fill(const fv__replicated *padded,
                          const fv__replicated_block *piece, int64_t begin,
                          int64_t end, const void *in, void *out);
 
-size_t fv__grouped_packed(const fv_context *context,
-                          const fv__geometry *geometry,
-                          fv__direction direction);
-size_t fv__grouped_scratch(const fv_context *context,
-                           const fv__geometry *geometry,
-                           fv__direction direction);
-void fv__grouped_pack(const fv__conv_call *call, fv__direction direction);
-void fv__grouped_run(const fv__conv_call *call, fv__direction direction);
-double fv__grouped_cost(const fv__geometry *geometry, fv__direction direction);
+size_t fv__grouped_channels_last_packed(const fv_context *context,
+                                        const fv__geometry *geometry,
+                                        fv__direction direction);
+size_t fv__grouped_channels_last_scratch(const fv_context *context,
+                                         const fv__geometry *geometry,
+                                         fv__direction direction);
+void fv__grouped_channels_last_pack(const fv__conv_call *call,
+                                    fv__direction direction);
+void fv__grouped_channels_last_run(const fv__conv_call *call,
+                                   fv__direction direction);
+double fv__grouped_channels_last_cost(const fv__geometry *geometry,
+                                      fv__direction direction);
+double fv__grouped_channels_last_cost_of(const fv__subconv *subconv);
 
 /* The same with vectors along rows of pixels. */
 size_t fv__grouped_planar_packed(const fv_context *context,
@@ -91,5 +95,6 @@ double fv__grouped_planar_cost(const fv__geometry *geometry,
 size_t fv__grouped_weight_grad_scratch(const fv_context *context,
                                        const fv__geometry *geometry);
 void fv__grouped_weight_grad_run(const fv__conv_call *call);
+double fv__grouped_weight_grad_cost(const fv__geometry *geometry);
 
 #endif

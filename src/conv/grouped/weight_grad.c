@@ -211,3 +211,20 @@ size_t fv__grouped_weight_grad_scratch(const fv_context *context,
         return SIZE_MAX;
     return bytes;
 }
+
+/* Multiply-adds of a vector that a block of a channel costs besides; and how
+ * much longer a multiply-add takes where columns are dilated, so that no
+ * outputs in order share an input. */
+enum { LANES = 16, BLOCK = 3000, ALONE = 3 };
+
+double fv__grouped_weight_grad_cost(const fv__geometry *g)
+{
+    const fv__conv_sizes sizes = fv__conv_sizes_of(g);
+    const fv__subconv s = fv__subconv_of(g, FV__FORWARD, 0);
+    const double calls =
+        (double)(fv__divide_up(g->filters, LANES) * s.channels * sizes.blocks);
+
+    return (s.step[1] == 1 ? 1.5 : ALONE)
+               * fv__grouped_channels_last_cost_of(&s)
+           + BLOCK * calls;
+}
