@@ -1,5 +1,7 @@
 /* The depthwise and the grouped algorithm against the definition, bit for bit:
  * every table, type, number of threads and batch, and any geometry. */
+#include "conv/grouped/grouped.h"
+
 #include "conv/convolution.h"
 
 #include <fovea/variable.h>
@@ -86,7 +88,8 @@ static void any_geometry(void **state)
     }
 }
 
-/* Channels around vectors of every table, and around a tile's. */
+/* Numbers of channels near multiples of the lanes of each table's vectors, and
+ * of the channels of a tile. */
 static void channel_counts(void **state)
 {
     const int64_t counts[] = {
@@ -99,8 +102,8 @@ static void channel_counts(void **state)
             check_bits(plain(2, 6, counts[i], 3, 1), dtypes[d], i);
 }
 
-/* Every kind of tile, at sizes at which inner tiles, edges, pairs of rows and
- * single ones come together. */
+/* Every kind of tile, on an image that has inner tiles, tiles at its edges,
+ * pairs of rows and a single row. */
 static void kernels_and_strides(void **state)
 {
     (void)state;
@@ -111,9 +114,10 @@ static void kernels_and_strides(void **state)
                            (uint64_t)(kernel * 4 + stride));
 }
 
-/* Cuts of the sums over the batch: several parts, blocks that span images,
- * images that span blocks; phases whose rows differ in number. */
-static void large_ones(void **state)
+/* Sums over the batch that are cut: several parts, blocks of several images,
+ * images of several blocks; and subconvolutions that differ in the number of
+ * rows. */
+static void sums_over_the_batch(void **state)
 {
     fv__geometry wide = plain(2, 40, 3, 3, 1);
     fv__geometry groups = plain(3, 21, 24, 5, 2);
@@ -138,10 +142,10 @@ static void large_ones(void **state)
     }
 }
 
-/* Groups whose vectors run along rows of pixels: several blocks of rows and
- * columns, pieces of the groups, phases that no tap meets, taps that share no
- * phase, windows larger than the image. */
-static void groups_in_planes(void **state)
+/* Grouped convolution with vectors along rows of pixels: several blocks of
+ * rows, columns and groups, subconvolutions without taps, taps in different
+ * phases, windows larger than the image. */
+static void planar_groups(void **state)
 {
     const struct {
         int64_t batch, in[2], channels, filters, groups;
@@ -173,8 +177,9 @@ static void groups_in_planes(void **state)
     }
 }
 
-/* More than caches hold, of channels that are whole lines and that are not. */
-static void far_ones(void **state)
+/* Images larger than the last-level cache of a context, whose pixels are whole
+ * cache lines or are not. */
+static void larger_than_caches(void **state)
 {
     (void)state;
     for (int d = 0; d < 2; d++) {
@@ -196,9 +201,9 @@ static void image_alone(void **state)
     }
 }
 
-/* ---- what is there before and after ------------------------------------- */
+/* ---- gradients and results that are added to ---------------------------- */
 
-/* One direction with everything a call may ask for. */
+/* One direction, with bias, residual and clamp. */
 static void run_call(fv_context *context, const fv__conv_algorithm *algorithm,
                      problem *p, array residual, bool overwrite,
                      fv__direction direction)
@@ -236,8 +241,8 @@ static void run_call(fv_context *context, const fv__conv_algorithm *algorithm,
     fv__release(context, weights);
 }
 
-/* Gradients take the place of what was there, or are added to it; results are
- * finished with a residual and a clamp. */
+/* Gradients are stored, or added to what is in memory; a residual is added to
+ * results, and they are clamped. */
 static void overwrite_and_add(void **state)
 {
     uint64_t seed = 13;
@@ -272,7 +277,8 @@ static void overwrite_and_add(void **state)
     }
 }
 
-/* Padding may be multiplied: a weight that is not finite may show there. */
+/* Padding may be multiplied as zeros, so where a weight is not finite, results
+ * that read padding may be NaN. */
 static void not_finite(void **state)
 {
     const double strange[] = { (double)NAN, (double)INFINITY,
@@ -299,7 +305,7 @@ static void not_finite(void **state)
     }
 }
 
-/* ---- what it does not do ------------------------------------------------ */
+/* ---- which algorithm ----------------------------------------------------- */
 
 /* Which of the two takes a geometry: never both. */
 static void check_applicable(fv_context *context, fv__geometry g,
@@ -358,6 +364,23 @@ static void which_is_chosen(void **state)
     fv_context_free(context);
 }
 
+/* More bytes of packed weights than can be counted. */
+static void too_many_weights(void **state)
+{
+    fv_context *context = context_of(NULL, FV_F64, 1);
+    fv__geometry g = plain(1, 8, 2, INT64_C(1) << 30, 1);
+
+    (void)state;
+    g.groups = 2;
+    g.filters = 4;
+    assert_true(fv__grouped_planar_packed(context, &g, FV__FORWARD)
+                == SIZE_MAX);
+    g.filters = 2;
+    assert_true(fv__conv_depthwise.packed(context, &g, FV__FORWARD)
+                == SIZE_MAX);
+    fv_context_free(context);
+}
+
 static void no_images(void **state)
 {
     fv_context *context = context_of(NULL, FV_F32, 2);
@@ -382,14 +405,15 @@ int main(void)
         cmocka_unit_test(any_geometry),
         cmocka_unit_test(channel_counts),
         cmocka_unit_test(kernels_and_strides),
-        cmocka_unit_test(large_ones),
-        cmocka_unit_test(groups_in_planes),
-        cmocka_unit_test(far_ones),
+        cmocka_unit_test(sums_over_the_batch),
+        cmocka_unit_test(planar_groups),
+        cmocka_unit_test(larger_than_caches),
         cmocka_unit_test(image_alone),
         cmocka_unit_test(overwrite_and_add),
         cmocka_unit_test(not_finite),
         cmocka_unit_test(which_applies),
         cmocka_unit_test(which_is_chosen),
+        cmocka_unit_test(too_many_weights),
         cmocka_unit_test(no_images),
     };
 

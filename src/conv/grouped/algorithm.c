@@ -3,6 +3,7 @@
  * with vectors over the pixels of a row (planar.c), whichever is predicted to
  * take less time; the weight gradient has vectors over filters. */
 #include "conv/grouped/grouped.h"
+#include "conv/grouped/replicate.h"
 
 /* Whether planar.c computes the bits of the definition: it adds to an input
  * gradient once, so no sum may be cut into blocks that are added one by one. */
