@@ -256,9 +256,9 @@ static void run_back(const fv_call *call, fv__conv_call *conv,
 /* The bias alone: its weight is frozen. */
 static void bias_grad(const fv_call *call, const fv__geometry *g, void *dbias)
 {
-    const fv__im2col_matrix columns = { .m = g->batch * g->out[0] * g->out[1],
-                                        .c = g->filters,
-                                        .x = call->output_grad->data };
+    const fv__columns columns = { .m = g->batch * g->out[0] * g->out[1],
+                                  .c = g->filters,
+                                  .x = call->output_grad->data };
     fv__columns_add(call->context, &columns, dbias, call->scratch);
 }
 
