@@ -123,3 +123,26 @@ const fv__conv_algorithm *fv__conv_choose(fv_context *context, const char *who,
     }
     return best; /* the reference can always */
 }
+
+fv_status fv__conv_resolve(fv_context *context, const char *who,
+                           const fv__conv_request *request,
+                           const fv__geometry *g, fv__direction direction,
+                           fv__conv_descriptor *d)
+{
+    const fv__conv_algorithm *algorithm =
+        fv__conv_choose(context, who, request, g, direction);
+
+    if (!algorithm) return fv_failed(context);
+    *d = (fv__conv_descriptor){
+        .algorithm = algorithm,
+        .direction = direction,
+        .packed = algorithm->packed(context, g, direction),
+        .scratch = algorithm->scratch(context, g, direction),
+    };
+    /* the sum of any four is a size, too */
+    if (d->packed > SIZE_MAX / 4 - 64 || d->scratch > SIZE_MAX / 4 - 64)
+        return fv_fail(context, FV_LIMIT,
+                       "%s: the scratch of algorithm %s has no size that fits",
+                       who, algorithm->name);
+    return FV_OK;
+}

@@ -86,11 +86,25 @@ fv__conv_candidate fv__conv_consider(const fv_context *context, int number,
                                      const fv__conv_request *request,
                                      const fv__geometry *geometry,
                                      fv__direction direction);
-/* The algorithm wished for; AUTO is the cheapest that can. NULL after recording
- * why not. */
+/* The requested algorithm; AUTO is the one with the lowest cost among those
+ * that can. NULL after recording why not. */
 const fv__conv_algorithm *fv__conv_choose(fv_context *context, const char *who,
                                           const fv__conv_request *request,
                                           const fv__geometry *geometry,
                                           fv__direction direction);
+
+/* A convolution in one direction, resolved once for all calls. */
+typedef struct fv__conv_descriptor {
+    const fv__conv_algorithm *algorithm;
+    fv__direction direction;
+    size_t packed, scratch; /* bytes */
+} fv__conv_descriptor;
+
+/* Chooses the algorithm and counts its memory. */
+fv_status fv__conv_resolve(fv_context *context, const char *who,
+                           const fv__conv_request *request,
+                           const fv__geometry *geometry,
+                           fv__direction direction,
+                           fv__conv_descriptor *descriptor);
 
 #endif

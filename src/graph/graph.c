@@ -110,6 +110,7 @@ fv__node *fv__graph_append(fv__graph *graph, const fv_operator *op,
     node->training = graph->training;
     if (graph->planned) node->ordinal = count_same(graph, op);
     node->output = output;
+    node->resolved = inference->resolved;
     node->saved_bytes = inference->saved;
     node->kept_bytes = fv__align(inference->kept);
     node->kept_at = graph->kept_bytes;
@@ -164,6 +165,7 @@ static fv_call call_of(const fv__graph *graph, const fv__node *node,
 {
     return (fv_call){ .context = graph->context,
                       .attributes = node->attributes,
+                      .resolved = node->resolved,
                       .num_inputs = node->num_inputs,
                       .training = node->training,
                       .inputs = node->values,
