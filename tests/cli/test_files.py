@@ -348,9 +348,26 @@ class StreamsTest(Case):
         self.assertEqual(self.pipe(b"\xef\xbb\xbf" + text.replace(b"\n",
                                                                    b"\r\n"),
                                    "info", "-")[0], expected)
-        _, error = self.pipe(b"input 4\ndense 3\n", "info", "-", code=1)
-        self.assertEqual(error, "fovea: /dev/stdin:2:1: there is no layer "
-                         "\"dense\"; did you mean \"linear\"?\n")
+
+    def test_failures_name_the_file_as_it_was_typed(self):
+        wrong = b"input 4\ndense 3\n"
+        data = ["--data", "data"]
+        for words in (["info"], ["explain"], ["gradcheck"], ["train", *data],
+                      ["eval", *data], ["bench", "infer"]):
+            command = words[:2] if words[0] == "bench" else words[:1]
+            for name in ("-", "/dev/stdin"):
+                _, error = self.pipe(wrong, *command, name,
+                                     *words[len(command):], code=1)
+                self.assertEqual(error, f"fovea: {name}:2:1: there is no layer "
+                                 "\"dense\"; did you mean \"linear\"?\n")
+        _, error = self.pipe(b"", "info", "-", code=1)
+        self.assertEqual(error, "fovea: -: 0 layers, expected an input and at "
+                         "least one more\n")
+        # a failure that does not begin with the file's name stays as it is
+        _, error = self.pipe(wrong, "train", "-", *data, "--out", "nowhere/m",
+                             code=1)
+        self.assertEqual(error, "fovea: nowhere/m: the folder nowhere/: No "
+                         "such file or directory\n")
 
     def test_train(self):
         self.train("model")
@@ -377,7 +394,7 @@ class StreamsTest(Case):
         for name, order in (("utf-16-le", "little"), ("utf-16-be", "big")):
             _, error = self.pipe(test_cli.NET.encode(name), "info", "-",
                                  code=1)
-            self.assertEqual(error, "fovea: /dev/stdin: this is UTF-16 text "
+            self.assertEqual(error, "fovea: -: this is UTF-16 text "
                              f"({order}-endian; Fovea reads UTF-8), not a "
                              "network or a model\n")
 
