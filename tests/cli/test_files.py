@@ -419,6 +419,54 @@ class TargetsTest(Case):
         self.assertEqual(stat.S_IMODE(os.stat(store / "model").st_mode), 0o600)
         self.assertEqual(sorted(os.listdir(store)), ["model"])
 
+    def test_links_to_where_nothing_can_be_written(self):
+        """They are refused before the training begins."""
+        (self.folder / "file").write_text("")
+        (self.folder / "deep").mkdir()
+        for link, leads_to, sentence in (
+                ("a", "nowhere/m", "the folder nowhere/: No such file or "
+                 "directory"),
+                ("b", "nowhere/", "the folder nowhere/: No such file or "
+                 "directory"),
+                ("c", "file/m", "the folder file/: Not a directory"),
+                ("d", "a", "the folder nowhere/: No such file or directory"),
+                ("deep/e", "../nowhere/m", "the folder deep/../nowhere/: No "
+                 "such file or directory"),
+                ("f", str(self.folder / "nowhere" / "m"),
+                 f"the folder {self.folder}/nowhere/: No such file or "
+                 "directory"),
+                ("g", "g", "Too many levels of symbolic links"),
+                ("deep/h", "./" * 2046 + "m", "File name too long"),
+                ("i", "o" * 400, "File name too long")):
+            (self.folder / link).symlink_to(leads_to)
+            done = self.train(link, "--epochs", 100000, code=1)
+            self.assertEqual(done.stderr, f"fovea: {link}: {sentence}\n")
+        self.assertEqual(sorted(os.listdir(self.folder / "deep")), ["e", "h"])
+
+    def test_links_into_folders_that_are_not_ours(self):
+        if os.geteuid() == 0:
+            self.skipTest("nothing is refused to root")
+        (self.folder / "closed").mkdir()
+        (self.folder / "closed" / "m").write_text("")
+        (self.folder / "x").symlink_to("closed/m")
+        os.chmod(self.folder / "closed", 0o500)
+        self.addCleanup(os.chmod, self.folder / "closed", 0o700)
+        done = self.train("x", "--force", "--epochs", 100000, code=1)
+        self.assertEqual(done.stderr, "fovea: x: the folder closed/: "
+                         "Permission denied\n")
+
+    def test_standard_input_is_not_replaced(self):
+        with open(self.folder / "small.net", "rb") as text:
+            done = subprocess.run(
+                self.command(["train", "-", "data", "--force", "--out",
+                              "small.net"]),
+                cwd=self.folder, env=test_cli.environment(), stdin=text,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                timeout=test_cli.LIMIT)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr, b"fovea: small.net: the output would "
+                         b"replace the input\n")
+
 
 if __name__ == "__main__":
     test_cli.main()
