@@ -125,6 +125,15 @@ static void test_sizes_that_overflow(void **state)
         fv_clear_error(context);
     }
     assert_int_equal(fv__footprint(SIZE_MAX), SIZE_MAX);
+    if (!SANITIZED) { /* within the limit, but more than there is */
+        char sentence[128];
+        snprintf(sentence, sizeof sentence,
+                 "memory: out of memory, 4398046511104.1 MiB wanted and %zu "
+                 "bytes in use",
+                 fv_context_memory(context).bytes);
+        assert_null(fv__allocate(context, FV__RUN, PTRDIFF_MAX / 2));
+        assert_error(context, sentence);
+    }
     bare_free(context);
 }
 
