@@ -432,7 +432,6 @@ static void scale_forward(const fv_call *call)
 
 static void scale_backward(const fv_call *call)
 {
-    if (!call->input_grads[0]) return;
     double *to = call->input_grads[0]->data, *scratch = call->scratch;
     const double *from = call->output_grad->data;
     scratch[1] = *(const double *)call->saved;
@@ -464,6 +463,66 @@ static void test_users_operator(void **state)
     assert_string_equal(fv_tape_last(ctx), "scaling");
     fv_backprop(fv_mul(y, y));
     assert_true(grad(x, 0) == 18 && grad(x, 1) == -36);
+    fv_context_free(ctx);
+}
+
+static fv_variable *dropped(fv_variable *x) { return fv_dropout_of(x, 0.5); }
+
+static fv_variable *doubled(fv_variable *x) { return fv_mul_number(x, 2); }
+
+static fv_variable *halved(fv_variable *x) { return fv_div_number(x, 2); }
+
+static fv_variable *flat(fv_variable *x)
+{
+    return fv_reshape(x, 1, (const int64_t[]){ 4 });
+}
+
+static fv_variable *part(fv_variable *x) { return fv_slice(x, 1, 0, 1, 1); }
+
+static fv_variable *repeated(fv_variable *x)
+{
+    return fv_broadcast(x, 5, (const int64_t[]){ 3, 1, 2, 2, 1 });
+}
+
+static fv_variable *pooled(fv_variable *x)
+{
+    return fv_maxpool_of(
+        x, &(fv_pooling){ .kernel = { 2, 2 }, .stride = { 1, 1 } });
+}
+
+static fv_variable *scaled(fv_variable *x)
+{
+    return fv_apply(&scaling, &(scale){ 3 }, 1, &x);
+}
+
+/* A leaf that is frozen between the forward pass and the backward pass gets
+ * nothing of any operator, and what lies on the way still gets its own. */
+static void test_frozen_after_the_forward_pass(void **state)
+{
+    (void)state;
+    static fv_variable *(*const operators[])(fv_variable *) = {
+        dropped,       doubled,       halved, flat,
+        part,          repeated,      pooled, fv_global_average_pool_of,
+        fv_softmax_of, fv_sigmoid_of, fv_sum, fv_mean,
+        fv_max,        fv_transpose,  fv_neg, fv_relu_of,
+        scaled,
+    };
+    fv_context *ctx = make();
+    double numbers[] = { 1, -2, 3, -4 };
+    const fv_tensor tensor = FV_TENSOR(numbers, FV_F64, 1, 2, 2, 1);
+    fv_variable *x = fv_variable_new(ctx, &tensor);
+    fv_training(ctx, 1);
+    for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
+        fv_variable_set_requires_grad(x, 1);
+        fv_variable *y = operators[i](x);
+        fv_variable *loss = fv_sum(fv_mul_number(y, 7));
+        assert_int_equal(fv_variable_retain_grad(y), FV_OK);
+        fv_variable_set_requires_grad(x, 0);
+        assert_int_equal(fv_backprop(loss), FV_OK);
+        assert_true(grad(y, 0) == 7);
+        for (int k = 0; k < 4; k++) assert_true(grad(x, k) == 0);
+    }
+    assert_ok(ctx);
     fv_context_free(ctx);
 }
 
@@ -620,6 +679,7 @@ int main(void)
         cmocka_unit_test(test_assign_a_view_of_itself),
         cmocka_unit_test(test_constants_of_results),
         cmocka_unit_test(test_users_operator),
+        cmocka_unit_test(test_frozen_after_the_forward_pass),
         cmocka_unit_test(test_users_operator_refusals),
         cmocka_unit_test(test_every_operator_counts_operands),
         cmocka_unit_test(test_scratch_too_large),
