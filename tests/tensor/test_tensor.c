@@ -203,6 +203,10 @@ static void single_elements(void **state)
     fv_tensor number = count_up(context, FV_I64, 0, NULL);
     set_number(&number, 0, -7);
     assert_true(fv_tensor_get(context, &number, NULL) == -7);
+    for (int type = FV_F32; type <= FV_I64; type++) {
+        const fv_tensor some = count_up(context, (fv_dtype)type, SHAPE(2, 3));
+        assert_true(fv_tensor_get(context, &some, (int64_t[]){ 1, 2 }) == 5);
+    }
     fv_tensor lost = FV_TENSOR(NULL, FV_F32, 2);
     assert_true(isnan(fv_tensor_get(context, &lost, (int64_t[]){ 0 })));
     assert_error(context, "tensor: the tensor has no memory");
