@@ -135,6 +135,20 @@ static void test_operations_after_the_result_are_dropped(void **state)
     fv_context_free(ctx);
 }
 
+/* More operations than a graph has room for at first, several times over. */
+static void test_a_long_tape(void **state)
+{
+    (void)state;
+    fv_context *ctx = make();
+    fv_variable *x = vector(ctx, 1, 2), *y = x;
+    for (int i = 0; i < 1000; i++) y = i % 2 ? fv_neg(y) : fv_add(y, x);
+    assert_int_equal(fv_tape_count(ctx), 1000);
+    assert_true(value(y, 0) == 1);
+    assert_int_equal(fv_backprop(y), FV_OK);
+    assert_true(grad(x, 0) == 1 && grad(x, 1) == 1);
+    fv_context_free(ctx);
+}
+
 static void test_a_branch_beside_the_result_gets_nothing(void **state)
 {
     (void)state;
@@ -667,6 +681,7 @@ int main(void)
         cmocka_unit_test(test_used_twice_and_summed_over_passes),
         cmocka_unit_test(test_gradient_of_a_sum_of_elements),
         cmocka_unit_test(test_operations_after_the_result_are_dropped),
+        cmocka_unit_test(test_a_long_tape),
         cmocka_unit_test(test_a_branch_beside_the_result_gets_nothing),
         cmocka_unit_test(test_retained_gradients),
         cmocka_unit_test(test_frozen_leaf),

@@ -444,7 +444,7 @@ static void test_damaged_learning_rates_and_counts(void **state)
     static const char *const wrong[] = {
         "",           "0.0625",         "0.0625 ",         "nan 0.0625",
         "0.0625 nan", "0.0625 -0.0625", "inf 0.0625",      "0.0625  0.0625x",
-        "-1 0.0625",  "0.0625,0.0625",  "0.0625 0.0625 1",
+        "-1 0.0625",  "0.0625,0.0625",  "0.0625 0.0625 1", "1.7e308 1.7e308",
     };
     setting s = usual;
     s.net = net_plain;
@@ -464,6 +464,8 @@ static void test_damaged_learning_rates_and_counts(void **state)
     char error[1024];
     assert_true(run(&s, NULL, error) == digest);
     assert_string_equal(error, "");
+    alter("fovea.learning_rate", NULL);
+    refuse(&s, "the position in training is damaged");
 }
 
 /* Cut anywhere, the file is refused and nothing of it is used. */
