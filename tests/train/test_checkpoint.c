@@ -321,6 +321,22 @@ static void test_without_a_checkpoint(void **state)
     fv_context_free(ctx);
 }
 
+static void test_a_checkpoint_that_cannot_be_written(void **state)
+{
+    (void)state;
+    needs(JANSSON);
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    fv_network *net = fv_network_parse(ctx, net_plain, "net");
+    stop = 1;
+    assert_int_equal(fv_fit(net, optimizer_of(net, 0, 0.1, 0),
+                            net_dataset(ctx, 10), .batch = 4, .stop = &stop,
+                            .checkpoint = "/nowhere/at/all"),
+                     FV_IO);
+    assert_error(ctx, "/nowhere/at/all: cannot write: No such file or "
+                      "directory");
+    fv_context_free(ctx);
+}
+
 /* A checkpoint is a model, the optimizer's state being left out. */
 static void test_a_checkpoint_as_a_model(void **state)
 {
@@ -657,6 +673,7 @@ int main(void)
         cmocka_unit_test(test_other_options_go_on),
         cmocka_unit_test(test_many_stops),
         cmocka_unit_test(test_without_a_checkpoint),
+        cmocka_unit_test(test_a_checkpoint_that_cannot_be_written),
         cmocka_unit_test(test_a_checkpoint_as_a_model),
         cmocka_unit_test(test_other_runs_are_refused),
         cmocka_unit_test(test_a_model_is_no_checkpoint),

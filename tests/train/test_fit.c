@@ -456,6 +456,8 @@ static void test_refusals(void **state)
     assert_error(ctx, "fit: epochs -2, expected at least 1");
     fv_fit(net, sgd, data, .batch = -1);
     assert_error(ctx, "fit: batch -1, expected at least 1");
+    fv_fit_with(net, sgd, &(fv_fit_options){ .size = 3 });
+    assert_error(ctx, "fit: size of the options is 3, FV_OPTIONS sets it");
     fv_fit(net, sgd, data, .resume = 1);
     assert_error(ctx, "fit: resume needs the path of a checkpoint");
     float x[2 * NET_PIXELS] = { 0 };
