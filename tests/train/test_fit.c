@@ -277,6 +277,59 @@ static void test_the_batch_that_would_fit(void **state)
     }
 }
 
+/* What was refused, or only asked about, does not stand in the way of what ran
+ * before or of the batch that the refusal names. */
+static void test_the_batch_that_would_fit_after_another(void **state)
+{
+    (void)state;
+    enum { SMALL = 2, LARGE = 64 };
+    int refused = 0;
+    for (size_t limit = 300000; limit < 1200000; limit += 25000) {
+        for (int drop_last = 0; drop_last < 2; drop_last++) {
+            fv_context *ctx = NET_CONTEXT(.threads = 1, .max_bytes = limit);
+            fv_network *net = fv_network_parse(ctx, net_residual, "net");
+            fv_dataset *data = net_dataset(ctx, LARGE + 1);
+            fv_optimizer *adam = optimizer_of(net, 2);
+            fv_fit(net, adam, data, .batch = SMALL, .drop_last = 1);
+            if (!fv_failed(ctx)
+                && fv_fit(net, adam, data, .batch = LARGE,
+                          .drop_last = drop_last)
+                       == FV_LIMIT) {
+                const int64_t named =
+                    named_batch(ctx, "fit: a batch of 64 needs ");
+                fv_fit(net, adam, data, .batch = SMALL, .drop_last = 1);
+                assert_ok(ctx);
+                if (named)
+                    fv_fit(net, adam, data, .batch = named,
+                           .drop_last = drop_last);
+                assert_ok(ctx);
+                refused += named > 0;
+            }
+            fv_context_free(ctx);
+        }
+    }
+    assert_true(refused > 10);
+}
+
+static void test_plans_that_are_only_asked_about(void **state)
+{
+    (void)state;
+    fv_context *ctx = NET_CONTEXT(.threads = 1, .max_bytes = 1000000);
+    fv_network *net = fv_network_parse(ctx, net_residual, "net");
+    fv_dataset *data = net_dataset(ctx, 9);
+    fv_optimizer *adam = optimizer_of(net, 2);
+    for (int i = 0; i < 2; i++) {
+        assert_true(fv_network_planned_bytes(net, 1000, 1) > 1000000);
+        assert_true(fv_network_planned_bytes(net, 1000, 0) > 1000000);
+        fv_fit(net, adam, data, .batch = 2);
+        assert_ok(ctx);
+        assert_true(fv_network_planned_bytes(net, 1000, 1) > 1000000);
+        assert_int_equal(fv_evaluate(net, data, 2, NULL).count, 9);
+        assert_ok(ctx);
+    }
+    fv_context_free(ctx);
+}
+
 /* ---- classes --------------------------------------------------------------
  */
 
@@ -499,6 +552,8 @@ int main(void)
         cmocka_unit_test(test_drop_last),
         cmocka_unit_test(test_a_last_batch_that_is_too_short),
         cmocka_unit_test(test_the_batch_that_would_fit),
+        cmocka_unit_test(test_the_batch_that_would_fit_after_another),
+        cmocka_unit_test(test_plans_that_are_only_asked_about),
         cmocka_unit_test(test_names_of_classes),
         cmocka_unit_test(test_one_output_for_two_classes),
         cmocka_unit_test(test_same_bits_for_any_number_of_threads),
