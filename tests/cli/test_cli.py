@@ -287,6 +287,7 @@ class OptionsTest(Case):
         ("train", ["-o", "--what", "--forec"],
          "unrecognized option '--forec', did you mean --force?"),
         ("train", ["--callbacks", "3"], "unrecognized option '--callbacks'"),
+        ("train", ["--" + "x" * 500], f"unrecognized option '--{'x' * 500}'"),
         ("train", ["-x"], "invalid option -- 'x'"),
         ("eval", ["more"], "more: one word too many"),
         ("train", ["--batch"], "option '--batch' requires an argument"),
@@ -316,6 +317,15 @@ class OptionsTest(Case):
                              f"fovea {command}: {sentence}")
             self.assertIn(f"Try `fovea {command} --help'", done.stderr)
             self.assertEqual(done.stdout, "")
+
+    def test_words_behind_the_options(self):
+        expected = self.run_fovea("info", "small.net").stdout
+        for words in (["--", "small.net"], ["--batch", 32, "--", "small.net"],
+                      ["./small.net"]):
+            self.assertEqual(self.run_fovea("info", *words).stdout, expected)
+        done = self.run_fovea("info", "--", "--batch", code=1)
+        self.assertEqual(done.stderr, "fovea: --batch: cannot open: No such "
+                         "file or directory\n")
 
     def test_missing_words(self):
         for words, sentence in (
@@ -1300,6 +1310,9 @@ class BenchTest(Case):
             done = self.run_fovea("bench", what, "small.net", "--batch", batch,
                                   "--threads", 1, "--layout", layout,
                                   "--seconds", 0.01)
+            path = self.run_fovea("bench", what, f"{self.folder}/small.net",
+                                  "--threads", 1, "--seconds", 0.01)
+            self.assertIn(",small.net,", path.stdout)
             self.assertRegex(done.stdout, rf"^{what},fovea,{layout},small.net,"
                              rf"batch={batch},threads=1,images_per_s=[\d.]+\n$")
             self.assertRegex(done.stderr, self.MACHINE + "$")

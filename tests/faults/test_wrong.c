@@ -210,6 +210,9 @@ static void test_layers(void **state)
     fv_variable *scalar = X(5);
     REFUSED(fv_layer_forward(fv_batchnorm(ctx), scalar),
             "batchnorm: the input has a batch axis and no other");
+    REFUSED(fv_layer_forward_n(fv_concat_layers(ctx), 2,
+                               (fv_variable *const[]){ scalar, scalar }),
+            "concat: the input has a batch axis and no other");
     scalar = fv_variable_number(ctx, 1);
     REFUSED(fv_layer_forward(fv_relu(ctx), scalar),
             "relu: input 1 has no batch axis");

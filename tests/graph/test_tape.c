@@ -338,6 +338,16 @@ static void test_assign(void **state)
     assert_error(ctx, "assign: only leaves can be written");
     assert_int_equal(fv_variable_assign(x, NULL), FV_MISUSE);
     assert_error(ctx, "assign: no tensor");
+    fv_context *single = fv_context_new(NULL);
+    double large[] = { 1, -1e39 };
+    fv_tensor wide = FV_TENSOR(large, FV_F64, 2);
+    assert_null(fv_variable_new(single, &wide));
+    assert_error(single, "assign: element [1] is -1e+39, outside "
+                         "-3.40282e+38..3.40282e+38 of f32");
+    assert_null(fv_constant(single, &wide));
+    assert_error(single, "constant: element [1] is -1e+39, outside "
+                         "-3.40282e+38..3.40282e+38 of f32");
+    fv_context_free(single);
     assert_null(fv_variable_new(ctx, NULL));
     assert_error(ctx, "variable: no tensor");
     assert_null(fv_constant(ctx, NULL));
