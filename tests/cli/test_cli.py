@@ -1096,9 +1096,22 @@ class InfoTest(Case):
                          r"in training, [\d.]+ KiB in evaluation$")
         self.assertEqual(len({len(line) for line in lines[:11]}), 1)
 
+    VAST = "input 4194304 4194304 1\nconv2d 1 4095 4095 padding=same\n"
+
+    def test_more_than_there_is(self):
+        """What no machine has memory for ends with one sentence."""
+        (self.folder / "vast.net").write_text(self.VAST)
+        for words in (["explain"], ["explain", "--json"], ["bench", "infer"],
+                      ["gradcheck"]):
+            done = self.run_fovea(*words, "vast.net", "--batch", 1, code=1)
+            self.assertRegex(done.stderr.splitlines()[-1],
+                             r"^fovea: memory: [\d.]+ MiB wanted and .* in use, "
+                             r"the limit is [\d.]+ MiB \(.*\)$")
+            if "--json" in words:
+                self.assertEqual(done.stdout, "")
+
     def test_numbers_without_bound(self):
-        (self.folder / "vast.net").write_text(
-            "input 4194304 4194304 1\nconv2d 1 4095 4095 padding=same\n")
+        (self.folder / "vast.net").write_text(self.VAST)
         words = ["info", "vast.net", "--batch", 1]
         lines = self.run_fovea(*words).stdout.splitlines()
         self.assertEqual(lines[2].split()[:7],
@@ -1220,6 +1233,19 @@ class BenchTest(Case):
             self.assertLessEqual(
                 abs(2e-6 * self.MACS[r["layer"]] / max(ms, 5e-5) - gflops),
                 0.01 + 1e-4 / max(ms, 1e-4) * gflops)
+
+    def test_an_algorithm_that_cannot(self):
+        """The convolutions that it cannot do are left out, with a line each."""
+        done = self.conv("--csv", "--pass", "forward", "--algorithm",
+                         "depthwise")
+        self.assertEqual([row["layer"] for row in csv.DictReader(
+            done.stdout.splitlines())], ["wide"])
+        self.assertEqual(
+            [line for line in done.stderr.splitlines() if "left out" in line],
+            ["fovea: one/stem left out: conv: algorithm depthwise cannot do "
+             "kernel 3x2 with 3 channels",
+             "fovea: two/last left out: conv: algorithm depthwise cannot do "
+             "kernel 3x3 with 2 channels"])
 
     def test_lines(self):
         """Empty lines, more columns than are read, a layer of one letter and
