@@ -291,6 +291,7 @@ static void test_the_batch_that_would_fit_after_another(void **state)
             fv_dataset *data = net_dataset(ctx, LARGE + 1);
             fv_optimizer *adam = optimizer_of(net, 2);
             fv_fit(net, adam, data, .batch = SMALL, .drop_last = 1);
+            fv_evaluate(net, data, SMALL, NULL);
             if (!fv_failed(ctx)
                 && fv_fit(net, adam, data, .batch = LARGE,
                           .drop_last = drop_last)
@@ -309,6 +310,36 @@ static void test_the_batch_that_would_fit_after_another(void **state)
         }
     }
     assert_true(refused > 10);
+}
+
+/* Whether batches of one image are trained under a limit after a fit that is
+ * refused, if `refused` is not NULL; *refused counts those for which there was
+ * no room even to record them. */
+static bool trains(size_t limit, int *refused)
+{
+    fv_context *ctx = NET_CONTEXT(.threads = 1, .max_bytes = limit);
+    fv_network *net = fv_network_parse(ctx, net_residual, "net");
+    fv_dataset *data = net_dataset(ctx, 66);
+    fv_optimizer *adam = optimizer_of(net, 2);
+    fv_fit(net, adam, data, .batch = 2);
+    if (refused && !fv_failed(ctx)) {
+        fv_fit(net, adam, data, .batch = 64, .test = data);
+        *refused += strstr(fv_error(ctx), "memory: ") != NULL;
+        fv_clear_error(ctx);
+    }
+    fv_fit(net, adam, data, .batch = 1);
+    const bool done = fv_failed(ctx) == FV_OK;
+    fv_context_free(ctx);
+    return done;
+}
+
+static void test_a_refusal_leaves_no_plans(void **state)
+{
+    (void)state;
+    int refused = 0;
+    for (size_t limit = 200000; limit < 500000; limit += 3000)
+        if (trains(limit, NULL)) assert_true(trains(limit, &refused));
+    assert_true(refused > 3);
 }
 
 static void test_plans_that_are_only_asked_about(void **state)
@@ -560,6 +591,7 @@ int main(void)
         cmocka_unit_test(test_a_last_batch_that_is_too_short),
         cmocka_unit_test(test_the_batch_that_would_fit),
         cmocka_unit_test(test_the_batch_that_would_fit_after_another),
+        cmocka_unit_test(test_a_refusal_leaves_no_plans),
         cmocka_unit_test(test_plans_that_are_only_asked_about),
         cmocka_unit_test(test_names_of_classes),
         cmocka_unit_test(test_one_output_for_two_classes),
