@@ -24,6 +24,7 @@ typedef struct fv_inference {
     int32_t gradient; /**< 1: a backward pass may follow */
     int32_t reserved;
     const fv_tensor *const *inputs; /**< shapes and types; do not read data */
+    struct fv__arena *memory;       /**< for #fv_inference_allocate */
     /* The answer, zero on entry: */
     fv_tensor output;        /**< type, rank and shape */
     size_t forward_scratch;  /**< bytes free to use in forward */
@@ -31,20 +32,29 @@ typedef struct fv_inference {
     size_t saved;            /**< bytes kept from forward to backward */
     size_t kept; /**< bytes that a plan for evaluation keeps from run to run;
                       elsewhere they are scratch of each forward */
+    const void *resolved; /**< what forward and backward should not work out
+                               anew in each call, as fv_call::resolved; from
+                               #fv_inference_allocate */
 } fv_inference;
+
+/** Zeroed memory of `bytes` bytes, aligned to 64, that lives as long as the
+ *  node; NULL after recording why there is none. */
+FV_API void *fv_inference_allocate(const fv_inference *inference, size_t bytes);
 
 /** What forward and backward work on. All tensors are contiguous; scratch and
  *  saved memory is aligned to 64 bytes. */
 typedef struct fv_call {
     fv_context *context;
     const void *attributes;
+    const void *resolved; /**< from the shape rule; NULL: it resolved nothing */
     int32_t num_inputs;
     int32_t training;
     const fv_tensor *const *inputs;
     const fv_tensor *output;
     const fv_tensor *output_grad;        /**< backward only */
     const fv_tensor *const *input_grads; /**< backward only; an entry is NULL
-                                              where nobody wants it */
+                                              where nobody wants it; at least
+                                              one is not */
     void *saved; /**< NULL where no backward pass will follow */
     void *scratch;
     void *kept;         /**< forward only */

@@ -1,10 +1,10 @@
-/* Which algorithm does a convolution: the one asked for, or the cheapest that
- * can, by shape, type and options alone. */
+/* Chooses the algorithm of a convolution: the requested one, or the one with
+ * the lowest predicted cost, by shape, type and options alone. */
 #include "conv/shared.h"
 
 #include <fovea/variable.h>
 
-/* By their public numbers. */
+/* Indexed by fv_algorithm. */
 static const fv__conv_algorithm *const algorithms[] = {
     [FV_CONV_REFERENCE] = &fv__conv_reference,
     [FV_CONV_IM2COL_GEMM] = &fv__conv_im2col,
@@ -16,8 +16,8 @@ static const fv__conv_algorithm *const algorithms[] = {
 };
 enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
 
-/* The widest table of any machine: sizes counted with it, on one thread, are
- * the same everywhere. */
+/* The tile sizes of the widest instruction set, with which workspace is counted
+ * on every machine, for one thread, so that the choice is the same on all. */
 static const fv__kernels widest[] = {
     [FV_F32] = { .dtype = FV_F32, .mr = 14, .nr = 32 },
     [FV_F64] = { .dtype = FV_F64, .mr = 14, .nr = 16 },
@@ -123,4 +123,27 @@ const fv__conv_algorithm *fv__conv_choose(fv_context *context, const char *who,
         least = c.cost;
     }
     return best; /* the reference can always */
+}
+
+fv_status fv__conv_resolve(fv_context *context, const char *who,
+                           const fv__conv_request *request,
+                           const fv__geometry *g, fv__direction direction,
+                           fv__conv_descriptor *d)
+{
+    const fv__conv_algorithm *algorithm =
+        fv__conv_choose(context, who, request, g, direction);
+
+    if (!algorithm) return fv_failed(context);
+    *d = (fv__conv_descriptor){
+        .algorithm = algorithm,
+        .direction = direction,
+        .packed = algorithm->packed(context, g, direction),
+        .scratch = algorithm->scratch(context, g, direction),
+    };
+    /* the sum of any four is a size, too */
+    if (d->packed > SIZE_MAX / 4 - 64 || d->scratch > SIZE_MAX / 4 - 64)
+        return fv_fail(context, FV_LIMIT,
+                       "%s: the scratch of algorithm %s has no size that fits",
+                       who, algorithm->name);
+    return FV_OK;
 }

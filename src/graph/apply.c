@@ -48,6 +48,12 @@ static bool any_requires_grad(int32_t count, fv_variable *const inputs[])
     return false;
 }
 
+void *fv_inference_allocate(const fv_inference *inference, size_t bytes)
+{
+    void *memory = fv__arena_allocate(inference->memory, bytes);
+    return memory ? memset(memory, 0, bytes) : NULL;
+}
+
 /* Asks the shape rule; `shapes` has room for count pointers. */
 static fv_status infer(fv_inference *inference, const fv_operator *op,
                        int32_t count, fv_variable *const inputs[],
@@ -130,6 +136,7 @@ fv_variable *fv_apply(const fv_operator *op, const void *attributes,
                                .attributes = attributes,
                                .num_inputs = num_inputs,
                                .training = graph->training,
+                               .memory = &graph->arena,
                                .gradient = requires_grad };
     if (infer(&inference, op, num_inputs, inputs, shapes)) return NULL;
     fv__node *node = fv__graph_append(graph, op, attributes, num_inputs, inputs,

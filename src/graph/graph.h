@@ -71,6 +71,7 @@ size_t fv__tensor_bytes(const fv_tensor *tensor);
 typedef struct fv__node {
     const fv_operator *op;
     const void *attributes;
+    const void *resolved; /* by the shape rule */
     int32_t num_inputs;
     bool training; /* behave as in training */
     bool active;   /* backward has something to do */

@@ -24,7 +24,7 @@ static fv__geometry geometry_of(const fv_tensor *x, const fv_tensor *weight,
     };
 }
 
-static fv__conv_request wish_of(const fv_convolution *a)
+static fv__conv_request request_of(const fv_convolution *a)
 {
     return (fv__conv_request){ (int)a->algorithm, a->strict != 0,
                                a->max_workspace };
@@ -60,57 +60,66 @@ static bool channels_fit(const fv_inference *inference, const fv__geometry *g)
     return false;
 }
 
-/* Packed weights and scratch of one direction; the answers at least. */
-static bool reserve(fv_inference *inference, const fv__geometry *g,
-                    fv__direction direction, size_t *packed, size_t *scratch)
-{
-    const fv__conv2d *a = inference->attributes;
-    fv_context *context = inference->context;
-    const fv__conv_request request = wish_of(&a->convolution);
-    const fv__conv_algorithm *algorithm =
-        fv__conv_choose(context, inference->name, &request, g, direction);
-    if (!algorithm) return false;
-    const size_t weights = algorithm->packed(context, g, direction);
-    const size_t work = algorithm->scratch(context, g, direction);
-    if (weights > SIZE_MAX / 4 || work > SIZE_MAX / 4) {
-        fv_fail(context, FV_LIMIT,
-                "conv2d: the scratch of algorithm %s has no size that fits",
-                algorithm->name);
-        return false;
-    }
-    if (*packed < fv__align(weights)) *packed = fv__align(weights);
-    if (*scratch < fv__align(work)) *scratch = fv__align(work);
-    return true;
-}
+/* What the shape rule resolves for all calls of a node. */
+typedef struct resolved {
+    fv__geometry geometry;
+    fv__conv_descriptor forward, data, weights; /* gradients if wanted */
+} resolved;
 
 static size_t row_bytes(const fv_context *context, int64_t filters)
 {
     return fv__align(fv__real_bytes(context, filters));
 }
 
-/* What is kept: a row of folded biases and the packed weights, or, where none
- * are packed, folded ones. */
-static bool scratch(fv_inference *inference, const fv__geometry *g)
+/* Cached are a row of folded biases and the packed weights, or, where the
+ * algorithm packs none, folded ones. */
+static void reserve_forward(fv_inference *inference, const resolved *r)
 {
     const fv__conv2d *a = inference->attributes;
     fv_context *context = inference->context;
     const size_t weights = fv__align(
         fv__real_bytes(context, fv__product(4, inference->inputs[1]->shape)));
-    size_t *back = &inference->backward_scratch, packed = 0;
-    if (!reserve(inference, g, FV__FORWARD, &inference->kept,
-                 &inference->forward_scratch))
-        return false;
-    if (a->normalised && inference->kept == 0) inference->kept = weights;
-    inference->kept += row_bytes(context, g->filters);
-    if (a->normalised && inference->forward_scratch < weights)
-        inference->forward_scratch = weights;
-    if (!inference->gradient) return true;
-    if (!reserve(inference, g, FV__BACKWARD_DATA, &packed, back)) return false;
-    *back += packed;
-    const size_t columns = fv__columns_scratch(
-        context, g->batch * g->out[0] * g->out[1], g->filters);
-    if (*back < columns) *back = columns;
-    return reserve(inference, g, FV__BACKWARD_WEIGHTS, &packed, back);
+    const bool folds = a->normalised;
+    const size_t packed = fv__align(r->forward.packed);
+    const size_t scratch = fv__align(r->forward.scratch);
+    inference->kept = row_bytes(context, r->geometry.filters)
+                      + (folds && packed == 0 ? weights : packed);
+    inference->forward_scratch = folds && scratch < weights ? weights : scratch;
+}
+
+static void reserve_backward(fv_inference *inference, const resolved *r)
+{
+    const fv__geometry *g = &r->geometry;
+    const size_t bytes[] = {
+        fv__align(r->data.packed) + fv__align(r->data.scratch),
+        fv__align(r->weights.scratch),
+        fv__columns_scratch(inference->context,
+                            g->batch * g->out[0] * g->out[1], g->filters),
+    };
+    for (size_t i = 0; i < sizeof bytes / sizeof *bytes; i++)
+        if (inference->backward_scratch < bytes[i])
+            inference->backward_scratch = bytes[i];
+}
+
+static fv_status resolve(fv_inference *inference, const fv__geometry *g)
+{
+    const fv__conv2d *a = inference->attributes;
+    fv_context *context = inference->context;
+    const fv__conv_request request = request_of(&a->convolution);
+    resolved *r = fv_inference_allocate(inference, sizeof *r);
+    if (!r) return fv_failed(context);
+    inference->resolved = r;
+    r->geometry = *g;
+    fv__conv_resolve(context, inference->name, &request, g, FV__FORWARD,
+                     &r->forward);
+    reserve_forward(inference, r);
+    if (!inference->gradient) return fv_failed(context);
+    fv__conv_resolve(context, inference->name, &request, g, FV__BACKWARD_DATA,
+                     &r->data);
+    fv__conv_resolve(context, inference->name, &request, g,
+                     FV__BACKWARD_WEIGHTS, &r->weights);
+    reserve_backward(inference, r);
+    return fv_failed(context);
 }
 
 static bool operands_fit(const fv_inference *inference, const fv__geometry *g)
@@ -145,34 +154,19 @@ fv_status fv__conv2d_infer(fv_inference *inference)
     fv__infer_output(inference, 4, shape);
     if (a->residual)
         fv__infer_shape(inference, places_of(a).residual, 4, shape);
-    return scratch(inference, &g) ? FV_OK : fv_failed(context);
+    return fv__ok(context) ? resolve(inference, &g) : fv_failed(context);
 }
 
 /* ---- the work ---------------------------------------------------------- */
 
-/* What the algorithm gets; `y` has the shape of the result. */
-static fv__conv_call conv_of(const fv_call *call, const fv_tensor *y,
-                             fv__geometry *g)
+static fv__conv_call conv_of(const fv_call *call)
 {
-    const fv_tensor *const *inputs = call->inputs;
-    const fv__conv2d *a = call->attributes;
-    *g = geometry_of(inputs[0], inputs[1], &a->convolution);
-    g->out[0] = y->shape[1];
-    g->out[1] = y->shape[2];
+    const resolved *r = call->resolved;
     return (fv__conv_call){ .context = call->context,
-                            .geometry = g,
-                            .x = inputs[0]->data,
-                            .weight = inputs[1]->data,
+                            .geometry = &r->geometry,
+                            .x = call->inputs[0]->data,
+                            .weight = call->inputs[1]->data,
                             .scratch = call->scratch };
-}
-
-static const fv__conv_algorithm *algorithm_of(const fv_call *call,
-                                              const fv__geometry *g,
-                                              fv__direction direction)
-{
-    const fv__conv2d *a = call->attributes;
-    const fv__conv_request request = wish_of(&a->convolution);
-    return fv__conv_choose(call->context, "conv2d", &request, g, direction);
 }
 
 /* weight' = s weight and bias' = s (bias - mean) + beta for each filter, where
@@ -203,62 +197,55 @@ static void fold(const fv_call *call, const fv__geometry *g, void *weights,
     }
 }
 
-/* Packs the weights, folded if need be, unless what is kept still holds. */
-static void prepare(const fv_call *call, const fv__conv_algorithm *algorithm,
-                    fv__conv_call *conv)
+/* Packs the weights, folded if need be, unless the cache is valid. */
+static void prepare(const fv_call *call, fv__conv_call *conv)
 {
     const fv__conv2d *a = call->attributes;
+    const fv__conv_descriptor *d = &((const resolved *)call->resolved)->forward;
     const fv__geometry *g = conv->geometry;
     void *biases = call->kept;
     conv->packed =
         (unsigned char *)call->kept + row_bytes(call->context, g->filters);
     if (a->bias) conv->epilogue.bias = call->inputs[places_of(a).bias]->data;
     if (a->normalised) conv->epilogue.bias = biases;
-    const bool packs = algorithm->packed(call->context, g, FV__FORWARD) > 0;
+    const bool packs = d->packed > 0;
     void *folded = packs ? call->scratch : conv->packed;
     if (a->normalised && !call->kept_holds) fold(call, g, folded, biases);
     if (a->normalised) conv->weight = folded;
-    if (packs && !call->kept_holds) algorithm->pack(conv, FV__FORWARD);
+    if (packs && !call->kept_holds) d->algorithm->pack(conv, FV__FORWARD);
     if (a->normalised && packs) conv->weight = NULL; /* scratch from now on */
 }
 
 void fv__conv2d_forward(const fv_call *call)
 {
     const fv__conv2d *a = call->attributes;
-    fv__geometry g;
-    fv__conv_call conv = conv_of(call, call->output, &g);
-    const fv__conv_algorithm *algorithm = algorithm_of(call, &g, FV__FORWARD);
-    if (!algorithm) return;
-    prepare(call, algorithm, &conv);
+    const resolved *r = call->resolved;
+    fv__conv_call conv = conv_of(call);
+    prepare(call, &conv);
     if (a->residual)
         conv.epilogue.residual = call->inputs[places_of(a).residual]->data;
     conv.epilogue.clamp = a->clamp;
     conv.epilogue.low = a->low;
     conv.epilogue.high = a->high;
     conv.y = call->output->data;
-    algorithm->run(&conv, FV__FORWARD);
+    r->forward.algorithm->run(&conv, FV__FORWARD);
 }
 
 static void run_back(const fv_call *call, fv__conv_call *conv,
-                     fv__direction direction)
+                     const fv__conv_descriptor *d)
 {
-    const fv__conv_algorithm *algorithm =
-        algorithm_of(call, conv->geometry, direction);
-    if (!algorithm) return;
-    const size_t packed =
-        algorithm->packed(call->context, conv->geometry, direction);
     conv->packed = call->scratch;
-    conv->scratch = (unsigned char *)call->scratch + fv__align(packed);
-    if (packed) algorithm->pack(conv, direction);
-    algorithm->run(conv, direction);
+    conv->scratch = (unsigned char *)call->scratch + fv__align(d->packed);
+    if (d->packed) d->algorithm->pack(conv, d->direction);
+    d->algorithm->run(conv, d->direction);
 }
 
 /* The bias alone: its weight is frozen. */
 static void bias_grad(const fv_call *call, const fv__geometry *g, void *dbias)
 {
-    const fv__im2col_matrix columns = { .m = g->batch * g->out[0] * g->out[1],
-                                        .c = g->filters,
-                                        .x = call->output_grad->data };
+    const fv__columns columns = { .m = g->batch * g->out[0] * g->out[1],
+                                  .c = g->filters,
+                                  .x = call->output_grad->data };
     fv__columns_add(call->context, &columns, dbias, call->scratch);
 }
 
@@ -268,8 +255,8 @@ void fv__conv2d_backward(const fv_call *call)
     const fv__conv2d *a = call->attributes;
     const int32_t place = places_of(a).bias;
     const bool bias = place >= 0 && grads[place];
-    fv__geometry g;
-    fv__conv_call conv = conv_of(call, call->output_grad, &g);
+    const resolved *r = call->resolved;
+    fv__conv_call conv = conv_of(call);
     conv.dy = call->output_grad->data;
     if (a->clamp) /* nobody needs the gradient of the output afterwards */
         fv__unary_grad_all(call->context, FV__CLAMP, fv__count(call->output),
@@ -278,7 +265,7 @@ void fv__conv2d_backward(const fv_call *call)
     if (grads[0]) {
         conv.dx = grads[0]->data;
         conv.overwrite = fv__meet_of(call, 0) == FV__STORE;
-        run_back(call, &conv, FV__BACKWARD_DATA);
+        run_back(call, &conv, &r->data);
     }
     conv.overwrite = false;
     if (grads[1]) fv__clear_fresh(call, 1);
@@ -286,9 +273,9 @@ void fv__conv2d_backward(const fv_call *call)
     if (grads[1]) {
         conv.dweight = grads[1]->data;
         conv.dbias = bias ? grads[place]->data : NULL;
-        run_back(call, &conv, FV__BACKWARD_WEIGHTS);
+        run_back(call, &conv, &r->weights);
     } else if (bias) {
-        bias_grad(call, &g, grads[place]->data);
+        bias_grad(call, &r->geometry, grads[place]->data);
     }
 }
 

@@ -11,8 +11,7 @@ enum { PASSES = FV_PASS_BACKWARD_WEIGHTS + 1 };
 
 /* One direction. Those that read weights keep them packed. */
 typedef struct pass {
-    const fv__conv_algorithm *algorithm; /* NULL: not wanted */
-    size_t packed_bytes, scratch_bytes;
+    fv__conv_descriptor descriptor; /* its algorithm NULL: not wanted */
     void *packed;
     const void *packed_from; /* weights, if they are kept; NULL: none */
 } pass;
@@ -82,20 +81,6 @@ static fv_status set_clamp(fv_conv *conv, const double clamp[2])
                    conv->name, FV__NUMBER(clamp[0]), FV__NUMBER(clamp[1]));
 }
 
-static fv_status choose(fv_conv *conv, fv__direction direction)
-{
-    fv_context *context = conv->context;
-    const fv__geometry *g = &conv->geometry;
-    pass *p = &conv->passes[direction];
-
-    p->algorithm =
-        fv__conv_choose(context, conv->name, &conv->request, g, direction);
-    if (!p->algorithm) return fv_failed(context);
-    p->packed_bytes = p->algorithm->packed(context, g, direction);
-    p->scratch_bytes = p->algorithm->scratch(context, g, direction);
-    return FV_OK;
-}
-
 /* Adds room for `bytes` to the block and says where it begins. */
 static bool place(size_t bytes, size_t *whole, size_t *at)
 {
@@ -119,9 +104,10 @@ static fv_status allocate(fv_conv *conv)
     bool fits = true;
 
     for (int i = 0; i < PASSES; i++) {
-        fits = fits && place(conv->passes[i].packed_bytes, &whole, &packed[i]);
-        if (scratch < conv->passes[i].scratch_bytes)
-            scratch = conv->passes[i].scratch_bytes;
+        fits = fits
+               && place(conv->passes[i].descriptor.packed, &whole, &packed[i]);
+        if (scratch < conv->passes[i].descriptor.scratch)
+            scratch = conv->passes[i].descriptor.scratch;
     }
     fits = fits && place(image_bytes(conv, g->in, g->channels), &whole, &image)
            && place(image_bytes(conv, g->out, g->filters), &whole, &result)
@@ -129,7 +115,7 @@ static fv_status allocate(fv_conv *conv)
     if (!fits)
         return fv_fail(context, FV_LIMIT,
                        "%s: the scratch of algorithm %s has no size that fits",
-                       conv->name, conv->passes[0].algorithm->name);
+                       conv->name, conv->passes[0].descriptor.algorithm->name);
     conv->block = fv__allocate(context, FV__RUN, whole);
     if (!conv->block) return fv_failed(context);
     for (int i = 0; i < PASSES; i++)
@@ -163,7 +149,9 @@ static fv_status begin(fv_conv *conv, const fv_conv_options *o)
         return fv_failed(context);
     for (int i = 0; i < PASSES; i++)
         if ((i == FV_PASS_FORWARD || !o->forward_only)
-            && choose(conv, (fv__direction)i) != FV_OK)
+            && fv__conv_resolve(context, conv->name, &conv->request, g,
+                                (fv__direction)i, &conv->passes[i].descriptor)
+                   != FV_OK)
             return fv_failed(context);
     return allocate(conv);
 }
@@ -222,7 +210,9 @@ static const pass *pass_of(const fv_conv *conv, fv_conv_pass which)
 {
     bool known = conv && which >= FV_PASS_FORWARD && (int)which < PASSES;
 
-    return known && conv->passes[which].algorithm ? &conv->passes[which] : NULL;
+    return known && conv->passes[which].descriptor.algorithm
+               ? &conv->passes[which]
+               : NULL;
 }
 
 /* Candidates are the algorithms that have a number. */
@@ -243,13 +233,14 @@ fv_conv_facts fv_conv_pass_facts(const fv_conv *conv, fv_conv_pass which)
     while (consider(conv, which, candidates).algorithm) candidates++;
     int64_t macs = fv__geometry_macs(&conv->geometry);
     return (fv_conv_facts){
-        .algorithm = p->algorithm->name,
+        .algorithm = p->descriptor.algorithm->name,
         .multiply_accumulates = macs,
-        .performed = p->algorithm->macs ? p->algorithm->macs(
-                         &conv->geometry, (fv__direction)which)
-                                        : macs,
-        .packed_bytes = p->packed_bytes,
-        .scratch_bytes = p->scratch_bytes,
+        .performed = p->descriptor.algorithm->macs
+                         ? p->descriptor.algorithm->macs(&conv->geometry,
+                                                         (fv__direction)which)
+                         : macs,
+        .packed_bytes = p->descriptor.packed,
+        .scratch_bytes = p->descriptor.scratch,
         .candidates = candidates,
     };
 }
@@ -277,7 +268,7 @@ fv_conv_candidate fv_conv_pass_candidate(const fv_conv *conv,
     if (!p || index < 0 || index == INT32_MAX) return (fv_conv_candidate){ 0 };
     const fv__conv_candidate c = consider(conv, which, index);
     if (!c.algorithm) return (fv_conv_candidate){ 0 };
-    const bool chosen = c.algorithm == p->algorithm;
+    const bool chosen = c.algorithm == p->descriptor.algorithm;
     return (fv_conv_candidate){
         .algorithm = c.algorithm->name,
         .reason = reason_of(c.verdict, chosen,
@@ -412,7 +403,7 @@ static void give(const fv_conv *conv, const fv_tensor *tensor, void *inside)
 static bool ready(const fv_conv *conv, fv_conv_pass which)
 {
     if (!conv || !fv__ok(conv->context)) return false;
-    if (conv->passes[which].algorithm) return true;
+    if (conv->passes[which].descriptor.algorithm) return true;
     fv_fail(conv->context, FV_MISUSE,
             "%s: made with forward_only, it has no gradients", conv->name);
     return false;
@@ -432,11 +423,12 @@ static void run(fv_conv *conv, fv__conv_call *call, fv__direction direction)
     call->overwrite = true;
     call->packed = p->packed;
     call->scratch = conv->scratch;
-    if (p->packed_bytes && (!conv->keeps || p->packed_from != call->weight)) {
-        p->algorithm->pack(call, direction);
+    if (p->descriptor.packed
+        && (!conv->keeps || p->packed_from != call->weight)) {
+        p->descriptor.algorithm->pack(call, direction);
         p->packed_from = call->weight;
     }
-    p->algorithm->run(call, direction);
+    p->descriptor.algorithm->run(call, direction);
 }
 
 fv_status fv_conv_forward(fv_conv *conv, const fv_tensor *x,

@@ -50,9 +50,9 @@ static void piece(const fv_call *call, int64_t first, int64_t count,
     const int64_t pixels = x->shape[1] * x->shape[2], c = x->shape[3];
     (void)sum;
     for (int64_t i = first; i < first + count; i++) {
-        const fv__im2col_matrix plane = {
-            .m = pixels, .c = c, .x = fv__tensor_byte(x, i * pixels * c)
-        };
+        const fv__columns plane = { .m = pixels,
+                                    .c = c,
+                                    .x = fv__tensor_byte(x, i * pixels * c) };
         void *y = fv__tensor_byte(call->output, i * c);
         fv__columns_sum(call->context, &plane, y, buffer);
         call->context->kernels->unary(FV__SCALE_ADD, (size_t)c, y, y,
@@ -82,7 +82,6 @@ static void piece_grad(const fv_call *call, int64_t first, int64_t count,
 
 static void backward(const fv_call *call)
 {
-    if (!call->input_grads[0]) return;
     const fv__chunks pieces = pieces_of(call->context, call->input_grads[0]);
     fv__chunks_run(call, &pieces, call->scratch, piece_grad);
 }

@@ -124,9 +124,9 @@ static void weight_grad(const fv_call *call, const sizes *s, void *dweight)
 
 static void bias_grad(const fv_call *call, const sizes *s, void *dbias)
 {
-    const fv__im2col_matrix columns = { .m = (int64_t)s->n,
-                                        .c = (int64_t)s->out,
-                                        .x = call->output_grad->data };
+    const fv__columns columns = { .m = (int64_t)s->n,
+                                  .c = (int64_t)s->out,
+                                  .x = call->output_grad->data };
     fv__columns_add(call->context, &columns, dbias, call->scratch);
 }
 

@@ -195,19 +195,19 @@ static void near(void **state)
 static void chosen(void **state)
 {
     fv_context *context = context_of(NULL, FV_F32, 1);
-    fv__geometry microkernel_small_n = square(1, 28, 28, 1, 20, 5, 1);
+    fv__geometry narrow = square(1, 28, 28, 1, 20, 5, 1);
     fv__geometry deep = square(1, 28, 28, 128, 128, 3, 1);
     const fv__conv_request any = { 0 }, strict = { .strict = true };
 
     (void)state;
-    fv__geometry_check(context, "narrow", false, &microkernel_small_n);
+    fv__geometry_check(context, "narrow", false, &narrow);
     fv__geometry_check(context, "deep", false, &deep);
-    assert_ptr_equal(fv__conv_choose(context, "c", &any, &microkernel_small_n,
-                                     FV__BACKWARD_DATA),
-                     &fv__conv_col2im);
-    assert_ptr_equal(fv__conv_choose(context, "c", &strict,
-                                     &microkernel_small_n, FV__BACKWARD_DATA),
-                     &fv__conv_direct);
+    assert_ptr_equal(
+        fv__conv_choose(context, "c", &any, &narrow, FV__BACKWARD_DATA),
+        &fv__conv_col2im);
+    assert_ptr_equal(
+        fv__conv_choose(context, "c", &strict, &narrow, FV__BACKWARD_DATA),
+        &fv__conv_direct);
     assert_ptr_equal(
         fv__conv_choose(context, "c", &any, &deep, FV__BACKWARD_DATA),
         &fv__conv_direct);
