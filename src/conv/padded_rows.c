@@ -97,8 +97,7 @@ static void fill_row(const fv__subconv *s, const fv__padded_rows *padded,
     size_t pixel = (size_t)padded->pixel * element;
     const span inside = columns_inside(s, padded, width);
     int64_t left = inside.low, right = inside.high;
-    const char *from =
-        fv__at(in, (size_t)((s->first[1] + left) * s->in_pixel), element);
+    const char *from = fv__at(in, (s->first[1] + left) * s->in_pixel, element);
 
     memset(out, 0, (size_t)left * pixel);
     if (padded->pixel == s->in_pixel)
@@ -131,10 +130,12 @@ void fv__padded_rows_fill(const fv__subconv *s, const fv__padded_rows *padded,
         if (top + i < 0 || top + i >= s->in[0])
             memset(out, 0, bytes);
         else
-            fill_row(
-                s, padded, s->in[1] - (top + i == s->in[0] - 1 ? s->ragged : 0),
-                element,
-                fv__at(in, at + (size_t)(group * s->channels), element), out);
+            fill_row(s, padded,
+                     s->in[1] - (top + i == s->in[0] - 1 ? s->ragged : 0),
+                     element,
+                     fv__at(in, (ptrdiff_t)(at + (size_t)(group * s->channels)),
+                            element),
+                     out);
     }
 }
 
@@ -172,8 +173,8 @@ void fv__padded_rows_fill_windows(const fv__kernels *kernels,
         if (low >= high || columns.low >= columns.high) continue;
         kernels->transpose(
             (size_t)(high - low), (size_t)(columns.high - columns.low),
-            fv__at(in, (size_t)from, size), (size_t)(step * s->in[1]),
-            fv__slot(out, (size_t)(columns.low * padded->pixel + low), size),
+            fv__at(in, from, size), (size_t)(step * s->in[1]),
+            fv__slot(out, columns.low * padded->pixel + low, size),
             (size_t)padded->pixel, (size_t)(high - low));
     }
 }

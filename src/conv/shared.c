@@ -20,14 +20,14 @@ void fv__conv_tiles(const fv__kernels *kernels, size_t m, size_t n,
 
     for (size_t j = 0; j < n; j += nr) {
         t.a = tile.a;
-        t.b = fv__at(tile.b, j, element);
-        t.c = fv__slot(tile.c, j, element);
+        t.b = fv__at(tile.b, (ptrdiff_t)j, element);
+        t.c = fv__slot(tile.c, (ptrdiff_t)j, element);
         for (size_t i = 0; i < tiles; i++) {
             const size_t rows = fv__even(m, tiles, i);
 
             kernels->microkernel(rows, n - j < nr ? n - j : nr, &t);
-            t.a = fv__at(t.a, rows * t.a_row, element);
-            t.c = fv__slot(t.c, rows * t.c_row, element);
+            t.a = fv__at(t.a, (ptrdiff_t)(rows * t.a_row), element);
+            t.c = fv__slot(t.c, (ptrdiff_t)(rows * t.c_row), element);
         }
     }
 }
@@ -105,16 +105,17 @@ void fv__conv_apply_epilogue(const fv__conv_call *call, int64_t pixel,
     const fv__epilogue *f = &call->epilogue;
     size_t filters = (size_t)call->geometry->filters;
     size_t size = fv__element(kernels), n = (size_t)count * filters;
-    void *y = fv__slot(call->y, (size_t)pixel * filters, size);
+    void *y = fv__slot(call->y, (ptrdiff_t)((size_t)pixel * filters), size);
 
     for (size_t i = 0; f->bias && i < (size_t)count; i++) {
-        void *row = fv__slot(y, i * filters, size);
+        void *row = fv__slot(y, (ptrdiff_t)(i * filters), size);
 
         kernels->binary(FV__ADD, filters, row, 1, f->bias, 1, row);
     }
     if (f->residual)
-        kernels->binary(FV__ADD, n, y, 1,
-                        fv__at(f->residual, (size_t)pixel * filters, size), 1,
-                        y);
+        kernels->binary(
+            FV__ADD, n, y, 1,
+            fv__at(f->residual, (ptrdiff_t)((size_t)pixel * filters), size), 1,
+            y);
     if (f->clamp) kernels->unary(FV__CLAMP, n, y, y, f->low, f->high);
 }

@@ -197,7 +197,7 @@ void fv__subconv_pack(const fv__kernels *kernels, const fv__subconv *s,
     int64_t at =
         s->weight_at + group * s->weight_group + first * s->weight_filter;
     size_t bytes = (size_t)(taps * s->channels) * nr * size;
-    const panel p = { .from = fv__at(weight, (size_t)at, size),
+    const panel p = { .from = fv__at(weight, at, size),
                       .out = (char *)packed + (size_t)number * bytes,
                       .size = size,
                       .n = (size_t)fv__min(s->filters - first, (int64_t)nr),

@@ -53,14 +53,14 @@ static void pack(const fv__kernels *kernels, const fv__gemm *p, char *packed)
     if (p->b_transposed) {
         for (size_t j = 0; j < p->n; j += nr, packed += panel)
             kernels->transpose(p->n - j < nr ? p->n - j : nr, p->k,
-                               fv__at(p->b, j * p->b_row, size), p->b_row,
-                               packed, nr, nr);
+                               fv__at(p->b, (ptrdiff_t)(j * p->b_row), size),
+                               p->b_row, packed, nr, nr);
         return;
     }
     for (size_t j = 0; j < p->n; j += TOGETHER * nr, packed += TOGETHER * panel)
         for (size_t l = 0; l < p->k; l++)
             pack_rows(size, p->n - j < TOGETHER * nr ? p->n - j : TOGETHER * nr,
-                      nr, fv__at(p->b, l * p->b_row + j, size),
+                      nr, fv__at(p->b, (ptrdiff_t)(l * p->b_row + j), size),
                       packed + l * nr * size, panel);
 }
 
@@ -117,21 +117,22 @@ static void one_tile(const run *r, size_t i, size_t m, size_t j)
     const fv__gemm *p = r->product;
     size_t size = fv__element(r->kernels), nr = (size_t)r->kernels->nr;
     size_t row = p->a_transposed ? 1 : p->a_row;
-    const void *bias = p->bias ? fv__at(p->bias, j, size) : NULL;
+    const void *bias = p->bias ? fv__at(p->bias, (ptrdiff_t)j, size) : NULL;
     const fv__epilogue epilogue = { .bias = bias };
-    const fv__tile tile = { .a = fv__at(p->a, i * row, size),
-                            .b = r->packed
-                                     ? fv__at(r->packed, j * r->steps, size)
-                                     : fv__at(p->b, j, size),
-                            .c = fv__slot(p->c, i * p->c_row + j, size),
-                            .a_row = row,
-                            .a_step = p->a_transposed ? p->a_row : 1,
-                            .b_step = r->packed ? nr : p->b_row,
-                            .c_row = p->c_row,
-                            .segments = 1,
-                            .k = p->k,
-                            .epilogue = bias ? &epilogue : NULL,
-                            .accumulation = r->accumulation };
+    const fv__tile tile = {
+        .a = fv__at(p->a, (ptrdiff_t)(i * row), size),
+        .b = r->packed ? fv__at(r->packed, (ptrdiff_t)(j * r->steps), size)
+                       : fv__at(p->b, (ptrdiff_t)j, size),
+        .c = fv__slot(p->c, (ptrdiff_t)(i * p->c_row + j), size),
+        .a_row = row,
+        .a_step = p->a_transposed ? p->a_row : 1,
+        .b_step = r->packed ? nr : p->b_row,
+        .c_row = p->c_row,
+        .segments = 1,
+        .k = p->k,
+        .epilogue = bias ? &epilogue : NULL,
+        .accumulation = r->accumulation
+    };
 
     r->kernels->microkernel(m, p->n - j < nr ? p->n - j : nr, &tile);
 }
@@ -179,10 +180,10 @@ static fv__gemm part(const fv__kernels *kernels, const fv__gemm *p, size_t i,
 
     cut.m = p->m - i < m ? p->m - i : m;
     cut.n = p->n - j < n ? p->n - j : n;
-    cut.a = fv__at(p->a, p->a_transposed ? i : i * p->a_row, size);
-    cut.b = fv__at(p->b, p->b_transposed ? j * p->b_row : j, size);
-    cut.c = fv__slot(p->c, i * p->c_row + j, size);
-    if (p->bias) cut.bias = fv__at(p->bias, j, size);
+    cut.a = fv__at(p->a, (ptrdiff_t)(p->a_transposed ? i : i * p->a_row), size);
+    cut.b = fv__at(p->b, (ptrdiff_t)(p->b_transposed ? j * p->b_row : j), size);
+    cut.c = fv__slot(p->c, (ptrdiff_t)(i * p->c_row + j), size);
+    if (p->bias) cut.bias = fv__at(p->bias, (ptrdiff_t)j, size);
     return cut;
 }
 
@@ -195,8 +196,10 @@ static fv__gemm steps(const fv__kernels *kernels, const fv__gemm *p, size_t l,
     fv__gemm cut = *p;
 
     cut.k = p->k - l < count ? p->k - l : count;
-    cut.a = fv__at(p->a, p->a_transposed ? l * p->a_row : l, size);
-    if (p->b) cut.b = fv__at(p->b, p->b_transposed ? l : l * p->b_row, size);
+    cut.a = fv__at(p->a, (ptrdiff_t)(p->a_transposed ? l * p->a_row : l), size);
+    if (p->b)
+        cut.b =
+            fv__at(p->b, (ptrdiff_t)(p->b_transposed ? l : l * p->b_row), size);
     if (l + cut.k < p->k) cut.bias = NULL;
     return cut;
 }
@@ -226,7 +229,8 @@ void fv__gemm_run(const fv__kernels *kernels, const fv__gemm *p,
     if (!p->m || !p->n || fv__gemm_blas(kernels, p)) return;
     do {
         const fv__gemm cut = steps(kernels, p, l, block_at(chain, l));
-        const run r = { kernels, &cut, fv__at(packed, l * nr, size), p->k,
+        const run r = { kernels, &cut,
+                        fv__at(packed, (ptrdiff_t)(l * nr), size), p->k,
                         block_meet(p, l) };
 
         run_packed(&r);
@@ -241,12 +245,12 @@ static void column_tile(const fv__kernels *kernels, const fv__gemm *p, size_t j,
 {
     const size_t size = fv__element(kernels);
     const fv__epilogue epilogue = {
-        .residual = p->bias ? fv__at(p->bias, j, size) : NULL,
+        .residual = p->bias ? fv__at(p->bias, (ptrdiff_t)j, size) : NULL,
         .residual_row = 1,
     };
-    const fv__tile tile = { .a = fv__at(p->b, j * p->b_row, size),
+    const fv__tile tile = { .a = fv__at(p->b, (ptrdiff_t)(j * p->b_row), size),
                             .b = p->a,
-                            .c = fv__slot(p->c, j, size),
+                            .c = fv__slot(p->c, (ptrdiff_t)j, size),
                             .a_row = p->b_row,
                             .a_step = 1,
                             .b_step = p->a_transposed ? p->a_row : 1,
@@ -269,7 +273,7 @@ static void run_column(const fv__kernels *kernels, const fv__gemm *p)
 
     for (size_t j = 0; j < p->n; j += mr) {
         const size_t next = j + mr < p->n ? j + mr : j;
-        const char *ahead = fv__at(p->b, next * p->b_row, size);
+        const char *ahead = fv__at(p->b, (ptrdiff_t)(next * p->b_row), size);
         size_t l = 0;
 
         do {
@@ -334,7 +338,8 @@ static size_t run_small_n(const fv__kernels *kernels, const fv__gemm *p,
 
             cut.accumulate = block_meet(p, l) == FV__ACCUMULATE;
             narrow_tile(kernels, &cut, each,
-                        packed ? fv__at(packed, l * p->m, size) : NULL);
+                        packed ? fv__at(packed, (ptrdiff_t)(l * p->m), size)
+                               : NULL);
             l += cut.k;
         } while (l < p->k);
     }

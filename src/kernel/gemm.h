@@ -33,15 +33,15 @@ static inline size_t fv__element(const fv__kernels *kernels)
     return kernels->dtype == FV_F64 ? sizeof(double) : sizeof(float);
 }
 
-/* Element `i` from `base`, of `size` bytes each. `i` may be a negative
- * number converted to size_t: the offset in bytes is converted back. */
-static inline const void *fv__at(const void *base, size_t i, size_t size)
+/* Element `index` of an array at `base`, of elements of `size` bytes; the index
+ * may be negative. Of a constant array, and of one that is written. */
+static inline const void *fv__at(const void *base, ptrdiff_t index, size_t size)
 {
-    return (const char *)base + (ptrdiff_t)(i * size);
+    return (const char *)base + index * (ptrdiff_t)size;
 }
-static inline void *fv__slot(void *base, size_t i, size_t size)
+static inline void *fv__slot(void *base, ptrdiff_t index, size_t size)
 {
-    return (char *)base + (ptrdiff_t)(i * size);
+    return (char *)base + index * (ptrdiff_t)size;
 }
 
 /* Length of piece i where `whole` is cut in `pieces` as even as can be, the

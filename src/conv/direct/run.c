@@ -53,7 +53,7 @@ static const char *weights_at(const fv__direct *d, const target *at, int64_t k,
     int64_t from = s->weight_at + at->group * s->weight_group
                    + at->panel * d->kernels->nr + k * s->weight_channel;
 
-    return fv__at(d->call->weight, (size_t)(from + offset), d->element);
+    return fv__at(d->call->weight, from + offset, d->element);
 }
 
 /* The columns of a stretch, copied to be neighbours. */
@@ -67,7 +67,8 @@ static void pack_near(const fv__direct *d, const target *at, const stretch *c)
         d->kernels->copy_rows(
             length, n, weights_at(d, at, c->k, d->weight_offsets[c->first + i]),
             (size_t)d->subconv.weight_channel,
-            fv__slot(at->thread_panel, (size_t)i * length * nr, d->element),
+            fv__slot(at->thread_panel, (ptrdiff_t)((size_t)i * length * nr),
+                     d->element),
             nr);
 }
 
@@ -89,8 +90,8 @@ static void set_weights(const fv__direct *d, const target *at, const stretch *c,
                + (size_t)(c->k * nr) * d->element;
         t->b_segment = offsets;
         t->next_step = t->b_step * d->element / (size_t)fv__min(tiles, ASKING);
-        t->next = fv__at(t->b, (size_t)(c->count * c->length * nr), d->element);
-        if (c->count) t->next = fv__at(t->next, (size_t)*offsets, d->element);
+        t->next = fv__at(t->b, c->count * c->length * nr, d->element);
+        if (c->count) t->next = fv__at(t->next, *offsets, d->element);
         return;
     }
     pack_near(d, at, c);
@@ -113,7 +114,7 @@ static void prefetch_next(const fv__direct *d, const target *at,
     const size_t steps = t->segments * t->k;
 
     if (at->first_met) {
-        t->next = fv__at(t->a, m * t->a_row, d->element);
+        t->next = fv__at(t->a, (ptrdiff_t)(m * t->a_row), d->element);
         t->next_step = line;
         return;
     }
@@ -182,8 +183,9 @@ static void run_line(const fv__direct *d, const target *at, course *all,
     fv__tile *t = &all->tile;
 
     t->a = from;
-    t->c = fv__slot(at->out, to, d->element);
-    if (residual) all->epilogue.residual = fv__at(residual, to, d->element);
+    t->c = fv__slot(at->out, (ptrdiff_t)to, d->element);
+    if (residual)
+        all->epilogue.residual = fv__at(residual, (ptrdiff_t)to, d->element);
     const size_t whole = run_small_n(d, all, pixels), rest = pixels - whole;
     const size_t tiles = (rest + mr - 1) / mr;
 
@@ -191,10 +193,11 @@ static void run_line(const fv__direct *d, const target *at, course *all,
         const size_t m = fv__even(rest, tiles, tile);
         const size_t out = to + pixel * t->c_row;
 
-        t->a = fv__at(from, pixel * t->a_row, d->element);
-        t->c = fv__slot(at->out, out, d->element);
+        t->a = fv__at(from, (ptrdiff_t)(pixel * t->a_row), d->element);
+        t->c = fv__slot(at->out, (ptrdiff_t)out, d->element);
         if (residual)
-            all->epilogue.residual = fv__at(residual, out, d->element);
+            all->epilogue.residual =
+                fv__at(residual, (ptrdiff_t)out, d->element);
         prefetch_next(d, at, all->weights, all->number++, m, t);
         run_tiles(d, at, all, m);
         pixel += m;
@@ -234,10 +237,11 @@ static void run_stretch(const fv__direct *d, const target *at, const stretch *c,
     all.epilogue.nontemporal = d->nontemporal;
     if (last) all.tile.epilogue = &all.epilogue;
     if (all.epilogue.bias)
-        all.epilogue.bias = fv__at(all.epilogue.bias, filter, d->element);
+        all.epilogue.bias =
+            fv__at(all.epilogue.bias, (ptrdiff_t)filter, d->element);
     if (all.epilogue.residual)
-        all.residual =
-            fv__at(all.epilogue.residual, first_output(d, at), d->element);
+        all.residual = fv__at(all.epilogue.residual,
+                              (ptrdiff_t)first_output(d, at), d->element);
     all.epilogue.residual_row = all.tile.c_row;
     for (int64_t i = 0; i < w->block.count * w->line.count; i++) {
         const int64_t block = i / w->line.count, line = i % w->line.count;
@@ -246,8 +250,8 @@ static void run_stretch(const fv__direct *d, const target *at, const stretch *c,
         const int64_t out = block * w->block.c + line * w->line.c;
         const int64_t pixels = w->pixel.count - (very_last ? s->ragged : 0);
 
-        run_line(d, at, &all, (size_t)pixels,
-                 fv__at(at->a, (size_t)in, d->element), (size_t)out);
+        run_line(d, at, &all, (size_t)pixels, fv__at(at->a, in, d->element),
+                 (size_t)out);
     }
 }
 
@@ -265,11 +269,10 @@ static void add_block(const fv__direct *d, const target *at, const target *sums)
 
         d->kernels->add_rows(
             (size_t)(w->pixel.count - ragged), n,
-            fv__at(sums->out,
-                   (size_t)(block * from->block.c + line * from->line.c),
+            fv__at(sums->out, block * from->block.c + line * from->line.c,
                    d->element),
             (size_t)from->pixel.c,
-            fv__slot(at->out, (size_t)(block * w->block.c + line * w->line.c),
+            fv__slot(at->out, block * w->block.c + line * w->line.c,
                      d->element),
             (size_t)w->pixel.c);
     }
@@ -355,7 +358,7 @@ static void run_panels(const fv__direct *d, target *at)
     fv__accumulation accumulation = add ? FV__ACCUMULATE : FV__STORE;
     stretch last = { 0 };
 
-    at->out = fv__slot(d->out, first_output(d, at), d->element);
+    at->out = fv__slot(d->out, (ptrdiff_t)first_output(d, at), d->element);
     for (int64_t i = 0, n; i < terms; i += n) {
         n = fv__chain_block(d->chain, i);
         const stretch c = stretch_of(d, i, n);
@@ -427,8 +430,8 @@ static const char *rows_in_place(const fv__direct *d, const target *at)
     int64_t row = (at->row * s->stride[0] + s->first[0]) + at->image * s->in[0];
 
     return fv__at(d->in,
-                  (size_t)(row * d->padded.row + s->first[1] * s->in_pixel
-                           + at->group * s->channels),
+                  row * d->padded.row + s->first[1] * s->in_pixel
+                      + at->group * s->channels,
                   d->element);
 }
 

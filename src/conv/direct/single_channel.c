@@ -64,8 +64,7 @@ static block block_of(const plan *p, int64_t item, char *scratch)
         const int64_t row =
             b.image * s->in[0] + b.row * s->stride[0] + s->first[0];
 
-        b.in = fv__at(p->call->x, (size_t)(row * s->in[1] + s->first[1]),
-                      p->element);
+        b.in = fv__at(p->call->x, row * s->in[1] + s->first[1], p->element);
     } else {
         fv__padded_rows_fill(s, &p->padded, b.image, 0, b.row, b.rows,
                              p->element, p->call->x, scratch + p->planes);
@@ -93,8 +92,8 @@ static void run_blocks(const plan *p, const block *b, size_t m, size_t n,
     }
     for (int64_t at = 0, length; at < p->span; at += length) {
         length = fv__chain_block(chain, at);
-        t.a = fv__at(a, (size_t)at, p->element);
-        t.b = fv__at(in, (size_t)(at % row), p->element);
+        t.a = fv__at(a, at, p->element);
+        t.b = fv__at(in, at % row, p->element);
         t.b_segment = b->segments + at / row;
         t.segments = (size_t)fv__max(length / row, 1);
         t.k = (size_t)fv__min(length, row);
@@ -112,7 +111,7 @@ static void run_columns(const plan *p, const block *b, int64_t row,
     const size_t filters = (size_t)s->filters, mr = (size_t)p->kernels->mr;
     const size_t tiles = (filters + mr - 1) / mr;
     fv__tile t = {
-        .b = fv__at(b->in, (size_t)from, p->element),
+        .b = fv__at(b->in, from, p->element),
         .a_row = (size_t)p->span,
         .a_step = 1,
         .b_step = 1,
@@ -123,10 +122,12 @@ static void run_columns(const plan *p, const block *b, int64_t row,
     for (size_t tile = 0; tile < tiles; tile++) {
         const size_t m = fv__even(filters, tiles, tile);
 
-        t.a = fv__at(p->call->packed, filter * t.a_row, p->element);
-        t.c = fv__slot(b->planes,
-                       filter * t.c_row + (size_t)(row * s->out[1] + column),
-                       p->element);
+        t.a =
+            fv__at(p->call->packed, (ptrdiff_t)(filter * t.a_row), p->element);
+        t.c = fv__slot(
+            b->planes,
+            (ptrdiff_t)(filter * t.c_row + (size_t)(row * s->out[1] + column)),
+            p->element);
         run_blocks(p, b, m, n, t);
         filter += m;
     }
@@ -142,14 +143,16 @@ static void epilogue(const plan *p, const block *b)
     fv__conv_call rest = *p->call;
 
     for (size_t f = 0; rest.epilogue.bias && f < filters; f++) {
-        void *plane = fv__slot(b->planes, f * count, p->element);
+        void *plane = fv__slot(b->planes, (ptrdiff_t)(f * count), p->element);
 
         p->kernels->binary(FV__ADD, count, plane, 1,
-                           fv__at(rest.epilogue.bias, f, p->element), 0, plane);
+                           fv__at(rest.epilogue.bias, (ptrdiff_t)f, p->element),
+                           0, plane);
     }
-    p->kernels->transpose(filters, count, b->planes, count,
-                          fv__slot(rest.y, (size_t)pixel * filters, p->element),
-                          filters, filters);
+    p->kernels->transpose(
+        filters, count, b->planes, count,
+        fv__slot(rest.y, (ptrdiff_t)((size_t)pixel * filters), p->element),
+        filters, filters);
     rest.epilogue.bias = NULL;
     fv__conv_apply_epilogue(&rest, pixel, b->rows * s->out[1]);
 }

@@ -184,7 +184,7 @@ static void find_lines(const weights *w, int64_t number, char *scratch,
             begin += s->first[1] * s->in_pixel + b->group * s->channels;
         else
             held += copy(w, b->group, image, row, rows,
-                         fv__slot(scratch, (size_t)begin, w->element));
+                         fv__slot(scratch, begin, w->element));
         for (int64_t i = 0; i < rows; i++)
             line[l - first + i] = (ptrdiff_t)(begin + i * step);
         l += rows;
@@ -197,7 +197,7 @@ static void find_dy(const weights *w, block *b, char *copied)
     const fv__subconv *s = &w->subconv;
     const int64_t at =
         b->pixel * s->out_pixel + b->group * s->filters + b->filter;
-    const void *dy = fv__at(w->call->dy, (size_t)at, w->element);
+    const void *dy = fv__at(w->call->dy, at, w->element);
 
     b->dy = w->dy_row ? copied : dy;
     b->dy_step = w->dy_row ? w->dy_row : (size_t)s->out_pixel;
@@ -229,7 +229,7 @@ static lines next_pixels(const weights *w, const block *b, const void *all,
     const size_t size = (size_t)pixel * w->element;
     const size_t bytes = (size_t)fv__min(left, pixels) * size;
 
-    return (lines){ fv__at(all, (size_t)first * size, 1),
+    return (lines){ fv__at(all, (ptrdiff_t)((size_t)first * size), 1),
                     bytes <= AHEAD_BYTES ? bytes / LINE : 0 };
 }
 
@@ -305,8 +305,7 @@ static covered covered_by(const weights *w, const block *b, int64_t run,
 static side side_of_filters(const weights *w, const block *b, int64_t filter,
                             const covered *m)
 {
-    return (side){ fv__at(b->dy, (size_t)filter, w->element), b->dy_step,
-                   m->dy };
+    return (side){ fv__at(b->dy, filter, w->element), b->dy_step, m->dy };
 }
 
 static side side_of_run(const weights *w, const block *b, int64_t run,
@@ -320,7 +319,7 @@ static side side_of_run(const weights *w, const block *b, int64_t run,
 
     if (!w->inside)
         at += row * s->step[0] * padded->row + tap * s->step[1] * padded->pixel;
-    return (side){ fv__at(b->base, (size_t)at, w->element),
+    return (side){ fv__at(b->base, at, w->element),
                    (size_t)(s->stride[1] * padded->pixel), m->x };
 }
 
@@ -337,9 +336,11 @@ static side pack(const weights *w, const block *b, const side *from,
     for (size_t i = 0; i < runs; i++)
         w->parts.kernels->copy_rows(
             pixels, n,
-            fv__at(from->at, from->line ? (size_t)from->line[i] : 0,
+            fv__at(from->at,
+                   (ptrdiff_t)(from->line ? (size_t)from->line[i] : 0),
                    w->element),
-            from->step, fv__slot(b->column, i * pixels * nr, w->element), nr);
+            from->step,
+            fv__slot(b->column, (ptrdiff_t)(i * pixels * nr), w->element), nr);
     return (side){ b->column, nr, NULL };
 }
 
@@ -360,8 +361,8 @@ static void run_cut(const weights *w, const piece *p, const fv__tile *whole)
     for (int64_t at = 0; at < (int64_t)whole->k; at += (int64_t)t.k) {
         const size_t pixel = (size_t)at;
 
-        t.a = fv__at(whole->a, pixel * t.a_step, w->element);
-        t.b = fv__at(whole->b, pixel * t.b_step, w->element);
+        t.a = fv__at(whole->a, (ptrdiff_t)(pixel * t.a_step), w->element);
+        t.b = fv__at(whole->b, (ptrdiff_t)(pixel * t.b_step), w->element);
         t.k = (size_t)fv__chain_block(chain, at);
         if (whole->next) t.next = (const char *)whole->next + pixel * LINE;
         w->parts.kernels->microkernel(p->m, p->n, &t);
@@ -386,7 +387,7 @@ static void run_piece(const weights *w, const block *b, const piece *p,
         .b = p->column.at,
         .b_step = p->column.step,
         .b_segment = p->column.line,
-        .c = fv__slot(b->sums, (size_t)at, w->element),
+        .c = fv__slot(b->sums, at, w->element),
         .c_row = (size_t)(w->transposed ? filters : span),
         .segments = (size_t)(one ? 1 : p->covered.lines),
         .k = (size_t)(one ? b->lines * w->subconv.out[1] : p->covered.columns),
@@ -476,12 +477,12 @@ static void transpose_tile(const weights *w, const block *b, bool back,
     const size_t columns = span / rows, filter = (size_t)b->filter;
     const size_t all = (size_t)w->subconv.filters, n = (size_t)b->filters;
 
-    gradient =
-        fv__slot(gradient, ((size_t)b->group * all + filter) * span, size);
+    gradient = fv__slot(
+        gradient, (ptrdiff_t)(((size_t)b->group * all + filter) * span), size);
     if (w->transposed)
         for (size_t r = 0; r < rows; r++) {
-            void *of_row = fv__slot(gradient, r * columns, size);
-            void *sum = fv__slot(sums, r * all + filter, size);
+            void *of_row = fv__slot(gradient, (ptrdiff_t)(r * columns), size);
+            void *sum = fv__slot(sums, (ptrdiff_t)(r * all + filter), size);
 
             if (back)
                 kernels->transpose(columns, n, sum, rows * all, of_row, span,
@@ -492,8 +493,8 @@ static void transpose_tile(const weights *w, const block *b, bool back,
         }
     else
         for (size_t f = 0; f < n; f++) {
-            void *window = fv__slot(gradient, f * span, size);
-            void *sum = fv__slot(sums, (filter + f) * span, size);
+            void *window = fv__slot(gradient, (ptrdiff_t)(f * span), size);
+            void *sum = fv__slot(sums, (ptrdiff_t)((filter + f) * span), size);
 
             if (back)
                 kernels->transpose(columns, rows, sum, rows, window, columns,

@@ -108,8 +108,8 @@ static fv__points panel_at(const plan *p, const panels *u, size_t point,
     fv__points at = u->points;
 
     at.at = fv__slot(at.at,
-                     point * at.step + (size_t)phase * at.phase
-                         + (size_t)(filter * u->depth),
+                     (ptrdiff_t)(point * at.step + (size_t)phase * at.phase
+                                 + (size_t)(filter * u->depth)),
                      p->element);
     return at;
 }
@@ -181,8 +181,7 @@ static void find(const plan *p, int64_t tile, const void **pixels)
 {
     const fv__winograd *w = &p->tiling;
     const fv__subconv *s = &w->subconv;
-    const void *from =
-        fv__at(p->source, (size_t)(p->group * s->channels), p->element);
+    const void *from = fv__at(p->source, p->group * s->channels, p->element);
 
     fv__winograd_pixels(s->in, s->in_pixel, w->pixels, fv__winograd_in(w, tile),
                         from, p->scratch, p->element, pixels);
@@ -204,8 +203,9 @@ static void transform(const plan *p, int64_t tile, int64_t count, char *in)
         }
         p->kernels->winograd_input(
             p->tiling.in, channels, pixels[i % 2],
-            &(fv__points){ fv__slot(in, (size_t)i * p->in.row, p->element),
-                           p->in.step, channels });
+            &(fv__points){
+                fv__slot(in, (ptrdiff_t)((size_t)i * p->in.row), p->element),
+                p->in.step, channels });
     }
 }
 
@@ -232,8 +232,8 @@ static void multiply_panel(const plan *p, size_t n, size_t count, fv__tile t,
 
         prefetch_next(p, &t, next, tile, tiles);
         p->kernels->microkernel(m, n, &t);
-        t.a = fv__at(t.a, m * t.a_row, p->element);
-        t.c = fv__slot(t.c, m * t.c_row, p->element);
+        t.a = fv__at(t.a, (ptrdiff_t)(m * t.a_row), p->element);
+        t.c = fv__slot(t.c, (ptrdiff_t)(m * t.c_row), p->element);
     }
 }
 
@@ -264,11 +264,12 @@ static void multiply_blocks(const plan *p, size_t n, size_t count, int64_t k,
         const size_t weights = (size_t)(at * p->kernels->nr);
 
         t.k = (size_t)fv__chain_block(chain, at);
-        t.a = fv__at(a, (size_t)at, p->element);
-        t.b = fv__at(b, weights, p->element);
+        t.a = fv__at(a, at, p->element);
+        t.b = fv__at(b, (ptrdiff_t)weights, p->element);
         if (at) t.accumulation = FV__ACCUMULATE;
         multiply_panel(p, n, count, t,
-                       next ? fv__at(next, weights, p->element) : NULL);
+                       next ? fv__at(next, (ptrdiff_t)weights, p->element)
+                            : NULL);
     }
 }
 
@@ -288,11 +289,12 @@ static void multiply(const plan *p, const panels *u, int64_t count, char *in,
     for (bool more = true; more; at = next) {
         more = advance(p, u, &next);
         t.a =
-            fv__at(in, at.point * p->in.step + (size_t)u->channel, p->element);
+            fv__at(in, (ptrdiff_t)(at.point * p->in.step + (size_t)u->channel),
+                   p->element);
         t.b = panel_at(p, u, at.point, at.phase, at.filter).at;
         t.c = fv__slot(out,
-                       at.point * p->out.step
-                           + (size_t)(at.phase * p->width + at.filter),
+                       (ptrdiff_t)(at.point * p->out.step
+                                   + (size_t)(at.phase * p->width + at.filter)),
                        p->element);
         multiply_blocks(
             p, (size_t)fv__min(u->filters - at.filter, nr), (size_t)count,
@@ -355,7 +357,7 @@ static fv__winograd_tile target_of(const plan *p, int64_t channel,
         t.epilogue = epilogue;
     epilogue->nontemporal = p->nontemporal;
     if (epilogue->bias)
-        epilogue->bias = fv__at(epilogue->bias, (size_t)channel, p->element);
+        epilogue->bias = fv__at(epilogue->bias, channel, p->element);
     return t;
 }
 
@@ -372,12 +374,13 @@ static void find_target(const plan *p, int64_t tile, int64_t channel,
         (size_t)(s->out_at + at.image * s->out_image + row * s->out_row
                  + column * s->out_pixel + channel);
 
-    t->out = fv__slot(p->target, to, p->element);
+    t->out = fv__slot(p->target, (ptrdiff_t)to, p->element);
     t->first[0] = (size_t)(row - at.row);
     t->first[1] = (size_t)(column - at.column);
     t->end[0] = (size_t)fv__min(w->m, s->out[0] - at.row);
     t->end[1] = (size_t)(s->out[1] - at.column);
-    if (residual) epilogue->residual = fv__at(residual, to, p->element);
+    if (residual)
+        epilogue->residual = fv__at(residual, (ptrdiff_t)to, p->element);
 }
 
 static void restore(const plan *p, int64_t first, int64_t n, int64_t tile,
@@ -388,7 +391,8 @@ static void restore(const plan *p, int64_t first, int64_t n, int64_t tile,
     fv__winograd_tile t = target_of(p, channel, &epilogue);
 
     for (int64_t i = 0; i < count; i++) {
-        t.points.at = fv__slot(out, (size_t)i * p->out.row, p->element);
+        t.points.at =
+            fv__slot(out, (ptrdiff_t)((size_t)i * p->out.row), p->element);
         find_target(p, tile + i, channel, &t, &epilogue);
         p->kernels->winograd_output(p->tiling.out, (size_t)n, &t);
     }
@@ -449,7 +453,8 @@ static void input_item(void *argument, size_t item, size_t worker)
 
     (void)worker;
     transform(p, (int64_t)item, 1,
-              fv__slot(p->scratch + p->zeros, item * p->in.row, p->element));
+              fv__slot(p->scratch + p->zeros, (ptrdiff_t)(item * p->in.row),
+                       p->element));
 }
 
 /* Some filters of a block of tiles whose input is there. */
@@ -464,7 +469,7 @@ static void output_item(void *argument, size_t item, size_t worker)
     char *out = p->scratch + p->zeros + p->in.bytes
                 + worker * (p->out.bytes + p->fresh.bytes);
 
-    in = fv__slot(in, (size_t)tile * p->in.row, p->element);
+    in = fv__slot(in, (ptrdiff_t)((size_t)tile * p->in.row), p->element);
     if (p->fresh.bytes)
         multiply_fresh(p, first, n, count, in, out, out + p->out.bytes);
     else

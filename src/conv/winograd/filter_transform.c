@@ -17,8 +17,7 @@ typedef struct filters {
 
 static const char *channel_at(const filters *f, int64_t channel)
 {
-    return fv__at(f->weight, (size_t)(channel * f->subconv->weight_channel),
-                  f->element);
+    return fv__at(f->weight, channel * f->subconv->weight_channel, f->element);
 }
 
 /* The pieces of a channel, far apart in memory. */
@@ -39,7 +38,7 @@ static void transform(const filters *f, int64_t channels, fv__points out)
         prefetch(f, fv__min(c + AHEAD, f->left - 1));
         f->kernels->winograd_filter(f->scheme, f->count, channel_at(f, c),
                                     f->subconv->weight_tap[1], &out);
-        out.at = fv__slot(out.at, (size_t)f->kernels->nr, f->element);
+        out.at = fv__slot(out.at, f->kernels->nr, f->element);
     }
 }
 
@@ -60,10 +59,11 @@ static void turn_and_transform(const filters *f, int64_t channels,
             f->kernels->transpose(
                 f->count, count, channel_at(f, c) + tap * tap_step,
                 (size_t)f->subconv->weight_filter,
-                fv__slot(taps, (size_t)tap * numbers, f->element), nr, nr);
+                fv__slot(taps, (ptrdiff_t)((size_t)tap * numbers), f->element),
+                nr, nr);
         f->kernels->winograd_filter(f->scheme, numbers, taps,
                                     (ptrdiff_t)numbers, &out);
-        out.at = fv__slot(out.at, numbers, f->element);
+        out.at = fv__slot(out.at, (ptrdiff_t)numbers, f->element);
     }
 }
 
@@ -84,7 +84,7 @@ void fv__winograd_filters(const fv__kernels *kernels, const fv__winograd *w,
         .count = (size_t)fv__min(s->filters - first, kernels->nr),
         .scheme = w->scheme,
         .taps = w->taps,
-        .weight = fv__at(weight, (size_t)at, element),
+        .weight = fv__at(weight, at, element),
         .left = s->channels - panel->channel,
     };
 

@@ -73,9 +73,11 @@ void fv__winograd_tile_row_transform(const fv__kernels *kernels,
         kernels->transpose(r->channel, columns, image, columns, line,
                            r->channel, r->channel);
         for (int64_t j = 0; j < w->pixels; j++)
-            pixels[i * w->pixels + j] = fv__at(
-                line, (size_t)(j % w->step) * r->phase + (size_t)(j / w->step),
-                element);
+            pixels[i * w->pixels + j] =
+                fv__at(line,
+                       (ptrdiff_t)((size_t)(j % w->step) * r->phase
+                                   + (size_t)(j / w->step)),
+                       element);
     }
     kernels->winograd_input(w->in, r->phase - (r->channel - (size_t)r->tiles),
                             pixels, &(fv__points){ points, r->step, r->phase });

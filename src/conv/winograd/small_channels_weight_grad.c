@@ -84,8 +84,9 @@ static void transform(const plan *p, int64_t row, char *out)
         }
         p->kernels->winograd_output_grad(
             w->out, filters, pixels[i % 2],
-            &(fv__points){ fv__slot(out, (size_t)i * p->dy.row, p->element),
-                           p->dy.step, 0 });
+            &(fv__points){
+                fv__slot(out, (ptrdiff_t)((size_t)i * p->dy.row), p->element),
+                p->dy.step, 0 });
     }
 }
 
@@ -103,18 +104,22 @@ static void multiply(const plan *p, size_t point, bool first, const char *x,
         n = fv__chain_block(chain, at);
         fv__conv_tiles(
             p->kernels, rows, (size_t)p->tiling.subconv.filters,
-            (fv__tile){ .a = fv__at(x, point * p->x.step + tile, p->element),
-                        .b = fv__at(dy, point * p->dy.step + tile * p->dy.row,
-                                    p->element),
-                        .c = fv__slot(sum, point * p->sum.step, p->element),
-                        .a_row = p->x.channel,
-                        .a_step = 1,
-                        .b_step = p->dy.row,
-                        .c_row = p->sum.row,
-                        .segments = 1,
-                        .k = (size_t)n,
-                        .accumulation =
-                            first && at == 0 ? FV__STORE : FV__ACCUMULATE });
+            (fv__tile){
+                .a = fv__at(x, (ptrdiff_t)(point * p->x.step + tile),
+                            p->element),
+                .b = fv__at(dy,
+                            (ptrdiff_t)(point * p->dy.step + tile * p->dy.row),
+                            p->element),
+                .c =
+                    fv__slot(sum, (ptrdiff_t)(point * p->sum.step), p->element),
+                .a_row = p->x.channel,
+                .a_step = 1,
+                .b_step = p->dy.row,
+                .c_row = p->sum.row,
+                .segments = 1,
+                .k = (size_t)n,
+                .accumulation =
+                    first && at == 0 ? FV__STORE : FV__ACCUMULATE });
     }
 }
 
@@ -146,7 +151,7 @@ static void channel_item(void *argument, size_t item, size_t worker)
     const plan *p = argument;
     const size_t filters = (size_t)p->tiling.subconv.filters;
     const size_t phase = (size_t)p->tiling.subconv.channels * p->sum.row;
-    char *sum = fv__slot(p->sums, item * p->sum.row, p->element);
+    char *sum = fv__slot(p->sums, (ptrdiff_t)(item * p->sum.row), p->element);
 
     (void)worker;
     for (size_t i = 1; i < (size_t)p->parts; i++)
@@ -154,15 +159,16 @@ static void channel_item(void *argument, size_t item, size_t worker)
             const int32_t phases = fv__scheme_phases(p->tiling.in, e);
 
             for (int32_t q = 0; q < phases; q++) {
-                char *at = fv__slot(sum, e * p->sum.step + (size_t)q * phase,
-                                    p->element);
+                char *at = fv__slot(
+                    sum, (ptrdiff_t)(e * p->sum.step + (size_t)q * phase),
+                    p->element);
 
                 p->kernels->axpy(filters, 1, at + i * p->sum.bytes, at);
             }
         }
     p->kernels->winograd_filter_grad(
         p->tiling.scheme, filters, &(fv__points){ sum, p->sum.step, phase },
-        fv__slot(p->gradients, item * filters, p->element),
+        fv__slot(p->gradients, (ptrdiff_t)(item * filters), p->element),
         (size_t)p->tiling.subconv.channels * filters, false);
 }
 

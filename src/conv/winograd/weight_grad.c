@@ -105,16 +105,16 @@ static void find(const plan *p, int64_t tile, bool is_x, const void **pixels)
     const int64_t number = p->block * p->rows + tile;
 
     if (!is_x) {
-        fv__winograd_pixels(
-            s->out, s->out_pixel, w->m, fv__winograd_out(w, number),
-            fv__at(call->dy, (size_t)(p->group * s->filters), p->element),
-            p->zero, p->element, pixels);
+        fv__winograd_pixels(s->out, s->out_pixel, w->m,
+                            fv__winograd_out(w, number),
+                            fv__at(call->dy, p->group * s->filters, p->element),
+                            p->zero, p->element, pixels);
         return;
     }
-    fv__winograd_pixels(
-        s->in, s->in_pixel, w->pixels, fv__winograd_in(w, number),
-        fv__at(call->x, (size_t)(p->group * s->channels), p->element), p->zero,
-        p->element, pixels);
+    fv__winograd_pixels(s->in, s->in_pixel, w->pixels,
+                        fv__winograd_in(w, number),
+                        fv__at(call->x, p->group * s->channels, p->element),
+                        p->zero, p->element, pixels);
 }
 
 /* Asks for what the next tile meets. */
@@ -145,13 +145,15 @@ static void transform(void *argument, size_t item, size_t worker)
     find(p, (int64_t)item, false, pixels);
     p->kernels->winograd_output_grad(
         w->out, (size_t)s->filters, pixels,
-        &(fv__points){ fv__slot(p->dy_at, item * p->dy.row, p->element),
-                       p->dy.step, 0 });
+        &(fv__points){
+            fv__slot(p->dy_at, (ptrdiff_t)(item * p->dy.row), p->element),
+            p->dy.step, 0 });
     find(p, (int64_t)item, true, pixels);
     p->kernels->winograd_input(
         w->in, (size_t)s->channels, pixels,
-        &(fv__points){ fv__slot(p->x_at, item * p->x.row, p->element),
-                       p->x.step, (size_t)s->channels });
+        &(fv__points){
+            fv__slot(p->x_at, (ptrdiff_t)(item * p->x.row), p->element),
+            p->x.step, (size_t)s->channels });
 }
 
 /* Filters and channels whose sums lie at `sum`, [filter][phase][channel] at
@@ -172,17 +174,18 @@ static void multiply_phase(const plan *p, const piece *of, size_t point,
 
     fv__conv_tiles(
         p->kernels, of->filters, of->channels,
-        (fv__tile){
-            .a = fv__at(p->dy_at, point * p->dy.step + of->filter, p->element),
-            .b = fv__at(p->x_at, x, p->element),
-            .c = fv__slot(of->sum, sum, p->element),
-            .a_row = 1,
-            .a_step = p->dy.row,
-            .b_step = p->x.row,
-            .c_row = p->sum.row,
-            .segments = 1,
-            .k = (size_t)fv__min(p->rows, left),
-            .accumulation = p->first ? FV__STORE : FV__ACCUMULATE });
+        (fv__tile){ .a = fv__at(p->dy_at,
+                                (ptrdiff_t)(point * p->dy.step + of->filter),
+                                p->element),
+                    .b = fv__at(p->x_at, (ptrdiff_t)x, p->element),
+                    .c = fv__slot(of->sum, (ptrdiff_t)sum, p->element),
+                    .a_row = 1,
+                    .a_step = p->dy.row,
+                    .b_step = p->x.row,
+                    .c_row = p->sum.row,
+                    .segments = 1,
+                    .k = (size_t)fv__min(p->rows, left),
+                    .accumulation = p->first ? FV__STORE : FV__ACCUMULATE });
 }
 
 static void multiply(const plan *p, const piece *of, size_t point)
@@ -203,9 +206,11 @@ static void restore(const plan *p, const piece *of, size_t i)
 
     p->kernels->winograd_filter_grad(
         w->scheme, of->channels,
-        &(fv__points){ fv__slot(of->sum, i * p->sum.row, p->element),
-                       p->sum.step, of->channels },
-        fv__slot(p->call->dweight, tap * channels + of->channel, p->element),
+        &(fv__points){
+            fv__slot(of->sum, (ptrdiff_t)(i * p->sum.row), p->element),
+            p->sum.step, of->channels },
+        fv__slot(p->call->dweight, (ptrdiff_t)(tap * channels + of->channel),
+                 p->element),
         channels, !p->call->overwrite);
 }
 
@@ -220,7 +225,8 @@ static void multiply_item(void *argument, size_t item, size_t worker)
     of.filter = item % cuts * ITEM_FILTERS;
     of.filters = (size_t)fv__min(ITEM_FILTERS, p->tiling.subconv.filters
                                                    - (int64_t)of.filter);
-    of.sum = fv__slot(p->sum_at, of.filter * p->sum.row, p->element);
+    of.sum =
+        fv__slot(p->sum_at, (ptrdiff_t)(of.filter * p->sum.row), p->element);
     multiply(p, &of, point);
 }
 
@@ -278,13 +284,13 @@ static void restore_item(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
     const size_t channels = (size_t)p->tiling.subconv.channels;
-    char *sum = fv__slot(p->sums, item * p->sum.row, p->element);
+    char *sum = fv__slot(p->sums, (ptrdiff_t)(item * p->sum.row), p->element);
     const piece of = { item, 1, 0, channels, sum };
 
     (void)worker;
     for (size_t i = 1; i < (size_t)p->parts; i++)
         for (size_t e = 0; e < (size_t)p->tiling.points; e++) {
-            char *at = fv__slot(sum, e * p->sum.step, p->element);
+            char *at = fv__slot(sum, (ptrdiff_t)(e * p->sum.step), p->element);
 
             p->kernels->axpy((size_t)fv__scheme_phases(p->tiling.in, e)
                                  * channels,
