@@ -14,17 +14,16 @@ enum { KEPT = 9, MOST_KEPT = 1 << 26, OUTGROWN = 18 << 20, OUTPUTS = 4 };
 void fv__conv_tiles(const fv__kernels *kernels, size_t m, size_t n,
                     fv__tile tile)
 {
-    const size_t element = fv__element(kernels), nr = (size_t)kernels->nr;
-    const size_t tiles = (m + (size_t)kernels->mr - 1) / (size_t)kernels->mr;
+    const size_t element = fv__element(kernels);
+    const size_t mr = (size_t)kernels->mr, nr = (size_t)kernels->nr;
     fv__tile t = tile;
 
     for (size_t j = 0; j < n; j += nr) {
         t.a = tile.a;
         t.b = fv__at(tile.b, (ptrdiff_t)j, element);
         t.c = fv__slot(tile.c, (ptrdiff_t)j, element);
-        for (size_t i = 0; i < tiles; i++) {
-            const size_t rows = fv__even(m, tiles, i);
-
+        for (size_t i = 0, rows; i < m; i += rows) {
+            rows = fv__tile_height(m - i, mr);
             kernels->microkernel(rows, n - j < nr ? n - j : nr, &t);
             t.a = fv__at(t.a, (ptrdiff_t)(rows * t.a_row), element);
             t.c = fv__slot(t.c, (ptrdiff_t)(rows * t.c_row), element);

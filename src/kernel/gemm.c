@@ -137,21 +137,20 @@ static void one_tile(const run *r, size_t i, size_t m, size_t j)
     r->kernels->microkernel(m, p->n - j < nr ? p->n - j : nr, &tile);
 }
 
-/* Rows first..last of the product against every panel. */
+/* Rows [first, last) of the product. Panels are the outer loop, so that a panel
+ * stays in the first-level cache for all rows; with at most FEW_STEPS steps
+ * tiles are, so that whole rows of c are written one after the other. */
 static void run_rows(const run *r, size_t first, size_t last)
 {
-    size_t mr = (size_t)r->kernels->mr, nr = (size_t)r->kernels->nr;
-    size_t tiles = (last - first + mr - 1) / mr;
-    size_t panels = fv__panels(r->kernels, r->product->n);
-    bool across = r->product->k <= FEW_STEPS;
+    const size_t mr = (size_t)r->kernels->mr, nr = (size_t)r->kernels->nr;
+    const size_t n = r->product->n;
+    const bool rows_outside = r->product->k <= FEW_STEPS;
 
-    for (size_t outer = 0; outer < (across ? 1 : panels); outer++)
-        for (size_t t = 0, i = first; t < tiles; t++) {
-            size_t m = fv__even(last - first, tiles, t);
-
-            for (size_t j = outer; j < (across ? panels : outer + 1); j++)
-                one_tile(r, i, m, j * nr);
-            i += m;
+    for (size_t outer = 0; outer < (rows_outside ? 1 : n); outer += nr)
+        for (size_t i = first, m; i < last; i += m) {
+            m = fv__tile_height(last - i, mr);
+            for (size_t j = outer; j < (rows_outside ? n : outer + 1); j += nr)
+                one_tile(r, i, m, j);
         }
 }
 

@@ -44,19 +44,29 @@ static inline void *fv__slot(void *base, ptrdiff_t index, size_t size)
     return (char *)base + index * (ptrdiff_t)size;
 }
 
-/* Length of piece i where `whole` is cut in `pieces` as even as can be, the
- * longer ones first. */
-static inline size_t fv__even(size_t whole, size_t pieces, size_t i)
+/* Length of part i if `whole` is divided into `parts` whose lengths differ by
+ * one at most, the longer ones first. */
+static inline size_t fv__even(size_t whole, size_t parts, size_t i)
 {
-    return whole / pieces + (i < whole % pieces);
+    return whole / parts + (i < whole % parts);
 }
 
-/* Where it begins. */
-static inline size_t fv__even_at(size_t whole, size_t pieces, size_t i)
+/* Where part i of that division begins. */
+static inline size_t fv__even_at(size_t whole, size_t parts, size_t i)
 {
-    const size_t longer = whole % pieces;
+    const size_t longer = whole % parts;
 
-    return whole / pieces * i + (i < longer ? i : longer);
+    return whole / parts * i + (i < longer ? i : longer);
+}
+
+/* Rows of the next tile if `rows` > 0 remaining rows are divided evenly into as
+ * few tiles of at most `mr` rows as possible, the higher ones first:
+ *     for (i = 0; i < m; i += height) height = fv__tile_height(m - i, mr); */
+static inline size_t fv__tile_height(size_t rows, size_t mr)
+{
+    const size_t tiles = (rows + mr - 1) / mr;
+
+    return (rows + tiles - 1) / tiles;
 }
 
 /* Panels of nr columns that n columns make. */

@@ -186,12 +186,11 @@ static void run_line(const fv__direct *d, const target *at, course *all,
     t->c = fv__slot(at->out, (ptrdiff_t)to, d->element);
     if (residual)
         all->epilogue.residual = fv__at(residual, (ptrdiff_t)to, d->element);
-    const size_t whole = run_small_n(d, all, pixels), rest = pixels - whole;
-    const size_t tiles = (rest + mr - 1) / mr;
-
-    for (size_t tile = 0, pixel = whole; tile < tiles; tile++) {
-        const size_t m = fv__even(rest, tiles, tile);
+    for (size_t pixel = run_small_n(d, all, pixels), m; pixel < pixels;
+         pixel += m) {
         const size_t out = to + pixel * t->c_row;
+
+        m = fv__tile_height(pixels - pixel, mr);
 
         t->a = fv__at(from, (ptrdiff_t)(pixel * t->a_row), d->element);
         t->c = fv__slot(at->out, (ptrdiff_t)out, d->element);
@@ -200,7 +199,6 @@ static void run_line(const fv__direct *d, const target *at, course *all,
                 fv__at(residual, (ptrdiff_t)out, d->element);
         prefetch_next(d, at, all->weights, all->number++, m, t);
         run_tiles(d, at, all, m);
-        pixel += m;
     }
 }
 

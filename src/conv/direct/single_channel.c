@@ -108,8 +108,7 @@ static void run_columns(const plan *p, const block *b, int64_t row,
 {
     const fv__subconv *s = &p->subconv;
     const int64_t from = row * s->stride[0] * p->padded.row + column;
-    const size_t filters = (size_t)s->filters, mr = (size_t)p->kernels->mr;
-    const size_t tiles = (filters + mr - 1) / mr;
+    const int64_t filters = s->filters;
     fv__tile t = {
         .b = fv__at(b->in, from, p->element),
         .a_row = (size_t)p->span,
@@ -117,19 +116,14 @@ static void run_columns(const plan *p, const block *b, int64_t row,
         .b_step = 1,
         .c_row = (size_t)(b->rows * s->out[1]),
     };
-    size_t filter = 0;
 
-    for (size_t tile = 0; tile < tiles; tile++) {
-        const size_t m = fv__even(filters, tiles, tile);
-
-        t.a =
-            fv__at(p->call->packed, (ptrdiff_t)(filter * t.a_row), p->element);
-        t.c = fv__slot(
-            b->planes,
-            (ptrdiff_t)(filter * t.c_row + (size_t)(row * s->out[1] + column)),
-            p->element);
-        run_blocks(p, b, m, n, t);
-        filter += m;
+    for (int64_t filter = 0, m; filter < filters; filter += m) {
+        m = (int64_t)fv__tile_height((size_t)(filters - filter),
+                                     (size_t)p->kernels->mr);
+        t.a = fv__at(p->call->packed, filter * p->span, p->element);
+        t.c = fv__slot(b->planes, (filter * b->rows + row) * s->out[1] + column,
+                       p->element);
+        run_blocks(p, b, (size_t)m, n, t);
     }
 }
 

@@ -408,7 +408,6 @@ static void run_panel(const weights *w, const block *b, int64_t run,
 {
     const int64_t mr = w->parts.kernels->mr;
     const int64_t rows = w->transposed ? w->run : b->filters;
-    const size_t tiles = (size_t)fv__divide_up(rows, mr);
     const size_t pixels = (size_t)(b->lines * w->subconv.out[1]);
     piece p = { .n = n };
 
@@ -421,14 +420,12 @@ static void run_panel(const weights *w, const block *b, int64_t run,
     if (w->packs) p.column = pack(w, b, &p.column, &p.covered, n);
     for (int64_t r = w->transposed ? 0 : run;
          r < (w->transposed ? w->runs : run + 1); r++) {
-        int64_t i = 0;
-
         if (w->transposed) {
             p.covered = covered_by(w, b, r, p.column.step);
             p.column.line = p.covered.dy;
         }
-        for (size_t tile = 0; tile < tiles; tile++, i += (int64_t)p.m) {
-            p.m = fv__even((size_t)rows, tiles, tile);
+        for (int64_t i = 0; i < rows; i += (int64_t)p.m) {
+            p.m = fv__tile_height((size_t)(rows - i), (size_t)mr);
             p.row = w->transposed ? side_of_run(w, b, r, i, &p.covered)
                                   : side_of_filters(w, b, i, &p.covered);
             p.filter = w->transposed ? column : i;
