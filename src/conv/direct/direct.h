@@ -12,13 +12,12 @@
 typedef struct fv__direct_subconv {
     fv__subconv subconv;
     fv__subconv_blocks blocks;
-    bool data; /* it is a phase of the input gradient */
-    bool
-        pack_per_thread; /* threads pack panels while running; none is before */
-    int64_t panels;      /* panels of nr filters of a group */
-    size_t panel_bytes;  /* bytes of a panel, [taps][channels][nr] */
-    size_t packed_bytes; /* bytes of the panels packed before the run;
-                            SIZE_MAX: more than can be counted */
+    bool data;            /* it is a phase of the input gradient */
+    bool pack_per_thread; /* threads pack panels in the run, none is before */
+    int64_t panels;       /* panels of nr filters of a group */
+    size_t panel_bytes;   /* bytes of a panel, [taps][channels][nr] */
+    size_t packed_bytes;  /* bytes of the panels packed before the run;
+                             SIZE_MAX: more than can be counted */
 } fv__direct_subconv;
 
 fv__direct_subconv fv__direct_subconv_of(const fv_context *context,
@@ -33,8 +32,8 @@ typedef enum fv__tile_axis {
     FV__TILE_BATCH
 } fv__tile_axis;
 
-/* Terms, elements of k, of a panel that a thread packs at a time: a panel of
- * so many stays in a first-level cache. Tuned by measurement. */
+/* Most terms of k of a panel that a thread packs at a time, so that they stay
+ * in a first-level cache. Tuned by measurement. */
 enum { FV__DIRECT_THREAD_TERMS = 256 };
 
 /* The plan of one block of a subconvolution. */
@@ -44,8 +43,8 @@ typedef struct fv__direct {
     fv__subconv subconv;    /* the block; if pointwise, its pixels may have been
                                rearranged into rows of another length */
     fv__padded_rows padded; /* where its input is read */
-    bool data;              /* as in fv__direct_subconv, */
-    bool pack_per_thread;
+    /* As in fv__direct_subconv. */
+    bool data, pack_per_thread;
     int64_t panels;
     size_t panel_bytes;
 
@@ -80,8 +79,9 @@ typedef struct fv__direct {
 
     /* Set for the run. */
     const fv__conv_call *call;
-    const char *in, *packed;
-    char *out, *padded_copies, *thread_buffers;
+    const char *in, *packed;              /* x or dy; panels of all groups */
+    char *out;                            /* y or dx */
+    char *padded_copies, *thread_buffers; /* in the scratch memory */
     /* Elements from tap 0 to the first tap of each segment, in the input and
      * in a packed panel (with pack_per_thread: in the weights). */
     const ptrdiff_t *offsets, *weight_offsets;

@@ -231,9 +231,9 @@ enum {
                            overlap or chains are shorter */
 };
 
-/* The most of an axis' taps, and of the predicted time, that may be left if
- * taps in the padding are left out: less would not outweigh what else that
- * costs. Tuned by measurement. */
+/* Taps in the padding are left out if at most this share of the taps of an axis
+ * remains, and at most this share of the predicted time: to save less does not
+ * outweigh what the division costs besides. Tuned by measurement. */
 static const double worthwhile_share = 0.9;
 
 /* The padded copies of a weight gradient. Each of the items that share a block
