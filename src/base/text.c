@@ -17,19 +17,6 @@ char *fv__copy_text(fv_context *context, fv__account account, const char *text,
     return copy;
 }
 
-const char *fv__amount(size_t bytes, bool up, char *text)
-{
-    const size_t mib = (size_t)1 << 20;
-    size_t whole = bytes / mib, rest = bytes % mib * 10;
-    size_t tenths = rest / mib + (up && rest % mib != 0 ? 1 : 0);
-    if (bytes < mib)
-        snprintf(text, FV__AMOUNT, "%zu bytes", bytes);
-    else
-        snprintf(text, FV__AMOUNT, "%zu.%zu MiB", whole + tenths / 10,
-                 tenths % 10);
-    return text;
-}
-
 /* Bytes of the well-formed UTF-8 character at the beginning of `length` bytes
  * (Unicode 15, table 3-7), and its code point; 0 if there is none. */
 static size_t character(const char *text, size_t length, uint32_t *code)

@@ -63,8 +63,6 @@ void fv__leaf_bind_value(fv_variable *leaf, void *data);
 void fv__leaf_bind_grad(fv_variable *leaf, void *data);
 /* The leaf's gradient, made of zeros if need be; NULL after a failure. */
 fv_tensor *fv__leaf_grad(fv_variable *leaf);
-/* Bytes of a contiguous tensor's elements. */
-size_t fv__tensor_bytes(const fv_tensor *tensor);
 
 /* ---- graphs ------------------------------------------------------------- */
 

@@ -18,6 +18,8 @@ void fv__tensor_strides(fv_tensor *tensor);
  * failure is pending, false; the former is recorded as "<who>: ...". */
 bool fv__tensor_check(fv_context *context, const char *who,
                       const fv_tensor *tensor);
+/* Bytes of a contiguous tensor's elements. */
+size_t fv__tensor_bytes(const fv_tensor *tensor);
 /* Makes a negative axis count from the end; one outside -rank..rank - 1 is
  * recorded. */
 bool fv__tensor_axis(fv_context *context, const char *who, int32_t rank,

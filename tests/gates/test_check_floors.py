@@ -152,6 +152,50 @@ def library(root, symbol):
     return archive
 
 
+# Files that need each other along a line, two of them of one name, and a list
+# of operators that is generated, to which an operator may lead back. Taken for
+# one file, the two would make a circle.
+LINE = {
+    "src/layer/same.c":
+        "/* A layer. */\nextern int fv__other;\n"
+        "int *fv__layer_same(void)\n{\n    return &fv__other;\n}\n",
+    "src/op/other.c":
+        "/* Other. */\nextern int fv__op_same;\nint fv__other;\n"
+        "int *fv__op_other(void)\n{\n    return &fv__op_same;\n}\n",
+    "src/op/same.c":
+        "/* Same. */\nextern int *fv__operators[];\nint fv__op_same;\n"
+        "int **fv__all(void)\n{\n    return fv__operators;\n}\n",
+    "generated/operators.c":
+        "extern int fv__op_same;\n"
+        "int *fv__operators[] = { &fv__op_same };\n",
+}
+CIRCLE = dict(LINE)
+CIRCLE["src/op/other.c"] += (
+    "int *fv__layer_same(void);\n"
+    "int *fv__again(void)\n{\n    return fv__layer_same();\n}\n")
+REFUSAL = ("src/layer/same.c: these files need each other in a circle: "
+           "src/layer/same.c, src/op/other.c (by fv__layer_same, fv__other)\n")
+
+
+def check_circles(root):
+    """What is wrong with how circles of files are refused, in sentences."""
+    wrong = []
+    for files, expected in (LINE, ""), (CIRCLE, REFUSAL):
+        write(root, files)
+        archive = root / "circle.a"
+        archive.unlink(missing_ok=True)
+        for name in files:
+            made = root / "objects" / name / (Path(name).name + ".o")
+            made.parent.mkdir(parents=True, exist_ok=True)
+            subprocess.run(["cc", "-c", root / name, "-o", made], check=True)
+            subprocess.run(["ar", "qc", archive, made], check=True)
+        result = check(root, "--library", archive)
+        if result.stdout != expected or result.returncode != bool(expected):
+            wrong.append(f"circles: expected {expected!r}, "
+                         f"got {result.stdout!r}")
+    return wrong
+
+
 def main():
     wrong = []
     with tempfile.TemporaryDirectory() as folder:
@@ -176,9 +220,10 @@ def main():
         if "symbol stray does not begin with fv_" not in result.stdout \
                 or result.returncode != 1:
             wrong.append("a stray symbol passes")
+        wrong += check_circles(root)
     for sentence in wrong:
         print(sentence)
-    print(f"{len(PLANTS) + 2} cases, {len(wrong)} wrong")
+    print(f"{len(PLANTS) + 4} cases, {len(wrong)} wrong")
     sys.exit(1 if wrong else 0)
 
 
