@@ -162,11 +162,6 @@ typedef struct fv__text {
 void fv__text_add(fv__text *text, const char *format, ...) FV_PRINTF(2, 3);
 void fv__text_free(fv__text *text);
 
-enum { FV__AMOUNT = 32 };
-/* "150.0 MiB", or "1000 bytes" of less than one, into text[FV__AMOUNT],
- * returned; rounded up or down to tenths. */
-const char *fv__amount(size_t bytes, bool up, char *text);
-
 /* ---- numbers as text ---------------------------------------------------- */
 
 /* These do not depend on the host's locale, and cannot fail. */
@@ -177,6 +172,12 @@ enum { FV__NUMBER_BYTES = 32 };
  * float: "0.1", "16777216", "1e-05", "nan", "-inf". Returns `out`. */
 const char *fv__number_text(double value, char out[FV__NUMBER_BYTES]);
 const char *fv__number_text_f32(float value, char out[FV__NUMBER_BYTES]);
+
+enum { FV__AMOUNT = 32 };
+/* "150.0 MiB", or "1000 bytes" of less than one, into text[FV__AMOUNT],
+ * returned; rounded up or down to tenths. */
+const char *fv__amount(size_t bytes, bool up, char *text);
+
 /* The text of a double, valid within the block, for sentences. */
 #define FV__NUMBER(value)                                                      \
     fv__number_text((value), (char[FV__NUMBER_BYTES]){ 0 })
@@ -258,8 +259,9 @@ fv_status fv__input_begin(fv__input *input, fv_context *context,
  * it. */
 void *fv__input_end(fv__input *input, size_t limit, size_t *bytes);
 
-/* 1 if the path can be opened for reading, 0 if not. Records nothing. */
-bool fv__file_exists(fv_context *context, const char *path);
+/* 0 if the path can be opened for reading, else -errno, -ENOENT where nothing
+ * has that name or the path is NULL. Records nothing. */
+int fv__file_probe(fv_context *context, const char *path);
 
 /* What a file that begins with these bytes seems to be, with its article: "a
  * zip archive (.pt, .npz, .keras)"; NULL if it is nothing well known. */

@@ -65,6 +65,20 @@ typedef enum cli_optimizer {
     CLI_ADAMW
 } cli_optimizer;
 
+/* Options that several commands have, for their tables. */
+#define CLI_THREADS_OPTION                                                     \
+    {                                                                          \
+        "threads", CLI_THREADS, "N", 0, "(all)", 0                             \
+    }
+#define CLI_DTYPE_OPTION                                                       \
+    {                                                                          \
+        "dtype", CLI_DTYPE, "TYPE", 0, "compute in f32 or f64 (f32)", 0        \
+    }
+#define CLI_JSON_OPTION                                                        \
+    {                                                                          \
+        "json", CLI_JSON, NULL, 0, "the result as one line of JSON", 0         \
+    }
+
 /* What was written on the command line. */
 typedef struct cli_options {
     const char *data, *out;

@@ -16,9 +16,9 @@ static const struct argp_option options[] = {
       0 },
     { "limit", CLI_LIMIT, "N", 0, "so many images (5; with --index 1)", 0 },
     { "index", CLI_INDEX, "I", 0, "begin with image I (0)", 0 },
-    { "threads", CLI_THREADS, "N", 0, "(all)", 0 },
-    { "dtype", CLI_DTYPE, "TYPE", 0, "compute in f32 or f64 (f32)", 0 },
-    { "json", CLI_JSON, NULL, 0, "the result as one line of JSON", 0 },
+    CLI_THREADS_OPTION,
+    CLI_DTYPE_OPTION,
+    CLI_JSON_OPTION,
     { 0 },
 };
 

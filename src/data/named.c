@@ -95,7 +95,7 @@ static bool find_file(search *s, const char *folder, const split *of,
                          of ? "emnist-" : "", of ? of->name : "", of ? "-" : "",
                          *part, stem, "-."[form / 2], rank, zipped[form % 2]);
             if (!fv__ok(s->context)) return false;
-            if (fv__file_exists(s->context, path->at)) return true;
+            if (fv__file_probe(s->context, path->at) == 0) return true;
         }
     }
     return false;

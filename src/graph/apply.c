@@ -26,6 +26,10 @@ static fv_status check(fv_context *context, const fv_operator *op,
                        int32_t count, fv_variable *const inputs[])
 {
     if (!fv__ok(context) || !fv__tape_begin(context)) return fv_failed(context);
+    if (op->size != sizeof *op)
+        return fv_fail(context, FV_MISUSE,
+                       "%s: size of the operator is %zu, expected %zu",
+                       op->name, op->size, sizeof *op);
     if (count < op->min_inputs || count > op->max_inputs || count > MOST_INPUTS)
         return fv_fail(context, FV_MISUSE, "%s: %d operands, expected %d to %d",
                        op->name, count, op->min_inputs, op->max_inputs);

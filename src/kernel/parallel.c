@@ -13,7 +13,6 @@ typedef struct share {
     unsigned char *out;
     double p, q;
     fv__accumulation accumulation;
-    double *sums;
     atomic_bool bad;
 } share;
 
@@ -35,7 +34,7 @@ static size_t piece(const share *s, size_t item, size_t *at)
 }
 
 /* NULL stays NULL: a derivative may not need x or y. */
-static const void *move(const unsigned char *base, size_t bytes)
+static const void *offset(const unsigned char *base, size_t bytes)
 {
     return base ? base + bytes : NULL;
 }
@@ -63,7 +62,7 @@ static void map_grad_piece(void *argument, size_t item, size_t worker)
     size_t at;
     const size_t n = piece(s, item, &at);
     (void)worker;
-    s->kernels->unary_grad(s->unary, n, move(s->x, at), move(s->y, at),
+    s->kernels->unary_grad(s->unary, n, offset(s->x, at), offset(s->y, at),
                            s->dy + at, s->out + at, s->p, s->q,
                            s->accumulation);
 }
@@ -112,21 +111,6 @@ bool fv__finite_all(fv_context *context, size_t n, const void *x)
     return !atomic_load(&s.bad);
 }
 
-static void sum_piece(void *argument, size_t item, size_t worker)
-{
-    const share *s = argument;
-    size_t at;
-    const size_t n = piece(s, item, &at);
-    (void)worker;
-    s->sums[item] = s->kernels->sum(n, s->x + at);
-}
-
-size_t fv__sum_scratch(const fv_context *context, size_t n)
-{
-    (void)context;
-    return cuts(n) * sizeof(double);
-}
-
 double fv__sum_pairs(size_t n, double *sums)
 {
     if (n == 0) return 0;
@@ -134,12 +118,4 @@ double fv__sum_pairs(size_t n, double *sums)
         for (size_t i = 0; i + step < n; i += 2 * step)
             sums[i] += sums[i + step];
     return sums[0];
-}
-
-double fv__sum_all(fv_context *context, size_t n, const void *x, void *scratch)
-{
-    share s = share_of(context, n);
-    s.x = x, s.sums = scratch;
-    fv__parallel(context, cuts(n), (double)n, sum_piece, &s);
-    return fv__sum_pairs(cuts(n), s.sums);
 }

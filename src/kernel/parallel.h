@@ -16,8 +16,5 @@ bool fv__finite_all(fv_context *context, size_t n, const void *x);
 /* Sum of n sums, which are overwritten: neighbours pair up, then the pairs, and
  * so on. On the calling thread. */
 double fv__sum_pairs(size_t n, double *sums);
-/* Sum by blocks of fixed size; `scratch` holds fv__sum_scratch(n) bytes. */
-double fv__sum_all(fv_context *context, size_t n, const void *x, void *scratch);
-size_t fv__sum_scratch(const fv_context *context, size_t n);
 
 #endif

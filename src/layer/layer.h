@@ -54,6 +54,14 @@ typedef struct fv__field {
             .as = offsetof(options, padding_begin)                             \
     }
 
+/* The fields of fv_pool_options that every kind of pooling has. */
+#define FV__POOL_FIELDS                                                        \
+    { FV__FIELD(fv_pool_options, PAIR, kernel), .positional = true,            \
+      .positive = true },                                                      \
+        { FV__FIELD(fv_pool_options, PAIR, stride),                            \
+          .as = offsetof(fv_pool_options, kernel), .positive = true },         \
+        FV__PADDING_FIELDS(fv_pool_options)
+
 /* Marks the option as missing, for the text; fv__field_settle finds it so. */
 void fv__field_clear(const fv__field *field, void *options);
 /* Gives the option its default if it is missing: cleared and not set since, or,

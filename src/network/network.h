@@ -95,6 +95,22 @@ fv_variable *fv__fusion_apply(const fv_network *network,
                               const fv__fusion *fusion,
                               fv_variable *const outputs[]);
 
+/* Whether a target is class indices: a vector of integers. */
+static inline bool fv__is_labels(const fv_tensor *target)
+{
+    return target->rank == 1 && !fv__dtype_is_real(target->dtype);
+}
+/* Class index i of a vector of integers. */
+int64_t fv__label_at(const fv_tensor *labels, int64_t i);
+/* Refuses class indices outside 0..classes - 1. */
+fv_status fv__labels_check(fv_context *context, const fv_tensor *labels,
+                           int64_t classes);
+/* Writes a row of `outputs` numbers of the context's type for each class index:
+ * zeros with a one at the class or, where one output tells two classes, the
+ * class itself. */
+void fv__labels_one_hot(fv_context *context, const fv_tensor *labels,
+                        int64_t outputs, int64_t classes, void *rows);
+
 /* The plan for so many images, recorded and placed if need be; nothing is
  * allocated for it to run yet. */
 fv__plan *fv__network_plan(fv_network *network, int64_t batch, bool training,

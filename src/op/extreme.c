@@ -192,16 +192,3 @@ void fv__extreme_backward(const fv_call *call)
         for (size_t i = 0; i < n; i++) dx[at[i]] += dy[i];
     }
 }
-
-fv_variable *fv__apply_reduction(const fv_operator *op, fv_variable *a)
-{
-    const fv__reduction reduction = { .all = 1 };
-    return fv_apply(op, &reduction, 1, &a);
-}
-
-fv_variable *fv__apply_reduction_axis(const fv_operator *op, fv_variable *a,
-                                      int32_t axis)
-{
-    const fv__reduction reduction = { .axis = axis };
-    return fv_apply(op, &reduction, 1, &a);
-}

@@ -1,6 +1,36 @@
 /* What losses share. */
 #include "op/loss.h"
 
+fv__chunks fv__loss_elements(const fv_context *context, const fv_tensor *x,
+                             double cost)
+{
+    const int64_t each = fv__rows_a_piece(1);
+    return (fv__chunks){ .units = fv_tensor_count(x),
+                         .each = each,
+                         .buffer = fv__real_bytes(context, each),
+                         .cost = cost };
+}
+
+static bool check_real(const fv_inference *inference, int32_t k,
+                       const char *what, int32_t least_rank)
+{
+    return fv__operand(inference, k, what,
+                       least_rank ? -1 : inference->inputs[k]->rank);
+}
+
+fv_status fv__loss_infer_elements(fv_inference *inference, int32_t least_rank,
+                                  double cost)
+{
+    if (!check_real(inference, FV__LOGITS, "input", least_rank)
+        || !check_real(inference, FV__TARGET, "target", least_rank)
+        || !fv__operands_alike(inference, FV__LOGITS, "input", FV__TARGET,
+                               "target"))
+        return fv_failed(inference->context);
+    const fv__chunks chunks = fv__loss_elements(
+        inference->context, inference->inputs[FV__LOGITS], cost);
+    return fv__loss_infer(inference, &chunks);
+}
+
 fv_status fv__loss_infer(fv_inference *inference, const fv__chunks *pieces)
 {
     const fv_tensor *x = inference->inputs[FV__LOGITS];

@@ -20,11 +20,6 @@
 fv_status fv__infer_float(const fv_inference *inference, int32_t k);
 /* All inputs do. */
 fv_status fv__infer_floats(const fv_inference *inference);
-/* Input k has an integer type. */
-fv_status fv__infer_integer(const fv_inference *inference, int32_t k);
-/* Input k has that rank. */
-fv_status fv__infer_rank(const fv_inference *inference, int32_t k,
-                         int32_t rank);
 /* Input k has that rank or more. */
 fv_status fv__infer_least_rank(const fv_inference *inference, int32_t k,
                                int32_t rank);
@@ -62,16 +57,16 @@ static inline size_t fv__number_bytes(const fv_context *context)
 {
     return context->dtype == FV_F64 ? sizeof(double) : sizeof(float);
 }
-/* The byte `index` numbers behind `base`. */
+/* Number `i` of the context's type at `base`. */
 static inline void *fv__number_at(const fv_context *context, void *base,
-                                  int64_t index)
+                                  ptrdiff_t i)
 {
-    return (char *)base + index * (int64_t)fv__number_bytes(context);
+    return (char *)base + i * (ptrdiff_t)fv__number_bytes(context);
 }
 static inline const void *fv__number_in(const fv_context *context,
-                                        const void *base, int64_t index)
+                                        const void *base, ptrdiff_t i)
 {
-    return (const char *)base + index * (int64_t)fv__number_bytes(context);
+    return (const char *)base + i * (ptrdiff_t)fv__number_bytes(context);
 }
 static inline size_t fv__count(const fv_tensor *tensor)
 {
@@ -226,6 +221,15 @@ fv_tensor fv__region(const fv_tensor *tensor, int32_t axis, int64_t begin,
 
 /* ---- reductions ---------------------------------------------------------- */
 
+/* The members that operators with an fv__reduction have in common. */
+#define FV__REDUCTION(operator_name)                                           \
+    .size = sizeof(fv_operator), .name = (operator_name), .min_inputs = 1,     \
+    .max_inputs = 1, .attributes_size = sizeof(fv__reduction)
+
+/* Sums along the axes of an fv__reduction. With `any`, an extent of 0 is
+ * refused. */
+fv_status fv__reduction_sum_infer(fv_inference *inference, bool any);
+void fv__reduction_sum_forward(const fv_call *call);
 /* Smallest or largest along the axes of an fv__reduction; `saved` keeps where
  * in the input each was found. */
 fv_status fv__extreme_infer(fv_inference *inference);

@@ -4,7 +4,6 @@
 #include "data/data.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <string.h>
 
@@ -229,22 +228,13 @@ static fv_status train_epoch(fit *f)
                    (long long)f->position.batch, (long long)f->batches);
 }
 
-/* Whether there is no such file. One that cannot be opened is not missing:
- * starting anew would overwrite it. */
-static bool missing(const fv_io *io, const char *path)
-{
-    int file;
-    do file = io->open(io->user, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
-    while (file == -EINTR);
-    if (file >= 0) io->close(io->user, file);
-    return file == -ENOENT;
-}
-
 static fv_status resume(fit *f)
 {
     const fv_fit_options *o = &f->options;
     if (!o->resume) return FV_OK;
-    if (missing(&f->context->io, o->checkpoint)) {
+    /* A file that cannot be opened is not missing: starting anew would
+     * overwrite it. */
+    if (fv__file_probe(f->context, o->checkpoint) == -ENOENT) {
         fv__log(f->context, "%s: no checkpoint there, training starts anew",
                 o->checkpoint);
         return FV_OK;

@@ -477,6 +477,14 @@ static void test_users_operator_refusals(void **state)
     assert_error(ctx, "scaling: factor 0");
     assert_null(fv_apply(&scaling, &(scale){ 2 }, 2, two));
     assert_error(ctx, "scaling: 2 operands, expected 1 to 1");
+    fv_operator other = scaling;
+    other.size -= 8; /* of another version of the struct */
+    assert_null(fv_apply(&other, &(scale){ 2 }, 1, &x));
+    char expected[80];
+    snprintf(expected, sizeof expected,
+             "scaling: size of the operator is %zu, expected %zu", other.size,
+             sizeof(fv_operator));
+    assert_error(ctx, expected);
     fv_operator without = scaling;
     without.backward = NULL; /* no gradient passes */
     fv_variable *y = fv_apply(&without, &(scale){ 2 }, 1, &x);
