@@ -58,9 +58,9 @@ static bool shown(uint32_t code)
            && (code < 0x2060 || code > 0x206f) && code != 0xfeff;
 }
 
-/* Bytes of text that go out together: as they are, or, if *out_bytes is larger,
- * a byte as \xNN. */
-static size_t piece(const char *text, size_t length, size_t *out_bytes)
+/* The number of input bytes printed together: a character as it is, or one byte
+ * as \xNN, whose output is longer (*out_bytes). */
+static size_t printed(const char *text, size_t length, size_t *out_bytes)
 {
     uint32_t code = 0;
     const size_t bytes = character(text, length, &code);
@@ -76,14 +76,14 @@ const char *fv__printable(const char *text, size_t length, char *out,
     if (!out_bytes) return out;
     size_t room = out_bytes - 1, needed = 0, wide, bytes;
     for (size_t i = 0; i < length && needed <= room; i += bytes) {
-        bytes = piece(text + i, length - i, &wide);
+        bytes = printed(text + i, length - i, &wide);
         needed += wide;
     }
     bool cut = needed > room;
     size_t dots = cut ? (room < 3 ? room : 3) : 0, used = 0;
     for (size_t i = 0; i < length; i += bytes) {
         unsigned char byte = (unsigned char)text[i];
-        bytes = piece(text + i, length - i, &wide);
+        bytes = printed(text + i, length - i, &wide);
         if (wide > room - dots - used) break;
         if (wide == bytes) {
             memcpy(out + used, text + i, bytes);

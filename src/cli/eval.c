@@ -1,5 +1,5 @@
-/* `fovea eval`: how good a model is, in total, for each class, and what it
- * takes for what. */
+/* `fovea eval`: accuracy and loss of a model, scores per class, and the
+ * confusion matrix. */
 #include "cli/cli.h"
 
 #include <math.h>
@@ -28,7 +28,7 @@ static const struct argp usage = {
            "of each class, and the confusion matrix.",
 };
 
-/* What was counted. */
+/* What evaluation counted. */
 typedef struct result {
     const fv_network *network;
     const fv_dataset *dataset;
@@ -37,7 +37,7 @@ typedef struct result {
     fv_metrics metrics;
 } result;
 
-/* How one class fared; NaN where there is nothing to divide by. */
+/* The scores of one class; NaN where the divisor is 0. */
 typedef struct score {
     double precision, recall, f1;
     int64_t count;

@@ -1,4 +1,5 @@
-/* `fovea predict`: draws images and says what a model takes them for. */
+/* `fovea predict`: draws images and prints the classes that a model predicts.
+ */
 #include "cli/cli.h"
 
 #include <math.h>
@@ -64,8 +65,8 @@ static meaning meaning_of(const fv_network *network)
     return strcmp(kind, "sigmoid_cross_entropy") == 0 ? ODDS : VALUES;
 }
 
-/* The output for a class; one output that tells two classes speaks of class
- * 1. */
+/* The output for a class; a single output for two classes is that of class 1.
+ */
 static double output_at(const run *r, int64_t class_index)
 {
     if (r->classes == r->outputs)

@@ -85,7 +85,7 @@ static void catch_signals(void)
 }
 
 /* Options that exclude or need each other. */
-static void settle(run *r, const char *command)
+static void check_options(run *r, const char *command)
 {
     cli_options *o = &r->options;
     cli_take_data(command, o, 1);
@@ -241,7 +241,7 @@ int cli_train(int argc, char **argv)
     run r = { .options = cli_defaults() };
     int code = CLI_DONE;
     cli_parse(&usage, argc, argv, 1, 2, &r.options);
-    settle(&r, argv[0]);
+    check_options(&r, argv[0]);
     signal(SIGPIPE, SIG_IGN); /* nobody reads the progress: train on */
     r.input = r.options.words[0];
     r.context = cli_context(&r.options);

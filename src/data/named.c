@@ -1,5 +1,5 @@
-/* Opens a part of a data set by name: looks in the places where packages put
- * them, or in a folder. */
+/* Opens a part of a data set by name, from the places where packages install
+ * them or from a folder. */
 #include "data/data.h"
 
 #include <stdlib.h>
@@ -44,7 +44,7 @@ static const split splits[] = {
 };
 enum { SPLITS = sizeof splits / sizeof *splits };
 
-/* What is known of a data set by its name. */
+/* What is known about a data set with that name. */
 typedef struct known {
     const char *name;
     const char *const *classes;

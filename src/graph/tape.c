@@ -97,8 +97,8 @@ static fv_variable *constant_of(fv_context *context, const fv_tensor *value)
     return constant;
 }
 
-/* The first operation after a backward pass empties the tape: a value that
- * lies there is copied before. */
+/* The first operation after a backward pass empties the tape, so a value that
+ * lies on the tape is copied first. */
 fv_variable *fv_constant(fv_context *context, const fv_tensor *value)
 {
     if (!fv__tensor_check(context, "constant", value)) return NULL;
@@ -132,7 +132,7 @@ static fv_status check(const fv_variable *result)
     return FV_OK;
 }
 
-/* Memory for every gradient that the pass will touch. */
+/* Allocates every gradient that the pass writes. */
 static fv_status make_gradients(fv__graph *graph, fv_variable *result)
 {
     for (int32_t i = result->node; i >= 0; i--) {

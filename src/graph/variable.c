@@ -1,4 +1,4 @@
-/* Leaves, and what can be asked of any variable. */
+/* Leaves, and the queries of any variable. */
 #include "graph/graph.h"
 
 #include <math.h>

@@ -1,15 +1,15 @@
 /* Running a network's layers on a variable. */
 #include "network/network.h"
 
-/* Memory for applying: the outputs so far, what is fused, and the inputs of one
- * layer. */
+/* Arrays for running the layers: the outputs so far, the fusions, which layers
+ * are part of one, and the inputs of one layer. */
 typedef struct applying {
     fv_variable **outputs, **inputs;
     fv__fusion *fusions;
     bool *inside;
 } applying;
 
-/* Names the layer whose operator runs the fused ones. */
+/* Names in a failure the layer whose operator runs the fused layers. */
 static void blame(const fv_network *network, const fv__fusion *fusion,
                   const fv__place *last)
 {
@@ -70,7 +70,7 @@ fv_variable *fv__network_apply(fv_network *network, fv_variable *x)
     return output;
 }
 
-/* Whether x is a batch of what the network expects. */
+/* Checks that x is a batch of the network's inputs. */
 static fv_status check_input(const fv_network *network, const fv_variable *x)
 {
     if (x->context != network->context)

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-/* The target as a constant: class indices become one-hot rows where the loss
- * takes values only, or 0 and 1 where one output tells two classes. */
+/* The target as a constant. Class indices become one-hot rows where the loss
+ * takes only values, or 0 and 1 where one output tells two classes. */
 static fv_variable *constant_of(const fv_network *network,
                                 const fv_variable *output,
                                 const fv_tensor *target, bool indices)
@@ -68,7 +68,7 @@ fv_variable *fv_network_loss(fv_network *network, fv_variable *output,
 typedef struct check {
     fv_network *network;
     fv_tensor images, labels;
-    uint64_t draws; /* each evaluation drops the same elements */
+    uint64_t draws; /* every evaluation draws the same numbers, for dropout */
 } check;
 
 static fv_variable *loss_of(void *user, fv_variables at)
@@ -83,7 +83,7 @@ static fv_variable *loss_of(void *user, fv_variables at)
     return fv_network_loss(c->network, output, &c->labels);
 }
 
-/* Random images and labels for so many images. */
+/* Makes random images and labels for `batch` images. */
 static fv_status fill(check *c, int64_t batch)
 {
     fv_context *context = c->network->context;
@@ -102,7 +102,7 @@ static fv_status fill(check *c, int64_t batch)
     return FV_OK;
 }
 
-/* The check itself; running statistics are put back afterwards. */
+/* Runs the check; running statistics are restored afterwards. */
 static double run(check *c)
 {
     fv_network *network = c->network;

@@ -1,10 +1,10 @@
-/* Feeding plans and reading their answers. */
+/* Writing the inputs of plans and reading their outputs. */
 #include "network/network.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Copies `from` into a plan's value: same shape, converted. */
+/* Copies `from`, of the same shape, into a value of a plan, converting it. */
 static fv_status feed(const char *who, const fv_variable *to,
                       const fv_tensor *from)
 {
@@ -25,7 +25,7 @@ fv_status fv__plan_images(fv__plan *plan, const fv_tensor *images)
     return feed("images", plan->images, images);
 }
 
-/* Elements of one output. */
+/* The number of outputs for one image. */
 static int64_t outputs_of(const fv__plan *plan)
 {
     const fv_tensor *output = &plan->output->value;
@@ -61,7 +61,7 @@ static double element(const fv_tensor *tensor, int64_t i)
     return value;
 }
 
-/* Place of the largest of a row; a NaN is the largest. */
+/* Index of the largest number of a row; a NaN counts as the largest. */
 static int64_t largest(const fv_tensor *rows, int64_t row, int64_t count)
 {
     int64_t best = 0;
@@ -76,8 +76,8 @@ static int64_t largest(const fv_tensor *rows, int64_t row, int64_t count)
     return best;
 }
 
-/* The class that a row of `values` stands for; one value for two classes is
- * above `middle` for class 1. */
+/* The class that a row of `values` means; a single value for two classes means
+ * class 1 if it is above `middle`. */
 static int64_t class_of(const fv__plan *plan, const fv_tensor *values,
                         int64_t row, double middle)
 {

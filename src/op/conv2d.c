@@ -88,7 +88,7 @@ static size_t row_bytes(const fv_context *context, int64_t filters)
     return fv__align(fv__real_bytes(context, filters));
 }
 
-/* What is kept: a row of folded biases and the packed weights, or, where none
+/* What is cached: a row of folded biases and the packed weights, or, where none
  * are packed, folded ones. */
 static bool scratch(fv_inference *inference, const fv__geometry *g)
 {
@@ -97,11 +97,11 @@ static bool scratch(fv_inference *inference, const fv__geometry *g)
     const size_t weights = fv__align(
         fv__real_bytes(context, fv__product(4, inference->inputs[1]->shape)));
     size_t *back = &inference->backward_scratch, packed = 0;
-    if (!reserve(inference, g, FV__FORWARD, &inference->kept,
+    if (!reserve(inference, g, FV__FORWARD, &inference->cached,
                  &inference->forward_scratch))
         return false;
-    if (a->normalised && inference->kept == 0) inference->kept = weights;
-    inference->kept += row_bytes(context, g->filters);
+    if (a->normalised && inference->cached == 0) inference->cached = weights;
+    inference->cached += row_bytes(context, g->filters);
     if (a->normalised && inference->forward_scratch < weights)
         inference->forward_scratch = weights;
     if (!inference->gradient) return true;
@@ -203,22 +203,22 @@ static void fold(const fv_call *call, const fv__geometry *g, void *weights,
     }
 }
 
-/* Packs the weights, folded if need be, unless what is kept still holds. */
+/* Packs the weights, folded if need be, unless the cache is valid. */
 static void prepare(const fv_call *call, const fv__conv_algorithm *algorithm,
                     fv__conv_call *conv)
 {
     const fv__conv2d *a = call->attributes;
     const fv__geometry *g = conv->geometry;
-    void *biases = call->kept;
+    void *biases = call->cached;
     conv->packed =
-        (unsigned char *)call->kept + row_bytes(call->context, g->filters);
+        (unsigned char *)call->cached + row_bytes(call->context, g->filters);
     if (a->bias) conv->epilogue.bias = call->inputs[places_of(a).bias]->data;
     if (a->normalised) conv->epilogue.bias = biases;
     const bool packs = algorithm->packed(call->context, g, FV__FORWARD) > 0;
     void *folded = packs ? call->scratch : conv->packed;
-    if (a->normalised && !call->kept_holds) fold(call, g, folded, biases);
+    if (a->normalised && !call->cache_valid) fold(call, g, folded, biases);
     if (a->normalised) conv->weight = folded;
-    if (packs && !call->kept_holds) algorithm->pack(conv, FV__FORWARD);
+    if (packs && !call->cache_valid) algorithm->pack(conv, FV__FORWARD);
     if (a->normalised && packs) conv->weight = NULL; /* scratch from now on */
 }
 
@@ -256,9 +256,9 @@ static void run_back(const fv_call *call, fv__conv_call *conv,
 /* The bias alone: its weight is frozen. */
 static void bias_grad(const fv_call *call, const fv__geometry *g, void *dbias)
 {
-    const fv__im2col_matrix columns = { .m = g->batch * g->out[0] * g->out[1],
-                                        .c = g->filters,
-                                        .x = call->output_grad->data };
+    const fv__columns columns = { .m = g->batch * g->out[0] * g->out[1],
+                                  .c = g->filters,
+                                  .x = call->output_grad->data };
     fv__columns_add(call->context, &columns, dbias, call->scratch);
 }
 
@@ -277,7 +277,7 @@ void fv__conv2d_backward(const fv_call *call)
                            call->output_grad->data, a->low, a->high, FV__STORE);
     if (grads[0]) {
         conv.dx = grads[0]->data;
-        conv.overwrite = fv__meet_of(call, 0) == FV__STORE;
+        conv.overwrite = fv__accumulation_of(call, 0) == FV__STORE;
         run_back(call, &conv, FV__BACKWARD_DATA);
     }
     conv.overwrite = false;

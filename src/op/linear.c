@@ -99,8 +99,8 @@ static void input_grad(const fv_call *call, const sizes *s, void *dx)
                                .a_row = s->out,
                                .b_row = s->in,
                                .c_row = s->in,
-                               .accumulate =
-                                   fv__meet_of(call, 0) == FV__ACCUMULATE };
+                               .accumulate = fv__accumulation_of(call, 0)
+                                             == FV__ACCUMULATE };
     fv__gemm_all(call->context, &product, call->scratch);
 }
 
@@ -117,16 +117,16 @@ static void weight_grad(const fv_call *call, const sizes *s, void *dweight)
                                .b_row = s->in,
                                .c_row = s->in,
                                .a_transposed = true,
-                               .accumulate =
-                                   fv__meet_of(call, 1) == FV__ACCUMULATE };
+                               .accumulate = fv__accumulation_of(call, 1)
+                                             == FV__ACCUMULATE };
     fv__gemm_all(call->context, &product, call->scratch);
 }
 
 static void bias_grad(const fv_call *call, const sizes *s, void *dbias)
 {
-    const fv__im2col_matrix columns = { .m = (int64_t)s->n,
-                                        .c = (int64_t)s->out,
-                                        .x = call->output_grad->data };
+    const fv__columns columns = { .m = (int64_t)s->n,
+                                  .c = (int64_t)s->out,
+                                  .x = call->output_grad->data };
     fv__columns_add(call->context, &columns, dbias, call->scratch);
 }
 

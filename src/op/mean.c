@@ -10,14 +10,14 @@ static fv_status infer(fv_inference *inference)
     return FV_OK;
 }
 
-/* y = x / elements of each mean, in place or not. */
+/* y = x divided by the number of elements of each mean; y may be x. */
 static void divide(const fv_call *call, const fv_tensor *x, const fv_tensor *y)
 {
     if (fv__count(y) == 0) return;
     fv__number memory;
     size_t divisor = fv__count(call->inputs[0]) / fv__count(y);
     fv_tensor count = fv__scalar(call->context, (double)divisor, &memory);
-    fv__zip_all(call->context, FV__DIV, x, &count, y);
+    fv__binary_all(call->context, FV__DIV, x, &count, y);
 }
 
 static void forward(const fv_call *call)
@@ -33,7 +33,7 @@ static void backward(const fv_call *call)
     fv_tensor share = *call->output_grad;
     share.data = call->scratch;
     divide(call, call->output_grad, &share);
-    fv__zip_all(call->context, FV__ADD, dx, &share, dx);
+    fv__binary_all(call->context, FV__ADD, dx, &share, dx);
 }
 
 const fv_operator fv__op_mean = {

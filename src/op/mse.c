@@ -1,10 +1,10 @@
 /* Mean squared error. */
 #include "op/loss.h"
 
-enum { COST = 2 }; /* elementary operations of an element */
+enum { COST = 2 }; /* elementary operations per element */
 
-/* The buffer holds the differences. */
-static fv__chunks pieces_of(const fv_call *call)
+/* The buffer of a worker holds the differences. */
+static fv__chunks chunks_of(const fv_call *call)
 {
     return fv__loss_elements(call->context, call->inputs[FV__LOGITS], COST);
 }
@@ -24,8 +24,8 @@ static void differ(const fv_call *call, int64_t first, int64_t count,
         fv__tensor_byte(call->inputs[FV__TARGET], first), 1, difference);
 }
 
-static void piece(const fv_call *call, int64_t first, int64_t count,
-                  void *buffer, double *sum)
+static void chunk_forward(const fv_call *call, int64_t first, int64_t count,
+                          void *buffer, double *sum)
 {
     differ(call, first, count, buffer);
     *sum = call->context->kernels->dot((size_t)count, buffer, buffer);
@@ -33,11 +33,11 @@ static void piece(const fv_call *call, int64_t first, int64_t count,
 
 static void forward(const fv_call *call)
 {
-    const fv__chunks pieces = pieces_of(call);
-    fv__loss_forward(call, &pieces, pieces.units, piece);
+    const fv__chunks chunks = chunks_of(call);
+    fv__loss_forward(call, &chunks, chunks.units, chunk_forward);
 }
 
-static void piece_grad(const fv_call *call, int64_t first, int64_t count,
+static void chunk_grad(const fv_call *call, int64_t first, int64_t count,
                        void *buffer, double *sum)
 {
     const fv__kernels *kernels = call->context->kernels;
@@ -56,8 +56,8 @@ static void piece_grad(const fv_call *call, int64_t first, int64_t count,
 
 static void backward(const fv_call *call)
 {
-    const fv__chunks pieces = pieces_of(call);
-    fv__chunks_run(call, &pieces, call->scratch, piece_grad);
+    const fv__chunks chunks = chunks_of(call);
+    fv__chunks_run(call, &chunks, call->scratch, chunk_grad);
 }
 
 const fv_operator fv__op_mse = {

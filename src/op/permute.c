@@ -26,7 +26,7 @@ static void backward(const fv_call *call)
     if (!call->input_grads[0]) return;
     fv_tensor dx =
         fv_tensor_permute(call->context, call->input_grads[0], order->axes);
-    if (fv__meet_of(call, 0) == FV__STORE)
+    if (fv__accumulation_of(call, 0) == FV__STORE)
         fv__copy_all(call->context, &dx, call->output_grad);
     else
         fv__add_all(call->context, &dx, call->output_grad);

@@ -1,10 +1,10 @@
 /* Cross entropy of the sigmoid of logits, summed and divided by the batch. */
 #include "op/loss.h"
 
-enum { COST = 32 }; /* elementary operations of an element */
+enum { COST = 32 }; /* elementary operations per element */
 
-/* The buffer holds the terms. */
-static fv__chunks pieces_of(const fv_call *call)
+/* The buffer of a worker holds the terms. */
+static fv__chunks chunks_of(const fv_call *call)
 {
     return fv__loss_elements(call->context, call->inputs[FV__LOGITS], COST);
 }
@@ -19,8 +19,8 @@ static fv_status infer(fv_inference *inference)
     return fv__loss_infer_elements(inference, 1, COST);
 }
 
-static void piece(const fv_call *call, int64_t first, int64_t count,
-                  void *buffer, double *sum)
+static void chunk_forward(const fv_call *call, int64_t first, int64_t count,
+                          void *buffer, double *sum)
 {
     const fv__kernels *kernels = call->context->kernels;
     kernels->sigmoid_cross_entropy(
@@ -31,11 +31,11 @@ static void piece(const fv_call *call, int64_t first, int64_t count,
 
 static void forward(const fv_call *call)
 {
-    const fv__chunks pieces = pieces_of(call);
-    fv__loss_forward(call, &pieces, batch_of(call), piece);
+    const fv__chunks chunks = chunks_of(call);
+    fv__loss_forward(call, &chunks, batch_of(call), chunk_forward);
 }
 
-static void piece_grad(const fv_call *call, int64_t first, int64_t count,
+static void chunk_grad(const fv_call *call, int64_t first, int64_t count,
                        void *buffer, double *sum)
 {
     const fv__kernels *kernels = call->context->kernels;
@@ -55,8 +55,8 @@ static void piece_grad(const fv_call *call, int64_t first, int64_t count,
 
 static void backward(const fv_call *call)
 {
-    const fv__chunks pieces = pieces_of(call);
-    fv__chunks_run(call, &pieces, call->scratch, piece_grad);
+    const fv__chunks chunks = chunks_of(call);
+    fv__chunks_run(call, &chunks, call->scratch, chunk_grad);
 }
 
 const fv_operator fv__op_sigmoid_cross_entropy = {

@@ -10,7 +10,7 @@ static void backward(const fv_call *call)
 {
     const fv_tensor *dx = call->input_grads[0];
     if (!dx) return;
-    fv__zip_all(call->context, FV__ADD, dx, call->output_grad, dx);
+    fv__binary_all(call->context, FV__ADD, dx, call->output_grad, dx);
 }
 
 const fv_operator fv__op_sum = {

@@ -1,4 +1,5 @@
-/* Numbers from one element type to another, each one checked. */
+/* Conversion of numbers from one element type to another; a number that does
+ * not fit is found. */
 #include "tensor/tensor.h"
 
 #include <math.h>
@@ -63,9 +64,10 @@ void fv__load_doubles(fv_dtype dtype, const void *from, int64_t stride,
     }
 }
 
-/* Both stores return how many of the n numbers fitted before the first that
- * did not. A double fits an integer type if its whole part does: low and high
- * are the exact neighbours outside, or, for i64, the ends as doubles. */
+/* Both store functions return how many of the n numbers fitted before the first
+ * that did not. A double fits an integer type if its integral part does; `low`
+ * and `high` are the nearest integers outside the range (for i64 the bounds
+ * themselves, as doubles). */
 #define STORE_WHOLE(type, fits)                                                \
     do {                                                                       \
         for (int64_t i = 0; i < n; i++) {                                      \
@@ -80,7 +82,7 @@ static int64_t store_doubles(fv_dtype dtype, void *to, int64_t stride,
                              int64_t n, const double *from)
 {
     switch (dtype) {
-    case FV_F32: /* beyond the largest float, rounding to it still fits */
+    case FV_F32: /* numbers slightly above FLT_MAX fit: they round to it */
         STORE_WHOLE(float,
                     !(fabs(from[i]) >= 0x1.ffffffp127) || isinf(from[i]));
         break;
@@ -135,7 +137,7 @@ static int64_t store_integers(fv_dtype dtype, void *to, int64_t stride,
     return n;
 }
 
-/* At most BLOCK elements; how many fitted. */
+/* Converts n <= BLOCK elements; returns how many fitted. */
 static int64_t convert_block(fv_dtype to_type, void *to, int64_t to_stride,
                              fv_dtype from_type, const void *from,
                              int64_t from_stride, int64_t n)

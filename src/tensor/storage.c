@@ -3,11 +3,11 @@
 
 #include <inttypes.h>
 
-/* Lies in front of the elements, one cache line long. */
+/* Header of the memory of a tensor, one cache line before the elements. */
 typedef struct storage {
     fv__object object;
     fv_context *context;
-    void *data; /* what follows; tells a view from the whole */
+    void *data; /* address of the elements; differs from that of a view */
 } storage;
 
 enum { FRONT_BYTES = 64 };
@@ -65,8 +65,8 @@ fv_tensor fv_tensor_new(fv_context *context, fv_dtype dtype, int32_t rank,
     return tensor;
 }
 
-/* What lies in front of the tensor's memory, if it is the start of memory made
- * here; only then is it on the boundary of a line and points to itself. */
+/* The header of the memory, if the tensor is the start of memory allocated
+ * here: it is aligned to a cache line and the header points to it. */
 static storage *find_front(fv_context *context, const fv_tensor *tensor)
 {
     if (!context || (uintptr_t)tensor->data % FRONT_BYTES != 0) return NULL;

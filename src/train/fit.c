@@ -1,4 +1,5 @@
-/* Training for some epochs: order of images, progress, checkpoints. */
+/* fv_fit(): epochs of training, the order of images, progress and checkpoints.
+ */
 #include "train/train.h"
 
 #include "data/data.h"
@@ -13,14 +14,15 @@ typedef struct fit {
     fv_network *network;
     fv_optimizer *optimizer;
     fv_fit_options options;
-    int64_t images, batches; /* of an epoch */
-    double initial_rate;     /* of the optimizer, when fv_fit() was called */
+    int64_t images, batches; /* batches of an epoch */
+    double initial_rate;     /* learning rate of the optimizer when fv_fit() was
+                                called */
     fv__position position;
     fv_fit_report report;
-    int64_t *order;   /* of the images of an epoch */
-    fv_tensor labels; /* of a batch */
-    double begun;     /* when, in seconds */
-    int64_t seen;     /* images since then */
+    int64_t *order;   /* indices of the images of an epoch */
+    fv_tensor labels; /* labels of a batch */
+    double begun;     /* start time in seconds */
+    int64_t seen;     /* images trained on since then */
 } fit;
 
 static fv__run run_of(const fit *f)
@@ -37,7 +39,8 @@ static fv__run run_of(const fit *f)
     };
 }
 
-/* Whether the network takes these images and has outputs for the classes. */
+/* Checks that the network takes these images and has outputs for the classes.
+ */
 static fv_status check_data(const fit *f, const char *which,
                             const fv_dataset *data)
 {
@@ -85,7 +88,7 @@ static fv_status check(fit *f)
     return check_data(f, "test", o->test);
 }
 
-/* Records every plan that the run will use, then counts the bytes. */
+/* Records every plan that the run uses and counts the bytes. */
 static fv_status plan(fit *f)
 {
     int64_t batch = f->options.batch;
@@ -125,7 +128,7 @@ static fv_status plan(fit *f)
     return fv__optimizer_ready(f->optimizer);
 }
 
-/* The network learns what the classes of its training data are called. */
+/* Copies the names of the classes of the training data to the network. */
 static fv_status name_classes(const fit *f)
 {
     const fv_dataset *data = f->options.train;
@@ -189,8 +192,8 @@ static fv_status train_batch(fit *f)
     return FV_OK;
 }
 
-/* The end of an epoch: evaluate, tell, and write the checkpoint, which has
- * what the progress function changed. */
+/* Ends an epoch: evaluates, reports, and writes the checkpoint last, so that it
+ * includes changes by the progress function. */
 static fv_status end_epoch(fit *f)
 {
     f->position.epoch++;
@@ -200,7 +203,8 @@ static fv_status end_epoch(fit *f)
     if (f->options.test)
         f->report.test =
             fv_evaluate(f->network, f->options.test, f->options.batch, NULL);
-    f->begun += fv__seconds() - began; /* the speed is of training alone */
+    f->begun +=
+        fv__seconds() - began; /* evaluation is not counted in the speed */
     if (fv__ok(f->context)) tell(f, &f->report.test);
     began = fv__seconds();
     if (fv__ok(f->context)) save(f);

@@ -566,7 +566,7 @@ static fv_status huge_infer(fv_inference *inference)
 static fv_status greedy_infer(fv_inference *inference)
 {
     const scale *s = inference->attributes;
-    size_t *const wanted[] = { &inference->saved, &inference->kept,
+    size_t *const wanted[] = { &inference->saved, &inference->cached,
                                &inference->forward_scratch,
                                &inference->backward_scratch };
     inference->output = *inference->inputs[0];

@@ -4,7 +4,7 @@
 
 enum { MOST = 70000 };
 
-/* A context of the inside, without the upper floors. */
+/* A context of the inside, without the modules above. */
 static void begin(fv_context *context, fv_dtype dtype, int32_t threads)
 {
     memset(context, 0, sizeof *context);

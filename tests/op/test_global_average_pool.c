@@ -126,9 +126,9 @@ static void test_scratch(void **state)
                                        1025, 2049, 5001, 32768, MOST };
     fv_context *context = context_of(FV_F32);
     for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) {
-        const fv__im2col_matrix columns = { .m = lengths[k],
-                                            .c = CHANNELS,
-                                            .x = rows };
+        const fv__columns columns = { .m = lengths[k],
+                                      .c = CHANNELS,
+                                      .x = rows };
         const size_t bytes = fv__columns_scratch(context, lengths[k], CHANNELS);
         const int64_t extent = (int64_t)bytes + MARKS;
         fv_tensor memory = fv_tensor_new(context, FV_U8, 1, &extent);
