@@ -13,8 +13,8 @@
 typedef struct reader {
     fv_context *context;
     const char *path;
-    const int64_t
-        *extents; /* what the network takes: rows, columns, channels */
+    /* what the network takes: rows, columns, channels */
+    const int64_t *extents;
     FILE *file;
     png_struct *png;
     png_info *info;

@@ -8,8 +8,8 @@ typedef struct check {
     fv_function *function;
     void *user;
     fv_variables at;
-    fv_tensor
-        weights; /* weights of the projection, of the shape of the result */
+    /* weights of the projection, of the shape of the result */
+    fv_tensor weights;
 } check;
 
 /* Evaluates f at the current values. The first call also draws the weights. */

@@ -76,20 +76,20 @@ typedef struct fv__node {
     bool training; /* operators behave as in training */
     bool active;   /* a gradient flows through the node */
     fv_variable **inputs;
-    const fv_tensor **values; /* the inputs' */
-    const fv_tensor *
-        *grads; /* gradients of the inputs; NULL where none is wanted */
-    bool
-        *fresh; /* per input: this node is the first to add into its gradient */
+    const fv_tensor **values; /* values of the inputs */
+    /* gradients of the inputs; NULL where none is wanted */
+    const fv_tensor **grads;
+    /* per input: this node is the first to add into its gradient */
+    bool *fresh;
     fv_variable *output;
     void *saved;
     size_t saved_bytes, cache_bytes, forward_scratch, backward_scratch;
-    size_t saved_at, forward_at,
-        backward_at; /* plans: offsets in the block, in bytes */
+    /* plans: offsets in the block, in bytes */
+    size_t saved_at, forward_at, backward_at;
     size_t cache_at; /* plans for evaluation: offset in graph.cache, in bytes */
     uint64_t draw;   /* number of this call in the stream of random numbers */
-    uint64_t
-        ordinal; /* plans: number of the node among those of its operator */
+    /* plans: number of the node among those of its operator */
+    uint64_t ordinal;
 } fv__node;
 
 struct fv__graph {

@@ -14,8 +14,8 @@ typedef struct fv__adam {
     double learning_rate, beta1, beta2, epsilon, weight_decay;
     bool decoupled; /* AdamW: the decay shrinks the weight; otherwise it is
                        added to the gradient */
-    double correction1,
-        correction2; /* bias corrections: 1 - beta1^t and 1 - beta2^t */
+    /* bias corrections: 1 - beta1^t and 1 - beta2^t */
+    double correction1, correction2;
 } fv__adam;
 
 #endif

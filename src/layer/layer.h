@@ -36,8 +36,8 @@ typedef struct fv__field {
     size_t offset; /* offset in the options struct, as the following members */
     size_t mode, both, end; /* padding: offsets of the mode, of the padding of
                                both sides, and of that of the end */
-    const char *const
-        *words; /* the words by number; NULL ends them, "" is no word */
+    /* the words by number; NULL ends them, "" is no word */
+    const char *const *words;
 } fv__field;
 
 #define FV__FIELD_AS(word, options, form, member)                              \

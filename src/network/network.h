@@ -11,8 +11,8 @@
 typedef struct fv__place {
     fv_layer *layer;
     int32_t num_inputs;
-    int32_t *
-        inputs; /* indices of the places it reads from, all less than its own */
+    /* indices of the places it reads from, all less than its own */
+    int32_t *inputs;
     /* receptive field per axis, in pixels of the input: distance between those
      * of neighbours, and size (0: the whole input) */
     int64_t jump[2], field[2];
@@ -42,9 +42,9 @@ struct fv_network {
     int32_t count, capacity;
     bool sealed; /* it has been used: no layers can be added */
     bool drawn;
-    unsigned char *values, *grads,
-        *state; /* all parameters, gradients and running statistics; each array
-                   begins at a multiple of 64 bytes */
+    /* all parameters, gradients and running statistics; each array begins at
+     * a multiple of 64 bytes */
+    unsigned char *values, *grads, *state;
     unsigned char *former_state; /* `state` before the current step */
     size_t values_bytes, state_bytes;
     fv_variable **variables; /* trainable, in order */

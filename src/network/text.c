@@ -34,8 +34,8 @@ static bool next(reader *r, fv__token *token)
 typedef struct recipe {
     const fv__layer_type *type;
     union {
-        fv_layer_options
-            first; /* the first members are the same for every layer */
+        /* the first members are the same for every layer */
+        fv_layer_options first;
         unsigned char bytes[FV__LARGEST_OPTIONS];
         double align;
     } options;

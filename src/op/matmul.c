@@ -14,8 +14,8 @@ enum { LARGE = 1 << 18, CHUNK = 1 << 16 };
 typedef struct batch {
     fv_context *context;
     fv__gemm product;
-    fv__broadcast_iterator
-        iterator; /* leading axes of c, a and b; steps count matrices */
+    /* leading axes of c, a and b; steps count matrices */
+    fv__broadcast_iterator iterator;
     int32_t output_axes;
     int64_t outputs, summed; /* matrices of c, and products summed in each */
     int64_t a_size, b_size, c_size; /* elements of a matrix */

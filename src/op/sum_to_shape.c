@@ -25,8 +25,8 @@ typedef struct sum_job {
     int64_t row;        /* extent of the last axis */
     int64_t segment;    /* elements, or rows, of a segment */
     int64_t segments;   /* segments of each output */
-    int64_t width,
-        blocks; /* if row_is_output: columns of a unit, and units of a row */
+    /* if row_is_output: columns of a unit, and units of a row */
+    int64_t width, blocks;
     int64_t units, group; /* number of units, and of those in one item */
     void *partial;
 } sum_job;

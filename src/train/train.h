@@ -48,8 +48,8 @@ fv_metrics fv__metrics_of(const fv__sums *sums);
 typedef struct fv__position {
     int64_t epoch; /* finished epochs */
     int64_t batch; /* finished batches of the current epoch */
-    fv__sums
-        sums; /* sums of the current epoch or, at its end, of the last one */
+    /* sums of the current epoch or, at its end, of the last one */
+    fv__sums sums;
 } fv__position;
 
 /* What must agree for a run to resume from a checkpoint. If the checkpoint's
