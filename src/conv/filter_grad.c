@@ -44,7 +44,8 @@ static void transpose_sums(const fv__filter_grad *f,
     const size_t span = (size_t)f->partials.sizes.span;
     const size_t filters = (size_t)item->filters;
     void *weights = fv__slot(fv__partial_weights(&f->partials, part),
-                             (size_t)item->filter * span, fv__element(kernels));
+                             (ptrdiff_t)((size_t)item->filter * span),
+                             fv__element(kernels));
 
     if (store)
         kernels->transpose(span, filters, sums, f->row, weights, span, span);
@@ -80,7 +81,8 @@ static void run_item(void *argument, size_t number, size_t worker)
     const int64_t first = fv__partial_first_block(&p->sizes, part);
     const int64_t end = fv__partial_first_block(&p->sizes, part + 1);
     char *scratch = (char *)p->call->scratch + p->bytes + worker * f->worker;
-    void *chain = scratch + f->scratch, *sums = fv__slot(chain, f->sums, size);
+    void *chain = scratch + f->scratch,
+         *sums = fv__slot(chain, (ptrdiff_t)f->sums, size);
     fv__filter_grad_item item = { .argument = f->argument,
                                   .filter =
                                       (int64_t)number % f->blocks * f->filters,
@@ -90,7 +92,7 @@ static void run_item(void *argument, size_t number, size_t worker)
     item.filters = fv__min(f->filters, f->geometry->filters - item.filter);
     void *dbias =
         fv__partial_bias(p, part, (size_t)item.filter, (size_t)item.filters);
-    if (dbias) item.bias = fv__slot(sums, f->sums, size);
+    if (dbias) item.bias = fv__slot(sums, (ptrdiff_t)f->sums, size);
     if (!fresh) transpose_sums(f, &item, part, sums, false);
     for (int64_t i = first; i < end; i++)
         for (int64_t c = 0, n; c < f->geometry->out[1]; c += n) {

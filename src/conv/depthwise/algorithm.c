@@ -65,11 +65,10 @@ static void pack_taps(const packing *p, int64_t first, int64_t last, size_t row,
 
     for (int64_t r = 0; r < s->taps[0]; r++)
         for (int64_t q = 0; q < s->taps[1]; q++, out += row) {
-            const char *weight =
-                fv__at(p->weight,
-                       (size_t)(s->weight_at + r * s->weight_tap[0]
-                                + q * s->weight_tap[1]),
-                       p->element);
+            const char *weight = fv__at(p->weight,
+                                        s->weight_at + r * s->weight_tap[0]
+                                            + q * s->weight_tap[1],
+                                        p->element);
 
             if (p->element == 4)
                 pack_tap(s, 4, first, last, weight, out);
@@ -167,8 +166,8 @@ static void set_epilogue(fv__depthwise *d, const item *it, int64_t out)
 
     if (!data) *e = p->call->epilogue;
     e->nontemporal = p->nontemporal;
-    if (e->bias) e->bias = fv__at(e->bias, (size_t)it->channel, p->element);
-    if (e->residual) e->residual = fv__at(e->residual, (size_t)out, p->element);
+    if (e->bias) e->bias = fv__at(e->bias, it->channel, p->element);
+    if (e->residual) e->residual = fv__at(e->residual, out, p->element);
     d->add = data && !p->call->overwrite;
     if (d->add) e->residual = d->y;
 }
@@ -203,11 +202,10 @@ static void run_class(const item *it, int64_t row, int64_t column)
         d.axis[i].y_stride *= y_stride[i];
         d.axis[i].weight_stride = weight_stride[i];
     }
-    d.x = fv__at(data ? p->call->dy : p->call->x, (size_t)x, p->element);
-    d.y = fv__slot(data ? p->call->dx : p->call->y, (size_t)y, p->element);
+    d.x = fv__at(data ? p->call->dy : p->call->x, x, p->element);
+    d.y = fv__slot(data ? p->call->dx : p->call->y, y, p->element);
     d.weight =
-        fv__at(it->packed,
-               (size_t)(it->channel * (padded ? s->taps[0] * s->taps[1] : 1)),
+        fv__at(it->packed, it->channel * (padded ? s->taps[0] * s->taps[1] : 1),
                p->element);
     set_epilogue(&d, it, y);
     if (padded)

@@ -86,10 +86,11 @@ static void run_block(const block *b)
         const size_t left = b->work.channels - c;
 
         d.channels = left < line ? left : line;
-        d.weight = fv__at(b->work.weight, c * taps, element);
-        d.y = fv__slot(b->work.y, c, element);
-        if (e->bias) d.epilogue.bias = fv__at(e->bias, c, element);
-        if (e->residual) d.epilogue.residual = fv__at(e->residual, c, element);
+        d.weight = fv__at(b->work.weight, (ptrdiff_t)(c * taps), element);
+        d.y = fv__slot(b->work.y, (ptrdiff_t)c, element);
+        if (e->bias) d.epilogue.bias = fv__at(e->bias, (ptrdiff_t)c, element);
+        if (e->residual)
+            d.epilogue.residual = fv__at(e->residual, (ptrdiff_t)c, element);
         copy_pixels(b, c, d.channels * element);
         b->kernels->depthwise(&d);
     }
@@ -107,9 +108,10 @@ static void limit_outputs(fv__depthwise *d, int axis, int64_t first,
     a->low -= in;
     a->high -= in;
     d->x = (const char *)d->x + in * a->x_stride * (int64_t)element;
-    d->y = fv__slot(d->y, out, element);
+    d->y = fv__slot(d->y, (ptrdiff_t)out, element);
     if (d->epilogue.residual)
-        d->epilogue.residual = fv__at(d->epilogue.residual, out, element);
+        d->epilogue.residual =
+            fv__at(d->epilogue.residual, (ptrdiff_t)out, element);
 }
 
 void fv__depthwise_run_padded(const fv__kernels *kernels,

@@ -58,8 +58,8 @@ static void add(const fv__filter_grad_item *item, fv__pixel first, int64_t rows,
         x -= low * x_stride[i];
         dy += origin[i] * y_stride[i];
     }
-    d.x = fv__at(o->call->x, (size_t)x, element);
-    d.dy = fv__at(o->call->dy, (size_t)dy, element);
+    d.x = fv__at(o->call->x, x, element);
+    d.dy = fv__at(o->call->dy, dy, element);
     o->call->context->kernels->depthwise_grad(&d);
 }
 

@@ -111,8 +111,9 @@ static void pack_vector(void *argument, size_t vector, size_t worker)
     if (s->weight_filter != 1) {
         p->replicated.kernels->transpose(
             (size_t)(end - first), p->span,
-            fv__at(p->call->weight, (size_t)first * p->span, element), p->span,
-            out, lanes, lanes);
+            fv__at(p->call->weight, (ptrdiff_t)((size_t)first * p->span),
+                   element),
+            p->span, out, lanes, lanes);
         return;
     }
     memset(out, 0, p->weights);
@@ -122,7 +123,7 @@ static void pack_vector(void *argument, size_t vector, size_t worker)
 
         n = fv__min(s->filters - filter, end - i);
         pack_group(s, element, lanes, (size_t)n,
-                   fv__at(p->call->weight, (size_t)at, element),
+                   fv__at(p->call->weight, at, element),
                    out + (size_t)(i - first) * element);
     }
 }
@@ -144,7 +145,7 @@ static fv__grouped operands(const plan *p, int64_t vector, fv__pixel first)
                       .channels = (size_t)s->channels,
                       .filters = (size_t)fv__replicated_filters(r, vector),
                       .weight = p->packed + (size_t)vector * p->weights,
-                      .y = fv__slot(p->data ? call->dx : call->y, at,
+                      .y = fv__slot(p->data ? call->dx : call->y, (ptrdiff_t)at,
                                     r->element),
                       .x_row = r->row,
                       .y_stride = { s->out_row, s->out_pixel } };
@@ -156,8 +157,9 @@ static fv__grouped operands(const plan *p, int64_t vector, fv__pixel first)
         g.step[i] = r->step[i];
     }
     if (!p->data) *e = call->epilogue;
-    if (e->bias) e->bias = fv__at(e->bias, (size_t)filter, r->element);
-    if (e->residual) e->residual = fv__at(e->residual, at, r->element);
+    if (e->bias) e->bias = fv__at(e->bias, filter, r->element);
+    if (e->residual)
+        e->residual = fv__at(e->residual, (ptrdiff_t)at, r->element);
     g.add = p->data && !call->overwrite;
     if (g.add) e->residual = g.y;
     return g;

@@ -44,8 +44,7 @@ static void pack_group(void *argument, size_t item, size_t worker)
     const size_t channels = (size_t)s->channels, filters = (size_t)s->filters;
     const size_t span = (size_t)(s->taps[0] * s->taps[1]) * channels;
     const char *weight = fv__at(
-        p->weight, (size_t)(s->weight_at + (int64_t)item * s->weight_group),
-        element);
+        p->weight, s->weight_at + (int64_t)item * s->weight_group, element);
     char *out = p->out + item * filters * span * element;
 
     (void)worker;
@@ -115,8 +114,8 @@ static void fill_row(const block *b, const char *in, char *out)
             p->kernels->transpose(
                 (size_t)(high - low), (size_t)(b->groups * s->channels),
                 in + from * (int64_t)p->element, (size_t)(step * s->in_pixel),
-                fv__slot(out, (size_t)(f * p->phase + low), p->element),
-                (size_t)p->plane, (size_t)(high - low));
+                fv__slot(out, f * p->phase + low, p->element), (size_t)p->plane,
+                (size_t)(high - low));
     }
 }
 
@@ -173,11 +172,11 @@ static void fill_planes(const block *b)
                            + i / a->stride * p->chunk.row;
 
         if (row < 0 || row >= s->in[0]) continue;
-        const char *x = fv__at(in, (size_t)from, p->element);
+        const char *x = fv__at(in, from, p->element);
 
         if (row + a->unit < s->in[0])
             prefetch(b, x + (size_t)(a->unit * in_row) * p->element);
-        fill_row(b, x, fv__slot(b->inputs, (size_t)to, p->element));
+        fill_row(b, x, fv__slot(b->inputs, to, p->element));
     }
 }
 
@@ -219,18 +218,17 @@ static void multiply(const block *b, const fv__subconv *s, size_t count,
         length = fv__chain_block(chain, at);
         fv__conv_tiles(
             p->kernels, (size_t)s->filters, count,
-            (fv__tile){
-                .a = fv__at(weights, (size_t)at, p->element),
-                .b = fv__at(in, (size_t)(at % channels * p->plane), p->element),
-                .c = out,
-                .a_row = (size_t)terms,
-                .a_step = 1,
-                .b_step = (size_t)p->plane,
-                .c_row = (size_t)p->out_plane,
-                .segments = (size_t)fv__max(length / channels, 1),
-                .k = (size_t)fv__min(length, channels),
-                .b_segment = b->segments + at / channels,
-                .accumulation = at ? FV__ACCUMULATE : FV__STORE });
+            (fv__tile){ .a = fv__at(weights, at, p->element),
+                        .b = fv__at(in, at % channels * p->plane, p->element),
+                        .c = out,
+                        .a_row = (size_t)terms,
+                        .a_step = 1,
+                        .b_step = (size_t)p->plane,
+                        .c_row = (size_t)p->out_plane,
+                        .segments = (size_t)fv__max(length / channels, 1),
+                        .k = (size_t)fv__min(length, channels),
+                        .b_segment = b->segments + at / channels,
+                        .accumulation = at ? FV__ACCUMULATE : FV__STORE });
     }
 }
 
@@ -245,13 +243,13 @@ static void apply_epilogue(const block *b, const fv__subconv *s, size_t count)
     const size_t first = (size_t)(b->group * s->filters);
 
     for (size_t i = 0; i < (size_t)(b->groups * s->filters); i++) {
-        void *plane =
-            fv__slot(b->outputs, i * (size_t)p->out_plane, p->element);
+        void *plane = fv__slot(
+            b->outputs, (ptrdiff_t)(i * (size_t)p->out_plane), p->element);
 
         if (e->bias)
-            p->kernels->binary(FV__ADD, count, plane, 1,
-                               fv__at(e->bias, first + i, p->element), 0,
-                               plane);
+            p->kernels->binary(
+                FV__ADD, count, plane, 1,
+                fv__at(e->bias, (ptrdiff_t)(first + i), p->element), 0, plane);
         if (e->clamp && !e->residual)
             p->kernels->unary(FV__CLAMP, count, plane, plane, e->low, e->high);
     }
@@ -269,7 +267,7 @@ static void store_pixels(const block *b, const fv__subconv *s, size_t count,
     const bool data = p->direction == FV__BACKWARD_DATA;
     const size_t element = p->element, n = (size_t)(b->groups * s->filters);
     const size_t plane = (size_t)p->out_plane, pixel = (size_t)s->out_pixel;
-    void *y = fv__slot(data ? call->dx : call->y, at, element);
+    void *y = fv__slot(data ? call->dx : call->y, (ptrdiff_t)at, element);
 
     if (data ? call->overwrite : !e->residual) {
         kernels->transpose(n, count, planes, plane, y, pixel, n);
@@ -280,14 +278,14 @@ static void store_pixels(const block *b, const fv__subconv *s, size_t count,
         kernels->add_rows(count, n, b->pixels, n, y, pixel);
         return;
     }
-    kernels->add_rows(count, n, fv__at(e->residual, at, element), pixel,
-                      b->pixels, n);
+    kernels->add_rows(count, n, fv__at(e->residual, (ptrdiff_t)at, element),
+                      pixel, b->pixels, n);
     if (e->clamp)
         kernels->unary(FV__CLAMP, count * n, b->pixels, b->pixels, e->low,
                        e->high);
     for (size_t i = 0; i < count; i++)
-        memcpy(fv__slot(y, i * pixel, element),
-               fv__at(b->pixels, i * n, element), n * element);
+        memcpy(fv__slot(y, (ptrdiff_t)(i * pixel), element),
+               fv__at(b->pixels, (ptrdiff_t)(i * n), element), n * element);
 }
 
 /* Element of the result for row `row` of the block. */
@@ -311,15 +309,14 @@ static void run_chunk(const block *b, const fv__subconv *s, const char *weights,
         const int64_t in = first * width + g * s->channels * p->plane;
         const int64_t filter = (b->group + g) * s->filters;
 
-        multiply(b, s, count, fv__at(b->inputs, (size_t)in, element),
-                 fv__at(weights, (size_t)(filter * span), element),
-                 fv__slot(b->outputs, (size_t)(g * s->filters * p->out_plane),
-                          element));
+        multiply(b, s, count, fv__at(b->inputs, in, element),
+                 fv__at(weights, filter * span, element),
+                 fv__slot(b->outputs, g * s->filters * p->out_plane, element));
     }
     if (p->direction == FV__FORWARD) apply_epilogue(b, s, count);
     for (int64_t i = 0; i < rows; i++)
         store_pixels(b, s, (size_t)columns,
-                     fv__at(b->outputs, (size_t)(i * width), element),
+                     fv__at(b->outputs, i * width, element),
                      (size_t)output_at(b, s, first + i));
 }
 
@@ -334,7 +331,7 @@ static void clear(const block *b, const fv__subconv *s, int64_t rows,
         for (int64_t j = 0; j < columns; j++) {
             const int64_t at = output_at(b, s, i) + j * s->out_pixel;
 
-            memset(fv__slot(b->plan->call->dx, (size_t)at, element), 0, bytes);
+            memset(fv__slot(b->plan->call->dx, at, element), 0, bytes);
         }
 }
 

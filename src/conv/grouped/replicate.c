@@ -161,6 +161,6 @@ void fv__replicated_fill(const fv__replicated *r,
             continue;
         }
         const int64_t at = (block->first.image * s->in[0] + row) * in_row;
-        fill_row(r, block, left, fv__at(in, (size_t)at, r->element), out);
+        fill_row(r, block, left, fv__at(in, at, r->element), out);
     }
 }

@@ -54,9 +54,9 @@ static void copy_dy(const plan *p, const fv__filter_grad_item *item,
                               .filter = (size_t)item->filter,
                               .filter_count = (size_t)item->filters,
                               .pixels = (size_t)columns,
-                              .x = fv__at(p->dy, (size_t)from, r->element),
+                              .x = fv__at(p->dy, from, r->element),
                               .x_stride = s->out_pixel,
-                              .out = fv__slot(to, at, r->element) });
+                              .out = fv__slot(to, (ptrdiff_t)at, r->element) });
     }
 }
 
@@ -95,7 +95,7 @@ static void add_block(const fv__filter_grad_item *item, fv__pixel first,
     for (; block.channel < s->channels; block.channel++) {
         fv__replicated_fill(r, &block, 0, fv__replicated_rows(r, rows), p->x,
                             copy);
-        d.dweight = fv__slot(sums, (size_t)(block.channel * lanes), r->element);
+        d.dweight = fv__slot(sums, block.channel * lanes, r->element);
         r->kernels->depthwise_grad(&d);
         d.dbias = NULL; /* the sum of dy is the same for every channel */
     }
