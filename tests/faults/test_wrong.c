@@ -203,6 +203,15 @@ static void test_layers(void **state)
     LAYER(CONV(IN, .kernel = { 3 }, .num_filters = -1),
           "conv2d: filters -1 is below 1");
     LAYER(CONV(IN, TWO, .kernel = { 0 }), "conv2d: kernel 0 is below 1");
+    LAYER(CONV(IN, TWO, .kernel = { INT64_MIN }, .dilation = { INT32_MAX },
+               .padding_mode = FV_PADDING_SAME),
+          "conv2d: kernel -9223372036854775808 is below 1");
+    LAYER(CONV(IN, TWO, .kernel = { 3 }, .stride = { INT64_MIN },
+               .padding_mode = FV_PADDING_SAME),
+          "conv2d: stride -9223372036854775808 is below 1");
+    LAYER(CONV(IN, TWO, .kernel = { 3 }, .dilation = { INT64_MIN },
+               .padding_mode = FV_PADDING_SAME),
+          "conv2d: dilation -9223372036854775808 is below 1");
     LAYER(CONV(IN, TWO, .kernel = { 9 }),
           "conv2d: kernel 9x9 exceeds input 8x8 (padding 0)");
     LAYER(CONV(IN, TWO, .kernel = { 3 }, .stride = { -1 }),

@@ -59,6 +59,25 @@ static void test_rates(void **state)
     assert_true(fv_machine_rates(NULL).flops == 0);
 }
 
+/* Threads that only pretend to work, and are very fast. */
+static void idle(void *user, size_t items, fv_task *task, void *argument)
+{
+    (void)user, (void)items, (void)task, (void)argument;
+}
+
+/* The rate of one thread is the calling thread's, that of all is measured with
+ * all. */
+static void test_rate_of_all_threads(void **state)
+{
+    (void)state;
+    fv_context *ctx = fv_context_new(
+        FV_OPTIONS(fv_context_options, .threads = 2, .parallel_for = idle));
+    const fv_machine machine = fv_machine_rates(ctx);
+    assert_ok(ctx);
+    assert_true(machine.flops > 4 * machine.thread_flops);
+    fv_context_free(ctx);
+}
+
 /* The shortest of some products of matrices comes near the rate of one thread,
  * which nothing exceeds by far. */
 static void test_rate_of_products(void **state)
@@ -93,6 +112,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_rates),
+        cmocka_unit_test(test_rate_of_all_threads),
         cmocka_unit_test(test_rate_of_products),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
