@@ -78,29 +78,37 @@ static void test_rate_of_all_threads(void **state)
     fv_context_free(ctx);
 }
 
-/* The shortest of some products of matrices comes near the rate of one thread,
- * which nothing exceeds by far. */
-static void test_rate_of_products(void **state)
+/* FLOP/s of the shortest of some products of matrices. */
+static double rate_of_products(fv_context *ctx)
+{
+    enum { SIDE = 192, TURNS = 9 };
+    const int64_t shape[] = { SIDE, SIDE };
+    fv_tensor zeros = fv_tensor_new(ctx, fv_context_dtype(ctx), 2, shape);
+    fv_variable *a = fv_variable_new(ctx, &zeros);
+    double seconds = 1e9;
+    for (int turn = 0; turn < TURNS; turn++) {
+        const double begin = fv__seconds();
+        fv_matmul(a, a);
+        seconds = fmin(seconds, fv__seconds() - begin);
+        fv_forget(ctx);
+    }
+    assert_ok(ctx);
+    return 2.0 * SIDE * SIDE * SIDE / seconds;
+}
+
+/* Products come near the rate of one thread, which none exceeds by far; asked
+ * again where other processes were in the way. */
+static void test_rate_of_one_thread(void **state)
 {
     (void)state;
-    enum { SIDE = 192, TURNS = 9 };
     const fv_dtype dtypes[] = { FV_F32, FV_F64 };
     for (int i = 0; i < 2; i++) {
         fv_context *ctx = fv_context_new(
             FV_OPTIONS(fv_context_options, .dtype = dtypes[i], .threads = 1));
-        const double rate = fv_machine_rates(ctx).thread_flops;
-        const int64_t shape[] = { SIDE, SIDE };
-        fv_tensor zeros = fv_tensor_new(ctx, dtypes[i], 2, shape);
-        fv_variable *a = fv_variable_new(ctx, &zeros);
-        double seconds = 1e9;
-        for (int turn = 0; turn < TURNS; turn++) {
-            const double begin = fv__seconds();
-            fv_matmul(a, a);
-            seconds = fmin(seconds, fv__seconds() - begin);
-            fv_forget(ctx);
-        }
-        assert_ok(ctx);
-        const double found = 2.0 * SIDE * SIDE * SIDE / seconds;
+        const double found = rate_of_products(ctx);
+        double rate = 0;
+        for (int turn = 0; turn < 10 && !(found < 10 * rate); turn++)
+            rate = fmax(rate, fv_machine_rates(ctx).thread_flops);
         assert_true(found < 10 * rate);
         assert_true(found > rate / 1000);
         fv_context_free(ctx);
@@ -113,7 +121,7 @@ int main(void)
         cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_rates),
         cmocka_unit_test(test_rate_of_all_threads),
-        cmocka_unit_test(test_rate_of_products),
+        cmocka_unit_test(test_rate_of_one_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
