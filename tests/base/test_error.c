@@ -159,6 +159,44 @@ static void test_printable(void **state)
                         "\\xe2\\x80\\xae");
     assert_string_equal(fv__printable("\xe2\x81\xa6", 3, out, 16),
                         "\\xe2\\x81\\xa6");
+    /* first and last of what is not shown, and their neighbours, which are */
+    static const struct {
+        const char *text;
+        int shown;
+    } ends[] = {
+        { "\x1f", 0 },
+        { " ", 1 },
+        { "~", 1 },
+        { "\x7f", 0 },
+        { "\xc2\x9f", 0 },
+        { "\xc2\xa0", 1 },
+        { "\xe2\x80\x8a", 1 },
+        { "\xe2\x80\x8b", 0 },
+        { "\xe2\x80\x8f", 0 },
+        { "\xe2\x80\x90", 1 },
+        { "\xe2\x80\xa7", 1 },
+        { "\xe2\x80\xa8", 0 },
+        { "\xe2\x80\xae", 0 },
+        { "\xe2\x80\xaf", 1 },
+        { "\xe2\x81\x9f", 1 },
+        { "\xe2\x81\xa0", 0 },
+        { "\xe2\x81\xaf", 0 },
+        { "\xe2\x81\xb0", 1 },
+        { "\xef\xbb\xbe", 1 },
+        { "\xef\xbb\xbf", 0 },
+        { "\xef\xbc\x80", 1 },
+        { "\xed\x9f\xbf", 1 },
+        { "\xed\xa0\x80", 0 },
+        { "\xed\xbf\xbf", 0 },
+        { "\xee\x80\x80", 1 },
+        { "\xf4\x8f\xbf\xbf", 1 },
+        { "\xf4\x90\x80\x80", 0 },
+    };
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        const char *text = ends[i].text;
+        fv__printable(text, strlen(text), out, sizeof out);
+        assert_int_equal(strcmp(out, text) == 0, ends[i].shown);
+    }
     out[0] = 'k';
     fv__printable("abcdef", 6, out, 0);
     assert_int_equal(out[0], 'k');

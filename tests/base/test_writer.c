@@ -545,6 +545,35 @@ static void test_killed(void **state)
     }
 }
 
+/* Whether handle 0 is the next that the system gives out. */
+static bool is_free(void)
+{
+    const int file = open("/dev/null", O_RDONLY);
+    return file == 0 && close(file) == 0;
+}
+
+/* Without a standard input, handle 0 is a file's, and is closed behind it. */
+static void test_handle_0(void **state)
+{
+    (void)state;
+    put_old();
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        size_t bytes = 0;
+        close(0);
+        fv_context *context = bare_new(NULL);
+        bool fine = is_free() && write_content(context, path) == FV_OK;
+        fine = fine && is_free() && fv__read_file(context, path, BYTES, &bytes)
+               && bytes == BYTES && is_free();
+        _exit(!fine);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_true(is_new());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -564,6 +593,7 @@ int main(void)
         cmocka_unit_test(test_file_systems_without_locks),
         cmocka_unit_test(test_removing),
         cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_handle_0),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

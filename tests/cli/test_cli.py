@@ -282,6 +282,13 @@ class OptionsTest(Case):
          "unrecognized option '--bacht', did you mean --batch?"),
         ("train", ["--batchsize=3"],
          "unrecognized option '--batchsize', did you mean --batch-size?"),
+        # letters that change places count once, wherever they are
+        ("train", ["--rl", "1"],
+         "unrecognized option '--rl', did you mean --lr?"),
+        ("eval", ["--dtab", "x"],
+         "unrecognized option '--dtab', did you mean --data?"),
+        ("eval", ["--daatx", "x"],
+         "unrecognized option '--daatx', did you mean --data?"),
         ("train", ["--Lr", "1"], "unrecognized option '--Lr', did you mean "
          "--lr?"),
         ("train", ["-o", "--what", "--forec"],
@@ -1302,6 +1309,13 @@ class BenchTest(Case):
                 (good + "one,x,1,2\n", "3: 4 columns, expected at least 5"),
                 (good.replace(",9,8,", ",9,x,"), '2: W is "x", expected a '
                  "whole number from 1 to 1099511627776"),
+                (good.replace(",9,8,", ",9,8x,"), '2: W is "8x"'),
+                (good.replace(",9,8,", ",9,0,"), '2: W is "0"'),
+                (good.replace(",9,8,", ",9,1099511627777,"),
+                 '2: W is "1099511627777"'),
+                (good.replace(",9,8,", ",9,9223372036854775808,"),
+                 '2: W is "9223372036854775808"'),
+                (good.replace("2,2,1,1,0,1", "2,2,1,1,,1"), '2: pw is ""'),
                 (good.replace(",5,3,2,", ",5,-3,2,"), '2: R is "-3"'),
                 (good.replace(",5,3,2,", ",5,30,2,"),
                  " one/stem: conv: kernel 30x2 exceeds input 9x8"),

@@ -239,6 +239,20 @@ class ImagesTest(Case):
         self.check("gray", png([[1, 2, 3]]) + b"more", [1, 2, 3])
         self.check("gray", png([[1, 2, 3]], more=b"\0" * 1000), [1, 2, 3])
 
+    def test_text_that_unpacks_to_much(self):
+        """Memory is bounded by the network's input: 200 chunks of 4 MB each
+        are not unpacked."""
+        text = (b"zTXt", b"a\0\0" + zlib.compress(b"b" * 4000000))
+        (self.folder / "x.png").write_bytes(
+            png([[1, 2, 3]], chunks=[text] * 200))
+        process = subprocess.Popen(
+            self.command(["predict", "gray", "x.png", "--json"]),
+            cwd=self.folder, stdout=subprocess.DEVNULL)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(process.returncode, 0)
+        self.assertLess(used.ru_maxrss * 1024, 400e6)
+
     def test_no_file(self):
         done = self.run_fovea("predict", "gray", "none.png", code=1)
         self.assertEqual(done.stderr, "fovea: none.png: cannot open: No such "
@@ -253,7 +267,7 @@ class PicturesTest(Case):
     def setUpClass(cls):
         super().setUpClass()
         for rows, columns, channels in ((2, 2, 1), (3, 1, 1), (2, 2, 3),
-                                        (3, 200, 1), (4, 4, 1)):
+                                        (3, 200, 1), (6, 6, 1)):
             (cls.folder / f"net{rows}{columns}{channels}").write_bytes(
                 model(f"input {rows} {columns} {channels}\nflatten\n"))
 
@@ -282,11 +296,19 @@ class PicturesTest(Case):
                          ["\u2588", "\u2580"])
 
     def test_dots(self):
-        """Each brightness sets its share of a 4 x 4 pattern."""
-        for value in (0, 40, 128, 200, 255):
-            text = "".join(self.drawn([[value] * 4] * 4))
-            dots = sum({" ": 0, "\u2588": 2}.get(c, 1) for c in text)
-            self.assertLessEqual(abs(dots - 16 * value / 255), 0.5)
+        """A brightness of k / 16 sets the k first dots of each 4 x 4 cell, in
+        the order of Bayer's matrix."""
+        def place(row, column):
+            differ = row ^ column
+            return (differ % 2 * 8 + row % 2 * 4 + differ // 2 % 2 * 2
+                    + row // 2 % 2)
+        for k in range(17):
+            value = round(255 * k / 16)
+            expected = ["".join(
+                " \u2580\u2584\u2588"[(place(row, column) < k)
+                                      + 2 * (place(row + 1, column) < k)]
+                for column in range(6)) for row in range(0, 6, 2)]
+            self.assertEqual(self.drawn([[value] * 6] * 6), expected)
 
     def test_ascii(self):
         self.assertEqual(self.drawn([[255, 0], [255, 0]], LC_ALL="C"), ["@ "])

@@ -399,6 +399,41 @@ static void no_images(void **state)
     fv_context_free(context);
 }
 
+/* Strips, which need scratch, are for 8 to 64 taps in a row, 64 rows at most,
+ * and chains that are not cut; the last for strides of 1 along rows. */
+static void taps_of_strips(void **state)
+{
+    static const struct {
+        int64_t kernel[2], stride[2];
+        bool strips;
+    } cases[] = {
+        { { 1, 7 }, { 1, 1 }, false },  { { 1, 8 }, { 1, 1 }, true },
+        { { 1, 64 }, { 1, 1 }, true },  { { 1, 65 }, { 1, 1 }, false },
+        { { 64, 8 }, { 1, 1 }, true },  { { 65, 8 }, { 1, 1 }, false },
+        { { 31, 64 }, { 1, 1 }, true }, { { 32, 64 }, { 1, 1 }, false },
+        { { 2, 8 }, { 2, 1 }, true },   { { 2, 8 }, { 3, 1 }, false },
+        { { 2, 8 }, { 1, 2 }, false },
+    };
+    fv_context *context = context_of(NULL, FV_F32, 1);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fv__geometry g = plain(1, 70, 8, 1, 1);
+
+        for (int axis = 0; axis < 2; axis++) {
+            g.in[axis] = 70;
+            g.kernel[axis] = cases[i].kernel[axis];
+            g.stride[axis] = cases[i].stride[axis];
+        }
+        assert_int_equal(fv__geometry_check(context, "conv2d", false, &g),
+                         FV_OK);
+        assert_int_equal(fv__conv_depthwise.scratch(context, &g, FV__FORWARD)
+                             > 0,
+                         cases[i].strips);
+    }
+    fv_context_free(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -415,6 +450,7 @@ int main(void)
         cmocka_unit_test(which_is_chosen),
         cmocka_unit_test(too_many_weights),
         cmocka_unit_test(no_images),
+        cmocka_unit_test(taps_of_strips),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,11 +115,41 @@ static void taps_of_phases(void **state)
                 }
 }
 
+/* Direct convolution counts the pixels that a sweep and its taps reach, with a
+ * line more of channels: 2^20 + 2^18 along each axis and 16 + 64 are just below
+ * 2^47, 2^20 + 2^19 are not. */
+static void reach_of_direct(void **state)
+{
+    const fv__conv_request wish = { .algorithm = FV_CONV_DIRECT };
+    fv_context *context = fv_context_new(NULL);
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        const int64_t in = 1 << 20, dilation = in >> (i ? 1 : 2);
+        fv__geometry g = { .batch = 1,
+                           .in = { in, in },
+                           .channels = 16,
+                           .filters = 16,
+                           .kernel = { 2, 2 },
+                           .stride = { 1, 1 },
+                           .dilation = { dilation, dilation },
+                           .groups = 1 };
+
+        assert_int_equal(fv__geometry_check(context, "conv", false, &g), FV_OK);
+        assert_int_equal(
+            fv__conv_consider(context, FV_CONV_DIRECT, &wish, &g, FV__FORWARD)
+                .verdict,
+            i ? FV__CONV_CANNOT : FV__CONV_CAN);
+    }
+    fv_context_free(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(large_shapes),
         cmocka_unit_test(taps_of_phases),
+        cmocka_unit_test(reach_of_direct),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

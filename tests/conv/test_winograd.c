@@ -422,6 +422,33 @@ static void gradients_overwrite_or_accumulate(void **state)
     }
 }
 
+/* Bytes that a second to eighth thread need for a weight gradient. */
+static size_t more_for_threads(fv__geometry g)
+{
+    size_t bytes[2];
+
+    for (int i = 0; i < 2; i++) {
+        fv_context *context = context_of(NULL, FV_F32, i ? 8 : 1);
+
+        fv__geometry_check(context, "conv2d", false, &g);
+        bytes[i] = fv__winograd_weight_grad_scratch(context, &g);
+        fv_context_free(context);
+    }
+    return bytes[1] - bytes[0];
+}
+
+/* Tiles of small weights are cut into parts, each thread with its own points;
+ * sums of many weights would take too much memory. */
+static void parts_of_weight_gradients(void **state)
+{
+    const fv__geometry small = square(16, 32, 32, 16, 16, 1, 1);
+    const fv__geometry large_one = square(16, 32, 32, 512, 512, 1, 1);
+
+    (void)state;
+    assert_true(more_for_threads(small) > 0);
+    assert_int_equal(more_for_threads(large_one), 0);
+}
+
 static void refuses_other_geometries(void **state)
 {
     fv_context *context = context_of(NULL, FV_F32, 1);
@@ -470,6 +497,7 @@ int main(void)
         cmocka_unit_test(not_a_number_stays_in_its_tiles),
         cmocka_unit_test(epilogue_is_applied),
         cmocka_unit_test(gradients_overwrite_or_accumulate),
+        cmocka_unit_test(parts_of_weight_gradients),
         cmocka_unit_test(refuses_other_geometries),
     };
 

@@ -455,6 +455,36 @@ static void test_orders_are_equally_likely(void **state)
     fv_context_free(context);
 }
 
+/* Of the last image whose turn it is, n - 1 down to 1, the place is a random
+ * word modulo the images left. Word 199569 of seed 4187 is near 2^64, and still
+ * below a whole multiple of them: it counts. */
+static void test_large_order(void **state)
+{
+    (void)state;
+    enum { N = 1 << 18 };
+    static uint8_t zeros[N];
+    static int64_t is[N], expected[N];
+    const int64_t n = N;
+    const uint64_t seed = 4187;
+    fv_context *context = fv_context_new(NULL);
+    const fv_tensor x = fv_tensor_of(zeros, FV_U8, 1, &n);
+    fv_dataset *set = fv_dataset_of(context, &x, &x);
+    assert_ok(context);
+    fv_dataset_shuffle(set, seed, 0, is);
+    for (int64_t i = 0; i < N; i++) expected[i] = i;
+    for (int64_t i = N - 1; i > 0; i--) {
+        uint32_t words[4];
+        fv__philox(seed, FV__STREAM_SHUFFLE, (uint64_t)i, words);
+        const uint64_t word = (uint64_t)words[0] << 32 | words[1];
+        const int64_t j = (int64_t)(word % (uint64_t)(i + 1));
+        const int64_t swap = expected[i];
+        expected[i] = expected[j];
+        expected[j] = swap;
+    }
+    assert_memory_equal(is, expected, sizeof is);
+    fv_context_free(context);
+}
+
 /* ---- batches ----------------------------------------------------------- */
 
 static const int64_t order[] = { 9, 0, 4, 4, 7 };
@@ -657,6 +687,7 @@ int main(void)
         CASE(test_nothing),
         CASE(test_shuffle),
         CASE(test_orders_are_equally_likely),
+        CASE(test_large_order),
         CASE(test_batch),
         CASE(test_batch_of_numbers),
         CASE(test_wrong_batches),

@@ -45,8 +45,13 @@ static void refused(const char *sentence)
 {
     use();
     fv_context *context = context_over(&files);
+    fv__idx idx;
     assert_null(fv_dataset_open_idx(context, "x.gz", "labels"));
     assert_error(context, sentence);
+    assert_int_not_equal(fv__idx_read(context, "x.gz", false, &idx), FV_OK);
+    assert_error(context, sentence);
+    assert_null(idx.memory);
+    assert_null(idx.bytes);
     assert_int_equal(fv_context_memory(context).data_bytes, 0);
     fv_context_free(context);
 }

@@ -135,6 +135,12 @@ static void test_not_idx(void **state)
                  "x: begins with 01 00 08 03, not an IDX file");
     refused_text("\3\x08\0\0\x60\0\0\0", 8,
                  "x: its header is little-endian, IDX is big-endian");
+    refused_text("\3\x09\0\0\x60\0\0\0", 8,
+                 "x: begins with 03 09 00 00, not an IDX file");
+    refused_text("\3\x08\1\0\x60\0\0\0", 8,
+                 "x: begins with 03 08 01 00, not an IDX file");
+    refused_text("\3\x08\0\1\x60\0\0\0", 8,
+                 "x: begins with 03 08 00 01, not an IDX file");
     refused_text("\x89PNG\r\n\x1a\n", 8, "x: a PNG image, not an IDX file");
     refused_text("PK\3\4....", 8,
                  "x: a zip archive (.pt, .npz, .keras), not an IDX file");

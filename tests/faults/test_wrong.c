@@ -85,6 +85,106 @@ static void test_operations(void **state)
     fv_context_free(ctx);
 }
 
+/* Of a type in which the context does not compute. */
+static fv_variable *integers(fv_context *ctx, int32_t rank,
+                             const int64_t *shape)
+{
+    fv_tensor tensor = fv_tensor_new(ctx, FV_I64, rank, shape);
+    fv_variable *x = fv_constant(ctx, &tensor);
+    fv_tensor_free(ctx, &tensor);
+    return x;
+}
+
+#define I(...)                                                                 \
+    integers(ctx, (int32_t)(sizeof((int64_t[]){ __VA_ARGS__ }) / 8),           \
+             (const int64_t[]){ __VA_ARGS__ })
+#define NAMED(call, who, what)                                                 \
+    REFUSED(call, who ": " what " is i64, the context computes in f32")
+#define NUMBERED(call, who, number)                                            \
+    REFUSED(call, who ": operand " number " has type i64, expected f32")
+
+static void test_element_types(void **state)
+{
+    (void)state;
+    const fv_pooling two = { .kernel = { 2 } };
+    fv_context *ctx = fv_context_new(NULL);
+    NAMED(fv_conv2d(I(1, 3, 3, 1), X(2, 3, 3, 1), NULL, NULL), "conv2d",
+          "input");
+    NAMED(fv_conv2d(X(1, 3, 3, 1), I(2, 3, 3, 1), NULL, NULL), "conv2d",
+          "weight");
+    NAMED(fv_conv2d(X(1, 3, 3, 1), X(2, 3, 3, 1), I(2), NULL), "conv2d",
+          "bias");
+    NAMED(fv_linear_of(I(2, 3), X(4, 3), X(4)), "linear", "input");
+    NAMED(fv_linear_of(X(2, 3), I(4, 3), X(4)), "linear", "weight");
+    NAMED(fv_linear_of(X(2, 3), X(4, 3), I(4)), "linear", "bias");
+    NAMED(fv_maxpool_of(I(1, 4, 4, 1), &two), "maxpool", "input");
+    NAMED(fv_avgpool_of(I(1, 4, 4, 1), &two), "avgpool", "input");
+    NAMED(fv_global_average_pool_of(I(1, 4, 4, 1)), "global_average_pool",
+          "input");
+    for (int k = 0; k < 5; k++) {
+        static const char *const names[] = { "input", "gamma", "beta", "mean",
+                                             "variance" };
+        fv_variable *of[] = { X(4, 2), X(2), X(2), X(2), X(2) };
+        char sentence[80];
+        of[k] = k ? I(2) : I(4, 2);
+        snprintf(sentence, sizeof sentence,
+                 "batchnorm: %s is i64, the context computes in f32", names[k]);
+        REFUSED(fv_batchnorm_of(of[0], of[1], of[2], of[3], of[4], 1e-5, 0.1),
+                sentence);
+    }
+    NAMED(fv_softmax_of(I(2, 3)), "softmax", "input");
+    NAMED(fv_mse_of(I(2, 3), X(2, 3)), "mse", "input");
+    NAMED(fv_mse_of(X(2, 3), I(2, 3)), "mse", "target");
+    NAMED(fv_sigmoid_cross_entropy_of(I(2, 3), X(2, 3)),
+          "sigmoid_cross_entropy", "input");
+    NAMED(fv_sigmoid_cross_entropy_of(X(2, 3), I(2, 3)),
+          "sigmoid_cross_entropy", "target");
+    NAMED(fv_softmax_cross_entropy_of(I(2, 3), I(2)), "softmax_cross_entropy",
+          "input");
+    NUMBERED(fv_matmul(I(2, 3), X(3, 2)), "matmul", "1");
+    NUMBERED(fv_matmul(X(2, 3), I(3, 2)), "matmul", "2");
+    NUMBERED(fv_dropout_of(I(4), 0.5), "dropout", "1");
+    NUMBERED(fv_slice(I(4), 0, 1, 3, 1), "slice", "1");
+    NUMBERED(fv_transpose(I(4, 2)), "permute", "1");
+    NUMBERED(fv_broadcast(I(4), 2, (const int64_t[]){ 3, 4 }), "broadcast",
+             "1");
+    NUMBERED(fv_concat_of(2, (fv_variable *[]){ X(4), I(4) }, 0), "concat",
+             "2");
+    NUMBERED(fv_stack(2, (fv_variable *[]){ I(4), X(4) }, 0), "stack", "1");
+    fv_context_free(ctx);
+}
+
+/* Operands with no axis, and one too few or too many. */
+static void test_ranks(void **state)
+{
+    (void)state;
+    const fv_pooling two = { .kernel = { 2 } };
+    fv_context *ctx = fv_context_new(NULL);
+#define NUMBER fv_variable_number(ctx, 1)
+    REFUSED(fv_batchnorm_of(NUMBER, X(1), X(1), X(1), X(1), 1e-5, 0.1),
+            "batchnorm: input has rank 0, expected at least 1");
+    REFUSED(fv_batchnorm_of(X(4, 2), X(2), X(2, 1), X(2), X(2), 1e-5, 0.1),
+            "batchnorm: beta [2, 1] has rank 2, expected 1");
+    REFUSED(fv_conv2d(X(1, 3, 3, 1), X(2, 3, 3), NULL, NULL),
+            "conv2d: weight [2, 3, 3] has rank 3, expected 4");
+    REFUSED(fv_conv2d(X(1, 3, 3, 1), X(2, 3, 3, 1), X(2, 1), NULL),
+            "conv2d: bias [2, 1] has rank 2, expected 1");
+    REFUSED(fv_linear_of(X(2, 3), X(3), NULL),
+            "linear: weight [3] has rank 1, expected 2");
+    REFUSED(fv_linear_of(X(2, 3), X(4, 3), NUMBER),
+            "linear: bias [] has rank 0, expected 1");
+    REFUSED(fv_maxpool_of(X(4, 4, 1), &two),
+            "maxpool: input [4, 4, 1] has rank 3, expected 4");
+    REFUSED(fv_avgpool_of(X(1, 4, 4, 1, 1), &two),
+            "avgpool: input [1, 4, 4, 1, 1] has rank 5, expected 4");
+    REFUSED(fv_sigmoid_cross_entropy_of(X(2), NUMBER),
+            "sigmoid_cross_entropy: target has rank 0, expected at least 1");
+    REFUSED(fv_softmax_cross_entropy_of(X(2), I(2)),
+            "softmax_cross_entropy: input [2] has rank 1, expected 2");
+#undef NUMBER
+    fv_context_free(ctx);
+}
+
 #define LAYER(make, sentence)                                                  \
     do {                                                                       \
         fv_shape found = fv_layer_output_shape(make);                          \
@@ -103,6 +203,15 @@ static void test_layers(void **state)
     LAYER(CONV(IN, .kernel = { 3 }, .num_filters = -1),
           "conv2d: filters -1 is below 1");
     LAYER(CONV(IN, TWO, .kernel = { 0 }), "conv2d: kernel 0 is below 1");
+    LAYER(
+        CONV(IN, TWO, .kernel = { INT64_MIN }, .padding_mode = FV_PADDING_SAME),
+        "conv2d: kernel -9223372036854775808 is below 1");
+    LAYER(CONV(IN, TWO, .kernel = { 3 }, .stride = { INT64_MIN },
+               .padding_mode = FV_PADDING_SAME),
+          "conv2d: stride -9223372036854775808 is below 1");
+    LAYER(CONV(IN, TWO, .kernel = { 3 }, .dilation = { INT64_MIN },
+               .padding_mode = FV_PADDING_SAME),
+          "conv2d: dilation -9223372036854775808 is below 1");
     LAYER(CONV(IN, TWO, .kernel = { 9 }),
           "conv2d: kernel 9x9 exceeds input 8x8 (padding 0)");
     LAYER(CONV(IN, TWO, .kernel = { 3 }, .stride = { -1 }),
@@ -480,6 +589,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_operations),
+        cmocka_unit_test(test_element_types),
+        cmocka_unit_test(test_ranks),
         cmocka_unit_test(test_layers),
         cmocka_unit_test(test_files_that_are_no_models),
         cmocka_unit_test(test_models_that_do_not_hold),

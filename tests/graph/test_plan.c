@@ -507,6 +507,37 @@ static void test_block_is_smaller_than_the_sum(void **state)
     }
 }
 
+/* The most that is alive at a time: no block can be smaller. */
+static size_t most_alive(const fv__graph *graph)
+{
+    item items[512];
+    const int count = list_items(graph, items);
+    size_t most = 0;
+    for (int32_t step = 0; step <= 2 * graph->count; step++) {
+        size_t alive = 0;
+        for (int i = 0; i < count; i++)
+            if (items[i].birth <= step && step <= items[i].death)
+                alive += fv__align(items[i].bytes);
+        if (most < alive) most = alive;
+    }
+    return most;
+}
+
+static void test_block_is_as_small_as_can_be(void **state)
+{
+    (void)state;
+    int exact = 0;
+    for (int i = 0; i < 2 * NETS; i++) {
+        fixture f = begin(*nets[i / 2], FV_F32, i % 2);
+        const size_t bytes = f.plan->graph.block_bytes;
+        const size_t most = most_alive(&f.plan->graph);
+        assert_true(bytes >= most && bytes <= most + most / 32);
+        exact += bytes == most;
+        end(&f);
+    }
+    assert_true(exact >= 2 * NETS - 1);
+}
+
 /* A relu behind a convolution works where the convolution wrote, and so does
  * its gradient; a value that is read again stays. */
 static void test_work_in_place(void **state)
@@ -543,6 +574,7 @@ static void test_frozen_layers_cost_no_gradients(void **state)
         fv_variable_set_requires_grad(list.at[i], 0);
     f.plan = fv__network_plan(f.net, BATCH, true, false);
     assert_true(f.plan->graph.block_bytes < all);
+    assert_int_equal(f.plan->graph.block_bytes, most_alive(&f.plan->graph));
     fv__network_ready(f.net);
     fv__plan_images(f.plan, &f.images);
     fv__plan_target(f.plan, &f.labels);
@@ -568,6 +600,7 @@ int main(void)
         cmocka_unit_test(test_a_lifetime_too_short_is_seen),
         cmocka_unit_test(test_nothing_overlaps_that_is_alive_together),
         cmocka_unit_test(test_block_is_smaller_than_the_sum),
+        cmocka_unit_test(test_block_is_as_small_as_can_be),
         cmocka_unit_test(test_work_in_place),
         cmocka_unit_test(test_frozen_layers_cost_no_gradients),
     };

@@ -270,6 +270,63 @@ static void test_variables_and_their_order(void **state)
     fv_context_free(other);
 }
 
+/* Who has no in_shape and no input has no shape; who takes one input takes no
+ * second, and a sum or a row of them takes 64. */
+static void test_number_of_inputs(void **state)
+{
+    (void)state;
+    char sentence[100];
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    fv_layer *const bare[] = {
+        fv_convolutional(ctx, .num_filters = 2, .kernel = { 2 }),
+        fv_maxpool(ctx, .kernel = { 2 }),
+        fv_avgpool(ctx, .kernel = { 2 }),
+        fv_batchnorm(ctx),
+        fv_global_average_pool(ctx),
+        fv_flatten(ctx),
+        fv_relu(ctx),
+        fv_relu6(ctx),
+        fv_leaky_relu(ctx, 0.01),
+        fv_elu(ctx, 1),
+        fv_sigmoid(ctx),
+        fv_tanh(ctx),
+        fv_linear(ctx, 3),
+        fv_softmax(ctx),
+        fv_dropout(ctx, 0.5),
+        fv_mse(ctx),
+        fv_sigmoid_cross_entropy(ctx),
+        fv_softmax_cross_entropy(ctx),
+        fv_add_layers(ctx),
+        fv_concat_layers(ctx),
+    };
+    for (size_t i = 0; i < sizeof bare / sizeof *bare; i++) {
+        assert_int_equal(fv_layer_output_shape(bare[i]).rank, -1);
+        snprintf(sentence, sizeof sentence,
+                 "%s: in_shape is required for a layer used alone",
+                 bare[i]->type->kind);
+        assert_error(ctx, sentence);
+    }
+    fv_tensor image = input(ctx, 0), vector = input(ctx, VECTORS);
+    fv_variable *images[65], *vectors[2];
+    for (int i = 0; i < 65; i++) images[i] = fv_constant(ctx, &image);
+    for (int i = 0; i < 2; i++) vectors[i] = fv_constant(ctx, &vector);
+    for (int i = 0; i < LAYERS; i++) {
+        fv_layer *layer = make(ctx, i);
+        assert_null(
+            fv_layer_forward_n(layer, 2, i < VECTORS ? images : vectors));
+        snprintf(sentence, sizeof sentence, "%s: 2 inputs, expected 1",
+                 layer->type->kind);
+        assert_error(ctx, sentence);
+    }
+    assert_non_null(fv_layer_forward_n(fv_add_layers(ctx), 64, images));
+    assert_null(fv_layer_forward_n(fv_add_layers(ctx), 65, images));
+    assert_error(ctx, "add: 65 inputs is not in 1..64");
+    assert_non_null(fv_layer_forward_n(fv_concat_layers(ctx), 64, images));
+    assert_null(fv_layer_forward_n(fv_concat_layers(ctx), 65, images));
+    assert_error(ctx, "concat: 65 inputs is not in 1..64");
+    fv_context_free(ctx);
+}
+
 static void test_in_shape_is_checked(void **state)
 {
     (void)state;
@@ -413,6 +470,7 @@ int main(void)
         cmocka_unit_test(test_add_and_concat),
         cmocka_unit_test(test_losses),
         cmocka_unit_test(test_variables_and_their_order),
+        cmocka_unit_test(test_number_of_inputs),
         cmocka_unit_test(test_in_shape_is_checked),
         cmocka_unit_test(test_parameters_of_a_type),
         cmocka_unit_test(test_shapes_too_large),

@@ -138,6 +138,38 @@ static void test_far_from_zero(void **state)
     fv_context_free(context);
 }
 
+/* The gradient of beta, of a column of upstream gradients. */
+static double column_sum(int64_t rows, int64_t channels, const double *column)
+{
+    enum { MOST = 64 * 513 };
+    static double x[MOST], upstream[MOST];
+    const norm n = { 1e-3, 0.1, 1 };
+    for (int64_t i = 0; i < rows; i++) upstream[i * channels] = column[i];
+    fv_context *context = context_of(FV_F32);
+    fv_variable *at[5] = { LEAF(context, x, rows, channels) };
+    for (int k = 1; k < 5; k++) at[k] = LEAF(context, x, channels);
+    walk_back_from(apply(&n, at), upstream);
+    const double sum = number_at(fv_variable_grad(at[2]), 0);
+    fv_context_free(context);
+    return sum;
+}
+
+/* Sums are taken in single precision over blocks of 16,384 numbers, of 32 rows
+ * at least, and blocks added in double: beside 2^24, whose neighbour is 2 away,
+ * ones and halves count if they are in another block. */
+static void test_blocks(void **state)
+{
+    enum { BLOCK = 16384, CHAIN = 32 };
+    static double column[2 * BLOCK];
+    (void)state;
+    column[0] = 0x1p24;
+    for (int64_t i = CHAIN; i < 2 * BLOCK; i += CHAIN) column[i] = 0.5;
+    assert_true(column_sum(2 * BLOCK, 1, column)
+                == 0x1p24 + 0.5 * BLOCK / CHAIN);
+    const double few[64] = { [0] = 0x1p24, [31] = 1, [32] = 1, [33] = 1 };
+    assert_true(column_sum(64, 513, few) == 0x1p24 + 2);
+}
+
 /* ---- random shapes ----------------------------------------------------- */
 
 static void test_gradients(void **state)
@@ -330,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_training),
         cmocka_unit_test(test_evaluation),
         cmocka_unit_test(test_far_from_zero),
+        cmocka_unit_test(test_blocks),
         cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_refused),

@@ -140,6 +140,26 @@ static void test_pools_that_overlap(void **state)
     }
 }
 
+/* Windows of a row that meet an input are cut where they are too many for a
+ * block: beside 2^24, which alone is in the first row, ones that are added to
+ * it one by one would not count. */
+static void test_pool_of_long_rows(void **state)
+{
+    enum { KERNEL = 3000, WINDOWS = 3001, IN = KERNEL + WINDOWS - 1 };
+    const fv_pooling pooling = { .kernel = { 2, KERNEL }, .stride = { 1, 1 } };
+    static double upstream[2 * WINDOWS], numbers[3 * IN];
+    (void)state;
+    upstream[0] = 0x1p24;
+    for (int i = 0; i < 512; i++) upstream[WINDOWS + i] = 1;
+    numbers[IN + KERNEL - 1] = 1;
+    fv_context *context = context_of(FV_F32);
+    fv_variable *x = LEAF(context, numbers, 1, 3, IN, 1);
+    walk_back_from(fv_maxpool_of(x, &pooling), upstream);
+    assert_true(number_at(fv_variable_grad(x), IN + KERNEL - 1)
+                == 0x1p24 + 512);
+    fv_context_free(context);
+}
+
 static void test_sums_and_means(void **state)
 {
     const int64_t n = (int64_t)SIDE * SIDE;
@@ -192,6 +212,7 @@ int main(void)
         cmocka_unit_test(test_matmul_of_many_matrices),
         cmocka_unit_test(test_average_pools),
         cmocka_unit_test(test_pools_that_overlap),
+        cmocka_unit_test(test_pool_of_long_rows),
         cmocka_unit_test(test_sums_and_means),
         cmocka_unit_test(test_threads),
     };

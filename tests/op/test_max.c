@@ -1,6 +1,8 @@
 /* Largest elements. */
 #include "op/check_reduction.h"
 
+#include "op/op.h"
+
 static double value(const double *x, int64_t n, double *derivative)
 {
     int64_t best = 0;
@@ -73,13 +75,49 @@ static void test_last_segment(void **state)
     check_last_segment(&reduction, 3);
 }
 
+/* Of a tensor [outer, extent, inner] reduced along axis 1. */
+static fv_inference inferred(fv_context *context, const int64_t shape[3],
+                             int gradient)
+{
+    extern const fv_operator fv__op_max;
+    const fv__reduction along = { .axis = 1 };
+    float number;
+    const fv_tensor x = fv_tensor_of(&number, FV_F32, 3, shape);
+    const fv_tensor *inputs[] = { &x };
+    fv_inference inference = { .context = context,
+                               .name = "max",
+                               .attributes = &along,
+                               .num_inputs = 1,
+                               .gradient = gradient,
+                               .inputs = inputs };
+    assert_int_equal(fv__op_max.infer(&inference), FV_OK);
+    return inference;
+}
+
+/* Each segment of a row needs a place for its extreme, columns none; results
+ * have a place each where a backward pass follows. */
+static void test_memory(void **state)
+{
+    (void)state;
+    fv_context *context = check_context(FV_F32, 1);
+    const int64_t rows[] = { 5, 16385, 1 }, columns[] = { 5, 16385, 7 };
+    for (int gradient = 0; gradient < 2; gradient++) {
+        fv_inference is = inferred(context, rows, gradient);
+        assert_int_equal(is.forward_scratch, 5 * 2 * sizeof(int64_t));
+        assert_int_equal(is.saved, gradient ? 5 * sizeof(int64_t) : 0);
+        is = inferred(context, columns, gradient);
+        assert_int_equal(is.forward_scratch, 0);
+        assert_int_equal(is.saved, gradient ? 5 * 7 * sizeof(int64_t) : 0);
+    }
+    fv_context_free(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_formula),
-        cmocka_unit_test(test_tie),
-        cmocka_unit_test(test_nan),
-        cmocka_unit_test(test_last_segment),
+        cmocka_unit_test(test_formula), cmocka_unit_test(test_tie),
+        cmocka_unit_test(test_nan),     cmocka_unit_test(test_last_segment),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

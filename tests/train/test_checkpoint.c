@@ -219,6 +219,30 @@ static uint64_t run_in_parts(const setting *s)
     return digest;
 }
 
+static void logs(const setting *s, const char *rest)
+{
+    char error[1024], line[256];
+    run(s, NULL, error);
+    assert_string_equal(error, "");
+    snprintf(line, sizeof line, "%s: %s\n", path, rest);
+    assert_string_equal(logged, line);
+}
+
+static void test_where_it_goes_on_is_logged(void **state)
+{
+    (void)state;
+    needs(JANSSON);
+    setting s = usual;
+    s.net = net_plain;
+    s.epochs = 1;
+    unlink(path);
+    logs(&s, "no checkpoint there, training starts anew");
+    logs(&s, "going on in epoch 1 after batch 0");
+    s.epochs = 3;
+    logs(&s, "going on in epoch 2 after batch 0");
+    logs(&s, "going on in epoch 3 after batch 0");
+}
+
 static void test_another_learning_rate_goes_on(void **state)
 {
     (void)state;
@@ -669,6 +693,7 @@ int main(void)
         cmocka_unit_test(test_resume_has_the_same_bits),
         cmocka_unit_test(test_resume_with_a_schedule),
         cmocka_unit_test(test_resume_without_last_batches),
+        cmocka_unit_test(test_where_it_goes_on_is_logged),
         cmocka_unit_test(test_another_learning_rate_goes_on),
         cmocka_unit_test(test_other_options_go_on),
         cmocka_unit_test(test_many_stops),

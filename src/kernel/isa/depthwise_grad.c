@@ -84,8 +84,8 @@ INLINE void add_outputs(const kind k, const size_t vectors, const int64_t count,
     }
     UNROLLED
     for (int64_t i = 0; i < k.tap_rows; i++) {
-        const ptrdiff_t step = o->step[i];
-        const real *x = o->row[i] + tile * o->tile_step[i] + c;
+        const ptrdiff_t step = inner ? o->step[i] : 0;
+        const real *x = inner ? o->row[i] + tile * o->tile_step[i] + c : NULL;
 
         UNROLLED
         for (int64_t j = 0; j < in_columns; j++) {
