@@ -53,7 +53,8 @@ typedef struct fv_call {
     const fv_tensor *output;
     const fv_tensor *output_grad;        /**< backward only */
     const fv_tensor *const *input_grads; /**< backward only; an entry is NULL
-                                              where nobody wants it */
+                                              where nobody wants it; at least
+                                              one is not */
     void *saved; /**< NULL where no backward pass will follow */
     void *scratch;
     void *kept;         /**< forward only */

@@ -37,7 +37,8 @@ static bool allocator_complete(const fv_allocator *allocator)
 static bool io_complete(const fv_io *io)
 {
     return io->open && io->read && io->write && io->size && io->fsync
-           && io->close && io->rename && io->unlink;
+           && io->close && io->rename && io->unlink && io->readlink && io->lock
+           && io->copy_mode;
 }
 
 fv_context *fv__context_allocate(const fv_context_options *options)

@@ -173,7 +173,7 @@ static int64_t size_of(fv_context *context, const char *path, int file,
 static void close_input(fv__input *input)
 {
     const fv_io *io = &input->context->io;
-    if (input->file >= 0) io->close(io->user, input->file);
+    io->close(io->user, input->file);
     input->file = -1;
 }
 

@@ -194,8 +194,11 @@ void cli_progress_end(cli_progress *progress);
 
 /* ---- models, data, images ----------------------------------------------- */
 
-/* Loads a network text or a model; "-" is standard input. */
-fv_network *cli_load(fv_context *context, const char *path);
+/* The file that a word of the command line stands for: "-" is standard
+ * input. */
+const char *cli_input(const char *word);
+/* Loads a network text or a model; failures name the file by `word`. */
+fv_network *cli_load(fv_context *context, const char *word);
 /* Loads a file that must hold weights. */
 fv_network *cli_load_model(fv_context *context, const char *path);
 /* What a class is called: by the network, by the data set (NULL: there is none)

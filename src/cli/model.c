@@ -4,10 +4,31 @@
 #include <stdio.h>
 #include <string.h>
 
-fv_network *cli_load(fv_context *context, const char *path)
+const char *cli_input(const char *word)
 {
-    return fv_network_load(context,
-                           strcmp(path, "-") == 0 ? "/dev/stdin" : path);
+    return strcmp(word, "-") == 0 ? "/dev/stdin" : word;
+}
+
+/* If the sentence of the failure begins with `file`, it begins with `word`
+ * after this. */
+static void rename_in_failure(fv_context *context, const char *file,
+                              const char *word)
+{
+    char rest[1024];
+    const fv_status status = fv_failed(context);
+    if (strncmp(fv_error(context), file, strlen(file)) != 0) return;
+    snprintf(rest, sizeof rest, "%s", fv_error(context) + strlen(file));
+    fv_clear_error(context);
+    fv_fail(context, status, "%s%s", word, rest);
+}
+
+fv_network *cli_load(fv_context *context, const char *word)
+{
+    if (fv_failed(context)) return NULL;
+    const char *file = cli_input(word);
+    fv_network *network = fv_network_load(context, file);
+    if (!network) rename_in_failure(context, file, word);
+    return network;
 }
 
 fv_network *cli_load_model(fv_context *context, const char *path)

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 4096 };
+enum { PATH_BYTES = 4096, MOST_LINKS = 40 };
 
 static const struct argp_option options[] = {
     { "data", CLI_DATA, "NAME", 0,
@@ -103,21 +103,50 @@ static void settle(run *r, const char *command)
         cli_refuse(command, "--out: a name of %zu characters", strlen(o->out));
 }
 
+/* Characters of the path before the name of the file. */
+static size_t folder_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+/* Replaces a path by that which its symbolic links lead to, whether or not a
+ * file is there; false if that is too long. Of links that lead in a circle it
+ * leaves one. */
+static bool follow_links(char path[PATH_BYTES])
+{
+    char link[PATH_BYTES];
+    for (int links = 0; links < MOST_LINKS; links++) {
+        const ssize_t length = readlink(path, link, sizeof link);
+        if (length < 0) break; /* no link, or nothing there */
+        const size_t folder = link[0] == '/' ? 0 : folder_length(path);
+        if (folder + (size_t)length >= PATH_BYTES) return false;
+        memcpy(path + folder, link, (size_t)length);
+        path[folder + (size_t)length] = '\0';
+    }
+    return true;
+}
+
 /* Finds out before training whether `path` could be written after it. */
 static fv_status check_output(const run *r, const char *path)
 {
     char folder[PATH_BYTES];
     struct stat in, out;
-    const char *slash = strrchr(path, '/');
-    const int length = slash ? (int)(slash - path) + 1 : 1;
-    snprintf(folder, sizeof folder, "%.*s", length, slash ? path : ".");
-    if (access(folder, W_OK | X_OK) != 0)
-        return fv_fail(r->context, FV_IO, "%s: the folder %s: %s", path, folder,
-                       strerror(errno));
-    if (stat(path, &out) != 0) return FV_OK;
+    snprintf(folder, sizeof folder, "%s", path);
+    if (!follow_links(folder))
+        return fv_fail(r->context, FV_IO, "%s: %s", path,
+                       strerror(ENAMETOOLONG));
+    folder[folder_length(folder)] = '\0';
+    if (access(*folder ? folder : ".", W_OK | X_OK) != 0)
+        return fv_fail(r->context, FV_IO, "%s: the folder %s: %s", path,
+                       *folder ? folder : ".", strerror(errno));
+    if (stat(path, &out) != 0)
+        return errno == ENOENT ? FV_OK
+                               : fv_fail(r->context, FV_IO, "%s: %s", path,
+                                         strerror(errno));
     if (!S_ISREG(out.st_mode))
         return fv_fail(r->context, FV_IO, "%s: not a regular file", path);
-    if (stat(r->input, &in) == 0 && in.st_dev == out.st_dev
+    if (stat(cli_input(r->input), &in) == 0 && in.st_dev == out.st_dev
         && in.st_ino == out.st_ino)
         return fv_fail(r->context, FV_MISUSE,
                        "%s: the output would replace the input", path);

@@ -1,10 +1,10 @@
-/* Which algorithm does a convolution: the one asked for, or the cheapest that
- * can, by shape, type and options alone. */
+/* Chooses the algorithm of a convolution: the requested one, or the one with
+ * the lowest predicted cost, by shape, type and options alone. */
 #include "conv/shared.h"
 
 #include <fovea/variable.h>
 
-/* By their public numbers. */
+/* Indexed by fv_algorithm. */
 static const fv__conv_algorithm *const algorithms[] = {
     [FV_CONV_REFERENCE] = &fv__conv_reference,
     [FV_CONV_IM2COL_GEMM] = &fv__conv_im2col,
@@ -15,8 +15,8 @@ static const fv__conv_algorithm *const algorithms[] = {
 };
 enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
 
-/* The widest table of any machine: sizes counted with it, on one thread, are
- * the same everywhere. */
+/* The tile sizes of the widest instruction set, with which workspace is counted
+ * on every machine, for one thread, so that the choice is the same on all. */
 static const fv__kernels widest[] = {
     [FV_F32] = { .dtype = FV_F32, .mr = 14, .nr = 32 },
     [FV_F64] = { .dtype = FV_F64, .mr = 14, .nr = 16 },

@@ -10,8 +10,8 @@ typedef enum fv__direction {
     FV__BACKWARD_WEIGHTS /* and bias */
 } fv__direction;
 
-/* What one convolution works on; which are read and written depends on the
- * direction. */
+/* The operands of one call; the direction decides which of them are read and
+ * which are written. */
 typedef struct fv__conv_call {
     fv_context *context;
     const fv__geometry *geometry;
@@ -22,9 +22,9 @@ typedef struct fv__conv_call {
     void *packed, *scratch;
 } fv__conv_call;
 
-/* An algorithm: all three directions, or refuses the geometry. It may pack the
- * weights for a direction before it runs; what was packed holds until they
- * change. The weight gradient packs nothing. */
+/* An algorithm, for all three directions of the geometries that it can do. It
+ * may pack the weights for a direction before it runs; packed weights stay
+ * valid until the weights change. The weight gradient packs nothing. */
 typedef struct fv__conv_algorithm {
     const char *name; /* "im2col" */
     bool (*applicable)(const fv_context *context, const fv__geometry *geometry);
@@ -38,12 +38,12 @@ typedef struct fv__conv_algorithm {
      * batch, growing with it in proportion. */
     double (*cost)(const fv__geometry *geometry, fv__direction direction);
     bool plain;     /* rounds as the definition does */
-    bool by_phases; /* its input gradient is a sweep for each of the stride */
-    /* From the call's weight to its `packed`, 64-byte aligned. A forward pass
-     * that packs does without the weight, which may be NULL when it runs. */
+    bool by_phases; /* its input gradient is a subconvolution for each phase */
+    /* Packs the call's weight to its `packed`, 64-byte aligned. If the forward
+     * pass packs, the call's weight may be NULL when it runs. */
     void (*pack)(const fv__conv_call *call, fv__direction direction);
     void (*run)(const fv__conv_call *call, fv__direction direction);
-    /* Multiply-accumulates that it does; NULL: those of the definition. */
+    /* Multiply-accumulates that it performs; NULL: those of the definition. */
     int64_t (*macs)(const fv__geometry *geometry, fv__direction direction);
 } fv__conv_algorithm;
 
@@ -72,7 +72,7 @@ typedef enum fv__conv_verdict {
     FV__CONV_CAN
 } fv__conv_verdict;
 
-/* An algorithm that was thought of. Its workspace is counted for one thread of
+/* An algorithm that was considered. Its workspace is counted for one thread of
  * the widest table, so that the verdict is the same on every machine. */
 typedef struct fv__conv_candidate {
     const fv__conv_algorithm *algorithm; /* NULL: no such number */

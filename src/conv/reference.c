@@ -1,4 +1,5 @@
-/* Convolution by plain loops: the definition, bit for bit. */
+/* Convolution by plain loops, an output at a time: the definition that the
+ * other plain algorithms reproduce bit for bit. */
 #include "conv/shared.h"
 
 #include <math.h>
@@ -32,34 +33,34 @@ static double fused(fv_dtype dtype, double a, double b, double c)
     return (double)fmaf((float)a, (float)b, (float)c);
 }
 
-/* A sum of a chain's terms: that of the blocks before, if there are any or it
- * is added to something, and that of this block. */
+/* A chain while its terms are added, in blocks as chain.h says: the sum of the
+ * blocks so far, or of what the chain is added to, and that of this block. */
 typedef struct chain {
     fv_dtype dtype;
     fv__chain shape;
-    int64_t at, end; /* terms so far; of the block, the end */
-    bool go_on;
+    int64_t at, end; /* the next term; the end of its block */
+    bool has_before;
     double before, sum;
 } chain;
 
-static chain chain_begin(fv_dtype dtype, fv__chain shape, bool go_on,
+static chain chain_begin(fv_dtype dtype, fv__chain shape, bool has_before,
                          double before)
 {
-    return (chain){ dtype, shape, 0, 0, go_on, before, 0 };
+    return (chain){ dtype, shape, 0, 0, has_before, before, 0 };
 }
 
 static double chain_total(const chain *c)
 {
-    return c->go_on ? sum_of(c->dtype, c->before, c->sum) : c->sum;
+    return c->has_before ? sum_of(c->dtype, c->before, c->sum) : c->sum;
 }
 
-/* The next term is in the padding, or follows. */
+/* Moves on to the next term. */
 static void chain_next(chain *c)
 {
     if (c->at == c->end) {
         if (c->at) {
             c->before = chain_total(c);
-            c->go_on = true;
+            c->has_before = true;
         }
         c->sum = 0;
         c->end += fv__chain_block(c->shape, c->at);
@@ -73,8 +74,8 @@ static void chain_term(chain *c, double a, double b)
     c->sum = fused(c->dtype, a, b, c->sum);
 }
 
-/* Terms a[i] b[i b_step] for ascending i; without `a`, padding, which adds
- * nothing. */
+/* Adds terms a[i] b[i b_step] for ascending i; skips n terms if `a` is NULL,
+ * which stands for padding. */
 static void chain_terms(chain *c, int64_t n, const void *a, int64_t a_at,
                         const void *b, int64_t b_at, int64_t b_step)
 {
@@ -95,7 +96,7 @@ typedef struct work {
     fv__conv_sizes sizes;
 } work;
 
-/* Index of the first channel of the input that a tap meets; false in the
+/* Index of the first channel of the input pixel under a tap; false in the
  * padding. */
 static bool input_at(const fv__geometry *g, fv__pixel p, int64_t tap,
                      int64_t *index)
@@ -111,7 +112,7 @@ static bool input_at(const fv__geometry *g, fv__pixel p, int64_t tap,
     return true;
 }
 
-static double finished(const work *w, double sum, int64_t f, int64_t at)
+static double with_epilogue(const work *w, double sum, int64_t f, int64_t at)
 {
     const fv__epilogue *e = &w->call->epilogue;
 
@@ -146,14 +147,14 @@ static void forward(void *argument, size_t item, size_t worker)
                         f * s->span + tap * s->channels, 1);
         }
         int64_t at = (int64_t)item * w->g->filters + f;
-        put(w->dtype, call->y, at, finished(w, chain_total(&sum), f, at));
+        put(w->dtype, call->y, at, with_epilogue(w, chain_total(&sum), f, at));
     }
 }
 
 /* ---- input gradient ----------------------------------------------------- */
 
-/* Whether tap `k` of an axis steps onto input `at`; the output it comes from,
- * which may lie outside the image. */
+/* Whether tap `k` of some output of an axis lies on input `at`, and of which;
+ * the output may lie outside the image. */
 static bool output_at(const fv__geometry *g, int axis, int64_t at, int64_t k,
                       int64_t *output)
 {
@@ -163,7 +164,7 @@ static bool output_at(const fv__geometry *g, int axis, int64_t at, int64_t k,
     return from % g->stride[axis] == 0;
 }
 
-/* Taps of an axis that step onto input `at`. */
+/* Taps of an axis that lie on input `at` for some output. */
 static int64_t taps_onto(const fv__geometry *g, int axis, int64_t at)
 {
     int64_t count = 0, output;
@@ -173,8 +174,8 @@ static int64_t taps_onto(const fv__geometry *g, int axis, int64_t at)
     return count;
 }
 
-/* One channel of an input pixel: a chain over the taps that step onto it, and
- * their filters, added to `there` or not. */
+/* One channel of an input pixel: a chain over the taps that lie on it, the last
+ * one first, and filters; added to `there` unless gradients are overwritten. */
 static double input_sum(const work *w, fv__pixel p, int64_t c, double there)
 {
     const fv__geometry *g = w->g;
@@ -221,11 +222,12 @@ static void backward_data(void *argument, size_t item, size_t worker)
 
 /* ---- weight gradient ---------------------------------------------------- */
 
-/* The sum over a part's blocks of pixels of dy, of filter f, times the input
- * that a tap and a channel meet, or, without `x`, of dy; a sum that goes on
- * from `there`, or not. */
-static double part_sum(const work *w, int64_t part, bool go_on, double there,
-                       int64_t f, const void *x, int64_t tap, int64_t channel)
+/* The sum, over the blocks of pixels of a part, of dy of filter f times the
+ * input of a tap and channel, or, if x is NULL, of dy alone; added to `there`
+ * if `has_there`. */
+static double part_sum(const work *w, int64_t part, bool has_there,
+                       double there, int64_t f, const void *x, int64_t tap,
+                       int64_t channel)
 {
     const fv__conv_sizes *s = &w->sizes;
 
@@ -233,8 +235,8 @@ static double part_sum(const work *w, int64_t part, bool go_on, double there,
          b < fv__partial_first_block(s, part + 1); b++) {
         int64_t i = b * s->block;
         int64_t last = fv__min(s->pixels, i + s->block);
-        chain sum =
-            chain_begin(w->dtype, (fv__chain){ 1, 1, last - i }, go_on, there);
+        chain sum = chain_begin(w->dtype, (fv__chain){ 1, 1, last - i },
+                                has_there, there);
 
         for (; i < last; i++) {
             int64_t at = 0;
@@ -247,26 +249,26 @@ static double part_sum(const work *w, int64_t part, bool go_on, double there,
                            x ? get(w->dtype, x, at + channel) : 1);
         }
         there = chain_total(&sum);
-        go_on = true;
+        has_there = true;
     }
     return there;
 }
 
-/* The sum of the parts, added to `there` or not: one part goes on from it, what
- * several make is added to it. */
+/* The sum of the parts. Unless gradients are overwritten, a single part is
+ * added to `there` block by block, and the sum of several parts at the end. */
 static double pixels_sum(const work *w, double there, int64_t f, const void *x,
                          int64_t tap, int64_t channel)
 {
     const fv__conv_sizes *s = &w->sizes;
-    bool go_on = !w->call->overwrite, one = s->parts == 1;
+    bool adds = !w->call->overwrite, one = s->parts == 1;
     double total = 0;
 
     for (int64_t part = 0; part < s->parts; part++) {
-        double sum = part_sum(w, part, one && go_on, there, f, x, tap, channel);
+        double sum = part_sum(w, part, one && adds, there, f, x, tap, channel);
 
         total = part ? sum_of(w->dtype, total, sum) : sum;
     }
-    return one || !go_on ? total : sum_of(w->dtype, there, total);
+    return one || !adds ? total : sum_of(w->dtype, there, total);
 }
 
 static double weight_sum(const work *w, int64_t f, int64_t tap, int64_t c)
@@ -339,7 +341,8 @@ static void run(const fv__conv_call *call, fv__direction direction)
     }
 }
 
-/* One element at a time, each through a function. */
+/* 64 vector fma for each multiply-add: one element at a time, each through
+ * several functions. */
 static double cost(const fv__geometry *g, fv__direction direction)
 {
     (void)direction;

@@ -194,8 +194,10 @@ void fv__node_backward(const fv__graph *graph, const fv__node *node,
 {
     fv_call call = call_of(graph, node, scratch);
     bool overwrites = node->op->abilities & FV_OVERWRITES;
+    bool wanted = false;
     call.output_grad = &node->output->grad;
     for (int32_t k = 0; k < node->num_inputs; k++) {
+        wanted = wanted || node->grads[k];
         if (!node->fresh[k]) continue;
         if (overwrites && k < 64)
             call.fresh |= UINT64_C(1) << k;
@@ -203,5 +205,6 @@ void fv__node_backward(const fv__graph *graph, const fv__node *node,
             memset(node->grads[k]->data, 0, fv__tensor_bytes(node->grads[k]));
     }
     call.input_grads = node->grads;
-    node->op->backward(&call);
+    /* the leaves behind a node may have been frozen since it was recorded */
+    if (wanted) node->op->backward(&call);
 }

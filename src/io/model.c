@@ -191,19 +191,10 @@ fv_status fv_network_save(fv_network *network, const char *path)
 }
 
 /* Takes the text over. */
-static fv_network *load_text(fv_context *context, const char *path,
-                             const char *shown, char *text, size_t bytes)
+static fv_network *load_text(fv_context *context, const char *path, char *text,
+                             size_t bytes)
 {
-    const char *kind = fv__file_kind(text, bytes);
-    fv_network *network = NULL;
-    if (kind)
-        fv_fail(context, FV_MALFORMED,
-                "%s: this is %s, not a network or a model", shown, kind);
-    else if (strlen(text) != bytes)
-        fv_fail(context, FV_MALFORMED, "%s: byte %zu is zero, not text", shown,
-                strlen(text));
-    else
-        network = fv_network_parse(context, text, path);
+    fv_network *network = fv__network_parse(context, text, bytes, path);
     fv__release(context, text);
     return network;
 }
@@ -273,5 +264,5 @@ fv_network *fv_network_load(fv_context *context, const char *path)
         fv__input_end(&input, archive ? SIZE_MAX / 2 : LARGEST_TEXT, &size);
     if (!bytes) return NULL;
     return archive ? load_model(context, path, shown, bytes, size)
-                   : load_text(context, path, shown, bytes, size);
+                   : load_text(context, path, bytes, size);
 }

@@ -55,6 +55,10 @@ struct fv_network {
     uint64_t steps; /* training steps done: names the random numbers */
 };
 
+/* Reads a network text that may hold anything: `bytes` and a zero behind.
+ * Errors name it `name`. */
+fv_network *fv__network_parse(fv_context *context, const char *text,
+                              size_t bytes, const char *name);
 /* The place of that name among the first `count`; -1 if there is none. */
 int32_t fv__network_find(const fv_network *network, int32_t count,
                          const char *name, size_t length);

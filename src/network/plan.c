@@ -83,6 +83,34 @@ static void drop(fv_network *network, int32_t slot)
     network->plans[slot] = NULL;
 }
 
+static bool lacks_kept(const fv__plan *plan)
+{
+    return plan && plan->graph.kept_bytes && !plan->kept;
+}
+
+/* Whether the demand has batches that the plan runs. */
+static bool serves(const fv__plan *plan, const fv__demand *demand)
+{
+    const int64_t images = plan->training ? demand->trained : demand->evaluated;
+    const bool dense = plan->training && demand->dense;
+    return images && plan->dense == dense
+           && (plan->batch == fv__min(demand->batch, images)
+               || plan->batch == images % demand->batch);
+}
+
+/* Drops the plans that lack memory to run, but those that serve the demand,
+ * which may be NULL. */
+static void drop_unready(fv_network *network, const fv__demand *demand)
+{
+    for (int32_t i = 0; i < FV__MAX_PLANS; i++) {
+        const fv__plan *plan = network->plans[i];
+        if (!plan || (demand && serves(plan, demand))) continue;
+        if (!network->block || plan->graph.block != network->block
+            || lacks_kept(plan))
+            drop(network, i);
+    }
+}
+
 /* The slot of a matching plan, or else an empty or the least used one. */
 static int32_t find_slot(const fv_network *network, int64_t batch,
                          bool training, bool dense)
@@ -143,7 +171,7 @@ fv__plan *fv__network_plan(fv_network *network, int64_t batch, bool training,
         plan->dense = dense;
         plan->trained = trained;
         if (lay_out(network, plan) != FV_OK) {
-            drop(network, slot);
+            drop_unready(network, NULL);
             return NULL;
         }
     }
@@ -165,11 +193,6 @@ static bool any_training(const fv_network *network)
     for (int32_t i = 0; i < FV__MAX_PLANS; i++)
         if (network->plans[i] && network->plans[i]->training) return true;
     return false;
-}
-
-static bool lacks_kept(const fv__plan *plan)
-{
-    return plan && plan->graph.kept_bytes && !plan->kept;
 }
 
 /* *sum += what an allocation of `bytes` takes, at most SIZE_MAX. */
@@ -244,18 +267,6 @@ fv_status fv__network_ready(fv_network *network)
 
 /* ---- what memory allows ------------------------------------------------- */
 
-/* Drops the plans that lack memory to run. */
-static void drop_unready(fv_network *network)
-{
-    for (int32_t i = 0; i < FV__MAX_PLANS; i++) {
-        const fv__plan *plan = network->plans[i];
-        if (plan
-            && (!network->block || plan->graph.block != network->block
-                || lacks_kept(plan)))
-            drop(network, i);
-    }
-}
-
 /* Adds the needs of a plan that nobody will run: to the block that plans share,
  * and to what each has of its own. */
 static fv_status add_plan(fv_network *network, int64_t count, bool training,
@@ -315,17 +326,27 @@ static int64_t largest_batch(fv_network *network, const fv__demand *d)
     return fits;
 }
 
+/* Bytes in use and lacking, of all plans and the demand's own. */
+static size_t needed_bytes(const fv_network *network, const fv__demand *d)
+{
+    const fv_memory memory = network->context->memory;
+    size_t needed = memory.bytes + memory.data_bytes;
+    if (!fv__add(needed, pending(network), &needed)
+        || !fv__add(needed, d->more, &needed))
+        return SIZE_MAX;
+    return needed;
+}
+
 fv_status fv__network_afford(fv_network *network, const fv__demand *d)
 {
     fv_context *context = network->context;
     if (!fv__ok(context)) return fv_failed(context);
-    size_t needed = context->memory.bytes + context->memory.data_bytes;
-    if (!fv__add(needed, pending(network), &needed)
-        || !fv__add(needed, d->more, &needed))
-        needed = SIZE_MAX;
+    if (needed_bytes(network, d) <= context->max_bytes) return FV_OK;
+    drop_unready(network, d);
+    const size_t needed = needed_bytes(network, d);
     if (needed <= context->max_bytes) return FV_OK;
     char a[FV__AMOUNT], b[FV__AMOUNT], hint[64] = "no batch would fit";
-    drop_unready(network);
+    drop_unready(network, NULL);
     const int64_t fits = largest_batch(network, d);
     if (fits)
         snprintf(hint, sizeof hint, "a batch of %lld would fit",

@@ -209,6 +209,57 @@ static fv_status read_line(fv_network *network, reader *r)
     return add_layer(network, &layer, &kind);
 }
 
+/* Refuses what is no text at all. */
+static fv_status check_text(fv_context *context, const char *text, size_t bytes,
+                            const char *file)
+{
+    const char *kind = fv__file_kind(text, bytes);
+    if (kind)
+        return fv_fail(context, FV_MALFORMED,
+                       "%s: this is %s, not a network or a model", file, kind);
+    if (strlen(text) != bytes)
+        return fv_fail(context, FV_MALFORMED, "%s: byte %zu is zero, not text",
+                       file, strlen(text));
+    if (bytes == 1 && *text > ' ')
+        return fv_fail(context, FV_MALFORMED,
+                       "%s: the text ends after its first character, as UTF-16 "
+                       "text does where it is read as a string (Fovea reads "
+                       "UTF-8)",
+                       file);
+    return FV_OK;
+}
+
+static fv_status read_lines(fv_network *network, const char *text,
+                            const char *file)
+{
+    fv_context *context = network->context;
+    reader r = { .context = context, .file = file };
+    static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8 */
+    if (strncmp(text, mark, sizeof mark - 1) == 0) text += sizeof mark - 1;
+    for (const char *line = text, *end; *line; line = end + (*end != 0)) {
+        r.begin = r.at = line;
+        r.end = end = line + strcspn(line, "\n");
+        r.line++;
+        if (read_line(network, &r) != FV_OK) return context->status;
+    }
+    if (network->count >= 2) return FV_OK;
+    return fv_fail(context, FV_MALFORMED,
+                   "%s: %d layers, expected an input and at least one more",
+                   file, network->count);
+}
+
+fv_network *fv__network_parse(fv_context *context, const char *text,
+                              size_t bytes, const char *name)
+{
+    char file[256];
+    fv__printable(name, strlen(name), file, sizeof file);
+    if (check_text(context, text, bytes, file) != FV_OK) return NULL;
+    fv_network *network = fv_network_new(context, NULL, 0);
+    if (network && read_lines(network, text, file) == FV_OK) return network;
+    fv__destroy(network);
+    return NULL;
+}
+
 fv_network *fv_network_parse(fv_context *context, const char *text,
                              const char *name)
 {
@@ -217,27 +268,8 @@ fv_network *fv_network_parse(fv_context *context, const char *text,
         fv_fail(context, FV_MISUSE, "network: the text is NULL");
         return NULL;
     }
-    fv_network *network = fv_network_new(context, NULL, 0);
-    char file[256];
-    const char *given = name ? name : "network";
-    fv__printable(given, strlen(given), file, sizeof file);
-    reader r = { .context = context, .file = file };
-    static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8 */
-    if (strncmp(text, mark, sizeof mark - 1) == 0) text += sizeof mark - 1;
-    for (const char *line = text, *end; *line && network;
-         line = end + (*end != 0)) {
-        r.begin = r.at = line;
-        r.end = end = line + strcspn(line, "\n");
-        r.line++;
-        if (read_line(network, &r) != FV_OK) break;
-    }
-    if (network && fv__ok(context) && network->count < 2)
-        fv_fail(context, FV_MALFORMED,
-                "%s: %d layers, expected an input and at least one more", file,
-                network->count);
-    if (fv__ok(context)) return network;
-    fv__destroy(network);
-    return NULL;
+    return fv__network_parse(context, text, strlen(text),
+                             name ? name : "network");
 }
 
 /* ---- writing ------------------------------------------------------------ */

@@ -33,7 +33,6 @@ static void forward(const fv_call *call)
 
 static void backward(const fv_call *call)
 {
-    if (!call->input_grads[0]) return;
     const fv__sum_to_shape fold = { .context = call->context,
                                     .f = FV__ADD,
                                     .accumulation = FV__ACCUMULATE,

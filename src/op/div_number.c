@@ -16,7 +16,6 @@ static void forward(const fv_call *call)
 static void backward(const fv_call *call)
 {
     const quotient *attributes = call->attributes;
-    if (!call->input_grads[0]) return;
     fv__axpy_all(call->context, fv__count(call->output),
                  1 / attributes->divisor, call->output_grad->data,
                  call->input_grads[0]->data);

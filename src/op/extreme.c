@@ -179,7 +179,6 @@ void fv__extreme_forward(const fv_call *call, bool largest)
 
 void fv__extreme_backward(const fv_call *call)
 {
-    if (!call->input_grads[0]) return;
     const int64_t *at = call->saved;
     size_t n = fv__count(call->output_grad);
     if (call->context->dtype == FV_F64) {

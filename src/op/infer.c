@@ -24,24 +24,6 @@ fv_status fv__infer_floats(const fv_inference *inference)
     return FV_OK;
 }
 
-fv_status fv__infer_integer(const fv_inference *inference, int32_t k)
-{
-    fv_dtype is = inference->inputs[k]->dtype;
-    if (!fv__dtype_is_real(is)) return FV_OK;
-    return fv_fail(inference->context, FV_MISUSE,
-                   "%s: operand %d has type %s, expected an integer type",
-                   inference->name, k + 1, fv_dtype_name(is));
-}
-
-fv_status fv__infer_rank(const fv_inference *inference, int32_t k, int32_t rank)
-{
-    int32_t is = inference->inputs[k]->rank;
-    if (is == rank) return FV_OK;
-    return fv_fail(inference->context, FV_MISUSE,
-                   "%s: operand %d has rank %d, expected %d", inference->name,
-                   k + 1, is, rank);
-}
-
 fv_status fv__infer_least_rank(const fv_inference *inference, int32_t k,
                                int32_t rank)
 {

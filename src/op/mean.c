@@ -42,7 +42,6 @@ static void forward(const fv_call *call)
 static void backward(const fv_call *call)
 {
     const fv_tensor *dx = call->input_grads[0];
-    if (!dx) return;
     fv_tensor share = *call->output_grad;
     share.data = call->scratch;
     divide(call, call->output_grad, &share);

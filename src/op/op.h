@@ -20,11 +20,6 @@
 fv_status fv__infer_float(const fv_inference *inference, int32_t k);
 /* All inputs do. */
 fv_status fv__infer_floats(const fv_inference *inference);
-/* Input k has an integer type. */
-fv_status fv__infer_integer(const fv_inference *inference, int32_t k);
-/* Input k has that rank. */
-fv_status fv__infer_rank(const fv_inference *inference, int32_t k,
-                         int32_t rank);
 /* Input k has that rank or more. */
 fv_status fv__infer_least_rank(const fv_inference *inference, int32_t k,
                                int32_t rank);

@@ -23,7 +23,6 @@ static void forward(const fv_call *call)
 static void backward(const fv_call *call)
 {
     const fv__axes *order = call->attributes;
-    if (!call->input_grads[0]) return;
     fv_tensor dx =
         fv_tensor_permute(call->context, call->input_grads[0], order->axes);
     if (fv__meet_of(call, 0) == FV__STORE)

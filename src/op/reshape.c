@@ -31,7 +31,6 @@ static void forward(const fv_call *call)
 static void backward(const fv_call *call)
 {
     const fv_tensor *dx = call->input_grads[0], *dy = call->output_grad;
-    if (!dx) return;
     if (fv__meet_of(call, 0) == FV__STORE)
         move(call->context, dy, dx);
     else

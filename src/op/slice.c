@@ -32,7 +32,6 @@ static void forward(const fv_call *call)
 
 static void backward(const fv_call *call)
 {
-    if (!call->input_grads[0]) return;
     fv_tensor to = region(call, call->input_grads[0]);
     fv__add_all(call->context, &to, call->output_grad);
 }

@@ -57,7 +57,6 @@ static void piece_grad(const fv_call *call, int64_t first, int64_t count,
 
 static void backward(const fv_call *call)
 {
-    if (!call->input_grads[0]) return;
     const fv__chunks pieces = pieces_of(call->output);
     fv__chunks_run(call, &pieces, call->scratch, piece_grad);
 }

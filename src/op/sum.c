@@ -29,7 +29,6 @@ static void forward(const fv_call *call)
 static void backward(const fv_call *call)
 {
     const fv_tensor *dx = call->input_grads[0];
-    if (!dx) return;
     fv__zip_all(call->context, FV__ADD, dx, call->output_grad, dx);
 }
 

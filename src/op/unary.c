@@ -16,7 +16,6 @@ void fv__unary_backward(const fv_call *call)
      * does, so the operand need not be kept. */
     const fv_tensor *x =
         mapping->f == FV__CLAMP ? call->output : call->inputs[0];
-    if (!call->input_grads[0]) return;
     fv__unary_grad_all(call->context, mapping->f, fv__count(call->output),
                        x->data, call->output->data, call->output_grad->data,
                        call->input_grads[0]->data, mapping->p, mapping->q,

@@ -148,9 +148,7 @@ void fv__pool_forward(const fv_call *call, fv__pool_image *image)
 
 void fv__pool_backward(const fv_call *call, fv__pool_image *image)
 {
-    const fv_tensor *dx = call->input_grads[0];
-    if (!dx) return;
-    run(call, (images){ .x = dx,
+    run(call, (images){ .x = call->input_grads[0],
                         .y = call->output_grad,
                         .backward = true,
                         .blocks = 1,

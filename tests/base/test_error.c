@@ -1,6 +1,8 @@
 /* Failures and their sentences, options of a context, what it owns. */
 #include "bare.h"
 
+#include <wchar.h>
+
 static void test_first_error_wins(void **state)
 {
     (void)state;
@@ -27,6 +29,11 @@ static void test_no_context(void **state)
     assert_string_equal(fv_error(NULL), "context: out of memory");
     assert_int_equal(fv_context_memory(NULL).bytes, 0);
     assert_string_equal(fv_context_isa(NULL), "");
+    assert_int_equal(fv_context_threads(NULL), 0);
+    assert_int_equal(fv_context_dtype(NULL), FV_F32);
+    assert_int_equal(fv_context_layout(NULL), FV_NHWC);
+    assert_null(fv__allocate(NULL, FV__RUN, 1));
+    assert_false(fv__file_exists(NULL, "/"));
     fv_clear_error(NULL);
     bare_free(NULL);
 }
@@ -47,6 +54,40 @@ static void test_long_sentence_is_cut(void **state)
     text[sizeof context->message - 1] = '\0';
     fv_fail(context, FV_MISUSE, "%s", text);
     assert_error(context, text);
+    bare_free(context);
+}
+
+/* A place in front of a sentence that fills the room leaves less of it. */
+static void test_place_before_a_long_sentence(void **state)
+{
+    (void)state;
+    fv_context *context = bare_new(NULL);
+    char text[sizeof context->message];
+    memset(text, 'a', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    fv_fail(context, FV_MISUSE, "%s", text);
+    fv__fail_at(context, "%s:%d: ", "x.net", 7);
+    const char *sentence = fv_error(context);
+    const size_t length = strlen(sentence);
+    assert_int_equal(length, sizeof text - 1);
+    assert_memory_equal(sentence, "x.net:7: aaa", 12);
+    assert_string_equal(sentence + length - 4, "a...");
+    fv_clear_error(context);
+    bare_free(context);
+}
+
+/* A character that the locale has not makes printf() fail: the format is all
+ * that is left to show. */
+static void test_what_cannot_be_printed(void **state)
+{
+    (void)state;
+    fv_context *context = bare_new(NULL);
+    fv_fail(context, FV_MISUSE, "sign %lc", (wint_t)0x20ac);
+    assert_error(context, "sign %lc");
+    fv__text text = { .context = context, .account = FV__DATA };
+    fv__text_add(&text, "sign %lc", (wint_t)0x20ac);
+    assert_error(context, "text: cannot format \"sign %lc\"");
+    fv__text_free(&text);
     bare_free(context);
 }
 
@@ -78,7 +119,7 @@ static void test_log(void **state)
 static void test_printable(void **state)
 {
     (void)state;
-    char out[16];
+    char out[20];
     assert_string_equal(fv__printable("a\nb\x80\0zz", 7, out, 16),
                         "a\\x0ab\\x80...");
     assert_string_equal(fv__printable("a\nb\0z", 5, out, 16), "a\\x0ab\\x00z");
@@ -103,7 +144,14 @@ static void test_printable(void **state)
     assert_string_equal(fv__printable("\xed\xa0\x80", 3, out, 16),
                         "\\xed\\xa0\\x80");
     assert_string_equal(fv__printable("\xf4\x90", 2, out, 16), "\\xf4\\x90");
+    assert_string_equal(fv__printable("\xf4\x90\x80\x80", 4, out, 20),
+                        "\\xf4\\x90\\x80\\x80");
     assert_string_equal(fv__printable("\xc3z", 2, out, 16), "\\xc3z");
+    /* the last characters before and the first after those without width */
+    assert_string_equal(fv__printable("\xe2\x80\x8a\xe2\x80\x8b", 6, out, 20),
+                        "\xe2\x80\x8a\\xe2\\x80\\x8b");
+    assert_string_equal(fv__printable("\xe2\x80\x8f\xe2\x80\x90", 6, out, 20),
+                        "\\xe2\\x80\\x8f\xe2\x80\x90");
     /* C1 controls, line separators, marks that reorder text */
     assert_string_equal(fv__printable("\xc2\x9b", 2, out, 16), "\\xc2\\x9b");
     assert_string_equal(fv__printable("\xe2\x80\xae", 3, out, 16),
@@ -151,10 +199,17 @@ static void test_wrong_options(void **state)
     fv_allocator allocator = { 0 };
     refused(FV_OPTIONS(fv_context_options, .allocator = &allocator),
             "context: allocator lacks a function");
-    fv_io io = fv__io_posix;
-    io.rename = NULL;
-    refused(FV_OPTIONS(fv_context_options, .io = &io),
-            "context: io lacks a function");
+    allocator = fv__allocator_standard;
+    allocator.release = NULL;
+    refused(FV_OPTIONS(fv_context_options, .allocator = &allocator),
+            "context: allocator lacks a function");
+    const fv_io whole = fv__io_posix;
+    for (size_t at = 0; at < offsetof(fv_io, user); at += sizeof whole.open) {
+        fv_io io = whole;
+        memset((char *)&io + at, 0, sizeof io.open);
+        refused(FV_OPTIONS(fv_context_options, .io = &io),
+                "context: io lacks a function");
+    }
 }
 
 static void test_versions_of_options(void **state)
@@ -237,6 +292,8 @@ int main(void)
         cmocka_unit_test(test_first_error_wins),
         cmocka_unit_test(test_no_context),
         cmocka_unit_test(test_long_sentence_is_cut),
+        cmocka_unit_test(test_place_before_a_long_sentence),
+        cmocka_unit_test(test_what_cannot_be_printed),
         cmocka_unit_test(test_log),
         cmocka_unit_test(test_printable),
         cmocka_unit_test(test_wrong_options),

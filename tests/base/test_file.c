@@ -225,6 +225,55 @@ static void test_size_that_lies(void **state)
     bare_free(context);
 }
 
+/* ---- the system's table -------------------------------------------------- */
+
+/* Each function returns the number of the error, negated. */
+static void test_errors_of_the_system(void **state)
+{
+    (void)state;
+    const fv_io *io = &fv__io_posix;
+    char byte = 0, absent[160], under[160];
+    snprintf(absent, sizeof absent, "%s/absent", folder);
+    snprintf(under, sizeof under, "%s/under", path);
+    put("abc", 3);
+    assert_int_equal(io->open(NULL, absent, O_RDONLY, 0), -ENOENT);
+    assert_int_equal(io->read(NULL, -1, &byte, 1), -EBADF);
+    assert_int_equal(io->write(NULL, -1, &byte, 1), -EBADF);
+    assert_int_equal(io->size(NULL, -1), -EBADF);
+    assert_int_equal(io->fsync(NULL, -1), -EBADF);
+    assert_int_equal(io->close(NULL, -1), -EBADF);
+    assert_int_equal(io->rename(NULL, absent, path), -ENOENT);
+    assert_int_equal(io->unlink(NULL, absent), -ENOENT);
+    assert_int_equal(io->readlink(NULL, path, &byte, 1), -EINVAL);
+    assert_int_equal(io->lock(NULL, -1, path), -EBADF);
+    assert_int_equal(io->copy_mode(NULL, -1, absent), -ENOENT);
+    assert_int_equal(io->copy_mode(NULL, -1, path), -EBADF);
+    const int file = io->open(NULL, path, O_RDWR, 0);
+    assert_true(file >= 0);
+    assert_int_equal(io->lock(NULL, file, under), -ENOTDIR);
+    assert_int_equal(io->close(NULL, file), 0);
+    unlink(path);
+}
+
+/* A lock holds of the file that has the name now, on no other. */
+static void test_locks(void **state)
+{
+    (void)state;
+    const fv_io *io = &fv__io_posix;
+    put("abc", 3);
+    const int file = io->open(NULL, path, O_RDWR, 0);
+    const int again = io->open(NULL, path, O_RDWR, 0);
+    assert_true(file >= 0 && again >= 0);
+    assert_int_equal(io->lock(NULL, file, path), 0);
+    assert_int_equal(io->lock(NULL, again, path), -EWOULDBLOCK);
+    assert_int_equal(io->lock(NULL, file, folder), -ESTALE);
+    assert_int_equal(io->lock(NULL, file, "/proc/self"), -ESTALE);
+    unlink(path);
+    assert_int_equal(io->lock(NULL, file, path), -ESTALE);
+    assert_int_equal(io->close(NULL, again), 0);
+    assert_int_equal(io->close(NULL, file), 0);
+}
+
 /* ---- in two steps ------------------------------------------------------- */
 
 static void *read_in_steps(fv_context *context, const char *where, size_t limit,
@@ -380,6 +429,8 @@ int main(void)
         cmocka_unit_test(test_short_and_interrupted_reads),
         cmocka_unit_test(test_every_call_fails_once),
         cmocka_unit_test(test_size_that_lies),
+        cmocka_unit_test(test_errors_of_the_system),
+        cmocka_unit_test(test_locks),
         cmocka_unit_test(test_input),
         cmocka_unit_test(test_input_from_a_pipe),
         cmocka_unit_test(test_every_call_of_an_input_fails),

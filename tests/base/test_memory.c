@@ -2,6 +2,8 @@
 #include "bare.h"
 #include "faults.h"
 
+#include <sys/resource.h>
+
 static void test_aligned_and_counted(void **state)
 {
     (void)state;
@@ -125,6 +127,15 @@ static void test_sizes_that_overflow(void **state)
         fv_clear_error(context);
     }
     assert_int_equal(fv__footprint(SIZE_MAX), SIZE_MAX);
+    if (!SANITIZED) { /* within the limit, but more than there is */
+        char sentence[128];
+        snprintf(sentence, sizeof sentence,
+                 "memory: out of memory, 4398046511104.1 MiB wanted and %zu "
+                 "bytes in use",
+                 fv_context_memory(context).bytes);
+        assert_null(fv__allocate(context, FV__RUN, PTRDIFF_MAX / 2));
+        assert_error(context, sentence);
+    }
     bare_free(context);
 }
 
@@ -137,6 +148,31 @@ static void test_default_limit(void **state)
     const char *source = NULL;
     assert_int_equal(context->max_bytes, fv__memory_limit(&source));
     assert_string_equal(context->limit_source, source);
+    bare_free(context);
+}
+
+/* A limit of the address space below that of the memory is the limit. */
+static void test_limit_of_the_address_space(void **state)
+{
+    (void)state;
+    if (SANITIZED) skip();
+    struct rlimit before, less;
+    const char *source = NULL;
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    const size_t usual = fv__memory_limit(&source);
+    less = before;
+    less.rlim_cur = usual - 1;
+    if (setrlimit(RLIMIT_AS, &less) != 0) skip();
+    fv_context *context = bare_new(NULL);
+    less.rlim_cur = usual;
+    setrlimit(RLIMIT_AS, &less);
+    const char *other = NULL;
+    const size_t equal = fv__memory_limit(&other);
+    setrlimit(RLIMIT_AS, &before);
+    assert_int_equal(context->max_bytes, usual - 1);
+    assert_string_equal(context->limit_source, "RLIMIT_AS");
+    assert_int_equal(equal, usual);
+    assert_string_equal(other, source);
     bare_free(context);
 }
 
@@ -233,6 +269,7 @@ int main(void)
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_sizes_that_overflow),
         cmocka_unit_test(test_default_limit),
+        cmocka_unit_test(test_limit_of_the_address_space),
         cmocka_unit_test(test_allocator_says_no),
         cmocka_unit_test(test_context_without_memory),
         cmocka_unit_test(test_text),

@@ -128,17 +128,85 @@ static void test_every_call_fails(void **state)
     fail_at_every_call(ENOSPC, true);
 }
 
+/* Failures that are none: of a system that cannot lock, give a mode or flush a
+ * folder, of a file that must not be read, of a file system that ends a close
+ * by a signal. */
+static void test_failures_that_are_none(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t call; /* of the trace, from 1 */
+        int error;
+    } harmless[] = {
+        { 1, EACCES },  { 4, EINVAL },  { 4, ENOENT },   { 4, ENOSYS },
+        { 6, EINVAL },  { 6, ENOTSUP }, { 6, ENOSYS },   { 6, ENOLCK },
+        { 9, ENOENT },  { 9, EINVAL },  { 9, ENOTSUP },  { 9, ENOSYS },
+        { 14, EINTR },  { 16, EACCES }, { 16, EISDIR },  { 16, EINVAL },
+        { 17, EINVAL }, { 17, ENOSYS }, { 17, ENOTSUP }, { 17, EISDIR },
+        { 17, EACCES },
+    };
+    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++) {
+        faults_io faults = { .fail_at = harmless[i].call,
+                             .error = harmless[i].error };
+        fv_io io = faults_io_table(&faults);
+        fv_context *context =
+            bare_new(FV_OPTIONS(fv_context_options, .io = &io));
+        put_old();
+        write_content(context, path);
+        assert_ok(context);
+        assert_true(is_new());
+        assert_int_equal(others(), 0);
+        assert_int_equal(faults.files, 0);
+        bare_free(context);
+    }
+    faults_io faults = { .fail_at = 1, .error = ENXIO }; /* as of a socket */
+    fv_io io = faults_io_table(&faults);
+    fv_context *context = bare_new(FV_OPTIONS(fv_context_options, .io = &io));
+    assert_int_equal(write_content(context, path), FV_IO);
+    failed_with(context, "cannot write: Not a regular file");
+    bare_free(context);
+}
+
+/* Interrupts every other call, beginning with the first or with the second. */
 static void test_short_and_interrupted_writes(void **state)
 {
     (void)state;
-    faults_io faults = { .most = 97, .interrupt = true };
-    fv_io io = faults_io_table(&faults);
-    fv_context *context = bare_new(FV_OPTIONS(fv_context_options, .io = &io));
+    for (size_t asked = 0; asked < 2; asked++) {
+        faults_io faults = { .most = 97, .interrupt = true, .asked = asked };
+        fv_io io = faults_io_table(&faults);
+        fv_context *context =
+            bare_new(FV_OPTIONS(fv_context_options, .io = &io));
+        put_old();
+        assert_int_equal(write_content(context, path), FV_OK);
+        assert_true(is_new());
+        assert_true(faults.pieces > BYTES / 97);
+        assert_int_equal(faults.files, 0);
+        bare_free(context);
+    }
+}
+
+/* Writes nothing, or more than it is asked for. */
+static int64_t surplus;
+
+static int64_t wrong_write(void *user, int file, const void *buffer,
+                           size_t bytes)
+{
+    (void)user, (void)file, (void)buffer;
+    return surplus ? (int64_t)bytes + surplus : 0;
+}
+
+static void test_wrong_counts_of_bytes(void **state)
+{
+    (void)state;
+    fv_context *context = bare_new(NULL);
+    context->io.write = wrong_write;
     put_old();
-    assert_int_equal(write_content(context, path), FV_OK);
-    assert_true(is_new());
-    assert_true(faults.pieces > BYTES / 97);
-    assert_int_equal(faults.files, 0);
+    for (surplus = 0; surplus < 2; surplus++) {
+        assert_int_equal(write_content(context, path), FV_IO);
+        failed_with(context, "cannot write: Input/output error");
+        assert_true(is_old());
+        assert_int_equal(others(), 0);
+    }
     bare_free(context);
 }
 
@@ -337,6 +405,12 @@ static int no_locks(void *user, int file, const char *name)
     return -ENOLCK;
 }
 
+static int renamed_meanwhile(void *user, int file, const char *name)
+{
+    (void)user, (void)file, (void)name;
+    return -ESTALE;
+}
+
 static int always_locked(void *user, int file, const char *name)
 {
     (void)user, (void)file, (void)name;
@@ -360,13 +434,60 @@ static void test_file_systems_without_locks(void **state)
     put_old();
     assert_int_equal(write_content(context, path), FV_IO);
     failed_with(context, "cannot write: File exists");
+    assert_int_equal(others(), 1000);
+    context->io.lock = renamed_meanwhile;
+    assert_int_equal(write_content(context, path), FV_IO);
+    failed_with(context, "cannot write: File exists");
     assert_true(is_old());
+    /* the next one that has locks clears all of them away */
+    context->io.lock = fv__io_posix.lock;
+    assert_int_equal(write_content(context, path), FV_OK);
+    assert_true(is_new());
+    assert_int_equal(others(), 0);
     bare_free(context);
-    for (int n = 0; n < 1000; n++) {
-        char name[200];
-        name_temporary(name, n);
-        assert_int_equal(unlink(name), 0);
-    }
+}
+
+/* What was left behind and must not be written may be read, to lock it. */
+static int open_to_read(void *user, const char *name, int flags, int mode)
+{
+    if ((flags & O_ACCMODE) == O_WRONLY && !(flags & O_CREAT)
+        && access(name, F_OK) == 0 && strstr(name, ".tmp.1"))
+        return -EACCES;
+    return fv__io_posix.open(user, name, flags, mode);
+}
+
+/* A signal comes at each first try to remove a file. */
+static bool again;
+
+static int unlink_again(void *user, const char *name)
+{
+    again = !again;
+    return again ? -EINTR : fv__io_posix.unlink(user, name);
+}
+
+static void test_removing(void **state)
+{
+    (void)state;
+    fv_context *context = bare_new(NULL);
+    context->io.open = open_to_read;
+    context->io.unlink = unlink_again;
+    leave(0, 0600);
+    leave(1, 0400);
+    put_old();
+    assert_int_equal(write_content(context, path), FV_OK);
+    assert_true(is_new());
+    assert_int_equal(others(), 0);
+    /* a write that fails removes its own */
+    context->io.write = wrong_write;
+    assert_int_equal(write_content(context, path), FV_IO);
+    assert_int_equal(others(), 0);
+    fv_clear_error(context);
+    faults_io faults = { .fail_at = 6, .error = EIO };
+    context->io = faults_io_table(&faults);
+    context->io.unlink = unlink_again;
+    assert_int_equal(write_content(context, path), FV_IO);
+    assert_int_equal(others(), 0);
+    bare_free(context);
 }
 
 /* Killed at any moment, a writer leaves the old file or the new one. */
@@ -431,7 +552,9 @@ int main(void)
         cmocka_unit_test(test_in_the_current_folder),
         cmocka_unit_test(test_trace),
         cmocka_unit_test(test_every_call_fails),
+        cmocka_unit_test(test_failures_that_are_none),
         cmocka_unit_test(test_short_and_interrupted_writes),
+        cmocka_unit_test(test_wrong_counts_of_bytes),
         cmocka_unit_test(test_memory_runs_out),
         cmocka_unit_test(test_failure_meanwhile),
         cmocka_unit_test(test_refusals),
@@ -439,6 +562,7 @@ int main(void)
         cmocka_unit_test(test_names_that_are_taken),
         cmocka_unit_test(test_living_writers),
         cmocka_unit_test(test_file_systems_without_locks),
+        cmocka_unit_test(test_removing),
         cmocka_unit_test(test_killed),
     };
     return cmocka_run_group_tests(tests, begin, end);

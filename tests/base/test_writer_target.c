@@ -2,8 +2,11 @@
  * the owner of the file that is replaced stay. */
 #include "writing.h"
 
+#include "faults.h"
+
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 static void assert_link(const char *name, const char *target)
 {
@@ -89,6 +92,13 @@ static int64_t endless_link(void *user, const char *name, char *target,
     return 1;
 }
 
+static int64_t empty_link(void *user, const char *name, char *target,
+                          size_t bytes)
+{
+    (void)user, (void)name, (void)target, (void)bytes;
+    return 0;
+}
+
 static int64_t long_link(void *user, const char *name, char *target,
                          size_t bytes)
 {
@@ -108,9 +118,39 @@ static void test_links_of_other_systems(void **state)
     context->io.readlink = long_link;
     assert_int_equal(write_content(context, path), FV_IO);
     failed_with(context, "cannot write: File name too long");
+    context->io.readlink = empty_link;
+    assert_int_equal(write_content(context, path), FV_IO);
+    failed_with(context, "cannot write: A symbolic link does not lead to the "
+                         "name of a file");
     assert_int_equal(others(), 0);
     assert_true(is_old());
     bare_free(context);
+}
+
+/* Memory for the path that a link leads to. */
+static void test_memory_for_links(void **state)
+{
+    (void)state;
+    char link[128];
+    snprintf(link, sizeof link, "%s/link", folder);
+    put_old();
+    assert_int_equal(symlink("model", link), 0);
+    bool reached = true;
+    for (size_t k = 3; reached; k++) {
+        faults_memory watch = { .fail_at = k };
+        fv_allocator allocator = faults_allocator(&watch);
+        fv_context *context =
+            bare_new(FV_OPTIONS(fv_context_options, .allocator = &allocator));
+        const fv_status status = write_content(context, link);
+        reached = watch.calls >= k;
+        assert_int_equal(status, reached ? FV_NO_MEMORY : FV_OK);
+        assert_true(reached ? is_old() : is_new());
+        assert_int_equal(others(), 1);
+        bare_free(context);
+        assert_int_equal(watch.blocks, 0);
+    }
+    assert_int_equal(unlink(link), 0);
+    unlink(path);
 }
 
 static void test_mode_stays(void **state)
@@ -178,16 +218,20 @@ static void test_owner_that_cannot_be_given(void **state)
     assert_int_equal(chown(path, 1234, 2345), 0);
     assert_int_equal(chmod(path, 06764), 0);
     assert_int_equal(chmod(folder, 0777), 0);
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        if (setgid(3456) != 0 || setuid(4567) != 0) _exit(2);
-        fv_context *context = bare_new(NULL);
-        _exit(write_content(context, path) != FV_OK);
-    }
-    int status;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    const int not_ours = open(path, O_RDWR);
+    const gid_t group = getegid();
+    assert_int_equal(setegid(3456), 0);
+    assert_int_equal(seteuid(4567), 0);
+    fv_context *context = bare_new(NULL);
+    const fv_status written = write_content(context, path);
+    /* nor can the mode of a file that belongs to somebody else be changed */
+    const int refused = fv__io_posix.copy_mode(NULL, not_ours, folder);
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(setegid(group), 0);
+    assert_int_equal(written, FV_OK);
+    assert_int_equal(refused, -EPERM);
+    bare_free(context);
+    close(not_ours);
     struct stat facts;
     assert_int_equal(stat(path, &facts), 0);
     assert_int_equal(facts.st_uid, 4567);
@@ -203,6 +247,7 @@ int main(void)
         cmocka_unit_test(test_symbolic_links),
         cmocka_unit_test(test_links_that_lead_nowhere),
         cmocka_unit_test(test_links_of_other_systems),
+        cmocka_unit_test(test_memory_for_links),
         cmocka_unit_test(test_mode_stays),
         cmocka_unit_test(test_mode_while_writing),
         cmocka_unit_test(test_owner_stays),

@@ -52,7 +52,7 @@ softmax_cross_entropy
 def environment(**more):
     kept = {k: v for k, v in os.environ.items()
             if k not in ("NO_COLOR", "TERM", "FOVEA_ISA")}
-    return dict(kept, LC_ALL="C.UTF-8", **more)
+    return {**kept, "LC_ALL": "C.UTF-8", **more}
 
 
 def idx(extents, values):
@@ -109,9 +109,10 @@ class Case(unittest.TestCase):
     def tearDownClass(cls):
         shutil.rmtree(cls.folder)
 
-    def at_terminal(self, words, stream, columns, **more):
+    def at_terminal(self, words, stream, columns, until=None, **more):
         """What the program writes to a terminal so wide (0: unknown) that is
-        its `stream`, "stdout" or "stderr"."""
+        its `stream`, "stdout" or "stderr". Interrupted when a text that
+        matches `until` has come."""
         leader, follower = pty.openpty()
         if columns:
             fcntl.ioctl(follower, termios.TIOCSWINSZ,
@@ -132,12 +133,18 @@ class Case(unittest.TestCase):
         waiting = threading.Thread(target=write_end)
         waiting.start()
         seen = b""
+        interrupted = False
         while not seen.endswith(b"\0"):
             seen += os.read(leader, 65536)
+            if until and not interrupted and re.search(until, seen.decode(
+                    errors="replace")):
+                process.send_signal(signal.SIGINT)
+                interrupted = True
         waiting.join()
         os.close(follower)
         os.close(leader)
-        self.assertEqual(process.returncode, 0)
+        self.assertEqual(process.returncode, 128 + signal.SIGINT if until
+                         else 0)
         return seen[:-1].decode()
 
     def command(self, words):
@@ -173,7 +180,7 @@ class HelpTest(Case):
         self.assertTrue(done.stderr.startswith("Usage: fovea COMMAND"))
 
     def test_help(self):
-        for words in (["help"], ["--help"]):
+        for words in (["help"], ["--help"], ["-h"], ["-?"]):
             done = self.run_fovea(*words)
             for command in COMMANDS:
                 self.assertIn(f"\n  {command}", done.stdout)
@@ -204,7 +211,8 @@ class HelpTest(Case):
     def test_version(self):
         done = self.run_fovea("version")
         self.assertRegex(done.stdout, r"^fovea \d+\.\d+\.\d+\n")
-        self.assertEqual(self.run_fovea("--version").stdout, done.stdout)
+        for words in (["--version"], ["-V"]):
+            self.assertEqual(self.run_fovea(*words).stdout, done.stdout)
         found = self.json_of(self.run_fovea("version", "--json"))
         self.assert_types(found, {"version": str, "isa": str, "isas": list,
                                   "dtypes": list, "threads": int})
@@ -279,6 +287,7 @@ class OptionsTest(Case):
         ("train", ["-o", "--what", "--forec"],
          "unrecognized option '--forec', did you mean --force?"),
         ("train", ["--callbacks", "3"], "unrecognized option '--callbacks'"),
+        ("train", ["--" + "x" * 500], f"unrecognized option '--{'x' * 500}'"),
         ("train", ["-x"], "invalid option -- 'x'"),
         ("eval", ["more"], "more: one word too many"),
         ("train", ["--batch"], "option '--batch' requires an argument"),
@@ -308,6 +317,15 @@ class OptionsTest(Case):
                              f"fovea {command}: {sentence}")
             self.assertIn(f"Try `fovea {command} --help'", done.stderr)
             self.assertEqual(done.stdout, "")
+
+    def test_words_behind_the_options(self):
+        expected = self.run_fovea("info", "small.net").stdout
+        for words in (["--", "small.net"], ["--batch", 32, "--", "small.net"],
+                      ["./small.net"]):
+            self.assertEqual(self.run_fovea("info", *words).stdout, expected)
+        done = self.run_fovea("info", "--", "--batch", code=1)
+        self.assertEqual(done.stderr, "fovea: --batch: cannot open: No such "
+                         "file or directory\n")
 
     def test_missing_words(self):
         for words, sentence in (
@@ -553,6 +571,14 @@ class TrainTest(Case):
             self.run_fovea("train", "plain.net", "--data", "data", "--epochs",
                            1, "--layout", layout, "--out", layout)
         self.assertEqual(sha(self.folder / "nhwc"), sha(self.folder / "nchw"))
+
+    def test_momentum(self):
+        plain, nesterov = (["--momentum", "0.9", *more]
+                           for more in ([], ["--nesterov"]))
+        self.train("plain", *plain)
+        self.train("nesterov", *nesterov)
+        self.assertNotEqual(sha(self.folder / "plain"),
+                            sha(self.folder / "nesterov"))
 
     def test_goes_on_from_a_model(self):
         self.train("first.safetensors")
@@ -1070,6 +1096,32 @@ class InfoTest(Case):
                          r"in training, [\d.]+ KiB in evaluation$")
         self.assertEqual(len({len(line) for line in lines[:11]}), 1)
 
+    VAST = "input 4194304 4194304 1\nconv2d 1 4095 4095 padding=same\n"
+
+    def test_more_than_there_is(self):
+        """What no machine has memory for ends with one sentence."""
+        (self.folder / "vast.net").write_text(self.VAST)
+        for words in (["explain"], ["explain", "--json"], ["bench", "infer"],
+                      ["gradcheck"]):
+            done = self.run_fovea(*words, "vast.net", "--batch", 1, code=1)
+            self.assertRegex(done.stderr.splitlines()[-1],
+                             r"^fovea: memory: [\d.]+ MiB wanted and .* in use, "
+                             r"the limit is [\d.]+ MiB \(.*\)$")
+            if "--json" in words:
+                self.assertEqual(done.stdout, "")
+
+    def test_numbers_without_bound(self):
+        (self.folder / "vast.net").write_text(self.VAST)
+        words = ["info", "vast.net", "--batch", 1]
+        lines = self.run_fovea(*words).stdout.splitlines()
+        self.assertEqual(lines[2].split()[:7],
+                         ["conv1", "conv2d", "4194304", "x", "4194304", "x",
+                          "1"])
+        self.assertIn(" 16,769,026   2^63 or more  4095 x 4095  64.0 TiB",
+                      lines[2])
+        found = self.json_of(self.run_fovea(*words, "--json"))
+        self.assertEqual(found["multiply_accumulates"], 2 ** 63 - 1)
+
     def test_a_network_without_loss(self):
         (self.folder / "bare.net").write_text("input 4\nlinear 3\n")
         done = self.run_fovea("info", "bare.net")
@@ -1182,6 +1234,29 @@ class BenchTest(Case):
                 abs(2e-6 * self.MACS[r["layer"]] / max(ms, 5e-5) - gflops),
                 0.01 + 1e-4 / max(ms, 1e-4) * gflops)
 
+    def test_an_algorithm_that_cannot(self):
+        """The convolutions that it cannot do are left out, with a line each."""
+        done = self.conv("--csv", "--pass", "forward", "--algorithm",
+                         "depthwise")
+        self.assertEqual([row["layer"] for row in csv.DictReader(
+            done.stdout.splitlines())], ["wide"])
+        self.assertEqual(
+            [line for line in done.stderr.splitlines() if "left out" in line],
+            ["fovea: one/stem left out: conv: algorithm depthwise cannot do "
+             "kernel 3x2 with 3 channels",
+             "fovea: two/last left out: conv: algorithm depthwise cannot do "
+             "kernel 3x3 with 2 channels"])
+
+    def test_lines(self):
+        """Empty lines, more columns than are read, a layer of one letter and
+        a last line without an end are legal."""
+        (self.folder / "lines.csv").write_text(
+            self.HEADING + "," * 80 + "\n\n"
+            + self.SHAPES[1].replace("wide", "w") + ",x" * 80)
+        done = self.conv("--csv", "--pass", "forward", shapes="lines.csv")
+        row, = csv.DictReader(done.stdout.splitlines())
+        self.assertEqual((row["net"], row["layer"]), ("one", "w"))
+
     def test_choice(self):
         rows = self.rows("--nets", "two,none", "--batch", 2, "--pass",
                          "backward_weights,forward", "--layout", "nchw",
@@ -1230,6 +1305,14 @@ class BenchTest(Case):
                 (good.replace(",5,3,2,", ",5,-3,2,"), '2: R is "-3"'),
                 (good.replace(",5,3,2,", ",5,30,2,"),
                  " one/stem: conv: kernel 30x2 exceeds input 9x8"),
+                (good.replace(",5,3,2,", ",5,,2,"), '2: R is ""'),
+                (good.replace(",5,3,2,", ",5,0,2,"), '2: R is "0", expected '
+                 "a whole number from 1 to 1099511627776"),
+                (good.replace(",5,3,2,", ",5,3x,2,"), '2: R is "3x"'),
+                (good.replace(",5,3,2,", ",5," + "9" * 20 + ",2,"),
+                 f'2: R is "{"9" * 20}"'),
+                (good.replace(",5,3,2,", ",5,1099511627777,2,"),
+                 '2: R is "1099511627777"'),
                 (good + "x" * 5000 + "\n",
                  "3: a line of over 4094 characters"),
                 (self.HEADING + "\n", " there is nothing to measure\n")):
@@ -1240,6 +1323,10 @@ class BenchTest(Case):
         done = self.conv("--csv", code=1, shapes="none.csv")
         self.assertIn("fovea: none.csv: cannot open: No such file or "
                       "directory\n", done.stderr)
+        (self.folder / "folder.csv").mkdir()
+        done = self.conv("--csv", code=1, shapes="folder.csv")
+        self.assertIn("fovea: folder.csv: cannot read: Is a directory\n",
+                      done.stderr)
         done = self.conv("--nets", "three", code=1)
         self.assertEqual(done.stderr, "fovea: shapes.csv: there is nothing to "
                          "measure of three\n")
@@ -1249,6 +1336,9 @@ class BenchTest(Case):
             done = self.run_fovea("bench", what, "small.net", "--batch", batch,
                                   "--threads", 1, "--layout", layout,
                                   "--seconds", 0.01)
+            path = self.run_fovea("bench", what, f"{self.folder}/small.net",
+                                  "--threads", 1, "--seconds", 0.01)
+            self.assertIn(",small.net,", path.stdout)
             self.assertRegex(done.stdout, rf"^{what},fovea,{layout},small.net,"
                              rf"batch={batch},threads=1,images_per_s=[\d.]+\n$")
             self.assertRegex(done.stderr, self.MACHINE + "$")
@@ -1413,12 +1503,32 @@ class OutputTest(Case):
         self.assertIn("\repoch 1/2", seen)
 
     def test_dumb_terminal(self):
-        seen = self.on_terminal(90, TERM="dumb")
-        self.assertNotIn("\x1b", seen)
-        self.assertEqual(seen.count("\n"), 2)
+        for more in ({"TERM": "dumb"}, {"TERM": ""}, {}):
+            seen = self.on_terminal(90, **more)
+            self.assertNotIn("\x1b", seen)
+            self.assertEqual(seen.count("\n"), 2)
+
+    def test_no_terminal(self):
+        done = self.train("file", env=environment(TERM="xterm"))
+        self.assertNotIn("\x1b", done.stderr)
+        self.assertNotIn("\r", done.stderr)
+        self.assertEqual(done.stderr.count("\n"), 2)
+
+    def test_bar_without_unicode(self):
+        seen = self.on_terminal(90, epochs=40, TERM="xterm", NO_COLOR="1",
+                                LC_ALL="C")
+        self.assertTrue(seen.isascii())
+        self.assertRegex(seen, r"\repoch +1/40 =*-+ ")
+
+    def test_hours(self):
+        seen = self.on_terminal(90, epochs=1000000, TERM="xterm",
+                                until=r"ETA \d+:\d\d:\d\d\x1b")
+        self.assertRegex(seen, r"\repoch +\d+/1000000 .* ETA "
+                         r"\d+:\d\d:\d\d\x1b\[K")
+        self.assertIn("interrupted; the network so far is in terminal", seen)
 
     def test_narrow_terminal(self):
-        for columns in (20, 40, 62, 80, 200):
+        for columns in (8, 20, 40, 62, 80, 200):
             seen = self.on_terminal(columns, TERM="xterm")
             for bar in re.findall(r"\r(epoch [^\r\n]*)\x1b\[K", seen):
                 bar = re.sub(r"\x1b\[\d*[mK]", "", bar)

@@ -348,9 +348,26 @@ class StreamsTest(Case):
         self.assertEqual(self.pipe(b"\xef\xbb\xbf" + text.replace(b"\n",
                                                                    b"\r\n"),
                                    "info", "-")[0], expected)
-        _, error = self.pipe(b"input 4\ndense 3\n", "info", "-", code=1)
-        self.assertEqual(error, "fovea: /dev/stdin:2:1: there is no layer "
-                         "\"dense\"; did you mean \"linear\"?\n")
+
+    def test_failures_name_the_file_as_it_was_typed(self):
+        wrong = b"input 4\ndense 3\n"
+        data = ["--data", "data"]
+        for words in (["info"], ["explain"], ["gradcheck"], ["train", *data],
+                      ["eval", *data], ["bench", "infer"]):
+            command = words[:2] if words[0] == "bench" else words[:1]
+            for name in ("-", "/dev/stdin"):
+                _, error = self.pipe(wrong, *command, name,
+                                     *words[len(command):], code=1)
+                self.assertEqual(error, f"fovea: {name}:2:1: there is no layer "
+                                 "\"dense\"; did you mean \"linear\"?\n")
+        _, error = self.pipe(b"", "info", "-", code=1)
+        self.assertEqual(error, "fovea: -: 0 layers, expected an input and at "
+                         "least one more\n")
+        # a failure that does not begin with the file's name stays as it is
+        _, error = self.pipe(wrong, "train", "-", *data, "--out", "nowhere/m",
+                             code=1)
+        self.assertEqual(error, "fovea: nowhere/m: the folder nowhere/: No "
+                         "such file or directory\n")
 
     def test_train(self):
         self.train("model")
@@ -377,7 +394,7 @@ class StreamsTest(Case):
         for name, order in (("utf-16-le", "little"), ("utf-16-be", "big")):
             _, error = self.pipe(test_cli.NET.encode(name), "info", "-",
                                  code=1)
-            self.assertEqual(error, "fovea: /dev/stdin: this is UTF-16 text "
+            self.assertEqual(error, "fovea: -: this is UTF-16 text "
                              f"({order}-endian; Fovea reads UTF-8), not a "
                              "network or a model\n")
 
@@ -401,6 +418,54 @@ class TargetsTest(Case):
         self.assertNotEqual(test_cli.sha(store / "model"), before)
         self.assertEqual(stat.S_IMODE(os.stat(store / "model").st_mode), 0o600)
         self.assertEqual(sorted(os.listdir(store)), ["model"])
+
+    def test_links_to_where_nothing_can_be_written(self):
+        """They are refused before the training begins."""
+        (self.folder / "file").write_text("")
+        (self.folder / "deep").mkdir()
+        for link, leads_to, sentence in (
+                ("a", "nowhere/m", "the folder nowhere/: No such file or "
+                 "directory"),
+                ("b", "nowhere/", "the folder nowhere/: No such file or "
+                 "directory"),
+                ("c", "file/m", "the folder file/: Not a directory"),
+                ("d", "a", "the folder nowhere/: No such file or directory"),
+                ("deep/e", "../nowhere/m", "the folder deep/../nowhere/: No "
+                 "such file or directory"),
+                ("f", str(self.folder / "nowhere" / "m"),
+                 f"the folder {self.folder}/nowhere/: No such file or "
+                 "directory"),
+                ("g", "g", "Too many levels of symbolic links"),
+                ("deep/h", "./" * 2046 + "m", "File name too long"),
+                ("i", "o" * 400, "File name too long")):
+            (self.folder / link).symlink_to(leads_to)
+            done = self.train(link, "--epochs", 100000, code=1)
+            self.assertEqual(done.stderr, f"fovea: {link}: {sentence}\n")
+        self.assertEqual(sorted(os.listdir(self.folder / "deep")), ["e", "h"])
+
+    def test_links_into_folders_that_are_not_ours(self):
+        if os.geteuid() == 0:
+            self.skipTest("nothing is refused to root")
+        (self.folder / "closed").mkdir()
+        (self.folder / "closed" / "m").write_text("")
+        (self.folder / "x").symlink_to("closed/m")
+        os.chmod(self.folder / "closed", 0o500)
+        self.addCleanup(os.chmod, self.folder / "closed", 0o700)
+        done = self.train("x", "--force", "--epochs", 100000, code=1)
+        self.assertEqual(done.stderr, "fovea: x: the folder closed/: "
+                         "Permission denied\n")
+
+    def test_standard_input_is_not_replaced(self):
+        with open(self.folder / "small.net", "rb") as text:
+            done = subprocess.run(
+                self.command(["train", "-", "data", "--force", "--out",
+                              "small.net"]),
+                cwd=self.folder, env=test_cli.environment(), stdin=text,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                timeout=test_cli.LIMIT)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr, b"fovea: small.net: the output would "
+                         b"replace the input\n")
 
 
 if __name__ == "__main__":

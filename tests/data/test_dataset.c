@@ -92,6 +92,16 @@ static void test_names(void **state)
                            "train or test");
     refused("mnist:Train", "data set \"mnist:Train\": part \"Train\", must be "
                            "train or test");
+    refused(":train", "data set \":train\": part missing, write "
+                      ":train:train or :train:test");
+    refused("::", "data set \"::\": part missing, write ::train or ::test");
+    refused("..:train", "data set \"..:train\": no "
+                        "train-images-idx3-ubyte[.gz] in ..");
+    refused(":digits:train", "data set \":digits:train\": no "
+                             "train-images-idx3-ubyte[.gz] in "
+                             "/usr/share/datasets/:digits, /usr/share/:digits, "
+                             "/home/me/.local/share/fovea/:digits, ./:digits, "
+                             "./data/:digits");
     refused("", "data set: name missing");
     refused(NULL, "data set: name missing");
 }
@@ -106,6 +116,12 @@ static void test_not_found(void **state)
             "/home/me/.local/share/fovea/fashion-mnist, ./fashion-mnist, "
             "./data/fashion-mnist; Debian has it in the package "
             "dataset-fashion-mnist");
+    setenv("HOME", "", 1);
+    setenv("FOVEA_DATA_PATH", "", 1);
+    refused("other:test",
+            "data set \"other:test\": no t10k-images-idx3-ubyte[.gz] in "
+            "/usr/share/datasets/other, /usr/share/other, ./other, "
+            "./data/other");
     unsetenv("HOME");
     setenv("FOVEA_DATA_PATH", "here", 1);
     refused("other:test",
@@ -196,6 +212,13 @@ static void test_emnist(void **state)
     refused("d/x:train", "data set \"d/x:train\": d/x has emnist-byclass and "
                          "emnist-letters, write d/x:byclass:train or another "
                          "of them");
+    memory_files_put(&files, "d/x/emnist-byclass-test-images-idx3-ubyte",
+                     images.at, images.count);
+    memory_files_put(&files, "d/x/emnist-mnist-test-images-idx3-ubyte",
+                     images.at, images.count);
+    refused("d/x:test", "data set \"d/x:test\": d/x has emnist-byclass and "
+                        "emnist-mnist, write d/x:byclass:test or another of "
+                        "them");
     refused("d/x:byclass:train",
             "data set \"d/x:byclass:train\": "
             "d/x/emnist-byclass-train-images-idx3-ubyte has no labels beside "
@@ -295,6 +318,7 @@ static void test_not_of(void **state)
     fv_context *context = fv_context_new(NULL);
     fv_tensor x = number_images(), y = class_labels();
     int64_t wide[] = { 0, 1, 2, 3, 4, -1 };
+    double large[] = { 1, 1e300 };
     const fv_tensor wide_labels = FV_TENSOR(wide, FV_I64, 6);
     not_of(context, x, FV_TENSOR(classes, FV_I16, 5),
            "data set: 6 images but 5 labels");
@@ -304,6 +328,10 @@ static void test_not_of(void **state)
            "data set: labels are f32, must be of an integer type");
     not_of(context, fv_tensor_of(numbers, FV_F32, 0, NULL), y,
            "data set: images of rank 0, must have an axis");
+    not_of(context, x, FV_TENSOR(large, FV_F64, 2),
+           "data set: labels are f64, must be of an integer type");
+    not_of(context, x, FV_TENSOR(NULL, FV_I16, 6),
+           "data set: the tensor has no memory");
     not_of(context, FV_TENSOR(NULL, FV_F32, 0, 2), FV_TENSOR(NULL, FV_I16, 0),
            "data set: it is empty");
     not_of(context, FV_TENSOR(NULL, FV_F32, 6, 2), y,
@@ -322,7 +350,6 @@ static void test_not_of(void **state)
     fv_dataset_free(set);
     assert_null(fv_dataset_of(context, NULL, &y));
     assert_error(context, "data set: no tensor");
-    double large[] = { 1, 1e300 };
     not_of(context, FV_TENSOR(large, FV_F64, 2, 1), FV_TENSOR(wide, FV_I64, 2),
            "data set: element [1, 0] is 1e+300, outside "
            "-3.40282e+38..3.40282e+38 of f32");

@@ -125,6 +125,30 @@ static void test_layers(void **state)
                .padding_end = { 0, 1 }),
           "conv2d: padding 1x0 is for both sides, but padding_begin 0x0 and "
           "padding_end 0x1 are given too");
+    for (int i = 0; i < 4; i++)
+        LAYER(CONV(IN, TWO, .kernel = { 3 }, .padding = { i / 2, 1 },
+                   .padding_begin = { i == 0, i == 1 },
+                   .padding_end = { i == 2, i == 3 }),
+              ((const char *const[]){
+                  "conv2d: padding 0x1 is for both sides, but padding_begin "
+                  "1x0 and padding_end 0x0 are given too",
+                  "conv2d: padding 0x1 is for both sides, but padding_begin "
+                  "0x1 and padding_end 0x0 are given too",
+                  "conv2d: padding 1x1 is for both sides, but padding_begin "
+                  "0x0 and padding_end 1x0 are given too",
+                  "conv2d: padding 1x1 is for both sides, but padding_begin "
+                  "0x0 and padding_end 0x1 are given too" })[i]);
+#define SAME .padding_mode = FV_PADDING_SAME
+    LAYER(CONV(IN, TWO, SAME, .kernel = { 0 }), "conv2d: kernel 0 is below 1");
+    LAYER(CONV(IN, TWO, SAME, .kernel = { INT64_MAX }),
+          "conv2d: kernel 9223372036854775807 is over 140737488355327");
+    LAYER(CONV(IN, TWO, SAME, .kernel = { 3 }, .stride = { -1 }),
+          "conv2d: stride -1 is below 1");
+    LAYER(CONV(IN, TWO, SAME, .kernel = { 3 }, .dilation = { -1 }),
+          "conv2d: dilation -1 is below 1");
+    LAYER(CONV(IN, TWO, SAME, .kernel = { 3 }, .dilation = { INT64_MAX }),
+          "conv2d: dilation 9223372036854775807 is over 140737488355327");
+#undef SAME
     LAYER(CONV(IN, TWO, .kernel = { 3 }, .max_workspace = -1),
           "conv2d: max_workspace -1 is below 0");
     LAYER(CONV(TWO, .kernel = { 3 }, .in_shape = { 8, 0, 0 }),
@@ -154,6 +178,17 @@ static void test_layers(void **state)
           "maxpool: padding 2 is not below kernel 2");
     LAYER(fv_avgpool(ctx, .in_shape = { 8, 8, 1 }),
           "avgpool: kernel 0 is below 1");
+    LAYER(fv_avgpool(ctx, .in_shape = { 8 }, .kernel = { 2 }),
+          "avgpool: input [8] is not an image of rows, columns and channels");
+    LAYER(fv_maxpool(ctx, .in_shape = { 8 }, .kernel = { 2 }),
+          "maxpool: input [8] is not an image of rows, columns and channels");
+    LAYER(fv_global_average_pool(ctx, .in_shape = { 8 }),
+          "global_average_pool: input [8] is not an image of rows, columns and "
+          "channels");
+    LAYER(fv_concat_layers(ctx, .in_shape = { 8 }),
+          "concat: 1 inputs, expected at least 2");
+    LAYER(fv_batchnorm(ctx, .in_shape = { 8, 0, 2 }),
+          "batchnorm: in_shape has an extent of 0");
     LAYER(fv_dropout(ctx, 1.25, .in_shape = { 8 }),
           "dropout: probability 1.25 is not in 0..1");
     LAYER(fv_batchnorm(ctx, .in_shape = { 8 }, .epsilon = -1),
@@ -175,6 +210,9 @@ static void test_layers(void **state)
     fv_variable *scalar = X(5);
     REFUSED(fv_layer_forward(fv_batchnorm(ctx), scalar),
             "batchnorm: the input has a batch axis and no other");
+    REFUSED(fv_layer_forward_n(fv_concat_layers(ctx), 2,
+                               (fv_variable *const[]){ scalar, scalar }),
+            "concat: the input has a batch axis and no other");
     scalar = fv_variable_number(ctx, 1);
     REFUSED(fv_layer_forward(fv_relu(ctx), scalar),
             "relu: input 1 has no batch axis");

@@ -93,6 +93,12 @@ static void test_right_and_wrong_backward(void **state)
     fv_context_free(f.ctx);
 }
 
+static fv_variable *products(void *user, fv_variables at)
+{
+    (void)user;
+    return fv_mul(fv_mul(at.at[0], at.at[0]), at.at[1]);
+}
+
 static fv_variable *rectified(void *user, fv_variables at)
 {
     return fv_mul(fv_relu_of(fv_apply(&squaring, user, 1, &at.at[0])),
@@ -139,6 +145,25 @@ static void test_leaves_everything_as_it_was(void **state)
     fv_context_free(f.ctx);
 }
 
+/* Singles take a step that they can tell from their rounding. */
+static void test_singles(void **state)
+{
+    (void)state;
+    fv_context *ctx = NET_CONTEXT(.dtype = FV_F32);
+    float a[] = { 0.5F, -1.25F, 3 }, b[] = { 2, 1, -0.75F };
+    fv_tensor first = FV_TENSOR(a, FV_F32, 3), second = FV_TENSOR(b, FV_F32, 3);
+    fv_variable *at[] = { fv_variable_new(ctx, &first),
+                          fv_variable_new(ctx, &second) };
+    square s = { 2 };
+    assert_true(
+        fv_gradcheck(products, &s, (fv_variables){ 2, at }, 0.0078125, 0)
+        < 1e-3);
+    assert_memory_equal(fv_variable_value(at[0])->data, a, sizeof a);
+    assert_memory_equal(fv_variable_value(at[1])->data, b, sizeof b);
+    assert_ok(ctx);
+    fv_context_free(ctx);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -150,6 +175,9 @@ static void test_refusals(void **state)
     assert_true(isinf(fv_gradcheck(fails, NULL, f.list, 0, 0)));
     assert_error(f.ctx, "add: operand 2 is NULL");
     assert_int_equal(fv_no_grad(f.ctx, 0), 0);
+    fv_variable *none[] = { NULL };
+    assert_true(
+        isinf(fv_gradcheck(function, &s, (fv_variables){ 1, none }, 0, 0)));
     fv_variable *last = f.at[1];
     f.at[1] = NULL;
     assert_true(isinf(fv_gradcheck(function, &s, f.list, 0, 0)));
@@ -241,6 +269,7 @@ int main(void)
         cmocka_unit_test(test_right_and_wrong_backward),
         cmocka_unit_test(test_kinks_within_a_step),
         cmocka_unit_test(test_leaves_everything_as_it_was),
+        cmocka_unit_test(test_singles),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_networks),
         cmocka_unit_test(test_network_is_as_it_was),

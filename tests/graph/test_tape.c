@@ -135,6 +135,20 @@ static void test_operations_after_the_result_are_dropped(void **state)
     fv_context_free(ctx);
 }
 
+/* More operations than a graph has room for at first, several times over. */
+static void test_a_long_tape(void **state)
+{
+    (void)state;
+    fv_context *ctx = make();
+    fv_variable *x = vector(ctx, 1, 2), *y = x;
+    for (int i = 0; i < 1000; i++) y = i % 2 ? fv_neg(y) : fv_add(y, x);
+    assert_int_equal(fv_tape_count(ctx), 1000);
+    assert_true(value(y, 0) == 1);
+    assert_int_equal(fv_backprop(y), FV_OK);
+    assert_true(grad(x, 0) == 1 && grad(x, 1) == 1);
+    fv_context_free(ctx);
+}
+
 static void test_a_branch_beside_the_result_gets_nothing(void **state)
 {
     (void)state;
@@ -324,6 +338,16 @@ static void test_assign(void **state)
     assert_error(ctx, "assign: only leaves can be written");
     assert_int_equal(fv_variable_assign(x, NULL), FV_MISUSE);
     assert_error(ctx, "assign: no tensor");
+    fv_context *single = fv_context_new(NULL);
+    double large[] = { 1, -1e39 };
+    fv_tensor wide = FV_TENSOR(large, FV_F64, 2);
+    assert_null(fv_variable_new(single, &wide));
+    assert_error(single, "assign: element [1] is -1e+39, outside "
+                         "-3.40282e+38..3.40282e+38 of f32");
+    assert_null(fv_constant(single, &wide));
+    assert_error(single, "constant: element [1] is -1e+39, outside "
+                         "-3.40282e+38..3.40282e+38 of f32");
+    fv_context_free(single);
     assert_null(fv_variable_new(ctx, NULL));
     assert_error(ctx, "variable: no tensor");
     assert_null(fv_constant(ctx, NULL));
@@ -432,7 +456,6 @@ static void scale_forward(const fv_call *call)
 
 static void scale_backward(const fv_call *call)
 {
-    if (!call->input_grads[0]) return;
     double *to = call->input_grads[0]->data, *scratch = call->scratch;
     const double *from = call->output_grad->data;
     scratch[1] = *(const double *)call->saved;
@@ -464,6 +487,66 @@ static void test_users_operator(void **state)
     assert_string_equal(fv_tape_last(ctx), "scaling");
     fv_backprop(fv_mul(y, y));
     assert_true(grad(x, 0) == 18 && grad(x, 1) == -36);
+    fv_context_free(ctx);
+}
+
+static fv_variable *dropped(fv_variable *x) { return fv_dropout_of(x, 0.5); }
+
+static fv_variable *doubled(fv_variable *x) { return fv_mul_number(x, 2); }
+
+static fv_variable *halved(fv_variable *x) { return fv_div_number(x, 2); }
+
+static fv_variable *flat(fv_variable *x)
+{
+    return fv_reshape(x, 1, (const int64_t[]){ 4 });
+}
+
+static fv_variable *part(fv_variable *x) { return fv_slice(x, 1, 0, 1, 1); }
+
+static fv_variable *repeated(fv_variable *x)
+{
+    return fv_broadcast(x, 5, (const int64_t[]){ 3, 1, 2, 2, 1 });
+}
+
+static fv_variable *pooled(fv_variable *x)
+{
+    return fv_maxpool_of(
+        x, &(fv_pooling){ .kernel = { 2, 2 }, .stride = { 1, 1 } });
+}
+
+static fv_variable *scaled(fv_variable *x)
+{
+    return fv_apply(&scaling, &(scale){ 3 }, 1, &x);
+}
+
+/* A leaf that is frozen between the forward pass and the backward pass gets
+ * nothing of any operator, and what lies on the way still gets its own. */
+static void test_frozen_after_the_forward_pass(void **state)
+{
+    (void)state;
+    static fv_variable *(*const operators[])(fv_variable *) = {
+        dropped,       doubled,       halved, flat,
+        part,          repeated,      pooled, fv_global_average_pool_of,
+        fv_softmax_of, fv_sigmoid_of, fv_sum, fv_mean,
+        fv_max,        fv_transpose,  fv_neg, fv_relu_of,
+        scaled,
+    };
+    fv_context *ctx = make();
+    double numbers[] = { 1, -2, 3, -4 };
+    const fv_tensor tensor = FV_TENSOR(numbers, FV_F64, 1, 2, 2, 1);
+    fv_variable *x = fv_variable_new(ctx, &tensor);
+    fv_training(ctx, 1);
+    for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
+        fv_variable_set_requires_grad(x, 1);
+        fv_variable *y = operators[i](x);
+        fv_variable *loss = fv_sum(fv_mul_number(y, 7));
+        assert_int_equal(fv_variable_retain_grad(y), FV_OK);
+        fv_variable_set_requires_grad(x, 0);
+        assert_int_equal(fv_backprop(loss), FV_OK);
+        assert_true(grad(y, 0) == 7);
+        for (int k = 0; k < 4; k++) assert_true(grad(x, k) == 0);
+    }
+    assert_ok(ctx);
     fv_context_free(ctx);
 }
 
@@ -608,6 +691,7 @@ int main(void)
         cmocka_unit_test(test_used_twice_and_summed_over_passes),
         cmocka_unit_test(test_gradient_of_a_sum_of_elements),
         cmocka_unit_test(test_operations_after_the_result_are_dropped),
+        cmocka_unit_test(test_a_long_tape),
         cmocka_unit_test(test_a_branch_beside_the_result_gets_nothing),
         cmocka_unit_test(test_retained_gradients),
         cmocka_unit_test(test_frozen_leaf),
@@ -620,6 +704,7 @@ int main(void)
         cmocka_unit_test(test_assign_a_view_of_itself),
         cmocka_unit_test(test_constants_of_results),
         cmocka_unit_test(test_users_operator),
+        cmocka_unit_test(test_frozen_after_the_forward_pass),
         cmocka_unit_test(test_users_operator_refusals),
         cmocka_unit_test(test_every_operator_counts_operands),
         cmocka_unit_test(test_scratch_too_large),

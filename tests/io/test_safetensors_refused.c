@@ -316,6 +316,67 @@ static void test_many_over_one_range(void **state)
     refused("m: tensor \"1\": begins at byte 0, must at 8");
 }
 
+/* A file of that header in memory of its own. */
+static void refused_large(char *header, size_t size, fv_status status,
+                          const char *sentence)
+{
+    begin_file(size);
+    memcpy(header, room, 8);
+    memory_files_put(&files, "large", header, size + 8);
+    fv_context *context = context_over_files();
+    assert_null(fv__safetensors_read(context, "large"));
+    assert_int_equal(fv_failed(context), status);
+    assert_error(context, sentence);
+    fv_context_free(context);
+    files.count = 0;
+}
+
+/* A million tensors are looked at, with one more object for the metadata and
+ * one around all; more are not. */
+static void test_too_many_tensors(void **state)
+{
+    (void)state;
+    static const char piece[] = "\"a\":{},";
+    for (size_t count = 1000001; count < 1000003; count++) {
+        const bool many = count > 1000001;
+        const size_t size = count * (sizeof piece - 1) + 1;
+        char *large = malloc(8 + size + 1), *at = large + 8;
+        assert_non_null(large);
+        *at++ = '{';
+        for (size_t i = 0; i < count; i++, at += sizeof piece - 1)
+            memcpy(at, piece, sizeof piece - 1);
+        at[-1] = '}';
+        refused_large(large, size, many ? FV_LIMIT : FV_MALFORMED,
+                      many ? "large: header has more than 1000000 tensors"
+                           : "large: byte 19: header: duplicate object key "
+                             "near '\"a\"'");
+        free(large);
+    }
+}
+
+/* A name of the longest length is looked into, a longer one is not. */
+static void test_too_long_a_name(void **state)
+{
+    (void)state;
+    static const char rest[] = "\":{}}";
+    for (size_t length = 65536; length < 65538; length++) {
+        const size_t size = 2 + length + sizeof rest - 1;
+        char *large = malloc(8 + size + 1), sentence[200];
+        assert_non_null(large);
+        memcpy(large + 8, "{\"", 2);
+        memset(large + 10, 'n', length);
+        memcpy(large + 10 + length, rest, sizeof rest);
+        snprintf(sentence, sizeof sentence, "large: tensor \"%.96s...\": %s",
+                 large + 10,
+                 length > 65536 ? "name of 65537 bytes, at most 65536"
+                                : "must have dtype, shape and data_offsets "
+                                  "alone");
+        refused_large(large, size, length > 65536 ? FV_LIMIT : FV_MALFORMED,
+                      sentence);
+        free(large);
+    }
+}
+
 /* The memory jansson would take counts against the context's limit. */
 static void test_memory_of_the_header(void **state)
 {
@@ -412,6 +473,8 @@ int main(void)
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_many_over_one_range),
+        cmocka_unit_test(test_too_many_tensors),
+        cmocka_unit_test(test_too_long_a_name),
         cmocka_unit_test(test_memory_of_the_header),
         cmocka_unit_test(test_digest),
         cmocka_unit_test(test_random_flips),

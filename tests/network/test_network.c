@@ -280,6 +280,18 @@ static void test_using_refusals(void **state)
     assert_int_equal(fv_network_predict(net, &images, &wrong), FV_MISUSE);
     assert_int_not_equal(*fv_error(ctx), 0);
     fv_clear_error(ctx);
+    float right[2 * NET_CLASSES];
+    fv_tensor out = FV_TENSOR(right, FV_F32, 2, NET_CLASSES);
+    assert_int_equal(fv_network_predict(net, NULL, &out), FV_MISUSE);
+    assert_error(ctx, "images: no tensor");
+    assert_int_equal(fv_network_predict(net, &images, NULL), FV_MISUSE);
+    assert_error(ctx, "output: no tensor");
+    fv_tensor number = fv_tensor_of(right, FV_F32, 0, NULL);
+    assert_int_equal(fv_network_predict(net, &number, &out), FV_MISUSE);
+    assert_error(ctx, "network: a batch of 0 images, expected at least 1");
+    fv_tensor narrow = fv_tensor_slice(ctx, &images, 1, 0, 7, 1);
+    assert_int_equal(fv_network_predict(net, &narrow, &out), FV_MISUSE);
+    assert_error(ctx, "images: shape [2, 7, 8, 3], expected [2, 8, 8, 3]");
     fv_tensor flat =
         fv_tensor_reshape(ctx, &images, 1, (const int64_t[]){ 2 * NET_PIXELS });
     assert_null(fv_network_forward(net, fv_constant(ctx, &flat)));
@@ -301,6 +313,43 @@ static void test_using_refusals(void **state)
     fv_context_free(ctx);
 }
 
+/* Class indices for losses that take values become rows; what does not fit is
+ * refused. */
+static void test_class_indices_for_any_loss(void **state)
+{
+    (void)state;
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    fv_network *net = fv_network_parse(ctx, net_regression, "net");
+    fv_tensor images = net_images(ctx, 4), labels = net_labels(ctx, 4);
+    fv_tensor few = net_labels(ctx, 3);
+    fv_variable *y = fv_network_forward(net, fv_constant(ctx, &images));
+    double rows[4 * NET_CLASSES] = { 0 };
+    for (int64_t i = 0; i < 4; i++)
+        rows[i * NET_CLASSES + ((const int64_t *)labels.data)[i]] = 1;
+    fv_tensor dense = FV_TENSOR(rows, FV_F64, 4, NET_CLASSES);
+    const double loss = fv_item(fv_network_loss(net, y, &labels));
+    assert_true(loss == fv_item(fv_network_loss(net, y, &dense)));
+    assert_null(fv_network_loss(net, y, &few));
+    assert_error(ctx, "labels: 3 class indices do not fit the output");
+    fv_variable *number = fv_variable_number(ctx, 1);
+    assert_null(fv_network_loss(net, number, &labels));
+    assert_error(ctx, "labels: 4 class indices do not fit the output");
+    ((int64_t *)labels.data)[3] = NET_CLASSES;
+    assert_null(fv_network_loss(net, y, &labels));
+    assert_error(ctx, "labels: class 4 of image 3 is not in 0..3");
+    fv_tensor row = fv_tensor_at(ctx, &dense, 0, 0);
+    assert_null(fv_network_loss(net, y, &row));
+    assert_error(ctx, "mse1: mse: input is [4, 4], target is [4]");
+    assert_null(fv_network_loss(net, y, NULL));
+    assert_error(ctx, "target: no tensor");
+    assert_null(fv_network_loss(fv_network_parse(ctx, "input 4\nrelu\n", "n"),
+                                y, &dense));
+    assert_error(ctx, "network: there is no loss layer");
+    assert_true(isinf(fv_network_gradcheck(net, 0)));
+    assert_error(ctx, "gradcheck: a batch of 0 images, expected at least 1");
+    fv_context_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +363,7 @@ int main(void)
         cmocka_unit_test(test_weights_written_after_a_prediction),
         cmocka_unit_test(test_prediction_in_place),
         cmocka_unit_test(test_using_refusals),
+        cmocka_unit_test(test_class_indices_for_any_loss),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -256,8 +256,8 @@ static void test_other_errors(void **state)
     fv_context *ctx = fv_context_new(NULL);
     assert_null(fv_network_parse(ctx, NULL, "x"));
     assert_error(ctx, "network: the text is NULL");
-    assert_null(fv_network_parse(ctx, "x", NULL));
-    assert_error(ctx, "network:1:1: there is no layer \"x\"");
+    assert_null(fv_network_parse(ctx, "xy", NULL));
+    assert_error(ctx, "network:1:1: there is no layer \"xy\"");
     assert_null(fv_network_parse(ctx, "\x1b[31m\n", "a\nb"));
     assert_error(ctx, "a\\x0ab:1:1: there is no layer \"\\x1b[31m\"");
     char *line = malloc(70001);
@@ -340,6 +340,34 @@ static void test_guesses(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         check_guess(cases[i][0], cases[i][1]);
+}
+
+/* UTF-16 handed over as a string: what stands before the first zero byte. */
+static void test_utf_16(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *sentence;
+    } cases[] = {
+        { "\xff\xfei\0n\0p\0u\0t\0",
+          "a.net: this is UTF-16 text (little-endian; Fovea reads UTF-8), not "
+          "a network or a model" },
+        { "\xfe\xff\0i\0n\0p\0u\0t",
+          "a.net: this is UTF-16 text (big-endian; Fovea reads UTF-8), not a "
+          "network or a model" },
+        { "i\0n\0p\0u\0t\0",
+          "a.net: the text ends after its first character, as UTF-16 text does "
+          "where it is read as a string (Fovea reads UTF-8)" },
+        { "\0i\0n\0p\0u\0t",
+          "a.net: 0 layers, expected an input and at least one more" },
+        { "\n", "a.net: 0 layers, expected an input and at least one more" },
+    };
+    fv_context *ctx = fv_context_new(NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_null(fv_network_parse(ctx, cases[i].text, "a.net"));
+        assert_error(ctx, cases[i].sentence);
+    }
+    fv_context_free(ctx);
 }
 
 /* A byte order mark at the beginning is none of the text; elsewhere it is. */
@@ -468,6 +496,7 @@ int main(void)
         cmocka_unit_test(test_errors_name_the_place),
         cmocka_unit_test(test_other_errors),
         cmocka_unit_test(test_guesses),
+        cmocka_unit_test(test_utf_16),
         cmocka_unit_test(test_byte_order_mark),
         cmocka_unit_test(test_line_ends),
         cmocka_unit_test(test_digits_of_numbers),

@@ -392,6 +392,13 @@ static void test_refused_options(void **state)
     assert_null(PLAN(ctx, .in_shape = { H, W, C }, .clamp = { 1, 0.5 }));
     assert_error(ctx, "conv: clamp from 1 to 0.5, the first is not below the "
                       "second");
+    assert_null(fv_conv_plan(ctx, .in_shape = { 3, 3, 1 }, .num_filters = 1,
+                             .kernel = { 1 }, .padding = { 1 },
+                             .padding_end = { 0, 2 }));
+    assert_error(ctx, "conv: padding 1x0 is for both sides, but padding_begin "
+                      "0x0 and padding_end 0x2 are given too");
+    assert_null(fv_conv_new(&(fv_conv_options){ .size = 2, .context = ctx }));
+    assert_error(ctx, "conv: size of the options is 2, FV_OPTIONS sets it");
     assert_null(
         PLAN(ctx, .in_shape = { H, W, C }, .clamp = { 0, (double)NAN }));
     assert_int_equal(fv_failed(ctx), FV_MISUSE);

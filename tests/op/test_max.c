@@ -47,13 +47,14 @@ static void test_tie(void **state)
 static void test_nan(void **state)
 {
     (void)state;
-    for (int32_t axis = 0; axis < 2; axis++) {
-        fv_context *context = check_context(FV_F32, 1);
+    for (int i = 0; i < 4; i++) {
+        const int32_t axis = i % 2;
+        fv_context *context = check_context(i & 2 ? FV_F64 : FV_F32, 1);
         const int64_t shape[] = { axis ? 1 : 50001, axis ? 50001 : 3 };
         int64_t stride = axis ? 1 : 3;
-        fv_tensor x = fv_tensor_new(context, FV_F32, 2, shape);
-        float *numbers = x.data;
-        numbers[30000 * stride] = numbers[20000 * stride] = NAN;
+        fv_tensor x = fv_tensor_new(context, FV_F64, 2, shape);
+        double *numbers = x.data;
+        numbers[30000 * stride] = numbers[20000 * stride] = (double)NAN;
         numbers[7 * stride] = -9;
         numbers[8 * stride] = 9;
         fv_variable *a = fv_variable_new(context, &x);

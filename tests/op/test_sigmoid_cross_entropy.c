@@ -97,7 +97,8 @@ static void test_gradients(void **state)
             s.operands[0].shape[i] = pick(seed, i, 1, 3);
         s.operands[1] = s.operands[0];
         s.operands[1].low = 0, s.operands[1].high = 1;
-        s.operands[1].frozen = (int)(seed % 2);
+        s.operands[1].frozen = seed % 3 == 1;
+        s.operands[0].frozen = seed % 3 == 2;
         assert_gradients(&s);
         assert_single(&s, 1e-6);
     }

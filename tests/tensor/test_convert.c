@@ -71,6 +71,33 @@ static void ends_of_the_types(void **state)
     }
 }
 
+/* The same from whole numbers. */
+static void ends_for_whole_numbers(void **state)
+{
+    fv_context *context = *state;
+    static const struct {
+        fv_dtype dtype;
+        int64_t low, high;
+    } ends[] = { { FV_U8, 0, UINT8_MAX },
+                 { FV_I8, INT8_MIN, INT8_MAX },
+                 { FV_I16, INT16_MIN, INT16_MAX },
+                 { FV_I32, INT32_MIN, INT32_MAX } };
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        int64_t numbers[] = { ends[i].low, ends[i].high };
+        fv_tensor tensor = FV_TENSOR(numbers, FV_I64, 2);
+        fv_tensor result = fv_tensor_convert(context, &tensor, ends[i].dtype);
+        check_tensor(&result, ends[i].dtype, SHAPE(2),
+                     NUMBERS((double)ends[i].low, (double)ends[i].high));
+        for (int beyond = 0; beyond < 2; beyond++) {
+            numbers[0] = beyond ? ends[i].high + 1 : ends[i].low - 1;
+            assert_int_equal(
+                fv_tensor_convert(context, &tensor, ends[i].dtype).rank, -1);
+            assert_int_equal(fv_failed(context), FV_MISUSE);
+            fv_clear_error(context);
+        }
+    }
+}
+
 static void fractions_beyond_the_ends(void **state)
 {
     fv_context *context = *state;
@@ -154,6 +181,7 @@ int main(void)
         CASE(towards_zero),
         CASE(every_pair),
         CASE(ends_of_the_types),
+        CASE(ends_for_whole_numbers),
         CASE(fractions_beyond_the_ends),
         CASE(floats),
         CASE(sentences),

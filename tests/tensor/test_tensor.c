@@ -148,9 +148,23 @@ static void freeing_what_is_not_whole(void **state)
     check_failed(context, odd, sentence);
     fv_tensor_free(context, &line);
     check_failed(context, line, sentence);
+    fv_tensor whole = tensor;
+    fv_context *other = fv_context_new(NULL);
+    fv_tensor_free(other, &whole);
+    check_failed(other, whole, sentence);
+    fv_context_free(other);
+    fv_tensor kept = tensor;
+    kept.rank = -1; /* the failed tensor has no memory, whatever it says */
+    fv_tensor_free(context, &kept);
+    kept = tensor;
+    fv_tensor_free(NULL, &kept);
+    assert_int_equal(kept.rank, -1);
     fv_tensor first = fv_tensor_slice(context, &tensor, 0, 0, 1, 1);
     fv_tensor_free(context, &first); /* the same memory, hence the owner */
     assert_ok(context);
+    assert_int_equal(fv_context_memory(context).data_bytes, 0);
+    assert_int_equal(fv_tensor_copy(context, &odd, &odd), FV_MISUSE);
+    assert_error(context, "copy: no tensor");
 }
 
 static void freeing_while_a_failure_is_pending(void **state)
@@ -203,6 +217,10 @@ static void single_elements(void **state)
     fv_tensor number = count_up(context, FV_I64, 0, NULL);
     set_number(&number, 0, -7);
     assert_true(fv_tensor_get(context, &number, NULL) == -7);
+    for (int type = FV_F32; type <= FV_I64; type++) {
+        const fv_tensor some = count_up(context, (fv_dtype)type, SHAPE(2, 3));
+        assert_true(fv_tensor_get(context, &some, (int64_t[]){ 1, 2 }) == 5);
+    }
     fv_tensor lost = FV_TENSOR(NULL, FV_F32, 2);
     assert_true(isnan(fv_tensor_get(context, &lost, (int64_t[]){ 0 })));
     assert_error(context, "tensor: the tensor has no memory");

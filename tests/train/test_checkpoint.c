@@ -321,6 +321,22 @@ static void test_without_a_checkpoint(void **state)
     fv_context_free(ctx);
 }
 
+static void test_a_checkpoint_that_cannot_be_written(void **state)
+{
+    (void)state;
+    needs(JANSSON);
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    fv_network *net = fv_network_parse(ctx, net_plain, "net");
+    stop = 1;
+    assert_int_equal(fv_fit(net, optimizer_of(net, 0, 0.1, 0),
+                            net_dataset(ctx, 10), .batch = 4, .stop = &stop,
+                            .checkpoint = "/nowhere/at/all"),
+                     FV_IO);
+    assert_error(ctx, "/nowhere/at/all: cannot write: No such file or "
+                      "directory");
+    fv_context_free(ctx);
+}
+
 /* A checkpoint is a model, the optimizer's state being left out. */
 static void test_a_checkpoint_as_a_model(void **state)
 {
@@ -444,7 +460,7 @@ static void test_damaged_learning_rates_and_counts(void **state)
     static const char *const wrong[] = {
         "",           "0.0625",         "0.0625 ",         "nan 0.0625",
         "0.0625 nan", "0.0625 -0.0625", "inf 0.0625",      "0.0625  0.0625x",
-        "-1 0.0625",  "0.0625,0.0625",  "0.0625 0.0625 1",
+        "-1 0.0625",  "0.0625,0.0625",  "0.0625 0.0625 1", "1.7e308 1.7e308",
     };
     setting s = usual;
     s.net = net_plain;
@@ -464,6 +480,8 @@ static void test_damaged_learning_rates_and_counts(void **state)
     char error[1024];
     assert_true(run(&s, NULL, error) == digest);
     assert_string_equal(error, "");
+    alter("fovea.learning_rate", NULL);
+    refuse(&s, "the position in training is damaged");
 }
 
 /* Cut anywhere, the file is refused and nothing of it is used. */
@@ -655,6 +673,7 @@ int main(void)
         cmocka_unit_test(test_other_options_go_on),
         cmocka_unit_test(test_many_stops),
         cmocka_unit_test(test_without_a_checkpoint),
+        cmocka_unit_test(test_a_checkpoint_that_cannot_be_written),
         cmocka_unit_test(test_a_checkpoint_as_a_model),
         cmocka_unit_test(test_other_runs_are_refused),
         cmocka_unit_test(test_a_model_is_no_checkpoint),

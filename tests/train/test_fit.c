@@ -277,6 +277,90 @@ static void test_the_batch_that_would_fit(void **state)
     }
 }
 
+/* What was refused, or only asked about, does not stand in the way of what ran
+ * before or of the batch that the refusal names. */
+static void test_the_batch_that_would_fit_after_another(void **state)
+{
+    (void)state;
+    enum { SMALL = 2, LARGE = 64 };
+    int refused = 0;
+    for (size_t limit = 300000; limit < 1200000; limit += 25000) {
+        for (int drop_last = 0; drop_last < 2; drop_last++) {
+            fv_context *ctx = NET_CONTEXT(.threads = 1, .max_bytes = limit);
+            fv_network *net = fv_network_parse(ctx, net_residual, "net");
+            fv_dataset *data = net_dataset(ctx, LARGE + 1);
+            fv_optimizer *adam = optimizer_of(net, 2);
+            fv_fit(net, adam, data, .batch = SMALL, .drop_last = 1);
+            fv_evaluate(net, data, SMALL, NULL);
+            if (!fv_failed(ctx)
+                && fv_fit(net, adam, data, .batch = LARGE,
+                          .drop_last = drop_last)
+                       == FV_LIMIT) {
+                const int64_t named =
+                    named_batch(ctx, "fit: a batch of 64 needs ");
+                fv_fit(net, adam, data, .batch = SMALL, .drop_last = 1);
+                assert_ok(ctx);
+                if (named)
+                    fv_fit(net, adam, data, .batch = named,
+                           .drop_last = drop_last);
+                assert_ok(ctx);
+                refused += named > 0;
+            }
+            fv_context_free(ctx);
+        }
+    }
+    assert_true(refused > 10);
+}
+
+/* Whether batches of one image are trained under a limit after a fit that is
+ * refused, if `refused` is not NULL; *refused counts those for which there was
+ * no room even to record them. */
+static bool trains(size_t limit, int *refused)
+{
+    fv_context *ctx = NET_CONTEXT(.threads = 1, .max_bytes = limit);
+    fv_network *net = fv_network_parse(ctx, net_residual, "net");
+    fv_dataset *data = net_dataset(ctx, 66);
+    fv_optimizer *adam = optimizer_of(net, 2);
+    fv_fit(net, adam, data, .batch = 2);
+    if (refused && !fv_failed(ctx)) {
+        fv_fit(net, adam, data, .batch = 64, .test = data);
+        *refused += strstr(fv_error(ctx), "memory: ") != NULL;
+        fv_clear_error(ctx);
+    }
+    fv_fit(net, adam, data, .batch = 1);
+    const bool done = fv_failed(ctx) == FV_OK;
+    fv_context_free(ctx);
+    return done;
+}
+
+static void test_a_refusal_leaves_no_plans(void **state)
+{
+    (void)state;
+    int refused = 0;
+    for (size_t limit = 200000; limit < 500000; limit += 3000)
+        if (trains(limit, NULL)) assert_true(trains(limit, &refused));
+    assert_true(refused > 3);
+}
+
+static void test_plans_that_are_only_asked_about(void **state)
+{
+    (void)state;
+    fv_context *ctx = NET_CONTEXT(.threads = 1, .max_bytes = 1000000);
+    fv_network *net = fv_network_parse(ctx, net_residual, "net");
+    fv_dataset *data = net_dataset(ctx, 9);
+    fv_optimizer *adam = optimizer_of(net, 2);
+    for (int i = 0; i < 2; i++) {
+        assert_true(fv_network_planned_bytes(net, 1000, 1) > 1000000);
+        assert_true(fv_network_planned_bytes(net, 1000, 0) > 1000000);
+        fv_fit(net, adam, data, .batch = 2);
+        assert_ok(ctx);
+        assert_true(fv_network_planned_bytes(net, 1000, 1) > 1000000);
+        assert_int_equal(fv_evaluate(net, data, 2, NULL).count, 9);
+        assert_ok(ctx);
+    }
+    fv_context_free(ctx);
+}
+
 /* ---- classes --------------------------------------------------------------
  */
 
@@ -456,6 +540,8 @@ static void test_refusals(void **state)
     assert_error(ctx, "fit: epochs -2, expected at least 1");
     fv_fit(net, sgd, data, .batch = -1);
     assert_error(ctx, "fit: batch -1, expected at least 1");
+    fv_fit_with(net, sgd, &(fv_fit_options){ .size = 3 });
+    assert_error(ctx, "fit: size of the options is 3, FV_OPTIONS sets it");
     fv_fit(net, sgd, data, .resume = 1);
     assert_error(ctx, "fit: resume needs the path of a checkpoint");
     float x[2 * NET_PIXELS] = { 0 };
@@ -475,6 +561,13 @@ static void test_refusals(void **state)
     fv_fit(net, sgd, shaped);
     assert_error(ctx, "fit: the training data has images of [8, 12, 2], the "
                       "network's input is [8, 8, 3]");
+    assert_int_equal(fv_evaluate(net, shaped, 0, NULL).count, 0);
+    assert_error(ctx, "data set: batch of images of [8, 8, 3], must be "
+                      "[8, 12, 2]");
+    five[1] = 4;
+    fv_dataset *more = fv_dataset_of(ctx, &images, &labels);
+    assert_int_equal(fv_evaluate(net, more, 0, NULL).count, 0);
+    assert_error(ctx, "labels: class 4 of image 1 is not in 0..3");
     fv_fit(net, sgd, data, .test = shaped);
     assert_error(ctx, "fit: the test data has images of [8, 12, 2], the "
                       "network's input is [8, 8, 3]");
@@ -497,6 +590,9 @@ int main(void)
         cmocka_unit_test(test_drop_last),
         cmocka_unit_test(test_a_last_batch_that_is_too_short),
         cmocka_unit_test(test_the_batch_that_would_fit),
+        cmocka_unit_test(test_the_batch_that_would_fit_after_another),
+        cmocka_unit_test(test_a_refusal_leaves_no_plans),
+        cmocka_unit_test(test_plans_that_are_only_asked_about),
         cmocka_unit_test(test_names_of_classes),
         cmocka_unit_test(test_one_output_for_two_classes),
         cmocka_unit_test(test_same_bits_for_any_number_of_threads),

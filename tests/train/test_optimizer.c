@@ -299,6 +299,10 @@ static void test_refusals(void **state)
            "adam: epsilon nan is not above 0 and finite");
     refuse(&v, fv_sgd_new(&(fv_sgd_options){ .size = 1, .variables = v.list }),
            "sgd: size of the options is 1, FV_OPTIONS sets it");
+    refuse(&v,
+           fv_adam_new(&(fv_adam_options){ .size = 1, .variables = v.list }),
+           "adam: size of the options is 1, FV_OPTIONS sets it");
+    assert_null(fv_sgd(NULL, 0.01, .variables = { 2, NULL }));
     assert_null(fv_sgd_new(NULL));
     assert_null(fv_adam(NULL, 1e-3));
     fv_variable *mixed[] = { v.at[0], other.at[0] };

@@ -273,6 +273,65 @@ static void test_gradient_that_is_not_finite(void **state)
     fv_context_free(ctx);
 }
 
+/* A loss that is infinite, of either sign. */
+static void test_infinite_losses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *net, *sentence;
+        float x, t;
+    } cases[] = {
+        { "mse", "train: the loss of step 1 is inf", 1e30F, 0 },
+        { "sigmoid_cross_entropy", "train: the loss of step 1 is -inf", 3e38F,
+          9 },
+    };
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    for (int i = 0; i < 2; i++) {
+        char text[80];
+        snprintf(text, sizeof text, "input 1\nlinear 1 bias=no name=w\n%s\n",
+                 cases[i].net);
+        fv_network *net = fv_network_parse(ctx, text, "net");
+        fv_tensor images =
+            FV_TENSOR((void *)(uintptr_t)&cases[i].x, FV_F32, 1, 1);
+        fv_tensor targets =
+            FV_TENSOR((void *)(uintptr_t)&cases[i].t, FV_F32, 1, 1);
+        *(float *)fv_variable_value(fv_network_variables(net).at[0])->data = 1;
+        const uint64_t before = net_digest(net);
+        fv_train_step(net, fv_sgd(net, 1), &images, &targets);
+        assert_error(ctx, cases[i].sentence);
+        assert_true(net_digest(net) == before);
+    }
+    fv_context_free(ctx);
+}
+
+/* What a frozen layer had for a gradient before does not stop the others. */
+static void test_frozen_layer_with_a_wild_gradient(void **state)
+{
+    (void)state;
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    fv_network *net = fv_network_parse(
+        ctx, "input 1\nlinear 1 bias=no name=a\nlinear 1 bias=no\nmse\n",
+        "net");
+    float x[] = { 1e20F }, one[] = { 1 };
+    fv_tensor images = FV_TENSOR(x, FV_F32, 1, 1);
+    fv_tensor targets = FV_TENSOR(one, FV_F32, 1, 1);
+    fv_variables list = fv_network_variables(net);
+    for (int i = 0; i < 2; i++)
+        *(float *)fv_variable_value(list.at[i])->data = 1;
+    fv_optimizer *sgd = fv_sgd(net, 0.1);
+    fv_variable *y = fv_network_forward(net, fv_constant(ctx, &images));
+    fv_backprop(fv_mul(y, y));
+    assert_true(isinf(*(const float *)fv_variable_grad(list.at[0])->data));
+    fv_variable_zero_grad(list.at[1]);
+    fv_variable_set_requires_grad(list.at[0], 0);
+    x[0] = 2;
+    fv_train_step(net, sgd, &images, &targets);
+    assert_ok(ctx);
+    assert_true(*(const float *)fv_variable_value(list.at[0])->data == 1);
+    assert_near(*(const float *)fv_variable_value(list.at[1])->data, 0.6, 1e-6);
+    fv_context_free(ctx);
+}
+
 /* ---- refusals ------------------------------------------------------------ */
 
 static void test_labels_out_of_range(void **state)
@@ -320,6 +379,9 @@ static void test_wrong_batches(void **state)
         fv_tensor_reshape(ctx, &images, 2, (const int64_t[]){ 4, NET_PIXELS });
     fv_train_step(net, sgd, &flat, &labels);
     assert_error(ctx, "images: shape [4, 192], expected [4, 8, 8, 3]");
+    fv_tensor number = fv_tensor_of(images.data, FV_F64, 0, NULL);
+    fv_train_step(net, sgd, &number, &labels);
+    assert_error(ctx, "network: a batch of 0 images, expected at least 1");
     fv_tensor none = fv_tensor_slice(ctx, &images, 0, 0, 0, 1);
     fv_train_step(net, sgd, &none, &labels);
     assert_error(ctx, "network: a batch of 0 images, expected at least 1");
@@ -342,6 +404,8 @@ int main(void)
         cmocka_unit_test(test_same_bits_on_every_kernel_table),
         cmocka_unit_test(test_loss_that_is_not_finite),
         cmocka_unit_test(test_gradient_that_is_not_finite),
+        cmocka_unit_test(test_infinite_losses),
+        cmocka_unit_test(test_frozen_layer_with_a_wild_gradient),
         cmocka_unit_test(test_labels_out_of_range),
         cmocka_unit_test(test_wrong_batches),
     };

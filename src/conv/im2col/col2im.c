@@ -1,15 +1,20 @@
-/* The input gradient by columns: the output's gradient times the filters as
- * they lie gives, for each output pixel, what every tap adds to the input. One
- * of these is one chain of fma over filters; an input is a sum of them, from
- * zero or what was there, over output pixels in order. Nothing is multiplied
- * with padding, nor does a vector lack lanes where channels are few.
- * With one channel, where every run of taps would be short, columns are made
- * tap by tap and added up along output rows: the last tap first, so that the
- * order is the same. */
+/* The input gradient by col2im. The product of the output's gradient [pixels x
+ * filters] and the weights [filters x taps channels] is the column matrix: for
+ * each output pixel, what each tap and channel contributes to the input. An
+ * element of it is one chain of fma over filters. The rows of the matrix are
+ * added to the input gradient in the order of output pixels, those outside the
+ * image are skipped. So padding is not multiplied, and vectors run over taps
+ * and channels together, which fills them where channels are few.
+ *
+ * With one input channel and column stride 1, the transposed matrix is computed
+ * instead, [taps x pixels], and added along output rows, the last tap first: an
+ * input then receives its contributions in the same order. */
 #include "conv/shared.h"
 
-/* Elements of a worker's columns, which stay in a cache; rows of an item, at
- * least, in windows. They cut outputs only. */
+/* Tuned by measurement; they change the speed, not the sums. Elements of a
+ * thread's column matrix, which then stays in the second-level cache; and the
+ * least height of a band of input rows, in heights of a window: each band
+ * computes the output rows whose windows cross its border anew. */
 enum { COLUMN_ELEMENTS = 1 << 14, BAND_WINDOWS = 8 };
 
 typedef struct plan {
@@ -17,18 +22,18 @@ typedef struct plan {
     const fv__geometry *g;
     fv__conv_sizes sizes;
     size_t element;
-    bool merged;         /* taps of a kernel row meet neighbours */
-    bool along;          /* columns lie tap by tap, along output rows */
-    int64_t bands, rows; /* of the image; input rows of one */
-    int64_t images;      /* of an item, where images are small */
-    int64_t pixels;      /* whose columns are made at a time */
-    size_t columns, worker;
+    bool merged;            /* taps of a kernel row are adjacent in the input */
+    bool transposed;        /* the column matrix is [taps x pixels] */
+    int64_t bands, rows;    /* bands of an image; input rows of a band */
+    int64_t images;         /* images of a work item: 1 if there are bands */
+    int64_t pixels;         /* output pixels of a column matrix */
+    size_t columns, worker; /* bytes of a thread: of the matrix; of scratch */
     const fv__conv_call *call;
 } plan;
 
-/* Vectors lack lanes where a run of taps is that of one channel, not so along
- * output rows whose pixels meet neighbours. */
-static bool runs_along(const fv__geometry *g)
+/* A row of taps of one channel fills few lanes of a vector; a row of output
+ * pixels whose inputs are adjacent fills them. */
+static bool is_transposed(const fv__geometry *g)
 {
     return g->channels == 1 && g->stride[1] == 1;
 }
@@ -37,8 +42,9 @@ static size_t product_scratch(const plan *p)
 {
     const size_t pixels = (size_t)p->pixels, span = (size_t)p->sizes.span;
 
-    return fv__gemm_scratch(p->kernels, p->along ? span : pixels,
-                            p->along ? pixels : span, (size_t)p->sizes.filters);
+    return fv__gemm_scratch(p->kernels, p->transposed ? span : pixels,
+                            p->transposed ? pixels : span,
+                            (size_t)p->sizes.filters);
 }
 
 static plan plan_of(const fv_context *context, const fv__geometry *g)
@@ -49,7 +55,7 @@ static plan plan_of(const fv_context *context, const fv__geometry *g)
         .sizes = fv__conv_sizes_of(g),
         .element = fv__element(context->kernels),
         .merged = g->dilation[1] == 1 && g->groups == 1,
-        .along = runs_along(g),
+        .transposed = is_transposed(g),
     };
     const int64_t items = fv__max(g->batch * g->groups, 1);
     const int64_t window = (g->kernel[0] - 1) * g->dilation[0] + 1;
@@ -62,15 +68,15 @@ static plan plan_of(const fv_context *context, const fv__geometry *g)
     const int64_t columns = fv__matrix_rows(COLUMN_ELEMENTS, p.sizes.span);
 
     p.images = fv__max(1, fv__min(columns / image, items / FV__FEW_ITEMS));
-    if (p.bands > 1 || p.along) p.images = 1;
+    if (p.bands > 1 || p.transposed) p.images = 1;
     p.pixels = fv__min(columns, p.images * image);
-    if (p.along) p.pixels = fv__max(1, p.pixels / g->out[1]) * g->out[1];
+    if (p.transposed) p.pixels = fv__max(1, p.pixels / g->out[1]) * g->out[1];
     p.columns = fv__align((size_t)(p.pixels * p.sizes.span) * p.element);
     p.worker = p.columns + product_scratch(&p);
     return p;
 }
 
-/* ---- adding columns up -------------------------------------------------- */
+/* ---- adding the column matrix to the input gradient --------------------- */
 
 /* Input rows [first, last) of an image, channels of a group. */
 typedef struct band {
@@ -95,8 +101,8 @@ static void clear(const plan *p, const band *b)
             fv__slot(b->dx, (size_t)(i * g->channels), p->element));
 }
 
-/* Taps [low, high) of an axis whose first is at input `at`, those that meet
- * inputs [first, last). */
+/* Taps [low, high) of an axis that lie on inputs [first, last), where tap 0
+ * lies on input `at`. */
 typedef struct taps {
     int64_t low, high;
 } taps;
@@ -112,8 +118,9 @@ static taps taps_of(const fv__geometry *g, int axis, int64_t at, int64_t first,
                    fv__min(count, fv__divide_up(fv__max(last - at, 0), step)) };
 }
 
-/* What the columns of output pixels [column, column + count) of a row add to a
- * band, kernel row by kernel row where its taps meet neighbours. */
+/* Adds the matrix rows of output pixels [column, column + count) of output row
+ * `row` to a band: a kernel row at a time if its taps are adjacent, else a tap
+ * at a time. */
 static void add_line(const plan *p, const band *b, int64_t row, int64_t column,
                      int64_t count, const char *columns)
 {
@@ -155,8 +162,8 @@ static void add_line(const plan *p, const band *b, int64_t row, int64_t column,
     }
 }
 
-/* What tap (r, q) of output rows [row, row + count) adds to a band; `columns`
- * are those of the tap, row after row. */
+/* Adds tap (r, q) of output rows [row, row + count) to a band; `columns` is the
+ * tap's row of the transposed matrix. */
 static void add_tap(const plan *p, const band *b, int64_t r, int64_t q,
                     int64_t row, int64_t count, const char *columns)
 {
@@ -180,8 +187,8 @@ static void add_tap(const plan *p, const band *b, int64_t r, int64_t q,
             fv__slot(b->dx, (size_t)to, p->element), (size_t)(step * g->in[1]));
 }
 
-/* The same of all taps: an input meets its output pixels in order when the last
- * tap comes first. */
+/* Adds all taps, the last one first: an input then receives the contributions
+ * of output pixels in ascending order. */
 static void add_taps(const plan *p, const band *b, int64_t row, int64_t count,
                      const char *columns)
 {
@@ -193,18 +200,18 @@ static void add_taps(const plan *p, const band *b, int64_t row, int64_t count,
                 columns + (size_t)i * tap);
 }
 
-/* ---- items -------------------------------------------------------------- */
+/* ---- work items --------------------------------------------------------- */
 
-/* Columns of `count` output pixels of the batch, from `pixel` on; or the same
- * turned. */
-static void make_columns(const plan *p, int64_t group, int64_t pixel,
-                         int64_t count, char *scratch)
+/* The column matrix of output pixels [pixel, pixel + count) of the batch, or
+ * its transpose. */
+static void compute_columns(const plan *p, int64_t group, int64_t pixel,
+                            int64_t count, char *scratch)
 {
     const fv__geometry *g = p->g;
     const fv__conv_sizes *s = &p->sizes;
     const int64_t from = pixel * g->filters + group * s->filters;
     const int64_t weights = group * s->filters * s->span;
-    const fv__gemm lying = {
+    const fv__gemm columns = {
         .m = (size_t)count,
         .n = (size_t)s->span,
         .k = (size_t)s->filters,
@@ -216,24 +223,24 @@ static void make_columns(const plan *p, int64_t group, int64_t pixel,
         .c_row = (size_t)s->span,
     };
     const fv__gemm transposed = {
-        .m = lying.n,
-        .n = lying.m,
-        .k = lying.k,
-        .a = lying.b,
-        .a_row = lying.b_row,
+        .m = columns.n,
+        .n = columns.m,
+        .k = columns.k,
+        .a = columns.b,
+        .a_row = columns.b_row,
         .a_transposed = true,
-        .b = lying.a,
-        .b_row = lying.a_row,
+        .b = columns.a,
+        .b_row = columns.a_row,
         .b_transposed = true,
         .c = scratch,
         .c_row = (size_t)count,
     };
 
-    fv__gemm_one(p->kernels, p->along ? &transposed : &lying,
+    fv__gemm_one(p->kernels, p->transposed ? &transposed : &columns,
                  scratch + p->columns);
 }
 
-/* Output rows that meet a band: those whose window does. */
+/* Output rows [*first, *last) whose windows reach into a band. */
 static void rows_of(const fv__geometry *g, const band *b, int64_t *first,
                     int64_t *last)
 {
@@ -245,7 +252,7 @@ static void rows_of(const fv__geometry *g, const band *b, int64_t *first,
     *last = fv__min(g->out[0], below / g->stride[0] + 1);
 }
 
-/* A band of an image, cleared if it is to be overwritten. */
+/* A band of an image, set to zero if gradients are overwritten. */
 static band band_of(const plan *p, int64_t image, int64_t group, int64_t number)
 {
     const fv__geometry *g = p->g;
@@ -260,8 +267,8 @@ static band band_of(const plan *p, int64_t image, int64_t group, int64_t number)
     return b;
 }
 
-/* Adds the columns of `count` output pixels of the batch, from `pixel` on, to
- * the band; to that of the next image where its pixels begin. */
+/* Adds the matrix of output pixels [pixel, pixel + count) of the batch to the
+ * band, and to the whole of each following image that they reach into. */
 static void add_columns(const plan *p, band *b, int64_t pixel, int64_t count,
                         const char *columns)
 {
@@ -277,7 +284,7 @@ static void add_columns(const plan *p, band *b, int64_t pixel, int64_t count,
     }
 }
 
-/* A band of an image, or a few images as a whole. */
+/* A band of an image, or some whole images, of one group. */
 static void run_item(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
@@ -296,8 +303,8 @@ static void run_item(void *argument, size_t item, size_t worker)
     for (int64_t i = first; i < last; i += p->pixels) {
         const int64_t count = fv__min(p->pixels, last - i);
 
-        make_columns(p, b.group, i, count, scratch);
-        if (p->along)
+        compute_columns(p, b.group, i, count, scratch);
+        if (p->transposed)
             add_taps(p, &b, i / g->out[1] % g->out[0], count / g->out[1],
                      scratch);
         else
@@ -307,8 +314,8 @@ static void run_item(void *argument, size_t item, size_t worker)
 
 /* ---- the algorithm ------------------------------------------------------ */
 
-/* The most outputs of an axis whose windows contain one input. What they add to
- * its gradient is one sum. */
+/* The most outputs of an axis whose windows contain one input: as many are
+ * added one after the other. */
 static int64_t outputs_of_input(const fv__geometry *g, int axis)
 {
     return fv__min(fv__divide_up(g->kernel[axis], g->stride[axis]),
@@ -349,12 +356,12 @@ static void pack(const fv__conv_call *call, fv__direction direction)
 
 static void run(const fv__conv_call *call, fv__direction direction)
 {
-    plan p = plan_of(call->context, call->geometry);
-
     if (direction != FV__BACKWARD_DATA) {
         fv__conv_im2col.run(call, direction);
         return;
     }
+    plan p = plan_of(call->context, call->geometry);
+
     p.call = call;
     fv__parallel(
         call->context,
@@ -362,11 +369,16 @@ static void run(const fv__conv_call *call, fv__direction direction)
         (double)fv__geometry_macs(p.g), run_item, &p);
 }
 
-/* Adding up the columns of a pixel: besides, a run, and a vector of it. Where
- * taps are no neighbours, a kernel row of them. With groups, an input pixel is
- * cleared alone. A pixel is turned in the time of the first, for a vector of
- * filters. */
-enum { PIXEL = 10, RUN = 2, ADD = 9, ROW = 10, CLEAR = 11, LANES = 16 };
+/* Costs in fma of a vector of LANES elements, tuned by measurement. */
+enum {
+    PIXEL = 10, /* an output pixel: overhead of adding its matrix row; or
+                   transposing a vector of its filters */
+    RUN = 2,    /* a run of adjacent taps: its overhead */
+    ADD = 9,    /* a vector of a run: load, add, store */
+    ROW = 10,   /* a kernel row whose taps are not adjacent: its overhead */
+    CLEAR = 11, /* an input pixel of one of several groups: setting to zero */
+    LANES = 16
+};
 
 static double cost(const fv__geometry *g, fv__direction direction)
 {
@@ -377,18 +389,17 @@ static double cost(const fv__geometry *g, fv__direction direction)
     const double images = (double)(g->batch * g->groups);
     const int64_t pixels = g->out[0] * g->out[1];
     const int64_t line = RUN + ADD * fv__divide_up(g->out[1], LANES);
-    const int64_t transpose_tile = PIXEL * fv__divide_up(g->filters, LANES);
+    const int64_t transpose = PIXEL * fv__divide_up(g->filters, LANES);
     const int64_t clear = g->groups > 1 ? CLEAR * g->in[0] * g->in[1] : 0;
     int64_t pixel = PIXEL + runs * ADD * run;
 
     pixel += merged ? runs * RUN : g->kernel[0] * ROW;
     if (direction != FV__BACKWARD_DATA)
         return fv__conv_im2col.cost(g, direction);
-    if (runs_along(g))
+    if (is_transposed(g))
         return fv__gemm_cost_joint(images, s.span, pixels, 1, (double)s.filters)
                + images
-                     * (double)(pixels * transpose_tile
-                                + g->out[0] * s.taps * line);
+                     * (double)(pixels * transpose + g->out[0] * s.taps * line);
     return fv__gemm_cost_joint(images, pixels, s.span, 1, (double)s.filters)
            + images * (double)(pixels * pixel + clear);
 }

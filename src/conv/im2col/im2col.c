@@ -1,39 +1,44 @@
-/* Convolution as matrix products over blocks of the column matrix. */
+/* Convolution as matrix products: a thread builds some rows of the column
+ * matrix (output pixels x taps channels) and multiplies them by the packed
+ * weights. A pointwise convolution multiplies the image itself. The weight
+ * gradient is the transposed output gradient times the column matrix. */
 #include "conv/shared.h"
 
 #include <string.h>
 
-/* Elements of a worker's column matrix, and columns of one piece of that of the
- * weight gradient. They cut outputs only. */
+/* Tuned by measurement; they change the speed, not the sums. Elements of a
+ * thread's column matrix, and the most columns of a slab of that of the weight
+ * gradient. */
 enum { COLUMN_ELEMENTS = 1 << 16, SLAB_COLUMNS = 512 };
 
-static size_t bytes(size_t element, int64_t rows, int64_t columns)
+static size_t matrix_bytes(size_t element, int64_t rows, int64_t columns)
 {
     return fv__align((size_t)rows * (size_t)columns * element);
 }
 
-/* ---- a sweep: the forward pass, or a phase of the input gradient --------- */
+/* ---- a subconvolution: forward, or a phase of the input gradient --------- */
 
-typedef struct sweep_plan {
+typedef struct subconv_plan {
     const fv__kernels *kernels;
     fv__subconv subconv;
     size_t element;
-    bool aliases;         /* rows of the column matrix are pixels */
-    int64_t span, pixels; /* columns of the matrix; rows in all */
-    int64_t rows, items;  /* rows of an item */
+    bool pointwise;       /* the image itself is the column matrix */
+    int64_t span, pixels; /* columns and rows of the whole matrix */
+    int64_t rows, items;  /* rows of a work item; items */
     size_t pack_bytes;    /* packed weights of a group */
-    size_t worker;        /* bytes of scratch of a worker */
+    size_t worker;        /* bytes of scratch of a thread */
     const fv__conv_call *call;
     const void *in;
     void *out;
-    bool data, add; /* an input gradient; adds to what is in out */
+    bool data, add; /* an input gradient; out is added to */
     char *packed, *scratch;
-} sweep_plan;
+} subconv_plan;
 
-static sweep_plan plan_sweep(const fv_context *context, const fv__geometry *g,
-                             fv__direction direction, int64_t number)
+static subconv_plan plan_subconv(const fv_context *context,
+                                 const fv__geometry *g, fv__direction direction,
+                                 int64_t number)
 {
-    sweep_plan p = {
+    subconv_plan p = {
         .kernels = context->kernels,
         .subconv = fv__subconv_of(g, direction, number),
         .element = fv__element(context->kernels),
@@ -41,12 +46,12 @@ static sweep_plan plan_sweep(const fv_context *context, const fv__geometry *g,
     };
     const fv__subconv *s = &p.subconv;
 
-    p.aliases = fv__subconv_is_pointwise(s);
+    p.pointwise = fv__subconv_is_pointwise(s);
     p.span = s->taps[0] * s->taps[1] * s->channels;
     p.pixels = s->batch * s->out[0] * s->out[1];
     p.rows = fv__matrix_rows(COLUMN_ELEMENTS, fv__max(p.span, 1));
     p.items = fv__divide_up(p.pixels, p.rows);
-    if (!p.aliases) p.worker = bytes(p.element, p.rows, p.span);
+    if (!p.pointwise) p.worker = matrix_bytes(p.element, p.rows, p.span);
     p.pack_bytes =
         fv__gemm_packed(p.kernels, (size_t)s->filters, (size_t)p.span);
     return p;
@@ -54,7 +59,7 @@ static sweep_plan plan_sweep(const fv_context *context, const fv__geometry *g,
 
 static void pack_panel(void *argument, size_t item, size_t worker)
 {
-    const sweep_plan *p = argument;
+    const subconv_plan *p = argument;
     size_t panels = fv__panels(p->kernels, (size_t)p->subconv.filters);
     size_t group = item / panels, panel = item % panels;
 
@@ -63,29 +68,32 @@ static void pack_panel(void *argument, size_t item, size_t worker)
                      p->call->weight, p->packed + group * p->pack_bytes);
 }
 
-/* Of the forward pass, where a filter is a row of a matrix, and where they are
- * there besides being packed; else NULL. */
-static const void *weights_of(const sweep_plan *p, int64_t group)
+/* The weights of a group where they are a matrix of a row for each filter, as
+ * CBLAS takes them: in the forward pass, unless only packed weights are left;
+ * else NULL. */
+static const void *weights_of(const subconv_plan *p, int64_t group)
 {
     if (p->data || !p->call->weight) return NULL;
     return fv__at(p->call->weight, (size_t)(group * p->subconv.weight_group),
                   p->element);
 }
 
-/* The products of `count` pixels from `pixel` on; those of one row of the image
- * lie at equal distances. */
-static void multiply(const sweep_plan *p, int64_t group, int64_t pixel,
+/* Multiplies rows [pixel, pixel + count) of the column matrix, at `a`, by the
+ * weights of a group: in one product if all outputs lie at equal distances,
+ * else in one for each output row. */
+static void multiply(const subconv_plan *p, int64_t group, int64_t pixel,
                      int64_t count, const char *a, int64_t a_row)
 {
     const fv__subconv *s = &p->subconv;
-    bool even = s->out_row == s->out[1] * s->out_pixel
-                && s->out_image == s->out[0] * s->out_row;
+    bool equal_distances = s->out_row == s->out[1] * s->out_pixel
+                           && s->out_image == s->out[0] * s->out_row;
     int64_t end = pixel + count;
 
     while (pixel < end) {
         fv__pixel at = fv__pixel_at(s->out, pixel);
-        int64_t m =
-            even ? end - pixel : fv__min(end - pixel, s->out[1] - at.column);
+        int64_t m = equal_distances
+                        ? end - pixel
+                        : fv__min(end - pixel, s->out[1] - at.column);
         int64_t to = s->out_at + at.image * s->out_image + at.row * s->out_row
                      + at.column * s->out_pixel + group * s->filters;
         const fv__gemm product = { .m = (size_t)m,
@@ -108,9 +116,9 @@ static void multiply(const sweep_plan *p, int64_t group, int64_t pixel,
     }
 }
 
-static void sweep_item(void *argument, size_t item, size_t worker)
+static void run_item(void *argument, size_t item, size_t worker)
 {
-    const sweep_plan *p = argument;
+    const subconv_plan *p = argument;
     const fv__subconv *s = &p->subconv;
     int64_t pixel = (int64_t)item * p->rows;
     int64_t count = fv__min(p->rows, p->pixels - pixel);
@@ -121,7 +129,7 @@ static void sweep_item(void *argument, size_t item, size_t worker)
             s, p->element, group, 0, s->taps[0] * s->taps[1], pixel, count
         };
 
-        if (p->aliases) {
+        if (p->pointwise) {
             int64_t at = pixel * s->in_pixel + group * s->channels;
 
             multiply(p, group, pixel, count,
@@ -141,7 +149,7 @@ static size_t packed(const fv_context *context, const fv__geometry *g,
 
     if (direction == FV__BACKWARD_WEIGHTS) return 0;
     for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
-        const sweep_plan p = plan_sweep(context, g, direction, i);
+        const subconv_plan p = plan_subconv(context, g, direction, i);
         size_t bytes_needed;
 
         if (!fv__multiply(p.pack_bytes, (size_t)g->groups, &bytes_needed)
@@ -157,7 +165,7 @@ static void pack(const fv__conv_call *call, fv__direction direction)
     char *at = call->packed;
 
     for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
-        sweep_plan p = plan_sweep(call->context, g, direction, i);
+        subconv_plan p = plan_subconv(call->context, g, direction, i);
         size_t panels = fv__panels(p.kernels, (size_t)p.subconv.filters);
 
         p.call = call;
@@ -169,13 +177,13 @@ static void pack(const fv__conv_call *call, fv__direction direction)
     }
 }
 
-static void run_sweeps(const fv__conv_call *call, fv__direction direction)
+static void run_subconvs(const fv__conv_call *call, fv__direction direction)
 {
     const fv__geometry *g = call->geometry;
     char *at = call->packed;
 
     for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
-        sweep_plan p = plan_sweep(call->context, g, direction, i);
+        subconv_plan p = plan_subconv(call->context, g, direction, i);
 
         p.call = call;
         p.packed = at;
@@ -186,15 +194,16 @@ static void run_sweeps(const fv__conv_call *call, fv__direction direction)
         fv__parallel(call->context, (size_t)p.items,
                      (double)p.pixels * (double)p.span
                          * (double)p.subconv.filters * (double)g->groups,
-                     sweep_item, &p);
+                     run_item, &p);
         at += p.pack_bytes * (size_t)g->groups;
     }
 }
 
 /* ---- weight gradient ---------------------------------------------------- */
 
-/* They cut outputs only. Items that any number of threads finds enough, and the
- * fewest filters that are worth a copy of their columns. */
+/* Tuned by measurement; they change the speed, not the sums. Work items below
+ * which the filters are split over several, and the fewest filters for which
+ * building the column matrix once more is worth it. */
 enum { FEW_ITEMS = 4, FEW_FILTERS = 64 };
 
 typedef struct plan {
@@ -203,11 +212,11 @@ typedef struct plan {
     fv__subconv subconv; /* forward */
     fv__partials parts;
     size_t element;
-    bool aliases;             /* rows of the column matrix are pixels of x */
-    int64_t slab_taps, slabs; /* taps of one piece of the matrix */
-    int64_t splits;           /* pieces of the filters */
+    bool pointwise;           /* the image itself is the column matrix */
+    int64_t slab_taps, slabs; /* taps of a slab of columns; slabs */
+    int64_t splits;           /* blocks of filters; each builds the matrix */
     int64_t items;
-    size_t worker; /* bytes of scratch */
+    size_t worker; /* bytes of scratch of a thread */
     const fv__conv_call *call;
     char *scratch;
 } plan;
@@ -227,8 +236,8 @@ int64_t fv__im2col_splits(const fv__geometry *g)
         1, fv__min(fv__divide_up(FEW_ITEMS, items), s.filters / FEW_FILTERS));
 }
 
-/* An item is a part, a group, a slab of taps and, where these are few, some of
- * the filters. */
+/* A work item is a part of the batch, a group, a slab of taps and, where these
+ * are few, a block of filters. */
 static plan plan_weights(const fv_context *context, const fv__geometry *g)
 {
     plan p = {
@@ -240,7 +249,7 @@ static plan plan_weights(const fv_context *context, const fv__geometry *g)
     };
     const fv__conv_sizes *s = &p.parts.sizes;
 
-    p.aliases = fv__subconv_is_pointwise(&p.subconv);
+    p.pointwise = fv__subconv_is_pointwise(&p.subconv);
     p.slab_taps = slab_taps(s);
     p.slabs = fv__divide_up(s->taps, p.slab_taps);
     p.splits = fv__im2col_splits(g);
@@ -248,12 +257,13 @@ static plan plan_weights(const fv_context *context, const fv__geometry *g)
     p.worker =
         fv__gemm_scratch(p.kernels, (size_t)s->filters,
                          (size_t)(p.slab_taps * s->channels), (size_t)s->block);
-    if (!p.aliases)
-        p.worker += bytes(p.element, s->block, p.slab_taps * s->channels);
+    if (!p.pointwise)
+        p.worker +=
+            matrix_bytes(p.element, s->block, p.slab_taps * s->channels);
     return p;
 }
 
-/* One block: filters x pixels times pixels x columns. */
+/* Adds a block of pixels to the sum: [filters x pixels] [pixels x columns]. */
 static void block_product(const plan *p, const fv__im2col_matrix *columns,
                           int64_t split, char *scratch, void *sum,
                           bool accumulate)
@@ -267,9 +277,9 @@ static void block_product(const plan *p, const fv__im2col_matrix *columns,
     int64_t from = columns->pixel * g->filters + filter;
     int64_t x = columns->pixel * g->channels + group * s->channels;
     int64_t to = filter * s->span + columns->tap * s->channels;
-    size_t matrix =
-        p->aliases ? 0
-                   : bytes(p->element, s->block, p->slab_taps * s->channels);
+    size_t matrix = p->pointwise ? 0
+                                 : matrix_bytes(p->element, s->block,
+                                                p->slab_taps * s->channels);
     fv__gemm product = {
         .m = fv__even(filters, splits, (size_t)split),
         .n = (size_t)width,
@@ -277,14 +287,14 @@ static void block_product(const plan *p, const fv__im2col_matrix *columns,
         .a = fv__at(p->call->dy, (size_t)from, p->element),
         .a_row = (size_t)g->filters,
         .a_transposed = true,
-        .b = p->aliases ? fv__at(p->call->x, (size_t)x, p->element) : scratch,
-        .b_row = (size_t)(p->aliases ? g->channels : width),
+        .b = p->pointwise ? fv__at(p->call->x, (size_t)x, p->element) : scratch,
+        .b_row = (size_t)(p->pointwise ? g->channels : width),
         .c = fv__slot(sum, (size_t)to, p->element),
         .c_row = (size_t)s->span,
         .accumulate = accumulate,
     };
 
-    if (!p->aliases) fv__im2col_gather(columns, p->call->x, scratch);
+    if (!p->pointwise) fv__im2col_gather(columns, p->call->x, scratch);
     fv__gemm_one(p->kernels, &product, scratch + matrix);
 }
 
@@ -365,7 +375,7 @@ static size_t scratch(const fv_context *context, const fv__geometry *g,
         return needed(context, p.parts.bytes, p.worker);
     }
     for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
-        sweep_plan p = plan_sweep(context, g, direction, i);
+        subconv_plan p = plan_subconv(context, g, direction, i);
         size_t bytes_needed = needed(context, 0, p.worker);
 
         if (bytes_needed > most) most = bytes_needed;
@@ -379,7 +389,7 @@ static void run(const fv__conv_call *call, fv__direction direction)
     if (direction == FV__BACKWARD_WEIGHTS)
         run_weights(call);
     else
-        run_sweeps(call, direction);
+        run_subconvs(call, direction);
 }
 
 const fv__conv_algorithm fv__conv_im2col = {

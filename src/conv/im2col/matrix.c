@@ -1,4 +1,5 @@
-/* The column matrix of a sweep, filled row by row. */
+/* The column matrix of a subconvolution: a row for each output pixel, that
+ * holds the inputs of its taps and channels, zero in the padding. */
 #include "conv/shared.h"
 
 #include <string.h>
@@ -15,8 +16,8 @@ static char *zeros(char *out, int64_t bytes)
     return out + bytes;
 }
 
-/* Taps [first, last) of a row of taps, one after another; `in` is the row of
- * the image and tap 0 meets its pixel `column`. */
+/* Copies taps [first, last) of a kernel row, one at a time; `in` is the row of
+ * the image, tap 0 lies on its pixel `column`. Returns the end of the copy. */
 static char *each_tap(const fv__subconv *s, size_t element, const char *in,
                       int64_t column, int64_t first, int64_t last, char *out)
 {
@@ -34,7 +35,7 @@ static char *each_tap(const fv__subconv *s, size_t element, const char *in,
     return out;
 }
 
-/* The same where the taps are neighbours in the image. */
+/* The same for taps that are adjacent in the image, in one copy. */
 static char *all_taps(const fv__subconv *s, size_t element, const char *in,
                       int64_t column, int64_t first, int64_t last, char *out)
 {
@@ -57,7 +58,7 @@ static char *gather_pixel(const fv__im2col_matrix *c, fv__pixel pixel,
     int64_t width = s->taps[1], end = c->tap + c->taps;
     int64_t top = pixel.row * s->stride[0] + s->first[0];
     int64_t column = pixel.column * s->stride[1] + s->first[1];
-    bool neighbours = s->groups == 1 && s->step[1] == 1;
+    bool adjacent = s->groups == 1 && s->step[1] == 1;
 
     for (int64_t r = c->tap / width; r * width < end; r++) {
         int64_t first = fv__max(c->tap - r * width, 0);
@@ -71,8 +72,8 @@ static char *gather_pixel(const fv__im2col_matrix *c, fv__pixel pixel,
             continue;
         }
         in = fv__at(image, (size_t)(row * s->in[1] * s->in_pixel), c->element);
-        out = (neighbours ? all_taps : each_tap)(s, c->element, in, column,
-                                                 first, last, out);
+        out = (adjacent ? all_taps : each_tap)(s, c->element, in, column, first,
+                                               last, out);
     }
     return out;
 }
