@@ -78,25 +78,28 @@ typedef struct fv__kernels {
     void (*transpose)(size_t m, size_t n, const void *x, size_t x_row, void *y,
                       size_t y_row, size_t width);
 
-    /* Winograd's transforms, n channels at a time.
-     * Of a filter, taps w_step apart: u = G w G^T */
-    void (*winograd_filter)(fv__scheme f, size_t n, const void *w,
-                            ptrdiff_t w_step, const fv__points *u);
-    /* of lines x lines pixels: v = B^T x B */
-    void (*winograd_input)(fv__scheme f, size_t n, const void *const *x,
-                           const fv__points *v);
-    /* out = A^T points A */
+    /* The transforms of Winograd's convolution, of n channels or filters each.
+     * U = G g G^T, where taps of g are g_tap elements apart */
+    void (*winograd_filter)(fv__scheme f, size_t n, const void *g,
+                            ptrdiff_t g_tap, const fv__transformed_tile *u);
+    /* V = B^T d B, where d points to the pixels of a tile, row by row */
+    void (*winograd_input)(fv__scheme f, size_t n, const void *const *d,
+                           const fv__transformed_tile *v);
+    /* Y = A^T M A */
     void (*winograd_output)(fv__scheme f, size_t n,
-                            const fv__winograd_tile *tile);
-    /* the same of sums over depth, out = A^T (sum of x u) A */
-    void (*winograd_small_channels)(
-        fv__scheme f, size_t n,
-        const fv__winograd_small_channels *small_channels);
-    /* and their adjoints: z = A dy A^T of a tile's pixels; dw (+)= G^T u G */
+                            const fv__winograd_output *output);
+    /* Y = A^T [sum over depth of U . V] A for a row of tiles, n filters */
+    void (*winograd_small_channels)(fv__scheme f, size_t n,
+                                    const fv__winograd_small_channels *row);
+    /* The adjoint of the output transform: Z = A dY A^T, where dy points to the
+     * pixels of a tile */
     void (*winograd_output_grad)(fv__scheme f, size_t n, const void *const *dy,
-                                 const fv__points *z);
-    void (*winograd_filter_grad)(fv__scheme f, size_t n, const fv__points *u,
-                                 void *dw, size_t dw_step, bool add);
+                                 const fv__transformed_tile *z);
+    /* The adjoint of the filter transform: dg = G^T dU G, or dg += with
+     * `accumulate`, where taps of dg are dg_tap elements apart */
+    void (*winograd_filter_grad)(fv__scheme f, size_t n,
+                                 const fv__transformed_tile *du, void *dg,
+                                 size_t dg_tap, bool accumulate);
     /* Weights, and the sums of their gradients, are whole vectors. */
     void (*depthwise)(const fv__depthwise *d);
     void (*depthwise_grad)(const fv__depthwise_grad *d);

@@ -296,6 +296,23 @@ static inline void same_in_all_tables(const fv__conv_algorithm *algorithm,
         }
 }
 
+/* Draws a problem and checks that `algorithm` makes the bits of `definition` in
+ * all tables. Gradients are overwritten if the seed is odd, else added to. */
+static inline void same_bits(const fv__conv_algorithm *algorithm,
+                             const fv__conv_algorithm *definition,
+                             fv__geometry g, fv_dtype dtype, uint64_t seed)
+{
+    fv_context *first = context_of("ref", dtype, 1);
+    problem p = problem_new(first, g);
+
+    problem_draw(&p, seed, false);
+    p.overwrite = seed % 2;
+    run_all(first, definition, &p);
+    same_in_all_tables(algorithm, &p);
+    problem_free(&p);
+    fv_context_free(first);
+}
+
 /* Image n of an array of `batch` images. */
 static inline array image_of(array a, int64_t batch, int64_t n)
 {

@@ -1,5 +1,6 @@
-/* Winograd's convolution: the bits of the plain table on every other, for any
- * number of threads and any batch; and how far it is from the plain sums. */
+/* Winograd's convolution: every table, number of threads and batch gives the
+ * bits of the plain table on one thread; and the error against plain sums is
+ * bounded. */
 #include "conv/winograd/winograd.h"
 
 #include "conv/convolution.h"
@@ -20,21 +21,21 @@ static fv__geometry square(int64_t batch, int64_t rows, int64_t columns,
                            .groups = groups };
 }
 
-/* The same with kernels of 5x5. */
+/* The geometry with a 5x5 kernel. */
 static fv__geometry five(fv__geometry g)
 {
     g.kernel[0] = g.kernel[1] = 5;
     return g;
 }
 
-/* The same with stride 2. */
+/* The geometry with stride 2. */
 static fv__geometry strided(fv__geometry g)
 {
     g.stride[0] = g.stride[1] = 2;
     return g;
 }
 
-/* Kernels of 7x7 and 11x11, of strides 2 and 4. */
+/* The geometry with a 7x7 kernel of stride 2 or an 11x11 kernel of stride 4. */
 static fv__geometry large(fv__geometry g, int64_t kernel)
 {
     g.kernel[0] = g.kernel[1] = kernel;
@@ -66,20 +67,13 @@ static fv__geometry draw_geometry(uint64_t *state)
 
 /* ---- the same bits ------------------------------------------------------ */
 
+/* Winograd's convolution is its own definition, on the plain table. */
 static void check_bits(fv__geometry g, fv_dtype dtype, uint64_t seed)
 {
-    fv_context *first = context_of("ref", dtype, 1);
-    problem p = problem_new(first, g);
-
-    problem_draw(&p, seed, false);
-    p.overwrite = seed % 2;
-    run_all(first, &fv__conv_winograd, &p);
-    same_in_all_tables(&fv__conv_winograd, &p);
-    problem_free(&p);
-    fv_context_free(first);
+    same_bits(&fv__conv_winograd, &fv__conv_winograd, g, dtype, seed);
 }
 
-static void bits_of_small_ones(void **state)
+static void bits_of_small_geometries(void **state)
 {
     uint64_t seed = 1;
 
@@ -88,10 +82,10 @@ static void bits_of_small_ones(void **state)
         check_bits(draw_geometry(&seed), dtypes[i % 2], (uint64_t)i);
 }
 
-/* Sizes at which every cut is made: blocks of tiles, with their input shared
- * and not, one more of them than tiles fill, columns of products, blocks and
- * parts of the weight gradient. */
-static void bits_of_large_ones(void **state)
+/* Sizes at which every loop is divided: several blocks of tiles, with a shared
+ * input and without, one block more than tiles fill, several blocks of filters,
+ * and several blocks and parts of the weight gradient. */
+static void bits_of_large_geometries(void **state)
 {
     const fv__geometry all[] = {
         square(1, 61, 55, 3, 70, 1, 1),
@@ -127,8 +121,9 @@ static void bits_of_large_ones(void **state)
         check_bits(all[i], dtypes[i % 2], i);
 }
 
-/* Outputs that go past the caches, of few channels and of more. */
-static void past_the_caches(void **state)
+/* Outputs that exceed the small caches of the contexts with four threads and
+ * are stored without caching, of few channels and of more. */
+static void bits_of_nontemporal_outputs(void **state)
 {
     (void)state;
     for (int d = 0; d < 2; d++) {
@@ -137,7 +132,8 @@ static void past_the_caches(void **state)
     }
 }
 
-static void image_alone(void **state)
+/* Each image of a batch has the bits that it has alone. */
+static void images_are_independent(void **state)
 {
     const fv__geometry geometries[] = {
         square(9, 20, 19, 5, 35, 1, 1),
@@ -153,9 +149,10 @@ static void image_alone(void **state)
         same_alone(&fv__conv_winograd, geometries[i / 2], dtypes[i % 2]);
 }
 
-/* ---- how far from the plain sums ---------------------------------------- */
+/* ---- rounding errors ---------------------------------------------------- */
 
-/* Integers, weights multiples of four: F(2, 3) loses nothing. */
+/* On small integers, with weights and gradients of outputs that are multiples
+ * of four, F(2, 3) does not round. */
 static void small_tiles_are_exact(void **state)
 {
     uint64_t seed = 4;
@@ -167,7 +164,7 @@ static void small_tiles_are_exact(void **state)
             context, square(draw_in(&seed, 1, 3), draw_in(&seed, 5, 6),
                             draw_in(&seed, 5, 6), draw_in(&seed, 1, 40),
                             draw_in(&seed, 1, 40), 1, 1));
-        assert_int_equal(fv__winograd_of(&p.g, FV__FORWARD).points, 16);
+        assert_int_equal(fv__winograd_tiling_of(&p.g, FV__FORWARD).points, 16);
         problem_draw(&p, seed, true);
         for (size_t j = 0; j < p.weight.n; j++)
             array_set(p.weight, j, 4 * array_get(p.weight, j));
@@ -188,7 +185,7 @@ static void small_tiles_are_exact(void **state)
     }
 }
 
-/* The same problem in f64, by the plain sums. */
+/* The problem in f64, by plain sums. */
 static problem exact(fv_context *context, const problem *from)
 {
     problem p = problem_new(context, from->g);
@@ -202,8 +199,8 @@ static problem exact(fv_context *context, const problem *from)
     return p;
 }
 
-/* |got - want| <= bound in the norm over all. */
-static void near_norm(const char *what, array got, array want, double bound)
+/* ||got - want|| <= bound ||want||, in the Euclidean norm. */
+static void check_norm(const char *what, array got, array want, double bound)
 {
     double error = 0, size = 0;
 
@@ -218,21 +215,21 @@ static void near_norm(const char *what, array got, array want, double bound)
                  bound);
 }
 
-/* Sum over channels of (largest |x| of the tile) times (sum of |w|): what an
- * output's error is measured by. */
-static double tile_size(const problem *p, const fv__winograd *w, int64_t tile,
-                        int64_t filter)
+/* The scale of an output's error: the sum over channels of the largest |x| of
+ * the tile times the sum of |w|. */
+static double tile_size(const problem *p, const fv__winograd_tiling *w,
+                        int64_t tile, int64_t filter)
 {
     const fv__geometry *g = &p->g;
-    const fv__pixel at = fv__winograd_in(w, tile);
+    const fv__pixel at = fv__winograd_tile_input(w, tile);
     double sum = 0;
 
     for (int64_t c = 0; c < g->channels; c++) {
         double most = 0, weights = 0;
 
-        for (int64_t i = 0; i < w->pixels * w->pixels; i++) {
-            int64_t row = at.row + i / w->pixels;
-            int64_t column = at.column + i % w->pixels;
+        for (int64_t i = 0; i < w->in_side * w->in_side; i++) {
+            int64_t row = at.row + i / w->in_side;
+            int64_t column = at.column + i % w->in_side;
             int64_t line = at.image * g->in[0] + row;
 
             if (row < 0 || row >= g->in[0] || column < 0 || column >= g->in[1])
@@ -251,19 +248,20 @@ static double tile_size(const problem *p, const fv__winograd *w, int64_t tile,
     return sum;
 }
 
-/* Every output within `bound` units of its tile's size. */
-static void near_each(const problem *got, const problem *want, double bound)
+/* |got - want| <= bound tile_size() for every output. */
+static void check_each(const problem *got, const problem *want, double bound)
 {
     const fv__geometry *g = &got->g;
-    const fv__winograd w = fv__winograd_of(g, FV__FORWARD);
+    const fv__winograd_tiling w = fv__winograd_tiling_of(g, FV__FORWARD);
 
-    for (int64_t tile = 0; tile < w.all; tile++)
+    for (int64_t tile = 0; tile < w.all_tiles; tile++)
         for (int64_t f = 0; f < g->filters; f++) {
-            const fv__pixel at = fv__winograd_out(&w, tile);
+            const fv__pixel at = fv__winograd_tile_output(&w, tile);
             double most = bound * tile_size(got, &w, tile, f);
 
-            for (int64_t i = 0; i < w.m * w.m; i++) {
-                int64_t row = at.row + i / w.m, column = at.column + i % w.m;
+            for (int64_t i = 0; i < w.out_step * w.out_step; i++) {
+                int64_t row = at.row + i / w.out_step;
+                int64_t column = at.column + i % w.out_step;
 
                 if (row >= g->out[0] || column >= g->out[1]) continue;
                 size_t n =
@@ -307,7 +305,8 @@ static void errors_are_bounded(void **state)
         fv_context *context = context_of(NULL, dtypes[i % 2], 2);
         fv_context *plain = context_of("ref", FV_F64, 2);
         problem p = problem_new(context, all[i / 2]);
-        const bool small = fv__winograd_of(&p.g, FV__FORWARD).points == 16;
+        const bool small =
+            fv__winograd_tiling_of(&p.g, FV__FORWARD).points == 16;
         const double unit = i % 2 ? 0x1p-53 : 0x1p-24;
         const double norm = i % 2 ? 1e-13 : small ? 2e-6 : 8e-6;
 
@@ -316,11 +315,11 @@ static void errors_are_bounded(void **state)
             array_set(p.x, j, fmax(0, array_get(p.x, j)));
         problem q = exact(plain, &p);
         run_all(context, &fv__conv_winograd, &p);
-        near_each(&p, &q, (small ? 4 : 64) * unit);
-        near_norm("y", p.y, q.y, norm);
-        near_norm("dx", p.dx, q.dx, norm);
-        near_norm("dweight", p.dweight, q.dweight, 2 * norm);
-        near_norm("dbias", p.dbias, q.dbias, 2 * norm);
+        check_each(&p, &q, (small ? 4 : 64) * unit);
+        check_norm("y", p.y, q.y, norm);
+        check_norm("dx", p.dx, q.dx, norm);
+        check_norm("dweight", p.dweight, q.dweight, 2 * norm);
+        check_norm("dbias", p.dbias, q.dbias, 2 * norm);
         problem_free(&q);
         problem_free(&p);
         fv_context_free(plain);
@@ -328,8 +327,8 @@ static void errors_are_bounded(void **state)
     }
 }
 
-/* What is not finite stays in the tiles that see it. */
-static void not_a_number_stays_near(void **state)
+/* An input that is not finite reaches the tiles that read it and no other. */
+static void not_a_number_stays_in_its_tiles(void **state)
 {
     fv_context *context = context_of(NULL, FV_F32, 1);
     problem p = problem_new(context, square(1, 16, 16, 3, 4, 1, 1));
@@ -348,10 +347,10 @@ static void not_a_number_stays_near(void **state)
     fv_context_free(context);
 }
 
-/* ---- what is done to the results ---------------------------------------- */
+/* ---- epilogue and accumulation ------------------------------------------ */
 
-/* Bias, residual and clamp, as after the fact. */
-static void outputs_are_finished(void **state)
+/* Bias, residual and clamp give the bits of separate passes over outputs. */
+static void epilogue_is_applied(void **state)
 {
     (void)state;
     for (int i = 0; i < 8; i++) {
@@ -383,8 +382,9 @@ static void outputs_are_finished(void **state)
     }
 }
 
-/* Gradients overwrite, or add to what they find. */
-static void added_into(void **state)
+/* With `overwrite` gradients replace what was there; without it, a second run
+ * doubles them. */
+static void gradients_overwrite_or_accumulate(void **state)
 {
     uint64_t seed = 7;
 
@@ -422,7 +422,7 @@ static void added_into(void **state)
     }
 }
 
-static void refuses_the_rest(void **state)
+static void refuses_other_geometries(void **state)
 {
     fv_context *context = context_of(NULL, FV_F32, 1);
     fv__geometry g = square(1, 9, 9, 4, 4, 1, 1);
@@ -461,16 +461,16 @@ static void refuses_the_rest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bits_of_small_ones),
-        cmocka_unit_test(bits_of_large_ones),
-        cmocka_unit_test(past_the_caches),
-        cmocka_unit_test(image_alone),
+        cmocka_unit_test(bits_of_small_geometries),
+        cmocka_unit_test(bits_of_large_geometries),
+        cmocka_unit_test(bits_of_nontemporal_outputs),
+        cmocka_unit_test(images_are_independent),
         cmocka_unit_test(small_tiles_are_exact),
         cmocka_unit_test(errors_are_bounded),
-        cmocka_unit_test(not_a_number_stays_near),
-        cmocka_unit_test(outputs_are_finished),
-        cmocka_unit_test(added_into),
-        cmocka_unit_test(refuses_the_rest),
+        cmocka_unit_test(not_a_number_stays_in_its_tiles),
+        cmocka_unit_test(epilogue_is_applied),
+        cmocka_unit_test(gradients_overwrite_or_accumulate),
+        cmocka_unit_test(refuses_other_geometries),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

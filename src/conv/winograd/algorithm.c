@@ -1,47 +1,55 @@
-/* Winograd's convolution: the output and the input gradient. One output is a
- * chain of fma over phases and channels at each point of its tile. */
+/* Winograd's convolution: the forward pass and the input gradient, in three
+ * steps for each block of tiles: the input transform V = B^T d B, the product
+ * M = V U at each point, and the output transform Y = A^T M A. */
 #include "conv/winograd/winograd.h"
 
 #include <string.h>
 
 /* ---- the plan ----------------------------------------------------------- */
 
-/* Tiles of a block, F(4, 3)'s: enough that the weights, which pass once a
- * block, keep up, and few enough for the points to stay in a second-level
- * cache; and output channels of a product. Below SHARED_TILES in the batch,
- * their input is transformed once, and the items of work are a few channels of
- * large blocks; from there on the number of blocks is even, if tiles fill as
- * many. These cut outputs only. */
-enum { BLOCK_TILES = 48, BLOCK_WIDTH = 64 };
-enum { SHARED_TILES = 192, SHARED_BLOCK_TILES = 96, SHARED_WIDTH = 32 };
-/* Weights that a single block meets are transformed, so many channels of them,
- * where they are used; those of the input gradient, which change before the
- * next call. Their chains go on from one to the next, and are not cut. */
-enum { FRESH_CHANNELS = 64 };
+/* From SHARED_TILES tiles in the batch on, a work item does all three steps for
+ * a block of BLOCK_TILES tiles (of F(4, 3); of other schemes, as many as give
+ * the same number of values), BLOCK_FILTERS filters at a time. The block is
+ * large enough for its products to hide the time to read U once, and small
+ * enough for V and M to stay in the second-level cache. The number of blocks is
+ * made even, so that two threads get as many.
+ *
+ * With fewer tiles the input of all of them is transformed first, and a work
+ * item does the other two steps for SHARED_FILTERS filters of a block of
+ * SHARED_BLOCK_TILES tiles. These constants divide outputs and decide no sum;
+ * they were tuned by measurement. */
+enum { BLOCK_TILES = 48, BLOCK_FILTERS = 64 };
+enum { SHARED_TILES = 192, SHARED_BLOCK_TILES = 96, SHARED_FILTERS = 32 };
+/* An input gradient with a single block of tiles, whose chains are not cut,
+ * transforms its weights right before their product instead of packing them,
+ * since they change before the next call: FUSED_CHANNELS channels at a time,
+ * which resume the chains of the channels before them. */
+enum { FUSED_CHANNELS = 64 };
 
 typedef struct plan {
     const fv__kernels *kernels;
     size_t element;
-    fv__winograd tiling;
-    fv__winograd_tile_row small_channels; /* channels */
-    bool shared;           /* all tiles are transformed before the rest */
-    int64_t rows, blocks;  /* tiles of a block */
-    int64_t width, widths; /* filters of a product */
-    size_t filter_step;    /* elements from point to point of the weights */
-    size_t filters;        /* bytes of a group's, 0: none are packed */
-    fv__planes in, out;    /* points of a block: inputs, outputs */
-    fv__planes fresh;      /* weights of a worker, a panel after the other */
-    size_t zeros;          /* bytes of a pixel outside the image */
+    fv__winograd_tiling tiling;
+    fv__winograd_tile_row tile_row; /* 0 rows: channels are not few */
+    bool shared_input;              /* V of all tiles is made first */
+    int64_t block_tiles, blocks;
+    int64_t block_filters, filter_blocks;
+    size_t u_point_step;  /* elements of packed weights from point to point */
+    size_t u_bytes;       /* of packed weights of a group; 0: not packed */
+    fv__point_matrices v; /* [tile][phase][channel] of a block or of all */
+    fv__point_matrices m; /* [tile][phase][filter] of a block */
+    fv__point_matrices u; /* fused filter transform: weights of a worker */
+    size_t zeros_bytes;   /* of a pixel outside the image */
     const fv__conv_call *call;
-    bool data;
-    bool nontemporal; /* caches, outputs go */
+    bool backward_data;
+    bool nontemporal; /* outputs are stored without caching */
     int64_t group;
-    const char *source;
-    char *target, *packed, *scratch;
+    const char *in;
+    char *out, *packed, *scratch;
 } plan;
 
-/* Filters, those missing in the last panel counted. */
-static int64_t panels_wide(const plan *p, int64_t filters)
+/* `filters` rounded up to whole panels. */
+static int64_t panel_lanes(const plan *p, int64_t filters)
 {
     return (int64_t)fv__panels(p->kernels, (size_t)filters) * p->kernels->nr;
 }
@@ -52,102 +60,112 @@ static plan plan_of(const fv_context *context, const fv__geometry *g,
     plan p = {
         .kernels = context->kernels,
         .element = fv__element(context->kernels),
-        .tiling = fv__winograd_of(g, direction),
-        .data = direction == FV__BACKWARD_DATA,
+        .tiling = fv__winograd_tiling_of(g, direction),
+        .backward_data = direction == FV__BACKWARD_DATA,
     };
-    const fv__winograd *w = &p.tiling;
+    const fv__winograd_tiling *w = &p.tiling;
     const fv__subconv *s = &w->subconv;
     const size_t line = 64 / p.element;
-    const int64_t in_phases = fv__winograd_phases(w->in);
-    const int64_t out_phases = fv__winograd_phases(w->out);
-    int64_t most;
+    const int64_t in_phases = fv__scheme_phases(w->in_scheme);
+    const int64_t out_phases = fv__scheme_phases(w->out_scheme);
+    int64_t tiles;
 
-    p.small_channels = fv__winograd_tile_row_of(p.element, w);
-    p.shared = !p.small_channels.all && w->all < SHARED_TILES;
-    most = p.shared ? SHARED_BLOCK_TILES * 36 / w->points
-                    : BLOCK_TILES * 36 / w->products;
-    p.width = fv__min(s->filters, p.shared ? SHARED_WIDTH : BLOCK_WIDTH);
-    p.widths = fv__divide_up(s->filters, p.width);
-    p.blocks = fv__divide_up(w->all, most);
-    if (!p.shared) p.blocks += p.blocks % 2;
-    p.rows = fv__max(1, fv__divide_up(w->all, fv__max(p.blocks, 1)));
-    p.blocks = fv__divide_up(w->all, p.rows);
-    p.in = fv__planes_of(p.element, w->points, p.shared ? w->all : p.rows,
-                         in_phases * s->channels);
-    p.out = fv__planes_of(p.element, w->points, p.rows, out_phases * p.width);
-    p.zeros = fv__align((size_t)s->channels * p.element);
-    if (p.data && p.shared && p.blocks <= 1
+    p.tile_row = fv__winograd_tile_row_of(p.element, w);
+    p.shared_input = !p.tile_row.rows && w->all_tiles < SHARED_TILES;
+    tiles = p.shared_input ? SHARED_BLOCK_TILES * 36 / w->points
+                           : BLOCK_TILES * 36 / w->macs;
+    p.block_filters =
+        fv__min(s->filters, p.shared_input ? SHARED_FILTERS : BLOCK_FILTERS);
+    p.filter_blocks = fv__divide_up(s->filters, p.block_filters);
+    p.blocks = fv__divide_up(w->all_tiles, tiles);
+    if (!p.shared_input) p.blocks += p.blocks % 2;
+    p.block_tiles =
+        fv__max(1, fv__divide_up(w->all_tiles, fv__max(p.blocks, 1)));
+    p.blocks = fv__divide_up(w->all_tiles, p.block_tiles);
+    p.v = fv__point_matrices_of(p.element, w->points,
+                                p.shared_input ? w->all_tiles : p.block_tiles,
+                                in_phases * s->channels);
+    p.m = fv__point_matrices_of(p.element, w->points, p.block_tiles,
+                                out_phases * p.block_filters);
+    p.zeros_bytes = fv__align((size_t)s->channels * p.element);
+    if (p.backward_data && p.shared_input && p.blocks <= 1
         && !fv__chain_is_cut((fv__chain){ 1, 1, s->channels })) {
-        p.fresh = fv__planes_of(p.element, w->points, 1,
-                                fv__min(FRESH_CHANNELS, s->channels)
-                                    * out_phases * panels_wide(&p, p.width));
+        p.u = fv__point_matrices_of(p.element, w->points, 1,
+                                    fv__min(FUSED_CHANNELS, s->channels)
+                                        * out_phases
+                                        * panel_lanes(&p, p.block_filters));
         return p;
     }
-    p.filter_step = (size_t)(panels_wide(&p, s->filters) * s->channels
-                             * in_phases * out_phases)
-                    + line;
-    p.filters = fv__align(p.filter_step * (size_t)w->points * p.element);
+    p.u_point_step = (size_t)(panel_lanes(&p, s->filters) * s->channels
+                              * in_phases * out_phases)
+                     + line;
+    p.u_bytes = fv__align(p.u_point_step * (size_t)w->points * p.element);
     return p;
 }
 
 /* ---- weights ------------------------------------------------------------ */
 
-/* Transformed weights of some filters and channels, in panels [depth][nr]: the
- * phases of the image that is met one after the other in each, those of the
- * image that is made in panels of their own. */
-typedef struct panels {
-    fv__points points;
+/* U of some filters and channels: [point][output phase][panel][depth][nr],
+ * where depth counts the phases and channels of the input. */
+typedef struct weight_panels {
+    fv__transformed_tile u;
     int64_t depth;
-    int64_t filters, channel, channels;
-} panels;
+    int64_t filters, first_channel, channels;
+} weight_panels;
 
-/* Where the panel of a filter is at a point of a phase of what is made. */
-static fv__points panel_at(const plan *p, const panels *u, size_t point,
-                           int64_t phase, int64_t filter)
+/* The panel of a filter at a point and an output phase. */
+static fv__transformed_tile panel_at(const plan *p, const weight_panels *b,
+                                     size_t point, int64_t out_phase,
+                                     int64_t filter)
 {
-    fv__points at = u->points;
+    fv__transformed_tile panel = b->u;
 
-    at.at = fv__slot(at.at,
-                     point * at.step + (size_t)phase * at.phase
-                         + (size_t)(filter * u->depth),
-                     p->element);
-    return at;
+    panel.values =
+        fv__slot(panel.values,
+                 point * panel.point_step + (size_t)out_phase * panel.phase_step
+                     + (size_t)(filter * b->depth),
+                 p->element);
+    return panel;
 }
 
-/* Phases of weights are as far apart as their panels demand. */
+/* Elements of U from phase to phase: of the output in the input gradient, each
+ * phase having panels of its own; else of the input, within a panel. */
 static size_t phase_step(const plan *p, int64_t filters, int64_t channels)
 {
-    const int64_t nr = p->kernels->nr;
+    const int64_t lanes =
+        p->backward_data ? panel_lanes(p, filters) : p->kernels->nr;
 
-    return (size_t)(channels * (p->data ? panels_wide(p, filters) : nr));
+    return (size_t)(channels * lanes);
 }
 
-/* All that were packed of a group. */
-static panels packed_panels(const plan *p, int64_t group)
+/* All packed weights of a group. */
+static weight_panels packed_weights(const plan *p, int64_t group)
 {
     const fv__subconv *s = &p->tiling.subconv;
 
-    return (panels){ .points = { p->packed + (size_t)group * p->filters,
-                                 p->filter_step,
-                                 phase_step(p, s->filters, s->channels) },
-                     .depth = fv__winograd_phases(p->tiling.in) * s->channels,
-                     .filters = s->filters,
-                     .channels = s->channels };
+    return (weight_panels){
+        .u = { p->packed + (size_t)group * p->u_bytes, p->u_point_step,
+               phase_step(p, s->filters, s->channels) },
+        .depth = fv__scheme_phases(p->tiling.in_scheme) * s->channels,
+        .filters = s->filters,
+        .channels = s->channels
+    };
 }
 
-static void pack_panel(void *argument, size_t item, size_t worker)
+static void pack_item(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
     const fv__subconv *s = &p->tiling.subconv;
-    const size_t all = fv__panels(p->kernels, (size_t)s->filters);
-    const size_t panel = item % all, group = item / all;
-    const fv__winograd_panel of = { (int64_t)group, (int64_t)panel, 0,
-                                    s->channels };
-    const panels u = packed_panels(p, (int64_t)group);
+    const size_t panels = fv__panels(p->kernels, (size_t)s->filters);
+    const fv__winograd_panel panel = { (int64_t)(item / panels),
+                                       (int64_t)(item % panels), 0,
+                                       s->channels };
+    const weight_panels b = packed_weights(p, panel.group);
 
     (void)worker;
-    fv__winograd_filters(p->kernels, &p->tiling, p->call->weight, &of,
-                         panel_at(p, &u, 0, 0, of.panel * p->kernels->nr));
+    fv__winograd_transform_filters(
+        p->kernels, &p->tiling, p->call->weight, &panel,
+        panel_at(p, &b, 0, 0, panel.panel * p->kernels->nr));
 }
 
 static size_t packed(const fv_context *context, const fv__geometry *g,
@@ -157,7 +175,7 @@ static size_t packed(const fv_context *context, const fv__geometry *g,
     size_t all;
 
     if (direction == FV__BACKWARD_WEIGHTS) return 0;
-    return fv__multiply(p.filters, (size_t)g->groups, &all) ? all : SIZE_MAX;
+    return fv__multiply(p.u_bytes, (size_t)g->groups, &all) ? all : SIZE_MAX;
 }
 
 static void pack(const fv__conv_call *call, fv__direction direction)
@@ -165,97 +183,82 @@ static void pack(const fv__conv_call *call, fv__direction direction)
     plan p = plan_of(call->context, call->geometry, direction);
     const fv__subconv *s = &p.tiling.subconv;
 
-    if (!p.filters) return;
+    if (!p.u_bytes) return;
     p.call = call;
     p.packed = call->packed;
     fv__parallel(call->context,
                  (size_t)s->groups * fv__panels(p.kernels, (size_t)s->filters),
                  (double)(s->groups * s->channels * s->filters)
-                     * (double)p.tiling.products,
-                 pack_panel, &p);
+                     * (double)p.tiling.macs,
+                 pack_item, &p);
 }
 
-/* ---- the three steps, for tiles of one group ---------------------------- */
+/* ---- the input transform ------------------------------------------------ */
 
-static void find(const plan *p, int64_t tile, const void **pixels)
+static void input_pixels(const plan *p, int64_t tile, const void **pixels)
 {
-    const fv__winograd *w = &p->tiling;
-    const fv__subconv *s = &w->subconv;
-    const void *from =
-        fv__at(p->source, (size_t)(p->group * s->channels), p->element);
-
-    fv__winograd_pixels(s->in, s->in_pixel, w->pixels, fv__winograd_in(w, tile),
-                        from, p->scratch, p->element, pixels);
+    fv__winograd_input_pixels(&p->tiling, p->group, tile, p->in, p->scratch,
+                              p->element, pixels);
 }
 
-/* While a tile is transformed, the pixels of the next one come. */
-static void transform(const plan *p, int64_t tile, int64_t count, char *in)
+/* V of `count` tiles. The pixels of a tile are prefetched while the one before
+ * it is transformed. */
+static void transform_input(const plan *p, int64_t tile, int64_t count, char *v)
 {
-    const size_t channels = (size_t)p->tiling.subconv.channels;
-    const void *pixels[2][FV__WINOGRAD_PIXELS];
+    const fv__winograd_tiling *w = &p->tiling;
+    const size_t channels = (size_t)w->subconv.channels;
+    const void *pixels[2][FV__WINOGRAD_INPUTS];
 
-    find(p, tile, pixels[0]);
+    input_pixels(p, tile, pixels[0]);
     for (int64_t i = 0; i < count; i++) {
         if (i + 1 < count) {
-            find(p, tile + i + 1, pixels[(i + 1) % 2]);
-            fv__winograd_prefetch(pixels[(i + 1) % 2], p->tiling.pixels,
-                                  p->tiling.pixels - p->tiling.step,
+            input_pixels(p, tile + i + 1, pixels[(i + 1) % 2]);
+            fv__winograd_prefetch(pixels[(i + 1) % 2], w->in_side,
+                                  w->in_side - w->in_step,
                                   channels * p->element);
         }
         p->kernels->winograd_input(
-            p->tiling.in, channels, pixels[i % 2],
-            &(fv__points){ fv__slot(in, (size_t)i * p->in.row, p->element),
-                           p->in.step, channels });
+            w->in_scheme, channels, pixels[i % 2],
+            &(fv__transformed_tile){
+                fv__slot(v, (size_t)i * p->v.row_step, p->element),
+                p->v.point_step, channels });
     }
 }
 
-/* Each of the tiles that meet a panel fetches its share of the next one. */
+/* ---- the products ------------------------------------------------------- */
+
+/* Of the `calls` microkernel calls that read a panel of weights, call i
+ * prefetches its share of the next panel. */
 static void prefetch_next(const plan *p, fv__tile *t, const char *next,
-                          size_t tile, size_t tiles)
+                          size_t i, size_t calls)
 {
     const size_t bytes = (size_t)p->kernels->nr * t->k * p->element;
     const size_t lines = (bytes + 63) / 64;
 
-    t->next_step = (lines + tiles * t->k - 1) / (tiles * t->k) * 64;
-    const size_t at = tile * t->k * t->next_step;
+    t->next_step = (lines + calls * t->k - 1) / (calls * t->k) * 64;
+    const size_t at = i * t->k * t->next_step;
     t->next = next && at < bytes ? next + at : NULL;
 }
 
-/* One panel of filters at one point of `count` tiles. */
-static void multiply_panel(const plan *p, size_t n, size_t count, fv__tile t,
+/* `rows` rows of V times n columns of one block of depth of a panel. */
+static void multiply_block(const plan *p, size_t n, size_t rows, fv__tile t,
                            const char *next)
 {
-    const size_t mr = (size_t)p->kernels->mr, tiles = (count + mr - 1) / mr;
+    const size_t mr = (size_t)p->kernels->mr, calls = (rows + mr - 1) / mr;
 
-    for (size_t tile = 0; tile < tiles; tile++) {
-        size_t m = fv__even(count, tiles, tile);
+    for (size_t i = 0; i < calls; i++) {
+        const size_t m = fv__even(rows, calls, i);
 
-        prefetch_next(p, &t, next, tile, tiles);
+        prefetch_next(p, &t, next, i, calls);
         p->kernels->microkernel(m, n, &t);
         t.a = fv__at(t.a, m * t.a_row, p->element);
         t.c = fv__slot(t.c, m * t.c_row, p->element);
     }
 }
 
-/* Panels in the order in which they are met; false: there are no more. */
-typedef struct place {
-    size_t point;
-    int64_t phase, filter;
-} place;
-
-static bool advance(const plan *p, const panels *u, place *at)
-{
-    at->filter += p->kernels->nr;
-    if (at->filter < u->filters) return true;
-    at->filter = 0;
-    if (++at->phase < fv__scheme_phases(p->tiling.out, at->point)) return true;
-    at->phase = 0;
-    return ++at->point < (size_t)p->tiling.points;
-}
-
-/* All blocks of the chains of a panel, k terms in all. */
-static void multiply_blocks(const plan *p, size_t n, size_t count, int64_t k,
-                            fv__tile t, const char *next)
+/* The same for a whole panel, whose chains of k terms are cut into blocks. */
+static void multiply_panel(const plan *p, size_t n, size_t rows, int64_t k,
+                           fv__tile t, const char *next)
 {
     const fv__chain chain = { 1, 1, k };
     const void *const a = t.a, *const b = t.b;
@@ -267,238 +270,271 @@ static void multiply_blocks(const plan *p, size_t n, size_t count, int64_t k,
         t.a = fv__at(a, (size_t)at, p->element);
         t.b = fv__at(b, weights, p->element);
         if (at) t.accumulation = FV__ACCUMULATE;
-        multiply_panel(p, n, count, t,
+        multiply_block(p, n, rows, t,
                        next ? fv__at(next, weights, p->element) : NULL);
     }
 }
 
-/* `count` tiles; chains go on where these are not the first channels. */
-static void multiply(const plan *p, const panels *u, int64_t count, char *in,
-                     char *out)
+/* A panel of U by its point, output phase and first filter. */
+typedef struct panel_index {
+    size_t point;
+    int64_t phase, filter;
+} panel_index;
+
+/* Goes on to the next panel in memory; false: there is none. */
+static bool next_panel(const plan *p, const weight_panels *b, panel_index *at)
+{
+    at->filter += p->kernels->nr;
+    if (at->filter < b->filters) return true;
+    at->filter = 0;
+    if (++at->phase < fv__scheme_phases_at(p->tiling.out_scheme, at->point))
+        return true;
+    at->phase = 0;
+    return ++at->point < (size_t)p->tiling.points;
+}
+
+/* M = V U for `rows` tiles at all points. If the channels of U are not the
+ * first, M resumes the chains of those before them. */
+static void multiply(const plan *p, const weight_panels *b, int64_t rows,
+                     char *v, char *m)
 {
     const int64_t nr = p->kernels->nr;
-    fv__tile t = { .a_row = p->in.row,
+    fv__tile t = { .a_row = p->v.row_step,
                    .a_step = 1,
                    .b_step = (size_t)nr,
-                   .c_row = p->out.row,
+                   .c_row = p->m.row_step,
                    .segments = 1,
-                   .accumulation = u->channel ? FV__RESUME : FV__STORE };
-    place at = { 0 }, next = at;
+                   .accumulation = b->first_channel ? FV__RESUME : FV__STORE };
+    panel_index at = { 0 }, next = at;
 
     for (bool more = true; more; at = next) {
-        more = advance(p, u, &next);
-        t.a =
-            fv__at(in, at.point * p->in.step + (size_t)u->channel, p->element);
-        t.b = panel_at(p, u, at.point, at.phase, at.filter).at;
-        t.c = fv__slot(out,
-                       at.point * p->out.step
-                           + (size_t)(at.phase * p->width + at.filter),
+        more = next_panel(p, b, &next);
+        t.a = fv__at(v, at.point * p->v.point_step + (size_t)b->first_channel,
+                     p->element);
+        t.b = panel_at(p, b, at.point, at.phase, at.filter).values;
+        t.c = fv__slot(m,
+                       at.point * p->m.point_step
+                           + (size_t)(at.phase * p->block_filters + at.filter),
                        p->element);
-        multiply_blocks(
-            p, (size_t)fv__min(u->filters - at.filter, nr), (size_t)count,
-            fv__scheme_phases(p->tiling.in, at.point) * u->channels, t,
-            more ? panel_at(p, u, next.point, next.phase, next.filter).at
+        multiply_panel(
+            p, (size_t)fv__min(b->filters - at.filter, nr), (size_t)rows,
+            fv__scheme_phases_at(p->tiling.in_scheme, at.point) * b->channels,
+            t,
+            more ? panel_at(p, b, next.point, next.phase, next.filter).values
                  : NULL);
     }
 }
 
-/* Filters first .. first + n, packed. */
+/* M of filters [first, first + n), by packed weights. */
 static void multiply_packed(const plan *p, int64_t first, int64_t n,
-                            int64_t count, char *in, char *out)
+                            int64_t rows, char *v, char *m)
 {
-    panels u = packed_panels(p, p->group);
+    weight_panels b = packed_weights(p, p->group);
 
-    u.points = panel_at(p, &u, 0, 0, first);
-    u.filters = n;
-    multiply(p, &u, count, in, out);
+    b.u = panel_at(p, &b, 0, 0, first);
+    b.filters = n;
+    multiply(p, &b, rows, v, m);
 }
 
-/* The same, transformed to `fresh`. */
-static void multiply_fresh(const plan *p, int64_t first, int64_t n,
-                           int64_t count, char *in, char *out, char *fresh)
+/* The same by weights that are transformed to `u` first. */
+static void transform_and_multiply(const plan *p, int64_t first, int64_t n,
+                                   int64_t rows, char *v, char *m, char *u)
 {
     const int64_t nr = p->kernels->nr, channels = p->tiling.subconv.channels;
 
-    for (int64_t c = 0; c < channels; c += FRESH_CHANNELS) {
-        const int64_t some = fv__min(FRESH_CHANNELS, channels - c);
-        const panels u = { .points = { fresh, p->fresh.step,
-                                       phase_step(p, n, some) },
-                           .depth = some,
-                           .filters = n,
-                           .channel = c,
-                           .channels = some };
+    for (int64_t c = 0; c < channels; c += FUSED_CHANNELS) {
+        const int64_t count = fv__min(FUSED_CHANNELS, channels - c);
+        const weight_panels b = { .u = { u, p->u.point_step,
+                                         phase_step(p, n, count) },
+                                  .depth = count,
+                                  .filters = n,
+                                  .first_channel = c,
+                                  .channels = count };
 
         for (int64_t j = 0; j < n; j += nr)
-            fv__winograd_filters(
+            fv__winograd_transform_filters(
                 p->kernels, &p->tiling, p->call->weight,
-                &(fv__winograd_panel){ p->group, (first + j) / nr, c, some },
-                panel_at(p, &u, 0, 0, j));
-        multiply(p, &u, count, in, out);
+                &(fv__winograd_panel){ p->group, (first + j) / nr, c, count },
+                panel_at(p, &b, 0, 0, j));
+        multiply(p, &b, rows, v, m);
     }
 }
 
-/* What becomes of filters channel .. of tiles. */
-static fv__winograd_tile target_of(const plan *p, int64_t channel,
-                                   fv__epilogue *epilogue)
+/* ---- the output transform ----------------------------------------------- */
+
+/* The operands of the output transform that all tiles share; `filter` is the
+ * first filter, counted over all groups. */
+static fv__winograd_output output_of(const plan *p, int64_t filter,
+                                     fv__epilogue *epilogue)
 {
     const fv__subconv *s = &p->tiling.subconv;
     const fv__epilogue none = { 0 };
-    fv__winograd_tile t = { .points = { .step = p->out.step,
-                                        .phase = (size_t)p->width },
-                            .out_row = (size_t)s->out_row,
-                            .out_pixel = (size_t)s->out_pixel,
-                            .add = p->data && !p->call->overwrite };
+    fv__winograd_output o = {
+        .products = { .point_step = p->m.point_step,
+                      .phase_step = (size_t)p->block_filters },
+        .out_row = (size_t)s->out_row,
+        .out_pixel = (size_t)s->out_pixel,
+        .accumulate = p->backward_data && !p->call->overwrite
+    };
 
-    *epilogue = p->data ? none : p->call->epilogue;
+    *epilogue = p->backward_data ? none : p->call->epilogue;
     if (p->nontemporal || epilogue->bias || epilogue->residual
         || epilogue->clamp)
-        t.epilogue = epilogue;
+        o.epilogue = epilogue;
     epilogue->nontemporal = p->nontemporal;
     if (epilogue->bias)
-        epilogue->bias = fv__at(epilogue->bias, (size_t)channel, p->element);
-    return t;
+        epilogue->bias = fv__at(epilogue->bias, (size_t)filter, p->element);
+    return o;
 }
 
-/* Where a tile lies. */
-static void find_target(const plan *p, int64_t tile, int64_t channel,
-                        fv__winograd_tile *t, fv__epilogue *epilogue)
+/* Sets the operands that depend on the tile. */
+static void set_tile(const plan *p, int64_t tile, int64_t filter,
+                     fv__winograd_output *o, fv__epilogue *epilogue)
 {
-    const fv__winograd *w = &p->tiling;
+    const fv__winograd_tiling *w = &p->tiling;
     const fv__subconv *s = &w->subconv;
-    const void *residual = p->data ? NULL : p->call->epilogue.residual;
-    const fv__pixel at = fv__winograd_out(w, tile);
+    const void *residual = p->backward_data ? NULL : p->call->epilogue.residual;
+    const fv__pixel at = fv__winograd_tile_output(w, tile);
     const int64_t row = fv__max(at.row, 0), column = fv__max(at.column, 0);
     const size_t to =
         (size_t)(s->out_at + at.image * s->out_image + row * s->out_row
-                 + column * s->out_pixel + channel);
+                 + column * s->out_pixel + filter);
 
-    t->out = fv__slot(p->target, to, p->element);
-    t->first[0] = (size_t)(row - at.row);
-    t->first[1] = (size_t)(column - at.column);
-    t->end[0] = (size_t)fv__min(w->m, s->out[0] - at.row);
-    t->end[1] = (size_t)(s->out[1] - at.column);
+    o->out = fv__slot(p->out, to, p->element);
+    o->first[0] = (size_t)(row - at.row);
+    o->first[1] = (size_t)(column - at.column);
+    o->end[0] = (size_t)fv__min(w->out_step, s->out[0] - at.row);
+    o->end[1] = (size_t)(s->out[1] - at.column);
     if (residual) epilogue->residual = fv__at(residual, to, p->element);
 }
 
-static void restore(const plan *p, int64_t first, int64_t n, int64_t tile,
-                    int64_t count, char *out)
+/* Outputs of filters [first, first + n) of `count` tiles. */
+static void transform_output(const plan *p, int64_t first, int64_t n,
+                             int64_t tile, int64_t count, char *m)
 {
-    const int64_t channel = p->group * p->tiling.subconv.filters + first;
+    const int64_t filter = p->group * p->tiling.subconv.filters + first;
     fv__epilogue epilogue;
-    fv__winograd_tile t = target_of(p, channel, &epilogue);
+    fv__winograd_output o = output_of(p, filter, &epilogue);
 
     for (int64_t i = 0; i < count; i++) {
-        t.points.at = fv__slot(out, (size_t)i * p->out.row, p->element);
-        find_target(p, tile + i, channel, &t, &epilogue);
-        p->kernels->winograd_output(p->tiling.out, (size_t)n, &t);
+        o.products.values = fv__slot(m, (size_t)i * p->m.row_step, p->element);
+        set_tile(p, tile + i, filter, &o, &epilogue);
+        p->kernels->winograd_output(p->tiling.out_scheme, (size_t)n, &o);
     }
     if (p->nontemporal) p->kernels->store_fence();
 }
 
-/* ---- items -------------------------------------------------------------- */
+/* ---- work items --------------------------------------------------------- */
 
-/* A block of tiles, from beginning to end. */
+/* All three steps for a block of tiles. */
 static void block_item(void *argument, size_t item, size_t worker)
 {
     plan p = *(const plan *)argument;
-    int64_t tile = (int64_t)item * p.rows;
-    int64_t count = fv__min(p.rows, p.tiling.all - tile);
-    int64_t filters = p.tiling.subconv.filters;
-    char *in = p.scratch + p.zeros + worker * (p.in.bytes + p.out.bytes);
+    const int64_t tile = (int64_t)item * p.block_tiles;
+    const int64_t count = fv__min(p.block_tiles, p.tiling.all_tiles - tile);
+    const int64_t filters = p.tiling.subconv.filters;
+    char *v = p.scratch + p.zeros_bytes + worker * (p.v.bytes + p.m.bytes);
+    char *m = v + p.v.bytes;
 
     for (p.group = 0; p.group < p.tiling.subconv.groups; p.group++) {
-        transform(&p, tile, count, in);
-        for (int64_t first = 0; first < filters; first += p.width) {
-            int64_t n = fv__min(p.width, filters - first);
+        transform_input(&p, tile, count, v);
+        for (int64_t first = 0; first < filters; first += p.block_filters) {
+            const int64_t n = fv__min(p.block_filters, filters - first);
 
-            multiply_packed(&p, first, n, count, in, in + p.in.bytes);
-            restore(&p, first, n, tile, count, in + p.in.bytes);
+            multiply_packed(&p, first, n, count, v, m);
+            transform_output(&p, first, n, tile, count, m);
         }
     }
 }
 
-/* A row of tiles of few channels. */
-static void row_item(void *argument, size_t row, size_t worker)
+/* A row of tiles with few channels, whose products and output transform are one
+ * kernel. */
+static void tile_row_item(void *argument, size_t row, size_t worker)
 {
     const plan *p = argument;
-    const fv__winograd_tile_row *small_channels = &p->small_channels;
-    const panels u = packed_panels(p, 0);
-    char *in = p->scratch + p->zeros + worker * small_channels->bytes;
+    const fv__winograd_tile_row *r = &p->tile_row;
+    const weight_panels b = packed_weights(p, 0);
+    char *v = p->scratch + p->zeros_bytes + worker * r->bytes;
     fv__epilogue epilogue;
-    fv__winograd_small_channels t = { .x = in,
-                                      .u = u.points.at,
-                                      .x_step = small_channels->step,
-                                      .x_channel = small_channels->channel,
-                                      .u_step = u.points.step,
+    fv__winograd_small_channels t = { .v = v,
+                                      .u = b.u.values,
+                                      .v_point = r->point_step,
+                                      .v_depth = r->channel_step,
+                                      .u_point = b.u.point_step,
                                       .u_panel =
-                                          (size_t)(u.depth * p->kernels->nr),
-                                      .channels = (size_t)u.channels,
-                                      .tiles = (size_t)small_channels->tiles,
-                                      .tile = target_of(p, 0, &epilogue) };
+                                          (size_t)(b.depth * p->kernels->nr),
+                                      .channels = (size_t)b.channels,
+                                      .tiles = (size_t)r->tiles,
+                                      .output = output_of(p, 0, &epilogue) };
 
-    fv__winograd_tile_row_transform(p->kernels, &p->tiling, small_channels,
-                                    (int64_t)row, p->source, in);
-    find_target(p, (int64_t)row * small_channels->tiles, 0, &t.tile, &epilogue);
-    p->kernels->winograd_small_channels(p->tiling.in, (size_t)u.filters, &t);
+    fv__winograd_tile_row_transform(p->kernels, &p->tiling, r, (int64_t)row,
+                                    p->in, v);
+    set_tile(p, (int64_t)row * r->tiles, 0, &t.output, &epilogue);
+    p->kernels->winograd_small_channels(p->tiling.in_scheme, (size_t)b.filters,
+                                        &t);
     if (p->nontemporal) p->kernels->store_fence();
 }
 
-static void input_item(void *argument, size_t item, size_t worker)
+/* V of one tile, for all workers. */
+static void shared_input_item(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
 
     (void)worker;
-    transform(p, (int64_t)item, 1,
-              fv__slot(p->scratch + p->zeros, item * p->in.row, p->element));
+    transform_input(p, (int64_t)item, 1,
+                    fv__slot(p->scratch + p->zeros_bytes, item * p->v.row_step,
+                             p->element));
 }
 
-/* Some filters of a block of tiles whose input is there. */
-static void output_item(void *argument, size_t item, size_t worker)
+/* Some filters of a block of tiles, from V of all tiles. */
+static void shared_output_item(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
-    int64_t tile = (int64_t)item / p->widths * p->rows;
-    int64_t first = (int64_t)item % p->widths * p->width;
-    int64_t count = fv__min(p->rows, p->tiling.all - tile);
-    int64_t n = fv__min(p->width, p->tiling.subconv.filters - first);
-    char *in = p->scratch + p->zeros;
-    char *out = p->scratch + p->zeros + p->in.bytes
-                + worker * (p->out.bytes + p->fresh.bytes);
+    const int64_t tile = (int64_t)item / p->filter_blocks * p->block_tiles;
+    const int64_t first = (int64_t)item % p->filter_blocks * p->block_filters;
+    const int64_t count = fv__min(p->block_tiles, p->tiling.all_tiles - tile);
+    const int64_t n =
+        fv__min(p->block_filters, p->tiling.subconv.filters - first);
+    char *all_v = p->scratch + p->zeros_bytes;
+    char *v = fv__slot(all_v, (size_t)tile * p->v.row_step, p->element);
+    char *m = all_v + p->v.bytes + worker * (p->m.bytes + p->u.bytes);
 
-    in = fv__slot(in, (size_t)tile * p->in.row, p->element);
-    if (p->fresh.bytes)
-        multiply_fresh(p, first, n, count, in, out, out + p->out.bytes);
+    if (p->u.bytes)
+        transform_and_multiply(p, first, n, count, v, m, m + p->m.bytes);
     else
-        multiply_packed(p, first, n, count, in, out);
-    restore(p, first, n, tile, count, out);
+        multiply_packed(p, first, n, count, v, m);
+    transform_output(p, first, n, tile, count, m);
 }
 
-static void run_sweep(const fv__conv_call *call, fv__direction direction)
+static void run_subconvolution(const fv__conv_call *call,
+                               fv__direction direction)
 {
     plan p = plan_of(call->context, call->geometry, direction);
-    const fv__subconv *s = &p.tiling.subconv;
-    double inputs =
-        (double)p.tiling.all * (double)p.tiling.products * (double)s->channels;
+    const fv__winograd_tiling *w = &p.tiling;
+    const fv__subconv *s = &w->subconv;
+    const double input_macs =
+        (double)w->all_tiles * (double)w->macs * (double)s->channels;
 
     p.call = call;
     p.nontemporal = fv__conv_is_nontemporal(call, direction);
-    p.source = p.data ? call->dy : call->x;
-    p.target = p.data ? call->dx : call->y;
+    p.in = p.backward_data ? call->dy : call->x;
+    p.out = p.backward_data ? call->dx : call->y;
     p.packed = call->packed;
     p.scratch = call->scratch;
-    memset(p.scratch, 0, p.zeros);
-    if (!p.shared) {
-        fv__parallel(
-            call->context,
-            (size_t)(p.small_channels.all ? p.small_channels.all : p.blocks),
-            inputs * (double)(s->filters * s->groups),
-            p.small_channels.all ? row_item : block_item, &p);
+    memset(p.scratch, 0, p.zeros_bytes);
+    if (!p.shared_input) {
+        fv__parallel(call->context,
+                     (size_t)(p.tile_row.rows ? p.tile_row.rows : p.blocks),
+                     input_macs * (double)(s->filters * s->groups),
+                     p.tile_row.rows ? tile_row_item : block_item, &p);
         return;
     }
     for (p.group = 0; p.group < s->groups; p.group++) {
-        fv__parallel(call->context, (size_t)p.tiling.all, 4 * inputs,
-                     input_item, &p);
-        fv__parallel(call->context, (size_t)(p.blocks * p.widths),
-                     inputs * (double)s->filters, output_item, &p);
+        fv__parallel(call->context, (size_t)w->all_tiles,
+                     FV__WINOGRAD_TRANSFORM_COST * input_macs,
+                     shared_input_item, &p);
+        fv__parallel(call->context, (size_t)(p.blocks * p.filter_blocks),
+                     input_macs * (double)s->filters, shared_output_item, &p);
     }
 }
 
@@ -512,9 +548,8 @@ static bool applicable(const fv_context *context, const fv__geometry *g)
 
 static int64_t macs(const fv__geometry *g, fv__direction direction)
 {
-    const fv__winograd w = fv__winograd_of(g, direction);
-
-    const int64_t factors[] = { w.all, w.products, w.subconv.groups,
+    const fv__winograd_tiling w = fv__winograd_tiling_of(g, direction);
+    const int64_t factors[] = { w.all_tiles, w.macs, w.subconv.groups,
                                 w.subconv.channels, w.subconv.filters };
 
     return fv__saturated_product(sizeof factors / sizeof *factors, factors);
@@ -525,15 +560,16 @@ static size_t scratch(const fv_context *context, const fv__geometry *g,
 {
     const plan p = plan_of(context, g, direction);
     const size_t worker =
-        p.small_channels.all
-            ? p.small_channels.bytes
-            : p.out.bytes + p.fresh.bytes + (p.shared ? 0 : p.in.bytes);
+        p.tile_row.rows
+            ? p.tile_row.bytes
+            : p.m.bytes + p.u.bytes + (p.shared_input ? 0 : p.v.bytes);
     size_t all;
 
     if (direction == FV__BACKWARD_WEIGHTS)
         return fv__winograd_weight_grad_scratch(context, g);
     if (!fv__multiply(worker, (size_t)context->threads, &all)
-        || !fv__add(all, p.zeros + (p.shared ? p.in.bytes : 0), &all))
+        || !fv__add(all, p.zeros_bytes + (p.shared_input ? p.v.bytes : 0),
+                    &all))
         return SIZE_MAX;
     return all;
 }
@@ -544,7 +580,7 @@ static void run(const fv__conv_call *call, fv__direction direction)
     if (direction == FV__BACKWARD_WEIGHTS)
         fv__winograd_weight_grad(call);
     else
-        run_sweep(call, direction);
+        run_subconvolution(call, direction);
 }
 
 const fv__conv_algorithm fv__conv_winograd = {

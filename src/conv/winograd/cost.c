@@ -1,87 +1,115 @@
-/* Winograd's convolution: its predicted time, in multiply-adds of a vector. */
+/* Winograd's convolution: its predicted time. The unit of all times is one
+ * multiply-add of a vector of LANES elements. The constants were tuned by
+ * measurement. */
 #include "conv/winograd/winograd.h"
 
+/* Elements of the vector that times are counted in. */
 enum { LANES = 16 };
-/* Transforms of a vector: of an image that is met, at each point of each phase;
- * of one that is made, at each point. Tiles of an image that keep a core busy.
- */
-enum { INPUT = 10, OUTPUT = 10, BUSY = 4 };
-/* A vector of weights at a point: read, which one image must alone and many
- * share; made for a call, of which that is true too; and made of its gradient.
- */
-enum { READ = 2, MAKE = 8, RESTORE = 12 };
 
-/* Tiles of a batch beyond which the sums of a weight gradient, so many more
- * where a kernel has phases, come from farther away. */
-enum { NEAR_TILES = 64 };
+/* Time of the transform of one vector of channels per value of V, and of one
+ * vector of filters per point of M. */
+enum { INPUT_TRANSFORM = 10, OUTPUT_TRANSFORM = 10 };
 
-/* All tiles of an image. Half vectors of products that lack lanes are done all
- * the same. */
-static double image_cost(const fv__winograd *w, int64_t along, int64_t across)
+/* An image of fewer tiles takes as long as one of this many. */
+enum { LEAST_TILES = 4 };
+
+/* Time of one vector of weights at one point: to read packed weights in the
+ * forward pass; to read and transform them in the input gradient; and to
+ * transform their gradient. The first two are counted for every image, though
+ * the images of a batch share them, so that the choice of an algorithm does not
+ * depend on the batch. The last is counted once for a batch. */
+enum { READ_WEIGHTS = 2, TRANSFORM_WEIGHTS = 8, TRANSFORM_WEIGHT_GRAD = 12 };
+
+/* If the kernel has phases and the batch more tiles than CACHED_SUMS_TILES, the
+ * sums of a weight gradient are assumed not to stay cached from block to block,
+ * and its time is multiplied by UNCACHED_SUMS. */
+enum { CACHED_SUMS_TILES = 64 };
+static const double UNCACHED_SUMS = 1.4;
+
+/* The time of all tiles of an image: products of `depth` by `width` elements at
+ * each point, whose vectors run along the width. The microkernel has half
+ * vectors, so the width of a product is rounded up to one. */
+static double image_cost(const fv__winograd_tiling *w, int64_t depth,
+                         int64_t width)
 {
-    const int64_t tiles = fv__max(w->tiles[0] * w->tiles[1], BUSY);
-    const double halves = (double)fv__divide_up(across, LANES / 2);
-    const int64_t wide = fv__divide_up(across, LANES);
-    const int64_t deep = fv__divide_up(along, LANES);
+    const int64_t tiles = fv__max(w->tiles[0] * w->tiles[1], LEAST_TILES);
+    const double half_vectors = (double)fv__divide_up(width, LANES / 2);
+    const int64_t width_vectors = fv__divide_up(width, LANES);
+    const int64_t depth_vectors = fv__divide_up(depth, LANES);
 
     return (double)tiles
-           * ((double)w->products * (halves / 2 * (double)along)
-              + (double)(w->products * deep * INPUT)
-              + (double)(w->points * wide * OUTPUT));
+           * ((double)w->macs * (half_vectors / 2 * (double)depth)
+              + (double)(w->macs * depth_vectors * INPUT_TRANSFORM)
+              + (double)(w->points * width_vectors * OUTPUT_TRANSFORM));
 }
 
-/* The same of few channels: points are made and met in registers, some tiles at
- * a time, or added to, where few sums wait for each other; inputs go in vectors
- * of tiles; pixels are turned. All that in steps so short that a sixth is lost.
- */
-enum { MET = 3, ADDED = 6, TOGETHER = 4, SUMS = 8 };
+/* With few channels, the time of a vector of filters per point and tile beside
+ * the multiply-adds: the output transform from registers, or, in the weight
+ * gradient, the transform of dy and a sum that is loaded and stored. */
+enum { SMALL_OUTPUT_TRANSFORM = 3, SMALL_SUM = 6 };
+/* Tiles whose products are computed together in the forward pass; the tiles of
+ * a row are rounded up to a multiple. */
+enum { SMALL_TILES = 4 };
+/* Independent vectors of sums that hide the latency of a multiply-add; products
+ * of the weight gradient with fewer take as long as with this many. */
+enum { LATENCY_SUMS = 8 };
+/* The loops over few channels are short: their time is multiplied by this. */
+static const double SHORT_LOOPS = 1.2;
 
-static double few_cost(const fv__winograd *w,
-                       const fv__winograd_tile_row *small_channels,
-                       bool weights)
+/* The time of an image with few channels, transposing its pixels included. */
+static double small_channels_cost(const fv__winograd_tiling *w,
+                                  const fv__winograd_tile_row *tile_row,
+                                  bool weight_grad)
 {
     const int64_t channels = w->subconv.channels;
-    const int64_t together = weights ? 1 : TOGETHER;
-    const int64_t tiles =
-        fv__divide_up(small_channels->tiles, together) * together;
-    const int64_t wide = fv__divide_up(w->subconv.filters, LANES);
-    const int64_t inputs = fv__divide_up((int64_t)small_channels->phase, LANES);
+    const int64_t together = weight_grad ? 1 : SMALL_TILES;
+    const int64_t tiles = fv__divide_up(tile_row->tiles, together) * together;
+    const int64_t filter_vectors = fv__divide_up(w->subconv.filters, LANES);
+    const int64_t phase = (int64_t)tile_row->phase_step;
+    const int64_t input_vectors = fv__divide_up(phase, LANES);
     const int64_t sums =
-        fv__winograd_phases(w->in) * channels * fv__min(wide, 2);
-    const double wait =
-        weights && sums < SUMS ? (double)SUMS / (double)sums : 1;
-    const double point = wait * (double)(w->products * channels)
-                         + (double)(w->points * (weights ? ADDED : MET));
+        fv__scheme_phases(w->in_scheme) * channels * fv__min(filter_vectors, 2);
+    const double latency = weight_grad && sums < LATENCY_SUMS
+                               ? (double)LATENCY_SUMS / (double)sums
+                               : 1;
+    const double products =
+        latency * (double)(w->macs * channels)
+        + (double)(w->points
+                   * (weight_grad ? SMALL_SUM : SMALL_OUTPUT_TRANSFORM));
 
-    return 1.2 * (double)w->tiles[0]
-           * ((double)(tiles * wide) * point
-              + (double)(inputs * w->products * INPUT)
-              + (double)(w->pixels * w->step * (int64_t)small_channels->phase));
+    return SHORT_LOOPS * (double)w->tiles[0]
+           * ((double)(tiles * filter_vectors) * products
+              + (double)(input_vectors * w->macs * INPUT_TRANSFORM)
+              + (double)(w->in_side * w->in_step * phase));
 }
 
-/* But for the gradient of weights in proportion to the batch, so that images
- * are convolved in the same way in any. */
+/* Proportional to the batch, but for the term of the weights in the weight
+ * gradient, so that the algorithm of a pass over images does not depend on how
+ * many there are. */
 double fv__winograd_cost(const fv__geometry *g, fv__direction direction)
 {
-    const fv__winograd w = fv__winograd_of(g, direction);
-    const bool weights = direction == FV__BACKWARD_WEIGHTS;
-    const fv__winograd_tile_row small_channels =
-        fv__winograd_tile_row_of(1, &w);
+    const fv__winograd_tiling w = fv__winograd_tiling_of(g, direction);
+    const bool weight_grad = direction == FV__BACKWARD_WEIGHTS;
+    const fv__winograd_tile_row tile_row = fv__winograd_tile_row_of(1, &w);
     const int64_t channels = w.subconv.channels, filters = w.subconv.filters;
-    const bool transposed = weights && !small_channels.all;
-    const int64_t along = transposed ? filters : channels;
-    const int64_t across = transposed ? channels : filters;
-    const double image = small_channels.all
-                             ? few_cost(&w, &small_channels, weights)
-                             : image_cost(&w, along, across);
-    const double vectors =
-        (double)(w.products * along * fv__divide_up(across, LANES));
+    const bool over_channels = weight_grad && !tile_row.rows;
+    const int64_t depth = over_channels ? filters : channels;
+    const int64_t width = over_channels ? channels : filters;
+    const double image = tile_row.rows
+                             ? small_channels_cost(&w, &tile_row, weight_grad)
+                             : image_cost(&w, depth, width);
+    const double weight_vectors =
+        (double)(w.macs * depth * fv__divide_up(width, LANES));
     const double batch = (double)g->batch, groups = (double)w.subconv.groups;
-    const bool far =
-        !small_channels.all && w.in.phases > 1 && w.all > NEAR_TILES;
+    const bool uncached = !tile_row.rows && w.in_scheme.phases > 1
+                          && w.all_tiles > CACHED_SUMS_TILES;
 
-    if (weights)
-        return groups * ((far ? 1.4 : 1) * batch * image + RESTORE * vectors);
+    if (weight_grad)
+        return groups
+               * ((uncached ? UNCACHED_SUMS : 1) * batch * image
+                  + TRANSFORM_WEIGHT_GRAD * weight_vectors);
     return groups * batch
-           * (image + (direction == FV__FORWARD ? READ : MAKE) * vectors);
+           * (image
+              + (direction == FV__FORWARD ? READ_WEIGHTS : TRANSFORM_WEIGHTS)
+                    * weight_vectors);
 }

@@ -1,75 +1,81 @@
 /* Winograd's convolution: the transform of the weights. */
 #include "conv/winograd/winograd.h"
 
-/* Taps of some channels turned at a time, the most bytes of a panel's row, and
- * how many channels ahead weights are asked for. */
-enum { TURN_TAPS = 25 * 8, PANEL_ROW = 128, AHEAD = 8 };
+/* Filters that are not contiguous in memory are transposed some channels at a
+ * time: at most TRANSPOSED_ROWS taps x channels (8 channels of 25 taps) of
+ * PANEL_BYTES, the largest nr of any table in bytes. */
+enum { TRANSPOSED_ROWS = 25 * 8, PANEL_BYTES = 128 };
+/* Weights are prefetched this many channels ahead. */
+enum { PREFETCH_CHANNELS = 8 };
 
-typedef struct filters {
+/* The filters of a panel. */
+typedef struct panel_filters {
     const fv__kernels *kernels;
     const fv__subconv *subconv;
-    size_t element, count; /* of a panel */
+    size_t element, count; /* bytes of an element; filters */
     fv__scheme scheme;
     int64_t taps;
-    const void *weight; /* first of the panel, and of the channels */
-    int64_t left;       /* channels from there on */
-} filters;
+    const void *weight; /* of the first channel that is transformed */
+    int64_t channels;   /* from that channel to the last of the group */
+} panel_filters;
 
-static const char *channel_at(const filters *f, int64_t channel)
+static const char *channel_at(const panel_filters *f, int64_t channel)
 {
     return fv__at(f->weight, (size_t)(channel * f->subconv->weight_channel),
                   f->element);
 }
 
-/* The pieces of a channel, far apart in memory. */
-static void prefetch(const filters *f, int64_t channel)
+/* Prefetches the taps of a channel, which lie far apart in memory. */
+static void prefetch(const panel_filters *f, int64_t channel)
 {
-    const int64_t tap = f->subconv->weight_tap[1] * (int64_t)f->element;
-    const char *piece = channel_at(f, channel);
+    const int64_t tap_bytes = f->subconv->weight_tap[1] * (int64_t)f->element;
+    const char *tap = channel_at(f, channel);
 
-    for (int64_t i = 0; i < f->taps; i++, piece += tap)
+    for (int64_t i = 0; i < f->taps; i++, tap += tap_bytes)
         for (size_t at = 0; at < f->count * f->element; at += 64)
-            __builtin_prefetch(piece + at);
+            __builtin_prefetch(tap + at);
 }
 
-/* Filters that are neighbours in memory. */
-static void transform(const filters *f, int64_t channels, fv__points out)
+static void transform(const panel_filters *f, int64_t channels,
+                      fv__transformed_tile u)
 {
     for (int64_t c = 0; c < channels; c++) {
-        prefetch(f, fv__min(c + AHEAD, f->left - 1));
+        prefetch(f, fv__min(c + PREFETCH_CHANNELS, f->channels - 1));
         f->kernels->winograd_filter(f->scheme, f->count, channel_at(f, c),
-                                    f->subconv->weight_tap[1], &out);
-        out.at = fv__slot(out.at, (size_t)f->kernels->nr, f->element);
+                                    f->subconv->weight_tap[1], &u);
+        u.values = fv__slot(u.values, (size_t)f->kernels->nr, f->element);
     }
 }
 
-/* Filters apart in memory: first they are turned, to [tap][channel][nr]. */
-static void turn_and_transform(const filters *f, int64_t channels,
-                               fv__points out)
+/* Transposes filters that are not contiguous to [tap][channel][nr] first. */
+static void transpose_and_transform(const panel_filters *f, int64_t channels,
+                                    fv__transformed_tile u)
 {
     const size_t nr = (size_t)f->kernels->nr;
-    const int64_t tap_step = f->subconv->weight_tap[1] * (int64_t)f->element;
-    const int64_t most = fv__max(TURN_TAPS / f->taps / 8 * 8, 1);
-    _Alignas(64) char taps[TURN_TAPS * PANEL_ROW];
+    const int64_t tap_bytes = f->subconv->weight_tap[1] * (int64_t)f->element;
+    const int64_t most = fv__max(TRANSPOSED_ROWS / f->taps / 8 * 8, 1);
+    _Alignas(64) char taps[TRANSPOSED_ROWS * PANEL_BYTES];
 
     for (int64_t c = 0; c < channels; c += most) {
         const size_t count = (size_t)fv__min(most, channels - c);
-        const size_t numbers = count * nr;
+        const size_t tap_step = count * nr;
 
         for (int64_t tap = 0; tap < f->taps; tap++)
             f->kernels->transpose(
-                f->count, count, channel_at(f, c) + tap * tap_step,
+                f->count, count, channel_at(f, c) + tap * tap_bytes,
                 (size_t)f->subconv->weight_filter,
-                fv__slot(taps, (size_t)tap * numbers, f->element), nr, nr);
-        f->kernels->winograd_filter(f->scheme, numbers, taps,
-                                    (ptrdiff_t)numbers, &out);
-        out.at = fv__slot(out.at, numbers, f->element);
+                fv__slot(taps, (size_t)tap * tap_step, f->element), nr, nr);
+        f->kernels->winograd_filter(f->scheme, tap_step, taps,
+                                    (ptrdiff_t)tap_step, &u);
+        u.values = fv__slot(u.values, tap_step, f->element);
     }
 }
 
-void fv__winograd_filters(const fv__kernels *kernels, const fv__winograd *w,
-                          const void *weight, const fv__winograd_panel *panel,
-                          fv__points out)
+void fv__winograd_transform_filters(const fv__kernels *kernels,
+                                    const fv__winograd_tiling *w,
+                                    const void *weight,
+                                    const fv__winograd_panel *panel,
+                                    fv__transformed_tile u)
 {
     const fv__subconv *s = &w->subconv;
     const size_t element = fv__element(kernels);
@@ -77,7 +83,7 @@ void fv__winograd_filters(const fv__kernels *kernels, const fv__winograd *w,
     const int64_t at = s->weight_at + panel->group * s->weight_group
                        + first * s->weight_filter
                        + panel->channel * s->weight_channel;
-    const filters f = {
+    const panel_filters f = {
         .kernels = kernels,
         .subconv = s,
         .element = element,
@@ -85,11 +91,11 @@ void fv__winograd_filters(const fv__kernels *kernels, const fv__winograd *w,
         .scheme = w->scheme,
         .taps = w->taps,
         .weight = fv__at(weight, (size_t)at, element),
-        .left = s->channels - panel->channel,
+        .channels = s->channels - panel->channel,
     };
 
     if (s->weight_filter == 1)
-        transform(&f, panel->channels, out);
+        transform(&f, panel->channels, u);
     else
-        turn_and_transform(&f, panel->channels, out);
+        transpose_and_transform(&f, panel->channels, u);
 }

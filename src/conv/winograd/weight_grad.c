@@ -1,40 +1,53 @@
-/* Winograd's convolution: the weight gradient, by the transposes of the
- * transforms. At every point, a weight is a sum over the tiles of the batch, in
- * order: chains of a block of tiles, added up in each of some ranges of blocks;
- * then these parts. G^T of what they make is added to what was there. A bias is
- * summed on the way, of as many pixels as there are tiles. */
+/* Winograd's convolution: the weight gradient, by the adjoints of the
+ * transforms. It computes
+ *
+ *     dU = sum over tiles of V . Z,   V = B^T d B,   Z = A dY A^T,
+ *     dg = G^T dU G
+ *
+ * for each filter and channel, which at each point is one matrix product of
+ * filters x tiles and tiles x channels. An element of dU is a sum over the
+ * tiles of the batch, in order: one chain of fma for each block of tiles; the
+ * blocks of a part are added up, then the parts. G^T dU G replaces the gradient
+ * or is added to it. The bias gradient is summed along with the blocks: block i
+ * of the pixels of dy with block i of the tiles. */
 #include "conv/winograd/winograd.h"
 
 #include <string.h>
 
-/* Tiles of a block, for 36 points: so few that their points stay in a cache,
- * but more where there are more sums to be read and written with each. The most
- * parts, elements of all, and the fewest blocks of one. They decide which bits
- * come out: changing one changes every trained network. */
-enum { BLOCK_LEAST = 48, BLOCK_MOST = 128, BLOCK_WEIGHTS = 1 << 10 };
+/* Tiles of a block: LEAST_TILES, so that V and Z of a block stay in a cache,
+ * and one more for each TILE_WEIGHTS channels x filters, up to MOST_TILES,
+ * since dU is read and written once for each block; for F(2, 3), which has 16
+ * points instead of 36, more in proportion. Parts of the sum: at most PARTS, of
+ * PARTS_ELEMENTS elements together, and of at least PART_BLOCKS blocks each.
+ * These constants decide where sums are cut and so which bits come out:
+ * changing one changes every trained network. */
+enum { LEAST_TILES = 48, MOST_TILES = 128, TILE_WEIGHTS = 1 << 10 };
 enum { PARTS = 8, PARTS_ELEMENTS = 1 << 22, PART_BLOCKS = 4 };
-/* Filters of an item of the products; and, where there is but one block, so
- * that its sums need not wait for others, filters and channels of one. They cut
- * outputs only. */
+/* Filters of a work item of the products. With a single block, dU need not wait
+ * for other blocks: an item computes dU of some filters, of some channels at a
+ * time, and transforms it at once. These constants divide outputs and decide
+ * no sum. */
 enum { ITEM_FILTERS = 128, SINGLE_FILTERS = 28, SINGLE_CHANNELS = 64 };
 
 typedef struct plan {
     const fv__kernels *kernels;
     size_t element;
-    fv__winograd tiling;
+    fv__winograd_tiling tiling;
     fv__partials bias;
-    int64_t rows, blocks; /* tiles of a block */
-    int64_t parts;        /* of a worker each, or of all if there is one */
-    bool single;          /* block */
-    int64_t cuts;         /* of the filters, in the products */
-    fv__planes x, dy, sum;
-    size_t zeros;
-    size_t worker; /* bytes of points */
+    int64_t block_tiles, blocks;
+    int64_t parts;         /* with several, each part has one worker */
+    bool single_block;     /* of the batch */
+    int64_t filter_blocks; /* work items that the filters are divided into */
+    fv__point_matrices v;  /* [tile][phase][channel] */
+    fv__point_matrices z;  /* [tile][filter] */
+    fv__point_matrices du; /* [filter][phase][channel] */
+    size_t zeros_bytes;    /* of a pixel outside the image */
+    size_t v_z_bytes;      /* of V and Z, for each worker */
     const fv__conv_call *call;
     int64_t group, block;
-    bool first; /* block of its part */
-    char *zero, *points, *sums;
-    char *x_at, *dy_at, *sum_at; /* of a part */
+    bool first_block; /* of its part */
+    char *zeros, *v_z_all, *du_all;
+    char *v_at, *z_at, *du_at; /* of the current part */
 } plan;
 
 static plan plan_of(const fv_context *context, const fv__geometry *g)
@@ -42,46 +55,50 @@ static plan plan_of(const fv_context *context, const fv__geometry *g)
     plan p = {
         .kernels = context->kernels,
         .element = fv__element(context->kernels),
-        .tiling = fv__winograd_of(g, FV__FORWARD),
+        .tiling = fv__winograd_tiling_of(g, FV__FORWARD),
     };
-    const fv__winograd *w = &p.tiling;
+    const fv__winograd_tiling *w = &p.tiling;
     const fv__subconv *s = &w->subconv;
-    const int64_t phases = fv__winograd_phases(w->in);
-    int64_t most = fv__min(
-        BLOCK_MOST, BLOCK_LEAST + s->channels * s->filters / BLOCK_WEIGHTS);
+    const int64_t phases = fv__scheme_phases(w->in_scheme);
+    const int64_t tiles = fv__min(
+        MOST_TILES, LEAST_TILES + s->channels * s->filters / TILE_WEIGHTS);
 
-    p.blocks = fv__divide_up(w->all, most * 36 / fv__min(w->products, 36));
-    p.rows = fv__divide_up(w->all, fv__max(p.blocks, 1));
-    p.parts = PARTS_ELEMENTS / (w->products * s->channels * s->filters);
+    p.blocks = fv__divide_up(w->all_tiles, tiles * 36 / fv__min(w->macs, 36));
+    p.block_tiles = fv__divide_up(w->all_tiles, fv__max(p.blocks, 1));
+    p.parts = PARTS_ELEMENTS / (w->macs * s->channels * s->filters);
     p.parts =
         fv__max(1, fv__min(fv__min(PARTS, p.parts), p.blocks / PART_BLOCKS));
     p.parts = fv__partials_count(p.parts, p.blocks);
     p.bias = fv__partials_of_bias(context->kernels, g, p.blocks, p.parts);
-    p.single = p.blocks <= 1;
-    p.cuts =
-        fv__divide_up(s->filters, p.single ? SINGLE_FILTERS : ITEM_FILTERS);
-    p.x = fv__planes_of(p.element, w->points, p.rows, phases * s->channels);
-    p.dy = fv__planes_of(p.element, w->points, p.rows, s->filters);
-    if (p.single)
-        p.sum = fv__planes_of(p.element, w->points,
-                              fv__min(SINGLE_FILTERS, s->filters),
-                              phases * fv__min(SINGLE_CHANNELS, s->channels));
+    p.single_block = p.blocks <= 1;
+    p.filter_blocks = fv__divide_up(s->filters, p.single_block ? SINGLE_FILTERS
+                                                               : ITEM_FILTERS);
+    p.v = fv__point_matrices_of(p.element, w->points, p.block_tiles,
+                                phases * s->channels);
+    p.z =
+        fv__point_matrices_of(p.element, w->points, p.block_tiles, s->filters);
+    if (p.single_block)
+        p.du = fv__point_matrices_of(
+            p.element, w->points, fv__min(SINGLE_FILTERS, s->filters),
+            phases * fv__min(SINGLE_CHANNELS, s->channels));
     else
-        p.sum = fv__planes_of(p.element, w->points, s->filters,
-                              phases * s->channels);
-    p.worker = p.x.bytes + p.dy.bytes;
-    p.zeros = fv__align((size_t)fv__max(s->channels, s->filters) * p.element);
+        p.du = fv__point_matrices_of(p.element, w->points, s->filters,
+                                     phases * s->channels);
+    p.v_z_bytes = p.v.bytes + p.z.bytes;
+    p.zeros_bytes =
+        fv__align((size_t)fv__max(s->channels, s->filters) * p.element);
     return p;
 }
 
-static size_t sums_of(const fv_context *context, const plan *p)
+/* Sets of matrices of dU: one for each worker or for each part. */
+static size_t du_count(const fv_context *context, const plan *p)
 {
-    return p->single ? (size_t)context->threads : (size_t)p->parts;
+    return p->single_block ? (size_t)context->threads : (size_t)p->parts;
 }
 
-static bool is_few(const plan *p)
+static bool has_small_channels(const plan *p)
 {
-    return fv__winograd_tile_row_of(p->element, &p->tiling).all > 0;
+    return fv__winograd_tile_row_of(p->element, &p->tiling).rows > 0;
 }
 
 size_t fv__winograd_weight_grad_scratch(const fv_context *context,
@@ -89,236 +106,253 @@ size_t fv__winograd_weight_grad_scratch(const fv_context *context,
 {
     const plan p = plan_of(context, g);
 
-    if (is_few(&p))
+    if (has_small_channels(&p))
         return fv__winograd_small_channels_weight_grad_scratch(context, g,
                                                                &p.tiling);
-    return p.bias.bytes + p.zeros + sums_of(context, &p) * p.sum.bytes
-           + (size_t)fv__min(context->threads, p.parts) * p.worker;
+    return p.bias.bytes + p.zeros_bytes + du_count(context, &p) * p.du.bytes
+           + (size_t)fv__min(context->threads, p.parts) * p.v_z_bytes;
 }
 
-/* Pixels of a tile of x, or of dy. */
-static void find(const plan *p, int64_t tile, bool is_x, const void **pixels)
+static void x_pixels(const plan *p, int64_t tile, const void **pixels)
 {
-    const fv__winograd *w = &p->tiling;
-    const fv__subconv *s = &w->subconv;
-    const fv__conv_call *call = p->call;
-    const int64_t number = p->block * p->rows + tile;
-
-    if (!is_x) {
-        fv__winograd_pixels(
-            s->out, s->out_pixel, w->m, fv__winograd_out(w, number),
-            fv__at(call->dy, (size_t)(p->group * s->filters), p->element),
-            p->zero, p->element, pixels);
-        return;
-    }
-    fv__winograd_pixels(
-        s->in, s->in_pixel, w->pixels, fv__winograd_in(w, number),
-        fv__at(call->x, (size_t)(p->group * s->channels), p->element), p->zero,
-        p->element, pixels);
+    fv__winograd_input_pixels(&p->tiling, p->group, tile, p->call->x, p->zeros,
+                              p->element, pixels);
 }
 
-/* Asks for what the next tile meets. */
-static void prefetch_next(const plan *p, int64_t tile)
+static void dy_pixels(const plan *p, int64_t tile, const void **pixels)
 {
-    const fv__winograd *w = &p->tiling;
-    const void *pixels[FV__WINOGRAD_PIXELS];
+    fv__winograd_output_pixels(&p->tiling, p->group, tile, p->call->dy,
+                               p->zeros, p->element, pixels);
+}
 
-    if (p->block * p->rows + tile >= w->all) return;
-    find(p, tile, false, pixels);
-    fv__winograd_prefetch(pixels, w->m, 0,
+static void prefetch_tile(const plan *p, int64_t tile)
+{
+    const fv__winograd_tiling *w = &p->tiling;
+    const void *pixels[FV__WINOGRAD_INPUTS];
+
+    if (tile >= w->all_tiles) return;
+    dy_pixels(p, tile, pixels);
+    fv__winograd_prefetch(pixels, w->out_step, 0,
                           (size_t)w->subconv.filters * p->element);
-    find(p, tile, true, pixels);
-    fv__winograd_prefetch(pixels, w->pixels, w->pixels - w->step,
+    x_pixels(p, tile, pixels);
+    fv__winograd_prefetch(pixels, w->in_side, w->in_side - w->in_step,
                           (size_t)w->subconv.channels * p->element);
 }
 
-/* One tile of x and dy. */
-static void transform(void *argument, size_t item, size_t worker)
+/* V and Z of tile `item` of the current block. */
+static void transform_item(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
-    const fv__winograd *w = &p->tiling;
+    const fv__winograd_tiling *w = &p->tiling;
     const fv__subconv *s = &w->subconv;
-    const void *pixels[FV__WINOGRAD_PIXELS];
+    const int64_t tile = p->block * p->block_tiles + (int64_t)item;
+    const void *pixels[FV__WINOGRAD_INPUTS];
 
     (void)worker;
-    prefetch_next(p, (int64_t)item + 1);
-    find(p, (int64_t)item, false, pixels);
+    prefetch_tile(p, tile + 1);
+    dy_pixels(p, tile, pixels);
     p->kernels->winograd_output_grad(
-        w->out, (size_t)s->filters, pixels,
-        &(fv__points){ fv__slot(p->dy_at, item * p->dy.row, p->element),
-                       p->dy.step, 0 });
-    find(p, (int64_t)item, true, pixels);
+        w->out_scheme, (size_t)s->filters, pixels,
+        &(fv__transformed_tile){
+            fv__slot(p->z_at, item * p->z.row_step, p->element),
+            p->z.point_step, 0 });
+    x_pixels(p, tile, pixels);
     p->kernels->winograd_input(
-        w->in, (size_t)s->channels, pixels,
-        &(fv__points){ fv__slot(p->x_at, item * p->x.row, p->element),
-                       p->x.step, (size_t)s->channels });
+        w->in_scheme, (size_t)s->channels, pixels,
+        &(fv__transformed_tile){
+            fv__slot(p->v_at, item * p->v.row_step, p->element),
+            p->v.point_step, (size_t)s->channels });
 }
 
-/* Filters and channels whose sums lie at `sum`, [filter][phase][channel] at
- * each point. */
-typedef struct piece {
+/* A block of filters and channels of dU, [filter][phase][channel] at each
+ * point. */
+typedef struct du_block {
     size_t filter, filters, channel, channels;
-    char *sum;
-} piece;
+    char *du;
+} du_block;
 
-/* At one point, of one phase: filters x tiles times tiles x channels. */
-static void multiply_phase(const plan *p, const piece *of, size_t point,
+/* The product of one phase at one point. */
+static void multiply_phase(const plan *p, const du_block *b, size_t point,
                            size_t phase)
 {
-    const size_t x = point * p->x.step
-                     + phase * (size_t)p->tiling.subconv.channels + of->channel;
-    const size_t sum = point * p->sum.step + phase * of->channels;
-    const int64_t left = p->tiling.all - p->block * p->rows;
+    const size_t v = point * p->v.point_step
+                     + phase * (size_t)p->tiling.subconv.channels + b->channel;
+    const size_t du = point * p->du.point_step + phase * b->channels;
+    const int64_t left = p->tiling.all_tiles - p->block * p->block_tiles;
 
     fv__conv_tiles(
-        p->kernels, of->filters, of->channels,
-        (fv__tile){
-            .a = fv__at(p->dy_at, point * p->dy.step + of->filter, p->element),
-            .b = fv__at(p->x_at, x, p->element),
-            .c = fv__slot(of->sum, sum, p->element),
-            .a_row = 1,
-            .a_step = p->dy.row,
-            .b_step = p->x.row,
-            .c_row = p->sum.row,
-            .segments = 1,
-            .k = (size_t)fv__min(p->rows, left),
-            .accumulation = p->first ? FV__STORE : FV__ACCUMULATE });
+        p->kernels, b->filters, b->channels,
+        (fv__tile){ .a = fv__at(p->z_at, point * p->z.point_step + b->filter,
+                                p->element),
+                    .b = fv__at(p->v_at, v, p->element),
+                    .c = fv__slot(b->du, du, p->element),
+                    .a_row = 1,
+                    .a_step = p->z.row_step,
+                    .b_step = p->v.row_step,
+                    .c_row = p->du.row_step,
+                    .segments = 1,
+                    .k = (size_t)fv__min(p->block_tiles, left),
+                    .accumulation =
+                        p->first_block ? FV__STORE : FV__ACCUMULATE });
 }
 
-static void multiply(const plan *p, const piece *of, size_t point)
+static void multiply(const plan *p, const du_block *b, size_t point)
 {
-    const size_t phases = (size_t)fv__scheme_phases(p->tiling.in, point);
+    const size_t phases =
+        (size_t)fv__scheme_phases_at(p->tiling.in_scheme, point);
 
-    for (size_t i = 0; i < phases; i++) multiply_phase(p, of, point, i);
+    for (size_t i = 0; i < phases; i++) multiply_phase(p, b, point, i);
 }
 
-/* The weights of a filter, whose sums are at `sum`. */
-static void restore(const plan *p, const piece *of, size_t i)
+/* dg = G^T dU G of filter i of a block. */
+static void transform_filter(const plan *p, const du_block *b, size_t i)
 {
-    const fv__winograd *w = &p->tiling;
+    const fv__winograd_tiling *w = &p->tiling;
     const size_t channels = (size_t)w->subconv.channels;
     const size_t filter =
-        (size_t)(p->group * w->subconv.filters) + of->filter + i;
+        (size_t)(p->group * w->subconv.filters) + b->filter + i;
     const size_t tap = filter * (size_t)w->taps;
 
     p->kernels->winograd_filter_grad(
-        w->scheme, of->channels,
-        &(fv__points){ fv__slot(of->sum, i * p->sum.row, p->element),
-                       p->sum.step, of->channels },
-        fv__slot(p->call->dweight, tap * channels + of->channel, p->element),
+        w->scheme, b->channels,
+        &(fv__transformed_tile){
+            fv__slot(b->du, i * p->du.row_step, p->element), p->du.point_step,
+            b->channels },
+        fv__slot(p->call->dweight, tap * channels + b->channel, p->element),
         channels, !p->call->overwrite);
 }
 
-/* Some filters at one point. */
+/* The product of ITEM_FILTERS filters at one point. */
 static void multiply_item(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
-    const size_t cuts = (size_t)p->cuts, point = item / cuts;
-    piece of = { .channels = (size_t)p->tiling.subconv.channels };
+    const size_t blocks = (size_t)p->filter_blocks, point = item / blocks;
+    du_block b = { .channels = (size_t)p->tiling.subconv.channels };
 
     (void)worker;
-    of.filter = item % cuts * ITEM_FILTERS;
-    of.filters = (size_t)fv__min(ITEM_FILTERS, p->tiling.subconv.filters
-                                                   - (int64_t)of.filter);
-    of.sum = fv__slot(p->sum_at, of.filter * p->sum.row, p->element);
-    multiply(p, &of, point);
+    b.filter = item % blocks * ITEM_FILTERS;
+    b.filters = (size_t)fv__min(ITEM_FILTERS,
+                                p->tiling.subconv.filters - (int64_t)b.filter);
+    b.du = fv__slot(p->du_at, b.filter * p->du.row_step, p->element);
+    multiply(p, &b, point);
 }
 
-/* Some filters at all points, from the products to the weights. */
-static void single_item(void *argument, size_t item, size_t worker)
+/* The gradient of SINGLE_FILTERS filters, where there is a single block. */
+static void single_block_item(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
     const size_t channels = (size_t)p->tiling.subconv.channels;
     const size_t points = (size_t)p->tiling.points;
-    piece of = { .filter = item * SINGLE_FILTERS,
-                 .sum = p->sums + worker * p->sum.bytes };
+    du_block b = { .filter = item * SINGLE_FILTERS,
+                   .du = p->du_all + worker * p->du.bytes };
 
-    of.filters = (size_t)fv__min(SINGLE_FILTERS, p->tiling.subconv.filters
-                                                     - (int64_t)of.filter);
-    for (; of.channel < channels; of.channel += of.channels) {
-        of.channels = channels - of.channel < SINGLE_CHANNELS
-                          ? channels - of.channel
-                          : SINGLE_CHANNELS;
-        for (size_t e = 0; e < points; e++) multiply(p, &of, e);
-        for (size_t i = 0; i < of.filters; i++) restore(p, &of, i);
+    b.filters = (size_t)fv__min(SINGLE_FILTERS,
+                                p->tiling.subconv.filters - (int64_t)b.filter);
+    for (; b.channel < channels; b.channel += b.channels) {
+        b.channels = channels - b.channel < SINGLE_CHANNELS
+                         ? channels - b.channel
+                         : SINGLE_CHANNELS;
+        for (size_t e = 0; e < points; e++) multiply(p, &b, e);
+        for (size_t i = 0; i < b.filters; i++) transform_filter(p, &b, i);
     }
 }
 
-/* A range of blocks; alone, its work is shared by all. */
-static void part(void *argument, size_t item, size_t worker)
+/* The blocks of a part. With several parts, its loops run on the calling
+ * worker; with one, they are divided over the pool. */
+static void part_item(void *argument, size_t item, size_t worker)
 {
     plan p = *(const plan *)argument;
     fv_context *context = p.call->context;
-    const fv__winograd *w = &p.tiling;
+    const fv__winograd_tiling *w = &p.tiling;
     const fv__subconv *s = &w->subconv;
-    const double elements = (double)w->products * (double)p.rows;
+    const double macs = (double)w->macs * (double)p.block_tiles;
     const int64_t first = fv__partial_first_block(&p.bias.sizes, (int64_t)item);
-    const int64_t last =
+    const int64_t end =
         fv__partial_first_block(&p.bias.sizes, (int64_t)item + 1);
 
-    p.x_at = p.points + worker * p.worker;
-    p.dy_at = p.x_at + p.x.bytes;
-    p.sum_at = p.sums + item * p.sum.bytes;
-    for (p.block = first; p.block < last; p.block++) {
-        int64_t count = fv__min(p.rows, w->all - p.block * p.rows);
+    p.v_at = p.v_z_all + worker * p.v_z_bytes;
+    p.z_at = p.v_at + p.v.bytes;
+    p.du_at = p.du_all + item * p.du.bytes;
+    for (p.block = first; p.block < end; p.block++) {
+        const int64_t tiles =
+            fv__min(p.block_tiles, w->all_tiles - p.block * p.block_tiles);
 
-        p.first = p.block == first;
-        fv__parallel(context, (size_t)count,
-                     4 * elements * (double)(s->channels + s->filters),
-                     transform, &p);
+        p.first_block = p.block == first;
+        fv__parallel(context, (size_t)tiles,
+                     FV__WINOGRAD_TRANSFORM_COST * macs
+                         * (double)(s->channels + s->filters),
+                     transform_item, &p);
         if (p.group == 0) fv__partial_add_bias(&p.bias, (int64_t)item, p.block);
-        fv__parallel(context, (size_t)(p.single ? p.cuts : w->points * p.cuts),
-                     elements * (double)s->channels * (double)s->filters,
-                     p.single ? single_item : multiply_item, &p);
+        fv__parallel(context,
+                     (size_t)(p.single_block ? p.filter_blocks
+                                             : w->points * p.filter_blocks),
+                     macs * (double)s->channels * (double)s->filters,
+                     p.single_block ? single_block_item : multiply_item, &p);
     }
 }
 
-/* One filter, after all parts. */
-static void restore_item(void *argument, size_t item, size_t worker)
+void fv__winograd_reduce_parts(const fv__kernels *kernels, fv__scheme in_scheme,
+                               const fv__point_matrices *matrices,
+                               int64_t parts, size_t n, size_t phase_step,
+                               char *du)
+{
+    const size_t element = fv__element(kernels);
+    const size_t side = (size_t)fv__scheme_axis_points(in_scheme);
+
+    for (size_t i = 1; i < (size_t)parts; i++)
+        for (size_t e = 0; e < side * side; e++) {
+            const size_t phases = (size_t)fv__scheme_phases_at(in_scheme, e);
+
+            for (size_t q = 0; q < phases; q++) {
+                char *sum = fv__slot(
+                    du, e * matrices->point_step + q * phase_step, element);
+
+                kernels->axpy(n, 1, sum + i * matrices->bytes, sum);
+            }
+        }
+}
+
+/* The gradient of one filter, after all parts. */
+static void filter_item(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
     const size_t channels = (size_t)p->tiling.subconv.channels;
-    char *sum = fv__slot(p->sums, item * p->sum.row, p->element);
-    const piece of = { item, 1, 0, channels, sum };
+    const du_block b = { item, 1, 0, channels,
+                         fv__slot(p->du_all, item * p->du.row_step,
+                                  p->element) };
 
     (void)worker;
-    for (size_t i = 1; i < (size_t)p->parts; i++)
-        for (size_t e = 0; e < (size_t)p->tiling.points; e++) {
-            char *at = fv__slot(sum, e * p->sum.step, p->element);
-
-            p->kernels->axpy((size_t)fv__scheme_phases(p->tiling.in, e)
-                                 * channels,
-                             1, at + i * p->sum.bytes, at);
-        }
-    restore(p, &of, 0);
+    fv__winograd_reduce_parts(p->kernels, p->tiling.in_scheme, &p->du, p->parts,
+                              channels, channels, b.du);
+    transform_filter(p, &b, 0);
 }
 
 void fv__winograd_weight_grad(const fv__conv_call *call)
 {
     plan p = plan_of(call->context, call->geometry);
-    const fv__winograd *w = &p.tiling;
+    const fv__winograd_tiling *w = &p.tiling;
     const fv__subconv *s = &w->subconv;
 
-    if (is_few(&p)) {
+    if (has_small_channels(&p)) {
         fv__winograd_small_channels_weight_grad(call, w);
         return;
     }
     p.call = call;
-    p.zero = (char *)call->scratch + p.bias.bytes;
-    p.sums = p.zero + p.zeros;
-    p.points = p.sums + sums_of(call->context, &p) * p.sum.bytes;
-    memset(p.zero, 0, p.zeros);
+    p.zeros = (char *)call->scratch + p.bias.bytes;
+    p.du_all = p.zeros + p.zeros_bytes;
+    p.v_z_all = p.du_all + du_count(call->context, &p) * p.du.bytes;
+    memset(p.zeros, 0, p.zeros_bytes);
     fv__partials_begin(&p.bias, call);
     for (p.group = 0; p.group < s->groups; p.group++) {
         fv__parallel(call->context, (size_t)p.parts,
-                     (double)(w->all * w->products) * (double)s->channels
+                     (double)(w->all_tiles * w->macs) * (double)s->channels
                          * (double)s->filters,
-                     part, &p);
-        if (p.single) continue;
+                     part_item, &p);
+        if (p.single_block) continue;
         fv__parallel(call->context, (size_t)s->filters,
-                     (double)(w->products * s->channels)
+                     (double)(w->macs * s->channels)
                          * (double)(s->filters * p.parts),
-                     restore_item, &p);
+                     filter_item, &p);
     }
     fv__partials_reduce(&p.bias);
 }

@@ -1,271 +1,307 @@
-/* The transforms of Winograd's convolution (Lavin and Gray 2016), vectors over
- * channels. The points of F(2, 3) are 0, 1, -1 and infinity, those of F(4, 2)
- * +-1/2, +-3/2 and infinity, those of the others 0, +-3/4, +-3/2 and infinity:
- * their matrices are exact but for G. m is the outputs of an axis, r its taps,
- * s its phases; the lines of a phase follow those of the phase before it. */
+/* The transforms of Winograd's convolution along one axis and both, with
+ * vectors over channels, and the operands of the output transform. The method
+ * is explained in conv/winograd/winograd.h.
+ *
+ * F(2, 3) interpolates at the points 0, 1, -1 and infinity; F(4, 2) at +-1/2,
+ * +-3/2 and infinity; the others at 0, +-3/4, +-3/2 and infinity. The elements
+ * of A and B are therefore exact, those of G are rounded. Below, F(m, r) has m
+ * outputs and r taps, m + r - 1 points, and `phases` phases. */
 #ifndef FV_KERNEL_ISA_WINOGRAD_H
 #define FV_KERNEL_ISA_WINOGRAD_H
 
 #include "kernel/isa/isa.h"
 
-enum { LINES = 23, TAPS = 11 }; /* of an axis, at most */
+/* Upper bounds over all schemes, of an axis: values of all phases, and taps. */
+enum { MOST_VALUES = 23, MOST_TAPS = 11 };
 
-/* Phases that reach infinity. */
-#define FAR(s) ((s) > 1 ? (s)-1 : 1)
+/* Phases of an axis that have a value at infinity. */
+#define INFINITY_PHASES(phases) ((phases) > 1 ? (phases)-1 : 1)
+/* Values of an axis at all points of all phases, and taps of all phases. */
+#define AXIS_VALUES(m, r, phases)                                              \
+    ((m + r - 2) * phases + INFINITY_PHASES(phases))
+#define AXIS_TAPS(r, phases) ((r - 1) * phases + INFINITY_PHASES(phases))
 
 /* ---- one phase of an axis ------------------------------------------------ */
 
-/* Numbers lie `by` apart, those that are made `to`. `far` phases reach
- * infinity, the others have one tap less. */
+/* Each function computes y from d, whose elements are d_step and y_step vectors
+ * apart (1 without such an argument). `points` is m + r - 1. A phase without
+ * `infinity` has no value there, and one tap less. Points other than 0 and
+ * infinity come in pairs, +-a and +-b with a < b: the even and the odd part of
+ * a polynomial at a pair are computed once and then added and subtracted. */
 
 /* y = B^T d */
-INLINE void input_phase(const int side, const vec *d, const size_t by,
-                        const bool far, vec *y, const size_t to)
+INLINE void input_phase(const int points, const vec *d, const size_t d_step,
+                        const bool infinity, vec *y, const size_t y_step)
 {
-    if (side == 4) {
+    if (points == 4) {
         y[0] = d[0] - d[2];
-        y[to] = d[1] + d[2];
-        y[2 * to] = d[2] - d[1];
-        y[3 * to] = d[1] - d[3];
+        y[y_step] = d[1] + d[2];
+        y[2 * y_step] = d[2] - d[1];
+        y[3 * y_step] = d[1] - d[3];
         return;
     }
-    if (side == 5) {
-        const vec oa = vec_fma(vec_all(REAL(-2.25)), d[by], d[3 * by]);
-        const vec ea = vec_fma(vec_all(REAL(-2.25)), d[0], d[2 * by]);
-        const vec ob = vec_fma(vec_all(REAL(-0.25)), d[by], d[3 * by]);
-        const vec eb = vec_fma(vec_all(REAL(-0.25)), d[0], d[2 * by]);
+    if (points == 5) {
+        const vec odd_a =
+            vec_fma(vec_all(REAL(-2.25)), d[d_step], d[3 * d_step]);
+        const vec even_a = vec_fma(vec_all(REAL(-2.25)), d[0], d[2 * d_step]);
+        const vec odd_b =
+            vec_fma(vec_all(REAL(-0.25)), d[d_step], d[3 * d_step]);
+        const vec even_b = vec_fma(vec_all(REAL(-0.25)), d[0], d[2 * d_step]);
         const vec a = vec_all(REAL(0.5)), b = vec_all(REAL(1.5));
-        y[0] = vec_fma(a, ea, oa);
-        y[to] = vec_fma(-a, ea, oa);
-        y[2 * to] = vec_fma(b, eb, ob);
-        y[3 * to] = vec_fma(-b, eb, ob);
-        if (far)
-            y[4 * to] =
-                vec_fma(vec_all(REAL(0.5625)), d[0],
-                        vec_fma(vec_all(REAL(-2.5)), d[2 * by], d[4 * by]));
+        y[0] = vec_fma(a, even_a, odd_a);
+        y[y_step] = vec_fma(-a, even_a, odd_a);
+        y[2 * y_step] = vec_fma(b, even_b, odd_b);
+        y[3 * y_step] = vec_fma(-b, even_b, odd_b);
+        if (infinity)
+            y[4 * y_step] = vec_fma(
+                vec_all(REAL(0.5625)), d[0],
+                vec_fma(vec_all(REAL(-2.5)), d[2 * d_step], d[4 * d_step]));
         return;
     }
-    const vec oa = vec_fma(vec_all(REAL(-2.25)), d[by], d[3 * by]);
-    const vec ea = vec_fma(vec_all(REAL(-2.25)), d[2 * by], d[4 * by]);
-    const vec ob = vec_fma(vec_all(REAL(-0.5625)), d[by], d[3 * by]);
-    const vec eb = vec_fma(vec_all(REAL(-0.5625)), d[2 * by], d[4 * by]);
+    const vec odd_a = vec_fma(vec_all(REAL(-2.25)), d[d_step], d[3 * d_step]);
+    const vec even_a =
+        vec_fma(vec_all(REAL(-2.25)), d[2 * d_step], d[4 * d_step]);
+    const vec odd_b = vec_fma(vec_all(REAL(-0.5625)), d[d_step], d[3 * d_step]);
+    const vec even_b =
+        vec_fma(vec_all(REAL(-0.5625)), d[2 * d_step], d[4 * d_step]);
     const vec a = vec_all(REAL(0.75)), b = vec_all(REAL(1.5));
-    const vec two = vec_all(REAL(-2.8125)), none = vec_all(REAL(1.265625));
-    y[0] = vec_fma(none, d[0], vec_fma(two, d[2 * by], d[4 * by]));
-    y[to] = vec_fma(a, oa, ea);
-    y[2 * to] = vec_fma(-a, oa, ea);
-    y[3 * to] = vec_fma(b, ob, eb);
-    y[4 * to] = vec_fma(-b, ob, eb);
-    if (far)
-        y[5 * to] = vec_fma(none, d[by], vec_fma(two, d[3 * by], d[5 * by]));
+    const vec c2 = vec_all(REAL(-2.8125)), c0 = vec_all(REAL(1.265625));
+    y[0] = vec_fma(c0, d[0], vec_fma(c2, d[2 * d_step], d[4 * d_step]));
+    y[y_step] = vec_fma(a, odd_a, even_a);
+    y[2 * y_step] = vec_fma(-a, odd_a, even_a);
+    y[3 * y_step] = vec_fma(b, odd_b, even_b);
+    y[4 * y_step] = vec_fma(-b, odd_b, even_b);
+    if (infinity)
+        y[5 * y_step] =
+            vec_fma(c0, d[d_step], vec_fma(c2, d[3 * d_step], d[5 * d_step]));
 }
 
 /* y = A^T d */
-INLINE void output_phase(const int m, const int side, const vec *d,
-                         const bool far, vec *y, const size_t to)
+INLINE void output_phase(const int m, const int points, const vec *d,
+                         const bool infinity, vec *y, const size_t y_step)
 {
-    if (side == 4) {
+    if (points == 4) {
         y[0] = d[0] + d[1] + d[2];
-        y[to] = d[1] - d[2] - d[3];
+        y[y_step] = d[1] - d[2] - d[3];
         return;
     }
-    if (side == 5) {
-        const vec p = d[0] + d[1], e = d[0] - d[1];
-        const vec t = d[2] + d[3], f = d[2] - d[3];
-        const vec last = REAL(3.375) * f;
-        y[0] = p + t;
-        y[to] = vec_fma(vec_all(REAL(0.5)), e, REAL(1.5) * f);
-        y[2 * to] = vec_fma(vec_all(REAL(0.25)), p, REAL(2.25) * t);
-        y[3 * to] = vec_fma(vec_all(REAL(0.125)), e, far ? last + d[4] : last);
+    if (points == 5) {
+        const vec sum_a = d[0] + d[1], difference_a = d[0] - d[1];
+        const vec sum_b = d[2] + d[3], difference_b = d[2] - d[3];
+        const vec cubes_b = REAL(3.375) * difference_b;
+        y[0] = sum_a + sum_b;
+        y[y_step] =
+            vec_fma(vec_all(REAL(0.5)), difference_a, REAL(1.5) * difference_b);
+        y[2 * y_step] = vec_fma(vec_all(REAL(0.25)), sum_a, REAL(2.25) * sum_b);
+        y[3 * y_step] = vec_fma(vec_all(REAL(0.125)), difference_a,
+                                infinity ? cubes_b + d[4] : cubes_b);
         return;
     }
-    const vec p = d[1] + d[2], e = d[1] - d[2];
-    const vec t = d[3] + d[4], f = d[3] - d[4];
-    y[0] = d[0] + p + t;
-    y[to] = vec_fma(vec_all(REAL(0.75)), e, REAL(1.5) * f);
-    if (m > 2) y[2 * to] = vec_fma(vec_all(REAL(0.5625)), p, REAL(2.25) * t);
+    const vec sum_a = d[1] + d[2], difference_a = d[1] - d[2];
+    const vec sum_b = d[3] + d[4], difference_b = d[3] - d[4];
+    y[0] = d[0] + sum_a + sum_b;
+    y[y_step] =
+        vec_fma(vec_all(REAL(0.75)), difference_a, REAL(1.5) * difference_b);
+    if (m > 2)
+        y[2 * y_step] =
+            vec_fma(vec_all(REAL(0.5625)), sum_a, REAL(2.25) * sum_b);
     if (m > 3)
-        y[3 * to] = vec_fma(vec_all(REAL(0.421875)), e,
-                            far ? vec_fma(vec_all(REAL(3.375)), f, d[5])
-                                : REAL(3.375) * f);
-    else if (far)
-        y[(size_t)(m - 1) * to] = y[(size_t)(m - 1) * to] + d[5];
+        y[3 * y_step] =
+            vec_fma(vec_all(REAL(0.421875)), difference_a,
+                    infinity ? vec_fma(vec_all(REAL(3.375)), difference_b, d[5])
+                             : REAL(3.375) * difference_b);
+    else if (infinity)
+        y[(size_t)(m - 1) * y_step] = y[(size_t)(m - 1) * y_step] + d[5];
 }
 
-/* y = G d, of r taps. */
-INLINE void filter_phase(const int r, const int side, const vec *d,
-                         const size_t by, const bool far, vec *y,
-                         const size_t to)
+/* y = G d; r counts the taps of this phase. */
+INLINE void filter_phase(const int r, const int points, const vec *d,
+                         const size_t d_step, const bool infinity, vec *y,
+                         const size_t y_step)
 {
     const vec half = vec_all(REAL(0.5));
-    if (side == 4) {
-        const vec p = half * (d[0] + d[2]);
+    if (points == 4) {
+        const vec even = half * (d[0] + d[2]);
         y[0] = d[0];
-        y[to] = vec_fma(half, d[1], p);
-        y[2 * to] = vec_fma(-half, d[1], p);
-        y[3 * to] = d[2];
+        y[y_step] = vec_fma(half, d[1], even);
+        y[2 * y_step] = vec_fma(-half, d[1], even);
+        y[3 * y_step] = d[2];
         return;
     }
-    if (side == 5) {
+    if (points == 5) {
         const vec sixth = vec_all(REAL(1.0) / 6), fourth = vec_all(REAL(0.25));
-        const vec a = half * d[0], b = sixth * d[0];
-        y[0] = far ? vec_fma(-fourth, d[by], -a) : -a;
-        y[to] = far ? vec_fma(-fourth, d[by], a) : a;
-        y[2 * to] = far ? vec_fma(fourth, d[by], b) : b;
-        y[3 * to] = far ? vec_fma(fourth, d[by], -b) : -b;
-        if (far) y[4 * to] = d[by];
+        const vec even_a = half * d[0], even_b = sixth * d[0];
+        y[0] = infinity ? vec_fma(-fourth, d[d_step], -even_a) : -even_a;
+        y[y_step] = infinity ? vec_fma(-fourth, d[d_step], even_a) : even_a;
+        y[2 * y_step] = infinity ? vec_fma(fourth, d[d_step], even_b) : even_b;
+        y[3 * y_step] =
+            infinity ? vec_fma(fourth, d[d_step], -even_b) : -even_b;
+        if (infinity) y[4 * y_step] = d[d_step];
         return;
     }
-    const vec near = vec_all(REAL(8.0) / 27);
-    const vec e = vec_all(REAL(32.0) / 81), f = vec_all(REAL(16.0) / 81);
-    vec p = REAL(-128.0) / 243 * d[0], t = REAL(32.0) / 243 * d[0];
-    vec odd = d[by], wide = odd;
+    const vec c2 = vec_all(REAL(8.0) / 27);
+    const vec odd_scale_a = vec_all(REAL(32.0) / 81);
+    const vec odd_scale_b = vec_all(REAL(16.0) / 81);
+    vec even_a = REAL(-128.0) / 243 * d[0], even_b = REAL(32.0) / 243 * d[0];
+    vec odd_a = d[d_step], odd_b = odd_a;
     if (r > 2) {
-        p = vec_fma(-near, d[2 * by], p);
-        t = vec_fma(near, d[2 * by], t);
+        even_a = vec_fma(-c2, d[2 * d_step], even_a);
+        even_b = vec_fma(c2, d[2 * d_step], even_b);
     }
     if (r > 3) {
-        odd = vec_fma(vec_all(REAL(0.5625)), d[3 * by], odd);
-        wide = vec_fma(vec_all(REAL(2.25)), d[3 * by], wide);
+        odd_a = vec_fma(vec_all(REAL(0.5625)), d[3 * d_step], odd_a);
+        odd_b = vec_fma(vec_all(REAL(2.25)), d[3 * d_step], odd_b);
     }
     if (r > 4) {
-        p = vec_fma(vec_all(REAL(-1.0) / 6), d[4 * by], p);
-        t = vec_fma(vec_all(REAL(2.0) / 3), d[4 * by], t);
+        even_a = vec_fma(vec_all(REAL(-1.0) / 6), d[4 * d_step], even_a);
+        even_b = vec_fma(vec_all(REAL(2.0) / 3), d[4 * d_step], even_b);
     }
     y[0] = REAL(64.0) / 81 * d[0];
-    y[to] = vec_fma(-e, odd, p);
-    y[2 * to] = vec_fma(e, odd, p);
-    y[3 * to] = vec_fma(f, wide, t);
-    y[4 * to] = vec_fma(-f, wide, t);
-    if (far) y[5 * to] = d[(size_t)(r - 1) * by];
+    y[y_step] = vec_fma(-odd_scale_a, odd_a, even_a);
+    y[2 * y_step] = vec_fma(odd_scale_a, odd_a, even_a);
+    y[3 * y_step] = vec_fma(odd_scale_b, odd_b, even_b);
+    y[4 * y_step] = vec_fma(-odd_scale_b, odd_b, even_b);
+    if (infinity) y[5 * y_step] = d[(size_t)(r - 1) * d_step];
 }
 
 /* y = A d */
-INLINE void output_grad_phase(const int m, const int side, const vec *d, vec *y,
-                              const size_t to)
+INLINE void output_grad_phase(const int m, const int points, const vec *d,
+                              vec *y, const size_t y_step)
 {
-    if (side == 5) {
-        const vec a = vec_fma(vec_all(REAL(0.25)), d[2], d[0]);
-        const vec b = vec_fma(vec_all(REAL(2.25)), d[2], d[0]);
-        const vec e = vec_fma(vec_all(REAL(0.125)), d[3], REAL(0.5) * d[1]);
-        const vec f = vec_fma(vec_all(REAL(3.375)), d[3], REAL(1.5) * d[1]);
-        y[0] = a + e;
-        y[to] = a - e;
-        y[2 * to] = b + f;
-        y[3 * to] = b - f;
-        y[4 * to] = d[3];
+    if (points == 5) {
+        const vec even_a = vec_fma(vec_all(REAL(0.25)), d[2], d[0]);
+        const vec even_b = vec_fma(vec_all(REAL(2.25)), d[2], d[0]);
+        const vec odd_a = vec_fma(vec_all(REAL(0.125)), d[3], REAL(0.5) * d[1]);
+        const vec odd_b = vec_fma(vec_all(REAL(3.375)), d[3], REAL(1.5) * d[1]);
+        y[0] = even_a + odd_a;
+        y[y_step] = even_a - odd_a;
+        y[2 * y_step] = even_b + odd_b;
+        y[3 * y_step] = even_b - odd_b;
+        y[4 * y_step] = d[3];
         return;
     }
     y[0] = d[0];
-    if (side == 4) {
-        y[to] = d[0] + d[1];
-        y[2 * to] = d[0] - d[1];
-        y[3 * to] = -d[1];
+    if (points == 4) {
+        y[y_step] = d[0] + d[1];
+        y[2 * y_step] = d[0] - d[1];
+        y[3 * y_step] = -d[1];
         return;
     }
-    vec ea = d[0], eb = d[0], oa = REAL(0.75) * d[1], ob = REAL(1.5) * d[1];
+    vec even_a = d[0], even_b = d[0];
+    vec odd_a = REAL(0.75) * d[1], odd_b = REAL(1.5) * d[1];
     if (m > 2) {
-        ea = vec_fma(vec_all(REAL(0.5625)), d[2], ea);
-        eb = vec_fma(vec_all(REAL(2.25)), d[2], eb);
+        even_a = vec_fma(vec_all(REAL(0.5625)), d[2], even_a);
+        even_b = vec_fma(vec_all(REAL(2.25)), d[2], even_b);
     }
     if (m > 3) {
-        oa = vec_fma(vec_all(REAL(0.421875)), d[3], oa);
-        ob = vec_fma(vec_all(REAL(3.375)), d[3], ob);
+        odd_a = vec_fma(vec_all(REAL(0.421875)), d[3], odd_a);
+        odd_b = vec_fma(vec_all(REAL(3.375)), d[3], odd_b);
     }
-    y[to] = ea + oa;
-    y[2 * to] = ea - oa;
-    y[3 * to] = eb + ob;
-    y[4 * to] = eb - ob;
-    y[5 * to] = d[m - 1];
+    y[y_step] = even_a + odd_a;
+    y[2 * y_step] = even_a - odd_a;
+    y[3 * y_step] = even_b + odd_b;
+    y[4 * y_step] = even_b - odd_b;
+    y[5 * y_step] = d[m - 1];
 }
 
-/* y = G^T d, r taps. */
-INLINE void filter_grad_phase(const int r, const int side, const vec *d,
-                              const bool far, vec *y, const size_t to)
+/* y = G^T d; r counts the taps of this phase. */
+INLINE void filter_grad_phase(const int r, const int points, const vec *d,
+                              const bool infinity, vec *y, const size_t y_step)
 {
     const vec half = vec_all(REAL(0.5));
-    if (side == 5) {
+    if (points == 5) {
         const vec sixth = vec_all(REAL(1.0) / 6), fourth = vec_all(REAL(0.25));
         y[0] = vec_fma(half, d[1] - d[0], sixth * (d[2] - d[3]));
-        if (far) y[to] = vec_fma(fourth, (d[2] + d[3]) - (d[0] + d[1]), d[4]);
+        if (infinity)
+            y[y_step] = vec_fma(fourth, (d[2] + d[3]) - (d[0] + d[1]), d[4]);
         return;
     }
-    const vec p = d[1] + d[2], e = d[1] - d[2];
-    if (side == 4) {
-        y[0] = vec_fma(half, p, d[0]);
-        y[to] = half * e;
-        y[2 * to] = vec_fma(half, p, d[3]);
+    const vec sum_a = d[1] + d[2], difference_a = d[1] - d[2];
+    if (points == 4) {
+        y[0] = vec_fma(half, sum_a, d[0]);
+        y[y_step] = half * difference_a;
+        y[2 * y_step] = vec_fma(half, sum_a, d[3]);
         return;
     }
-    const vec t = d[3] + d[4], f = d[3] - d[4];
-    y[0] =
-        vec_fma(vec_all(REAL(64.0) / 81), d[0],
-                vec_fma(vec_all(REAL(-128.0) / 243), p, REAL(32.0) / 243 * t));
-    y[to] = vec_fma(vec_all(REAL(-32.0) / 81), e, REAL(16.0) / 81 * f);
-    if (r == 3 && far)
-        y[2 * to] = vec_fma(vec_all(REAL(8.0) / 27), t - p, d[5]);
+    const vec sum_b = d[3] + d[4], difference_b = d[3] - d[4];
+    y[0] = vec_fma(
+        vec_all(REAL(64.0) / 81), d[0],
+        vec_fma(vec_all(REAL(-128.0) / 243), sum_a, REAL(32.0) / 243 * sum_b));
+    y[y_step] = vec_fma(vec_all(REAL(-32.0) / 81), difference_a,
+                        REAL(16.0) / 81 * difference_b);
+    if (r == 3 && infinity)
+        y[2 * y_step] = vec_fma(vec_all(REAL(8.0) / 27), sum_b - sum_a, d[5]);
     else if (r > 2)
-        y[2 * to] = REAL(8.0) / 27 * (t - p);
+        y[2 * y_step] = REAL(8.0) / 27 * (sum_b - sum_a);
     if (r == 4)
-        y[3 * to] = vec_fma(vec_all(REAL(-2.0) / 9), e,
-                            vec_fma(vec_all(REAL(4.0) / 9), f, d[5]));
+        y[3 * y_step] =
+            vec_fma(vec_all(REAL(-2.0) / 9), difference_a,
+                    vec_fma(vec_all(REAL(4.0) / 9), difference_b, d[5]));
     if (r == 5) {
-        y[3 * to] = vec_fma(vec_all(REAL(-2.0) / 9), e, REAL(4.0) / 9 * f);
-        y[4 * to] = vec_fma(vec_all(REAL(-1.0) / 6), p,
-                            vec_fma(vec_all(REAL(2.0) / 3), t, d[5]));
+        y[3 * y_step] = vec_fma(vec_all(REAL(-2.0) / 9), difference_a,
+                                REAL(4.0) / 9 * difference_b);
+        y[4 * y_step] = vec_fma(vec_all(REAL(-1.0) / 6), sum_a,
+                                vec_fma(vec_all(REAL(2.0) / 3), sum_b, d[5]));
     }
 }
 
 /* ---- both axes ---------------------------------------------------------- */
 
-/* A transform of an axis, of so many numbers to so many. */
+/* A transform along one axis of F(m, r): `from` elements become `to`. */
 typedef struct axis {
-    int m, r, s;
+    int m, r, phases;
     size_t from, to;
     enum { INPUT, OUTPUT, FILTER, OUTPUT_GRAD, FILTER_GRAD } kind;
 } axis;
 
-/* y[0], y[1], ... lie `to` apart; of the outputs of a tile, those of the last
- * phase come first. */
-INLINE void along(const axis a, const vec *d, vec *y, const size_t to)
+/* Transforms all phases of an axis; elements of y are y_step vectors apart. The
+ * values of a phase follow those of the phase before it; pixels and taps of the
+ * phases alternate. Outputs of a tile begin with the last phase. */
+INLINE void transform_axis(const axis a, const vec *d, vec *y,
+                           const size_t y_step)
 {
-    const int side = a.m + a.r - 1;
-    const size_t by = (size_t)a.s;
+    const int points = a.m + a.r - 1;
+    const size_t phases = (size_t)a.phases;
     UNROLLED
-    for (int q = 0; q < a.s; q++) {
-        const bool far = q < FAR(a.s);
-        const int r = far ? a.r : a.r - 1;
-        const vec *line = d + q * side, *pixel = d + q;
-        vec *to_line = y + (size_t)(q * side) * to;
-        if (a.kind == INPUT) input_phase(side, pixel, by, far, to_line, to);
+    for (int q = 0; q < a.phases; q++) {
+        const bool infinity = q < INFINITY_PHASES(a.phases);
+        const int r = infinity ? a.r : a.r - 1;
+        const vec *values = d + q * points, *pixels = d + q;
+        vec *y_values = y + (size_t)(q * points) * y_step;
+        if (a.kind == INPUT)
+            input_phase(points, pixels, phases, infinity, y_values, y_step);
         if (a.kind == OUTPUT)
-            output_phase(a.m, side, line, far, y + (size_t)(a.s - 1 - q) * to,
-                         by * to);
+            output_phase(a.m, points, values, infinity,
+                         y + (size_t)(a.phases - 1 - q) * y_step,
+                         phases * y_step);
         if (a.kind == FILTER)
-            filter_phase(r, side, pixel, by, far, to_line, to);
-        if (a.kind == OUTPUT_GRAD) output_grad_phase(a.m, side, d, y, to);
+            filter_phase(r, points, pixels, phases, infinity, y_values, y_step);
+        if (a.kind == OUTPUT_GRAD) output_grad_phase(a.m, points, d, y, y_step);
         if (a.kind == FILTER_GRAD)
-            filter_grad_phase(r, side, line, far, y + (size_t)q * to, by * to);
+            filter_grad_phase(r, points, values, infinity,
+                              y + (size_t)q * y_step, phases * y_step);
     }
 }
 
-/* Where the numbers of lines i and j are: at their point, in their phase, of
- * those that meet there. */
-INLINE size_t place(const axis a, const size_t i, const size_t j,
-                    const fv__points *points)
+/* The offset in a transformed tile of value i of the rows and value j of the
+ * columns. */
+INLINE size_t value_offset(const axis a, const size_t i, const size_t j,
+                           const fv__transformed_tile *tile)
 {
-    const size_t side = (size_t)(a.m + a.r - 1), far = (size_t)FAR(a.s);
-    const size_t row = i % side, column = j % side;
-    const size_t phases = column == side - 1 ? far : (size_t)a.s;
-    return (row * side + column) * points->step
-           + (i / side * phases + j / side) * points->phase;
+    const size_t points = (size_t)(a.m + a.r - 1);
+    const size_t infinity_phases = (size_t)INFINITY_PHASES(a.phases);
+    const size_t row = i % points, column = j % points;
+    const size_t column_phases =
+        column == points - 1 ? infinity_phases : (size_t)a.phases;
+    return (row * points + column) * tile->point_step
+           + (i / points * column_phases + j / points) * tile->phase_step;
 }
 
-/* Lines of an axis that are worth a copy of the code for each. */
-enum { COPIES = 6 };
-#define EACH(i, n, body)                                                       \
+/* for (i < n) body, unrolled if n is a constant up to MOST_UNROLLED. */
+enum { MOST_UNROLLED = 6 };
+#define FOR_EACH(i, n, body)                                                   \
     do {                                                                       \
-        if ((n) > COPIES) {                                                    \
+        if ((n) > MOST_UNROLLED) {                                             \
             for (size_t i = 0; i < (n); i++) body;                             \
         } else {                                                               \
             UNROLLED                                                           \
@@ -273,110 +309,115 @@ enum { COPIES = 6 };
         }                                                                      \
     } while (0)
 
-INLINE vec load(const real *at, const bool part, size_t n)
+/* A vector at `at`: n elements of it if `partial`, else all. */
+INLINE vec load(const real *at, const bool partial, size_t n)
 {
-    return part ? vec_load_part(at, n) : vec_load(at);
+    return partial ? vec_load_part(at, n) : vec_load(at);
 }
 
-/* What meets the outputs of one vector. */
-typedef struct meeting {
-    bool bias, residual, clamp, add, nontemporal;
-    vec sum, low, high;
-    const real *other; /* residual */
-} meeting;
+/* The epilogue of one vector of channels. */
+typedef struct vec_epilogue {
+    bool bias, residual, clamp, accumulate, nontemporal;
+    vec bias_values, low, high;
+    const real *residual_at;
+} vec_epilogue;
 
-INLINE void put(const meeting *f, vec y, real *out, size_t at, const bool part,
-                size_t n)
+/* Stores y at out + offset, after the epilogue. */
+INLINE void store_output(const vec_epilogue *e, vec y, real *out, size_t offset,
+                         const bool partial, size_t n)
 {
-    if (f->bias) y = y + f->sum;
-    if (f->residual) y = y + load(f->other + at, part, n);
-    if (f->clamp) y = vec_clamp(y, f->low, f->high);
-    if (f->add) y = load(out + at, part, n) + y;
-    if (part)
-        vec_store_part(out + at, n, y);
-    else if (f->nontemporal)
-        vec_store_past(out + at, y);
+    if (e->bias) y = y + e->bias_values;
+    if (e->residual) y = y + load(e->residual_at + offset, partial, n);
+    if (e->clamp) y = vec_clamp(y, e->low, e->high);
+    if (e->accumulate) y = load(out + offset, partial, n) + y;
+    if (partial)
+        vec_store_part(out + offset, n, y);
+    else if (e->nontemporal)
+        vec_store_past(out + offset, y);
     else
-        vec_store(out + at, y);
+        vec_store(out + offset, y);
 }
 
-/* What is done to a tile at channel c. */
-INLINE meeting meeting_of(const fv__winograd_tile *o, size_t c, const bool part,
-                          size_t n)
+/* The epilogue of a tile at channel c. */
+INLINE vec_epilogue vec_epilogue_of(const fv__winograd_output *o, size_t c,
+                                    const bool partial, size_t n)
 {
-    const fv__epilogue *end = o->epilogue;
-    meeting f = { .add = o->add };
-    if (!end) return f;
-    const real *bias = end->bias;
-    f.bias = bias, f.residual = end->residual, f.clamp = end->clamp;
-    f.nontemporal = VEC_BYTES == 64 && end->nontemporal
+    const fv__epilogue *from = o->epilogue;
+    vec_epilogue e = { .accumulate = o->accumulate };
+    if (!from) return e;
+    const real *bias = from->bias;
+    e.bias = bias, e.residual = from->residual, e.clamp = from->clamp;
+    e.nontemporal = VEC_BYTES == 64 && from->nontemporal
                     && whole_lines(o->out, o->out_row | o->out_pixel);
-    f.other = end->residual;
-    if (bias) f.sum = load(bias + c, part, n);
-    f.low = vec_all((real)end->low), f.high = vec_all((real)end->high);
-    return f;
+    e.residual_at = from->residual;
+    if (bias) e.bias_values = load(bias + c, partial, n);
+    e.low = vec_all((real)from->low), e.high = vec_all((real)from->high);
+    return e;
 }
 
-/* Row i of a tile's outputs, of lines that were transformed along the first
- * axis. */
-INLINE void put_row(const axis a, const vec *line, const meeting *f,
-                    const fv__winograd_tile *o, size_t i, size_t c,
-                    const bool part, size_t n)
+/* Transforms row i of a tile, whose columns are transformed, along the second
+ * axis, and stores the outputs inside the image. */
+INLINE void store_output_row(const axis a, const vec *row,
+                             const vec_epilogue *e,
+                             const fv__winograd_output *o, size_t i, size_t c,
+                             const bool partial, size_t n)
 {
-    const bool apart = a.s > 1;
-    const size_t first[2] = { apart ? o->first[0] : 0,
-                              apart ? o->first[1] : 0 };
-    vec y[LINES];
+    /* Only tiles with phases in their output begin outside the image. */
+    const bool may_begin_outside = a.phases > 1;
+    const size_t first[2] = { may_begin_outside ? o->first[0] : 0,
+                              may_begin_outside ? o->first[1] : 0 };
+    vec y[MOST_VALUES];
     if (i < first[0] || i >= o->end[0]) return;
-    along(a, line, y, 1);
-    EACH(j, a.to, {
+    transform_axis(a, row, y, 1);
+    FOR_EACH(j, a.to, {
         if (j < first[1]) continue;
         if (j >= o->end[1]) break;
-        put(f, y[j], o->out,
-            (i - first[0]) * o->out_row + (j - first[1]) * o->out_pixel + c,
-            part, n);
+        store_output(e, y[j], o->out,
+                     (i - first[0]) * o->out_row + (j - first[1]) * o->out_pixel
+                         + c,
+                     partial, n);
     });
 }
 
-/* Numbers of an axis of F(m, r) in s phases, and its taps. */
-#define LINES_OF(m, r, s) ((m + r - 2) * s + FAR(s))
-#define TAPS_OF(r, s) ((r - 1) * s + FAR(s))
+/* ---- schemes and vectors ------------------------------------------------ */
 
-/* all(m, r, s) of a scheme, and of one of several phases. */
-#define APART(f, all)                                                          \
+/* call(m, r, phases) with the constants of scheme f, which has several phases,
+ * one phase, or either. */
+#define WITH_PHASES(f, call)                                                   \
     do {                                                                       \
         if ((f).taps == 2)                                                     \
-            all(4, 2, 2);                                                      \
+            call(4, 2, 2);                                                     \
         else if ((f).taps == 4)                                                \
-            all(3, 4, 2);                                                      \
+            call(3, 4, 2);                                                     \
         else if ((f).phases == 2)                                              \
-            all(4, 3, 2);                                                      \
+            call(4, 3, 2);                                                     \
         else                                                                   \
-            all(4, 3, 4);                                                      \
+            call(4, 3, 4);                                                     \
     } while (0)
-#define WHOLE(f, all)                                                          \
+#define WITH_ONE_PHASE(f, call)                                                \
     do {                                                                       \
         if ((f).taps == 2)                                                     \
-            all(4, 2, 1);                                                      \
+            call(4, 2, 1);                                                     \
         else if ((f).taps == 4)                                                \
-            all(3, 4, 1);                                                      \
+            call(3, 4, 1);                                                     \
         else if ((f).taps == 5)                                                \
-            all(2, 5, 1);                                                      \
+            call(2, 5, 1);                                                     \
         else if ((f).outputs == 2)                                             \
-            all(2, 3, 1);                                                      \
+            call(2, 3, 1);                                                     \
         else                                                                   \
-            all(4, 3, 1);                                                      \
+            call(4, 3, 1);                                                     \
     } while (0)
-#define SCHEMES(f, all)                                                        \
+#define WITH_SCHEME(f, call)                                                   \
     do {                                                                       \
         if ((f).phases > 1)                                                    \
-            APART(f, all);                                                     \
+            WITH_PHASES(f, call);                                              \
         else                                                                   \
-            WHOLE(f, all);                                                     \
+            WITH_ONE_PHASE(f, call);                                           \
     } while (0)
 
-/* vector(part, length) for whole vectors at c, then for what is left. */
-#define VECTORS(n, vector)                                                     \
+/* vector(partial, lanes) for the full vectors of n elements, at c, and for the
+ * elements that are left. */
+#define FOR_EACH_VECTOR(n, vector)                                             \
     size_t c = 0;                                                              \
     for (; c + VEC <= (n); c += VEC) vector(false, VEC);                       \
     if (c < (n)) vector(true, (n)-c)
