@@ -1,8 +1,8 @@
-/* Cutting a sweep into pieces of outputs, so that taps that meet only padding
- * are left out of each. */
+/* Divides the outputs of a subconvolution into blocks, so that each block
+ * leaves out the taps that read padding for all of its outputs. */
 #include "conv/shared.h"
 
-/* Taps [low, high) of an axis that output `at` meets inside the image. */
+/* Taps [*low, *high) of an axis that are inside the image for output `at`. */
 static void taps_inside(const fv__subconv *s, int axis, int64_t at,
                         int64_t *low, int64_t *high)
 {
@@ -14,9 +14,9 @@ static void taps_inside(const fv__subconv *s, int axis, int64_t at,
     *high = fv__max(fv__min(*high, taps), *low);
 }
 
-/* The band of `least` outputs from `first` on, and of those that follow and
- * meet the same taps as the last of them. Both ends of the taps fall as outputs
- * rise. */
+/* A band from output `first` on: `least` outputs; if that is 1, also those that
+ * follow and have the same taps inside the image. The first and the last tap
+ * inside decrease as outputs increase, so bisection finds the end. */
 static fv__band band_from(const fv__subconv *s, int axis, int64_t first,
                           int64_t least)
 {
@@ -38,7 +38,10 @@ static fv__band band_from(const fv__subconv *s, int axis, int64_t first,
     return (fv__band){ first, last + 1 - first, low, top - low };
 }
 
-static bool cut(const fv__subconv *s, int axis, int64_t least, fv__bands *bands)
+/* Divides all outputs of an axis into such bands; false: there are more than
+ * FV__MOST_BANDS. */
+static bool divide(const fv__subconv *s, int axis, int64_t least,
+                   fv__bands *bands)
 {
     *bands = (fv__bands){ 0 };
     for (int64_t at = 0; at < s->out[axis];) {
@@ -64,7 +67,7 @@ void fv__subconv_inside(const fv__subconv *s, int axis, int64_t tap,
     if (beyond > 0) *high = fv__max(out - fv__divide_up(beyond, stride), *low);
 }
 
-/* Outputs of an axis that a tap reads padding for. */
+/* Number of outputs of an axis for which a tap reads padding. */
 static int64_t outside(const fv__subconv *s, int axis, int64_t tap)
 {
     int64_t low, high;
@@ -88,8 +91,9 @@ fv__bands fv__subconv_bands(const fv__subconv *s, int axis)
 {
     fv__bands bands;
 
-    if (!cut(s, axis, 1, &bands))
-        (void)cut(s, axis, fv__divide_up(s->out[axis], FV__MOST_BANDS), &bands);
+    if (!divide(s, axis, 1, &bands))
+        (void)divide(s, axis, fv__divide_up(s->out[axis], FV__MOST_BANDS),
+                     &bands);
     return bands;
 }
 
@@ -103,15 +107,15 @@ double fv__bands_share(const fv__subconv *s, int axis, const fv__bands *bands)
 }
 
 fv__subconv fv__subconv_block(const fv__subconv *whole,
-                              const fv__subconv_blocks *cut, int64_t number)
+                              const fv__subconv_blocks *blocks, int64_t number)
 {
-    const int64_t columns = cut->axis[1].count;
+    const int64_t columns = blocks->axis[1].count;
     const int64_t index[] = { number / columns, number % columns };
     const int64_t to[] = { whole->out_row, whole->out_pixel };
     fv__subconv s = *whole;
 
     for (int i = 0; i < 2; i++) {
-        const fv__band *band = &cut->axis[i].band[index[i]];
+        const fv__band *band = &blocks->axis[i].band[index[i]];
 
         s.out[i] = band->count;
         s.taps[i] = band->taps;

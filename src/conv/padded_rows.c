@@ -1,16 +1,19 @@
-/* Strips: copies of rows of an image with the padding around them. */
+/* Copies of rows of the input with the padding around them. */
 #include "conv/padded_rows.h"
 
 #include <string.h>
 
-enum { PAGE = 4096, LINE = 64 };
+/* Bytes: a cache line; the distance at which addresses map to the same set of a
+ * first-level cache. */
+enum { LINE = 64, SET_BYTES = 4096 };
 
-/* Pixels so far apart meet the same few sets of a first-level cache. */
-static bool collides(int64_t elements, size_t element)
+/* Whether pixels so many elements apart map to the same set. */
+static bool aliases(int64_t elements, size_t element)
 {
-    return (size_t)elements * element % PAGE == 0;
+    return (size_t)elements * element % SET_BYTES == 0;
 }
 
+/* Whether no tap reads padding. */
 static bool stays_inside(const fv__subconv *s, const fv__padded_rows *padded)
 {
     for (int i = 0; i < 2; i++)
@@ -48,11 +51,11 @@ fv__padded_rows fv__padded_rows_of(const fv__subconv *s, size_t element,
         padded.reach[i] = (s->taps[i] - 1) * s->step[i] + 1;
     padded.in_place =
         stays_inside(s, &padded)
-        && !(copy_if_aliased && collides(s->in_pixel * s->stride[1], element));
+        && !(copy_if_aliased && aliases(s->in_pixel * s->stride[1], element));
     if (!padded.in_place) {
         padded.columns = (s->out[1] - 1) * s->stride[1] + padded.reach[1];
         padded.pixel = s->channels;
-        if (collides(s->channels * s->stride[1], element))
+        if (aliases(s->channels * s->stride[1], element))
             padded.pixel += LINE / (int64_t)element;
         padded.row = padded.columns * padded.pixel;
     }
@@ -76,7 +79,7 @@ size_t fv__padded_rows_bytes(const fv__subconv *s,
         * element);
 }
 
-/* Columns of the copy that lie inside rows of `width` pixels. */
+/* Columns [low, high) of the copy that are inside rows of `width` pixels. */
 typedef struct span {
     int64_t low, high;
 } span;
@@ -90,27 +93,25 @@ static span columns_inside(const fv__subconv *s, const fv__padded_rows *padded,
                                 low) };
 }
 
-/* One row of the image, of `width` pixels. */
+/* Copies one row of the image, of `width` pixels. */
 static void fill_row(const fv__subconv *s, const fv__padded_rows *padded,
                      int64_t width, size_t element, const char *in, char *out)
 {
-    size_t pixel = (size_t)padded->pixel * element;
+    const size_t pixel = (size_t)padded->pixel * element;
     const span inside = columns_inside(s, padded, width);
-    int64_t left = inside.low, right = inside.high;
-    const char *from =
-        fv__at(in, (size_t)((s->first[1] + left) * s->in_pixel), element);
+    const int64_t left = inside.low, right = inside.high;
+    const char *from = fv__at(in, (s->first[1] + left) * s->in_pixel, element);
 
     memset(out, 0, (size_t)left * pixel);
     if (padded->pixel == s->in_pixel)
-        memcpy(out + (size_t)left * pixel, from,
+        memcpy(fv__slot(out, left, pixel), from,
                (size_t)(right - left) * pixel);
     else
         for (int64_t i = left; i < right; i++)
-            fv__copy_run(
-                out + (size_t)i * pixel,
-                from + (size_t)(i - left) * (size_t)s->in_pixel * element,
-                (size_t)s->channels * element);
-    memset(out + (size_t)right * pixel, 0,
+            fv__copy_run(fv__slot(out, i, pixel),
+                         fv__at(from, (i - left) * s->in_pixel, element),
+                         (size_t)s->channels * element);
+    memset(fv__slot(out, right, pixel), 0,
            (size_t)(padded->columns - right) * pixel);
 }
 
@@ -119,22 +120,21 @@ void fv__padded_rows_fill(const fv__subconv *s, const fv__padded_rows *padded,
                           int64_t rows, size_t element, const void *in,
                           void *copy)
 {
-    size_t row = (size_t)(s->in[1] * s->in_pixel);
-    size_t bytes = (size_t)padded->row * element;
-    int64_t top = first * s->stride[0] + s->first[0];
+    const size_t bytes = (size_t)padded->row * element;
+    const int64_t top = first * s->stride[0] + s->first[0];
+    const int64_t end = top + fv__padded_rows_count(s, padded, rows);
     char *out = copy;
 
-    for (int64_t i = 0; i < fv__padded_rows_count(s, padded, rows);
-         i++, out += bytes) {
-        size_t at = (size_t)(image * s->in[0] + top + i) * row;
+    for (int64_t row = top; row < end; row++, out += bytes) {
+        const int64_t ragged = row == s->in[0] - 1 ? s->ragged : 0;
+        const int64_t at = (image * s->in[0] + row) * s->in[1] * s->in_pixel
+                           + group * s->channels;
 
-        if (top + i < 0 || top + i >= s->in[0])
+        if (row < 0 || row >= s->in[0])
             memset(out, 0, bytes);
         else
-            fill_row(
-                s, padded, s->in[1] - (top + i == s->in[0] - 1 ? s->ragged : 0),
-                element,
-                fv__at(in, at + (size_t)(group * s->channels), element), out);
+            fill_row(s, padded, s->in[1] - ragged, element,
+                     fv__at(in, at, element), out);
     }
 }
 
@@ -172,8 +172,8 @@ void fv__padded_rows_fill_windows(const fv__kernels *kernels,
         if (low >= high || columns.low >= columns.high) continue;
         kernels->transpose(
             (size_t)(high - low), (size_t)(columns.high - columns.low),
-            fv__at(in, (size_t)from, size), (size_t)(step * s->in[1]),
-            fv__slot(out, (size_t)(columns.low * padded->pixel + low), size),
+            fv__at(in, from, size), (size_t)(step * s->in[1]),
+            fv__slot(out, columns.low * padded->pixel + low, size),
             (size_t)padded->pixel, (size_t)(high - low));
     }
 }

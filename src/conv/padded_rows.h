@@ -1,32 +1,33 @@
-/* Where the rows of an image that a sweep meets are read: in the image itself,
- * or in a strip, a copy with zeros around it. */
+/* The rows of the input that a subconvolution reads: in place, or in a copy
+ * with the padding around them. */
 #ifndef FV_CONV_PADDED_ROWS_H
 #define FV_CONV_PADDED_ROWS_H
 
 #include "conv/shared.h"
 
-/* Rows of one group, `pixel` elements from column to column, `row` from row to
- * row. Row 0, column 0 is what tap (0, 0) of output (0, 0) meets. */
+/* Where rows of the input are read, one group of channels. Row 0, column 0 is
+ * what tap (0, 0) reads for output pixel (0, 0). */
 typedef struct fv__padded_rows {
-    bool in_place;    /* no copy: windows never leave the image */
-    bool contiguous;  /* taps of a row are neighbours in memory */
-    int64_t reach[2]; /* inputs across a window */
-    int64_t columns;  /* of the copy */
-    int64_t pixel, row;
+    bool in_place;   /* in the input itself: no tap reads padding */
+    bool contiguous; /* taps of a row are contiguous in memory */
+    int64_t
+        reach[2];    /* input rows and columns from the first to the last tap */
+    int64_t columns; /* pixels of a row of the copy */
+    int64_t pixel, row; /* elements from pixel to pixel and from row to row */
 } fv__padded_rows;
 
-/* Whether a copy of a whole image could be counted. */
+/* Whether the elements of a padded copy of an image can be counted. */
 bool fv__padded_rows_fit(const fv__subconv *subconv);
-/* The strip of a sweep. Where tiles come back to pixels, `again`, those that a
- * first-level cache cannot hold together are copied too. */
+/* In place if no tap reads padding. With `copy_if_aliased`, rows whose pixels
+ * map to few sets of a first-level cache are copied all the same. */
 fv__padded_rows fv__padded_rows_of(const fv__subconv *subconv, size_t element,
                                    bool copy_if_aliased);
-/* The image itself, for taps that do not leave it where they are met. */
+/* In place, for callers that leave out taps in the padding themselves. */
 fv__padded_rows fv__padded_rows_in_place(const fv__subconv *subconv);
-/* Rows of the image that `rows` output rows meet. */
+/* Number of input rows that `rows` output rows read. */
 int64_t fv__padded_rows_count(const fv__subconv *subconv,
                               const fv__padded_rows *padded, int64_t rows);
-/* Bytes of a copy for `rows` output rows; 0 in place. */
+/* Bytes of the copy for `rows` output rows; 0 in place. */
 size_t fv__padded_rows_bytes(const fv__subconv *subconv,
                              const fv__padded_rows *padded, int64_t rows,
                              size_t element);
@@ -36,9 +37,9 @@ void fv__padded_rows_fill(const fv__subconv *subconv,
                           int64_t group, int64_t first, int64_t rows,
                           size_t element, const void *in, void *copy);
 
-/* A strip of windows, of an image with one channel: each output row has a row
- * of its own, where column follows column of what its windows meet, so that a
- * window is one run of memory, column by column. */
+/* A copy of the windows of an image with one channel: row i has what the
+ * windows of output row i read, [column][row of taps], so that each window is
+ * contiguous in memory. */
 fv__padded_rows fv__padded_rows_of_windows(const fv__subconv *subconv);
 void fv__padded_rows_fill_windows(const fv__kernels *kernels,
                                   const fv__subconv *subconv,

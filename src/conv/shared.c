@@ -1,40 +1,47 @@
-/* Where the sums of a convolution are cut. */
+/* The division of a convolution's sums, and when outputs are nontemporal. */
 #include "conv/shared.h"
 
-/* Pixels of a chain of the weight gradient, the most parts, and the most
- * elements of all parts. They decide which bits come out: changing one changes
- * every trained network. */
-enum { CHAIN_PIXELS = 256, PARTS = 8, PARTS_ELEMENTS = 1 << 22 };
+/* Of a weight gradient: most output pixels of a block, which has at least one
+ * row; most parts; and most elements of all parts. They determine which bits
+ * result: changing one changes every trained network. */
+enum { BLOCK_PIXELS = 256, MOST_PARTS = 8, PARTS_ELEMENTS = 1 << 22 };
 
-/* Sixteenths of the last cache that it keeps from one call to the next, and the
- * most bytes, as others share it; bytes that had better go past any, and ninths
- * of them that outputs alone are. No sum depends on them. */
-enum { KEPT = 9, MOST_KEPT = 1 << 26, OUTGROWN = 18 << 20, OUTPUTS = 4 };
+/* The last-level cache keeps KEPT_SIXTEENTHS of its size from one call to the
+ * next, and at most MOST_KEPT_BYTES, since other programs use it too. Stores
+ * are nontemporal if input and output together exceed that, or, on every
+ * machine, NONTEMPORAL_BYTES, and outputs alone OUTPUT_NINTHS of the limit. No
+ * sum depends on these numbers; tuned by measurement. */
+enum {
+    KEPT_SIXTEENTHS = 9,
+    MOST_KEPT_BYTES = 1 << 26,
+    NONTEMPORAL_BYTES = 18 << 20,
+    OUTPUT_NINTHS = 4
+};
 
 void fv__conv_tiles(const fv__kernels *kernels, size_t m, size_t n,
                     fv__tile tile)
 {
-    const size_t element = fv__element(kernels), nr = (size_t)kernels->nr;
-    const size_t tiles = (m + (size_t)kernels->mr - 1) / (size_t)kernels->mr;
+    const size_t element = fv__element(kernels);
+    const size_t mr = (size_t)kernels->mr, nr = (size_t)kernels->nr;
     fv__tile t = tile;
 
     for (size_t j = 0; j < n; j += nr) {
         t.a = tile.a;
-        t.b = fv__at(tile.b, j, element);
-        t.c = fv__slot(tile.c, j, element);
-        for (size_t i = 0; i < tiles; i++) {
-            const size_t rows = fv__even(m, tiles, i);
-
+        t.b = fv__at(tile.b, (ptrdiff_t)j, element);
+        t.c = fv__slot(tile.c, (ptrdiff_t)j, element);
+        for (size_t i = 0, rows; i < m; i += rows) {
+            rows = fv__tile_height(m - i, mr);
             kernels->microkernel(rows, n - j < nr ? n - j : nr, &t);
-            t.a = fv__at(t.a, rows * t.a_row, element);
-            t.c = fv__slot(t.c, rows * t.c_row, element);
+            t.a = fv__at(t.a, (ptrdiff_t)(rows * t.a_row), element);
+            t.c = fv__slot(t.c, (ptrdiff_t)(rows * t.c_row), element);
         }
     }
 }
 
 int64_t fv__matrix_rows(int64_t elements, int64_t width)
 {
-    const int64_t fewest = 48, most = 960, step = 24; /* of every mr, a whole */
+    const int64_t fewest = 48, most = 960;
+    const int64_t step = 24; /* whole tiles for every mr: 2, 3 or 4 of them */
 
     return fv__max(fewest, fv__min(most, elements / width / step * step));
 }
@@ -49,10 +56,10 @@ fv__conv_sizes fv__conv_sizes_of(const fv__geometry *g)
     };
 
     s.span = s.taps * s.channels;
-    s.lines = fv__max(1, CHAIN_PIXELS / g->out[1]);
+    s.lines = fv__max(1, BLOCK_PIXELS / g->out[1]);
     s.block = s.lines * g->out[1];
     s.blocks = fv__divide_up(s.pixels, s.block);
-    s.parts = fv__min(PARTS, PARTS_ELEMENTS / (s.span * g->filters));
+    s.parts = fv__min(MOST_PARTS, PARTS_ELEMENTS / (s.span * g->filters));
     s.parts = fv__max(1, fv__min(s.parts, s.blocks));
     s.parts = fv__partials_count(s.parts, s.blocks);
     return s;
@@ -68,12 +75,12 @@ static int64_t count_y(const fv__geometry *g)
     return g->batch * g->out[0] * g->out[1] * g->filters;
 }
 
-/* Elements that the last cache keeps. */
-static int64_t kept(const fv_context *context)
+/* Elements that the last-level cache keeps. */
+static int64_t cached_elements(const fv_context *context)
 {
-    const size_t bytes = context->cache_bytes / 16 * KEPT;
+    const size_t bytes = context->cache_bytes / 16 * KEPT_SIXTEENTHS;
 
-    return (int64_t)((bytes < MOST_KEPT ? bytes : MOST_KEPT)
+    return (int64_t)((bytes < MOST_KEPT_BYTES ? bytes : MOST_KEPT_BYTES)
                      / fv__element(context->kernels));
 }
 
@@ -83,38 +90,39 @@ bool fv__conv_reads_uncached(const fv_context *context, const fv__geometry *g,
     const int64_t x = direction == FV__BACKWARD_DATA ? 0 : count_x(g);
     const int64_t y = direction == FV__FORWARD ? 0 : count_y(g);
 
-    return x + y >= kept(context);
+    return x + y >= cached_elements(context);
 }
 
 bool fv__conv_is_nontemporal(const fv__conv_call *call, fv__direction direction)
 {
     const fv_context *context = call->context;
-    const int64_t most = OUTGROWN / (int64_t)fv__element(context->kernels);
-    const int64_t outgrown = fv__min(kept(context), most);
+    const int64_t most =
+        NONTEMPORAL_BYTES / (int64_t)fv__element(context->kernels);
+    const int64_t limit = fv__min(cached_elements(context), most);
     const int64_t x = count_x(call->geometry), y = count_y(call->geometry);
 
     return (direction == FV__FORWARD || call->overwrite)
-           && (direction == FV__FORWARD ? y : x) >= outgrown / 9 * OUTPUTS
-           && x + y >= outgrown;
+           && (direction == FV__FORWARD ? y : x) >= limit / 9 * OUTPUT_NINTHS
+           && x + y >= limit;
 }
 
 void fv__conv_apply_epilogue(const fv__conv_call *call, int64_t pixel,
                              int64_t count)
 {
     const fv__kernels *kernels = call->context->kernels;
-    const fv__epilogue *f = &call->epilogue;
-    size_t filters = (size_t)call->geometry->filters;
-    size_t size = fv__element(kernels), n = (size_t)count * filters;
-    void *y = fv__slot(call->y, (size_t)pixel * filters, size);
+    const fv__epilogue *e = &call->epilogue;
+    const int64_t filters = call->geometry->filters;
+    const size_t element = fv__element(kernels);
+    const size_t n = (size_t)(count * filters);
+    void *y = fv__slot(call->y, pixel * filters, element);
 
-    for (size_t i = 0; f->bias && i < (size_t)count; i++) {
-        void *row = fv__slot(y, i * filters, size);
+    for (int64_t i = 0; e->bias && i < count; i++) {
+        void *row = fv__slot(y, i * filters, element);
 
-        kernels->binary(FV__ADD, filters, row, 1, f->bias, 1, row);
+        kernels->binary(FV__ADD, (size_t)filters, row, 1, e->bias, 1, row);
     }
-    if (f->residual)
+    if (e->residual)
         kernels->binary(FV__ADD, n, y, 1,
-                        fv__at(f->residual, (size_t)pixel * filters, size), 1,
-                        y);
-    if (f->clamp) kernels->unary(FV__CLAMP, n, y, y, f->low, f->high);
+                        fv__at(e->residual, pixel * filters, element), 1, y);
+    if (e->clamp) kernels->unary(FV__CLAMP, n, y, y, e->low, e->high);
 }

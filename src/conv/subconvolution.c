@@ -1,4 +1,4 @@
-/* The directions of a convolution that make an image, as sweeps. */
+/* The forward pass and the phases of the input gradient as subconvolutions. */
 #include "conv/shared.h"
 
 #include <string.h>
@@ -33,13 +33,13 @@ static fv__subconv forward(const fv__geometry *g)
     return s;
 }
 
-/* Phases of an axis that hold an input. */
+/* Phases of the stride of an axis that have an input pixel. */
 static int64_t phases(const fv__geometry *g, int axis)
 {
     return fv__min(g->stride[axis], g->in[axis]);
 }
 
-/* a b mod m, of 0 <= a, b < m < 2^62 */
+/* a b mod m, for 0 <= a, b < m < 2^62. */
 static int64_t product_modulo(int64_t a, int64_t b, int64_t m)
 {
     int64_t all = 0;
@@ -53,8 +53,8 @@ static int64_t product_modulo(int64_t a, int64_t b, int64_t m)
     return all;
 }
 
-/* x in [0, m) with a x = 1 modulo m, where a and m have no common divisor; by
- * the extended Euclidean algorithm. */
+/* x in [0, m) with a x = 1 (mod m), for coprime a and m, by the extended
+ * Euclidean algorithm. */
 static int64_t inverse_modulo(int64_t a, int64_t m)
 {
     int64_t x = 1, next = 0, rest = m;
@@ -72,9 +72,9 @@ static int64_t inverse_modulo(int64_t a, int64_t m)
     return (x % m + m) % m;
 }
 
-/* The first tap of any number whose distance, tap dilation, is `distance`
- * modulo stride, which is `divisor`, common to it and dilation, times `m`;
- * INT64_MAX if there is none. */
+/* The least tap >= 0 with tap dilation = distance (mod stride), INT64_MAX if
+ * there is none. `divisor` is the greatest common divisor of stride and
+ * dilation, and m = stride / divisor. */
 static int64_t first_tap(int64_t distance, int64_t dilation, int64_t divisor,
                          int64_t m)
 {
@@ -84,9 +84,10 @@ static int64_t first_tap(int64_t distance, int64_t dilation, int64_t divisor,
                           inverse_modulo(dilation / divisor, m), m);
 }
 
-/* Inputs `phase`, phase + stride, ... of an axis: which taps step onto them,
- * and from where. The last one comes first, so that outputs are met in order.
- * Returns it; the others follow `tap_step` apart. */
+/* Sets an axis of the subconvolution of input pixels phase, phase + stride, ...
+ * Its tap 0 is the last of the kernel's taps that contribute to them, so that
+ * outputs are read in ascending order; returns that tap. The others follow at a
+ * distance of *tap_step, which is negative. */
 static int64_t phase_axis(const fv__geometry *g, int axis, int64_t phase,
                           fv__subconv *s, int64_t *tap_step)
 {
@@ -160,54 +161,47 @@ bool fv__subconv_is_pointwise(const fv__subconv *s)
 
 /* ---- packed weights ----------------------------------------------------- */
 
-/* A panel's place among the weights and in memory. */
-typedef struct panel {
-    const char *from;
-    char *out;
-    size_t size, n, nr; /* of an element; filters, with those missing */
-} panel;
-
-/* Filters are neighbours in memory: they are copied. Taps go inside, since
- * they are closer together than channels. */
-static inline void pack_filters(const fv__subconv *s, const panel *p,
-                                size_t size)
+/* Packs a panel of n filters that are contiguous in memory. Taps are the inner
+ * loops, since they are closer together than channels. */
+static inline void pack_filters(const fv__subconv *s, const char *from,
+                                char *out, size_t n, size_t nr,
+                                const size_t element)
 {
-    const size_t row = p->nr * size;
+    const size_t row = nr * element;
     const size_t rows = (size_t)(s->taps[0] * s->taps[1] * s->channels);
 
-    if (p->n < p->nr) memset(p->out, 0, rows * row);
+    if (n < nr) memset(out, 0, rows * row);
     for (int64_t c = 0; c < s->channels; c++)
         for (int64_t r = 0; r < s->taps[0]; r++)
             for (int64_t q = 0; q < s->taps[1]; q++) {
-                int64_t tap = r * s->taps[1] + q;
-                int64_t at = c * s->weight_channel + r * s->weight_tap[0]
-                             + q * s->weight_tap[1];
+                const int64_t tap = r * s->taps[1] + q;
+                const int64_t at = c * s->weight_channel + r * s->weight_tap[0]
+                                   + q * s->weight_tap[1];
 
-                fv__copy_run(p->out + (size_t)(tap * s->channels + c) * row,
-                             p->from + at * (int64_t)size, p->n * size);
+                fv__copy_run(fv__slot(out, tap * s->channels + c, row),
+                             fv__at(from, at, element), n * element);
             }
 }
 
 void fv__subconv_pack(const fv__kernels *kernels, const fv__subconv *s,
-                      int64_t group, int64_t number, const void *weight,
+                      int64_t group, int64_t panel, const void *weight,
                       void *packed)
 {
-    size_t size = fv__element(kernels), nr = (size_t)kernels->nr;
-    int64_t first = number * (int64_t)nr, taps = s->taps[0] * s->taps[1];
-    int64_t at =
-        s->weight_at + group * s->weight_group + first * s->weight_filter;
-    size_t bytes = (size_t)(taps * s->channels) * nr * size;
-    const panel p = { .from = fv__at(weight, (size_t)at, size),
-                      .out = (char *)packed + (size_t)number * bytes,
-                      .size = size,
-                      .n = (size_t)fv__min(s->filters - first, (int64_t)nr),
-                      .nr = nr };
+    const size_t element = fv__element(kernels), nr = (size_t)kernels->nr;
+    const size_t span = (size_t)(s->taps[0] * s->taps[1] * s->channels);
+    const int64_t first = panel * kernels->nr;
+    const size_t n = (size_t)fv__min(s->filters - first, kernels->nr);
+    const char *from = fv__at(weight,
+                              s->weight_at + group * s->weight_group
+                                  + first * s->weight_filter,
+                              element);
+    char *out = fv__slot(packed, panel, span * nr * element);
 
-    if (s->weight_filter == 1 && size == 4)
-        pack_filters(s, &p, 4);
+    if (s->weight_filter == 1 && element == 4)
+        pack_filters(s, from, out, n, nr, 4);
     else if (s->weight_filter == 1)
-        pack_filters(s, &p, 8);
-    else /* forward: a filter is all it needs, in order */
-        kernels->transpose(p.n, (size_t)(taps * s->channels), p.from,
-                           (size_t)s->weight_filter, p.out, nr, nr);
+        pack_filters(s, from, out, n, nr, 8);
+    else /* the forward pass: a filter's weights are contiguous */
+        kernels->transpose(n, span, from, (size_t)s->weight_filter, out, nr,
+                           nr);
 }

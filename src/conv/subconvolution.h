@@ -1,5 +1,5 @@
-/* Subconvolutions: what the forward pass and each phase of an input gradient
- * compute. */
+/* Subconvolutions: what the forward pass computes, and each phase of the input
+ * gradient's stride. */
 #ifndef FV_CONV_SUBCONVOLUTION_H
 #define FV_CONV_SUBCONVOLUTION_H
 
@@ -9,40 +9,46 @@
 /* For every group, image and output pixel (p, q)
  *     out[p][q][k] = sum over taps r, s and channels c of
  *         in[p stride + first + r step][the same of q, s][c] w[r][s][c][k],
- * in that order, what lies outside the image being zero. The forward pass is
- * one sweep; the input gradient is one for each phase of the stride, over the
- * taps that step onto the pixels of that phase. Distances are in elements; in
- * the image, rows are in[1] in_pixel long. */
+ * in that order, inputs outside the image being zero. The forward pass is one
+ * subconvolution. The input gradient is one for each phase of the stride, over
+ * the taps that contribute to the input pixels of that phase. Distances are in
+ * elements; those of weights may be negative. */
 typedef struct fv__subconv {
     int64_t batch, groups;
-    int64_t channels, filters; /* of a group: summed over, made */
-    int64_t in[2], out[2], taps[2], stride[2], first[2], step[2];
-    int64_t tap[2]; /* of a piece: its first, of those of the whole */
-    int64_t ragged; /* pixels that the very last row lacks, in and out */
-    int64_t in_pixel;
-    int64_t out_at, out_pixel, out_row, out_image;
-    int64_t weight_at, weight_group, weight_tap[2];
+    int64_t channels, filters;      /* of a group: summed over, computed */
+    int64_t in[2], out[2], taps[2]; /* rows, columns */
+    int64_t stride[2], first[2], step[2]; /* in input pixels, see above */
+    int64_t tap[2];   /* of a block: its tap 0 in the whole subconvolution */
+    int64_t ragged;   /* pixels by which the last row of all is shorter, in the
+                         input and the output */
+    int64_t in_pixel; /* from pixel to pixel of the input, whose rows have
+                         in[1] pixels and whose images in[0] rows */
+    int64_t out_at;   /* to the first output */
+    int64_t out_pixel, out_row, out_image; /* from one to the next */
+    int64_t weight_at;                     /* to tap 0 of filter 0 */
+    int64_t weight_group, weight_tap[2];   /* from one to the next */
     int64_t weight_channel, weight_filter;
 } fv__subconv;
 
-/* The sum of an output. */
+/* The chain of an output. */
 static inline fv__chain fv__subconv_chain(const fv__subconv *s)
 {
     return (fv__chain){ s->taps[0], s->taps[1], s->channels };
 }
 
-/* An input gradient of more sweeps than these is not done in sweeps: they could
- * be as many as the input has pixels, and each is planned, packed and run on
- * its own. */
+/* Most subconvolutions of an input gradient that algorithms `by_phases` take:
+ * there may be as many as the input has pixels, and each is planned, packed and
+ * run on its own. */
 enum { FV__MOST_SUBCONVS = 1 << 12 };
 
+/* How many a direction has, and one of them. */
 int64_t fv__subconv_count(const fv__geometry *geometry,
                           fv__direction direction);
 fv__subconv fv__subconv_of(const fv__geometry *geometry,
                            fv__direction direction, int64_t number);
 
 /* Outputs [first, first + count) of an axis, and the taps [tap, tap + taps)
- * that any of them meets inside the image. */
+ * that are inside the image for any of them. */
 typedef struct fv__band {
     int64_t first, count, tap, taps;
 } fv__band;
@@ -55,40 +61,40 @@ typedef struct fv__bands {
     fv__band band[FV__MOST_BANDS];
 } fv__bands;
 
-/* The pieces of a sweep: each band of rows with each band of columns. */
+/* Blocks of outputs: each band of rows with each band of columns. */
 typedef struct fv__subconv_blocks {
     fv__bands axis[2];
 } fv__subconv_blocks;
 
-/* One band with all taps; or outputs that meet the same taps, as many bands as
- * there are such, or blocks of outputs where these would be too many. They are
- * functions of the sweep alone. */
+/* One band of all outputs with all taps. */
 fv__bands fv__subconv_one_band(const fv__subconv *subconv, int axis);
+/* Bands of outputs that have the same taps inside the image; if these would be
+ * more than FV__MOST_BANDS, bands of about the same length. */
 fv__bands fv__subconv_bands(const fv__subconv *subconv, int axis);
-/* Outputs [*low, *high) of an axis for which a tap reads the image, not its
- * padding. */
+/* Outputs [*low, *high) of an axis for which a tap is inside the image. */
 void fv__subconv_inside(const fv__subconv *subconv, int axis, int64_t tap,
                         int64_t *low, int64_t *high);
-/* Of all pairs of outputs and taps of an axis, the share that meets padding,
- * estimated from the first and the last tap: if it is below a half, hardly more
- * than that, since it is nearly convex as a function of the tap. */
+/* The share of the pairs of an output and a tap of an axis that read padding,
+ * estimated as the mean of the first and the last tap. The number is nearly
+ * convex as a function of the tap, so an estimate below 1/2 is hardly ever less
+ * than the share. */
 double fv__subconv_padded_share(const fv__subconv *subconv, int axis);
-/* Taps of bands, counted for each output, as a share of all taps. */
+/* The share of these pairs that is in bands. */
 double fv__bands_share(const fv__subconv *subconv, int axis,
                        const fv__bands *bands);
-/* A piece is a sweep of its own, whose weights are some of the whole's. */
+/* A block as a subconvolution: some outputs and taps, the same memory. */
 fv__subconv fv__subconv_block(const fv__subconv *subconv,
-                              const fv__subconv_blocks *cut, int64_t number);
-static inline int64_t fv__subconv_block_count(const fv__subconv_blocks *cut)
+                              const fv__subconv_blocks *blocks, int64_t number);
+static inline int64_t fv__subconv_block_count(const fv__subconv_blocks *blocks)
 {
-    return cut->axis[0].count * cut->axis[1].count;
+    return blocks->axis[0].count * blocks->axis[1].count;
 }
 
-/* Whether each output meets the input at its own place, and no other. */
+/* Whether each output reads the input pixel of the same position alone. */
 bool fv__subconv_is_pointwise(const fv__subconv *subconv);
 
-/* Packs panel `panel` of a group's weights, [span][nr], missing filters zero,
- * to its place behind the panels before it at `out`. */
+/* Packs panel `panel` of a group's weights, [row][column][channel][nr] with
+ * zeros for missing filters, to out + panel times the bytes of a panel. */
 void fv__subconv_pack(const fv__kernels *kernels, const fv__subconv *subconv,
                       int64_t group, int64_t panel, const void *weight,
                       void *out);

@@ -65,7 +65,7 @@ fv__accumulation fv__partial_accumulation(const fv__partials *p, int64_t part,
 static void *part_bias(const fv__partials *p, int64_t part)
 {
     if (!p->bytes) return p->call->dbias;
-    return fv__slot(fv__partial_weights(p, part), p->weights,
+    return fv__slot(fv__partial_weights(p, part), (ptrdiff_t)p->weights,
                     fv__element(p->kernels));
 }
 
@@ -75,7 +75,8 @@ void *fv__partial_bias(const fv__partials *p, int64_t part, size_t first,
     void *sums;
 
     if (!p->call->dbias) return NULL;
-    sums = fv__slot(part_bias(p, part), first, fv__element(p->kernels));
+    sums =
+        fv__slot(part_bias(p, part), (ptrdiff_t)first, fv__element(p->kernels));
     if (p->bytes || p->call->overwrite) p->kernels->fill(n, 0, sums);
     return sums;
 }
@@ -93,7 +94,8 @@ void fv__partial_add_bias(const fv__partials *p, int64_t part, int64_t block)
                     : part_bias(p, part);
     p->kernels->column_sum(
         (size_t)count, p->filters,
-        fv__at(p->call->dy, (size_t)pixel * p->filters, size), sum);
+        fv__at(p->call->dy, (ptrdiff_t)((size_t)pixel * p->filters), size),
+        sum);
 }
 
 /* Adds n numbers of all parts up, at `at` in each, and gives them to the
@@ -115,8 +117,8 @@ static void add_weights(void *argument, size_t item, size_t worker)
 
     (void)worker;
     add(p, left < ADD_ELEMENTS ? left : ADD_ELEMENTS,
-        fv__slot(p->sums, at, fv__element(p->kernels)),
-        fv__slot(p->call->dweight, at, fv__element(p->kernels)));
+        fv__slot(p->sums, (ptrdiff_t)at, fv__element(p->kernels)),
+        fv__slot(p->call->dweight, (ptrdiff_t)at, fv__element(p->kernels)));
 }
 
 void fv__partials_reduce(fv__partials *p)

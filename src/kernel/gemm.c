@@ -1,34 +1,44 @@
-/* The matrix product: cuts m and n, packs b by steps of k, and hands tiles to
- * the table. */
+/* The matrix product: packs B into panels, a range of k at a time, and divides
+ * the outputs into tiles for the microkernel. */
 #include "kernel/gemm.h"
 
 #include <string.h>
 
-/* Elements of the packed part of b, and of the rows of a that meet it before
- * the next rows come: both stay in a second-level cache. */
+/* All these numbers are tuned by measurement. They divide outputs, or chains
+ * that continue where they stopped, so no result depends on them.
+ *
+ * Elements of the panels that are packed together, and of the rows of A that
+ * they are multiplied with before the next rows: both stay in a second-level
+ * cache. */
 enum { PACKED_ELEMENTS = 1 << 17, ROWS_ELEMENTS = 1 << 16 };
-/* Steps of k that are packed at a time, so that a panel and the rows of a that
- * it meets stay in a first-level cache. With few steps the outputs take more
- * time than the panels: rows of them are written one after the other. All this
- * cuts outputs, or chains that go on where they stopped. */
-enum { STEPS = 256, FEW_STEPS = 64 };
-/* One tile of rows uses a panel once: what counts is that b is read in long
- * runs. A few tiles read b where it lies, if its rows are those of panels. */
-enum { THIN_STEPS = 512, FEW_TILES = 8 };
-/* A matrix that meets few columns is asked for before: the next square, if it
- * has no more bytes than that, or so many bytes of each row. */
+/* Terms of k that are packed at a time: a panel, and the rows of A that it is
+ * multiplied with, stay in a first-level cache. */
+enum { PACKED_TERMS = 256 };
+/* The same if A has one tile of rows only and B is transposed: each panel is
+ * used once, so that B is rather read in long runs. */
+enum { PACKED_TERMS_ONE_TILE = 512 };
+/* At most so many terms of k: writing outputs takes more time than reading
+ * panels, so each tile of rows is multiplied with all panels. */
+enum { SHORT_TERMS = 64 };
+/* At most so many tiles of rows: B is read in place, if it is not transposed.
+ */
+enum { IN_PLACE_TILES = 8 };
+/* Prefetch distance in a matrix that is multiplied with few columns: a square
+ * of FV__LANES rows, unless that has more than SQUARE_BYTES; then AHEAD_BYTES
+ * of each row. */
 enum { SQUARE_BYTES = 1 << 16, AHEAD_BYTES = 1 << 11, LINE_BYTES = 64 };
-/* The most rows and columns of one item of parallel work, and how many items
- * the columns make if they are few. */
+/* Most rows of a parallel item, most columns, and number of items across if
+ * these are fewer. */
 enum { ITEM_ROWS = 192, ITEM_COLUMNS = 512, ITEMS = 8 };
 
 /* ---- packing ------------------------------------------------------------ */
 
-/* Panels whose rows are packed together, to read longer runs of b. More would
- * meet in one set of a first-level cache, when panels are as long as that. */
+/* Panels that are packed row by row together, to read longer runs of B. More of
+ * them could map to one set of a first-level cache, if a panel has the size of
+ * its ways. */
 enum { TOGETHER = 4 };
 
-/* A row of n numbers to panels `panel` bytes apart. */
+/* Packs one row of B, n elements, into panels that are `panel` bytes apart. */
 static void pack_rows(size_t size, size_t n, size_t nr, const char *in,
                       char *out, size_t panel)
 {
@@ -44,7 +54,7 @@ static void pack_rows(size_t size, size_t n, size_t nr, const char *in,
     memset(out + n * size, 0, bytes - n * size);
 }
 
-/* Packs all of the product's b: panels of [k][nr], missing columns zero. */
+/* Packs B: panels of [k][nr], zeros for missing columns. */
 static void pack(const fv__kernels *kernels, const fv__gemm *p, char *packed)
 {
     size_t nr = (size_t)kernels->nr, size = fv__element(kernels);
@@ -53,19 +63,19 @@ static void pack(const fv__kernels *kernels, const fv__gemm *p, char *packed)
     if (p->b_transposed) {
         for (size_t j = 0; j < p->n; j += nr, packed += panel)
             kernels->transpose(p->n - j < nr ? p->n - j : nr, p->k,
-                               fv__at(p->b, j * p->b_row, size), p->b_row,
-                               packed, nr, nr);
+                               fv__at(p->b, (ptrdiff_t)(j * p->b_row), size),
+                               p->b_row, packed, nr, nr);
         return;
     }
     for (size_t j = 0; j < p->n; j += TOGETHER * nr, packed += TOGETHER * panel)
         for (size_t l = 0; l < p->k; l++)
             pack_rows(size, p->n - j < TOGETHER * nr ? p->n - j : TOGETHER * nr,
-                      nr, fv__at(p->b, l * p->b_row + j, size),
+                      nr, fv__at(p->b, (ptrdiff_t)(l * p->b_row + j), size),
                       packed + l * nr * size, panel);
 }
 
-/* Panels packed at a time. */
-static size_t group(const fv__kernels *kernels, size_t n, size_t k)
+/* Number of panels, of n columns and k terms, that are packed together. */
+static size_t panels_together(const fv__kernels *kernels, size_t n, size_t k)
 {
     size_t all = fv__panels(kernels, n), nr = (size_t)kernels->nr;
     size_t some =
@@ -103,54 +113,55 @@ size_t fv__gemm_scratch(const fv__kernels *kernels, size_t m, size_t n,
 
 /* ---- the product -------------------------------------------------------- */
 
+/* A product whose chains are not cut any more. */
 typedef struct run {
     const fv__kernels *kernels;
     const fv__gemm *product;
-    const void *packed; /* b; NULL: it is read where it lies */
-    size_t steps;       /* of k, of a packed panel */
+    const void *packed; /* B; NULL: it is read in place */
+    size_t terms;       /* of k in a packed panel */
     fv__accumulation accumulation;
 } run;
 
-/* m rows from `i` on against the panel from column `j` on. */
+/* m rows from row i on against the panel from column j on. */
 static void one_tile(const run *r, size_t i, size_t m, size_t j)
 {
     const fv__gemm *p = r->product;
     size_t size = fv__element(r->kernels), nr = (size_t)r->kernels->nr;
     size_t row = p->a_transposed ? 1 : p->a_row;
-    const void *bias = p->bias ? fv__at(p->bias, j, size) : NULL;
+    const void *bias = p->bias ? fv__at(p->bias, (ptrdiff_t)j, size) : NULL;
     const fv__epilogue epilogue = { .bias = bias };
-    const fv__tile tile = { .a = fv__at(p->a, i * row, size),
-                            .b = r->packed
-                                     ? fv__at(r->packed, j * r->steps, size)
-                                     : fv__at(p->b, j, size),
-                            .c = fv__slot(p->c, i * p->c_row + j, size),
-                            .a_row = row,
-                            .a_step = p->a_transposed ? p->a_row : 1,
-                            .b_step = r->packed ? nr : p->b_row,
-                            .c_row = p->c_row,
-                            .segments = 1,
-                            .k = p->k,
-                            .epilogue = bias ? &epilogue : NULL,
-                            .accumulation = r->accumulation };
+    const fv__tile tile = {
+        .a = fv__at(p->a, (ptrdiff_t)(i * row), size),
+        .b = r->packed ? fv__at(r->packed, (ptrdiff_t)(j * r->terms), size)
+                       : fv__at(p->b, (ptrdiff_t)j, size),
+        .c = fv__slot(p->c, (ptrdiff_t)(i * p->c_row + j), size),
+        .a_row = row,
+        .a_step = p->a_transposed ? p->a_row : 1,
+        .b_step = r->packed ? nr : p->b_row,
+        .c_row = p->c_row,
+        .segments = 1,
+        .k = p->k,
+        .epilogue = bias ? &epilogue : NULL,
+        .accumulation = r->accumulation
+    };
 
     r->kernels->microkernel(m, p->n - j < nr ? p->n - j : nr, &tile);
 }
 
-/* Rows first..last of the product against every panel. */
+/* Rows [first, last). Panels are the outer loop, so that each stays in a
+ * first-level cache for all rows; if there are few terms, rows are, so that C
+ * is written in long runs. */
 static void run_rows(const run *r, size_t first, size_t last)
 {
-    size_t mr = (size_t)r->kernels->mr, nr = (size_t)r->kernels->nr;
-    size_t tiles = (last - first + mr - 1) / mr;
-    size_t panels = fv__panels(r->kernels, r->product->n);
-    bool across = r->product->k <= FEW_STEPS;
+    const size_t mr = (size_t)r->kernels->mr, nr = (size_t)r->kernels->nr;
+    const size_t n = r->product->n;
+    const bool rows_outside = r->product->k <= SHORT_TERMS;
 
-    for (size_t outer = 0; outer < (across ? 1 : panels); outer++)
-        for (size_t t = 0, i = first; t < tiles; t++) {
-            size_t m = fv__even(last - first, tiles, t);
-
-            for (size_t j = outer; j < (across ? panels : outer + 1); j++)
-                one_tile(r, i, m, j * nr);
-            i += m;
+    for (size_t outer = 0; outer < (rows_outside ? 1 : n); outer += nr)
+        for (size_t i = first, m; i < last; i += m) {
+            m = fv__tile_height(last - i, mr);
+            for (size_t j = outer; j < (rows_outside ? n : outer + 1); j += nr)
+                one_tile(r, i, m, j);
         }
 }
 
@@ -165,40 +176,45 @@ static void run_packed(const run *r)
         run_rows(r, i, i + rows < p->m ? i + rows : p->m);
 }
 
-static fv__accumulation meet_of(const fv__gemm *p)
+static fv__accumulation accumulation_of(const fv__gemm *p)
 {
     return p->accumulate ? FV__ACCUMULATE : FV__STORE;
 }
 
-/* The part of a product that makes m x n outputs from row i, column j. */
+/* The part of a product with at most m x n outputs, from row i, column j on. */
 static fv__gemm part(const fv__kernels *kernels, const fv__gemm *p, size_t i,
                      size_t m, size_t j, size_t n)
 {
     size_t size = fv__element(kernels);
-    fv__gemm cut = *p;
+    fv__gemm range = *p;
 
-    cut.m = p->m - i < m ? p->m - i : m;
-    cut.n = p->n - j < n ? p->n - j : n;
-    cut.a = fv__at(p->a, p->a_transposed ? i : i * p->a_row, size);
-    cut.b = fv__at(p->b, p->b_transposed ? j * p->b_row : j, size);
-    cut.c = fv__slot(p->c, i * p->c_row + j, size);
-    if (p->bias) cut.bias = fv__at(p->bias, j, size);
-    return cut;
+    range.m = p->m - i < m ? p->m - i : m;
+    range.n = p->n - j < n ? p->n - j : n;
+    range.a =
+        fv__at(p->a, (ptrdiff_t)(p->a_transposed ? i : i * p->a_row), size);
+    range.b =
+        fv__at(p->b, (ptrdiff_t)(p->b_transposed ? j * p->b_row : j), size);
+    range.c = fv__slot(p->c, (ptrdiff_t)(i * p->c_row + j), size);
+    if (p->bias) range.bias = fv__at(p->bias, (ptrdiff_t)j, size);
+    return range;
 }
 
-/* `count` steps of the sums from step l on, at most; the last ones get the
- * bias. */
-static fv__gemm steps(const fv__kernels *kernels, const fv__gemm *p, size_t l,
-                      size_t count)
+/* The part of a product with at most `count` terms of k, from term l on. Only
+ * the last terms get the bias. */
+static fv__gemm terms_of(const fv__kernels *kernels, const fv__gemm *p,
+                         size_t l, size_t count)
 {
     size_t size = fv__element(kernels);
-    fv__gemm cut = *p;
+    fv__gemm range = *p;
 
-    cut.k = p->k - l < count ? p->k - l : count;
-    cut.a = fv__at(p->a, p->a_transposed ? l * p->a_row : l, size);
-    if (p->b) cut.b = fv__at(p->b, p->b_transposed ? l : l * p->b_row, size);
-    if (l + cut.k < p->k) cut.bias = NULL;
-    return cut;
+    range.k = p->k - l < count ? p->k - l : count;
+    range.a =
+        fv__at(p->a, (ptrdiff_t)(p->a_transposed ? l * p->a_row : l), size);
+    if (p->b)
+        range.b =
+            fv__at(p->b, (ptrdiff_t)(p->b_transposed ? l : l * p->b_row), size);
+    if (l + range.k < p->k) range.bias = NULL;
+    return range;
 }
 
 static fv__chain chain_of(const fv__gemm *p)
@@ -211,10 +227,10 @@ static size_t block_at(fv__chain chain, size_t l)
     return (size_t)fv__chain_block(chain, (int64_t)l);
 }
 
-/* How the block of the chain that begins at step l meets what is there. */
-static fv__accumulation block_meet(const fv__gemm *p, size_t l)
+/* The accumulation mode of the block of the chain that begins at term l. */
+static fv__accumulation block_accumulation(const fv__gemm *p, size_t l)
 {
-    return l ? FV__ACCUMULATE : meet_of(p);
+    return l ? FV__ACCUMULATE : accumulation_of(p);
 }
 
 void fv__gemm_run(const fv__kernels *kernels, const fv__gemm *p,
@@ -225,28 +241,30 @@ void fv__gemm_run(const fv__kernels *kernels, const fv__gemm *p,
 
     if (!p->m || !p->n || fv__gemm_blas(kernels, p)) return;
     do {
-        const fv__gemm cut = steps(kernels, p, l, block_at(chain, l));
-        const run r = { kernels, &cut, fv__at(packed, l * nr, size), p->k,
-                        block_meet(p, l) };
+        const fv__gemm range = terms_of(kernels, p, l, block_at(chain, l));
+        const run r = { kernels, &range,
+                        fv__at(packed, (ptrdiff_t)(l * nr), size), p->k,
+                        block_accumulation(p, l) };
 
         run_packed(&r);
-        l += cut.k;
+        l += range.k;
     } while (l < p->k);
 }
 
-/* m columns of a product of one row, from `j` on. What comes next is asked for
+/* m columns of a product with one row, from column j on: B times the row of A
+ * as a column. A cache line of the next rows of B is prefetched for each term,
  * from `next` on. */
 static void column_tile(const fv__kernels *kernels, const fv__gemm *p, size_t j,
                         size_t m, const void *next)
 {
     const size_t size = fv__element(kernels);
     const fv__epilogue epilogue = {
-        .residual = p->bias ? fv__at(p->bias, j, size) : NULL,
+        .residual = p->bias ? fv__at(p->bias, (ptrdiff_t)j, size) : NULL,
         .residual_row = 1,
     };
-    const fv__tile tile = { .a = fv__at(p->b, j * p->b_row, size),
+    const fv__tile tile = { .a = fv__at(p->b, (ptrdiff_t)(j * p->b_row), size),
                             .b = p->a,
-                            .c = fv__slot(p->c, j, size),
+                            .c = fv__slot(p->c, (ptrdiff_t)j, size),
                             .a_row = p->b_row,
                             .a_step = 1,
                             .b_step = p->a_transposed ? p->a_row : 1,
@@ -254,39 +272,39 @@ static void column_tile(const fv__kernels *kernels, const fv__gemm *p, size_t j,
                             .segments = 1,
                             .k = p->k,
                             .epilogue = &epilogue,
-                            .accumulation = meet_of(p),
+                            .accumulation = accumulation_of(p),
                             .next = next,
                             .next_step = LINE_BYTES };
 
     kernels->microkernel(m, 1, &tile);
 }
 
-/* One row times a transposed matrix is the matrix times a column, and nothing
- * is packed: b is read once, as it lies. */
+/* One row times a transposed matrix: the matrix times a column. B is read once,
+ * in place, and nothing is packed. */
 static void run_column(const fv__kernels *kernels, const fv__gemm *p)
 {
     const size_t size = fv__element(kernels), mr = (size_t)kernels->mr;
 
     for (size_t j = 0; j < p->n; j += mr) {
         const size_t next = j + mr < p->n ? j + mr : j;
-        const char *ahead = fv__at(p->b, next * p->b_row, size);
+        const char *ahead = fv__at(p->b, (ptrdiff_t)(next * p->b_row), size);
         size_t l = 0;
 
         do {
-            fv__gemm cut = steps(kernels, p, l, block_at(chain_of(p), l));
+            fv__gemm range = terms_of(kernels, p, l, block_at(chain_of(p), l));
 
-            cut.accumulate = block_meet(p, l) == FV__ACCUMULATE;
-            column_tile(kernels, &cut, j, p->n - j < mr ? p->n - j : mr,
+            range.accumulate = block_accumulation(p, l) == FV__ACCUMULATE;
+            column_tile(kernels, &range, j, p->n - j < mr ? p->n - j : mr,
                         ahead + l * LINE_BYTES);
-            l += cut.k;
+            l += range.k;
         } while (l < p->k);
     }
 }
 
-/* n rows of b, whole squares of them, times all rows of a, which lie as columns
- * at `packed` if that is not NULL. */
-static void narrow_tile(const fv__kernels *kernels, const fv__gemm *p, size_t n,
-                        const void *packed)
+/* n rows of B, a multiple of FV__LANES, times all rows of A, which are packed
+ * as columns at `packed` unless that is NULL. */
+static void small_n_tile(const fv__kernels *kernels, const fv__gemm *p,
+                         size_t n, const void *packed)
 {
     const size_t square = FV__LANES * p->b_row * fv__element(kernels);
     const fv__tile tile = {
@@ -299,7 +317,7 @@ static void narrow_tile(const fv__kernels *kernels, const fv__gemm *p, size_t n,
         .c_row = 1,
         .segments = 1,
         .k = p->k,
-        .accumulation = meet_of(p),
+        .accumulation = accumulation_of(p),
         .next = (const char *)p->b
                 + (square <= SQUARE_BYTES ? square : AHEAD_BYTES),
         .c_column = p->c_row,
@@ -308,10 +326,10 @@ static void narrow_tile(const fv__kernels *kernels, const fv__gemm *p, size_t n,
     kernels->microkernel_small_n(n, p->m, &tile);
 }
 
-/* Few rows times a transposed matrix are the matrix times few columns: these
- * are packed, and squares of b are read as they lie, one after the other where
- * their chains are cut. Returns how many columns of the product are done:
- * what is left makes no square. */
+/* Few rows times a transposed matrix: the matrix times few columns, which are
+ * packed. Squares of B are read in place; if chains are cut, all blocks of one
+ * before the next. Returns the number of columns of C that are done, the
+ * multiple of FV__LANES; 0 if the product has another form. */
 static size_t run_small_n(const fv__kernels *kernels, const fv__gemm *p,
                           void *scratch)
 {
@@ -326,55 +344,60 @@ static size_t run_small_n(const fv__kernels *kernels, const fv__gemm *p,
     if (packed)
         kernels->transpose(p->m, p->k, p->a, p->a_row, scratch, p->m, p->m);
     for (size_t j = 0; j < n; j += each) {
-        const fv__gemm some = part(kernels, p, 0, p->m, j, each);
+        const fv__gemm columns = part(kernels, p, 0, p->m, j, each);
         size_t l = 0;
 
         do {
-            fv__gemm cut = steps(kernels, &some, l, block_at(chain_of(p), l));
+            fv__gemm range =
+                terms_of(kernels, &columns, l, block_at(chain_of(p), l));
 
-            cut.accumulate = block_meet(p, l) == FV__ACCUMULATE;
-            narrow_tile(kernels, &cut, each,
-                        packed ? fv__at(packed, l * p->m, size) : NULL);
-            l += cut.k;
+            range.accumulate = block_accumulation(p, l) == FV__ACCUMULATE;
+            small_n_tile(kernels, &range, each,
+                         packed ? fv__at(packed, (ptrdiff_t)(l * p->m), size)
+                                : NULL);
+            l += range.k;
         } while (l < p->k);
     }
     if (p->bias) kernels->add_rows(p->m, n, p->bias, 0, p->c, p->c_row);
     return n;
 }
 
-/* Steps that are packed at a time: a block, where the chains are cut, else as
- * many as there are or `most`, from which they go on. Sums that are added to
- * what is there have no place to go on from. */
-static size_t wide_steps(const fv__gemm *p, size_t l, size_t most)
+/* Terms that are packed at a time, from term l on: a block, if chains are cut;
+ * else at most `most`, after which chains resume. Sums that are added to C
+ * cannot resume, since C holds another number. */
+static size_t panel_terms(const fv__gemm *p, size_t l, size_t most)
 {
     if (fv__chain_is_cut(chain_of(p))) return block_at(chain_of(p), l);
     return p->accumulate || p->k < most ? p->k : most;
 }
 
-/* The most of them. */
-static size_t longest_steps(const fv__gemm *p, size_t most)
+/* The largest of these numbers. */
+static size_t longest_panel_terms(const fv__gemm *p, size_t most)
 {
-    const size_t first = wide_steps(p, 0, most);
+    const size_t first = panel_terms(p, 0, most);
 
     return fv__chain_is_cut(chain_of(p)) ? 2 * first : first;
 }
 
-static fv__accumulation wide_meet(const fv__gemm *p, size_t l)
+static fv__accumulation panel_accumulation(const fv__gemm *p, size_t l)
 {
     if (l && !fv__chain_is_cut(chain_of(p))) return FV__RESUME;
-    return block_meet(p, l);
+    return block_accumulation(p, l);
 }
 
-static void run_wide(const fv__kernels *kernels, const fv__gemm *product,
-                     void *scratch)
+/* The general form: B is packed into panels, unless it is read in place. */
+static void run_panels(const fv__kernels *kernels, const fv__gemm *product,
+                       void *scratch)
 {
     const size_t mr = (size_t)kernels->mr, nr = (size_t)kernels->nr;
-    const bool thin = product->m <= mr && product->b_transposed;
+    const bool single_tile = product->m <= mr && product->b_transposed;
     const bool in_place =
-        product->m <= FEW_TILES * mr && !product->b_transposed;
-    const size_t most = thin ? THIN_STEPS : STEPS;
+        product->m <= IN_PLACE_TILES * mr && !product->b_transposed;
+    const size_t most = single_tile ? PACKED_TERMS_ONE_TILE : PACKED_TERMS;
     const size_t together =
-        thin ? 1 : group(kernels, product->n, longest_steps(product, most));
+        single_tile ? 1
+                    : panels_together(kernels, product->n,
+                                      longest_panel_terms(product, most));
     const size_t width = together * nr;
 
     for (size_t j = 0; j < product->n; j += width) {
@@ -382,14 +405,14 @@ static void run_wide(const fv__kernels *kernels, const fv__gemm *product,
         size_t l = 0;
 
         do {
-            fv__gemm cut =
-                steps(kernels, &columns, l, wide_steps(product, l, most));
-            const run r = { kernels, &cut, in_place ? NULL : scratch, cut.k,
-                            wide_meet(product, l) };
+            fv__gemm range =
+                terms_of(kernels, &columns, l, panel_terms(product, l, most));
+            const run r = { kernels, &range, in_place ? NULL : scratch, range.k,
+                            panel_accumulation(product, l) };
 
-            if (!in_place) pack(kernels, &cut, scratch);
+            if (!in_place) pack(kernels, &range, scratch);
             run_packed(&r);
-            l += cut.k;
+            l += range.k;
         } while (l < product->k);
     }
 }
@@ -405,29 +428,30 @@ void fv__gemm_one(const fv__kernels *kernels, const fv__gemm *product,
     if (rest.m == 1 && rest.b_transposed)
         run_column(kernels, &rest);
     else
-        run_wide(kernels, &rest, scratch);
+        run_panels(kernels, &rest, scratch);
 }
 
-/* ---- shared over the pool ----------------------------------------------- */
+/* ---- parallel ----------------------------------------------------------- */
 
-typedef struct cut_product {
+typedef struct items {
     const fv__kernels *kernels;
     const fv__gemm *product;
-    size_t rows, columns, across; /* of an item; items side by side */
+    size_t rows, columns; /* of an item */
+    size_t across;        /* items side by side */
     char *scratch;
-    size_t scratch_bytes; /* of a worker */
-} cut_product;
+    size_t scratch_bytes; /* of a thread */
+} items;
 
 static void one_item(void *argument, size_t item, size_t worker)
 {
-    const cut_product *cut = argument;
-    size_t i = item / cut->across * cut->rows;
-    size_t j = item % cut->across * cut->columns;
+    const items *all = argument;
+    size_t i = item / all->across * all->rows;
+    size_t j = item % all->across * all->columns;
     fv__gemm product =
-        part(cut->kernels, cut->product, i, cut->rows, j, cut->columns);
+        part(all->kernels, all->product, i, all->rows, j, all->columns);
 
-    fv__gemm_one(cut->kernels, &product,
-                 cut->scratch + worker * cut->scratch_bytes);
+    fv__gemm_one(all->kernels, &product,
+                 all->scratch + worker * all->scratch_bytes);
 }
 
 void fv__gemm_all(fv_context *context, const fv__gemm *product, void *scratch)
@@ -438,7 +462,7 @@ void fv__gemm_all(fv_context *context, const fv__gemm *product, void *scratch)
 
     if (!m || !n) return;
     size_t columns = (fv__panels(kernels, n) + ITEMS - 1) / ITEMS * nr;
-    cut_product cut = {
+    items all = {
         .kernels = kernels,
         .product = product,
         .rows = mr < ITEM_ROWS ? ITEM_ROWS / mr * mr : mr,
@@ -449,8 +473,8 @@ void fv__gemm_all(fv_context *context, const fv__gemm *product, void *scratch)
         .scratch_bytes = fv__gemm_scratch(kernels, m, n, k),
     };
 
-    cut.across = (n + cut.columns - 1) / cut.columns;
-    size_t down = (m + cut.rows - 1) / cut.rows;
-    fv__parallel(context, down * cut.across, (double)m * (double)n * (double)k,
-                 one_item, &cut);
+    all.across = (n + all.columns - 1) / all.columns;
+    size_t down = (m + all.rows - 1) / all.rows;
+    fv__parallel(context, down * all.across, (double)m * (double)n * (double)k,
+                 one_item, &all);
 }

@@ -5,77 +5,89 @@
 #include "kernel/chain.h"
 #include "kernel/kernel.h"
 
-/* c [m x n] (+)= op(a) op(b), row-major with row strides in elements;
- * transposed operands are stored as [k x m] and [n x k]. Chains of k terms are
- * cut into blocks as chain.h says, which are added to c one after the other. */
+/* C = op(A) op(B) or C += op(A) op(B), C being m x n, row-major, with distances
+ * in elements from row to row. A transposed operand is stored as k x m or n x
+ * k. Chains of k terms are cut into blocks as chain.h says, which are added to
+ * C one after the other. */
 typedef struct fv__gemm {
     size_t m, n, k;
     const void *a, *b;
     void *c;
     size_t a_row, b_row, c_row;
     bool a_transposed, b_transposed, accumulate;
-    const void *bias; /* of the columns, added last; NULL: none */
+    const void *bias; /* n elements, added last; NULL: none */
 } fv__gemm;
 
-/* Bytes of packing scratch for a product of that size, or smaller, on one
- * worker; SIZE_MAX if they cannot be counted. */
+/* Bytes of scratch memory of one thread for products of at most that size;
+ * SIZE_MAX if they cannot be counted. */
 size_t fv__gemm_scratch(const fv__kernels *kernels, size_t m, size_t n,
                         size_t k);
-/* On the calling thread. The result does not depend on how m and n are cut. */
+/* On the calling thread. */
 void fv__gemm_one(const fv__kernels *kernels, const fv__gemm *product,
                   void *scratch);
-/* Cut over the pool; scratch: threads times fv__gemm_scratch of the whole. */
+/* On all threads, with scratch memory for each. */
 void fv__gemm_all(fv_context *context, const fv__gemm *product, void *scratch);
 
-/* Bytes of one element. */
+/* Bytes of an element. */
 static inline size_t fv__element(const fv__kernels *kernels)
 {
     return kernels->dtype == FV_F64 ? sizeof(double) : sizeof(float);
 }
 
-/* Element `i` from `base`, of `size` bytes each. `i` may be a negative
- * number converted to size_t: the offset in bytes is converted back. */
-static inline const void *fv__at(const void *base, size_t i, size_t size)
+/* Element `index`, which may be negative, of an array at `base` whose elements
+ * have `size` bytes: fv__at to read, fv__slot to write. */
+static inline const void *fv__at(const void *base, ptrdiff_t index, size_t size)
 {
-    return (const char *)base + (ptrdiff_t)(i * size);
+    return (const char *)base + index * (ptrdiff_t)size;
 }
-static inline void *fv__slot(void *base, size_t i, size_t size)
+static inline void *fv__slot(void *base, ptrdiff_t index, size_t size)
 {
-    return (char *)base + (ptrdiff_t)(i * size);
-}
-
-/* Length of piece i where `whole` is cut in `pieces` as even as can be, the
- * longer ones first. */
-static inline size_t fv__even(size_t whole, size_t pieces, size_t i)
-{
-    return whole / pieces + (i < whole % pieces);
+    return (char *)base + index * (ptrdiff_t)size;
 }
 
-/* Where it begins. */
-static inline size_t fv__even_at(size_t whole, size_t pieces, size_t i)
+/* Length of part i if `whole` is divided into `parts` whose lengths differ by
+ * one at most, the longer ones first. */
+static inline size_t fv__even(size_t whole, size_t parts, size_t i)
 {
-    const size_t longer = whole % pieces;
-
-    return whole / pieces * i + (i < longer ? i : longer);
+    return whole / parts + (i < whole % parts);
 }
 
-/* Panels of nr columns that n columns make. */
+/* Where part i of that division begins. */
+static inline size_t fv__even_at(size_t whole, size_t parts, size_t i)
+{
+    const size_t longer = whole % parts;
+
+    return whole / parts * i + (i < longer ? i : longer);
+}
+
+/* Rows of the next tile if `rows` > 0 remaining rows are divided evenly into as
+ * few tiles of at most `mr` rows as possible, the higher ones first:
+ *     for (i = 0; i < m; i += height) height = fv__tile_height(m - i, mr); */
+static inline size_t fv__tile_height(size_t rows, size_t mr)
+{
+    const size_t tiles = (rows + mr - 1) / mr;
+
+    return (rows + tiles - 1) / tiles;
+}
+
+/* Number of panels of nr columns for n columns. */
 static inline size_t fv__panels(const fv__kernels *kernels, size_t n)
 {
     size_t nr = (size_t)kernels->nr;
     return n / nr + (n % nr != 0);
 }
 
-/* Bytes of a [k x n] packed whole; SIZE_MAX if they do not fit. */
+/* Bytes of a k x n matrix packed as panels; SIZE_MAX if they cannot be counted.
+ */
 size_t fv__gemm_packed(const fv__kernels *kernels, size_t n, size_t k);
 
-/* The product with all of b packed: panels of [k][nr], missing columns
- * zero. Its k terms are those of the chain. */
+/* The product with B packed: panels of [k][nr], zeros for missing columns. The
+ * k terms are those of `chain`. */
 void fv__gemm_run(const fv__kernels *kernels, const fv__gemm *product,
                   fv__chain chain, const void *packed);
 
-/* The product through a foreign library; false, and nothing done, if this
- * build has none, it cannot take the sizes, or b is packed only. */
+/* The product by a CBLAS library. False, and nothing is done, if this build has
+ * none, if its integers cannot hold the sizes, or if B is packed only. */
 bool fv__gemm_blas(const fv__kernels *kernels, const fv__gemm *product);
 
 #endif

@@ -60,21 +60,22 @@ typedef struct fv__kernels {
     /* whether all are finite */
     bool (*finite)(size_t n, const void *x);
 
-    /* m <= mr rows of n <= nr columns of a matrix product */
+    /* A tile of a matrix product: m <= mr rows, n <= nr columns. Only the n
+     * columns of b are read. */
     int32_t mr, nr;
     void (*microkernel)(size_t m, size_t n, const fv__tile *tile);
-    /* Any multiple of FV__LANES rows of few columns, n <= narrow_columns.
-     * a_step is 1, and as far from every line of a as `next` is from its first,
-     * lines are asked for. */
+    /* The same for any multiple m of FV__LANES rows and n <= small_n columns,
+     * with vectors along rows; a_step is 1. The prefetch distance is next - a,
+     * in every row of A. The columns of C are c_column apart. */
     int32_t small_n;
     void (*microkernel_small_n)(size_t m, size_t n, const fv__tile *tile);
-    /* What was stored past the caches is there for all threads. */
+    /* Makes the calling thread's nontemporal stores visible to all threads. */
     void (*store_fence)(void);
-    /* c[i] = fma(x, y, c[i]), k times, mr nr numbers: all from registers */
+    /* c[i] = fma(x, y, c[i]), k times, for mr nr elements in registers */
     void (*peak)(size_t k, double x, double y, void *c);
 
-    /* Rows x of n numbers become columns: y[j][i] = x[i][j], i < m <= width;
-     * the width - m columns missing are zero. Rows are x_row, y_row apart. */
+    /* Transposes the m x n matrix x: y[j][i] = x[i][j] for i < m, and 0 for
+     * m <= i < width. Rows are x_row and y_row elements apart. */
     void (*transpose)(size_t m, size_t n, const void *x, size_t x_row, void *y,
                       size_t y_row, size_t width);
 

@@ -1,5 +1,5 @@
-/* Taps in the padding: they are left out, which changes no bit; what pieces and
- * bands leave out, and what they must not. */
+/* Taps that read padding: leaving them out changes no bit. Which taps the bands
+ * of a subconvolution leave out, and which they must not. */
 #include "conv/direct/direct.h"
 
 #include "conv/convolution.h"
@@ -44,7 +44,7 @@ static void bits(void **state)
         { 1, {4,5}, 1100, {0,0}, 5, {3,3}, {1,1}, {3,4}, {3,4}, {3,4}, 1 },
         { 1, {3,4}, 2100, {0,0}, 5, {2,3}, {1,1}, {2,3}, {2,3}, {2,3}, 1 },
         { 1, {9,9}, 17, {0,0}, 17, {49,49}, {1,1}, {1,1}, {24,24}, {24,24}, 17 },
-        /* outputs that meet nothing but padding */
+        /* outputs that read padding only */
         { 1, {3,4}, 16, {0,0}, 18, {2,2}, {1,1}, {9,9}, {12,12}, {12,13}, 1 },
         { 1, {3,4}, 16, {0,0}, 32, {2,2}, {1,1}, {9,9}, {12,12}, {12,13}, 16 },
         /* kernels larger than the image */
@@ -73,8 +73,8 @@ static void bits(void **state)
             check_bits(&all[i], dtypes[d], (i + (size_t)d) % 2);
 }
 
-/* Weights that are not finite: what an algorithm makes of those that meet
- * padding is its own, but the same on every table and any number of threads. */
+/* Weights that are not finite: whether an algorithm multiplies them with
+ * padding is left to it, but the same for every table and number of threads. */
 static void tables_agree(void **state)
 {
     const double strange[] = { (double)NAN, (double)INFINITY };
@@ -112,8 +112,8 @@ static void tables_agree(void **state)
 
 /* ---- what is left out ---------------------------------------------------- */
 
-/* Each output is in one band, and its band has the taps that it meets; others
- * only where bands are blocks of outputs. */
+/* Each output is in one band, which has all taps that are inside the image for
+ * it. With up to three taps bands have no others. */
 static void check_bands(const fv__subconv *s, int axis)
 {
     const fv__bands bands = fv__subconv_bands(s, axis);
@@ -130,10 +130,10 @@ static void check_bands(const fv__subconv *s, int axis)
             for (int64_t t = 0; t < s->taps[axis]; t++) {
                 const int64_t at =
                     s->first[axis] + out * s->stride[axis] + t * s->step[axis];
-                const bool there = at >= 0 && at < s->in[axis];
+                const bool is_inside = at >= 0 && at < s->in[axis];
 
-                inside += there;
-                if (there)
+                inside += is_inside;
+                if (is_inside)
                     assert_true(t >= band->tap && t < band->tap + band->taps);
             }
         share += (double)band->count * (double)band->taps;
@@ -171,7 +171,7 @@ static void bands(void **state)
     }
 }
 
-/* Multiply-adds of all pieces of a 3x3 convolution of one channel. */
+/* Pairs of an output pixel and a tap in all blocks of a 3x3 convolution. */
 static int64_t multiplied(int64_t side, int64_t dilation, int64_t channels)
 {
     const fv__geometry g = { 1,
@@ -186,13 +186,13 @@ static int64_t multiplied(int64_t side, int64_t dilation, int64_t channels)
                              { dilation, dilation },
                              1 };
     const fv__subconv s = fv__subconv_of(&g, FV__FORWARD, 0);
-    const fv__subconv_blocks cut = fv__direct_blocks(&s);
+    const fv__subconv_blocks blocks = fv__direct_blocks(&s);
     int64_t all = 0;
 
-    for (int64_t i = 0; i < fv__subconv_block_count(&cut); i++) {
-        const fv__subconv piece = fv__subconv_block(&s, &cut, i);
+    for (int64_t i = 0; i < fv__subconv_block_count(&blocks); i++) {
+        const fv__subconv block = fv__subconv_block(&s, &blocks, i);
 
-        all += piece.out[0] * piece.out[1] * piece.taps[0] * piece.taps[1];
+        all += block.out[0] * block.out[1] * block.taps[0] * block.taps[1];
     }
     return all;
 }
@@ -204,7 +204,7 @@ static void direct_leaves_out(void **state)
     assert_int_equal(multiplied(33, 24, 256), (33 + 2 * 9) * (33 + 2 * 9));
     assert_int_equal(multiplied(33, 12, 256), (33 + 2 * 21) * (33 + 2 * 21));
     assert_int_equal(multiplied(65, 24, 256), (65 + 2 * 41) * (65 + 2 * 41));
-    /* not worth it */
+    /* too little padding: one block */
     assert_int_equal(multiplied(56, 1, 64), 56 * 56 * 9);
 }
 

@@ -1,6 +1,6 @@
-/* Convolutions of images with one channel, whose vectors lie along output rows
- * and whose weight gradient meets strips of windows: the bits of the
- * definition, in every form, on every table, for any number of threads. */
+/* Direct convolution of images with one channel, whose vectors lie along output
+ * rows and whose weight gradient copies windows: the bits of the definition, in
+ * every form, on every table, for any number of threads. */
 #include "conv/direct/direct.h"
 #include "conv/convolution.h"
 
@@ -42,7 +42,7 @@ static void run_forward(fv_context *context,
     run_one(context, algorithm, p, FV__FORWARD);
 }
 
-/* The weights are not read again after they were packed. */
+/* The forward pass reads the packed weights only. */
 static void packed_weights(void **state)
 {
     fv_context *context = context_of(NULL, FV_F32, 1);
@@ -78,10 +78,11 @@ static void packed_weights(void **state)
     fv_context_free(context);
 }
 
-typedef void runs(fv_context *context, const fv__conv_algorithm *algorithm,
-                  problem *p);
+typedef void direction_run(fv_context *context,
+                           const fv__conv_algorithm *algorithm, problem *p);
 
-static void check_bits(runs *run, fv__geometry g, fv_dtype dtype, uint64_t seed)
+static void check_bits(direction_run *run, fv__geometry g, fv_dtype dtype,
+                       uint64_t seed)
 {
     const int32_t threads[] = { 1, 3 };
     fv_context *first = context_of("ref", dtype, 1);
@@ -115,25 +116,26 @@ static void check_bits(runs *run, fv__geometry g, fv_dtype dtype, uint64_t seed)
     fv_context_free(first);
 }
 
-enum { EACH = 6 };
+enum { EACH = 6 }; /* geometries of each kind that are checked */
 
-static bool all_met(int met[4][2])
+/* Counts of geometries, by form, with a single part and with several. */
+static bool is_complete(int count[4][2])
 {
     for (int form = 2; form < 4; form++)
-        if (met[form][0] < EACH || met[form][1] < EACH) return false;
+        if (count[form][0] < EACH || count[form][1] < EACH) return false;
     return true;
 }
 
-/* Geometries come until both forms with windows have met a single part, and
- * several, a few times: from zero and from what is there. */
+/* Draws geometries until both forms with windows have been checked with a
+ * single part and with several, storing and accumulating. */
 static void weight_gradients(void **state)
 {
     fv_context *context = context_of(NULL, FV_F32, 1);
-    int met[4][2] = { 0 };
+    int count[4][2] = { 0 };
     uint64_t seed = 1;
 
     (void)state;
-    for (int i = 0; !all_met(met); i++) {
+    for (int i = 0; !is_complete(count); i++) {
         fv__geometry g = draw_geometry(&seed);
 
         assert_true(i < 20000);
@@ -141,32 +143,32 @@ static void weight_gradients(void **state)
         assert_ok(context);
         const fv__direct_weight_grad_form form =
             fv__direct_weight_grad_form_of(&g);
-        int *count = &met[form.transposed + 2 * form.windows]
-                         [fv__conv_sizes_of(&g).parts > 1];
+        const int n = ++count[form.transposed + 2 * form.windows]
+                             [fv__conv_sizes_of(&g).parts > 1];
 
-        if (++*count <= EACH)
-            check_bits(run_weights, g, dtypes[*count % 2],
-                       (uint64_t)(*count / 2));
+        if (n <= EACH)
+            check_bits(run_weights, g, dtypes[n % 2], (uint64_t)(n / 2));
     }
     fv_context_free(context);
 }
 
-/* Geometries come until vectors have lain along rows some times, and not. */
+/* Draws geometries until enough have been checked for which vectors lie along
+ * rows, and for which they do not. */
 static void forward(void **state)
 {
-    enum { ALONG = 24 };
+    enum { MOST = 24 };
     fv_context *context = context_of(NULL, FV_F32, 1);
-    int met[2] = { 0 };
+    int count[2] = { 0 };
     uint64_t seed = 3;
 
     (void)state;
-    for (int i = 0; met[0] < EACH || met[1] < ALONG; i++) {
+    for (int i = 0; count[0] < EACH || count[1] < MOST; i++) {
         fv__geometry g = draw_geometry(&seed);
 
         assert_true(i < 20000);
         fv__geometry_check(context, "one channel", false, &g);
         assert_ok(context);
-        if (++met[fv__direct_is_single_channel(&g)] <= ALONG)
+        if (++count[fv__direct_is_single_channel(&g)] <= MOST)
             check_bits(run_forward, g, dtypes[i % 2], seed);
     }
     fv_context_free(context);

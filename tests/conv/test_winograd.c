@@ -70,7 +70,7 @@ static fv__geometry draw_geometry(uint64_t *state)
 /* Winograd's convolution is its own definition, on the plain table. */
 static void check_bits(fv__geometry g, fv_dtype dtype, uint64_t seed)
 {
-    same_bits(&fv__conv_winograd, &fv__conv_winograd, g, dtype, seed);
+    check_same_bits(&fv__conv_winograd, &fv__conv_winograd, g, dtype, seed);
 }
 
 static void bits_of_small_geometries(void **state)

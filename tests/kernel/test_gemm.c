@@ -1,8 +1,9 @@
-/* The matrix product against a plain loop, in every form and cut. */
+/* The matrix product against a plain loop: every form, and sizes that are
+ * divided in every way. */
 #include "conv/convolution.h"
 #include "kernel/gemm.h"
 
-/* c = op(a) op(b) + bias, rows longer than the matrices are wide. */
+/* C = op(A) op(B) + bias, whose rows are longer than the matrices are wide. */
 typedef struct product {
     size_t m, n, k;
     bool a_transposed, b_transposed, accumulate;
@@ -24,7 +25,7 @@ static product product_new(fv_dtype dtype, size_t m, size_t n, size_t k,
     p.a_row = (p.a_transposed ? m : k) + 3;
     p.b_row = (p.b_transposed ? k : n) + 1;
     p.c_row = n + 2;
-    /* the last row ends with the matrix: nothing behind it may be read */
+    /* nothing behind the last row is allocated: none of it may be read */
     p.a = array_new(
         dtype,
         ((p.a_transposed ? k : m) ? (p.a_transposed ? k : m) - 1 : 0) * p.a_row
@@ -85,7 +86,8 @@ static double b_at(const product *p, size_t l, size_t j)
                      p->b_transposed ? j * p->b_row + l : l * p->b_row + j);
 }
 
-/* Each output within gamma_{k+2} of the exact one; gaps between rows stay. */
+/* Each output is within gamma_{k+2} of the exact one, and the gaps between rows
+ * are unchanged. */
 static void check(const product *p, bool exact)
 {
     double unit = p->a.dtype == FV_F64 ? 0x1p-53 : 0x1p-24;
@@ -161,9 +163,9 @@ static void small_sizes(void **state)
             if (!context) continue;
             size_t mr = (size_t)context->kernels->mr;
             size_t nr = (size_t)context->kernels->nr;
-            size_t small_channels = (size_t)context->kernels->small_n;
-            size_t rows[] = { 1,  small_channels, small_channels + 1, mr - 1,
-                              mr, mr + 1,         3 * mr - 2 };
+            size_t small_n = (size_t)context->kernels->small_n;
+            size_t rows[] = { 1,  small_n, small_n + 1, mr - 1,
+                              mr, mr + 1,  3 * mr - 2 };
             size_t columns[] = { 1, nr - 1, nr, nr + 1, 2 * nr + 3 };
             size_t depths[] = { 0, 1, 17, 33 };
 
@@ -175,7 +177,7 @@ static void small_sizes(void **state)
         }
 }
 
-/* Nothing to write: nothing is written. */
+/* No outputs: nothing is written. */
 static void empty(void **state)
 {
     fv_context *context = context_of(NULL, FV_F32, 2);
@@ -219,7 +221,7 @@ static void cuts(void **state)
         }
 }
 
-/* However many threads and whatever the table: the same bits. */
+/* The same bits for every table and any number of threads. */
 static void same_bits(void **state)
 {
     const int32_t threads[] = { 1, 2, 3, 5 };
@@ -268,7 +270,7 @@ static void scratch_overflow(void **state)
     fv_context_free(context);
 }
 
-/* What is counted for a product is enough for all that are smaller. */
+/* The scratch memory of a product is enough for all smaller products. */
 static void scratch_of_smaller_ones(void **state)
 {
     enum { M = 113, N = 1100, K = 252, GUARD = 1 << 14 };

@@ -1,5 +1,5 @@
-/* The matrix product tile: one ascending chain of fma per output, whatever the
- * size of the tile. */
+/* The microkernel: one ascending chain of fma for each output, for every size
+ * of a tile. */
 #include "kernel/tables.h"
 
 enum { MOST_MR = 16, MOST_NR = 64, MOST_K = 100 };
@@ -10,8 +10,8 @@ struct example {
     const double *b; /* [k][n] */
 };
 
-/* Packs b for the table's width, the rest of each row NaN, then multiplies
- * tile by tile, since m and n may be more than one. */
+/* Packs B into panels, with NaN in missing columns, and multiplies tile by
+ * tile, since m and n may exceed one. */
 static void multiply(const fv__kernels *kernels, data *d, const void *argument)
 {
     const struct example *e = argument;
@@ -112,7 +112,7 @@ static void test_shapes(void **state)
     }
 }
 
-/* Zero times infinity is NaN: nothing is skipped. */
+/* Zero times infinity is NaN: zeros are not skipped. */
 static void test_zero_times_infinity(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* The product of few columns: the bits of the tile, for every number of columns
- * and any number of steps. */
+/* The microkernel for small n: the bits of the other microkernel, for every
+ * number of columns and of terms. */
 #include "kernel/tables.h"
 
 enum { STEPS = 40, GAP = 3, SEGMENTS = 2 };
@@ -7,11 +7,11 @@ enum { STEPS = 40, GAP = 3, SEGMENTS = 2 };
 struct example {
     size_t m, n, k;
     fv__accumulation accumulation;
-    bool finished;
+    bool epilogue;
 };
 
-/* a in in[0], rows apart; b in in[1]; bias and residual in in[2] and in[3].
- * What `narrow` makes is in out[0], what tiles make in out[1]. */
+/* A is in in[0], B in in[1], bias and residual in in[2] and in[3]. The result
+ * for small n is in out[0], that of the other microkernel in out[1]. */
 static fv__tile product_of(data *d, const struct example *e,
                            const fv__epilogue *f, size_t output)
 {
@@ -27,7 +27,7 @@ static fv__tile product_of(data *d, const struct example *e,
                        .segments = SEGMENTS,
                        .k = e->k,
                        .a_segment = segments,
-                       .epilogue = e->finished ? f : NULL,
+                       .epilogue = e->epilogue ? f : NULL,
                        .accumulation = e->accumulation };
 }
 

@@ -123,11 +123,10 @@ static void pack_taps(const packing *p, int64_t first, int64_t last, size_t row,
 
     for (int64_t r = 0; r < s->taps[0]; r++)
         for (int64_t q = 0; q < s->taps[1]; q++, out += row) {
-            const char *from =
-                fv__at(p->weight,
-                       (size_t)(s->weight_at + r * s->weight_tap[0]
-                                + q * s->weight_tap[1]),
-                       size);
+            const char *from = fv__at(p->weight,
+                                      s->weight_at + r * s->weight_tap[0]
+                                          + q * s->weight_tap[1],
+                                      size);
 
             if (size == 4)
                 pack_tap(s, 4, first, last, from, out);
@@ -279,16 +278,18 @@ static void run_dense(const place *at, const dense *d, const void *x)
         .axis = { d->axis[0], d->axis[1] },
         .channels = (size_t)fv__min(p->channels, channels - at->channel),
         .x = x,
-        .weight = fv__at(at->packed, channel * (size_t)taps, p->element),
-        .y = fv__slot(data ? call->dx : call->y, out, p->element),
+        .weight =
+            fv__at(at->packed, (ptrdiff_t)(channel * (size_t)taps), p->element),
+        .y = fv__slot(data ? call->dx : call->y, (ptrdiff_t)out, p->element),
     };
     fv__epilogue *f = &work.epilogue;
 
     if (!data) *f = call->epilogue;
     f->nontemporal = p->nontemporal;
     work.uncached = p->uncached;
-    if (f->bias) f->bias = fv__at(f->bias, channel, p->element);
-    if (f->residual) f->residual = fv__at(f->residual, out, p->element);
+    if (f->bias) f->bias = fv__at(f->bias, (ptrdiff_t)channel, p->element);
+    if (f->residual)
+        f->residual = fv__at(f->residual, (ptrdiff_t)out, p->element);
     work.add = data && !call->overwrite;
     if (work.add) f->residual = work.y;
     if (padded_copies)
@@ -305,7 +306,7 @@ static void run_class(const place *at, dense d)
 
     if (at->block * p->rows >= d.axis[0].outputs) return;
     cut_rows(&d, at->block * p->rows, p->rows);
-    run_dense(at, &d, fv__at(in, (size_t)d.in, p->element));
+    run_dense(at, &d, fv__at(in, d.in, p->element));
 }
 
 static void subconvs(void *argument, size_t item, size_t worker)

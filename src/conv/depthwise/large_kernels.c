@@ -79,10 +79,11 @@ static void run_block(const block *b)
         const fv__epilogue *f = &b->work.epilogue;
 
         some.channels = left < line ? left : line;
-        some.weight = fv__at(b->work.weight, c * taps, size);
-        some.y = fv__slot(b->work.y, c, size);
-        if (f->bias) some.epilogue.bias = fv__at(f->bias, c, size);
-        if (f->residual) some.epilogue.residual = fv__at(f->residual, c, size);
+        some.weight = fv__at(b->work.weight, (ptrdiff_t)(c * taps), size);
+        some.y = fv__slot(b->work.y, (ptrdiff_t)c, size);
+        if (f->bias) some.epilogue.bias = fv__at(f->bias, (ptrdiff_t)c, size);
+        if (f->residual)
+            some.epilogue.residual = fv__at(f->residual, (ptrdiff_t)c, size);
         fill(b, c, some.channels * size);
         b->kernels->depthwise(&some);
     }
@@ -99,9 +100,9 @@ static void take(fv__depthwise *d, int axis, int64_t first, int64_t count,
     a->low -= in;
     a->high -= in;
     d->x = (const char *)d->x + in * a->from * (int64_t)size;
-    d->y = fv__slot(d->y, (size_t)out, size);
+    d->y = fv__slot(d->y, out, size);
     if (d->epilogue.residual)
-        d->epilogue.residual = fv__at(d->epilogue.residual, (size_t)out, size);
+        d->epilogue.residual = fv__at(d->epilogue.residual, out, size);
 }
 
 void fv__depthwise_run_padded(const fv__kernels *kernels,

@@ -48,7 +48,7 @@ static void move_sums(const part *at, void *sums, bool store)
     size_t size = w->plan.element, taps = (size_t)w->parts.sizes.taps;
     size_t channels = (size_t)at->channels;
     void *whole = fv__slot(fv__partial_weights(&w->parts, at->number),
-                           (size_t)at->channel * taps, size);
+                           (ptrdiff_t)((size_t)at->channel * taps), size);
 
     if (store)
         w->plan.kernels->transpose(taps, channels, sums, w->row, whole, taps,
@@ -91,8 +91,8 @@ static fv__depthwise_grad grad_of(const part *at, const region *some)
                                             * (i ? 1 : g->kernel[1]) };
         x -= from * pixel[i];
     }
-    d.x = fv__at(w->plan.call->x, (size_t)x, w->plan.element);
-    d.dy = fv__at(w->plan.call->dy, (size_t)dy, w->plan.element);
+    d.x = fv__at(w->plan.call->x, x, w->plan.element);
+    d.dy = fv__at(w->plan.call->dy, dy, w->plan.element);
     return d;
 }
 
@@ -126,7 +126,7 @@ static void add_part(void *argument, size_t item, size_t worker)
     const fv__kernels *kernels = p->kernels;
     void *block =
         (char *)p->call->scratch + w->parts.bytes + worker * w->worker;
-    void *all = fv__slot(block, w->sums, p->element);
+    void *all = fv__slot(block, (ptrdiff_t)w->sums, p->element);
     part at = { .weights = w,
                 .number = (int64_t)item / p->pieces,
                 .channel = (int64_t)item % p->pieces * p->channels };
@@ -139,7 +139,7 @@ static void add_part(void *argument, size_t item, size_t worker)
     size_t channels = (size_t)at.channels;
     void *dbias =
         fv__partial_bias(&w->parts, at.number, (size_t)at.channel, channels);
-    if (dbias) at.bias = fv__slot(all, w->sums, p->element);
+    if (dbias) at.bias = fv__slot(all, (ptrdiff_t)w->sums, p->element);
     if (!fresh) move_sums(&at, all, false);
     for (int64_t i = first; i < end; i++)
         for (int64_t c = 0, n; c < p->g->out[1]; c += n) {

@@ -1,63 +1,105 @@
-/* One sweep of direct convolution: the plan, and its run. */
+/* Direct convolution: microkernel tiles over the taps of the image itself, or
+ * of padded copies of its rows; there is no im2col matrix. */
 #ifndef FV_CONV_DIRECT_DIRECT_H
 #define FV_CONV_DIRECT_DIRECT_H
 
 #include "conv/padded_rows.h"
 
+/* ---- forward pass and input gradient ------------------------------------ */
+
+/* A subconvolution, its packed weights, and its blocks of outputs, which are
+ * run one after the other with the same packed weights. */
+typedef struct fv__direct_subconv {
+    fv__subconv subconv;
+    fv__subconv_blocks blocks;
+    bool data;            /* it is a phase of the input gradient */
+    bool pack_per_thread; /* threads pack panels in the run, none is before */
+    int64_t panels;       /* panels of nr filters of a group */
+    size_t panel_bytes;   /* bytes of a panel, [taps][channels][nr] */
+    size_t packed_bytes;  /* bytes of the panels packed before the run;
+                             SIZE_MAX: more than can be counted */
+} fv__direct_subconv;
+
+fv__direct_subconv fv__direct_subconv_of(const fv_context *context,
+                                         const fv__geometry *geometry,
+                                         fv__direction direction,
+                                         int64_t number);
+
+/* The axis of the output along which the rows of a tile lie. */
 typedef enum fv__tile_axis {
     FV__TILE_WIDTH,
     FV__TILE_HEIGHT,
     FV__TILE_BATCH
 } fv__tile_axis;
 
+/* Most terms of k of a panel that a thread packs at a time, so that they stay
+ * in a first-level cache. Tuned by measurement. */
+enum { FV__DIRECT_THREAD_TERMS = 256 };
+
+/* The plan of one block of a subconvolution. */
 typedef struct fv__direct {
     const fv__kernels *kernels;
-    fv__subconv subconv;
-    fv__padded_rows padded;
-    size_t element;
-    bool pack_per_thread;    /* weights are packed by those who meet them */
-    bool flat;               /* pixels of an item are one row */
-    bool merged;             /* taps of a row are one run */
-    fv__tile_axis tile_axis; /* tiles go */
-    bool in_memory;          /* the image is read in one run, from there */
-    fv__chain chain;         /* of the whole sweep */
-    int64_t segments, k;     /* of a chain: runs of taps, elements of each */
-    int64_t rows, blocks;    /* output rows of an item; of them, an image's */
-    int64_t images, items;   /* of an item, if small; in all, if not split */
-    int64_t panels, splits;  /* of the filters; pieces they are cut into */
-    size_t panel_bytes, padded_bytes; /* a strip is one of an image */
-    size_t thread_bytes;  /* of a worker: what it packs, and sums of a block */
-    int64_t padded_count; /* those of an item for each worker, or for each */
-    bool data;
-    bool nontemporal; /* caches, outputs go */
+    size_t element;         /* bytes of an element */
+    fv__subconv subconv;    /* the block; if pointwise, its pixels may have been
+                               rearranged into rows of another length */
+    fv__padded_rows padded; /* where its input is read */
+    /* As in fv__direct_subconv. */
+    bool data, pack_per_thread;
+    int64_t panels;
+    size_t panel_bytes;
+
+    /* The sum of an output: `segments` runs of `k` terms that are contiguous
+     * in the input, each a row of taps if `merged_taps`, else a tap. */
+    fv__chain chain; /* of the whole subconvolution, which says where to cut */
+    bool merged_taps;
+    int64_t segments, k;
+
+    /* Items of parallel work: one group of `rows` output rows of `images`
+     * images (the last items have fewer), and one of `splits` even parts of the
+     * panels. */
+    int64_t rows, images, splits;
+    int64_t row_blocks; /* blocks of `rows` rows in an image */
+    int64_t items;      /* items before panels are split */
+
+    fv__tile_axis tile_axis;
+    int64_t joint_panels; /* an item with at most so many panels runs all of
+                             them for each tile, others one at a time */
+    bool prefetch_pixels; /* the first panel's tiles prefetch the next pixels
+                             instead of weights */
+    bool nontemporal;     /* outputs are stored past the caches */
+
+    /* Scratch: offsets of segments, padded copies, thread buffers. */
+    size_t offsets_bytes;
+    size_t padded_bytes;  /* bytes of the padded copy of an item's image */
+    int64_t padded_count; /* copies: those of each item if panels are split,
+                             else of each thread */
+    size_t thread_panel_bytes; /* bytes of a panel packed by a thread, */
+    size_t thread_bytes;  /* with the sums of a chain block: [pixels][nr] */
+    size_t scratch_bytes; /* bytes of all; SIZE_MAX: more than can be counted */
+
+    /* Set for the run. */
     const fv__conv_call *call;
-    const char *in;
-    char *out, *packed, *padded_copies,
-        *thread_panels;                        /* one for each worker */
-    const ptrdiff_t *offsets, *weight_offsets; /* of the segments */
+    const char *in, *packed;              /* x or dy; panels of all groups */
+    char *out;                            /* y or dx */
+    char *padded_copies, *thread_buffers; /* in the scratch memory */
+    /* Elements from tap 0 to the first tap of each segment, in the input and
+     * in a packed panel (with pack_per_thread: in the weights). */
+    const ptrdiff_t *offsets, *weight_offsets;
 } fv__direct;
 
-/* How a sweep is cut so that it leaves out taps that meet padding only, if that
- * is predicted to pay. */
+fv__direct fv__direct_plan(const fv_context *context,
+                           const fv__direct_subconv *whole, int64_t block);
+
+/* Runs a plan whose call, in, out, packed and nontemporal are set. */
+void fv__direct_run(fv__direct *plan);
+
+/* Divides a subconvolution into blocks that leave out taps which read padding
+ * only, if that is predicted to be faster. */
 fv__subconv_blocks fv__direct_blocks(const fv__subconv *subconv);
 
-/* Whether tiles go down columns, where pixels are far apart: if that halves
- * them. */
-bool fv__direct_prefers_height(int64_t rows, int64_t columns, int64_t mr);
+/* ---- forward pass with one channel and few filters ---------------------- */
 
-/* Bytes of the part of a panel that a worker packs where it is met. */
-size_t fv__direct_thread_panel(const fv__direct *direct);
-
-/* Bytes at the beginning of scratch: where segments begin, in the image and
- * among weights, packed or where they lie. Strips follow, then what workers
- * pack. */
-size_t fv__direct_offsets(const fv__direct *direct);
-
-/* The call and its memory are in the plan. */
-void fv__direct_run(fv__direct *direct);
-
-/* The forward pass with vectors along output rows, filters being the rows of
- * tiles: if there is one channel and filters are few. Packed
+/* Vectors lie along output rows, and the rows of a tile are filters. Packed
  * weights are a copy. */
 bool fv__direct_is_single_channel(const fv__geometry *geometry);
 size_t fv__direct_single_channel_packed(const fv_context *context,
@@ -67,14 +109,21 @@ size_t fv__direct_single_channel_scratch(const fv_context *context,
                                          const fv__geometry *geometry);
 void fv__direct_single_channel_run(const fv__conv_call *call);
 
-/* How the weight gradient is done, what is cheapest: whether runs of the image
- * are the rows of its tiles and filters the columns; whether they are whole
- * windows, copied, or rows of taps; whether each tap is a run, which leaves out
- * the pixels of dy at which it meets padding. */
+/* ---- weight gradient ---------------------------------------------------- */
+
+/* The form of the matrix product dy^T x. A run is a contiguous range of a
+ * filter's weights whose inputs are contiguous too: a row of taps or a tap,
+ * with its channels. */
 typedef struct fv__direct_weight_grad_form {
-    bool transposed, windows, inside;
+    bool transposed; /* tile rows are weights of a run, tile columns filters;
+                        otherwise the other way round */
+    bool windows;    /* one channel: windows are copied, so that a run is a
+                        whole filter */
+    bool inside;     /* a run is a tap, multiplied only with the pixels of dy
+                        for which the tap is inside the image */
 } fv__direct_weight_grad_form;
 
+/* The form of least predicted time. */
 fv__direct_weight_grad_form
 fv__direct_weight_grad_form_of(const fv__geometry *geometry);
 size_t fv__direct_weight_grad_scratch(const fv_context *context,

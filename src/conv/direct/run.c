@@ -1,326 +1,318 @@
-/* The items of a direct sweep: rows of an image against panels of filters. */
+/* Runs a plan of direct convolution. The loop nest, from the outside:
+ *
+ *     items, over the threads: rows of some images, one group    run_item
+ *       panels of nr filters                                     run_item
+ *         blocks of the sum's chain: segments of taps            run_panels
+ *           lines of output pixels                               run_block
+ *             tiles of at most mr pixels of a line               run_block
+ *               panels, where all of an item are run together    run_tile
+ *                 the microkernel
+ *
+ * A line is a row, a column, or one pixel of all images, by the plan's tile
+ * axis. */
 #include "conv/direct/direct.h"
 
-/* Channels of a panel that is packed where it is met, so that it stays in a
- * first-level cache: chains go on from some to the next. */
-enum { NEAR_CHANNELS = 256 };
-/* Of all panels of an item, that pixels meet together, so that they are written
- * in long runs: few chains take less time than outputs. */
-enum { TOGETHER_BYTES = 1 << 14 };
-/* So many tiles share in asking for the next weights: asked for all at once,
- * these would fill what a core has for lines on their way. */
-enum { ASKING = 8 };
-/* Few filters take less time than what they meet, which comes from memory:
- * bytes that it is asked for before. */
-enum { AHEAD_BYTES = 1 << 14 };
+/* At most so many tiles share the prefetch of the next panel: each its part, as
+ * a core has few buffers for cache lines in flight. Tuned by measurement. */
+enum { PREFETCH_TILES = 8 };
+/* Bytes from what the microkernel for small n reads to what it prefetches: it
+ * is limited by reading the input. Tuned by measurement. */
+enum { PREFETCH_BYTES = 1 << 14 };
 
-/* Of a block of the chains, segments [first, first + count), elements
- * [k, k + length) of each. */
-typedef struct stretch {
-    int64_t first, count, k, length;
-} stretch;
-
-/* So many, and elements from one to the next, in what is read and in what is
- * made. */
+/* Output pixels along one axis, and elements from one to the next in the input
+ * and in the output. */
 typedef struct axis {
-    int64_t count, a, c;
+    int64_t count, in, out;
 } axis;
 
-/* Output pixels of an item in lines, which tiles go along: rows of images,
- * columns, or the same pixel of all images. */
-typedef struct walk {
-    axis block, line, pixel;
-} walk;
+/* A block of the chain of every output: terms [k, k + length) of each of the
+ * segments [first, first + count). */
+typedef struct chain_block {
+    int64_t first, count, k, length;
+} chain_block;
 
-/* All output rows of an item against one stretch of panels. */
-typedef struct target {
+/* What the loops over one item have set so far. */
+typedef struct item {
+    /* Output rows [row, row + rows) of images [image, image + images). */
     int64_t image, images, group, row, rows;
-    int64_t panel, panels;            /* met together */
-    const char *a;                    /* tap 0 of the first output pixel */
-    int64_t a_image;                  /* elements from image to image */
-    char *thread_panel, *thread_sums; /* these of a block, [pixel][filter] */
-    walk walk;
-    bool first_met; /* pixels, by this panel */
-    char *out;      /* the first output of the first filter of the panel */
-} target;
+    const char *in;          /* what tap 0 of the first output pixel reads */
+    axis outer, line, pixel; /* output pixels: a line is run in tiles */
+    char *thread_panel, *thread_sums; /* buffers of this thread */
 
-/* Weights of a panel that lie where the caller has them; tap 0 of a segment
- * is `offset` from there. */
-static const char *weights_at(const fv__direct *d, const target *at, int64_t k,
+    /* Panels [panel, panel + panels), run together. */
+    int64_t panel, panels;
+    bool prefetch_pixels; /* tiles prefetch the next pixels of the line */
+    char *out; /* the first filter of `panel` at the first output pixel */
+
+    /* Operands of a chain block. */
+    fv__tile tile;
+    fv__epilogue epilogue;
+    const void *weights, *bias; /* of `panel` */
+    const void *residual;       /* beside `out` */
+    const char *next_weights;   /* what follows the block; NULL: nothing */
+    size_t tiles;               /* run so far */
+} item;
+
+/* Elements from the first output to `out`. */
+static int64_t output_offset(const fv__direct *d, const item *it)
+{
+    const fv__subconv *s = &d->subconv;
+
+    return s->out_at + it->image * s->out_image + it->row * s->out_row
+           + it->group * s->filters + it->panel * d->kernels->nr;
+}
+
+/* Pixels of line `line`: the last row of all may be shorter. */
+static int64_t line_pixels(const fv__direct *d, const item *it, int64_t line)
+{
+    const bool last = it->row + line == d->subconv.out[0] - 1;
+
+    return it->pixel.count - (last ? d->subconv.ragged : 0);
+}
+
+/* ---- weights ------------------------------------------------------------ */
+
+/* The panel's weights in the caller's memory, for term k of the segment that
+ * begins `offset` elements behind tap 0. */
+static const char *weights_at(const fv__direct *d, const item *it, int64_t k,
                               ptrdiff_t offset)
 {
     const fv__subconv *s = &d->subconv;
-    int64_t from = s->weight_at + at->group * s->weight_group
-                   + at->panel * d->kernels->nr + k * s->weight_channel;
+    const int64_t from = s->weight_at + it->group * s->weight_group
+                         + it->panel * d->kernels->nr + k * s->weight_channel;
 
-    return fv__at(d->call->weight, (size_t)(from + offset), d->element);
+    return fv__at(d->call->weight, from + offset, d->element);
 }
 
-/* The columns of a stretch, copied to be neighbours. */
-static void pack_near(const fv__direct *d, const target *at, const stretch *c)
+/* Packs the panel's weights of a chain block: [count][length][nr]. */
+static void pack_thread_panel(const fv__direct *d, const item *it,
+                              const chain_block *c)
 {
-    const size_t nr = (size_t)d->kernels->nr, length = (size_t)c->length;
-    const size_t left = (size_t)d->subconv.filters - (size_t)at->panel * nr;
-    const size_t n = left < nr ? left : nr;
+    const int64_t nr = d->kernels->nr;
+    const int64_t n = fv__min(nr, d->subconv.filters - it->panel * nr);
 
     for (int64_t i = 0; i < c->count; i++)
         d->kernels->copy_rows(
-            length, n, weights_at(d, at, c->k, d->weight_offsets[c->first + i]),
+            (size_t)c->length, (size_t)n,
+            weights_at(d, it, c->k, d->weight_offsets[c->first + i]),
             (size_t)d->subconv.weight_channel,
-            fv__slot(at->thread_panel, (size_t)i * length * nr, d->element),
-            nr);
+            fv__slot(it->thread_panel, i * c->length * nr, d->element),
+            (size_t)nr);
 }
 
-/* Where the tile finds a stretch of a panel, and what comes after it. */
-static void set_weights(const fv__direct *d, const target *at, const stretch *c,
-                        fv__tile *t)
+/* Sets the panel's weights of a chain block, and those that follow: of the same
+ * panel, or of the next. */
+static void set_weights(const fv__direct *d, item *it, const chain_block *c)
 {
     const ptrdiff_t *offsets = d->weight_offsets + c->first;
-    int64_t nr = d->kernels->nr, panel = at->group * d->panels + at->panel;
-    int64_t end = c->k + c->length;
+    const int64_t nr = d->kernels->nr, end = c->k + c->length;
+    const int64_t panel = it->group * d->panels + it->panel;
+    fv__tile *t = &it->tile;
 
     t->b_step = (size_t)nr;
     if (!d->pack_per_thread) {
-        const walk *w = &at->walk;
-        const int64_t tiles = w->block.count * w->line.count
-                              * fv__divide_up(w->pixel.count, d->kernels->mr);
+        const int64_t tiles = it->outer.count * it->line.count
+                              * fv__divide_up(it->pixel.count, d->kernels->mr);
+        const int64_t terms = c->count * c->length;
 
-        t->b = d->packed + (size_t)panel * d->panel_bytes
-               + (size_t)(c->k * nr) * d->element;
+        it->weights = fv__at(fv__at(d->packed, panel, d->panel_bytes),
+                             c->k * nr, d->element);
+        it->next_weights = fv__at(
+            it->weights, terms * nr + (c->count ? *offsets : 0), d->element);
         t->b_segment = offsets;
-        t->next_step = t->b_step * d->element / (size_t)fv__min(tiles, ASKING);
-        t->next = fv__at(t->b, (size_t)(c->count * c->length * nr), d->element);
-        if (c->count) t->next = fv__at(t->next, (size_t)*offsets, d->element);
+        t->next_step =
+            t->b_step * d->element / (size_t)fv__min(tiles, PREFETCH_TILES);
         return;
     }
-    pack_near(d, at, c);
-    t->b = at->thread_panel;
+    pack_thread_panel(d, it, c);
+    it->weights = it->thread_panel;
+    it->next_weights = NULL;
+    t->b_segment = NULL;
     t->next_step = (size_t)d->subconv.weight_channel * d->element;
     if (end < d->k)
-        t->next = weights_at(d, at, end, offsets[0]);
+        it->next_weights = weights_at(d, it, end, offsets[0]);
     else if (c->first + c->count < d->segments)
-        t->next = weights_at(d, at, 0, offsets[c->count]);
+        it->next_weights = weights_at(d, it, 0, offsets[c->count]);
 }
 
-/* Each tile asks for what comes next: pixels that are met for the first time;
- * or, if `weights` is not NULL, its share of those: of every row a line, or
+/* ---- tiles -------------------------------------------------------------- */
+
+/* The next tile, of m pixels, prefetches the pixels behind it, or its part of
+ * the next weights: one cache line of each row in the caller's memory, or
  * packed ones in order. */
-static void prefetch_next(const fv__direct *d, const target *at,
-                          const char *weights, size_t tile, size_t m,
-                          fv__tile *t)
+static void set_prefetch(const fv__direct *d, item *it, size_t m)
 {
     const size_t line = 64, row = (size_t)d->kernels->nr * d->element;
-    const size_t steps = t->segments * t->k;
+    fv__tile *t = &it->tile;
+    const size_t tile = it->tiles++, steps = t->segments * t->k;
 
-    if (at->first_met) {
-        t->next = fv__at(t->a, m * t->a_row, d->element);
+    if (it->prefetch_pixels) {
+        t->next = fv__at(t->a, (ptrdiff_t)(m * t->a_row), d->element);
         t->next_step = line;
         return;
     }
-    const size_t share = d->pack_per_thread ? line : steps * t->next_step;
+    const size_t part = d->pack_per_thread ? line : steps * t->next_step;
     const size_t all = d->pack_per_thread ? row : steps * row;
 
-    t->next = weights && tile * share < all ? weights + tile * share : NULL;
+    t->next = it->next_weights && tile * part < all
+                  ? it->next_weights + tile * part
+                  : NULL;
 }
 
-static const void *after(const void *at, size_t bytes)
-{
-    return at ? (const char *)at + bytes : NULL;
-}
-
-/* What a stretch of panels has for all its tiles. */
-typedef struct course {
-    fv__tile tile;
-    fv__epilogue epilogue;
-    const void *residual; /* beside the target's `out` */
-    size_t number;        /* tiles so far */
-    const char *weights;
-} course;
-
-/* What the panels make of m pixels. */
-static void run_tiles(const fv__direct *d, const target *at, course *all,
-                      size_t m)
+/* m pixels whose input is at `in` and whose output is `out` elements behind
+ * the first, against all panels that are run together. */
+static void run_tile(const fv__direct *d, item *it, size_t m, const void *in,
+                     int64_t out)
 {
     const int64_t nr = d->kernels->nr;
-    const size_t bytes = (size_t)nr * d->element;
-    const void *const weights = all->tile.b, *const bias = all->epilogue.bias;
-    int64_t filters = d->subconv.filters - at->panel * nr;
+    const int64_t filters = d->subconv.filters - it->panel * nr;
+    fv__tile *t = &it->tile;
+    fv__epilogue *e = &it->epilogue;
 
-    for (int64_t p = 0; p < at->panels; p++, filters -= nr) {
-        d->kernels->microkernel(m, (size_t)fv__min(filters, nr), &all->tile);
-        all->tile.b = after(all->tile.b, d->panel_bytes);
-        all->tile.c = (char *)all->tile.c + bytes;
-        all->epilogue.bias = after(all->epilogue.bias, bytes);
-        all->epilogue.residual = after(all->epilogue.residual, bytes);
+    t->a = in;
+    set_prefetch(d, it, m);
+    for (int64_t p = 0; p < it->panels; p++, out += nr) {
+        t->b = fv__at(it->weights, p, d->panel_bytes);
+        t->c = fv__slot(it->out, out, d->element);
+        if (it->bias) e->bias = fv__at(it->bias, p * nr, d->element);
+        if (it->residual) e->residual = fv__at(it->residual, out, d->element);
+        d->kernels->microkernel(m, (size_t)fv__min(filters - p * nr, nr), t);
     }
-    all->tile.b = weights;
-    all->epilogue.bias = bias;
 }
 
-/* Few filters meet whole squares of pixels: returns how many pixels these are.
- */
-static size_t run_small_n(const fv__direct *d, course *all, size_t pixels)
+/* The first pixels of a line, against few filters: returns how many, a multiple
+ * of FV__LANES, or 0 if the table's kernel for small n does not apply. */
+static int64_t run_small_n(const fv__direct *d, item *it, int64_t pixels,
+                           const void *in, int64_t out)
 {
     const int64_t filters = d->subconv.filters;
+    fv__tile *t = &it->tile;
 
-    if (filters > d->kernels->small_n || all->tile.k < FV__LANES) return 0;
     pixels -= pixels % FV__LANES;
-    all->tile.next = (const char *)all->tile.a + AHEAD_BYTES;
-    all->tile.c_column = 1;
-    if (pixels)
-        d->kernels->microkernel_small_n(pixels, (size_t)filters, &all->tile);
+    if (filters > d->kernels->small_n || t->k < FV__LANES || !pixels) return 0;
+    t->a = in;
+    t->b = it->weights;
+    t->c = fv__slot(it->out, out, d->element);
+    t->c_column = 1;
+    t->next = fv__at(in, PREFETCH_BYTES, 1);
+    it->epilogue.bias = it->bias;
+    if (it->residual)
+        it->epilogue.residual = fv__at(it->residual, out, d->element);
+    d->kernels->microkernel_small_n((size_t)pixels, (size_t)filters, t);
     return pixels;
 }
 
-/* A line of pixels, `from` being the first of them and `to` the first output.
- */
-static void run_line(const fv__direct *d, const target *at, course *all,
-                     size_t pixels, const void *from, size_t to)
-{
-    const void *residual = all->residual;
-    const size_t mr = (size_t)d->kernels->mr;
-    fv__tile *t = &all->tile;
-
-    t->a = from;
-    t->c = fv__slot(at->out, to, d->element);
-    if (residual) all->epilogue.residual = fv__at(residual, to, d->element);
-    const size_t whole = run_small_n(d, all, pixels), rest = pixels - whole;
-    const size_t tiles = (rest + mr - 1) / mr;
-
-    for (size_t tile = 0, pixel = whole; tile < tiles; tile++) {
-        const size_t m = fv__even(rest, tiles, tile);
-        const size_t out = to + pixel * t->c_row;
-
-        t->a = fv__at(from, pixel * t->a_row, d->element);
-        t->c = fv__slot(at->out, out, d->element);
-        if (residual)
-            all->epilogue.residual = fv__at(residual, out, d->element);
-        prefetch_next(d, at, all->weights, all->number++, m, t);
-        run_tiles(d, at, all, m);
-        pixel += m;
-    }
-}
-
-/* The first output of the panel's first filter. */
-static size_t first_output(const fv__direct *d, const target *at)
+/* Sets what the tiles of a chain block have in common; `last`: its sums are
+ * complete afterwards. */
+static void set_operands(const fv__direct *d, item *it, const chain_block *c,
+                         fv__accumulation accumulation, bool last)
 {
     const fv__subconv *s = &d->subconv;
+    const int64_t filter = it->group * s->filters + it->panel * d->kernels->nr;
 
-    return (size_t)(s->out_at + at->image * s->out_image + at->row * s->out_row
-                    + at->group * s->filters + at->panel * d->kernels->nr);
+    it->tile = (fv__tile){ .a_row = (size_t)it->pixel.in,
+                           .a_step = 1,
+                           .c_row = (size_t)it->pixel.out,
+                           .segments = (size_t)c->count,
+                           .k = (size_t)c->length,
+                           .a_segment = d->offsets + c->first,
+                           .epilogue = last ? &it->epilogue : NULL,
+                           .accumulation = accumulation };
+    it->epilogue = d->call->epilogue;
+    if (d->data) it->epilogue = (fv__epilogue){ 0 };
+    it->epilogue.nontemporal = d->nontemporal;
+    it->epilogue.residual_row = it->tile.c_row;
+    it->bias = it->epilogue.bias;
+    it->residual = it->epilogue.residual;
+    if (it->bias) it->bias = fv__at(it->bias, filter, d->element);
+    if (it->residual)
+        it->residual = fv__at(it->residual, output_offset(d, it), d->element);
+    it->tiles = 0;
+    set_weights(d, it, c);
 }
 
-static void run_stretch(const fv__direct *d, const target *at, const stretch *c,
-                        fv__accumulation accumulation, bool last)
-{
-    const fv__subconv *s = &d->subconv;
-    const walk *w = &at->walk;
-    const size_t filter =
-        (size_t)(at->group * s->filters + at->panel * d->kernels->nr);
-    course all = {
-        .tile = { .a_row = (size_t)w->pixel.a,
-                  .a_step = 1,
-                  .c_row = (size_t)w->pixel.c,
-                  .segments = (size_t)c->count,
-                  .k = (size_t)c->length,
-                  .a_segment = d->offsets + c->first,
-                  .accumulation = accumulation },
-        .epilogue = d->call->epilogue,
-    };
-
-    set_weights(d, at, c, &all.tile);
-    all.weights = all.tile.next;
-    if (d->data) all.epilogue = (fv__epilogue){ 0 };
-    all.epilogue.nontemporal = d->nontemporal;
-    if (last) all.tile.epilogue = &all.epilogue;
-    if (all.epilogue.bias)
-        all.epilogue.bias = fv__at(all.epilogue.bias, filter, d->element);
-    if (all.epilogue.residual)
-        all.residual =
-            fv__at(all.epilogue.residual, first_output(d, at), d->element);
-    all.epilogue.residual_row = all.tile.c_row;
-    for (int64_t i = 0; i < w->block.count * w->line.count; i++) {
-        const int64_t block = i / w->line.count, line = i % w->line.count;
-        const bool very_last = at->row + line == s->out[0] - 1;
-        const int64_t in = block * w->block.a + line * w->line.a + c->k;
-        const int64_t out = block * w->block.c + line * w->line.c;
-        const int64_t pixels = w->pixel.count - (very_last ? s->ragged : 0);
-
-        run_line(d, at, &all, (size_t)pixels,
-                 fv__at(at->a, (size_t)in, d->element), (size_t)out);
-    }
-}
-
-/* Adds the sums of a block to the outputs. */
-static void add_block(const fv__direct *d, const target *at, const target *sums)
-{
-    const int64_t nr = d->kernels->nr;
-    const walk *w = &at->walk, *from = &sums->walk;
-    const size_t n = (size_t)fv__min(nr, d->subconv.filters - at->panel * nr);
-
-    for (int64_t i = 0; i < w->block.count * w->line.count; i++) {
-        const int64_t block = i / w->line.count, line = i % w->line.count;
-        const int64_t ragged =
-            at->row + line == d->subconv.out[0] - 1 ? d->subconv.ragged : 0;
-
-        d->kernels->add_rows(
-            (size_t)(w->pixel.count - ragged), n,
-            fv__at(sums->out,
-                   (size_t)(block * from->block.c + line * from->line.c),
-                   d->element),
-            (size_t)from->pixel.c,
-            fv__slot(at->out, (size_t)(block * w->block.c + line * w->line.c),
-                     d->element),
-            (size_t)w->pixel.c);
-    }
-}
-
-/* A block of a panel that is packed where it is met, some channels at a time.
- * It takes the place of what is there, or is summed apart and added to that:
- * such sums, which are those of an input gradient, are not finished. */
-static void run_near_block(const fv__direct *d, const target *at,
-                           const stretch *c, fv__accumulation accumulation,
-                           bool last)
-{
-    const bool apart = accumulation == FV__ACCUMULATE;
-    const int64_t nr = d->kernels->nr;
-    const int64_t length = fv__min(c->length, NEAR_CHANNELS);
-    const int64_t count = fv__max(1, NEAR_CHANNELS / c->length);
-    target sums = *at;
-    walk *w = &sums.walk;
-
-    if (apart) {
-        sums.out = at->thread_sums;
-        w->pixel.c = nr;
-        w->line.c = w->pixel.count * nr;
-        w->block.c = w->line.count * w->line.c;
-    }
-    for (int64_t s = 0; s < c->count; s += count)
-        for (int64_t k = 0; k < c->length; k += length) {
-            const stretch some = { c->first + s, fv__min(count, c->count - s),
-                                   c->k + k, fv__min(length, c->length - k) };
-
-            const bool end = s + count >= c->count && k + length >= c->length;
-
-            run_stretch(d, &sums, &some, s || k ? FV__RESUME : FV__STORE,
-                        last && end && !apart);
-        }
-    if (apart) add_block(d, at, &sums);
-}
-
-/* One of these blocks; `last` of the chains. */
-static void run_block(const fv__direct *d, const target *at, const stretch *c,
+/* A chain block of the item's output pixels: outer axis, lines, tiles. */
+static void run_block(const fv__direct *d, item *it, const chain_block *c,
                       fv__accumulation accumulation, bool last)
 {
-    if (d->pack_per_thread && c->count)
-        run_near_block(d, at, c, accumulation, last);
-    else
-        run_stretch(d, at, c, accumulation, last);
+    const axis *outer = &it->outer, *line = &it->line, *pixel = &it->pixel;
+    const size_t mr = (size_t)d->kernels->mr;
+
+    set_operands(d, it, c, accumulation, last);
+    for (int64_t i = 0; i < outer->count; i++)
+        for (int64_t j = 0; j < line->count; j++) {
+            const int64_t pixels = line_pixels(d, it, j);
+            const int64_t in = i * outer->in + j * line->in + c->k;
+            const int64_t out = i * outer->out + j * line->out;
+            const void *first = fv__at(it->in, in, d->element);
+            int64_t at = run_small_n(d, it, pixels, first, out);
+
+            for (int64_t m; at < pixels; at += m) {
+                m = (int64_t)fv__tile_height((size_t)(pixels - at), mr);
+                run_tile(d, it, (size_t)m,
+                         fv__at(first, at * pixel->in, d->element),
+                         out + at * pixel->out);
+            }
+        }
 }
 
-/* What a piece has of block [at, at + n) of the whole sweep's chains, which is
- * rows of taps, taps of a row or channels of a tap. */
-static stretch stretch_of(const fv__direct *d, int64_t at, int64_t n)
+/* ---- chain blocks ------------------------------------------------------- */
+
+/* Adds the sums of a chain block, [pixels][nr], to the outputs. */
+static void add_thread_sums(const fv__direct *d, const item *it,
+                            const item *sums)
+{
+    const int64_t nr = d->kernels->nr;
+    const size_t n = (size_t)fv__min(nr, d->subconv.filters - it->panel * nr);
+
+    for (int64_t i = 0; i < it->outer.count; i++)
+        for (int64_t j = 0; j < it->line.count; j++) {
+            const int64_t from = i * sums->outer.out + j * sums->line.out;
+            const int64_t to = i * it->outer.out + j * it->line.out;
+
+            d->kernels->add_rows(
+                (size_t)line_pixels(d, it, j), n,
+                fv__at(sums->out, from, d->element), (size_t)sums->pixel.out,
+                fv__slot(it->out, to, d->element), (size_t)it->pixel.out);
+        }
+}
+
+/* A chain block of a panel that this thread packs, FV__DIRECT_THREAD_TERMS
+ * terms at a time. Where sums are added to outputs, those of the whole block
+ * are summed in the thread's buffer first, since the next terms continue them.
+ * That happens to input gradients only, which have no epilogue. */
+static void run_block_packing(const fv__direct *d, item *it,
+                              const chain_block *c,
+                              fv__accumulation accumulation, bool last)
+{
+    const bool add = accumulation == FV__ACCUMULATE;
+    const int64_t length = fv__min(c->length, FV__DIRECT_THREAD_TERMS);
+    const int64_t count = fv__max(1, FV__DIRECT_THREAD_TERMS / c->length);
+    item sums = *it;
+
+    if (add) {
+        sums.out = it->thread_sums;
+        sums.pixel.out = d->kernels->nr;
+        sums.line.out = sums.pixel.count * sums.pixel.out;
+        sums.outer.out = sums.line.count * sums.line.out;
+    }
+    for (int64_t i = 0; i < c->count; i += count)
+        for (int64_t k = 0; k < c->length; k += length) {
+            const chain_block part = { c->first + i,
+                                       fv__min(count, c->count - i), c->k + k,
+                                       fv__min(length, c->length - k) };
+            const bool end = i + count >= c->count && k + length >= c->length;
+
+            run_block(d, &sums, &part, i || k ? FV__RESUME : FV__STORE,
+                      last && end && !add);
+        }
+    if (add) add_thread_sums(d, it, &sums);
+}
+
+/* The part of terms [at, at + n) of the whole subconvolution's chain, a block
+ * of it, that this block of outputs has: rows of taps, taps of a row, or
+ * channels of a tap. */
+static chain_block chain_block_of(const fv__direct *d, int64_t at, int64_t n)
 {
     const fv__subconv *s = &d->subconv;
     const int64_t channels = s->channels, columns = s->taps[1];
@@ -332,170 +324,159 @@ static stretch stretch_of(const fv__direct *d, int64_t at, int64_t n)
         const int64_t first = fv__max(r, 0);
         const int64_t rows =
             fv__max(fv__min(r + n / row, s->taps[0]) - first, 0);
-        const int64_t runs = d->merged ? 1 : columns;
+        const int64_t of_row = d->merged_taps ? 1 : columns;
 
-        return (stretch){ first * runs, rows * runs, 0, d->k };
+        return (chain_block){ first * of_row, rows * of_row, 0, d->k };
     }
     const int64_t first = fv__max(q, 0);
     const int64_t last = fv__min(q + fv__max(n / channels, 1), columns);
 
-    if (r < 0 || r >= s->taps[0] || first >= last) return (stretch){ 0 };
-    if (!d->merged)
-        return (stretch){ r * columns + first, last - first, at % channels,
-                          fv__min(n, channels) };
-    return (stretch){ r, 1, first * channels + at % channels,
-                      n < channels ? n : (last - first) * channels };
+    if (r < 0 || r >= s->taps[0] || first >= last) return (chain_block){ 0 };
+    if (!d->merged_taps)
+        return (chain_block){ r * columns + first, last - first, at % channels,
+                              fv__min(n, channels) };
+    return (chain_block){ r, 1, first * channels + at % channels,
+                          n < channels ? n : (last - first) * channels };
 }
 
-/* Panels: block after block of the chains, each against all rows. */
-static void run_panels(const fv__direct *d, target *at)
+static void run_chain_block(const fv__direct *d, item *it, const chain_block *c,
+                            fv__accumulation accumulation, bool last)
+{
+    if (d->pack_per_thread && c->count)
+        run_block_packing(d, it, c, accumulation, last);
+    else
+        run_block(d, it, c, accumulation, last);
+}
+
+/* Block after block of the chains of the item's current panels. An input
+ * gradient that is added to, and has no taps, is left as it is. */
+static void run_panels(const fv__direct *d, item *it)
 {
     const int64_t terms = fv__chain_terms(d->chain);
     const bool add = d->data && !d->call->overwrite;
     fv__accumulation accumulation = add ? FV__ACCUMULATE : FV__STORE;
-    stretch last = { 0 };
+    chain_block last = { 0 };
 
-    at->out = fv__slot(d->out, first_output(d, at), d->element);
-    for (int64_t i = 0, n; i < terms; i += n) {
-        n = fv__chain_block(d->chain, i);
-        const stretch c = stretch_of(d, i, n);
+    it->out = fv__slot(d->out, output_offset(d, it), d->element);
+    for (int64_t at = 0, n; at < terms; at += n) {
+        n = fv__chain_block(d->chain, at);
+        const chain_block c = chain_block_of(d, at, n);
 
         if (c.count == 0) continue;
         if (last.count) {
-            run_block(d, at, &last, accumulation, false);
+            run_chain_block(d, it, &last, accumulation, false);
             accumulation = FV__ACCUMULATE;
         }
         last = c;
     }
-    if (last.count || !add) run_block(d, at, &last, accumulation, true);
+    if (last.count || !add) run_chain_block(d, it, &last, accumulation, true);
 }
 
-static walk walk_of(const fv__direct *d, const target *at)
+/* ---- items -------------------------------------------------------------- */
+
+static item item_of(const fv__direct *d, int64_t number)
 {
     const fv__subconv *s = &d->subconv;
-    const axis images = { at->images, at->a_image, s->out_image };
-    const axis rows = { at->rows, s->stride[0] * d->padded.row, s->out_row };
+    const int64_t block = number / d->row_blocks;
+    item it = { .image = block / s->groups * d->images,
+                .group = block % s->groups,
+                .row = number % d->row_blocks * d->rows };
+
+    it.images = fv__min(d->images, s->batch - it.image);
+    it.rows = fv__min(d->rows, s->out[0] - it.row);
+    return it;
+}
+
+/* Copies the padded rows of each image of an item. */
+static void fill_copies(const fv__direct *d, const item *it, char *copies)
+{
+    for (int64_t i = 0; i < it->images; i++)
+        fv__padded_rows_fill(&d->subconv, &d->padded, it->image + i, it->group,
+                             it->row, it->rows, d->element, d->in,
+                             fv__slot(copies, i, d->padded_bytes));
+}
+
+/* The copies of an item, or of a thread. */
+static char *copies_of(const fv__direct *d, size_t number)
+{
+    return d->padded_copies + number * (size_t)d->images * d->padded_bytes;
+}
+
+static void fill_shared_copies(void *argument, size_t number, size_t worker)
+{
+    const fv__direct *d = argument;
+    const item it = item_of(d, (int64_t)number);
+
+    (void)worker;
+    fill_copies(d, &it, copies_of(d, number));
+}
+
+/* Finds the item's input, in place or in `copies`, and sets the loops over its
+ * output pixels. */
+static void set_loops(const fv__direct *d, item *it, const char *copies)
+{
+    const fv__subconv *s = &d->subconv;
+    const bool in_place = d->padded.in_place;
+    const int64_t first_row =
+        it->image * s->in[0] + it->row * s->stride[0] + s->first[0];
+    const int64_t first = first_row * d->padded.row + s->first[1] * s->in_pixel
+                          + it->group * s->channels;
+    const axis images = { it->images,
+                          in_place ? s->in[0] * d->padded.row
+                                   : (int64_t)(d->padded_bytes / d->element),
+                          s->out_image };
+    const axis rows = { it->rows, s->stride[0] * d->padded.row, s->out_row };
     const axis columns = { s->out[1], s->stride[1] * d->padded.pixel,
                            s->out_pixel };
 
-    if (d->tile_axis == FV__TILE_BATCH) return (walk){ rows, columns, images };
-    if (d->tile_axis == FV__TILE_HEIGHT) return (walk){ images, columns, rows };
-    return (walk){ images, rows, columns };
+    it->in = in_place ? fv__at(d->in, first, d->element) : copies;
+    it->outer = d->tile_axis == FV__TILE_BATCH ? rows : images;
+    it->line = d->tile_axis == FV__TILE_WIDTH ? rows : columns;
+    it->pixel = d->tile_axis == FV__TILE_WIDTH    ? columns
+                : d->tile_axis == FV__TILE_HEIGHT ? rows
+                                                  : images;
 }
 
-/* Item -> images, group, block of rows. */
-static target target_of(const fv__direct *d, int64_t item)
-{
-    const fv__subconv *s = &d->subconv;
-    const int64_t line = item / d->blocks;
-    target at = { .image = line / s->groups * d->images,
-                  .group = line % s->groups,
-                  .row = item % d->blocks * d->rows };
-
-    at.images = fv__min(d->images, s->batch - at.image);
-    at.rows = fv__min(d->rows, s->out[0] - at.row);
-    return at;
-}
-
-/* A strip for each image of an item. */
-static void fill(const fv__direct *d, const target *at, char *padded_copies)
-{
-    for (int64_t i = 0; i < at->images; i++)
-        fv__padded_rows_fill(&d->subconv, &d->padded, at->image + i, at->group,
-                             at->row, at->rows, d->element, d->in,
-                             padded_copies + (size_t)i * d->padded_bytes);
-}
-
-static size_t padded_copies_bytes(const fv__direct *d)
-{
-    return (size_t)d->images * d->padded_bytes;
-}
-
-static void fill_shared(void *argument, size_t item, size_t worker)
-{
-    const fv__direct *d = argument;
-    const target at = target_of(d, (int64_t)item);
-
-    (void)worker;
-    fill(d, &at, d->padded_copies + item * padded_copies_bytes(d));
-}
-
-/* Rows of an image that are read where they are. */
-static const char *rows_in_place(const fv__direct *d, const target *at)
-{
-    const fv__subconv *s = &d->subconv;
-    int64_t row = (at->row * s->stride[0] + s->first[0]) + at->image * s->in[0];
-
-    return fv__at(d->in,
-                  (size_t)(row * d->padded.row + s->first[1] * s->in_pixel
-                           + at->group * s->channels),
-                  d->element);
-}
-
-/* Some panels of an item. */
+/* One part of the panels of an item. */
 static void run_item(void *argument, size_t number, size_t worker)
 {
     const fv__direct *d = argument;
-    size_t splits = (size_t)d->splits, item = number / splits;
-    target at = target_of(d, (int64_t)item);
-    char *padded_copies =
-        d->padded_copies
-        + (splits > 1 ? item : worker) * padded_copies_bytes(d);
-    const size_t split = number % splits;
+    const size_t splits = (size_t)d->splits, split = number % splits;
     const size_t first = fv__even_at((size_t)d->panels, splits, split);
-    const size_t panels = fv__even((size_t)d->panels, splits, split);
+    const int64_t panels = (int64_t)fv__even((size_t)d->panels, splits, split);
+    item it = item_of(d, (int64_t)(number / splits));
+    char *copies = copies_of(d, splits > 1 ? number / splits : worker);
 
-    at.thread_panel = d->thread_panels + worker * d->thread_bytes;
-    at.thread_sums = at.thread_panel + fv__direct_thread_panel(d);
-    if (d->padded.in_place) {
-        at.a = rows_in_place(d, &at);
-        at.a_image = d->subconv.in[0] * d->padded.row;
-    } else {
-        if (splits == 1) fill(d, &at, padded_copies);
-        at.a = padded_copies;
-        at.a_image = (int64_t)(d->padded_bytes / d->element);
-    }
-    at.walk = walk_of(d, &at);
-    at.panels = !d->pack_per_thread && panels * d->panel_bytes <= TOGETHER_BYTES
-                    ? (int64_t)panels
-                    : 1;
-    for (size_t i = 0; i < panels; i += (size_t)at.panels) {
-        at.panel = (int64_t)(first + i);
-        at.first_met = i == 0 && d->in_memory;
-        run_panels(d, &at);
+    it.thread_panel = d->thread_buffers + worker * d->thread_bytes;
+    it.thread_sums = it.thread_panel + d->thread_panel_bytes;
+    if (splits == 1 && !d->padded.in_place) fill_copies(d, &it, copies);
+    set_loops(d, &it, copies);
+    it.panels = panels <= d->joint_panels ? panels : 1;
+    for (int64_t i = 0; i < panels; i += it.panels) {
+        it.panel = (int64_t)first + i;
+        it.prefetch_pixels = d->prefetch_pixels && i == 0;
+        run_panels(d, &it);
     }
     if (d->nontemporal) d->kernels->store_fence();
 }
 
-/* ---- the sweep ---------------------------------------------------------- */
-
-size_t fv__direct_offsets(const fv__direct *d)
-{
-    return fv__align(2 * (size_t)d->segments * sizeof(ptrdiff_t));
-}
-
-size_t fv__direct_thread_panel(const fv__direct *d)
-{
-    const int64_t terms = fv__min(NEAR_CHANNELS, d->segments * d->k);
-
-    return fv__align((size_t)(terms * d->kernels->nr) * d->element);
-}
+/* ---- the run ------------------------------------------------------------ */
 
 static void write_offsets(const fv__direct *d, ptrdiff_t *offsets)
 {
     const fv__subconv *s = &d->subconv;
 
     for (int64_t i = 0; i < d->segments; i++) {
-        int64_t r = d->merged ? i : i / s->taps[1];
-        int64_t q = d->merged ? 0 : i % s->taps[1];
-        int64_t tap = (s->tap[0] + r) * d->chain.columns + s->tap[1] + q;
+        const int64_t r = d->merged_taps ? i : i / s->taps[1];
+        const int64_t q = d->merged_taps ? 0 : i % s->taps[1];
+        const int64_t tap = (s->tap[0] + r) * d->chain.columns + s->tap[1] + q;
 
+        offsets[i] = (ptrdiff_t)(r * s->step[0] * d->padded.row
+                                 + q * s->step[1] * d->padded.pixel);
         offsets[d->segments + i] =
             (ptrdiff_t)(d->pack_per_thread
                             ? r * s->weight_tap[0] + q * s->weight_tap[1]
                             : tap * s->channels * (int64_t)d->kernels->nr);
-        offsets[i] = (ptrdiff_t)(r * s->step[0] * d->padded.row
-                                 + q * s->step[1] * d->padded.pixel);
     }
 }
 
@@ -503,18 +484,18 @@ void fv__direct_run(fv__direct *d)
 {
     fv_context *context = d->call->context;
     const fv__subconv *s = &d->subconv;
-    double pixels = (double)s->batch * (double)(s->out[0] * s->out[1]);
-    double cost = pixels * (double)(s->groups * s->filters)
-                  * (double)(d->segments * d->k);
+    const double pixels = (double)s->batch * (double)(s->out[0] * s->out[1]);
+    const double macs = pixels * (double)(s->groups * s->filters)
+                        * (double)(d->segments * d->k);
     ptrdiff_t *offsets = d->call->scratch;
 
     write_offsets(d, offsets);
     d->offsets = offsets;
     d->weight_offsets = offsets + d->segments;
-    d->padded_copies = (char *)d->call->scratch + fv__direct_offsets(d);
-    d->thread_panels =
+    d->padded_copies = (char *)d->call->scratch + d->offsets_bytes;
+    d->thread_buffers =
         d->padded_copies + (size_t)d->padded_count * d->padded_bytes;
     if (d->splits > 1 && !d->padded.in_place)
-        fv__parallel(context, (size_t)d->items, cost, fill_shared, d);
-    fv__parallel(context, (size_t)(d->items * d->splits), cost, run_item, d);
+        fv__parallel(context, (size_t)d->items, macs, fill_shared_copies, d);
+    fv__parallel(context, (size_t)(d->items * d->splits), macs, run_item, d);
 }

@@ -1,20 +1,25 @@
-/* Direct convolution of images with one channel under few filters: vectors lie
- * along output rows and filters are the rows of tiles. What they make, plane by
- * plane, is turned into pixels. */
+/* Direct convolution of images with one channel and few filters: vectors lie
+ * along output rows, and the rows of a tile are filters. Each filter's outputs
+ * are a plane, and the planes of an item are transposed into pixels. */
 #include "conv/direct/direct.h"
 
 #include <string.h>
 
-/* They cut outputs only. Pixels of an item, at least, if there are so many. */
+/* Least output pixels of an item, in whole rows, if the image has so many: no
+ * result depends on it. Tuned by measurement. */
 enum { ITEM_PIXELS = 256 };
 
 typedef struct plan {
     const fv__kernels *kernels;
     fv__subconv subconv;
     fv__padded_rows padded;
-    size_t element;
-    int64_t span, rows, blocks; /* of a filter; of an item; items of an image */
-    size_t planes, padded_copies, worker; /* bytes */
+    size_t element; /* bytes */
+    int64_t span;   /* weights of a filter */
+    int64_t rows;   /* output rows of an item */
+    int64_t blocks; /* items of an image */
+    /* Bytes of a thread's scratch: the planes of an item, its padded rows, and
+     * both with the offsets of segments. */
+    size_t planes_bytes, padded_bytes, thread_bytes;
     const fv__conv_call *call;
 } plan;
 
@@ -31,29 +36,30 @@ static plan plan_of(const fv__kernels *kernels, const fv__geometry *g)
     p.padded = fv__padded_rows_of(s, p.element, false);
     p.rows = fv__min(s->out[0], fv__divide_up(ITEM_PIXELS, s->out[1]));
     p.blocks = fv__divide_up(s->out[0], p.rows);
-    p.planes = fv__align((size_t)(s->filters * p.rows * s->out[1]) * p.element);
-    p.padded_copies = fv__padded_rows_bytes(s, &p.padded, p.rows, p.element);
-    p.worker = p.planes + p.padded_copies
-               + fv__align((size_t)s->taps[0] * sizeof(ptrdiff_t));
+    p.planes_bytes =
+        fv__align((size_t)(s->filters * p.rows * s->out[1]) * p.element);
+    p.padded_bytes = fv__padded_rows_bytes(s, &p.padded, p.rows, p.element);
+    p.thread_bytes = p.planes_bytes + p.padded_bytes
+                     + fv__align((size_t)s->taps[0] * sizeof(ptrdiff_t));
     return p;
 }
 
-/* Output rows [row, row + rows) of an image. */
+/* An item: output rows [row, row + rows) of an image. */
 typedef struct block {
     int64_t image, row, rows;
-    const char *in; /* what tap (0, 0) of the first pixel meets */
-    char *planes;
-    const ptrdiff_t *segments; /* rows of taps, from there */
+    const char *in; /* what tap (0, 0) of the first output pixel reads */
+    char *planes;   /* [filter][row][column] */
+    const ptrdiff_t *segments; /* elements from `in` to each row of taps */
 } block;
 
 static block block_of(const plan *p, int64_t item, char *scratch)
 {
     const fv__subconv *s = &p->subconv;
     ptrdiff_t *segments =
-        (ptrdiff_t *)(void *)(scratch + p->planes + p->padded_copies);
+        (ptrdiff_t *)(void *)(scratch + p->planes_bytes + p->padded_bytes);
     block b = { .image = item / p->blocks,
                 .row = item % p->blocks * p->rows,
-                .in = scratch + p->planes,
+                .in = scratch + p->planes_bytes,
                 .planes = scratch,
                 .segments = segments };
 
@@ -64,17 +70,16 @@ static block block_of(const plan *p, int64_t item, char *scratch)
         const int64_t row =
             b.image * s->in[0] + b.row * s->stride[0] + s->first[0];
 
-        b.in = fv__at(p->call->x, (size_t)(row * s->in[1] + s->first[1]),
-                      p->element);
+        b.in = fv__at(p->call->x, row * s->in[1] + s->first[1], p->element);
     } else {
         fv__padded_rows_fill(s, &p->padded, b.image, 0, b.row, b.rows,
-                             p->element, p->call->x, scratch + p->planes);
+                             p->element, p->call->x, scratch + p->planes_bytes);
     }
     return b;
 }
 
-/* Some filters: all taps, or, of a chain that is cut, blocks of whole rows of
- * taps, or inside one. */
+/* A tile of m filters and n columns: its chain's blocks, which are whole rows
+ * of taps or part of one. */
 static void run_blocks(const plan *p, const block *b, size_t m, size_t n,
                        fv__tile t)
 {
@@ -93,8 +98,8 @@ static void run_blocks(const plan *p, const block *b, size_t m, size_t n,
     }
     for (int64_t at = 0, length; at < p->span; at += length) {
         length = fv__chain_block(chain, at);
-        t.a = fv__at(a, (size_t)at, p->element);
-        t.b = fv__at(in, (size_t)(at % row), p->element);
+        t.a = fv__at(a, at, p->element);
+        t.b = fv__at(in, at % row, p->element);
         t.b_segment = b->segments + at / row;
         t.segments = (size_t)fv__max(length / row, 1);
         t.k = (size_t)fv__min(length, row);
@@ -103,55 +108,52 @@ static void run_blocks(const plan *p, const block *b, size_t m, size_t n,
     }
 }
 
-/* Columns [column, column + n) of one of its rows, all filters. */
+/* Columns [column, column + n) of a row of the block, all filters. */
 static void run_columns(const plan *p, const block *b, int64_t row,
                         int64_t column, size_t n)
 {
     const fv__subconv *s = &p->subconv;
     const int64_t from = row * s->stride[0] * p->padded.row + column;
-    const size_t filters = (size_t)s->filters, mr = (size_t)p->kernels->mr;
-    const size_t tiles = (filters + mr - 1) / mr;
+    const int64_t filters = s->filters;
     fv__tile t = {
-        .b = fv__at(b->in, (size_t)from, p->element),
+        .b = fv__at(b->in, from, p->element),
         .a_row = (size_t)p->span,
         .a_step = 1,
         .b_step = 1,
         .c_row = (size_t)(b->rows * s->out[1]),
     };
-    size_t filter = 0;
 
-    for (size_t tile = 0; tile < tiles; tile++) {
-        const size_t m = fv__even(filters, tiles, tile);
-
-        t.a = fv__at(p->call->packed, filter * t.a_row, p->element);
-        t.c = fv__slot(b->planes,
-                       filter * t.c_row + (size_t)(row * s->out[1] + column),
+    for (int64_t filter = 0, m; filter < filters; filter += m) {
+        m = (int64_t)fv__tile_height((size_t)(filters - filter),
+                                     (size_t)p->kernels->mr);
+        t.a = fv__at(p->call->packed, filter * p->span, p->element);
+        t.c = fv__slot(b->planes, (filter * b->rows + row) * s->out[1] + column,
                        p->element);
-        run_blocks(p, b, m, n, t);
-        filter += m;
+        run_blocks(p, b, (size_t)m, n, t);
     }
 }
 
-/* The planes become pixels, and are finished. */
+/* Adds the bias to the planes, transposes them into pixels and applies the rest
+ * of the epilogue. */
 static void epilogue(const plan *p, const block *b)
 {
     const fv__subconv *s = &p->subconv;
     const int64_t pixel = (b->image * s->out[0] + b->row) * s->out[1];
-    const size_t filters = (size_t)s->filters;
-    const size_t count = (size_t)(b->rows * s->out[1]);
+    const int64_t count = b->rows * s->out[1];
     fv__conv_call rest = *p->call;
 
-    for (size_t f = 0; rest.epilogue.bias && f < filters; f++) {
+    for (int64_t f = 0; rest.epilogue.bias && f < s->filters; f++) {
         void *plane = fv__slot(b->planes, f * count, p->element);
 
-        p->kernels->binary(FV__ADD, count, plane, 1,
+        p->kernels->binary(FV__ADD, (size_t)count, plane, 1,
                            fv__at(rest.epilogue.bias, f, p->element), 0, plane);
     }
-    p->kernels->transpose(filters, count, b->planes, count,
-                          fv__slot(rest.y, (size_t)pixel * filters, p->element),
-                          filters, filters);
+    p->kernels->transpose((size_t)s->filters, (size_t)count, b->planes,
+                          (size_t)count,
+                          fv__slot(rest.y, pixel * s->filters, p->element),
+                          (size_t)s->filters, (size_t)s->filters);
     rest.epilogue.bias = NULL;
-    fv__conv_apply_epilogue(&rest, pixel, b->rows * s->out[1]);
+    fv__conv_apply_epilogue(&rest, pixel, count);
 }
 
 static void run_item(void *argument, size_t item, size_t worker)
@@ -159,8 +161,8 @@ static void run_item(void *argument, size_t item, size_t worker)
     const plan *p = argument;
     const fv__subconv *s = &p->subconv;
     const int64_t nr = p->kernels->nr;
-    const block b = block_of(p, (int64_t)item,
-                             (char *)p->call->scratch + worker * p->worker);
+    const block b = block_of(
+        p, (int64_t)item, (char *)p->call->scratch + worker * p->thread_bytes);
 
     for (int64_t i = 0; i < b.rows; i++)
         for (int64_t j = 0; j < s->out[1]; j += nr)
@@ -175,7 +177,7 @@ size_t fv__direct_single_channel_packed(const fv_context *context,
                      * fv__element(context->kernels));
 }
 
-/* The caller's weights need not be there any more when it runs. */
+/* A copy: the caller may free its weights before the run. */
 void fv__direct_single_channel_pack(const fv__conv_call *call)
 {
     const fv__geometry *g = call->geometry;
@@ -190,7 +192,7 @@ size_t fv__direct_single_channel_scratch(const fv_context *context,
 {
     size_t all;
 
-    return fv__multiply(plan_of(context->kernels, g).worker,
+    return fv__multiply(plan_of(context->kernels, g).thread_bytes,
                         (size_t)context->threads, &all)
                ? all
                : SIZE_MAX;

@@ -1,589 +1,598 @@
-/* Direct weight gradient: filters of the output's gradient times runs of taps
- * and channels of the image, summed over pixels where they lie. */
+/* Direct weight gradient: the product dy^T x, summed over the output pixels of
+ * the batch. Both operands are read in place, or copied where a layout is slow
+ * to read. Loop nest, from the outside:
+ *
+ *     items, over the threads: a part of the batch, a group, and a
+ *     split of its filters or panels                              run_item
+ *       blocks of pixels, each a chain                            run_blocks
+ *         filter blocks                                           run_block
+ *           panels of nr columns                                  run_block
+ *             tiles of at most mr rows                            run_panel
+ *               the microkernel                                   run_tile
+ *
+ * Rows are filters and columns weights of a run; `transposed`: the reverse. */
 #include "conv/direct/direct.h"
 
-/* Bytes of a cache line, and of a block that is asked for while the one before
- * is met. */
-enum { LINE = 64, AHEAD_BYTES = 1 << 19 };
-/* A block of dy that meets so many numbers is copied where its pixels are a
- * multiple of so many bytes apart, so that a first-level cache cannot hold
- * them: more where a tile meets a whole line of each, and does not come back.
- */
-enum { COPY_NUMBERS = 128, FEW_BYTES = 512, LINE_BYTES = 4096 };
-/* Columns that so many tiles meet are packed first; so many filters of a block
- * stay in a second-level cache while they do. */
-enum { PACK_TILES = 6, NEAR_FILTERS = 168 };
+enum { LINE = 64 }; /* bytes of a cache line */
+/* Most bytes of the next block of dy or x that are prefetched while a block is
+ * multiplied. Tuned by measurement. */
+enum { PREFETCH_BYTES = 1 << 19 };
+/* dy is copied if its pixels are a multiple of ALIASED_BYTES apart, so that
+ * they map to few sets of a first-level cache, and at least DY_COLUMNS columns
+ * are multiplied with them. Where a tile reads at most half a cache line of a
+ * pixel, so that several tiles read each line, a multiple of
+ * ALIASED_SHORT_BYTES is enough. Tuned by measurement. */
+enum { DY_COLUMNS = 128, ALIASED_BYTES = 4096, ALIASED_SHORT_BYTES = 512 };
+/* From so many tiles of a panel on it is packed. Tuned by measurement. */
+enum { PACKED_TILES = 6 };
+/* Most filters of a filter block: its part of dy stays in a second-level cache
+ * while all panels are multiplied with it. Tuned by measurement. */
+enum { BLOCK_FILTERS = 168 };
 
-typedef struct weights {
-    fv__subconv subconv;
+typedef struct plan {
+    fv__subconv subconv; /* the forward pass */
     fv__padded_rows padded;
     fv__partials parts;
-    size_t element;
-    int64_t runs, run;       /* of taps and channels; elements of one */
-    int64_t pack_per_thread; /* filters that all panels meet before others do */
-    int64_t splits;  /* pieces of the columns of tiles, or of the filters */
-    bool transposed; /* filters are the columns of tiles, not runs */
-    bool windows;    /* a run is one, of a strip of them */
-    bool inside;     /* a run is a tap, at the pixels that it meets */
-    bool whole;      /* the lines of a block are one */
-    bool by_filters; /* it is they that are split */
-    bool packs;      /* columns, for all of their tiles */
-    size_t dy_row;   /* elements of a pixel of dy copied; 0: none is */
-    size_t padded_bytes, dy_bytes, line_bytes, column_bytes, worker;
+    size_t element;       /* bytes */
+    int64_t runs, run;    /* runs of a filter; weights of a run */
+    int64_t filter_block; /* filters of a filter block, but for the last */
+    int64_t splits;       /* even splits of the panels, or of the filters */
+    bool split_filters;
+    fv__direct_weight_grad_form form;
+    bool one_segment;  /* lines of a block are contiguous in x and in dy */
+    bool pack_columns; /* each panel is packed before its tiles */
+    size_t dy_pixel;   /* elements of a pixel of a copy of dy; 0: in place */
+    /* Bytes of a thread's scratch: padded rows of x, dy, line offsets, a packed
+     * panel; and all of these with the sums in another order. */
+    size_t padded_bytes, dy_bytes, line_bytes, column_bytes, thread_bytes;
     const fv__conv_call *call;
-} weights;
+} plan;
 
-/* Rows of the strips of a block, which meets one image or more. */
-static int64_t strip_rows(const weights *w)
+/* Rows of the padded copies of a block, which may span several images. */
+static int64_t padded_rows(const plan *p)
 {
-    const fv__subconv *s = &w->subconv;
-    int64_t lines = fv__min(w->parts.sizes.lines, s->batch * s->out[0]);
-    int64_t images = fv__divide_up(lines, s->out[0]) + 1;
+    const fv__subconv *s = &p->subconv;
+    const int64_t lines = fv__min(p->parts.sizes.lines, s->batch * s->out[0]);
+    const int64_t images = fv__divide_up(lines, s->out[0]) + 1;
 
-    if (w->windows) return lines;
-    return lines * s->stride[0] + images * w->padded.reach[0];
+    if (p->form.windows) return lines;
+    return lines * s->stride[0] + images * p->padded.reach[0];
 }
 
-/* Panels of columns, those of runs one after the other. */
-static int64_t panels(const weights *w)
+/* Panels of the columns, each run's weights beginning a panel. */
+static int64_t panels(const plan *p)
 {
-    const int64_t nr = w->parts.kernels->nr;
+    const int64_t nr = p->parts.kernels->nr;
 
-    return w->transposed ? fv__divide_up(w->subconv.filters, nr)
-                         : w->runs * fv__divide_up(w->run, nr);
+    return p->form.transposed ? fv__divide_up(p->subconv.filters, nr)
+                              : p->runs * fv__divide_up(p->run, nr);
 }
 
-/* What an item does not split, it copies: the smaller side. */
-static void split(weights *w)
+/* Each split copies all of the operand that is not split, which had better be
+ * the smaller one. */
+static void plan_splits(plan *p)
 {
-    const int64_t small_channels = FV__FEW_ITEMS, mr = w->parts.kernels->mr;
-    const int64_t filters = w->subconv.filters, span = w->parts.sizes.span;
+    const int64_t few = FV__FEW_ITEMS, mr = p->parts.kernels->mr;
+    const int64_t filters = p->subconv.filters, span = p->parts.sizes.span;
 
-    w->by_filters = w->transposed || w->windows || filters > span
-                    || filters >= small_channels * NEAR_FILTERS;
-    w->splits =
-        fv__divide_up(small_channels, w->parts.sizes.parts * w->subconv.groups);
-    w->splits = fv__min(w->splits,
-                        w->by_filters ? fv__divide_up(filters, mr) : panels(w));
+    p->split_filters = p->form.transposed || p->form.windows || filters > span
+                       || filters >= few * BLOCK_FILTERS;
+    p->splits = fv__divide_up(few, p->parts.sizes.parts * p->subconv.groups);
+    p->splits = fv__min(p->splits, p->split_filters ? fv__divide_up(filters, mr)
+                                                    : panels(p));
 }
 
-/* Of dy, and of columns. */
-static void choose_copies(weights *w)
+static void plan_copies(plan *p)
 {
-    const fv__subconv *s = &w->subconv;
-    const int64_t nr = w->parts.kernels->nr, mr = w->parts.kernels->mr;
-    const size_t block = (size_t)w->parts.sizes.block;
+    const fv__subconv *s = &p->subconv;
+    const int64_t nr = p->parts.kernels->nr, mr = p->parts.kernels->mr;
+    const size_t pixels = (size_t)p->parts.sizes.block;
     const int64_t filters =
-        fv__divide_up(s->filters, w->by_filters ? w->splits : 1);
-    const int64_t most = w->transposed ? filters : NEAR_FILTERS;
+        fv__divide_up(s->filters, p->split_filters ? p->splits : 1);
+    const int64_t most = p->form.transposed ? filters : BLOCK_FILTERS;
 
-    w->pack_per_thread = fv__divide_up(filters, fv__divide_up(filters, most));
+    p->filter_block = fv__divide_up(filters, fv__divide_up(filters, most));
 
-    const int64_t tiles = w->transposed ? w->runs * fv__divide_up(w->run, mr)
-                                        : fv__divide_up(w->pack_per_thread, mr);
-    const size_t apart =
-        2 * (size_t)mr * w->element <= LINE ? FEW_BYTES : LINE_BYTES;
+    const int64_t tiles = p->form.transposed
+                              ? p->runs * fv__divide_up(p->run, mr)
+                              : fv__divide_up(p->filter_block, mr);
+    const size_t aliased = 2 * (size_t)mr * p->element <= LINE
+                               ? ALIASED_SHORT_BYTES
+                               : ALIASED_BYTES;
 
-    w->packs = !w->windows && tiles >= PACK_TILES;
-    if ((size_t)s->out_pixel * w->element % apart == 0
-        && w->parts.sizes.span >= COPY_NUMBERS && !(w->transposed && w->packs))
-        w->dy_row = fv__odd_row((size_t)w->pack_per_thread, w->element);
-    w->dy_bytes = w->dy_row * block * w->element;
-    if (w->packs) w->column_bytes = fv__align(block * (size_t)nr * w->element);
+    p->pack_columns = !p->form.windows && tiles >= PACKED_TILES;
+    if ((size_t)s->out_pixel * p->element % aliased == 0
+        && p->parts.sizes.span >= DY_COLUMNS
+        && !(p->form.transposed && p->pack_columns))
+        p->dy_pixel = fv__odd_row((size_t)p->filter_block, p->element);
+    p->dy_bytes = p->dy_pixel * pixels * p->element;
+    if (p->pack_columns)
+        p->column_bytes = fv__align(pixels * (size_t)nr * p->element);
 }
 
-static weights plan(const fv_context *context, const fv__geometry *g)
+static plan plan_of(const fv_context *context, const fv__geometry *g)
 {
-    weights w = {
+    plan p = {
         .subconv = fv__subconv_of(g, FV__FORWARD, 0),
         .parts = fv__partials_of(context->kernels, g),
         .element = fv__element(context->kernels),
+        .form = fv__direct_weight_grad_form_of(g),
     };
-    const fv__subconv *s = &w.subconv;
-    const fv__direct_weight_grad_form form = fv__direct_weight_grad_form_of(g);
+    const fv__subconv *s = &p.subconv;
 
-    w.transposed = form.transposed;
-    w.windows = form.windows;
-    w.inside = form.inside;
-    w.padded = w.windows  ? fv__padded_rows_of_windows(s)
-               : w.inside ? fv__padded_rows_in_place(s)
-                          : fv__padded_rows_of(s, w.element, false);
-    w.run = w.windows             ? w.parts.sizes.span
-            : w.padded.contiguous ? s->taps[1] * s->channels
+    p.padded = p.form.windows  ? fv__padded_rows_of_windows(s)
+               : p.form.inside ? fv__padded_rows_in_place(s)
+                               : fv__padded_rows_of(s, p.element, false);
+    p.run = p.form.windows        ? p.parts.sizes.span
+            : p.padded.contiguous ? s->taps[1] * s->channels
                                   : s->channels;
-    w.runs = w.parts.sizes.span / w.run;
-    w.whole = fv__subconv_is_pointwise(s);
-    split(&w);
-    choose_copies(&w);
-    if (!w.padded.in_place)
-        w.padded_bytes =
-            fv__align((size_t)(strip_rows(&w) * w.padded.row) * w.element);
-    w.line_bytes =
-        fv__align(3 * (size_t)w.parts.sizes.lines * sizeof(ptrdiff_t));
-    w.worker = w.padded_bytes + w.dy_bytes + w.line_bytes + w.column_bytes;
-    if (w.windows || w.transposed)
-        w.worker +=
-            fv__align((size_t)(w.parts.sizes.span * s->filters) * w.element);
-    return w;
+    p.runs = p.parts.sizes.span / p.run;
+    p.one_segment = fv__subconv_is_pointwise(s);
+    plan_splits(&p);
+    plan_copies(&p);
+    if (!p.padded.in_place)
+        p.padded_bytes =
+            fv__align((size_t)(padded_rows(&p) * p.padded.row) * p.element);
+    p.line_bytes =
+        fv__align(3 * (size_t)p.parts.sizes.lines * sizeof(ptrdiff_t));
+    p.thread_bytes =
+        p.padded_bytes + p.dy_bytes + p.line_bytes + p.column_bytes;
+    if (p.form.windows || p.form.transposed)
+        p.thread_bytes +=
+            fv__align((size_t)(p.parts.sizes.span * s->filters) * p.element);
+    return p;
 }
 
-/* A block of a group, or of some of its filters or panels: its first pixel in
- * the output, where its lines begin in `base`, dy, memory for a panel, and how
- * its sums meet those before. */
+/* ---- the operands of a block -------------------------------------------- */
+
+/* A block of pixels against filters [filter, filter + filters) and panels
+ * [panel, panel + panels) of a group. */
 typedef struct block {
-    int64_t group, filter, filters, panel, panels, pixel, lines;
-    const void *base, *dy;
-    size_t dy_step;
-    ptrdiff_t *line;
-    void *column, *sums;
+    int64_t group, filter, filters, panel, panels;
+    int64_t pixel, lines; /* its first output pixel; output rows */
+    const void *x, *dy;   /* dy: of `filter` at `pixel` */
+    size_t dy_step;       /* elements from pixel to pixel of dy */
+    ptrdiff_t *line;      /* elements from x to what tap 0 of each line reads;
+                             followed by two lists as long for a range */
+    void *column;         /* the packed panel */
+    void *sums;           /* of the part of the batch, all weights */
     fv__accumulation accumulation;
 } block;
 
-/* Copies the rows that output rows [first, first + rows) of an image meet; how
- * many they are in the strip. */
-static int64_t copy(const weights *w, int64_t group, int64_t image,
-                    int64_t first, int64_t rows, void *to)
+/* Copies what some output rows of an image read; returns the copy's rows. */
+static int64_t copy_rows(const plan *p, int64_t group, int64_t image,
+                         int64_t first, int64_t rows, void *to)
 {
-    if (w->windows) {
-        fv__padded_rows_fill_windows(w->parts.kernels, &w->subconv, &w->padded,
-                                     image, first, rows, w->call->x, to);
+    if (p->form.windows) {
+        fv__padded_rows_fill_windows(p->parts.kernels, &p->subconv, &p->padded,
+                                     image, first, rows, p->call->x, to);
         return rows;
     }
-    fv__padded_rows_fill(&w->subconv, &w->padded, image, group, first, rows,
-                         w->element, w->call->x, to);
-    return fv__padded_rows_count(&w->subconv, &w->padded, rows);
+    fv__padded_rows_fill(&p->subconv, &p->padded, image, group, first, rows,
+                         p->element, p->call->x, to);
+    return fv__padded_rows_count(&p->subconv, &p->padded, rows);
 }
 
-/* Finds, or copies, the rows that the lines of block `number` meet; *b says
- * which part of it. */
-static void find_lines(const weights *w, int64_t number, char *scratch,
-                       block *b)
+/* Sets the x, lines and pixel of block `number` of the batch, whose rows are
+ * copied to `scratch` unless they are read in place. */
+static void set_lines(const plan *p, int64_t number, char *scratch, block *b)
 {
-    const fv__subconv *s = &w->subconv;
-    const fv__padded_rows *padded = &w->padded;
-    int64_t first = number * w->parts.sizes.lines;
-    int64_t last = fv__min(first + w->parts.sizes.lines, s->batch * s->out[0]);
+    const fv__subconv *s = &p->subconv;
+    const fv__padded_rows *padded = &p->padded;
+    const int64_t first = number * p->parts.sizes.lines;
+    const int64_t last =
+        fv__min(first + p->parts.sizes.lines, s->batch * s->out[0]);
+    const int64_t step = (p->form.windows ? 1 : s->stride[0]) * padded->row;
     ptrdiff_t *line =
-        (ptrdiff_t *)(void *)(scratch + w->padded_bytes + w->dy_bytes);
-    int64_t step = (w->windows ? 1 : s->stride[0]) * padded->row;
-    int64_t held = 0; /* rows of the strip in use */
+        (ptrdiff_t *)(void *)(scratch + p->padded_bytes + p->dy_bytes);
+    int64_t copied = 0; /* rows of the copy so far */
 
     b->pixel = first * s->out[1];
     b->lines = last - first;
-    b->base = padded->in_place ? w->call->x : scratch;
+    b->x = padded->in_place ? p->call->x : scratch;
     b->line = line;
-    for (int64_t l = first; l < last;) {
-        int64_t image = l / s->out[0], row = l % s->out[0];
-        int64_t rows = fv__min(s->out[0] - row, last - l);
-        int64_t top = padded->in_place
-                          ? image * s->in[0] + row * s->stride[0] + s->first[0]
-                          : held;
+    for (int64_t l = first, rows; l < last; l += rows) {
+        const int64_t image = l / s->out[0], row = l % s->out[0];
+        const int64_t top =
+            padded->in_place
+                ? image * s->in[0] + row * s->stride[0] + s->first[0]
+                : copied;
         int64_t begin = top * padded->row;
 
+        rows = fv__min(s->out[0] - row, last - l);
         if (padded->in_place)
             begin += s->first[1] * s->in_pixel + b->group * s->channels;
         else
-            held += copy(w, b->group, image, row, rows,
-                         fv__slot(scratch, (size_t)begin, w->element));
+            copied += copy_rows(p, b->group, image, row, rows,
+                                fv__slot(scratch, begin, p->element));
         for (int64_t i = 0; i < rows; i++)
             line[l - first + i] = (ptrdiff_t)(begin + i * step);
-        l += rows;
     }
 }
 
-/* dy is read where it lies, or copied. */
-static void find_dy(const weights *w, block *b, char *copied)
+/* Sets dy, which is copied to `copy` unless it is read in place. */
+static void set_dy(const plan *p, block *b, char *copy)
 {
-    const fv__subconv *s = &w->subconv;
+    const fv__subconv *s = &p->subconv;
     const int64_t at =
         b->pixel * s->out_pixel + b->group * s->filters + b->filter;
-    const void *dy = fv__at(w->call->dy, (size_t)at, w->element);
+    const void *dy = fv__at(p->call->dy, at, p->element);
 
-    b->dy = w->dy_row ? copied : dy;
-    b->dy_step = w->dy_row ? w->dy_row : (size_t)s->out_pixel;
-    if (w->dy_row)
-        w->parts.kernels->copy_rows((size_t)(b->lines * s->out[1]),
+    b->dy = p->dy_pixel ? copy : dy;
+    b->dy_step = p->dy_pixel ? p->dy_pixel : (size_t)s->out_pixel;
+    if (p->dy_pixel)
+        p->parts.kernels->copy_rows((size_t)(b->lines * s->out[1]),
                                     (size_t)b->filters, dy,
-                                    (size_t)s->out_pixel, copied, w->dy_row);
+                                    (size_t)s->out_pixel, copy, p->dy_pixel);
 }
 
-/* Lines of memory that are met soon. */
-typedef struct lines {
+/* ---- prefetch ----------------------------------------------------------- */
+
+/* Cache lines of the next block that are not yet prefetched. A tile reads a few
+ * elements of each pixel, a pattern that no processor foresees. */
+typedef struct prefetch {
     const char *at;
     size_t count;
-} lines;
+} prefetch;
 
-/* What the next block meets, the output's gradient and the image, if it is one
- * run of memory and not too long. A tile meets a little of each pixel, which no
- * processor foresees. */
-typedef struct ahead {
-    lines dy, x;
-} ahead;
-
-static lines next_pixels(const weights *w, const block *b, const void *all,
-                         int64_t pixel)
+/* The pixels behind block b of an image at `all`, `pixel` elements each, unless
+ * they have more than PREFETCH_BYTES. */
+static prefetch next_pixels(const plan *p, const block *b, const void *all,
+                            int64_t pixel)
 {
-    const int64_t pixels = w->parts.sizes.block;
-    const int64_t first = b->pixel + pixels;
-    const int64_t left = fv__max(w->parts.sizes.pixels - first, 0);
-    const size_t size = (size_t)pixel * w->element;
+    const int64_t pixels = p->parts.sizes.block, first = b->pixel + pixels;
+    const int64_t left = fv__max(p->parts.sizes.pixels - first, 0);
+    const size_t size = (size_t)pixel * p->element;
     const size_t bytes = (size_t)fv__min(left, pixels) * size;
 
-    return (lines){ fv__at(all, (size_t)first * size, 1),
-                    bytes <= AHEAD_BYTES ? bytes / LINE : 0 };
+    return (prefetch){ fv__at(all, first, size),
+                       bytes <= PREFETCH_BYTES ? bytes / LINE : 0 };
 }
 
-static ahead prefetch_next(const weights *w, const block *b)
+/* Of dy, and then of x where the next block is contiguous. */
+static void set_prefetch(const plan *p, const block *b, prefetch next[2])
 {
-    const fv__subconv *s = &w->subconv;
-    ahead a = { 0 };
+    const fv__subconv *s = &p->subconv;
 
-    if (s->groups > 1 || w->splits > 1) return a;
-    a.dy = next_pixels(w, b, w->call->dy, s->out_pixel);
-    if (w->padded.in_place && fv__subconv_is_pointwise(s))
-        a.x = next_pixels(w, b, w->call->x, s->in_pixel);
-    return a;
+    next[0] = next[1] = (prefetch){ 0 };
+    if (s->groups > 1 || p->splits > 1) return;
+    next[0] = next_pixels(p, b, p->call->dy, s->out_pixel);
+    if (p->padded.in_place && fv__subconv_is_pointwise(s))
+        next[1] = next_pixels(p, b, p->call->x, s->in_pixel);
 }
 
-/* Some of them, one at each step of a tile. */
-static const void *take(ahead *next, size_t steps)
+/* Takes at most `count` cache lines and returns the first; NULL: none left. */
+static const void *take(prefetch next[2], size_t count)
 {
-    lines *from = next->dy.count ? &next->dy : &next->x;
+    prefetch *from = next[0].count ? &next[0] : &next[1];
     const void *at = from->count ? from->at : NULL;
-    const size_t taken = from->count < steps ? from->count : steps;
+    const size_t taken = from->count < count ? from->count : count;
 
     from->at += taken * LINE;
     from->count -= taken;
     return at;
 }
 
-/* One side of a product: numbers of each pixel of a block, `step` elements
- * apart; lines begin where `line` says, or follow one another. */
-typedef struct side {
-    const void *at;
-    size_t step;
-    const ptrdiff_t *line;
-} side;
+/* ---- tiles -------------------------------------------------------------- */
 
-/* For which outputs of a block a run of taps reads the image: so many columns
- * of each of some lines, and where these lines begin in x and in dy, in
- * elements; without a list, the lines follow one another in dy. */
-typedef struct covered {
+/* The output pixels of a block for which a run is inside the image: `columns`
+ * pixels of each of `lines` rows, which begin so many elements behind the
+ * block's x and dy; dy NULL: all pixels, one after the other. */
+typedef struct range {
     int64_t lines, columns;
     const ptrdiff_t *x, *dy;
-} covered;
+} range;
 
-/* All outputs of the block, or, if each tap is a run, those for which it reads
- * no padding. Pixels of dy are `dy_step` elements apart. */
-static covered covered_by(const weights *w, const block *b, int64_t run,
-                          size_t dy_step)
+/* The range of a run: all pixels, or, with form.inside, those for which its tap
+ * reads no padding. Pixels of dy are `dy_step` elements apart. */
+static range range_of(const plan *p, const block *b, int64_t run,
+                      size_t dy_step)
 {
-    const fv__subconv *s = &w->subconv;
+    const fv__subconv *s = &p->subconv;
     const int64_t r = run / s->taps[1], q = run % s->taps[1];
-    const int64_t most = w->parts.sizes.lines;
-    ptrdiff_t *x = b->line + most, *dy = x + most;
-    covered m = { b->lines, s->out[1], b->line, NULL };
+    ptrdiff_t *x = b->line + p->parts.sizes.lines;
+    ptrdiff_t *dy = x + p->parts.sizes.lines;
+    range inside = { b->lines, s->out[1], b->line, NULL };
     int64_t top, bottom, left, right;
 
-    if (!w->inside) return m;
+    if (!p->form.inside) return inside;
     fv__subconv_inside(s, 0, r, &top, &bottom);
     fv__subconv_inside(s, 1, q, &left, &right);
-    m = (covered){ 0, right - left, x, dy };
+    inside = (range){ 0, right - left, x, dy };
     for (int64_t i = 0; i < b->lines && left < right; i++) {
         const int64_t row = (b->pixel / s->out[1] + i) % s->out[0];
         const int64_t column = left * s->stride[1] + q * s->step[1];
 
         if (row < top || row >= bottom) continue;
-        x[m.lines] = b->line[i]
-                     + (ptrdiff_t)(r * s->step[0] * w->padded.row
-                                   + column * s->in_pixel);
-        dy[m.lines++] = (ptrdiff_t)((i * s->out[1] + left) * (int64_t)dy_step);
+        x[inside.lines] = b->line[i]
+                          + (ptrdiff_t)(r * s->step[0] * p->padded.row
+                                        + column * s->in_pixel);
+        dy[inside.lines++] =
+            (ptrdiff_t)((i * s->out[1] + left) * (int64_t)dy_step);
     }
-    return m;
+    return inside;
 }
 
-static side side_of_filters(const weights *w, const block *b, int64_t filter,
-                            const covered *m)
+/* An operand of the product: elements of consecutive pixels are `step` apart;
+ * lines begin at `line`, or follow one another if that is NULL. */
+typedef struct operand {
+    const void *at;
+    size_t step;
+    const ptrdiff_t *line;
+} operand;
+
+static operand filters_operand(const plan *p, const block *b, int64_t filter,
+                               const range *pixels)
 {
-    return (side){ fv__at(b->dy, (size_t)filter, w->element), b->dy_step,
-                   m->dy };
+    return (operand){ fv__at(b->dy, filter, p->element), b->dy_step,
+                      pixels->dy };
 }
 
-static side side_of_run(const weights *w, const block *b, int64_t run,
-                        int64_t number, const covered *m)
+static operand run_operand(const plan *p, const block *b, int64_t run,
+                           int64_t weight, const range *pixels)
 {
-    const fv__subconv *s = &w->subconv;
-    const fv__padded_rows *padded = &w->padded;
-    const int64_t row = padded->contiguous ? run : run / s->taps[1];
-    const int64_t tap = padded->contiguous ? 0 : run % s->taps[1];
-    int64_t at = number;
+    const fv__subconv *s = &p->subconv;
+    const fv__padded_rows *padded = &p->padded;
+    const int64_t of_row = padded->contiguous ? 1 : s->taps[1];
+    int64_t at = weight;
 
-    if (!w->inside)
-        at += row * s->step[0] * padded->row + tap * s->step[1] * padded->pixel;
-    return (side){ fv__at(b->base, (size_t)at, w->element),
-                   (size_t)(s->stride[1] * padded->pixel), m->x };
+    if (!p->form.inside)
+        at += run / of_row * s->step[0] * padded->row
+              + run % of_row * s->step[1] * padded->pixel;
+    return (operand){ fv__at(b->x, at, p->element),
+                      (size_t)(s->stride[1] * padded->pixel), pixels->x };
 }
 
-/* n columns, copied so that they are neighbours. */
-static side pack(const weights *w, const block *b, const side *from,
-                 const covered *m, size_t n)
+/* Packs n columns: [pixels][nr]. */
+static operand pack(const plan *p, const block *b, const operand *from,
+                    const range *pixels, size_t n)
 {
-    const size_t nr = (size_t)w->parts.kernels->nr;
-    const bool one = !from->line || w->whole;
-    const size_t runs = one ? 1 : (size_t)m->lines;
-    const size_t pixels =
-        (size_t)(one ? b->lines * w->subconv.out[1] : m->columns);
+    const int64_t nr = p->parts.kernels->nr;
+    const bool one = !from->line || p->one_segment;
+    const int64_t segments = one ? 1 : pixels->lines;
+    const int64_t k = one ? b->lines * p->subconv.out[1] : pixels->columns;
 
-    for (size_t i = 0; i < runs; i++)
-        w->parts.kernels->copy_rows(
-            pixels, n,
-            fv__at(from->at, from->line ? (size_t)from->line[i] : 0,
-                   w->element),
-            from->step, fv__slot(b->column, i * pixels * nr, w->element), nr);
-    return (side){ b->column, nr, NULL };
+    for (int64_t i = 0; i < segments; i++)
+        p->parts.kernels->copy_rows(
+            (size_t)k, n,
+            fv__at(from->at, from->line ? from->line[i] : 0, p->element),
+            from->step, fv__slot(b->column, i * k * nr, p->element),
+            (size_t)nr);
+    return (operand){ b->column, (size_t)nr, NULL };
 }
 
-/* m rows against n columns, at filter `filter` and number `number`. */
-typedef struct piece {
-    side row, column;
-    covered covered;
+/* A tile of m x n weights, from a filter of the block and a weight of it on. */
+typedef struct tile {
+    operand row, column;
+    range pixels;
     size_t m, n;
-    int64_t filter, number;
-} piece;
+    int64_t filter, weight;
+} tile;
 
-/* Blocks of the chains of pixels: a row that is cut is alone. */
-static void run_cut(const weights *w, const piece *p, const fv__tile *whole)
+/* A tile of one output row whose chain is cut: block after block. */
+static void run_chain_blocks(const plan *p, const tile *t,
+                             const fv__tile *whole)
 {
     const fv__chain chain = { 1, 1, (int64_t)whole->k };
-    fv__tile t = *whole;
+    fv__tile part = *whole;
 
-    for (int64_t at = 0; at < (int64_t)whole->k; at += (int64_t)t.k) {
-        const size_t pixel = (size_t)at;
-
-        t.a = fv__at(whole->a, pixel * t.a_step, w->element);
-        t.b = fv__at(whole->b, pixel * t.b_step, w->element);
-        t.k = (size_t)fv__chain_block(chain, at);
-        if (whole->next) t.next = (const char *)whole->next + pixel * LINE;
-        w->parts.kernels->microkernel(p->m, p->n, &t);
-        t.accumulation = FV__ACCUMULATE;
+    for (size_t at = 0; at < whole->k; at += part.k) {
+        part.a = fv__at(whole->a, (ptrdiff_t)(at * part.a_step), p->element);
+        part.b = fv__at(whole->b, (ptrdiff_t)(at * part.b_step), p->element);
+        part.k = (size_t)fv__chain_block(chain, (int64_t)at);
+        if (whole->next) part.next = (const char *)whole->next + at * LINE;
+        p->parts.kernels->microkernel(t->m, t->n, &part);
+        part.accumulation = FV__ACCUMULATE;
     }
 }
 
-static void run_piece(const weights *w, const block *b, const piece *p,
-                      const void *next)
+static void run_tile(const plan *p, const block *b, const tile *t,
+                     const void *next)
 {
-    const int64_t span = w->parts.sizes.span, filters = w->subconv.filters;
-    const int64_t filter = b->filter + p->filter;
-    const int64_t at = w->transposed
-                           ? p->number * filters + filter
-                           : (b->group * filters + filter) * span + p->number;
-    const bool one = w->whole || (!p->row.line && !p->column.line);
-    const fv__tile t = {
-        .a = p->row.at,
+    const int64_t span = p->parts.sizes.span, filters = p->subconv.filters;
+    const int64_t filter = b->filter + t->filter;
+    const int64_t at = p->form.transposed
+                           ? t->weight * filters + filter
+                           : (b->group * filters + filter) * span + t->weight;
+    const bool one = p->one_segment || (!t->row.line && !t->column.line);
+    const fv__tile product = {
+        .a = t->row.at,
         .a_row = 1,
-        .a_step = p->row.step,
-        .a_segment = p->row.line,
-        .b = p->column.at,
-        .b_step = p->column.step,
-        .b_segment = p->column.line,
-        .c = fv__slot(b->sums, (size_t)at, w->element),
-        .c_row = (size_t)(w->transposed ? filters : span),
-        .segments = (size_t)(one ? 1 : p->covered.lines),
-        .k = (size_t)(one ? b->lines * w->subconv.out[1] : p->covered.columns),
+        .a_step = t->row.step,
+        .a_segment = t->row.line,
+        .b = t->column.at,
+        .b_step = t->column.step,
+        .b_segment = t->column.line,
+        .c = fv__slot(b->sums, at, p->element),
+        .c_row = (size_t)(p->form.transposed ? filters : span),
+        .segments = (size_t)(one ? 1 : t->pixels.lines),
+        .k = (size_t)(one ? b->lines * p->subconv.out[1] : t->pixels.columns),
         .accumulation = b->accumulation,
         .next = next,
         .next_step = LINE,
     };
 
-    if (fv__chain_is_cut((fv__chain){ 1, (int64_t)t.segments, (int64_t)t.k }))
-        run_cut(w, p, &t);
+    if (fv__chain_is_cut(
+            (fv__chain){ 1, (int64_t)product.segments, (int64_t)product.k }))
+        run_chain_blocks(p, t, &product);
     else
-        w->parts.kernels->microkernel(p->m, p->n, &t);
+        p->parts.kernels->microkernel(t->m, t->n, &product);
 }
 
-/* n columns from `column` of a run on, or filters, against all rows. */
-static void run_panel(const weights *w, const block *b, int64_t run,
-                      int64_t column, size_t n, ahead *next)
+/* A panel of n columns, weights of a run or filters from `column` on, against
+ * all rows: the block's filters, or all runs. */
+static void run_panel(const plan *p, const block *b, int64_t run,
+                      int64_t column, size_t n, prefetch next[2])
 {
-    const int64_t mr = w->parts.kernels->mr;
-    const int64_t rows = w->transposed ? w->run : b->filters;
-    const size_t tiles = (size_t)fv__divide_up(rows, mr);
-    const size_t pixels = (size_t)(b->lines * w->subconv.out[1]);
-    piece p = { .n = n };
+    const bool transposed = p->form.transposed;
+    const size_t mr = (size_t)p->parts.kernels->mr;
+    const int64_t rows = transposed ? p->run : b->filters;
+    const size_t pixels = (size_t)(b->lines * p->subconv.out[1]);
+    tile t = { .n = n };
 
-    if (w->transposed) {
-        p.column = side_of_filters(w, b, column, &p.covered);
+    if (transposed) {
+        t.column = filters_operand(p, b, column, &t.pixels);
     } else {
-        p.covered = covered_by(w, b, run, b->dy_step);
-        p.column = side_of_run(w, b, run, column, &p.covered);
+        t.pixels = range_of(p, b, run, b->dy_step);
+        t.column = run_operand(p, b, run, column, &t.pixels);
     }
-    if (w->packs) p.column = pack(w, b, &p.column, &p.covered, n);
-    for (int64_t r = w->transposed ? 0 : run;
-         r < (w->transposed ? w->runs : run + 1); r++) {
-        int64_t i = 0;
-
-        if (w->transposed) {
-            p.covered = covered_by(w, b, r, p.column.step);
-            p.column.line = p.covered.dy;
+    if (p->pack_columns) t.column = pack(p, b, &t.column, &t.pixels, n);
+    for (int64_t r = transposed ? 0 : run; r < (transposed ? p->runs : run + 1);
+         r++) {
+        if (transposed) {
+            t.pixels = range_of(p, b, r, t.column.step);
+            t.column.line = t.pixels.dy;
         }
-        for (size_t tile = 0; tile < tiles; tile++, i += (int64_t)p.m) {
-            p.m = fv__even((size_t)rows, tiles, tile);
-            p.row = w->transposed ? side_of_run(w, b, r, i, &p.covered)
-                                  : side_of_filters(w, b, i, &p.covered);
-            p.filter = w->transposed ? column : i;
-            p.number = r * w->run + (w->transposed ? i : column);
-            run_piece(w, b, &p, take(next, pixels));
+        for (int64_t i = 0; i < rows; i += (int64_t)t.m) {
+            t.m = fv__tile_height((size_t)(rows - i), mr);
+            t.row = transposed ? run_operand(p, b, r, i, &t.pixels)
+                               : filters_operand(p, b, i, &t.pixels);
+            t.filter = transposed ? column : i;
+            t.weight = r * p->run + (transposed ? i : column);
+            run_tile(p, b, &t, take(next, pixels));
         }
     }
 }
 
-static void run_near(const weights *w, const block *b, ahead *next)
+/* A filter block after the other, each against all panels. */
+static void run_block(const plan *p, const block *all, char *dy_copy)
 {
-    const int64_t nr = w->parts.kernels->nr;
-    const int64_t columns = w->transposed ? b->filters : w->run;
-    const int64_t of_run = fv__divide_up(columns, nr);
+    const int64_t nr = p->parts.kernels->nr;
+    prefetch next[2];
 
-    for (int64_t i = b->panel; i < b->panel + b->panels; i++) {
-        const int64_t column = i % of_run * nr;
+    set_prefetch(p, all, next);
+    for (int64_t i = 0; i < all->filters; i += p->filter_block) {
+        block b = *all;
 
-        run_panel(w, b, i / of_run, column,
-                  (size_t)fv__min(nr, columns - column), next);
+        b.filter += i;
+        b.filters = fv__min(p->filter_block, all->filters - i);
+        set_dy(p, &b, dy_copy);
+        const int64_t columns = p->form.transposed ? b.filters : p->run;
+        const int64_t of_run = fv__divide_up(columns, nr);
+
+        for (int64_t j = b.panel; j < b.panel + b.panels; j++) {
+            const int64_t column = j % of_run * nr;
+
+            run_panel(p, &b, j / of_run, column,
+                      (size_t)fv__min(nr, columns - column), next);
+        }
     }
 }
 
-static void run_block(const weights *w, const block *b, char *copied)
+/* All blocks of a part of the batch. */
+static void run_blocks(const plan *p, int64_t part, block *b, char *scratch)
 {
-    ahead next = prefetch_next(w, b);
+    const bool first = b->group == 0 && b->filter == 0 && b->panel == 0;
+    const int64_t end = fv__partial_first_block(&p->parts.sizes, part + 1);
 
-    for (int64_t i = 0; i < b->filters; i += w->pack_per_thread) {
-        block pack_per_thread = *b;
-
-        pack_per_thread.filter += i;
-        pack_per_thread.filters = fv__min(w->pack_per_thread, b->filters - i);
-        find_dy(w, &pack_per_thread, copied);
-        run_near(w, &pack_per_thread, &next);
+    for (int64_t i = fv__partial_first_block(&p->parts.sizes, part); i < end;
+         i++) {
+        set_lines(p, i, scratch, b);
+        b->accumulation = fv__partial_accumulation(&p->parts, part, i);
+        if (first) fv__partial_add_bias(&p->parts, part, i);
+        run_block(p, b, scratch + p->padded_bytes);
     }
 }
 
-/* Between the weights of some filters and sums in the order of tiles: windows
- * column by column; filters, where they are columns, neighbours. */
-static void transpose_tile(const weights *w, const block *b, bool back,
+/* y = x^T, where x is m x n, or, `back`, x = y^T. */
+static void transpose(const fv__kernels *kernels, bool back, size_t m, size_t n,
+                      void *x, size_t x_row, void *y, size_t y_row)
+{
+    if (back)
+        kernels->transpose(n, m, y, y_row, x, x_row, n);
+    else
+        kernels->transpose(m, n, x, x_row, y, y_row, m);
+}
+
+/* Transposes the weights of the block's filters between a gradient, [filter]
+ * [row][column][channel], and the order of the sums: filters innermost if
+ * form.transposed, rows innermost if form.windows. `back`: from the sums to the
+ * gradient. */
+static void transpose_sums(const plan *p, const block *b, bool back,
                            void *gradient, void *sums)
 {
-    const fv__kernels *kernels = w->parts.kernels;
-    const size_t size = w->element, span = (size_t)w->parts.sizes.span;
-    const size_t rows = w->windows ? (size_t)w->subconv.taps[0] : 1;
-    const size_t columns = span / rows, filter = (size_t)b->filter;
-    const size_t all = (size_t)w->subconv.filters, n = (size_t)b->filters;
+    const fv__kernels *kernels = p->parts.kernels;
+    const int64_t span = p->parts.sizes.span, all = p->subconv.filters;
+    const int64_t rows = p->form.windows ? p->subconv.taps[0] : 1;
+    const int64_t columns = span / rows, first = b->group * all + b->filter;
 
-    gradient =
-        fv__slot(gradient, ((size_t)b->group * all + filter) * span, size);
-    if (w->transposed)
-        for (size_t r = 0; r < rows; r++) {
-            void *of_row = fv__slot(gradient, r * columns, size);
-            void *sum = fv__slot(sums, r * all + filter, size);
-
-            if (back)
-                kernels->transpose(columns, n, sum, rows * all, of_row, span,
-                                   columns);
-            else
-                kernels->transpose(n, columns, of_row, span, sum, rows * all,
-                                   n);
-        }
+    gradient = fv__slot(gradient, first * span, p->element);
+    if (p->form.transposed)
+        for (int64_t r = 0; r < rows; r++)
+            transpose(kernels, back, (size_t)b->filters, (size_t)columns,
+                      fv__slot(gradient, r * columns, p->element), (size_t)span,
+                      fv__slot(sums, r * all + b->filter, p->element),
+                      (size_t)(rows * all));
     else
-        for (size_t f = 0; f < n; f++) {
-            void *window = fv__slot(gradient, f * span, size);
-            void *sum = fv__slot(sums, (filter + f) * span, size);
-
-            if (back)
-                kernels->transpose(columns, rows, sum, rows, window, columns,
-                                   columns);
-            else
-                kernels->transpose(rows, columns, window, columns, sum, rows,
-                                   rows);
-        }
+        for (int64_t f = 0; f < b->filters; f++)
+            transpose(kernels, back, (size_t)rows, (size_t)columns,
+                      fv__slot(gradient, f * span, p->element), (size_t)columns,
+                      fv__slot(sums, (b->filter + f) * span, p->element),
+                      (size_t)rows);
 }
 
-/* The blocks of a part. */
-static void run_blocks(const weights *w, int64_t part, block *b, char *scratch)
-{
-    const fv__conv_sizes *sizes = &w->parts.sizes;
-    const bool first = b->group == 0 && b->filter == 0 && b->panel == 0;
-
-    for (int64_t i = fv__partial_first_block(sizes, part);
-         i < fv__partial_first_block(sizes, part + 1); i++) {
-        find_lines(w, i, scratch, b);
-        b->accumulation = fv__partial_accumulation(&w->parts, part, i);
-        if (first) fv__partial_add_bias(&w->parts, part, i);
-        run_block(w, b, scratch + w->padded_bytes);
-    }
-}
-
-/* A range, the whole at first, becomes piece `number` of itself. */
-static void take_piece(size_t pieces, size_t number, int64_t *first,
+/* Makes the range [*first, *first + *count) split `number` of itself. */
+static void take_split(size_t splits, size_t number, int64_t *first,
                        int64_t *count)
 {
-    *first = (int64_t)fv__even_at((size_t)*count, pieces, number);
-    *count = (int64_t)fv__even((size_t)*count, pieces, number);
+    *first += (int64_t)fv__even_at((size_t)*count, splits, number);
+    *count = (int64_t)fv__even((size_t)*count, splits, number);
 }
 
-/* A part, a group and a piece of its filters or panels. */
 static void run_item(void *argument, size_t item, size_t worker)
 {
-    const weights *w = argument;
-    const size_t splits = (size_t)w->splits;
-    const int64_t part = (int64_t)(item / splits) / w->subconv.groups;
-    const int64_t nr = w->parts.kernels->nr;
+    const plan *p = argument;
+    const size_t splits = (size_t)p->splits;
+    const int64_t part = (int64_t)(item / splits) / p->subconv.groups;
     char *scratch =
-        (char *)w->call->scratch + w->parts.bytes + worker * w->worker;
-    block b = { .group = (int64_t)(item / splits) % w->subconv.groups,
-                .filters = w->subconv.filters,
-                .panels = panels(w),
-                .sums = fv__partial_weights(&w->parts, part),
+        (char *)p->call->scratch + p->parts.bytes + worker * p->thread_bytes;
+    block b = { .group = (int64_t)(item / splits) % p->subconv.groups,
+                .filters = p->subconv.filters,
+                .panels = panels(p),
+                .sums = fv__partial_weights(&p->parts, part),
                 .column =
-                    scratch + w->padded_bytes + w->dy_bytes + w->line_bytes };
+                    scratch + p->padded_bytes + p->dy_bytes + p->line_bytes };
 
-    if (w->by_filters) {
-        take_piece(splits, item % splits, &b.filter, &b.filters);
-        if (w->transposed) b.panels = fv__divide_up(b.filters, nr);
+    if (p->split_filters) {
+        take_split(splits, item % splits, &b.filter, &b.filters);
+        if (p->form.transposed)
+            b.panels = fv__divide_up(b.filters, p->parts.kernels->nr);
     } else {
-        take_piece(splits, item % splits, &b.panel, &b.panels);
+        take_split(splits, item % splits, &b.panel, &b.panels);
     }
-    if (!w->windows && !w->transposed) {
-        run_blocks(w, part, &b, scratch);
-        return;
-    }
-    void *sums = b.sums;
+    const bool transposed = p->form.windows || p->form.transposed;
+    void *gradient = b.sums;
 
-    b.sums = (char *)b.column + w->column_bytes;
-    if (fv__partial_accumulation(&w->parts, part,
-                                 fv__partial_first_block(&w->parts.sizes, part))
-        == FV__ACCUMULATE)
-        transpose_tile(w, &b, false, sums, b.sums);
-    run_blocks(w, part, &b, scratch);
-    transpose_tile(w, &b, true, sums, b.sums);
+    if (transposed) b.sums = (char *)b.column + p->column_bytes;
+    if (transposed
+        && fv__partial_accumulation(
+               &p->parts, part, fv__partial_first_block(&p->parts.sizes, part))
+               == FV__ACCUMULATE)
+        transpose_sums(p, &b, false, gradient, b.sums);
+    run_blocks(p, part, &b, scratch);
+    if (transposed) transpose_sums(p, &b, true, gradient, b.sums);
 }
 
 size_t fv__direct_weight_grad_scratch(const fv_context *context,
                                       const fv__geometry *g)
 {
-    const weights w = plan(context, g);
+    const plan p = plan_of(context, g);
     size_t all;
 
-    if (!fv__multiply(w.worker, (size_t)context->threads, &all)
-        || !fv__add(all, w.parts.bytes, &all))
-        return SIZE_MAX;
-    return all;
+    return fv__multiply(p.thread_bytes, (size_t)context->threads, &all)
+                   && fv__add(all, p.parts.bytes, &all)
+               ? all
+               : SIZE_MAX;
 }
 
 void fv__direct_weight_grad_run(const fv__conv_call *call)
 {
-    weights w = plan(call->context, call->geometry);
+    plan p = plan_of(call->context, call->geometry);
 
-    w.call = call;
-    fv__partials_begin(&w.parts, call);
+    p.call = call;
+    fv__partials_begin(&p.parts, call);
     fv__parallel(call->context,
-                 (size_t)(w.parts.sizes.parts * w.subconv.groups * w.splits),
-                 (double)fv__geometry_macs(call->geometry), run_item, &w);
-    fv__partials_reduce(&w.parts);
+                 (size_t)(p.parts.sizes.parts * p.subconv.groups * p.splits),
+                 (double)fv__geometry_macs(call->geometry), run_item, &p);
+    fv__partials_reduce(&p.parts);
 }

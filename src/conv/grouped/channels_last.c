@@ -134,8 +134,8 @@ static void pack_vector(void *argument, size_t item, size_t worker)
     if (s->weight_filter != 1) {
         p->padded.kernels->transpose(
             (size_t)(end - first), p->span,
-            fv__at(p->call->weight, (size_t)first * p->span, size), p->span,
-            out, lanes, lanes);
+            fv__at(p->call->weight, (ptrdiff_t)((size_t)first * p->span), size),
+            p->span, out, lanes, lanes);
         return;
     }
     memset(out, 0, p->weights);
@@ -144,8 +144,7 @@ static void pack_vector(void *argument, size_t item, size_t worker)
         const int64_t at = s->weight_at + group * s->weight_group + filter;
 
         n = fv__min(s->filters - filter, end - i);
-        pack_group(s, size, lanes, (size_t)n,
-                   fv__at(p->call->weight, (size_t)at, size),
+        pack_group(s, size, lanes, (size_t)n, fv__at(p->call->weight, at, size),
                    out + (size_t)(i - first) * size);
     }
 }
@@ -162,14 +161,15 @@ static fv__grouped grouped(const plan *p, int64_t vector, fv__pixel first)
     const size_t at =
         (size_t)(s->out_at + first.image * s->out_image + first.row * s->out_row
                  + first.column * s->out_pixel + filter);
-    fv__grouped g = { .rows = p->padded.rows,
-                      .channels = (size_t)s->channels,
-                      .count =
-                          (size_t)fv__replicated_filters(&p->padded, vector),
-                      .weight = p->packed + (size_t)vector * p->weights,
-                      .y = fv__slot(p->data ? call->dx : call->y, at, size),
-                      .from = p->padded.row,
-                      .to = { s->out_row, s->out_pixel } };
+    fv__grouped g = {
+        .rows = p->padded.rows,
+        .channels = (size_t)s->channels,
+        .count = (size_t)fv__replicated_filters(&p->padded, vector),
+        .weight = p->packed + (size_t)vector * p->weights,
+        .y = fv__slot(p->data ? call->dx : call->y, (ptrdiff_t)at, size),
+        .from = p->padded.row,
+        .to = { s->out_row, s->out_pixel }
+    };
     fv__epilogue *f = &g.epilogue;
 
     for (int i = 0; i < 2; i++) {
@@ -178,8 +178,8 @@ static fv__grouped grouped(const plan *p, int64_t vector, fv__pixel first)
         g.step[i] = p->padded.step[i];
     }
     if (!p->data) *f = call->epilogue;
-    if (f->bias) f->bias = fv__at(f->bias, (size_t)filter, size);
-    if (f->residual) f->residual = fv__at(f->residual, at, size);
+    if (f->bias) f->bias = fv__at(f->bias, filter, size);
+    if (f->residual) f->residual = fv__at(f->residual, (ptrdiff_t)at, size);
     g.add = p->data && !call->overwrite;
     if (g.add) f->residual = g.y;
     return g;

@@ -191,8 +191,7 @@ static void pack_group(void *argument, size_t item, size_t worker)
     const size_t span = (size_t)(s->taps[0] * s->taps[1]) * channels;
     const size_t filters = (size_t)s->filters;
     const char *from =
-        fv__at(p->weight,
-               (size_t)(s->weight_at + (int64_t)item * s->weight_group), size);
+        fv__at(p->weight, s->weight_at + (int64_t)item * s->weight_group, size);
     char *out = p->out + item * filters * span * size;
 
     (void)worker;
@@ -258,8 +257,8 @@ static void fill_row(const block *b, const char *in, char *out)
             p->kernels->transpose(
                 (size_t)(high - low), (size_t)(b->groups * s->channels),
                 in + from * (int64_t)p->element, (size_t)(step * s->in_pixel),
-                fv__slot(out, (size_t)(f * p->phase + low), p->element),
-                (size_t)p->plane, (size_t)(high - low));
+                fv__slot(out, f * p->phase + low, p->element), (size_t)p->plane,
+                (size_t)(high - low));
     }
 }
 
@@ -312,11 +311,11 @@ static void fill(const block *b)
                            + i / a->stride * p->chunk.row;
 
         if (row < 0 || row >= s->in[0]) continue;
-        const char *x = fv__at(in, (size_t)from, p->element);
+        const char *x = fv__at(in, from, p->element);
 
         if (row + a->unit < s->in[0])
             prefetch(b, x + (size_t)(a->unit * line) * p->element);
-        fill_row(b, x, fv__slot(b->inputs, (size_t)to, p->element));
+        fill_row(b, x, fv__slot(b->inputs, to, p->element));
     }
 }
 
@@ -354,18 +353,17 @@ static void run_tiles(const block *b, const fv__subconv *s, size_t count,
         length = fv__chain_block(chain, at);
         fv__conv_tiles(
             p->kernels, (size_t)s->filters, count,
-            (fv__tile){
-                .a = fv__at(weights, (size_t)at, p->element),
-                .b = fv__at(in, (size_t)(at % channels * p->plane), p->element),
-                .c = out,
-                .a_row = (size_t)terms,
-                .a_step = 1,
-                .b_step = (size_t)p->plane,
-                .c_row = (size_t)p->made,
-                .segments = (size_t)fv__max(length / channels, 1),
-                .k = (size_t)fv__min(length, channels),
-                .b_segment = b->segments + at / channels,
-                .accumulation = at ? FV__ACCUMULATE : FV__STORE });
+            (fv__tile){ .a = fv__at(weights, at, p->element),
+                        .b = fv__at(in, at % channels * p->plane, p->element),
+                        .c = out,
+                        .a_row = (size_t)terms,
+                        .a_step = 1,
+                        .b_step = (size_t)p->plane,
+                        .c_row = (size_t)p->made,
+                        .segments = (size_t)fv__max(length / channels, 1),
+                        .k = (size_t)fv__min(length, channels),
+                        .b_segment = b->segments + at / channels,
+                        .accumulation = at ? FV__ACCUMULATE : FV__STORE });
     }
 }
 
@@ -378,12 +376,13 @@ static void finish_planes(const block *b, const fv__subconv *s, size_t count)
     const size_t first = (size_t)(b->group * s->filters);
 
     for (size_t i = 0; i < (size_t)(b->groups * s->filters); i++) {
-        void *plane = fv__slot(b->outputs, i * (size_t)p->made, p->element);
+        void *plane =
+            fv__slot(b->outputs, (ptrdiff_t)(i * (size_t)p->made), p->element);
 
         if (f->bias)
-            p->kernels->binary(FV__ADD, count, plane, 1,
-                               fv__at(f->bias, first + i, p->element), 0,
-                               plane);
+            p->kernels->binary(
+                FV__ADD, count, plane, 1,
+                fv__at(f->bias, (ptrdiff_t)(first + i), p->element), 0, plane);
         if (f->clamp && !f->residual)
             p->kernels->unary(FV__CLAMP, count, plane, plane, f->low, f->high);
     }
@@ -400,7 +399,7 @@ static void transpose_tile(const block *b, const fv__subconv *s, size_t count,
     const bool data = p->direction == FV__BACKWARD_DATA;
     const size_t size = p->element, n = (size_t)(b->groups * s->filters);
     const size_t made = (size_t)p->made, pixel = (size_t)s->out_pixel;
-    void *y = fv__slot(data ? call->dx : call->y, at, size);
+    void *y = fv__slot(data ? call->dx : call->y, (ptrdiff_t)at, size);
 
     if (data ? call->overwrite : !f->residual) {
         kernels->transpose(n, count, planes, made, y, pixel, n);
@@ -411,14 +410,14 @@ static void transpose_tile(const block *b, const fv__subconv *s, size_t count,
         kernels->add_rows(count, n, b->transposed, n, y, pixel);
         return;
     }
-    kernels->add_rows(count, n, fv__at(f->residual, at, size), pixel,
+    kernels->add_rows(count, n, fv__at(f->residual, (ptrdiff_t)at, size), pixel,
                       b->transposed, n);
     if (f->clamp)
         kernels->unary(FV__CLAMP, count * n, b->transposed, b->transposed,
                        f->low, f->high);
     for (size_t i = 0; i < count; i++)
-        memcpy(fv__slot(y, i * pixel, size), fv__at(b->transposed, i * n, size),
-               n * size);
+        memcpy(fv__slot(y, (ptrdiff_t)(i * pixel), size),
+               fv__at(b->transposed, (ptrdiff_t)(i * n), size), n * size);
 }
 
 /* Rows [first, first + rows) of what a sweep makes of the block. */
@@ -436,19 +435,17 @@ static void run_chunk(const block *b, const fv__subconv *s, const char *weights,
         const int64_t in = first * width + g * s->channels * p->plane;
         const int64_t filter = (b->group + g) * s->filters;
 
-        run_tiles(
-            b, s, count, fv__at(b->inputs, (size_t)in, size),
-            fv__at(weights, (size_t)(filter * span), size),
-            fv__slot(b->outputs, (size_t)(g * s->filters * p->made), size));
+        run_tiles(b, s, count, fv__at(b->inputs, in, size),
+                  fv__at(weights, filter * span, size),
+                  fv__slot(b->outputs, g * s->filters * p->made, size));
     }
     if (p->direction == FV__FORWARD) finish_planes(b, s, count);
     for (int64_t i = 0; i < rows; i++)
-        transpose_tile(b, s, (size_t)columns,
-                       fv__at(b->outputs, (size_t)(i * width), size),
-                       (size_t)(s->out_at + b->image * s->out_image
-                                + (b->row + first + i) * s->out_row
-                                + b->column * s->out_pixel
-                                + b->group * s->filters));
+        transpose_tile(
+            b, s, (size_t)columns, fv__at(b->outputs, i * width, size),
+            (size_t)(s->out_at + b->image * s->out_image
+                     + (b->row + first + i) * s->out_row
+                     + b->column * s->out_pixel + b->group * s->filters));
 }
 
 /* Where no tap steps onto a pixel, nothing is added to it. */
@@ -465,8 +462,7 @@ static void clear(const block *b, const fv__subconv *s, int64_t rows)
                                + i * s->out_row + j * s->out_pixel
                                + b->group * s->filters;
 
-            if (call->overwrite)
-                memset(fv__slot(call->dx, (size_t)at, size), 0, bytes);
+            if (call->overwrite) memset(fv__slot(call->dx, at, size), 0, bytes);
         }
 }
 

@@ -152,10 +152,12 @@ void fv__replicated_fill(const fv__replicated *s,
         if (at < 0 || at >= w->in[0])
             memset(out, 0, made);
         else
-            fill_row(s, piece, left,
-                     fv__at(in,
-                            (size_t)(piece->first.image * w->in[0] + at) * row,
-                            s->element),
-                     out);
+            fill_row(
+                s, piece, left,
+                fv__at(in,
+                       (ptrdiff_t)((size_t)(piece->first.image * w->in[0] + at)
+                                   * row),
+                       s->element),
+                out);
     }
 }

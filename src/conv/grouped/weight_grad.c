@@ -51,8 +51,9 @@ static void move_sums(const part *at, void *sums, bool store)
     const weights *w = at->weights;
     const fv__kernels *kernels = w->padded.kernels;
     const size_t lanes = (size_t)w->padded.lanes, span = w->sums / lanes;
-    void *whole = fv__slot(fv__partial_weights(&w->parts, at->number),
-                           (size_t)at->vector * w->sums, w->padded.element);
+    void *whole =
+        fv__slot(fv__partial_weights(&w->parts, at->number),
+                 (ptrdiff_t)((size_t)at->vector * w->sums), w->padded.element);
 
     if (store)
         kernels->transpose(span, at->count, sums, lanes, whole, span, span);
@@ -80,9 +81,9 @@ static void copy_dy(const part *at, fv__pixel first, int64_t rows,
                              + (first.row + i) * s->out_row
                              + first.column * s->out_pixel;
 
-        replicate.x = fv__at(w->call->dy, (size_t)from, w->padded.element);
-        replicate.out = fv__slot(
-            at->dy, (size_t)(i * columns * w->padded.lanes), w->padded.element);
+        replicate.x = fv__at(w->call->dy, from, w->padded.element);
+        replicate.out =
+            fv__slot(at->dy, i * columns * w->padded.lanes, w->padded.element);
         w->padded.kernels->replicate(&replicate);
     }
 }
@@ -122,8 +123,7 @@ static void add_rows(const part *at, fv__pixel first, int64_t rows,
         fv__replicated_fill(padded, &piece, 0,
                             fv__replicated_rows(padded, rows), w->call->x,
                             at->padded);
-        d.dweight =
-            fv__slot(sums, (size_t)(piece.channel * lanes), padded->element);
+        d.dweight = fv__slot(sums, piece.channel * lanes, padded->element);
         padded->kernels->depthwise_grad(&d);
         d.dbias = NULL;
     }
@@ -170,10 +170,11 @@ static void add_part(void *argument, size_t item, size_t worker)
 
     at.count = (size_t)fv__replicated_filters(s, at.vector);
     at.dy = at.padded + fv__align(s->bytes);
-    void *block = at.dy + w->dy, *all = fv__slot(block, w->sums, size);
+    void *block = at.dy + w->dy,
+         *all = fv__slot(block, (ptrdiff_t)w->sums, size);
     void *dbias = fv__partial_bias(&w->parts, at.number,
                                    (size_t)at.vector * lanes, at.count);
-    if (dbias) at.bias = fv__slot(all, w->sums, size);
+    if (dbias) at.bias = fv__slot(all, (ptrdiff_t)w->sums, size);
     if (!fresh) move_sums(&at, all, false);
     for (int64_t i = first; i < end; i++)
         for (int64_t c = 0, n; c < g->out[1]; c += n) {

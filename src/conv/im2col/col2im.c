@@ -91,14 +91,14 @@ static void clear(const plan *p, const band *b)
     const size_t channels = (size_t)p->sizes.channels;
 
     if (g->groups == 1) {
-        p->kernels->fill((size_t)(to - from) * channels, 0,
-                         fv__slot(b->dx, (size_t)from * channels, p->element));
+        p->kernels->fill(
+            (size_t)(to - from) * channels, 0,
+            fv__slot(b->dx, (ptrdiff_t)((size_t)from * channels), p->element));
         return;
     }
     for (int64_t i = from; i < to; i++)
-        p->kernels->fill(
-            channels, 0,
-            fv__slot(b->dx, (size_t)(i * g->channels), p->element));
+        p->kernels->fill(channels, 0,
+                         fv__slot(b->dx, i * g->channels, p->element));
 }
 
 /* Taps [low, high) of an axis that lie on inputs [first, last), where tap 0
@@ -144,8 +144,9 @@ static void add_line(const plan *p, const band *b, int64_t row, int64_t column,
             i * p->sizes.span
             + (r.low * g->kernel[1] + q.low) * p->sizes.channels;
         const int64_t to = left + q.low * g->dilation[1];
-        const char *x = fv__at(columns, (size_t)from, size);
-        char *y = fv__slot(b->dx, first + (size_t)(to * g->channels), size);
+        const char *x = fv__at(columns, from, size);
+        char *y = fv__slot(
+            b->dx, (ptrdiff_t)(first + (size_t)(to * g->channels)), size);
 
         if (width <= 0) continue;
         if (p->merged) {
@@ -181,10 +182,10 @@ static void add_tap(const plan *p, const band *b, int64_t r, int64_t q,
     const int64_t to = (top * step + above) * g->in[1] + left + low;
 
     if (top < bottom && low < high)
-        p->kernels->add_rows(
-            (size_t)(bottom - top), (size_t)(high - low),
-            fv__at(columns, (size_t)from, p->element), (size_t)width,
-            fv__slot(b->dx, (size_t)to, p->element), (size_t)(step * g->in[1]));
+        p->kernels->add_rows((size_t)(bottom - top), (size_t)(high - low),
+                             fv__at(columns, from, p->element), (size_t)width,
+                             fv__slot(b->dx, to, p->element),
+                             (size_t)(step * g->in[1]));
 }
 
 /* Adds all taps, the last one first: an input then receives the contributions
@@ -215,9 +216,9 @@ static void compute_columns(const plan *p, int64_t group, int64_t pixel,
         .m = (size_t)count,
         .n = (size_t)s->span,
         .k = (size_t)s->filters,
-        .a = fv__at(p->call->dy, (size_t)from, p->element),
+        .a = fv__at(p->call->dy, from, p->element),
         .a_row = (size_t)g->filters,
-        .b = fv__at(p->call->weight, (size_t)weights, p->element),
+        .b = fv__at(p->call->weight, weights, p->element),
         .b_row = (size_t)s->span,
         .c = scratch,
         .c_row = (size_t)s->span,
@@ -260,8 +261,8 @@ static band band_of(const plan *p, int64_t image, int64_t group, int64_t number)
 
     b.last = fv__min(b.first + p->rows, g->in[0]);
     b.dx = fv__slot(p->call->dx,
-                    (size_t)(image * g->in[0] * g->in[1] * g->channels
-                             + group * p->sizes.channels),
+                    image * g->in[0] * g->in[1] * g->channels
+                        + group * p->sizes.channels,
                     p->element);
     if (p->call->overwrite) clear(p, &b);
     return b;

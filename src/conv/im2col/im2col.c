@@ -74,8 +74,7 @@ static void pack_panel(void *argument, size_t item, size_t worker)
 static const void *weights_of(const subconv_plan *p, int64_t group)
 {
     if (p->data || !p->call->weight) return NULL;
-    return fv__at(p->call->weight, (size_t)(group * p->subconv.weight_group),
-                  p->element);
+    return fv__at(p->call->weight, group * p->subconv.weight_group, p->element);
 }
 
 /* Multiplies rows [pixel, pixel + count) of the column matrix, at `a`, by the
@@ -104,8 +103,7 @@ static void multiply(const subconv_plan *p, int64_t group, int64_t pixel,
                                    .b = weights_of(p, group),
                                    .b_row = (size_t)s->weight_filter,
                                    .b_transposed = true,
-                                   .c =
-                                       fv__slot(p->out, (size_t)to, p->element),
+                                   .c = fv__slot(p->out, to, p->element),
                                    .c_row = (size_t)s->out_pixel,
                                    .accumulate = p->add };
 
@@ -132,8 +130,8 @@ static void run_item(void *argument, size_t item, size_t worker)
         if (p->pointwise) {
             int64_t at = pixel * s->in_pixel + group * s->channels;
 
-            multiply(p, group, pixel, count,
-                     fv__at(p->in, (size_t)at, p->element), s->in_pixel);
+            multiply(p, group, pixel, count, fv__at(p->in, at, p->element),
+                     s->in_pixel);
         } else {
             if (p->span) fv__im2col_gather(&columns, p->in, matrix);
             multiply(p, group, pixel, count, matrix, p->span);
@@ -284,12 +282,12 @@ static void block_product(const plan *p, const fv__im2col_matrix *columns,
         .m = fv__even(filters, splits, (size_t)split),
         .n = (size_t)width,
         .k = (size_t)columns->count,
-        .a = fv__at(p->call->dy, (size_t)from, p->element),
+        .a = fv__at(p->call->dy, from, p->element),
         .a_row = (size_t)g->filters,
         .a_transposed = true,
-        .b = p->pointwise ? fv__at(p->call->x, (size_t)x, p->element) : scratch,
+        .b = p->pointwise ? fv__at(p->call->x, x, p->element) : scratch,
         .b_row = (size_t)(p->pointwise ? g->channels : width),
-        .c = fv__slot(sum, (size_t)to, p->element),
+        .c = fv__slot(sum, to, p->element),
         .c_row = (size_t)s->span,
         .accumulate = accumulate,
     };

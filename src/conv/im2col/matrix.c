@@ -29,8 +29,8 @@ static char *each_tap(const fv__subconv *s, size_t element, const char *in,
         if (at < 0 || at >= s->in[1])
             out = zeros(out, bytes);
         else
-            out = copy(out, fv__at(in, (size_t)(at * s->in_pixel), element),
-                       (size_t)bytes);
+            out =
+                copy(out, fv__at(in, at * s->in_pixel, element), (size_t)bytes);
     }
     return out;
 }
@@ -45,8 +45,7 @@ static char *all_taps(const fv__subconv *s, size_t element, const char *in,
 
     out = zeros(out, (low - first) * bytes);
     if (low < high)
-        out = copy(out,
-                   fv__at(in, (size_t)((column + low) * s->in_pixel), element),
+        out = copy(out, fv__at(in, (column + low) * s->in_pixel, element),
                    (size_t)((high - low) * bytes));
     return zeros(out, (last - high) * bytes);
 }
@@ -71,7 +70,7 @@ static char *gather_pixel(const fv__im2col_matrix *c, fv__pixel pixel,
                 zeros(out, (last - first) * s->channels * (int64_t)c->element);
             continue;
         }
-        in = fv__at(image, (size_t)(row * s->in[1] * s->in_pixel), c->element);
+        in = fv__at(image, row * s->in[1] * s->in_pixel, c->element);
         out = (adjacent ? all_taps : each_tap)(s, c->element, in, column, first,
                                                last, out);
     }
@@ -90,7 +89,9 @@ void fv__im2col_gather(const fv__im2col_matrix *c, const void *in,
     for (int64_t i = 0; i < c->count; i++) {
         out = gather_pixel(
             c, pixel,
-            fv__at(in, (size_t)pixel.image * image + group, c->element), out);
+            fv__at(in, (ptrdiff_t)((size_t)pixel.image * image + group),
+                   c->element),
+            out);
         if (++pixel.column < s->out[1]) continue;
         pixel.column = 0;
         if (++pixel.row < s->out[0]) continue;

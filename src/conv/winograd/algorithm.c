@@ -120,11 +120,11 @@ static fv__transformed_tile panel_at(const plan *p, const weight_panels *b,
 {
     fv__transformed_tile panel = b->u;
 
-    panel.values =
-        fv__slot(panel.values,
-                 point * panel.point_step + (size_t)out_phase * panel.phase_step
-                     + (size_t)(filter * b->depth),
-                 p->element);
+    panel.values = fv__slot(panel.values,
+                            (ptrdiff_t)(point * panel.point_step
+                                        + (size_t)out_phase * panel.phase_step
+                                        + (size_t)(filter * b->depth)),
+                            p->element);
     return panel;
 }
 
@@ -220,7 +220,7 @@ static void transform_input(const plan *p, int64_t tile, int64_t count, char *v)
         p->kernels->winograd_input(
             w->in_scheme, channels, pixels[i % 2],
             &(fv__transformed_tile){
-                fv__slot(v, (size_t)i * p->v.row_step, p->element),
+                fv__slot(v, (ptrdiff_t)((size_t)i * p->v.row_step), p->element),
                 p->v.point_step, channels });
     }
 }
@@ -246,13 +246,12 @@ static void multiply_block(const plan *p, size_t n, size_t rows, fv__tile t,
 {
     const size_t mr = (size_t)p->kernels->mr, calls = (rows + mr - 1) / mr;
 
-    for (size_t i = 0; i < calls; i++) {
-        const size_t m = fv__even(rows, calls, i);
-
-        prefetch_next(p, &t, next, i, calls);
+    for (size_t i = 0, m, call = 0; i < rows; i += m) {
+        m = fv__tile_height(rows - i, mr);
+        prefetch_next(p, &t, next, call++, calls);
         p->kernels->microkernel(m, n, &t);
-        t.a = fv__at(t.a, m * t.a_row, p->element);
-        t.c = fv__slot(t.c, m * t.c_row, p->element);
+        t.a = fv__at(t.a, (ptrdiff_t)(m * t.a_row), p->element);
+        t.c = fv__slot(t.c, (ptrdiff_t)(m * t.c_row), p->element);
     }
 }
 
@@ -267,11 +266,12 @@ static void multiply_panel(const plan *p, size_t n, size_t rows, int64_t k,
         const size_t weights = (size_t)(at * p->kernels->nr);
 
         t.k = (size_t)fv__chain_block(chain, at);
-        t.a = fv__at(a, (size_t)at, p->element);
-        t.b = fv__at(b, weights, p->element);
+        t.a = fv__at(a, at, p->element);
+        t.b = fv__at(b, (ptrdiff_t)weights, p->element);
         if (at) t.accumulation = FV__ACCUMULATE;
         multiply_block(p, n, rows, t,
-                       next ? fv__at(next, weights, p->element) : NULL);
+                       next ? fv__at(next, (ptrdiff_t)weights, p->element)
+                            : NULL);
     }
 }
 
@@ -309,13 +309,16 @@ static void multiply(const plan *p, const weight_panels *b, int64_t rows,
 
     for (bool more = true; more; at = next) {
         more = next_panel(p, b, &next);
-        t.a = fv__at(v, at.point * p->v.point_step + (size_t)b->first_channel,
-                     p->element);
+        t.a = fv__at(
+            v,
+            (ptrdiff_t)(at.point * p->v.point_step + (size_t)b->first_channel),
+            p->element);
         t.b = panel_at(p, b, at.point, at.phase, at.filter).values;
-        t.c = fv__slot(m,
-                       at.point * p->m.point_step
-                           + (size_t)(at.phase * p->block_filters + at.filter),
-                       p->element);
+        t.c = fv__slot(
+            m,
+            (ptrdiff_t)(at.point * p->m.point_step
+                        + (size_t)(at.phase * p->block_filters + at.filter)),
+            p->element);
         multiply_panel(
             p, (size_t)fv__min(b->filters - at.filter, nr), (size_t)rows,
             fv__scheme_phases_at(p->tiling.in_scheme, at.point) * b->channels,
@@ -383,7 +386,7 @@ static fv__winograd_output output_of(const plan *p, int64_t filter,
         o.epilogue = epilogue;
     epilogue->nontemporal = p->nontemporal;
     if (epilogue->bias)
-        epilogue->bias = fv__at(epilogue->bias, (size_t)filter, p->element);
+        epilogue->bias = fv__at(epilogue->bias, filter, p->element);
     return o;
 }
 
@@ -400,12 +403,13 @@ static void set_tile(const plan *p, int64_t tile, int64_t filter,
         (size_t)(s->out_at + at.image * s->out_image + row * s->out_row
                  + column * s->out_pixel + filter);
 
-    o->out = fv__slot(p->out, to, p->element);
+    o->out = fv__slot(p->out, (ptrdiff_t)to, p->element);
     o->first[0] = (size_t)(row - at.row);
     o->first[1] = (size_t)(column - at.column);
     o->end[0] = (size_t)fv__min(w->out_step, s->out[0] - at.row);
     o->end[1] = (size_t)(s->out[1] - at.column);
-    if (residual) epilogue->residual = fv__at(residual, to, p->element);
+    if (residual)
+        epilogue->residual = fv__at(residual, (ptrdiff_t)to, p->element);
 }
 
 /* Outputs of filters [first, first + n) of `count` tiles. */
@@ -417,7 +421,8 @@ static void transform_output(const plan *p, int64_t first, int64_t n,
     fv__winograd_output o = output_of(p, filter, &epilogue);
 
     for (int64_t i = 0; i < count; i++) {
-        o.products.values = fv__slot(m, (size_t)i * p->m.row_step, p->element);
+        o.products.values =
+            fv__slot(m, (ptrdiff_t)((size_t)i * p->m.row_step), p->element);
         set_tile(p, tile + i, filter, &o, &epilogue);
         p->kernels->winograd_output(p->tiling.out_scheme, (size_t)n, &o);
     }
@@ -482,8 +487,8 @@ static void shared_input_item(void *argument, size_t item, size_t worker)
 
     (void)worker;
     transform_input(p, (int64_t)item, 1,
-                    fv__slot(p->scratch + p->zeros_bytes, item * p->v.row_step,
-                             p->element));
+                    fv__slot(p->scratch + p->zeros_bytes,
+                             (ptrdiff_t)(item * p->v.row_step), p->element));
 }
 
 /* Some filters of a block of tiles, from V of all tiles. */
@@ -496,7 +501,8 @@ static void shared_output_item(void *argument, size_t item, size_t worker)
     const int64_t n =
         fv__min(p->block_filters, p->tiling.subconv.filters - first);
     char *all_v = p->scratch + p->zeros_bytes;
-    char *v = fv__slot(all_v, (size_t)tile * p->v.row_step, p->element);
+    char *v =
+        fv__slot(all_v, (ptrdiff_t)((size_t)tile * p->v.row_step), p->element);
     char *m = all_v + p->v.bytes + worker * (p->m.bytes + p->u.bytes);
 
     if (p->u.bytes)

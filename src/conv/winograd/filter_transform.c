@@ -21,8 +21,7 @@ typedef struct panel_filters {
 
 static const char *channel_at(const panel_filters *f, int64_t channel)
 {
-    return fv__at(f->weight, (size_t)(channel * f->subconv->weight_channel),
-                  f->element);
+    return fv__at(f->weight, channel * f->subconv->weight_channel, f->element);
 }
 
 /* Prefetches the taps of a channel, which lie far apart in memory. */
@@ -64,10 +63,11 @@ static void transpose_and_transform(const panel_filters *f, int64_t channels,
             f->kernels->transpose(
                 f->count, count, channel_at(f, c) + tap * tap_bytes,
                 (size_t)f->subconv->weight_filter,
-                fv__slot(taps, (size_t)tap * tap_step, f->element), nr, nr);
+                fv__slot(taps, (ptrdiff_t)((size_t)tap * tap_step), f->element),
+                nr, nr);
         f->kernels->winograd_filter(f->scheme, tap_step, taps,
                                     (ptrdiff_t)tap_step, &u);
-        u.values = fv__slot(u.values, tap_step, f->element);
+        u.values = fv__slot(u.values, (ptrdiff_t)tap_step, f->element);
     }
 }
 
@@ -90,7 +90,7 @@ void fv__winograd_transform_filters(const fv__kernels *kernels,
         .count = (size_t)fv__min(s->filters - first, kernels->nr),
         .scheme = w->scheme,
         .taps = w->taps,
-        .weight = fv__at(weight, (size_t)at, element),
+        .weight = fv__at(weight, at, element),
         .channels = s->channels - panel->channel,
     };
 

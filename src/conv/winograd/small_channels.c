@@ -80,8 +80,8 @@ void fv__winograd_tile_row_transform(const fv__kernels *kernels,
         for (int64_t j = 0; j < w->in_side; j++)
             pixels[i * w->in_side + j] =
                 fv__at(line,
-                       (size_t)(j % w->in_step) * r->phase_step
-                           + (size_t)(j / w->in_step),
+                       (ptrdiff_t)((size_t)(j % w->in_step) * r->phase_step
+                                   + (size_t)(j / w->in_step)),
                        element);
     }
     kernels->winograd_input(

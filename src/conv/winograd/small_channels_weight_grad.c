@@ -93,7 +93,7 @@ static void transform_dy(const plan *p, int64_t row, char *z)
         p->kernels->winograd_output_grad(
             w->out_scheme, filters, pixels[i % 2],
             &(fv__transformed_tile){
-                fv__slot(z, (size_t)i * p->z.row_step, p->element),
+                fv__slot(z, (ptrdiff_t)((size_t)i * p->z.row_step), p->element),
                 p->z.point_step, 0 });
     }
 }
@@ -114,11 +114,15 @@ static void multiply(const plan *p, size_t point, bool first_row, const char *v,
         fv__conv_tiles(
             p->kernels, depth, (size_t)p->tiling.subconv.filters,
             (fv__tile){
-                .a = fv__at(v, point * p->tile_row.point_step + tile,
+                .a = fv__at(v,
+                            (ptrdiff_t)(point * p->tile_row.point_step + tile),
                             p->element),
-                .b = fv__at(z, point * p->z.point_step + tile * p->z.row_step,
-                            p->element),
-                .c = fv__slot(du, point * p->du.point_step, p->element),
+                .b = fv__at(
+                    z,
+                    (ptrdiff_t)(point * p->z.point_step + tile * p->z.row_step),
+                    p->element),
+                .c = fv__slot(du, (ptrdiff_t)(point * p->du.point_step),
+                              p->element),
                 .a_row = p->tile_row.channel_step,
                 .a_step = 1,
                 .b_step = p->z.row_step,
@@ -159,7 +163,8 @@ static void channel_item(void *argument, size_t item, size_t worker)
     const size_t channels = (size_t)p->tiling.subconv.channels;
     const size_t filters = (size_t)p->tiling.subconv.filters;
     const size_t phase_step = channels * p->du.row_step;
-    char *du = fv__slot(p->du_all, item * p->du.row_step, p->element);
+    char *du =
+        fv__slot(p->du_all, (ptrdiff_t)(item * p->du.row_step), p->element);
 
     (void)worker;
     fv__winograd_reduce_parts(p->kernels, p->tiling.in_scheme, &p->du, p->parts,
@@ -167,8 +172,8 @@ static void channel_item(void *argument, size_t item, size_t worker)
     p->kernels->winograd_filter_grad(
         p->tiling.scheme, filters,
         &(fv__transformed_tile){ du, p->du.point_step, phase_step },
-        fv__slot(p->gradients, item * filters, p->element), channels * filters,
-        false);
+        fv__slot(p->gradients, (ptrdiff_t)(item * filters), p->element),
+        channels * filters, false);
 }
 
 /* Transposes [tap][channel][filter] to [filter][tap][channel]. */

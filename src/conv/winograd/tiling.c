@@ -143,7 +143,7 @@ void fv__winograd_input_pixels(const fv__winograd_tiling *w, int64_t group,
 
     find_pixels(s->in, s->in_pixel * (int64_t)size, w->in_side,
                 fv__winograd_tile_input(w, tile),
-                fv__at(in, (size_t)(group * s->channels), size), zeros, pixels);
+                fv__at(in, group * s->channels, size), zeros, pixels);
 }
 
 void fv__winograd_output_pixels(const fv__winograd_tiling *w, int64_t group,
@@ -155,7 +155,7 @@ void fv__winograd_output_pixels(const fv__winograd_tiling *w, int64_t group,
 
     find_pixels(s->out, s->out_pixel * (int64_t)size, w->out_step,
                 fv__winograd_tile_output(w, tile),
-                fv__at(out, (size_t)(group * s->filters), size), zeros, pixels);
+                fv__at(out, group * s->filters, size), zeros, pixels);
 }
 
 fv__point_matrices fv__point_matrices_of(size_t element, int64_t points,

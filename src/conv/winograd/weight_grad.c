@@ -154,13 +154,13 @@ static void transform_item(void *argument, size_t item, size_t worker)
     p->kernels->winograd_output_grad(
         w->out_scheme, (size_t)s->filters, pixels,
         &(fv__transformed_tile){
-            fv__slot(p->z_at, item * p->z.row_step, p->element),
+            fv__slot(p->z_at, (ptrdiff_t)(item * p->z.row_step), p->element),
             p->z.point_step, 0 });
     x_pixels(p, tile, pixels);
     p->kernels->winograd_input(
         w->in_scheme, (size_t)s->channels, pixels,
         &(fv__transformed_tile){
-            fv__slot(p->v_at, item * p->v.row_step, p->element),
+            fv__slot(p->v_at, (ptrdiff_t)(item * p->v.row_step), p->element),
             p->v.point_step, (size_t)s->channels });
 }
 
@@ -182,18 +182,19 @@ static void multiply_phase(const plan *p, const du_block *b, size_t point,
 
     fv__conv_tiles(
         p->kernels, b->filters, b->channels,
-        (fv__tile){ .a = fv__at(p->z_at, point * p->z.point_step + b->filter,
-                                p->element),
-                    .b = fv__at(p->v_at, v, p->element),
-                    .c = fv__slot(b->du, du, p->element),
-                    .a_row = 1,
-                    .a_step = p->z.row_step,
-                    .b_step = p->v.row_step,
-                    .c_row = p->du.row_step,
-                    .segments = 1,
-                    .k = (size_t)fv__min(p->block_tiles, left),
-                    .accumulation =
-                        p->first_block ? FV__STORE : FV__ACCUMULATE });
+        (fv__tile){
+            .a = fv__at(p->z_at,
+                        (ptrdiff_t)(point * p->z.point_step + b->filter),
+                        p->element),
+            .b = fv__at(p->v_at, (ptrdiff_t)v, p->element),
+            .c = fv__slot(b->du, (ptrdiff_t)du, p->element),
+            .a_row = 1,
+            .a_step = p->z.row_step,
+            .b_step = p->v.row_step,
+            .c_row = p->du.row_step,
+            .segments = 1,
+            .k = (size_t)fv__min(p->block_tiles, left),
+            .accumulation = p->first_block ? FV__STORE : FV__ACCUMULATE });
 }
 
 static void multiply(const plan *p, const du_block *b, size_t point)
@@ -216,9 +217,10 @@ static void transform_filter(const plan *p, const du_block *b, size_t i)
     p->kernels->winograd_filter_grad(
         w->scheme, b->channels,
         &(fv__transformed_tile){
-            fv__slot(b->du, i * p->du.row_step, p->element), p->du.point_step,
-            b->channels },
-        fv__slot(p->call->dweight, tap * channels + b->channel, p->element),
+            fv__slot(b->du, (ptrdiff_t)(i * p->du.row_step), p->element),
+            p->du.point_step, b->channels },
+        fv__slot(p->call->dweight, (ptrdiff_t)(tap * channels + b->channel),
+                 p->element),
         channels, !p->call->overwrite);
 }
 
@@ -233,7 +235,8 @@ static void multiply_item(void *argument, size_t item, size_t worker)
     b.filter = item % blocks * ITEM_FILTERS;
     b.filters = (size_t)fv__min(ITEM_FILTERS,
                                 p->tiling.subconv.filters - (int64_t)b.filter);
-    b.du = fv__slot(p->du_at, b.filter * p->du.row_step, p->element);
+    b.du =
+        fv__slot(p->du_at, (ptrdiff_t)(b.filter * p->du.row_step), p->element);
     multiply(p, &b, point);
 }
 
@@ -305,7 +308,8 @@ void fv__winograd_reduce_parts(const fv__kernels *kernels, fv__scheme in_scheme,
 
             for (size_t q = 0; q < phases; q++) {
                 char *sum = fv__slot(
-                    du, e * matrices->point_step + q * phase_step, element);
+                    du, (ptrdiff_t)(e * matrices->point_step + q * phase_step),
+                    element);
 
                 kernels->axpy(n, 1, sum + i * matrices->bytes, sum);
             }
@@ -318,7 +322,7 @@ static void filter_item(void *argument, size_t item, size_t worker)
     const plan *p = argument;
     const size_t channels = (size_t)p->tiling.subconv.channels;
     const du_block b = { item, 1, 0, channels,
-                         fv__slot(p->du_all, item * p->du.row_step,
+                         fv__slot(p->du_all, (ptrdiff_t)(item * p->du.row_step),
                                   p->element) };
 
     (void)worker;

@@ -144,8 +144,9 @@ extern const fv__kernels FV_KERNEL(kernels);
 #endif
 enum { VEC = VEC_BYTES / REAL_BYTES, NR = 2 * VEC };
 
-/* Columns of a narrow product, at most: of more, the tile is as fast. */
-enum { NARROW = REAL_BYTES == 4 ? 4 : 2 };
+/* Most columns of the microkernel for small n: with more columns the other one
+ * is as fast. */
+enum { SMALL_N = REAL_BYTES == 4 ? 4 : 2 };
 
 typedef real vec __attribute__((vector_size(VEC_BYTES)));
 

@@ -1,9 +1,11 @@
-/* The matrix product tile: MR rows of two vectors of sums kept in registers. */
+/* The microkernel: sums of up to MR rows of two vectors are kept in registers.
+ */
 #include "kernel/isa/isa.h"
 
-/* Two vectors of a row of n numbers: the first is there if `vectors` is 2, the
- * last is cut short where `part`, to half of it at most where `half`. All but n
- * are constants where these are inlined, so that sums stay in registers. */
+/* The sums of a tile: `vectors` vectors a row, which is 1 or 2. In the last one
+ * of them all lanes are used, unless `part`, or at most HALF of them, if
+ * `half`. All arguments but n are constants where these functions are inlined,
+ * so that sums stay in registers. */
 typedef vec sums[MR][2];
 
 INLINE void load_row(vec row[2], const size_t vectors, const bool part,
@@ -20,7 +22,7 @@ INLINE void add_row(vec row[2], const size_t vectors, const vec other[2])
     for (size_t v = 0; v < vectors; v++) row[v] = row[v] + other[v];
 }
 
-/* Adds rows of memory, row_step apart, to the sums. */
+/* Adds rows in memory, row_step elements apart, to the sums. */
 INLINE void add_rows(sums sum, const size_t rows, const size_t vectors,
                      const bool part, size_t n, const real *x, size_t row_step)
 {
@@ -52,9 +54,9 @@ INLINE void epilogue(sums sum, const size_t rows, const size_t vectors,
     }
 }
 
-/* The chains, from what the sums are. a_row is a constant for packed columns
- * of a. Every fourth row has a pointer, so that distances to the others are few
- * and stay in registers too. */
+/* Continues the chains from the sums. a_row is a constant if columns of A are
+ * packed. Every fourth row of A has a pointer of its own, so that the distances
+ * to the other rows are few and stay in registers too. */
 INLINE void multiply(sums sum, const size_t rows, const size_t vectors,
                      const bool part, const bool half, size_t n,
                      const fv__tile *t, const size_t a_row)
@@ -90,7 +92,7 @@ INLINE void multiply(sums sum, const size_t rows, const size_t vectors,
     }
 }
 
-/* Stores wait for the lines that they go to: these come while it multiplies. */
+/* Prefetches the cache lines of C, which arrive during the product. */
 INLINE void prefetch(const size_t rows, const size_t vectors, real *c,
                      size_t c_row)
 {
@@ -166,8 +168,8 @@ typedef void tile_of_rows(size_t n, const fv__tile *t);
         tile(rows, vectors, part, half, n, t, a_row);                          \
     }
 #define TILE_NAME(rows, name) name##_##rows,
-/* name[i]: the tile of i + 1 rows, a function of its own, so that the compiler
- * finds registers for it alone. */
+/* name[i] is the tile of i + 1 rows: a function of its own, so that the
+ * compiler allocates registers for it alone. */
 #define TILES(name, ...)                                                       \
     EACH_ROWS(TILE, name, __VA_ARGS__)                                         \
     static tile_of_rows *const name[] = { EACH_ROWS(TILE_NAME, name) };

@@ -1,9 +1,9 @@
-/* The matrix product of few columns: squares of rows are turned in registers,
- * so that vectors run over them. */
+/* The microkernel for small n: squares of VEC x VEC elements of A are
+ * transposed in registers, so that vectors lie along rows. */
 #include "kernel/isa/transpose.h"
 
-/* So many squares side by side keep a core busy, and registers hold the sums
- * of the columns of all. */
+/* Squares, one below the other, that are multiplied at a time: enough chains to
+ * hide the latency of an FMA, few enough for registers to hold their sums. */
 #if VEC_BYTES == 64
 #define SQUARES 1
 #elif VEC_BYTES / REAL_BYTES >= 4
@@ -13,37 +13,38 @@
 #endif
 enum { ROWS = SQUARES * VEC };
 
-/* VEC sums of each column. */
-typedef vec sums[NARROW];
+/* The sums of VEC rows of each column. */
+typedef vec sums[SMALL_N];
 
-/* Every fourth row has a pointer, so that distances to the others are few and
- * stay in registers. */
+/* Every fourth row of A has a pointer of its own, so that the distances to the
+ * other rows are few and stay in registers. */
 enum { POINTERS = (ROWS + 3) / 4 };
 typedef const real *rows[POINTERS];
 
-/* `count` numbers of each row of a square, from row `first` on, become rows;
- * what is `ahead` of them is asked for. */
+/* Loads and transposes `count` elements of each row of a square whose first row
+ * is `first`; in every row, what is `distance` bytes behind it is
+ * prefetched. */
 INLINE void load_square(vec row[VEC], const rows at, const size_t first,
                         size_t a_row, const bool part, size_t count,
-                        ptrdiff_t ahead)
+                        ptrdiff_t distance)
 {
     UNROLLED
     for (size_t i = 0; i < VEC; i++) {
         const size_t r = first + i;
         const real *x = at[r / 4] + r % 4 * a_row;
-        __builtin_prefetch((const char *)x + ahead, 0, 2);
+        __builtin_prefetch((const char *)x + distance, 0, 2);
         row[i] = part ? vec_load_part(x, count) : vec_load(x);
     }
     transpose_tile(VEC, row);
 }
 
-/* `count` steps of the chains, VEC if they are no `part`. */
+/* `count` terms of the chains; VEC, unless `part`. */
 INLINE void multiply_square(vec *sum, const size_t n, const fv__tile *t,
                             const rows at, const size_t first, const bool part,
-                            size_t count, ptrdiff_t ahead, const real *b)
+                            size_t count, ptrdiff_t distance, const real *b)
 {
     vec row[VEC];
-    load_square(row, at, first, t->a_row, part, count, ahead);
+    load_square(row, at, first, t->a_row, part, count, distance);
     UNROLLED
     for (size_t i = 0; i < VEC; i++, b += t->b_step) {
         if (part && i >= count) break;
@@ -53,12 +54,12 @@ INLINE void multiply_square(vec *sum, const size_t n, const fv__tile *t,
     }
 }
 
-/* The chains of a segment. */
+/* The terms of a segment. The rest of k / VEC terms comes last. */
 INLINE void multiply(sums sum[SQUARES], const size_t n, const fv__tile *t,
                      const real *a, const real *b)
 {
     const size_t rest = t->k % VEC;
-    const ptrdiff_t ahead =
+    const ptrdiff_t distance =
         t->next ? (const char *)t->next - (const char *)t->a : 0;
     rows at;
     for (size_t p = 0; p < POINTERS; p++) at[p] = a + 4 * p * t->a_row;
@@ -67,8 +68,9 @@ INLINE void multiply(sums sum[SQUARES], const size_t n, const fv__tile *t,
         for (size_t p = 0; p < POINTERS; p++) IN_REGISTER(at[p]);
         UNROLLED
         for (size_t s = 0; s < SQUARES; s++) {
-            IN_REGISTER(b); /* else what is there would be kept for all */
-            multiply_square(sum[s], n, t, at, s * VEC, false, VEC, ahead, b);
+            IN_REGISTER(
+                b); /* or b[j] would be held in vectors for all squares */
+            multiply_square(sum[s], n, t, at, s * VEC, false, VEC, distance, b);
         }
         UNROLLED
         for (size_t p = 0; p < POINTERS; p++) at[p] += VEC;
@@ -76,10 +78,10 @@ INLINE void multiply(sums sum[SQUARES], const size_t n, const fv__tile *t,
     if (!rest) return;
     UNROLLED
     for (size_t s = 0; s < SQUARES; s++)
-        multiply_square(sum[s], n, t, at, s * VEC, true, rest, ahead, b);
+        multiply_square(sum[s], n, t, at, s * VEC, true, rest, distance, b);
 }
 
-/* ---- columns of c and of what is added ---------------------------------- */
+/* ---- columns of c and of the residual ----------------------------------- */
 
 INLINE void load_columns(vec *column, const size_t n, const real *c,
                          size_t c_row, size_t c_column)
@@ -107,7 +109,7 @@ INLINE void add_columns(vec *sum, const size_t n, const real *c, size_t c_row,
 INLINE void store_columns(const vec *column, const size_t n, real *c,
                           size_t c_row, size_t c_column)
 {
-    real lane[NARROW][VEC];
+    real lane[SMALL_N][VEC];
     if (c_row == 1) {
         for (size_t j = 0; j < n; j++) vec_store(c + j * c_column, column[j]);
         return;
@@ -118,7 +120,7 @@ INLINE void store_columns(const vec *column, const size_t n, real *c,
         for (size_t j = 0; j < n; j++) c[j * c_column] = lane[j][i];
 }
 
-/* What is done to rows from `i` on. */
+/* The epilogue for VEC rows from row i on. */
 INLINE void epilogue(vec *sum, const size_t n, size_t i, const fv__epilogue *f)
 {
     const real *bias = f->bias, *residual = f->residual;
@@ -130,7 +132,7 @@ INLINE void epilogue(vec *sum, const size_t n, size_t i, const fv__epilogue *f)
         sum[j] = vec_clamp(sum[j], low, high);
 }
 
-INLINE void end_square(vec *sum, const size_t n, size_t i, const fv__tile *t)
+INLINE void finish_square(vec *sum, const size_t n, size_t i, const fv__tile *t)
 {
     real *c = (real *)t->c + i * t->c_row;
     if (t->accumulation == FV__ACCUMULATE)
@@ -160,24 +162,24 @@ INLINE void microkernel_small_n(const size_t n, size_t m, const fv__tile *t)
                                          : (ptrdiff_t)(s * k * t->b_step)));
         UNROLLED
         for (size_t s = 0; s < SQUARES; s++)
-            end_square(sum[s], n, i + s * VEC, t);
+            finish_square(sum[s], n, i + s * VEC, t);
     }
 }
 
-static void narrow_1(size_t m, const fv__tile *t)
+static void small_n_1(size_t m, const fv__tile *t)
 {
     microkernel_small_n(1, m, t);
 }
-static void narrow_2(size_t m, const fv__tile *t)
+static void small_n_2(size_t m, const fv__tile *t)
 {
     microkernel_small_n(2, m, t);
 }
 #if REAL_BYTES == 4
-static void narrow_3(size_t m, const fv__tile *t)
+static void small_n_3(size_t m, const fv__tile *t)
 {
     microkernel_small_n(3, m, t);
 }
-static void narrow_4(size_t m, const fv__tile *t)
+static void small_n_4(size_t m, const fv__tile *t)
 {
     microkernel_small_n(4, m, t);
 }
@@ -186,11 +188,11 @@ static void narrow_4(size_t m, const fv__tile *t)
 void FV_KERNEL(microkernel_small_n)(size_t m, size_t n, const fv__tile *t)
 {
     static void (*const of_columns[])(size_t, const fv__tile *) = {
-        narrow_1,
-        narrow_2,
+        small_n_1,
+        small_n_2,
 #if REAL_BYTES == 4
-        narrow_3,
-        narrow_4,
+        small_n_3,
+        small_n_4,
 #endif
     };
     of_columns[n - 1](m, t);

@@ -7,5 +7,5 @@ const fv__kernels FV_KERNEL(kernels) = { .isa = FV_TEXT(FV_ISA),
                                          .dtype = FV_DTYPE_ENUM,
                                          .mr = MR,
                                          .nr = NR,
-                                         .small_n = NARROW,
+                                         .small_n = SMALL_N,
                                          FV_EACH_KERNEL(FV_MEMBER) };

@@ -1,11 +1,12 @@
-/* Rows to columns: how matrices become panels. */
+/* Transposes matrices in memory, by squares of VEC x VEC elements. */
 #include "kernel/isa/transpose.h"
 
-/* Numbers of a row that are asked for before they are met: rows may be far
- * apart, so that all would meet in one set of a first-level cache. */
+/* Elements of a row that are prefetched ahead, into the second-level cache:
+ * rows may be so far apart that they map to one set of the first-level cache.
+ * Tuned by measurement. */
 enum { AHEAD = 96 };
 
-/* At most VEC rows and columns; to rows of `width`. */
+/* m, n <= VEC; rows of y have `width` elements, as in the table. */
 INLINE void block(size_t m, size_t n, const real *x, size_t x_row, real *y,
                   size_t y_row, size_t width)
 {
@@ -35,12 +36,14 @@ INLINE void whole_block(const real *x, size_t x_row, real *y, size_t y_row)
     for (size_t j = 0; j < VEC; j++) vec_store(y + j * y_row, row[j]);
 }
 
-/* Half as many rows as a vector has lanes, or less, are turned in two squares
- * side by side, VEC columns at a time of at least so many; the last ones may be
- * turned twice. Rows that lack repeat the last one. */
+/* The most rows that few_rows takes: two squares of FEW x FEW elements, side by
+ * side in registers, are transposed together. */
 enum { FEW = VEC / 2 };
+/* The upper half of a vector, in the lower half. */
 #define UPPER(lane, d) (((lane) + (d)) % VEC)
 
+/* m <= FEW rows of n >= VEC columns, VEC columns at a time: the last ones may
+ * overlap those before. Missing rows repeat row m - 1. */
 static void few_rows(size_t m, size_t n, const real *x, size_t x_row, real *y,
                      size_t y_row)
 {

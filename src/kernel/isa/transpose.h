@@ -1,4 +1,4 @@
-/* Rows that become columns in registers. */
+/* Transposition in registers. */
 #ifndef FV_KERNEL_ISA_TRANSPOSE_H
 #define FV_KERNEL_ISA_TRANSPOSE_H
 
@@ -20,8 +20,9 @@
 #define LANES LANES_2
 #endif
 
-/* Of two rows d apart: the lanes whose number lacks d, and those that have it,
- * each beside its partner. */
+/* One step for rows i and i + d: the new row i has the lanes of both whose
+ * number lacks bit d, the new row i + d those whose number has it. LACKS and
+ * HAS select them from the two rows. */
 #define LACKS(lane, d) ((lane) & (d) ? VEC + (lane) - (d) : (lane))
 #define HAS(lane, d) ((lane) & (d) ? VEC + (lane) : (lane) + (d))
 #define EXCHANGE(rows, d)                                                      \
@@ -36,7 +37,8 @@
         }                                                                      \
     }
 
-/* Some rows of VEC numbers, in registers, turned in squares. */
+/* Transposes `rows` rows, a power of two, of VEC elements: each square of
+ * `rows` x `rows` elements in its place. */
 INLINE void transpose_tile(const size_t rows, vec *row)
 {
     EXCHANGE(rows, 1)
