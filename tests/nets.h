@@ -1,4 +1,5 @@
-/* Small networks, their data and comparisons, for tests of the upper floors. */
+/* Small networks, their data and comparisons, for tests of the upper modules.
+ */
 #ifndef FV_TESTS_NETS_H
 #define FV_TESTS_NETS_H
 

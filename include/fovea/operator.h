@@ -30,8 +30,8 @@ typedef struct fv_inference {
     size_t forward_scratch;  /**< bytes free to use in forward */
     size_t backward_scratch; /**< bytes free to use in backward */
     size_t saved;            /**< bytes kept from forward to backward */
-    size_t kept; /**< bytes that a plan for evaluation keeps from run to run;
-                      elsewhere they are scratch of each forward */
+    size_t cached; /**< bytes that a plan for evaluation caches from run to
+                        run; elsewhere they are scratch of each forward */
     const void *resolved; /**< what forward and backward should not work out
                                anew in each call, as fv_call::resolved; from
                                #fv_inference_allocate */
@@ -57,12 +57,12 @@ typedef struct fv_call {
                                               one is not */
     void *saved; /**< NULL where no backward pass will follow */
     void *scratch;
-    void *kept;         /**< forward only */
-    uint64_t draw;      /**< names this call in the stream of random numbers */
-    uint64_t fresh;     /**< bit k: input_grads[k] holds arbitrary bytes, to be
-                             overwritten; 0 unless the operator #FV_OVERWRITES */
-    int32_t kept_holds; /**< `kept` is as the last run left it, and no leaf
-                             has changed since */
+    void *cached;        /**< forward only: fv_inference::cached bytes */
+    uint64_t draw;       /**< names this call in the stream of random numbers */
+    uint64_t fresh;      /**< bit k: input_grads[k] holds arbitrary bytes, to be
+                              overwritten; 0 unless the operator #FV_OVERWRITES */
+    int32_t cache_valid; /**< 1: `cached` holds what the last run wrote there,
+                              and no leaf has changed since */
     int32_t reserved;
 } fv_call;
 

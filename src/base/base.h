@@ -1,5 +1,5 @@
-/* The machine and manners that every room shares: the context's inside,
- * checked sizes, memory, errors, threads, random numbers and files. */
+/* What every module shares: the context, checked sizes, memory, errors,
+ * threads, random numbers and files. */
 #ifndef FV_BASE_BASE_H
 #define FV_BASE_BASE_H
 
@@ -10,10 +10,10 @@
 
 /* ---- the context ------------------------------------------------------- */
 
-/* Header of anything that hangs from a context: first member of its struct. */
+/* Header of an object that a context owns: first member of its struct. */
 typedef struct fv__object {
     struct fv__object *next, *previous;
-    void (*destroy)(void *object); /* releases the object, its memory too */
+    void (*destroy)(void *object); /* releases the object and its memory */
 } fv__object;
 
 struct fv__kernels; /* kernel/kernel.h */
@@ -27,8 +27,8 @@ struct fv_context {
     int32_t threads;
     bool training, no_grad;
     size_t max_bytes;
-    const char *limit_source; /* whose limit max_bytes is */
-    size_t cache_bytes;       /* of the last level */
+    const char *limit_source; /* what max_bytes is the limit of, for messages */
+    size_t cache_bytes;       /* of the last-level cache */
     fv_allocator allocator;
     fv_io io;
     fv_parallel_for *parallel_for;
@@ -46,46 +46,48 @@ struct fv_context {
     struct fv__tape *tape;
     uint64_t draws;      /* operations that may have drawn numbers */
     uint64_t parameters; /* arrays of weights drawn so far */
-    uint64_t changes;    /* times that leaves were written: who writes a value
-                            of a leaf counts here */
+    uint64_t changes;    /* number of writes to values of leaves; whoever writes
+                            one counts here */
 };
 
-/* A zeroed context from the options' allocator, which fv_memory does not
- * count; NULL if memory is lacking. */
+/* Allocates a zeroed context with the allocator of the options; fv_memory does
+ * not count it. NULL if memory is lacking. */
 fv_context *fv__context_allocate(const fv_context_options *options);
-/* Gives back what fv__context_allocate gave, after fv__context_end. */
+/* Frees a context of fv__context_allocate, after fv__context_end. */
 void fv__context_release(fv_context *context);
-/* Fills a zeroed context from options: everything but kernels and tape. */
+/* Initialises a zeroed context from options, but for kernels and tape. */
 fv_status fv__context_begin(fv_context *context,
                             const fv_context_options *options);
 /* Destroys the objects and the pool. */
 void fv__context_end(fv_context *context);
 
-/* Copies an options struct, whose first member is its size, into `known`: what
- * an older caller lacks becomes zero. `options` may be NULL. False after
- * recording a size that cannot be, or an option this version does not know. */
+/* Copies an options struct, whose first member is its size, into `known`;
+ * members that an older caller lacks become zero. `options` may be NULL. False
+ * after recording an impossible size or an option that this version does not
+ * know. */
 bool fv__options(fv_context *context, const char *who, const void *options,
                  void *known, size_t known_bytes);
 
-/* What an option that cannot be 0 means: 0 is the fallback. */
+/* The value of an option for which 0 stands for the fallback. */
 int64_t fv__option_count(int64_t option, int64_t fallback);
-/* The same for a pair, of whose numbers those equal to `missing` are not given:
- * a missing second number repeats a first one that is. */
+/* The same for a pair. A number equal to `missing` is not given; if only the
+ * first is given, the second repeats it. */
 void fv__option_pair(int64_t pair[2], int64_t missing,
                      const int64_t fallback[2]);
-/* Padding of both sides goes to `begin` and `end`, which are refused beside
- * it. */
+/* Copies padding of both sides to `begin` and `end`; refuses it if those are
+ * given too. */
 fv_status fv__option_padding(fv_context *context, const char *who,
                              const int64_t both[2], int64_t begin[2],
                              int64_t end[2]);
 
-/* Gives an object to the context; `destroy` runs at the context's end unless
- * fv__destroy came before. */
+/* Makes the context the owner of an object; `destroy` runs at the end of the
+ * context unless fv__destroy came before. */
 void fv__adopt(fv_context *context, fv__object *object,
                void (*destroy)(void *object));
-/* Takes the object off the ring: another object destroys it from now on. */
+/* Removes the object from its context: another object destroys it from now on.
+ */
 void fv__orphan(fv__object *object);
-/* Takes the object off the ring and destroys it; NULL is allowed. */
+/* Removes the object from its context and destroys it; NULL is allowed. */
 void fv__destroy(void *object);
 
 /* ---- errors ------------------------------------------------------------ */
@@ -98,7 +100,7 @@ static inline bool fv__ok(const fv_context *context)
 
 fv_status fv__fail_list(fv_context *context, fv_status status,
                         const char *format, va_list list) FV_PRINTF(3, 0);
-/* Puts a place before the sentence of the pending failure: "a.net:3:1: ". */
+/* Prefixes the sentence of the pending failure with a place: "a.net:3:1: ". */
 void fv__fail_at(fv_context *context, const char *format, ...) FV_PRINTF(2, 3);
 /* One line to the context's log, if it has one. */
 void fv__log(fv_context *context, const char *format, ...) FV_PRINTF(2, 3);
@@ -114,10 +116,11 @@ bool fv__is_utf8(const char *text);
 /* *product = a b; false if it does not fit. */
 bool fv__multiply(size_t a, size_t b, size_t *product);
 bool fv__add(size_t a, size_t b, size_t *sum);
-/* Product of extents >= 0, below 2^47; -1 if it is not. */
+/* Product of extents, each at least 0; -1 if one is negative or the product is
+ * 2^47 or more. */
 int64_t fv__product(int32_t rank, const int64_t *extents);
-/* Sum and product of counts >= 0, at most INT64_MAX, which stands for all
- * larger ones: a sum with it is INT64_MAX again. */
+/* Sum and product of counts that are at least 0. INT64_MAX stands for it and
+ * all larger numbers. */
 int64_t fv__saturated_sum(int64_t a, int64_t b);
 int64_t fv__saturated_product(int32_t count, const int64_t *factors);
 
@@ -127,18 +130,19 @@ static inline int64_t fv__divide_up(int64_t a, int64_t b)
 {
     return a / b + (a % b > 0);
 }
-static inline size_t fv__align(size_t bytes) /* to a cache line */
+static inline size_t
+fv__align(size_t bytes) /* rounds up to a multiple of 64, a cache line */
 {
     return (bytes + 63) & ~(size_t)63;
 }
 
 /* ---- memory ------------------------------------------------------------ */
 
-/* Which side of fv_memory an allocation counts for. */
+/* The account of fv_memory that an allocation counts for. */
 typedef enum fv__account { FV__RUN, FV__DATA } fv__account;
 
-/* Memory aligned to 64 bytes, its content arbitrary; NULL after recording
- * FV_NO_MEMORY or FV_LIMIT. 0 bytes are legal. */
+/* Allocates memory aligned to 64 bytes with arbitrary content; NULL after
+ * recording FV_NO_MEMORY or FV_LIMIT. 0 bytes are allowed. */
 void *fv__allocate(fv_context *context, fv__account account, size_t bytes);
 /* The same, zeroed. */
 void *fv__allocate_zero(fv_context *context, fv__account account, size_t bytes);
@@ -150,7 +154,7 @@ size_t fv__footprint(size_t bytes);
 char *fv__copy_text(fv_context *context, fv__account account, const char *text,
                     size_t length);
 
-/* A text that grows. Zero it and set context and account. */
+/* A text that grows. Initialise it with zeros, a context and an account. */
 typedef struct fv__text {
     fv_context *context;
     char *at; /* terminated; NULL while empty */
@@ -162,11 +166,6 @@ typedef struct fv__text {
 void fv__text_add(fv__text *text, const char *format, ...) FV_PRINTF(2, 3);
 void fv__text_free(fv__text *text);
 
-enum { FV__AMOUNT = 32 };
-/* "150.0 MiB", or "1000 bytes" of less than one, into text[FV__AMOUNT],
- * returned; rounded up or down to tenths. */
-const char *fv__amount(size_t bytes, bool up, char *text);
-
 /* ---- numbers as text ---------------------------------------------------- */
 
 /* These do not depend on the host's locale, and cannot fail. */
@@ -177,19 +176,25 @@ enum { FV__NUMBER_BYTES = 32 };
  * float: "0.1", "16777216", "1e-05", "nan", "-inf". Returns `out`. */
 const char *fv__number_text(double value, char out[FV__NUMBER_BYTES]);
 const char *fv__number_text_f32(float value, char out[FV__NUMBER_BYTES]);
+
+enum { FV__AMOUNT = 32 };
+/* "150.0 MiB", or "1000 bytes" of less than one, into text[FV__AMOUNT],
+ * returned; rounded up or down to tenths. */
+const char *fv__amount(size_t bytes, bool up, char *text);
+
 /* The text of a double, valid within the block, for sentences. */
 #define FV__NUMBER(value)                                                      \
     fv__number_text((value), (char[FV__NUMBER_BYTES]){ 0 })
 /* Reads all `length` characters as a finite decimal number, "-1.5e3", rounded
  * to the nearest double; false if they are none, or more than 63. */
 bool fv__number_read(const char *text, size_t length, double *out);
-/* Reads all of them as a whole number of 1 to 18 digits. */
+/* Reads all `length` characters as a whole number of 1 to 18 digits. */
 bool fv__whole_read(const char *text, size_t length, int64_t *out);
 
 /* ---- threads ----------------------------------------------------------- */
 
-/* One piece of work: item in [0, items), worker in [0, context->threads).
- * A worker runs one piece at a time, so scratch may be kept per worker. */
+/* Runs one item: item in [0, items), worker in [0, context->threads). A worker
+ * runs one item at a time, so scratch may be kept per worker. */
 typedef void fv__work(void *argument, size_t item, size_t worker);
 
 /* Runs work(argument, i, worker) for each item, in any order; returns when all
@@ -199,7 +204,7 @@ typedef void fv__work(void *argument, size_t item, size_t worker);
 void fv__parallel(fv_context *context, size_t items, double cost,
                   fv__work *work, void *argument);
 
-/* Items of work that any number of threads finds enough. */
+/* A number of items that is enough for any number of threads to share. */
 enum { FV__FEW_ITEMS = 8 };
 
 /* ---- random numbers ---------------------------------------------------- */
@@ -209,7 +214,7 @@ enum { FV__FEW_ITEMS = 8 };
 void fv__philox(uint64_t seed, uint64_t stream, uint64_t index,
                 uint32_t words[4]);
 
-/* First arguments `stream`, so that no two users share one. */
+/* First values of `stream` for each use of random numbers. */
 enum {
     FV__STREAM_WEIGHTS = 1, /* + (parameter number << 8) */
     FV__STREAM_DROPOUT = 2, /* + (draw << 8) */
@@ -222,13 +227,13 @@ enum {
 /* Processors this process may use, at least 1: those it may run on, at most the
  * quota of its control groups, rounded up. */
 int32_t fv__processors(void);
-/* Bytes a context may take if it is not told: three quarters of the memory of
- * the machine or of the control groups, or RLIMIT_AS. *source says whose limit
- * that is. */
+/* The default limit of memory in bytes: three quarters of the memory of the
+ * machine or of the control groups, or RLIMIT_AS. *source says what it is the
+ * limit of. */
 size_t fv__memory_limit(const char **source);
-/* Bytes of the last cache before memory; 32 MiB where nobody says. */
+/* Bytes of the last-level cache; 32 MiB if unknown. */
 size_t fv__last_cache(void);
-/* Seconds of a clock that never goes back. */
+/* Seconds of a monotonic clock. */
 double fv__seconds(void);
 
 /* ---- files ------------------------------------------------------------- */
@@ -247,7 +252,8 @@ typedef struct fv__input {
     const char *path;
     int file;          /* -1: not open */
     int64_t size;      /* in bytes; -1: unknown, a stream */
-    size_t head_bytes; /* of `head`, all there are of a short file */
+    size_t head_bytes; /* valid bytes of `head`; fewer than 16 only of a shorter
+                          file */
     unsigned char head[16];
 } fv__input;
 
@@ -258,8 +264,9 @@ fv_status fv__input_begin(fv__input *input, fv_context *context,
  * it. */
 void *fv__input_end(fv__input *input, size_t limit, size_t *bytes);
 
-/* 1 if the path can be opened for reading, 0 if not. Records nothing. */
-bool fv__file_exists(fv_context *context, const char *path);
+/* 0 if the path can be opened for reading, else -errno: -ENOENT if nothing has
+ * that name, or an argument is NULL. Records nothing. */
+int fv__file_probe(fv_context *context, const char *path);
 
 /* What a file that begins with these bytes seems to be, with its article: "a
  * zip archive (.pt, .npz, .keras)"; NULL if it is nothing well known. */

@@ -1,4 +1,5 @@
-/* A context's beginning and end, what it owns, and what it tells. */
+/* Initialising and ending a context, the objects that it owns, and its queries.
+ */
 #include "base/internal.h"
 
 #include <string.h>

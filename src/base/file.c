@@ -307,11 +307,11 @@ void *fv__read_file(fv_context *context, const char *path, size_t limit,
     return fv__input_end(&input, limit, bytes);
 }
 
-bool fv__file_exists(fv_context *context, const char *path)
+int fv__file_probe(fv_context *context, const char *path)
 {
-    if (!context || !path) return false;
+    if (!context || !path) return -ENOENT;
     int file = fv__open(context, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
-    if (file < 0) return false;
+    if (file < 0) return file;
     context->io.close(context->io.user, file);
-    return true;
+    return 0;
 }

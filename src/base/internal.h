@@ -1,14 +1,14 @@
-/* What the rooms of this floor share among themselves only. */
+/* What only the files of this module share. */
 #ifndef FV_BASE_INTERNAL_H
 #define FV_BASE_INTERNAL_H
 
 #include "base/base.h"
 
-/* The context's pool; its threads are made when first needed. */
+/* The context's thread pool; its threads are created at the first use. */
 void fv__pool_begin(fv_context *context);
 void fv__pool_end(fv_context *context);
 
-/* Asks for large pages under fresh memory; no promise. */
+/* Advises the system to use large pages for fresh memory. */
 void fv__advise_huge(void *memory, size_t bytes);
 
 /* The least of the limits of a process's control groups and of all groups above
@@ -28,10 +28,11 @@ extern const fv_allocator fv__allocator_standard;
 /* The system calls, with -errno for a failure. */
 extern const fv_io fv__io_posix;
 
-/* open() of the context's table, repeated while a signal interrupts it. */
+/* Opens a file through the fv_io of the context, again while a signal
+ * interrupts it. A descriptor, or -errno. */
 int fv__open(fv_context *context, const char *path, int flags, int mode);
-/* What an error number means, in English whatever the host's locale: "No such
- * file or directory"; "error 1234" into `out` where it is none of ours. */
+/* The meaning of an error number in English, independent of the locale: "No
+ * such file or directory"; "error 1234" written to `out` if it is unknown. */
 const char *fv__system_words(int64_t error, char out[32]);
 /* Records "path: cannot <what>: <fv__system_words for -error>". */
 fv_status fv__fail_io(fv_context *context, const char *path, const char *what,

@@ -21,7 +21,7 @@
 
 enum { ALIGNMENT = 64 };
 
-/* Stands right before the memory it describes. */
+/* Lies right before the memory that it describes. */
 typedef struct header {
     unsigned char *block; /* what the allocator returned */
     size_t bytes;         /* what it was asked for */
@@ -31,7 +31,8 @@ typedef struct header {
 
 static const size_t overhead = sizeof(header) + ALIGNMENT;
 
-/* From here on the processor's table of pages is what would slow us down. */
+/* Blocks of huge_from bytes or more are aligned to huge pages, because walks of
+ * the page table would slow them down. */
 static const size_t huge_page = (size_t)1 << 21, huge_from = (size_t)1 << 22;
 
 static void *standard_allocate(void *user, size_t bytes)

@@ -119,6 +119,19 @@ const char *fv__number_text_f32(float value, char out[FV__NUMBER_BYTES])
     return write_number((double)value, true, out);
 }
 
+const char *fv__amount(size_t bytes, bool up, char *text)
+{
+    const size_t mib = (size_t)1 << 20;
+    size_t whole = bytes / mib, rest = bytes % mib * 10;
+    size_t tenths = rest / mib + (up && rest % mib != 0 ? 1 : 0);
+    if (bytes < mib)
+        snprintf(text, FV__AMOUNT, "%zu bytes", bytes);
+    else
+        snprintf(text, FV__AMOUNT, "%zu.%zu MiB", whole + tenths / 10,
+                 tenths % 10);
+    return text;
+}
+
 /* ---- reading ------------------------------------------------------------ */
 
 bool fv__whole_read(const char *text, size_t length, int64_t *out)

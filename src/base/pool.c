@@ -1,5 +1,5 @@
-/* Work spread over threads: the host's, or a pool of workers of our own, which
- * spin for a bounded time after work and then sleep. */
+/* Runs items on several threads: those of the host, or a pool of workers, which
+ * spin for a bounded time after a call and then sleep. */
 #include "base/internal.h"
 
 #include <fenv.h>
@@ -31,8 +31,8 @@ typedef enum state {
     ENDED    /* the thread is to return */
 } state;
 
-/* The items that a slot takes first and the state of its worker share a cache
- * line, so that one transfer between processors makes a call. */
+/* The first items of a slot and the state of its worker share a cache line, so
+ * that a call transfers one line between processors. */
 typedef struct slot {
     _Alignas(64) _Atomic size_t next;
     size_t end;
@@ -63,8 +63,8 @@ static _Thread_local struct place {
     size_t worker;
 } place;
 
-/* A slot takes its own items first: what it wrote in one call it mostly reads
- * again in the next. Then it helps the others. */
+/* A slot runs its own items first, since it mostly reads what it wrote in the
+ * call before, and then those of other slots. */
 static void run_items(job *work, size_t worker, size_t count)
 {
     struct place outside = place;
@@ -322,8 +322,8 @@ static void share_out(job *work, size_t items, size_t count)
     }
 }
 
-/* How many slots items are shared out to; 1: they stay on the calling thread.
- */
+/* The number of slots that run the items; with 1 they run on the calling
+ * thread. */
 static size_t slots_for(fv_context *context, size_t items, double cost)
 {
     size_t count = context->threads < 1 ? 1 : (size_t)context->threads;
@@ -335,7 +335,8 @@ static size_t slots_for(fv_context *context, size_t items, double cost)
     return count < threads ? count : threads;
 }
 
-/* What did not change is not written, so that workers need not read it. */
+/* Members are written only if they change, so that the workers' copies of the
+ * cache line stay valid. */
 static void keep_environment(job *work)
 {
     fenv_t now;

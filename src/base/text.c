@@ -17,19 +17,6 @@ char *fv__copy_text(fv_context *context, fv__account account, const char *text,
     return copy;
 }
 
-const char *fv__amount(size_t bytes, bool up, char *text)
-{
-    const size_t mib = (size_t)1 << 20;
-    size_t whole = bytes / mib, rest = bytes % mib * 10;
-    size_t tenths = rest / mib + (up && rest % mib != 0 ? 1 : 0);
-    if (bytes < mib)
-        snprintf(text, FV__AMOUNT, "%zu bytes", bytes);
-    else
-        snprintf(text, FV__AMOUNT, "%zu.%zu MiB", whole + tenths / 10,
-                 tenths % 10);
-    return text;
-}
-
 /* Bytes of the well-formed UTF-8 character at the beginning of `length` bytes
  * (Unicode 15, table 3-7), and its code point; 0 if there is none. */
 static size_t character(const char *text, size_t length, uint32_t *code)
@@ -71,9 +58,9 @@ static bool shown(uint32_t code)
            && (code < 0x2060 || code > 0x206f) && code != 0xfeff;
 }
 
-/* Bytes of text that go out together: as they are, or, if *out_bytes is larger,
- * a byte as \xNN. */
-static size_t piece(const char *text, size_t length, size_t *out_bytes)
+/* The number of input bytes printed together: a character as it is, or one byte
+ * as \xNN, whose output is longer (*out_bytes). */
+static size_t printed(const char *text, size_t length, size_t *out_bytes)
 {
     uint32_t code = 0;
     const size_t bytes = character(text, length, &code);
@@ -89,14 +76,14 @@ const char *fv__printable(const char *text, size_t length, char *out,
     if (!out_bytes) return out;
     size_t room = out_bytes - 1, needed = 0, wide, bytes;
     for (size_t i = 0; i < length && needed <= room; i += bytes) {
-        bytes = piece(text + i, length - i, &wide);
+        bytes = printed(text + i, length - i, &wide);
         needed += wide;
     }
     bool cut = needed > room;
     size_t dots = cut ? (room < 3 ? room : 3) : 0, used = 0;
     for (size_t i = 0; i < length; i += bytes) {
         unsigned char byte = (unsigned char)text[i];
-        bytes = piece(text + i, length - i, &wide);
+        bytes = printed(text + i, length - i, &wide);
         if (wide > room - dots - used) break;
         if (wide == bytes) {
             memcpy(out + used, text + i, bytes);

@@ -1,5 +1,5 @@
-/* What the rooms that measure share: time, random data, the roofline, and
- * shapes in files. */
+/* What the files of `fovea bench` share: timing, random data, the roofline, and
+ * files of shapes. */
 #ifndef FV_CLI_BENCH_H
 #define FV_CLI_BENCH_H
 

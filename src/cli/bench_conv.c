@@ -11,7 +11,7 @@ static const struct argp_option options[] = {
       0 },
     { "nets", CLI_NETS, "A,B", 0, "shapes of these nets only", 0 },
     { "batch", CLI_BATCH, "N", 0, "images (column N of the file)", 0 },
-    { "threads", CLI_THREADS, "N", 0, "(all)", 0 },
+    CLI_THREADS_OPTION,
     { "pass", CLI_PASS, "P,P", 0,
       "of forward, backward_data, backward_weights (all)", 0 },
     { "algorithm", CLI_ALGORITHM, "NAME", 0,

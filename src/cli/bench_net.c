@@ -6,8 +6,7 @@
 #include <string.h>
 
 #define OPTIONS(images)                                                        \
-    { "batch", CLI_BATCH, "N", 0, images, 0 },                                 \
-        { "threads", CLI_THREADS, "N", 0, "(all)", 0 },                        \
+    { "batch", CLI_BATCH, "N", 0, images, 0 }, CLI_THREADS_OPTION,             \
         { "dtype", CLI_DTYPE, "TYPE", 0, "f32 or f64 (f32)", 0 },              \
         { "layout",                                                            \
           CLI_LAYOUT,                                                          \

@@ -9,8 +9,8 @@ static const double most_error = 1e-6;
 static const struct argp_option options[] = {
     { "batch", CLI_BATCH, "N", 0, "random images (2)", 0 },
     { "seed", CLI_SEED, "S", 0, "of weights and images (0)", 0 },
-    { "threads", CLI_THREADS, "N", 0, "(all)", 0 },
-    { "json", CLI_JSON, NULL, 0, "the result as one line of JSON", 0 },
+    CLI_THREADS_OPTION,
+    CLI_JSON_OPTION,
     { 0 },
 };
 

@@ -1,5 +1,4 @@
-/* What the rooms of the program share: commands, options, output, tables and
- * the little that they know of each other. */
+/* What the files of the program share: commands, options, output and tables. */
 #ifndef FV_CLI_CLI_H
 #define FV_CLI_CLI_H
 
@@ -14,7 +13,7 @@ enum {
     CLI_DONE = 0,
     CLI_FAILED = 1,
     CLI_USAGE = 2,
-    CLI_SIGNAL = 128 /* plus the signal's number: stopped by it */
+    CLI_SIGNAL = 128 /* plus the number of the signal that stopped it */
 };
 
 /* Each takes the words after `fovea`, "fovea train" being argv[0]. */
@@ -64,6 +63,20 @@ typedef enum cli_optimizer {
     CLI_ADAM,
     CLI_ADAMW
 } cli_optimizer;
+
+/* Options that several commands have, for their tables. */
+#define CLI_THREADS_OPTION                                                     \
+    {                                                                          \
+        "threads", CLI_THREADS, "N", 0, "(all)", 0                             \
+    }
+#define CLI_DTYPE_OPTION                                                       \
+    {                                                                          \
+        "dtype", CLI_DTYPE, "TYPE", 0, "compute in f32 or f64 (f32)", 0        \
+    }
+#define CLI_JSON_OPTION                                                        \
+    {                                                                          \
+        "json", CLI_JSON, NULL, 0, "the result as one line of JSON", 0         \
+    }
 
 /* What was written on the command line. */
 typedef struct cli_options {
@@ -205,8 +218,9 @@ fv_network *cli_load_model(fv_context *context, const char *path);
  * or by its number; into text[CLI_CELL], returned. */
 const char *cli_class_name(const fv_network *network, const fv_dataset *dataset,
                            int64_t class_index, char *text);
-/* Takes the word at `index`, if there is one, for the data set, unless --data
- * names one: "one word too many" then. Refuses a command line without data. */
+/* Uses the word at `index`, if there is one, as the data set, unless --data
+ * names one: then it is "one word too many". Refuses a command line without a
+ * data set. */
 void cli_take_data(const char *command, cli_options *options, int index);
 /* Opens "NAME" as "NAME:part"; "NAME:test" and "NAME:train" as they are. */
 fv_dataset *cli_open_data(fv_context *context, const char *name,

@@ -1,5 +1,5 @@
-/* `fovea eval`: how good a model is, in total, for each class, and what it
- * takes for what. */
+/* `fovea eval`: accuracy and loss of a model, scores per class, and the
+ * confusion matrix. */
 #include "cli/cli.h"
 
 #include <math.h>
@@ -15,9 +15,9 @@ static const struct argp_option options[] = {
       0 },
     { "limit", CLI_LIMIT, "N", 0, "the first N images only", 0 },
     { "batch", CLI_BATCH, "N", 0, "images at a time (32)", 0 },
-    { "threads", CLI_THREADS, "N", 0, "(all)", 0 },
-    { "dtype", CLI_DTYPE, "TYPE", 0, "compute in f32 or f64 (f32)", 0 },
-    { "json", CLI_JSON, NULL, 0, "the result as one line of JSON", 0 },
+    CLI_THREADS_OPTION,
+    CLI_DTYPE_OPTION,
+    CLI_JSON_OPTION,
     { 0 },
 };
 
@@ -28,7 +28,7 @@ static const struct argp usage = {
            "of each class, and the confusion matrix.",
 };
 
-/* What was counted. */
+/* What evaluation counted. */
 typedef struct result {
     const fv_network *network;
     const fv_dataset *dataset;
@@ -37,7 +37,7 @@ typedef struct result {
     fv_metrics metrics;
 } result;
 
-/* How one class fared; NaN where there is nothing to divide by. */
+/* The scores of one class; NaN where the divisor is 0. */
 typedef struct score {
     double precision, recall, f1;
     int64_t count;

@@ -7,7 +7,7 @@
 
 static const struct argp_option options[] = {
     { "batch", CLI_BATCH, "N", 0, "images at a time (1)", 0 },
-    { "threads", CLI_THREADS, "N", 0, "(all)", 0 },
+    CLI_THREADS_OPTION,
     { "pass", CLI_PASS, "P,P", 0,
       "of forward, backward_data, backward_weights (all)", 0 },
     { "dtype", CLI_DTYPE, "TYPE", 0, "f32 or f64 (f32)", 0 },

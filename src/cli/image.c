@@ -1,6 +1,6 @@
-/* PNG files as images for a network, through libpng; the only room that knows
- * it. Values are those of the file, as Pillow and OpenCV read them: nothing
- * corrects them by gamma or colour profile. */
+/* Reads PNG files as images for a network with libpng, which only this file
+ * uses. Values are those of the file, as Pillow and OpenCV read them: gamma and
+ * colour profiles are ignored. */
 #include "cli/cli.h"
 
 #ifdef FOVEA_WITH_PNG
@@ -13,15 +13,15 @@
 typedef struct reader {
     fv_context *context;
     const char *path;
-    const int64_t
-        *extents; /* what the network takes: rows, columns, channels */
+    /* what the network takes: rows, columns, channels */
+    const int64_t *extents;
     FILE *file;
     png_struct *png;
     png_info *info;
     fv_tensor lines; /* the file's pixels, [rows, bytes] */
 } reader;
 
-/* What libpng does not return from: it leaves through the jump of decode(). */
+/* libpng calls this on an error: it returns through the longjmp of decode(). */
 static void fail(png_struct *png, const char *message)
 {
     const reader *r = png_get_error_ptr(png);

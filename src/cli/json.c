@@ -1,4 +1,4 @@
-/* JSON on standard output, through jansson; the only room that knows it. */
+/* JSON on standard output with jansson, which only this file uses. */
 #include "cli/cli.h"
 
 #include <math.h>
@@ -7,7 +7,7 @@
 #ifdef FOVEA_WITH_JANSSON
 #include <jansson.h>
 
-/* A cli_json is a json_t; a failed one is NULL, which jansson takes. */
+/* A cli_json is a json_t; after a failure it is NULL, which jansson accepts. */
 static json_t *inside(cli_json *json) { return (json_t *)(void *)json; }
 
 static void put(cli_json *at, const char *key, json_t *value)

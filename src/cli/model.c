@@ -1,4 +1,4 @@
-/* Opens what commands are given: models and parts of data sets. */
+/* Opens the models and parts of data sets that commands are given. */
 #include "cli/cli.h"
 
 #include <stdio.h>

@@ -86,7 +86,9 @@ bool cli_same_word(const char *a, const char *b)
 static int least(int a, int b) { return a < b ? a : b; }
 
 /* Letters to insert, drop, replace or swap with the next to turn a into b
- * (optimal string alignment); LONGEST for long words. */
+ * (optimal string alignment); LONGEST for long words. The program uses the
+ * library's public interface only, so it does not share the distance of
+ * src/network/suggest.c. */
 static int distance(const char *a, const char *b)
 {
     const size_t m = strlen(a), n = strlen(b);

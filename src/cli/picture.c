@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* How to find pixels: `step` of them each way go into one. */
+/* A view of the image in which `step` x `step` pixels are averaged to one. */
 typedef struct picture {
     fv_context *context;
     fv_tensor image; /* [h, w, c], values from 0 to 1 */

@@ -1,4 +1,5 @@
-/* `fovea predict`: draws images and says what a model takes them for. */
+/* `fovea predict`: draws images and prints the classes that a model predicts.
+ */
 #include "cli/cli.h"
 
 #include <math.h>
@@ -16,9 +17,9 @@ static const struct argp_option options[] = {
       0 },
     { "limit", CLI_LIMIT, "N", 0, "so many images (5; with --index 1)", 0 },
     { "index", CLI_INDEX, "I", 0, "begin with image I (0)", 0 },
-    { "threads", CLI_THREADS, "N", 0, "(all)", 0 },
-    { "dtype", CLI_DTYPE, "TYPE", 0, "compute in f32 or f64 (f32)", 0 },
-    { "json", CLI_JSON, NULL, 0, "the result as one line of JSON", 0 },
+    CLI_THREADS_OPTION,
+    CLI_DTYPE_OPTION,
+    CLI_JSON_OPTION,
     { 0 },
 };
 
@@ -64,8 +65,8 @@ static meaning meaning_of(const fv_network *network)
     return strcmp(kind, "sigmoid_cross_entropy") == 0 ? ODDS : VALUES;
 }
 
-/* The output for a class; one output that tells two classes speaks of class
- * 1. */
+/* The output for a class; a single output for two classes is that of class 1.
+ */
 static double output_at(const run *r, int64_t class_index)
 {
     if (r->classes == r->outputs)

@@ -23,7 +23,7 @@ static const struct argp_option options[] = {
     { "seed", CLI_SEED, "S", 0, "of every random number (0)", 0 },
     { "threads", CLI_THREADS, "N", 0, "(all); the result does not depend on it",
       0 },
-    { "dtype", CLI_DTYPE, "TYPE", 0, "compute in f32 or f64 (f32)", 0 },
+    CLI_DTYPE_OPTION,
     { "layout", CLI_LAYOUT, "ORDER", 0,
       "axes of image tensors, nhwc or nchw (nhwc)", 0 },
     { "limit", CLI_LIMIT, "N", 0, "train on the first N images only", 0 },
@@ -35,7 +35,7 @@ static const struct argp_option options[] = {
       0 },
     { "resume", CLI_RESUME, NULL, 0,
       "go on from FILE.checkpoint if there is one", 0 },
-    { "json", CLI_JSON, NULL, 0, "the result as one line of JSON", 0 },
+    CLI_JSON_OPTION,
     { 0 },
 };
 
@@ -85,7 +85,7 @@ static void catch_signals(void)
 }
 
 /* Options that exclude or need each other. */
-static void settle(run *r, const char *command)
+static void check_options(run *r, const char *command)
 {
     cli_options *o = &r->options;
     cli_take_data(command, o, 1);
@@ -270,7 +270,7 @@ int cli_train(int argc, char **argv)
     run r = { .options = cli_defaults() };
     int code = CLI_DONE;
     cli_parse(&usage, argc, argv, 1, 2, &r.options);
-    settle(&r, argv[0]);
+    check_options(&r, argv[0]);
     signal(SIGPIPE, SIG_IGN); /* nobody reads the progress: train on */
     r.input = r.options.words[0];
     r.context = cli_context(&r.options);

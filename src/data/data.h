@@ -1,5 +1,4 @@
-/* What the rooms of the data floor share: the data set's inside, IDX files and
- * gzip. */
+/* What the files of this module share: data sets, IDX files and gzip. */
 #ifndef FV_DATA_DATA_H
 #define FV_DATA_DATA_H
 
@@ -20,20 +19,20 @@ struct fv_dataset {
     void *scratch; /* one image in the context's type */
 };
 
-/* Class numbers stay below: seven digits as text. */
+/* Class numbers are less than this: seven digits as text. */
 enum { FV__MAX_CLASSES = 1000000 };
 
 /* ---- gzip (gzip.c) ------------------------------------------------------ */
 
-/* Inflates a gzip file that lies in memory. */
+/* Decompresses a gzip file that lies in memory. */
 typedef struct fv__gzip fv__gzip;
 
 /* NULL after recording why not; `path` is for messages, printable, and must
  * stay. */
 fv__gzip *fv__gzip_open(fv_context *context, const char *path,
                         const void *bytes, size_t size);
-/* Inflates up to `size` bytes; fewer at the end of the data, which is intact
- * then, or after a recorded failure. */
+/* Decompresses up to `size` bytes; fewer at the end of the data, whose
+ * checksums are right then, or after a recorded failure. */
 size_t fv__gzip_read(fv__gzip *gzip, void *out, size_t size);
 /* NULL is allowed. */
 void fv__gzip_close(fv__gzip *gzip);
@@ -54,7 +53,7 @@ fv_status fv__idx_read(fv_context *context, const char *path, bool labels,
 
 /* ---- data sets (dataset.c) ---------------------------------------------- */
 
-/* What is known of the content of IDX files. */
+/* What the caller knows about the content of IDX files. */
 typedef struct fv__idx_set {
     int64_t classes; /* labels are below first + classes; 0: one more than the
                         largest label */

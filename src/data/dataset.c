@@ -47,8 +47,8 @@ static void number_classes(fv_dataset *dataset)
 /* Makes classes of labels, which begin at `first`, and checks them against
  * `classes`, or counts the classes where it is 0. `who` names the labels in
  * messages. */
-static void settle_classes(fv_dataset *dataset, const char *who,
-                           int64_t classes, int64_t first)
+static void set_classes(fv_dataset *dataset, const char *who, int64_t classes,
+                        int64_t first)
 {
     int64_t *labels = dataset->labels.data;
     const int64_t most = classes ? classes : FV__MAX_CLASSES;
@@ -66,13 +66,13 @@ static void settle_classes(fv_dataset *dataset, const char *who,
     if (classes) dataset->classes = classes;
 }
 
-/* What is left to do once images, labels and names are there: NULL, and all
+/* Completes a data set once images, labels and names are there. NULL, with all
  * freed, if a failure is pending. */
 static fv_dataset *finish(fv_dataset *dataset, const char *who, int64_t classes,
                           int64_t first)
 {
     fv_context *context = dataset->context;
-    if (fv__ok(context)) settle_classes(dataset, who, classes, first);
+    if (fv__ok(context)) set_classes(dataset, who, classes, first);
     if (fv__ok(context) && !dataset->names) number_classes(dataset);
     if (fv__ok(context)) {
         const fv_tensor *images = &dataset->images;
@@ -267,8 +267,8 @@ const fv_tensor *fv_dataset_labels(const fv_dataset *dataset)
 
 /* ---- shuffling --------------------------------------------------------- */
 
-/* A number below `range`, each equally likely: 64 random bits, drawn again
- * while they fall behind the last whole multiple of the range. */
+/* A uniform number below `range`, by rejection: 64 random bits are drawn again
+ * while they are not below the largest multiple of the range. */
 static uint64_t draw(uint64_t seed, uint64_t epoch, uint64_t index,
                      uint64_t range)
 {

@@ -1,9 +1,10 @@
-/* Inflates gzip files through zlib: several members, exact ends, our memory. */
+/* Decompresses gzip files with zlib: several members, exact ends, memory of the
+ * context. */
 #include "data/data.h"
 
 #ifdef FOVEA_WITH_ZLIB
 
-#define ZLIB_CONST /* next_in points to const */
+#define ZLIB_CONST /* next_in is a pointer to const */
 #include <limits.h>
 #include <zlib.h>
 
@@ -12,7 +13,7 @@ struct fv__gzip {
     const char *path;
     const unsigned char *begin, *next;
     size_t left; /* bytes not yet given to zlib */
-    bool ended;  /* all members inflated, their digests right */
+    bool ended;  /* all members are decompressed and their checksums right */
     z_stream stream;
 };
 
@@ -55,8 +56,8 @@ static bool is_zero(const unsigned char *bytes, size_t size)
     return zeros == size;
 }
 
-/* At the end of a member: another one, the end of the file, zeros up to there,
- * with which tapes and blocks are filled up, or junk. */
+/* At the end of a member follows another one, the end of the file, zeros up to
+ * there (padding of tapes and blocks), or garbage. */
 static void end_member(fv__gzip *gzip)
 {
     const size_t rest = gzip->left + gzip->stream.avail_in;
@@ -72,7 +73,7 @@ static void end_member(fv__gzip *gzip)
     }
 }
 
-/* One call of inflate: false when nothing more will come. */
+/* Calls inflate once; false if nothing more will come. */
 static bool advance(fv__gzip *gzip)
 {
     z_stream *stream = &gzip->stream;

@@ -1,21 +1,21 @@
-/* Reads IDX files, the format of MNIST, gzip'ed or not: everything the header
- * says is checked before memory is taken for it. */
+/* Reads IDX files, the format of MNIST, compressed by gzip or not. The whole
+ * header is checked before memory is allocated for what it says. */
 #include "data/data.h"
 
 #include <string.h>
 
 #include "tensor/tensor.h"
 
-/* No deflate stream gives more bytes out for each byte in. */
+/* The largest compression ratio of deflate. */
 enum { MOST_INFLATION = 1032 };
 
-/* The bytes of the file, inflated on the way if need be. */
+/* The bytes of the file, decompressed if need be. */
 typedef struct source {
     fv_context *context;
     const char *path;     /* printable */
     unsigned char *bytes; /* the file as it is */
     size_t size, at;
-    fv__gzip *gzip; /* NULL: plain */
+    fv__gzip *gzip; /* NULL: the file is not compressed */
 } source;
 
 static size_t take(source *from, unsigned char *out, size_t size)
@@ -28,7 +28,7 @@ static size_t take(source *from, unsigned char *out, size_t size)
     return part;
 }
 
-/* A sentence more for extents that make sense with their bytes reversed. */
+/* Adds a hint if the extents make sense with their bytes reversed. */
 static const char *order_hint(const source *from, const fv__idx *idx)
 {
     int64_t swapped[4];
@@ -124,7 +124,7 @@ static size_t read_header(source *from, bool labels, fv__idx *idx)
     return fv__ok(context) ? (size_t)bytes : 0;
 }
 
-/* Inflates exactly `bytes` elements and looks whether the file ends there. */
+/* Reads exactly `bytes` of elements and checks that the file ends there. */
 static void inflate_elements(source *from, fv__idx *idx, size_t bytes)
 {
     fv_context *context = from->context;

@@ -1,5 +1,5 @@
-/* Opens a part of a data set by name: looks in the places where packages put
- * them, or in a folder. */
+/* Opens a part of a data set by name, from the places where packages install
+ * them or from a folder. */
 #include "data/data.h"
 
 #include <stdlib.h>
@@ -44,7 +44,7 @@ static const split splits[] = {
 };
 enum { SPLITS = sizeof splits / sizeof *splits };
 
-/* What is known of a data set by its name. */
+/* What is known about a data set with that name. */
 typedef struct known {
     const char *name;
     const char *const *classes;
@@ -95,7 +95,7 @@ static bool find_file(search *s, const char *folder, const split *of,
                          of ? "emnist-" : "", of ? of->name : "", of ? "-" : "",
                          *part, stem, "-."[form / 2], rank, zipped[form % 2]);
             if (!fv__ok(s->context)) return false;
-            if (fv__file_exists(s->context, path->at)) return true;
+            if (fv__file_probe(s->context, path->at) == 0) return true;
         }
     }
     return false;

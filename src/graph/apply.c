@@ -26,6 +26,10 @@ static fv_status check(fv_context *context, const fv_operator *op,
                        int32_t count, fv_variable *const inputs[])
 {
     if (!fv__ok(context) || !fv__tape_begin(context)) return fv_failed(context);
+    if (op->size != sizeof *op)
+        return fv_fail(context, FV_MISUSE,
+                       "%s: size of the operator is %zu, expected %zu",
+                       op->name, op->size, sizeof *op);
     if (count < op->min_inputs || count > op->max_inputs || count > MOST_INPUTS)
         return fv_fail(context, FV_MISUSE, "%s: %d operands, expected %d to %d",
                        op->name, count, op->min_inputs, op->max_inputs);
@@ -54,7 +58,7 @@ void *fv_inference_allocate(const fv_inference *inference, size_t bytes)
     return memory ? memset(memory, 0, bytes) : NULL;
 }
 
-/* Asks the shape rule; `shapes` has room for count pointers. */
+/* Runs the shape rule. `shapes` has room for `count` pointers. */
 static fv_status infer(fv_inference *inference, const fv_operator *op,
                        int32_t count, fv_variable *const inputs[],
                        const fv_tensor **shapes)
@@ -72,8 +76,9 @@ static fv_status infer(fv_inference *inference, const fv_operator *op,
             op->name,
             fv__shape_text(shape, sizeof shape, output->rank, output->shape));
     }
-    const size_t most = SIZE_MAX / 4; /* the sum of any two is a size, too */
-    if (inference->saved > most || inference->kept > most
+    const size_t most =
+        SIZE_MAX / 4; /* so that the sum of any two fits a size_t */
+    if (inference->saved > most || inference->cached > most
         || inference->forward_scratch > most
         || inference->backward_scratch > most)
         return fv_fail(inference->context, FV_LIMIT,
@@ -82,8 +87,8 @@ static fv_status infer(fv_inference *inference, const fv_operator *op,
     return FV_OK;
 }
 
-/* Gives a tape's node its memory and runs it. A node that no backward pass
- * needs leaves the tape again; its value stays. */
+/* Allocates a tape's node its output, saved memory and scratch, and runs it. A
+ * node that no backward pass needs leaves the tape again; its value stays. */
 static fv_variable *run(fv__tape *tape, fv__node *node, bool recorded)
 {
     fv__graph *graph = &tape->graph;

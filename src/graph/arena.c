@@ -1,4 +1,4 @@
-/* Memory that is handed out piece by piece and taken back as a whole. */
+/* An arena: memory is handed out in parts and given back as a whole. */
 #include "graph/graph.h"
 
 struct fv__chunk {

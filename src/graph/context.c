@@ -12,8 +12,8 @@ fv_context *fv_context_new(const fv_context_options *options)
     const char *isa = options ? options->isa : NULL;
     if (!isa) isa = getenv("FOVEA_ISA");
     context->kernels = fv__kernels_find(context, isa, context->dtype);
-    if (!context->kernels) /* one that is always there, once the error is
-                              cleared */
+    if (!context->kernels) /* The plain table always exists: the context can be
+                              used once the error is cleared. */
         context->kernels = fv__kernels_find(context, "ref", context->dtype);
     fv__tape_begin(context);
     return context;

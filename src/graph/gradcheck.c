@@ -1,4 +1,4 @@
-/* The gradient checker: backward against central differences. */
+/* The gradient checker compares backward passes with central differences. */
 #include "graph/graph.h"
 
 #include <math.h>
@@ -8,10 +8,11 @@ typedef struct check {
     fv_function *function;
     void *user;
     fv_variables at;
-    fv_tensor weights; /* of the projection, of the result's shape */
+    /* weights of the projection, of the shape of the result */
+    fv_tensor weights;
 } check;
 
-/* f at the present values; makes the weights on the first call. */
+/* Evaluates f at the current values. The first call also draws the weights. */
 static fv_variable *apply(check *c)
 {
     fv_variable *y = c->function(c->user, c->at);
@@ -26,7 +27,7 @@ static fv_variable *apply(check *c)
     return y;
 }
 
-/* The projection of f on the weights. */
+/* The dot product of f and the weights. */
 static double evaluate(check *c)
 {
     int former = fv_no_grad(c->context, 1);
@@ -56,7 +57,7 @@ static void set(const check *c, const fv_tensor *tensor, int64_t i,
         ((float *)tensor->data)[i] = (float)value;
 }
 
-/* The value and the argument, as rounded, where element i is x. */
+/* The argument x of element i, as rounded to its type, and the value there. */
 typedef struct point {
     double x, value;
 } point;
@@ -67,7 +68,7 @@ static point sample(check *c, const fv_tensor *value, int64_t i, double x)
     return (point){ get(value, i), evaluate(c) };
 }
 
-/* Slope at a's end of the parabola through a, b and c. */
+/* Derivative at a of the parabola through a, b and c. */
 static double slope(point a, point b, point c)
 {
     double near = (b.value - a.value) / (b.x - a.x);
@@ -81,10 +82,10 @@ static double relative(double analytic, double numeric, double floor)
     return fabs(analytic - numeric) / scale;
 }
 
-/* Relative error of the derivative by element i. Where a central difference
- * disagrees, a kink may be near (of a ReLU, of a maximum), so the differences
- * to either side are asked, too: one of them is clear of it, and all disagree
- * with a wrong derivative. */
+/* Relative error of the derivative with respect to element i. Where the central
+ * difference disagrees, a kink (of a ReLU or a maximum) may lie within the
+ * step. One-sided differences are then tried on both sides: at least one side
+ * has no kink, and a wrong derivative disagrees with both. */
 static double check_element(check *c, fv_variable *variable, int64_t i,
                             double step, double floor)
 {

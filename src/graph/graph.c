@@ -1,4 +1,4 @@
-/* The append-only array: nodes and values, and running one node. */
+/* The append-only array of nodes and values, and running one node. */
 #include "graph/graph.h"
 
 #include <string.h>
@@ -18,7 +18,7 @@ void fv__graph_free(fv__graph *graph)
     fv__release(graph->context, graph->values);
 }
 
-/* Makes room for one more pointer. */
+/* Makes room for one more pointer in an array of `count`, by doubling it. */
 static bool grow(fv_context *context, void *array, int32_t count,
                  int32_t *capacity)
 {
@@ -70,7 +70,7 @@ fv_variable *fv__graph_value(fv__graph *graph, fv_dtype dtype, int32_t rank,
     return value;
 }
 
-/* How many nodes of that operator there are. */
+/* The number of nodes of that operator so far. */
 static uint64_t count_same(const fv__graph *graph, const fv_operator *op)
 {
     uint64_t count = 0;
@@ -112,12 +112,13 @@ fv__node *fv__graph_append(fv__graph *graph, const fv_operator *op,
     node->output = output;
     node->resolved = inference->resolved;
     node->saved_bytes = inference->saved;
-    node->kept_bytes = fv__align(inference->kept);
-    node->kept_at = graph->kept_bytes;
+    node->cache_bytes = fv__align(inference->cached);
+    node->cache_at = graph->cache_bytes;
     node->forward_scratch = inference->forward_scratch;
     if (!graph->planned || graph->training)
-        node->forward_scratch += node->kept_bytes;
-    else if (!fv__add(graph->kept_bytes, node->kept_bytes, &graph->kept_bytes))
+        node->forward_scratch += node->cache_bytes;
+    else if (!fv__add(graph->cache_bytes, node->cache_bytes,
+                      &graph->cache_bytes))
         fv_fail(graph->context, FV_LIMIT,
                 "%s: the plan keeps more than %zu bytes", op->name, SIZE_MAX);
     node->backward_scratch = inference->backward_scratch;
@@ -179,12 +180,12 @@ void fv__node_forward(const fv__graph *graph, const fv__node *node,
                       void *scratch)
 {
     fv_call call = call_of(graph, node, scratch);
-    call.kept = scratch;
-    if (graph->kept) {
-        call.kept = graph->kept + node->kept_at;
-        call.kept_holds = graph->kept_changes == graph->context->changes;
-    } else if (node->kept_bytes) {
-        call.scratch = (unsigned char *)scratch + node->kept_bytes;
+    call.cached = scratch;
+    if (graph->cache) {
+        call.cached = graph->cache + node->cache_at;
+        call.cache_valid = graph->cache_changes == graph->context->changes;
+    } else if (node->cache_bytes) {
+        call.scratch = (unsigned char *)scratch + node->cache_bytes;
     }
     node->op->forward(&call);
 }

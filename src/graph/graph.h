@@ -1,7 +1,7 @@
-/* The inside of variables and graphs. A graph is an append-only array of nodes;
- * a node uses only values that exist, so array order is topological order. The
- * same array is run as it grows (the context's tape) or recorded once, placed
- * in one block of memory and swept (a network's plan). */
+/* Variables and graphs. A graph is an append-only array of nodes; a node reads
+ * only values that exist, so array order is topological order. The same array
+ * either runs while it grows (the context's tape) or is recorded once, placed
+ * in one block of memory and then run many times (a network's plan). */
 #ifndef FV_GRAPH_GRAPH_H
 #define FV_GRAPH_GRAPH_H
 
@@ -22,8 +22,8 @@ typedef struct fv__arena {
 
 /* Memory aligned to 64 bytes, arbitrary content; NULL after a failure. */
 void *fv__arena_allocate(fv__arena *arena, size_t bytes);
-/* Takes everything back. Keeps one chunk as large as all were, so that equal
- * rounds stop allocating. */
+/* Frees all memory that was handed out, but keeps one chunk as large as all of
+ * it, so that repeated rounds of the same size allocate nothing. */
 void fv__arena_reset(fv__arena *arena);
 void fv__arena_free(fv__arena *arena);
 /* Whether the address lies in memory that the arena holds. */
@@ -34,37 +34,38 @@ bool fv__arena_holds(const fv__arena *arena, const void *memory);
 typedef struct fv__graph fv__graph;
 
 struct fv_variable {
-    fv__object object; /* of leaves, which hang from the context */
+    fv__object object; /* leaves only: the context owns them */
     fv_context *context;
     fv__graph *graph; /* NULL: a leaf */
     fv_tensor value;
     fv_tensor grad; /* data NULL: none yet */
-    int32_t node;   /* that makes it; -1: leaf, constant, not recorded */
+    int32_t node; /* index of the node that computes it; -1: a leaf, a constant
+                     or a value that is not recorded */
     bool requires_grad;
     bool retain_grad;
-    bool owns_value, owns_grad; /* leaves: memory of its own */
-    bool kept;                  /* plans: the value is read after the run */
-    bool begun;                 /* its gradient has been given to a node */
-    /* plans: lifetimes in steps of a run, and offsets in the block */
+    bool owns_value, owns_grad; /* leaves: the memory is its own */
+    bool live_out;              /* plans: the value is read after the run */
+    bool begun; /* a node that adds into its gradient has been found */
+    /* plans: first and last step of a run at which value and gradient are
+     * needed, and their offsets in the block in bytes */
     int32_t birth, death, grad_birth, grad_death;
     size_t value_at, grad_at;
-    /* plans: in whose memory it lies; NULL: its own */
+    /* plans: the variable whose memory it shares; NULL: it has its own */
     fv_variable *value_host, *grad_host;
 };
 
 /* A leaf without memory. */
 fv_variable *fv__leaf_new(fv_context *context, int32_t rank,
                           const int64_t shape[]);
-/* Gives it memory of its own, zeros, unless it has some. */
+/* Allocates a zeroed value unless the leaf has one. */
 fv_status fv__leaf_own(fv_variable *leaf);
-/* Moves a leaf's value, or its gradient, to memory that somebody else owns;
- * what it held is copied there. */
+/* Moves a leaf's value or gradient to memory of another owner, copying what it
+ * held. */
 void fv__leaf_bind_value(fv_variable *leaf, void *data);
 void fv__leaf_bind_grad(fv_variable *leaf, void *data);
-/* The leaf's gradient, made of zeros if need be; NULL after a failure. */
+/* The leaf's gradient, allocated and zeroed if it has none; NULL after a
+ * failure. */
 fv_tensor *fv__leaf_grad(fv_variable *leaf);
-/* Bytes of a contiguous tensor's elements. */
-size_t fv__tensor_bytes(const fv_tensor *tensor);
 
 /* ---- graphs ------------------------------------------------------------- */
 
@@ -73,19 +74,23 @@ typedef struct fv__node {
     const void *attributes;
     const void *resolved; /* by the shape rule */
     int32_t num_inputs;
-    bool training; /* behave as in training */
-    bool active;   /* backward has something to do */
+    bool training; /* operators behave as in training */
+    bool active;   /* a gradient flows through the node */
     fv_variable **inputs;
-    const fv_tensor **values; /* the inputs' */
-    const fv_tensor **grads;  /* the inputs', NULL where not wanted */
-    bool *fresh;              /* the first to add into that gradient */
+    const fv_tensor **values; /* values of the inputs */
+    /* gradients of the inputs; NULL where none is wanted */
+    const fv_tensor **grads;
+    /* per input: this node is the first to add into its gradient */
+    bool *fresh;
     fv_variable *output;
     void *saved;
-    size_t saved_bytes, kept_bytes, forward_scratch, backward_scratch;
-    size_t saved_at, forward_at, backward_at; /* plans: offsets */
-    size_t kept_at;   /* plans that keep: in the memory for that */
-    uint64_t draw;    /* names the call in the stream of random numbers */
-    uint64_t ordinal; /* plans: among the nodes of its operator */
+    size_t saved_bytes, cache_bytes, forward_scratch, backward_scratch;
+    /* plans: offsets in the block, in bytes */
+    size_t saved_at, forward_at, backward_at;
+    size_t cache_at; /* plans for evaluation: offset in graph.cache, in bytes */
+    uint64_t draw;   /* number of this call in the stream of random numbers */
+    /* plans: number of the node among those of its operator */
+    uint64_t ordinal;
 } fv__node;
 
 struct fv__graph {
@@ -100,32 +105,32 @@ struct fv__graph {
     int32_t num_values, values_capacity;
     size_t block_bytes;
     unsigned char *block;
-    /* plans for evaluation: what nodes keep from run to run, and the context's
-     * changes when they did; 0: nothing is there yet */
-    size_t kept_bytes;
-    unsigned char *kept;
-    uint64_t kept_changes;
+    /* plans for evaluation: what nodes cache from run to run, and the value of
+     * context->changes when they did; 0: nothing is cached yet */
+    size_t cache_bytes;
+    unsigned char *cache;
+    uint64_t cache_changes;
 };
 
 /* The context's tape: a graph that is run as it grows. */
 typedef struct fv__tape {
     fv__graph graph;
-    bool spent; /* fv_backprop() ran: the next operation starts afresh */
+    bool spent; /* fv_backprop() ran: the next operation empties the tape */
     void *scratch;
     size_t scratch_bytes;
 } fv__tape;
 
-/* Makes the tape unless there is one, whatever failure is pending; false if
- * memory is lacking. */
+/* Creates the tape unless there is one, even while a failure is pending; false
+ * if memory is lacking. */
 bool fv__tape_begin(fv_context *context);
 void fv__tape_end(fv_context *context);
 /* The tape, emptied first if it is spent; NULL after a failure. */
 fv__tape *fv__tape_ready(fv_context *context);
-/* Scratch of at least that many bytes, kept for the next call. */
+/* Scratch of at least that many bytes; the memory is reused by later calls. */
 void *fv__tape_scratch(fv__tape *tape, size_t bytes);
 
-/* fv_backprop() of the sum of result times `seed`, a contiguous tensor of the
- * result's shape; NULL is ones. */
+/* Backpropagates the sum of result times `seed`, a contiguous tensor of the
+ * shape of the result; NULL stands for ones. */
 fv_status fv__backprop(fv_variable *result, const fv_tensor *seed);
 
 /* Starts a plan's graph in zeroed memory. */
@@ -143,19 +148,20 @@ fv__node *fv__graph_append(fv__graph *graph, const fv_operator *op,
 /* Marks the nodes through which gradients flow from `result` to leaves, and
  * for each gradient the node that is the first to add into it. */
 void fv__graph_activate(fv__graph *graph, const fv_variable *result);
-/* Settles lifetimes and offsets of a plan; block_bytes is known afterwards.
- * `loss` is where backward starts, NULL in evaluation. */
+/* Computes lifetimes and offsets of a plan and sets block_bytes. `loss` is
+ * where the backward pass starts, NULL in evaluation. */
 fv_status fv__graph_place(fv__graph *graph, fv_variable *loss);
-/* Points everything into the block (block_bytes, aligned to 64). */
+/* Points all values, gradients and saved memory into the block, which has
+ * block_bytes and is aligned to 64. */
 void fv__graph_bind(fv__graph *graph, void *block);
-/* Gives a plan that keeps anything memory for it: kept_bytes, aligned to 64. */
-void fv__graph_keep(fv__graph *graph, void *kept);
-/* Runs a plan's nodes; `step` names the random numbers. */
+/* Gives a plan for evaluation its cache: cache_bytes, aligned to 64. */
+void fv__graph_bind_cache(fv__graph *graph, void *cache);
+/* Runs a plan's forward pass; the random numbers depend on `step`. */
 void fv__graph_forward(fv__graph *graph, uint64_t step);
 /* Adds d(loss)/d(leaf) into the gradients of a plan's leaves. */
 void fv__graph_backward(fv__graph *graph, fv_variable *loss);
 
-/* Runs one node on memory that is in place. */
+/* Runs the forward or backward function of one node, whose memory is bound. */
 void fv__node_forward(const fv__graph *graph, const fv__node *node,
                       void *scratch);
 void fv__node_backward(const fv__graph *graph, const fv__node *node,

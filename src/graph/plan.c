@@ -1,15 +1,14 @@
-/* Plans: where each value, gradient and scratch of a recorded graph lives in
- * one block, and running the graph there.
- *
- * Time counts the steps of a run: forward of node i happens at i, its backward
- * at 2 n - 1 - i. Everything is alive over an interval of time; two things
- * share memory only if their intervals do not meet. */
+/* Plans: assigns each value, gradient and scratch of a recorded graph an offset
+ * in one block, and runs the graph there. Time counts the steps of a run:
+ * forward of node i is step i, its backward is step 2 n - 1 - i. Everything is
+ * alive during an interval of steps; two things share memory only if their
+ * intervals are disjoint. */
 #include "graph/graph.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* One thing to place; `offset` is where its owner wants to know the answer. */
+/* One interval of memory to place; its offset is written to *offset. */
 typedef struct item {
     size_t bytes, at;
     int32_t birth, death, number;
@@ -37,9 +36,9 @@ static bool backward_reads(const fv__node *node, int32_t input)
     return reads & FV_READS_INPUT(input);
 }
 
-/* A value lives from its maker to its last reader; its gradient from the
- * backward step of its last active reader, which comes first, to its maker's.
- */
+/* A value lives from the node that computes it to its last reader. Its gradient
+ * lives from the backward step of its last active reader, which runs first, to
+ * that of the node that computes the value. */
 static void find_lifetimes(fv__graph *graph)
 {
     int32_t end = 2 * graph->count;
@@ -50,7 +49,7 @@ static void find_lifetimes(fv__graph *graph)
                     && (maker->op->backward_reads & FV_READS_OUTPUT);
         v->birth = maker ? v->node : 0;
         v->grad_birth = v->grad_death = end - 1 - v->birth;
-        v->death = v->kept ? end : late ? v->grad_death : v->birth;
+        v->death = v->live_out ? end : late ? v->grad_death : v->birth;
     }
     for (int32_t i = 0; i < graph->count; i++) {
         const fv__node *node = graph->nodes[i];
@@ -65,7 +64,7 @@ static void find_lifetimes(fv__graph *graph)
     }
 }
 
-/* Whether the node may work in place, on memory that the plan gave out. */
+/* Whether the node may write its output over input 0, a value of the plan. */
 static bool in_place(const fv__node *node)
 {
     return (node->op->abilities & FV_IN_PLACE) && node->inputs[0]->node >= 0
@@ -73,9 +72,10 @@ static bool in_place(const fv__node *node)
                   == fv__tensor_bytes(&node->output->value);
 }
 
-/* An output takes over the memory of an input that nobody needs any more, and
- * a gradient that begins at a node that of its output, which ends there. Who
- * was there first is host to all the others, and lives as long. */
+/* Values computed in place share the buffer of the first owner, whose lifetime
+ * is extended to that of the last: an output shares the memory of an input that
+ * nobody reads later, and a gradient that begins at a node shares that of the
+ * gradient of its output, which ends there. */
 static void share_memory(fv__graph *graph)
 {
     for (int32_t i = 0; i < graph->count; i++) {
@@ -119,7 +119,7 @@ static void list_items(fv__graph *graph, items *list)
     }
 }
 
-/* Larger first; equal ones in the order they were listed. */
+/* Orders items by descending size, equal ones by their number. */
 static int compare(const void *left, const void *right)
 {
     const item *a = left, *b = right;
@@ -127,8 +127,8 @@ static int compare(const void *left, const void *right)
     return a->number < b->number ? -1 : 1;
 }
 
-/* Lowest offset that meets none of the first `count` items alive at the same
- * time; `order` has these by offset. */
+/* The lowest offset at which an item overlaps none of the first `count` items
+ * that are alive at the same time; `order` lists those by offset. */
 static size_t lowest(const items *list, const int32_t *order, int32_t count,
                      const item *placing)
 {
@@ -202,10 +202,10 @@ void fv__graph_bind(fv__graph *graph, void *block)
     }
 }
 
-void fv__graph_keep(fv__graph *graph, void *kept)
+void fv__graph_bind_cache(fv__graph *graph, void *cache)
 {
-    graph->kept = kept;
-    graph->kept_changes = 0;
+    graph->cache = cache;
+    graph->cache_changes = 0;
 }
 
 void fv__graph_forward(fv__graph *graph, uint64_t step)
@@ -215,7 +215,7 @@ void fv__graph_forward(fv__graph *graph, uint64_t step)
         node->draw = step << 20 | node->ordinal;
         fv__node_forward(graph, node, graph->block + node->forward_at);
     }
-    graph->kept_changes = graph->context->changes;
+    graph->cache_changes = graph->context->changes;
 }
 
 void fv__graph_backward(fv__graph *graph, fv_variable *loss)

@@ -1,4 +1,5 @@
-/* The context's tape: recorded as it runs, walked back once. */
+/* The context's tape: constants and operations are recorded as they run, and
+ * walked back once. */
 #include "graph/graph.h"
 
 bool fv__tape_begin(fv_context *context)
@@ -77,6 +78,41 @@ int fv_training(fv_context *context, int training)
     return former;
 }
 
+static fv_variable *constant_of(fv_context *context, const fv_tensor *value)
+{
+    bool integer = !fv__dtype_is_real(value->dtype);
+    fv__tape *tape = fv__tape_ready(context);
+    if (!tape) return NULL;
+    fv__graph *graph = &tape->graph;
+    fv_variable *constant =
+        fv__graph_value(graph, integer ? value->dtype : context->dtype,
+                        value->rank, value->shape);
+    if (!constant) return NULL;
+    constant->value.data =
+        fv__arena_allocate(&graph->arena, fv__tensor_bytes(&constant->value));
+    if (!constant->value.data
+        || fv__tensor_assign(context, "constant", &constant->value, value)
+               != FV_OK)
+        return NULL;
+    return constant;
+}
+
+/* The first operation after a backward pass empties the tape, so a value that
+ * lies on the tape is copied first. */
+fv_variable *fv_constant(fv_context *context, const fv_tensor *value)
+{
+    if (!fv__tensor_check(context, "constant", value)) return NULL;
+    const fv__tape *tape = context->tape;
+    if (!tape || !tape->spent
+        || !fv__arena_holds(&tape->graph.arena, value->data))
+        return constant_of(context, value);
+    fv_tensor copy = fv_tensor_dup(context, value);
+    if (copy.rank < 0) return NULL;
+    fv_variable *constant = constant_of(context, &copy);
+    fv_tensor_free(context, &copy);
+    return constant;
+}
+
 static fv_status check(const fv_variable *result)
 {
     fv_context *context = result->context;
@@ -96,7 +132,7 @@ static fv_status check(const fv_variable *result)
     return FV_OK;
 }
 
-/* Memory for every gradient that the pass will touch. */
+/* Allocates every gradient that the pass writes. */
 static fv_status make_gradients(fv__graph *graph, fv_variable *result)
 {
     for (int32_t i = result->node; i >= 0; i--) {

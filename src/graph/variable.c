@@ -1,13 +1,8 @@
-/* Leaves and constants, and what can be asked of any variable. */
+/* Leaves, and the queries of any variable. */
 #include "graph/graph.h"
 
 #include <math.h>
 #include <string.h>
-
-size_t fv__tensor_bytes(const fv_tensor *tensor)
-{
-    return (size_t)fv_tensor_count(tensor) * fv_dtype_bytes(tensor->dtype);
-}
 
 static void destroy_leaf(void *object)
 {
@@ -87,41 +82,6 @@ fv_variable *fv_variable_number(fv_context *context, double value)
 {
     fv_tensor number = fv_tensor_of(&value, FV_F64, 0, NULL);
     return fv_variable_new(context, &number);
-}
-
-static fv_variable *constant_of(fv_context *context, const fv_tensor *value)
-{
-    bool integer = !fv__dtype_is_real(value->dtype);
-    fv__tape *tape = fv__tape_ready(context);
-    if (!tape) return NULL;
-    fv__graph *graph = &tape->graph;
-    fv_variable *constant =
-        fv__graph_value(graph, integer ? value->dtype : context->dtype,
-                        value->rank, value->shape);
-    if (!constant) return NULL;
-    constant->value.data =
-        fv__arena_allocate(&graph->arena, fv__tensor_bytes(&constant->value));
-    if (!constant->value.data
-        || fv__tensor_assign(context, "constant", &constant->value, value)
-               != FV_OK)
-        return NULL;
-    return constant;
-}
-
-/* The first operation after a backward pass empties the tape: a value that
- * lies there is copied before. */
-fv_variable *fv_constant(fv_context *context, const fv_tensor *value)
-{
-    if (!fv__tensor_check(context, "constant", value)) return NULL;
-    const fv__tape *tape = context->tape;
-    if (!tape || !tape->spent
-        || !fv__arena_holds(&tape->graph.arena, value->data))
-        return constant_of(context, value);
-    fv_tensor copy = fv_tensor_dup(context, value);
-    if (copy.rank < 0) return NULL;
-    fv_variable *constant = constant_of(context, &copy);
-    fv_tensor_free(context, &copy);
-    return constant;
 }
 
 fv_status fv_variable_assign(fv_variable *variable, const fv_tensor *value)

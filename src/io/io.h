@@ -1,4 +1,4 @@
-/* What the rooms of the file floor share: safetensors archives. */
+/* safetensors archives, which models and checkpoints share. */
 #ifndef FV_IO_IO_H
 #define FV_IO_IO_H
 
@@ -6,46 +6,47 @@
 
 #include "base/base.h"
 
-/* A named tensor; its memory belongs to somebody else. */
+/* A named tensor; another object owns its memory. */
 typedef struct fv__entry {
     const char *name;
     fv_tensor tensor;
 } fv__entry;
 
-/* One line of metadata. */
+/* One key and value of the metadata. */
 typedef struct fv__pair {
     const char *key;
     const char *value;
 } fv__pair;
 
-/* Writes a safetensors file, atomically. Tensors may have any strides; they
- * are stored row-major, in the order given. The file carries the digest of its
- * own content as metadata "fovea.crc32", which no pair may name. */
+/* Writes a safetensors file atomically. Tensors may have any strides; they are
+ * stored row-major in the given order. The metadata "fovea.crc32" holds a
+ * checksum of the file's own content; no pair may have that key. */
 fv_status fv__safetensors_write(fv_context *context, const char *path,
                                 size_t num_entries, const fv__entry *entries,
                                 size_t num_pairs, const fv__pair *pairs);
 
-/* A safetensors file in memory (account FV__DATA), all of it checked. */
+/* A safetensors file in memory (account FV__DATA), completely checked. */
 typedef struct fv__archive {
     fv_context *context;
     size_t num_entries;
     fv__entry *entries; /* in the order of their data, row-major */
     size_t num_pairs;
-    fv__pair *pairs; /* in the file's order, without the digest */
-    bool has_digest; /* and it is right; files from elsewhere have none */
+    fv__pair *pairs; /* in the order of the file, without the checksum */
+    bool has_digest; /* the file has a checksum, which is right; files of other
+                        programs have none */
 
-    unsigned char *bytes; /* the file */
-    char *names;          /* text of entries and pairs */
-    void *copies;         /* of tensors that are not aligned in the file, or
-                             of another type there */
+    unsigned char *bytes; /* bytes of the file */
+    char *names;          /* texts of entries and pairs */
+    void *copies; /* copies of tensors that are not aligned in the file or have
+                     another type there */
     fv__entry **by_name;
 } fv__archive;
 
-/* NULL after recording what is wrong with the file. Free the archive with
- * fv__archive_free before its context. */
+/* Reads a file; NULL after recording what is wrong with it. Free the archive
+ * with fv__archive_free before its context. */
 fv__archive *fv__safetensors_read(fv_context *context, const char *path);
-/* The same from its bytes, which it takes over, even when it fails. `path` is
- * for messages. */
+/* The same from the bytes of a file, which it takes over even if it fails.
+ * `path` is for messages. */
 fv__archive *fv__safetensors_parse(fv_context *context, const char *path,
                                    void *bytes, size_t size);
 /* The tensor of that name, NULL if there is none. */

@@ -1,5 +1,5 @@
-/* Reads and writes the JSON of safetensors headers through jansson, after a
- * pass of our own over depth and numbers of things. */
+/* Reads and writes the JSON of safetensors headers with jansson, after checking
+ * nesting depth and numbers of values itself. */
 #include "io/json.h"
 
 #include <stdio.h>
@@ -21,10 +21,11 @@ void fv__header_free(fv__header *header)
 
 enum { MOST_DEPTH = 32, MOST_TENSORS = 1000000, MOST_NAME = 65536 };
 
-/* The types that are read; the first ones, by fv_dtype, are written. */
+/* Element types of files. All can be read; the first ones, in the order of
+ * fv_dtype, can be written. */
 static const struct {
     const char *name;
-    fv_dtype dtype; /* in memory */
+    fv_dtype dtype; /* type in memory */
     fv__half half;
 } types[] = {
     { "F32", FV_F32, FV__NO_HALF }, { "F64", FV_F64, FV__NO_HALF },
@@ -35,15 +36,16 @@ static const struct {
 };
 enum { NUM_TYPES = sizeof types / sizeof types[0] };
 
-/* Those that are not. */
+/* Element types that cannot be read. */
 static const char *const other_types[] = { "U16",     "U32",     "U64",
                                            "F8_E5M2", "F8_E4M3", "F8_E8M0",
                                            "F6_E2M3", "F4",      "F6_E3M2",
                                            "C64" };
 
-/* ---- before jansson ---------------------------------------------------- */
+/* ---- checks before jansson ------------------------------------------------
+ */
 
-/* What jansson will build. */
+/* Number of values that jansson will create. */
 typedef struct census {
     size_t objects, lists, others;
 } census;
@@ -56,7 +58,7 @@ static bool count_things(const fv__header *header, const char *json,
     for (size_t i = 0; i < size; i++) {
         const char c = json[i];
         if (quoted) {
-            i += c == '\\'; /* what is escaped does not end the text */
+            i += c == '\\'; /* an escaped quote does not end the text */
             quoted = c != '"';
             continue;
         }
@@ -75,7 +77,8 @@ static bool count_things(const fv__header *header, const char *json,
     return true;
 }
 
-/* jansson takes its memory elsewhere; here it is counted against the limit. */
+/* jansson does not use the context's allocator; its memory is counted against
+ * the limit here. */
 static bool affordable(const fv__header *header, const census *count,
                        size_t size)
 {
@@ -235,7 +238,8 @@ static bool read_tensor(fv__header *header, const char *name,
     return true;
 }
 
-/* ---- the whole --------------------------------------------------------- */
+/* ---- the whole header -----------------------------------------------------
+ */
 
 static bool read_pair(fv__header *header, const char *key, const char *value)
 {
@@ -303,7 +307,7 @@ fv_status fv__header_parse(fv__header *header, const char *json, size_t size)
         return fv_failed(context);
     json_t *root = load(header, json, size);
     if (!root) return fv_failed(context);
-    /* each text stands in the header with two quotes: its end fits as well */
+    /* each text has two quotes in the header, so its end fits too */
     header->names = fv__allocate(context, FV__DATA, size);
     if (header->names) read_root(header, root);
     json_decref(root);

@@ -16,7 +16,7 @@ fv_status fv__model_add(fv__model *model, const char *prefix, const char *name,
     return FV_OK;
 }
 
-/* Filters go to files as [filters, c, kh, kw]. */
+/* Filters are stored as [filters, c, kh, kw]. */
 static fv_status add_parameter(fv__model *model, const fv_layer *layer,
                                const fv__parameter *parameter)
 {
@@ -74,7 +74,8 @@ char *fv__model_classes(const fv_network *network, const char *path)
 
 static void differ(fv__text *text, const char *format, ...) FV_PRINTF(2, 3);
 
-/* Adds to the list of differences while it is short enough to read. */
+/* Adds a difference to the list, unless the list is already too long to read.
+ */
 static void differ(fv__text *text, const char *format, ...)
 {
     if (text->length > 600) return;
@@ -105,8 +106,8 @@ static void compare(fv__text *text, const fv__entry *entry,
                               entry->tensor.shape));
 }
 
-/* Whether the name is that of a batch normalisation's count of batches, which
- * PyTorch saves beside the running mean, and which nothing here needs. */
+/* Whether the name is that of the number of batches of a batch normalisation,
+ * which PyTorch saves with the running mean and which is not used here. */
 static bool is_batch_count(const fv__model *model, const char *name)
 {
     static const char ending[] = ".num_batches_tracked";
@@ -163,7 +164,8 @@ void fv__model_restore(const fv__model *model, const fv__archive *archive)
             fv__archive_find(archive, model->entries[i].name));
 }
 
-/* ---- the public pair ---------------------------------------------------- */
+/* ---- fv_network_save and fv_network_load ----------------------------------
+ */
 
 fv_status fv_network_save(fv_network *network, const char *path)
 {
@@ -190,7 +192,7 @@ fv_status fv_network_save(fv_network *network, const char *path)
     return fv_failed(context);
 }
 
-/* Takes the text over. */
+/* Parses a network text; releases it. */
 static fv_network *load_text(fv_context *context, const char *path, char *text,
                              size_t bytes)
 {
@@ -199,7 +201,7 @@ static fv_network *load_text(fv_context *context, const char *path, char *text,
     return network;
 }
 
-/* Takes the names of classes over, if the file has any. */
+/* Sets the names of the classes, if the file has any. */
 static fv_status load_classes(fv_network *network, const fv__archive *archive,
                               const char *shown)
 {
@@ -218,7 +220,7 @@ static fv_status load_classes(fv_network *network, const fv__archive *archive,
     return fv_failed(context);
 }
 
-/* Takes the bytes over. */
+/* Loads a model; takes over the bytes. */
 static fv_network *load_model(fv_context *context, const char *path,
                               const char *shown, void *bytes, size_t size)
 {

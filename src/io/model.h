@@ -13,20 +13,21 @@ typedef struct fv__model {
     fv__entry *entries;
 } fv__model;
 
-/* Lists a drawn network's parameters, with room for `extra` entries more. */
+/* Lists the parameters of a drawn network, with room for `extra` more entries.
+ */
 fv_status fv__model_begin(fv__model *model, fv_network *network, size_t extra);
-/* One more entry, named "<prefix><name>". */
+/* Adds an entry named "<prefix><name>". */
 fv_status fv__model_add(fv__model *model, const char *prefix, const char *name,
                         const fv_tensor *tensor);
 void fv__model_end(fv__model *model);
-/* The names of the network's classes as JSON for "fovea.classes", to be
- * released. NULL if there are none, or after a failure. */
+/* The names of the classes as JSON for "fovea.classes", to be released. NULL if
+ * there are none, or after a failure. */
 char *fv__model_classes(const fv_network *network, const char *path);
-/* Checks that the archive has these entries and no others, in these shapes, but
- * for an optimizer's state in a checkpoint; records everything that differs. */
+/* Checks that the archive has exactly these entries in these shapes, and maybe
+ * the state of an optimizer; records all differences. */
 fv_status fv__model_check(const fv__model *model, const fv__archive *archive,
                           const char *path);
-/* Copies the archive's numbers into the entries, converted. */
+/* Copies and converts the numbers of the archive into the entries. */
 void fv__model_restore(const fv__model *model, const fv__archive *archive);
 
 #endif

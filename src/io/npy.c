@@ -1,5 +1,6 @@
-/* NumPy files in and out: the header parsed by a fixed grammar, the elements
- * brought into row-major order and this machine's byte order. */
+/* Reads and writes NumPy files: the header is parsed by a fixed grammar, and
+ * elements are brought into row-major order and the byte order of this machine.
+ */
 #include "tensor/tensor.h"
 
 #include <inttypes.h>
@@ -24,7 +25,7 @@ static const struct {
     { 'i', '4', FV_I32 }, { 'i', '8', FV_I64 },
 };
 
-/* Kinds that it lacks. */
+/* Kinds of elements that Fovea lacks. */
 static const struct {
     char kind;
     const char *why;
@@ -41,7 +42,7 @@ static const struct {
     { 'm', "time spans" },
 };
 
-/* A file in memory, its header being parsed, and what the header said. */
+/* A file in memory while its header is parsed, and what the header says. */
 typedef struct reader {
     fv_context *context;
     const char *name; /* printable */
@@ -187,7 +188,7 @@ static bool parse_shape(reader *r)
     return true;
 }
 
-/* Says why the element type is not to be had. */
+/* Records why the element type cannot be read. */
 static bool refuse_type(reader *r, word descr, char kind)
 {
     char text[64];
@@ -402,7 +403,7 @@ static size_t make_header(const fv_tensor *tensor, char out[], size_t bytes)
                  tensor->rank == 1 ? "," : "");
     size_t used = PREFIX_BYTES + (size_t)wrote;
     out[used] = ' ';
-    /* A full line of padding where none is needed: NumPy does so. */
+    /* If none is needed, a full line of padding, as NumPy does. */
     size_t length = (used + growth + 1) / ALIGNMENT * ALIGNMENT + ALIGNMENT;
     out[length - 1] = '\n';
     out[8] = (char)((length - PREFIX_BYTES) & 0xff);

@@ -21,9 +21,9 @@ static char *skip_space(char *at, const char *end)
     return at;
 }
 
-/* Where the eight digits of the digest stand in the JSON; NULL if nowhere. In
- * valid JSON the quoted key can stand within no other text: there its quotes
- * would be escaped. */
+/* The place of the eight digits of the checksum in the JSON; NULL if there are
+ * none. In valid JSON the quoted key cannot be part of another text, where its
+ * quotes would be escaped. */
 static char *find_digest(char *json, size_t size)
 {
     static const char key[] = "\"" FV__DIGEST_KEY "\"";
@@ -57,7 +57,7 @@ typedef struct reader {
     size_t size, header_size;
 } reader;
 
-/* Says what is wrong with the first bytes. */
+/* Records what is wrong with the first bytes. */
 static void refuse_frame(const reader *r, uint64_t length)
 {
     fv_context *context = r->context;
@@ -97,7 +97,7 @@ static bool check_frame(reader *r)
     return true;
 }
 
-/* Whether the digest, if there is one, is that of the file. */
+/* Whether the checksum, if there is one, is right. */
 static bool check_digest(const reader *r, const char *digits)
 {
     if (!digits) return true;
@@ -152,8 +152,8 @@ static bool check_tiling(const reader *r, fv__header *header)
     return fv__ok(r->context);
 }
 
-/* A half-precision number, as IEEE 754 has it, or a brain float, the upper half
- * of a float; both are floats exactly. */
+/* Converts a half-precision number (IEEE 754) or a bfloat16, the upper half of
+ * a float, to a float, which is exact. */
 static float widen(fv__half half, const unsigned char *bytes)
 {
     const uint32_t bits = bytes[0] | (uint32_t)bytes[1] << 8;
@@ -172,8 +172,8 @@ static float widen(fv__half half, const unsigned char *bytes)
     return value;
 }
 
-/* Whether the tensor needs memory of its own: its data are not aligned, or of
- * another type in the file. */
+/* Whether the tensor needs a copy: its data are not aligned, or have another
+ * type in the file. */
 static bool is_copied(const unsigned char *data, const fv__record *record)
 {
     const size_t bytes = fv_dtype_bytes(record->entry.tensor.dtype);
@@ -227,7 +227,7 @@ static int by_name(const void *a, const void *b)
     return strcmp((*x)->name, (*y)->name);
 }
 
-/* Takes over what the header has. */
+/* Moves the members of the header to the archive. */
 static bool fill(fv__archive *archive, const reader *r, fv__header *header)
 {
     fv_context *context = archive->context;
@@ -332,9 +332,9 @@ void fv__archive_free(fv__archive *archive)
 
 /* ---- writing ----------------------------------------------------------- */
 
-/* Where bytes go: to the file, or only into the digest. */
+/* Where bytes are written: to the file, or only into the checksum. */
 typedef struct sink {
-    fv__writer *writer; /* NULL: the digest */
+    fv__writer *writer; /* NULL: only the checksum */
     uint32_t crc;
 } sink;
 

@@ -1,4 +1,5 @@
-/* The one door to a foreign matrix product. */
+/* Matrix products by a CBLAS (OpenBLAS), where the library is built with one.
+ */
 #include "kernel/gemm.h"
 
 #ifdef FOVEA_WITH_CBLAS
@@ -7,13 +8,13 @@
 #include <limits.h>
 #include <pthread.h>
 
-/* Our own threads call OpenBLAS, so it must not start others. Its number of
- * threads is one setting for the process, which belongs to the host: the first
- * of our threads to enter sets it to one before any calls, the last to leave
- * restores it. Products of the host that overlap with ours run on one thread.
- */
+/* OpenBLAS is called on our own threads, so it must not start others. Its
+ * number of threads is one setting for the process and belongs to the host: the
+ * first of our threads to enter sets it to one before any of them calls
+ * OpenBLAS, the last to leave restores it. Products of the host that overlap
+ * with ours run on one thread. */
 static pthread_mutex_t setting = PTHREAD_MUTEX_INITIALIZER;
-static size_t inside; /* of our threads */
+static size_t inside; /* number of our threads that may call OpenBLAS */
 static int host_threads;
 
 static void enter(void)

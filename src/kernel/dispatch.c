@@ -1,4 +1,4 @@
-/* The kernel tables of this build, and which of them this machine runs. */
+/* The kernel tables of this build, and the choice of one for this machine. */
 #include "kernel/kernel.h"
 
 #include "kernel/tables.h" /* from cmake/kernels.cmake */
@@ -6,13 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/* FV__TABLES(X) is X(name, what it needs, how many features of that this
- * machine lacks) for each instruction set, the best last. */
+/* FV__TABLES(X) expands to X(name, requirement in words, number of required
+ * processor features that this machine lacks) for each instruction set, the
+ * preferred one last. */
 #define DECLARE(name, needs, lacks)                                            \
     extern const fv__kernels fv__kernels_##name##_f32, fv__kernels_##name##_f64;
 FV__TABLES(DECLARE)
 
-/* The names in a line, as many of them as fit. */
+/* Writes the names of the tables, separated by commas, as many as fit. */
 static void name_list(const fv__kernel_entry entries[], size_t count, char *out,
                       size_t bytes)
 {

@@ -1,11 +1,12 @@
-/* Functions of one and of two elements. */
+/* Functions of one and of two elements, the arguments of the kernels unary and
+ * binary. */
 #ifndef FV_KERNEL_ELEMENTWISE_H
 #define FV_KERNEL_ELEMENTWISE_H
 
 #include "base/base.h"
 
-/* Functions of one element; p and q are parameters. The derivative is written
- * with x, y = f(x) and g = the upstream gradient. */
+/* Functions of one element x with parameters p and q. A derivative gets x, y =
+ * f(x) and the gradient of y, and reads only those that it needs. */
 typedef enum fv__unary {
     FV__NEG,
     FV__ABS,
@@ -20,12 +21,14 @@ typedef enum fv__unary {
     FV__ATAN,
     FV__TANH,
     FV__SIGMOID,
-    /* min(max(x, p), q); its gradient is 0 where x <= p or x >= q, but q =
-     * infinity is no limit; NaN passes, and so does the gradient there */
+    /* min(max(x, p), q). The gradient is 0 where x <= p or x >= q; if q is
+     * infinite there is no upper limit. A NaN is not clamped, and its gradient
+     * passes. */
     FV__CLAMP,
     FV__LEAKY_RELU, /* x > 0 ? x : p x */
     FV__ELU,        /* x > 0 ? x : p (exp(x) - 1) */
-    FV__SCALE_ADD,  /* p x + q, with one rounding each for product and sum */
+    FV__SCALE_ADD,  /* p x + q; product and sum are rounded one after the other
+                     */
     FV__POWER,      /* x^p */
     FV__RECIPROCAL  /* p / x */
 } fv__unary;

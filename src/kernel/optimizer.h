@@ -1,10 +1,10 @@
-/* The rules of optimizers. */
+/* The hyperparameters of the update rules of optimizers. */
 #ifndef FV_KERNEL_OPTIMIZER_H
 #define FV_KERNEL_OPTIMIZER_H
 
 #include "base/base.h"
 
-/* Hyper-parameters of one optimizer step, settled once a step. */
+/* Hyperparameters of one step; the kernels round them to their element type. */
 typedef struct fv__sgd {
     double learning_rate, momentum, weight_decay;
     bool nesterov;
@@ -12,8 +12,10 @@ typedef struct fv__sgd {
 
 typedef struct fv__adam {
     double learning_rate, beta1, beta2, epsilon, weight_decay;
-    bool decoupled;                  /* AdamW */
-    double correction1, correction2; /* 1 - beta^t */
+    bool decoupled; /* AdamW: the decay shrinks the weight; otherwise it is
+                       added to the gradient */
+    /* bias corrections: 1 - beta1^t and 1 - beta2^t */
+    double correction1, correction2;
 } fv__adam;
 
 #endif

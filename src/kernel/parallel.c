@@ -1,11 +1,11 @@
-/* Whole-array kernels cut at fixed places and shared over the pool. */
+/* Elementwise kernels over whole arrays, split into chunks of fixed size. */
 #include "kernel/parallel.h"
 
 #include <stdatomic.h>
 
-enum { CUT = 16384 };
+enum { CHUNK = 16384 };
 
-typedef struct share {
+typedef struct job {
     const fv__kernels *kernels;
     size_t n, element; /* numbers, and bytes of one */
     fv__unary unary;
@@ -13,38 +13,38 @@ typedef struct share {
     unsigned char *out;
     double p, q;
     fv__accumulation accumulation;
-    double *sums;
     atomic_bool bad;
-} share;
+} job;
 
-static share share_of(const fv_context *context, size_t n)
+static job job_of(const fv_context *context, size_t n)
 {
-    return (share){ .kernels = context->kernels,
-                    .n = n,
-                    .element = context->dtype == FV_F64 ? sizeof(double)
-                                                        : sizeof(float) };
+    return (job){ .kernels = context->kernels,
+                  .n = n,
+                  .element = context->dtype == FV_F64 ? sizeof(double)
+                                                      : sizeof(float) };
 }
 
-static size_t cuts(size_t n) { return n / CUT + (n % CUT != 0); }
+static size_t count_chunks(size_t n) { return n / CHUNK + (n % CHUNK != 0); }
 
-/* Numbers of a piece; *at is its first byte. */
-static size_t piece(const share *s, size_t item, size_t *at)
+/* The numbers of chunk `item`; *at is the offset of its first byte. */
+static size_t chunk_of(const job *s, size_t item, size_t *at)
 {
-    *at = item * CUT * s->element;
-    return s->n - item * CUT < CUT ? s->n - item * CUT : CUT;
+    *at = item * CHUNK * s->element;
+    return s->n - item * CHUNK < CHUNK ? s->n - item * CHUNK : CHUNK;
 }
 
-/* NULL stays NULL: a derivative may not need x or y. */
-static const void *move(const unsigned char *base, size_t bytes)
+/* The byte at `bytes` behind `base`; NULL for an array that the derivative does
+ * not read. */
+static const void *offset(const unsigned char *base, size_t bytes)
 {
     return base ? base + bytes : NULL;
 }
 
-static void map_piece(void *argument, size_t item, size_t worker)
+static void unary_chunk(void *argument, size_t item, size_t worker)
 {
-    const share *s = argument;
+    const job *s = argument;
     size_t at;
-    const size_t n = piece(s, item, &at);
+    const size_t n = chunk_of(s, item, &at);
     (void)worker;
     s->kernels->unary(s->unary, n, s->x + at, s->out + at, s->p, s->q);
 }
@@ -52,18 +52,18 @@ static void map_piece(void *argument, size_t item, size_t worker)
 void fv__unary_all(fv_context *context, fv__unary f, size_t n, const void *x,
                    void *y, double p, double q)
 {
-    share s = share_of(context, n);
+    job s = job_of(context, n);
     s.unary = f, s.x = x, s.out = y, s.p = p, s.q = q;
-    fv__parallel(context, cuts(n), 2 * (double)n, map_piece, &s);
+    fv__parallel(context, count_chunks(n), 2 * (double)n, unary_chunk, &s);
 }
 
-static void map_grad_piece(void *argument, size_t item, size_t worker)
+static void unary_grad_chunk(void *argument, size_t item, size_t worker)
 {
-    const share *s = argument;
+    const job *s = argument;
     size_t at;
-    const size_t n = piece(s, item, &at);
+    const size_t n = chunk_of(s, item, &at);
     (void)worker;
-    s->kernels->unary_grad(s->unary, n, move(s->x, at), move(s->y, at),
+    s->kernels->unary_grad(s->unary, n, offset(s->x, at), offset(s->y, at),
                            s->dy + at, s->out + at, s->p, s->q,
                            s->accumulation);
 }
@@ -72,17 +72,17 @@ void fv__unary_grad_all(fv_context *context, fv__unary f, size_t n,
                         const void *x, const void *y, const void *dy, void *dx,
                         double p, double q, fv__accumulation accumulation)
 {
-    share s = share_of(context, n);
+    job s = job_of(context, n);
     s.unary = f, s.x = x, s.y = y, s.dy = dy, s.out = dx, s.p = p, s.q = q;
     s.accumulation = accumulation;
-    fv__parallel(context, cuts(n), 2 * (double)n, map_grad_piece, &s);
+    fv__parallel(context, count_chunks(n), 2 * (double)n, unary_grad_chunk, &s);
 }
 
-static void axpy_piece(void *argument, size_t item, size_t worker)
+static void axpy_chunk(void *argument, size_t item, size_t worker)
 {
-    const share *s = argument;
+    const job *s = argument;
     size_t at;
-    const size_t n = piece(s, item, &at);
+    const size_t n = chunk_of(s, item, &at);
     (void)worker;
     s->kernels->axpy(n, s->p, s->x + at, s->out + at);
 }
@@ -90,41 +90,26 @@ static void axpy_piece(void *argument, size_t item, size_t worker)
 void fv__axpy_all(fv_context *context, size_t n, double a, const void *x,
                   void *y)
 {
-    share s = share_of(context, n);
+    job s = job_of(context, n);
     s.p = a, s.x = x, s.out = y;
-    fv__parallel(context, cuts(n), (double)n, axpy_piece, &s);
+    fv__parallel(context, count_chunks(n), (double)n, axpy_chunk, &s);
 }
 
-static void finite_piece(void *argument, size_t item, size_t worker)
+static void finite_chunk(void *argument, size_t item, size_t worker)
 {
-    share *s = argument;
+    job *s = argument;
     size_t at;
-    const size_t n = piece(s, item, &at);
+    const size_t n = chunk_of(s, item, &at);
     (void)worker;
     if (!s->kernels->finite(n, s->x + at)) atomic_store(&s->bad, true);
 }
 
 bool fv__finite_all(fv_context *context, size_t n, const void *x)
 {
-    share s = share_of(context, n);
+    job s = job_of(context, n);
     s.x = x;
-    fv__parallel(context, cuts(n), (double)n, finite_piece, &s);
+    fv__parallel(context, count_chunks(n), (double)n, finite_chunk, &s);
     return !atomic_load(&s.bad);
-}
-
-static void sum_piece(void *argument, size_t item, size_t worker)
-{
-    const share *s = argument;
-    size_t at;
-    const size_t n = piece(s, item, &at);
-    (void)worker;
-    s->sums[item] = s->kernels->sum(n, s->x + at);
-}
-
-size_t fv__sum_scratch(const fv_context *context, size_t n)
-{
-    (void)context;
-    return cuts(n) * sizeof(double);
 }
 
 double fv__sum_pairs(size_t n, double *sums)
@@ -134,12 +119,4 @@ double fv__sum_pairs(size_t n, double *sums)
         for (size_t i = 0; i + step < n; i += 2 * step)
             sums[i] += sums[i + step];
     return sums[0];
-}
-
-double fv__sum_all(fv_context *context, size_t n, const void *x, void *scratch)
-{
-    share s = share_of(context, n);
-    s.x = x, s.sums = scratch;
-    fv__parallel(context, cuts(n), (double)n, sum_piece, &s);
-    return fv__sum_pairs(cuts(n), s.sums);
 }

@@ -1,4 +1,5 @@
-/* Kernels over long arrays, cut by problem size and shared over the pool. */
+/* Elementwise kernels over whole arrays, split into chunks of 16,384 numbers
+ * and run on the thread pool. */
 #ifndef FV_KERNEL_PARALLEL_H
 #define FV_KERNEL_PARALLEL_H
 
@@ -11,13 +12,11 @@ void fv__unary_grad_all(fv_context *context, fv__unary f, size_t n,
                         double p, double q, fv__accumulation accumulation);
 void fv__axpy_all(fv_context *context, size_t n, double a, const void *x,
                   void *y);
-/* Whether all are finite. */
+/* Whether all n numbers are finite. */
 bool fv__finite_all(fv_context *context, size_t n, const void *x);
-/* Sum of n sums, which are overwritten: neighbours pair up, then the pairs, and
- * so on. On the calling thread. */
+/* The sum of n partial sums, by pairwise summation: sums[i] += sums[i + 1] for
+ * even i, and so on with doubled steps. Overwrites `sums`. Runs on the calling
+ * thread. */
 double fv__sum_pairs(size_t n, double *sums);
-/* Sum by blocks of fixed size; `scratch` holds fv__sum_scratch(n) bytes. */
-double fv__sum_all(fv_context *context, size_t n, const void *x, void *scratch);
-size_t fv__sum_scratch(const fv_context *context, size_t n);
 
 #endif

@@ -1,18 +1,16 @@
-/* How fast this machine is: multiply-adds from registers, and copies through
- * memory. */
+/* Measures the roofline of the machine: the peak rate of multiply-adds from
+ * registers and the bandwidth of a copy through memory. */
 #include "kernel/kernel.h"
 
 #include <string.h>
 
-/* Seconds that each measurement takes; multiply-adds of a chain, a quarter of a
- * millisecond or so; pieces of a run for each thread; bytes of each side of the
- * copy, and of a piece of it. */
+/* Seconds that each measurement takes. */
 static const double all_seconds = 0.15;
 enum {
-    CHAIN = 1 << 16,
-    PIECES = 8,
-    COPY_BYTES = 1 << 27,
-    COPY_PIECE = 1 << 19
+    CHAIN = 1 << 16,      /* multiply-adds per chain, about 0.25 ms */
+    ITEMS_PER_THREAD = 8, /* of chains */
+    COPY_BYTES = 1 << 27, /* read, and as many written */
+    COPY_ITEM = 1 << 19   /* bytes of one item */
 };
 
 typedef struct measure {
@@ -22,7 +20,7 @@ typedef struct measure {
     char *from, *to;
 } measure;
 
-/* Chains of multiply-adds; as many numbers as any table has in a tile. */
+/* Runs as many chains of multiply-adds as the microkernel has accumulators. */
 static void multiply(void *argument, size_t item, size_t worker)
 {
     const measure *m = argument;
@@ -37,7 +35,7 @@ static void copy(void *argument, size_t item, size_t worker)
     const measure *m = argument;
 
     (void)worker;
-    memcpy(m->to + item * COPY_PIECE, m->from + item * COPY_PIECE, COPY_PIECE);
+    memcpy(m->to + item * COPY_ITEM, m->from + item * COPY_ITEM, COPY_ITEM);
 }
 
 static double seconds_of(measure *m)
@@ -48,8 +46,8 @@ static double seconds_of(measure *m)
     return fv__seconds() - begin;
 }
 
-/* The shortest of as many runs as there is time for: what disturbs a run makes
- * it longer. */
+/* The shortest time of as many runs as all_seconds allow: disturbances only
+ * lengthen a run. */
 static double shortest(measure *m)
 {
     double end = fv__seconds() + all_seconds, least = seconds_of(m);
@@ -62,19 +60,19 @@ static double shortest(measure *m)
     return least;
 }
 
-/* FLOP/s in so many pieces; a single one stays on the calling thread. */
-static double multiply_rate(fv_context *context, size_t pieces)
+/* FLOP/s of so many items; a single item runs on the calling thread. */
+static double multiply_rate(fv_context *context, size_t items)
 {
     const fv__kernels *kernels = context->kernels;
-    measure m = { context, multiply, pieces, NULL, NULL };
+    measure m = { context, multiply, items, NULL, NULL };
 
-    return 2.0 * kernels->mr * kernels->nr * CHAIN * (double)pieces
+    return 2.0 * kernels->mr * kernels->nr * CHAIN * (double)items
            / shortest(&m);
 }
 
 static double copy_rate(fv_context *context)
 {
-    measure m = { context, copy, COPY_BYTES / COPY_PIECE, NULL, NULL };
+    measure m = { context, copy, COPY_BYTES / COPY_ITEM, NULL, NULL };
     double rate = 0;
 
     m.from = fv__allocate_zero(context, FV__DATA, COPY_BYTES);
@@ -92,7 +90,8 @@ fv_machine fv_machine_rates(fv_context *context)
     if (!fv__ok(context)) return machine;
     machine.thread_flops = machine.flops = multiply_rate(context, 1);
     if (context->threads > 1) {
-        double all = multiply_rate(context, PIECES * (size_t)context->threads);
+        double all =
+            multiply_rate(context, ITEMS_PER_THREAD * (size_t)context->threads);
 
         if (all > machine.flops) machine.flops = all;
     }

@@ -2,11 +2,7 @@
 #include "layer/layer.h"
 
 static const fv__field fields[] = {
-    { FV__FIELD(fv_pool_options, PAIR, kernel), .positional = true,
-      .positive = true },
-    { FV__FIELD(fv_pool_options, PAIR, stride),
-      .as = offsetof(fv_pool_options, kernel), .positive = true },
-    FV__PADDING_FIELDS(fv_pool_options),
+    FV__POOL_FIELDS,
     { FV__FIELD(fv_pool_options, SWITCH, count_padding) },
     { .key = NULL },
 };

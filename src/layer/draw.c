@@ -1,4 +1,4 @@
-/* Parameters: where they lie and how they begin. */
+/* Parameters: their memory and their initial values. */
 #include "layer/layer.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* Options that are left out: what marks them, and what they are then. */
+/* Options that are left out: how they are marked, and their defaults. */
 #include "layer/layer.h"
 
 #include <math.h>
@@ -35,7 +35,7 @@ void fv__field_clear(const fv__field *field, void *options)
     case FV__FIELD_SWITCH:
     case FV__FIELD_LACK:
     case FV__FIELD_WORD:
-        return; /* 0 is the default */
+        return; /* 0 is the default already */
     }
 }
 
@@ -48,7 +48,7 @@ void fv__field_usual(const fv__field *field, const void *options,
                             : (int64_t)field->usual;
 }
 
-void fv__field_settle(const fv__field *field, void *options, bool text)
+void fv__field_resolve(const fv__field *field, void *options, bool text)
 {
     int64_t *counts = counts_of(field, options), usual[2];
     double *number = number_of(field, options);

@@ -1,4 +1,4 @@
-/* Making layers, asking them for shapes and parameters, using them alone. */
+/* Creating layers, their shapes and parameters, and using them alone. */
 #include "layer/layer.h"
 
 #include <math.h>
@@ -24,8 +24,8 @@ static void destroy(void *object)
     fv__release(layer->context, layer);
 }
 
-/* Padding as begin and end alone. */
-static fv_status settle_padding(const fv_layer *layer, const fv__field *field)
+/* Rewrites the padding of both sides as begin and end. */
+static fv_status resolve_padding(const fv_layer *layer, const fv__field *field)
 {
     unsigned char *options = layer->options;
     int64_t *begin = (int64_t *)(void *)(options + field->offset);
@@ -70,7 +70,7 @@ static fv_status check_options(const fv_layer *layer)
     return FV_OK;
 }
 
-/* Takes a text out of the copied options, and gives the layer its own. */
+/* Replaces a text of the copied options by the layer's own copy. */
 static char *take_text(const fv_layer *layer, size_t offset)
 {
     const char **at =
@@ -102,9 +102,9 @@ static fv_status take_options(fv_layer *layer, const void *options)
     if (!fv__ok(context) || check_options(layer) != FV_OK)
         return fv_failed(context);
     for (const fv__field *field = type->fields; field && field->key; field++) {
-        fv__field_settle(field, layer->options, false);
+        fv__field_resolve(field, layer->options, false);
         if (field->kind == FV__FIELD_PADDING
-            && settle_padding(layer, field) != FV_OK)
+            && resolve_padding(layer, field) != FV_OK)
             return fv_failed(context);
     }
     return FV_OK;
@@ -248,7 +248,7 @@ fv_status fv__layer_expect_channels(const fv_layer *layer,
                    "%s: the input has a batch axis and no other", layer->name);
 }
 
-/* Extents given for a layer used alone. */
+/* Checks the in_shape given for a layer used alone. */
 static fv_status check_declared(const fv_layer *layer)
 {
     for (int32_t i = 0; i < layer->declared.rank; i++)
@@ -259,7 +259,7 @@ static fv_status check_declared(const fv_layer *layer)
     return FV_OK;
 }
 
-/* Whether an input is what the layer was made for. */
+/* Checks that an input has the shape that the layer was made for. */
 static fv_status check_given(const fv_layer *layer, const fv_shape *expected,
                              const fv_shape *given)
 {
@@ -280,9 +280,10 @@ static fv_status lacks_in_shape(const fv_layer *layer)
                    layer->name);
 }
 
-/* The shape of a layer used alone: from in_shape, or from the first input.
- * That of a layer in a network is settled. */
-static fv_status settle(fv_layer *layer, int32_t count, const fv_shape *given)
+/* Determines the shape of a layer used alone from in_shape or from the first
+ * input. That of a layer in a network is known. */
+static fv_status resolve_shape(fv_layer *layer, int32_t count,
+                               const fv_shape *given)
 {
     fv_context *context = layer->context;
     if (!fv__ok(context)) return fv_failed(context);
@@ -306,7 +307,7 @@ static fv_status settle(fv_layer *layer, int32_t count, const fv_shape *given)
 
 fv_shape fv_layer_output_shape(fv_layer *layer)
 {
-    if (!layer || settle(layer, 0, NULL) != FV_OK || !layer->shaped)
+    if (!layer || resolve_shape(layer, 0, NULL) != FV_OK || !layer->shaped)
         return (fv_shape){ .rank = -1 };
     return fv__shape_outside(layer->context, layer->out_shape);
 }
@@ -316,7 +317,7 @@ fv_shape fv_layer_output_shape(fv_layer *layer)
 fv_variables fv_layer_variables(fv_layer *layer)
 {
     fv_variables none = { 0 };
-    if (!layer || settle(layer, 0, NULL) != FV_OK) return none;
+    if (!layer || resolve_shape(layer, 0, NULL) != FV_OK) return none;
     if (fv__layer_draw(layer) != FV_OK) return none;
     fv_variables variables = { 0, layer->trainable };
     for (int32_t i = 0; i < layer->num_parameters; i++) {
@@ -390,7 +391,7 @@ fv_variable *fv_layer_forward_n(fv_layer *layer, int32_t count,
         }
     }
     int32_t shaping = layer->type->loss ? count - 1 : count;
-    if (settle(layer, shaping, shapes) != FV_OK) return NULL;
+    if (resolve_shape(layer, shaping, shapes) != FV_OK) return NULL;
     if (fv__layer_draw(layer) != FV_OK) return NULL;
     return fv__variable_outside(fv__layer_apply(layer, count, inside));
 }

@@ -1,6 +1,6 @@
-/* The inside of layers: what a layer type is, the options it is made from, and
- * what the shape rule settles. Inside, shapes are NHWC whatever the context's
- * layout. */
+/* Layers: what a layer type is, the options it is made from, and what its shape
+ * rule determines. Internal shapes are NHWC whatever the layout of the context.
+ */
 #ifndef FV_LAYER_LAYER_H
 #define FV_LAYER_LAYER_H
 
@@ -20,30 +20,32 @@ typedef enum fv__field_kind {
     FV__FIELD_NUMBER,  /* double */
     FV__FIELD_SWITCH,  /* int32_t: yes or no */
     FV__FIELD_LACK,    /* int32_t: 1 is "no" in the text */
-    FV__FIELD_WORD,    /* an enum, by its words */
+    FV__FIELD_WORD,    /* an enum, written as one of `words` */
     FV__FIELD_PADDING  /* int64_t[2], or a word for the enum at `mode` */
 } fv__field_kind;
 
-/* An option. One that is left out of the text has the default; so has one that
- * is 0 in the options struct, if it is `positive`. */
+/* An option. It has its default if the text leaves it out or, if it is
+ * `positive`, if it is 0 in the options struct. */
 typedef struct fv__field {
     const char *key; /* in the text; NULL ends a table */
     fv__field_kind kind;
-    bool positional;        /* may be written without its key, in table order */
-    bool positive;          /* 0 is refused in the text */
-    double usual;           /* the default; of a pair, both */
-    size_t as;              /* not 0: the default is the pair at this offset */
-    size_t offset;          /* in the options struct, as those that follow */
-    size_t mode, both, end; /* of padding: before, of both sides, after */
-    const char *const *words; /* by number; NULL ends them, "" is no word */
+    bool positional; /* may be written without its key, in table order */
+    bool positive;   /* 0 is refused in the text */
+    double usual;    /* the default; of a pair, both */
+    size_t as;       /* not 0: the default is the pair at this offset */
+    size_t offset; /* offset in the options struct, as the following members */
+    size_t mode, both, end; /* padding: offsets of the mode, of the padding of
+                               both sides, and of that of the end */
+    /* the words by number; NULL ends them, "" is no word */
+    const char *const *words;
 } fv__field;
 
 #define FV__FIELD_AS(word, options, form, member)                              \
     .key = (word), .kind = FV__FIELD_##form, .offset = offsetof(options, member)
 #define FV__FIELD(options, form, member)                                       \
     FV__FIELD_AS(#member, options, form, member)
-/* Padding is two numbers in the text: on both sides, and behind, where that
- * differs. */
+/* Padding is written as two numbers for both sides; that of the end is a field
+ * of its own where it differs. */
 #define FV__PADDING_FIELDS(options)                                            \
     { FV__FIELD_AS("padding", options, PADDING, padding_begin),                \
       .mode = offsetof(options, padding_mode),                                 \
@@ -54,11 +56,20 @@ typedef struct fv__field {
             .as = offsetof(options, padding_begin)                             \
     }
 
-/* Marks the option as missing, for the text; fv__field_settle finds it so. */
+/* The fields of fv_pool_options that every kind of pooling has. */
+#define FV__POOL_FIELDS                                                        \
+    { FV__FIELD(fv_pool_options, PAIR, kernel), .positional = true,            \
+      .positive = true },                                                      \
+        { FV__FIELD(fv_pool_options, PAIR, stride),                            \
+          .as = offsetof(fv_pool_options, kernel), .positive = true },         \
+        FV__PADDING_FIELDS(fv_pool_options)
+
+/* Marks the option as missing, while the text is read, for fv__field_resolve.
+ */
 void fv__field_clear(const fv__field *field, void *options);
-/* Gives the option its default if it is missing: cleared and not set since, or,
- * outside the text, 0 where that is no value. */
-void fv__field_settle(const fv__field *field, void *options, bool text);
+/* Sets the option to its default if it is missing: marked so and not set since
+ * or, if not `text`, 0 where 0 is not a value. */
+void fv__field_resolve(const fv__field *field, void *options, bool text);
 /* The default of a pair. */
 void fv__field_usual(const fv__field *field, const void *options,
                      int64_t pair[2]);
@@ -70,7 +81,7 @@ extern const char *const fv__algorithm_words[];
 
 /* ---- layers ------------------------------------------------------------- */
 
-/* How a parameter begins. */
+/* How the values of a parameter are initialised. */
 typedef struct fv__init {
     fv_initializer initializer;
     fv_fan fan;
@@ -96,17 +107,18 @@ struct fv_layer {
     fv__object object;
     fv_context *context;
     const fv__layer_type *type;
-    void *options;                    /* a copy, with every default settled */
-    bool named;                       /* the options have a name */
-    char *name;                       /* who it is in messages and files */
-    char *from;                       /* NULL: the layer before */
-    fv_shape declared;                /* the in_shape of the options */
-    void *network;                    /* it belongs to; NULL: used alone */
-    fv_status (*draw)(void *network); /* draws what the layer needs, too */
-    /* settled by the shape rule: */
+    void *options; /* a copy, every default filled in */
+    bool named;    /* the options have a name */
+    char *name;    /* the name in messages and files */
+    char *from; /* names of the layers it reads from; NULL: the layer before */
+    fv_shape declared; /* the in_shape of the options */
+    void *network; /* the network that it belongs to; NULL: it is used alone */
+    fv_status (*draw)(void *network); /* draws the parameters of that network */
+    /* the shape rule has run and set: */
     bool shaped;
     fv_shape in_shape, out_shape;
-    int64_t window[2], stride[2]; /* of the receptive field; 0: sees all */
+    int64_t window[2], stride[2]; /* window and stride for the receptive field;
+                                     window 0: the whole input */
     int64_t multiply_accumulates; /* for one image */
     int32_t num_parameters;
     fv__parameter parameters[FV__MAX_PARAMETERS];
@@ -115,14 +127,14 @@ struct fv_layer {
 
 struct fv__layer_type {
     const char *kind; /* the word of the network text: "conv2d" */
-    const char *stem; /* of the names given by number: "conv" */
+    const char *stem; /* prefix of names given by number: "conv" of "conv2" */
     size_t options_size;
-    size_t in_shape, name, from; /* where they are in the options */
+    size_t in_shape, name, from; /* offsets in the options */
     const fv__field *fields;
     int32_t min_inputs, max_inputs;
     bool loss; /* forward takes the target as one more input */
-    /* Settles out_shape and, where they are not the defaults, window, stride
-     * and multiply_accumulates; declares the parameters. */
+    /* Sets out_shape and, where they are not the defaults, window, stride and
+     * multiply_accumulates; declares the parameters. */
     fv_status (*shape)(fv_layer *layer, int32_t count, const fv_shape inputs[]);
     fv_variable *(*forward)(fv_layer *layer, int32_t count,
                             fv_variable *const inputs[]);
@@ -141,24 +153,26 @@ const fv__layer_type *fv__layer_type_find(const char *kind, size_t length);
 /* Runs the shape rule. */
 fv_status fv__layer_shape(fv_layer *layer, int32_t count,
                           const fv_shape inputs[]);
-/* For shape rules: one more parameter, with its fans. NULL after recording one
- * that is too many, of too high a rank or too large: the shape rule fails. */
+/* For shape rules: declares one more parameter, with its fans. NULL after
+ * recording that there are too many, that its rank is too high or that it is
+ * too large. */
 fv__parameter *fv__layer_parameter(fv_layer *layer, const char *name,
                                    int32_t rank, const int64_t shape[],
                                    fv__init init);
-/* For shape rules: output as input, no parameters. */
+/* For shape rules: the output has the shape of the input, and there are no
+ * parameters. */
 fv_status fv__layer_shape_same(fv_layer *layer, int32_t count,
                                const fv_shape inputs[]);
 /* For shape rules: the input is an image {h, w, c}, or a vector {n}. */
 fv_status fv__layer_expect_image(const fv_layer *layer, const fv_shape *input);
 fv_status fv__layer_expect_vector(const fv_layer *layer, const fv_shape *input);
-/* ... or has a last axis at all. */
+/* ... or has at least one axis. */
 fv_status fv__layer_expect_channels(const fv_layer *layer,
                                     const fv_shape *input);
 
-/* For layers of windows: settles begin and end of a geometry whose in, kernel,
- * stride and dilation are set; with FV_PADDING_EXPLICIT they are those given.
- */
+/* For layers with windows: sets begin and end of a geometry whose in, kernel,
+ * stride and dilation are set. With FV_PADDING_EXPLICIT they are the given
+ * ones. */
 void fv__layer_padding(fv_padding mode, const int64_t begin[2],
                        const int64_t end[2], fv__geometry *geometry);
 /* For pools: the shape rule, and the operator's attributes. */
@@ -166,8 +180,8 @@ fv_status fv__layer_shape_pool(fv_layer *layer, int32_t count,
                                const fv_shape inputs[]);
 fv_pooling fv__layer_pooling(const fv_layer *layer, const fv_shape *input);
 
-/* What a network that runs several layers as one operator must know of them:
- * the attributes of a convolution, epsilon of a batch normalisation. */
+/* What a network needs to run several layers as one operator: the attributes of
+ * a convolution, and epsilon and momentum of a batch normalisation. */
 extern const fv__layer_type fv__layer_conv2d, fv__layer_batchnorm,
     fv__layer_relu, fv__layer_relu6, fv__layer_add, fv__layer_maxpool;
 fv_convolution fv__layer_convolution(const fv_layer *layer);
@@ -181,23 +195,23 @@ size_t fv__parameter_bytes(const fv_context *context,
                            const fv__parameter *parameter);
 /* Draws a parameter's first values. */
 void fv__parameter_draw(const fv__parameter *parameter);
-/* Prepares, allocates and draws what is not yet; of all its network, if the
- * layer is part of one. */
+/* Prepares, allocates and draws parameters that are not drawn yet; those of the
+ * whole network, if the layer belongs to one. */
 fv_status fv__layer_draw(fv_layer *layer);
 
-/* Puts the layer's name before the sentence of a failure in it. */
+/* Prefixes the sentence of a failure with the name of the layer. */
 void fv__layer_blame(const fv_layer *layer);
 /* Applies the layer to NHWC variables. */
 fv_variable *fv__layer_apply(fv_layer *layer, int32_t count,
                              fv_variable *const inputs[]);
 
-/* Between a shape as the context's layout has it and NHWC. */
+/* Converts a shape between the layout of the context and NHWC. */
 fv_shape fv__shape_inside(const fv_context *context, fv_shape shape);
 fv_shape fv__shape_outside(const fv_context *context, fv_shape shape);
 /* The same for variables with a batch. */
 fv_variable *fv__variable_inside(fv_variable *x);
 fv_variable *fv__variable_outside(fv_variable *x);
-/* Shape of extents that end behind the last that is not 0. */
+/* The shape with the extents up to the last one that is not 0. */
 fv_shape fv__shape_of(const int64_t extents[3]);
 bool fv__shape_equal(const fv_shape *a, const fv_shape *b);
 int64_t fv__shape_count(const fv_shape *shape);

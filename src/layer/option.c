@@ -1,4 +1,4 @@
-/* The words of the enums in options. */
+/* The words in the network text for the enums in options. */
 #include "layer/layer.h"
 
 #include <fovea/convolution.h>

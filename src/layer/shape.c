@@ -1,4 +1,5 @@
-/* Shapes of layers, inside (NHWC) and outside (the context's layout). */
+/* Shapes of layers: internal (NHWC) and external (the layout of the context).
+ */
 #include "layer/layer.h"
 
 fv_shape fv__shape_of(const int64_t extents[3])

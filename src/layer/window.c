@@ -1,4 +1,4 @@
-/* Sliding windows: what padding options and pooling options mean. */
+/* Sliding windows: the meaning of the options of padding and pooling. */
 #include "layer/layer.h"
 
 /* TensorFlow's and ONNX's rule: as many zeros as give ceil(in / stride). */
@@ -16,7 +16,7 @@ void fv__layer_padding(fv_padding mode, const int64_t begin[2],
         g->begin[axis] = begin[axis];
         g->end[axis] = end[axis];
         if (mode == FV_PADDING_EXPLICIT) continue;
-        /* nonsense is left to the geometry check */
+        /* invalid values are refused by the geometry check */
         bool sane = g->stride[axis] > 0 && g->kernel[axis] > 0
                     && g->kernel[axis] < INT32_MAX && g->dilation[axis] > 0
                     && g->dilation[axis] < INT32_MAX;

@@ -15,7 +15,7 @@ int64_t fv_network_classes(const fv_network *network)
     return odds && count == 1 ? 2 : count;
 }
 
-/* Refuses what no file could hold. */
+/* Refuses names and numbers of classes that a file could not hold. */
 static fv_status check(const fv_network *network, int64_t count,
                        const char *const names[])
 {

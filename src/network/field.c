@@ -26,7 +26,8 @@ static const char *shown(const fv__token *token, char out[64])
     return fv__printable(token->at, token->length, out, 64);
 }
 
-/* Refuses 0 where it is no value: in the options it would be the default. */
+/* Refuses 0 where it is not a value, since in the options it would mean the
+ * default. */
 static fv_status refuse_zero(fv_context *context, const fv__field *field,
                              const fv__token *token)
 {
@@ -55,7 +56,7 @@ static fv_status read_count(fv_context *context, const fv__field *field,
     return FV_OK;
 }
 
-/* One number leaves the second missing, ",2" the first. */
+/* Reads "a", "a,b" or ",b"; a number that is left out is missing. */
 static fv_status read_pair(fv_context *context, const fv__field *field,
                            const fv__token *token, int64_t out[2])
 {
@@ -87,7 +88,7 @@ static fv_status read_number(fv_context *context, const fv__field *field,
     return FV_OK;
 }
 
-/* The number of a word; what words there are if it is none of them. */
+/* The number of a word; if it is none of the words, the failure lists them. */
 static fv_status read_word(fv_context *context, const fv__field *field,
                            const fv__token *token, int *out)
 {

@@ -1,6 +1,7 @@
-/* Which layers a plan runs as one operator: a convolution with its batch
- * normalisation, the sum with another branch, and its activation; in training
- * either of the first two with its activation, or that with a max pool. */
+/* Which layers a plan runs as one operator (fusion). In evaluation: a
+ * convolution, its batch normalisation, the sum with another branch, and an
+ * activation. In training: a convolution or a batch normalisation with its
+ * activation, or a clamp with a max pool. */
 #include "network/network.h"
 #include "op/conv2d.h"
 #include "op/window.h"
@@ -17,7 +18,7 @@ static bool clamps(const fv__layer_type *type)
     return type == &fv__layer_relu || type == &fv__layer_relu6;
 }
 
-/* Layers up to `last` that read from a place. */
+/* The number of inputs of layers up to `last` that read from a place. */
 static int32_t readers(const fv_network *network, int32_t last, int32_t place)
 {
     int32_t count = 0;
@@ -27,8 +28,8 @@ static int32_t readers(const fv_network *network, int32_t last, int32_t place)
     return count;
 }
 
-/* The place that `place` reads from as its input k, if nobody else does and it
- * is of that type; else -1. */
+/* The place that `place` reads as its input k, if no other layer reads it and
+ * it is of that type; else -1. */
 static int32_t before(const fv_network *network, int32_t last, int32_t place,
                       int32_t k, const fv__layer_type *type)
 {
@@ -51,8 +52,9 @@ static bool find_convolution(const fv_network *network, int32_t last,
     return f->convolution >= 0;
 }
 
-/* A sum of two: the branch that was made later is the convolution, so that the
- * other one is there. */
+/* Finds the sum of two branches. The branch that is computed later is the
+ * convolution, so that the other one, the residual, exists when the convolution
+ * runs. */
 static bool find_sum(const fv_network *network, int32_t last, int32_t place,
                      fv__fusion *f)
 {
@@ -93,8 +95,8 @@ static fv__fusion fusion_at(const fv_network *network, int32_t last,
     return none;
 }
 
-/* A max pool of clamped values. What is before the clamp is then not needed in
- * the backward pass, and there are fewer values to clamp. */
+/* Finds a max pool of clamped values. Run as one operator, the clamp needs no
+ * saved input and handles fewer values. */
 static bool find_pool(const fv_network *network, int32_t last, int32_t place,
                       fv__fusion *f)
 {
@@ -136,7 +138,7 @@ void fv__network_fuse(const fv_network *network, int32_t last, bool training,
     }
 }
 
-/* Of a clamp, whose lower limit is 0. */
+/* The upper limit of the clamp; the lower one is 0. */
 static double limit(const fv_network *network, const fv__fusion *f)
 {
     return type_at(network, f->clamp) == &fv__layer_relu6 ? 6

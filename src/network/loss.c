@@ -4,41 +4,29 @@
 #include <math.h>
 #include <string.h>
 
-/* The target as a constant: class indices become one-hot rows where the loss
- * takes values only, or 0 and 1 where one output tells two classes. */
+/* The target as a constant. Class indices become one-hot rows where the loss
+ * takes only values, or 0 and 1 where one output tells two classes. */
 static fv_variable *constant_of(const fv_network *network,
                                 const fv_variable *output,
                                 const fv_tensor *target, bool indices)
 {
     fv_context *context = output->context;
-    bool labels = target->rank == 1 && !fv__dtype_is_real(target->dtype);
-    if (indices || !labels) return fv_constant(context, target);
+    if (indices || !fv__is_labels(target)) return fv_constant(context, target);
     const fv_tensor *shape = &output->value;
-    fv_tensor rows = fv_tensor_new(context, FV_F64, shape->rank, shape->shape);
-    if (!rows.data) return NULL;
-    fv_variable *constant = NULL;
-    int64_t outputs = shape->rank > 0 ? shape->shape[shape->rank - 1] : 0;
-    int64_t classes = outputs == 1 ? fv_network_classes(network) : outputs;
-    if ((shape->rank != 2 || target->shape[0] != shape->shape[0]))
+    if (shape->rank != 2 || target->shape[0] != shape->shape[0]) {
         fv_fail(context, FV_MISUSE,
                 "labels: %lld class indices do not fit the output",
                 (long long)target->shape[0]);
-    for (int64_t i = 0; rows.data && fv__ok(context) && i < target->shape[0];
-         i++) {
-        int64_t label = 0;
-        fv__load_integers(target->dtype,
-                          fv__tensor_byte(target, i * target->stride[0]), 1, 1,
-                          &label);
-        if (label < 0 || label >= classes)
-            fv_fail(context, FV_MISUSE,
-                    "labels: class %lld of image %lld is not in 0..%lld",
-                    (long long)label, (long long)i, (long long)classes - 1);
-        else if (classes == outputs)
-            ((double *)rows.data)[i * outputs + label] = 1;
-        else
-            ((double *)rows.data)[i] = (double)label;
+        return NULL;
     }
-    if (fv__ok(context)) constant = fv_constant(context, &rows);
+    int64_t outputs = shape->shape[1];
+    int64_t classes = outputs == 1 ? fv_network_classes(network) : outputs;
+    if (fv__labels_check(context, target, classes) != FV_OK) return NULL;
+    fv_tensor rows =
+        fv_tensor_new(context, context->dtype, shape->rank, shape->shape);
+    if (rows.rank < 0) return NULL;
+    fv__labels_one_hot(context, target, outputs, classes, rows.data);
+    fv_variable *constant = fv_constant(context, &rows);
     fv_tensor_free(context, &rows);
     return constant;
 }
@@ -80,7 +68,7 @@ fv_variable *fv_network_loss(fv_network *network, fv_variable *output,
 typedef struct check {
     fv_network *network;
     fv_tensor images, labels;
-    uint64_t draws; /* each evaluation drops the same elements */
+    uint64_t draws; /* every evaluation draws the same numbers, for dropout */
 } check;
 
 static fv_variable *loss_of(void *user, fv_variables at)
@@ -95,7 +83,7 @@ static fv_variable *loss_of(void *user, fv_variables at)
     return fv_network_loss(c->network, output, &c->labels);
 }
 
-/* Random images and labels for so many images. */
+/* Makes random images and labels for `batch` images. */
 static fv_status fill(check *c, int64_t batch)
 {
     fv_context *context = c->network->context;
@@ -114,7 +102,7 @@ static fv_status fill(check *c, int64_t batch)
     return FV_OK;
 }
 
-/* The check itself; running statistics are put back afterwards. */
+/* Runs the check; running statistics are restored afterwards. */
 static double run(check *c)
 {
     fv_network *network = c->network;

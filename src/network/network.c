@@ -11,7 +11,7 @@ static void destroy(void *object)
     for (int32_t i = 0; i < FV__MAX_PLANS; i++)
         if (network->plans[i]) {
             fv__graph_free(&network->plans[i]->graph);
-            fv__release(context, network->plans[i]->kept);
+            fv__release(context, network->plans[i]->cache);
             fv__release(context, network->plans[i]);
         }
     for (int32_t i = 0; i < network->count; i++) {
@@ -122,7 +122,7 @@ static bool legal_name(const char *name)
     return true;
 }
 
-/* A layer without a name gets its kind's stem and number: conv2. */
+/* A layer without a name is named by its kind's stem and a number: conv2. */
 static fv_status set_name(const fv_network *network, fv_layer *layer)
 {
     fv_context *context = network->context;

@@ -1,11 +1,11 @@
-/* Plans of a network: recorded once for a number of images, placed in one
- * block that all plans share, and run. */
+/* Plans of a network: recorded once per number of images, placed in one block
+ * that all plans share, and run. */
 #include "network/network.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* A digest of which variables require gradients. */
+/* A hash (FNV-1a) of which variables require gradients. */
 static uint64_t digest_trained(const fv_network *network)
 {
     uint64_t digest = 14695981039346656037u;
@@ -24,11 +24,11 @@ static fv_variable *placeholder(fv__graph *graph, fv_dtype dtype, int64_t batch,
                (size_t)shape->rank * sizeof *extents);
     fv_variable *value =
         fv__graph_value(graph, dtype, shape->rank + 1, extents);
-    if (value) value->kept = true;
+    if (value) value->live_out = true;
     return value;
 }
 
-/* Class indices for softmax cross-entropy, unless the target is dense. */
+/* The target: class indices for softmax cross-entropy, unless it is dense. */
 static fv_variable *target_of(fv_network *network, fv__plan *plan,
                               const fv_layer *loss)
 {
@@ -51,21 +51,21 @@ static fv_status record(fv_network *network, fv__plan *plan)
     if (inside) plan->output = fv__network_apply(network, inside);
     int32_t place = fv__network_loss_place(network);
     plan->classes = fv_network_classes(network);
-    if (plan->output) plan->output->kept = true;
+    if (plan->output) plan->output->live_out = true;
     if (place < 0 || !plan->output) return fv_failed(context);
     fv_layer *loss = network->places[place].layer;
     plan->target = target_of(network, plan, loss);
     plan->expected = fv__variable_inside(plan->target);
     if (!plan->expected) return fv_failed(context);
-    plan->expected->kept = true;
+    plan->expected->live_out = true;
     fv_variable *operands[] = { plan->output, plan->expected };
     plan->loss = fv__layer_apply(loss, 2, operands);
-    if (plan->loss) plan->loss->kept = true;
+    if (plan->loss) plan->loss->live_out = true;
     return fv_failed(context);
 }
 
-/* Records a plan whose batch, training and dense are set, and places its
- * values; nothing is allocated but the graph. */
+/* Records a plan whose batch, training and dense are set, and assigns offsets
+ * to its values; only the graph itself is allocated. */
 static fv_status lay_out(fv_network *network, fv__plan *plan)
 {
     fv__graph_begin(&plan->graph, network->context, plan->training);
@@ -78,14 +78,14 @@ static void drop(fv_network *network, int32_t slot)
     fv__plan *plan = network->plans[slot];
     if (!plan) return;
     fv__graph_free(&plan->graph);
-    fv__release(network->context, plan->kept);
+    fv__release(network->context, plan->cache);
     fv__release(network->context, plan);
     network->plans[slot] = NULL;
 }
 
-static bool lacks_kept(const fv__plan *plan)
+static bool lacks_cache(const fv__plan *plan)
 {
-    return plan && plan->graph.kept_bytes && !plan->kept;
+    return plan && plan->graph.cache_bytes && !plan->cache;
 }
 
 /* Whether the demand has batches that the plan runs. */
@@ -106,12 +106,13 @@ static void drop_unready(fv_network *network, const fv__demand *demand)
         const fv__plan *plan = network->plans[i];
         if (!plan || (demand && serves(plan, demand))) continue;
         if (!network->block || plan->graph.block != network->block
-            || lacks_kept(plan))
+            || lacks_cache(plan))
             drop(network, i);
     }
 }
 
-/* The slot of a matching plan, or else an empty or the least used one. */
+/* The slot of a matching plan, else an empty one, else that of the least
+ * recently used plan. */
 static int32_t find_slot(const fv_network *network, int64_t batch,
                          bool training, bool dense)
 {
@@ -195,13 +196,13 @@ static bool any_training(const fv_network *network)
     return false;
 }
 
-/* *sum += what an allocation of `bytes` takes, at most SIZE_MAX. */
+/* Adds the footprint of an allocation of `bytes` to *sum, at most SIZE_MAX. */
 static void add_footprint(size_t *sum, size_t bytes)
 {
     if (!fv__add(*sum, fv__footprint(bytes), sum)) *sum = SIZE_MAX;
 }
 
-/* Adds what the flat arrays lack. */
+/* Adds the bytes of flat arrays that are not allocated yet. */
 static void add_arrays(const fv_network *network, bool training, size_t *bytes)
 {
     if (!network->values) add_footprint(bytes, network->values_bytes);
@@ -212,7 +213,7 @@ static void add_arrays(const fv_network *network, bool training, size_t *bytes)
         add_footprint(bytes, network->state_bytes);
 }
 
-/* Bytes that the network lacks to run all its plans. */
+/* Bytes that are still to be allocated before all plans can run. */
 static size_t pending(const fv_network *network)
 {
     size_t bytes = 0, block = block_needed(network);
@@ -221,8 +222,8 @@ static size_t pending(const fv_network *network)
         if (network->block) bytes -= fv__footprint(network->block_bytes);
     }
     for (int32_t i = 0; i < FV__MAX_PLANS; i++)
-        if (lacks_kept(network->plans[i]))
-            add_footprint(&bytes, network->plans[i]->graph.kept_bytes);
+        if (lacks_cache(network->plans[i]))
+            add_footprint(&bytes, network->plans[i]->graph.cache_bytes);
     add_arrays(network, any_training(network), &bytes);
     return bytes;
 }
@@ -253,10 +254,10 @@ fv_status fv__network_ready(fv_network *network)
     }
     for (int32_t i = 0; i < FV__MAX_PLANS; i++) {
         fv__plan *plan = network->plans[i];
-        if (!lacks_kept(plan)) continue;
-        plan->kept = fv__allocate(context, FV__RUN, plan->graph.kept_bytes);
-        if (!plan->kept) return fv_failed(context);
-        fv__graph_keep(&plan->graph, plan->kept);
+        if (!lacks_cache(plan)) continue;
+        plan->cache = fv__allocate(context, FV__RUN, plan->graph.cache_bytes);
+        if (!plan->cache) return fv_failed(context);
+        fv__graph_bind_cache(&plan->graph, plan->cache);
     }
     for (int32_t i = 0; i < FV__MAX_PLANS; i++)
         if (network->plans[i]
@@ -267,8 +268,8 @@ fv_status fv__network_ready(fv_network *network)
 
 /* ---- what memory allows ------------------------------------------------- */
 
-/* Adds the needs of a plan that nobody will run: to the block that plans share,
- * and to what each has of its own. */
+/* Adds the memory that a plan would need: *block is the largest block that
+ * plans share, *own the memory that each plan has for itself. */
 static fv_status add_plan(fv_network *network, int64_t count, bool training,
                           bool dense, size_t *block, size_t *own)
 {
@@ -277,14 +278,15 @@ static fv_status add_plan(fv_network *network, int64_t count, bool training,
     if (!count) return FV_OK;
     fv_status status = lay_out(network, &plan);
     if (plan.graph.block_bytes > *block) *block = plan.graph.block_bytes;
-    if (plan.graph.kept_bytes) *own += fv__footprint(plan.graph.kept_bytes);
+    if (plan.graph.cache_bytes) *own += fv__footprint(plan.graph.cache_bytes);
     *own +=
         network->context->memory.bytes - before + fv__footprint(sizeof plan);
     fv__graph_free(&plan.graph);
     return status;
 }
 
-/* Whether all plans of a demand fit in `room` bytes with another batch. */
+/* Whether all plans of a demand would fit in `room` bytes with another size of
+ * batch. */
 static bool would_fit(fv_network *network, const fv__demand *d, int64_t batch,
                       size_t room)
 {

@@ -1,10 +1,10 @@
-/* Feeding plans and reading their answers. */
+/* Writing the inputs of plans and reading their outputs. */
 #include "network/network.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Copies `from` into a plan's value: same shape, converted. */
+/* Copies `from`, of the same shape, into a value of a plan, converting it. */
 static fv_status feed(const char *who, const fv_variable *to,
                       const fv_tensor *from)
 {
@@ -25,58 +25,11 @@ fv_status fv__plan_images(fv__plan *plan, const fv_tensor *images)
     return feed("images", plan->images, images);
 }
 
-/* Elements of one output. */
+/* The number of outputs for one image. */
 static int64_t outputs_of(const fv__plan *plan)
 {
     const fv_tensor *output = &plan->output->value;
     return fv_tensor_count(output) / plan->batch;
-}
-
-/* Class `i` of a rank 1 tensor of an integer type. */
-static int64_t class_at(const fv_tensor *labels, int64_t i)
-{
-    int64_t value = 0;
-    fv__load_integers(labels->dtype,
-                      fv__tensor_byte(labels, i * labels->stride[0]), 1, 1,
-                      &value);
-    return value;
-}
-
-static fv_status check_labels(const fv__plan *plan, const fv_tensor *labels)
-{
-    fv_context *context = plan->target->context;
-    if (labels->shape[0] != plan->batch)
-        return fv_fail(context, FV_MISUSE,
-                       "labels: %lld of them for %lld images",
-                       (long long)labels->shape[0], (long long)plan->batch);
-    for (int64_t i = 0; i < plan->batch; i++) {
-        int64_t label = class_at(labels, i);
-        if (label < 0 || label >= plan->classes)
-            return fv_fail(context, FV_MISUSE,
-                           "labels: class %lld of image %lld is not in 0..%lld",
-                           (long long)label, (long long)i,
-                           (long long)plan->classes - 1);
-    }
-    return FV_OK;
-}
-
-/* Rows of zeros with a one at the class; a single output is the class itself,
- * which is 0 or 1. */
-static void write_one_hot(const fv__plan *plan, const fv_tensor *labels)
-{
-    fv_context *context = plan->target->context;
-    int64_t outputs = outputs_of(plan);
-    unsigned char *row = plan->target->value.data;
-    size_t element = fv_dtype_bytes(context->dtype);
-    for (int64_t i = 0; i < plan->batch; i++) {
-        const int64_t label = class_at(labels, i);
-        context->kernels->fill((size_t)outputs, 0, row);
-        if (plan->classes == outputs)
-            context->kernels->fill(1, 1, row + (size_t)label * element);
-        else
-            context->kernels->fill(1, (double)label, row);
-        row += (size_t)outputs * element;
-    }
 }
 
 fv_status fv__plan_target(fv__plan *plan, const fv_tensor *target)
@@ -87,13 +40,17 @@ fv_status fv__plan_target(fv__plan *plan, const fv_tensor *target)
                        "network: there is no loss for the "
                        "target");
     if (!fv__tensor_check(context, "labels", target)) return fv_failed(context);
-    bool labels = target->rank == 1 && !fv__dtype_is_real(target->dtype);
-    if (!labels) return feed("target", plan->target, target);
-    fv_status status = check_labels(plan, target);
-    if (status != FV_OK) return status;
+    if (!fv__is_labels(target)) return feed("target", plan->target, target);
+    if (target->shape[0] != plan->batch)
+        return fv_fail(context, FV_MISUSE,
+                       "labels: %lld of them for %lld images",
+                       (long long)target->shape[0], (long long)plan->batch);
+    if (fv__labels_check(context, target, plan->classes) != FV_OK)
+        return fv_failed(context);
     if (plan->target->value.dtype == FV_I64)
         return feed("labels", plan->target, target);
-    write_one_hot(plan, target);
+    fv__labels_one_hot(context, target, outputs_of(plan), plan->classes,
+                       plan->target->value.data);
     return FV_OK;
 }
 
@@ -104,7 +61,7 @@ static double element(const fv_tensor *tensor, int64_t i)
     return value;
 }
 
-/* Place of the largest of a row; a NaN is the largest. */
+/* Index of the largest number of a row; a NaN counts as the largest. */
 static int64_t largest(const fv_tensor *rows, int64_t row, int64_t count)
 {
     int64_t best = 0;
@@ -119,8 +76,8 @@ static int64_t largest(const fv_tensor *rows, int64_t row, int64_t count)
     return best;
 }
 
-/* The class that a row of `values` stands for; one value for two classes is
- * above `middle` for class 1. */
+/* The class that a row of `values` means; a single value for two classes means
+ * class 1 if it is above `middle`. */
 static int64_t class_of(const fv__plan *plan, const fv_tensor *values,
                         int64_t row, double middle)
 {
@@ -137,7 +94,7 @@ int64_t fv__plan_right(const fv__plan *plan, int64_t *confusion)
     for (int64_t i = 0; i < plan->batch; i++) {
         int64_t answer = class_of(plan, &plan->output->value, i, 0);
         int64_t expected =
-            labels ? class_at(target, i) : class_of(plan, target, i, 0.5);
+            labels ? fv__label_at(target, i) : class_of(plan, target, i, 0.5);
         right += answer == expected;
         if (confusion) confusion[expected * plan->classes + answer]++;
     }

@@ -1,6 +1,5 @@
-/* Guesses what an unknown word of the network text was meant to be: a word in
- * another spelling, the word of another framework, or a slip of the keyboard.
- */
+/* Suggests a word for an unknown one in the network text: the same in another
+ * spelling, a synonym of another framework, or a typing error. */
 #include "network/text.h"
 
 #include <stdio.h>
@@ -8,7 +7,7 @@
 
 enum { LONGEST = 32 };
 
-/* Words of other frameworks, in small letters without _ and -, and ours. */
+/* Words of other frameworks, in lower case without _ and -, and ours. */
 static const char *const synonyms[][2] = {
     { "affine", "linear" },
     { "dense", "linear" },
@@ -108,7 +107,7 @@ static const char *const synonyms[][2] = {
     { "off", "no" },
 };
 
-/* The word in small letters, without _ and -; the number of characters. */
+/* Writes the word in lower case without _ and -; returns its length. */
 static int simplify(const char *word, size_t length, char out[LONGEST + 1])
 {
     int used = 0;
@@ -122,7 +121,8 @@ static int simplify(const char *word, size_t length, char out[LONGEST + 1])
     return used;
 }
 
-/* Characters to insert, to leave out or to replace, to get from a to b. */
+/* The Levenshtein distance: insertions, deletions and replacements of
+ * characters. */
 static int distance(const char *a, const char *b)
 {
     int row[LONGEST + 1];
@@ -141,8 +141,8 @@ static int distance(const char *a, const char *b)
     return row[columns];
 }
 
-/* What the word costs as a guess: 0 for another spelling, 1 for a synonym, more
- * for a slip. */
+/* The cost of the word as a suggestion: 0 for another spelling, 1 for a
+ * synonym, more for a typing error. */
 static int cost_of(const char *simple, const char *word)
 {
     char candidate[LONGEST + 1];
@@ -160,7 +160,8 @@ const char *fv__suggestion(const fv__token *token, const char *const *words,
 {
     char simple[LONGEST + 1];
     const int length = simplify(token->at, token->length, simple);
-    /* slips: none in words of one or two characters, one in up to five, two */
+    /* typing errors: none in words of one or two characters, one in up to five,
+     * else two */
     int least = (length > 2) + (length > 5) + 2;
     const char *best = NULL;
     for (int i = 0; words[i]; i++) {

@@ -8,7 +8,7 @@ enum { LONGEST_LINE = 65536, MOST_TYPES = 64 };
 /* A line being read. */
 typedef struct reader {
     fv_context *context;
-    const char *at, *end; /* what remains of the line */
+    const char *at, *end; /* the rest of the line */
     const char *begin;
     const char *file;
     int line;
@@ -34,7 +34,8 @@ static bool next(reader *r, fv__token *token)
 typedef struct recipe {
     const fv__layer_type *type;
     union {
-        fv_layer_options first; /* begin as those of every layer do */
+        /* the first members are the same for every layer */
+        fv_layer_options first;
         unsigned char bytes[FV__LARGEST_OPTIONS];
         double align;
     } options;
@@ -70,7 +71,7 @@ static fv_status read_positional(fv_context *context, recipe *layer,
                                   &layer->options);
 }
 
-/* Names the options there are. */
+/* Records an unknown option and lists those of the layer. */
 static fv_status unknown_key(fv_context *context, const recipe *layer,
                              const fv__token *key)
 {
@@ -205,7 +206,7 @@ static fv_status read_line(fv_network *network, reader *r)
         if (status != FV_OK) return status;
     }
     for (field = layer.type->fields; field && field->key; field++)
-        fv__field_settle(field, &layer.options, true);
+        fv__field_resolve(field, &layer.options, true);
     return add_layer(network, &layer, &kind);
 }
 

@@ -1,14 +1,14 @@
-/* What reading and writing the network text share. */
+/* What the reader and the writer of the network text share. */
 #ifndef FV_NETWORK_TEXT_H
 #define FV_NETWORK_TEXT_H
 
 #include "network/network.h"
 
-/* Bytes of the largest options of a layer type, and fields of its table, that
- * the reader of a line has room for. */
+/* The reader of a line has room for options of so many bytes and so many
+ * fields. */
 enum { FV__LARGEST_OPTIONS = 512, FV__MOST_FIELDS = 32 };
 
-/* A piece of a line, and where it is for messages. */
+/* A token of a line and its place, for messages. */
 typedef struct fv__token {
     const char *at;
     size_t length;
@@ -25,12 +25,12 @@ bool fv__token_is(const fv__token *token, const char *word);
 /* Reads a token as the value of a field and stores it in the options. */
 fv_status fv__field_read(fv_context *context, const fv__field *field,
                          const fv__token *token, void *options);
-/* Stores one of several positional numbers of a pair or of extents. */
+/* Stores one number of a pair or of extents that are given by position. */
 fv_status fv__field_read_element(fv_context *context, const fv__field *field,
                                  const fv__token *token, int32_t element,
                                  void *options);
-/* "; did you mean "linear"?" if the token, which is none of the words, seems to
- * be meant for one of them, else "". NULL ends the words, "" is no word.
+/* Writes "; did you mean "linear"?" if the token, which is none of the words,
+ * resembles one of them, else "". NULL ends the words, "" is not a word.
  * Returns `out`. */
 const char *fv__suggestion(const fv__token *token, const char *const *words,
                            char out[64]);

@@ -1,10 +1,10 @@
 /* |x| of each element; the gradient at 0 is 0. */
 #include "op/op.h"
 
-const fv_operator fv__op_abs = { FV__MAPPING("abs", FV_READS_INPUT(0)),
+const fv_operator fv__op_abs = { FV__UNARY_OPERATOR("abs", FV_READS_INPUT(0)),
                                  .onnx = "Abs" };
 
 fv_variable *fv_abs(fv_variable *a)
 {
-    return fv__apply_mapping(&fv__op_abs, a, FV__ABS, 0, 0);
+    return fv__apply_unary(&fv__op_abs, a, FV__ABS, 0, 0);
 }

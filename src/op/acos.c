@@ -1,10 +1,10 @@
 /* The inverse cosine of each element. */
 #include "op/op.h"
 
-const fv_operator fv__op_acos = { FV__MAPPING("acos", FV_READS_INPUT(0)),
+const fv_operator fv__op_acos = { FV__UNARY_OPERATOR("acos", FV_READS_INPUT(0)),
                                   .onnx = "Acos" };
 
 fv_variable *fv_acos(fv_variable *a)
 {
-    return fv__apply_mapping(&fv__op_acos, a, FV__ACOS, 0, 0);
+    return fv__apply_unary(&fv__op_acos, a, FV__ACOS, 0, 0);
 }

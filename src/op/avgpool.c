@@ -17,7 +17,7 @@ static void image_grad(const fv_call *call, const fv__geometry *g, void *dx,
     const fv_pooling *pooling = call->attributes;
     (void)where;
     call->context->kernels->avgpool_grad(g, pooling->count_padding != 0, dy, dx,
-                                         fv__meet_of(call, 0));
+                                         fv__accumulation_of(call, 0));
 }
 
 static void backward(const fv_call *call)

@@ -10,7 +10,7 @@ enum { X, GAMMA, BETA, MEAN, VARIANCE, INPUTS };
 
 /* ---- the shape rule ---------------------------------------------------- */
 
-/* Rows of one number a channel. */
+/* Rows of the operand: each has one number for each channel. */
 static int64_t rows_of(const fv_tensor *x)
 {
     return fv__product(x->rank - 1, x->shape);
@@ -18,16 +18,16 @@ static int64_t rows_of(const fv_tensor *x)
 
 static int64_t channels_of(const fv_tensor *x) { return x->shape[x->rank - 1]; }
 
-/* Rows that are worked on at once. */
-static fv__chunks pieces_of(const fv_tensor *x)
+/* Chunks of rows, the units of work. */
+static fv__chunks chunks_of(const fv_tensor *x)
 {
     const int64_t c = channels_of(x);
     return (fv__chunks){ .units = rows_of(x),
-                         .each = fv__rows_a_piece(c),
+                         .each = fv__rows_per_chunk(c),
                          .cost = 3 * (double)c };
 }
 
-/* Rows of a block, whose sums are taken while it is in a cache. */
+/* The sums of a block of rows are computed while the block is in the cache. */
 enum { BLOCK_ELEMENTS = 1 << 14, BLOCK_ROWS = 32 };
 
 static int64_t rows_a_block(const fv_tensor *x)
@@ -40,7 +40,7 @@ static int64_t blocks_of(const fv_tensor *x)
     return fv__divide_up(rows_of(x), rows_a_block(x));
 }
 
-/* Rows of c numbers in front of the rest of the scratch. */
+/* The scratch begins with ROWS rows of c numbers. */
 enum { ROWS = 3 };
 
 static size_t row_bytes(const fv_context *context, const fv_tensor *x)
@@ -99,10 +99,10 @@ static fv_status infer(fv_inference *inference)
     const fv_tensor *x = inference->inputs[X];
     if (!numbers_fit(inference) || !shapes_fit(inference))
         return fv_failed(context);
-    const fv__chunks pieces = pieces_of(x);
+    const fv__chunks chunks = chunks_of(x);
     const int64_t sums[] = { 2, blocks_of(x), channels_of(x) };
     const size_t blocks = fv__real_bytes(context, fv__product(3, sums));
-    const size_t cut = fv__chunks_scratch(context, &pieces);
+    const size_t cut = fv__chunks_scratch(context, &chunks);
     const size_t row = row_bytes(context, x);
     inference->saved = 2 * row;
     inference->forward_scratch =
@@ -113,13 +113,13 @@ static fv_status infer(fv_inference *inference)
 
 /* ---- forward ----------------------------------------------------------- */
 
-/* The scratch behind the rows, for sums or pieces. */
+/* The scratch behind those rows, for sums or for chunks. */
 static void *rest_of(const fv_call *call)
 {
     return row_at(call, call->scratch, ROWS);
 }
 
-/* Two sums of each column of a block of rows. */
+/* Computes two sums of each column of a block of rows. */
 typedef void block_sums(const fv_call *call, int64_t first, int64_t count,
                         void *one, void *other);
 
@@ -128,7 +128,7 @@ typedef struct blocks {
     block_sums *work;
 } blocks;
 
-/* Rows of the two sums, one for each block. */
+/* Row of the first or second sum of each block. */
 static void *sums_at(const fv_call *call, int which, int64_t block)
 {
     const fv_tensor *x = call->inputs[X];
@@ -173,7 +173,8 @@ static void follow(const fv_call *call, int input, int64_t j, double batch)
                  (1 - a->momentum) * before + a->momentum * batch);
 }
 
-/* The batch's mean and inverse deviation; the running ones follow. */
+/* Computes mean and inverse deviation of the batch and updates the running
+ * statistics. */
 static void batch_statistics(const fv_call *call, void *mean, void *inverse)
 {
     const fv__batchnorm *a = call->attributes;
@@ -181,7 +182,7 @@ static void batch_statistics(const fv_call *call, void *mean, void *inverse)
     const fv_tensor *x = call->inputs[X];
     const int64_t c = channels_of(x);
     const double m = (double)rows_of(x);
-    context->changes++; /* the running statistics */
+    context->changes++; /* the running statistics are leaves */
     sum_blocks(call, moments);
     context->kernels->column_merge((size_t)rows_of(x), (size_t)rows_a_block(x),
                                    (size_t)c, sums_at(call, 0, 0),
@@ -226,8 +227,9 @@ static fv__normal normal_of(const fv_call *call)
                          .high = a->high };
 }
 
-/* Backward has to find the very results that forward clamped. */
-static void settle_scale(const fv_call *call)
+/* Both passes compute the scale here, so that the backward pass clamps exactly
+ * the results that the forward pass clamped. */
+static void find_scale(const fv_call *call)
 {
     call->context->kernels->binary(
         FV__MUL, (size_t)channels_of(call->inputs[X]),
@@ -235,8 +237,8 @@ static void settle_scale(const fv_call *call)
         row_at(call, call->scratch, SCALE));
 }
 
-static void piece(const fv_call *call, int64_t first, int64_t count,
-                  void *buffer, double *sum)
+static void chunk_forward(const fv_call *call, int64_t first, int64_t count,
+                          void *buffer, double *sum)
 {
     const fv__normal normal = normal_of(call);
     const int64_t c = channels_of(call->output);
@@ -255,9 +257,9 @@ static void forward(const fv_call *call)
         batch_statistics(call, mean, inverse);
     else
         running_statistics(call, mean, inverse);
-    settle_scale(call);
-    const fv__chunks pieces = pieces_of(call->inputs[X]);
-    fv__chunks_run(call, &pieces, rest_of(call), piece);
+    find_scale(call);
+    const fv__chunks chunks = chunks_of(call->inputs[X]);
+    fv__chunks_run(call, &chunks, rest_of(call), chunk_forward);
 }
 
 /* ---- backward ---------------------------------------------------------- */
@@ -297,8 +299,9 @@ static void gamma_grad(const fv_call *call, void *dgamma)
                                * fv__real_get(context, inverse, j));
 }
 
-/* In evaluation the centred rows have no part in it, and may be infinite. */
-static void piece_grad(const fv_call *call, int64_t first, int64_t count,
+/* In evaluation the gradient does not depend on the centred rows, which may be
+ * infinite. */
+static void chunk_grad(const fv_call *call, int64_t first, int64_t count,
                        void *buffer, double *sum)
 {
     const fv__normal normal = normal_of(call);
@@ -311,13 +314,14 @@ static void piece_grad(const fv_call *call, int64_t first, int64_t count,
         row_at(call, call->scratch, OFFSET),
         fv__tensor_byte(call->output_grad, first * c),
         fv__tensor_byte(call->inputs[X], first * c),
-        fv__tensor_byte(call->input_grads[X], first * c), fv__meet_of(call, X));
+        fv__tensor_byte(call->input_grads[X], first * c),
+        fv__accumulation_of(call, X));
 }
 
 /* With s = gamma / deviation and u = centred / deviation:
  *     dx (+)= s dy                                in evaluation,
  *     dx (+)= s (dy - mean(dy) - u mean(dy u))    in training. */
-static void settle_slopes(const fv_call *call)
+static void find_slopes(const fv_call *call)
 {
     fv_context *context = call->context;
     const void *inverse = row_at(call, call->saved, 1);
@@ -340,7 +344,7 @@ static void backward(const fv_call *call)
     const fv_tensor *const *grads = call->input_grads;
     const fv__kernels *kernels = call->context->kernels;
     const size_t c = (size_t)channels_of(call->output_grad);
-    settle_scale(call);
+    find_scale(call);
     sum_rows(call);
     for (int k = X + 1; k < INPUTS; k++)
         if (grads[k]) fv__clear_fresh(call, k);
@@ -349,9 +353,9 @@ static void backward(const fv_call *call)
         kernels->axpy(c, 1, row_at(call, call->scratch, OFFSET),
                       grads[BETA]->data);
     if (!grads[X]) return;
-    if (call->training) settle_slopes(call);
-    const fv__chunks pieces = pieces_of(call->output_grad);
-    fv__chunks_run(call, &pieces, rest_of(call), piece_grad);
+    if (call->training) find_slopes(call);
+    const fv__chunks chunks = chunks_of(call->output_grad);
+    fv__chunks_run(call, &chunks, rest_of(call), chunk_grad);
 }
 
 const fv_operator fv__op_batchnorm = {

@@ -3,29 +3,30 @@
 
 enum { CUT = 16384 };
 
-typedef struct zip_job {
+typedef struct binary_job {
     const fv_context *context;
     fv__binary f;
-    fv__broadcast_iterator grid;
+    fv__broadcast_iterator iterator;
     const void *a, *b;
     void *y;
     int64_t n;
-} zip_job;
+} binary_job;
 
-/* One piece of the flat result, row by row of the grid's last axis. */
-static void zip_piece(void *argument, size_t item, size_t worker)
+/* Computes one chunk of the flat result, row by row of the last axis of the
+ * iterator. */
+static void run_chunk(void *argument, size_t item, size_t worker)
 {
     (void)worker;
-    const zip_job *job = argument;
+    const binary_job *job = argument;
     const fv_context *context = job->context;
-    const fv__broadcast_iterator *grid = &job->grid;
-    int32_t last = grid->rank - 1;
-    int64_t row = grid->extent[last];
+    const fv__broadcast_iterator *iterator = &job->iterator;
+    int32_t last = iterator->rank - 1;
+    int64_t row = iterator->extent[last];
     int64_t at = (int64_t)item * CUT, end = fv__min(at + CUT, job->n);
     int64_t column = at % row;
-    int64_t a_step = grid->step[0][last], b_step = grid->step[1][last];
+    int64_t a_step = iterator->step[0][last], b_step = iterator->step[1][last];
     fv__cursor place = { .at = { 0 } };
-    fv__broadcast_seek(grid, 0, last, at / row, &place);
+    fv__broadcast_seek(iterator, 0, last, at / row, &place);
     while (at < end) {
         int64_t run = fv__min(row - column, end - at);
         int64_t a = place.at[0] + column * a_step;
@@ -36,44 +37,45 @@ static void zip_piece(void *argument, size_t item, size_t worker)
             fv__number_at(context, job->y, at));
         at += run;
         column = 0;
-        fv__broadcast_next(grid, 0, last, &place);
+        fv__broadcast_next(iterator, 0, last, &place);
     }
 }
 
-void fv__zip_all(fv_context *context, fv__binary f, const fv_tensor *a,
-                 const fv_tensor *b, const fv_tensor *y)
+void fv__binary_all(fv_context *context, fv__binary f, const fv_tensor *a,
+                    const fv_tensor *b, const fv_tensor *y)
 {
     const fv_tensor *operands[] = { a, b };
-    zip_job job = { .context = context,
-                    .f = f,
-                    .a = a->data,
-                    .b = b->data,
-                    .y = y->data,
-                    .n = fv_tensor_count(y) };
+    binary_job job = { .context = context,
+                       .f = f,
+                       .a = a->data,
+                       .b = b->data,
+                       .y = y->data,
+                       .n = fv_tensor_count(y) };
     if (job.n == 0) return;
-    fv__broadcast_begin(&job.grid, y, 2, operands);
+    fv__broadcast_begin(&job.iterator, y, 2, operands);
     double cost = (double)job.n * (f == FV__POW ? 30 : 2);
-    fv__parallel(context, (size_t)fv__divide_up(job.n, CUT), cost, zip_piece,
+    fv__parallel(context, (size_t)fv__divide_up(job.n, CUT), cost, run_chunk,
                  &job);
 }
 
 fv_status fv__binary_infer(fv_inference *inference)
 {
-    const fv__binary_operator *zipping = inference->attributes;
+    const fv__binary_operator *function = inference->attributes;
     fv_status status = fv__infer_broadcast(inference);
     if (status || !inference->gradient) return status;
-    /* The sums below are planned by elements, so those must be countable. */
+    /* The sums below count elements, so the number of elements must be valid.
+     */
     const fv_tensor *output = &inference->output;
     if (fv__product(output->rank, output->shape) < 0) return FV_OK;
     for (int operand = 0; operand < 2; operand++) {
-        const fv__sum_to_shape fold = { .context = inference->context,
-                                        .f = zipping->f,
-                                        .operand = operand,
-                                        .a = inference->inputs[0],
-                                        .b = inference->inputs[1],
-                                        .dy = output,
-                                        .d = inference->inputs[operand] };
-        size_t bytes = fv__sum_to_shape_scratch(&fold);
+        const fv__sum_to_shape sum = { .context = inference->context,
+                                       .f = function->f,
+                                       .operand = operand,
+                                       .a = inference->inputs[0],
+                                       .b = inference->inputs[1],
+                                       .dy = output,
+                                       .d = inference->inputs[operand] };
+        size_t bytes = fv__sum_to_shape_scratch(&sum);
         if (inference->backward_scratch < bytes)
             inference->backward_scratch = bytes;
     }
@@ -82,33 +84,33 @@ fv_status fv__binary_infer(fv_inference *inference)
 
 void fv__binary_forward(const fv_call *call)
 {
-    const fv__binary_operator *zipping = call->attributes;
-    fv__zip_all(call->context, zipping->f, call->inputs[0], call->inputs[1],
-                call->output);
+    const fv__binary_operator *function = call->attributes;
+    fv__binary_all(call->context, function->f, call->inputs[0], call->inputs[1],
+                   call->output);
 }
 
 void fv__binary_backward(const fv_call *call)
 {
-    const fv__binary_operator *zipping = call->attributes;
+    const fv__binary_operator *function = call->attributes;
     for (int operand = 0; operand < 2; operand++) {
         if (!call->input_grads[operand]) continue;
-        const fv__sum_to_shape fold = { .context = call->context,
-                                        .f = zipping->f,
-                                        .operand = operand,
-                                        .accumulation =
-                                            fv__meet_of(call, operand),
-                                        .a = call->inputs[0],
-                                        .b = call->inputs[1],
-                                        .dy = call->output_grad,
-                                        .d = call->input_grads[operand] };
-        fv__sum_to_shape_run(&fold, call->scratch);
+        const fv__sum_to_shape sum = { .context = call->context,
+                                       .f = function->f,
+                                       .operand = operand,
+                                       .accumulation =
+                                           fv__accumulation_of(call, operand),
+                                       .a = call->inputs[0],
+                                       .b = call->inputs[1],
+                                       .dy = call->output_grad,
+                                       .d = call->input_grads[operand] };
+        fv__sum_to_shape_run(&sum, call->scratch);
     }
 }
 
-fv_variable *fv__apply_zipping(const fv_operator *op, fv__binary f,
-                               fv_variable *a, fv_variable *b)
+fv_variable *fv__apply_binary(const fv_operator *op, fv__binary f,
+                              fv_variable *a, fv_variable *b)
 {
-    const fv__binary_operator zipping = { f };
+    const fv__binary_operator function = { f };
     fv_variable *const operands[] = { a, b };
-    return fv_apply(op, &zipping, 2, operands);
+    return fv_apply(op, &function, 2, operands);
 }

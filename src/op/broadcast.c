@@ -1,4 +1,4 @@
-/* Extents of 1 and missing leading axes repeated. */
+/* Broadcasting: repeats axes of extent 1 and missing leading axes. */
 #include "op/op.h"
 
 static fv_status infer(fv_inference *inference)
@@ -12,13 +12,13 @@ static fv_status infer(fv_inference *inference)
     if (y.rank < 0) return fv_failed(inference->context);
     status = fv__infer_output(inference, y.rank, y.shape);
     if (inference->gradient && fv__product(y.rank, y.shape) >= 0) {
-        const fv__sum_to_shape fold = { .context = inference->context,
-                                        .f = FV__ADD,
-                                        .a = &x,
-                                        .b = &x,
-                                        .dy = &inference->output,
-                                        .d = &x };
-        inference->backward_scratch = fv__sum_to_shape_scratch(&fold);
+        const fv__sum_to_shape sum = { .context = inference->context,
+                                       .f = FV__ADD,
+                                       .a = &x,
+                                       .b = &x,
+                                       .dy = &inference->output,
+                                       .d = &x };
+        inference->backward_scratch = fv__sum_to_shape_scratch(&sum);
     }
     return status;
 }
@@ -33,14 +33,14 @@ static void forward(const fv_call *call)
 
 static void backward(const fv_call *call)
 {
-    const fv__sum_to_shape fold = { .context = call->context,
-                                    .f = FV__ADD,
-                                    .accumulation = FV__ACCUMULATE,
-                                    .a = call->output_grad,
-                                    .b = call->output_grad,
-                                    .dy = call->output_grad,
-                                    .d = call->input_grads[0] };
-    fv__sum_to_shape_run(&fold, call->scratch);
+    const fv__sum_to_shape sum = { .context = call->context,
+                                   .f = FV__ADD,
+                                   .accumulation = FV__ACCUMULATE,
+                                   .a = call->output_grad,
+                                   .b = call->output_grad,
+                                   .dy = call->output_grad,
+                                   .d = call->input_grads[0] };
+    fv__sum_to_shape_run(&sum, call->scratch);
 }
 
 const fv_operator fv__op_broadcast = { .size = sizeof(fv_operator),

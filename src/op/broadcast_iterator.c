@@ -1,4 +1,4 @@
-/* Broadcast axes walked together. */
+/* The broadcast iterator: steps through several broadcast tensors together. */
 #include "op/op.h"
 
 /* Steps of a contiguous tensor along the axes of `shape`, 0 where it is
@@ -15,91 +15,95 @@ static void steps_of(const fv_tensor *tensor, const fv_tensor *shape,
     }
 }
 
-/* Whether axis `inner` of `steps` continues the last axis of the grid. */
-static bool continues(const fv__broadcast_iterator *grid, int64_t extent,
+/* Whether axis `inner` of `steps` continues the last axis of the iterator in
+ * every tensor, so that both can be merged. */
+static bool continues(const fv__broadcast_iterator *iterator, int64_t extent,
                       int64_t steps[][FV_MAX_RANK], int32_t inner)
 {
-    if (grid->rank == 0) return false;
-    for (int32_t k = 0; k < grid->count; k++)
-        if (grid->step[k][grid->rank - 1] != steps[k][inner] * extent)
+    if (iterator->rank == 0) return false;
+    for (int32_t k = 0; k < iterator->count; k++)
+        if (iterator->step[k][iterator->rank - 1] != steps[k][inner] * extent)
             return false;
     return true;
 }
 
-void fv__broadcast_begin(fv__broadcast_iterator *grid, const fv_tensor *shape,
-                         int32_t count, const fv_tensor *const tensors[])
+void fv__broadcast_begin(fv__broadcast_iterator *iterator,
+                         const fv_tensor *shape, int32_t count,
+                         const fv_tensor *const tensors[])
 {
-    int64_t steps[FV__GRID_TENSORS][FV_MAX_RANK] = { { 0 } };
+    int64_t steps[FV__MOST_BROADCAST][FV_MAX_RANK] = { { 0 } };
     for (int32_t k = 0; k < count; k++) steps_of(tensors[k], shape, steps[k]);
-    *grid = (fv__broadcast_iterator){ .count = count };
+    *iterator = (fv__broadcast_iterator){ .count = count };
     for (int32_t axis = 0; axis < shape->rank; axis++) {
         int64_t extent = shape->shape[axis];
         if (extent == 1) continue;
-        if (continues(grid, extent, steps, axis))
-            grid->extent[grid->rank - 1] *= extent;
+        if (continues(iterator, extent, steps, axis))
+            iterator->extent[iterator->rank - 1] *= extent;
         else
-            grid->extent[grid->rank++] = extent;
+            iterator->extent[iterator->rank++] = extent;
         for (int32_t k = 0; k < count; k++)
-            grid->step[k][grid->rank - 1] = steps[k][axis];
+            iterator->step[k][iterator->rank - 1] = steps[k][axis];
     }
-    if (grid->rank == 0) {
-        grid->rank = 1;
-        grid->extent[0] = 1;
-        for (int32_t k = 0; k < count; k++) grid->step[k][0] = 1;
+    if (iterator->rank == 0) {
+        iterator->rank = 1;
+        iterator->extent[0] = 1;
+        for (int32_t k = 0; k < count; k++) iterator->step[k][0] = 1;
     }
 }
 
-int64_t fv__broadcast_count(const fv__broadcast_iterator *grid, int32_t first,
-                            int32_t end)
+int64_t fv__broadcast_count(const fv__broadcast_iterator *iterator,
+                            int32_t first, int32_t end)
 {
     int64_t count = 1;
-    for (int32_t axis = first; axis < end; axis++) count *= grid->extent[axis];
+    for (int32_t axis = first; axis < end; axis++)
+        count *= iterator->extent[axis];
     return count;
 }
 
-void fv__broadcast_seek(const fv__broadcast_iterator *grid, int32_t first,
+void fv__broadcast_seek(const fv__broadcast_iterator *iterator, int32_t first,
                         int32_t end, int64_t flat, fv__cursor *place)
 {
     for (int32_t axis = end - 1; axis >= first; axis--) {
-        int64_t index = flat % grid->extent[axis];
-        flat /= grid->extent[axis];
+        int64_t index = flat % iterator->extent[axis];
+        flat /= iterator->extent[axis];
         place->index[axis] = index;
-        for (int32_t k = 0; k < grid->count; k++)
-            place->at[k] += index * grid->step[k][axis];
+        for (int32_t k = 0; k < iterator->count; k++)
+            place->at[k] += index * iterator->step[k][axis];
     }
 }
 
-void fv__broadcast_next(const fv__broadcast_iterator *grid, int32_t first,
+void fv__broadcast_next(const fv__broadcast_iterator *iterator, int32_t first,
                         int32_t end, fv__cursor *place)
 {
     for (int32_t axis = end - 1; axis >= first; axis--) {
-        bool carry = ++place->index[axis] == grid->extent[axis];
-        int64_t back = carry ? grid->extent[axis] : 0;
-        for (int32_t k = 0; k < grid->count; k++)
-            place->at[k] += (1 - back) * grid->step[k][axis];
+        bool carry = ++place->index[axis] == iterator->extent[axis];
+        int64_t back = carry ? iterator->extent[axis] : 0;
+        for (int32_t k = 0; k < iterator->count; k++)
+            place->at[k] += (1 - back) * iterator->step[k][axis];
         if (!carry) return;
         place->index[axis] = 0;
     }
 }
 
-static void swap_axes(fv__broadcast_iterator *grid, int32_t a, int32_t b)
+static void swap_axes(fv__broadcast_iterator *iterator, int32_t a, int32_t b)
 {
-    int64_t extent = grid->extent[a];
-    grid->extent[a] = grid->extent[b];
-    grid->extent[b] = extent;
-    for (int32_t k = 0; k < grid->count; k++) {
-        int64_t step = grid->step[k][a];
-        grid->step[k][a] = grid->step[k][b];
-        grid->step[k][b] = step;
+    int64_t extent = iterator->extent[a];
+    iterator->extent[a] = iterator->extent[b];
+    iterator->extent[b] = extent;
+    for (int32_t k = 0; k < iterator->count; k++) {
+        int64_t step = iterator->step[k][a];
+        iterator->step[k][a] = iterator->step[k][b];
+        iterator->step[k][b] = step;
     }
 }
 
-int32_t fv__broadcast_sort(fv__broadcast_iterator *grid, int32_t end)
+int32_t fv__broadcast_sort(fv__broadcast_iterator *iterator, int32_t end)
 {
     int32_t kept = 0;
     for (int32_t axis = 0; axis < end; axis++) {
-        if (grid->step[0][axis] == 0) continue;
-        for (int32_t at = axis; at > kept; at--) swap_axes(grid, at, at - 1);
+        if (iterator->step[0][axis] == 0) continue;
+        for (int32_t at = axis; at > kept; at--)
+            swap_axes(iterator, at, at - 1);
         kept++;
     }
     return kept;

@@ -1,29 +1,32 @@
-/* An operator's work cut into pieces of a size that the problem settles, with
- * a buffer for each worker and a sum for each piece. */
+/* Work of an operator, split into chunks. Their size depends on the problem
+ * alone, never on the number of threads. Each worker has a buffer, each chunk a
+ * partial sum. */
 #ifndef FV_OP_CHUNK_H
 #define FV_OP_CHUNK_H
 
 #include "op/operand.h"
 
-/* `units` are elements, rows or images; `each` of them make a piece. */
+/* The work is `units` elements, rows or images; each chunk has `each` of them,
+ * the last one maybe fewer. */
 typedef struct fv__chunks {
     int64_t units, each;
-    size_t buffer; /* bytes a worker needs */
-    double cost;   /* elementary operations of a unit */
+    size_t buffer; /* bytes of the buffer of one worker */
+    double cost;   /* elementary operations per unit */
 } fv__chunks;
 
-/* Works on units [first, first + count); *sum is this piece's, zero before. */
+/* Processes units first .. first + count - 1. *sum is the partial sum of the
+ * chunk and zero on entry; `buffer` is the worker's. */
 typedef void fv__chunk_work(const fv_call *call, int64_t first, int64_t count,
                             void *buffer, double *sum);
 
-/* Scratch bytes of fv__chunks_run. */
-size_t fv__chunks_scratch(const fv_context *context, const fv__chunks *pieces);
-/* Runs all pieces in that scratch; returns their sums' sum, added in the order
- * of the pieces. */
-double fv__chunks_run(const fv_call *call, const fv__chunks *pieces,
-                      void *scratch, fv__chunk_work *piece);
+/* Bytes of scratch that fv__chunks_run needs. */
+size_t fv__chunks_scratch(const fv_context *context, const fv__chunks *chunks);
+/* Runs all chunks; returns the total of their partial sums, added in the order
+ * of the chunks by fv__sum_pairs. */
+double fv__chunks_run(const fv_call *call, const fv__chunks *chunks,
+                      void *scratch, fv__chunk_work *work);
 
-/* Rows of `width` elements that make a piece worth handing to a worker. */
-int64_t fv__rows_a_piece(int64_t width);
+/* Rows of `width` elements per chunk: about 4096 elements, at least one row. */
+int64_t fv__rows_per_chunk(int64_t width);
 
 #endif

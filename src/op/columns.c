@@ -1,22 +1,22 @@
-/* Sums down the columns, in levels of short chains. */
+/* Column sums, in levels of short chains. */
 #include "op/columns.h"
 
 #include <string.h>
 
-enum { CHAIN = 32, PIECE = 16384 };
+enum { CHAIN = 32, CHUNK_ELEMENTS = 16384 };
 
-/* One level: each chain of rows becomes one row of sums. */
+/* One level: each chain of CHAIN rows is summed to one row. */
 typedef struct level {
     const fv__kernels *kernels;
     const fv__columns *columns;
-    int64_t chains, each; /* chains in all and of a piece */
-    size_t row;           /* bytes of c numbers */
+    int64_t chains, each; /* number of chains, in all and per chunk */
+    size_t row;           /* bytes of a row of c numbers */
     unsigned char *sums;
 } level;
 
 static int64_t chains_of(int64_t m) { return fv__divide_up(m, CHAIN); }
 
-static void sum_piece(void *argument, size_t item, size_t worker)
+static void sum_chunk(void *argument, size_t item, size_t worker)
 {
     const level *l = argument;
     const fv__columns *columns = l->columns;
@@ -33,7 +33,8 @@ static void sum_piece(void *argument, size_t item, size_t worker)
     }
 }
 
-/* Scratch: a row for the sums to be added, then the levels' sums. */
+/* Scratch: a row for the sums of fv__columns_add, then the sums of each level.
+ */
 void fv__columns_sum(fv_context *context, const fv__columns *columns,
                      void *sums, void *scratch)
 {
@@ -41,7 +42,8 @@ void fv__columns_sum(fv_context *context, const fv__columns *columns,
     fv__columns now = *columns;
     level l = { .kernels = context->kernels,
                 .columns = &now,
-                .each = fv__max(PIECE / (CHAIN * fv__max(now.c, 1)), 1),
+                .each =
+                    fv__max(CHUNK_ELEMENTS / (CHAIN * fv__max(now.c, 1)), 1),
                 .row = row,
                 .sums = (unsigned char *)scratch + row };
     memset(sums, 0, row);
@@ -50,7 +52,7 @@ void fv__columns_sum(fv_context *context, const fv__columns *columns,
         const bool last = l.chains == 1;
         if (last) l.sums = sums;
         fv__parallel(context, (size_t)fv__divide_up(l.chains, l.each),
-                     (double)now.m * (double)now.c, sum_piece, &l);
+                     (double)now.m * (double)now.c, sum_chunk, &l);
         now = (fv__columns){ last ? 0 : l.chains, now.c, l.sums };
         l.sums += (size_t)l.chains * row;
     }

@@ -1,4 +1,4 @@
-/* Parts joined along an axis that they have. */
+/* Concatenation along an existing axis. */
 #include "op/op.h"
 
 #include <string.h>

@@ -82,8 +82,8 @@ static void reserve_forward(fv_inference *inference, const resolved *r)
     const bool folds = a->normalised;
     const size_t packed = fv__align(r->forward.packed);
     const size_t scratch = fv__align(r->forward.scratch);
-    inference->kept = row_bytes(context, r->geometry.filters)
-                      + (folds && packed == 0 ? weights : packed);
+    inference->cached = row_bytes(context, r->geometry.filters)
+                        + (folds && packed == 0 ? weights : packed);
     inference->forward_scratch = folds && scratch < weights ? weights : scratch;
 }
 
@@ -203,16 +203,16 @@ static void prepare(const fv_call *call, fv__conv_call *conv)
     const fv__conv2d *a = call->attributes;
     const fv__conv_descriptor *d = &((const resolved *)call->resolved)->forward;
     const fv__geometry *g = conv->geometry;
-    void *biases = call->kept;
+    void *biases = call->cached;
     conv->packed =
-        (unsigned char *)call->kept + row_bytes(call->context, g->filters);
+        (unsigned char *)call->cached + row_bytes(call->context, g->filters);
     if (a->bias) conv->epilogue.bias = call->inputs[places_of(a).bias]->data;
     if (a->normalised) conv->epilogue.bias = biases;
     const bool packs = d->packed > 0;
     void *folded = packs ? call->scratch : conv->packed;
-    if (a->normalised && !call->kept_holds) fold(call, g, folded, biases);
+    if (a->normalised && !call->cache_valid) fold(call, g, folded, biases);
     if (a->normalised) conv->weight = folded;
-    if (packs && !call->kept_holds) d->algorithm->pack(conv, FV__FORWARD);
+    if (packs && !call->cache_valid) d->algorithm->pack(conv, FV__FORWARD);
     if (a->normalised && packs) conv->weight = NULL; /* scratch from now on */
 }
 
@@ -264,7 +264,7 @@ void fv__conv2d_backward(const fv_call *call)
                            call->output_grad->data, a->low, a->high, FV__STORE);
     if (grads[0]) {
         conv.dx = grads[0]->data;
-        conv.overwrite = fv__meet_of(call, 0) == FV__STORE;
+        conv.overwrite = fv__accumulation_of(call, 0) == FV__STORE;
         run_back(call, &conv, &r->data);
     }
     conv.overwrite = false;

@@ -1,10 +1,10 @@
 /* The cosine of each element. */
 #include "op/op.h"
 
-const fv_operator fv__op_cos = { FV__MAPPING("cos", FV_READS_INPUT(0)),
+const fv_operator fv__op_cos = { FV__UNARY_OPERATOR("cos", FV_READS_INPUT(0)),
                                  .onnx = "Cos" };
 
 fv_variable *fv_cos(fv_variable *a)
 {
-    return fv__apply_mapping(&fv__op_cos, a, FV__COS, 0, 0);
+    return fv__apply_unary(&fv__op_cos, a, FV__COS, 0, 0);
 }

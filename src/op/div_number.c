@@ -10,7 +10,7 @@ static void forward(const fv_call *call)
     const quotient *attributes = call->attributes;
     fv__number memory;
     fv_tensor s = fv__scalar(call->context, attributes->divisor, &memory);
-    fv__zip_all(call->context, FV__DIV, call->inputs[0], &s, call->output);
+    fv__binary_all(call->context, FV__DIV, call->inputs[0], &s, call->output);
 }
 
 static void backward(const fv_call *call)

@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-static fv__chunks pieces_of(const fv_tensor *x)
+static fv__chunks chunks_of(const fv_tensor *x)
 {
     return (fv__chunks){ .units = fv_tensor_count(x),
-                         .each = fv__rows_a_piece(1),
+                         .each = fv__rows_per_chunk(1),
                          .cost = 8 };
 }
 
@@ -17,9 +17,9 @@ static fv_status infer(fv_inference *inference)
         return fv_fail(inference->context, FV_MISUSE,
                        "dropout: probability %s is outside 0..1",
                        FV__NUMBER(a->probability));
-    const fv__chunks pieces = pieces_of(inference->inputs[0]);
+    const fv__chunks chunks = chunks_of(inference->inputs[0]);
     inference->forward_scratch =
-        fv__chunks_scratch(inference->context, &pieces);
+        fv__chunks_scratch(inference->context, &chunks);
     inference->backward_scratch = inference->forward_scratch;
     return fv__infer_same(inference);
 }
@@ -35,7 +35,7 @@ static uint64_t stream_of(const fv_call *call)
     return FV__STREAM_DROPOUT + (call->draw << 8);
 }
 
-/* The elements that stay, scaled: a gradient passes as the values do. */
+/* Scales the elements that stay; the gradient passes as the values do. */
 static void pass(const fv_call *call, int64_t first, int64_t count,
                  const void *x, void *y)
 {
@@ -49,8 +49,8 @@ static void pass(const fv_call *call, int64_t first, int64_t count,
         memcpy(y, x, (size_t)count * fv__number_bytes(context));
 }
 
-static void piece(const fv_call *call, int64_t first, int64_t count,
-                  void *buffer, double *sum)
+static void chunk_forward(const fv_call *call, int64_t first, int64_t count,
+                          void *buffer, double *sum)
 {
     (void)buffer;
     (void)sum;
@@ -60,11 +60,11 @@ static void piece(const fv_call *call, int64_t first, int64_t count,
 
 static void forward(const fv_call *call)
 {
-    const fv__chunks pieces = pieces_of(call->output);
-    fv__chunks_run(call, &pieces, call->scratch, piece);
+    const fv__chunks chunks = chunks_of(call->output);
+    fv__chunks_run(call, &chunks, call->scratch, chunk_forward);
 }
 
-static void piece_grad(const fv_call *call, int64_t first, int64_t count,
+static void chunk_grad(const fv_call *call, int64_t first, int64_t count,
                        void *buffer, double *sum)
 {
     const fv__dropout *a = call->attributes;
@@ -73,7 +73,7 @@ static void piece_grad(const fv_call *call, int64_t first, int64_t count,
     void *dx = fv__tensor_byte(call->input_grads[0], first);
     (void)buffer;
     (void)sum;
-    if (fv__meet_of(call, 0) == FV__STORE)
+    if (fv__accumulation_of(call, 0) == FV__STORE)
         pass(call, first, count, dy, dx);
     else if (drops(call))
         context->kernels->dropout_grad(context->seed, stream_of(call),
@@ -85,8 +85,8 @@ static void piece_grad(const fv_call *call, int64_t first, int64_t count,
 
 static void backward(const fv_call *call)
 {
-    const fv__chunks pieces = pieces_of(call->output_grad);
-    fv__chunks_run(call, &pieces, call->scratch, piece_grad);
+    const fv__chunks chunks = chunks_of(call->output_grad);
+    fv__chunks_run(call, &chunks, call->scratch, chunk_grad);
 }
 
 const fv_operator fv__op_dropout = {

@@ -1,4 +1,4 @@
-/* Smallest or largest elements, and where they are. */
+/* The smallest or largest elements along an axis, and their positions. */
 #include "op/op.h"
 
 #include <string.h>
@@ -11,12 +11,12 @@ typedef struct extreme_job {
     const fv_context *context;
     bool largest;
     int64_t outer, extent, inner;
-    int64_t segments;     /* inner = 1: of a row */
-    int64_t blocks;       /* else: blocks of columns of a plane */
-    int64_t units, group; /* group: units of one piece of work */
+    int64_t segments;     /* if inner is 1: segments of a row */
+    int64_t blocks;       /* otherwise: blocks of columns of a plane */
+    int64_t units, group; /* number of units, and of those in one item */
     const void *x;
     void *y;
-    int64_t *at;    /* of each segment's extreme, in the row */
+    int64_t *at;    /* position of the extreme of each segment in its row */
     int64_t *saved; /* flat positions in x; NULL: not wanted */
 } extreme_job;
 
@@ -44,7 +44,7 @@ static void plan(extreme_job *job, const fv__reduction *reduction,
     job->group = fv__max(CUT / fv__max(unit, 1), 1);
 }
 
-/* `v` takes the place of `best`: beyond it, or the first NaN. */
+/* Whether `v` replaces `best`: it is beyond it, or it is the first NaN. */
 #define BEATS(v, best)                                                         \
     ((job->largest ? (v) > (best) : (v) < (best))                              \
      || ((v) != (v) && (best) == (best)))
@@ -65,7 +65,7 @@ static void plan(extreme_job *job, const fv__reduction *reduction,
         return at;                                                             \
     }                                                                          \
                                                                                \
-    /* Of positions in ascending order, the first extreme. */                  \
+    /* The first extreme of those at the ascending positions `at`. */          \
     static int64_t choose_##name(const extreme_job *job, const void *from,     \
                                  const int64_t *at)                            \
     {                                                                          \
@@ -125,7 +125,7 @@ static void unit(const extreme_job *job, int64_t number)
         columns_f32(job, outer, begin, end);
 }
 
-static void piece(void *argument, size_t item, size_t worker)
+static void run_chunk(void *argument, size_t item, size_t worker)
 {
     (void)worker;
     const extreme_job *job = argument;
@@ -134,7 +134,7 @@ static void piece(void *argument, size_t item, size_t worker)
     for (; number < end; number++) unit(job, number);
 }
 
-/* Rows: the extreme of the segments' extremes. */
+/* If inner is 1: reduces the extremes of the segments to that of the row. */
 static void gather(const extreme_job *job)
 {
     bool f64 = job->context->dtype == FV_F64;
@@ -173,7 +173,7 @@ void fv__extreme_forward(const fv_call *call, bool largest)
     plan(&job, call->attributes, call->inputs[0]);
     size_t items = (size_t)fv__divide_up(job.units, job.group);
     fv__parallel(call->context, items, (double)fv__count(call->inputs[0]),
-                 piece, &job);
+                 run_chunk, &job);
     if (job.inner == 1) gather(&job);
 }
 
@@ -190,17 +190,4 @@ void fv__extreme_backward(const fv_call *call)
         float *dx = call->input_grads[0]->data;
         for (size_t i = 0; i < n; i++) dx[at[i]] += dy[i];
     }
-}
-
-fv_variable *fv__apply_reduction(const fv_operator *op, fv_variable *a)
-{
-    const fv__reduction reduction = { .all = 1 };
-    return fv_apply(op, &reduction, 1, &a);
-}
-
-fv_variable *fv__apply_reduction_axis(const fv_operator *op, fv_variable *a,
-                                      int32_t axis)
-{
-    const fv__reduction reduction = { .axis = axis };
-    return fv_apply(op, &reduction, 1, &a);
 }

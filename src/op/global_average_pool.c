@@ -17,12 +17,12 @@ static fv__geometry geometry_of(const fv_tensor *x)
                            .groups = 1 };
 }
 
-/* Units are images. */
-static fv__chunks pieces_of(const fv_context *context, const fv_tensor *x)
+/* The units of work are images. */
+static fv__chunks chunks_of(const fv_context *context, const fv_tensor *x)
 {
     const int64_t pixels = x->shape[1] * x->shape[2], c = x->shape[3];
     return (fv__chunks){ .units = x->shape[0],
-                         .each = fv__rows_a_piece(pixels * c),
+                         .each = fv__rows_per_chunk(pixels * c),
                          .buffer = fv__columns_scratch(context, pixels, c),
                          .cost = (double)pixels * (double)c };
 }
@@ -36,15 +36,15 @@ static fv_status infer(fv_inference *inference)
     fv_status status = fv__geometry_check(context, inference->name, true, &g);
     if (status != FV_OK) return status;
     const int64_t shape[] = { g.batch, 1, 1, g.channels };
-    const fv__chunks pieces = pieces_of(context, x);
+    const fv__chunks chunks = chunks_of(context, x);
     fv__infer_output(inference, 4, shape);
-    inference->forward_scratch = fv__chunks_scratch(context, &pieces);
+    inference->forward_scratch = fv__chunks_scratch(context, &chunks);
     inference->backward_scratch = inference->forward_scratch;
     return FV_OK;
 }
 
-static void piece(const fv_call *call, int64_t first, int64_t count,
-                  void *buffer, double *sum)
+static void chunk_forward(const fv_call *call, int64_t first, int64_t count,
+                          void *buffer, double *sum)
 {
     const fv_tensor *x = call->inputs[0];
     const int64_t pixels = x->shape[1] * x->shape[2], c = x->shape[3];
@@ -62,11 +62,11 @@ static void piece(const fv_call *call, int64_t first, int64_t count,
 
 static void forward(const fv_call *call)
 {
-    const fv__chunks pieces = pieces_of(call->context, call->inputs[0]);
-    fv__chunks_run(call, &pieces, call->scratch, piece);
+    const fv__chunks chunks = chunks_of(call->context, call->inputs[0]);
+    fv__chunks_run(call, &chunks, call->scratch, chunk_forward);
 }
 
-static void piece_grad(const fv_call *call, int64_t first, int64_t count,
+static void chunk_grad(const fv_call *call, int64_t first, int64_t count,
                        void *buffer, double *sum)
 {
     const fv_tensor *dx = call->input_grads[0];
@@ -77,13 +77,13 @@ static void piece_grad(const fv_call *call, int64_t first, int64_t count,
     for (int64_t i = first; i < first + count; i++)
         call->context->kernels->avgpool_grad(
             &g, false, fv__tensor_byte(call->output_grad, i * g.channels),
-            fv__tensor_byte(dx, i * image), fv__meet_of(call, 0));
+            fv__tensor_byte(dx, i * image), fv__accumulation_of(call, 0));
 }
 
 static void backward(const fv_call *call)
 {
-    const fv__chunks pieces = pieces_of(call->context, call->input_grads[0]);
-    fv__chunks_run(call, &pieces, call->scratch, piece_grad);
+    const fv__chunks chunks = chunks_of(call->context, call->input_grads[0]);
+    fv__chunks_run(call, &chunks, call->scratch, chunk_grad);
 }
 
 const fv_operator fv__op_global_average_pool = {

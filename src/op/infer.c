@@ -1,4 +1,4 @@
-/* Pieces of shape rules. */
+/* Checks and results that shape rules share. */
 #include "op/op.h"
 
 #include <inttypes.h>

@@ -99,8 +99,8 @@ static void input_grad(const fv_call *call, const sizes *s, void *dx)
                                .a_row = s->out,
                                .b_row = s->in,
                                .c_row = s->in,
-                               .accumulate =
-                                   fv__meet_of(call, 0) == FV__ACCUMULATE };
+                               .accumulate = fv__accumulation_of(call, 0)
+                                             == FV__ACCUMULATE };
     fv__gemm_all(call->context, &product, call->scratch);
 }
 
@@ -117,8 +117,8 @@ static void weight_grad(const fv_call *call, const sizes *s, void *dweight)
                                .b_row = s->in,
                                .c_row = s->in,
                                .a_transposed = true,
-                               .accumulate =
-                                   fv__meet_of(call, 1) == FV__ACCUMULATE };
+                               .accumulate = fv__accumulation_of(call, 1)
+                                             == FV__ACCUMULATE };
     fv__gemm_all(call->context, &product, call->scratch);
 }
 

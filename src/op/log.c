@@ -1,10 +1,10 @@
 /* The natural logarithm of each element. */
 #include "op/op.h"
 
-const fv_operator fv__op_log = { FV__MAPPING("log", FV_READS_INPUT(0)),
+const fv_operator fv__op_log = { FV__UNARY_OPERATOR("log", FV_READS_INPUT(0)),
                                  .onnx = "Log" };
 
 fv_variable *fv_log(fv_variable *a)
 {
-    return fv__apply_mapping(&fv__op_log, a, FV__LOG, 0, 0);
+    return fv__apply_unary(&fv__op_log, a, FV__LOG, 0, 0);
 }

@@ -3,28 +3,30 @@
 
 #include <string.h>
 
-/* Multiply-adds below which products are shared out whole, and those of one
- * piece of work then. */
-enum { LARGE = 1 << 18, PIECE = 1 << 16 };
+/* Matrices of fewer than LARGE multiply-adds are shared between threads whole,
+ * in items of about CHUNK multiply-adds; larger products are split one by one.
+ */
+enum { LARGE = 1 << 18, CHUNK = 1 << 16 };
 
-/* c (+)= op(a) op(b) for each matrix of a batch; where c is broadcast, the
- * products are summed in order, many of them in blocks, which are added to c
- * one after the other. */
+/* c (+)= op(a) op(b) for each matrix of a batch. Where c is broadcast, the
+ * products of one matrix of c are summed in order; if they are many, in blocks
+ * that are added to c one after the other. */
 typedef struct batch {
     fv_context *context;
     fv__gemm product;
-    fv__broadcast_iterator grid; /* leading axes of c, a and b, in matrices */
-    int32_t kept_axes;
-    int64_t kept, summed;           /* matrices of c, products summed in each */
+    /* leading axes of c, a and b; steps count matrices */
+    fv__broadcast_iterator iterator;
+    int32_t output_axes;
+    int64_t outputs, summed; /* matrices of c, and products summed in each */
     int64_t a_size, b_size, c_size; /* elements of a matrix */
-    size_t c_count;                 /* of all of c */
-    bool cut;                       /* the sum of products into blocks */
-    int64_t group;                  /* matrices of c of one piece of work */
-    size_t gemm_bytes, block_bytes; /* of scratch, of one worker */
-    char *scratch;                  /* that of gemm of all, then blocks */
+    size_t c_count;                 /* elements of all of c */
+    bool cut;      /* the sum of products is split into blocks */
+    int64_t group; /* matrices of c in one item */
+    size_t gemm_bytes, block_bytes; /* bytes of scratch of one worker */
+    char *scratch; /* scratch of gemm of all workers, then their blocks */
 } batch;
 
-/* The leading axes alone. */
+/* The tensor without its last two axes. */
 static fv_tensor leading(const fv_tensor *tensor)
 {
     fv_tensor axes = *tensor;
@@ -32,30 +34,30 @@ static fv_tensor leading(const fv_tensor *tensor)
     return axes;
 }
 
-/* Turns a batch that is one larger product into it. */
+/* Merges a batch that equals one larger product into it. */
 static void collapse(batch *job)
 {
     fv__gemm *p = &job->product;
-    const fv__broadcast_iterator *grid = &job->grid;
-    size_t extent = (size_t)grid->extent[0];
-    if (grid->rank != 1 || extent == 1 || !grid->step[1][0]) return;
-    if (grid->step[0][0] && !grid->step[2][0] && !p->a_transposed)
+    const fv__broadcast_iterator *iterator = &job->iterator;
+    size_t extent = (size_t)iterator->extent[0];
+    if (iterator->rank != 1 || extent == 1 || !iterator->step[1][0]) return;
+    if (iterator->step[0][0] && !iterator->step[2][0] && !p->a_transposed)
         p->m *= extent;
-    else if (!grid->step[0][0] && grid->step[2][0] && p->a_transposed
+    else if (!iterator->step[0][0] && iterator->step[2][0] && p->a_transposed
              && !p->b_transposed)
         p->k *= extent;
     else
         return;
-    job->kept = job->summed = 1;
+    job->outputs = job->summed = 1;
 }
 
-/* Products that are summed. */
+/* The chain of products that are summed into one matrix of c. */
 static fv__chain products_of(const batch *job)
 {
     return (fv__chain){ 1, 1, job->summed };
 }
 
-/* Plans the batch from shapes. `shape` is the result's. */
+/* Plans the batch from shapes. `shape` is that of the result. */
 static void plan(batch *job, fv_context *context, const fv_tensor *shape,
                  const fv_tensor *c, const fv_tensor *a, bool a_transposed,
                  const fv_tensor *b, bool b_transposed)
@@ -81,11 +83,12 @@ static void plan(batch *job, fv_context *context, const fv_tensor *shape,
     job->b_size = b_end[-2] * b_end[-1];
     job->c_size = c_end[-2] * c_end[-1];
     job->c_count = fv__count(c);
-    fv__broadcast_iterator *grid = &job->grid;
-    fv__broadcast_begin(grid, &whole, 3, tensors);
-    job->kept_axes = fv__broadcast_sort(grid, grid->rank);
-    job->kept = fv__broadcast_count(grid, 0, job->kept_axes);
-    job->summed = fv__broadcast_count(grid, job->kept_axes, grid->rank);
+    fv__broadcast_iterator *iterator = &job->iterator;
+    fv__broadcast_begin(iterator, &whole, 3, tensors);
+    job->output_axes = fv__broadcast_sort(iterator, iterator->rank);
+    job->outputs = fv__broadcast_count(iterator, 0, job->output_axes);
+    job->summed =
+        fv__broadcast_count(iterator, job->output_axes, iterator->rank);
     collapse(job);
     const fv__gemm *p = &job->product;
     job->cut = fv__chain_is_cut(products_of(job));
@@ -101,7 +104,7 @@ static size_t scratch_of(const batch *job)
     return (size_t)job->context->threads * (job->gemm_bytes + job->block_bytes);
 }
 
-/* One product; worker < 0: shared over all. */
+/* Computes one product; with worker < 0 all threads share it. */
 static void multiply_one(const batch *job, const fv__gemm *p, int64_t worker)
 {
     if (worker < 0)
@@ -111,23 +114,24 @@ static void multiply_one(const batch *job, const fv__gemm *p, int64_t worker)
                      job->scratch + (size_t)worker * job->gemm_bytes);
 }
 
-/* A block of products, made apart, is added to c. */
+/* Adds a block of products to c. */
 static void add_block(const batch *job, const void *block, void *c)
 {
     job->context->kernels->axpy((size_t)job->c_size, 1, block, c);
 }
 
-/* The products that make matrix `kept` of c; worker < 0: shared over all. */
-static void multiply(const batch *job, int64_t kept, int64_t worker)
+/* Computes matrix `output` of c; with worker < 0 all threads share each
+ * product. */
+static void multiply(const batch *job, int64_t output, int64_t worker)
 {
     const fv_context *context = job->context;
-    const fv__broadcast_iterator *grid = &job->grid;
+    const fv__broadcast_iterator *iterator = &job->iterator;
     void *block = job->scratch + (size_t)context->threads * job->gemm_bytes
                   + (size_t)fv__max(worker, 0) * job->block_bytes;
     fv__gemm p = job->product;
     fv__cursor place = { .at = { 0 } };
     int64_t begin = 0, end = fv__chain_block(products_of(job), 0);
-    fv__broadcast_seek(grid, 0, job->kept_axes, kept, &place);
+    fv__broadcast_seek(iterator, 0, job->output_axes, output, &place);
     for (int64_t i = 0; i < job->summed; i++) {
         void *c =
             fv__number_at(context, job->product.c, place.at[0] * job->c_size);
@@ -141,16 +145,16 @@ static void multiply(const batch *job, int64_t kept, int64_t worker)
         p.accumulate = job->cut ? i > begin : job->product.accumulate;
         multiply_one(job, &p, worker);
         if (job->cut && i + 1 == end) add_block(job, block, c);
-        fv__broadcast_next(grid, job->kept_axes, grid->rank, &place);
+        fv__broadcast_next(iterator, job->output_axes, iterator->rank, &place);
     }
 }
 
-static void piece(void *argument, size_t item, size_t worker)
+static void run_chunk(void *argument, size_t item, size_t worker)
 {
     const batch *job = argument;
-    int64_t kept = (int64_t)item * job->group;
-    int64_t end = fv__min(kept + job->group, job->kept);
-    for (; kept < end; kept++) multiply(job, kept, (int64_t)worker);
+    int64_t output = (int64_t)item * job->group;
+    int64_t end = fv__min(output + job->group, job->outputs);
+    for (; output < end; output++) multiply(job, output, (int64_t)worker);
 }
 
 static void run(batch *job, bool accumulate, void *scratch)
@@ -158,20 +162,20 @@ static void run(batch *job, bool accumulate, void *scratch)
     fv__gemm *p = &job->product;
     p->accumulate = accumulate;
     job->scratch = scratch;
-    if (!p->m || !p->n || !job->kept || !job->summed) return;
+    if (!p->m || !p->n || !job->outputs || !job->summed) return;
     if (!p->k) {
         if (!accumulate) job->context->kernels->fill(job->c_count, 0, p->c);
         return;
     }
     double work = (double)p->m * (double)p->n * (double)p->k;
-    if (job->kept == 1 || work >= LARGE) {
-        for (int64_t kept = 0; kept < job->kept; kept++)
-            multiply(job, kept, -1);
+    if (job->outputs == 1 || work >= LARGE) {
+        for (int64_t output = 0; output < job->outputs; output++)
+            multiply(job, output, -1);
         return;
     }
-    job->group = fv__max((int64_t)(PIECE / (work * (double)job->summed)), 1);
-    fv__parallel(job->context, (size_t)fv__divide_up(job->kept, job->group),
-                 work * (double)(job->kept * job->summed), piece, job);
+    job->group = fv__max((int64_t)(CHUNK / (work * (double)job->summed)), 1);
+    fv__parallel(job->context, (size_t)fv__divide_up(job->outputs, job->group),
+                 work * (double)(job->outputs * job->summed), run_chunk, job);
 }
 
 /* The gradient of operand k: dc b^T or a^T dc. */
@@ -185,7 +189,7 @@ static void plan_gradient(batch *job, fv_context *context, int k,
         plan(job, context, dc, d, a, true, dc, false);
 }
 
-/* The result's shape, or why there is none. */
+/* The shape of the result, or the reason why there is none. */
 static fv_status infer_shape(fv_inference *inference)
 {
     const fv_tensor *a = inference->inputs[0], *b = inference->inputs[1];

@@ -4,15 +4,11 @@
 
 static void forward(const fv_call *call) { fv__extreme_forward(call, true); }
 
-const fv_operator fv__op_max = { .size = sizeof(fv_operator),
-                                 .name = "max",
-                                 .min_inputs = 1,
-                                 .max_inputs = 1,
-                                 .attributes_size = sizeof(fv__reduction),
-                                 .infer = fv__extreme_infer,
-                                 .forward = forward,
-                                 .backward = fv__extreme_backward,
-                                 .onnx = "ReduceMax" };
+const fv_operator fv__op_max = {
+    FV__REDUCTION("max"), .infer = fv__extreme_infer,
+    .forward = forward,   .backward = fv__extreme_backward,
+    .onnx = "ReduceMax",
+};
 
 fv_variable *fv_max(fv_variable *a)
 {

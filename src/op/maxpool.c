@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-/* Where each maximum was is kept as its place in the plane, in 32 bits. */
+/* The position of each maximum in its plane is saved as an int32_t. */
 fv_status fv__maxpool_infer(fv_inference *inference)
 {
     const fv_tensor *x = inference->inputs[0];
@@ -31,7 +31,7 @@ static void image_grad(const fv_call *call, const fv__geometry *g, void *dx,
                        void *dy, int32_t *where)
 {
     call->context->kernels->maxpool_grad(g, where, dy, dx,
-                                         fv__meet_of(call, 0));
+                                         fv__accumulation_of(call, 0));
 }
 
 static void backward(const fv_call *call)

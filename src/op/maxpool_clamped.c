@@ -1,8 +1,8 @@
-/* Largest value of each window, clamped: what it is of clamped values, with
- * fewer of them to clamp, forward and backward. */
+/* Max pooling followed by a clamp. It equals max pooling of clamped values, but
+ * clamps fewer values in both passes. */
 #include "op/window.h"
 
-/* Numbers of the output of one image. */
+/* Elements of the output of one image. */
 static size_t outputs(const fv__geometry *g)
 {
     return (size_t)(g->out[0] * g->out[1] * g->channels);
@@ -19,7 +19,8 @@ static void image(const fv_call *call, const fv__geometry *g, void *x, void *y,
 
 static void forward(const fv_call *call) { fv__pool_forward(call, image); }
 
-/* Nobody needs the gradient of the output afterwards. */
+/* The gradient of the output is clamped in place, since nothing reads it later.
+ */
 static void image_grad(const fv_call *call, const fv__geometry *g, void *dx,
                        void *dy, int32_t *where)
 {
@@ -30,7 +31,7 @@ static void image_grad(const fv_call *call, const fv__geometry *g, void *dx,
     const void *y = (unsigned char *)call->output->data + at;
     kernels->unary_grad(FV__CLAMP, outputs(g), y, y, dy, dy, a->low, a->high,
                         FV__STORE);
-    kernels->maxpool_grad(g, where, dy, dx, fv__meet_of(call, 0));
+    kernels->maxpool_grad(g, where, dy, dx, fv__accumulation_of(call, 0));
 }
 
 static void backward(const fv_call *call)

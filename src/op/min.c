@@ -4,15 +4,11 @@
 
 static void forward(const fv_call *call) { fv__extreme_forward(call, false); }
 
-const fv_operator fv__op_min = { .size = sizeof(fv_operator),
-                                 .name = "min",
-                                 .min_inputs = 1,
-                                 .max_inputs = 1,
-                                 .attributes_size = sizeof(fv__reduction),
-                                 .infer = fv__extreme_infer,
-                                 .forward = forward,
-                                 .backward = fv__extreme_backward,
-                                 .onnx = "ReduceMin" };
+const fv_operator fv__op_min = {
+    FV__REDUCTION("min"), .infer = fv__extreme_infer,
+    .forward = forward,   .backward = fv__extreme_backward,
+    .onnx = "ReduceMin",
+};
 
 fv_variable *fv_min(fv_variable *a)
 {

@@ -1,4 +1,4 @@
-/* Element moves between strided tensors, cut along one axis. */
+/* Copies and sums between strided tensors, split along one axis. */
 #include "op/op.h"
 
 enum { CUT = 65536 };
@@ -36,7 +36,8 @@ static void move_slab(void *argument, size_t item, size_t worker)
         fv__tensor_copy_elements(&to, &from);
 }
 
-/* Each element is written once, so the cut does not show in the result. */
+/* Splits the work along one axis. Each element is written once, so the result
+ * does not depend on the split. */
 static void move(fv_context *context, const fv_tensor *to,
                  const fv_tensor *from, bool add)
 {

@@ -1,31 +1,17 @@
 /* Mean squared error. */
 #include "op/loss.h"
 
-/* Units are elements; the buffer holds the differences. */
-static fv__chunks pieces_of(const fv_context *context, const fv_tensor *x)
-{
-    const int64_t each = fv__rows_a_piece(1);
-    return (fv__chunks){ .units = fv_tensor_count(x),
-                         .each = each,
-                         .buffer = fv__real_bytes(context, each),
-                         .cost = 2 };
-}
+enum { COST = 2 }; /* elementary operations per element */
 
-static bool reals(const fv_inference *inference, int32_t k, const char *what)
+/* The buffer of a worker holds the differences. */
+static fv__chunks chunks_of(const fv_call *call)
 {
-    return fv__operand(inference, k, what, inference->inputs[k]->rank);
+    return fv__loss_elements(call->context, call->inputs[FV__LOGITS], COST);
 }
 
 static fv_status infer(fv_inference *inference)
 {
-    if (!reals(inference, FV__LOGITS, "input")
-        || !reals(inference, FV__TARGET, "target")
-        || !fv__operands_alike(inference, FV__LOGITS, "input", FV__TARGET,
-                               "target"))
-        return fv_failed(inference->context);
-    const fv__chunks pieces =
-        pieces_of(inference->context, inference->inputs[FV__LOGITS]);
-    return fv__loss_infer(inference, &pieces);
+    return fv__loss_infer_elements(inference, 0, COST);
 }
 
 /* difference = x - target */
@@ -38,8 +24,8 @@ static void differ(const fv_call *call, int64_t first, int64_t count,
         fv__tensor_byte(call->inputs[FV__TARGET], first), 1, difference);
 }
 
-static void piece(const fv_call *call, int64_t first, int64_t count,
-                  void *buffer, double *sum)
+static void chunk_forward(const fv_call *call, int64_t first, int64_t count,
+                          void *buffer, double *sum)
 {
     differ(call, first, count, buffer);
     *sum = call->context->kernels->dot((size_t)count, buffer, buffer);
@@ -47,12 +33,11 @@ static void piece(const fv_call *call, int64_t first, int64_t count,
 
 static void forward(const fv_call *call)
 {
-    const fv_tensor *x = call->inputs[FV__LOGITS];
-    const fv__chunks pieces = pieces_of(call->context, x);
-    fv__loss_forward(call, &pieces, pieces.units, piece);
+    const fv__chunks chunks = chunks_of(call);
+    fv__loss_forward(call, &chunks, chunks.units, chunk_forward);
 }
 
-static void piece_grad(const fv_call *call, int64_t first, int64_t count,
+static void chunk_grad(const fv_call *call, int64_t first, int64_t count,
                        void *buffer, double *sum)
 {
     const fv__kernels *kernels = call->context->kernels;
@@ -71,9 +56,8 @@ static void piece_grad(const fv_call *call, int64_t first, int64_t count,
 
 static void backward(const fv_call *call)
 {
-    const fv__chunks pieces =
-        pieces_of(call->context, call->inputs[FV__LOGITS]);
-    fv__chunks_run(call, &pieces, call->scratch, piece_grad);
+    const fv__chunks chunks = chunks_of(call);
+    fv__chunks_run(call, &chunks, call->scratch, chunk_grad);
 }
 
 const fv_operator fv__op_mse = {

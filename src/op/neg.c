@@ -1,9 +1,9 @@
 /* -x of each element. */
 #include "op/op.h"
 
-const fv_operator fv__op_neg = { FV__MAPPING("neg", 0), .onnx = "Neg" };
+const fv_operator fv__op_neg = { FV__UNARY_OPERATOR("neg", 0), .onnx = "Neg" };
 
 fv_variable *fv_neg(fv_variable *a)
 {
-    return fv__apply_mapping(&fv__op_neg, a, FV__NEG, 0, 0);
+    return fv__apply_unary(&fv__op_neg, a, FV__NEG, 0, 0);
 }

@@ -1,5 +1,5 @@
-/* What operators share: pieces of shape rules, the patterns of element-wise
- * operators, sums over broadcast axes, and the attributes of each operator. */
+/* What operators share: shape rules, elementwise operators, sums over broadcast
+ * axes, and the attributes of each operator. */
 #ifndef FV_OP_OP_H
 #define FV_OP_OP_H
 
@@ -46,8 +46,8 @@ fv_status fv__infer_broadcast(fv_inference *inference);
  * stays with extent 1. With `any`, an extent of 0 is refused. */
 fv_status fv__infer_reduction(fv_inference *inference, bool any);
 
-/* The tensor with a pointer that is not NULL but must not be read: an operand
- * of the views of tensor.h where only the shape of the result matters. */
+/* A copy of the tensor with data that is not NULL but must not be read, for
+ * views of which only the shape matters. */
 fv_tensor fv__infer_stand_in(const fv_tensor *tensor);
 
 /* ---- small facts --------------------------------------------------------- */
@@ -57,16 +57,16 @@ static inline size_t fv__number_bytes(const fv_context *context)
 {
     return context->dtype == FV_F64 ? sizeof(double) : sizeof(float);
 }
-/* The byte `index` numbers behind `base`. */
+/* Number `i` of the context's type at `base`. */
 static inline void *fv__number_at(const fv_context *context, void *base,
-                                  int64_t index)
+                                  ptrdiff_t i)
 {
-    return (char *)base + index * (int64_t)fv__number_bytes(context);
+    return (char *)base + i * (ptrdiff_t)fv__number_bytes(context);
 }
 static inline const void *fv__number_in(const fv_context *context,
-                                        const void *base, int64_t index)
+                                        const void *base, ptrdiff_t i)
 {
-    return (const char *)base + index * (int64_t)fv__number_bytes(context);
+    return (const char *)base + i * (ptrdiff_t)fv__number_bytes(context);
 }
 static inline size_t fv__count(const fv_tensor *tensor)
 {
@@ -77,7 +77,7 @@ static inline size_t fv__count(const fv_tensor *tensor)
 const char *fv__pattern_text(char *out, size_t bytes, int32_t rank,
                              const int64_t *shape);
 
-/* Memory of one number of either type. */
+/* One number of either element type. */
 typedef union fv__number {
     float f32;
     double f64;
@@ -87,15 +87,16 @@ typedef union fv__number {
 fv_tensor fv__scalar(const fv_context *context, double value,
                      fv__number *memory);
 
-/* How input k's gradient meets what lies there. */
-static inline fv__accumulation fv__meet_of(const fv_call *call, int32_t k)
+/* Whether the gradient of input k is stored, because it is fresh, or added. */
+static inline fv__accumulation fv__accumulation_of(const fv_call *call,
+                                                   int32_t k)
 {
     return call->fresh >> k & 1 ? FV__STORE : FV__ACCUMULATE;
 }
-/* Clears input k's gradient if nothing is there. */
+/* Zeroes the gradient of input k if it is fresh. */
 static inline void fv__clear_fresh(const fv_call *call, int32_t k)
 {
-    if (fv__meet_of(call, k) == FV__STORE)
+    if (fv__accumulation_of(call, k) == FV__STORE)
         call->context->kernels->fill(fv__count(call->input_grads[k]), 0,
                                      call->input_grads[k]->data);
 }
@@ -103,12 +104,12 @@ static inline void fv__clear_fresh(const fv_call *call, int32_t k)
 /* ---- functions of one element --------------------------------------------
  * A whole operator is
  *
- *     const fv_operator fv__op_exp = { FV__MAPPING("exp", FV_READS_OUTPUT),
- *                                      .onnx = "Exp" };
+ *     const fv_operator fv__op_exp = { FV__UNARY_OPERATOR("exp",
+ * FV_READS_OUTPUT), .onnx = "Exp" };
  *
  *     fv_variable *fv_exp(fv_variable *a)
  *     {
- *         return fv__apply_mapping(&fv__op_exp, a, FV__EXP, 0, 0);
+ *         return fv__apply_unary(&fv__op_exp, a, FV__EXP, 0, 0);
  *     }
  */
 
@@ -117,7 +118,7 @@ typedef struct fv__unary_operator {
     double p, q;
 } fv__unary_operator;
 
-#define FV__MAPPING(operator_name, reads)                                      \
+#define FV__UNARY_OPERATOR(operator_name, reads)                               \
     .size = sizeof(fv_operator), .name = (operator_name), .min_inputs = 1,     \
     .max_inputs = 1, .attributes_size = sizeof(fv__unary_operator),            \
     .backward_reads = (reads), .abilities = FV_OVERWRITES | FV_IN_PLACE,       \
@@ -125,10 +126,10 @@ typedef struct fv__unary_operator {
     .backward = fv__unary_backward
 
 void fv__unary_forward(const fv_call *call);
-/* Hands the derivative only what the operator's backward_reads name. */
+/* Reads only the values that backward_reads of the operator names. */
 void fv__unary_backward(const fv_call *call);
-fv_variable *fv__apply_mapping(const fv_operator *op, fv_variable *a,
-                               fv__unary f, double p, double q);
+fv_variable *fv__apply_unary(const fv_operator *op, fv_variable *a, fv__unary f,
+                             double p, double q);
 
 /* ---- functions of two elements, broadcast -------------------------------- */
 
@@ -136,9 +137,9 @@ typedef struct fv__binary_operator {
     fv__binary f;
 } fv__binary_operator;
 
-#define FV__ZIPPING(operator_name, reads)                                      \
-    FV__ZIPPING_ABLE(operator_name, reads, FV_OVERWRITES)
-#define FV__ZIPPING_ABLE(operator_name, reads, able)                           \
+#define FV__BINARY_OPERATOR(operator_name, reads)                              \
+    FV__BINARY_OPERATOR_WITH(operator_name, reads, FV_OVERWRITES)
+#define FV__BINARY_OPERATOR_WITH(operator_name, reads, able)                   \
     .size = sizeof(fv_operator), .name = (operator_name), .min_inputs = 2,     \
     .max_inputs = 2, .attributes_size = sizeof(fv__binary_operator),           \
     .backward_reads = (reads), .abilities = (able), .infer = fv__binary_infer, \
@@ -147,20 +148,20 @@ typedef struct fv__binary_operator {
 fv_status fv__binary_infer(fv_inference *inference);
 void fv__binary_forward(const fv_call *call);
 void fv__binary_backward(const fv_call *call);
-fv_variable *fv__apply_zipping(const fv_operator *op, fv__binary f,
-                               fv_variable *a, fv_variable *b);
+fv_variable *fv__apply_binary(const fv_operator *op, fv__binary f,
+                              fv_variable *a, fv_variable *b);
 
-/* y = f(a, b), operands broadcast to the shape of y; all contiguous. y may be
- * an operand of its own shape. */
-void fv__zip_all(fv_context *context, fv__binary f, const fv_tensor *a,
-                 const fv_tensor *b, const fv_tensor *y);
+/* y = f(a, b), operands broadcast to the shape of y; all are contiguous. y may
+ * be an operand of the same shape. */
+void fv__binary_all(fv_context *context, fv__binary f, const fv_tensor *a,
+                    const fv_tensor *b, const fv_tensor *y);
 
 /* ---- sums over broadcast axes -------------------------------------------- */
 
 /* d (+)= dy df/d(operand), summed over the axes along which d is broadcast to
- * the shape of dy; d has the operand's shape, and may be dy where nothing is
- * summed. With FV__ADD and operand 0, dy
- * itself is summed. FV__ADD and FV__SUB do not use `a` and `b`. */
+ * the shape of dy. d has the shape of the operand, and may be dy where nothing
+ * is summed. With FV__ADD and operand 0, dy itself is summed. FV__ADD and
+ * FV__SUB do not read `a` and `b`. */
 typedef struct fv__sum_to_shape {
     fv_context *context;
     fv__binary f;
@@ -169,60 +170,75 @@ typedef struct fv__sum_to_shape {
     const fv_tensor *a, *b, *dy, *d;
 } fv__sum_to_shape;
 
-/* Reads shapes alone. */
-size_t fv__sum_to_shape_scratch(const fv__sum_to_shape *fold);
-void fv__sum_to_shape_run(const fv__sum_to_shape *fold, void *scratch);
+/* Bytes of scratch of fv__sum_to_shape_run; reads only shapes. */
+size_t fv__sum_to_shape_scratch(const fv__sum_to_shape *sum);
+void fv__sum_to_shape_run(const fv__sum_to_shape *sum, void *scratch);
 
-/* ---- broadcast axes walked together -------------------------------------- */
+/* ---- the broadcast iterator ------------------------------------------------
+ */
 
-enum { FV__GRID_TENSORS = 4 };
+enum { FV__MOST_BROADCAST = 4 };
 
-/* Axes of a shape with the steps, in elements, of contiguous tensors that are
- * broadcast to it: 0 along broadcast axes. Axes of extent 1 are gone and
- * neighbours are merged where all tensors allow it; at least one axis remains,
- * and along the last each tensor steps by 0 or 1. */
+/* The axes of a shape, with the steps, in elements, of contiguous tensors that
+ * are broadcast to it: 0 along broadcast axes. Axes of extent 1 are left out
+ * and neighbours are merged where all tensors allow it; at least one axis
+ * remains, and along the last one each tensor steps by 0 or 1. */
 typedef struct fv__broadcast_iterator {
     int32_t rank, count;
     int64_t extent[FV_MAX_RANK];
-    int64_t step[FV__GRID_TENSORS][FV_MAX_RANK];
+    int64_t step[FV__MOST_BROADCAST][FV_MAX_RANK];
 } fv__broadcast_iterator;
 
-/* A place in some axes of a grid, and where each tensor is there. */
+/* An index in some axes of an iterator, and the offset of each tensor there, in
+ * elements. */
 typedef struct fv__cursor {
     int64_t index[FV_MAX_RANK];
-    int64_t at[FV__GRID_TENSORS];
+    int64_t at[FV__MOST_BROADCAST];
 } fv__cursor;
 
-void fv__broadcast_begin(fv__broadcast_iterator *grid, const fv_tensor *shape,
-                         int32_t count, const fv_tensor *const tensors[]);
+void fv__broadcast_begin(fv__broadcast_iterator *iterator,
+                         const fv_tensor *shape, int32_t count,
+                         const fv_tensor *const tensors[]);
 /* Product of the extents of axes first .. end - 1. */
-int64_t fv__broadcast_count(const fv__broadcast_iterator *grid, int32_t first,
-                            int32_t end);
-/* Moves on by `flat` row-major steps of those axes, whose index is zero. */
-void fv__broadcast_seek(const fv__broadcast_iterator *grid, int32_t first,
+int64_t fv__broadcast_count(const fv__broadcast_iterator *iterator,
+                            int32_t first, int32_t end);
+/* Advances by `flat` row-major steps of axes first .. end - 1, whose index is
+ * zero. */
+void fv__broadcast_seek(const fv__broadcast_iterator *iterator, int32_t first,
                         int32_t end, int64_t flat, fv__cursor *place);
-/* Brings those of the first `end` axes along which tensor 0 steps to the
- * front; returns their number. */
-int32_t fv__broadcast_sort(fv__broadcast_iterator *grid, int32_t end);
-/* One step; after the last, the first again. */
-void fv__broadcast_next(const fv__broadcast_iterator *grid, int32_t first,
+/* Moves those of the first `end` axes along which tensor 0 steps to the front;
+ * returns their number. */
+int32_t fv__broadcast_sort(fv__broadcast_iterator *iterator, int32_t end);
+/* Advances by one step; after the last index follows the first. */
+void fv__broadcast_next(const fv__broadcast_iterator *iterator, int32_t first,
                         int32_t end, fv__cursor *place);
 
-/* ---- element moves, cut and shared --------------------------------------- */
+/* ---- copies and sums of whole tensors --------------------------------------
+ */
 
-/* to = from, and to += from; same shape and type, any strides. */
+/* to = from, and to += from, on all threads; same shape and type, any strides.
+ */
 void fv__copy_all(fv_context *context, const fv_tensor *to,
                   const fv_tensor *from);
 void fv__add_all(fv_context *context, const fv_tensor *to,
                  const fv_tensor *from);
-/* Indices begin .. begin + extent of one axis. */
+/* A view of indices begin .. begin + extent - 1 of one axis. */
 fv_tensor fv__region(const fv_tensor *tensor, int32_t axis, int64_t begin,
                      int64_t extent);
 
 /* ---- reductions ---------------------------------------------------------- */
 
-/* Smallest or largest along the axes of an fv__reduction; `saved` keeps where
- * in the input each was found. */
+/* The members that operators with an fv__reduction have in common. */
+#define FV__REDUCTION(operator_name)                                           \
+    .size = sizeof(fv_operator), .name = (operator_name), .min_inputs = 1,     \
+    .max_inputs = 1, .attributes_size = sizeof(fv__reduction)
+
+/* Sums along the axes of an fv__reduction. With `any`, an extent of 0 is
+ * refused. */
+fv_status fv__reduction_sum_infer(fv_inference *inference, bool any);
+void fv__reduction_sum_forward(const fv_call *call);
+/* The smallest or largest elements along the axes of an fv__reduction; `saved`
+ * holds the flat position of each in the input. */
 fv_status fv__extreme_infer(fv_inference *inference);
 void fv__extreme_forward(const fv_call *call, bool largest);
 void fv__extreme_backward(const fv_call *call);
@@ -232,7 +248,7 @@ fv_variable *fv__apply_reduction_axis(const fv_operator *op, fv_variable *a,
 
 /* ---- attributes ---------------------------------------------------------- */
 
-/* reshape (one extent may be -1), broadcast */
+/* attributes of reshape, where one extent may be -1, and broadcast */
 typedef struct fv__shape {
     int32_t rank;
     int64_t shape[FV_MAX_RANK];
@@ -241,17 +257,17 @@ typedef struct fv__shape {
 fv_variable *fv__apply_shape(const fv_operator *op, fv_variable *a,
                              int32_t rank, const int64_t shape[]);
 
-/* permute; as many as the operand has */
+/* attributes of permute: as many axes as the operand has */
 typedef struct fv__axes {
     int32_t axes[FV_MAX_RANK];
 } fv__axes;
 
-/* concat, stack */
+/* attributes of concat and stack */
 typedef struct fv__axis {
     int32_t axis;
 } fv__axis;
 
-/* sum, mean, min, max */
+/* attributes of sum, mean, min and max */
 typedef struct fv__reduction {
     int32_t axis;
     int32_t all; /* 1: over all axes */
@@ -262,13 +278,13 @@ typedef struct fv__slice {
     int64_t start, stop, step;
 } fv__slice;
 
-/* batchnorm, and then a clamp to low..high */
+/* attributes of batchnorm, which clamps its result to low..high */
 typedef struct fv__batchnorm {
     double epsilon, momentum;
     double low, high;
 } fv__batchnorm;
 
-/* Of x, gamma, beta, running mean and running variance. */
+/* Applies batchnorm to x, gamma, beta, running mean and running variance. */
 fv_variable *fv__apply_batchnorm(fv_variable *const inputs[],
                                  const fv__batchnorm *attributes);
 

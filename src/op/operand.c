@@ -1,4 +1,4 @@
-/* Shape rules' questions about operands that have names. */
+/* Checks of operands by name, for shape rules. */
 #include "op/operand.h"
 
 #include <inttypes.h>

@@ -1,5 +1,5 @@
-/* Shape rules' questions about operands that have names, and numbers of the
- * context's type. */
+/* Checks of operands by name, for shape rules, and numbers of the context's
+ * type. */
 #ifndef FV_OP_OPERAND_H
 #define FV_OP_OPERAND_H
 
@@ -14,15 +14,16 @@
  * number of them but 0). If not, records so with `what` as its name. */
 bool fv__operand(const fv_inference *inference, int32_t k, const char *what,
                  int32_t rank);
-/* Whether operand k, if it is there, is such a vector, one number for each of
- * `count` `things`. */
+/* Whether operand k, if there is one, is a vector with one number for each of
+ * `count` `things`; otherwise records so. */
 bool fv__operand_vector(const fv_inference *inference, int32_t k,
                         const char *what, int64_t count, const char *things);
-/* Whether operands j and k have one shape. */
+/* Whether operands j and k have the same shape; otherwise records so. */
 bool fv__operands_alike(const fv_inference *inference, int32_t j,
                         const char *j_name, int32_t k, const char *k_name);
 
-/* Sizes of memory that stop at SIZE_MAX, which no allocation fulfils. */
+/* Sums and products of sizes in bytes, at most SIZE_MAX, which no allocation
+ * fulfils. */
 static inline size_t fv__bytes_sum(size_t a, size_t b)
 {
     size_t sum;

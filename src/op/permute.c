@@ -25,7 +25,7 @@ static void backward(const fv_call *call)
     const fv__axes *order = call->attributes;
     fv_tensor dx =
         fv_tensor_permute(call->context, call->input_grads[0], order->axes);
-    if (fv__meet_of(call, 0) == FV__STORE)
+    if (fv__accumulation_of(call, 0) == FV__STORE)
         fv__copy_all(call->context, &dx, call->output_grad);
     else
         fv__add_all(call->context, &dx, call->output_grad);

@@ -3,10 +3,10 @@
 
 #include <math.h>
 
-const fv_operator fv__op_relu = { FV__MAPPING("relu", FV_READS_OUTPUT),
+const fv_operator fv__op_relu = { FV__UNARY_OPERATOR("relu", FV_READS_OUTPUT),
                                   .onnx = "Relu" };
 
 fv_variable *fv_relu_of(fv_variable *a)
 {
-    return fv__apply_mapping(&fv__op_relu, a, FV__CLAMP, 0, (double)INFINITY);
+    return fv__apply_unary(&fv__op_relu, a, FV__CLAMP, 0, (double)INFINITY);
 }

@@ -2,10 +2,10 @@
  */
 #include "op/op.h"
 
-const fv_operator fv__op_relu6 = { FV__MAPPING("relu6", FV_READS_OUTPUT),
+const fv_operator fv__op_relu6 = { FV__UNARY_OPERATOR("relu6", FV_READS_OUTPUT),
                                    .onnx = "Clip" };
 
 fv_variable *fv_relu6_of(fv_variable *a)
 {
-    return fv__apply_mapping(&fv__op_relu6, a, FV__CLAMP, 0, 6);
+    return fv__apply_unary(&fv__op_relu6, a, FV__CLAMP, 0, 6);
 }

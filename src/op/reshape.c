@@ -13,7 +13,7 @@ static fv_status infer(fv_inference *inference)
     return fv__infer_output(inference, y.rank, y.shape);
 }
 
-/* Nothing to do where both lie in the same memory. */
+/* Copies unless both lie in the same memory. */
 static void move(fv_context *context, const fv_tensor *from,
                  const fv_tensor *to)
 {
@@ -31,7 +31,7 @@ static void forward(const fv_call *call)
 static void backward(const fv_call *call)
 {
     const fv_tensor *dx = call->input_grads[0], *dy = call->output_grad;
-    if (fv__meet_of(call, 0) == FV__STORE)
+    if (fv__accumulation_of(call, 0) == FV__STORE)
         move(call->context, dy, dx);
     else
         fv__axpy_all(call->context, fv__count(dy), 1, dy->data, dx->data);

@@ -1,10 +1,11 @@
 /* 1 / (1 + e^-x) of each element. */
 #include "op/op.h"
 
-const fv_operator fv__op_sigmoid = { FV__MAPPING("sigmoid", FV_READS_OUTPUT),
-                                     .onnx = "Sigmoid" };
+const fv_operator fv__op_sigmoid = {
+    FV__UNARY_OPERATOR("sigmoid", FV_READS_OUTPUT), .onnx = "Sigmoid"
+};
 
 fv_variable *fv_sigmoid_of(fv_variable *a)
 {
-    return fv__apply_mapping(&fv__op_sigmoid, a, FV__SIGMOID, 0, 0);
+    return fv__apply_unary(&fv__op_sigmoid, a, FV__SIGMOID, 0, 0);
 }

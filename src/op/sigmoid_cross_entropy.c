@@ -1,14 +1,12 @@
 /* Cross entropy of the sigmoid of logits, summed and divided by the batch. */
 #include "op/loss.h"
 
-/* Units are elements; the buffer holds their terms. */
-static fv__chunks pieces_of(const fv_context *context, const fv_tensor *x)
+enum { COST = 32 }; /* elementary operations per element */
+
+/* The buffer of a worker holds the terms. */
+static fv__chunks chunks_of(const fv_call *call)
 {
-    const int64_t each = fv__rows_a_piece(1);
-    return (fv__chunks){ .units = fv_tensor_count(x),
-                         .each = each,
-                         .buffer = fv__real_bytes(context, each),
-                         .cost = 32 };
+    return fv__loss_elements(call->context, call->inputs[FV__LOGITS], COST);
 }
 
 static int64_t batch_of(const fv_call *call)
@@ -18,18 +16,11 @@ static int64_t batch_of(const fv_call *call)
 
 static fv_status infer(fv_inference *inference)
 {
-    if (!fv__operand(inference, FV__LOGITS, "input", -1)
-        || !fv__operand(inference, FV__TARGET, "target", -1)
-        || !fv__operands_alike(inference, FV__LOGITS, "input", FV__TARGET,
-                               "target"))
-        return fv_failed(inference->context);
-    const fv__chunks pieces =
-        pieces_of(inference->context, inference->inputs[FV__LOGITS]);
-    return fv__loss_infer(inference, &pieces);
+    return fv__loss_infer_elements(inference, 1, COST);
 }
 
-static void piece(const fv_call *call, int64_t first, int64_t count,
-                  void *buffer, double *sum)
+static void chunk_forward(const fv_call *call, int64_t first, int64_t count,
+                          void *buffer, double *sum)
 {
     const fv__kernels *kernels = call->context->kernels;
     kernels->sigmoid_cross_entropy(
@@ -40,12 +31,11 @@ static void piece(const fv_call *call, int64_t first, int64_t count,
 
 static void forward(const fv_call *call)
 {
-    const fv__chunks pieces =
-        pieces_of(call->context, call->inputs[FV__LOGITS]);
-    fv__loss_forward(call, &pieces, batch_of(call), piece);
+    const fv__chunks chunks = chunks_of(call);
+    fv__loss_forward(call, &chunks, batch_of(call), chunk_forward);
 }
 
-static void piece_grad(const fv_call *call, int64_t first, int64_t count,
+static void chunk_grad(const fv_call *call, int64_t first, int64_t count,
                        void *buffer, double *sum)
 {
     const fv__kernels *kernels = call->context->kernels;
@@ -65,9 +55,8 @@ static void piece_grad(const fv_call *call, int64_t first, int64_t count,
 
 static void backward(const fv_call *call)
 {
-    const fv__chunks pieces =
-        pieces_of(call->context, call->inputs[FV__LOGITS]);
-    fv__chunks_run(call, &pieces, call->scratch, piece_grad);
+    const fv__chunks chunks = chunks_of(call);
+    fv__chunks_run(call, &chunks, call->scratch, chunk_grad);
 }
 
 const fv_operator fv__op_sigmoid_cross_entropy = {

@@ -1,10 +1,10 @@
 /* The sine of each element. */
 #include "op/op.h"
 
-const fv_operator fv__op_sin = { FV__MAPPING("sin", FV_READS_INPUT(0)),
+const fv_operator fv__op_sin = { FV__UNARY_OPERATOR("sin", FV_READS_INPUT(0)),
                                  .onnx = "Sin" };
 
 fv_variable *fv_sin(fv_variable *a)
 {
-    return fv__apply_mapping(&fv__op_sin, a, FV__SIN, 0, 0);
+    return fv__apply_unary(&fv__op_sin, a, FV__SIN, 0, 0);
 }

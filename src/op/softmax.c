@@ -3,12 +3,12 @@
 
 static int64_t width_of(const fv_tensor *x) { return x->shape[x->rank - 1]; }
 
-/* Units are rows. */
-static fv__chunks pieces_of(const fv_tensor *x)
+/* The units of work are rows. */
+static fv__chunks chunks_of(const fv_tensor *x)
 {
     const int64_t n = width_of(x);
     return (fv__chunks){ .units = fv__product(x->rank - 1, x->shape),
-                         .each = fv__rows_a_piece(n),
+                         .each = fv__rows_per_chunk(n),
                          .cost = 16 * (double)n };
 }
 
@@ -20,14 +20,14 @@ static fv_status infer(fv_inference *inference)
     if (width_of(x) < 1)
         return fv_fail(context, FV_MISUSE, "softmax: input %s has no classes",
                        FV__SHAPE(x));
-    const fv__chunks pieces = pieces_of(x);
-    inference->forward_scratch = fv__chunks_scratch(context, &pieces);
+    const fv__chunks chunks = chunks_of(x);
+    inference->forward_scratch = fv__chunks_scratch(context, &chunks);
     inference->backward_scratch = inference->forward_scratch;
     return fv__infer_same(inference);
 }
 
-static void piece(const fv_call *call, int64_t first, int64_t count,
-                  void *buffer, double *sum)
+static void chunk_forward(const fv_call *call, int64_t first, int64_t count,
+                          void *buffer, double *sum)
 {
     const int64_t n = width_of(call->output);
     (void)buffer;
@@ -39,11 +39,11 @@ static void piece(const fv_call *call, int64_t first, int64_t count,
 
 static void forward(const fv_call *call)
 {
-    const fv__chunks pieces = pieces_of(call->output);
-    fv__chunks_run(call, &pieces, call->scratch, piece);
+    const fv__chunks chunks = chunks_of(call->output);
+    fv__chunks_run(call, &chunks, call->scratch, chunk_forward);
 }
 
-static void piece_grad(const fv_call *call, int64_t first, int64_t count,
+static void chunk_grad(const fv_call *call, int64_t first, int64_t count,
                        void *buffer, double *sum)
 {
     const int64_t n = width_of(call->output);
@@ -57,8 +57,8 @@ static void piece_grad(const fv_call *call, int64_t first, int64_t count,
 
 static void backward(const fv_call *call)
 {
-    const fv__chunks pieces = pieces_of(call->output);
-    fv__chunks_run(call, &pieces, call->scratch, piece_grad);
+    const fv__chunks chunks = chunks_of(call->output);
+    fv__chunks_run(call, &chunks, call->scratch, chunk_grad);
 }
 
 const fv_operator fv__op_softmax = {

@@ -4,11 +4,12 @@
 
 #include <inttypes.h>
 
-/* Units are rows. The buffer holds a piece's labels, then its terms. */
-static fv__chunks pieces_of(const fv_context *context, const fv_tensor *logits)
+/* The units of work are rows. The buffer of a worker holds the labels of a
+ * chunk, then its terms. */
+static fv__chunks chunks_of(const fv_context *context, const fv_tensor *logits)
 {
     const int64_t classes = logits->shape[1];
-    const int64_t each = fv__min(fv__rows_a_piece(classes), 256);
+    const int64_t each = fv__min(fv__rows_per_chunk(classes), 256);
     return (fv__chunks){ .units = logits->shape[0],
                          .each = each,
                          .buffer = (size_t)each * sizeof(int64_t)
@@ -39,14 +40,15 @@ static fv_status infer(fv_inference *inference)
     if (!fv__operand(inference, FV__LOGITS, "input", 2)
         || !target_fits(inference))
         return fv_failed(inference->context);
-    const fv__chunks pieces =
-        pieces_of(inference->context, inference->inputs[FV__LOGITS]);
-    return fv__loss_infer(inference, &pieces);
+    const fv__chunks chunks =
+        chunks_of(inference->context, inference->inputs[FV__LOGITS]);
+    return fv__loss_infer(inference, &chunks);
 }
 
 /* ---- the work ---------------------------------------------------------- */
 
-/* Rows `first`.. of either kind of target. */
+/* The targets of rows from `first` on, as labels or as weights; the other is
+ * NULL. */
 typedef struct targets {
     const int64_t *labels;
     const void *weights;
@@ -64,8 +66,8 @@ static targets targets_of(const fv_call *call, int64_t first, int64_t count,
     return (targets){ .labels = buffer };
 }
 
-static void piece(const fv_call *call, int64_t first, int64_t count,
-                  void *buffer, double *sum)
+static void chunk_forward(const fv_call *call, int64_t first, int64_t count,
+                          void *buffer, double *sum)
 {
     const fv__kernels *kernels = call->context->kernels;
     const fv_tensor *logits = call->inputs[FV__LOGITS];
@@ -80,12 +82,12 @@ static void piece(const fv_call *call, int64_t first, int64_t count,
 
 static void forward(const fv_call *call)
 {
-    const fv__chunks pieces =
-        pieces_of(call->context, call->inputs[FV__LOGITS]);
-    fv__loss_forward(call, &pieces, pieces.units, piece);
+    const fv__chunks chunks =
+        chunks_of(call->context, call->inputs[FV__LOGITS]);
+    fv__loss_forward(call, &chunks, chunks.units, chunk_forward);
 }
 
-static void piece_grad(const fv_call *call, int64_t first, int64_t count,
+static void chunk_grad(const fv_call *call, int64_t first, int64_t count,
                        void *buffer, double *sum)
 {
     const fv_tensor *logits = call->inputs[FV__LOGITS];
@@ -102,9 +104,9 @@ static void piece_grad(const fv_call *call, int64_t first, int64_t count,
 static void backward(const fv_call *call)
 {
     if (!call->input_grads[FV__LOGITS]) return;
-    const fv__chunks pieces =
-        pieces_of(call->context, call->inputs[FV__LOGITS]);
-    fv__chunks_run(call, &pieces, call->scratch, piece_grad);
+    const fv__chunks chunks =
+        chunks_of(call->context, call->inputs[FV__LOGITS]);
+    fv__chunks_run(call, &chunks, call->scratch, chunk_grad);
 }
 
 const fv_operator fv__op_softmax_cross_entropy = {
@@ -121,8 +123,8 @@ const fv_operator fv__op_softmax_cross_entropy = {
 
 /* ---- the public face --------------------------------------------------- */
 
-/* Class indices that are known already must be classes. In a plan they come
- * later; one that is none makes the loss NaN there. */
+/* Class indices whose values are known must be in range. In a plan they are not
+ * known yet; one that is out of range makes the loss NaN there. */
 static bool labels_fit(fv_context *context, const fv_tensor *logits,
                        const fv_tensor *target)
 {

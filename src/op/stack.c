@@ -1,4 +1,4 @@
-/* Equal shapes joined along a new axis. */
+/* Concatenation of tensors of equal shape along a new axis. */
 #include "op/op.h"
 
 #include <string.h>

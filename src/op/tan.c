@@ -1,10 +1,10 @@
 /* The tangent of each element. */
 #include "op/op.h"
 
-const fv_operator fv__op_tan = { FV__MAPPING("tan", FV_READS_OUTPUT),
+const fv_operator fv__op_tan = { FV__UNARY_OPERATOR("tan", FV_READS_OUTPUT),
                                  .onnx = "Tan" };
 
 fv_variable *fv_tan(fv_variable *a)
 {
-    return fv__apply_mapping(&fv__op_tan, a, FV__TAN, 0, 0);
+    return fv__apply_unary(&fv__op_tan, a, FV__TAN, 0, 0);
 }

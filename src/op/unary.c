@@ -3,30 +3,30 @@
 
 void fv__unary_forward(const fv_call *call)
 {
-    const fv__unary_operator *mapping = call->attributes;
-    fv__unary_all(call->context, mapping->f, fv__count(call->output),
-                  call->inputs[0]->data, call->output->data, mapping->p,
-                  mapping->q);
+    const fv__unary_operator *function = call->attributes;
+    fv__unary_all(call->context, function->f, fv__count(call->output),
+                  call->inputs[0]->data, call->output->data, function->p,
+                  function->q);
 }
 
 void fv__unary_backward(const fv_call *call)
 {
-    const fv__unary_operator *mapping = call->attributes;
-    /* The result of a clamp lies inside its limits exactly where the operand
-     * does, so the operand need not be kept. */
+    const fv__unary_operator *function = call->attributes;
+    /* The result of a clamp lies strictly between its limits exactly where the
+     * operand does, so the operand is not read. */
     const fv_tensor *x =
-        mapping->f == FV__CLAMP ? call->output : call->inputs[0];
-    fv__unary_grad_all(call->context, mapping->f, fv__count(call->output),
+        function->f == FV__CLAMP ? call->output : call->inputs[0];
+    fv__unary_grad_all(call->context, function->f, fv__count(call->output),
                        x->data, call->output->data, call->output_grad->data,
-                       call->input_grads[0]->data, mapping->p, mapping->q,
-                       fv__meet_of(call, 0));
+                       call->input_grads[0]->data, function->p, function->q,
+                       fv__accumulation_of(call, 0));
 }
 
-fv_variable *fv__apply_mapping(const fv_operator *op, fv_variable *a,
-                               fv__unary f, double p, double q)
+fv_variable *fv__apply_unary(const fv_operator *op, fv_variable *a, fv__unary f,
+                             double p, double q)
 {
-    const fv__unary_operator mapping = { f, p, q };
-    return fv_apply(op, &mapping, 1, &a);
+    const fv__unary_operator function = { f, p, q };
+    return fv_apply(op, &function, 1, &a);
 }
 
 fv_tensor fv__scalar(const fv_context *context, double value,

@@ -1,4 +1,4 @@
-/* What the pooling operators share. */
+/* The shape rule and the passes that pooling operators share. */
 #include "op/window.h"
 
 fv_variable *fv__pool_apply(const fv_operator *op, fv_variable *x,
@@ -32,7 +32,8 @@ fv__geometry fv__pool_geometry(const fv_tensor *x, const fv_pooling *p)
     };
 }
 
-/* Windows that meet an input, at most. */
+/* An upper limit of the number of windows that one input pixel lies in, as a
+ * chain of rows and columns. */
 static fv__chain windows_of(const fv__geometry *g)
 {
     int64_t count[2];
@@ -64,11 +65,12 @@ typedef struct images {
     fv__geometry geometry;
     const fv_tensor *x, *y;
     bool backward;
-    int64_t blocks; /* of rows of an image */
+    int64_t blocks; /* blocks of rows of an image */
     fv__pool_image *image;
 } images;
 
-/* A block of rows: an image whose windows begin so much further down. */
+/* Runs a block of output rows, as an image whose padding above is smaller
+ * (negative, if rows of the input are skipped). */
 static void run_block(void *argument, size_t item, size_t worker)
 {
     const images *all = argument;
@@ -87,9 +89,9 @@ static void run_block(void *argument, size_t item, size_t worker)
                fv__tensor_byte(all->y, out), where ? where + out : NULL);
 }
 
-/* The gradient of image n where many windows meet an input: windows of some
- * rows, or of a part of one, add to a plane, and the planes are added up. */
-static void run_pieces(void *argument, size_t n, size_t worker)
+/* The gradient of image n where an input pixel lies in many windows: chunks of
+ * windows add to a plane of their own, and the planes are summed. */
+static void run_chunked(void *argument, size_t n, size_t worker)
 {
     const images *all = argument;
     const fv__kernels *kernels = all->call->context->kernels;
@@ -103,9 +105,9 @@ static void run_pieces(void *argument, size_t n, size_t worker)
     void *dx = fv__tensor_byte(all->x, (int64_t)n * plane);
     void *sum = fv__number_at(all->call->context, all->call->scratch,
                               (int64_t)worker * plane);
-    fv_call piece = *all->call;
-    piece.fresh |= 1; /* the plane */
-    if (fv__meet_of(all->call, 0) == FV__STORE)
+    fv_call chunk = *all->call;
+    chunk.fresh |= 1; /* the chunk overwrites the plane */
+    if (fv__accumulation_of(all->call, 0) == FV__STORE)
         kernels->fill((size_t)plane, 0, dx);
     for (int64_t i = 0; i < out[0]; i += rows)
         for (int64_t j = 0; j < out[1]; j += columns) {
@@ -116,7 +118,7 @@ static void run_pieces(void *argument, size_t n, size_t worker)
             g.out[1] = fv__min(columns, out[1] - j);
             g.begin[0] -= i * g.stride[0];
             g.begin[1] -= j * g.stride[1];
-            all->image(&piece, &g, sum, fv__tensor_byte(all->y, at),
+            all->image(&chunk, &g, sum, fv__tensor_byte(all->y, at),
                        where ? where + at : NULL);
             kernels->axpy((size_t)plane, 1, sum, dx);
         }
@@ -130,10 +132,10 @@ static void run(const fv_call *call, images all)
     g->out[1] = all.y->shape[2];
     all.call = call;
     const double taps = (double)g->kernel[0] * (double)g->kernel[1];
-    const bool pieces = all.backward && fv__chain_is_cut(windows_of(g));
+    const bool chunked = all.backward && fv__chain_is_cut(windows_of(g));
     fv__parallel(call->context, (size_t)(g->batch * all.blocks),
                  taps * (double)fv_tensor_count(all.y),
-                 pieces ? run_pieces : run_block, &all);
+                 chunked ? run_chunked : run_block, &all);
 }
 
 void fv__pool_forward(const fv_call *call, fv__pool_image *image)

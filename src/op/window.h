@@ -1,4 +1,4 @@
-/* Pooling operators: their shape rule and their work, image by image. */
+/* Pooling operators: the shape rule, and passes image by image. */
 #ifndef FV_OP_WINDOW_H
 #define FV_OP_WINDOW_H
 
@@ -8,24 +8,25 @@
  * default filled in. */
 fv_variable *fv__pool_apply(const fv_operator *op, fv_variable *x,
                             const fv_pooling *pooling);
-/* Geometry of a pool over x; out[] is not filled. */
+/* The geometry of pooling x; out[] is not set. */
 fv__geometry fv__pool_geometry(const fv_tensor *x, const fv_pooling *pooling);
 /* The shape rule of x [n, h, w, c] -> [n, h', w', c]. */
 fv_status fv__pool_infer(fv_inference *inference);
 
-/* Rows of the output of one image, g->out[0] of them: x, or its gradient, is
- * that of the whole image; y, or its gradient, and where, are of the rows. */
+/* Pools g->out[0] rows of the output of one image. `x` is the whole image or
+ * its gradient; `y`, its gradient and `where` begin at the first of those rows.
+ */
 typedef void fv__pool_image(const fv_call *call, const fv__geometry *g, void *x,
                             void *y, int32_t *where);
-/* Runs it on each image of the batch, cut into rows; `where` is what the call
- * saved, or NULL. */
+/* Pools each image of the batch, in blocks of rows. `where` is the saved memory
+ * of the call, or NULL. */
 void fv__pool_forward(const fv_call *call, fv__pool_image *image);
-/* On whole images, since windows may overlap; not if nobody asks for the
- * gradient of the input. */
+/* Computes the gradient of the input, if it is wanted, image by image: windows
+ * may overlap, so an image is not split. */
 void fv__pool_backward(const fv_call *call, fv__pool_image *image);
 
-/* Max pooling, its output clamped: for those who know that nobody else reads
- * the clamped values that it stands for. Every default is filled in. */
+/* Max pooling followed by a clamp, for graphs in which nothing else reads the
+ * clamped values. Every default is filled in. */
 typedef struct fv__clamped_pooling {
     fv_pooling pooling;
     double low, high;
@@ -33,7 +34,7 @@ typedef struct fv__clamped_pooling {
 
 fv_variable *fv__maxpool_clamped(fv_variable *x,
                                  const fv__clamped_pooling *attributes);
-/* The shape rule of both. */
+/* The shape rule of max pooling with and without a clamp. */
 fv_status fv__maxpool_infer(fv_inference *inference);
 
 #endif

@@ -1,7 +1,7 @@
-/* Numbers from one element type to another, each one checked. */
+/* Conversion of numbers from one element type to another; a number that does
+ * not fit is found. */
 #include "tensor/tensor.h"
 
-#include <float.h>
 #include <math.h>
 
 enum { BLOCK = 256 };
@@ -64,9 +64,10 @@ void fv__load_doubles(fv_dtype dtype, const void *from, int64_t stride,
     }
 }
 
-/* Both stores return how many of the n numbers fitted before the first that
- * did not. A double fits an integer type if its whole part does: low and high
- * are the exact neighbours outside, or, for i64, the ends as doubles. */
+/* Both store functions return how many of the n numbers fitted before the first
+ * that did not. A double fits an integer type if its integral part does; `low`
+ * and `high` are the nearest integers outside the range (for i64 the bounds
+ * themselves, as doubles). */
 #define STORE_WHOLE(type, fits)                                                \
     do {                                                                       \
         for (int64_t i = 0; i < n; i++) {                                      \
@@ -81,7 +82,7 @@ static int64_t store_doubles(fv_dtype dtype, void *to, int64_t stride,
                              int64_t n, const double *from)
 {
     switch (dtype) {
-    case FV_F32: /* beyond the largest float, rounding to it still fits */
+    case FV_F32: /* numbers slightly above FLT_MAX fit: they round to it */
         STORE_WHOLE(float,
                     !(fabs(from[i]) >= 0x1.ffffffp127) || isinf(from[i]));
         break;
@@ -136,7 +137,7 @@ static int64_t store_integers(fv_dtype dtype, void *to, int64_t stride,
     return n;
 }
 
-/* At most BLOCK elements; how many fitted. */
+/* Converts n <= BLOCK elements; returns how many fitted. */
 static int64_t convert_block(fv_dtype to_type, void *to, int64_t to_stride,
                              fv_dtype from_type, const void *from,
                              int64_t from_stride, int64_t n)
@@ -176,59 +177,4 @@ int64_t fv__tensor_convert_elements(const fv_tensor *to, const fv_tensor *from)
         flat += run;
     } while (fv__walk_next(&walk, last, index, &y, &x));
     return -1;
-}
-
-static const char *range_of(fv_dtype dtype)
-{
-    switch (dtype) {
-    case FV_F32:
-        return "-3.40282e+38..3.40282e+38";
-    case FV_F64:
-        return "-1.79769e+308..1.79769e+308";
-    case FV_U8:
-        return "0..255";
-    case FV_I8:
-        return "-128..127";
-    case FV_I16:
-        return "-32768..32767";
-    case FV_I32:
-        return "-2147483648..2147483647";
-    case FV_I64:
-        return "-9223372036854775808..9223372036854775807";
-    }
-    return "nothing";
-}
-
-fv_status fv__tensor_misfit(fv_context *context, const char *who,
-                            const fv_tensor *from, int64_t flat, fv_dtype dtype)
-{
-    int64_t index[FV_MAX_RANK] = { 0 }, at = 0;
-    for (int32_t axis = from->rank - 1; axis >= 0; axis--) {
-        index[axis] = flat % from->shape[axis];
-        flat /= from->shape[axis];
-        at += index[axis] * from->stride[axis];
-    }
-    char where[FV__SHAPE_BYTES];
-    fv__shape_text(where, sizeof where, from->rank, index);
-    const char *type = fv_dtype_name(dtype), *range = range_of(dtype);
-    char number[FV__NUMBER_BYTES];
-    fv__element_text(from->dtype, fv__tensor_byte(from, at), number);
-    return fv_fail(context, FV_MISUSE, "%s: element %s is %s, outside %s of %s",
-                   who, where, number, range, type);
-}
-
-fv_tensor fv_tensor_convert(fv_context *context, const fv_tensor *tensor,
-                            fv_dtype dtype)
-{
-    if (!fv__tensor_check(context, "convert", tensor))
-        return fv__tensor_failed();
-    fv_tensor result =
-        fv_tensor_new(context, dtype, tensor->rank, tensor->shape);
-    if (result.rank < 0) return result;
-    int64_t misfit = fv__tensor_convert_elements(&result, tensor);
-    if (misfit >= 0) {
-        fv__tensor_misfit(context, "convert", tensor, misfit, dtype);
-        fv_tensor_free(context, &result);
-    }
-    return result;
 }

@@ -1,5 +1,6 @@
-/* Element loops over two tensors of any strides: axes merged and ordered so
- * that writes ascend, runs copied whole, transposes done in tiles. */
+/* Loops over the elements of two tensors with any strides: axes are merged and
+ * ordered so that writes ascend, contiguous runs are copied whole, and
+ * transposes are done in tiles. */
 #include "tensor/tensor.h"
 
 #include <string.h>
@@ -25,7 +26,8 @@ static void swap_axes(fv__walk *walk, int32_t a, int32_t b)
     walk->from[b] = from;
 }
 
-/* Joins an axis to the one outside it where both tensors run on. */
+/* Merges an axis with the one outside it where both tensors are contiguous
+ * across them. */
 static void merge(fv__walk *walk)
 {
     int32_t last = 0;
@@ -77,7 +79,7 @@ bool fv__walk_next(const fv__walk *walk, int32_t axes, int64_t *index,
     return false;
 }
 
-/* Two axes done in one go; strides in elements. */
+/* Two axes that are processed together; strides in elements. */
 typedef struct plane {
     int64_t rows, columns;
     int64_t to_row, to_column, from_row, from_column;
@@ -86,11 +88,12 @@ typedef struct plane {
 typedef void plane_work(const plane *p, char *to, const char *from);
 
 enum {
-    TILE = 8,  /* measured: more lines at strides of a power of two collide */
-    SHORT = 16 /* runs below this do not pay as the inner loop */
+    TILE = 8,  /* tuned by measurement: with more rows, lines at strides of a
+                  power of two evict each other */
+    SHORT = 16 /* the inner loop should run over at least so many elements */
 };
 
-/* Elements move as bytes, so that any element type of the size will do. */
+/* Elements are copied as integers of their size. */
 #define COPY_TILE(name, bytes)                                                 \
     static void name(const plane *p, char *to, const char *from)               \
     {                                                                          \
@@ -124,8 +127,8 @@ COPY_TILE(copy_8, 8)
 ADD_TILE(add_f32, float)
 ADD_TILE(add_f64, double)
 
-/* Tile by tile, so that the lines of both sides stay in the cache until they
- * are used up. */
+/* Copies tile by tile, so that the cache lines of both sides stay in the cache
+ * until they are used up. */
 static void tiled(const plane *p, size_t bytes, char *to, const char *from,
                   plane_work *work)
 {
@@ -152,8 +155,8 @@ static void copy_runs(const plane *p, size_t bytes, char *to, const char *from)
     }
 }
 
-/* Takes two axes off the walk: the last, along which `to` runs, and the one
- * along which `from` runs, or the next. */
+/* Removes two axes from the iteration: the last one, along which `to` is
+ * contiguous, and the one along which `from` is, or the next. */
 static plane take_plane(fv__walk *walk)
 {
     while (walk->rank < 2) { /* axes of extent 1 outside */
@@ -168,7 +171,7 @@ static plane take_plane(fv__walk *walk)
             && size_of(walk->from[column]) > 1)
             row = axis;
     for (; row < column - 1; row++) swap_axes(walk, row, row + 1);
-    /* The longer axis inside, where the run of `to` is too short to pay. */
+    /* The longer axis becomes the inner one where that of `to` is too short. */
     if (walk->extent[column] < SHORT && walk->from[column] != 1
         && walk->extent[column] < walk->extent[row])
         swap_axes(walk, row, column);
@@ -181,8 +184,9 @@ static plane take_plane(fv__walk *walk)
                     .from_column = walk->from[column] };
 }
 
-/* Runs the work over all planes; runs are copied whole if `whole`. Tiles pay
- * where one side runs along the rows and the other along the columns. */
+/* Runs the work for all planes; contiguous runs are copied whole if `whole`.
+ * Tiles are used where one side is contiguous along the rows and the other
+ * along the columns. */
 static void each_plane(const fv_tensor *to, const fv_tensor *from, bool whole,
                        plane_work *work)
 {

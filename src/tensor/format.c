@@ -13,10 +13,10 @@ typedef struct sink {
     size_t bytes, length;
 } sink;
 
-static void put(sink *out, const char *piece)
+static void put(sink *out, const char *text)
 {
-    for (; *piece; piece++, out->length++)
-        if (out->length + 1 < out->bytes) out->text[out->length] = *piece;
+    for (; *text; text++, out->length++)
+        if (out->length + 1 < out->bytes) out->text[out->length] = *text;
 }
 
 const char *fv__element_text(fv_dtype dtype, const void *at,
@@ -51,9 +51,9 @@ static void put_axis(sink *out, const fv_tensor *tensor, int32_t axis,
                      int64_t offset)
 {
     if (axis == tensor->rank) {
-        char piece[FV__NUMBER_BYTES];
+        char number[FV__NUMBER_BYTES];
         put(out, fv__element_text(tensor->dtype,
-                                  fv__tensor_byte(tensor, offset), piece));
+                                  fv__tensor_byte(tensor, offset), number));
         return;
     }
     int64_t extent = tensor->shape[axis];

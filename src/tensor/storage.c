@@ -2,13 +2,12 @@
 #include "tensor/tensor.h"
 
 #include <inttypes.h>
-#include <string.h>
 
-/* Lies in front of the elements, one cache line long. */
+/* Header of the memory of a tensor, one cache line before the elements. */
 typedef struct storage {
     fv__object object;
     fv_context *context;
-    void *data; /* what follows; tells a view from the whole */
+    void *data; /* address of the elements; differs from that of a view */
 } storage;
 
 enum { FRONT_BYTES = 64 };
@@ -66,8 +65,8 @@ fv_tensor fv_tensor_new(fv_context *context, fv_dtype dtype, int32_t rank,
     return tensor;
 }
 
-/* What lies in front of the tensor's memory, if it is the start of memory made
- * here; only then is it on the boundary of a line and points to itself. */
+/* The header of the memory, if the tensor is the start of memory allocated
+ * here: it is aligned to a cache line and the header points to it. */
 static storage *find_front(fv_context *context, const fv_tensor *tensor)
 {
     if (!context || (uintptr_t)tensor->data % FRONT_BYTES != 0) return NULL;
@@ -119,47 +118,4 @@ bool fv__tensor_overlap(const fv_tensor *a, const fv_tensor *b)
     span(a, &a_first, &a_last);
     span(b, &b_first, &b_last);
     return a_first <= b_last && b_first <= a_last;
-}
-
-fv_status fv__tensor_assign(fv_context *context, const char *who,
-                            const fv_tensor *to, const fv_tensor *from)
-{
-    fv_tensor between = fv__tensor_failed();
-    if (fv__tensor_overlap(to, from)) {
-        between = fv_tensor_dup(context, from);
-        if (between.rank < 0) return fv_failed(context);
-        from = &between;
-    }
-    int64_t misfit = fv__tensor_convert_elements(to, from);
-    if (misfit >= 0) fv__tensor_misfit(context, who, from, misfit, to->dtype);
-    fv_tensor_free(context, &between);
-    return fv_failed(context);
-}
-
-static bool check_copy(fv_context *context, const fv_tensor *to,
-                       const fv_tensor *from)
-{
-    char into[FV__SHAPE_BYTES], out_of[FV__SHAPE_BYTES];
-    if (!fv_tensor_same_shape(to, from))
-        fv_fail(context, FV_MISUSE, "copy: %s does not fit %s",
-                fv__shape_text(out_of, sizeof out_of, from->rank, from->shape),
-                fv__shape_text(into, sizeof into, to->rank, to->shape));
-    else if (to->dtype != from->dtype)
-        fv_fail(context, FV_MISUSE, "copy: %s elements into %s",
-                fv_dtype_name(from->dtype), fv_dtype_name(to->dtype));
-    for (int32_t axis = 0; fv__ok(context) && axis < to->rank; axis++)
-        if (to->shape[axis] > 1 && to->stride[axis] == 0)
-            fv_fail(context, FV_MISUSE,
-                    "copy: axis %d of the target repeats one element", axis);
-    return fv__ok(context);
-}
-
-fv_status fv_tensor_copy(fv_context *context, const fv_tensor *to,
-                         const fv_tensor *from)
-{
-    if (!fv__tensor_check(context, "copy", to)
-        || !fv__tensor_check(context, "copy", from)
-        || !check_copy(context, to, from))
-        return fv_failed(context);
-    return fv__tensor_assign(context, "copy", to, from);
 }

@@ -77,6 +77,11 @@ int64_t fv_tensor_count(const fv_tensor *tensor)
     return fv__max(fv__product(tensor->rank, tensor->shape), 0);
 }
 
+size_t fv__tensor_bytes(const fv_tensor *tensor)
+{
+    return (size_t)fv_tensor_count(tensor) * fv_dtype_bytes(tensor->dtype);
+}
+
 int fv_tensor_is_contiguous(const fv_tensor *tensor)
 {
     if (!tensor || tensor->rank < 0) return 0;

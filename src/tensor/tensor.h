@@ -1,5 +1,5 @@
-/* What the floors above need of tensors beyond the public interface: checks,
- * shapes and texts, and element loops over any strides. */
+/* The internal interface of tensors: checks, shapes and texts, and loops over
+ * elements with any strides. */
 #ifndef FV_TENSOR_TENSOR_H
 #define FV_TENSOR_TENSOR_H
 
@@ -18,6 +18,8 @@ void fv__tensor_strides(fv_tensor *tensor);
  * failure is pending, false; the former is recorded as "<who>: ...". */
 bool fv__tensor_check(fv_context *context, const char *who,
                       const fv_tensor *tensor);
+/* Bytes of a contiguous tensor's elements. */
+size_t fv__tensor_bytes(const fv_tensor *tensor);
 /* Makes a negative axis count from the end; one outside -rank..rank - 1 is
  * recorded. */
 bool fv__tensor_axis(fv_context *context, const char *who, int32_t rank,
@@ -73,18 +75,21 @@ void fv__load_integers(fv_dtype dtype, const void *from, int64_t stride,
 const char *fv__element_text(fv_dtype dtype, const void *at,
                              char out[FV__NUMBER_BYTES]);
 
-/* ---- walks ------------------------------------------------------------- */
+/* ---- iteration over two tensors ---------------------------------------------
+ */
 
-/* The axes of two tensors of one shape walked together: axes of extent 1 are
- * gone, those that lie alike in both are merged. Strides are in elements. */
+/* The axes of two tensors of the same shape, iterated together: axes of extent
+ * 1 are removed, neighbours that are contiguous in both tensors are merged.
+ * Strides are in elements. */
 typedef struct fv__walk {
     int32_t rank;
     int64_t extent[FV_MAX_RANK];
     int64_t to[FV_MAX_RANK], from[FV_MAX_RANK];
 } fv__walk;
 
-/* Plans the walk. `sorted`: axes may be reordered so that writes ascend;
- * otherwise the order stays row-major. False if there are no elements. */
+/* Prepares the iteration. `sorted`: axes may be reordered so that writes
+ * ascend; otherwise the order stays row-major. False if there are no elements.
+ */
 bool fv__walk_begin(fv__walk *walk, const fv_tensor *to, const fv_tensor *from,
                     bool sorted);
 /* Steps the first `axes` axes to the next index, the last one fastest, and
@@ -92,7 +97,8 @@ bool fv__walk_begin(fv__walk *walk, const fv_tensor *to, const fv_tensor *from,
 bool fv__walk_next(const fv__walk *walk, int32_t axes, int64_t *index,
                    int64_t *to, int64_t *from);
 
-/* The byte `elements` elements from the tensor's first. */
+/* The address of the element at an offset of `elements` elements from the
+ * first. */
 static inline char *fv__tensor_byte(const fv_tensor *tensor, int64_t elements)
 {
     return (char *)tensor->data

@@ -79,10 +79,10 @@ fv_tensor fv_tensor_permute(fv_context *context, const fv_tensor *tensor,
     return view;
 }
 
-/* Rank and extents of a wish: at most one -1, whose place goes to *open (-1:
- * none); the product of the others to *known. */
-static bool check_wish(fv_context *context, const char *who, int32_t rank,
-                       const int64_t shape[], int32_t *open, int64_t *known)
+/* Checks rank and extents of a requested shape: at most one is -1. *open is its
+ * axis (-1: none), *known the product of the others. */
+static bool check_request(fv_context *context, const char *who, int32_t rank,
+                          const int64_t shape[], int32_t *open, int64_t *known)
 {
     char text[FV__SHAPE_BYTES];
     if (rank < 0 || rank > FV_MAX_RANK)
@@ -118,7 +118,7 @@ fv_tensor fv_tensor_reshape(fv_context *context, const fv_tensor *tensor,
     int64_t known, count = fv_tensor_count(tensor);
     char text[FV__SHAPE_BYTES], strides[FV__SHAPE_BYTES];
     if (!fv__tensor_check(context, "reshape", tensor)
-        || !check_wish(context, "reshape", rank, shape, &open, &known))
+        || !check_request(context, "reshape", rank, shape, &open, &known))
         return fv__tensor_failed();
     fv__shape_text(text, sizeof text, rank, shape);
     if (!fv_tensor_is_contiguous(tensor))
@@ -150,7 +150,7 @@ fv_tensor fv_tensor_broadcast(fv_context *context, const fv_tensor *tensor,
     int32_t open;
     int64_t known;
     if (!fv__tensor_check(context, "broadcast", tensor)
-        || !check_wish(context, "broadcast", rank, shape, &open, &known))
+        || !check_request(context, "broadcast", rank, shape, &open, &known))
         return fv__tensor_failed();
     fv_tensor view = { .data = tensor->data,
                        .dtype = tensor->dtype,

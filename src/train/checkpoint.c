@@ -1,4 +1,4 @@
-/* Checkpoints: a model file with the optimizer's state and the position. */
+/* Checkpoints: model files with the state of the optimizer and the position. */
 #include "train/train.h"
 
 #include "io/model.h"
@@ -10,7 +10,7 @@
 
 enum { NUMBERS = 10, PAIRS = NUMBERS + 5 };
 
-/* What the metadata hold beside the network's text. */
+/* What the metadata hold besides the network text. */
 typedef struct record {
     char settings[256]; /* of the optimizer */
     char numbers[NUMBERS][64];
@@ -51,8 +51,8 @@ static void fill(record *r, const fv__run *run, const fv__position *position)
     r->pairs[NUMBERS + 3] = (fv__pair){ "fovea.settings", r->settings };
 }
 
-/* The network's entries, one more for each slot of state, and Adam's counts of
- * updates. */
+/* Lists the entries of the network, one more for each slot of state, and the
+ * counts of updates of Adam. */
 static fv_status list_entries(fv__model *model, const fv__run *run)
 {
     fv_optimizer *optimizer = run->optimizer;
@@ -96,7 +96,7 @@ fv_status fv__checkpoint_save(const fv__run *run, const char *path,
 
 /* ---- loading ------------------------------------------------------------ */
 
-/* Refuses a checkpoint of another run, saying what is different. */
+/* Refuses a checkpoint of another run, naming the difference. */
 static fv_status compare(const fv__run *run, const fv__archive *archive,
                          const char *path)
 {
@@ -134,7 +134,7 @@ static bool read_whole(const fv__archive *archive, const char *key,
     return text && fv__whole_read(text, strlen(text), out);
 }
 
-/* Two numbers with a space between. */
+/* Reads two numbers separated by a space. */
 static bool read_numbers(const char *text, double *first, double *second)
 {
     const char *space = text ? strchr(text, ' ') : NULL;
@@ -142,7 +142,7 @@ static bool read_numbers(const char *text, double *first, double *second)
            && fv__number_read(space + 1, strlen(space + 1), second);
 }
 
-/* The sums of the loss and of right answers, and of how many images. */
+/* Reads the sums of loss and right answers, and the number of images. */
 static bool read_sums(const fv__archive *archive, fv__sums *sums)
 {
     const char *loss = fv__archive_value(archive, "fovea.loss_sum");
@@ -153,9 +153,9 @@ static bool read_sums(const fv__archive *archive, fv__sums *sums)
            && fv__whole_read(count + 1, strlen(count + 1), &sums->count);
 }
 
-/* Whether a run can be there after so many steps, what came before the run
- * included: the sums are of the epoch begun, or of the last one where none
- * is. */
+/* Whether a run can be at that position after so many steps, including those
+ * before the run. The sums are those of the current epoch, or of the last one
+ * if none has begun. */
 static bool is_possible(const fv__run *run, const fv__position *position,
                         int64_t steps)
 {
@@ -169,7 +169,7 @@ static bool is_possible(const fv__run *run, const fv__position *position,
     return sums->count == seen && sums->right <= sums->count;
 }
 
-/* The learning rates that the run was called with and had at last. */
+/* Reads the learning rate that the run was called with and its last one. */
 static bool read_rates(const fv__archive *archive, double *initial,
                        double *last)
 {
@@ -178,7 +178,7 @@ static bool read_rates(const fv__archive *archive, double *initial,
            && isfinite(*initial + *last);
 }
 
-/* Whether Adam's counts of updates, if any, are such. */
+/* Whether the counts of updates of Adam, if there are any, are valid. */
 static bool counts_legal(const fv__archive *archive)
 {
     const fv_tensor *counts = fv__archive_find(archive, "optimizer.steps");
@@ -192,7 +192,7 @@ static bool counts_legal(const fv__archive *archive)
     return true;
 }
 
-/* What a checkpoint says of the run, apart from its arrays. */
+/* The position and the run of a checkpoint, without its arrays. */
 typedef struct found {
     fv__position position;
     int64_t steps; /* of the network */
@@ -214,9 +214,9 @@ static fv_status read_found(const fv__run *run, const fv__archive *archive,
                    "%s: the position in training is damaged", path);
 }
 
-/* Uses what was read. A run that was called with the learning rate of the
- * checkpoint's, or that has no epoch left to train, goes on with the one that
- * it had at last; another one keeps its own. */
+/* Applies what was read. A run that was called with the same learning rate as
+ * that of the checkpoint, or that has no epoch left, continues with the last
+ * learning rate of the checkpoint; any other keeps its own. */
 static void restore(const fv__run *run, const fv__archive *archive,
                     const char *path, const found *f)
 {

@@ -1,10 +1,10 @@
-/* Training for some epochs: order of images, progress, checkpoints. */
+/* fv_fit(): epochs of training, the order of images, progress and checkpoints.
+ */
 #include "train/train.h"
 
 #include "data/data.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <string.h>
 
@@ -14,14 +14,15 @@ typedef struct fit {
     fv_network *network;
     fv_optimizer *optimizer;
     fv_fit_options options;
-    int64_t images, batches; /* of an epoch */
-    double initial_rate;     /* of the optimizer, when fv_fit() was called */
+    int64_t images, batches; /* batches of an epoch */
+    double initial_rate;     /* learning rate of the optimizer when fv_fit() was
+                                called */
     fv__position position;
     fv_fit_report report;
-    int64_t *order;   /* of the images of an epoch */
-    fv_tensor labels; /* of a batch */
-    double begun;     /* when, in seconds */
-    int64_t seen;     /* images since then */
+    int64_t *order;   /* indices of the images of an epoch */
+    fv_tensor labels; /* labels of a batch */
+    double begun;     /* start time in seconds */
+    int64_t seen;     /* images trained on since then */
 } fit;
 
 static fv__run run_of(const fit *f)
@@ -38,7 +39,8 @@ static fv__run run_of(const fit *f)
     };
 }
 
-/* Whether the network takes these images and has outputs for the classes. */
+/* Checks that the network takes these images and has outputs for the classes.
+ */
 static fv_status check_data(const fit *f, const char *which,
                             const fv_dataset *data)
 {
@@ -86,7 +88,7 @@ static fv_status check(fit *f)
     return check_data(f, "test", o->test);
 }
 
-/* Records every plan that the run will use, then counts the bytes. */
+/* Records every plan that the run uses and counts the bytes. */
 static fv_status plan(fit *f)
 {
     int64_t batch = f->options.batch;
@@ -126,7 +128,7 @@ static fv_status plan(fit *f)
     return fv__optimizer_ready(f->optimizer);
 }
 
-/* The network learns what the classes of its training data are called. */
+/* Copies the names of the classes of the training data to the network. */
 static fv_status name_classes(const fit *f)
 {
     const fv_dataset *data = f->options.train;
@@ -190,8 +192,8 @@ static fv_status train_batch(fit *f)
     return FV_OK;
 }
 
-/* The end of an epoch: evaluate, tell, and write the checkpoint, which has
- * what the progress function changed. */
+/* Ends an epoch: evaluates, reports, and writes the checkpoint last, so that it
+ * includes changes by the progress function. */
 static fv_status end_epoch(fit *f)
 {
     f->position.epoch++;
@@ -201,7 +203,8 @@ static fv_status end_epoch(fit *f)
     if (f->options.test)
         f->report.test =
             fv_evaluate(f->network, f->options.test, f->options.batch, NULL);
-    f->begun += fv__seconds() - began; /* the speed is of training alone */
+    f->begun +=
+        fv__seconds() - began; /* evaluation is not counted in the speed */
     if (fv__ok(f->context)) tell(f, &f->report.test);
     began = fv__seconds();
     if (fv__ok(f->context)) save(f);
@@ -229,22 +232,13 @@ static fv_status train_epoch(fit *f)
                    (long long)f->position.batch, (long long)f->batches);
 }
 
-/* Whether there is no such file. One that cannot be opened is not missing:
- * starting anew would overwrite it. */
-static bool missing(const fv_io *io, const char *path)
-{
-    int file;
-    do file = io->open(io->user, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
-    while (file == -EINTR);
-    if (file >= 0) io->close(io->user, file);
-    return file == -ENOENT;
-}
-
 static fv_status resume(fit *f)
 {
     const fv_fit_options *o = &f->options;
     if (!o->resume) return FV_OK;
-    if (missing(&f->context->io, o->checkpoint)) {
+    /* A file that cannot be opened is not missing: starting anew would
+     * overwrite it. */
+    if (fv__file_probe(f->context, o->checkpoint) == -ENOENT) {
         fv__log(f->context, "%s: no checkpoint there, training starts anew",
                 o->checkpoint);
         return FV_OK;

@@ -1,4 +1,4 @@
-/* Optimizers: a rule and its state over a list of variables. */
+/* Optimizers: an update rule and its state for a list of variables. */
 #include "train/train.h"
 
 #include <math.h>
@@ -78,7 +78,7 @@ static fv_optimizer *make(fv_network *network, fv_variables list, fv__rule rule)
     return NULL;
 }
 
-/* A number of the options that is at least 0. */
+/* Checks an option that must be at least 0. */
 static void check_least(fv_context *context, const char *who, const char *what,
                         double value)
 {
@@ -87,7 +87,7 @@ static void check_least(fv_context *context, const char *who, const char *what,
             what, FV__NUMBER(value));
 }
 
-/* One that is at least 0 and below 1. */
+/* Checks an option that must be at least 0 and below 1. */
 static void check_share(fv_context *context, const char *who, const char *what,
                         double value)
 {
@@ -96,7 +96,7 @@ static void check_share(fv_context *context, const char *who, const char *what,
             what, FV__NUMBER(value));
 }
 
-/* One that is above 0, and below `high`. */
+/* Checks an option that must be above 0 and below `high`. */
 static void check_above(fv_context *context, const char *who, const char *what,
                         double value, double high)
 {
@@ -105,7 +105,8 @@ static void check_above(fv_context *context, const char *who, const char *what,
             FV__NUMBER(value), isinf(high) ? " and finite" : " and below 1");
 }
 
-/* Keeps the optimizer unless its options were wrong. */
+/* Returns the optimizer; frees it and returns NULL if its options were wrong.
+ */
 static fv_optimizer *checked(fv_optimizer *optimizer)
 {
     if (fv__ok(optimizer->context)) return optimizer;
@@ -250,8 +251,8 @@ enum { CHUNK = 16384 };
 typedef struct update {
     const fv_optimizer *optimizer;
     fv_variable *variable;
-    const fv__adam *adam; /* with this variable's bias corrections */
-    unsigned char *m, *v; /* NULL where there is none */
+    const fv__adam *adam; /* with the bias corrections of this variable */
+    unsigned char *m, *v; /* state of this variable; NULL: none */
 } update;
 
 static unsigned char *offset(unsigned char *at, size_t bytes)
@@ -286,7 +287,8 @@ fv_status fv_optimizer_update(fv_optimizer *optimizer)
         return fv_failed(context);
     context->changes++;
     fv__adam adam = optimizer->adam;
-    int64_t corrected = 0; /* the update that the corrections are for */
+    int64_t corrected =
+        0; /* number of the update that the corrections are for */
     size_t at = 0;
     for (int64_t i = 0; i < optimizer->count; i++) {
         fv_variable *variable = optimizer->variables[i];

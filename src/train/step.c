@@ -1,4 +1,4 @@
-/* One training step and one pass of evaluation, by plan. */
+/* One training step and one pass of evaluation, with plans. */
 #include "train/train.h"
 #include "kernel/parallel.h"
 
@@ -33,8 +33,8 @@ static const char *not_finite(const fv_network *network)
     return NULL;
 }
 
-/* Forward and backward; the loss. Running statistics that a loss or gradient
- * which is not finite has spoilt are put back. */
+/* Runs forward and backward; returns the loss. If the loss or a gradient is not
+ * finite, the running statistics are restored. */
 static double sweep(fv__plan *plan, fv_network *network)
 {
     fv_context *context = network->context;
@@ -125,7 +125,7 @@ fv_metrics fv_train_step(fv_network *network, fv_optimizer *optimizer,
 
 /* ---- evaluation --------------------------------------------------------- */
 
-/* One batch of a pass whose largest has demand->batch images. */
+/* Evaluates one batch of a pass whose largest batch is demand->batch. */
 static fv_status evaluate_batch(fv_network *network, const fv_dataset *dataset,
                                 const fv__demand *demand, const int64_t *order,
                                 int64_t count, fv_tensor *labels,

@@ -1,4 +1,4 @@
-/* Contexts of the base floor alone, without kernels and tape. */
+/* Contexts of the base module alone, without kernels and tape. */
 #ifndef FV_TESTS_BASE_BARE_H
 #define FV_TESTS_BASE_BARE_H
 

@@ -110,20 +110,20 @@ static void test_pending_failure(void **state)
     fv_fail(context, FV_MISUSE, "earlier");
     size_t bytes;
     assert_null(fv__read_file(context, path, 100, &bytes));
-    assert_true(fv__file_exists(context, path));
+    assert_int_equal(fv__file_probe(context, path), 0);
     assert_error(context, "earlier");
     bare_free(context);
 }
 
-static void test_exists(void **state)
+static void test_probe(void **state)
 {
     (void)state;
     fv_context *context = bare_new(NULL);
     put("abc", 3);
-    assert_true(fv__file_exists(context, path));
+    assert_int_equal(fv__file_probe(context, path), 0);
     unlink(path);
-    assert_false(fv__file_exists(context, path));
-    assert_false(fv__file_exists(context, NULL));
+    assert_int_equal(fv__file_probe(context, path), -ENOENT);
+    assert_int_equal(fv__file_probe(context, NULL), -ENOENT);
     assert_ok(context);
     bare_free(context);
 }
@@ -425,7 +425,7 @@ int main(void)
         cmocka_unit_test(test_read),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_pending_failure),
-        cmocka_unit_test(test_exists),
+        cmocka_unit_test(test_probe),
         cmocka_unit_test(test_short_and_interrupted_reads),
         cmocka_unit_test(test_every_call_fails_once),
         cmocka_unit_test(test_size_that_lies),

@@ -10,7 +10,11 @@ from pathlib import Path
 
 TOOL = Path(__file__).parents[2] / "tools" / "check_floors"
 
+TABLE = subprocess.run([TOOL, "--table"], check=True, capture_output=True,
+                       text=True).stdout
+
 CLEAN = {
+    "docs/architecture.md": f"# Code\n\n{TABLE}\nMore.\n",
     "include/fovea/base.h":
         "/* A header. */\n#ifndef FOVEA_BASE_H\n#define FOVEA_BASE_H\n"
         "#ifdef __cplusplus\n#endif\n#endif\n",
@@ -55,13 +59,13 @@ CLEAN = {
 # What is appended to which file, and how the refusal begins and what it says.
 PLANTS = [
     ("src/kernel/kernel.h", '#include "tensor/tensor.h"',
-     "floor kernel may not include tensor/tensor.h"),
+     "module kernel may not include tensor/tensor.h"),
     ("src/base/base.h", '#include "kernel/kernel.h"',
-     "floor base may not include kernel/kernel.h"),
+     "module base may not include kernel/kernel.h"),
     ("src/data/gzip.c", '#include "train/train.h"',
-     "floor data may not include train/train.h"),
+     "module data may not include train/train.h"),
     ("src/cli/main.c", '#include "base/base.h"',
-     "floor cli may not include base/base.h"),
+     "module cli may not include base/base.h"),
     ("src/cli/main.c", "#include <fovea/base.h>",
      "the program includes <fovea/fovea.h> only"),
     ("src/op/add.c", '#include "neighbour.h"',
@@ -121,6 +125,8 @@ PLANTS = [
     ("src/op/add.c", "const char *fv__a = \"%%%.*e\";",
      "a text with %g and its like depends on the locale"),
     ("src/op/add.c", "/*" + "\n" * 600 + "*/", "lines, 600 at most"),
+    ("src/op/add.c", "/* longer than 600 lines because */" + "\n" * 600,
+     "lines, 600 at most"),
     ("src/op/add.c", "void fv__a(void)\n{" + "\n    ;" * 60 + "\n}",
      "function of 62 lines, 60 at most"),
     ("src/op/add.c", "int fv__a(int n) { int a[n]; return a[0]; }",
@@ -152,6 +158,77 @@ def library(root, symbol):
     return archive
 
 
+# Files that need each other along a line, two of them of one name, and a list
+# of operators that is generated, to which an operator may lead back. Taken for
+# one file, the two would make a circle.
+LINE = {
+    "src/layer/same.c":
+        "/* A layer. */\nextern int fv__other;\n"
+        "int *fv__layer_same(void)\n{\n    return &fv__other;\n}\n",
+    "src/op/other.c":
+        "/* Other. */\nextern int fv__op_same;\nint fv__other;\n"
+        "int *fv__op_other(void)\n{\n    return &fv__op_same;\n}\n",
+    "src/op/same.c":
+        "/* Same. */\nextern int *fv__operators[];\nint fv__op_same;\n"
+        "int **fv__all(void)\n{\n    return fv__operators;\n}\n",
+    "generated/operators.c":
+        "extern int fv__op_same;\n"
+        "int *fv__operators[] = { &fv__op_same };\n",
+}
+CIRCLE = dict(LINE)
+CIRCLE["src/op/other.c"] += (
+    "int *fv__layer_same(void);\n"
+    "int *fv__again(void)\n{\n    return fv__layer_same();\n}\n")
+REFUSAL = ("src/layer/same.c: these files need each other in a circle: "
+           "src/layer/same.c, src/op/other.c (by fv__layer_same, fv__other)\n")
+
+
+def check_table(root):
+    """What is wrong with how another table in the documentation is refused."""
+    row = "| `src/tensor` |"
+    write(root, {"docs/architecture.md":
+                 CLEAN["docs/architecture.md"].replace(row, "| `tensor` |")})
+    result = check(root)
+    write(root, CLEAN)
+    expected = ("docs/architecture.md: its table of modules differs from what "
+                "tools/check_floors --table prints\n")
+    if row not in TABLE or result.stdout != expected or not result.returncode:
+        return [f"another table: got {result.stdout!r}"]
+    return []
+
+
+def check_long_file(root):
+    """What is wrong with how a long file that says why is listed."""
+    write(root, {"src/op/add.c": "/* Adds. This file is longer than\n * 600 "
+                 "lines because adding is hard. */\n" + "\n" * 600})
+    result = check(root)
+    write(root, CLEAN)
+    expected = ("src/op/add.c: 602 lines, for the reason that its first "
+                "comment gives\n")
+    if result.stdout != expected or result.returncode:
+        return [f"a long file with a reason: got {result.stdout!r}"]
+    return []
+
+
+def check_circles(root):
+    """What is wrong with how circles of files are refused, in sentences."""
+    wrong = []
+    for files, expected in (LINE, ""), (CIRCLE, REFUSAL):
+        write(root, files)
+        archive = root / "circle.a"
+        archive.unlink(missing_ok=True)
+        for name in files:
+            made = root / "objects" / name / (Path(name).name + ".o")
+            made.parent.mkdir(parents=True, exist_ok=True)
+            subprocess.run(["cc", "-c", root / name, "-o", made], check=True)
+            subprocess.run(["ar", "qc", archive, made], check=True)
+        result = check(root, "--library", archive)
+        if result.stdout != expected or result.returncode != bool(expected):
+            wrong.append(f"circles: expected {expected!r}, "
+                         f"got {result.stdout!r}")
+    return wrong
+
+
 def main():
     wrong = []
     with tempfile.TemporaryDirectory() as folder:
@@ -176,9 +253,11 @@ def main():
         if "symbol stray does not begin with fv_" not in result.stdout \
                 or result.returncode != 1:
             wrong.append("a stray symbol passes")
+        wrong += check_table(root) + check_long_file(root)
+        wrong += check_circles(root)
     for sentence in wrong:
         print(sentence)
-    print(f"{len(PLANTS) + 2} cases, {len(wrong)} wrong")
+    print(f"{len(PLANTS) + 6} cases, {len(wrong)} wrong")
     sys.exit(1 if wrong else 0)
 
 

@@ -269,10 +269,10 @@ static void test_work_in_place_beyond_networks(void **state)
         fv__graph_begin(&graph, ctx, true);
         fv_variable *x =
             fv__graph_value(&graph, FV_F64, given.rank, given.shape);
-        x->kept = true;
+        x->live_out = true;
         fv_variable *loss = raw(which, x, leaf);
         assert_ok(ctx);
-        loss->kept = true;
+        loss->live_out = true;
         fv__graph_place(&graph, loss);
         void *block = fv__allocate(ctx, FV__RUN, graph.block_bytes);
         memset(block, 0xff, graph.block_bytes);

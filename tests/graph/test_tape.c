@@ -560,6 +560,14 @@ static void test_users_operator_refusals(void **state)
     assert_error(ctx, "scaling: factor 0");
     assert_null(fv_apply(&scaling, &(scale){ 2 }, 2, two));
     assert_error(ctx, "scaling: 2 operands, expected 1 to 1");
+    fv_operator other = scaling;
+    other.size -= 8; /* of another version of the struct */
+    assert_null(fv_apply(&other, &(scale){ 2 }, 1, &x));
+    char expected[80];
+    snprintf(expected, sizeof expected,
+             "scaling: size of the operator is %zu, expected %zu", other.size,
+             sizeof(fv_operator));
+    assert_error(ctx, expected);
     fv_operator without = scaling;
     without.backward = NULL; /* no gradient passes */
     fv_variable *y = fv_apply(&without, &(scale){ 2 }, 1, &x);
@@ -641,7 +649,7 @@ static fv_status huge_infer(fv_inference *inference)
 static fv_status greedy_infer(fv_inference *inference)
 {
     const scale *s = inference->attributes;
-    size_t *const wanted[] = { &inference->saved, &inference->kept,
+    size_t *const wanted[] = { &inference->saved, &inference->cached,
                                &inference->forward_scratch,
                                &inference->backward_scratch };
     inference->output = *inference->inputs[0];

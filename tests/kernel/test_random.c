@@ -111,7 +111,7 @@ static void test_moments(void **state)
     assert_true(fabs(fourth / (double)n - 3) <= sqrt(96) * error);
 }
 
-static bool kept_at(uint64_t place, double p)
+static bool cache_at(uint64_t place, double p)
 {
     uint32_t words[4];
     fv__philox(SEED, stream, place / 4, words);
@@ -123,7 +123,7 @@ static void check_dropout(const data *d, const data *start,
 {
     const double scale = 1 / (1 - e->low);
     for (size_t i = 0; i < d->n; i++) {
-        const bool kept = kept_at(e->first + i, e->low);
+        const bool kept = cache_at(e->first + i, e->low);
         const double x = kept ? number(d->dtype, d->in[0], i) * scale : 0;
         const double g = kept ? number(d->dtype, d->in[1], i) * scale : 0;
         assert_near(number(d->dtype, d->out[0], i), x,

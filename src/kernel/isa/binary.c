@@ -1,7 +1,8 @@
 /* Functions of two elements and their derivatives. */
 #include "kernel/isa/elementary.h"
 
-/* One loop for each of the four ways that operands advance. */
+/* One loop for each of the four combinations of steps, 0 or 1, of the operands.
+ */
 #define LOOP(formula, operand_a, operand_b)                                    \
     {                                                                          \
         INDEPENDENT                                                            \
@@ -20,7 +21,7 @@
             LOOP(formula, a0, bs[i * b_step])                                  \
         break
 
-/* NaN comes through from either side */
+/* The smaller number, or NaN if either is NaN. */
 INLINE real least(real a, real b) { return a < b || a != a ? a : b; }
 INLINE real most(real a, real b) { return a > b || a != a ? a : b; }
 
@@ -42,7 +43,8 @@ void FV_KERNEL(binary)(fv__binary f, size_t n, const void *a_, size_t a_step,
     }
 }
 
-/* A tie halves the gradient between the two. */
+/* The gradient of an operand of minimum or maximum; if both are equal, each
+ * gets half. */
 INLINE real share(bool chosen, bool tie, real g)
 {
     return chosen ? g : tie ? g * REAL(0.5) : 0;
@@ -53,7 +55,7 @@ INLINE real power_base(real a, real b, real g)
     return b == 0 ? 0 : g * (b * LIBM(pow)(a, b - 1));
 }
 
-/* d a^b / db = a^b log a, whose limit at a = 0, b > 0 is 0 */
+/* d a^b / db = a^b log a, whose limit for a = 0 and b > 0 is 0. */
 INLINE real power_exponent(real a, real b, real g)
 {
     return g * LIBM(pow)(a, b) * (a == 0 ? 0 : real_log(a));

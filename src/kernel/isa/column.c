@@ -1,9 +1,10 @@
-/* Sums down the columns of rows [m][c], and what batch normalisation does with
- * them. */
+/* Kernels over the columns of a matrix [m][c]: sums, moments, and batch
+ * normalisation with its gradient. */
 #include "kernel/isa/isa.h"
 
-/* Four rows at a time keep the order of a chain and save three of four trips
- * of the sums; `work` sees the row `i` and the column `j`. */
+/* Runs `work` for each row `i` and column `j`, `begin` before and `end` after
+ * it. Four rows at a time load and store the sums of a column once; each sum
+ * still adds its rows in order. */
 #define EACH_ROW(m, c, begin, work, end)                                       \
     {                                                                          \
         size_t row = 0;                                                        \
@@ -28,12 +29,13 @@
         }                                                                      \
     }
 
-/* Elements from what is added to what is asked for: rows are met one piece
- * after the other, which no processor foresees. */
+/* Prefetch distance in elements. With blocks of columns the accesses jump from
+ * row to row, which hardware prefetchers do not follow. Tuned by measurement.
+ */
 enum { AHEAD = 2048 };
 
-INLINE void add_piece(const size_t rows, size_t c, const real *x, real *sum,
-                      const bool part, size_t n)
+INLINE void add_vector(const size_t rows, size_t c, const real *x, real *sum,
+                       const bool part, size_t n)
 {
     vec s = part ? vec_load_part(sum, n) : vec_load(sum);
     UNROLLED
@@ -47,19 +49,20 @@ INLINE void add_piece(const size_t rows, size_t c, const real *x, real *sum,
         vec_store(sum, s);
 }
 
-/* n columns of rows that are `step` apart. */
+/* Adds `rows` rows of n columns, `step` elements apart, to `sum`. */
 INLINE void add_rows(const size_t rows, size_t n, size_t step, const real *x,
                      real *sum)
 {
     size_t j = 0;
     for (; j + VEC <= n; j += VEC)
-        add_piece(rows, step, x + j, sum + j, false, VEC);
-    if (j < n) add_piece(rows, step, x + j, sum + j, true, n - j);
+        add_vector(rows, step, x + j, sum + j, false, VEC);
+    if (j < n) add_vector(rows, step, x + j, sum + j, true, n - j);
 }
 
-/* Sums of few vectors stay in registers. */
-INLINE void add_narrow(size_t m, const size_t vectors, size_t c, const real *x,
-                       real *sum)
+/* Adds m rows of at most three vectors of columns to `sum`, with the sums in
+ * registers. */
+INLINE void add_few_vectors(size_t m, const size_t vectors, size_t c,
+                            const real *x, real *sum)
 {
     const size_t last = (vectors - 1) * VEC, rest = c - last;
     vec s[3];
@@ -78,10 +81,11 @@ INLINE void add_narrow(size_t m, const size_t vectors, size_t c, const real *x,
                    vec_load_part(sum + last, rest) + s[vectors - 1]);
 }
 
-/* Columns whose chains are kept at a time. */
+/* Columns that are summed at a time, so that their sums stay in the L1 cache.
+ */
 enum { CHAINS = 2048 };
 
-static void add_wide(size_t m, size_t c, const real *x, real *sum)
+static void add_columns(size_t m, size_t c, const real *x, real *sum)
 {
     real chain[CHAINS];
     for (size_t at = 0; at < c; at += CHAINS, x += CHAINS, sum += CHAINS) {
@@ -101,20 +105,20 @@ void FV_KERNEL(column_sum)(size_t m, size_t c, const void *x_, void *sum)
     for (size_t at = 0, n; at < m; at += n, x += n * c) {
         n = (size_t)fv__chain_block(chain, (int64_t)at);
         if (c <= VEC)
-            add_narrow(n, 1, c, x, sum);
+            add_few_vectors(n, 1, c, x, sum);
         else if (c <= 2 * VEC)
-            add_narrow(n, 2, c, x, sum);
+            add_few_vectors(n, 2, c, x, sum);
         else if (c <= 3 * VEC)
-            add_narrow(n, 3, c, x, sum);
+            add_few_vectors(n, 3, c, x, sum);
         else
-            add_wide(n, c, x, sum);
+            add_columns(n, c, x, sum);
     }
 }
 
 /* ---- moments ------------------------------------------------------------ */
 
-/* Rows of a chain, and columns whose chains are kept at a time. */
-enum { CHAIN = 32, STRIP = 512 };
+/* Rows of a chain, and columns that are summed at a time. */
+enum { CHAIN = 32, COLUMN_BLOCK = 512 };
 
 static void clear(size_t n, real *x)
 {
@@ -129,11 +133,12 @@ static void add(size_t n, const real *x, real *sum)
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
-/* `n` columns of rows `step` apart: their sums, by chains. */
-static void strip_sums(size_t m, size_t n, size_t step, const real *x,
+/* The sums of n columns of m rows, `step` elements apart, in chains of CHAIN
+ * rows. */
+static void block_sums(size_t m, size_t n, size_t step, const real *x,
                        real *sum)
 {
-    real chain[STRIP];
+    real chain[COLUMN_BLOCK];
     clear(n, sum);
     for (; m > 0; x += CHAIN * step) {
         const size_t rows = least(m, CHAIN);
@@ -144,11 +149,11 @@ static void strip_sums(size_t m, size_t n, size_t step, const real *x,
     }
 }
 
-/* The squares of their distances to the means. */
-static void strip_squares(size_t m, size_t n, size_t step, const real *x,
+/* The sums of squared differences from the mean, in the same chains. */
+static void block_squares(size_t m, size_t n, size_t step, const real *x,
                           const real *mean, real *square)
 {
-    real chain[STRIP];
+    real chain[COLUMN_BLOCK];
     clear(n, square);
     for (; m > 0; x += CHAIN * step) {
         const size_t rows = least(m, CHAIN);
@@ -164,18 +169,18 @@ static void strip_squares(size_t m, size_t n, size_t step, const real *x,
 void FV_KERNEL(column_moments)(size_t m, size_t c, const void *x_, void *sum_,
                                void *square_)
 {
-    real mean[STRIP];
-    for (size_t at = 0; at < c; at += STRIP) {
-        const size_t n = least(c - at, STRIP);
+    real mean[COLUMN_BLOCK];
+    for (size_t at = 0; at < c; at += COLUMN_BLOCK) {
+        const size_t n = least(c - at, COLUMN_BLOCK);
         const real *x = (const real *)x_ + at;
         real *sum = (real *)sum_ + at;
-        strip_sums(m, n, c, x, sum);
+        block_sums(m, n, c, x, sum);
         for (size_t j = 0; j < n; j++) mean[j] = sum[j] / (real)m;
-        strip_squares(m, n, c, x, mean, (real *)square_ + at);
+        block_squares(m, n, c, x, mean, (real *)square_ + at);
     }
 }
 
-/* Columns whose totals are kept at a time. */
+/* Columns whose totals are computed at a time. */
 enum { TOTALS = 64 };
 
 INLINE void total(size_t blocks, size_t n, size_t step, const real *sums,
@@ -255,10 +260,10 @@ void FV_KERNEL(column_normalise)(size_t m, size_t c, const fv__normal *normal,
     }
 }
 
-/* Columns `at` and following of a normalisation. */
+/* The normalisation of the columns from `at` on. */
 typedef struct columns {
     const real *mean, *a, *b;
-    real low, limit; /* of the clamp */
+    real low, limit; /* limits of the clamp */
 } columns;
 
 INLINE columns columns_at(const fv__normal *normal, size_t at)
@@ -269,26 +274,28 @@ INLINE columns columns_at(const fv__normal *normal, size_t at)
                       clamp_limit((real)normal->high) };
 }
 
-/* Without limits nothing is held back, a NaN neither. */
+/* Whether there is a clamp. Without one every gradient passes, also that of a
+ * NaN. */
 static bool clamps(const fv__normal *normal)
 {
     return normal->low > -(double)REAL_INFINITY
            || normal->high < (double)REAL_INFINITY;
 }
 
-/* What the clamp lets through of a gradient g, `off` being x - mean. */
-INLINE real let(const columns *n, size_t j, real off, real g, const bool clamp)
+/* The part of the gradient g that passes the clamp; `off` is x - mean. */
+INLINE real pass_through(const columns *n, size_t j, real off, real g,
+                         const bool clamp)
 {
     const real y = FMA(n->a[j], off, n->b[j]);
     return clamp && (y <= n->low || y >= n->limit) ? 0 : g;
 }
 
-INLINE void strip_slopes(const columns *normal, size_t m, size_t n, size_t step,
+INLINE void block_slopes(const columns *normal, size_t m, size_t n, size_t step,
                          const real *dy, const real *x, const bool clamp,
                          real *sum, real *dot)
 {
     const columns here = *normal;
-    real chain[STRIP], product[STRIP];
+    real chain[COLUMN_BLOCK], product[COLUMN_BLOCK];
     clear(n, sum);
     clear(n, dot);
     for (; m > 0; x += CHAIN * step, dy += CHAIN * step) {
@@ -298,7 +305,8 @@ INLINE void strip_slopes(const columns *normal, size_t m, size_t n, size_t step,
         EACH_ROW(rows, n, real s = chain[j];
                  real p = product[j],
                  const real off = x[i * step + j] - here.mean[j];
-                 const real g = let(&here, j, off, dy[i * step + j], clamp);
+                 const real g =
+                     pass_through(&here, j, off, dy[i * step + j], clamp);
                  s += g; p = FMA(off, g, p), chain[j] = s; product[j] = p)
         add(n, chain, sum);
         add(n, product, dot);
@@ -310,19 +318,20 @@ void FV_KERNEL(column_slopes)(size_t m, size_t c, const fv__normal *normal,
                               const void *dy_, const void *x_, void *sum_,
                               void *dot_)
 {
-    for (size_t at = 0; at < c; at += STRIP) {
+    for (size_t at = 0; at < c; at += COLUMN_BLOCK) {
         const columns here = columns_at(normal, at);
-        const size_t n = least(c - at, STRIP);
+        const size_t n = least(c - at, COLUMN_BLOCK);
         const real *dy = (const real *)dy_ + at, *x = (const real *)x_ + at;
         real *sum = (real *)sum_ + at, *dot = (real *)dot_ + at;
         if (clamps(normal))
-            strip_slopes(&here, m, n, c, dy, x, true, sum, dot);
+            block_slopes(&here, m, n, c, dy, x, true, sum, dot);
         else
-            strip_slopes(&here, m, n, c, dy, x, false, sum, dot);
+            block_slopes(&here, m, n, c, dy, x, false, sum, dot);
     }
 }
 
-/* One row's gradient. */
+/* The gradient of one row: stored, or added if `added`. `centred`: it depends
+ * on x - mean, as in training. */
 INLINE void row_grad(const columns *n, size_t c, const real *slope,
                      const real *offset, const real *dy, const real *x,
                      real *dx, const bool clamp, const bool centred,
@@ -332,7 +341,7 @@ INLINE void row_grad(const columns *n, size_t c, const real *slope,
     INDEPENDENT
     for (size_t j = 0; j < c; j++) {
         const real off = clamp || centred ? x[j] - here.mean[j] : 0;
-        const real g = let(&here, j, off, dy[j], clamp);
+        const real g = pass_through(&here, j, off, dy[j], clamp);
         const real v = centred
                            ? FMA(here.a[j], g, FMA(slope[j], off, offset[j]))
                            : here.a[j] * g;

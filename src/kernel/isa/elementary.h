@@ -1,5 +1,6 @@
-/* exp, log, tanh and their like, without branches so that loops over them
- * become vector code, within 2 ulp, and the same bits in every table. */
+/* exp, expm1, log, log1p, tanh, sigmoid and sincos of 2 pi u, without branches
+ * so that loops over them are vectorised. The error is below 2 ulp, and every
+ * table computes the same bits. */
 #ifndef FV_KERNEL_ISA_ELEMENTARY_H
 #define FV_KERNEL_ISA_ELEMENTARY_H
 
@@ -22,14 +23,15 @@ INLINE real real_of(real_bits bits)
     return x;
 }
 
-/* 2^k for a normal result; k in two's complement. Integers stay unsigned:
- * NaN passes through here as an arbitrary number. */
+/* 2^k for a normal result; k is in two's complement. The arithmetic is unsigned
+ * because a NaN gives an arbitrary k. */
 INLINE real power_of_two(real_bits k)
 {
     return real_of((k + BIAS) << MANTISSA);
 }
 
-/* x = k ln 2 + r + *low, |r| <= ln(2) / 2 and a little; returns r */
+/* Range reduction: x = k ln 2 + r + *low with |r| <= ln(2) / 2, up to rounding.
+ * Returns r. */
 INLINE real reduce_exp(real x, real_bits *k, real *low)
 {
     const real shifted = FMA(x, LOG2_E, ROUNDER);
@@ -48,17 +50,17 @@ INLINE real real_exp(real x)
     x = x > EXP_MAX ? EXP_MAX : x;
     x = x < EXP_MIN ? EXP_MIN : x;
     const real r = reduce_exp(x, &k, &low);
-    /* 1 + r + r^2 series, with what the first sum lost put back */
+    /* 1 + r + r^2 series(r), with the rounding error of 1 + r added back */
     const real sum = 1 + r;
     const real lost = r - (sum - 1) + low;
     const real p = sum + FMA(r * r, exp_series(r), lost);
-    /* in two steps, since 2^k alone may be out of range; k is shifted above
-     * zero so that the halving needs no sign */
+    /* Scaled in two steps, since 2^k alone may overflow; k is shifted above
+     * zero so that it is halved without a sign. */
     const real_bits half = ((k + 4096) >> 1) - 2048;
     return p * power_of_two(half) * power_of_two(k - half);
 }
 
-/* exp(x) - 1 for x <= 0, without cancellation */
+/* exp(x) - 1 for x <= 0, without cancellation. */
 INLINE real real_expm1(real x)
 {
     real_bits k;
@@ -69,8 +71,8 @@ INLINE real real_expm1(real x)
     return FMA(FMA(r * r, exp_series(r), r), scale, scale - 1);
 }
 
-/* log(1 + f) = f - f^2/2 + s (f^2/2 + R(s^2)), s = f / (2 + f), given `low`
- * to add before the last rounding */
+/* log(1 + f) = f - f^2 / 2 + s (f^2 / 2 + R(s^2)) with s = f / (2 + f); `low`
+ * is added before the last rounding. */
 INLINE real log_of_1_plus(real f, real low)
 {
     const real s = f / (2 + f);
@@ -79,7 +81,7 @@ INLINE real log_of_1_plus(real f, real low)
     return f - (half - FMA(s, FMA(z, log_series(z), half), low));
 }
 
-/* for 0 <= u <= 1 */
+/* log(1 + u) for 0 <= u <= 1. */
 INLINE real real_log1p(real u) { return log_of_1_plus(u, 0); }
 
 INLINE real real_log(real x)
@@ -87,10 +89,12 @@ INLINE real real_log(real x)
     const bool tiny = x < REAL_MIN;
     const real scaled = tiny ? x * power_of_two(MANTISSA + 1) : x;
     const real_bits bits = bits_of(scaled);
-    /* the exponent that leaves a fraction in [sqrt(1/2), sqrt(2)) */
+    /* The exponent is chosen so that the fraction lies in [sqrt(1/2), sqrt(2)).
+     */
     const real_bits biased = (bits + (ONE_BITS - ROOT_HALF_BITS)) >> MANTISSA;
     const real fraction = real_of(bits - ((biased - BIAS) << MANTISSA));
-    /* an integer below 2^MANTISSA, or-ed into the fraction of 2^MANTISSA */
+    /* The biased exponent, an integer below 2^MANTISSA, is converted by or-ing
+     * it into the mantissa of 2^MANTISSA. */
     const real_bits base = (real_bits)(BIAS + MANTISSA) << MANTISSA;
     const real shift = tiny ? (real)(MANTISSA + 1) : 0;
     const real n = real_of(biased | base) - real_of(base + BIAS) - shift;
@@ -118,7 +122,7 @@ INLINE real real_sigmoid(real x)
     return x < 0 ? FMA(-e, part, e) : part; /* e / (1 + e) = e - e^2 / ... */
 }
 
-/* sine and cosine of 2 pi u, 0 <= u <= 1 */
+/* Sine and cosine of 2 pi u for 0 <= u <= 1. */
 INLINE void real_turn(real u, real *sine, real *cosine)
 {
     const real shifted = FMA(u, 4, ROUNDER);

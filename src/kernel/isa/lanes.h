@@ -1,13 +1,13 @@
-/* Sums across a row: 16 lanes of double folded in one fixed tree, so that the
- * vector width of the machine does not show in the result; those of blocks are
- * added up in a tree. */
+/* Sums across a row: 16 lanes of double are reduced in one fixed order, so that
+ * the result does not depend on the vector width; the sums of blocks are added
+ * pairwise. */
 #ifndef FV_KERNEL_ISA_LANES_H
 #define FV_KERNEL_ISA_LANES_H
 
 #include "kernel/isa/isa.h"
 
-/* Lane l gathers the elements i with i % FV__LANES == l. When a row comes in
- * several pieces, all but the last are a multiple of FV__LANES long. */
+/* Lane l accumulates the elements i with i % FV__LANES == l. If a row comes in
+ * several parts, the length of all but the last is a multiple of FV__LANES. */
 #define LANES_LOOP(update)                                                     \
     size_t whole = n - n % FV__LANES;                                          \
     for (size_t i = 0; i < whole; i += FV__LANES)                              \
@@ -34,11 +34,12 @@ INLINE double lanes_fold(double *lane)
     return lane[0];
 }
 
-/* Elements of a block, and the most levels of a tree. */
+/* Elements of a block, and the most levels of the pairwise sum. */
 enum { LANES_BLOCK = 4096, LANES_LEVELS = 64 };
 
-/* Sums of blocks, added like the digits of a binary counter: neighbours of
- * equal weight pair up, so the error grows with the logarithm of n. */
+/* Pairwise summation of block sums as they come, like a binary counter: two
+ * partial sums of equally many blocks are added to one, so the error grows with
+ * the logarithm of n. */
 typedef struct tree {
     double level[LANES_LEVELS];
     int32_t levels;
@@ -59,8 +60,8 @@ INLINE double tree_total(const tree *sums)
     return total;
 }
 
-/* `work` for each block of n elements, `count` of them from `at` on, with
- * `lane` to gather in; then `total` is the sum. */
+/* Runs `work` for each block of n elements, `count` elements from `at` on,
+ * which it accumulates in `lane`; afterwards `total` is the sum. */
 #define EACH_BLOCK(n, total, work)                                             \
     tree blocks;                                                               \
     blocks.levels = 0;                                                         \
@@ -85,7 +86,7 @@ INLINE double row_dot(size_t n, const real *x, const real *y)
     return total;
 }
 
-/* the largest, ignoring NaN; -inf of none */
+/* The largest number, NaN left out; -infinity if there is none. */
 INLINE real lanes_max(size_t n, const real *x)
 {
     real lane[FV__LANES];

@@ -1,19 +1,19 @@
-/* Cross entropy, of logits against labels or rows of weights, and of the
- * sigmoid. Finite logits up to 1e38 give finite losses. */
+/* Cross entropy: of the softmax of logits against labels or rows of weights,
+ * and of the sigmoid. Finite logits up to 1e38 give finite losses. */
 #include "kernel/isa/elementary.h"
 #include "kernel/isa/lanes.h"
 
-/* The exponentials of a row pass through a buffer of PIECE numbers. */
-enum { PIECE = 256 };
+/* The exponentials of a row are summed through a buffer of CHUNK numbers. */
+enum { CHUNK = 256 };
 
 INLINE void add_exp(double *lane, size_t n, const real *x, real shift)
 {
-    real piece[PIECE];
-    for (size_t at = 0; at < n; at += PIECE) {
-        const size_t count = n - at < PIECE ? n - at : PIECE;
+    real terms[CHUNK];
+    for (size_t at = 0; at < n; at += CHUNK) {
+        const size_t count = n - at < CHUNK ? n - at : CHUNK;
         for (size_t j = 0; j < count; j++)
-            piece[j] = real_exp(x[at + j] - shift);
-        lanes_sum(lane, count, piece);
+            terms[j] = real_exp(x[at + j] - shift);
+        lanes_sum(lane, count, terms);
     }
 }
 
@@ -24,7 +24,7 @@ static double sum_of_exp(size_t n, const real *x, real shift)
     return total;
 }
 
-/* log of a sum one of whose terms is exactly 1 */
+/* The logarithm of a sum of which one term is exactly 1. */
 static double log_of_sum(double sum)
 {
     const double rest = sum - 1;
@@ -46,7 +46,8 @@ static double weigh(size_t n, const real *x, double shift, const real *t)
     return total;
 }
 
-/* A label outside the row makes the loss NaN and has no gradient. */
+/* Whether the label is a class; another one makes the loss NaN and has no
+ * gradient. */
 static bool inside(int64_t label, size_t n)
 {
     return label >= 0 && (uint64_t)label < n;

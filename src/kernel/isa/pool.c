@@ -1,13 +1,14 @@
-/* Max and average pooling of one image, vectors along the channels. */
+/* Max and average pooling of one image, with vectors along the channels. */
 #include "kernel/isa/isa.h"
 
-/* Rows and columns of the taps of one window that lie inside the image. */
+/* The range of taps of a window that lie inside the image, per axis. */
 typedef struct window {
     int64_t first[2], last[2]; /* taps [first, last) */
-    int64_t origin[2];         /* of tap 0, may be negative */
+    int64_t origin[2]; /* input row and column of tap 0, may be negative */
 } window;
 
-/* Most windows lie inside as a whole: no division for them. */
+/* Computes that range along one axis. Divisions run only for windows that reach
+ * over an edge. */
 INLINE void place(window *w, const fv__geometry *g, int axis, int64_t at)
 {
     const int64_t step = g->dilation[axis], taps = g->kernel[axis];
@@ -20,8 +21,9 @@ INLINE void place(window *w, const fv__geometry *g, int axis, int64_t at)
                         : fv__min(taps, fv__divide_up(room, step));
 }
 
-/* The taps inside, as pixels of the plane: `rows` of `columns`, from `first`
- * on; from one to the next it is `down` and `across`. */
+/* The taps inside the image as pixels of the plane: a grid of `rows` x
+ * `columns` pixels that begins at pixel `first`, with distances `down` and
+ * `across`, in pixels. */
 typedef struct inside {
     size_t rows, columns, first, down, across;
 } inside;
@@ -37,8 +39,8 @@ INLINE inside inside_of(const fv__geometry *g, const window *w)
                      (size_t)g->dilation[1] };
 }
 
-/* `work` for each output pixel, in order, with `taps` those of its window. The
- * commonest window is a constant in a copy of the work, without loops. */
+/* Runs `work` for each output pixel in order; `taps` are the taps of its
+ * window. The compiler specialises the copy of `work` for 2x2 taps. */
 #define EACH_WINDOW(g, work)                                                   \
     for (int64_t r = 0; r < (g)->out[0]; r++) {                                \
         window w;                                                              \
@@ -55,7 +57,8 @@ INLINE inside inside_of(const fv__geometry *g, const window *w)
         }                                                                      \
     }
 
-/* `work` for each tap inside, ascending, with `pixel` its pixel. */
+/* Runs `work` for each tap in ascending order; `pixel` is its pixel in the
+ * plane. */
 #define EACH_TAP(taps, work)                                                   \
     for (size_t row = 0; row < (taps).rows; row++)                             \
         for (size_t column = 0; column < (taps).columns; column++) {           \
@@ -64,7 +67,7 @@ INLINE inside inside_of(const fv__geometry *g, const window *w)
             work;                                                              \
         }
 
-/* Whether each pixel is a tap of exactly one window. */
+/* Whether each input pixel lies in exactly one window. */
 static bool tiles(const fv__geometry *g)
 {
     for (int axis = 0; axis < 2; axis++)
@@ -75,10 +78,11 @@ static bool tiles(const fv__geometry *g)
     return true;
 }
 
-/* Windows that tile the image overwrite its gradient; others are added up in
- * it, from zero. */
-static fv__accumulation meet_of(const fv__geometry *g,
-                                fv__accumulation accumulation, void *dx)
+/* How a window writes its part of the gradient: if each pixel lies in exactly
+ * one window it may be stored, else the gradient is zeroed here and the parts
+ * are added. */
+static fv__accumulation accumulation_of(const fv__geometry *g,
+                                        fv__accumulation accumulation, void *dx)
 {
     if (accumulation != FV__STORE || tiles(g)) return accumulation;
     FV_KERNEL(fill)((size_t)(g->in[0] * g->in[1] * g->channels), 0, dx);
@@ -90,9 +94,8 @@ INLINE vec load(const bool part, size_t n, const real *x)
     return part ? vec_load_part(x, n) : vec_load(x);
 }
 
-/* Part of a gradient takes the place of what is there, or is added to it. */
-INLINE void accumulation(vec v, const bool part, const bool add, size_t n,
-                         real *dx)
+/* Stores or adds a vector of the gradient. */
+INLINE void put(vec v, const bool part, const bool add, size_t n, real *dx)
 {
     if (add) v = load(part, n, dx) + v;
     if (part)
@@ -103,8 +106,8 @@ INLINE void accumulation(vec v, const bool part, const bool add, size_t n,
 
 /* ---- the largest -------------------------------------------------------- */
 
-/* One vector of channels, n of them there. The first of the largest stays, and
- * so does the first NaN. */
+/* The maximum of one vector of channels, n of them valid, and its position. Of
+ * equal values, and of NaNs, the first is taken. */
 INLINE void largest(const inside taps, size_t c, const bool part, size_t n,
                     const real *x, real *y, int32_t *where)
 {
@@ -150,7 +153,8 @@ void FV_KERNEL(maxpool)(const fv__geometry *g, const void *x_, void *y_,
     })
 }
 
-/* One vector of channels, n of them there, goes to where it came from. */
+/* The gradient of one vector of channels, n of them valid, is added at the
+ * positions of the maxima. */
 INLINE void pass(const inside taps, size_t c, const bool part, const bool add,
                  size_t n, const int32_t *where, const real *dy, real *dx)
 {
@@ -158,18 +162,18 @@ INLINE void pass(const inside taps, size_t c, const bool part, const bool add,
     const vec v = load(part, n, dy);
     EACH_TAP(taps, {
         const mask here = places == mask_all((real_mask)pixel);
-        accumulation(vec_choose(here, v, vec_all(0)), part, add, n,
-                     dx + pixel * c);
+        put(vec_choose(here, v, vec_all(0)), part, add, n, dx + pixel * c);
     })
 }
 
 void FV_KERNEL(maxpool_grad)(const fv__geometry *g, const int32_t *where,
-                             const void *dy_, void *dx_, fv__accumulation how)
+                             const void *dy_, void *dx_,
+                             fv__accumulation accumulation)
 {
     const size_t c = (size_t)g->channels;
     const real *dy = dy_;
     real *dx = dx_;
-    const bool add = meet_of(g, how, dx) == FV__ACCUMULATE;
+    const bool add = accumulation_of(g, accumulation, dx) == FV__ACCUMULATE;
     EACH_WINDOW(g, {
         size_t j = 0;
         for (; j + VEC <= c; j += VEC)
@@ -200,7 +204,7 @@ static fv__chain chain_of(const inside *taps)
     return (fv__chain){ (int64_t)taps->rows, (int64_t)taps->columns, 1 };
 }
 
-/* The sum of one vector of channels in blocks of taps. */
+/* The sum of one vector of channels over the taps, in blocks of a chain. */
 INLINE vec blocks_sum(const inside taps, size_t c, const bool part, size_t n,
                       const real *x)
 {
@@ -219,7 +223,7 @@ INLINE vec blocks_sum(const inside taps, size_t c, const bool part, size_t n,
     return total + sum;
 }
 
-/* One vector of channels; without a tap, zeros. */
+/* The mean of one vector of channels; without a tap it is 0. */
 INLINE vec mean(const inside taps, size_t c, const bool part, size_t n,
                 const real *x, real count)
 {
@@ -249,33 +253,34 @@ void FV_KERNEL(avgpool)(const fv__geometry *g, bool count_padding,
     })
 }
 
-INLINE void replicate(const inside taps, size_t c, const bool part,
-                      const bool add, size_t n, real count, const real *dy,
-                      real *dx)
+INLINE void distribute(const inside taps, size_t c, const bool part,
+                       const bool add, size_t n, real count, const real *dy,
+                       real *dx)
 {
     const vec v = load(part, n, dy) / vec_all(count);
-    EACH_TAP(taps, accumulation(v, part, add, n, dx + pixel * c))
+    EACH_TAP(taps, put(v, part, add, n, dx + pixel * c))
 }
 
 void FV_KERNEL(avgpool_grad)(const fv__geometry *g, bool count_padding,
-                             const void *dy_, void *dx_, fv__accumulation how)
+                             const void *dy_, void *dx_,
+                             fv__accumulation accumulation)
 {
     const size_t c = (size_t)g->channels;
     const real *dy = dy_;
     real *dx = dx_;
-    const bool add = meet_of(g, how, dx) == FV__ACCUMULATE;
+    const bool add = accumulation_of(g, accumulation, dx) == FV__ACCUMULATE;
     EACH_WINDOW(g, {
         const real count = count_of(g, count_padding, &taps);
         size_t j = 0;
         for (; j + VEC <= c; j += VEC)
             if (add)
-                replicate(taps, c, false, true, VEC, count, dy + j, dx + j);
+                distribute(taps, c, false, true, VEC, count, dy + j, dx + j);
             else
-                replicate(taps, c, false, false, VEC, count, dy + j, dx + j);
+                distribute(taps, c, false, false, VEC, count, dy + j, dx + j);
         if (j < c && add)
-            replicate(taps, c, true, true, c - j, count, dy + j, dx + j);
+            distribute(taps, c, true, true, c - j, count, dy + j, dx + j);
         else if (j < c)
-            replicate(taps, c, true, false, c - j, count, dy + j, dx + j);
+            distribute(taps, c, true, false, c - j, count, dy + j, dx + j);
         dy += c;
     })
 }

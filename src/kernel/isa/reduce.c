@@ -1,5 +1,6 @@
-/* Whole-array kernels: scaled addition, filling, sums and the check for
- * numbers that are not finite; and rows, added and copied. */
+/* Kernels over whole arrays: scaled addition, filling, conversion of bytes,
+ * sums and a check for numbers that are not finite; and addition and copies of
+ * rows. */
 #include "kernel/isa/lanes.h"
 
 enum { BLOCK = 4096 };
@@ -13,8 +14,8 @@ void FV_KERNEL(axpy)(size_t n, double a_, const void *x_, void *y_)
     for (size_t i = 0; i < n; i++) y[i] = FMA(a, x[i], y[i]);
 }
 
-INLINE void add_piece(size_t m, const real *x, size_t x_row, real *y,
-                      size_t y_row, const bool part, size_t n)
+INLINE void add_vector(size_t m, const real *x, size_t x_row, real *y,
+                       size_t y_row, const bool part, size_t n)
 {
     for (size_t i = 0; i < m; i++, x += x_row, y += y_row) {
         if (part)
@@ -31,12 +32,12 @@ void FV_KERNEL(add_rows)(size_t m, size_t n, const void *x_, size_t x_row,
     real *y = y_;
     size_t j = 0;
     for (; j + VEC <= n; j += VEC)
-        add_piece(m, x + j, x_row, y + j, y_row, false, VEC);
-    if (j < n) add_piece(m, x + j, x_row, y + j, y_row, true, n - j);
+        add_vector(m, x + j, x_row, y + j, y_row, false, VEC);
+    if (j < n) add_vector(m, x + j, x_row, y + j, y_row, true, n - j);
 }
 
-/* Whole vectors of each row but the last: what they write too much, the next
- * row overwrites. */
+/* Copies rows in whole vectors. The last vector of a row may write into the
+ * next row, which is copied later, so the caller leaves out the last row. */
 INLINE void copy_vectors(size_t m, const size_t vectors, const real *x,
                          size_t x_row, real *y, size_t y_row)
 {

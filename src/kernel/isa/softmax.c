@@ -1,4 +1,4 @@
-/* Softmax of rows. */
+/* Softmax of rows and its gradient. */
 #include "kernel/isa/elementary.h"
 #include "kernel/isa/lanes.h"
 

@@ -8,12 +8,12 @@
     }                                                                          \
     break
 
-#define MAP(name, formula)                                                     \
+#define UNARY(name, formula)                                                   \
     case name:                                                                 \
         INDEPENDENT EACH(formula)
 
-/* For the functions that libm computes, one number at a time. */
-#define MAP_CALL(name, formula)                                                \
+/* Functions that libm computes: the loop is not vectorised. */
+#define UNARY_CALL(name, formula)                                              \
     case name:                                                                 \
         EACH(formula)
 
@@ -28,30 +28,30 @@ void FV_KERNEL(unary)(fv__unary f, size_t n, const void *x_, void *y_,
         return;
     }
     switch (f) {
-        MAP(FV__NEG, -x);
-        MAP(FV__ABS, FABS(x));
-        MAP(FV__EXP, real_exp(x));
-        MAP(FV__LOG, real_log(x));
-        MAP(FV__SQRT, SQRT(x));
-        MAP_CALL(FV__SIN, LIBM(sin)(x));
-        MAP_CALL(FV__COS, LIBM(cos)(x));
-        MAP_CALL(FV__TAN, LIBM(tan)(x));
-        MAP_CALL(FV__ASIN, LIBM(asin)(x));
-        MAP_CALL(FV__ACOS, LIBM(acos)(x));
-        MAP_CALL(FV__ATAN, LIBM(atan)(x));
-        MAP(FV__TANH, real_tanh(x));
-        MAP(FV__SIGMOID, real_sigmoid(x));
-        MAP(FV__CLAMP, x < p ? p : x > q ? q : x);
-        MAP(FV__LEAKY_RELU, x > 0 ? x : p * x);
-        MAP(FV__ELU, x > 0 ? x : p * real_expm1(x));
-        MAP(FV__SCALE_ADD, p * x + q);
-        MAP_CALL(FV__POWER, LIBM(pow)(x, p));
-        MAP(FV__RECIPROCAL, p / x);
+        UNARY(FV__NEG, -x);
+        UNARY(FV__ABS, FABS(x));
+        UNARY(FV__EXP, real_exp(x));
+        UNARY(FV__LOG, real_log(x));
+        UNARY(FV__SQRT, SQRT(x));
+        UNARY_CALL(FV__SIN, LIBM(sin)(x));
+        UNARY_CALL(FV__COS, LIBM(cos)(x));
+        UNARY_CALL(FV__TAN, LIBM(tan)(x));
+        UNARY_CALL(FV__ASIN, LIBM(asin)(x));
+        UNARY_CALL(FV__ACOS, LIBM(acos)(x));
+        UNARY_CALL(FV__ATAN, LIBM(atan)(x));
+        UNARY(FV__TANH, real_tanh(x));
+        UNARY(FV__SIGMOID, real_sigmoid(x));
+        UNARY(FV__CLAMP, x < p ? p : x > q ? q : x);
+        UNARY(FV__LEAKY_RELU, x > 0 ? x : p * x);
+        UNARY(FV__ELU, x > 0 ? x : p * real_expm1(x));
+        UNARY(FV__SCALE_ADD, p * x + q);
+        UNARY_CALL(FV__POWER, LIBM(pow)(x, p));
+        UNARY(FV__RECIPROCAL, p / x);
     }
 }
 
-/* X and Y are read only where the formula names them, so that the caller may
- * pass NULL for what the derivative does not need. */
+/* A formula reads only those of X and Y that it names, so the caller may pass
+ * NULL for the other. */
 #define X (x[i])
 #define Y (y[i])
 #define GRAD_LOOP(how, formula)                                                \
@@ -70,7 +70,7 @@ void FV_KERNEL(unary)(fv__unary f, size_t n, const void *x_, void *y_,
             GRAD_LOOP(+=, formula)                                             \
         break
 
-/* derivative of x^p; p = 0 is constant even at 0 */
+/* Derivative of x^p; for p = 0 it is 0, also at x = 0. */
 INLINE real power_slope(real x, real p)
 {
     return p == 0 ? 0 : p == 2 ? 2 * x : p * LIBM(pow)(x, p - 1);

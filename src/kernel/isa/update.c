@@ -1,4 +1,4 @@
-/* One step of an optimizer on an array of weights. */
+/* One step of SGD or Adam on an array of weights. */
 #include "kernel/isa/isa.h"
 
 void FV_KERNEL(sgd)(size_t n, const fv__sgd *rule, const void *g_, void *w_,
@@ -35,7 +35,8 @@ void FV_KERNEL(adam)(size_t n, const fv__adam *rule, const void *g_, void *w_,
     const real step = (real)(rule->learning_rate / rule->correction1);
     const real root = (real)__builtin_sqrt(rule->correction2);
     const real epsilon = (real)rule->epsilon;
-    /* weight decay either shrinks the weight or joins the gradient */
+    /* Weight decay either shrinks the weight (AdamW) or is added to the
+     * gradient. */
     const double shrink = rule->learning_rate * rule->weight_decay;
     const real keep = rule->decoupled ? (real)(1 - shrink) : 1;
     const real decay = rule->decoupled ? 0 : (real)rule->weight_decay;
