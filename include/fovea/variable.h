@@ -213,10 +213,13 @@ typedef enum fv_algorithm {
     FV_CONV_IM2COL_GEMM, /**< column matrix and matrix product */
     FV_CONV_DIRECT,      /**< products over the image itself */
     FV_CONV_WINOGRAD,    /**< fewer products, at points of tiles */
-    FV_CONV_DEPTHWISE,   /**< vectors over the channels of several groups:
-                              depthwise, and groups of few channels */
-    FV_CONV_COL2IM       /**< as im2col; the input gradient's columns are added
+    FV_CONV_DEPTHWISE,   /**< one filter for each channel: vectors over
+                              channels */
+    FV_CONV_COL2IM,      /**< as im2col; the input gradient's columns are added
                               where their taps lie */
+    FV_CONV_GROUPED      /**< two groups or more, of few channels each: vectors
+                              over the filters of several groups, or over the
+                              pixels of a row */
 } fv_algorithm;
 
 /** As `max_workspace` of a convolution: no working memory. */

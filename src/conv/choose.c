@@ -12,6 +12,7 @@ static const fv__conv_algorithm *const algorithms[] = {
     [FV_CONV_WINOGRAD] = &fv__conv_winograd,
     [FV_CONV_DEPTHWISE] = &fv__conv_depthwise,
     [FV_CONV_COL2IM] = &fv__conv_col2im,
+    [FV_CONV_GROUPED] = &fv__conv_grouped,
 };
 enum { ALGORITHMS = sizeof algorithms / sizeof *algorithms };
 

@@ -48,7 +48,8 @@ typedef struct fv__conv_algorithm {
 } fv__conv_algorithm;
 
 extern const fv__conv_algorithm fv__conv_reference, fv__conv_im2col,
-    fv__conv_direct, fv__conv_winograd, fv__conv_depthwise, fv__conv_col2im;
+    fv__conv_direct, fv__conv_winograd, fv__conv_depthwise, fv__conv_col2im,
+    fv__conv_grouped;
 
 /* Fills out[] by the shape rule and checks everything; records who, what, by
  * how much under the name `who`. With `pool`, padding must be below kernel. */
@@ -56,6 +57,12 @@ fv_status fv__geometry_check(fv_context *context, const char *who, bool pool,
                              fv__geometry *geometry);
 /* Multiply-accumulates of a convolution, for the whole batch. */
 int64_t fv__geometry_macs(const fv__geometry *geometry);
+/* Whether each input channel has one filter of its own and no other. */
+static inline bool fv__geometry_is_depthwise(const fv__geometry *geometry)
+{
+    return geometry->groups == geometry->channels
+           && geometry->groups == geometry->filters;
+}
 
 /* What a user asks of a convolution; zeros are the defaults. */
 typedef struct fv__conv_request {

@@ -1,10 +1,13 @@
-/* The weight gradient's sums by part, and adding them up. */
+/* The sums of a weight gradient over the parts of a batch, and their sum. */
 #include "conv/shared.h"
 
 #include <string.h>
 
-enum { ADD_ELEMENTS = 1 << 13 };
+/* Elements of the gradient that one item adds up over all parts: tuned by
+ * measurement. */
+enum { ITEM_ELEMENTS = 1 << 13 };
 
+/* A single part needs no scratch. */
 static void lay_out(fv__partials *p)
 {
     p->stride = fv__align((p->weights + p->filters) * fv__element(p->kernels));
@@ -55,14 +58,15 @@ void *fv__partial_weights(const fv__partials *p, int64_t part)
 fv__accumulation fv__partial_accumulation(const fv__partials *p, int64_t part,
                                           int64_t block)
 {
-    bool fresh = p->bytes || p->call->overwrite;
+    const bool fresh = p->bytes || p->call->overwrite;
 
     return fresh && block == fv__partial_first_block(&p->sizes, part)
                ? FV__STORE
                : FV__ACCUMULATE;
 }
 
-static void *part_bias(const fv__partials *p, int64_t part)
+/* Where the bias gradient of a part is summed: behind its weights. */
+static void *bias_of(const fv__partials *p, int64_t part)
 {
     if (!p->bytes) return p->call->dbias;
     return fv__slot(fv__partial_weights(p, part), (ptrdiff_t)p->weights,
@@ -76,7 +80,7 @@ void *fv__partial_bias(const fv__partials *p, int64_t part, size_t first,
 
     if (!p->call->dbias) return NULL;
     sums =
-        fv__slot(part_bias(p, part), (ptrdiff_t)first, fv__element(p->kernels));
+        fv__slot(bias_of(p, part), (ptrdiff_t)first, fv__element(p->kernels));
     if (p->bytes || p->call->overwrite) p->kernels->fill(n, 0, sums);
     return sums;
 }
@@ -91,41 +95,41 @@ void fv__partial_add_bias(const fv__partials *p, int64_t part, int64_t block)
     if (!p->call->dbias) return;
     void *sum = block == fv__partial_first_block(s, part)
                     ? fv__partial_bias(p, part, 0, p->filters)
-                    : part_bias(p, part);
+                    : bias_of(p, part);
     p->kernels->column_sum(
         (size_t)count, p->filters,
         fv__at(p->call->dy, (ptrdiff_t)((size_t)pixel * p->filters), size),
         sum);
 }
 
-/* Adds n numbers of all parts up, at `at` in each, and gives them to the
- * gradient. */
-static void add(const fv__partials *p, size_t n, char *at, void *gradient)
+/* Adds up n elements over all parts, into those of part 0 at `sums`, and stores
+ * them in the gradient or adds them to it. */
+static void reduce(const fv__partials *p, size_t n, char *sums, void *gradient)
 {
     for (int64_t part = 1; part < p->sizes.parts; part++)
-        p->kernels->axpy(n, 1, at + (size_t)part * p->stride, at);
+        p->kernels->axpy(n, 1, sums + (size_t)part * p->stride, sums);
     if (p->call->overwrite)
-        memcpy(gradient, at, n * fv__element(p->kernels));
+        memcpy(gradient, sums, n * fv__element(p->kernels));
     else
-        p->kernels->axpy(n, 1, at, gradient);
+        p->kernels->axpy(n, 1, sums, gradient);
 }
 
-static void add_weights(void *argument, size_t item, size_t worker)
+static void reduce_weights(void *argument, size_t item, size_t worker)
 {
     const fv__partials *p = argument;
-    size_t at = item * ADD_ELEMENTS, left = p->weights - at;
+    size_t at = item * ITEM_ELEMENTS, left = p->weights - at;
 
     (void)worker;
-    add(p, left < ADD_ELEMENTS ? left : ADD_ELEMENTS,
-        fv__slot(p->sums, (ptrdiff_t)at, fv__element(p->kernels)),
-        fv__slot(p->call->dweight, (ptrdiff_t)at, fv__element(p->kernels)));
+    reduce(p, left < ITEM_ELEMENTS ? left : ITEM_ELEMENTS,
+           fv__slot(p->sums, (ptrdiff_t)at, fv__element(p->kernels)),
+           fv__slot(p->call->dweight, (ptrdiff_t)at, fv__element(p->kernels)));
 }
 
 void fv__partials_reduce(fv__partials *p)
 {
     if (!p->bytes) return;
-    fv__parallel(p->call->context,
-                 (p->weights + ADD_ELEMENTS - 1) / ADD_ELEMENTS,
-                 (double)p->weights * (double)p->sizes.parts, add_weights, p);
-    if (p->call->dbias) add(p, p->filters, part_bias(p, 0), p->call->dbias);
+    fv__parallel(
+        p->call->context, (p->weights + ITEM_ELEMENTS - 1) / ITEM_ELEMENTS,
+        (double)p->weights * (double)p->sizes.parts, reduce_weights, p);
+    if (p->call->dbias) reduce(p, p->filters, bias_of(p, 0), p->call->dbias);
 }

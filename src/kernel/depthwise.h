@@ -1,50 +1,56 @@
-/* The operands of depthwise convolution. */
+/* The operands of the depthwise convolution kernels. */
 #ifndef FV_KERNEL_DEPTHWISE_H
 #define FV_KERNEL_DEPTHWISE_H
 
 #include "kernel/microkernel.h"
 
-/* One axis of a depthwise convolution. Tap t of output u meets input
- * i = u stride + t step, which is zero unless low <= i < high. Distances, in
- * elements: inputs lie `from` apart, outputs `to`, weights `weight`. */
+/* One axis of a depthwise convolution. Tap t of output u reads input
+ * i = u stride + t step; inputs outside low <= i < high are zero and are not in
+ * memory. x_stride, y_stride and weight_stride are the distances, in elements,
+ * between neighbouring inputs, outputs and taps. */
 typedef struct fv__window {
     int64_t outputs, taps, stride, step;
     int64_t low, high;
-    ptrdiff_t from, to, weight;
+    ptrdiff_t x_stride, y_stride, weight_stride;
 } fv__window;
 
-/* Outputs of a row for which large depthwise kernels leave out the same columns
- * of taps, those at which none of them meets the image. */
+/* Over a padded copy, each group of this many neighbouring outputs of a row
+ * leaves out the columns of taps that lie in the padding for all of them. A
+ * multiple of the columns of a tile; where a weight is not finite it decides
+ * which outputs become NaN. */
 enum { FV__DEPTHWISE_COLUMNS = 8 };
 
-/* A depthwise convolution of one image: every output is a chain of fma over
- * rows and columns of taps, which are one step apart. In a strip, which large
- * kernels are done in, columns of inputs and taps of a row are one cache line
- * apart, of which channels fill no more than one, and beside the image lie
- * zeros, for whole groups of FV__DEPTHWISE_COLUMNS outputs; columns have stride
- * 1, and chains are not cut. */
+/* A depthwise convolution of one image. Each output is a chain of fma over the
+ * rows of taps and the taps of a row; the step of both axes is 1.
+ *
+ * With `padded`, x is a padded copy, for large kernels: columns of inputs, and
+ * taps of a row, are one cache line apart; there are no more channels than fill
+ * a cache line; columns have stride 1; beside the image the copy holds zeros
+ * for whole groups of FV__DEPTHWISE_COLUMNS outputs; and chains are not cut. */
 typedef struct fv__depthwise {
     fv__window axis[2]; /* rows, columns */
     size_t channels;
-    const void *x; /* input 0 of both axes, there or not */
-    const void *weight;
+    const void *x;      /* where input (0, 0) is, or would be */
+    const void *weight; /* [tap row][tap][channel], whole vectors of channels */
     void *y;
-    fv__epilogue epilogue; /* its residual lies as y does */
-    bool add;      /* the residual is y, which blocks of chains are added to
-                      one after the other */
-    bool uncached; /* inputs are not in a cache */
+    fv__epilogue epilogue; /* the residual has the strides of y */
+    bool add;      /* The residual is y: blocks of a cut chain are added to it
+                      one after the other. */
+    bool uncached; /* inputs exceed the last-level cache */
     bool padded;
 } fv__depthwise;
 
-/* Its weight gradient over some rows of one image: chains over the outputs in
- * order, from zero or from what is there. The bias gradient goes on. */
+/* The weight gradient over some rows of one image: for each tap and channel a
+ * chain of fma over the outputs in order; and the bias gradient, the sum of dy,
+ * which is added to dbias. */
 typedef struct fv__depthwise_grad {
     fv__window axis[2];
     size_t channels;
     const void *x, *dy;
-    void *dweight, *dbias; /* dbias NULL: not wanted */
-    bool fresh;            /* from zero */
-    bool uncached;         /* inputs are not in a cache */
+    void *dweight; /* laid out as the weights, whole vectors of channels */
+    void *dbias;   /* NULL: not wanted */
+    bool fresh;    /* chains begin at zero, not at what is in dweight */
+    bool uncached; /* x and dy exceed the last-level cache */
 } fv__depthwise_grad;
 
 #endif

@@ -101,11 +101,12 @@ typedef struct fv__kernels {
     void (*winograd_filter_grad)(fv__scheme f, size_t n,
                                  const fv__transformed_tile *du, void *dg,
                                  size_t dg_tap, bool accumulate);
-    /* Weights, and the sums of their gradients, are whole vectors. */
+    /* Depthwise convolution and its weight gradient: see kernel/depthwise.h. */
     void (*depthwise)(const fv__depthwise *d);
     void (*depthwise_grad)(const fv__depthwise_grad *d);
-    /* Vectors are nr / 2 lanes, and begin at multiples of their size. */
-    void (*replicate)(const fv__replicate *s);
+    /* Grouped convolution: see kernel/grouped.h. A vector has nr / 2 lanes; x,
+     * weight and out of replicated channels are aligned to its size. */
+    void (*replicate)(const fv__replicate *r);
     void (*grouped)(const fv__grouped *g);
 
     /* rows [m][n]: y = softmax(x) */

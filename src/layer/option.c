@@ -18,7 +18,7 @@ const char *const fv__initializer_words[] = { "",
 const char *const fv__fan_words[] = { "in", "out", "average", NULL };
 const char *const fv__algorithm_words[] = { "auto",   "reference", "im2col",
                                             "direct", "winograd",  "depthwise",
-                                            "col2im", NULL };
+                                            "col2im", "grouped",   NULL };
 
 const char *fv_algorithm_name(fv_algorithm algorithm)
 {

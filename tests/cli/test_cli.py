@@ -1237,14 +1237,14 @@ class BenchTest(Case):
     def test_an_algorithm_that_cannot(self):
         """The convolutions that it cannot do are left out, with a line each."""
         done = self.conv("--csv", "--pass", "forward", "--algorithm",
-                         "depthwise")
+                         "grouped")
         self.assertEqual([row["layer"] for row in csv.DictReader(
             done.stdout.splitlines())], ["wide"])
         self.assertEqual(
             [line for line in done.stderr.splitlines() if "left out" in line],
-            ["fovea: one/stem left out: conv: algorithm depthwise cannot do "
+            ["fovea: one/stem left out: conv: algorithm grouped cannot do "
              "kernel 3x2 with 3 channels",
-             "fovea: two/last left out: conv: algorithm depthwise cannot do "
+             "fovea: two/last left out: conv: algorithm grouped cannot do "
              "kernel 3x3 with 2 channels"])
 
     def test_lines(self):

@@ -1,6 +1,18 @@
-/* The depthwise algorithm against the definition, bit for bit: every table,
- * type, number of threads and batch, and any geometry. */
+/* The depthwise and the grouped algorithm against the definition, bit for bit:
+ * every table, type, number of threads and batch, and any geometry. */
+#include "conv/grouped/grouped.h"
+
 #include "conv/convolution.h"
+
+#include <fovea/variable.h>
+
+/* Of the two, the one that takes a geometry of several groups. */
+static const fv__conv_algorithm *algorithm_of(const fv__geometry *g)
+{
+    return g->groups == g->channels && g->groups == g->filters
+               ? &fv__conv_depthwise
+               : &fv__conv_grouped;
+}
 
 static bool draw_axis(uint64_t *state, fv__geometry *g, int axis)
 {
@@ -59,7 +71,7 @@ static void check_bits(fv__geometry g, fv_dtype dtype, uint64_t seed)
     problem_draw(&p, seed, false);
     p.overwrite = seed % 2;
     run_all(first, &fv__conv_reference, &p);
-    same_in_all_tables(&fv__conv_depthwise, &p);
+    same_in_all_tables(algorithm_of(&g), &p);
     problem_free(&p);
     fv_context_free(first);
 }
@@ -76,7 +88,8 @@ static void any_geometry(void **state)
     }
 }
 
-/* Channels around vectors of every table, and around a tile's. */
+/* Numbers of channels near multiples of the lanes of each table's vectors, and
+ * of the channels of a tile. */
 static void channel_counts(void **state)
 {
     const int64_t counts[] = {
@@ -89,8 +102,8 @@ static void channel_counts(void **state)
             check_bits(plain(2, 6, counts[i], 3, 1), dtypes[d], i);
 }
 
-/* Every kind of tile, at sizes at which inner tiles, edges, pairs of rows and
- * single ones come together. */
+/* Every kind of tile, on an image that has inner tiles, tiles at its edges,
+ * pairs of rows and a single row. */
 static void kernels_and_strides(void **state)
 {
     (void)state;
@@ -101,9 +114,10 @@ static void kernels_and_strides(void **state)
                            (uint64_t)(kernel * 4 + stride));
 }
 
-/* Cuts of the sums over the batch: several parts, blocks that span images,
- * images that span blocks; phases whose rows differ in number. */
-static void large_ones(void **state)
+/* Sums over the batch that are cut: several parts, blocks of several images,
+ * images of several blocks; and subconvolutions that differ in the number of
+ * rows. */
+static void sums_over_the_batch(void **state)
 {
     fv__geometry wide = plain(2, 40, 3, 3, 1);
     fv__geometry groups = plain(3, 21, 24, 5, 2);
@@ -128,10 +142,10 @@ static void large_ones(void **state)
     }
 }
 
-/* Groups whose vectors run along rows of pixels: several blocks of rows and
- * columns, pieces of the groups, phases that no tap meets, taps that share no
- * phase, windows larger than the image. */
-static void groups_in_planes(void **state)
+/* Grouped convolution with vectors along rows of pixels: several blocks of
+ * rows, columns and groups, subconvolutions without taps, taps in different
+ * phases, windows larger than the image. */
+static void planar_groups(void **state)
 {
     const struct {
         int64_t batch, in[2], channels, filters, groups;
@@ -163,8 +177,9 @@ static void groups_in_planes(void **state)
     }
 }
 
-/* More than caches hold, of channels that are whole lines and that are not. */
-static void far_ones(void **state)
+/* Images larger than the last-level cache of a context, whose pixels are whole
+ * cache lines or are not. */
+static void larger_than_caches(void **state)
 {
     (void)state;
     for (int d = 0; d < 2; d++) {
@@ -182,13 +197,13 @@ static void image_alone(void **state)
         fv__geometry g = draw_geometry(&seed);
 
         g.batch = 9;
-        same_alone(&fv__conv_depthwise, g, dtypes[i % 2]);
+        same_alone(algorithm_of(&g), g, dtypes[i % 2]);
     }
 }
 
-/* ---- what is there before and after ------------------------------------- */
+/* ---- gradients and results that are added to ---------------------------- */
 
-/* One direction with everything a call may ask for. */
+/* One direction, with bias, residual and clamp. */
 static void run_call(fv_context *context, const fv__conv_algorithm *algorithm,
                      problem *p, array residual, bool overwrite,
                      fv__direction direction)
@@ -226,8 +241,8 @@ static void run_call(fv_context *context, const fv__conv_algorithm *algorithm,
     fv__release(context, weights);
 }
 
-/* Gradients take the place of what was there, or are added to it; results are
- * finished with a residual and a clamp. */
+/* Gradients are stored, or added to what is in memory; a residual is added to
+ * results, and they are clamped. */
 static void overwrite_and_add(void **state)
 {
     uint64_t seed = 13;
@@ -251,7 +266,7 @@ static void overwrite_and_add(void **state)
         for (int d = FV__FORWARD; d <= FV__BACKWARD_WEIGHTS; d++) {
             run_call(context, &fv__conv_reference, &p, residual, i % 4 < 2,
                      (fv__direction)d);
-            run_call(context, &fv__conv_depthwise, &q, residual, i % 4 < 2,
+            run_call(context, algorithm_of(&q.g), &q, residual, i % 4 < 2,
                      (fv__direction)d);
         }
         same_results(&p, &q);
@@ -262,7 +277,8 @@ static void overwrite_and_add(void **state)
     }
 }
 
-/* Padding may be multiplied: a weight that is not finite may show there. */
+/* Padding may be multiplied as zeros, so where a weight is not finite, results
+ * that read padding may be NaN. */
 static void not_finite(void **state)
 {
     const double strange[] = { (double)NAN, (double)INFINITY,
@@ -281,7 +297,7 @@ static void not_finite(void **state)
         if (i % 2 == 0) array_set(p.dy, draw(&seed) % p.dy.n, strange[i % 3]);
         problem q = problem_again(context, &p);
         run_all(context, &fv__conv_reference, &p);
-        run_all(context, &fv__conv_depthwise, &q);
+        run_all(context, algorithm_of(&q.g), &q);
         same_but_for_padding(&p, &q);
         problem_free(&p);
         problem_free(&q);
@@ -289,37 +305,97 @@ static void not_finite(void **state)
     }
 }
 
-/* ---- what it does not do ------------------------------------------------ */
+/* ---- which algorithm ----------------------------------------------------- */
 
-static void other_groups(void **state)
+/* Which of the two takes a geometry: never both. */
+static void check_applicable(fv_context *context, fv__geometry g,
+                             bool depthwise, bool grouped)
+{
+    assert_int_equal(fv__geometry_check(context, "conv", false, &g), FV_OK);
+    assert_int_equal(fv__conv_depthwise.applicable(context, &g), depthwise);
+    assert_int_equal(fv__conv_grouped.applicable(context, &g), grouped);
+}
+
+static void which_applies(void **state)
 {
     fv_context *context = context_of(NULL, FV_F32, 1);
     fv__geometry g = plain(1, 8, 6, 3, 1);
 
     (void)state;
-    assert_true(fv__conv_depthwise.applicable(context, &g));
-    g.filters = 12;
-    assert_true(fv__conv_depthwise.applicable(context, &g));
-    g.groups = 3;
-    assert_true(fv__conv_depthwise.applicable(context, &g));
+    check_applicable(context, g, true, false);
+    g.filters = 12; /* two filters for each channel */
+    check_applicable(context, g, false, true);
+    g.filters = 6;
+    g.groups = 3; /* two channels for each filter */
+    check_applicable(context, g, false, true);
     g.groups = 1;
-    assert_false(fv__conv_depthwise.applicable(context, &g));
+    check_applicable(context, g, false, false);
     g = plain(1, 8, 1, 3, 1); /* one channel is a convolution like others */
-    assert_false(fv__conv_depthwise.applicable(context, &g));
+    check_applicable(context, g, false, false);
+    fv_context_free(context);
+}
+
+/* Of the algorithms that round as plain sums do, each of the two is chosen for
+ * a typical shape, and is what its public number means. */
+static void which_is_chosen(void **state)
+{
+    fv_context *context = context_of(NULL, FV_F32, 1);
+    fv__geometry g = plain(1, 28, 64, 3, 1);
+    fv__conv_request request = { .algorithm = FV_CONV_AUTO };
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        const fv__conv_algorithm *expected = algorithm_of(&g);
+
+        assert_int_equal(fv__geometry_check(context, "conv", false, &g), FV_OK);
+        for (int d = FV__FORWARD; d <= FV__BACKWARD_WEIGHTS; d++) {
+            request.algorithm = FV_CONV_AUTO;
+            assert_ptr_equal(fv__conv_choose(context, "conv", &request, &g,
+                                             (fv__direction)d),
+                             expected);
+            request.algorithm = i ? FV_CONV_GROUPED : FV_CONV_DEPTHWISE;
+            assert_ptr_equal(fv__conv_choose(context, "conv", &request, &g,
+                                             (fv__direction)d),
+                             expected);
+        }
+        assert_string_equal(expected->name, i ? "grouped" : "depthwise");
+        g.groups = 32; /* of two channels */
+    }
+    fv_context_free(context);
+}
+
+/* More bytes of packed weights than can be counted. */
+static void too_many_weights(void **state)
+{
+    fv_context *context = context_of(NULL, FV_F64, 1);
+    fv__geometry g = plain(1, 8, 2, INT64_C(1) << 30, 1);
+
+    (void)state;
+    g.groups = 2;
+    g.filters = 4;
+    assert_true(fv__grouped_planar_packed(context, &g, FV__FORWARD)
+                == SIZE_MAX);
+    g.filters = 2;
+    assert_true(fv__conv_depthwise.packed(context, &g, FV__FORWARD)
+                == SIZE_MAX);
     fv_context_free(context);
 }
 
 static void no_images(void **state)
 {
     fv_context *context = context_of(NULL, FV_F32, 2);
-    problem p = problem_new(context, plain(0, 5, 4, 3, 1));
+    fv__geometry g = plain(0, 5, 4, 3, 1);
 
     (void)state;
-    array_set(p.dweight, 5, 7);
-    run_all(context, &fv__conv_depthwise, &p);
-    for (size_t i = 0; i < p.dweight.n; i++)
-        assert_true(array_get(p.dweight, i) == (i == 5 ? 7 : 0));
-    problem_free(&p);
+    for (; g.groups > 1; g.groups /= 2) {
+        problem p = problem_new(context, g);
+
+        array_set(p.dweight, 5, 7);
+        run_all(context, algorithm_of(&g), &p);
+        for (size_t i = 0; i < p.dweight.n; i++)
+            assert_true(array_get(p.dweight, i) == (i == 5 ? 7 : 0));
+        problem_free(&p);
+    }
     fv_context_free(context);
 }
 
@@ -329,13 +405,15 @@ int main(void)
         cmocka_unit_test(any_geometry),
         cmocka_unit_test(channel_counts),
         cmocka_unit_test(kernels_and_strides),
-        cmocka_unit_test(large_ones),
-        cmocka_unit_test(groups_in_planes),
-        cmocka_unit_test(far_ones),
+        cmocka_unit_test(sums_over_the_batch),
+        cmocka_unit_test(planar_groups),
+        cmocka_unit_test(larger_than_caches),
         cmocka_unit_test(image_alone),
         cmocka_unit_test(overwrite_and_add),
         cmocka_unit_test(not_finite),
-        cmocka_unit_test(other_groups),
+        cmocka_unit_test(which_applies),
+        cmocka_unit_test(which_is_chosen),
+        cmocka_unit_test(too_many_weights),
         cmocka_unit_test(no_images),
     };
 

@@ -252,9 +252,9 @@ static void algorithm_numbers(void **state)
     assert_null(choose(context, "conv1", 99, &g));
     assert_int_equal(fv_failed(context), FV_MISUSE);
     assert_null(choose(context, "conv1", FV_CONV_AUTO, &g));
-    assert_error(context, "conv1: algorithm 99 is unknown (0 to 6)");
+    assert_error(context, "conv1: algorithm 99 is unknown (0 to 7)");
     assert_null(choose(context, "conv1", -1, &g));
-    assert_error(context, "conv1: algorithm -1 is unknown (0 to 6)");
+    assert_error(context, "conv1: algorithm -1 is unknown (0 to 7)");
     assert_null(choose(NULL, "conv1", 0, &g));
 }
 

@@ -4,9 +4,9 @@
 
 #include "conv/convolution.h"
 
-static const fv__conv_algorithm *const fast[] = { &fv__conv_im2col,
-                                                  &fv__conv_direct,
-                                                  &fv__conv_depthwise };
+static const fv__conv_algorithm *const fast[] = {
+    &fv__conv_im2col, &fv__conv_direct, &fv__conv_depthwise, &fv__conv_grouped
+};
 enum { FAST = sizeof fast / sizeof *fast };
 
 /* ---- bits ---------------------------------------------------------------- */

@@ -19,7 +19,7 @@ static void plan_all(fv_context *context, fv__geometry g)
     for (int d = FV__FORWARD; d <= FV__BACKWARD_WEIGHTS; d++) {
         const fv__direction direction = (fv__direction)d;
 
-        for (int i = FV_CONV_AUTO + 1; i <= FV_CONV_COL2IM; i++) {
+        for (int i = FV_CONV_AUTO + 1; i <= FV_CONV_GROUPED; i++) {
             const fv__conv_candidate c =
                 fv__conv_consider(context, i, &request, &g, direction);
 

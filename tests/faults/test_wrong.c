@@ -160,7 +160,7 @@ static void test_layers(void **state)
     REFUSED(CONV(IN, TWO, .kernel = { 3 }, .padding_mode = (fv_padding)4),
             "conv2d: padding_mode 4 is unknown (0 to 3)");
     REFUSED(CONV(IN, TWO, .kernel = { 3 }, .algorithm = (fv_algorithm)99),
-            "conv2d: algorithm 99 is unknown (0 to 6)");
+            "conv2d: algorithm 99 is unknown (0 to 7)");
     REFUSED(CONV(IN, TWO, .kernel = { 3 }, .init_value = (double)NAN),
             "conv2d: init_value nan");
     REFUSED(fv_leaky_relu(ctx, (double)INFINITY), "leaky_relu: slope inf");

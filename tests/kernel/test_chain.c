@@ -118,6 +118,8 @@ static void check_bits(const fv__geometry *g, fv_dtype dtype, bool overwrite)
     for (int a = 1; a < ALGORITHMS; a++) same_in_all_tables(algorithms[a], &p);
     if (fv__conv_depthwise.applicable(first, g))
         same_in_all_tables(&fv__conv_depthwise, &p);
+    if (fv__conv_grouped.applicable(first, g))
+        same_in_all_tables(&fv__conv_grouped, &p);
     problem_free(&p);
     fv_context_free(first);
 }

@@ -48,7 +48,7 @@ static void test_refusals(void **state)
     assert_refused(ctx,
                    fv_convolutional(ctx, .num_filters = 2, .kernel = { 3 },
                                     .algorithm = (fv_algorithm)99),
-                   "conv2d: algorithm 99 is unknown (0 to 6)");
+                   "conv2d: algorithm 99 is unknown (0 to 7)");
     /* the channel count is no number of inputs */
     assert_refused(
         ctx, fv_linear(ctx, 3),

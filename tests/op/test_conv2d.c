@@ -389,7 +389,7 @@ static void test_refused(void **state)
            &(fv_convolution){ .groups = -1 }, "conv2d: groups -1 is below 1");
     refuse(SHAPE(1, 8, 8, 1), SHAPE(1, 3, 3, 1),
            &(fv_convolution){ .algorithm = (fv_algorithm)77 },
-           "conv2d: algorithm 77 is unknown (0 to 6)");
+           "conv2d: algorithm 77 is unknown (0 to 7)");
 }
 
 static void test_refused_operands(void **state)

@@ -205,7 +205,7 @@ static void test_weights_at_the_same_address(void **state)
     (void)state;
     static const fv_algorithm algorithms[] = {
         FV_CONV_AUTO,   FV_CONV_REFERENCE, FV_CONV_IM2COL_GEMM,
-        FV_CONV_DIRECT, FV_CONV_DEPTHWISE, FV_CONV_COL2IM
+        FV_CONV_DIRECT, FV_CONV_GROUPED,   FV_CONV_COL2IM
     };
     for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++) {
         fv_context *ctx = fv_context_new(NULL);

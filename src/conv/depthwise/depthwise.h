@@ -1,51 +1,68 @@
-/* What the directions of depthwise convolution share. */
+/* What the files of depthwise convolution share: each channel has one filter,
+ * and vectors run over channels. */
 #ifndef FV_CONV_DEPTHWISE_DEPTHWISE_H
 #define FV_CONV_DEPTHWISE_DEPTHWISE_H
 
 #include "conv/shared.h"
 
-#include <string.h>
+/* ---- decisions (plan.c) ------------------------------------------------- */
 
-/* Items have no fewer channels. */
+/* Channels of a block are a multiple of this number, four cache lines of
+ * floats: tuned by measurement. */
 enum { FV__DEPTHWISE_CHANNELS = 64 };
+/* Bytes of the cache line of channels that a padded copy holds at a time, and
+ * that its weights are packed by. */
+enum { FV__DEPTHWISE_LINE = 64 };
 
+/* How an axis of a subconvolution is cut into residue classes. Outputs `count`
+ * apart form a class; all its taps read inputs `input_step` apart, so over
+ * these a class is a convolution with this stride and without dilation. */
+typedef struct fv__depthwise_classes {
+    int64_t count, input_step, stride;
+} fv__depthwise_classes;
+
+fv__depthwise_classes fv__depthwise_classes_of(const fv__subconv *subconv,
+                                               int axis);
+/* Whether a subconvolution reads padded copies of the image
+ * (large_kernels.c) instead of the image itself. */
+bool fv__depthwise_is_padded(const fv__subconv *subconv);
+
+/* How a forward pass or an input gradient is cut into items: one image, a block
+ * of output rows and a block of channels, of all subconvolutions. Cutting
+ * changes no sum. */
 typedef struct fv__depthwise_plan {
-    const fv__kernels *kernels;
-    const fv__geometry *g;
+    const fv__geometry *geometry;
     fv__direction direction;
-    size_t element;
-    int64_t rows, blocks;     /* of an item; in an image */
-    int64_t channels, pieces; /* of an item; of all channels */
-    size_t padded;            /* bytes of each worker's, 0: there is none */
-    bool uncached,
-        nontemporal; /* inputs are not in a cache; outputs go past it */
+    const fv__kernels *kernels;
+    size_t element;                   /* bytes */
+    int64_t rows, row_blocks;         /* rows of a class in an item; blocks */
+    int64_t channels, channel_blocks; /* channels of an item; blocks */
+    size_t padded_bytes; /* of the padded copy of each worker; 0: none */
+    bool uncached;       /* inputs exceed the last-level cache */
+    bool nontemporal;    /* outputs are stored without being cached */
     const fv__conv_call *call;
 } fv__depthwise_plan;
 
-/* Through a number of that size, so that nothing is called. */
-static inline void fv__copy_element(size_t size, void *to, const void *from)
-{
-    uint32_t four;
-    uint64_t eight;
+/* Without a call. */
+fv__depthwise_plan fv__depthwise_plan_of(const fv_context *context,
+                                         const fv__geometry *geometry,
+                                         fv__direction direction);
+fv__depthwise_plan fv__depthwise_plan_of_call(const fv__conv_call *call,
+                                              fv__direction direction);
+/* Channels of a block, a multiple of FV__DEPTHWISE_CHANNELS, so that `channels`
+ * make about `blocks` blocks, at least one. */
+int64_t fv__depthwise_block(int64_t channels, int64_t blocks);
 
-    if (size == sizeof four) {
-        memcpy(&four, from, sizeof four);
-        memcpy(to, &four, sizeof four);
-    } else {
-        memcpy(&eight, from, sizeof eight);
-        memcpy(to, &eight, sizeof eight);
-    }
-}
+/* ---- padded copies (large_kernels.c) ------------------------------------ */
 
-/* Cuts `channels` in about `pieces`. */
-void fv__depthwise_cut(fv__depthwise_plan *plan, int64_t channels,
-                       int64_t pieces);
-
-/* Bytes of a strip, for rows of outputs of that stride; and a convolution over
- * it, whose weights are [line of channels][tap][channel]. */
+/* Bytes of a padded copy, for output rows of this stride. */
 size_t fv__depthwise_padded_bytes(int64_t stride, const int64_t taps[2]);
+/* A convolution over padded copies, made at `padded`. Weights are [line of
+ * channels][tap][channel]. */
 void fv__depthwise_run_padded(const fv__kernels *kernels,
                               const fv__depthwise *work, void *padded);
+
+/* ---- weight gradient (weight_grad.c) ------------------------------------ */
 
 void fv__depthwise_weight_grad_run(const fv__conv_call *call);
 size_t fv__depthwise_weight_grad_scratch(const fv_context *context,

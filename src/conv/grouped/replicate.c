@@ -1,74 +1,80 @@
-/* Strips of channels that are spread under a vector of filters. */
-#include "conv/grouped/grouped.h"
+/* Padded copies of rows of an image with replicated channels: their sizes, and
+ * filling them. */
+#include "conv/grouped/replicate.h"
 
-#include <string.h>
+enum {
+    COPY_BYTES = 1 << 15, /* of a copy, at most, unless LEAST_COLUMNS need more:
+                             they stay in a first-level cache beside weights or
+                             outputs; tuned by measurement */
+    LEAST_COLUMNS = 8,    /* outputs of a row that are not cut further; tuned by
+                             measurement */
+    LANES = 16            /* of the widest vector of any table */
+};
 
-/* Of a first-level cache, beside weights or outputs; outputs of a row that are
- * not cut any more; the widest vector. */
-enum { STRIP_BYTES = 1 << 15, FEWEST = 8, LANES = 16 };
-
-/* Columns of inputs that so many outputs meet. */
-static int64_t width(const fv__replicated *s, int64_t outputs)
+/* Columns of inputs that so many outputs of a row read, in whole multiples of
+ * FV__GROUPED_COLUMNS outputs. */
+static int64_t width_of(const fv__replicated *r, int64_t outputs)
 {
     const int64_t whole =
         fv__divide_up(outputs, FV__GROUPED_COLUMNS) * FV__GROUPED_COLUMNS;
 
-    return s->reach[1] ? (whole - 1) * s->stride[1] + s->reach[1] : 0;
+    return r->reach[1] ? (whole - 1) * r->stride[1] + r->reach[1] : 0;
 }
 
-static size_t bytes(const fv__replicated *s, int64_t rows, int64_t columns)
+/* Of a copy for a block of outputs; SIZE_MAX if they cannot be counted. */
+static size_t bytes_of(const fv__replicated *r, int64_t rows, int64_t columns)
 {
-    const int64_t row = width(s, columns) * s->channels * s->lanes;
+    const int64_t row = width_of(r, columns) * r->channels * r->lanes;
     size_t all;
 
-    if (!fv__multiply((size_t)fv__replicated_rows(s, rows),
-                      (size_t)row * s->element, &all))
+    if (!fv__multiply((size_t)fv__replicated_rows(r, rows),
+                      (size_t)row * r->element, &all))
         return SIZE_MAX;
     return all;
 }
 
-static void cut(fv__replicated *s, int64_t least, int64_t most)
+static void choose_block(fv__replicated *r, int64_t least, int64_t most)
 {
-    const int64_t out = s->subconv.out[1];
-    int64_t columns = out, pieces = 1, rows = least;
+    const int64_t out = r->subconv.out[1];
+    int64_t columns = out, blocks = 1, rows = least;
 
-    while (columns > FEWEST && bytes(s, least, columns) > STRIP_BYTES) {
-        pieces++;
-        columns = fv__divide_up(fv__divide_up(out, pieces), FEWEST) * FEWEST;
+    while (columns > LEAST_COLUMNS
+           && bytes_of(r, least, columns) > COPY_BYTES) {
+        blocks++;
+        columns = fv__divide_up(fv__divide_up(out, blocks), LEAST_COLUMNS)
+                  * LEAST_COLUMNS;
     }
-    while (pieces == 1 && rows < most
-           && bytes(s, rows + 1, columns) <= STRIP_BYTES)
+    while (blocks == 1 && rows < most
+           && bytes_of(r, rows + 1, columns) <= COPY_BYTES)
         rows++;
-    s->outputs[0] = rows;
-    s->outputs[1] = columns;
-    s->rows = fv__replicated_rows(s, rows);
-    s->row = width(s, columns) * s->channels * s->lanes;
-    s->bytes = bytes(s, rows, columns);
+    r->outputs[0] = rows;
+    r->outputs[1] = columns;
+    r->rows = fv__replicated_rows(r, rows);
+    r->row = width_of(r, columns) * r->channels * r->lanes;
+    r->bytes = bytes_of(r, rows, columns);
 }
 
 fv__replicated fv__replicated_of(const fv__kernels *kernels,
                                  const fv__subconv *subconv, int64_t channels,
                                  int64_t least, int64_t most)
 {
-    fv__replicated s = { .kernels = kernels,
+    fv__replicated r = { .kernels = kernels,
                          .subconv = *subconv,
                          .element = fv__element(kernels),
                          .lanes = kernels->nr / 2,
                          .channels = channels };
 
     for (int i = 0; i < 2; i++) {
-        const bool alone = subconv->taps[i] < 2;
+        const int64_t taps = subconv->taps[i];
+        const int64_t stride = subconv->stride[i], step = subconv->step[i];
 
-        s.unit[i] =
-            alone ? subconv->stride[i]
-                  : fv__common_divisor(subconv->stride[i], subconv->step[i]);
-        s.stride[i] = subconv->stride[i] / s.unit[i];
-        s.step[i] = alone ? 1 : subconv->step[i] / s.unit[i];
-        if (subconv->taps[i])
-            s.reach[i] = (subconv->taps[i] - 1) * s.step[i] + 1;
+        r.unit[i] = taps < 2 ? stride : fv__common_divisor(stride, step);
+        r.stride[i] = stride / r.unit[i];
+        r.step[i] = taps < 2 ? 1 : step / r.unit[i];
+        if (taps) r.reach[i] = (taps - 1) * r.step[i] + 1;
     }
-    cut(&s, least, most);
-    return s;
+    choose_block(&r, least, most);
+    return r;
 }
 
 bool fv__replicated_fit(const fv__geometry *g)
@@ -93,71 +99,68 @@ bool fv__replicated_fit(const fv__geometry *g)
     return true;
 }
 
-/* One row of an image: pixels from `left` on, some of them beside the image. */
-static void fill_row(const fv__replicated *s, const fv__replicated_block *piece,
+/* One row of a copy, from the row of the image at `in`; its column 0 is column
+ * `left` of the image, which may lie before the first. */
+static void fill_row(const fv__replicated *r, const fv__replicated_block *block,
                      int64_t left, const char *in, char *out)
 {
-    const fv__subconv *w = &s->subconv;
-    const int64_t columns = width(s, piece->columns), unit = s->unit[1];
-    const size_t pixel = (size_t)(s->channels * s->lanes) * s->element;
+    const fv__subconv *s = &r->subconv;
+    const int64_t columns = width_of(r, block->columns), unit = r->unit[1];
+    const size_t pixel = (size_t)(r->channels * r->lanes) * r->element;
     const int64_t low =
         fv__min(fv__max(fv__divide_up(-left, unit), 0), columns);
-    const int64_t end = fv__divide_up(fv__max(w->in[1] - left, 0), unit);
+    const int64_t end = fv__divide_up(fv__max(s->in[1] - left, 0), unit);
     const int64_t high = fv__max(fv__min(end, columns), low);
-    const int64_t at = (left + low * unit) * w->in_pixel;
+    const int64_t at = (left + low * unit) * s->in_pixel;
     const fv__replicate replicate = {
-        .channels = (size_t)w->channels,
-        .filters = (size_t)w->filters,
-        .channel = (size_t)piece->channel,
-        .made = (size_t)s->channels,
-        .first = (size_t)(piece->vector * s->lanes),
-        .count = (size_t)fv__replicated_filters(s, piece->vector),
+        .channels = (size_t)s->channels,
+        .filters = (size_t)s->filters,
+        .channel = (size_t)block->channel,
+        .channel_count = (size_t)r->channels,
+        .filter = (size_t)(block->vector * r->lanes),
+        .filter_count = (size_t)fv__replicated_filters(r, block->vector),
         .pixels = (size_t)(high - low),
-        .x = in + at * (int64_t)s->element,
-        .from = unit * w->in_pixel,
+        .x = in + at * (int64_t)r->element,
+        .x_stride = unit * s->in_pixel,
         .out = out + (size_t)low * pixel,
     };
 
     memset(out, 0, (size_t)low * pixel);
-    if (low < high) s->kernels->replicate(&replicate);
+    if (low < high) r->kernels->replicate(&replicate);
     memset(out + (size_t)high * pixel, 0, (size_t)(columns - high) * pixel);
 }
 
-void fv__replicated_inside(const fv__replicated *s,
-                           const fv__replicated_block *piece, int axis,
+void fv__replicated_inside(const fv__replicated *r,
+                           const fv__replicated_block *block, int axis,
                            int64_t *low, int64_t *high)
 {
-    const int64_t first = axis ? piece->first.column : piece->first.row;
-    const fv__subconv *w = &s->subconv;
-    const int64_t at = first * w->stride[axis] + w->first[axis];
+    const int64_t first = axis ? block->first.column : block->first.row;
+    const fv__subconv *s = &r->subconv;
+    const int64_t at = first * s->stride[axis] + s->first[axis];
 
-    *low = fv__divide_up(fv__max(-at, 0), s->unit[axis]);
-    *high = fv__divide_up(fv__max(w->in[axis] - at, 0), s->unit[axis]);
+    *low = fv__divide_up(fv__max(-at, 0), r->unit[axis]);
+    *high = fv__divide_up(fv__max(s->in[axis] - at, 0), r->unit[axis]);
 }
 
-void fv__replicated_fill(const fv__replicated *s,
-                         const fv__replicated_block *piece, int64_t begin,
-                         int64_t end, const void *in, void *to)
+void fv__replicated_fill(const fv__replicated *r,
+                         const fv__replicated_block *block, int64_t begin,
+                         int64_t end, const void *in, void *copy)
 {
-    const fv__subconv *w = &s->subconv;
-    const size_t row = (size_t)(w->in[1] * w->in_pixel);
-    const size_t made = (size_t)s->row * s->element;
-    const int64_t top = piece->first.row * w->stride[0] + w->first[0];
-    const int64_t left = piece->first.column * w->stride[1] + w->first[1];
+    const fv__subconv *s = &r->subconv;
+    const int64_t in_row = s->in[1] * s->in_pixel;
+    const size_t bytes = (size_t)r->row * r->element;
+    const int64_t top = block->first.row * s->stride[0] + s->first[0];
+    const int64_t left = block->first.column * s->stride[1] + s->first[1];
 
     for (int64_t i = begin; i < end; i++) {
-        const int64_t at = top + i * s->unit[0];
-        char *out = (char *)to + (size_t)(i % s->rows) * made;
+        const int64_t row = top + i * r->unit[0];
+        char *out = (char *)copy + (size_t)(i % r->rows) * bytes;
 
-        if (at < 0 || at >= w->in[0])
-            memset(out, 0, made);
-        else
-            fill_row(
-                s, piece, left,
-                fv__at(in,
-                       (ptrdiff_t)((size_t)(piece->first.image * w->in[0] + at)
-                                   * row),
-                       s->element),
-                out);
+        if (row < 0 || row >= s->in[0]) {
+            memset(out, 0, bytes);
+            continue;
+        }
+        const int64_t at = (block->first.image * s->in[0] + row) * in_row;
+        fill_row(r, block, left, fv__at(in, at, r->element), out);
     }
 }

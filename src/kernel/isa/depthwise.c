@@ -1,43 +1,51 @@
-/* Depthwise convolution: tiles of rows by columns of outputs, a vector of
- * channels at a time. Kernels with long rows of taps go over a strip. */
+/* Depthwise convolution: tiles of rows by columns of outputs, for one vector of
+ * channels after another, over the image or over a padded copy. */
 #include "kernel/isa/window.h"
 
-/* Columns of a tile; the most taps of an axis that has tiles of its own; the
- * inputs that meet them. The sums, the inputs of a row and one weight are in
- * registers. Padding is read from as many zeros as there are channels of a
- * tile. */
-enum { ROWS = 2, COLUMNS = 4, TAPS = 7, CHANNELS = 512 };
-enum { TALL = 2 * (ROWS - 1) + TAPS, WIDE = 2 * (COLUMNS - 1) + TAPS };
+/* All tuned by measurement. The sums of a tile, the inputs of a row and one
+ * weight are in registers. */
+enum {
+    ROWS = 2,      /* of outputs, of a tile, at most */
+    COLUMNS = 4,   /* of outputs, of a tile */
+    TAPS = 7,      /* along an axis, at most, that there are tiles for */
+    CHANNELS = 512 /* that a tile is computed for before the next one; they
+                      have the same input pointers */
+};
+/* The most rows and columns of inputs of a tile, for strides up to 2. */
+enum { IN_ROWS = 2 * (ROWS - 1) + TAPS, IN_COLUMNS = 2 * (COLUMNS - 1) + TAPS };
 
+/* What is read for padding. */
 static const real zeros[CHANNELS];
 
 /* What tiles are made for; these are constants where they are inlined. */
 typedef struct kind {
-    int64_t rows;         /* of outputs */
-    int64_t down, across; /* taps; down 0: any number up to TAPS */
-    int64_t stride;       /* along a row and, with `down`, a column */
-    bool inner;           /* all columns are there, none is padding */
-    bool part;            /* channels that fill no vector */
+    int64_t rows;     /* of outputs */
+    int64_t tap_rows; /* 0: any number up to TAPS, and any row stride up to 2 */
+    int64_t taps;     /* of a row; 0: any number, any stride */
+    int64_t stride;   /* along a row and, if tap_rows is not 0, a column */
+    bool inner;   /* all columns exist, and none of their inputs is padding */
+    bool partial; /* fewer channels than a vector has lanes */
 } kind;
 
-/* Rows of inputs whose columns lie `step` apart, for inner tiles, or where each
- * input lies. */
 typedef struct tile {
-    const real *row[TALL];
-    ptrdiff_t step[TALL];
-    const real *at[TALL][WIDE];
+    /* Inner tiles: the first input of each row, and the distance of the others
+     * in elements, which is 0 for a row of padding. */
+    const real *row[IN_ROWS];
+    ptrdiff_t step[IN_ROWS];
+    const real *input[IN_ROWS][IN_COLUMNS]; /* other tiles: each input */
     const fv__depthwise *d;
-    const real *x, *weight, *bias, *residual; /* x: input 0 */
-    real *y;
-    int64_t top, left; /* the first input */
-    int64_t columns;   /* that there are */
+    const real *x; /* input (0, 0) of the image */
+    const real *weight, *bias, *residual;
+    real *y;           /* first output */
+    int64_t top, left; /* first row and column of inputs */
+    int64_t columns;   /* outputs of a row that exist, at most COLUMNS */
     size_t channels;
-    bool nontemporal; /* stored past the caches */
+    bool nontemporal; /* outputs are stored without being cached */
 } tile;
 
 INLINE vec load(const kind k, const real *x, size_t n)
 {
-    return k.part ? vec_load_part(x, n) : vec_load(x);
+    return k.partial ? vec_load_part(x, n) : vec_load(x);
 }
 
 INLINE void load_row(const kind k, vec *in, const tile *t, int64_t i, size_t c)
@@ -46,17 +54,17 @@ INLINE void load_row(const kind k, vec *in, const tile *t, int64_t i, size_t c)
     const ptrdiff_t step = t->step[i];
 
     UNROLLED
-    for (int64_t j = 0; j < (COLUMNS - 1) * k.stride + k.across; j++)
+    for (int64_t j = 0; j < (COLUMNS - 1) * k.stride + k.taps; j++)
         in[j] = k.inner ? vec_load(x + j * step)
-                        : load(k, t->at[i][j] + c, t->channels);
+                        : load(k, t->input[i][j] + c, t->channels);
 }
 
-/* A row of taps. */
+/* Adds one row of taps to one row of outputs. */
 INLINE void add_row(const kind k, vec *sum, const vec *in, const real *weight,
                     ptrdiff_t step)
 {
     UNROLLED
-    for (int64_t s = 0; s < k.across; s++) {
+    for (int64_t s = 0; s < k.taps; s++) {
         const vec w = vec_load(weight + s * step);
 
         UNROLLED
@@ -69,13 +77,14 @@ INLINE void add_taps(const kind k, vec sum[ROWS][COLUMNS], const tile *t,
                      size_t c)
 {
     const fv__window *r = &t->d->axis[0];
-    const int64_t taps = k.down ? k.down : r->taps;
-    const int64_t stride = k.down ? k.stride : r->stride;
-    const ptrdiff_t down = r->weight, across = t->d->axis[1].weight;
+    const int64_t taps = k.tap_rows ? k.tap_rows : r->taps;
+    const int64_t stride = k.tap_rows ? k.stride : r->stride;
+    const ptrdiff_t down = r->weight_stride,
+                    across = t->d->axis[1].weight_stride;
 
     UNROLLED
     for (int64_t i = 0; i < (k.rows - 1) * stride + taps; i++) {
-        vec in[WIDE];
+        vec in[IN_COLUMNS];
 
         load_row(k, in, t, i, c);
         UNROLLED
@@ -88,7 +97,8 @@ INLINE void add_taps(const kind k, vec sum[ROWS][COLUMNS], const tile *t,
     }
 }
 
-/* A block of the chains ends: its sums go to the totals. */
+/* Ends a block of cut chains: adds its sums to the totals, the first to what is
+ * in memory if `add` says so, and sets the sums to zero. */
 INLINE void end_block(const kind k, vec *sum, vec *total, const tile *t,
                       size_t c, const bool first)
 {
@@ -99,8 +109,8 @@ INLINE void end_block(const kind k, vec *sum, vec *total, const tile *t,
         if (!first)
             before = total[q];
         else if (t->d->add && q < t->columns)
-            before =
-                load(k, t->residual + c + q * t->d->axis[1].to, t->channels);
+            before = load(k, t->residual + c + q * t->d->axis[1].y_stride,
+                          t->channels);
         total[q] = first && !t->d->add ? sum[q] : before + sum[q];
         sum[q] = vec_all(0);
     }
@@ -111,7 +121,8 @@ static bool is_cut(const fv__depthwise *d)
     return fv__chain_is_cut((fv__chain){ d->axis[0].taps, d->axis[1].taps, 1 });
 }
 
-/* The same at any distance: the inputs are looked for one by one. */
+/* The same for any taps and strides, one row of outputs: whether an input is
+ * padding is decided for each one when it is read. */
 INLINE void add_any_taps(const kind k, vec sum[ROWS][COLUMNS], const tile *t,
                          size_t c)
 {
@@ -122,13 +133,13 @@ INLINE void add_any_taps(const kind k, vec sum[ROWS][COLUMNS], const tile *t,
     vec total[COLUMNS];
 
     for (int64_t i = 0; i < r->taps; i++) {
-        const bool there = inside(r, t->top + i);
-        const real *x = t->x + (t->top + i) * r->from + c;
+        const bool in_image = inside(r, t->top + i);
+        const real *x = t->x + (t->top + i) * r->x_stride + c;
 
         for (int64_t j = 0; j < s->taps; j++) {
             const int64_t tap = i * s->taps + j;
-            const vec w =
-                vec_load(t->weight + i * r->weight + j * s->weight + c);
+            const vec w = vec_load(t->weight + i * r->weight_stride
+                                   + j * s->weight_stride + c);
 
             if (tap == end) {
                 end_block(k, sum[0], total, t, c, first);
@@ -139,10 +150,11 @@ INLINE void add_any_taps(const kind k, vec sum[ROWS][COLUMNS], const tile *t,
             for (int64_t q = 0; q < COLUMNS; q++) {
                 const int64_t at = t->left + q * s->stride + j;
 
-                sum[0][q] = vec_fma(there && inside(s, at)
-                                        ? load(k, x + at * s->from, t->channels)
-                                        : vec_all(0),
-                                    w, sum[0][q]);
+                sum[0][q] =
+                    vec_fma(in_image && inside(s, at)
+                                ? load(k, x + at * s->x_stride, t->channels)
+                                : vec_all(0),
+                            w, sum[0][q]);
             }
         }
     }
@@ -153,8 +165,9 @@ INLINE void add_any_taps(const kind k, vec sum[ROWS][COLUMNS], const tile *t,
 INLINE void epilogue(const kind k, vec sum[ROWS][COLUMNS], const tile *t,
                      size_t c)
 {
-    const fv__epilogue *f = &t->d->epilogue;
-    const ptrdiff_t down = t->d->axis[0].to, across = t->d->axis[1].to;
+    const fv__epilogue *e = &t->d->epilogue;
+    const ptrdiff_t down = t->d->axis[0].y_stride,
+                    across = t->d->axis[1].y_stride;
 
     if (t->bias) {
         const vec bias = load(k, t->bias + c, t->channels);
@@ -162,7 +175,7 @@ INLINE void epilogue(const kind k, vec sum[ROWS][COLUMNS], const tile *t,
         for (int64_t p = 0; p < k.rows; p++)
             for (int64_t q = 0; q < COLUMNS; q++) sum[p][q] = sum[p][q] + bias;
     }
-    if (t->residual && !(!k.across && t->d->add && is_cut(t->d))) {
+    if (t->residual && !(!k.taps && t->d->add && is_cut(t->d))) {
         const real *x = t->residual + c;
         UNROLLED
         for (int64_t p = 0; p < k.rows; p++)
@@ -172,8 +185,8 @@ INLINE void epilogue(const kind k, vec sum[ROWS][COLUMNS], const tile *t,
                         sum[p][q]
                         + load(k, x + p * down + q * across, t->channels);
     }
-    if (f->clamp) {
-        const vec low = vec_all((real)f->low), high = vec_all((real)f->high);
+    if (e->clamp) {
+        const vec low = vec_all((real)e->low), high = vec_all((real)e->high);
         UNROLLED
         for (int64_t p = 0; p < k.rows; p++)
             for (int64_t q = 0; q < COLUMNS; q++)
@@ -184,7 +197,8 @@ INLINE void epilogue(const kind k, vec sum[ROWS][COLUMNS], const tile *t,
 INLINE void store(const kind k, const bool nontemporal, vec sum[ROWS][COLUMNS],
                   const tile *t, size_t c)
 {
-    const ptrdiff_t down = t->d->axis[0].to, across = t->d->axis[1].to;
+    const ptrdiff_t down = t->d->axis[0].y_stride,
+                    across = t->d->axis[1].y_stride;
 
     UNROLLED
     for (int64_t p = 0; p < k.rows; p++) {
@@ -193,7 +207,7 @@ INLINE void store(const kind k, const bool nontemporal, vec sum[ROWS][COLUMNS],
         UNROLLED
         for (int64_t q = 0; q < COLUMNS; q++, y += across) {
             if (!k.inner && q >= t->columns) break;
-            if (k.part)
+            if (k.partial)
                 vec_store_part(y, t->channels, sum[p][q]);
             else if (nontemporal)
                 vec_store_past(y, sum[p][q]);
@@ -211,7 +225,7 @@ INLINE void run_tile(const kind k, const tile *t)
         UNROLLED
         for (int64_t p = 0; p < k.rows; p++)
             for (int64_t q = 0; q < COLUMNS; q++) sum[p][q] = vec_all(0);
-        if (k.across)
+        if (k.taps)
             add_taps(k, sum, t, c);
         else
             add_any_taps(k, sum, t, c);
@@ -223,30 +237,36 @@ INLINE void run_tile(const kind k, const tile *t)
     }
 }
 
-/* ---- strips: kernels with long rows of taps ----------------------------- */
+/* ---- padded copies: kernels with many taps ------------------------------ */
 
-/* Outputs of a row, and taps at once: their sums, the inputs that they share
- * and a weight are in registers. */
+/* Tuned by measurement: the sums of a tile, the inputs that RUN taps share and
+ * a weight are in registers. */
 #if REGISTERS > 16
-enum { LONG = 2 * COLUMNS, RUN = 4 };
+enum {
+    WIDE = 2 * COLUMNS, /* columns of outputs of a tile */
+    RUN = 4             /* taps of a row that are added at once */
+};
 #else
-enum { LONG = COLUMNS, RUN = 2 };
+enum { WIDE = COLUMNS, RUN = 2 };
 #endif
+/* Elements of a cache line, which is a pixel of the copy. */
 enum { LINE = 64 / sizeof(real) };
-_Static_assert(FV__DEPTHWISE_COLUMNS % LONG == 0, "whole tiles");
+_Static_assert(FV__DEPTHWISE_COLUMNS % WIDE == 0, "whole tiles");
 
-typedef vec long_sums[LONG / COLUMNS][ROWS][COLUMNS];
+/* In parts of COLUMNS columns, for which there is an epilogue. */
+typedef vec wide_sums[WIDE / COLUMNS][ROWS][COLUMNS];
 
-/* Some taps of a row of inputs, which are `upper` to the first row of outputs
- * and `lower` to the second. */
+/* Adds one row of inputs for `taps` taps: with `first` times the weights
+ * `upper` to the sums of the first row of outputs, with `second` times `lower`
+ * to those of the second. */
 INLINE void add_run(const int64_t taps, const bool first, const bool second,
-                    long_sums sum, const real *x, const real *upper,
+                    wide_sums sum, const real *x, const real *upper,
                     const real *lower)
 {
-    vec in[LONG + RUN - 1];
+    vec in[WIDE + RUN - 1];
 
     UNROLLED
-    for (int64_t j = 0; j < LONG + taps - 1; j++)
+    for (int64_t j = 0; j < WIDE + taps - 1; j++)
         in[j] = vec_load(x + j * LINE);
     UNROLLED
     for (int64_t s = 0; s < taps; s++) {
@@ -254,7 +274,7 @@ INLINE void add_run(const int64_t taps, const bool first, const bool second,
         const vec l = second ? vec_load(lower + s * LINE) : vec_all(0);
 
         UNROLLED
-        for (int64_t q = 0; q < LONG; q++) {
+        for (int64_t q = 0; q < WIDE; q++) {
             vec *upper_sum = &sum[q / COLUMNS][0][q % COLUMNS];
             vec *lower_sum = &sum[q / COLUMNS][1][q % COLUMNS];
 
@@ -264,7 +284,7 @@ INLINE void add_run(const int64_t taps, const bool first, const bool second,
     }
 }
 
-INLINE void add_runs(const bool first, const bool second, long_sums sum,
+INLINE void add_runs(const bool first, const bool second, wide_sums sum,
                      const real *x, const real *upper, const real *lower,
                      int64_t taps)
 {
@@ -282,9 +302,10 @@ INLINE void add_runs(const bool first, const bool second, long_sums sum,
     }
 }
 
-/* The rows of inputs that are there, each with what it is to both rows of
- * outputs. */
-INLINE void add_long(const kind k, long_sums sum, const tile *t, size_t c)
+/* Adds the rows of inputs that lie in the image, each to the rows of outputs
+ * that read it, without the columns of taps that lie in the padding for all
+ * outputs of the group. */
+INLINE void add_wide(const kind k, wide_sums sum, const tile *t, size_t c)
 {
     const fv__window *r = &t->d->axis[0], *s = &t->d->axis[1];
     const int64_t group = t->left / FV__DEPTHWISE_COLUMNS;
@@ -300,12 +321,12 @@ INLINE void add_long(const kind k, long_sums sum, const tile *t, size_t c)
         const int64_t tap = i - t->top, other = tap - r->stride;
         const bool first = tap < r->taps;
         const bool second = k.rows == 2 && other >= 0 && other < r->taps;
-        const real *x = t->x + i * r->from + (t->left + low) * LINE + c;
+        const real *x = t->x + i * r->x_stride + (t->left + low) * LINE + c;
         const real *weight = t->weight + low * LINE + c;
         const real *upper = weight, *lower = weight;
 
-        if (first) upper += tap * r->weight;
-        if (second) lower += other * r->weight;
+        if (first) upper += tap * r->weight_stride;
+        if (second) lower += other * r->weight_stride;
         if (first && second)
             add_runs(true, true, sum, x, upper, lower, end - low);
         else if (first)
@@ -315,35 +336,37 @@ INLINE void add_long(const kind k, long_sums sum, const tile *t, size_t c)
     }
 }
 
-INLINE void run_long(const kind k, tile *t, int64_t row, int64_t column)
+/* The outputs of a tile from (row, column) on, all channels. */
+INLINE void run_wide(const kind k, tile *t, int64_t row, int64_t column)
 {
     const fv__depthwise *d = t->d;
-    const ptrdiff_t at = row * d->axis[0].to + column * d->axis[1].to;
+    const ptrdiff_t at =
+        row * d->axis[0].y_stride + column * d->axis[1].y_stride;
     const real *residual = d->epilogue.residual;
 
     t->top = row * d->axis[0].stride;
     t->left = column;
     for (size_t c = 0; c < d->channels; c += VEC) {
-        long_sums sum;
+        wide_sums sum;
 
         UNROLLED
-        for (int64_t q = 0; q < LONG; q++)
+        for (int64_t q = 0; q < WIDE; q++)
             for (int64_t p = 0; p < ROWS; p++)
                 sum[q / COLUMNS][p][q % COLUMNS] = vec_all(0);
-        add_long(k, sum, t, c);
+        add_wide(k, sum, t, c);
         t->channels = d->channels - c;
         UNROLLED
-        for (int64_t h = 0; h < LONG / COLUMNS; h++) {
-            const ptrdiff_t half = at + h * COLUMNS * d->axis[1].to;
+        for (int64_t h = 0; h < WIDE / COLUMNS; h++) {
+            const ptrdiff_t half = at + h * COLUMNS * d->axis[1].y_stride;
 
             t->columns = d->axis[1].outputs - column - h * COLUMNS;
             t->y = (real *)d->y + half;
             t->residual = residual ? residual + half : NULL;
             if (t->channels < VEC) {
-                const kind part = { .rows = k.rows, .part = true };
+                const kind partial = { .rows = k.rows, .partial = true };
 
-                epilogue(part, sum[h], t, c);
-                store(part, false, sum[h], t, c);
+                epilogue(partial, sum[h], t, c);
+                store(partial, false, sum[h], t, c);
             } else {
                 epilogue(k, sum[h], t, c);
                 store(k, t->nontemporal, sum[h], t, c);
@@ -352,58 +375,63 @@ INLINE void run_long(const kind k, tile *t, int64_t row, int64_t column)
     }
 }
 
-static void run_strip(const fv__depthwise *d)
+static void run_padded(const fv__depthwise *d)
 {
     const fv__window *r = &d->axis[0], *s = &d->axis[1];
     tile t = { .d = d,
                .x = d->x,
                .weight = d->weight,
                .bias = d->epilogue.bias,
-               .nontemporal = d->epilogue.nontemporal
-                              && whole_lines(d->y, (size_t)(r->to | s->to)) };
+               .nontemporal =
+                   d->epilogue.nontemporal
+                   && whole_lines(d->y, (size_t)(r->y_stride | s->y_stride)) };
 
     for (int64_t row = 0; row < r->outputs; row += ROWS)
-        for (int64_t column = 0; column < s->outputs; column += LONG)
+        for (int64_t column = 0; column < s->outputs; column += WIDE)
             if (row + 1 < r->outputs)
-                run_long((kind){ .rows = 2 }, &t, row, column);
+                run_wide((kind){ .rows = 2 }, &t, row, column);
             else
-                run_long((kind){ .rows = 1 }, &t, row, column);
+                run_wide((kind){ .rows = 1 }, &t, row, column);
 }
 
 /* ---- kinds of tiles ----------------------------------------------------- */
 
-typedef void some_tile(const tile *t);
+typedef void tile_function(const tile *t);
 
-/* One row of outputs or all; inner ones after the others. The last is for the
- * channels that fill no vector. */
+/* The functions for some taps and strides: run[several rows][inner], and
+ * `partial` for one row of the channels that fill no vector. */
 typedef struct tiles {
-    int64_t down, across, stride, rows;
-    some_tile *run[ROWS][2], *part;
+    int64_t tap_rows, taps, stride;
+    int64_t rows; /* of outputs */
+    tile_function *run[ROWS][2], *partial;
 } tiles;
 
-#define NAMED(name, down, across, stride) name##_##down##_##across##_##stride
-#define TILE(name, down, across, stride, ...)                                  \
-    static void NAMED(name, down, across, stride)(const tile *t)               \
+#define NAMED(name, tap_rows, taps, stride)                                    \
+    name##_##tap_rows##_##taps##_##stride
+#define TILE(name, tap_rows, taps, stride, ...)                                \
+    static void NAMED(name, tap_rows, taps, stride)(const tile *t)             \
     {                                                                          \
         run_tile((kind){ __VA_ARGS__ }, t);                                    \
     }
-#define TILES(n, down, across, f)                                              \
-    TILE(one, down, across, f, 1, down, across, f, false, false)               \
-    TILE(one_inner, down, across, f, 1, down, across, f, true, false)          \
-    TILE(all, down, across, f, n, down, across, f, false, false)               \
-    TILE(all_inner, down, across, f, n, down, across, f, true, false)          \
-    TILE(part, down, across, f, 1, down, across, f, false, true)
-#define NAMES(n, down, across, f)                                              \
-    { down,                                                                    \
-      across,                                                                  \
+#define TILES(n, tap_rows, taps, f)                                            \
+    TILE(one, tap_rows, taps, f, 1, tap_rows, taps, f, false, false)           \
+    TILE(one_inner, tap_rows, taps, f, 1, tap_rows, taps, f, true, false)      \
+    TILE(all, tap_rows, taps, f, n, tap_rows, taps, f, false, false)           \
+    TILE(all_inner, tap_rows, taps, f, n, tap_rows, taps, f, true, false)      \
+    TILE(partial, tap_rows, taps, f, 1, tap_rows, taps, f, false, true)
+#define NAMES(n, tap_rows, taps, f)                                            \
+    { tap_rows,                                                                \
+      taps,                                                                    \
       f,                                                                       \
       n,                                                                       \
-      { { NAMED(one, down, across, f), NAMED(one_inner, down, across, f) },    \
-        { NAMED(all, down, across, f), NAMED(all_inner, down, across, f) } },  \
-      NAMED(part, down, across, f) },
+      { { NAMED(one, tap_rows, taps, f),                                       \
+          NAMED(one_inner, tap_rows, taps, f) },                               \
+        { NAMED(all, tap_rows, taps, f),                                       \
+          NAMED(all_inner, tap_rows, taps, f) } },                             \
+      NAMED(partial, tap_rows, taps, f) },
 
-/* Sixteen registers have no room for the inputs of pairs of rows but for three
- * taps side by side. */
+/* In 16 registers, tiles of two rows only fit for up to three taps of a row and
+ * stride 1. Kinds are: rows of outputs, rows of taps, taps of a row, stride. */
 #if REGISTERS > 16
 #define PAIR 2
 #else
@@ -424,22 +452,22 @@ typedef struct tiles {
     X(1, 0, 7, 2)
 EACH_KIND(TILES)
 TILE(any, 0, 0, 0, 1, 0, 0, 0, false, false)
-TILE(any_part, 0, 0, 0, 1, 0, 0, 0, false, true)
+TILE(any_partial, 0, 0, 0, 1, 0, 0, 0, false, true)
 
 static const tiles *kind_of(const fv__depthwise *d)
 {
     static const tiles kinds[] = { EACH_KIND(NAMES) };
     static const tiles any = { .rows = 1,
                                .run = { { any_0_0_0, any_0_0_0 } },
-                               .part = any_part_0_0_0 };
+                               .partial = any_partial_0_0_0 };
     const fv__window *r = &d->axis[0], *s = &d->axis[1];
 
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const tiles *k = &kinds[i];
 
-        if (k->across != s->taps || k->stride != s->stride) continue;
-        if (k->down ? k->down == r->taps && k->stride == r->stride
-                    : r->taps <= TAPS && r->stride <= 2)
+        if (k->taps != s->taps || k->stride != s->stride) continue;
+        if (k->tap_rows ? k->tap_rows == r->taps && k->stride == r->stride
+                        : r->taps <= TAPS && r->stride <= 2)
             return k;
     }
     return &any;
@@ -447,29 +475,33 @@ static const tiles *kind_of(const fv__depthwise *d)
 
 /* ---- all outputs -------------------------------------------------------- */
 
-/* Where the inputs of a tile lie, unless they are looked for. */
-static void place(const tiles *k, tile *t, int64_t rows, int64_t row,
-                  int64_t column, size_t c, bool inner)
+/* Points a tile at its inputs, weights and outputs, from output (row, column)
+ * and channel c on. */
+static void set_tile(const tiles *k, tile *t, int64_t rows, int64_t row,
+                     int64_t column, size_t c, bool inner)
 {
     const fv__window *r = &t->d->axis[0], *s = &t->d->axis[1];
     const int64_t top = row * r->stride, left = column * s->stride;
-    const int64_t tall = (rows - 1) * r->stride + r->taps;
-    const int64_t wide = (COLUMNS - 1) * s->stride + s->taps;
+    const int64_t in_rows = (rows - 1) * r->stride + r->taps;
+    const int64_t in_columns = (COLUMNS - 1) * s->stride + s->taps;
     const real *x = (const real *)t->d->x + c;
 
-    for (int64_t i = 0; k->across && i < tall; i++) {
-        const bool there = inside(r, top + i);
+    for (int64_t i = 0; k->taps && i < in_rows; i++) {
+        const bool in_image = inside(r, top + i);
 
-        t->row[i] = there ? x + (top + i) * r->from + left * s->from : zeros;
-        t->step[i] = there ? s->from : 0;
-        for (int64_t j = 0; j < wide && !inner; j++)
-            t->at[i][j] =
-                there && inside(s, left + j) ? t->row[i] + j * s->from : zeros;
+        t->row[i] =
+            in_image ? x + (top + i) * r->x_stride + left * s->x_stride : zeros;
+        t->step[i] = in_image ? s->x_stride : 0;
+        for (int64_t j = 0; j < in_columns && !inner; j++)
+            t->input[i][j] = in_image && inside(s, left + j)
+                                 ? t->row[i] + j * s->x_stride
+                                 : zeros;
     }
     t->x = x;
     t->top = top;
     t->left = left;
-    t->y = (real *)t->d->y + row * r->to + column * s->to + (ptrdiff_t)c;
+    t->y = (real *)t->d->y + row * r->y_stride + column * s->y_stride
+           + (ptrdiff_t)c;
     t->weight = (const real *)t->d->weight + c;
     t->bias =
         t->d->epilogue.bias ? (const real *)t->d->epilogue.bias + c : NULL;
@@ -478,6 +510,7 @@ static void place(const tiles *k, tile *t, int64_t rows, int64_t row,
                       + (t->y - (const real *)t->d->y);
 }
 
+/* `rows` rows of outputs from `row` on, n channels from c on. */
 static void run_row(const tiles *k, tile *t, int64_t rows, int64_t row,
                     size_t c, size_t n)
 {
@@ -492,9 +525,9 @@ static void run_row(const tiles *k, tile *t, int64_t rows, int64_t row,
         const bool inner =
             t->columns == COLUMNS && left >= s->low && right <= s->high;
 
-        place(k, t, rows, row, column, c, inner && n >= VEC);
+        set_tile(k, t, rows, row, column, c, inner && n >= VEC);
         if (n < VEC)
-            k->part(t);
+            k->partial(t);
         else
             k->run[rows > 1][inner](t);
     }
@@ -503,20 +536,21 @@ static void run_row(const tiles *k, tile *t, int64_t rows, int64_t row,
 void FV_KERNEL(depthwise)(const fv__depthwise *d)
 {
     if (d->padded) {
-        run_strip(d);
+        run_padded(d);
         return;
     }
     const tiles *k = kind_of(d);
     const fv__window *r = &d->axis[0], *s = &d->axis[1];
     tile t = { .d = d,
-               .nontemporal = d->epilogue.nontemporal
-                              && whole_lines(d->y, (size_t)(r->to | s->to)) };
+               .nontemporal =
+                   d->epilogue.nontemporal
+                   && whole_lines(d->y, (size_t)(r->y_stride | s->y_stride)) };
 
     for (int64_t row = 0, rows; row < d->axis[0].outputs; row += rows) {
         size_t c = 0;
 
         rows = d->axis[0].outputs - row < k->rows ? 1 : k->rows;
-        if (d->uncached) fetch_inputs(d->axis, d->x, d->channels, row, rows);
+        if (d->uncached) read_inputs(d->axis, d->x, d->channels, row, rows);
         for (size_t n = 0; c + VEC <= d->channels; c += n) {
             n = d->channels - c < CHANNELS ? (d->channels - c) / VEC * VEC
                                            : CHANNELS;

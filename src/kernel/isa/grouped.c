@@ -1,8 +1,9 @@
-/* Convolution of a vector of filters of several groups, from channels that were
- * spread: tiles of two rows by some columns of outputs. */
+/* Grouped convolution of one vector of filters over replicated channels: tiles
+ * of two rows by some columns of outputs. */
 #include "kernel/isa/isa.h"
 
-/* Outputs of a tile: their sums are in registers, with two weights. */
+/* Outputs of a row of a tile, tuned by measurement: their sums and two weights
+ * are in registers. */
 #if REGISTERS > 16
 enum { COLUMNS = 8 };
 #else
@@ -10,35 +11,37 @@ enum { COLUMNS = 4 };
 #endif
 _Static_assert(FV__GROUPED_COLUMNS % (COLUMNS / 2) == 0, "whole tiles");
 
-/* Constants where they are inlined. */
+/* What a tile is made for; these are constants where they are inlined. */
 typedef struct kind {
-    size_t rows, columns;
-    bool cut; /* chains are cut into blocks; of one row */
+    size_t rows, columns; /* of outputs */
+    bool cut;             /* chains are cut into blocks; then rows is 1 */
 } kind;
 
 typedef vec sums[2][COLUMNS];
 
-/* Inputs of its first column, and outputs. The second row of a tile, `apart`
- * rows below, meets at each tap what the first met `shift` rows of taps later.
+/* The two rows of outputs of a tile are `row_distance` apart, so that row r of
+ * taps of the second reads the inputs that row r + `shift` of the first reads.
  */
 typedef struct tile {
     const fv__grouped *g;
-    const real *x, *residual;
-    real *y;
-    int64_t top;      /* row of inputs */
-    ptrdiff_t across; /* of x, from output to output */
-    int64_t shift, apart;
-    size_t columns; /* that there are */
+    const real *x; /* first column of inputs, of row 0 in memory */
+    const real *residual;
+    real *y;          /* first output */
+    int64_t top;      /* row of inputs that the first row of taps reads */
+    ptrdiff_t x_step; /* elements of x from output to output of a row */
+    int64_t shift, row_distance;
+    size_t columns; /* outputs of a row that exist, at most those of the kind */
 } tile;
 
-/* n numbers of a filter and of the pixels below it, for one row or both. Every
- * fourth column has a pointer, so that distances to the others stay in
- * registers. */
+/* Adds n terms of the chains, whose inputs and weights are neighbours in
+ * memory, to the first row of outputs, the second or both; `upper` and `lower`
+ * are their weights. Every fourth column has a pointer of its own, so that the
+ * distances to the other three stay in registers. */
 INLINE void add_run(const kind k, sums sum, const bool first, const bool second,
-                    const real *x, ptrdiff_t across, const real *upper,
+                    const real *x, ptrdiff_t step, const real *upper,
                     const real *lower, size_t n)
 {
-    const real *at[2] = { x, x + 4 * across };
+    const real *at[2] = { x, x + 4 * step };
 
     for (size_t i = 0; i < n * VEC; i += VEC) {
         const vec u = first ? vec_load(upper + i) : vec_all(0);
@@ -50,7 +53,7 @@ INLINE void add_run(const kind k, sums sum, const bool first, const bool second,
         }
         UNROLLED
         for (size_t q = 0; q < k.columns; q++) {
-            vec in = vec_load(at[q / 4] + (ptrdiff_t)(q % 4) * across);
+            vec in = vec_load(at[q / 4] + (ptrdiff_t)(q % 4) * step);
 
             if (first && second) {
                 LOADED(in);
@@ -63,8 +66,8 @@ INLINE void add_run(const kind k, sums sum, const bool first, const bool second,
     }
 }
 
-/* A block of a chain that is cut, from term `at` on: whole rows of taps, or
- * whole taps or channels of one. */
+/* Adds the block of a cut chain that begins at term `at`: whole rows of taps,
+ * whole taps, or some channels of one tap. */
 INLINE void add_block(const kind k, sums sum, const tile *t, int64_t at,
                       int64_t length)
 {
@@ -74,18 +77,18 @@ INLINE void add_block(const kind k, sums sum, const tile *t, int64_t at,
 
     for (int64_t n; length > 0; at += n, length -= n) {
         const int64_t r = at / row, tap = at % row / channels;
-        const int64_t row_of = (t->top + r * g->step[0]) % g->rows;
+        const int64_t x_row = (t->top + r * g->step[0]) % g->rows;
         const int64_t from = tap * g->step[1] * channels + at % channels;
         const real *weight = (const real *)g->weight + at * VEC;
 
         n = fv__min(length, channels - at % channels);
-        add_run(k, sum, true, false, t->x + row_of * g->from + from * VEC,
-                t->across, weight, weight, (size_t)n);
+        add_run(k, sum, true, false, t->x + x_row * g->x_row + from * VEC,
+                t->x_step, weight, weight, (size_t)n);
     }
 }
 
-/* Rows of taps [from, to) of the first row of outputs, and what they are to the
- * second. */
+/* Adds the inputs that rows of taps [from, to) of the first row of outputs
+ * read, to that row, to the second or to both. */
 INLINE void add_rows(const kind k, sums sum, const tile *t, const bool first,
                      const bool second, int64_t from, int64_t to)
 {
@@ -98,15 +101,14 @@ INLINE void add_rows(const kind k, sums sum, const tile *t, const bool first,
 
     for (int64_t r = from; r < to; r++) {
         const int64_t at = t->top + r * g->step[0];
-        const int64_t row_of = at % g->rows;
-        const real *x = t->x + row_of * g->from;
+        const real *x = t->x + at % g->rows * g->x_row;
         const real *upper = g->weight, *lower = g->weight;
 
         if (at < g->low || at >= g->high) continue;
         if (first) upper += (size_t)r * row;
         if (second) lower += (size_t)(r - t->shift) * row;
         for (int64_t s = 0; s < runs; s++) {
-            add_run(k, sum, first, second, x, t->across, upper, lower, run);
+            add_run(k, sum, first, second, x, t->x_step, upper, lower, run);
             x += next;
             upper += run * VEC;
             lower += run * VEC;
@@ -124,7 +126,7 @@ static fv__chain chain_of(const fv__grouped *g)
     return (fv__chain){ g->taps[0], g->taps[1], (int64_t)g->channels };
 }
 
-/* Block after block of the chains of one row. */
+/* One row of outputs whose chains are cut: block after block. */
 INLINE void add_blocks(const kind k, sums sum, const tile *t)
 {
     const fv__chain chain = chain_of(t->g);
@@ -137,12 +139,12 @@ INLINE void add_blocks(const kind k, sums sum, const tile *t)
         for (size_t q = 0; q < k.columns; q++) sum[0][q] = vec_all(0);
         add_block(k, sum, t, at, n);
         for (size_t q = 0; q < t->columns; q++) {
-            const ptrdiff_t out = (ptrdiff_t)q * t->g->to[1];
+            const ptrdiff_t out = (ptrdiff_t)q * t->g->y_stride[1];
 
             if (at)
                 sum[0][q] = total[q] + sum[0][q];
             else if (t->g->add && t->residual)
-                sum[0][q] = load(t->residual + out, t->g->count) + sum[0][q];
+                sum[0][q] = load(t->residual + out, t->g->filters) + sum[0][q];
             total[q] = sum[0][q];
         }
     }
@@ -150,24 +152,25 @@ INLINE void add_blocks(const kind k, sums sum, const tile *t)
 
 INLINE void epilogue(const kind k, sums sum, const tile *t)
 {
-    const fv__epilogue *f = &t->g->epilogue;
-    const size_t n = t->g->count;
-    const vec low = vec_all((real)f->low), high = vec_all((real)f->high);
-    const vec bias = f->bias ? load(f->bias, n) : vec_all(0);
+    const fv__epilogue *e = &t->g->epilogue;
+    const size_t n = t->g->filters;
+    const vec low = vec_all((real)e->low), high = vec_all((real)e->high);
+    const vec bias = e->bias ? load(e->bias, n) : vec_all(0);
 
     UNROLLED
     for (size_t p = 0; p < k.rows; p++) {
         UNROLLED
         for (size_t q = 0; q < k.columns; q++) {
-            const ptrdiff_t at = (ptrdiff_t)p * t->apart * t->g->to[0]
-                                 + (ptrdiff_t)q * t->g->to[1];
+            const ptrdiff_t at =
+                (ptrdiff_t)p * t->row_distance * t->g->y_stride[0]
+                + (ptrdiff_t)q * t->g->y_stride[1];
             vec v = sum[p][q];
 
             if (q >= t->columns) continue;
-            if (f->bias) v = v + bias;
+            if (e->bias) v = v + bias;
             if (t->residual && !(k.cut && t->g->add))
                 v = v + load(t->residual + at, n);
-            if (f->clamp) v = vec_clamp(v, low, high);
+            if (e->clamp) v = vec_clamp(v, low, high);
             if (n < VEC)
                 vec_store_part(t->y + at, n, v);
             else
@@ -199,7 +202,7 @@ INLINE void run_tile(const kind k, const tile *t)
     epilogue(k, sum, t);
 }
 
-typedef void some_tile(const tile *t);
+typedef void tile_function(const tile *t);
 
 #define TILE(name, rows, columns, cut)                                         \
     static void name(const tile *t)                                            \
@@ -213,16 +216,17 @@ TILE(two_wide, 2, COLUMNS, false)
 TILE(cut_narrow, 1, COLUMNS / 2, true)
 TILE(cut_wide, 1, COLUMNS, true)
 
-/* Row p of outputs, with that `apart` from it, or alone; or alone and cut. */
+/* Tiles of one row, of two, and of one row whose chains are cut. */
 enum { ONE, TWO, CUT };
 
-static void run_row(tile *t, int64_t p, int way)
+/* Row p of outputs, with TWO also the row `row_distance` below it. */
+static void run_row(tile *t, int64_t p, int rows)
 {
-    static some_tile *const kinds[][2] = { { one_narrow, one_wide },
-                                           { two_narrow, two_wide },
-                                           { cut_narrow, cut_wide } };
+    static tile_function *const kinds[][2] = { { one_narrow, one_wide },
+                                               { two_narrow, two_wide },
+                                               { cut_narrow, cut_wide } };
     const fv__grouped *g = t->g;
-    const ptrdiff_t y = p * g->to[0];
+    const ptrdiff_t y = p * g->y_stride[0];
     const size_t columns = (size_t)g->outputs[1];
 
     t->x = g->x;
@@ -235,10 +239,10 @@ static void run_row(tile *t, int64_t p, int way)
         const size_t n = wide ? COLUMNS : COLUMNS / 2;
 
         t->columns = columns - q < n ? columns - q : n;
-        kinds[way][wide](t);
-        t->x += (ptrdiff_t)n * t->across;
-        t->y += (ptrdiff_t)n * g->to[1];
-        if (t->residual) t->residual += (ptrdiff_t)n * g->to[1];
+        kinds[rows][wide](t);
+        t->x += (ptrdiff_t)n * t->x_step;
+        t->y += (ptrdiff_t)n * g->y_stride[1];
+        if (t->residual) t->residual += (ptrdiff_t)n * g->y_stride[1];
         q += n;
     }
 }
@@ -254,19 +258,19 @@ void FV_KERNEL(grouped)(const fv__grouped *g)
         rest = next;
     }
     tile t = { .g = g,
-               .across = g->stride[1] * (ptrdiff_t)g->channels * VEC,
+               .x_step = g->stride[1] * (ptrdiff_t)g->channels * VEC,
                .shift = g->stride[0] / common,
-               .apart = g->step[0] / common };
+               .row_distance = g->step[0] / common };
 
     if (fv__chain_is_cut(chain_of(g))) {
         for (int64_t p = 0; p < g->outputs[0]; p++) run_row(&t, p, CUT);
         return;
     }
-    for (int64_t first = 0; first < g->outputs[0]; first += 2 * t.apart)
-        for (int64_t i = 0; i < t.apart; i++) {
+    for (int64_t first = 0; first < g->outputs[0]; first += 2 * t.row_distance)
+        for (int64_t i = 0; i < t.row_distance; i++) {
             const int64_t p = first + i;
 
             if (p < g->outputs[0])
-                run_row(&t, p, p + t.apart < g->outputs[0] ? TWO : ONE);
+                run_row(&t, p, p + t.row_distance < g->outputs[0] ? TWO : ONE);
         }
 }
