@@ -130,10 +130,6 @@ double fv__gemm_cost_separate(double count, int64_t rows, int64_t columns,
                               double segments, double k);
 /* Of a direction of the whole batch. */
 double fv__direct_cost(const fv__geometry *geometry, fv__direction direction);
-double fv__im2col_cost(const fv__geometry *geometry, fv__direction direction);
-/* Into how many parts im2col divides the filters of a weight gradient: each
- * part builds the im2col matrix again. */
-int64_t fv__im2col_splits(const fv__geometry *geometry);
 
 /* Whether the images that a direction reads exceed what the last-level cache
  * keeps from one call to the next. */
@@ -199,18 +195,5 @@ static inline fv__pixel fv__pixel_at(const int64_t out[2], int64_t i)
 
     return (fv__pixel){ line / out[0], line % out[0], i % out[1] };
 }
-
-/* Rows of the im2col matrix: for each of `count` output pixels from `pixel` on,
- * the inputs that taps [tap, tap + taps) of a group read; zeros for the
- * padding.
- */
-typedef struct fv__im2col_matrix {
-    const fv__subconv *subconv;
-    size_t element; /* bytes */
-    int64_t group, tap, taps, pixel, count;
-} fv__im2col_matrix;
-
-void fv__im2col_gather(const fv__im2col_matrix *columns, const void *in,
-                       void *out);
 
 #endif

@@ -2,14 +2,13 @@
  * matrix (output pixels x taps channels) and multiplies them by the packed
  * weights. A pointwise convolution multiplies the image itself. The weight
  * gradient is the transposed output gradient times the column matrix. */
-#include "conv/shared.h"
+#include "conv/im2col/im2col.h"
 
 #include <string.h>
 
-/* Tuned by measurement; they change the speed, not the sums. Elements of a
- * thread's column matrix, and the most columns of a slab of that of the weight
- * gradient. */
-enum { COLUMN_ELEMENTS = 1 << 16, SLAB_COLUMNS = 512 };
+/* Elements of a thread's column matrix; tuned by measurement, changes the
+ * speed, not the sums. */
+enum { COLUMN_ELEMENTS = 1 << 16 };
 
 static size_t matrix_bytes(size_t element, int64_t rows, int64_t columns)
 {
@@ -199,11 +198,6 @@ static void run_subconvs(const fv__conv_call *call, fv__direction direction)
 
 /* ---- weight gradient ---------------------------------------------------- */
 
-/* Tuned by measurement; they change the speed, not the sums. Work items below
- * which the filters are split over several, and the fewest filters for which
- * building the column matrix once more is worth it. */
-enum { FEW_ITEMS = 4, FEW_FILTERS = 64 };
-
 typedef struct plan {
     const fv__kernels *kernels;
     const fv__geometry *g;
@@ -212,27 +206,12 @@ typedef struct plan {
     size_t element;
     bool pointwise;           /* the image itself is the column matrix */
     int64_t slab_taps, slabs; /* taps of a slab of columns; slabs */
-    int64_t splits;           /* blocks of filters; each builds the matrix */
+    int64_t filter_blocks;    /* each builds the matrix again */
     int64_t items;
     size_t worker; /* bytes of scratch of a thread */
     const fv__conv_call *call;
     char *scratch;
 } plan;
-
-static int64_t slab_taps(const fv__conv_sizes *s)
-{
-    return fv__min(s->taps, fv__max(1, SLAB_COLUMNS / s->channels));
-}
-
-int64_t fv__im2col_splits(const fv__geometry *g)
-{
-    const fv__conv_sizes s = fv__conv_sizes_of(g);
-    const int64_t items =
-        s.parts * g->groups * fv__divide_up(s.taps, slab_taps(&s));
-
-    return fv__max(
-        1, fv__min(fv__divide_up(FEW_ITEMS, items), s.filters / FEW_FILTERS));
-}
 
 /* A work item is a part of the batch, a group, a slab of taps and, where these
  * are few, a block of filters. */
@@ -248,10 +227,10 @@ static plan plan_weights(const fv_context *context, const fv__geometry *g)
     const fv__conv_sizes *s = &p.parts.sizes;
 
     p.pointwise = fv__subconv_is_pointwise(&p.subconv);
-    p.slab_taps = slab_taps(s);
+    p.slab_taps = fv__im2col_slab_taps(s);
     p.slabs = fv__divide_up(s->taps, p.slab_taps);
-    p.splits = fv__im2col_splits(g);
-    p.items = s->parts * g->groups * p.slabs * p.splits;
+    p.filter_blocks = fv__im2col_filter_blocks(g);
+    p.items = s->parts * g->groups * p.slabs * p.filter_blocks;
     p.worker =
         fv__gemm_scratch(p.kernels, (size_t)s->filters,
                          (size_t)(p.slab_taps * s->channels), (size_t)s->block);
@@ -263,15 +242,17 @@ static plan plan_weights(const fv_context *context, const fv__geometry *g)
 
 /* Adds a block of pixels to the sum: [filters x pixels] [pixels x columns]. */
 static void block_product(const plan *p, const fv__im2col_matrix *columns,
-                          int64_t split, char *scratch, void *sum,
+                          int64_t filter_block, char *scratch, void *sum,
                           bool accumulate)
 {
     const fv__conv_sizes *s = &p->parts.sizes;
     const fv__geometry *g = p->g;
     int64_t group = columns->group, width = columns->taps * s->channels;
-    const size_t filters = (size_t)s->filters, splits = (size_t)p->splits;
-    int64_t filter = group * s->filters
-                     + (int64_t)fv__even_at(filters, splits, (size_t)split);
+    const size_t filters = (size_t)s->filters,
+                 blocks = (size_t)p->filter_blocks;
+    int64_t filter =
+        group * s->filters
+        + (int64_t)fv__even_at(filters, blocks, (size_t)filter_block);
     int64_t from = columns->pixel * g->filters + filter;
     int64_t x = columns->pixel * g->channels + group * s->channels;
     int64_t to = filter * s->span + columns->tap * s->channels;
@@ -279,7 +260,7 @@ static void block_product(const plan *p, const fv__im2col_matrix *columns,
                                  : matrix_bytes(p->element, s->block,
                                                 p->slab_taps * s->channels);
     fv__gemm product = {
-        .m = fv__even(filters, splits, (size_t)split),
+        .m = fv__even(filters, blocks, (size_t)filter_block),
         .n = (size_t)width,
         .k = (size_t)columns->count,
         .a = fv__at(p->call->dy, from, p->element),
@@ -300,7 +281,8 @@ static void weights(void *argument, size_t item, size_t worker)
 {
     const plan *p = argument;
     const fv__conv_sizes *s = &p->parts.sizes;
-    int64_t split = (int64_t)item % p->splits, rest = (int64_t)item / p->splits;
+    int64_t filter_block = (int64_t)item % p->filter_blocks,
+            rest = (int64_t)item / p->filter_blocks;
     int64_t slab = rest % p->slabs;
     int64_t group = rest / p->slabs % p->g->groups;
     int64_t part = rest / p->slabs / p->g->groups;
@@ -319,9 +301,9 @@ static void weights(void *argument, size_t item, size_t worker)
             fv__min(s->block, s->pixels - i * s->block)
         };
 
-        if (split == 0 && slab == 0 && group == 0)
+        if (filter_block == 0 && slab == 0 && group == 0)
             fv__partial_add_bias(&p->parts, part, i);
-        block_product(p, &columns, split,
+        block_product(p, &columns, filter_block,
                       p->scratch + p->parts.bytes + worker * p->worker, sum,
                       fv__partial_accumulation(&p->parts, part, i)
                           == FV__ACCUMULATE);

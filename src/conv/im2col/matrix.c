@@ -1,6 +1,6 @@
 /* The column matrix of a subconvolution: a row for each output pixel, that
  * holds the inputs of its taps and channels, zero in the padding. */
-#include "conv/shared.h"
+#include "conv/im2col/im2col.h"
 
 #include <string.h>
 

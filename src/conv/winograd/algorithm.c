@@ -263,15 +263,14 @@ static void multiply_panel(const plan *p, size_t n, size_t rows, int64_t k,
     const void *const a = t.a, *const b = t.b;
 
     for (int64_t at = 0; at < k; at += (int64_t)t.k) {
-        const size_t weights = (size_t)(at * p->kernels->nr);
+        const int64_t weights = at * p->kernels->nr;
 
         t.k = (size_t)fv__chain_block(chain, at);
         t.a = fv__at(a, at, p->element);
-        t.b = fv__at(b, (ptrdiff_t)weights, p->element);
+        t.b = fv__at(b, weights, p->element);
         if (at) t.accumulation = FV__ACCUMULATE;
         multiply_block(p, n, rows, t,
-                       next ? fv__at(next, (ptrdiff_t)weights, p->element)
-                            : NULL);
+                       next ? fv__at(next, weights, p->element) : NULL);
     }
 }
 

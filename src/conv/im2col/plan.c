@@ -1,5 +1,28 @@
-/* The predicted time of im2col. */
-#include "conv/shared.h"
+/* What im2col decides: how the weight gradient is divided, and the predicted
+ * time. */
+#include "conv/im2col/im2col.h"
+
+/* Most columns of a slab of the weight gradient's column matrix. */
+enum { SLAB_COLUMNS = 512 };
+/* Tuned by measurement; they change the speed, not the sums. Work items below
+ * which the filters are split over several, and the fewest filters for which
+ * building the column matrix once more is worth it. */
+enum { FEW_ITEMS = 4, FEW_FILTERS = 64 };
+
+int64_t fv__im2col_slab_taps(const fv__conv_sizes *s)
+{
+    return fv__min(s->taps, fv__max(1, SLAB_COLUMNS / s->channels));
+}
+
+int64_t fv__im2col_filter_blocks(const fv__geometry *g)
+{
+    const fv__conv_sizes s = fv__conv_sizes_of(g);
+    const int64_t items =
+        s.parts * g->groups * fv__divide_up(s.taps, fv__im2col_slab_taps(&s));
+
+    return fv__max(
+        1, fv__min(fv__divide_up(FEW_ITEMS, items), s.filters / FEW_FILTERS));
+}
 
 /* Costs of building the column matrix, in fma of a vector of 16 elements, tuned
  * by measurement. */
@@ -30,7 +53,7 @@ double fv__im2col_cost(const fv__geometry *g, fv__direction direction)
         const fv__conv_sizes s = fv__conv_sizes_of(g);
         const fv__subconv subconv = fv__subconv_of(g, FV__FORWARD, 0);
         const bool merged = g->dilation[1] == 1 && g->groups == 1;
-        const double copies = (double)(g->groups * fv__im2col_splits(g));
+        const double copies = (double)(g->groups * fv__im2col_filter_blocks(g));
         const double longer = s.taps == 1 && !fv__subconv_is_pointwise(&subconv)
                                   ? copied_twice
                                   : 1;
