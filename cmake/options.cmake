@@ -30,7 +30,8 @@ target_compile_definitions(fovea_settings INTERFACE _POSIX_C_SOURCE=200809L
   FOVEA_VERSION="${PROJECT_VERSION}")
 if(FOVEA_SANITIZE)
   target_compile_options(fovea_settings INTERFACE
-    -fsanitize=${FOVEA_SANITIZE} -fno-omit-frame-pointer)
+    -fsanitize=${FOVEA_SANITIZE} -fno-sanitize-recover=undefined
+    -fno-omit-frame-pointer)
   target_link_options(fovea_settings INTERFACE -fsanitize=${FOVEA_SANITIZE})
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64") # fma() is no call
     target_compile_options(fovea_settings INTERFACE -mfma)
