@@ -299,8 +299,9 @@ static inline void same_in_all_tables(const fv__conv_algorithm *algorithm,
 /* Draws a problem and checks that `algorithm` makes the bits of `definition` in
  * all tables. Gradients are overwritten if the seed is odd, else added to. */
 static inline void check_same_bits(const fv__conv_algorithm *algorithm,
-                             const fv__conv_algorithm *definition,
-                             fv__geometry g, fv_dtype dtype, uint64_t seed)
+                                   const fv__conv_algorithm *definition,
+                                   fv__geometry g, fv_dtype dtype,
+                                   uint64_t seed)
 {
     fv_context *first = context_of("ref", dtype, 1);
     problem p = problem_new(first, g);
