@@ -42,7 +42,7 @@ static void transform(const panel_filters *f, int64_t channels,
         prefetch(f, fv__min(c + PREFETCH_CHANNELS, f->channels - 1));
         f->kernels->winograd_filter(f->scheme, f->count, channel_at(f, c),
                                     f->subconv->weight_tap[1], &u);
-        u.values = fv__slot(u.values, (size_t)f->kernels->nr, f->element);
+        u.values = fv__slot(u.values, f->kernels->nr, f->element);
     }
 }
 
