@@ -328,7 +328,8 @@ static void test_frozen_layer_with_a_wild_gradient(void **state)
     fv_train_step(net, sgd, &images, &targets);
     assert_ok(ctx);
     assert_true(*(const float *)fv_variable_value(list.at[0])->data == 1);
-    assert_near(*(const float *)fv_variable_value(list.at[1])->data, 0.6, 1e-6);
+    assert_near((double)*(const float *)fv_variable_value(list.at[1])->data,
+                0.6, 1e-6);
     fv_context_free(ctx);
 }
 
