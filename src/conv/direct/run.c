@@ -129,7 +129,7 @@ static void set_weights(const fv__direct *d, item *it, const chain_block *c)
     it->next_weights = NULL;
     t->b_segment = NULL;
     t->next_step = (size_t)d->subconv.weight_channel * d->element;
-    if (end < d->k)
+    if (c->count && end < d->k)
         it->next_weights = weights_at(d, it, end, offsets[0]);
     else if (c->first + c->count < d->segments)
         it->next_weights = weights_at(d, it, 0, offsets[c->count]);
