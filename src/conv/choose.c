@@ -4,6 +4,8 @@
 
 #include <fovea/variable.h>
 
+#include <stdio.h>
+
 /* Indexed by fv_algorithm. */
 static const fv__conv_algorithm *const algorithms[] = {
     [FV_CONV_REFERENCE] = &fv__conv_reference,
@@ -70,6 +72,11 @@ static const fv__conv_algorithm *refuse(fv_context *context, const char *who,
                                         const fv__conv_candidate *c,
                                         const fv__geometry *g)
 {
+    char groups[40] = "";
+
+    if (g->groups > 1)
+        snprintf(groups, sizeof groups, " in %lld groups",
+                 (long long)g->groups);
     if (!c->algorithm)
         fv_fail(context, FV_MISUSE, "%s: algorithm %d is unknown (0 to %d)",
                 who, request->algorithm, ALGORITHMS - 1);
@@ -87,9 +94,9 @@ static const fv__conv_algorithm *refuse(fv_context *context, const char *who,
     else
         fv_fail(context, FV_UNSUPPORTED,
                 "%s: algorithm %s cannot do kernel %lldx%lld with %lld "
-                "channels",
+                "channels%s",
                 who, c->algorithm->name, (long long)g->kernel[0],
-                (long long)g->kernel[1], (long long)g->channels);
+                (long long)g->kernel[1], (long long)g->channels, groups);
     return NULL;
 }
 

@@ -29,8 +29,8 @@ typedef struct fv__kernels {
     void (*unary)(fv__unary f, size_t n, const void *x, void *y, double p,
                   double q);
     /* dx[i] (+)= f'(x[i]) dy[i]; x or y may be NULL where the derivative does
-     * without it; dx may be dy. Gradients meet what is there as `meet` says:
-     * they replace it, or are added to it. */
+     * without it; dx may be dy. The gradients replace what is in dx (FV__STORE)
+     * or are added to it (FV__ACCUMULATE). */
     void (*unary_grad)(fv__unary f, size_t n, const void *x, const void *y,
                        const void *dy, void *dx, double p, double q,
                        fv__accumulation accumulation);

@@ -96,10 +96,10 @@ static void run_chunked(void *argument, size_t n, size_t worker)
     const images *all = argument;
     const fv__kernels *kernels = all->call->context->kernels;
     const fv__geometry *whole = &all->geometry;
-    const fv__chain meets = windows_of(whole);
-    const int64_t block = fv__chain_block(meets, 0), *out = whole->out;
-    const int64_t rows = fv__max(block / meets.columns, 1);
-    const int64_t columns = block < meets.columns ? block : out[1];
+    const fv__chain windows = windows_of(whole);
+    const int64_t block = fv__chain_block(windows, 0), *out = whole->out;
+    const int64_t rows = fv__max(block / windows.columns, 1);
+    const int64_t columns = block < windows.columns ? block : out[1];
     const int64_t plane = whole->in[0] * whole->in[1] * whole->channels;
     int32_t *where = all->call->saved;
     void *dx = fv__tensor_byte(all->x, (int64_t)n * plane);

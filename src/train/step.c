@@ -35,7 +35,7 @@ static const char *not_finite(const fv_network *network)
 
 /* Runs forward and backward; returns the loss. If the loss or a gradient is not
  * finite, the running statistics are restored. */
-static double sweep(fv__plan *plan, fv_network *network)
+static double run_step(fv__plan *plan, fv_network *network)
 {
     fv_context *context = network->context;
     long long step = (long long)network->steps + 1;
@@ -68,7 +68,7 @@ fv_status fv__train_plan(fv__plan *plan, fv_network *network,
 {
     fv_context *context = network->context;
     if (!fv__ok(context)) return fv_failed(context);
-    double loss = sweep(plan, network);
+    double loss = run_step(plan, network);
     if (!fv__ok(context)) {
         fv_zero_grad(optimizer);
         return fv_failed(context);

@@ -65,15 +65,7 @@ static fv__geometry plain(int64_t batch, int64_t side, int64_t channels,
 
 static void check_bits(fv__geometry g, fv_dtype dtype, uint64_t seed)
 {
-    fv_context *first = context_of("ref", dtype, 1);
-    problem p = problem_new(first, g);
-
-    problem_draw(&p, seed, false);
-    p.overwrite = seed % 2;
-    run_all(first, &fv__conv_reference, &p);
-    same_in_all_tables(algorithm_of(&g), &p);
-    problem_free(&p);
-    fv_context_free(first);
+    check_same_bits(algorithm_of(&g), &fv__conv_reference, g, dtype, seed);
 }
 
 static void any_geometry(void **state)

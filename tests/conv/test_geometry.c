@@ -295,6 +295,12 @@ static void algorithm_refuses(void **state)
     assert_int_equal(fv_failed(context), FV_UNSUPPORTED);
     assert_error(context, "conv1: algorithm im2col cannot do kernel "
                           "1500000x1500000 with 4 channels");
+    fv__geometry groups = plain(5, 5, 3);
+    groups.groups = 2;
+    assert_int_equal(fv__geometry_check(context, "g", false, &groups), FV_OK);
+    assert_null(choose(context, "conv1", FV_CONV_DEPTHWISE, &groups));
+    assert_error(context, "conv1: algorithm depthwise cannot do kernel 3x3 "
+                          "with 4 channels in 2 groups");
     assert_ptr_equal(choose(context, "g", FV_CONV_AUTO, &g),
                      &fv__conv_reference);
     assert_ok(context);

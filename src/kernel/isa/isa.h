@@ -111,7 +111,8 @@ extern const fv__kernels FV_KERNEL(kernels);
 #define IN_REGISTER(pointer) __asm__("" : "+r"(pointer))
 #endif
 
-/* The vector is loaded once for all that it meets. */
+/* Holds the vector in a register, so that it is loaded once for all operations
+ * that use it. */
 #if defined(FV_PLAIN)
 #define LOADED(vector)
 #elif defined(__aarch64__)
