@@ -5,8 +5,8 @@
 
 static fv_status swish_infer(fv_inference *inference)
 {
-    inference->output = *inference->inputs[0]; /* the same type and shape */
-    if (inference->output.dtype == FV_F64) return FV_OK;
+    inference->outputs[0] = *inference->inputs[0]; /* the same type and shape */
+    if (inference->outputs[0].dtype == FV_F64) return FV_OK;
     return fv_fail(inference->context, FV_UNSUPPORTED, "%s: expected f64",
                    inference->name);
 }
@@ -14,16 +14,16 @@ static fv_status swish_infer(fv_inference *inference)
 static void swish_forward(const fv_call *call)
 {
     const double *x = call->inputs[0]->data;
-    double *y = call->output->data;
-    for (int64_t i = 0; i < fv_tensor_count(call->output); i++)
+    double *y = call->outputs[0]->data;
+    for (int64_t i = 0; i < fv_tensor_count(call->outputs[0]); i++)
         y[i] = x[i] / (1 + exp(-x[i]));
 }
 
 static void swish_backward(const fv_call *call)
 {
-    const double *x = call->inputs[0]->data, *dy = call->output_grad->data;
+    const double *x = call->inputs[0]->data, *dy = call->output_grads[0]->data;
     double *dx = call->input_grads[0]->data; /* wanted: swish has one input */
-    for (int64_t i = 0; i < fv_tensor_count(call->output); i++) {
+    for (int64_t i = 0; i < fv_tensor_count(call->outputs[0]); i++) {
         double s = 1 / (1 + exp(-x[i]));
         dx[i] += dy[i] * s * (1 + x[i] * (1 - s));
     }

@@ -20,13 +20,15 @@ typedef struct fv_inference {
     fv_context *context;
     const void *attributes;
     int32_t num_inputs;
-    int32_t training; /**< 1: behave as in training */
-    int32_t gradient; /**< 1: a backward pass may follow */
-    int32_t reserved;
+    int32_t training;               /**< 1: behave as in training */
+    int32_t gradient;               /**< 1: a backward pass may follow */
+    int32_t num_outputs;            /**< part of the answer: 1 on entry; at most
+                                         fv_operator::max_outputs, 0 for an operator that
+                                         only has an effect */
     const fv_tensor *const *inputs; /**< shapes and types; do not read data */
     struct fv__arena *memory;       /**< for #fv_inference_allocate */
     /* The answer, zero on entry: */
-    fv_tensor output;        /**< type, rank and shape */
+    fv_tensor *outputs;      /**< type, rank and shape of each output */
     size_t forward_scratch;  /**< bytes free to use in forward */
     size_t backward_scratch; /**< bytes free to use in backward */
     size_t saved;            /**< bytes kept from forward to backward */
@@ -48,13 +50,15 @@ typedef struct fv_call {
     const void *attributes;
     const void *resolved; /**< from the shape rule; NULL: it resolved nothing */
     int32_t num_inputs;
-    int32_t training;
+    int32_t num_outputs;
     const fv_tensor *const *inputs;
-    const fv_tensor *output;
-    const fv_tensor *output_grad;        /**< backward only */
-    const fv_tensor *const *input_grads; /**< backward only; an entry is NULL
-                                              where nobody wants it; at least
-                                              one is not */
+    const fv_tensor *const *outputs;
+    const fv_tensor *const *output_grads; /**< backward only; an entry is NULL
+                                               where no gradient arrives; at
+                                               least one is not */
+    const fv_tensor *const *input_grads;  /**< backward only; an entry is NULL
+                                               where nobody wants it; at least
+                                               one is not */
     void *saved; /**< NULL where no backward pass will follow */
     void *scratch;
     void *cached;        /**< forward only: fv_inference::cached bytes */
@@ -63,7 +67,7 @@ typedef struct fv_call {
                               overwritten; 0 unless the operator #FV_OVERWRITES */
     int32_t cache_valid; /**< 1: `cached` holds what the last run wrote there,
                               and no leaf has changed since */
-    int32_t reserved;
+    int32_t training;    /**< 1: behave as in training */
 } fv_call;
 
 /** An operator: immutable, usually `static const`; it must outlive every
@@ -77,11 +81,15 @@ typedef struct fv_operator {
     uint32_t backward_reads FV_ZERO; /**< which values backward uses:
                                           FV_READS_* */
     uint32_t abilities FV_ZERO; /**< #FV_OVERWRITES, #FV_IN_PLACE; 0: neither */
+    int32_t max_outputs FV_ZERO;       /**< 0: 1 */
+    uint32_t without_gradient FV_ZERO; /**< bit k: no gradient passes through
+                                            output k; one of integers never has
+                                            a gradient */
 
     /** The shape rule; the only one of the three that may fail. Records why
      *  with #fv_fail and returns its status. */
     fv_status (*infer)(fv_inference *inference);
-    /** Fills `output`, which holds arbitrary bytes on entry. */
+    /** Fills all outputs, which hold arbitrary bytes on entry. */
     void (*forward)(const fv_call *call);
     /** Adds into each input gradient that is not NULL. A NULL function means
      *  that no gradient passes. */
@@ -94,22 +102,27 @@ typedef struct fv_operator {
 #define FV_READS_INPUT(k) (1u << (k))
 /** backward reads the values of all inputs */
 #define FV_READS_INPUTS 0x3fffffffu
-/** backward reads the value of the output */
+/** backward reads the values of the outputs */
 #define FV_READS_OUTPUT 0x40000000u
 
 /** backward heeds fv_call::fresh; without it, gradients that nobody has added
  *  to are cleared before */
 #define FV_OVERWRITES 1u
-/** Element i of the output depends on element i of input 0, and nothing else
- *  that is read after it is written; so in a gradient. Then the output may lie
- *  in the memory of input 0, and, with #FV_OVERWRITES, a fresh gradient of
- *  input 0 in that of the output, where they have as many bytes. */
+/** Element i of output 0 depends on element i of input 0, and nothing else that
+ *  is read after it is written; so in a gradient. Then output 0 may lie in the
+ *  memory of input 0, and, with #FV_OVERWRITES, a fresh gradient of input 0 in
+ *  that of output 0, where they have as many bytes. */
 #define FV_IN_PLACE 2u
 
 /** Applies an operator to variables of one context. `attributes` is copied.
- *  Returns NULL after a failure, a NULL input included. */
+ *  Returns the first output; NULL after a failure, a NULL input included. */
 FV_API fv_variable *fv_apply(const fv_operator *op, const void *attributes,
                              int32_t num_inputs, fv_variable *const inputs[]);
+/** The same for the first `num_outputs` outputs: NULL for those that the
+ *  operator does not have here, and after a failure. */
+FV_API fv_status fv_apply_n(const fv_operator *op, const void *attributes,
+                            int32_t num_inputs, fv_variable *const inputs[],
+                            int32_t num_outputs, fv_variable *outputs[]);
 
 #ifdef __cplusplus
 }

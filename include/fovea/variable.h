@@ -201,6 +201,10 @@ FV_API fv_variable *fv_broadcast(fv_variable *a, int32_t rank,
 /** Joins along an existing axis; the other extents agree. */
 FV_API fv_variable *fv_concat_of(int32_t count, fv_variable *const parts[],
                                  int32_t axis);
+/** Cuts along an axis into `count` parts, at most 64, of the given sizes, whose
+ *  sum is the extent; NULL: of equal size. After a failure all are NULL. */
+FV_API fv_status fv_split(fv_variable *a, int32_t axis, int32_t count,
+                          const int64_t sizes[], fv_variable *parts[]);
 /** Joins equal shapes along a new axis. */
 FV_API fv_variable *fv_stack(int32_t count, fv_variable *const parts[],
                              int32_t axis);

@@ -6,6 +6,9 @@
 
 enum { MOST_INPUTS = 1 << 16 };
 
+/* Up to as many outputs are inferred without memory of the graph. */
+enum { FEW_OUTPUTS = 4 };
+
 static fv_context *context_of(int32_t count, fv_variable *const inputs[])
 {
     for (int32_t k = 0; k < count; k++)
@@ -52,6 +55,11 @@ static bool any_requires_grad(int32_t count, fv_variable *const inputs[])
     return false;
 }
 
+static int32_t most_outputs(const fv_operator *op)
+{
+    return op->max_outputs ? op->max_outputs : 1;
+}
+
 void *fv_inference_allocate(const fv_inference *inference, size_t bytes)
 {
     void *memory = fv__arena_allocate(inference->memory, bytes);
@@ -67,14 +75,20 @@ static fv_status infer(fv_inference *inference, const fv_operator *op,
     inference->inputs = shapes;
     fv_status status = op->infer(inference);
     if (status != FV_OK) return status;
-    const fv_tensor *output = &inference->output;
-    if (output->rank < 0 || output->rank > FV_MAX_RANK
-        || fv__product(output->rank, output->shape) < 0) {
+    if (inference->num_outputs < 0 || inference->num_outputs > most_outputs(op))
+        return fv_fail(inference->context, FV_MISUSE,
+                       "%s: the shape rule answers %d outputs, at most %d are "
+                       "declared",
+                       op->name, inference->num_outputs, most_outputs(op));
+    for (int32_t k = 0; k < inference->num_outputs; k++) {
+        const fv_tensor *output = &inference->outputs[k];
         char shape[FV__SHAPE_BYTES];
-        return fv_fail(
-            inference->context, FV_LIMIT, "%s: result %s has too many elements",
-            op->name,
-            fv__shape_text(shape, sizeof shape, output->rank, output->shape));
+        if (output->rank < 0 || output->rank > FV_MAX_RANK
+            || fv__product(output->rank, output->shape) < 0)
+            return fv_fail(inference->context, FV_LIMIT,
+                           "%s: result %s has too many elements", op->name,
+                           fv__shape_text(shape, sizeof shape, output->rank,
+                                          output->shape));
     }
     const size_t most =
         SIZE_MAX / 4; /* so that the sum of any two fits a size_t */
@@ -87,14 +101,16 @@ static fv_status infer(fv_inference *inference, const fv_operator *op,
     return FV_OK;
 }
 
-/* Allocates a tape's node its output, saved memory and scratch, and runs it. A
- * node that no backward pass needs leaves the tape again; its value stays. */
-static fv_variable *run(fv__tape *tape, fv__node *node, bool recorded)
+/* Allocates a tape's node its outputs, saved memory and scratch, and runs it. A
+ * node that no backward pass needs leaves the tape again; its values stay. */
+static fv_status run(fv__tape *tape, fv__node *node, bool recorded)
 {
     fv__graph *graph = &tape->graph;
-    fv_variable *output = node->output;
-    output->value.data =
-        fv__arena_allocate(&graph->arena, fv__tensor_bytes(&output->value));
+    for (int32_t k = 0; k < node->num_outputs; k++) {
+        fv_tensor *value = &node->outputs[k]->value;
+        value->data =
+            fv__arena_allocate(&graph->arena, fv__tensor_bytes(value));
+    }
     if (recorded && node->saved_bytes)
         node->saved = fv__arena_allocate(&graph->arena, node->saved_bytes);
     void *scratch = fv__tape_scratch(tape, node->forward_scratch);
@@ -105,13 +121,22 @@ static fv_variable *run(fv__tape *tape, fv__node *node, bool recorded)
     }
     if (!recorded || !ready) {
         graph->count--;
-        output->node = -1;
+        for (int32_t k = 0; k < node->num_outputs; k++)
+            node->outputs[k]->node = -1;
     }
-    return ready ? output : NULL;
+    return fv_failed(graph->context);
 }
 
-fv_variable *fv_apply(const fv_operator *op, const void *attributes,
-                      int32_t num_inputs, fv_variable *const inputs[])
+static fv_tensor *make_outputs(fv__graph *graph, int32_t count)
+{
+    const size_t bytes = (size_t)count * sizeof(fv_tensor);
+    fv_tensor *outputs = fv__arena_allocate(&graph->arena, bytes);
+    return outputs ? memset(outputs, 0, bytes) : NULL;
+}
+
+/* The node of an operator that is applied, NULL after a failure. */
+static const fv__node *apply(const fv_operator *op, const void *attributes,
+                             int32_t num_inputs, fv_variable *const inputs[])
 {
     fv_context *context = context_of(num_inputs, inputs);
     if (!context || check(context, op, num_inputs, inputs)) return NULL;
@@ -135,17 +160,41 @@ fv_variable *fv_apply(const fv_operator *op, const void *attributes,
 
     const fv_tensor **shapes =
         fv__arena_allocate(&graph->arena, (size_t)num_inputs * sizeof *shapes);
-    if (!shapes) return NULL;
+    fv_tensor few[FEW_OUTPUTS] = { 0 };
+    fv_tensor *outputs = most_outputs(op) <= FEW_OUTPUTS
+                             ? few
+                             : make_outputs(graph, most_outputs(op));
+    if (!shapes || !outputs) return NULL;
     fv_inference inference = { .context = context,
                                .name = op->name,
                                .attributes = attributes,
                                .num_inputs = num_inputs,
+                               .num_outputs = 1,
+                               .outputs = outputs,
                                .training = graph->training,
                                .memory = &graph->arena,
                                .gradient = requires_grad };
     if (infer(&inference, op, num_inputs, inputs, shapes)) return NULL;
     fv__node *node = fv__graph_append(graph, op, attributes, num_inputs, inputs,
                                       &inference, requires_grad);
-    if (!node) return NULL;
-    return plan ? node->output : run(tape, node, requires_grad);
+    if (!node || (!plan && run(tape, node, requires_grad))) return NULL;
+    return node;
+}
+
+fv_variable *fv_apply(const fv_operator *op, const void *attributes,
+                      int32_t num_inputs, fv_variable *const inputs[])
+{
+    const fv__node *node = apply(op, attributes, num_inputs, inputs);
+    return node && node->num_outputs ? node->outputs[0] : NULL;
+}
+
+fv_status fv_apply_n(const fv_operator *op, const void *attributes,
+                     int32_t num_inputs, fv_variable *const inputs[],
+                     int32_t num_outputs, fv_variable *outputs[])
+{
+    const fv__node *node = apply(op, attributes, num_inputs, inputs);
+    for (int32_t k = 0; k < num_outputs; k++)
+        outputs[k] = node && k < node->num_outputs ? node->outputs[k] : NULL;
+    fv_context *context = context_of(num_inputs, inputs);
+    return context ? fv_failed(context) : FV_MISUSE;
 }

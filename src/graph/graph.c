@@ -79,37 +79,68 @@ static uint64_t count_same(const fv__graph *graph, const fv_operator *op)
     return count;
 }
 
+/* A node with its arrays, or NULL. */
+static fv__node *make_node(fv__graph *graph, const fv_operator *op,
+                           const void *attributes, int32_t num_inputs,
+                           fv_variable *const inputs[], int32_t num_outputs)
+{
+    const size_t in = (size_t)num_inputs, out = (size_t)num_outputs;
+    fv__node *node = allocate_zero(graph, sizeof *node);
+    void **at = allocate_zero(graph, (3 * in + 3 * out) * sizeof *at
+                                         + in * sizeof *node->fresh);
+    void *copy = allocate_zero(graph, op->attributes_size);
+    if (!node || !at || !copy) return NULL;
+    if (op->attributes_size)
+        node->attributes = memcpy(copy, attributes, op->attributes_size);
+    node->op = op;
+    node->num_inputs = num_inputs;
+    node->num_outputs = num_outputs;
+    node->inputs = (fv_variable **)at;
+    node->values = (const fv_tensor **)(at += in);
+    node->grads = (const fv_tensor **)(at += in);
+    node->outputs = (fv_variable **)(at += in);
+    node->results = (const fv_tensor **)(at += out);
+    node->result_grads = (const fv_tensor **)(at += out);
+    node->fresh = (bool *)(at += out);
+    for (int32_t k = 0; k < num_inputs; k++) {
+        node->inputs[k] = inputs[k];
+        node->values[k] = &inputs[k]->value;
+    }
+    return node;
+}
+
+/* Makes the outputs of a node that will have the next index. */
+static bool make_outputs(fv__graph *graph, fv__node *node,
+                         const fv_inference *inference, bool requires_grad)
+{
+    const fv_operator *op = node->op;
+    for (int32_t k = 0; k < node->num_outputs; k++) {
+        const fv_tensor *shape = &inference->outputs[k];
+        fv_variable *output =
+            fv__graph_value(graph, shape->dtype, shape->rank, shape->shape);
+        if (!output) return false;
+        output->requires_grad = requires_grad && fv__dtype_is_real(shape->dtype)
+                                && !(k < 32 && op->without_gradient >> k & 1);
+        output->node = graph->count;
+        output->slot = k;
+        node->outputs[k] = output;
+        node->results[k] = &output->value;
+    }
+    return true;
+}
+
 fv__node *fv__graph_append(fv__graph *graph, const fv_operator *op,
                            const void *attributes, int32_t num_inputs,
                            fv_variable *const inputs[],
                            const fv_inference *inference, bool requires_grad)
 {
-    size_t pointers = (size_t)num_inputs * sizeof(void *);
-    size_t flags = (size_t)num_inputs * sizeof(bool);
-    fv__node *node = allocate_zero(graph, sizeof *node);
-    unsigned char *extra = allocate_zero(graph, fv__align(op->attributes_size)
-                                                    + 3 * pointers + flags);
-    const fv_tensor *shape = &inference->output;
-    fv_variable *output =
-        fv__graph_value(graph, shape->dtype, shape->rank, shape->shape);
-    if (!node || !extra || !output
+    fv__node *node = make_node(graph, op, attributes, num_inputs, inputs,
+                               inference->num_outputs);
+    if (!node || !make_outputs(graph, node, inference, requires_grad)
         || !grow(graph->context, &graph->nodes, graph->count, &graph->capacity))
         return NULL;
-
-    if (op->attributes_size)
-        node->attributes = memcpy(extra, attributes, op->attributes_size);
-    extra += fv__align(op->attributes_size);
-    node->inputs = memcpy(extra, inputs, pointers);
-    node->values = (const fv_tensor **)(void *)(extra + pointers);
-    node->grads = (const fv_tensor **)(void *)(extra + 2 * pointers);
-    node->fresh = (bool *)(void *)(extra + 3 * pointers);
-    for (int32_t k = 0; k < num_inputs; k++)
-        node->values[k] = &inputs[k]->value;
-    node->op = op;
-    node->num_inputs = num_inputs;
     node->training = graph->training;
     if (graph->planned) node->ordinal = count_same(graph, op);
-    node->output = output;
     node->resolved = inference->resolved;
     node->saved_bytes = inference->saved;
     node->cache_bytes = fv__align(inference->cached);
@@ -122,8 +153,6 @@ fv__node *fv__graph_append(fv__graph *graph, const fv_operator *op,
         fv_fail(graph->context, FV_LIMIT,
                 "%s: the plan keeps more than %zu bytes", op->name, SIZE_MAX);
     node->backward_scratch = inference->backward_scratch;
-    output->requires_grad = requires_grad;
-    output->node = graph->count;
     graph->nodes[graph->count++] = node;
     return fv__ok(graph->context) ? node : NULL;
 }
@@ -138,17 +167,25 @@ static void forget_activity(fv__graph *graph)
             node->fresh[k] = false;
             node->inputs[k]->begun = false;
         }
+        for (int32_t k = 0; k < node->num_outputs; k++) {
+            node->result_grads[k] = NULL;
+            node->outputs[k]->begun = false;
+        }
     }
 }
 
-void fv__graph_activate(fv__graph *graph, const fv_variable *result)
+void fv__graph_activate(fv__graph *graph, fv_variable *result)
 {
     forget_activity(graph);
     if (!result || result->node < 0) return;
     graph->nodes[result->node]->active = result->requires_grad;
+    result->begun = result->requires_grad;
     for (int32_t i = result->node; i >= 0; i--) {
         fv__node *node = graph->nodes[i];
         if (!node->active) continue;
+        for (int32_t k = 0; k < node->num_outputs; k++)
+            if (node->outputs[k]->begun)
+                node->result_grads[k] = &node->outputs[k]->grad;
         for (int32_t k = 0; k < node->num_inputs; k++) {
             fv_variable *input = node->inputs[k];
             if (!input->requires_grad) continue;
@@ -168,9 +205,10 @@ static fv_call call_of(const fv__graph *graph, const fv__node *node,
                       .attributes = node->attributes,
                       .resolved = node->resolved,
                       .num_inputs = node->num_inputs,
+                      .num_outputs = node->num_outputs,
                       .training = node->training,
                       .inputs = node->values,
-                      .output = &node->output->value,
+                      .outputs = node->results,
                       .saved = node->saved,
                       .scratch = scratch,
                       .draw = node->draw };
@@ -196,7 +234,7 @@ void fv__node_backward(const fv__graph *graph, const fv__node *node,
     fv_call call = call_of(graph, node, scratch);
     bool overwrites = node->op->abilities & FV_OVERWRITES;
     bool wanted = false;
-    call.output_grad = &node->output->grad;
+    call.output_grads = node->result_grads;
     for (int32_t k = 0; k < node->num_inputs; k++) {
         wanted = wanted || node->grads[k];
         if (!node->fresh[k]) continue;

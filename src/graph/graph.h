@@ -41,11 +41,13 @@ struct fv_variable {
     fv_tensor grad; /* data NULL: none yet */
     int32_t node; /* index of the node that computes it; -1: a leaf, a constant
                      or a value that is not recorded */
+    int32_t slot; /* which output of that node it is */
     bool requires_grad;
     bool retain_grad;
     bool owns_value, owns_grad; /* leaves: the memory is its own */
     bool live_out;              /* plans: the value is read after the run */
-    bool begun; /* a node that adds into its gradient has been found */
+    bool begun; /* a node that adds into its gradient has been found, or it is
+                   where the backward pass starts */
     /* plans: first and last step of a run at which value and gradient are
      * needed, and their offsets in the block in bytes */
     int32_t birth, death, grad_birth, grad_death;
@@ -73,16 +75,16 @@ typedef struct fv__node {
     const fv_operator *op;
     const void *attributes;
     const void *resolved; /* by the shape rule */
-    int32_t num_inputs;
+    int32_t num_inputs, num_outputs;
     bool training; /* operators behave as in training */
     bool active;   /* a gradient flows through the node */
-    fv_variable **inputs;
-    const fv_tensor **values; /* values of the inputs */
-    /* gradients of the inputs; NULL where none is wanted */
-    const fv_tensor **grads;
+    fv_variable **inputs, **outputs;
+    const fv_tensor **values, **results; /* values of inputs and outputs */
+    /* gradients of the inputs, NULL where none is wanted, and of the outputs,
+     * NULL where none arrives */
+    const fv_tensor **grads, **result_grads;
     /* per input: this node is the first to add into its gradient */
     bool *fresh;
-    fv_variable *output;
     void *saved;
     size_t saved_bytes, cache_bytes, forward_scratch, backward_scratch;
     /* plans: offsets in the block, in bytes */
@@ -139,7 +141,7 @@ void fv__graph_free(fv__graph *graph);
 /* A variable of the graph that no node makes; its data is NULL. */
 fv_variable *fv__graph_value(fv__graph *graph, fv_dtype dtype, int32_t rank,
                              const int64_t shape[]);
-/* Appends a node and its output, with copies of attributes and inputs and
+/* Appends a node and its outputs, with copies of attributes and inputs and
  * everything that `inference` answered. NULL after a failure. */
 fv__node *fv__graph_append(fv__graph *graph, const fv_operator *op,
                            const void *attributes, int32_t num_inputs,
@@ -147,7 +149,7 @@ fv__node *fv__graph_append(fv__graph *graph, const fv_operator *op,
                            const fv_inference *inference, bool requires_grad);
 /* Marks the nodes through which gradients flow from `result` to leaves, and
  * for each gradient the node that is the first to add into it. */
-void fv__graph_activate(fv__graph *graph, const fv_variable *result);
+void fv__graph_activate(fv__graph *graph, fv_variable *result);
 /* Computes lifetimes and offsets of a plan and sets block_bytes. `loss` is
  * where the backward pass starts, NULL in evaluation. */
 fv_status fv__graph_place(fv__graph *graph, fv_variable *loss);

@@ -67,9 +67,10 @@ static void find_lifetimes(fv__graph *graph)
 /* Whether the node may write its output over input 0, a value of the plan. */
 static bool in_place(const fv__node *node)
 {
-    return (node->op->abilities & FV_IN_PLACE) && node->inputs[0]->node >= 0
+    return (node->op->abilities & FV_IN_PLACE) && node->num_outputs
+           && node->inputs[0]->node >= 0
            && fv__tensor_bytes(&node->inputs[0]->value)
-                  == fv__tensor_bytes(&node->output->value);
+                  == fv__tensor_bytes(&node->outputs[0]->value);
 }
 
 /* Values computed in place share the buffer of the first owner, whose lifetime
@@ -80,19 +81,20 @@ static void share_memory(fv__graph *graph)
 {
     for (int32_t i = 0; i < graph->count; i++) {
         const fv__node *node = graph->nodes[i];
-        fv_variable *x = node->inputs[0], *y = node->output;
+        if (!in_place(node)) continue;
+        fv_variable *x = node->inputs[0], *y = node->outputs[0];
         fv_variable *host = x->value_host ? x->value_host : x;
-        if (!in_place(node) || host->death != i) continue;
+        if (host->death != i) continue;
         y->value_host = host;
         host->death = y->death;
     }
     for (int32_t i = graph->count - 1; i >= 0; i--) {
         const fv__node *node = graph->nodes[i];
-        fv_variable *x = node->inputs[0], *y = node->output;
-        fv_variable *host = y->grad_host ? y->grad_host : y;
         if (!node->active || !node->fresh[0] || !in_place(node)
-            || !(node->op->abilities & FV_OVERWRITES))
+            || !node->result_grads[0] || !(node->op->abilities & FV_OVERWRITES))
             continue;
+        fv_variable *x = node->inputs[0], *y = node->outputs[0];
+        fv_variable *host = y->grad_host ? y->grad_host : y;
         x->grad_host = host;
         host->grad_death = x->grad_death;
     }
@@ -105,7 +107,7 @@ static void list_items(fv__graph *graph, items *list)
         if (!v->value_host)
             add(list, fv__tensor_bytes(&v->value), v->birth, v->death,
                 &v->value_at);
-        if (v->node >= 0 && graph->nodes[v->node]->active && !v->grad_host)
+        if (v->begun && !v->grad_host)
             add(list, fv__tensor_bytes(&v->grad), v->grad_birth, v->grad_death,
                 &v->grad_at);
     }

@@ -126,7 +126,7 @@ static fv_status check(const fv_variable *result)
                        shape);
     const fv__graph *tape = &context->tape->graph;
     if (result->graph != tape || result->node < 0 || result->node >= tape->count
-        || tape->nodes[result->node]->output != result)
+        || tape->nodes[result->node]->outputs[result->slot] != result)
         return fv_fail(context, FV_MISUSE,
                        "backprop: the variable %s is not on the tape", shape);
     return FV_OK;
@@ -138,9 +138,13 @@ static fv_status make_gradients(fv__graph *graph, fv_variable *result)
     for (int32_t i = result->node; i >= 0; i--) {
         const fv__node *node = graph->nodes[i];
         if (!node->active) continue;
-        fv_tensor *grad = &node->output->grad;
-        grad->data = fv__arena_allocate(&graph->arena, fv__tensor_bytes(grad));
-        if (!grad->data) return fv_failed(graph->context);
+        for (int32_t k = 0; k < node->num_outputs; k++) {
+            fv_tensor *grad = &node->outputs[k]->grad;
+            if (!node->result_grads[k]) continue;
+            grad->data =
+                fv__arena_allocate(&graph->arena, fv__tensor_bytes(grad));
+            if (!grad->data) return fv_failed(graph->context);
+        }
         for (int32_t k = 0; k < node->num_inputs; k++)
             if (node->grads[k] && !node->inputs[k]->graph
                 && !fv__leaf_grad(node->inputs[k]))

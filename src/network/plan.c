@@ -98,16 +98,20 @@ static bool serves(const fv__plan *plan, const fv__demand *demand)
                || plan->batch == images % demand->batch);
 }
 
-/* Drops the plans that lack memory to run, but those that serve the demand,
- * which may be NULL. */
-static void drop_unready(fv_network *network, const fv__demand *demand)
+static bool is_ready(const fv_network *network, const fv__plan *plan)
+{
+    return network->block && plan->graph.block == network->block
+           && !lacks_cache(plan);
+}
+
+/* Drops the plans that lack memory to run, or `all`, but those that serve the
+ * demand, which may be NULL. */
+static void drop_plans(fv_network *network, const fv__demand *demand, bool all)
 {
     for (int32_t i = 0; i < FV__MAX_PLANS; i++) {
         const fv__plan *plan = network->plans[i];
         if (!plan || (demand && serves(plan, demand))) continue;
-        if (!network->block || plan->graph.block != network->block
-            || lacks_cache(plan))
-            drop(network, i);
+        if (all || !is_ready(network, plan)) drop(network, i);
     }
 }
 
@@ -152,6 +156,35 @@ static fv_status check(fv_network *network, int64_t batch, bool training)
     return FV_OK;
 }
 
+/* Drops the least recently used plan but `kept`; false if there is none. */
+static bool drop_oldest(fv_network *network, const fv__plan *kept)
+{
+    int32_t oldest = -1;
+    for (int32_t i = 0; i < FV__MAX_PLANS; i++) {
+        const fv__plan *plan = network->plans[i];
+        if (plan && plan != kept
+            && (oldest < 0 || plan->used < network->plans[oldest]->used))
+            oldest = i;
+    }
+    if (oldest >= 0) drop(network, oldest);
+    return oldest >= 0;
+}
+
+/* Lays out a plan, for which others make room where memory is short. */
+static fv_status lay_out_in_room(fv_network *network, fv__plan *plan)
+{
+    fv_context *context = network->context;
+    const fv__plan empty = *plan;
+    while (lay_out(network, plan) != FV_OK) {
+        if (fv_failed(context) != FV_LIMIT || !drop_oldest(network, plan))
+            return fv_failed(context);
+        fv__graph_free(&plan->graph);
+        *plan = empty;
+        fv_clear_error(context);
+    }
+    return FV_OK;
+}
+
 fv__plan *fv__network_plan(fv_network *network, int64_t batch, bool training,
                            bool dense)
 {
@@ -171,8 +204,8 @@ fv__plan *fv__network_plan(fv_network *network, int64_t batch, bool training,
         plan->training = training;
         plan->dense = dense;
         plan->trained = trained;
-        if (lay_out(network, plan) != FV_OK) {
-            drop_unready(network, NULL);
+        if (lay_out_in_room(network, plan) != FV_OK) {
+            drop_plans(network, NULL, false);
             return NULL;
         }
     }
@@ -344,11 +377,13 @@ fv_status fv__network_afford(fv_network *network, const fv__demand *d)
     fv_context *context = network->context;
     if (!fv__ok(context)) return fv_failed(context);
     if (needed_bytes(network, d) <= context->max_bytes) return FV_OK;
-    drop_unready(network, d);
+    for (int all = 0; all < 2; all++) {
+        drop_plans(network, d, all);
+        if (needed_bytes(network, d) <= context->max_bytes) return FV_OK;
+    }
     const size_t needed = needed_bytes(network, d);
-    if (needed <= context->max_bytes) return FV_OK;
     char a[FV__AMOUNT], b[FV__AMOUNT], hint[64] = "no batch would fit";
-    drop_unready(network, NULL);
+    drop_plans(network, NULL, false);
     const int64_t fits = largest_batch(network, d);
     if (fits)
         snprintf(hint, sizeof hint, "a batch of %lld would fit",

@@ -8,6 +8,9 @@
 
 enum { X, GAMMA, BETA, MEAN, VARIANCE, INPUTS };
 
+/* In training the new running statistics are outputs, too. */
+enum { Y, NEW_MEAN, NEW_VARIANCE, OUTPUTS };
+
 /* ---- the shape rule ---------------------------------------------------- */
 
 /* Rows of the operand: each has one number for each channel. */
@@ -108,6 +111,9 @@ static fv_status infer(fv_inference *inference)
     inference->forward_scratch =
         fv__bytes_sum(ROWS * row, blocks > cut ? blocks : cut);
     inference->backward_scratch = inference->forward_scratch;
+    inference->num_outputs = inference->training ? OUTPUTS : Y + 1;
+    for (int32_t k = NEW_MEAN; k < inference->num_outputs; k++)
+        inference->outputs[k] = *inference->inputs[MEAN];
     return fv__infer_output(inference, x->rank, x->shape);
 }
 
@@ -164,16 +170,17 @@ static void moments(const fv_call *call, int64_t first, int64_t count,
 }
 
 /* r = (1 - momentum) r + momentum b */
-static void follow(const fv_call *call, int input, int64_t j, double batch)
+static void follow(const fv_call *call, int input, int output, int64_t j,
+                   double batch)
 {
     const fv__batchnorm *a = call->attributes;
-    void *running = call->inputs[input]->data;
-    const double before = fv__real_get(call->context, running, j);
-    fv__real_set(call->context, running, j,
+    const double before =
+        fv__real_get(call->context, call->inputs[input]->data, j);
+    fv__real_set(call->context, call->outputs[output]->data, j,
                  (1 - a->momentum) * before + a->momentum * batch);
 }
 
-/* Computes mean and inverse deviation of the batch and updates the running
+/* Computes mean and inverse deviation of the batch and the new running
  * statistics. */
 static void batch_statistics(const fv_call *call, void *mean, void *inverse)
 {
@@ -182,15 +189,14 @@ static void batch_statistics(const fv_call *call, void *mean, void *inverse)
     const fv_tensor *x = call->inputs[X];
     const int64_t c = channels_of(x);
     const double m = (double)rows_of(x);
-    context->changes++; /* the running statistics are leaves */
     sum_blocks(call, moments);
     context->kernels->column_merge((size_t)rows_of(x), (size_t)rows_a_block(x),
                                    (size_t)c, sums_at(call, 0, 0),
                                    sums_at(call, 1, 0), mean, inverse);
     for (int64_t j = 0; j < c; j++) {
         const double squares = fv__real_get(context, inverse, j);
-        follow(call, MEAN, j, fv__real_get(context, mean, j));
-        follow(call, VARIANCE, j, squares / (m - 1));
+        follow(call, MEAN, NEW_MEAN, j, fv__real_get(context, mean, j));
+        follow(call, VARIANCE, NEW_VARIANCE, j, squares / (m - 1));
         fv__real_set(context, inverse, j, 1 / sqrt(squares / m + a->epsilon));
     }
 }
@@ -241,13 +247,13 @@ static void chunk_forward(const fv_call *call, int64_t first, int64_t count,
                           void *buffer, double *sum)
 {
     const fv__normal normal = normal_of(call);
-    const int64_t c = channels_of(call->output);
+    const int64_t c = channels_of(call->outputs[0]);
     (void)buffer;
     (void)sum;
     call->context->kernels->column_normalise(
         (size_t)count, (size_t)c, &normal,
         fv__tensor_byte(call->inputs[X], first * c),
-        fv__tensor_byte(call->output, first * c));
+        fv__tensor_byte(call->outputs[0], first * c));
 }
 
 static void forward(const fv_call *call)
@@ -268,10 +274,10 @@ static void slopes(const fv_call *call, int64_t first, int64_t count, void *sum,
                    void *dot)
 {
     const fv__normal normal = normal_of(call);
-    const int64_t c = channels_of(call->output_grad);
+    const int64_t c = channels_of(call->output_grads[0]);
     call->context->kernels->column_slopes(
         (size_t)count, (size_t)c, &normal,
-        fv__tensor_byte(call->output_grad, first * c),
+        fv__tensor_byte(call->output_grads[0], first * c),
         fv__tensor_byte(call->inputs[X], first * c), sum, dot);
 }
 
@@ -292,7 +298,7 @@ static void gamma_grad(const fv_call *call, void *dgamma)
     fv_context *context = call->context;
     const void *centred = row_at(call, call->scratch, SLOPE);
     const void *inverse = row_at(call, call->saved, 1);
-    for (int64_t j = 0; j < channels_of(call->output_grad); j++)
+    for (int64_t j = 0; j < channels_of(call->output_grads[0]); j++)
         fv__real_set(context, dgamma, j,
                      fv__real_get(context, dgamma, j)
                          + fv__real_get(context, centred, j)
@@ -305,14 +311,14 @@ static void chunk_grad(const fv_call *call, int64_t first, int64_t count,
                        void *buffer, double *sum)
 {
     const fv__normal normal = normal_of(call);
-    const int64_t c = channels_of(call->output_grad);
+    const int64_t c = channels_of(call->output_grads[0]);
     (void)buffer;
     (void)sum;
     call->context->kernels->column_normalise_grad(
         (size_t)count, (size_t)c, &normal,
         call->training ? row_at(call, call->scratch, SLOPE) : NULL,
         row_at(call, call->scratch, OFFSET),
-        fv__tensor_byte(call->output_grad, first * c),
+        fv__tensor_byte(call->output_grads[0], first * c),
         fv__tensor_byte(call->inputs[X], first * c),
         fv__tensor_byte(call->input_grads[X], first * c),
         fv__accumulation_of(call, X));
@@ -327,8 +333,8 @@ static void find_slopes(const fv_call *call)
     const void *inverse = row_at(call, call->saved, 1);
     void *slope = row_at(call, call->scratch, SLOPE);
     void *offset = row_at(call, call->scratch, OFFSET);
-    const double m = (double)rows_of(call->output_grad);
-    for (int64_t j = 0; j < channels_of(call->output_grad); j++) {
+    const double m = (double)rows_of(call->output_grads[0]);
+    for (int64_t j = 0; j < channels_of(call->output_grads[0]); j++) {
         const double i = fv__real_get(context, inverse, j);
         const double s =
             fv__real_get(context, row_at(call, call->scratch, SCALE), j);
@@ -343,7 +349,7 @@ static void backward(const fv_call *call)
 {
     const fv_tensor *const *grads = call->input_grads;
     const fv__kernels *kernels = call->context->kernels;
-    const size_t c = (size_t)channels_of(call->output_grad);
+    const size_t c = (size_t)channels_of(call->output_grads[0]);
     find_scale(call);
     sum_rows(call);
     for (int k = X + 1; k < INPUTS; k++)
@@ -354,7 +360,7 @@ static void backward(const fv_call *call)
                       grads[BETA]->data);
     if (!grads[X]) return;
     if (call->training) find_slopes(call);
-    const fv__chunks chunks = chunks_of(call->output_grad);
+    const fv__chunks chunks = chunks_of(call->output_grads[0]);
     fv__chunks_run(call, &chunks, rest_of(call), chunk_grad);
 }
 
@@ -367,16 +373,25 @@ const fv_operator fv__op_batchnorm = {
     .backward_reads =
         FV_READS_INPUT(X) | FV_READS_INPUT(GAMMA) | FV_READS_INPUT(BETA),
     .abilities = FV_OVERWRITES | FV_IN_PLACE,
+    .max_outputs = OUTPUTS,
+    .without_gradient = 1u << NEW_MEAN | 1u << NEW_VARIANCE,
     .infer = infer,
     .forward = forward,
     .backward = backward,
     .onnx = "BatchNormalization",
 };
 
+/* In training the running statistics are assigned. */
 fv_variable *fv__apply_batchnorm(fv_variable *const inputs[],
                                  const fv__batchnorm *attributes)
 {
-    return fv_apply(&fv__op_batchnorm, attributes, INPUTS, inputs);
+    fv_variable *outputs[OUTPUTS];
+    fv_apply_n(&fv__op_batchnorm, attributes, INPUTS, inputs, OUTPUTS, outputs);
+    if (outputs[NEW_MEAN]
+        && (fv__assign(inputs[MEAN], outputs[NEW_MEAN]) != FV_OK
+            || fv__assign(inputs[VARIANCE], outputs[NEW_VARIANCE]) != FV_OK))
+        return NULL;
+    return outputs[Y];
 }
 
 fv_variable *fv_batchnorm_of(fv_variable *x, fv_variable *gamma,

@@ -65,7 +65,7 @@ fv_status fv__binary_infer(fv_inference *inference)
     if (status || !inference->gradient) return status;
     /* The sums below count elements, so the number of elements must be valid.
      */
-    const fv_tensor *output = &inference->output;
+    const fv_tensor *output = &inference->outputs[0];
     if (fv__product(output->rank, output->shape) < 0) return FV_OK;
     for (int operand = 0; operand < 2; operand++) {
         const fv__sum_to_shape sum = { .context = inference->context,
@@ -86,7 +86,7 @@ void fv__binary_forward(const fv_call *call)
 {
     const fv__binary_operator *function = call->attributes;
     fv__binary_all(call->context, function->f, call->inputs[0], call->inputs[1],
-                   call->output);
+                   call->outputs[0]);
 }
 
 void fv__binary_backward(const fv_call *call)
@@ -101,7 +101,7 @@ void fv__binary_backward(const fv_call *call)
                                            fv__accumulation_of(call, operand),
                                        .a = call->inputs[0],
                                        .b = call->inputs[1],
-                                       .dy = call->output_grad,
+                                       .dy = call->output_grads[0],
                                        .d = call->input_grads[operand] };
         fv__sum_to_shape_run(&sum, call->scratch);
     }

@@ -16,7 +16,7 @@ static fv_status infer(fv_inference *inference)
                                        .f = FV__ADD,
                                        .a = &x,
                                        .b = &x,
-                                       .dy = &inference->output,
+                                       .dy = &inference->outputs[0],
                                        .d = &x };
         inference->backward_scratch = fv__sum_to_shape_scratch(&sum);
     }
@@ -25,7 +25,7 @@ static fv_status infer(fv_inference *inference)
 
 static void forward(const fv_call *call)
 {
-    const fv_tensor *y = call->output;
+    const fv_tensor *y = call->outputs[0];
     fv_tensor x =
         fv_tensor_broadcast(call->context, call->inputs[0], y->rank, y->shape);
     fv__copy_all(call->context, y, &x);
@@ -36,9 +36,9 @@ static void backward(const fv_call *call)
     const fv__sum_to_shape sum = { .context = call->context,
                                    .f = FV__ADD,
                                    .accumulation = FV__ACCUMULATE,
-                                   .a = call->output_grad,
-                                   .b = call->output_grad,
-                                   .dy = call->output_grad,
+                                   .a = call->output_grads[0],
+                                   .b = call->output_grads[0],
+                                   .dy = call->output_grads[0],
                                    .d = call->input_grads[0] };
     fv__sum_to_shape_run(&sum, call->scratch);
 }

@@ -29,7 +29,7 @@ static int32_t axis_of(const fv_call *call)
 {
     const fv__axis *attributes = call->attributes;
     int32_t axis = attributes->axis;
-    return axis < 0 ? axis + call->output->rank : axis;
+    return axis < 0 ? axis + call->outputs[0]->rank : axis;
 }
 
 static void forward(const fv_call *call)
@@ -38,7 +38,7 @@ static void forward(const fv_call *call)
     int64_t begin = 0;
     for (int32_t k = 0; k < call->num_inputs; k++) {
         int64_t extent = call->inputs[k]->shape[axis];
-        fv_tensor to = fv__region(call->output, axis, begin, extent);
+        fv_tensor to = fv__region(call->outputs[0], axis, begin, extent);
         fv__copy_all(call->context, &to, call->inputs[k]);
         begin += extent;
     }
@@ -50,7 +50,7 @@ static void backward(const fv_call *call)
     int64_t begin = 0;
     for (int32_t k = 0; k < call->num_inputs; k++) {
         int64_t extent = call->inputs[k]->shape[axis];
-        fv_tensor from = fv__region(call->output_grad, axis, begin, extent);
+        fv_tensor from = fv__region(call->output_grads[0], axis, begin, extent);
         if (call->input_grads[k])
             fv__add_all(call->context, call->input_grads[k], &from);
         begin += extent;

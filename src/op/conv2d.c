@@ -227,7 +227,7 @@ void fv__conv2d_forward(const fv_call *call)
     conv.epilogue.clamp = a->clamp;
     conv.epilogue.low = a->low;
     conv.epilogue.high = a->high;
-    conv.y = call->output->data;
+    conv.y = call->outputs[0]->data;
     r->forward.algorithm->run(&conv, FV__FORWARD);
 }
 
@@ -245,7 +245,7 @@ static void bias_grad(const fv_call *call, const fv__geometry *g, void *dbias)
 {
     const fv__columns columns = { .m = g->batch * g->out[0] * g->out[1],
                                   .c = g->filters,
-                                  .x = call->output_grad->data };
+                                  .x = call->output_grads[0]->data };
     fv__columns_add(call->context, &columns, dbias, call->scratch);
 }
 
@@ -257,11 +257,12 @@ void fv__conv2d_backward(const fv_call *call)
     const bool bias = place >= 0 && grads[place];
     const resolved *r = call->resolved;
     fv__conv_call conv = conv_of(call);
-    conv.dy = call->output_grad->data;
+    conv.dy = call->output_grads[0]->data;
     if (a->clamp) /* nobody needs the gradient of the output afterwards */
-        fv__unary_grad_all(call->context, FV__CLAMP, fv__count(call->output),
-                           call->output->data, call->output->data, conv.dy,
-                           call->output_grad->data, a->low, a->high, FV__STORE);
+        fv__unary_grad_all(
+            call->context, FV__CLAMP, fv__count(call->outputs[0]),
+            call->outputs[0]->data, call->outputs[0]->data, conv.dy,
+            call->output_grads[0]->data, a->low, a->high, FV__STORE);
     if (grads[0]) {
         conv.dx = grads[0]->data;
         conv.overwrite = fv__accumulation_of(call, 0) == FV__STORE;

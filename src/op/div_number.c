@@ -10,14 +10,15 @@ static void forward(const fv_call *call)
     const quotient *attributes = call->attributes;
     fv__number memory;
     fv_tensor s = fv__scalar(call->context, attributes->divisor, &memory);
-    fv__binary_all(call->context, FV__DIV, call->inputs[0], &s, call->output);
+    fv__binary_all(call->context, FV__DIV, call->inputs[0], &s,
+                   call->outputs[0]);
 }
 
 static void backward(const fv_call *call)
 {
     const quotient *attributes = call->attributes;
-    fv__axpy_all(call->context, fv__count(call->output),
-                 1 / attributes->divisor, call->output_grad->data,
+    fv__axpy_all(call->context, fv__count(call->outputs[0]),
+                 1 / attributes->divisor, call->output_grads[0]->data,
                  call->input_grads[0]->data);
 }
 

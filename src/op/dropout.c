@@ -55,12 +55,12 @@ static void chunk_forward(const fv_call *call, int64_t first, int64_t count,
     (void)buffer;
     (void)sum;
     pass(call, first, count, fv__tensor_byte(call->inputs[0], first),
-         fv__tensor_byte(call->output, first));
+         fv__tensor_byte(call->outputs[0], first));
 }
 
 static void forward(const fv_call *call)
 {
-    const fv__chunks chunks = chunks_of(call->output);
+    const fv__chunks chunks = chunks_of(call->outputs[0]);
     fv__chunks_run(call, &chunks, call->scratch, chunk_forward);
 }
 
@@ -69,7 +69,7 @@ static void chunk_grad(const fv_call *call, int64_t first, int64_t count,
 {
     const fv__dropout *a = call->attributes;
     const fv_context *context = call->context;
-    const void *dy = fv__tensor_byte(call->output_grad, first);
+    const void *dy = fv__tensor_byte(call->output_grads[0], first);
     void *dx = fv__tensor_byte(call->input_grads[0], first);
     (void)buffer;
     (void)sum;
@@ -85,7 +85,7 @@ static void chunk_grad(const fv_call *call, int64_t first, int64_t count,
 
 static void backward(const fv_call *call)
 {
-    const fv__chunks chunks = chunks_of(call->output_grad);
+    const fv__chunks chunks = chunks_of(call->output_grads[0]);
     fv__chunks_run(call, &chunks, call->scratch, chunk_grad);
 }
 

@@ -167,7 +167,7 @@ void fv__extreme_forward(const fv_call *call, bool largest)
     extreme_job job = { .context = call->context,
                         .largest = largest,
                         .x = call->inputs[0]->data,
-                        .y = call->output->data,
+                        .y = call->outputs[0]->data,
                         .at = call->scratch,
                         .saved = call->saved };
     plan(&job, call->attributes, call->inputs[0]);
@@ -180,13 +180,13 @@ void fv__extreme_forward(const fv_call *call, bool largest)
 void fv__extreme_backward(const fv_call *call)
 {
     const int64_t *at = call->saved;
-    size_t n = fv__count(call->output_grad);
+    size_t n = fv__count(call->output_grads[0]);
     if (call->context->dtype == FV_F64) {
-        const double *dy = call->output_grad->data;
+        const double *dy = call->output_grads[0]->data;
         double *dx = call->input_grads[0]->data;
         for (size_t i = 0; i < n; i++) dx[at[i]] += dy[i];
     } else {
-        const float *dy = call->output_grad->data;
+        const float *dy = call->output_grads[0]->data;
         float *dx = call->input_grads[0]->data;
         for (size_t i = 0; i < n; i++) dx[at[i]] += dy[i];
     }

@@ -53,7 +53,7 @@ static void chunk_forward(const fv_call *call, int64_t first, int64_t count,
         const fv__columns plane = { .m = pixels,
                                     .c = c,
                                     .x = fv__tensor_byte(x, i * pixels * c) };
-        void *y = fv__tensor_byte(call->output, i * c);
+        void *y = fv__tensor_byte(call->outputs[0], i * c);
         fv__columns_sum(call->context, &plane, y, buffer);
         call->context->kernels->unary(FV__SCALE_ADD, (size_t)c, y, y,
                                       1 / (double)pixels, 0);
@@ -76,7 +76,7 @@ static void chunk_grad(const fv_call *call, int64_t first, int64_t count,
     (void)sum;
     for (int64_t i = first; i < first + count; i++)
         call->context->kernels->avgpool_grad(
-            &g, false, fv__tensor_byte(call->output_grad, i * g.channels),
+            &g, false, fv__tensor_byte(call->output_grads[0], i * g.channels),
             fv__tensor_byte(dx, i * image), fv__accumulation_of(call, 0));
 }
 

@@ -90,7 +90,7 @@ fv_status fv__infer_axis(const fv_inference *inference, int32_t axis,
 fv_status fv__infer_output(fv_inference *inference, int32_t rank,
                            const int64_t *shape)
 {
-    fv_tensor *output = &inference->output;
+    fv_tensor *output = &inference->outputs[0];
     output->dtype = inference->context->dtype;
     output->rank = rank;
     memcpy(output->shape, shape, (size_t)rank * sizeof *shape);

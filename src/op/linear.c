@@ -78,7 +78,7 @@ static void forward(const fv_call *call)
                                .k = s.in,
                                .a = call->inputs[0]->data,
                                .b = call->inputs[1]->data,
-                               .c = call->output->data,
+                               .c = call->outputs[0]->data,
                                .a_row = s.in,
                                .b_row = s.in,
                                .c_row = s.out,
@@ -93,7 +93,7 @@ static void input_grad(const fv_call *call, const sizes *s, void *dx)
     const fv__gemm product = { .m = s->n,
                                .n = s->in,
                                .k = s->out,
-                               .a = call->output_grad->data,
+                               .a = call->output_grads[0]->data,
                                .b = call->inputs[1]->data,
                                .c = dx,
                                .a_row = s->out,
@@ -110,7 +110,7 @@ static void weight_grad(const fv_call *call, const sizes *s, void *dweight)
     const fv__gemm product = { .m = s->out,
                                .n = s->in,
                                .k = s->n,
-                               .a = call->output_grad->data,
+                               .a = call->output_grads[0]->data,
                                .b = call->inputs[0]->data,
                                .c = dweight,
                                .a_row = s->out,
@@ -126,7 +126,7 @@ static void bias_grad(const fv_call *call, const sizes *s, void *dbias)
 {
     const fv__columns columns = { .m = (int64_t)s->n,
                                   .c = (int64_t)s->out,
-                                  .x = call->output_grad->data };
+                                  .x = call->output_grads[0]->data };
     fv__columns_add(call->context, &columns, dbias, call->scratch);
 }
 

@@ -47,11 +47,11 @@ void fv__loss_forward(const fv_call *call, const fv__chunks *chunks,
                       int64_t count, fv__chunk_work *terms)
 {
     const double sum = fv__chunks_run(call, chunks, call->scratch, terms);
-    fv__real_set(call->context, call->output->data, 0, sum / (double)count);
+    fv__real_set(call->context, call->outputs[0]->data, 0, sum / (double)count);
 }
 
 double fv__loss_scale(const fv_call *call, int64_t count)
 {
-    return fv__real_get(call->context, call->output_grad->data, 0)
+    return fv__real_get(call->context, call->output_grads[0]->data, 0)
            / (double)count;
 }

@@ -220,7 +220,7 @@ static fv_status infer_shape(fv_inference *inference)
 static fv_status infer(fv_inference *inference)
 {
     fv_status status = infer_shape(inference);
-    const fv_tensor *output = &inference->output;
+    const fv_tensor *output = &inference->outputs[0];
     if (status || fv__product(output->rank, output->shape) < 0) return status;
     const fv_tensor *a = inference->inputs[0], *b = inference->inputs[1];
     batch job;
@@ -238,8 +238,8 @@ static fv_status infer(fv_inference *inference)
 static void forward(const fv_call *call)
 {
     batch job;
-    plan(&job, call->context, call->output, call->output, call->inputs[0],
-         false, call->inputs[1], false);
+    plan(&job, call->context, call->outputs[0], call->outputs[0],
+         call->inputs[0], false, call->inputs[1], false);
     run(&job, false, call->scratch);
 }
 
@@ -249,7 +249,7 @@ static void backward(const fv_call *call)
         if (!call->input_grads[k]) continue;
         batch job;
         plan_gradient(&job, call->context, k, call->inputs[0], call->inputs[1],
-                      call->output_grad, call->input_grads[k]);
+                      call->output_grads[0], call->input_grads[k]);
         run(&job, true, call->scratch);
     }
 }

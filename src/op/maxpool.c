@@ -14,7 +14,7 @@ fv_status fv__maxpool_infer(fv_inference *inference)
                        "maxpool: input %" PRId64 "x%" PRId64
                        " has a plane of over %d elements",
                        x->shape[1], x->shape[2], INT32_MAX);
-    const size_t count = (size_t)fv__product(4, inference->output.shape);
+    const size_t count = (size_t)fv__product(4, inference->outputs[0].shape);
     inference->saved = fv__bytes_times(count, sizeof(int32_t));
     return FV_OK;
 }

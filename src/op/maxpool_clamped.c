@@ -27,8 +27,8 @@ static void image_grad(const fv_call *call, const fv__geometry *g, void *dx,
     const fv__clamped_pooling *a = call->attributes;
     const fv__kernels *kernels = call->context->kernels;
     const ptrdiff_t at =
-        (unsigned char *)dy - (unsigned char *)call->output_grad->data;
-    const void *y = (unsigned char *)call->output->data + at;
+        (unsigned char *)dy - (unsigned char *)call->output_grads[0]->data;
+    const void *y = (unsigned char *)call->outputs[0]->data + at;
     kernels->unary_grad(FV__CLAMP, outputs(g), y, y, dy, dy, a->low, a->high,
                         FV__STORE);
     kernels->maxpool_grad(g, where, dy, dx, fv__accumulation_of(call, 0));

@@ -5,8 +5,8 @@ static fv_status infer(fv_inference *inference)
 {
     fv_status status = fv__reduction_sum_infer(inference, true);
     if (status) return status;
-    inference->backward_scratch =
-        fv__count(&inference->output) * fv__number_bytes(inference->context);
+    inference->backward_scratch = fv__count(&inference->outputs[0])
+                                  * fv__number_bytes(inference->context);
     return FV_OK;
 }
 
@@ -23,15 +23,15 @@ static void divide(const fv_call *call, const fv_tensor *x, const fv_tensor *y)
 static void forward(const fv_call *call)
 {
     fv__reduction_sum_forward(call);
-    divide(call, call->output, call->output);
+    divide(call, call->outputs[0], call->outputs[0]);
 }
 
 static void backward(const fv_call *call)
 {
     const fv_tensor *dx = call->input_grads[0];
-    fv_tensor share = *call->output_grad;
+    fv_tensor share = *call->output_grads[0];
     share.data = call->scratch;
-    divide(call, call->output_grad, &share);
+    divide(call, call->output_grads[0], &share);
     fv__binary_all(call->context, FV__ADD, dx, &share, dx);
 }
 

@@ -213,6 +213,10 @@ int32_t fv__broadcast_sort(fv__broadcast_iterator *iterator, int32_t end);
 void fv__broadcast_next(const fv__broadcast_iterator *iterator, int32_t first,
                         int32_t end, fv__cursor *place);
 
+/* Writes a value of the same shape into a leaf: at once on the tape, when it
+ * runs in a plan. */
+fv_status fv__assign(fv_variable *leaf, fv_variable *value);
+
 /* ---- copies and sums of whole tensors --------------------------------------
  */
 

@@ -17,7 +17,7 @@ static void forward(const fv_call *call)
     const fv__axes *order = call->attributes;
     fv_tensor x =
         fv_tensor_permute(call->context, call->inputs[0], order->axes);
-    fv__copy_all(call->context, call->output, &x);
+    fv__copy_all(call->context, call->outputs[0], &x);
 }
 
 static void backward(const fv_call *call)
@@ -26,9 +26,9 @@ static void backward(const fv_call *call)
     fv_tensor dx =
         fv_tensor_permute(call->context, call->input_grads[0], order->axes);
     if (fv__accumulation_of(call, 0) == FV__STORE)
-        fv__copy_all(call->context, &dx, call->output_grad);
+        fv__copy_all(call->context, &dx, call->output_grads[0]);
     else
-        fv__add_all(call->context, &dx, call->output_grad);
+        fv__add_all(call->context, &dx, call->output_grads[0]);
 }
 
 const fv_operator fv__op_permute = { .size = sizeof(fv_operator),

@@ -27,8 +27,8 @@ fv_status fv__reduction_sum_infer(fv_inference *inference, bool any)
 {
     fv_status status = fv__infer_reduction(inference, any);
     if (status) return status;
-    const fv__sum_to_shape sum =
-        sum_of(inference->context, inference->inputs[0], &inference->output);
+    const fv__sum_to_shape sum = sum_of(
+        inference->context, inference->inputs[0], &inference->outputs[0]);
     inference->forward_scratch = fv__sum_to_shape_scratch(&sum);
     return FV_OK;
 }
@@ -36,6 +36,6 @@ fv_status fv__reduction_sum_infer(fv_inference *inference, bool any)
 void fv__reduction_sum_forward(const fv_call *call)
 {
     const fv__sum_to_shape sum =
-        sum_of(call->context, call->inputs[0], call->output);
+        sum_of(call->context, call->inputs[0], call->outputs[0]);
     fv__sum_to_shape_run(&sum, call->scratch);
 }

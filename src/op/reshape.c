@@ -25,12 +25,12 @@ static void move(fv_context *context, const fv_tensor *from,
 
 static void forward(const fv_call *call)
 {
-    move(call->context, call->inputs[0], call->output);
+    move(call->context, call->inputs[0], call->outputs[0]);
 }
 
 static void backward(const fv_call *call)
 {
-    const fv_tensor *dx = call->input_grads[0], *dy = call->output_grad;
+    const fv_tensor *dx = call->input_grads[0], *dy = call->output_grads[0];
     if (fv__accumulation_of(call, 0) == FV__STORE)
         move(call->context, dy, dx);
     else

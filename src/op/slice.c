@@ -27,13 +27,13 @@ static fv_tensor region(const fv_call *call, const fv_tensor *x)
 static void forward(const fv_call *call)
 {
     fv_tensor from = region(call, call->inputs[0]);
-    fv__copy_all(call->context, call->output, &from);
+    fv__copy_all(call->context, call->outputs[0], &from);
 }
 
 static void backward(const fv_call *call)
 {
     fv_tensor to = region(call, call->input_grads[0]);
-    fv__add_all(call->context, &to, call->output_grad);
+    fv__add_all(call->context, &to, call->output_grads[0]);
 }
 
 const fv_operator fv__op_slice = { .size = sizeof(fv_operator),

@@ -29,35 +29,35 @@ static fv_status infer(fv_inference *inference)
 static void chunk_forward(const fv_call *call, int64_t first, int64_t count,
                           void *buffer, double *sum)
 {
-    const int64_t n = width_of(call->output);
+    const int64_t n = width_of(call->outputs[0]);
     (void)buffer;
     (void)sum;
-    call->context->kernels->softmax((size_t)count, (size_t)n,
-                                    fv__tensor_byte(call->inputs[0], first * n),
-                                    fv__tensor_byte(call->output, first * n));
+    call->context->kernels->softmax(
+        (size_t)count, (size_t)n, fv__tensor_byte(call->inputs[0], first * n),
+        fv__tensor_byte(call->outputs[0], first * n));
 }
 
 static void forward(const fv_call *call)
 {
-    const fv__chunks chunks = chunks_of(call->output);
+    const fv__chunks chunks = chunks_of(call->outputs[0]);
     fv__chunks_run(call, &chunks, call->scratch, chunk_forward);
 }
 
 static void chunk_grad(const fv_call *call, int64_t first, int64_t count,
                        void *buffer, double *sum)
 {
-    const int64_t n = width_of(call->output);
+    const int64_t n = width_of(call->outputs[0]);
     (void)buffer;
     (void)sum;
     call->context->kernels->softmax_grad(
-        (size_t)count, (size_t)n, fv__tensor_byte(call->output, first * n),
-        fv__tensor_byte(call->output_grad, first * n),
+        (size_t)count, (size_t)n, fv__tensor_byte(call->outputs[0], first * n),
+        fv__tensor_byte(call->output_grads[0], first * n),
         fv__tensor_byte(call->input_grads[0], first * n));
 }
 
 static void backward(const fv_call *call)
 {
-    const fv__chunks chunks = chunks_of(call->output);
+    const fv__chunks chunks = chunks_of(call->outputs[0]);
     fv__chunks_run(call, &chunks, call->scratch, chunk_grad);
 }
 

@@ -38,7 +38,7 @@ static fv_tensor part(const fv_call *call, const fv_tensor *whole, int32_t k)
 static void forward(const fv_call *call)
 {
     for (int32_t k = 0; k < call->num_inputs; k++) {
-        fv_tensor to = part(call, call->output, k);
+        fv_tensor to = part(call, call->outputs[0], k);
         fv__copy_all(call->context, &to, call->inputs[k]);
     }
 }
@@ -46,7 +46,7 @@ static void forward(const fv_call *call)
 static void backward(const fv_call *call)
 {
     for (int32_t k = 0; k < call->num_inputs; k++) {
-        fv_tensor from = part(call, call->output_grad, k);
+        fv_tensor from = part(call, call->output_grads[0], k);
         if (call->input_grads[k])
             fv__add_all(call->context, call->input_grads[k], &from);
     }

@@ -9,7 +9,7 @@ static fv_status infer(fv_inference *inference)
 static void backward(const fv_call *call)
 {
     const fv_tensor *dx = call->input_grads[0];
-    fv__binary_all(call->context, FV__ADD, dx, call->output_grad, dx);
+    fv__binary_all(call->context, FV__ADD, dx, call->output_grads[0], dx);
 }
 
 const fv_operator fv__op_sum = {

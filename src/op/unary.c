@@ -4,8 +4,8 @@
 void fv__unary_forward(const fv_call *call)
 {
     const fv__unary_operator *function = call->attributes;
-    fv__unary_all(call->context, function->f, fv__count(call->output),
-                  call->inputs[0]->data, call->output->data, function->p,
+    fv__unary_all(call->context, function->f, fv__count(call->outputs[0]),
+                  call->inputs[0]->data, call->outputs[0]->data, function->p,
                   function->q);
 }
 
@@ -15,11 +15,11 @@ void fv__unary_backward(const fv_call *call)
     /* The result of a clamp lies strictly between its limits exactly where the
      * operand does, so the operand is not read. */
     const fv_tensor *x =
-        function->f == FV__CLAMP ? call->output : call->inputs[0];
-    fv__unary_grad_all(call->context, function->f, fv__count(call->output),
-                       x->data, call->output->data, call->output_grad->data,
-                       call->input_grads[0]->data, function->p, function->q,
-                       fv__accumulation_of(call, 0));
+        function->f == FV__CLAMP ? call->outputs[0] : call->inputs[0];
+    fv__unary_grad_all(call->context, function->f, fv__count(call->outputs[0]),
+                       x->data, call->outputs[0]->data,
+                       call->output_grads[0]->data, call->input_grads[0]->data,
+                       function->p, function->q, fv__accumulation_of(call, 0));
 }
 
 fv_variable *fv__apply_unary(const fv_operator *op, fv_variable *a, fv__unary f,

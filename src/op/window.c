@@ -142,7 +142,7 @@ void fv__pool_forward(const fv_call *call, fv__pool_image *image)
 {
     const fv_tensor *x = call->inputs[0];
     run(call, (images){ .x = x,
-                        .y = call->output,
+                        .y = call->outputs[0],
                         .blocks = fv__divide_up(FV__FEW_ITEMS,
                                                 fv__max(x->shape[0], 1)),
                         .image = image });
@@ -151,7 +151,7 @@ void fv__pool_forward(const fv_call *call, fv__pool_image *image)
 void fv__pool_backward(const fv_call *call, fv__pool_image *image)
 {
     run(call, (images){ .x = call->input_grads[0],
-                        .y = call->output_grad,
+                        .y = call->output_grads[0],
                         .backward = true,
                         .blocks = 1,
                         .image = image });

@@ -88,7 +88,26 @@ static fv_status check(fit *f)
     return check_data(f, "test", o->test);
 }
 
-/* Records every plan that the run uses and counts the bytes. */
+/* The order of the images and the labels of a batch. */
+static fv_status allocate(fit *f)
+{
+    const int64_t images = fv_dataset_count(f->options.train);
+    const int64_t most = fv__min(f->options.batch, f->images);
+    f->order =
+        fv__allocate(f->context, FV__DATA, (size_t)images * sizeof *f->order);
+    f->labels = fv_tensor_new(f->context, FV_I64, 1, &most);
+    return fv_failed(f->context);
+}
+
+static size_t allocate_bytes(const fit *f)
+{
+    const int64_t images = fv_dataset_count(f->options.train);
+    const int64_t most = fv__min(f->options.batch, f->images);
+    return fv__footprint((size_t)images * sizeof *f->order)
+           + fv__footprint((size_t)most * sizeof(int64_t));
+}
+
+/* Records every plan that the run uses, counts the bytes and allocates them. */
 static fv_status plan(fit *f)
 {
     int64_t batch = f->options.batch;
@@ -118,14 +137,16 @@ static fv_status plan(fit *f)
         .trained = f->images,
         .evaluated = tests,
         .drop_last = f->options.drop_last != 0,
-        .more = fv__optimizer_pending(f->optimizer),
+        .more = fv__optimizer_pending(f->optimizer) + allocate_bytes(f),
     };
     if (fv__network_afford(f->network, &demand) != FV_OK)
         return fv_failed(f->context);
     f->report.planned_bytes =
         fv__network_planned(f->network, fv__optimizer_pending(f->optimizer));
-    if (fv__network_ready(f->network) != FV_OK) return fv_failed(f->context);
-    return fv__optimizer_ready(f->optimizer);
+    if (fv__network_ready(f->network) != FV_OK
+        || fv__optimizer_ready(f->optimizer) != FV_OK)
+        return fv_failed(f->context);
+    return allocate(f);
 }
 
 /* Copies the names of the classes of the training data to the network. */
@@ -287,10 +308,7 @@ fv_status fv_fit_with(fv_network *network, fv_optimizer *optimizer,
     f.images = f.options.drop_last && left < images ? images - left : images;
     f.initial_rate = fv_learning_rate(optimizer);
     f.batches = fv__divide_up(f.images, f.options.batch);
-    f.order = fv__allocate(context, FV__DATA, (size_t)images * sizeof *f.order);
-    const int64_t most = fv__min(f.options.batch, f.images);
-    f.labels = fv_tensor_new(context, FV_I64, 1, &most);
-    if (f.order && f.labels.data) train(&f);
+    train(&f);
     fv__release(context, f.order);
     fv_tensor_free(context, &f.labels);
     f.report.images_per_s =

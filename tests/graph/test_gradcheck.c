@@ -10,24 +10,24 @@ typedef struct square {
 
 static fv_status square_infer(fv_inference *inference)
 {
-    inference->output = *inference->inputs[0];
+    inference->outputs[0] = *inference->inputs[0];
     return FV_OK;
 }
 
 static void square_forward(const fv_call *call)
 {
     const double *x = call->inputs[0]->data;
-    double *y = call->output->data;
-    for (int64_t i = 0; i < fv_tensor_count(call->output); i++)
+    double *y = call->outputs[0]->data;
+    for (int64_t i = 0; i < fv_tensor_count(call->outputs[0]); i++)
         y[i] = x[i] * x[i];
 }
 
 static void square_backward(const fv_call *call)
 {
     const square *s = call->attributes;
-    const double *x = call->inputs[0]->data, *dy = call->output_grad->data;
+    const double *x = call->inputs[0]->data, *dy = call->output_grads[0]->data;
     double *dx = call->input_grads[0]->data;
-    for (int64_t i = 0; i < fv_tensor_count(call->output); i++)
+    for (int64_t i = 0; i < fv_tensor_count(call->outputs[0]); i++)
         dx[i] += s->factor * x[i] * dy[i];
 }
 

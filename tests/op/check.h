@@ -210,10 +210,12 @@ static inline void check_spoil(fv_context *context)
                 read[node->inputs[k]->node] = true;
     }
     for (int32_t i = 0; i < graph->count; i++) {
-        const fv_tensor *value = &graph->nodes[i]->output->value;
-        if (!read[i])
+        const fv__node *node = graph->nodes[i];
+        for (int32_t k = 0; k < node->num_outputs && !read[i]; k++) {
+            const fv_tensor *value = node->results[k];
             context->kernels->fill((size_t)fv_tensor_count(value), (double)NAN,
                                    value->data);
+        }
     }
 }
 

@@ -163,10 +163,12 @@ static void test_rows_and_columns(void **state)
     size_t scratch[2];
     float means[2][CHANNELS];
     for (int k = 0; k < 2; k++) {
+        fv_tensor output = { 0 };
         fv_inference inference = { .context = context,
                                    .name = "global_average_pool",
                                    .num_inputs = 1,
-                                   .inputs = &both[k] };
+                                   .inputs = &both[k],
+                                   .outputs = &output };
         assert_int_equal(fv__op_global_average_pool.infer(&inference), FV_OK);
         scratch[k] = inference.forward_scratch;
         fv_variable *y =

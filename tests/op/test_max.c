@@ -84,12 +84,14 @@ static fv_inference inferred(fv_context *context, const int64_t shape[3],
     float number;
     const fv_tensor x = fv_tensor_of(&number, FV_F32, 3, shape);
     const fv_tensor *inputs[] = { &x };
+    fv_tensor output = { 0 };
     fv_inference inference = { .context = context,
                                .name = "max",
                                .attributes = &along,
                                .num_inputs = 1,
                                .gradient = gradient,
-                               .inputs = inputs };
+                               .inputs = inputs,
+                               .outputs = &output };
     assert_int_equal(fv__op_max.infer(&inference), FV_OK);
     return inference;
 }

@@ -1,0 +1,104 @@
+/* Cutting along an axis, the inverse of concat. */
+#include "op/op.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { MOST_PARTS = 64 };
+
+typedef struct split {
+    int32_t axis, count;
+    int64_t sizes[MOST_PARTS]; /* of the parts along the axis */
+} split;
+
+static fv_status infer(fv_inference *inference)
+{
+    const split *a = inference->attributes;
+    const fv_tensor *x = inference->inputs[0];
+    int64_t total = 0;
+    int32_t axis;
+    fv_status status = fv__infer_float(inference, 0);
+    if (!status) status = fv__infer_axis(inference, a->axis, x->rank, &axis);
+    if (status) return status;
+    inference->num_outputs = a->count;
+    for (int32_t k = 0; k < a->count; k++) {
+        if (a->sizes[k] < 0)
+            return fv_fail(inference->context, FV_MISUSE,
+                           "%s: part %d has size %" PRId64, inference->name,
+                           k + 1, a->sizes[k]);
+        total = fv__saturated_sum(total, a->sizes[k]);
+        inference->outputs[k] = *x;
+        inference->outputs[k].shape[axis] = a->sizes[k];
+    }
+    if (total == x->shape[axis]) return FV_OK;
+    return fv_fail(inference->context, FV_MISUSE,
+                   "%s: %d parts have %" PRId64
+                   " elements, axis %d has %" PRId64,
+                   inference->name, a->count, total, axis, x->shape[axis]);
+}
+
+/* Part k of a tensor; `*begin` is where it begins and then where it ends. */
+static fv_tensor next_part(const fv_call *call, const fv_tensor *whole,
+                           int32_t k, int64_t *begin)
+{
+    const split *a = call->attributes;
+    const int32_t axis = a->axis < 0 ? a->axis + whole->rank : a->axis;
+    const int64_t first = *begin;
+    *begin += a->sizes[k];
+    return fv__region(whole, axis, first, a->sizes[k]);
+}
+
+static void forward(const fv_call *call)
+{
+    int64_t begin = 0;
+    for (int32_t k = 0; k < call->num_outputs; k++) {
+        const fv_tensor part = next_part(call, call->inputs[0], k, &begin);
+        fv__copy_all(call->context, call->outputs[k], &part);
+    }
+}
+
+static void backward(const fv_call *call)
+{
+    int64_t begin = 0;
+    for (int32_t k = 0; k < call->num_outputs; k++) {
+        const fv_tensor part = next_part(call, call->input_grads[0], k, &begin);
+        if (call->output_grads[k])
+            fv__add_all(call->context, &part, call->output_grads[k]);
+    }
+}
+
+const fv_operator fv__op_split = {
+    .size = sizeof(fv_operator),
+    .name = "split",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .max_outputs = MOST_PARTS,
+    .attributes_size = sizeof(split),
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .onnx = "Split",
+};
+
+/* The size of part k where all are equal; the operator refuses a remainder. */
+static int64_t equal_part(const fv_variable *x, int32_t axis, int32_t count)
+{
+    const fv_tensor *value = fv_variable_value(x);
+    const int32_t at = axis < 0 ? axis + value->rank : axis;
+    return at >= 0 && at < value->rank ? value->shape[at] / count : 0;
+}
+
+fv_status fv_split(fv_variable *x, int32_t axis, int32_t count,
+                   const int64_t sizes[], fv_variable *parts[])
+{
+    split a = { .axis = axis, .count = count };
+    for (int32_t k = 0; k < count; k++) parts[k] = NULL;
+    if (!x) return FV_MISUSE;
+    fv_context *context = fv_variable_context(x);
+    if (count < 1 || count > MOST_PARTS)
+        return fv_fail(context, FV_MISUSE, "split: %d parts, expected 1 to %d",
+                       count, MOST_PARTS);
+    for (int32_t k = 0; k < count; k++)
+        a.sizes[k] = sizes ? sizes[k] : equal_part(x, axis, count);
+    return fv_apply_n(&fv__op_split, &a, 1, &x, count, parts);
+}
