@@ -25,17 +25,14 @@ static const fv__kernels widest[] = {
     [FV_F64] = { .dtype = FV_F64, .mr = 14, .nr = 16 },
 };
 
-static size_t workspace(const fv_context *context,
-                        const fv__conv_algorithm *algorithm,
+static size_t workspace(fv_dtype dtype, const fv__conv_algorithm *algorithm,
                         const fv__geometry *g, fv__direction direction)
 {
-    fv_context alone = *context;
+    const fv__conv_target alone = { &widest[dtype], 1 };
     size_t all;
 
-    alone.threads = 1;
-    alone.kernels = &widest[context->dtype];
-    if (!fv__add(algorithm->packed(&alone, g, direction),
-                 algorithm->scratch(&alone, g, direction), &all))
+    if (!fv__add(algorithm->packed(alone, g, direction),
+                 algorithm->scratch(alone, g, direction), &all))
         return SIZE_MAX;
     return all;
 }
@@ -50,11 +47,11 @@ fv__conv_candidate fv__conv_consider(const fv_context *context, int number,
     if (number <= FV_CONV_AUTO || number >= ALGORITHMS) return c;
     c.algorithm = algorithms[number];
     c.verdict = FV__CONV_CANNOT;
-    if (!c.algorithm->applicable(context, g)
+    if (!c.algorithm->applicable(g)
         || (c.algorithm->by_phases
             && fv__subconv_count(g, direction) > FV__MOST_SUBCONVS))
         return c;
-    c.workspace = workspace(context, c.algorithm, g, direction);
+    c.workspace = workspace(context->dtype, c.algorithm, g, direction);
     c.cost = c.algorithm->cost(g, direction);
     if (request->strict && !c.algorithm->plain)
         c.verdict = FV__CONV_NOT_PLAIN;
@@ -139,13 +136,14 @@ fv_status fv__conv_resolve(fv_context *context, const char *who,
 {
     const fv__conv_algorithm *algorithm =
         fv__conv_choose(context, who, request, g, direction);
+    const fv__conv_target target = fv__conv_target_of(context);
 
     if (!algorithm) return fv_failed(context);
     *d = (fv__conv_descriptor){
         .algorithm = algorithm,
         .direction = direction,
-        .packed = algorithm->packed(context, g, direction),
-        .scratch = algorithm->scratch(context, g, direction),
+        .packed = algorithm->packed(target, g, direction),
+        .scratch = algorithm->scratch(target, g, direction),
     };
     /* the sum of any four is a size, too */
     if (d->packed > SIZE_MAX / 4 - 64 || d->scratch > SIZE_MAX / 4 - 64)

@@ -22,17 +22,29 @@ typedef struct fv__conv_call {
     void *packed, *scratch;
 } fv__conv_call;
 
+/* What an algorithm's memory depends on besides the geometry: the table, which
+ * tells the element type and the sizes of tiles, and the number of threads. */
+typedef struct fv__conv_target {
+    const fv__kernels *kernels;
+    int32_t threads;
+} fv__conv_target;
+
+static inline fv__conv_target fv__conv_target_of(const fv_context *context)
+{
+    return (fv__conv_target){ context->kernels, context->threads };
+}
+
 /* An algorithm, for all three directions of the geometries that it can do. It
  * may pack the weights for a direction before it runs; packed weights stay
  * valid until the weights change. The weight gradient packs nothing. */
 typedef struct fv__conv_algorithm {
     const char *name; /* "im2col" */
-    bool (*applicable)(const fv_context *context, const fv__geometry *geometry);
+    bool (*applicable)(const fv__geometry *geometry);
     /* Bytes of packed weights, 0: none, and of scratch for all workers;
      * SIZE_MAX if they cannot be counted. */
-    size_t (*packed)(const fv_context *context, const fv__geometry *geometry,
+    size_t (*packed)(fv__conv_target target, const fv__geometry *geometry,
                      fv__direction direction);
-    size_t (*scratch)(const fv_context *context, const fv__geometry *geometry,
+    size_t (*scratch)(fv__conv_target target, const fv__geometry *geometry,
                       fv__direction direction);
     /* Predicted time, in multiply-adds of a vector of 16 elements; of the whole
      * batch, growing with it in proportion. */

@@ -23,12 +23,11 @@ fv__filter_grad fv__filter_grad_of(const fv__kernels *kernels,
     return f;
 }
 
-size_t fv__filter_grad_scratch(const fv_context *context,
-                               const fv__filter_grad *f)
+size_t fv__filter_grad_scratch(fv__conv_target target, const fv__filter_grad *f)
 {
     size_t bytes;
 
-    if (!fv__multiply(f->worker, (size_t)context->threads, &bytes)
+    if (!fv__multiply(f->worker, (size_t)target.threads, &bytes)
         || !fv__add(bytes, f->partials.bytes, &bytes))
         return SIZE_MAX;
     return bytes;

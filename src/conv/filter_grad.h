@@ -40,7 +40,7 @@ fv__filter_grad fv__filter_grad_of(const fv__kernels *kernels,
                                    const fv__geometry *geometry,
                                    int64_t filters, size_t row, size_t scratch);
 /* Bytes of scratch of a call; SIZE_MAX if they cannot be counted. */
-size_t fv__filter_grad_scratch(const fv_context *context,
+size_t fv__filter_grad_scratch(fv__conv_target target,
                                const fv__filter_grad *grad);
 void fv__filter_grad_run(fv__filter_grad *grad, const fv__conv_call *call,
                          fv__filter_grad_add *add, const void *argument);

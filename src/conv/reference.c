@@ -303,17 +303,16 @@ static void backward_weights(void *argument, size_t item, size_t worker)
 
 /* ---- the algorithm ------------------------------------------------------ */
 
-static bool applicable(const fv_context *context, const fv__geometry *g)
+static bool applicable(const fv__geometry *g)
 {
-    (void)context;
     (void)g;
     return true;
 }
 
-static size_t nothing(const fv_context *context, const fv__geometry *g,
+static size_t nothing(fv__conv_target target, const fv__geometry *g,
                       fv__direction direction)
 {
-    (void)context;
+    (void)target;
     (void)g;
     (void)direction;
     return 0;

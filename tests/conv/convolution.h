@@ -187,8 +187,10 @@ static inline void run_one(fv_context *context,
                            const fv__conv_algorithm *algorithm, problem *p,
                            fv__direction direction)
 {
-    size_t packed = algorithm->packed(context, &p->g, direction);
-    size_t bytes = algorithm->scratch(context, &p->g, direction);
+    size_t packed =
+        algorithm->packed(fv__conv_target_of(context), &p->g, direction);
+    size_t bytes =
+        algorithm->scratch(fv__conv_target_of(context), &p->g, direction);
     void *weights = fv__allocate(context, FV__RUN, packed);
     void *scratch = fv__allocate(context, FV__RUN, bytes);
     fv__conv_call call = {
@@ -222,7 +224,7 @@ static inline void run_all(fv_context *context,
 {
     array gradients[] = { p->dx, p->dweight, p->dbias };
 
-    assert_true(algorithm->applicable(context, &p->g));
+    assert_true(algorithm->applicable(&p->g));
     for (size_t i = 0; p->overwrite && i < 3; i++)
         if (gradients[i].at)
             memset(gradients[i].at, 0xff, array_bytes(gradients[i]));

@@ -200,8 +200,10 @@ static void run_call(fv_context *context, const fv__conv_algorithm *algorithm,
                      problem *p, array residual, bool overwrite,
                      fv__direction direction)
 {
-    size_t packed = algorithm->packed(context, &p->g, direction);
-    size_t bytes = algorithm->scratch(context, &p->g, direction);
+    size_t packed =
+        algorithm->packed(fv__conv_target_of(context), &p->g, direction);
+    size_t bytes =
+        algorithm->scratch(fv__conv_target_of(context), &p->g, direction);
     void *weights = fv__allocate(context, FV__RUN, packed);
     void *scratch = fv__allocate(context, FV__RUN, bytes);
     const fv__conv_call call = {
@@ -304,8 +306,8 @@ static void check_applicable(fv_context *context, fv__geometry g,
                              bool depthwise, bool grouped)
 {
     assert_int_equal(fv__geometry_check(context, "conv", false, &g), FV_OK);
-    assert_int_equal(fv__conv_depthwise.applicable(context, &g), depthwise);
-    assert_int_equal(fv__conv_grouped.applicable(context, &g), grouped);
+    assert_int_equal(fv__conv_depthwise.applicable(&g), depthwise);
+    assert_int_equal(fv__conv_grouped.applicable(&g), grouped);
 }
 
 static void which_applies(void **state)
@@ -365,11 +367,13 @@ static void too_many_weights(void **state)
     (void)state;
     g.groups = 2;
     g.filters = 4;
-    assert_true(fv__grouped_planar_packed(context, &g, FV__FORWARD)
-                == SIZE_MAX);
+    assert_true(
+        fv__grouped_planar_packed(fv__conv_target_of(context), &g, FV__FORWARD)
+        == SIZE_MAX);
     g.filters = 2;
-    assert_true(fv__conv_depthwise.packed(context, &g, FV__FORWARD)
-                == SIZE_MAX);
+    assert_true(
+        fv__conv_depthwise.packed(fv__conv_target_of(context), &g, FV__FORWARD)
+        == SIZE_MAX);
     fv_context_free(context);
 }
 
@@ -419,7 +423,8 @@ static void taps_of_strips(void **state)
         }
         assert_int_equal(fv__geometry_check(context, "conv2d", false, &g),
                          FV_OK);
-        assert_int_equal(fv__conv_depthwise.scratch(context, &g, FV__FORWARD)
+        assert_int_equal(fv__conv_depthwise.scratch(fv__conv_target_of(context),
+                                                    &g, FV__FORWARD)
                              > 0,
                          cases[i].strips);
     }

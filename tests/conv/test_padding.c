@@ -20,7 +20,7 @@ static void check_bits(const fv__geometry *g, fv_dtype dtype, bool overwrite)
     problem_draw(&p, 7, false);
     run_all(context, &fv__conv_reference, &p);
     for (int a = FOREIGN ? 1 : 0; a < FAST; a++)
-        if (fast[a]->applicable(context, &p.g)) same_in_all_tables(fast[a], &p);
+        if (fast[a]->applicable(&p.g)) same_in_all_tables(fast[a], &p);
     problem_free(&p);
     fv_context_free(context);
 }
@@ -94,7 +94,7 @@ static void tables_agree(void **state)
             fv_context *context = context_of("ref", FV_F32, 1);
             problem p = problem_new(context, all[i]);
 
-            if (!fast[a]->applicable(context, &p.g)) {
+            if (!fast[a]->applicable(&p.g)) {
                 problem_free(&p);
                 fv_context_free(context);
                 continue;

@@ -26,8 +26,12 @@ static void plan_all(fv_context *context, fv__geometry g)
             assert_non_null(c.algorithm);
             if (c.verdict != FV__CONV_CAN) continue;
             assert_true(c.cost >= 0);
-            assert_true(c.algorithm->packed(context, &g, direction) != 1);
-            assert_true(c.algorithm->scratch(context, &g, direction) != 1);
+            assert_true(
+                c.algorithm->packed(fv__conv_target_of(context), &g, direction)
+                != 1);
+            assert_true(
+                c.algorithm->scratch(fv__conv_target_of(context), &g, direction)
+                != 1);
         }
         assert_non_null(
             fv__conv_choose(context, "conv", &request, &g, direction));

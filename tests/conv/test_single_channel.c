@@ -56,15 +56,18 @@ static void packed_weights(void **state)
     fv__conv_call call = {
         .context = context, .geometry = &p.g, .x = p.x.at, .weight = p.weight.at
     };
-    const size_t packed = fv__conv_direct.packed(context, &p.g, FV__FORWARD);
+    const size_t packed =
+        fv__conv_direct.packed(fv__conv_target_of(context), &p.g, FV__FORWARD);
 
     assert_true(fv__direct_is_single_channel(&p.g));
     problem_draw(&p, seed, false);
     run_forward(context, &fv__conv_direct, &p);
     problem q = problem_again(context, &p);
     call.packed = fv__allocate(context, FV__RUN, packed);
-    call.scratch = fv__allocate(
-        context, FV__RUN, fv__conv_direct.scratch(context, &p.g, FV__FORWARD));
+    call.scratch =
+        fv__allocate(context, FV__RUN,
+                     fv__conv_direct.scratch(fv__conv_target_of(context), &p.g,
+                                             FV__FORWARD));
     call.epilogue.bias = q.bias.at;
     call.y = q.y.at;
     fv__conv_direct.pack(&call, FV__FORWARD);

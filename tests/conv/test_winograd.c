@@ -431,7 +431,8 @@ static size_t more_for_threads(fv__geometry g)
         fv_context *context = context_of(NULL, FV_F32, i ? 8 : 1);
 
         fv__geometry_check(context, "conv2d", false, &g);
-        bytes[i] = fv__winograd_weight_grad_scratch(context, &g);
+        bytes[i] =
+            fv__winograd_weight_grad_scratch(fv__conv_target_of(context), &g);
         fv_context_free(context);
     }
     return bytes[1] - bytes[0];
@@ -455,33 +456,33 @@ static void refuses_other_geometries(void **state)
     fv__geometry g = square(1, 9, 9, 4, 4, 1, 1);
 
     (void)state;
-    assert_true(fv__conv_winograd.applicable(context, &g));
+    assert_true(fv__conv_winograd.applicable(&g));
     g.stride[1] = 2;
-    assert_false(fv__conv_winograd.applicable(context, &g));
+    assert_false(fv__conv_winograd.applicable(&g));
     g.stride[0] = 2;
-    assert_true(fv__conv_winograd.applicable(context, &g));
+    assert_true(fv__conv_winograd.applicable(&g));
     g.stride[0] = g.stride[1] = 3;
-    assert_false(fv__conv_winograd.applicable(context, &g));
+    assert_false(fv__conv_winograd.applicable(&g));
     g = strided(five(square(1, 9, 9, 4, 4, 1, 1)));
-    assert_true(fv__conv_winograd.applicable(context, &g));
+    assert_true(fv__conv_winograd.applicable(&g));
     g.stride[0] = g.stride[1] = 3;
-    assert_false(fv__conv_winograd.applicable(context, &g));
+    assert_false(fv__conv_winograd.applicable(&g));
     g = large(square(1, 19, 19, 4, 4, 1, 1), 7);
-    assert_true(fv__conv_winograd.applicable(context, &g));
+    assert_true(fv__conv_winograd.applicable(&g));
     g.kernel[0] = g.kernel[1] = 11;
-    assert_false(fv__conv_winograd.applicable(context, &g));
+    assert_false(fv__conv_winograd.applicable(&g));
     g = large(g, 11);
-    assert_true(fv__conv_winograd.applicable(context, &g));
+    assert_true(fv__conv_winograd.applicable(&g));
     g = square(1, 9, 9, 4, 4, 1, 1), g.dilation[0] = 2;
-    assert_false(fv__conv_winograd.applicable(context, &g));
+    assert_false(fv__conv_winograd.applicable(&g));
     g = square(1, 9, 9, 4, 4, 1, 1), g.kernel[0] = 1;
-    assert_false(fv__conv_winograd.applicable(context, &g));
+    assert_false(fv__conv_winograd.applicable(&g));
     g.kernel[0] = 5;
-    assert_false(fv__conv_winograd.applicable(context, &g));
+    assert_false(fv__conv_winograd.applicable(&g));
     g.kernel[1] = 5;
-    assert_true(fv__conv_winograd.applicable(context, &g));
+    assert_true(fv__conv_winograd.applicable(&g));
     g.kernel[0] = g.kernel[1] = 4;
-    assert_false(fv__conv_winograd.applicable(context, &g));
+    assert_false(fv__conv_winograd.applicable(&g));
     fv_context_free(context);
 }
 

@@ -116,9 +116,9 @@ static void check_bits(const fv__geometry *g, fv_dtype dtype, bool overwrite)
     problem_begin(&p);
     run_all(first, &fv__conv_reference, &p);
     for (int a = 1; a < ALGORITHMS; a++) same_in_all_tables(algorithms[a], &p);
-    if (fv__conv_depthwise.applicable(first, g))
+    if (fv__conv_depthwise.applicable(g))
         same_in_all_tables(&fv__conv_depthwise, &p);
-    if (fv__conv_grouped.applicable(first, g))
+    if (fv__conv_grouped.applicable(g))
         same_in_all_tables(&fv__conv_grouped, &p);
     problem_free(&p);
     fv_context_free(first);

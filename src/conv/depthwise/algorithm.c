@@ -25,7 +25,7 @@ static size_t packed_bytes(const fv__subconv *s, size_t element)
     return bytes;
 }
 
-static size_t packed(const fv_context *context, const fv__geometry *g,
+static size_t packed(fv__conv_target target, const fv__geometry *g,
                      fv__direction direction)
 {
     size_t all = 0;
@@ -34,8 +34,7 @@ static size_t packed(const fv_context *context, const fv__geometry *g,
     for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
         const fv__subconv s = fv__subconv_of(g, direction, i);
 
-        if (!fv__add(all, packed_bytes(&s, fv__element(context->kernels)),
-                     &all))
+        if (!fv__add(all, packed_bytes(&s, fv__element(target.kernels)), &all))
             return SIZE_MAX;
     }
     return all;
@@ -259,22 +258,21 @@ static void run(const fv__conv_call *call, fv__direction direction)
 
 /* ---- the algorithm ------------------------------------------------------ */
 
-static bool applicable(const fv_context *context, const fv__geometry *g)
+static bool applicable(const fv__geometry *g)
 {
-    (void)context;
     return g->groups > 1 && fv__geometry_is_depthwise(g);
 }
 
-static size_t scratch(const fv_context *context, const fv__geometry *g,
+static size_t scratch(fv__conv_target target, const fv__geometry *g,
                       fv__direction direction)
 {
     size_t all;
 
     if (direction == FV__BACKWARD_WEIGHTS)
-        return fv__depthwise_weight_grad_scratch(context, g);
+        return fv__depthwise_weight_grad_scratch(target, g);
     return fv__multiply(
-               fv__depthwise_plan_of(context, g, direction).padded_bytes,
-               (size_t)context->threads, &all)
+               fv__depthwise_plan_of(target, g, direction).padded_bytes,
+               (size_t)target.threads, &all)
                ? all
                : SIZE_MAX;
 }

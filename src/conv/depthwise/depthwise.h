@@ -43,8 +43,8 @@ typedef struct fv__depthwise_plan {
     const fv__conv_call *call;
 } fv__depthwise_plan;
 
-/* Without a call. */
-fv__depthwise_plan fv__depthwise_plan_of(const fv_context *context,
+/* Without a call, on which `uncached` and `nontemporal` depend. */
+fv__depthwise_plan fv__depthwise_plan_of(fv__conv_target target,
                                          const fv__geometry *geometry,
                                          fv__direction direction);
 fv__depthwise_plan fv__depthwise_plan_of_call(const fv__conv_call *call,
@@ -65,7 +65,7 @@ void fv__depthwise_run_padded(const fv__kernels *kernels,
 /* ---- weight gradient (weight_grad.c) ------------------------------------ */
 
 void fv__depthwise_weight_grad_run(const fv__conv_call *call);
-size_t fv__depthwise_weight_grad_scratch(const fv_context *context,
+size_t fv__depthwise_weight_grad_scratch(fv__conv_target target,
                                          const fv__geometry *geometry);
 
 #endif

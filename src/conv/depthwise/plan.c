@@ -45,16 +45,15 @@ int64_t fv__depthwise_block(int64_t channels, int64_t blocks)
            * FV__DEPTHWISE_CHANNELS;
 }
 
-fv__depthwise_plan fv__depthwise_plan_of(const fv_context *context,
+fv__depthwise_plan fv__depthwise_plan_of(fv__conv_target target,
                                          const fv__geometry *g,
                                          fv__direction direction)
 {
     fv__depthwise_plan p = {
         .geometry = g,
         .direction = direction,
-        .kernels = context->kernels,
-        .element = fv__element(context->kernels),
-        .uncached = fv__conv_reads_uncached(context, g, direction),
+        .kernels = target.kernels,
+        .element = fv__element(target.kernels),
     };
     int64_t rows = 1; /* of the largest class */
 
@@ -81,9 +80,11 @@ fv__depthwise_plan fv__depthwise_plan_of(const fv_context *context,
 fv__depthwise_plan fv__depthwise_plan_of_call(const fv__conv_call *call,
                                               fv__direction direction)
 {
-    fv__depthwise_plan p =
-        fv__depthwise_plan_of(call->context, call->geometry, direction);
+    fv__depthwise_plan p = fv__depthwise_plan_of(
+        fv__conv_target_of(call->context), call->geometry, direction);
 
+    p.uncached =
+        fv__conv_reads_uncached(call->context, call->geometry, direction);
     p.nontemporal = fv__conv_is_nontemporal(call, direction);
     p.call = call;
     return p;

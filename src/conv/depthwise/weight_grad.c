@@ -6,15 +6,15 @@
  * measurement. They do not change the sums. */
 enum { ITEMS = 4 };
 
-static fv__filter_grad plan(const fv_context *context, const fv__geometry *g)
+static fv__filter_grad plan(fv__conv_target target, const fv__geometry *g)
 {
     const int64_t parts = fv__conv_sizes_of(g).parts;
     const int64_t channels = fv__depthwise_block(g->channels, ITEMS / parts);
-    const size_t element = fv__element(context->kernels);
+    const size_t element = fv__element(target.kernels);
     const size_t row =
         fv__align((size_t)fv__min(channels, g->channels) * element) / element;
 
-    return fv__filter_grad_of(context->kernels, g, channels, row, 0);
+    return fv__filter_grad_of(target.kernels, g, channels, row, 0);
 }
 
 typedef struct operands {
@@ -65,7 +65,8 @@ static void add(const fv__filter_grad_item *item, fv__pixel first, int64_t rows,
 
 void fv__depthwise_weight_grad_run(const fv__conv_call *call)
 {
-    fv__filter_grad grad = plan(call->context, call->geometry);
+    fv__filter_grad grad =
+        plan(fv__conv_target_of(call->context), call->geometry);
     const operands o = { .call = call,
                          .row = grad.row,
                          .uncached = fv__conv_reads_uncached(
@@ -75,10 +76,10 @@ void fv__depthwise_weight_grad_run(const fv__conv_call *call)
     fv__filter_grad_run(&grad, call, add, &o);
 }
 
-size_t fv__depthwise_weight_grad_scratch(const fv_context *context,
+size_t fv__depthwise_weight_grad_scratch(fv__conv_target target,
                                          const fv__geometry *g)
 {
-    const fv__filter_grad grad = plan(context, g);
+    const fv__filter_grad grad = plan(target, g);
 
-    return fv__filter_grad_scratch(context, &grad);
+    return fv__filter_grad_scratch(target, &grad);
 }

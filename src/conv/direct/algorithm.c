@@ -2,11 +2,10 @@
  * terms of subconvolutions and their blocks. */
 #include "conv/direct/direct.h"
 
-static bool applicable(const fv_context *context, const fv__geometry *g)
+static bool applicable(const fv__geometry *g)
 {
     const fv__direction directions[] = { FV__FORWARD, FV__BACKWARD_DATA };
 
-    (void)context;
     for (int i = 0; i < 2; i++) {
         const int64_t count = fv__subconv_count(g, directions[i]);
 
@@ -24,39 +23,39 @@ static bool is_single_channel(const fv__geometry *g, fv__direction direction)
     return direction == FV__FORWARD && fv__direct_is_single_channel(g);
 }
 
-static size_t packed(const fv_context *context, const fv__geometry *g,
+static size_t packed(fv__conv_target target, const fv__geometry *g,
                      fv__direction direction)
 {
     size_t all = 0;
 
     if (direction == FV__BACKWARD_WEIGHTS) return 0;
     if (is_single_channel(g, direction))
-        return fv__direct_single_channel_packed(context, g);
+        return fv__direct_single_channel_packed(target, g);
     for (int64_t i = 0; i < fv__subconv_count(g, direction); i++)
         if (!fv__add(
                 all,
-                fv__direct_subconv_of(context, g, direction, i).packed_bytes,
+                fv__direct_subconv_of(target, g, direction, i).packed_bytes,
                 &all))
             return SIZE_MAX;
     return all;
 }
 
 /* Blocks are run one after the other and share the scratch memory. */
-static size_t scratch(const fv_context *context, const fv__geometry *g,
+static size_t scratch(fv__conv_target target, const fv__geometry *g,
                       fv__direction direction)
 {
     size_t most = 0;
 
     if (direction == FV__BACKWARD_WEIGHTS)
-        return fv__direct_weight_grad_scratch(context, g);
+        return fv__direct_weight_grad_scratch(target, g);
     if (is_single_channel(g, direction))
-        return fv__direct_single_channel_scratch(context, g);
+        return fv__direct_single_channel_scratch(target, g);
     for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
         const fv__direct_subconv s =
-            fv__direct_subconv_of(context, g, direction, i);
+            fv__direct_subconv_of(target, g, direction, i);
 
         for (int64_t j = 0; j < fv__subconv_block_count(&s.blocks); j++) {
-            const size_t bytes = fv__direct_plan(context, &s, j).scratch_bytes;
+            const size_t bytes = fv__direct_plan(target, &s, j).scratch_bytes;
 
             if (bytes > most) most = bytes;
         }
@@ -94,8 +93,8 @@ static void pack(const fv__conv_call *call, fv__direction direction)
         return;
     }
     for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
-        const fv__direct_subconv s =
-            fv__direct_subconv_of(call->context, g, direction, i);
+        const fv__direct_subconv s = fv__direct_subconv_of(
+            fv__conv_target_of(call->context), g, direction, i);
         packing p = { &s, call, at };
 
         if (s.pack_per_thread) continue;
@@ -122,11 +121,12 @@ static void run(const fv__conv_call *call, fv__direction direction)
         return;
     }
     for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
-        const fv__direct_subconv s =
-            fv__direct_subconv_of(call->context, g, direction, i);
+        const fv__direct_subconv s = fv__direct_subconv_of(
+            fv__conv_target_of(call->context), g, direction, i);
 
         for (int64_t j = 0; j < fv__subconv_block_count(&s.blocks); j++) {
-            fv__direct plan = fv__direct_plan(call->context, &s, j);
+            fv__direct plan =
+                fv__direct_plan(fv__conv_target_of(call->context), &s, j);
 
             plan.call = call;
             plan.packed = at;

@@ -20,7 +20,7 @@ typedef struct fv__direct_subconv {
                              SIZE_MAX: more than can be counted */
 } fv__direct_subconv;
 
-fv__direct_subconv fv__direct_subconv_of(const fv_context *context,
+fv__direct_subconv fv__direct_subconv_of(fv__conv_target target,
                                          const fv__geometry *geometry,
                                          fv__direction direction,
                                          int64_t number);
@@ -87,7 +87,7 @@ typedef struct fv__direct {
     const ptrdiff_t *offsets, *weight_offsets;
 } fv__direct;
 
-fv__direct fv__direct_plan(const fv_context *context,
+fv__direct fv__direct_plan(fv__conv_target target,
                            const fv__direct_subconv *whole, int64_t block);
 
 /* Runs a plan whose call, in, out, packed and nontemporal are set. */
@@ -102,10 +102,10 @@ fv__subconv_blocks fv__direct_blocks(const fv__subconv *subconv);
 /* Vectors lie along output rows, and the rows of a tile are filters. Packed
  * weights are a copy. */
 bool fv__direct_is_single_channel(const fv__geometry *geometry);
-size_t fv__direct_single_channel_packed(const fv_context *context,
+size_t fv__direct_single_channel_packed(fv__conv_target target,
                                         const fv__geometry *geometry);
 void fv__direct_single_channel_pack(const fv__conv_call *call);
-size_t fv__direct_single_channel_scratch(const fv_context *context,
+size_t fv__direct_single_channel_scratch(fv__conv_target target,
                                          const fv__geometry *geometry);
 void fv__direct_single_channel_run(const fv__conv_call *call);
 
@@ -126,7 +126,7 @@ typedef struct fv__direct_weight_grad_form {
 /* The form of least predicted time. */
 fv__direct_weight_grad_form
 fv__direct_weight_grad_form_of(const fv__geometry *geometry);
-size_t fv__direct_weight_grad_scratch(const fv_context *context,
+size_t fv__direct_weight_grad_scratch(fv__conv_target target,
                                       const fv__geometry *geometry);
 void fv__direct_weight_grad_run(const fv__conv_call *call);
 

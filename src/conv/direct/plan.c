@@ -29,12 +29,12 @@ enum { ALIASING_FILTERS = 256 };
  * time than panels. Tuned by measurement. */
 enum { JOINT_PANEL_BYTES = 1 << 14 };
 
-fv__direct_subconv fv__direct_subconv_of(const fv_context *context,
+fv__direct_subconv fv__direct_subconv_of(fv__conv_target target,
                                          const fv__geometry *g,
                                          fv__direction direction,
                                          int64_t number)
 {
-    const fv__kernels *kernels = context->kernels;
+    const fv__kernels *kernels = target.kernels;
     fv__direct_subconv whole = { .subconv =
                                      fv__subconv_of(g, direction, number),
                                  .data = direction == FV__BACKWARD_DATA };
@@ -189,12 +189,12 @@ static void plan_scratch(fv__direct *d, size_t threads)
         d->scratch_bytes = SIZE_MAX;
 }
 
-fv__direct fv__direct_plan(const fv_context *context,
+fv__direct fv__direct_plan(fv__conv_target target,
                            const fv__direct_subconv *whole, int64_t block)
 {
     fv__direct d = {
-        .kernels = context->kernels,
-        .element = fv__element(context->kernels),
+        .kernels = target.kernels,
+        .element = fv__element(target.kernels),
         .subconv = fv__subconv_block(&whole->subconv, &whole->blocks, block),
         .data = whole->data,
         .pack_per_thread = whole->pack_per_thread,
@@ -215,7 +215,7 @@ fv__direct fv__direct_plan(const fv_context *context,
         && s->stride[1] * s->in_pixel == d.k
         && s->batch * s->in[0] * d.padded.row * (int64_t)d.element
                > CACHE_BYTES;
-    plan_scratch(&d, (size_t)context->threads);
+    plan_scratch(&d, (size_t)target.threads);
     return d;
 }
 

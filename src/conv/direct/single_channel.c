@@ -170,11 +170,11 @@ static void run_item(void *argument, size_t item, size_t worker)
     epilogue(p, &b);
 }
 
-size_t fv__direct_single_channel_packed(const fv_context *context,
+size_t fv__direct_single_channel_packed(fv__conv_target target,
                                         const fv__geometry *g)
 {
     return fv__align((size_t)(g->filters * g->kernel[0] * g->kernel[1])
-                     * fv__element(context->kernels));
+                     * fv__element(target.kernels));
 }
 
 /* A copy: the caller may free its weights before the run. */
@@ -187,13 +187,13 @@ void fv__direct_single_channel_pack(const fv__conv_call *call)
                * fv__element(call->context->kernels));
 }
 
-size_t fv__direct_single_channel_scratch(const fv_context *context,
+size_t fv__direct_single_channel_scratch(fv__conv_target target,
                                          const fv__geometry *g)
 {
     size_t all;
 
-    return fv__multiply(plan_of(context->kernels, g).thread_bytes,
-                        (size_t)context->threads, &all)
+    return fv__multiply(plan_of(target.kernels, g).thread_bytes,
+                        (size_t)target.threads, &all)
                ? all
                : SIZE_MAX;
 }

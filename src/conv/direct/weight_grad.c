@@ -110,12 +110,12 @@ static void plan_copies(plan *p)
         p->column_bytes = fv__align(pixels * (size_t)nr * p->element);
 }
 
-static plan plan_of(const fv_context *context, const fv__geometry *g)
+static plan plan_of(fv__conv_target target, const fv__geometry *g)
 {
     plan p = {
         .subconv = fv__subconv_of(g, FV__FORWARD, 0),
-        .parts = fv__partials_of(context->kernels, g),
-        .element = fv__element(context->kernels),
+        .parts = fv__partials_of(target.kernels, g),
+        .element = fv__element(target.kernels),
         .form = fv__direct_weight_grad_form_of(g),
     };
     const fv__subconv *s = &p.subconv;
@@ -573,13 +573,13 @@ static void run_item(void *argument, size_t item, size_t worker)
     if (transposed) transpose_sums(p, &b, true, gradient, b.sums);
 }
 
-size_t fv__direct_weight_grad_scratch(const fv_context *context,
+size_t fv__direct_weight_grad_scratch(fv__conv_target target,
                                       const fv__geometry *g)
 {
-    const plan p = plan_of(context, g);
+    const plan p = plan_of(target, g);
     size_t all;
 
-    return fv__multiply(p.thread_bytes, (size_t)context->threads, &all)
+    return fv__multiply(p.thread_bytes, (size_t)target.threads, &all)
                    && fv__add(all, p.parts.bytes, &all)
                ? all
                : SIZE_MAX;
@@ -587,7 +587,7 @@ size_t fv__direct_weight_grad_scratch(const fv_context *context,
 
 void fv__direct_weight_grad_run(const fv__conv_call *call)
 {
-    plan p = plan_of(call->context, call->geometry);
+    plan p = plan_of(fv__conv_target_of(call->context), call->geometry);
 
     p.call = call;
     fv__partials_begin(&p.parts, call);

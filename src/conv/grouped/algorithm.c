@@ -26,9 +26,8 @@ static bool is_planar(const fv__geometry *g, fv__direction direction)
                   < fv__grouped_channels_last_cost(g, direction);
 }
 
-static bool applicable(const fv_context *context, const fv__geometry *g)
+static bool applicable(const fv__geometry *g)
 {
-    (void)context;
     return g->groups > 1 && !fv__geometry_is_depthwise(g)
            && fv__replicated_fit(g);
 }
@@ -42,23 +41,23 @@ static double cost(const fv__geometry *g, fv__direction direction)
                : fv__grouped_channels_last_cost(g, direction);
 }
 
-static size_t packed(const fv_context *context, const fv__geometry *g,
+static size_t packed(fv__conv_target target, const fv__geometry *g,
                      fv__direction direction)
 {
     if (direction == FV__BACKWARD_WEIGHTS) return 0;
     return is_planar(g, direction)
-               ? fv__grouped_planar_packed(context, g, direction)
-               : fv__grouped_channels_last_packed(context, g, direction);
+               ? fv__grouped_planar_packed(target, g, direction)
+               : fv__grouped_channels_last_packed(target, g, direction);
 }
 
-static size_t scratch(const fv_context *context, const fv__geometry *g,
+static size_t scratch(fv__conv_target target, const fv__geometry *g,
                       fv__direction direction)
 {
     if (direction == FV__BACKWARD_WEIGHTS)
-        return fv__grouped_weight_grad_scratch(context, g);
+        return fv__grouped_weight_grad_scratch(target, g);
     return is_planar(g, direction)
-               ? fv__grouped_planar_scratch(context, g, direction)
-               : fv__grouped_channels_last_scratch(context, g, direction);
+               ? fv__grouped_planar_scratch(target, g, direction)
+               : fv__grouped_channels_last_scratch(target, g, direction);
 }
 
 static void pack(const fv__conv_call *call, fv__direction direction)

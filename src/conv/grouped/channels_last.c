@@ -19,13 +19,13 @@ typedef struct plan {
     char *packed;
 } plan;
 
-static plan plan_of(const fv_context *context, const fv__geometry *g,
+static plan plan_of(fv__conv_target target, const fv__geometry *g,
                     fv__direction direction, int64_t number)
 {
     const fv__subconv s = fv__subconv_of(g, direction, number);
     /* the kernel makes pairs of rows that are `step` or fewer apart */
     const int64_t rows = fv__min(2 * s.step[0], s.out[0]);
-    plan p = { .replicated = fv__replicated_of(context->kernels, &s, s.channels,
+    plan p = { .replicated = fv__replicated_of(target.kernels, &s, s.channels,
                                                rows, rows),
                .span = (size_t)(s.taps[0] * s.taps[1] * s.channels),
                .data = direction == FV__BACKWARD_DATA };
@@ -46,33 +46,33 @@ static size_t packed_bytes(const plan *p)
     return fv__grouped_packed_bytes(p->vectors, p->weights);
 }
 
-size_t fv__grouped_channels_last_packed(const fv_context *context,
+size_t fv__grouped_channels_last_packed(fv__conv_target target,
                                         const fv__geometry *g,
                                         fv__direction direction)
 {
     size_t all = 0;
 
     for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
-        const plan p = plan_of(context, g, direction, i);
+        const plan p = plan_of(target, g, direction, i);
 
         if (!fv__add(all, packed_bytes(&p), &all)) return SIZE_MAX;
     }
     return all;
 }
 
-size_t fv__grouped_channels_last_scratch(const fv_context *context,
+size_t fv__grouped_channels_last_scratch(fv__conv_target target,
                                          const fv__geometry *g,
                                          fv__direction direction)
 {
     size_t most = 0, all;
 
     for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
-        const plan p = plan_of(context, g, direction, i);
+        const plan p = plan_of(target, g, direction, i);
 
         if (p.replicated.bytes > most) most = p.replicated.bytes;
     }
     if (most > SIZE_MAX - 64
-        || !fv__multiply(fv__align(most), (size_t)context->threads, &all))
+        || !fv__multiply(fv__align(most), (size_t)target.threads, &all))
         return SIZE_MAX;
     return all;
 }
@@ -209,7 +209,8 @@ void fv__grouped_channels_last_pack(const fv__conv_call *call,
     char *at = call->packed;
 
     for (int64_t i = 0; i < fv__subconv_count(call->geometry, direction); i++) {
-        plan p = plan_of(call->context, call->geometry, direction, i);
+        plan p = plan_of(fv__conv_target_of(call->context), call->geometry,
+                         direction, i);
 
         p.call = call;
         p.packed = at;
@@ -226,7 +227,7 @@ void fv__grouped_channels_last_run(const fv__conv_call *call,
     char *at = call->packed;
 
     for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
-        plan p = plan_of(call->context, g, direction, i);
+        plan p = plan_of(fv__conv_target_of(call->context), g, direction, i);
         const int64_t *out = p.replicated.subconv.out;
 
         p.call = call;

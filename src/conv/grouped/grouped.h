@@ -19,10 +19,10 @@ static inline size_t fv__grouped_packed_bytes(int64_t count, size_t each)
 /* The forward pass and the input gradient with vectors over filters
  * (channels_last.c). Sizes are SIZE_MAX if they cannot be counted; costs are
  * those of fv__conv_algorithm. */
-size_t fv__grouped_channels_last_packed(const fv_context *context,
+size_t fv__grouped_channels_last_packed(fv__conv_target target,
                                         const fv__geometry *geometry,
                                         fv__direction direction);
-size_t fv__grouped_channels_last_scratch(const fv_context *context,
+size_t fv__grouped_channels_last_scratch(fv__conv_target target,
                                          const fv__geometry *geometry,
                                          fv__direction direction);
 void fv__grouped_channels_last_pack(const fv__conv_call *call,
@@ -34,10 +34,10 @@ double fv__grouped_channels_last_cost(const fv__geometry *geometry,
 double fv__grouped_channels_last_cost_of(const fv__subconv *subconv);
 
 /* The same with vectors over the pixels of a row (planar.c). */
-size_t fv__grouped_planar_packed(const fv_context *context,
+size_t fv__grouped_planar_packed(fv__conv_target target,
                                  const fv__geometry *geometry,
                                  fv__direction direction);
-size_t fv__grouped_planar_scratch(const fv_context *context,
+size_t fv__grouped_planar_scratch(fv__conv_target target,
                                   const fv__geometry *geometry,
                                   fv__direction direction);
 void fv__grouped_planar_pack(const fv__conv_call *call,
@@ -47,7 +47,7 @@ double fv__grouped_planar_cost(const fv__geometry *geometry,
                                fv__direction direction);
 
 /* The weight gradient (weight_grad.c). */
-size_t fv__grouped_weight_grad_scratch(const fv_context *context,
+size_t fv__grouped_weight_grad_scratch(fv__conv_target target,
                                        const fv__geometry *geometry);
 void fv__grouped_weight_grad_run(const fv__conv_call *call);
 double fv__grouped_weight_grad_cost(const fv__geometry *geometry);

@@ -15,10 +15,10 @@ static size_t packed_bytes(const fv__subconv *s, size_t element)
     return fv__grouped_packed_bytes(s->groups * s->filters * span, element);
 }
 
-size_t fv__grouped_planar_packed(const fv_context *context,
-                                 const fv__geometry *g, fv__direction direction)
+size_t fv__grouped_planar_packed(fv__conv_target target, const fv__geometry *g,
+                                 fv__direction direction)
 {
-    const size_t element = fv__element(context->kernels);
+    const size_t element = fv__element(target.kernels);
     size_t all = 0;
 
     for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
@@ -380,22 +380,21 @@ static void run_item(void *argument, size_t item, size_t worker)
     }
 }
 
-size_t fv__grouped_planar_scratch(const fv_context *context,
-                                  const fv__geometry *g,
+size_t fv__grouped_planar_scratch(fv__conv_target target, const fv__geometry *g,
                                   fv__direction direction)
 {
     size_t all;
 
-    return fv__multiply(fv__planar_plan_of(context, g, direction).worker,
-                        (size_t)context->threads, &all)
+    return fv__multiply(fv__planar_plan_of(target, g, direction).worker,
+                        (size_t)target.threads, &all)
                ? all
                : SIZE_MAX;
 }
 
 void fv__grouped_planar_run(const fv__conv_call *call, fv__direction direction)
 {
-    fv__planar_plan p =
-        fv__planar_plan_of(call->context, call->geometry, direction);
+    fv__planar_plan p = fv__planar_plan_of(fv__conv_target_of(call->context),
+                                           call->geometry, direction);
 
     p.call = call;
     fv__parallel(

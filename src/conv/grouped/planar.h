@@ -64,7 +64,7 @@ static inline int64_t fv__planar_phase_inputs(const fv__planar_axis *a,
     return outputs + fv__max(a->reach - 1, 0) / a->stride;
 }
 
-fv__planar_plan fv__planar_plan_of(const fv_context *context,
+fv__planar_plan fv__planar_plan_of(fv__conv_target target,
                                    const fv__geometry *geometry,
                                    fv__direction direction);
 

@@ -83,14 +83,14 @@ static void cut_into_items(fv__planar_plan *p)
     p->groups = fv__divide_up(s->groups, p->group_blocks);
 }
 
-fv__planar_plan fv__planar_plan_of(const fv_context *context,
+fv__planar_plan fv__planar_plan_of(fv__conv_target target,
                                    const fv__geometry *g,
                                    fv__direction direction)
 {
-    fv__planar_plan p = { .kernels = context->kernels,
+    fv__planar_plan p = { .kernels = target.kernels,
                           .g = g,
                           .direction = direction,
-                          .element = fv__element(context->kernels),
+                          .element = fv__element(target.kernels),
                           .subconv = fv__subconv_of(g, direction, 0),
                           .axis = { axis_of(g, direction, 0),
                                     axis_of(g, direction, 1) } };

@@ -14,12 +14,12 @@ typedef struct plan {
     const void *x, *dy;
 } plan;
 
-static plan plan_of(const fv_context *context, const fv__geometry *g)
+static plan plan_of(fv__conv_target target, const fv__geometry *g)
 {
     const fv__subconv s = fv__subconv_of(g, FV__FORWARD, 0);
     const int64_t rows = fv__min(fv__conv_sizes_of(g).lines, s.out[0]);
     plan p = { .replicated =
-                   fv__replicated_of(context->kernels, &s, 1, 1, rows) };
+                   fv__replicated_of(target.kernels, &s, 1, 1, rows) };
     const fv__replicated *r = &p.replicated;
     const size_t dy = fv__align(
         (size_t)(r->outputs[0] * r->outputs[1] * r->lanes) * r->element);
@@ -28,7 +28,7 @@ static plan plan_of(const fv_context *context, const fv__geometry *g)
     p.copy_bytes = fv__align(r->bytes);
     if (r->bytes > SIZE_MAX - 64 || !fv__add(p.copy_bytes, dy, &bytes))
         bytes = SIZE_MAX;
-    p.grad = fv__filter_grad_of(context->kernels, g, r->lanes, (size_t)r->lanes,
+    p.grad = fv__filter_grad_of(target.kernels, g, r->lanes, (size_t)r->lanes,
                                 bytes);
     return p;
 }
@@ -118,19 +118,19 @@ static void add(const fv__filter_grad_item *item, fv__pixel first, int64_t rows,
 
 void fv__grouped_weight_grad_run(const fv__conv_call *call)
 {
-    plan p = plan_of(call->context, call->geometry);
+    plan p = plan_of(fv__conv_target_of(call->context), call->geometry);
 
     p.x = call->x;
     p.dy = call->dy;
     fv__filter_grad_run(&p.grad, call, add, &p);
 }
 
-size_t fv__grouped_weight_grad_scratch(const fv_context *context,
+size_t fv__grouped_weight_grad_scratch(fv__conv_target target,
                                        const fv__geometry *g)
 {
-    const plan p = plan_of(context, g);
+    const plan p = plan_of(target, g);
 
-    return fv__filter_grad_scratch(context, &p.grad);
+    return fv__filter_grad_scratch(target, &p.grad);
 }
 
 /* All tuned by measurement. CALL: vector multiply-adds in the time that a call

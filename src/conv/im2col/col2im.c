@@ -47,13 +47,13 @@ static size_t product_scratch(const plan *p)
                             (size_t)p->sizes.filters);
 }
 
-static plan plan_of(const fv_context *context, const fv__geometry *g)
+static plan plan_of(fv__conv_target target, const fv__geometry *g)
 {
     plan p = {
-        .kernels = context->kernels,
+        .kernels = target.kernels,
         .g = g,
         .sizes = fv__conv_sizes_of(g),
-        .element = fv__element(context->kernels),
+        .element = fv__element(target.kernels),
         .merged = g->dilation[1] == 1 && g->groups == 1,
         .transposed = is_transposed(g),
     };
@@ -323,29 +323,28 @@ static int64_t outputs_of_input(const fv__geometry *g, int axis)
                    g->out[axis]);
 }
 
-static bool applicable(const fv_context *context, const fv__geometry *g)
+static bool applicable(const fv__geometry *g)
 {
-    return fv__conv_im2col.applicable(context, g)
+    return fv__conv_im2col.applicable(g)
            && outputs_of_input(g, 0) * outputs_of_input(g, 1)
                   <= FV__MOST_BLOCKS;
 }
 
-static size_t packed(const fv_context *context, const fv__geometry *g,
+static size_t packed(fv__conv_target target, const fv__geometry *g,
                      fv__direction direction)
 {
     if (direction == FV__BACKWARD_DATA) return 0;
-    return fv__conv_im2col.packed(context, g, direction);
+    return fv__conv_im2col.packed(target, g, direction);
 }
 
-static size_t scratch(const fv_context *context, const fv__geometry *g,
+static size_t scratch(fv__conv_target target, const fv__geometry *g,
                       fv__direction direction)
 {
     size_t all;
 
     if (direction != FV__BACKWARD_DATA)
-        return fv__conv_im2col.scratch(context, g, direction);
-    return fv__multiply(plan_of(context, g).worker, (size_t)context->threads,
-                        &all)
+        return fv__conv_im2col.scratch(target, g, direction);
+    return fv__multiply(plan_of(target, g).worker, (size_t)target.threads, &all)
                ? all
                : SIZE_MAX;
 }
@@ -361,7 +360,7 @@ static void run(const fv__conv_call *call, fv__direction direction)
         fv__conv_im2col.run(call, direction);
         return;
     }
-    plan p = plan_of(call->context, call->geometry);
+    plan p = plan_of(fv__conv_target_of(call->context), call->geometry);
 
     p.call = call;
     fv__parallel(

@@ -33,14 +33,13 @@ typedef struct subconv_plan {
     char *packed, *scratch;
 } subconv_plan;
 
-static subconv_plan plan_subconv(const fv_context *context,
-                                 const fv__geometry *g, fv__direction direction,
-                                 int64_t number)
+static subconv_plan plan_subconv(fv__conv_target target, const fv__geometry *g,
+                                 fv__direction direction, int64_t number)
 {
     subconv_plan p = {
-        .kernels = context->kernels,
+        .kernels = target.kernels,
         .subconv = fv__subconv_of(g, direction, number),
-        .element = fv__element(context->kernels),
+        .element = fv__element(target.kernels),
         .data = direction == FV__BACKWARD_DATA,
     };
     const fv__subconv *s = &p.subconv;
@@ -139,14 +138,14 @@ static void run_item(void *argument, size_t item, size_t worker)
     if (!p->data) fv__conv_apply_epilogue(p->call, pixel, count);
 }
 
-static size_t packed(const fv_context *context, const fv__geometry *g,
+static size_t packed(fv__conv_target target, const fv__geometry *g,
                      fv__direction direction)
 {
     size_t all = 0;
 
     if (direction == FV__BACKWARD_WEIGHTS) return 0;
     for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
-        const subconv_plan p = plan_subconv(context, g, direction, i);
+        const subconv_plan p = plan_subconv(target, g, direction, i);
         size_t bytes_needed;
 
         if (!fv__multiply(p.pack_bytes, (size_t)g->groups, &bytes_needed)
@@ -162,7 +161,8 @@ static void pack(const fv__conv_call *call, fv__direction direction)
     char *at = call->packed;
 
     for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
-        subconv_plan p = plan_subconv(call->context, g, direction, i);
+        subconv_plan p =
+            plan_subconv(fv__conv_target_of(call->context), g, direction, i);
         size_t panels = fv__panels(p.kernels, (size_t)p.subconv.filters);
 
         p.call = call;
@@ -180,7 +180,8 @@ static void run_subconvs(const fv__conv_call *call, fv__direction direction)
     char *at = call->packed;
 
     for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
-        subconv_plan p = plan_subconv(call->context, g, direction, i);
+        subconv_plan p =
+            plan_subconv(fv__conv_target_of(call->context), g, direction, i);
 
         p.call = call;
         p.packed = at;
@@ -215,14 +216,14 @@ typedef struct plan {
 
 /* A work item is a part of the batch, a group, a slab of taps and, where these
  * are few, a block of filters. */
-static plan plan_weights(const fv_context *context, const fv__geometry *g)
+static plan plan_weights(fv__conv_target target, const fv__geometry *g)
 {
     plan p = {
-        .kernels = context->kernels,
+        .kernels = target.kernels,
         .g = g,
         .subconv = fv__subconv_of(g, FV__FORWARD, 0),
-        .parts = fv__partials_of(context->kernels, g),
-        .element = fv__element(context->kernels),
+        .parts = fv__partials_of(target.kernels, g),
+        .element = fv__element(target.kernels),
     };
     const fv__conv_sizes *s = &p.parts.sizes;
 
@@ -312,7 +313,7 @@ static void weights(void *argument, size_t item, size_t worker)
 
 static void run_weights(const fv__conv_call *call)
 {
-    plan p = plan_weights(call->context, call->geometry);
+    plan p = plan_weights(fv__conv_target_of(call->context), call->geometry);
 
     p.call = call;
     p.scratch = call->scratch;
@@ -324,39 +325,38 @@ static void run_weights(const fv__conv_call *call)
 
 /* ---- the algorithm ------------------------------------------------------ */
 
-static bool applicable(const fv_context *context, const fv__geometry *g)
+static bool applicable(const fv__geometry *g)
 {
     const fv__conv_sizes s = fv__conv_sizes_of(g);
     const int64_t matrix[] = { fv__matrix_rows(COLUMN_ELEMENTS, s.span),
                                s.span };
 
-    (void)context;
     return fv__product(2, matrix) >= 0;
 }
 
-static size_t needed(const fv_context *context, size_t shared, size_t worker)
+static size_t needed(fv__conv_target target, size_t shared, size_t worker)
 {
     size_t all;
 
-    if (!fv__multiply(worker, (size_t)context->threads, &all)
+    if (!fv__multiply(worker, (size_t)target.threads, &all)
         || !fv__add(all, shared, &all))
         return SIZE_MAX;
     return all;
 }
 
-static size_t scratch(const fv_context *context, const fv__geometry *g,
+static size_t scratch(fv__conv_target target, const fv__geometry *g,
                       fv__direction direction)
 {
     size_t most = 0;
 
     if (direction == FV__BACKWARD_WEIGHTS) {
-        plan p = plan_weights(context, g);
+        plan p = plan_weights(target, g);
 
-        return needed(context, p.parts.bytes, p.worker);
+        return needed(target, p.parts.bytes, p.worker);
     }
     for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
-        subconv_plan p = plan_subconv(context, g, direction, i);
-        size_t bytes_needed = needed(context, 0, p.worker);
+        subconv_plan p = plan_subconv(target, g, direction, i);
+        size_t bytes_needed = needed(target, 0, p.worker);
 
         if (bytes_needed > most) most = bytes_needed;
     }

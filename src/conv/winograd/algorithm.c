@@ -54,12 +54,12 @@ static int64_t panel_lanes(const plan *p, int64_t filters)
     return (int64_t)fv__panels(p->kernels, (size_t)filters) * p->kernels->nr;
 }
 
-static plan plan_of(const fv_context *context, const fv__geometry *g,
+static plan plan_of(fv__conv_target target, const fv__geometry *g,
                     fv__direction direction)
 {
     plan p = {
-        .kernels = context->kernels,
-        .element = fv__element(context->kernels),
+        .kernels = target.kernels,
+        .element = fv__element(target.kernels),
         .tiling = fv__winograd_tiling_of(g, direction),
         .backward_data = direction == FV__BACKWARD_DATA,
     };
@@ -168,10 +168,10 @@ static void pack_item(void *argument, size_t item, size_t worker)
         panel_at(p, &b, 0, 0, panel.panel * p->kernels->nr));
 }
 
-static size_t packed(const fv_context *context, const fv__geometry *g,
+static size_t packed(fv__conv_target target, const fv__geometry *g,
                      fv__direction direction)
 {
-    const plan p = plan_of(context, g, direction);
+    const plan p = plan_of(target, g, direction);
     size_t all;
 
     if (direction == FV__BACKWARD_WEIGHTS) return 0;
@@ -180,7 +180,8 @@ static size_t packed(const fv_context *context, const fv__geometry *g,
 
 static void pack(const fv__conv_call *call, fv__direction direction)
 {
-    plan p = plan_of(call->context, call->geometry, direction);
+    plan p =
+        plan_of(fv__conv_target_of(call->context), call->geometry, direction);
     const fv__subconv *s = &p.tiling.subconv;
 
     if (!p.u_bytes) return;
@@ -514,7 +515,8 @@ static void shared_output_item(void *argument, size_t item, size_t worker)
 static void run_subconvolution(const fv__conv_call *call,
                                fv__direction direction)
 {
-    plan p = plan_of(call->context, call->geometry, direction);
+    plan p =
+        plan_of(fv__conv_target_of(call->context), call->geometry, direction);
     const fv__winograd_tiling *w = &p.tiling;
     const fv__subconv *s = &w->subconv;
     const double input_macs =
@@ -545,12 +547,6 @@ static void run_subconvolution(const fv__conv_call *call,
 
 /* ---- the algorithm ------------------------------------------------------ */
 
-static bool applicable(const fv_context *context, const fv__geometry *g)
-{
-    (void)context;
-    return fv__winograd_applies(g);
-}
-
 static int64_t macs(const fv__geometry *g, fv__direction direction)
 {
     const fv__winograd_tiling w = fv__winograd_tiling_of(g, direction);
@@ -560,10 +556,10 @@ static int64_t macs(const fv__geometry *g, fv__direction direction)
     return fv__saturated_product(sizeof factors / sizeof *factors, factors);
 }
 
-static size_t scratch(const fv_context *context, const fv__geometry *g,
+static size_t scratch(fv__conv_target target, const fv__geometry *g,
                       fv__direction direction)
 {
-    const plan p = plan_of(context, g, direction);
+    const plan p = plan_of(target, g, direction);
     const size_t worker =
         p.tile_row.rows
             ? p.tile_row.bytes
@@ -571,8 +567,8 @@ static size_t scratch(const fv_context *context, const fv__geometry *g,
     size_t all;
 
     if (direction == FV__BACKWARD_WEIGHTS)
-        return fv__winograd_weight_grad_scratch(context, g);
-    if (!fv__multiply(worker, (size_t)context->threads, &all)
+        return fv__winograd_weight_grad_scratch(target, g);
+    if (!fv__multiply(worker, (size_t)target.threads, &all)
         || !fv__add(all, p.zeros_bytes + (p.shared_input ? p.v.bytes : 0),
                     &all))
         return SIZE_MAX;
@@ -590,7 +586,7 @@ static void run(const fv__conv_call *call, fv__direction direction)
 
 const fv__conv_algorithm fv__conv_winograd = {
     .name = "winograd",
-    .applicable = applicable,
+    .applicable = fv__winograd_applies,
     .packed = packed,
     .scratch = scratch,
     .cost = fv__winograd_cost,

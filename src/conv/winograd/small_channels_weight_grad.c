@@ -29,13 +29,13 @@ typedef struct plan {
     char *zeros, *du_all, *gradients, *v_z_all;
 } plan;
 
-static plan plan_of(const fv_context *context, const fv__geometry *g,
+static plan plan_of(fv__conv_target target, const fv__geometry *g,
                     const fv__winograd_tiling *w)
 {
     const fv__subconv *s = &w->subconv;
     const int64_t phases = fv__scheme_phases(w->in_scheme);
-    plan p = { .kernels = context->kernels,
-               .element = fv__element(context->kernels),
+    plan p = { .kernels = target.kernels,
+               .element = fv__element(target.kernels),
                .tiling = *w };
 
     p.tile_row = fv__winograd_tile_row_of(p.element, w);
@@ -47,8 +47,7 @@ static plan plan_of(const fv_context *context, const fv__geometry *g,
     p.parts = fv__max(
         1, fv__min(fv__min(PARTS, p.parts), p.tile_row.rows / PART_ROWS));
     p.parts = fv__partials_count(p.parts, p.tile_row.rows);
-    p.bias =
-        fv__partials_of_bias(context->kernels, g, p.tile_row.rows, p.parts);
+    p.bias = fv__partials_of_bias(target.kernels, g, p.tile_row.rows, p.parts);
     p.weights = (size_t)(w->taps * s->channels);
     p.gradient_bytes = fv__align(p.weights * (size_t)s->filters * p.element);
     p.zeros_bytes = fv__align((size_t)s->filters * p.element);
@@ -56,16 +55,14 @@ static plan plan_of(const fv_context *context, const fv__geometry *g,
     return p;
 }
 
-size_t
-fv__winograd_small_channels_weight_grad_scratch(const fv_context *context,
-                                                const fv__geometry *g,
-                                                const fv__winograd_tiling *w)
+size_t fv__winograd_small_channels_weight_grad_scratch(
+    fv__conv_target target, const fv__geometry *g, const fv__winograd_tiling *w)
 {
-    const plan p = plan_of(context, g, w);
+    const plan p = plan_of(target, g, w);
 
     return p.bias.bytes + p.zeros_bytes + (size_t)p.parts * p.du.bytes
            + 2 * p.gradient_bytes
-           + (size_t)fv__min(context->threads, p.parts) * p.v_z_bytes;
+           + (size_t)fv__min(target.threads, p.parts) * p.v_z_bytes;
 }
 
 static void dy_pixels(const plan *p, int64_t tile, const void **pixels)
@@ -193,7 +190,7 @@ static void transpose_gradient(const plan *p)
 void fv__winograd_small_channels_weight_grad(const fv__conv_call *call,
                                              const fv__winograd_tiling *w)
 {
-    plan p = plan_of(call->context, call->geometry, w);
+    plan p = plan_of(fv__conv_target_of(call->context), call->geometry, w);
     const fv__subconv *s = &w->subconv;
 
     p.call = call;

@@ -50,11 +50,11 @@ typedef struct plan {
     char *v_at, *z_at, *du_at; /* of the current part */
 } plan;
 
-static plan plan_of(const fv_context *context, const fv__geometry *g)
+static plan plan_of(fv__conv_target target, const fv__geometry *g)
 {
     plan p = {
-        .kernels = context->kernels,
-        .element = fv__element(context->kernels),
+        .kernels = target.kernels,
+        .element = fv__element(target.kernels),
         .tiling = fv__winograd_tiling_of(g, FV__FORWARD),
     };
     const fv__winograd_tiling *w = &p.tiling;
@@ -69,7 +69,7 @@ static plan plan_of(const fv_context *context, const fv__geometry *g)
     p.parts =
         fv__max(1, fv__min(fv__min(PARTS, p.parts), p.blocks / PART_BLOCKS));
     p.parts = fv__partials_count(p.parts, p.blocks);
-    p.bias = fv__partials_of_bias(context->kernels, g, p.blocks, p.parts);
+    p.bias = fv__partials_of_bias(target.kernels, g, p.blocks, p.parts);
     p.single_block = p.blocks <= 1;
     p.filter_blocks = fv__divide_up(s->filters, p.single_block ? SINGLE_FILTERS
                                                                : ITEM_FILTERS);
@@ -91,9 +91,9 @@ static plan plan_of(const fv_context *context, const fv__geometry *g)
 }
 
 /* Sets of matrices of dU: one for each worker or for each part. */
-static size_t du_count(const fv_context *context, const plan *p)
+static size_t du_count(fv__conv_target target, const plan *p)
 {
-    return p->single_block ? (size_t)context->threads : (size_t)p->parts;
+    return p->single_block ? (size_t)target.threads : (size_t)p->parts;
 }
 
 static bool has_small_channels(const plan *p)
@@ -101,16 +101,16 @@ static bool has_small_channels(const plan *p)
     return fv__winograd_tile_row_of(p->element, &p->tiling).rows > 0;
 }
 
-size_t fv__winograd_weight_grad_scratch(const fv_context *context,
+size_t fv__winograd_weight_grad_scratch(fv__conv_target target,
                                         const fv__geometry *g)
 {
-    const plan p = plan_of(context, g);
+    const plan p = plan_of(target, g);
 
     if (has_small_channels(&p))
-        return fv__winograd_small_channels_weight_grad_scratch(context, g,
+        return fv__winograd_small_channels_weight_grad_scratch(target, g,
                                                                &p.tiling);
-    return p.bias.bytes + p.zeros_bytes + du_count(context, &p) * p.du.bytes
-           + (size_t)fv__min(context->threads, p.parts) * p.v_z_bytes;
+    return p.bias.bytes + p.zeros_bytes + du_count(target, &p) * p.du.bytes
+           + (size_t)fv__min(target.threads, p.parts) * p.v_z_bytes;
 }
 
 static void x_pixels(const plan *p, int64_t tile, const void **pixels)
@@ -311,7 +311,7 @@ static void filter_item(void *argument, size_t item, size_t worker)
 
 void fv__winograd_weight_grad(const fv__conv_call *call)
 {
-    plan p = plan_of(call->context, call->geometry);
+    plan p = plan_of(fv__conv_target_of(call->context), call->geometry);
     const fv__winograd_tiling *w = &p.tiling;
     const fv__subconv *s = &w->subconv;
 
@@ -322,7 +322,8 @@ void fv__winograd_weight_grad(const fv__conv_call *call)
     p.call = call;
     p.zeros = (char *)call->scratch + p.bias.bytes;
     p.du_all = p.zeros + p.zeros_bytes;
-    p.v_z_all = p.du_all + du_count(call->context, &p) * p.du.bytes;
+    p.v_z_all =
+        p.du_all + du_count(fv__conv_target_of(call->context), &p) * p.du.bytes;
     memset(p.zeros, 0, p.zeros_bytes);
     fv__partials_begin(&p.bias, call);
     for (p.group = 0; p.group < s->groups; p.group++) {

@@ -174,14 +174,14 @@ double fv__winograd_cost(const fv__geometry *geometry, fv__direction direction);
 
 /* The weight and bias gradient, and the bytes of scratch for all workers. */
 void fv__winograd_weight_grad(const fv__conv_call *call);
-size_t fv__winograd_weight_grad_scratch(const fv_context *context,
+size_t fv__winograd_weight_grad_scratch(fv__conv_target target,
                                         const fv__geometry *geometry);
 
 /* The same where tile_row->rows > 0. */
 void fv__winograd_small_channels_weight_grad(const fv__conv_call *call,
                                              const fv__winograd_tiling *w);
 size_t
-fv__winograd_small_channels_weight_grad_scratch(const fv_context *context,
+fv__winograd_small_channels_weight_grad_scratch(fv__conv_target target,
                                                 const fv__geometry *geometry,
                                                 const fv__winograd_tiling *w);
 
