@@ -1,28 +1,17 @@
 /* Predicted times of matrix products, in vector FMAs of 16 elements. */
 #include "conv/shared.h"
 
-/* Tuned by measurement. */
-enum {
-    BUSY_SUMS = 8,   /* vectors of sums that hide the latency of an FMA: fewer
-                        take as long as so many */
-    TILE_COST = 24,  /* FMAs: what a tile costs besides its products */
-    SEGMENT_COST = 6 /* FMAs: what a segment of a tile costs besides */
-};
-/* Vector FMAs in the time of one predicted FMA: tiles do not reach the peak.
- * Tuned by measurement. */
-static const double efficiency = 0.9;
-
 /* One tile of `rows` x `columns`, at most two vectors, whose chains are
  * `segments` of `k` terms. The last half vector of a row takes the time of a
  * whole one. */
 static double tile(double rows, int64_t columns, double segments, double k)
 {
     const double halves = (double)fv__divide_up(columns, FV__COST_LANES / 2);
-    const double sums = rows * halves / 2;
+    const double sums = rows * halves / 2, least = fv__costs.product_busy_sums;
 
-    return (segments * k * (sums > BUSY_SUMS ? sums : BUSY_SUMS) + TILE_COST
-            + segments * SEGMENT_COST)
-           / efficiency;
+    return (segments * k * (sums > least ? sums : least)
+            + fv__costs.product_tile + segments * fv__costs.product_segment)
+           / fv__costs.product_efficiency;
 }
 
 /* `count` times all columns, in tiles of `height` rows. */

@@ -340,12 +340,10 @@ static void run(const fv__conv_call *call, fv__direction direction)
     }
 }
 
-/* 64 vector fma for each multiply-add: one element at a time, each through
- * several functions. */
 static double cost(const fv__geometry *g, fv__direction direction)
 {
     (void)direction;
-    return 64 * (double)fv__geometry_macs(g);
+    return fv__costs.reference_multiply_add * (double)fv__geometry_macs(g);
 }
 
 const fv__conv_algorithm fv__conv_reference = {

@@ -3,6 +3,7 @@
 #ifndef FV_CONV_SHARED_H
 #define FV_CONV_SHARED_H
 
+#include "conv/cost.h"
 #include "conv/subconvolution.h"
 #include "kernel/gemm.h"
 

@@ -277,12 +277,11 @@ static size_t scratch(fv__conv_target target, const fv__geometry *g,
                : SIZE_MAX;
 }
 
-/* Two vector multiply-adds for each one that is needed: tiles reach about half
- * of the peak, since the other half of the time goes to loads. With padded
- * copies, taps in the padding are left out. */
+/* With padded copies, taps in the padding are left out. */
 static double cost(const fv__geometry *g, fv__direction direction)
 {
-    double all = 2 * (double)(g->batch * g->out[0] * g->out[1])
+    double all = fv__costs.depthwise_tap
+                 * (double)(g->batch * g->out[0] * g->out[1])
                  * (double)fv__divide_up(g->channels, FV__COST_LANES)
                  * (double)(g->kernel[0] * g->kernel[1]);
     const fv__subconv s = fv__subconv_of(g, FV__FORWARD, 0);

@@ -221,23 +221,15 @@ fv__direct fv__direct_plan(fv__conv_target target,
 
 /* ---- predicted time, in vector FMAs of 16 elements ---------------------- */
 
-/* Costs, tuned by measurement. */
-enum {
-    TRANSPOSED_SUMS = 4, /* sums transposed in the time of one FMA */
-    WINDOW_COLUMN = 24,  /* FMAs: copying a column of windows, all its taps */
-    TRANSPOSED_BLOCK = 160, /* FMAs: transposing 16 x 16 outputs of planes */
-    GROUP_PIXEL = 5,    /* FMAs: copying the pixel of one of several groups */
-    GRADIENT_FACTOR = 3 /* times as much in a gradient, where more copies
-                           overlap or chains are shorter */
-};
-
-/* Taps in the padding are left out if at most this share of the taps of an axis
- * remains, and at most this share of the predicted time: to save less does not
- * outweigh what the division costs besides. Tuned by measurement. */
-static const double worthwhile_share = 0.9;
+/* The time to copy a pixel of one of several groups. */
+static double group_pixel(fv__direction direction)
+{
+    return fv__costs.direct_group_pixel
+           * (direction == FV__FORWARD ? 1 : fv__costs.direct_gradient_pixel);
+}
 
 /* The padded copies of a weight gradient. Each of the items that share a block
- * of pixels copies the rows it reads: an element takes one FMA. */
+ * of pixels copies the rows it reads. */
 static double copying_cost(const fv__geometry *g, const fv__conv_sizes *s,
                            const fv__subconv *subconv)
 {
@@ -250,8 +242,9 @@ static double copying_cost(const fv__geometry *g, const fv__conv_sizes *s,
 
     if (fv__padded_rows_of(subconv, 4, false).in_place) return 0;
     return (double)splits * (read < all ? read : all)
-           * (double)(g->groups > 1 ? GROUP_PIXEL * GRADIENT_FACTOR * g->groups
-                                    : g->channels);
+           * (g->groups > 1
+                  ? group_pixel(FV__BACKWARD_WEIGHTS) * (double)g->groups
+                  : fv__costs.direct_copied_element * (double)g->channels);
 }
 
 /* Each tap alone, with the rows and columns of dy for which it is inside. */
@@ -273,7 +266,8 @@ static double inside_cost(const fv__geometry *g, bool transposed)
 
     if (!transposed)
         return fv__gemm_cost_separate(count, s.filters, s.channels, lines, k);
-    return (double)(s.parts * g->groups * s.span * s.filters) / TRANSPOSED_SUMS
+    return (double)(s.parts * g->groups * s.span * s.filters)
+               / fv__costs.direct_transposed_sums
            + fv__gemm_cost_separate(count, s.channels, s.filters, lines, k);
 }
 
@@ -291,13 +285,13 @@ static double weight_grad_cost(const fv__geometry *g,
     const double lines =
         fv__subconv_is_pointwise(&subconv) ? 1 : (double)s.lines;
     const double k = (double)s.pixels / (double)fv__max(s.blocks, 1) / lines;
-    double all = form.windows
-                     ? (double)(s.pixels * g->stride[1]) * (double)WINDOW_COLUMN
-                     : copying_cost(g, &s, &subconv);
+    double all = form.windows ? (double)(s.pixels * g->stride[1])
+                                    * fv__costs.direct_window_column
+                              : copying_cost(g, &s, &subconv);
 
     if (form.windows || form.transposed)
         all += (double)(s.parts * g->groups * s.span * s.filters)
-               / TRANSPOSED_SUMS;
+               / fv__costs.direct_transposed_sums;
     return all
            + (form.transposed
                   ? fv__gemm_cost_separate(count, run, s.filters, lines, k)
@@ -341,13 +335,12 @@ static double single_channel_cost(const fv__geometry *g)
 
     return fv__gemm_cost_separate(lines, g->filters, g->out[1],
                                   (double)g->kernel[0], (double)g->kernel[1])
-           + lines * (double)(blocks * TRANSPOSED_BLOCK);
+           + lines * (double)blocks * fv__costs.direct_transposed_block;
 }
 
 double fv__direct_cost(const fv__geometry *g, fv__direction direction)
 {
-    const int64_t pixel =
-        direction == FV__FORWARD ? GROUP_PIXEL : GROUP_PIXEL * GRADIENT_FACTOR;
+    const double pixel = group_pixel(direction);
     double all = 0;
 
     if (direction == FV__BACKWARD_WEIGHTS)
@@ -358,32 +351,36 @@ double fv__direct_cost(const fv__geometry *g, fv__direction direction)
         const fv__subconv s = fv__subconv_of(g, direction, i);
         const fv__subconv_blocks blocks = fv__direct_blocks(&s);
 
-        all += blocks_cost(&s, &blocks, (double)pixel);
+        all += blocks_cost(&s, &blocks, pixel);
     }
     return all;
 }
 
 /* ---- decisions by predicted time ---------------------------------------- */
 
+/* To leave out fewer taps, or to save less predicted time, does not outweigh
+ * what the division costs besides. */
 fv__subconv_blocks fv__direct_blocks(const fv__subconv *s)
 {
     const fv__subconv_blocks whole = { { fv__subconv_one_band(s, 0),
                                          fv__subconv_one_band(s, 1) } };
+    const double pixel = group_pixel(FV__FORWARD);
+    const double worthwhile = fv__costs.direct_worthwhile;
     fv__subconv_blocks best = whole;
     double least = -1;
 
     if (s->taps[0] * s->taps[1] <= 1) return whole;
     for (int i = 0; i < 2; i++) {
-        if (fv__subconv_padded_share(s, i) < 1 - worthwhile_share) continue;
+        if (fv__subconv_padded_share(s, i) < 1 - worthwhile) continue;
         const fv__bands bands = fv__subconv_bands(s, i);
         fv__subconv_blocks blocks = best;
 
-        if (fv__bands_share(s, i, &bands) > worthwhile_share) continue;
-        if (least < 0) least = blocks_cost(s, &best, GROUP_PIXEL);
+        if (fv__bands_share(s, i, &bands) > worthwhile) continue;
+        if (least < 0) least = blocks_cost(s, &best, pixel);
         blocks.axis[i] = bands;
-        const double cost = blocks_cost(s, &blocks, GROUP_PIXEL);
+        const double cost = blocks_cost(s, &blocks, pixel);
 
-        if (cost > worthwhile_share * least) continue;
+        if (cost > worthwhile * least) continue;
         best = blocks;
         least = cost;
     }
@@ -404,7 +401,8 @@ fv__direct_weight_grad_form_of(const fv__geometry *g)
     const bool windows =
         g->channels == 1 && g->kernel[0] > 1 && g->dilation[1] == 1;
     const fv__subconv s = fv__subconv_of(g, FV__FORWARD, 0);
-    const double padded = 1 - worthwhile_share;
+    const double worthwhile = fv__costs.direct_worthwhile;
+    const double padded = 1 - worthwhile;
     const bool inside = !fv__chain_is_cut((fv__chain){ 1, 1, g->out[1] })
                         && (fv__subconv_padded_share(&s, 0) >= padded
                             || fv__subconv_padded_share(&s, 1) >= padded);
@@ -417,7 +415,7 @@ fv__direct_weight_grad_form_of(const fv__geometry *g)
         if ((form.windows && !windows) || (form.inside && !inside)) continue;
         const double cost = weight_grad_cost(g, form);
 
-        if (!(cost < (form.inside ? worthwhile_share : 1) * least)) continue;
+        if (!(cost < (form.inside ? worthwhile : 1) * least)) continue;
         best = form;
         least = cost;
     }

@@ -18,8 +18,7 @@ static bool planar_fits(const fv__geometry *g, fv__direction direction)
     return true;
 }
 
-/* Of the forward pass or the input gradient. */
-static bool is_planar(const fv__geometry *g, fv__direction direction)
+bool fv__grouped_is_planar(const fv__geometry *g, fv__direction direction)
 {
     return planar_fits(g, direction)
            && fv__grouped_planar_cost(g, direction)
@@ -36,7 +35,7 @@ static double cost(const fv__geometry *g, fv__direction direction)
 {
     if (direction == FV__BACKWARD_WEIGHTS)
         return fv__grouped_weight_grad_cost(g);
-    return is_planar(g, direction)
+    return fv__grouped_is_planar(g, direction)
                ? fv__grouped_planar_cost(g, direction)
                : fv__grouped_channels_last_cost(g, direction);
 }
@@ -45,7 +44,7 @@ static size_t packed(fv__conv_target target, const fv__geometry *g,
                      fv__direction direction)
 {
     if (direction == FV__BACKWARD_WEIGHTS) return 0;
-    return is_planar(g, direction)
+    return fv__grouped_is_planar(g, direction)
                ? fv__grouped_planar_packed(target, g, direction)
                : fv__grouped_channels_last_packed(target, g, direction);
 }
@@ -55,14 +54,14 @@ static size_t scratch(fv__conv_target target, const fv__geometry *g,
 {
     if (direction == FV__BACKWARD_WEIGHTS)
         return fv__grouped_weight_grad_scratch(target, g);
-    return is_planar(g, direction)
+    return fv__grouped_is_planar(g, direction)
                ? fv__grouped_planar_scratch(target, g, direction)
                : fv__grouped_channels_last_scratch(target, g, direction);
 }
 
 static void pack(const fv__conv_call *call, fv__direction direction)
 {
-    if (is_planar(call->geometry, direction))
+    if (fv__grouped_is_planar(call->geometry, direction))
         fv__grouped_planar_pack(call, direction);
     else
         fv__grouped_channels_last_pack(call, direction);
@@ -73,7 +72,7 @@ static void run(const fv__conv_call *call, fv__direction direction)
     if (call->geometry->batch == 0) return;
     if (direction == FV__BACKWARD_WEIGHTS)
         fv__grouped_weight_grad_run(call);
-    else if (is_planar(call->geometry, direction))
+    else if (fv__grouped_is_planar(call->geometry, direction))
         fv__grouped_planar_run(call, direction);
     else
         fv__grouped_channels_last_run(call, direction);

@@ -243,13 +243,6 @@ void fv__grouped_channels_last_run(const fv__conv_call *call,
 
 /* ---- cost --------------------------------------------------------------- */
 
-/* Costs for one vector of filters, in vector multiply-adds, all tuned by
- * measurement: of a multiply-add of the convolution; of a channel of an input
- * that is replicated, to which one is added for each vector of memory, or each
- * group, that it is read from; and of an output. */
-enum { REPLICATE = 4, OUTPUT = 17 };
-static const double multiply_add = 1.7;
-
 /* Inputs of an axis that the outputs read, those in the padding too. */
 static int64_t inputs_read(const fv__subconv *s, int axis)
 {
@@ -264,6 +257,7 @@ static int64_t inputs_read(const fv__subconv *s, int axis)
 
 double fv__grouped_channels_last_cost_of(const fv__subconv *s)
 {
+    const fv__conv_costs *c = &fv__costs;
     const int64_t groups =
         fv__min(s->groups, fv__divide_up(FV__COST_LANES, s->filters));
     const int64_t sources =
@@ -276,8 +270,12 @@ double fv__grouped_channels_last_cost_of(const fv__subconv *s)
                  * fv__divide_up(s->groups * s->filters, FV__COST_LANES));
 
     return vectors
-           * (outputs * (multiply_add * taps * (double)s->channels + OUTPUT)
-              + inputs * (double)(s->channels * (REPLICATE + sources)));
+           * (outputs
+                  * (c->grouped_multiply_add * taps * (double)s->channels
+                     + c->grouped_output)
+              + inputs * (double)s->channels
+                    * (c->grouped_replicate
+                       + c->grouped_source * (double)sources));
 }
 
 double fv__grouped_channels_last_cost(const fv__geometry *g,

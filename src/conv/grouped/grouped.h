@@ -16,6 +16,12 @@ static inline size_t fv__grouped_packed_bytes(int64_t count, size_t each)
     return fv__align(bytes);
 }
 
+/* Whether the forward pass or the input gradient is computed with vectors over
+ * pixels, not over filters: it can be, and is predicted to take less time
+ * (algorithm.c). */
+bool fv__grouped_is_planar(const fv__geometry *geometry,
+                           fv__direction direction);
+
 /* The forward pass and the input gradient with vectors over filters
  * (channels_last.c). Sizes are SIZE_MAX if they cannot be counted; costs are
  * those of fv__conv_algorithm. */

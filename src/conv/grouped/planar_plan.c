@@ -112,15 +112,9 @@ fv__planar_plan fv__planar_plan_of(fv__conv_target target,
 
 /* ---- cost --------------------------------------------------------------- */
 
-/* TRANSPOSE: vector multiply-adds in the time of transposing a square of
- * FV__COST_LANES elements, tuned by measurement. The weights of an input
- * gradient are transposed for each call, which is counted as once for IMAGES
- * images, since costs grow in proportion with the batch. */
-enum { TRANSPOSE = 200, IMAGES = 4 };
-
 static double transpose_cost(double lines, int64_t columns, int64_t channels)
 {
-    return lines * (double)TRANSPOSE
+    return lines * fv__costs.grouped_transpose
            * (double)fv__divide_up(columns, FV__COST_LANES)
            * (double)fv__divide_up(channels, FV__COST_LANES);
 }
@@ -142,6 +136,9 @@ static double subconv_cost(const fv__subconv *s, const fv__planar_axis *across)
                                     (double)s->channels);
 }
 
+/* The weights of an input gradient are transposed for each call, which is
+ * counted as once for some images, since costs grow in proportion with the
+ * batch. */
 double fv__grouped_planar_cost(const fv__geometry *g, fv__direction direction)
 {
     const fv__planar_axis down = axis_of(g, direction, 0);
@@ -160,7 +157,8 @@ double fv__grouped_planar_cost(const fv__geometry *g, fv__direction direction)
         if (fv__planar_has_taps(&s)) all += subconv_cost(&s, &across);
         if (direction == FV__BACKWARD_DATA)
             all += transpose_cost((double)(s.groups * s.taps[0] * s.taps[1])
-                                      * (double)s.batch / IMAGES,
+                                      * (double)s.batch
+                                      / fv__costs.grouped_weight_images,
                                   s.channels, s.filters);
     }
     return all;

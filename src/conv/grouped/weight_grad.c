@@ -133,13 +133,6 @@ size_t fv__grouped_weight_grad_scratch(fv__conv_target target,
     return fv__filter_grad_scratch(target, &p.grad);
 }
 
-/* All tuned by measurement. CALL: vector multiply-adds in the time that a call
- * of the kernel, for one channel and one block of pixels, takes besides its
- * own. `dense` and `dilated`: time of these own ones, relative to the forward
- * pass; with dilated columns neighbouring outputs share no inputs. */
-enum { CALL = 3000 };
-static const double dense = 1.5, dilated = 3;
-
 double fv__grouped_weight_grad_cost(const fv__geometry *g)
 {
     const fv__conv_sizes sizes = fv__conv_sizes_of(g);
@@ -147,7 +140,8 @@ double fv__grouped_weight_grad_cost(const fv__geometry *g)
     const double calls = (double)(fv__divide_up(g->filters, FV__COST_LANES)
                                   * s.channels * sizes.blocks);
 
-    return (s.step[1] == 1 ? dense : dilated)
+    return (s.step[1] == 1 ? fv__costs.grouped_grad_dense
+                           : fv__costs.grouped_grad_dilated)
                * fv__grouped_channels_last_cost_of(&s)
-           + CALL * calls;
+           + fv__costs.grouped_grad_call * calls;
 }

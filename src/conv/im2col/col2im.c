@@ -369,39 +369,56 @@ static void run(const fv__conv_call *call, fv__direction direction)
         (double)fv__geometry_macs(p.g), run_item, &p);
 }
 
-/* Costs in fma of a vector of LANES elements, tuned by measurement. */
-enum {
-    PIXEL = 10, /* an output pixel: overhead of adding its matrix row; or
-                   transposing a vector of its filters */
-    RUN = 2,    /* a run of adjacent taps: its overhead */
-    ADD = 9,    /* a vector of a run: load, add, store */
-    ROW = 10,   /* a kernel row whose taps are not adjacent: its overhead */
-    CLEAR = 11, /* an input pixel of one of several groups: setting to zero */
-    LANES = 16
-};
+/* Vectors of n elements. */
+static double vectors(int64_t n)
+{
+    return (double)fv__divide_up(n, FV__COST_LANES);
+}
+
+/* The time to transpose the products of an image and a group, and to add them
+ * tap by tap along output rows. */
+static double transposed_cost(const fv__geometry *g)
+{
+    const fv__conv_costs *c = &fv__costs;
+    const double pixels = (double)(g->out[0] * g->out[1]);
+    const double lines =
+        (double)(g->out[0] * g->kernel[0]) * (double)g->kernel[1];
+
+    return pixels * c->col2im_transpose * vectors(g->filters)
+           + lines * (c->col2im_run + c->col2im_add * vectors(g->out[1]));
+}
+
+/* The time to add the products of an image and a group pixel by pixel. */
+static double pixels_cost(const fv__geometry *g)
+{
+    const fv__conv_costs *c = &fv__costs;
+    const bool merged = g->dilation[1] == 1 && g->groups == 1;
+    const double rows = (double)g->kernel[0];
+    const int64_t runs = g->kernel[0] * (merged ? 1 : g->kernel[1]);
+    const double clear =
+        g->groups > 1 ? c->col2im_clear * (double)(g->in[0] * g->in[1]) : 0;
+    const double add = (double)runs * c->col2im_add
+                       * vectors(fv__conv_sizes_of(g).span / runs);
+
+    return (double)(g->out[0] * g->out[1])
+               * (c->col2im_pixel + add
+                  + (merged ? rows * c->col2im_run : rows * c->col2im_row))
+           + clear;
+}
 
 static double cost(const fv__geometry *g, fv__direction direction)
 {
     const fv__conv_sizes s = fv__conv_sizes_of(g);
-    const bool merged = g->dilation[1] == 1 && g->groups == 1;
-    const int64_t runs = g->kernel[0] * (merged ? 1 : g->kernel[1]);
-    const int64_t run = fv__divide_up(s.span / runs, LANES);
     const double images = (double)(g->batch * g->groups);
     const int64_t pixels = g->out[0] * g->out[1];
-    const int64_t line = RUN + ADD * fv__divide_up(g->out[1], LANES);
-    const int64_t transpose = PIXEL * fv__divide_up(g->filters, LANES);
-    const int64_t clear = g->groups > 1 ? CLEAR * g->in[0] * g->in[1] : 0;
-    int64_t pixel = PIXEL + runs * ADD * run;
 
-    pixel += merged ? runs * RUN : g->kernel[0] * ROW;
     if (direction != FV__BACKWARD_DATA)
         return fv__conv_im2col.cost(g, direction);
     if (is_transposed(g))
         return fv__gemm_cost_joint(images, s.span, pixels, 1, (double)s.filters)
-               + images
-                     * (double)(pixels * transpose + g->out[0] * s.taps * line);
+               + images * transposed_cost(g);
     return fv__gemm_cost_joint(images, pixels, s.span, 1, (double)s.filters)
-           + images * (double)(pixels * pixel + clear);
+           + images * pixels_cost(g);
 }
 
 const fv__conv_algorithm fv__conv_col2im = {

@@ -24,25 +24,16 @@ int64_t fv__im2col_filter_blocks(const fv__geometry *g)
         1, fv__min(fv__divide_up(FEW_ITEMS, items), s.filters / FEW_FILTERS));
 }
 
-/* Costs of building the column matrix, in fma of a vector of 16 elements, tuned
- * by measurement. */
-enum {
-    ROW = 25,  /* a kernel row of an output pixel: overhead */
-    TAP = 9,   /* a tap that is copied alone: overhead */
-    COPIED = 8 /* elements written and read in the time of one fma */
-};
-/* The weight gradient of a strided 1x1 kernel copies pixels only in order to
- * pack the copy: it takes so many times as long. */
-static const double copied_twice = 1.15;
-
+/* The time of building the column matrix. */
 static double gather(double pixels, const int64_t taps[2], bool merged,
                      int64_t channels)
 {
     const double all = (double)(taps[0] * taps[1]);
 
     return pixels
-           * ((double)(taps[0] * ROW) + (merged ? 0 : all * TAP)
-              + all * (double)channels / COPIED);
+           * ((double)taps[0] * fv__costs.im2col_row
+              + (merged ? 0 : all * fv__costs.im2col_tap)
+              + all * (double)channels / fv__costs.im2col_copied);
 }
 
 double fv__im2col_cost(const fv__geometry *g, fv__direction direction)
@@ -55,7 +46,7 @@ double fv__im2col_cost(const fv__geometry *g, fv__direction direction)
         const bool merged = g->dilation[1] == 1 && g->groups == 1;
         const double copies = (double)(g->groups * fv__im2col_filter_blocks(g));
         const double longer = s.taps == 1 && !fv__subconv_is_pointwise(&subconv)
-                                  ? copied_twice
+                                  ? fv__costs.im2col_strided_pointwise
                                   : 1;
 
         return longer

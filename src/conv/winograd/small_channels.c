@@ -6,10 +6,8 @@
 
 #include <string.h>
 
-/* Channels are few below these numbers, in an image of one phase and in one of
- * several; and a row needs this many tiles to fill a vector. Tuned by
- * measurement. */
-enum { ONE_PHASE_CHANNELS = 12, PHASES_CHANNELS = 8, LEAST_TILES = 4 };
+/* A row needs this many tiles to fill a vector. Tuned by measurement. */
+enum { LEAST_TILES = 4 };
 /* Elements behind V that the products may read but do not use. */
 enum { READ_BEHIND = 4 };
 
@@ -18,11 +16,12 @@ fv__winograd_tile_row fv__winograd_tile_row_of(size_t element,
 {
     const fv__subconv *s = &w->subconv;
     const int64_t phases = fv__scheme_phases(w->in_scheme);
-    const int64_t limit =
-        w->in_scheme.phases == 1 ? ONE_PHASE_CHANNELS : PHASES_CHANNELS;
+    const double limit = w->in_scheme.phases == 1
+                             ? fv__costs.winograd_row_channels
+                             : fv__costs.winograd_row_channels_phases;
     fv__winograd_tile_row r = { .tiles = w->tiles[1] };
 
-    if (s->groups > 1 || s->channels >= limit || r.tiles < LEAST_TILES
+    if (s->groups > 1 || (double)s->channels >= limit || r.tiles < LEAST_TILES
         || w->out_scheme.phases > 1)
         return r;
     r.rows = w->all_tiles / r.tiles;

@@ -2,13 +2,6 @@
  * the layout of matrices. */
 #include "conv/winograd/winograd.h"
 
-/* The time to read U of one point, counted in tiles whose products take as
- * long: one for each WEIGHTS_PER_TILE channels x filters of a group, since
- * caches hold less of larger weights, and at most MOST_READ_TILES. A single
- * image waits for all of that time and the images of a large batch share it;
- * the values are a compromise, since the scheme may not depend on the batch. */
-enum { WEIGHTS_PER_TILE = 1 << 15, MOST_READ_TILES = 8 };
-
 /* The scheme of each square kernel and stride. */
 static const struct {
     int64_t kernel, stride;
@@ -41,6 +34,16 @@ bool fv__winograd_applies(const fv__geometry *g)
            && g->dilation[1] == 1;
 }
 
+/* The time to read U of one point, counted in tiles whose products take as
+ * long: in proportion to channels x filters of a group, since caches hold less
+ * of larger weights. */
+static int64_t read_tiles_of(const fv__subconv *s)
+{
+    return fv__min((int64_t)fv__costs.winograd_most_read_tiles,
+                   s->channels * s->filters
+                       / (int64_t)fv__costs.winograd_weights_per_tile);
+}
+
 /* Chooses between F(2, 3) and F(4, 3) for 3x3 kernels of stride 1 by the
  * multiplications of an image, 16 or 36 for each tile; on a tie F(2, 3), whose
  * rounding error is smaller. */
@@ -52,8 +55,7 @@ static fv__scheme scheme_of(const fv__geometry *g, const fv__subconv *s)
         fv__divide_up(out[0], 2) * fv__divide_up(out[1], 2);
     const int64_t tiles_of_4 =
         fv__divide_up(out[0], 4) * fv__divide_up(out[1], 4);
-    const int64_t read_tiles =
-        fv__min(MOST_READ_TILES, s->channels * s->filters / WEIGHTS_PER_TILE);
+    const int64_t read_tiles = read_tiles_of(s);
 
     if (g->kernel[0] == 3 && g->stride[0] == 1
         && 16 * (tiles_of_2 + read_tiles) <= 36 * (tiles_of_4 + read_tiles))
