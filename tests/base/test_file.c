@@ -1,16 +1,14 @@
 /* Whole files come into memory, or a sentence says why not. */
 #include "bare.h"
 #include "faults.h"
+#include "folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-static char folder[64], path[128];
 static unsigned char content[10000];
 
 static void put(const void *bytes, size_t count)
@@ -23,20 +21,9 @@ static void put(const void *bytes, size_t count)
 
 static int begin(void **state)
 {
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/fovea-file-XXXXXX");
-    if (!mkdtemp(folder)) return -1;
-    snprintf(path, sizeof path, "%s/a file", folder);
     for (size_t i = 0; i < sizeof content; i++)
         content[i] = (unsigned char)(i * 7 + i / 256);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    unlink(path);
-    return rmdir(folder);
+    return make_folder(state);
 }
 
 static void failed_with(fv_context *context, const char *rest)
@@ -435,5 +422,5 @@ int main(void)
         cmocka_unit_test(test_input_from_a_pipe),
         cmocka_unit_test(test_every_call_of_an_input_fails),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, begin, remove_folder);
 }

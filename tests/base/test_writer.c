@@ -595,5 +595,5 @@ int main(void)
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_handle_0),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, begin, remove_folder);
 }

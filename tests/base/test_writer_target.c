@@ -253,5 +253,5 @@ int main(void)
         cmocka_unit_test(test_owner_stays),
         cmocka_unit_test(test_owner_that_cannot_be_given),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, begin, remove_folder);
 }

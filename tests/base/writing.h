@@ -4,32 +4,19 @@
 #define FV_TESTS_BASE_WRITING_H
 
 #include "bare.h"
+#include "folder.h"
 
 #include <dirent.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 enum { BYTES = 200000 };
 
-static char folder[64], path[128];
 static unsigned char content[BYTES];
 
 static inline int begin(void **state)
 {
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/fovea-writer-XXXXXX");
-    if (!mkdtemp(folder)) return -1;
-    snprintf(path, sizeof path, "%s/model", folder);
     for (size_t i = 0; i < BYTES; i++)
         content[i] = (unsigned char)(i * 13 + i / 251);
-    return 0;
-}
-
-static inline int end(void **state)
-{
-    (void)state;
-    unlink(path);
-    return rmdir(folder);
+    return make_folder(state);
 }
 
 static inline void put_old(void)

@@ -95,12 +95,64 @@ static inline void array_draw(array a, uint64_t *state, bool integers)
                            : (double)draw(state) / 1073741824.0 - 1);
 }
 
+static inline double dot(array a, array b)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < a.n; i++) sum += array_get(a, i) * array_get(b, i);
+    return sum;
+}
+
+/* ---- geometries --------------------------------------------------------- */
+
+/* A square kernel without dilation, on an image padded alike on all sides. */
+static inline fv__geometry geometry_of(int64_t batch, int64_t rows,
+                                       int64_t columns, int64_t channels,
+                                       int64_t filters, int64_t groups,
+                                       int64_t kernel, int64_t stride,
+                                       int64_t padding)
+{
+    return (fv__geometry){ .batch = batch,
+                           .in = { rows, columns },
+                           .channels = channels,
+                           .filters = filters,
+                           .kernel = { kernel, kernel },
+                           .stride = { stride, stride },
+                           .dilation = { 1, 1 },
+                           .begin = { padding, padding },
+                           .end = { padding, padding },
+                           .groups = groups };
+}
+
+/* The largest numbers that are drawn for an axis. */
+typedef struct limits {
+    int64_t in, kernel, dilation, padding;
+} limits;
+
+/* False if the window is larger than the padded image. */
+static inline bool draw_axis(uint64_t *state, fv__geometry *g, int axis,
+                             limits most)
+{
+    g->in[axis] = draw_in(state, 1, most.in);
+    g->kernel[axis] = draw_in(state, 1, most.kernel);
+    g->stride[axis] = draw_in(state, 1, 3);
+    g->dilation[axis] =
+        draw_in(state, 0, 2) ? 1 : draw_in(state, 1, most.dilation);
+    if (draw(state) % 3) {
+        g->begin[axis] = draw_in(state, 0, most.padding);
+        g->end[axis] = draw_in(state, 0, 7);
+    }
+    return g->in[axis] + g->begin[axis] + g->end[axis]
+           > g->dilation[axis] * (g->kernel[axis] - 1);
+}
+
 /* ---- one problem -------------------------------------------------------- */
 
 typedef struct problem {
     fv__geometry g;
     array x, weight, bias, dy; /* bias.at NULL: none */
     array y, dx, dweight, dbias;
+    unsigned directions;   /* that run: one bit each; 0: all */
     bool overwrite;        /* gradients, which are NaN before */
     double there;          /* else: what they begin with, in some proportion */
     fv__epilogue epilogue; /* but for the bias */
@@ -173,8 +225,10 @@ static inline problem problem_again(fv_context *context, const problem *from)
 {
     problem p = problem_new(context, from->g);
 
+    p.directions = from->directions;
     p.overwrite = from->overwrite;
     p.there = from->there;
+    p.epilogue = from->epilogue;
     problem_begin(&p);
     memcpy(p.x.at, from->x.at, array_bytes(p.x));
     memcpy(p.weight.at, from->weight.at, array_bytes(p.weight));
@@ -228,9 +282,29 @@ static inline void run_all(fv_context *context,
     for (size_t i = 0; p->overwrite && i < 3; i++)
         if (gradients[i].at)
             memset(gradients[i].at, 0xff, array_bytes(gradients[i]));
-    run_one(context, algorithm, p, FV__FORWARD);
-    run_one(context, algorithm, p, FV__BACKWARD_DATA);
-    run_one(context, algorithm, p, FV__BACKWARD_WEIGHTS);
+    for (int d = FV__FORWARD; d <= FV__BACKWARD_WEIGHTS; d++)
+        if (!p->directions || p->directions >> d & 1)
+            run_one(context, algorithm, p, (fv__direction)d);
+}
+
+/* The same problem in the element type of `wide`, or that of the absolute
+ * values of its operands, as the definition solves it. */
+static inline problem exact(fv_context *wide, const problem *from,
+                            bool absolute)
+{
+    problem p = problem_new(wide, from->g);
+    const array to[] = { p.x, p.weight, p.bias, p.dy };
+    const array of[] = { from->x, from->weight, from->bias, from->dy };
+
+    for (int i = 0; i < 4; i++)
+        for (size_t j = 0; j < to[i].n; j++) {
+            const double value = array_get(of[i], j);
+
+            array_set(to[i], j, absolute ? fabs(value) : value);
+        }
+    p.directions = from->directions;
+    run_all(wide, &fv__conv_reference, &p);
+    return p;
 }
 
 /* Equal bits, but for what a NaN carries besides being one. */
@@ -299,21 +373,120 @@ static inline void same_in_all_tables(const fv__conv_algorithm *algorithm,
 }
 
 /* Draws a problem and checks that `algorithm` makes the bits of `definition` in
- * all tables. Gradients are overwritten if the seed is odd, else added to. */
+ * all tables, in some directions or, if 0, in all. The last bits of the seed
+ * say whether gradients are overwritten, or else added to, whether results are
+ * clamped, and whether a residual is added to them. */
 static inline void check_same_bits(const fv__conv_algorithm *algorithm,
                                    const fv__conv_algorithm *definition,
-                                   fv__geometry g, fv_dtype dtype,
-                                   uint64_t seed)
+                                   fv__geometry g, unsigned directions,
+                                   fv_dtype dtype, uint64_t seed)
 {
     fv_context *first = context_of("ref", dtype, 1);
     problem p = problem_new(first, g);
+    array residual = array_new(dtype, p.y.n, 0);
 
+    array_draw(residual, &(uint64_t){ seed + 1 }, false);
     problem_draw(&p, seed, false);
-    p.overwrite = seed % 2;
+    p.directions = directions;
+    p.overwrite = seed & 1;
+    p.there = 0.5;
+    p.epilogue = (fv__epilogue){ .residual = seed & 4 ? residual.at : NULL,
+                                 .residual_row = (size_t)g.filters,
+                                 .low = -0.5,
+                                 .high = 0.75,
+                                 .clamp = seed & 2 };
+    problem_begin(&p);
     run_all(first, definition, &p);
     same_in_all_tables(algorithm, &p);
+    free(residual.at);
     problem_free(&p);
     fv_context_free(first);
+}
+
+/* a = factor b */
+static inline void check_multiple(const char *what, array a, double factor,
+                                  array b)
+{
+    for (size_t i = 0; i < a.n; i++)
+        if (!(array_get(a, i) == factor * array_get(b, i)))
+            fail_msg("%s[%zu]: %a is not %g times %a", what, i, array_get(a, i),
+                     factor, array_get(b, i));
+}
+
+/* Gradients that are added to what is there are doubled by a second run, and
+ * overwritten gradients are those that are added to zeros. Results replace what
+ * is there. Of four indices, two are without bias. */
+static inline void check_sums(const fv__conv_algorithm *algorithm,
+                              fv__geometry g, int index, uint64_t seed,
+                              bool integers)
+{
+    fv_context *context = context_of(NULL, dtypes[index % 2], 1);
+    problem p = problem_new(context, g), q;
+
+    problem_draw(&p, seed, integers);
+    q = problem_again(context, &p);
+    p.overwrite = true;
+    if (index % 4 > 1) {
+        array *const biases[] = { &p.bias, &p.dbias, &q.bias, &q.dbias };
+
+        for (int i = 0; i < 4; i++) {
+            free(biases[i]->at);
+            *biases[i] = (array){ p.bias.dtype, 0, NULL };
+        }
+    }
+    run_all(context, algorithm, &p);
+    run_all(context, algorithm, &q);
+    run_all(context, algorithm, &q);
+    same_array("y", p.y, q.y);
+    for (size_t i = 0; i < p.y.n; i++) assert_true(isfinite(array_get(p.y, i)));
+    check_multiple("dx", q.dx, 2, p.dx);
+    check_multiple("dweight", q.dweight, 2, p.dweight);
+    check_multiple("dbias", q.dbias, 2, p.dbias);
+    problem_free(&q);
+    problem_free(&p);
+    fv_context_free(context);
+}
+
+/* Of a weight, sometimes of an input and sometimes of a gradient, one number is
+ * not finite: the results are those of the definition, but for padding. */
+static inline void check_not_finite(fv_context *context,
+                                    const fv__conv_algorithm *algorithm,
+                                    fv__geometry g, int index, uint64_t seed)
+{
+    const double strange[] = { (double)NAN, (double)INFINITY,
+                               -(double)INFINITY };
+    problem p = problem_new(context, g);
+
+    problem_draw(&p, seed, false);
+    array_set(p.weight, draw(&seed) % p.weight.n, strange[index % 3]);
+    if (index % 5 == 0) array_set(p.x, draw(&seed) % p.x.n, strange[index % 2]);
+    if (index % 2 == 0)
+        array_set(p.dy, draw(&seed) % p.dy.n, strange[index % 3]);
+    problem q = problem_again(context, &p);
+    run_all(context, &fv__conv_reference, &p);
+    run_all(context, algorithm, &q);
+    same_but_for_padding(&p, &q);
+    problem_free(&q);
+    problem_free(&p);
+}
+
+/* A batch of no images adds nothing to gradients. */
+static inline void check_no_images(const fv__conv_algorithm *algorithm,
+                                   fv__geometry g)
+{
+    fv_context *context = context_of(NULL, FV_F32, 2);
+    problem p, q;
+
+    g.batch = 0;
+    p = problem_new(context, g);
+    p.there = 7;
+    problem_begin(&p);
+    q = problem_again(context, &p);
+    run_all(context, algorithm, &q);
+    same_results(&p, &q);
+    problem_free(&q);
+    problem_free(&p);
+    fv_context_free(context);
 }
 
 /* Image n of an array of `batch` images. */

@@ -22,26 +22,6 @@ static fv__geometry draw_geometry(uint64_t *state)
     return g;
 }
 
-static void run_weights(fv_context *context,
-                        const fv__conv_algorithm *algorithm, problem *p)
-{
-    const array gradients[] = { p->dweight, p->dbias };
-
-    for (int a = 0; a < 2; a++) {
-        if (p->overwrite)
-            memset(gradients[a].at, 0xff, array_bytes(gradients[a]));
-        for (size_t i = 0; !p->overwrite && i < gradients[a].n; i++)
-            array_set(gradients[a], i, (double)(i % 7) - 3);
-    }
-    run_one(context, algorithm, p, FV__BACKWARD_WEIGHTS);
-}
-
-static void run_forward(fv_context *context,
-                        const fv__conv_algorithm *algorithm, problem *p)
-{
-    run_one(context, algorithm, p, FV__FORWARD);
-}
-
 /* The forward pass reads the packed weights only. */
 static void packed_weights(void **state)
 {
@@ -61,7 +41,7 @@ static void packed_weights(void **state)
 
     assert_true(fv__direct_is_single_channel(&p.g));
     problem_draw(&p, seed, false);
-    run_forward(context, &fv__conv_direct, &p);
+    run_one(context, &fv__conv_direct, &p, FV__FORWARD);
     problem q = problem_again(context, &p);
     call.packed = fv__allocate(context, FV__RUN, packed);
     call.scratch =
@@ -81,42 +61,11 @@ static void packed_weights(void **state)
     fv_context_free(context);
 }
 
-typedef void direction_run(fv_context *context,
-                           const fv__conv_algorithm *algorithm, problem *p);
-
-static void check_bits(direction_run *run, fv__geometry g, fv_dtype dtype,
+static void check_bits(fv__direction direction, fv__geometry g, fv_dtype dtype,
                        uint64_t seed)
 {
-    const int32_t threads[] = { 1, 3 };
-    fv_context *first = context_of("ref", dtype, 1);
-    problem p = problem_new(first, g);
-    array residual = array_copy(p.y);
-
-    problem_draw(&p, seed, false);
-    array_draw(residual, &seed, false);
-    p.overwrite = seed % 2;
-    p.epilogue = (fv__epilogue){ .residual = seed % 3 ? residual.at : NULL,
-                                 .low = -0.5,
-                                 .high = 1,
-                                 .clamp = seed % 2 };
-    run(first, &fv__conv_reference, &p);
-    for (int t = 0; t < TABLES; t++)
-        for (int n = 0; n < 2; n++) {
-            fv_context *context = context_of(tables[t], dtype, threads[n]);
-
-            if (!context) continue;
-            problem q = problem_again(context, &p);
-            q.epilogue = p.epilogue;
-            run(context, &fv__conv_direct, &q);
-            same_array("y", p.y, q.y);
-            same_array("dweight", p.dweight, q.dweight);
-            same_array("dbias", p.dbias, q.dbias);
-            problem_free(&q);
-            fv_context_free(context);
-        }
-    free(residual.at);
-    problem_free(&p);
-    fv_context_free(first);
+    check_same_bits(&fv__conv_direct, &fv__conv_reference, g, 1u << direction,
+                    dtype, seed);
 }
 
 enum { EACH = 6 }; /* geometries of each kind that are checked */
@@ -150,7 +99,8 @@ static void weight_gradients(void **state)
                              [fv__conv_sizes_of(&g).parts > 1];
 
         if (n <= EACH)
-            check_bits(run_weights, g, dtypes[n % 2], (uint64_t)(n / 2));
+            check_bits(FV__BACKWARD_WEIGHTS, g, dtypes[n % 2],
+                       (uint64_t)(n / 2));
     }
     fv_context_free(context);
 }
@@ -172,7 +122,7 @@ static void forward(void **state)
         fv__geometry_check(context, "one channel", false, &g);
         assert_ok(context);
         if (++count[fv__direct_is_single_channel(&g)] <= MOST)
-            check_bits(run_forward, g, dtypes[i % 2], seed);
+            check_bits(FV__FORWARD, g, dtypes[i % 2], seed);
     }
     fv_context_free(context);
 }

@@ -9,16 +9,8 @@ static fv__geometry square(int64_t batch, int64_t rows, int64_t columns,
                            int64_t channels, int64_t filters, int64_t groups,
                            int64_t padding)
 {
-    return (fv__geometry){ .batch = batch,
-                           .in = { rows, columns },
-                           .channels = channels,
-                           .filters = filters,
-                           .kernel = { 3, 3 },
-                           .stride = { 1, 1 },
-                           .dilation = { 1, 1 },
-                           .begin = { padding, padding },
-                           .end = { padding, padding },
-                           .groups = groups };
+    return geometry_of(batch, rows, columns, channels, filters, groups, 3, 1,
+                       padding);
 }
 
 /* The geometry with a 5x5 kernel. */
@@ -70,7 +62,7 @@ static fv__geometry draw_geometry(uint64_t *state)
 /* Winograd's convolution is its own definition, on the plain table. */
 static void check_bits(fv__geometry g, fv_dtype dtype, uint64_t seed)
 {
-    check_same_bits(&fv__conv_winograd, &fv__conv_winograd, g, dtype, seed);
+    check_same_bits(&fv__conv_winograd, &fv__conv_winograd, g, 0, dtype, seed);
 }
 
 static void bits_of_small_geometries(void **state)
@@ -173,30 +165,13 @@ static void small_tiles_are_exact(void **state)
         problem q = problem_again(context, &p);
         run_all(context, &fv__conv_winograd, &p);
         run_all(context, &fv__conv_reference, &q);
-        for (size_t j = 0; j < p.y.n; j++)
-            assert_true(array_get(p.y, j) == array_get(q.y, j));
-        for (size_t j = 0; j < p.dx.n; j++)
-            assert_true(array_get(p.dx, j) == array_get(q.dx, j));
-        for (size_t j = 0; j < p.dweight.n; j++)
-            assert_true(array_get(p.dweight, j) == array_get(q.dweight, j));
+        check_multiple("y", p.y, 1, q.y);
+        check_multiple("dx", p.dx, 1, q.dx);
+        check_multiple("dweight", p.dweight, 1, q.dweight);
         problem_free(&q);
         problem_free(&p);
         fv_context_free(context);
     }
-}
-
-/* The problem in f64, by plain sums. */
-static problem exact(fv_context *context, const problem *from)
-{
-    problem p = problem_new(context, from->g);
-    const array to[] = { p.x, p.weight, p.bias, p.dy };
-    const array of[] = { from->x, from->weight, from->bias, from->dy };
-
-    for (int i = 0; i < 4; i++)
-        for (size_t j = 0; j < to[i].n; j++)
-            array_set(to[i], j, array_get(of[i], j));
-    run_all(context, &fv__conv_reference, &p);
-    return p;
 }
 
 /* ||got - want|| <= bound ||want||, in the Euclidean norm. */
@@ -313,7 +288,7 @@ static void errors_are_bounded(void **state)
         problem_draw(&p, i, false);
         for (size_t j = 0; j < p.x.n && i % 4 > 1; j++) /* after a ReLU */
             array_set(p.x, j, fmax(0, array_get(p.x, j)));
-        problem q = exact(plain, &p);
+        problem q = exact(plain, &p, false);
         run_all(context, &fv__conv_winograd, &p);
         check_each(&p, &q, (small ? 4 : 64) * unit);
         check_norm("y", p.y, q.y, norm);
@@ -382,43 +357,15 @@ static void epilogue_is_applied(void **state)
     }
 }
 
-/* With `overwrite` gradients replace what was there; without it, a second run
- * doubles them. */
 static void gradients_overwrite_or_accumulate(void **state)
 {
     uint64_t seed = 7;
 
     (void)state;
     for (int i = 0; i < 20; i++) {
-        fv_context *context = context_of(NULL, dtypes[i % 2], 1);
-        problem p = problem_new(context, draw_geometry(&seed));
+        fv__geometry g = draw_geometry(&seed);
 
-        problem_draw(&p, seed, false);
-        if (i % 4 > 1) {
-            free(p.bias.at);
-            free(p.dbias.at);
-            p.bias.at = p.dbias.at = NULL;
-        }
-        problem q = p;
-        q.y = array_copy(p.y);
-        q.dx = array_copy(p.dx);
-        q.dweight = array_copy(p.dweight);
-        if (p.dbias.at) q.dbias = array_copy(p.dbias);
-        p.overwrite = p.dbias.at;
-        run_all(context, &fv__conv_winograd, &p);
-        run_all(context, &fv__conv_winograd, &q);
-        run_all(context, &fv__conv_winograd, &q);
-        same_array("y", p.y, q.y);
-        for (size_t j = 0; j < p.dx.n; j++)
-            assert_true(array_get(q.dx, j) == 2 * array_get(p.dx, j));
-        for (size_t j = 0; j < p.dweight.n; j++)
-            assert_true(array_get(q.dweight, j) == 2 * array_get(p.dweight, j));
-        free(q.y.at);
-        free(q.dx.at);
-        free(q.dweight.at);
-        if (p.dbias.at) free(q.dbias.at);
-        problem_free(&p);
-        fv_context_free(context);
+        check_sums(&fv__conv_winograd, g, i, seed, false);
     }
 }
 

@@ -1,15 +1,12 @@
 /* Every allocation fails once, and from some call on: a clean error each time,
  * nothing lost, and the next attempt in the same context succeeds. */
+#include "folder.h"
 #include "nets.h"
 
 #include "base/internal.h"
 #include "faults.h"
 
-#include <unistd.h>
-
 /* ---- what is attempted --------------------------------------------------- */
-
-static char folder[64], model_path[96], checkpoint_path[96];
 
 static int no_sync(void *user, int file)
 {
@@ -57,8 +54,8 @@ static void attempt_network(fv_context *ctx)
     fv_network *net = fv_network_parse(ctx, tiny, "tiny");
     fv_optimizer *adam = fv_adam(net, 0.01);
     fv_train_step(net, adam, &images, &labels);
-    fv_network_save(net, model_path);
-    fv_network *again = fv_network_load(ctx, model_path);
+    fv_network_save(net, path);
+    fv_network *again = fv_network_load(ctx, path);
     float answer[5 * 3] = { 0 };
     fv_tensor out = FV_TENSOR(answer, FV_F32, 5, 3);
     fv_network_predict(again, &images, &out);
@@ -94,14 +91,14 @@ static void attempt_layers(fv_context *ctx)
 static void attempt_fit(fv_context *ctx)
 {
     fv_tensor images = batch_images(), labels = batch_labels();
-    unlink(checkpoint_path);
+    unlink(other_path);
     for (int64_t epochs = 2; epochs <= 3; epochs++) {
         fv_dataset *data = fv_dataset_of(ctx, &images, &labels);
         fv_network *net = fv_network_parse(ctx, tiny, "tiny");
         fv_optimizer *sgd = fv_sgd(net, 0.01, .momentum = 0.9);
         fv_fit_report report = { .epochs = 0 };
         fv_fit(net, sgd, data, .test = data, .epochs = epochs, .batch = 2,
-               .checkpoint = checkpoint_path, .resume = 1, .report = &report);
+               .checkpoint = other_path, .resume = 1, .report = &report);
         if (!fv_failed(ctx)) assert_int_equal(report.epochs, epochs);
         if (!fv_failed(ctx)) assert_int_equal(report.resumed, epochs == 3);
         fv_optimizer_free(sgd);
@@ -193,25 +190,6 @@ static void test_limit(void **state)
         last = limit;
     }
     assert_true(last > 10000);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/fovea-allocation-XXXXXX");
-    if (!mkdtemp(folder)) return -1;
-    snprintf(model_path, sizeof model_path, "%s/m.safetensors", folder);
-    snprintf(checkpoint_path, sizeof checkpoint_path, "%s/c.safetensors",
-             folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    unlink(model_path);
-    unlink(checkpoint_path);
-    return rmdir(folder); /* fails if a temporary file was left */
 }
 
 int main(void)

@@ -1,14 +1,11 @@
 /* Every file operation fails, is cut short or interrupted: the old file or the
  * new one, never a mixture, and nothing left lying about. */
-#include "nets.h"
-
 #include "faults.h"
+#include "folder.h"
+#include "nets.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <unistd.h>
-
-static char folder[64], path[96];
 
 static const char *const small = "input 8 8 3\n"
                                  "conv2d 2 3 3 stride=2\n"
@@ -55,7 +52,7 @@ static void assert_tidy(void)
     struct dirent *entry;
     while ((entry = readdir(listing)))
         if (entry->d_name[0] != '.' || strlen(entry->d_name) > 2)
-            assert_string_equal(entry->d_name, "m.safetensors");
+            assert_string_equal(entry->d_name, "model");
     closedir(listing);
 }
 
@@ -297,22 +294,6 @@ static void test_unreadable_checkpoint_is_not_replaced(void **state)
     assert_int_equal(status, FV_IO);
     read_whole(&now);
     assert_true(same(&now, &old));
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/fovea-io-XXXXXX");
-    if (!mkdtemp(folder)) return -1;
-    snprintf(path, sizeof path, "%s/m.safetensors", folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    unlink(path);
-    return rmdir(folder);
 }
 
 int main(void)

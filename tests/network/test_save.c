@@ -1,14 +1,12 @@
 /* Models in files: save, load and save again; types, names, order of filters,
  * and everything that does not fit. */
+#include "folder.h"
 #include "nets.h"
 
 #include "io/io.h"
 
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-static char folder[64], path[96], second[96];
 
 static size_t read_file(const char *name, char *out, size_t room)
 {
@@ -42,11 +40,11 @@ static void test_save_load_save(void **state)
         assert_string_equal(
             fv_network_text(net),
             fv_network_text(fv_network_parse(ctx, nets[n / 2], "net")));
-        assert_int_equal(fv_network_save(net, second), FV_OK);
+        assert_int_equal(fv_network_save(net, other_path), FV_OK);
         assert_int_equal(fv_context_memory(ctx).data_bytes > 1 << 16, 0);
         fv_context_free(ctx);
         size_t size = read_file(path, a, sizeof a);
-        assert_int_equal(read_file(second, b, sizeof b), size);
+        assert_int_equal(read_file(other_path, b, sizeof b), size);
         assert_memory_equal(a, b, size);
     }
 }
@@ -362,19 +360,19 @@ static void test_encodings(void **state)
 static fv_network *load_from_a_pipe(fv_context *ctx, const char *content,
                                     size_t size)
 {
-    unlink(second);
-    assert_int_equal(mkfifo(second, 0600), 0);
+    unlink(other_path);
+    assert_int_equal(mkfifo(other_path, 0600), 0);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        FILE *file = fopen(second, "wb");
+        FILE *file = fopen(other_path, "wb");
         for (size_t i = 0; file && i < size; i++) {
             fputc(content[i], file);
             if (i % 777 == 5) fflush(file);
         }
         _exit(!file || fclose(file) != 0);
     }
-    fv_network *net = fv_network_load(ctx, second);
+    fv_network *net = fv_network_load(ctx, other_path);
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
@@ -398,7 +396,8 @@ static void test_pipes(void **state)
     assert_null(load_from_a_pipe(ctx, "", 0));
     char sentence[512];
     snprintf(sentence, sizeof sentence,
-             "%s: 0 layers, expected an input and at least one more", second);
+             "%s: 0 layers, expected an input and at least one more",
+             other_path);
     assert_error(ctx, sentence);
     fv_context_free(ctx);
 }
@@ -414,24 +413,6 @@ static void test_endless(void **state)
     assert_null(fv_network_load(ctx, "/"));
     assert_error(ctx, "/: cannot read: Is a directory");
     fv_context_free(ctx);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/fovea-save-XXXXXX");
-    if (!mkdtemp(folder)) return -1;
-    snprintf(path, sizeof path, "%s/m.safetensors", folder);
-    snprintf(second, sizeof second, "%s/n.safetensors", folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    unlink(path);
-    unlink(second);
-    return rmdir(folder);
 }
 
 int main(void)

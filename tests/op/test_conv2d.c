@@ -1,181 +1,62 @@
 /* Tests of the operator conv2d. */
-#include "convolutions.h"
-#include "operands.h"
+#include "worked.h"
 
-enum { MOST = 128 };
+#include "operands.h"
 
 /* ---- cases with complete numbers --------------------------------------- */
 
-/* [n, c, h, w] to [n, h, w, c] */
-static void to_nhwc(const double *from, int64_t n, int64_t c, int64_t h,
-                    int64_t w, double *to)
+static fv_variable *worked_leaf(fv_context *context, const worked_numbers *n,
+                                const int64_t s[4])
 {
-    for (int64_t i = 0; i < n * c * h * w; i++) {
-        const int64_t column = i % w, row = i / w % h, channel = i / w / h % c;
-        const int64_t image = i / w / h / c;
-        to[((image * h + row) * w + column) * c + channel] = from[i];
-    }
-}
-
-/* Shapes are n, c, h, w and filters, c, kh, kw; NULL: by the formula of C. */
-typedef struct numbered {
-    int64_t x_shape[4], w_shape[4], y_shape[4];
-    fv_convolution geometry;
-    const double *x, *w, *bias, *y, *dy, *dx, *dw, *db;
-} numbered;
-
-static void fill_formula(double *to, int64_t count, int64_t a, int64_t b,
-                         int64_t modulus, int64_t shift)
-{
-    for (int64_t k = 0; k < count; k++)
-        to[k] = (double)((a * k + b) % modulus - shift);
-}
-
-static fv_variable *nhwc_leaf(fv_context *context, const double *nchw,
-                              const int64_t s[4])
-{
-    double numbers[MOST];
-    to_nhwc(nchw, s[0], s[1], s[2], s[3], numbers);
+    double numbers[WORKED_MOST];
+    worked_nhwc(n, s, numbers);
     return LEAF(context, numbers, s[0], s[2], s[3], s[1]);
 }
 
-static void assert_nhwc(const fv_tensor *tensor, const double *nchw,
-                        const int64_t s[4])
+static void assert_worked(const fv_tensor *tensor, const worked_numbers *n,
+                          const int64_t s[4])
 {
-    double numbers[MOST];
-    to_nhwc(nchw, s[0], s[1], s[2], s[3], numbers);
-    assert_int_equal(fv_tensor_count(tensor), s[0] * s[1] * s[2] * s[3]);
+    double numbers[WORKED_MOST];
+    worked_nhwc(n, s, numbers);
+    assert_int_equal(fv_tensor_count(tensor), worked_count(s));
     assert_int_equal(tensor->shape[1], s[2]);
     assert_int_equal(tensor->shape[3], s[1]);
     assert_numbers(tensor, numbers, 0);
 }
 
-static void check_numbered(const numbered *n, fv_dtype dtype,
-                           fv_algorithm algorithm)
+static void check_worked(const worked *n, fv_dtype dtype,
+                         fv_algorithm algorithm)
 {
     fv_context *context = context_of(dtype);
-    fv_convolution geometry = n->geometry;
-    double x_formula[MOST], w_formula[MOST], upstream[MOST];
-    fill_formula(x_formula, MOST, 7, 3, 11, 5);
-    fill_formula(w_formula, MOST, 5, 1, 7, 3);
-    fv_variable *x = nhwc_leaf(context, n->x ? n->x : x_formula, n->x_shape);
-    fv_variable *w = nhwc_leaf(context, n->w ? n->w : w_formula, n->w_shape);
+    const int64_t *p = n->padding;
+    const fv_convolution geometry = { .stride = { n->stride[0], n->stride[1] },
+                                      .padding_begin = { p[0], p[1] },
+                                      .padding_end = { p[0], p[1] },
+                                      .algorithm = algorithm };
+    double upstream[WORKED_MOST];
+    fv_variable *x = worked_leaf(context, &n->x, n->x_shape);
+    fv_variable *w = worked_leaf(context, &n->w, n->w_shape);
     fv_variable *bias = LEAF(context, n->bias, n->w_shape[0]);
-    geometry.algorithm = algorithm;
     fv_variable *y = fv_conv2d(x, w, bias, &geometry);
     assert_ok(context);
-    assert_nhwc(fv_variable_value(y), n->y, n->y_shape);
-    to_nhwc(n->dy, n->y_shape[0], n->y_shape[1], n->y_shape[2], n->y_shape[3],
-            upstream);
+    assert_worked(fv_variable_value(y), &n->y, n->y_shape);
+    worked_nhwc(&n->dy, n->y_shape, upstream);
     walk_back_from(y, upstream);
     assert_ok(context);
-    assert_nhwc(fv_variable_grad(x), n->dx, n->x_shape);
-    assert_nhwc(fv_variable_grad(w), n->dw, n->w_shape);
+    assert_worked(fv_variable_grad(x), &n->dx, n->x_shape);
+    assert_worked(fv_variable_grad(w), &n->dw, n->w_shape);
     assert_numbers(fv_variable_grad(bias), n->db, 0);
     fv_context_free(context);
 }
 
-static void check_everywhere(const numbered *n)
+static void test_numbers(void **state)
 {
-    for (int algorithm = FV_CONV_AUTO; algorithm <= FV_CONV_IM2COL_GEMM;
-         algorithm++) {
-        check_numbered(n, FV_F32, (fv_algorithm)algorithm);
-        check_numbered(n, FV_F64, (fv_algorithm)algorithm);
-    }
-}
-
-static void test_numbers_one_plane(void **state)
-{
-    double ones[16], ascending[16];
-    fill_formula(ones, 16, 0, 1, 2, 0);
-    fill_formula(ascending, 16, 1, 1, 99, 0);
-    numbered n = { .x_shape = { 1, 1, 4, 4 },
-                   .w_shape = { 1, 1, 3, 3 },
-                   .y_shape = { 1, 1, 4, 4 },
-                   .geometry = { .padding_begin = { 1, 1 },
-                                 .padding_end = { 1, 1 } },
-                   .x = a_x,
-                   .w = a_w,
-                   .bias = (const double[]){ 0 },
-                   .y = a_y,
-                   .dy = ones,
-                   .dx = a_dx1,
-                   .dw = a_dw1,
-                   .db = (const double[]){ 16 } };
     (void)state;
-    check_everywhere(&n);
-    n.dy = ascending, n.dx = a_dx2, n.dw = a_dw2;
-    n.db = (const double[]){ 136 };
-    check_everywhere(&n);
-}
-
-static void test_numbers_stride(void **state)
-{
-    double ones[18], ascending[18];
-    fill_formula(ones, 18, 0, 1, 2, 0);
-    fill_formula(ascending, 18, 1, 1, 99, 0);
-    numbered n = { .x_shape = { 1, 3, 5, 5 },
-                   .w_shape = { 2, 3, 3, 3 },
-                   .y_shape = { 1, 2, 3, 3 },
-                   .geometry = { .stride = { 2, 2 },
-                                 .padding_begin = { 1, 1 },
-                                 .padding_end = { 1, 1 } },
-                   .x = b_x,
-                   .w = b_w,
-                   .bias = (const double[]){ 1, 0 },
-                   .y = b_y,
-                   .dy = ones,
-                   .dx = b_dx1,
-                   .dw = b_dw1,
-                   .db = (const double[]){ 9, 9 } };
-    (void)state;
-    check_everywhere(&n);
-    n.dy = ascending, n.dx = b_dx2, n.dw = b_dw2;
-    n.db = (const double[]){ 45, 126 };
-    check_everywhere(&n);
-}
-
-static void test_numbers_batch(void **state)
-{
-    double ones[80], mixed[80];
-    fill_formula(ones, 80, 0, 1, 2, 0);
-    fill_formula(mixed, 80, 3, 2, 7, 3);
-    numbered n = { .x_shape = { 2, 3, 4, 5 },
-                   .w_shape = { 2, 3, 3, 3 },
-                   .y_shape = { 2, 2, 4, 5 },
-                   .geometry = { .padding_begin = { 1, 1 },
-                                 .padding_end = { 1, 1 } },
-                   .bias = (const double[]){ 1, -2 },
-                   .y = c_y,
-                   .dy = mixed,
-                   .dx = c_dx,
-                   .dw = c_dw,
-                   .db = (const double[]){ 0, -1 } };
-    (void)state;
-    check_everywhere(&n);
-    n.dy = ones, n.dx = c_dx1, n.dw = c_dw1;
-    n.db = (const double[]){ 40, 40 };
-    check_everywhere(&n);
-}
-
-static void test_numbers_unequal(void **state)
-{
-    double ascending[18];
-    fill_formula(ascending, 18, 1, 1, 99, 0);
-    const numbered n = { .x_shape = { 1, 2, 5, 4 },
-                         .w_shape = { 2, 2, 3, 2 },
-                         .y_shape = { 1, 2, 3, 3 },
-                         .geometry = { .stride = { 2, 1 },
-                                       .padding_begin = { 1, 0 },
-                                       .padding_end = { 1, 0 } },
-                         .bias = (const double[]){ 1, -2 },
-                         .y = d_y,
-                         .dy = ascending,
-                         .dx = d_dx,
-                         .dw = d_dw,
-                         .db = (const double[]){ 45, 126 } };
-    (void)state;
-    check_everywhere(&n);
+    for (int i = 0; i < WORKED_CASES; i++)
+        for (int a = FV_CONV_AUTO; a <= FV_CONV_IM2COL_GEMM; a++) {
+            check_worked(&worked_cases[i], FV_F32, (fv_algorithm)a);
+            check_worked(&worked_cases[i], FV_F64, (fv_algorithm)a);
+        }
 }
 
 /* ---- random geometries ------------------------------------------------- */
@@ -487,10 +368,7 @@ static void test_no_images(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers_one_plane),
-        cmocka_unit_test(test_numbers_stride),
-        cmocka_unit_test(test_numbers_batch),
-        cmocka_unit_test(test_numbers_unequal),
+        cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_definition),
         cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_same_bits),

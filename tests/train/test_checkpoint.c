@@ -1,13 +1,12 @@
 /* Stopping and going on: the same bits as a run that was never stopped, and
  * checkpoints of other runs refused. */
+#include "folder.h"
 #include "nets.h"
 
 #include "io/io.h"
 
 #include <signal.h>
 #include <unistd.h>
-
-static char folder[64], path[96];
 
 typedef struct setting {
     const char *net;
@@ -25,15 +24,18 @@ typedef struct setting {
     double decay; /* weight decay of the momentum's rule */
 } setting;
 
-static const setting usual = {
-    .threads = 1,
-    .seed = 9,
-    .images = 10,
-    .batch = 4,
-    .epochs = 3,
-    .rate = 0.02,
-    .decay = 1e-3,
-};
+static setting usual(const char *net, int rule)
+{
+    return (setting){ .net = net,
+                      .rule = rule,
+                      .threads = 1,
+                      .seed = 9,
+                      .images = 10,
+                      .batch = 4,
+                      .epochs = 3,
+                      .rate = 0.02,
+                      .decay = 1e-3 };
+}
 
 static volatile sig_atomic_t stop;
 static int64_t batches_left;
@@ -113,6 +115,22 @@ static uint64_t run(const setting *s, fv_fit_report *report, char error[1024])
     return digest;
 }
 
+/* Nothing goes wrong. */
+static uint64_t finish(const setting *s, fv_fit_report *report)
+{
+    char error[1024];
+    const uint64_t digest = run(s, report, error);
+    assert_string_equal(error, "");
+    return digest;
+}
+
+/* The same, and there is no checkpoint before. */
+static uint64_t begin(const setting *s, fv_fit_report *report)
+{
+    unlink(path);
+    return finish(s, report);
+}
+
 static void assert_same_report(const fv_fit_report *a, const fv_fit_report *b)
 {
     assert_int_equal(a->epochs, b->epochs);
@@ -129,9 +147,7 @@ static void check_resume(setting s)
 {
     fv_fit_report whole = { .epochs = 0 }, part = { .epochs = 0 };
     char error[1024], expected[1024];
-    unlink(path);
-    uint64_t digest = run(&s, &whole, error);
-    assert_string_equal(error, "");
+    const uint64_t digest = begin(&s, &whole);
     for (int64_t after = 1; after < 9; after++) {
         unlink(path);
         setting first = s;
@@ -145,8 +161,7 @@ static void check_resume(setting s)
         setting second = s;
         second.threads = 1 + (int32_t)after % 4;
         second.thawed = part.epochs > 0;
-        assert_true(run(&second, &part, error) == digest);
-        assert_string_equal(error, "");
+        assert_true(finish(&second, &part) == digest);
         assert_int_equal(part.resumed, 1);
         assert_same_report(&part, &whole);
     }
@@ -165,9 +180,7 @@ static void test_resume_has_the_same_bits(void **state)
                  { &net_dropout, 2, FV_F64 },
                  { &net_branches, 3, FV_F32 } };
     for (int i = 0; i < 4; i++) {
-        setting s = usual;
-        s.net = *runs[i].net;
-        s.rule = runs[i].rule;
+        setting s = usual(*runs[i].net, runs[i].rule);
         s.dtype = runs[i].dtype;
         check_resume(s);
     }
@@ -179,8 +192,7 @@ static void test_resume_with_a_schedule(void **state)
 {
     (void)state;
     needs(JANSSON);
-    setting s = usual;
-    s.net = net_plain;
+    setting s = usual(net_plain, 0);
     s.schedule = true;
     for (s.rule = 0; s.rule < 4; s.rule++) check_resume(s);
     s.rule = 2;
@@ -193,8 +205,7 @@ static void test_resume_without_last_batches(void **state)
 {
     (void)state;
     needs(JANSSON);
-    setting s = usual;
-    s.net = net_residual;
+    setting s = usual(net_residual, 0);
     s.drop_last = 1;
     s.images = 13; /* three batches of four and one more */
     check_resume(s);
@@ -221,9 +232,8 @@ static uint64_t run_in_parts(const setting *s)
 
 static void logs(const setting *s, const char *rest)
 {
-    char error[1024], line[256];
-    run(s, NULL, error);
-    assert_string_equal(error, "");
+    char line[256];
+    finish(s, NULL);
     snprintf(line, sizeof line, "%s: %s\n", path, rest);
     assert_string_equal(logged, line);
 }
@@ -232,8 +242,7 @@ static void test_where_it_goes_on_is_logged(void **state)
 {
     (void)state;
     needs(JANSSON);
-    setting s = usual;
-    s.net = net_plain;
+    setting s = usual(net_plain, 0);
     s.epochs = 1;
     unlink(path);
     logs(&s, "no checkpoint there, training starts anew");
@@ -247,26 +256,22 @@ static void test_another_learning_rate_goes_on(void **state)
 {
     (void)state;
     needs(JANSSON);
-    setting s = usual;
-    s.net = net_plain;
-    char error[1024], line[256];
+    setting s = usual(net_plain, 0);
+    char line[256];
     for (s.rule = 0; s.rule < 4; s.rule++) {
         const uint64_t expected = run_in_parts(&s);
-        unlink(path);
         setting part = s;
         part.epochs = 1;
-        const uint64_t first = run(&part, NULL, error);
+        const uint64_t first = begin(&part, NULL);
         part.rate = 0.3;
-        assert_true(run(&part, NULL, error) == first); /* nothing to train */
-        assert_string_equal(error, "");
+        assert_true(finish(&part, NULL) == first); /* nothing to train */
         part.epochs = 3;
-        assert_true(run(&part, NULL, error) == expected);
-        assert_string_equal(error, "");
+        assert_true(finish(&part, NULL) == expected);
         snprintf(line, sizeof line,
                  "%s: going on with learning_rate 0.3 instead of 0.02\n", path);
         assert_memory_equal(logged, line, strlen(line));
         /* and once more in parts, from the checkpoint of them all */
-        assert_true(run(&part, NULL, error) == expected);
+        assert_true(finish(&part, NULL) == expected);
     }
 }
 
@@ -275,27 +280,21 @@ static void test_other_options_go_on(void **state)
 {
     (void)state;
     needs(JANSSON);
-    setting s = usual, more;
-    char error[1024], line[256];
-    s.net = net_plain;
-    s.rule = 1;
+    setting s = usual(net_plain, 1), more = s;
+    char line[256];
     s.epochs = 1;
-    unlink(path);
-    run(&s, NULL, error);
-    more = s;
     more.epochs = 2;
     more.decay = 0.25;
-    const uint64_t changed = run(&more, NULL, error);
-    assert_string_equal(error, "");
+    begin(&s, NULL);
+    const uint64_t changed = finish(&more, NULL);
     snprintf(line, sizeof line,
              "%s: going on with momentum 0.9 weight_decay 0.25 nesterov 0 "
              "instead of momentum 0.9 weight_decay 0.001 nesterov 0\n",
              path);
     assert_memory_equal(logged, line, strlen(line));
-    unlink(path);
-    run(&s, NULL, error);
+    begin(&s, NULL);
     more.decay = s.decay;
-    assert_true(run(&more, NULL, error) != changed);
+    assert_true(finish(&more, NULL) != changed);
 }
 
 /* Stopped after every single batch, and once more at the end. */
@@ -303,13 +302,10 @@ static void test_many_stops(void **state)
 {
     (void)state;
     needs(JANSSON);
-    setting s = usual;
-    s.net = net_dropout;
-    s.rule = 2;
+    setting s = usual(net_dropout, 2);
     fv_fit_report whole = { .epochs = 0 }, part = { .epochs = 0 };
     char error[1024];
-    unlink(path);
-    uint64_t digest = run(&s, &whole, error), last = 0;
+    uint64_t digest = begin(&s, &whole), last = 0;
     unlink(path);
     for (int i = 0; i < 9; i++) {
         s.stop_after = 1;
@@ -319,46 +315,44 @@ static void test_many_stops(void **state)
     assert_true(last == digest);
     assert_same_report(&part, &whole);
     s.stop_after = 0;
-    assert_true(run(&s, &part, error) == digest); /* nothing left to do */
-    assert_string_equal(error, "");
+    assert_true(finish(&s, &part) == digest); /* nothing left to do */
     assert_same_report(&part, &whole);
     /* more epochs than before are no other run */
     s.epochs = 4;
-    run(&s, &part, error);
-    assert_string_equal(error, "");
+    finish(&s, &part);
     assert_int_equal(part.epochs, 4);
+}
+
+/* Stopped after the first batch. */
+static void check_stopped(const char *checkpoint, fv_status status,
+                          const char *sentence)
+{
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    fv_network *net = fv_network_parse(ctx, net_plain, "net");
+    fv_fit_report report = { .epochs = 0 };
+    stop = 1;
+    assert_int_equal(fv_fit(net, optimizer_of(net, 0, 0.1, 0),
+                            net_dataset(ctx, 10), .batch = 4, .stop = &stop,
+                            .checkpoint = checkpoint, .report = &report),
+                     status);
+    assert_error(ctx, sentence);
+    assert_int_equal(report.epochs, 0);
+    fv_context_free(ctx);
 }
 
 static void test_without_a_checkpoint(void **state)
 {
     (void)state;
-    fv_context *ctx = NET_CONTEXT(.threads = 1);
-    fv_network *net = fv_network_parse(ctx, net_plain, "net");
-    stop = 1;
-    fv_fit_report report = { .epochs = 0 };
-    assert_int_equal(fv_fit(net, optimizer_of(net, 0, 0.1, 0),
-                            net_dataset(ctx, 10), .batch = 4, .stop = &stop,
-                            .report = &report),
-                     FV_INTERRUPTED);
-    assert_error(ctx, "train: stopped in epoch 1 after batch 1 of 3");
-    assert_int_equal(report.epochs, 0);
-    fv_context_free(ctx);
+    check_stopped(NULL, FV_INTERRUPTED,
+                  "train: stopped in epoch 1 after batch 1 of 3");
 }
 
 static void test_a_checkpoint_that_cannot_be_written(void **state)
 {
     (void)state;
     needs(JANSSON);
-    fv_context *ctx = NET_CONTEXT(.threads = 1);
-    fv_network *net = fv_network_parse(ctx, net_plain, "net");
-    stop = 1;
-    assert_int_equal(fv_fit(net, optimizer_of(net, 0, 0.1, 0),
-                            net_dataset(ctx, 10), .batch = 4, .stop = &stop,
-                            .checkpoint = "/nowhere/at/all"),
-                     FV_IO);
-    assert_error(ctx, "/nowhere/at/all: cannot write: No such file or "
-                      "directory");
-    fv_context_free(ctx);
+    check_stopped("/nowhere/at/all", FV_IO,
+                  "/nowhere/at/all: cannot write: No such file or directory");
 }
 
 /* A checkpoint is a model, the optimizer's state being left out. */
@@ -366,11 +360,9 @@ static void test_a_checkpoint_as_a_model(void **state)
 {
     (void)state;
     needs(JANSSON);
-    setting s = usual;
-    s.net = net_plain;
+    setting s = usual(net_plain, 0);
     for (s.rule = 0; s.rule < 4; s.rule++) {
-        unlink(path);
-        uint64_t digest = run(&s, NULL, NULL);
+        uint64_t digest = begin(&s, NULL);
         fv_context *ctx = NET_CONTEXT(.threads = 1);
         fv_network *net = fv_network_load(ctx, path);
         assert_ok(ctx);
@@ -393,49 +385,42 @@ static void test_other_runs_are_refused(void **state)
 {
     (void)state;
     needs(JANSSON);
-    setting s = usual;
-    s.net = net_plain;
-    s.rule = 1;
-    unlink(path);
+    setting s = usual(net_plain, 1);
     s.epochs = 1;
-    run(&s, NULL, NULL);
-    setting other = s;
-    other.seed = 10;
-    refuse(&other, "the checkpoint is of another run, its seed is 9, not 10");
-    other = s;
-    other.batch = 5;
-    refuse(&other, "the checkpoint is of another run, its batch is 4, not 5");
-    other = s;
-    other.images = 11;
-    refuse(&other, "the checkpoint is of another run, its number of images is "
-                   "10, not 11");
-    other = s;
-    other.drop_last = 1;
-    refuse(&other,
-           "the checkpoint is of another run, its drop_last is 0, not 1");
-    other = s;
-    other.rule = 0;
-    refuse(&other, "the checkpoint is of another run, its optimizer is sgd "
-                   "with momentum, not sgd without momentum");
-    other.rule = 3;
-    refuse(&other, "the checkpoint is of another run, its optimizer is sgd "
-                   "with momentum, not adamw");
-    other = s;
-    other.net = net_residual;
-    refuse(&other,
-           "the checkpoint is of another run, its network is different");
-    other = s;
-    other.dtype = FV_F64;
-    refuse(&other, "the checkpoint is of another run, its element type is "
-                   "f32, not f64");
+    begin(&s, NULL);
+    setting others[8];
+    for (int i = 0; i < 8; i++) others[i] = s;
+    others[0].seed = 10;
+    others[1].batch = 5;
+    others[2].images = 11;
+    others[3].drop_last = 1;
+    others[4].rule = 0;
+    others[5].rule = 3;
+    others[6].net = net_residual;
+    others[7].dtype = FV_F64;
+    static const char *const differences[8] = {
+        "its seed is 9, not 10",
+        "its batch is 4, not 5",
+        "its number of images is 10, not 11",
+        "its drop_last is 0, not 1",
+        "its optimizer is sgd with momentum, not sgd without momentum",
+        "its optimizer is sgd with momentum, not adamw",
+        "its network is different",
+        "its element type is f32, not f64",
+    };
+    for (int i = 0; i < 8; i++) {
+        char sentence[256];
+        snprintf(sentence, sizeof sentence,
+                 "the checkpoint is of another run, %s", differences[i]);
+        refuse(&others[i], sentence);
+    }
 }
 
 static void test_a_model_is_no_checkpoint(void **state)
 {
     (void)state;
     needs(JANSSON);
-    setting s = usual;
-    s.net = net_plain;
+    const setting s = usual(net_plain, 0);
     fv_context *ctx = NET_CONTEXT(.threads = 1);
     assert_int_equal(
         fv_network_save(fv_network_parse(ctx, net_plain, "net"), path), FV_OK);
@@ -486,12 +471,9 @@ static void test_damaged_learning_rates_and_counts(void **state)
         "0.0625 nan", "0.0625 -0.0625", "inf 0.0625",      "0.0625  0.0625x",
         "-1 0.0625",  "0.0625,0.0625",  "0.0625 0.0625 1", "1.7e308 1.7e308",
     };
-    setting s = usual;
-    s.net = net_plain;
-    s.rule = 2;
+    setting s = usual(net_plain, 2);
     s.epochs = 1;
-    unlink(path);
-    const uint64_t digest = run(&s, NULL, NULL);
+    const uint64_t digest = begin(&s, NULL);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         alter("fovea.learning_rate", wrong[i]);
         refuse(&s, "the position in training is damaged");
@@ -501,9 +483,7 @@ static void test_damaged_learning_rates_and_counts(void **state)
     alter_both("fovea.learning_rate", "0.0625 0", INT64_MAX);
     refuse(&s, "the position in training is damaged");
     alter_both("fovea.learning_rate", "0.0625 0", 3);
-    char error[1024];
-    assert_true(run(&s, NULL, error) == digest);
-    assert_string_equal(error, "");
+    assert_true(finish(&s, NULL) == digest);
     alter("fovea.learning_rate", NULL);
     refuse(&s, "the position in training is damaged");
 }
@@ -513,11 +493,9 @@ static void test_truncated_checkpoints(void **state)
 {
     (void)state;
     needs(JANSSON);
-    setting s = usual;
-    s.net = net_plain;
+    setting s = usual(net_plain, 0);
     s.epochs = 1;
-    unlink(path);
-    run(&s, NULL, NULL);
+    begin(&s, NULL);
     FILE *file = fopen(path, "rb");
     static char content[1 << 16];
     size_t size = fread(content, 1, sizeof content, file);
@@ -536,9 +514,7 @@ static void test_truncated_checkpoints(void **state)
  * or after the first epoch: 5 steps, or 3. */
 static void put_checkpoint(bool at_an_end)
 {
-    setting s = usual;
-    s.net = net_plain;
-    s.rule = 1;
+    setting s = usual(net_plain, 1);
     if (at_an_end)
         s.epochs = 1;
     else
@@ -594,9 +570,7 @@ static void test_every_field_of_the_position(void **state)
         { "fovea.right", "1 8", true },
         { "fovea.right", "0 0", true },
     };
-    setting s = usual;
-    s.net = net_plain;
-    s.rule = 1;
+    const setting s = usual(net_plain, 1);
     const char *const sentence = "the position in training is damaged";
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         put_checkpoint(cases[i].at_an_end);
@@ -630,9 +604,7 @@ static void test_every_key_of_the_run(void **state)
         { "fovea.dtype", "f16", "its element type is f16, not f32" },
         { "fovea.optimizer", NULL, NULL },
     };
-    setting s = usual;
-    s.net = net_plain;
-    s.rule = 1;
+    const setting s = usual(net_plain, 1);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char sentence[256];
         put_checkpoint(true);
@@ -654,37 +626,15 @@ static void test_altered_and_put_back(void **state)
 {
     (void)state;
     needs(JANSSON);
-    setting s = usual;
-    s.net = net_plain;
-    s.rule = 1;
-    char error[1024];
-    unlink(path);
-    uint64_t digest = run(&s, NULL, NULL);
+    const setting s = usual(net_plain, 1);
+    const uint64_t digest = begin(&s, NULL);
     put_checkpoint(false);
     alter("fovea.epoch", "2");
     alter("fovea.epoch", "1");
-    assert_true(run(&s, NULL, error) == digest);
-    assert_string_equal(error, "");
+    assert_true(finish(&s, NULL) == digest);
     put_checkpoint(true);
     alter("fovea.network_steps", "1000"); /* steps before the run are legal */
-    run(&s, NULL, error);
-    assert_string_equal(error, "");
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/fovea-checkpoint-XXXXXX");
-    if (!mkdtemp(folder)) return -1;
-    snprintf(path, sizeof path, "%s/c.safetensors", folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    unlink(path);
-    return rmdir(folder);
+    finish(&s, NULL);
 }
 
 int main(void)

@@ -1,6 +1,11 @@
-/* Small convolutions with all their numbers, whole ones, in the order NCHW. */
-#ifndef FV_TESTS_OP_CONVOLUTIONS_H
-#define FV_TESTS_OP_CONVOLUTIONS_H
+/* Convolutions with all their numbers, whole ones, as num.cr and CS231n worked
+ * them out, in the orders NCHW and OIHW. */
+#ifndef FV_TESTS_WORKED_H
+#define FV_TESTS_WORKED_H
+
+#include "support.h"
+
+/* ---- the numbers -------------------------------------------------------- */
 
 /* A: one plane, padding 1; upstream gradients 1, then 1..16. */
 static const double a_x[] = { 1, 2, 0, 0, 5, 3, 0, 4, 0, 0, 0, 7, 9, 3, 0, 0 };
@@ -104,5 +109,78 @@ static const double d_dx[] = { -19, 9,   10,  33,  25,  27, 29,  12, -22, 12,
 static const double d_dw[] = { 8,  17,  -11, -37, -1,  14, 56,  43,
                                -3, -18, 35,  28,  35,  26, -20, -73,
                                26, 23,  119, 88,  -57, 0,  98,  73 };
+
+/* ---- the cases ---------------------------------------------------------- */
+
+/* A list or, if it is NULL, ((a k + b) mod m) - c for the k-th number. */
+typedef struct worked_numbers {
+    const double *list;
+    int64_t a, b, m, c;
+} worked_numbers;
+
+/* Shapes are n, c, h, w and filters, c, kh, kw; padding is that of both sides.
+ */
+typedef struct worked {
+    int64_t x_shape[4], w_shape[4], y_shape[4], padding[2], stride[2];
+    worked_numbers x, w;
+    double bias[2];
+    worked_numbers y, dy, dx, dw;
+    double db[2];
+} worked;
+
+/* clang-format off */
+#define WORKED_X { NULL, 7, 3, 11, 5 }
+#define WORKED_W { NULL, 5, 1, 7, 3 }
+#define WORKED_MIXED { NULL, 3, 2, 7, 3 }
+#define WORKED_ONES { NULL, 0, 1, 2, 0 }
+#define WORKED_COUNT { NULL, 1, 1, 99, 0 }
+#define WORKED_A { 1,1,4,4 }, { 1,1,3,3 }, { 1,1,4,4 }, { 1,1 }, { 1,1 }
+#define WORKED_B { 1,3,5,5 }, { 2,3,3,3 }, { 1,2,3,3 }, { 1,1 }, { 2,2 }
+#define WORKED_C { 2,3,4,5 }, { 2,3,3,3 }, { 2,2,4,5 }, { 1,1 }, { 1,1 }
+#define WORKED_D { 1,2,5,4 }, { 2,2,3,2 }, { 1,2,3,3 }, { 1,0 }, { 2,1 }
+static const worked worked_cases[] = {
+    { WORKED_A, { .list = a_x }, { .list = a_w }, { 0 }, { .list = a_y },
+      WORKED_ONES, { .list = a_dx1 }, { .list = a_dw1 }, { 16 } },
+    { WORKED_A, { .list = a_x }, { .list = a_w }, { 0 }, { .list = a_y },
+      WORKED_COUNT, { .list = a_dx2 }, { .list = a_dw2 }, { 136 } },
+    { WORKED_B, { .list = b_x }, { .list = b_w }, { 1, 0 }, { .list = b_y },
+      WORKED_ONES, { .list = b_dx1 }, { .list = b_dw1 }, { 9, 9 } },
+    { WORKED_B, { .list = b_x }, { .list = b_w }, { 1, 0 }, { .list = b_y },
+      WORKED_COUNT, { .list = b_dx2 }, { .list = b_dw2 }, { 45, 126 } },
+    { WORKED_C, WORKED_X, WORKED_W, { 1, -2 }, { .list = c_y },
+      WORKED_MIXED, { .list = c_dx }, { .list = c_dw }, { 0, -1 } },
+    { WORKED_C, WORKED_X, WORKED_W, { 1, -2 }, { .list = c_y },
+      WORKED_ONES, { .list = c_dx1 }, { .list = c_dw1 }, { 40, 40 } },
+    { WORKED_D, WORKED_X, WORKED_W, { 1, -2 }, { .list = d_y },
+      WORKED_COUNT, { .list = d_dx }, { .list = d_dw }, { 45, 126 } },
+};
+/* clang-format on */
+enum { WORKED_CASES = sizeof worked_cases / sizeof *worked_cases };
+enum { WORKED_MOST = 128 }; /* numbers of one array */
+
+static inline int64_t worked_count(const int64_t shape[4])
+{
+    return shape[0] * shape[1] * shape[2] * shape[3];
+}
+
+/* The k-th number. */
+static inline double worked_at(const worked_numbers *n, int64_t k)
+{
+    return n->list ? n->list[k] : (double)((n->a * k + n->b) % n->m - n->c);
+}
+
+/* From [n, c, h, w] to [n, h, w, c]. */
+static inline void worked_nhwc(const worked_numbers *n, const int64_t shape[4],
+                               double to[WORKED_MOST])
+{
+    const int64_t c = shape[1], h = shape[2], w = shape[3];
+
+    assert_in_range(worked_count(shape), 1, WORKED_MOST);
+    for (int64_t k = 0; k < worked_count(shape); k++) {
+        const int64_t pixel = k / (w * h * c) * h * w + k % (h * w);
+
+        to[pixel * c + k / (w * h) % c] = worked_at(n, k);
+    }
+}
 
 #endif
