@@ -416,7 +416,7 @@ static void test_other_runs_are_refused(void **state)
     other = s;
     other.rule = 0;
     refuse(&other, "the checkpoint is of another run, its optimizer is sgd "
-                   "with momentum, not sgd without momentum");
+                   "with momentum, not sgd");
     other.rule = 3;
     refuse(&other, "the checkpoint is of another run, its optimizer is sgd "
                    "with momentum, not adamw");
