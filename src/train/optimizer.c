@@ -77,6 +77,22 @@ static fv_status take_options(fv_optimizer *optimizer)
     return fv_failed(context);
 }
 
+/* Makes the optimizer of options with every default filled in. */
+static fv_optimizer *make(const fv_optimizer *recipe, fv_variables list)
+{
+    fv_context *context = recipe->context;
+    fv_optimizer *optimizer =
+        fv__allocate_zero(context, FV__RUN, sizeof *optimizer);
+    if (!optimizer) return NULL;
+    *optimizer = *recipe;
+    fv__adopt(context, &optimizer->object, destroy);
+    if (take_variables(optimizer, list) == FV_OK
+        && take_options(optimizer) == FV_OK)
+        return optimizer;
+    fv__destroy(optimizer);
+    return NULL;
+}
+
 fv_optimizer *fv__optimizer_new(const fv__optimizer_type *type,
                                 const void *options)
 {
@@ -86,25 +102,71 @@ fv_optimizer *fv__optimizer_new(const fv__optimizer_type *type,
     fv_variables list;
     memcpy(&list, given + type->variables, sizeof list);
     fv_network *network = ((const fv__optimizer_options *)options)->network;
-    fv_context *context = context_of(network, list);
-    fv_optimizer made = { .context = context, .network = network };
-    if (!fv__ok(context)
-        || !fv__options(context, type->name, options, &made.options,
+    fv_optimizer recipe = { .context = context_of(network, list),
+                            .network = network,
+                            .type = type };
+    if (!fv__ok(recipe.context)
+        || !fv__options(recipe.context, type->name, options, &recipe.options,
                         type->options_size))
         return NULL;
-    made.type = type;
-    memcpy(made.options.bytes + type->variables, &empty, sizeof empty);
-    fv__settings_resolve(type->settings, &made.options);
-    fv_optimizer *optimizer =
-        fv__allocate_zero(context, FV__RUN, sizeof *optimizer);
-    if (!optimizer) return NULL;
-    *optimizer = made;
-    fv__adopt(context, &optimizer->object, destroy);
-    if (take_variables(optimizer, list) == FV_OK
-        && take_options(optimizer) == FV_OK)
-        return optimizer;
-    fv__destroy(optimizer);
+    memcpy(recipe.options.bytes + type->variables, &empty, sizeof empty);
+    fv__settings_resolve(type->settings, &recipe.options);
+    return make(&recipe, list);
+}
+
+/* ---- by name ------------------------------------------------------------ */
+
+enum { MOST_TYPES = 64 };
+
+const char *fv_optimizer_name(int32_t index)
+{
+    for (int32_t i = 0; fv__optimizer_types[i]; i++)
+        if (i == index) return fv__optimizer_types[i]->name;
     return NULL;
+}
+
+static const fv__optimizer_type *find_type(fv_context *context,
+                                           const fv__token *name)
+{
+    const char *names[MOST_TYPES + 1] = { NULL };
+    for (int i = 0; i < MOST_TYPES && fv__optimizer_types[i]; i++) {
+        names[i] = fv__optimizer_types[i]->name;
+        if (fv__token_is(name, names[i])) return fv__optimizer_types[i];
+    }
+    char shown[64], guess[64];
+    fv__printable(name->at, name->length, shown, sizeof shown);
+    fv__token_fail(context, name, "there is no optimizer \"%s\"%s", shown,
+                   fv__suggestion(name, names, guess));
+    return NULL;
+}
+
+fv_optimizer *fv_optimizer_parse(fv_network *network, const char *text)
+{
+    fv_context *context = network ? network->context : NULL;
+    if (!fv__ok(context)) return NULL;
+    if (!text) {
+        fv_fail(context, FV_MISUSE, "optimizer: the text is NULL");
+        return NULL;
+    }
+    fv__words words = { context, "optimizer", text, text };
+    fv__token name, rest;
+    fv__words_next(&words, &name);
+    fv_optimizer recipe = { .context = context,
+                            .network = network,
+                            .type = find_type(context, &name) };
+    if (!recipe.type
+        || fv__settings_read(&words, recipe.type->name, recipe.type->settings,
+                             &recipe.options)
+               != FV_OK)
+        return NULL;
+    char shown[64];
+    if (fv__words_next(&words, &rest)) {
+        fv__token_fail(
+            context, &rest, "%s takes no further \"%s\"", recipe.type->name,
+            fv__printable(rest.at, rest.length, shown, sizeof shown));
+        return NULL;
+    }
+    return make(&recipe, (fv_variables){ 0 });
 }
 
 /* ---- state -------------------------------------------------------------- */

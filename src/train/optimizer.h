@@ -5,7 +5,7 @@
 #include "train/setting.h"
 #include "kernel/optimizer.h"
 
-#include <fovea/train.h>
+#include <fovea/optimizer.h>
 
 /* One number of state for each parameter. */
 typedef struct fv__slot {

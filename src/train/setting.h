@@ -33,4 +33,18 @@ const fv__setting *fv__setting_find(const fv__setting *settings,
 bool fv__setting_on(const fv__setting *setting, const void *options);
 double fv__setting_number(const fv__setting *setting, const void *options);
 
+/* A text of words, "adam 0.001 beta1=0.8", and where its reader is. */
+typedef struct fv__words {
+    fv_context *context;
+    const char *file; /* its name in messages */
+    const char *begin, *at;
+} fv__words;
+
+/* The next word; false, of length 0, at the end. */
+bool fv__words_next(fv__words *words, fv__token *token);
+/* Reads the options of `who`: numbers by place, then key=value; ends before a
+ * word that is neither. Those that are left out have their defaults. */
+fv_status fv__settings_read(fv__words *words, const char *who,
+                            const fv__setting *settings, void *options);
+
 #endif

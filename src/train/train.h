@@ -4,6 +4,8 @@
 
 #include "train/optimizer.h"
 
+#include <fovea/train.h>
+
 /* Runs a step on the batch in a ready training plan; adds loss and right
  * answers to the sums. */
 typedef struct fv__sums {
