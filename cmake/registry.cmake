@@ -1,6 +1,6 @@
-# The lists of operators and layer types are generated: a file in the right
-# folder that holds the right constant is on its list. Writes
-# build/generated/operators.c and layers.c and names them in FOVEA_REGISTRIES.
+# The lists of operators, layer types and optimizers are generated: a file in
+# the right folder that holds the right constant is on its list. Writes
+# build/generated/operators.c and the like, and names them in FOVEA_REGISTRIES.
 
 # Names of the files of a folder that define `<type> <prefix><name>`.
 function(fovea_registered FOLDER TYPE PREFIX NAMES)
@@ -43,6 +43,8 @@ foreach(name IN LISTS FOVEA_OPERATORS)
   endif()
 endforeach()
 fovea_registered(layer fv__layer_type fv__layer_ FOVEA_LAYERS)
+fovea_registered(train/optimizer fv__optimizer_type fv__optimizer_
+  FOVEA_OPTIMIZERS)
 
 set(FOVEA_REGISTRIES "")
 fovea_registry(operators.c "#include <fovea/operator.h>"
@@ -51,3 +53,5 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/src/layer/layer.h)
   fovea_registry(layers.c "#include \"layer/layer.h\""
     fv__layer_type fv__layer_ fv__layer_types "${FOVEA_LAYERS}")
 endif()
+fovea_registry(optimizers.c "#include \"train/optimizer.h\""
+  fv__optimizer_type fv__optimizer_ fv__optimizer_types "${FOVEA_OPTIMIZERS}")

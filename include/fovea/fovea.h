@@ -9,6 +9,7 @@
 #include <fovea/layer.h>
 #include <fovea/network.h>
 #include <fovea/operator.h>
+#include <fovea/optimizer.h>
 #include <fovea/tensor.h>
 #include <fovea/train.h>
 #include <fovea/variable.h>

@@ -57,13 +57,6 @@ enum {
     CLI_JSON
 };
 
-typedef enum cli_optimizer {
-    CLI_DEFAULT,
-    CLI_SGD,
-    CLI_ADAM,
-    CLI_ADAMW
-} cli_optimizer;
-
 /* Options that several commands have, for their tables. */
 #define CLI_THREADS_OPTION                                                     \
     {                                                                          \
@@ -83,11 +76,11 @@ typedef struct cli_options {
     const char *data, *out;
     int64_t epochs, batch, limit, index; /* limit 0, index -1: not given */
     int64_t seed;
-    double lr, momentum, weight_decay; /* below 0: not given */
-    int32_t threads;                   /* 0: all */
+    int32_t threads; /* 0: all */
     fv_dtype dtype;
     fv_layout layout;
-    cli_optimizer optimizer;
+    /* as they are written, checked; NULL: not given */
+    const char *optimizer, *lr, *momentum, *weight_decay;
     const char *shapes, *nets; /* NULL: not given */
     unsigned passes;           /* bit i: fv_conv_pass i */
     fv_algorithm algorithm;

@@ -24,14 +24,9 @@ typedef struct line {
 
 cli_options cli_defaults(void)
 {
-    return (cli_options){ .epochs = 5,
-                          .batch = 32,
-                          .index = -1,
-                          .lr = -1,
-                          .momentum = -1,
-                          .weight_decay = -1,
-                          .passes = 7,
-                          .seconds = 0.3 };
+    return (cli_options){
+        .epochs = 5, .batch = 32, .index = -1, .passes = 7, .seconds = 0.3
+    };
 }
 
 /* The option as it is written, for messages. */
@@ -160,27 +155,27 @@ static error_t read_measuring(int key, char *text, struct argp_state *state,
 static error_t read_training(int key, char *text, struct argp_state *state,
                              cli_options *o)
 {
-    static const char *const optimizers[] = { "sgd", "adam", "adamw", NULL };
     switch (key) {
     case CLI_EPOCHS:
         o->epochs = whole(state, key, text, 1, MOST_EPOCHS);
         return 0;
     case CLI_OPTIMIZER:
-        o->optimizer = CLI_SGD
-                       + (cli_optimizer)choice(state, key, text, optimizers,
-                                               "sgd, adam or adamw");
+        o->optimizer = file(state, key, text);
         return 0;
     case CLI_LR:
-        o->lr = number(state, key, text, true, (double)INFINITY);
+        number(state, key, text, true, (double)INFINITY);
+        o->lr = text;
         return 0;
     case CLI_MOMENTUM:
-        o->momentum = number(state, key, text, true, 1);
+        number(state, key, text, true, 1);
+        o->momentum = text;
         return 0;
     case CLI_NESTEROV:
         o->nesterov = true;
         return 0;
     case CLI_WEIGHT_DECAY:
-        o->weight_decay = number(state, key, text, true, (double)INFINITY);
+        number(state, key, text, true, (double)INFINITY);
+        o->weight_decay = text;
         return 0;
     case CLI_OUT:
         o->out = file(state, key, text);

@@ -3,11 +3,12 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 4096, MOST_LINKS = 40 };
+enum { PATH_BYTES = 4096, MOST_LINKS = 40, TEXT_BYTES = 1024 };
 
 static const struct argp_option options[] = {
     { "data", CLI_DATA, "NAME", 0,
@@ -15,9 +16,12 @@ static const struct argp_option options[] = {
     { "epochs", CLI_EPOCHS, "N", 0, "passes over the images (5)", 0 },
     { "batch", CLI_BATCH, "N", 0, "images a step (32)", 0 },
     { "optimizer", CLI_OPTIMIZER, "NAME", 0,
-      "sgd, adam or adamw (adam; sgd with --momentum or --nesterov)", 0 },
-    { "lr", CLI_LR, "X", 0, "learning rate (sgd 0.01, others 0.001)", 0 },
-    { "momentum", CLI_MOMENTUM, "X", 0, "of sgd (0)", 0 },
+      ", with its options as words behind its name, see below (adam; sgd with "
+      "--momentum or --nesterov)",
+      0 },
+    { "lr", CLI_LR, "X", 0,
+      "learning rate (adam 0.001, sgd 0.01, others their own)", 0 },
+    { "momentum", CLI_MOMENTUM, "X", 0, "of the optimizer (0)", 0 },
     { "nesterov", CLI_NESTEROV, NULL, 0, "Nesterov's momentum", 0 },
     { "weight-decay", CLI_WEIGHT_DECAY, "X", 0, "(0; adamw 0.01)", 0 },
     { "seed", CLI_SEED, "S", 0, "of every random number (0)", 0 },
@@ -39,14 +43,34 @@ static const struct argp_option options[] = {
     { 0 },
 };
 
+/* Writes the names of the optimizers into the help of their option. */
+static char *filter_help(int key, const char *text, void *input)
+{
+    (void)input;
+    if (key != CLI_OPTIMIZER || !text) return (char *)(uintptr_t)text;
+    char names[TEXT_BYTES] = "", *help = malloc(2 * TEXT_BYTES);
+    size_t used = 0;
+    const char *name;
+    for (int32_t i = 0; (name = fv_optimizer_name(i)) && used < TEXT_BYTES; i++)
+        used += (size_t)snprintf(names + used, TEXT_BYTES - used, "%s%s",
+                                 i ? ", " : "", name);
+    if (help) snprintf(help, 2 * TEXT_BYTES, "%s%s", names, text);
+    return help;
+}
+
 static const struct argp usage = {
     .options = options,
+    .help_filter = filter_help,
     .args_doc = "NET [NAME]",
-    .doc = "Train NET, a network text or a saved model, and save it as FILE."
-           "\vFILE.checkpoint is written after each epoch, and when you press "
-           "Ctrl-C, hang up or terminate the program; --resume goes on from "
-           "there to the same weights as "
-           "without interruption.",
+    .doc =
+        "Train NET, a network text or a saved model, and save it as FILE."
+        "\vFILE.checkpoint is written after each epoch, and when you press "
+        "Ctrl-C, hang up or terminate the program; --resume goes on from "
+        "there to the same weights as "
+        "without interruption.\n\n"
+        "Options of an optimizer stand behind its name: --optimizer \"sgd "
+        "momentum=0.9 nesterov=yes\"; docs/training.md lists them, and so does "
+        "the refusal of an option that there is none of.",
 };
 
 /* One run of the command. */
@@ -54,6 +78,7 @@ typedef struct run {
     cli_options options;
     const char *input;
     char checkpoint[PATH_BYTES];
+    char optimizer[TEXT_BYTES];
     fv_context *context;
     fv_network *network;
     fv_fit_report report;
@@ -84,18 +109,60 @@ static void catch_signals(void)
             sigaction(numbers[i], &action, NULL);
 }
 
+/* Appends " key=value" if there is a value. */
+static void add_option(run *r, const char *command, const char *key,
+                       const char *value)
+{
+    const size_t used = strlen(r->optimizer);
+    if (!value) return;
+    const int length =
+        snprintf(r->optimizer + used, TEXT_BYTES - used, " %s=%s", key, value);
+    if (length < 0 || (size_t)length >= TEXT_BYTES - used)
+        cli_refuse(command, "--optimizer: a text of %zu characters",
+                   used + strlen(value));
+}
+
+/* Puts the optimizer and its options into words, in lower case. */
+static void write_optimizer(run *r, const char *command)
+{
+    const cli_options *o = &r->options;
+    const char *name = o->optimizer                 ? o->optimizer
+                       : o->momentum || o->nesterov ? "sgd"
+                                                    : "adam";
+    if (strlen(name) >= TEXT_BYTES)
+        cli_refuse(command, "--optimizer: a text of %zu characters",
+                   strlen(name));
+    for (size_t i = 0; i <= strlen(name); i++)
+        r->optimizer[i] = name[i] >= 'A' && name[i] <= 'Z'
+                              ? (char)(name[i] - 'A' + 'a')
+                              : name[i];
+    add_option(r, command, "learning_rate", o->lr);
+    add_option(r, command, "momentum", o->momentum);
+    add_option(r, command, "nesterov", o->nesterov ? "yes" : NULL);
+    add_option(r, command, "weight_decay", o->weight_decay);
+}
+
+/* Makes the optimizer of a network of two numbers, to refuse wrong options
+ * before the first file is opened. */
+static void check_optimizer(const run *r, const char *command)
+{
+    fv_context *context =
+        fv_context_new(FV_OPTIONS(fv_context_options, .threads = 1));
+    if (fv_failed(context) == FV_OK) {
+        fv_optimizer_parse(fv_network_parse(context, "input 1\nlinear 1\n", ""),
+                           r->optimizer);
+        if (fv_failed(context)) cli_refuse(command, "%s", fv_error(context));
+    }
+    fv_context_free(context);
+}
+
 /* Options that exclude or need each other. */
 static void check_options(run *r, const char *command)
 {
     cli_options *o = &r->options;
     cli_take_data(command, o, 1);
-    const bool momentum = o->momentum >= 0 || o->nesterov;
-    if (!o->optimizer) o->optimizer = momentum ? CLI_SGD : CLI_ADAM;
-    if (momentum && o->optimizer != CLI_SGD)
-        cli_refuse(command, "--%s: only with --optimizer sgd",
-                   o->nesterov ? "nesterov" : "momentum");
-    if (o->nesterov && !(o->momentum > 0))
-        cli_refuse(command, "--nesterov: expected --momentum above 0");
+    write_optimizer(r, command);
+    check_optimizer(r, command);
     if (!o->out) o->out = "model.safetensors";
     const int length =
         snprintf(r->checkpoint, PATH_BYTES, "%s.checkpoint", o->out);
@@ -175,22 +242,6 @@ static fv_status check_former(const run *r, const char *path)
     return fv_failed(r->context);
 }
 
-static fv_optimizer *make_optimizer(const run *r)
-{
-    const cli_options *o = &r->options;
-    const double rate = o->lr >= 0                ? o->lr
-                        : o->optimizer == CLI_SGD ? 0.01
-                                                  : 1e-3;
-    const double usual = o->optimizer == CLI_ADAMW ? 0.01 : 0;
-    const double decay = o->weight_decay < 0 ? usual : o->weight_decay;
-    if (o->optimizer == CLI_ADAM)
-        return fv_adam(r->network, rate, .weight_decay = decay);
-    if (o->optimizer == CLI_ADAMW) return fv_adamw(r->network, rate, decay);
-    return fv_sgd(r->network, rate,
-                  .momentum = o->momentum > 0 ? o->momentum : 0,
-                  .weight_decay = decay, .nesterov = o->nesterov);
-}
-
 static void fit(run *r)
 {
     const cli_options *o = &r->options;
@@ -202,7 +253,7 @@ static void fit(run *r)
     fv_dataset *train = cli_open_data(r->context, o->data, "train");
     fv_dataset *test = cli_open_data(r->context, o->data, "test");
     if (o->limit) fv_dataset_limit(train, o->limit);
-    fv_optimizer *optimizer = make_optimizer(r);
+    fv_optimizer *optimizer = fv_optimizer_parse(r->network, r->optimizer);
     cli_progress progress = cli_progress_begin();
     catch_signals();
     fv_fit(r->network, optimizer, train, .test = test, .epochs = o->epochs,

@@ -14,10 +14,11 @@
 #include "kernel/geometry.h"
 #include "kernel/grouped.h"
 #include "kernel/normalise.h"
-#include "kernel/optimizer.h"
 #include "kernel/winograd.h"
 
 enum { FV__LANES = 16 };
+
+struct fv__update; /* kernel/optimizer.h */
 
 /* The table. Pointers are to `real` unless a type is given. Functions work on
  * the calling thread; the fv__..._all functions below cut and share. */
@@ -170,11 +171,11 @@ typedef struct fv__kernels {
                                   const void *dy, const void *x, void *dx,
                                   fv__accumulation accumulation);
 
-    /* Updates; momentum m and moments m, v are state of n numbers, NULL where
-     * not in use. */
-    void (*sgd)(size_t n, const fv__sgd *rule, const void *g, void *w, void *m);
-    void (*adam)(size_t n, const fv__adam *rule, const void *g, void *w,
-                 void *m, void *v);
+    /* A step of an optimizer on n weights w with gradients g, which the rule
+     * may overwrite, and arrays of state s, NULL where not in use: see
+     * kernel/optimizer.h. */
+    void (*update)(size_t n, const struct fv__update *update, void *g, void *w,
+                   void *const s[]);
 
     /* Random numbers, elements first .. first + n of a stream. */
     void (*uniform)(uint64_t seed, uint64_t stream, uint64_t first, size_t n,

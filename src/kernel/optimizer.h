@@ -1,21 +1,30 @@
-/* The hyperparameters of the update rules of optimizers. */
+/* The update rules of optimizers, the argument of the kernel `update`. */
 #ifndef FV_KERNEL_OPTIMIZER_H
 #define FV_KERNEL_OPTIMIZER_H
 
 #include "base/base.h"
 
-/* Hyperparameters of one step; the kernels round them to their element type. */
-typedef struct fv__sgd {
-    double learning_rate, momentum, weight_decay;
-    bool nesterov;
-} fv__sgd;
+/* How a weight w, its gradient g and its state s change. All rules begin with
+ * the slope, g + decay w; SQRT is that of real numbers. */
+typedef enum fv__rule {
+    /* m = beta1 m + rest1 slope, w -= rate m, or with `nesterov` w -= rate
+     * (slope + beta1 m); without state w -= rate slope. State: m or none */
+    FV__RULE_SGD,
+    /* m = beta1 m + rest1 slope, v = beta2 v + rest2 slope^2,
+     * w = keep w - rate m / (sqrt(v) / root + epsilon). State: m, v */
+    FV__RULE_ADAM
+} fv__rule;
 
-typedef struct fv__adam {
-    double learning_rate, beta1, beta2, epsilon, weight_decay;
-    bool decoupled; /* AdamW: the decay shrinks the weight; otherwise it is
-                       added to the gradient */
-    /* bias corrections: 1 - beta1^t and 1 - beta2^t */
-    double correction1, correction2;
-} fv__adam;
+/* The numbers of one step; the kernel rounds them to its element type. */
+typedef struct fv__update {
+    fv__rule rule;
+    bool nesterov;
+    double rate;  /* with the bias correction of the first moment */
+    double decay; /* times the weight, added to the gradient */
+    double keep;  /* factor of the weight: decoupled weight decay */
+    double beta1, rest1, beta2, rest2;
+    double root; /* square root of the bias correction of the second moment */
+    double epsilon;
+} fv__update;
 
 #endif

@@ -12,7 +12,7 @@ enum { NUMBERS = 10, PAIRS = NUMBERS + 5 };
 
 /* What the metadata hold besides the network text. */
 typedef struct record {
-    char settings[256]; /* of the optimizer */
+    char kind[64], settings[256]; /* of the optimizer */
     char numbers[NUMBERS][64];
     fv__pair pairs[PAIRS];
 } record;
@@ -38,11 +38,11 @@ static void fill(record *r, const fv__run *run, const fv__position *position)
     snprintf(r->numbers[8], ROOM, "%" PRId64 " %" PRId64, position->sums.right,
              position->sums.count);
     snprintf(r->numbers[9], ROOM, "%d", run->drop_last);
+    fv__optimizer_kind(run->optimizer, r->kind, sizeof r->kind);
     fv__optimizer_text(run->optimizer, r->settings, sizeof r->settings);
     for (int i = 0; i < NUMBERS; i++)
         r->pairs[i] = (fv__pair){ number_keys[i], r->numbers[i] };
-    r->pairs[NUMBERS] =
-        (fv__pair){ "fovea.optimizer", fv__optimizer_kind(run->optimizer) };
+    r->pairs[NUMBERS] = (fv__pair){ "fovea.optimizer", r->kind };
     r->pairs[NUMBERS + 1] =
         (fv__pair){ "fovea.network", fv_network_text(run->network) };
     r->pairs[NUMBERS + 2] =
@@ -52,22 +52,23 @@ static void fill(record *r, const fv__run *run, const fv__position *position)
 }
 
 /* Lists the entries of the network, one more for each slot of state, and the
- * counts of updates of Adam. */
+ * counts of updates where they matter. */
 static fv_status list_entries(fv__model *model, const fv__run *run)
 {
     fv_optimizer *optimizer = run->optimizer;
     fv_context *context = optimizer->context;
-    if (fv__model_begin(model, run->network, 3) != FV_OK
+    if (fv__model_begin(model, run->network, FV__MOST_SLOTS + 1) != FV_OK
         || fv__optimizer_ready(optimizer) != FV_OK)
         return fv_failed(context);
     int64_t numbers =
         (int64_t)(optimizer->slot_bytes / fv_dtype_bytes(context->dtype));
-    static const char *const names[] = { "first", "second" };
-    for (int32_t i = 0; i < optimizer->slots && i < 2; i++) {
+    for (int32_t i = 0; i < optimizer->slots; i++) {
         fv_tensor slot =
             fv_tensor_of(optimizer->state + (size_t)i * optimizer->slot_bytes,
                          context->dtype, 1, &numbers);
-        if (fv__model_add(model, "optimizer.", names[i], &slot) != FV_OK) break;
+        if (fv__model_add(model, "optimizer.", optimizer->slot[i]->name, &slot)
+            != FV_OK)
+            break;
     }
     if (optimizer->counts) {
         fv_tensor counts =
@@ -178,7 +179,7 @@ static bool read_rates(const fv__archive *archive, double *initial,
            && isfinite(*initial + *last);
 }
 
-/* Whether the counts of updates of Adam, if there are any, are valid. */
+/* Whether the counts of updates, if there are any, are valid. */
 static bool counts_legal(const fv__archive *archive)
 {
     const fv_tensor *counts = fv__archive_find(archive, "optimizer.steps");

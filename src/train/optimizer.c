@@ -1,5 +1,5 @@
-/* Optimizers: an update rule and its state for a list of variables. */
-#include "train/train.h"
+/* Optimizers: making one from its options, and its state. */
+#include "train/optimizer.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -62,119 +62,111 @@ static fv_status take_variables(fv_optimizer *optimizer, fv_variables list)
     return fv_failed(context);
 }
 
-static fv_optimizer *make(fv_network *network, fv_variables list, fv__rule rule)
+static fv_status take_options(fv_optimizer *optimizer)
 {
-    fv_context *context = context_of(network, list);
-    if (!fv__ok(context)) return NULL;
+    const fv__optimizer_type *type = optimizer->type;
+    fv_context *context = optimizer->context;
+    const void *options = &optimizer->options;
+    fv__settings_check(context, type->name, type->settings, options);
+    if (type->check && fv__ok(context)) type->check(context, options);
+    for (const fv__slot *slot = type->slots; slot->name; slot++)
+        if (!slot->key
+            || fv__setting_on(fv__setting_find(type->settings, slot->key),
+                              options))
+            optimizer->slot[optimizer->slots++] = slot;
+    return fv_failed(context);
+}
+
+/* Makes the optimizer of options with every default filled in. */
+static fv_optimizer *make(const fv_optimizer *recipe, fv_variables list)
+{
+    fv_context *context = recipe->context;
     fv_optimizer *optimizer =
         fv__allocate_zero(context, FV__RUN, sizeof *optimizer);
     if (!optimizer) return NULL;
-    optimizer->context = context;
-    optimizer->network = network;
-    optimizer->rule = rule;
+    *optimizer = *recipe;
     fv__adopt(context, &optimizer->object, destroy);
-    if (take_variables(optimizer, list) == FV_OK) return optimizer;
+    if (take_variables(optimizer, list) == FV_OK
+        && take_options(optimizer) == FV_OK)
+        return optimizer;
     fv__destroy(optimizer);
     return NULL;
 }
 
-/* Checks an option that must be at least 0. */
-static void check_least(fv_context *context, const char *who, const char *what,
-                        double value)
+fv_optimizer *fv__optimizer_new(const fv__optimizer_type *type,
+                                const void *options)
 {
-    if (value >= 0 && isfinite(value)) return;
-    fv_fail(context, FV_MISUSE, "%s: %s %s is not a number of at least 0", who,
-            what, FV__NUMBER(value));
+    if (!options) return NULL;
+    const unsigned char *given = options;
+    const fv_variables empty = { 0 };
+    fv_variables list;
+    memcpy(&list, given + type->variables, sizeof list);
+    fv_network *network = ((const fv__optimizer_options *)options)->network;
+    fv_optimizer recipe = { .context = context_of(network, list),
+                            .network = network,
+                            .type = type };
+    if (!fv__ok(recipe.context)
+        || !fv__options(recipe.context, type->name, options, &recipe.options,
+                        type->options_size))
+        return NULL;
+    memcpy(recipe.options.bytes + type->variables, &empty, sizeof empty);
+    fv__settings_resolve(type->settings, &recipe.options);
+    return make(&recipe, list);
 }
 
-/* Checks an option that must be at least 0 and below 1. */
-static void check_share(fv_context *context, const char *who, const char *what,
-                        double value)
-{
-    if (value >= 0 && value < 1) return;
-    fv_fail(context, FV_MISUSE, "%s: %s %s is not at least 0 and below 1", who,
-            what, FV__NUMBER(value));
-}
+/* ---- by name ------------------------------------------------------------ */
 
-/* Checks an option that must be above 0 and below `high`. */
-static void check_above(fv_context *context, const char *who, const char *what,
-                        double value, double high)
-{
-    if (value > 0 && value < high) return;
-    fv_fail(context, FV_MISUSE, "%s: %s %s is not above 0%s", who, what,
-            FV__NUMBER(value), isinf(high) ? " and finite" : " and below 1");
-}
+enum { MOST_TYPES = 64 };
 
-/* Returns the optimizer; frees it and returns NULL if its options were wrong.
- */
-static fv_optimizer *checked(fv_optimizer *optimizer)
+const char *fv_optimizer_name(int32_t index)
 {
-    if (fv__ok(optimizer->context)) return optimizer;
-    fv__destroy(optimizer);
+    for (int32_t i = 0; fv__optimizer_types[i]; i++)
+        if (i == index) return fv__optimizer_types[i]->name;
     return NULL;
 }
 
-fv_optimizer *fv_sgd_new(const fv_sgd_options *options)
+static const fv__optimizer_type *find_type(fv_context *context,
+                                           const fv__token *name)
 {
-    if (!options) return NULL;
-    fv_context *context = context_of(options->network, options->variables);
-    fv_sgd_options o;
-    if (!fv__ok(context) || !fv__options(context, "sgd", options, &o, sizeof o))
+    const char *names[MOST_TYPES + 1] = { NULL };
+    for (int i = 0; i < MOST_TYPES && fv__optimizer_types[i]; i++) {
+        names[i] = fv__optimizer_types[i]->name;
+        if (fv__token_is(name, names[i])) return fv__optimizer_types[i];
+    }
+    char shown[64], guess[64];
+    fv__printable(name->at, name->length, shown, sizeof shown);
+    fv__token_fail(context, name, "there is no optimizer \"%s\"%s", shown,
+                   fv__suggestion(name, names, guess));
+    return NULL;
+}
+
+fv_optimizer *fv_optimizer_parse(fv_network *network, const char *text)
+{
+    fv_context *context = network ? network->context : NULL;
+    if (!fv__ok(context)) return NULL;
+    if (!text) {
+        fv_fail(context, FV_MISUSE, "optimizer: the text is NULL");
         return NULL;
-    fv_optimizer *optimizer = make(o.network, o.variables, FV__RULE_SGD);
-    if (!optimizer) return NULL;
-    optimizer->sgd = (fv__sgd){
-        .learning_rate = o.learning_rate,
-        .momentum = o.momentum,
-        .weight_decay = o.weight_decay,
-        .nesterov = o.nesterov != 0,
-    };
-    optimizer->slots = optimizer->sgd.momentum != 0;
-    check_least(context, "sgd", "learning_rate", o.learning_rate);
-    check_share(context, "sgd", "momentum", o.momentum);
-    check_least(context, "sgd", "weight_decay", o.weight_decay);
-    if (o.nesterov && !optimizer->slots)
-        fv_fail(context, FV_MISUSE, "sgd: nesterov needs a momentum above 0");
-    return checked(optimizer);
-}
-
-static fv_optimizer *adam(const fv_adam_options *options, fv__rule rule)
-{
-    if (!options) return NULL;
-    const char *who = rule == FV__RULE_ADAM ? "adam" : "adamw";
-    fv_context *context = context_of(options->network, options->variables);
-    fv_adam_options o;
-    if (!fv__ok(context) || !fv__options(context, who, options, &o, sizeof o))
+    }
+    fv__words words = { context, "optimizer", text, text };
+    fv__token name, rest;
+    fv__words_next(&words, &name);
+    fv_optimizer recipe = { .context = context,
+                            .network = network,
+                            .type = find_type(context, &name) };
+    if (!recipe.type
+        || fv__settings_read(&words, recipe.type->name, recipe.type->settings,
+                             &recipe.options)
+               != FV_OK)
         return NULL;
-    fv_optimizer *optimizer = make(o.network, o.variables, rule);
-    if (!optimizer) return NULL;
-    const bool usual = o.betas[0] == 0 && o.betas[1] == 0;
-    fv__adam *a = &optimizer->adam;
-    *a = (fv__adam){
-        .learning_rate = o.learning_rate,
-        .beta1 = usual ? 0.9 : o.betas[0],
-        .beta2 = usual ? 0.999 : o.betas[1],
-        .epsilon = o.epsilon == 0 ? 1e-8 : o.epsilon,
-        .weight_decay = o.weight_decay,
-        .decoupled = rule == FV__RULE_ADAMW,
-    };
-    optimizer->slots = 2;
-    check_least(context, who, "learning_rate", a->learning_rate);
-    check_share(context, who, "beta1", a->beta1);
-    check_above(context, who, "beta2", a->beta2, 1);
-    check_above(context, who, "epsilon", a->epsilon, (double)INFINITY);
-    check_least(context, who, "weight_decay", a->weight_decay);
-    return checked(optimizer);
-}
-
-fv_optimizer *fv_adam_new(const fv_adam_options *options)
-{
-    return adam(options, FV__RULE_ADAM);
-}
-
-fv_optimizer *fv_adamw_new(const fv_adam_options *options)
-{
-    return adam(options, FV__RULE_ADAMW);
+    char shown[64];
+    if (fv__words_next(&words, &rest)) {
+        fv__token_fail(
+            context, &rest, "%s takes no further \"%s\"", recipe.type->name,
+            fv__printable(rest.at, rest.length, shown, sizeof shown));
+        return NULL;
+    }
+    return make(&recipe, (fv_variables){ 0 });
 }
 
 /* ---- state -------------------------------------------------------------- */
@@ -184,7 +176,7 @@ static size_t state_bytes(const fv_optimizer *optimizer)
     size_t bytes;
     if (!fv__multiply((size_t)optimizer->slots, optimizer->slot_bytes, &bytes))
         return SIZE_MAX;
-    if (optimizer->rule == FV__RULE_SGD) return bytes;
+    if (!optimizer->type->counted) return bytes;
     return bytes + (size_t)optimizer->count * sizeof(int64_t);
 }
 
@@ -200,115 +192,56 @@ fv_status fv__optimizer_ready(fv_optimizer *optimizer)
         return fv_failed(optimizer->context);
     optimizer->state =
         fv__allocate_zero(optimizer->context, FV__RUN, state_bytes(optimizer));
-    if (optimizer->state && optimizer->rule != FV__RULE_SGD)
+    if (optimizer->state && optimizer->type->counted)
         optimizer->counts = (int64_t *)(void *)(optimizer->state
                                                 + (size_t)optimizer->slots
                                                       * optimizer->slot_bytes);
     return fv_failed(optimizer->context);
 }
 
-const char *fv__optimizer_kind(const fv_optimizer *optimizer)
+/* ---- its options -------------------------------------------------------- */
+
+void fv__optimizer_kind(const fv_optimizer *optimizer, char *out, size_t bytes)
 {
-    if (optimizer->rule == FV__RULE_SGD)
-        return optimizer->slots ? "sgd with momentum" : "sgd without momentum";
-    return optimizer->rule == FV__RULE_ADAM ? "adam" : "adamw";
+    size_t used = (size_t)snprintf(out, bytes, "%s", optimizer->type->name);
+    for (int32_t i = 0; i < optimizer->slots && used < bytes; i++)
+        if (optimizer->slot[i]->key)
+            used += (size_t)snprintf(out + used, bytes - used, " with %s",
+                                     optimizer->slot[i]->key);
 }
 
 void fv__optimizer_text(const fv_optimizer *optimizer, char *out, size_t bytes)
 {
-    const fv__sgd *s = &optimizer->sgd;
-    const fv__adam *a = &optimizer->adam;
-    if (optimizer->rule == FV__RULE_SGD)
-        snprintf(out, bytes, "momentum %s weight_decay %s nesterov %d",
-                 FV__NUMBER(s->momentum), FV__NUMBER(s->weight_decay),
-                 s->nesterov);
-    else
-        snprintf(out, bytes, "beta1 %s beta2 %s epsilon %s weight_decay %s",
-                 FV__NUMBER(a->beta1), FV__NUMBER(a->beta2),
-                 FV__NUMBER(a->epsilon), FV__NUMBER(a->weight_decay));
+    size_t used = 0;
+    const fv__setting *s = optimizer->type->settings + 1;
+    const void *options = &optimizer->options;
+    for (*out = '\0'; s->field.key && used < bytes; s++) {
+        const bool number = s->field.kind == FV__FIELD_NUMBER;
+        used += (size_t)snprintf(
+            out + used, bytes - used, "%s%s %s", used ? " " : "", s->field.key,
+            number ? FV__NUMBER(fv__setting_number(s, options))
+            : fv__setting_on(s, options) ? "1"
+                                         : "0");
+    }
 }
 
 double fv_learning_rate(const fv_optimizer *optimizer)
 {
     if (!optimizer) return (double)NAN;
-    return optimizer->rule == FV__RULE_SGD ? optimizer->sgd.learning_rate
-                                           : optimizer->adam.learning_rate;
+    return optimizer->options.first.learning_rate;
 }
 
 fv_status fv_set_learning_rate(fv_optimizer *optimizer, double rate)
 {
     if (!optimizer) return FV_MISUSE;
-    check_least(optimizer->context, "optimizer", "learning_rate", rate);
-    if (!fv__ok(optimizer->context)) return fv_failed(optimizer->context);
-    optimizer->sgd.learning_rate = optimizer->adam.learning_rate = rate;
-    return FV_OK;
-}
-
-/* ---- the update --------------------------------------------------------- */
-
-enum { CHUNK = 16384 };
-
-typedef struct update {
-    const fv_optimizer *optimizer;
-    fv_variable *variable;
-    const fv__adam *adam; /* with the bias corrections of this variable */
-    unsigned char *m, *v; /* state of this variable; NULL: none */
-} update;
-
-static unsigned char *offset(unsigned char *at, size_t bytes)
-{
-    return at ? at + bytes : NULL;
-}
-
-static void update_chunk(void *argument, size_t item, size_t worker)
-{
-    (void)worker;
-    const update *u = argument;
-    const fv__kernels *kernels = u->optimizer->context->kernels;
-    size_t n = (size_t)fv_tensor_count(&u->variable->value);
-    size_t first = item * CHUNK;
-    if (n - first > CHUNK) n = first + CHUNK;
-    size_t at = first * fv_dtype_bytes(kernels->dtype);
-    unsigned char *g = (unsigned char *)u->variable->grad.data + at;
-    unsigned char *w = (unsigned char *)u->variable->value.data + at;
-    if (u->optimizer->rule == FV__RULE_SGD)
-        kernels->sgd(n - first, &u->optimizer->sgd, g, w, offset(u->m, at));
-    else
-        kernels->adam(n - first, u->adam, g, w, offset(u->m, at),
-                      offset(u->v, at));
-    memset(g, 0, (n - first) * fv_dtype_bytes(kernels->dtype));
-}
-
-fv_status fv_optimizer_update(fv_optimizer *optimizer)
-{
-    if (!optimizer) return FV_MISUSE;
-    fv_context *context = optimizer->context;
-    if (!fv__ok(context) || fv__optimizer_ready(optimizer) != FV_OK)
-        return fv_failed(context);
-    context->changes++;
-    fv__adam adam = optimizer->adam;
-    int64_t corrected =
-        0; /* number of the update that the corrections are for */
-    size_t at = 0;
-    for (int64_t i = 0; i < optimizer->count; i++) {
-        fv_variable *variable = optimizer->variables[i];
-        size_t n = (size_t)fv_tensor_count(&variable->value);
-        update u = { .optimizer = optimizer,
-                     .variable = variable,
-                     .adam = &adam,
-                     .m = offset(optimizer->state, at) };
-        if (optimizer->slots == 2)
-            u.v = offset(optimizer->state, at + optimizer->slot_bytes);
-        at += fv__align(fv__tensor_bytes(&variable->value));
-        if (!variable->requires_grad || !variable->grad.data) continue;
-        if (optimizer->counts && ++optimizer->counts[i] != corrected) {
-            corrected = optimizer->counts[i];
-            adam.correction1 = 1 - pow(adam.beta1, (double)corrected);
-            adam.correction2 = 1 - pow(adam.beta2, (double)corrected);
-        }
-        fv__parallel(context, (n + CHUNK - 1) / CHUNK, (double)n * 4,
-                     update_chunk, &u);
-    }
+    const fv__optimizer_options options = { .learning_rate = rate };
+    const fv__setting only[] = { optimizer->type->settings[0],
+                                 { .field = { .key = NULL } } };
+    if (!fv__ok(optimizer->context)
+        || fv__settings_check(optimizer->context, "optimizer", only, &options)
+               != FV_OK)
+        return fv_failed(optimizer->context);
+    optimizer->options.first.learning_rate = rate;
     return FV_OK;
 }
 

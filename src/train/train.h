@@ -2,36 +2,9 @@
 #ifndef FV_TRAIN_TRAIN_H
 #define FV_TRAIN_TRAIN_H
 
-#include "network/network.h"
+#include "train/optimizer.h"
 
 #include <fovea/train.h>
-
-typedef enum fv__rule { FV__RULE_SGD, FV__RULE_ADAM, FV__RULE_ADAMW } fv__rule;
-
-struct fv_optimizer {
-    fv__object object;
-    fv_context *context;
-    fv_network *network;     /* NULL: the caller gave the list of variables */
-    fv_variable **variables; /* the network's, or a copy of the list */
-    int64_t count;
-    fv__rule rule;
-    fv__sgd sgd;
-    fv__adam adam;
-    int32_t slots; /* numbers of state per parameter */
-    size_t slot_bytes;
-    unsigned char *state; /* `slots` flat arrays; NULL until needed */
-    int64_t *counts; /* number of updates of each variable, behind the state;
-                        NULL for SGD */
-};
-
-/* Bytes of state that are still to be allocated. */
-size_t fv__optimizer_pending(const fv_optimizer *optimizer);
-/* Allocates the state. */
-fv_status fv__optimizer_ready(fv_optimizer *optimizer);
-/* The rule and its state in words: "sgd with momentum". */
-const char *fv__optimizer_kind(const fv_optimizer *optimizer);
-/* The numbers of its options as made: "momentum 0.9 weight_decay 0 ...". */
-void fv__optimizer_text(const fv_optimizer *optimizer, char *out, size_t bytes);
 
 /* Runs a step on the batch in a ready training plan; adds loss and right
  * answers to the sums. */

@@ -403,7 +403,7 @@ static void test_other_runs_are_refused(void **state)
         "its batch is 4, not 5",
         "its number of images is 10, not 11",
         "its drop_last is 0, not 1",
-        "its optimizer is sgd with momentum, not sgd without momentum",
+        "its optimizer is sgd with momentum, not sgd",
         "its optimizer is sgd with momentum, not adamw",
         "its network is different",
         "its element type is f32, not f64",

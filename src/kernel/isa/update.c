@@ -1,15 +1,17 @@
-/* One step of SGD or Adam on an array of weights. */
+/* One step of an optimizer on an array of weights. */
+#include "kernel/optimizer.h"
 #include "kernel/isa/isa.h"
 
-void FV_KERNEL(sgd)(size_t n, const fv__sgd *rule, const void *g_, void *w_,
-                    void *m_)
+/* The numbers of the step in the element type. */
+typedef struct rates {
+    real rate, decay, keep, beta1, rest1, beta2, rest2, root, epsilon;
+} rates;
+
+INLINE void sgd(size_t n, const rates *u, bool nesterov, const real *g, real *w,
+                real *m)
 {
-    const real *g = g_;
-    real *w = w_, *m = m_;
-    const real rate = (real)rule->learning_rate;
-    const real decay = (real)rule->weight_decay;
-    const real momentum = (real)rule->momentum;
-    const bool nesterov = rule->nesterov;
+    const real rate = u->rate, decay = u->decay;
+    const real momentum = u->beta1, rest = u->rest1;
     if (!m) {
         INDEPENDENT
         for (size_t i = 0; i < n; i++)
@@ -19,27 +21,18 @@ void FV_KERNEL(sgd)(size_t n, const fv__sgd *rule, const void *g_, void *w_,
     INDEPENDENT
     for (size_t i = 0; i < n; i++) {
         const real slope = FMA(decay, w[i], g[i]);
-        const real moved = FMA(momentum, m[i], slope);
+        const real moved = FMA(momentum, m[i], rest * slope);
         m[i] = moved;
         w[i] = FMA(-rate, nesterov ? FMA(momentum, moved, slope) : moved, w[i]);
     }
 }
 
-void FV_KERNEL(adam)(size_t n, const fv__adam *rule, const void *g_, void *w_,
-                     void *m_, void *v_)
+INLINE void adam(size_t n, const rates *u, const real *g, real *w, real *m,
+                 real *v)
 {
-    const real *g = g_;
-    real *w = w_, *m = m_, *v = v_;
-    const real beta1 = (real)rule->beta1, rest1 = (real)(1 - rule->beta1);
-    const real beta2 = (real)rule->beta2, rest2 = (real)(1 - rule->beta2);
-    const real step = (real)(rule->learning_rate / rule->correction1);
-    const real root = (real)__builtin_sqrt(rule->correction2);
-    const real epsilon = (real)rule->epsilon;
-    /* Weight decay either shrinks the weight (AdamW) or is added to the
-     * gradient. */
-    const double shrink = rule->learning_rate * rule->weight_decay;
-    const real keep = rule->decoupled ? (real)(1 - shrink) : 1;
-    const real decay = rule->decoupled ? 0 : (real)rule->weight_decay;
+    const real beta1 = u->beta1, rest1 = u->rest1, keep = u->keep;
+    const real beta2 = u->beta2, rest2 = u->rest2, rate = u->rate;
+    const real root = u->root, epsilon = u->epsilon, decay = u->decay;
     INDEPENDENT
     for (size_t i = 0; i < n; i++) {
         const real slope = FMA(decay, w[i], g[i]);
@@ -48,6 +41,24 @@ void FV_KERNEL(adam)(size_t n, const fv__adam *rule, const void *g_, void *w_,
         m[i] = mean;
         v[i] = square;
         const real scale = SQRT(square) / root + epsilon;
-        w[i] = FMA(-step, mean / scale, w[i] * keep);
+        w[i] = FMA(-rate, mean / scale, w[i] * keep);
+    }
+}
+
+void FV_KERNEL(update)(size_t n, const fv__update *update, void *g, void *w,
+                       void *const s[])
+{
+    const rates u = {
+        (real)update->rate,  (real)update->decay, (real)update->keep,
+        (real)update->beta1, (real)update->rest1, (real)update->beta2,
+        (real)update->rest2, (real)update->root,  (real)update->epsilon,
+    };
+    switch (update->rule) {
+    case FV__RULE_SGD:
+        sgd(n, &u, update->nesterov, g, w, s[0]);
+        return;
+    case FV__RULE_ADAM:
+        adam(n, &u, g, w, s[0], s[1]);
+        return;
     }
 }

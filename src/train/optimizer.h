@@ -1,0 +1,115 @@
+/* Optimizers: what a type of optimizer is, and the state of one. */
+#ifndef FV_TRAIN_OPTIMIZER_H
+#define FV_TRAIN_OPTIMIZER_H
+
+#include "train/setting.h"
+#include "kernel/optimizer.h"
+
+#include <fovea/optimizer.h>
+
+/* One number of state for each parameter. */
+typedef struct fv__slot {
+    const char *name; /* in checkpoints; NULL ends a list */
+    const char *key;  /* the option that is on where the slot is in use; NULL:
+                         always */
+} fv__slot;
+
+enum { FV__MOST_SLOTS = 4, FV__MOST_OPTIMIZER_BYTES = 256 };
+
+/* What the numbers of a step depend on beside the options. */
+typedef struct fv__hyper {
+    double rate, weight_decay;
+    int64_t updates; /* of this variable, this one included; 0: not counted */
+} fv__hyper;
+
+typedef struct fv__optimizer_type {
+    const char *name;
+    size_t options_size;
+    size_t variables, weight_decay; /* offsets in the options */
+    const fv__setting *settings;    /* the first is the learning rate */
+    fv__slot slots[FV__MOST_SLOTS];
+    bool counted; /* the numbers of a step depend on the number of updates */
+    /* Refuses options that contradict each other; NULL: none do. */
+    fv_status (*check)(fv_context *context, const void *options);
+    /* Sets the rule of the kernel and its numbers. */
+    void (*prepare)(const void *options, const fv__hyper *hyper,
+                    fv__update *update);
+} fv__optimizer_type;
+
+#define FV__OPTIMIZER_OPTIONS(options)                                         \
+    .options_size = sizeof(options),                                           \
+    .variables = offsetof(options, variables),                                 \
+    .weight_decay = offsetof(options, weight_decay)
+
+/* The members that every options struct begins with. */
+typedef struct fv__optimizer_options {
+    size_t size;
+    fv_network *network;
+    double learning_rate;
+} fv__optimizer_options;
+
+/* The settings that every optimizer has, with their defaults in the text. */
+#define FV__RATE_SETTING(options, rate)                                        \
+    {                                                                          \
+        { FV__FIELD(options, NUMBER, learning_rate), .usual = (rate),          \
+          .positional = true },                                                \
+            .range = FV__AT_LEAST_0                                            \
+    }
+#define FV__DECAY_SETTING(options, decay)                                      \
+    {                                                                          \
+        { FV__FIELD(options, NUMBER, weight_decay), .usual = (decay) },        \
+            .range = FV__AT_LEAST_0                                            \
+    }
+/* Those of the two moments of Adam and its kin. */
+#define FV__BETA_SETTINGS(options, beta1, beta2)                               \
+    { { FV__FIELD_AS("beta1", options, NUMBER, betas[0]), .usual = (beta1) },  \
+      .range = FV__0_TO_BELOW_1,                                               \
+      .paired = true },                                                        \
+    {                                                                          \
+        { FV__FIELD_AS("beta2", options, NUMBER, betas[1]),                    \
+          .usual = (beta2) },                                                  \
+            .range = FV__BETWEEN_0_AND_1                                       \
+    }
+#define FV__EPSILON_SETTING(options, epsilon_usual)                            \
+    {                                                                          \
+        { FV__FIELD(options, NUMBER, epsilon), .usual = (epsilon_usual),       \
+          .positive = true },                                                  \
+            .range = FV__ABOVE_0                                               \
+    }
+
+struct fv_optimizer {
+    fv__object object;
+    fv_context *context;
+    fv_network *network;     /* NULL: the caller gave the list of variables */
+    fv_variable **variables; /* the network's, or a copy of the list */
+    int64_t count;
+    const fv__optimizer_type *type;
+    /* the options with every default filled in, and without pointers */
+    union {
+        fv__optimizer_options first;
+        unsigned char bytes[FV__MOST_OPTIMIZER_BYTES];
+    } options;
+    int32_t slots; /* numbers of state per parameter */
+    const fv__slot *slot[FV__MOST_SLOTS];
+    size_t slot_bytes;
+    unsigned char *state; /* `slots` flat arrays; NULL until needed */
+    int64_t *counts; /* number of updates of each variable, behind the state;
+                        NULL where they do not count */
+};
+
+/* All types; NULL ends them. */
+extern const fv__optimizer_type *const fv__optimizer_types[];
+
+/* An optimizer of that type from its public options. */
+fv_optimizer *fv__optimizer_new(const fv__optimizer_type *type,
+                                const void *options);
+/* Bytes of state that are still to be allocated. */
+size_t fv__optimizer_pending(const fv_optimizer *optimizer);
+/* Allocates the state. */
+fv_status fv__optimizer_ready(fv_optimizer *optimizer);
+/* The rule and its state in words: "sgd with momentum". */
+void fv__optimizer_kind(const fv_optimizer *optimizer, char *out, size_t bytes);
+/* The numbers of its options as made: "momentum 0.9 weight_decay 0 ...". */
+void fv__optimizer_text(const fv_optimizer *optimizer, char *out, size_t bytes);
+
+#endif

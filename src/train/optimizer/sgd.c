@@ -1,0 +1,47 @@
+/* Stochastic gradient descent with momentum. */
+#include "train/optimizer.h"
+
+static const fv__setting settings[] = {
+    FV__RATE_SETTING(fv_sgd_options, 0.01),
+    { { FV__FIELD(fv_sgd_options, NUMBER, momentum) },
+      .range = FV__0_TO_BELOW_1 },
+    FV__DECAY_SETTING(fv_sgd_options, 0),
+    { { FV__FIELD(fv_sgd_options, SWITCH, nesterov) }, .range = FV__ANY },
+    { .field = { .key = NULL } },
+};
+
+static fv_status check(fv_context *context, const void *options)
+{
+    const fv_sgd_options *o = options;
+    if (!o->nesterov || o->momentum != 0) return FV_OK;
+    return fv_fail(context, FV_MISUSE,
+                   "sgd: nesterov needs a momentum above 0");
+}
+
+static void prepare(const void *options, const fv__hyper *hyper,
+                    fv__update *update)
+{
+    const fv_sgd_options *o = options;
+    *update = (fv__update){
+        .rule = FV__RULE_SGD,
+        .rate = hyper->rate,
+        .decay = hyper->weight_decay,
+        .beta1 = o->momentum,
+        .rest1 = 1,
+        .nesterov = o->nesterov != 0,
+    };
+}
+
+const fv__optimizer_type fv__optimizer_sgd = {
+    .name = "sgd",
+    FV__OPTIMIZER_OPTIONS(fv_sgd_options),
+    .settings = settings,
+    .slots = { { "first", "momentum" } },
+    .check = check,
+    .prepare = prepare,
+};
+
+fv_optimizer *fv_sgd_new(const fv_sgd_options *options)
+{
+    return fv__optimizer_new(&fv__optimizer_sgd, options);
+}
