@@ -37,6 +37,12 @@ typedef struct fv_inference {
     const void *resolved; /**< what forward and backward should not work out
                                anew in each call, as fv_call::resolved; from
                                #fv_inference_allocate */
+    /* For reports: */
+    int64_t multiply_accumulates;
+    int64_t window[2]; /**< rows and columns of input 0 that an element of
+                            output 0 depends on: 1 on entry; 0: all */
+    int64_t step[2];   /**< and how far they move to the next element: 1 on
+                            entry */
 } fv_inference;
 
 /** Zeroed memory of `bytes` bytes, aligned to 64, that lives as long as the

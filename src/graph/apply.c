@@ -86,7 +86,8 @@ static fv_status infer(fv_inference *inference, const fv_operator *op,
         if (output->rank < 0 || output->rank > FV_MAX_RANK
             || fv__product(output->rank, output->shape) < 0)
             return fv_fail(inference->context, FV_LIMIT,
-                           "%s: result %s has too many elements", op->name,
+                           "%s: result %s has too many elements",
+                           inference->name,
                            fv__shape_text(shape, sizeof shape, output->rank,
                                           output->shape));
     }
@@ -96,8 +97,8 @@ static fv_status infer(fv_inference *inference, const fv_operator *op,
         || inference->forward_scratch > most
         || inference->backward_scratch > most)
         return fv_fail(inference->context, FV_LIMIT,
-                       "%s: needs more than %zu bytes of scratch", op->name,
-                       most);
+                       "%s: needs more than %zu bytes of scratch",
+                       inference->name, most);
     return FV_OK;
 }
 
@@ -166,14 +167,17 @@ static const fv__node *apply(const fv_operator *op, const void *attributes,
                              : make_outputs(graph, most_outputs(op));
     if (!shapes || !outputs) return NULL;
     fv_inference inference = { .context = context,
-                               .name = op->name,
+                               .name = context->tape->who ? context->tape->who
+                                                          : op->name,
                                .attributes = attributes,
                                .num_inputs = num_inputs,
                                .num_outputs = 1,
                                .outputs = outputs,
                                .training = graph->training,
                                .memory = &graph->arena,
-                               .gradient = requires_grad };
+                               .gradient = requires_grad,
+                               .window = { 1, 1 },
+                               .step = { 1, 1 } };
     if (infer(&inference, op, num_inputs, inputs, shapes)) return NULL;
     fv__node *node = fv__graph_append(graph, op, attributes, num_inputs, inputs,
                                       &inference, requires_grad);

@@ -153,6 +153,9 @@ fv__node *fv__graph_append(fv__graph *graph, const fv_operator *op,
         fv_fail(graph->context, FV_LIMIT,
                 "%s: the plan keeps more than %zu bytes", op->name, SIZE_MAX);
     node->backward_scratch = inference->backward_scratch;
+    node->multiply_accumulates = inference->multiply_accumulates;
+    memcpy(node->window, inference->window, sizeof node->window);
+    memcpy(node->step, inference->step, sizeof node->step);
     graph->nodes[graph->count++] = node;
     return fv__ok(graph->context) ? node : NULL;
 }

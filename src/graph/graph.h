@@ -90,7 +90,9 @@ typedef struct fv__node {
     /* plans: offsets in the block, in bytes */
     size_t saved_at, forward_at, backward_at;
     size_t cache_at; /* plans for evaluation: offset in graph.cache, in bytes */
-    uint64_t draw;   /* number of this call in the stream of random numbers */
+    /* as in fv_inference */
+    int64_t multiply_accumulates, window[2], step[2];
+    uint64_t draw; /* number of this call in the stream of random numbers */
     /* plans: number of the node among those of its operator */
     uint64_t ordinal;
 } fv__node;
@@ -118,6 +120,8 @@ struct fv__graph {
 typedef struct fv__tape {
     fv__graph graph;
     bool spent; /* fv_backprop() ran: the next operation empties the tape */
+    const char
+        *who; /* applies operators, for messages; NULL: they themselves */
     void *scratch;
     size_t scratch_bytes;
 } fv__tape;

@@ -22,7 +22,7 @@ const fv__layer_type fv__layer_avgpool = {
     .fields = fields,
     .min_inputs = 1,
     .max_inputs = 1,
-    .shape = fv__layer_shape_pool,
+    .declare = fv__layer_declare_pool,
     .forward = forward,
 };
 

@@ -18,9 +18,11 @@ static void add_parameter(fv_layer *layer, const char *name, int64_t channels,
     if (parameter) parameter->trainable = trainable;
 }
 
-static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
+static fv_status declare(fv_layer *layer, int32_t count,
+                         const fv_shape inputs[])
 {
     const fv_batchnorm_options *options = layer->options;
+    (void)count;
     if (fv__layer_expect_channels(layer, &inputs[0]) != FV_OK)
         return fv_failed(layer->context);
     double epsilon = options->epsilon, momentum = options->momentum;
@@ -37,7 +39,7 @@ static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
     add_parameter(layer, "bias", channels, 0, true);
     add_parameter(layer, "running_mean", channels, 0, false);
     add_parameter(layer, "running_var", channels, 1, false);
-    return fv__layer_shape_same(layer, count, inputs);
+    return fv_failed(layer->context);
 }
 
 double fv__layer_epsilon(const fv_layer *layer)
@@ -69,7 +71,7 @@ const fv__layer_type fv__layer_batchnorm = {
     .fields = fields,
     .min_inputs = 1,
     .max_inputs = 1,
-    .shape = shape,
+    .declare = declare,
     .forward = forward,
 };
 

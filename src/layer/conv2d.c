@@ -47,27 +47,16 @@ static fv__geometry geometry_of(const fv_convolutional_options *options,
     return g;
 }
 
-static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
+static fv_status declare(fv_layer *layer, int32_t count,
+                         const fv_shape inputs[])
 {
     (void)count;
     const fv_convolutional_options *options = layer->options;
     if (fv__layer_expect_image(layer, &inputs[0]) != FV_OK)
         return fv_failed(layer->context);
     fv__geometry g = geometry_of(options, &inputs[0]);
-    const fv__conv_request request = { (int)options->algorithm,
-                                       options->strict != 0,
-                                       options->max_workspace };
-    if (fv__geometry_check(layer->context, layer->name, false, &g) != FV_OK
-        || !fv__conv_choose(layer->context, layer->name, &request, &g,
-                            FV__FORWARD))
+    if (fv__geometry_check(layer->context, layer->name, false, &g) != FV_OK)
         return fv_failed(layer->context);
-    layer->out_shape =
-        (fv_shape){ .rank = 3, .extent = { g.out[0], g.out[1], g.filters } };
-    layer->multiply_accumulates = fv__geometry_macs(&g);
-    for (int32_t i = 0; i < 2; i++) {
-        layer->window[i] = g.dilation[i] * (g.kernel[i] - 1) + 1;
-        layer->stride[i] = g.stride[i];
-    }
     int64_t taps = g.kernel[0] * g.kernel[1];
     fv__layer_parameter(layer, "weight", 4,
                         (const int64_t[]){ g.filters, g.kernel[0], g.kernel[1],
@@ -114,7 +103,7 @@ const fv__layer_type fv__layer_conv2d = {
     .fields = fields,
     .min_inputs = 1,
     .max_inputs = 1,
-    .shape = shape,
+    .declare = declare,
     .forward = forward,
 };
 

@@ -7,15 +7,16 @@ static const fv__field fields[] = {
     { .key = NULL },
 };
 
-static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
+static fv_status declare(fv_layer *layer, int32_t count,
+                         const fv_shape inputs[])
 {
     const fv_dropout_options *options = layer->options;
     double p = options->probability;
-    if (!(p >= 0 && p <= 1))
-        return fv_fail(layer->context, FV_MISUSE,
-                       "%s: probability %s is not in 0..1", layer->name,
-                       FV__NUMBER(p));
-    return fv__layer_shape_same(layer, count, inputs);
+    (void)count, (void)inputs;
+    if (p >= 0 && p <= 1) return FV_OK;
+    return fv_fail(layer->context, FV_MISUSE,
+                   "%s: probability %s is not in 0..1", layer->name,
+                   FV__NUMBER(p));
 }
 
 static fv_variable *forward(fv_layer *layer, int32_t count,
@@ -33,7 +34,7 @@ const fv__layer_type fv__layer_dropout = {
     .fields = fields,
     .min_inputs = 1,
     .max_inputs = 1,
-    .shape = shape,
+    .declare = declare,
     .forward = forward,
 };
 

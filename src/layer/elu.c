@@ -22,7 +22,6 @@ const fv__layer_type fv__layer_elu = {
     .fields = fields,
     .min_inputs = 1,
     .max_inputs = 1,
-    .shape = fv__layer_shape_same,
     .forward = forward,
 };
 

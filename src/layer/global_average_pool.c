@@ -1,15 +1,11 @@
 /* Mean of each channel's plane: {h, w, c} to {1, 1, c}. */
 #include "layer/layer.h"
 
-static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
+static fv_status declare(fv_layer *layer, int32_t count,
+                         const fv_shape inputs[])
 {
     (void)count;
-    if (fv__layer_expect_image(layer, &inputs[0]) != FV_OK)
-        return fv_failed(layer->context);
-    layer->out_shape =
-        (fv_shape){ .rank = 3, .extent = { 1, 1, inputs[0].extent[2] } };
-    layer->window[0] = layer->window[1] = 0;
-    return FV_OK;
+    return fv__layer_expect_image(layer, &inputs[0]);
 }
 
 static fv_variable *forward(fv_layer *layer, int32_t count,
@@ -25,7 +21,7 @@ const fv__layer_type fv__layer_global_average_pool = {
     FV__LAYER_OPTIONS(fv_layer_options),
     .min_inputs = 1,
     .max_inputs = 1,
-    .shape = shape,
+    .declare = declare,
     .forward = forward,
 };
 

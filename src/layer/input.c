@@ -7,7 +7,8 @@ static const fv__field fields[] = {
     { .key = NULL },
 };
 
-static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
+static fv_status declare(fv_layer *layer, int32_t count,
+                         const fv_shape inputs[])
 {
     (void)count, (void)inputs;
     const fv_input_options *options = layer->options;
@@ -48,7 +49,7 @@ const fv__layer_type fv__layer_input = {
     .fields = fields,
     .min_inputs = 0,
     .max_inputs = 1,
-    .shape = shape,
+    .declare = declare,
     .forward = forward,
 };
 

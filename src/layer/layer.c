@@ -135,6 +135,8 @@ const char *fv_layer_name(const fv_layer *layer)
     return layer ? layer->name : "";
 }
 
+enum { MOST_INPUTS = 64 };
+
 /* ---- shapes ------------------------------------------------------------- */
 
 static fv_status check_count(const fv_layer *layer, const char *what,
@@ -168,6 +170,50 @@ static bool parameter_fits(const fv_layer *layer, const char *name,
     return fv__ok(layer->context);
 }
 
+/* Reads what the recorded operators say of the layer. */
+static void read_record(fv_layer *layer, const fv__graph *graph,
+                        const fv_tensor *output)
+{
+    const int64_t limit = INT32_MAX;
+    for (int32_t i = 0; i < graph->count; i++) {
+        const fv__node *node = graph->nodes[i];
+        layer->multiply_accumulates = fv__saturated_sum(
+            layer->multiply_accumulates, node->multiply_accumulates);
+        for (int32_t axis = 0; axis < 2; axis++) {
+            int64_t *window = &layer->window[axis], *step = &layer->step[axis];
+            const int64_t reach = fv__min(node->window[axis], limit) - 1;
+            *window = *window && node->window[axis]
+                          ? fv__saturated_sum(*window, reach * *step)
+                          : 0;
+            *step = fv__min(limit, *step * fv__min(limit, node->step[axis]));
+        }
+    }
+    if (layer->type->target) {
+        layer->out_shape = layer->in_shape;
+        return;
+    }
+    layer->out_shape = (fv_shape){ .rank = output->rank - 1 };
+    if (output->rank > 1)
+        memcpy(layer->out_shape.extent, output->shape + 1,
+               (size_t)layer->out_shape.rank * sizeof *output->shape);
+}
+
+static fv_status record(fv_layer *layer, int32_t count, const fv_shape inputs[])
+{
+    fv_context *context = layer->context;
+    fv__graph graph = { 0 };
+    fv_variable *at[MOST_INPUTS + 1];
+    fv__graph_begin(&graph, context, false);
+    for (int32_t k = 0; k < count; k++)
+        at[k] = fv__variable_placeholder(&graph, context->dtype, 1, &inputs[k]);
+    if (layer->type->target) at[count++] = at[0];
+    const fv_variable *output =
+        count ? fv__layer_apply(layer, count, at) : NULL;
+    if (output) read_record(layer, &graph, &output->value);
+    fv__graph_free(&graph);
+    return fv_failed(context);
+}
+
 fv_status fv__layer_shape(fv_layer *layer, int32_t count,
                           const fv_shape inputs[])
 {
@@ -178,16 +224,18 @@ fv_status fv__layer_shape(fv_layer *layer, int32_t count,
             layer->context, FV_MISUSE, "%s: %d inputs, expected %s%d",
             layer->name, count, count < type->min_inputs ? "at least " : "",
             count < type->min_inputs ? type->min_inputs : type->max_inputs);
-    layer->window[0] = layer->window[1] = 1;
-    layer->stride[0] = layer->stride[1] = 1;
+    for (int32_t axis = 0; axis < 2; axis++)
+        layer->window[axis] = layer->step[axis] = 1;
+    layer->multiply_accumulates = 0;
     if (count) layer->in_shape = inputs[0];
     layer->num_parameters = 0;
     layer->shaped = false;
     for (int32_t k = 0; k < count; k++)
         if (check_count(layer, "input", inputs[k]) != FV_OK)
             return fv_failed(layer->context);
-    if (type->shape(layer, count, inputs) == FV_OK)
-        check_count(layer, "output", layer->out_shape);
+    if ((!type->declare || type->declare(layer, count, inputs) == FV_OK)
+        && fv__layer_prepare(layer) == FV_OK)
+        record(layer, count, inputs);
     layer->shaped = fv__ok(layer->context);
     return fv_failed(layer->context);
 }
@@ -208,14 +256,6 @@ fv__parameter *fv__layer_parameter(fv_layer *layer, const char *name,
                                   .variable = drawn };
     memcpy(parameter->shape, shape, (size_t)rank * sizeof *shape);
     return parameter;
-}
-
-fv_status fv__layer_shape_same(fv_layer *layer, int32_t count,
-                               const fv_shape inputs[])
-{
-    (void)count;
-    layer->out_shape = inputs[0];
-    return FV_OK;
 }
 
 fv_status fv__layer_expect_image(const fv_layer *layer, const fv_shape *input)
@@ -299,6 +339,9 @@ static fv_status resolve_shape(fv_layer *layer, int32_t count,
     }
     if (declared.rank && check_given(layer, &declared, given) != FV_OK)
         return fv_failed(context);
+    if (layer->shaped && count == 1
+        && fv__shape_equal(&layer->in_shape, &given[0]))
+        return FV_OK;
     fv_status status = fv__layer_shape(layer, count, given);
     if (status == FV_OK && layer->num_parameters && !declared.rank)
         return lacks_in_shape(layer);
@@ -331,8 +374,12 @@ fv_variables fv_layer_variables(fv_layer *layer)
 fv_variable *fv__layer_apply(fv_layer *layer, int32_t count,
                              fv_variable *const inputs[])
 {
-    if (!fv__ok(layer->context)) return NULL;
+    fv_context *context = layer->context;
+    if (!fv__ok(context) || !fv__tape_begin(context)) return NULL;
+    const char *former = context->tape->who;
+    context->tape->who = layer->name;
     fv_variable *output = layer->type->forward(layer, count, inputs);
+    context->tape->who = former;
     if (!output) fv__layer_blame(layer);
     return output;
 }
@@ -355,8 +402,6 @@ static fv_shape shape_without_batch(const fv_variable *x)
                (size_t)shape.rank * sizeof *shape.extent);
     return shape;
 }
-
-enum { MOST_INPUTS = 64 };
 
 fv_variable *fv_layer_forward_n(fv_layer *layer, int32_t count,
                                 fv_variable *const inputs[])
@@ -390,7 +435,7 @@ fv_variable *fv_layer_forward_n(fv_layer *layer, int32_t count,
             return NULL;
         }
     }
-    int32_t shaping = layer->type->loss ? count - 1 : count;
+    int32_t shaping = layer->type->target ? count - 1 : count;
     if (resolve_shape(layer, shaping, shapes) != FV_OK) return NULL;
     if (fv__layer_draw(layer) != FV_OK) return NULL;
     return fv__variable_outside(fv__layer_apply(layer, count, inside));

@@ -103,6 +103,13 @@ typedef struct fv__parameter {
 
 typedef struct fv__layer_type fv__layer_type;
 
+/* The target of a loss. */
+typedef enum fv__target {
+    FV__NO_TARGET,     /* it is no loss */
+    FV__TARGET_VALUES, /* of the input's shape */
+    FV__TARGET_CLASSES /* class indices, or values of the input's shape */
+} fv__target;
+
 struct fv_layer {
     fv__object object;
     fv_context *context;
@@ -114,11 +121,11 @@ struct fv_layer {
     fv_shape declared; /* the in_shape of the options */
     void *network; /* the network that it belongs to; NULL: it is used alone */
     fv_status (*draw)(void *network); /* draws the parameters of that network */
-    /* the shape rule has run and set: */
+    /* it has been shaped, which set: */
     bool shaped;
     fv_shape in_shape, out_shape;
-    int64_t window[2], stride[2]; /* window and stride for the receptive field;
-                                     window 0: the whole input */
+    int64_t window[2], step[2]; /* of its operators one behind the other, as in
+                                   fv_inference */
     int64_t multiply_accumulates; /* for one image */
     int32_t num_parameters;
     fv__parameter parameters[FV__MAX_PARAMETERS];
@@ -132,10 +139,12 @@ struct fv__layer_type {
     size_t in_shape, name, from; /* offsets in the options */
     const fv__field *fields;
     int32_t min_inputs, max_inputs;
-    bool loss; /* forward takes the target as one more input */
-    /* Sets out_shape and, where they are not the defaults, window, stride and
-     * multiply_accumulates; declares the parameters. */
-    fv_status (*shape)(fv_layer *layer, int32_t count, const fv_shape inputs[]);
+    fv__target target; /* what a loss takes as one more input */
+    /* Checks the inputs as far as operators do not, and declares the
+     * parameters; NULL: there is nothing to do. */
+    fv_status (*declare)(fv_layer *layer, int32_t count,
+                         const fv_shape inputs[]);
+    /* Applies operators. The shape of the output is theirs. */
     fv_variable *(*forward)(fv_layer *layer, int32_t count,
                             fv_variable *const inputs[]);
 };
@@ -150,20 +159,17 @@ fv_layer *fv__layer_new(const fv__layer_type *type, const void *options);
 extern const fv__layer_type *const fv__layer_types[];
 /* The type of that kind; NULL if there is none. */
 const fv__layer_type *fv__layer_type_find(const char *kind, size_t length);
-/* Runs the shape rule. */
+/* Declares the parameters and finds the shape of the output, by recording the
+ * operators for one image without running them. */
 fv_status fv__layer_shape(fv_layer *layer, int32_t count,
                           const fv_shape inputs[]);
-/* For shape rules: declares one more parameter, with its fans. NULL after
+/* In declarations: one more parameter, with its fans. NULL after
  * recording that there are too many, that its rank is too high or that it is
  * too large. */
 fv__parameter *fv__layer_parameter(fv_layer *layer, const char *name,
                                    int32_t rank, const int64_t shape[],
                                    fv__init init);
-/* For shape rules: the output has the shape of the input, and there are no
- * parameters. */
-fv_status fv__layer_shape_same(fv_layer *layer, int32_t count,
-                               const fv_shape inputs[]);
-/* For shape rules: the input is an image {h, w, c}, or a vector {n}. */
+/* In declarations: the input is an image {h, w, c}, or a vector {n}. */
 fv_status fv__layer_expect_image(const fv_layer *layer, const fv_shape *input);
 fv_status fv__layer_expect_vector(const fv_layer *layer, const fv_shape *input);
 /* ... or has at least one axis. */
@@ -175,15 +181,16 @@ fv_status fv__layer_expect_channels(const fv_layer *layer,
  * ones. */
 void fv__layer_padding(fv_padding mode, const int64_t begin[2],
                        const int64_t end[2], fv__geometry *geometry);
-/* For pools: the shape rule, and the operator's attributes. */
-fv_status fv__layer_shape_pool(fv_layer *layer, int32_t count,
-                               const fv_shape inputs[]);
+/* For pools: the declaration, and the operator's attributes. */
+fv_status fv__layer_declare_pool(fv_layer *layer, int32_t count,
+                                 const fv_shape inputs[]);
 fv_pooling fv__layer_pooling(const fv_layer *layer, const fv_shape *input);
 
 /* What a network needs to run several layers as one operator: the attributes of
  * a convolution, and epsilon and momentum of a batch normalisation. */
-extern const fv__layer_type fv__layer_conv2d, fv__layer_batchnorm,
-    fv__layer_relu, fv__layer_relu6, fv__layer_add, fv__layer_maxpool;
+extern const fv__layer_type fv__layer_input, fv__layer_conv2d,
+    fv__layer_batchnorm, fv__layer_relu, fv__layer_relu6, fv__layer_add,
+    fv__layer_maxpool;
 fv_convolution fv__layer_convolution(const fv_layer *layer);
 double fv__layer_epsilon(const fv_layer *layer);
 double fv__layer_momentum(const fv_layer *layer);
@@ -208,6 +215,9 @@ fv_variable *fv__layer_apply(fv_layer *layer, int32_t count,
 /* Converts a shape between the layout of the context and NHWC. */
 fv_shape fv__shape_inside(const fv_context *context, fv_shape shape);
 fv_shape fv__shape_outside(const fv_context *context, fv_shape shape);
+/* A value of a plan: a batch of that shape. */
+fv_variable *fv__variable_placeholder(fv__graph *graph, fv_dtype dtype,
+                                      int64_t batch, const fv_shape *shape);
 /* The same for variables with a batch. */
 fv_variable *fv__variable_inside(fv_variable *x);
 fv_variable *fv__variable_outside(fv_variable *x);

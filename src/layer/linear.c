@@ -11,7 +11,8 @@ static const fv__field fields[] = {
     { .key = NULL },
 };
 
-static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
+static fv_status declare(fv_layer *layer, int32_t count,
+                         const fv_shape inputs[])
 {
     (void)count;
     const fv_linear_options *options = layer->options;
@@ -23,10 +24,6 @@ static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
         return fv_fail(layer->context, FV_MISUSE,
                        "%s: %lld outputs, expected at least 1", layer->name,
                        (long long)out);
-    layer->out_shape = (fv_shape){ .rank = 1, .extent = { out } };
-    layer->window[0] = layer->window[1] = 0;
-    layer->multiply_accumulates =
-        fv__saturated_product(2, (const int64_t[]){ in, out });
     fv__layer_parameter(layer, "weight", 2, (const int64_t[]){ out, in },
                         (fv__init){ options->init, options->init_fan,
                                     options->init_value, in, out });
@@ -52,7 +49,7 @@ const fv__layer_type fv__layer_linear = {
     .fields = fields,
     .min_inputs = 1,
     .max_inputs = 1,
-    .shape = shape,
+    .declare = declare,
     .forward = forward,
 };
 

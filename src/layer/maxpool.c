@@ -21,7 +21,7 @@ const fv__layer_type fv__layer_maxpool = {
     .fields = fields,
     .min_inputs = 1,
     .max_inputs = 1,
-    .shape = fv__layer_shape_pool,
+    .declare = fv__layer_declare_pool,
     .forward = forward,
 };
 

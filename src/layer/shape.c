@@ -2,6 +2,8 @@
  */
 #include "layer/layer.h"
 
+#include <string.h>
+
 fv_shape fv__shape_of(const int64_t extents[3])
 {
     fv_shape shape = { 0 };
@@ -37,6 +39,16 @@ fv_shape fv__shape_outside(const fv_context *context, fv_shape shape)
     if (context->layout == FV_NHWC || shape.rank != 3) return shape;
     const int64_t *at = shape.extent;
     return (fv_shape){ .rank = 3, .extent = { at[2], at[0], at[1] } };
+}
+
+fv_variable *fv__variable_placeholder(fv__graph *graph, fv_dtype dtype,
+                                      int64_t batch, const fv_shape *shape)
+{
+    int64_t extents[FV_MAX_RANK] = { batch };
+    if (shape->rank > 0)
+        memcpy(extents + 1, shape->extent,
+               (size_t)shape->rank * sizeof *extents);
+    return fv__graph_value(graph, dtype, shape->rank + 1, extents);
 }
 
 static bool stays(const fv_variable *x)

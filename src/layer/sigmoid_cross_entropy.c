@@ -14,8 +14,7 @@ const fv__layer_type fv__layer_sigmoid_cross_entropy = {
     FV__LAYER_OPTIONS(fv_layer_options),
     .min_inputs = 1,
     .max_inputs = 1,
-    .loss = true,
-    .shape = fv__layer_shape_same,
+    .target = FV__TARGET_VALUES,
     .forward = forward,
 };
 

@@ -14,7 +14,6 @@ const fv__layer_type fv__layer_softmax = {
     FV__LAYER_OPTIONS(fv_layer_options),
     .min_inputs = 1,
     .max_inputs = 1,
-    .shape = fv__layer_shape_same,
     .forward = forward,
 };
 

@@ -1,11 +1,11 @@
 /* Cross-entropy of softmax(x), the mean over the batch. */
 #include "layer/layer.h"
 
-static fv_status shape(fv_layer *layer, int32_t count, const fv_shape inputs[])
+static fv_status declare(fv_layer *layer, int32_t count,
+                         const fv_shape inputs[])
 {
-    fv_status status = fv__layer_expect_vector(layer, &inputs[0]);
-    if (status != FV_OK) return status;
-    return fv__layer_shape_same(layer, count, inputs);
+    (void)count;
+    return fv__layer_expect_vector(layer, &inputs[0]);
 }
 
 static fv_variable *forward(fv_layer *layer, int32_t count,
@@ -21,8 +21,8 @@ const fv__layer_type fv__layer_softmax_cross_entropy = {
     FV__LAYER_OPTIONS(fv_layer_options),
     .min_inputs = 1,
     .max_inputs = 1,
-    .loss = true,
-    .shape = shape,
+    .target = FV__TARGET_CLASSES,
+    .declare = declare,
     .forward = forward,
 };
 

@@ -47,22 +47,11 @@ static fv__geometry pool_geometry(const fv_pool_options *options,
     return g;
 }
 
-fv_status fv__layer_shape_pool(fv_layer *layer, int32_t count,
-                               const fv_shape inputs[])
+fv_status fv__layer_declare_pool(fv_layer *layer, int32_t count,
+                                 const fv_shape inputs[])
 {
     (void)count;
-    if (fv__layer_expect_image(layer, &inputs[0]) != FV_OK)
-        return fv_failed(layer->context);
-    fv__geometry g = pool_geometry(layer->options, &inputs[0]);
-    if (fv__geometry_check(layer->context, layer->name, true, &g) != FV_OK)
-        return fv_failed(layer->context);
-    layer->out_shape =
-        (fv_shape){ .rank = 3, .extent = { g.out[0], g.out[1], g.channels } };
-    for (int32_t i = 0; i < 2; i++) {
-        layer->window[i] = g.kernel[i];
-        layer->stride[i] = g.stride[i];
-    }
-    return FV_OK;
+    return fv__layer_expect_image(layer, &inputs[0]);
 }
 
 fv_pooling fv__layer_pooling(const fv_layer *layer, const fv_shape *input)

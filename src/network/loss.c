@@ -55,8 +55,7 @@ fv_variable *fv_network_loss(fv_network *network, fv_variable *output,
         return NULL;
     }
     fv_layer *loss = network->places[place].layer;
-    bool indices =
-        loss->type == fv__layer_type_find("softmax_cross_entropy", 21);
+    bool indices = loss->type->target == FV__TARGET_CLASSES;
     fv_variable *operands[] = { output,
                                 constant_of(network, output, target, indices) };
     if (!operands[1]) return NULL;

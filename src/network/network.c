@@ -61,7 +61,7 @@ int32_t fv__network_find(const fv_network *network, int32_t count,
 int32_t fv__network_loss_place(const fv_network *network)
 {
     int32_t last = network->count - 1;
-    return last >= 0 && network->places[last].layer->type->loss ? last : -1;
+    return last >= 0 && network->places[last].layer->type->target ? last : -1;
 }
 
 int32_t fv__network_output_place(const fv_network *network)
@@ -94,7 +94,7 @@ static fv_status check(const fv_network *network, const fv_layer *layer)
     if (network->count == FV__MAX_LAYERS)
         return fv_fail(context, FV_LIMIT, "%s: a network has at most %d layers",
                        layer->name, FV__MAX_LAYERS);
-    bool input = !strcmp(layer->type->kind, "input");
+    bool input = layer->type == &fv__layer_input;
     if (!network->count && !input)
         return fv_fail(context, FV_MISUSE,
                        "%s: the first layer of a network must be an input",
@@ -233,7 +233,7 @@ static void find_field(const fv_network *network, fv__place *place)
         int64_t window = place->layer->window[axis];
         int64_t limit = INT32_MAX;
         place->jump[axis] =
-            fv__min(limit, jump) * fv__min(limit, place->layer->stride[axis]);
+            fv__min(limit, jump) * fv__min(limit, place->layer->step[axis]);
         place->field[axis] =
             field == 0 || window == 0
                 ? 0

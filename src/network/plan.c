@@ -15,37 +15,30 @@ static uint64_t digest_trained(const fv_network *network)
     return digest;
 }
 
-static fv_variable *placeholder(fv__graph *graph, fv_dtype dtype, int64_t batch,
-                                const fv_shape *shape)
+/* A value that is written before the plan runs. */
+static fv_variable *fed(fv__plan *plan, fv_dtype dtype, const fv_shape *shape)
 {
-    int64_t extents[FV_MAX_RANK] = { batch };
-    if (shape->rank > 0)
-        memcpy(extents + 1, shape->extent,
-               (size_t)shape->rank * sizeof *extents);
     fv_variable *value =
-        fv__graph_value(graph, dtype, shape->rank + 1, extents);
+        fv__variable_placeholder(&plan->graph, dtype, plan->batch, shape);
     if (value) value->live_out = true;
     return value;
 }
 
-/* The target: class indices for softmax cross-entropy, unless it is dense. */
+/* The target: class indices where the loss takes them, unless it is dense. */
 static fv_variable *target_of(fv_network *network, fv__plan *plan,
                               const fv_layer *loss)
 {
-    bool labels =
-        !plan->dense && !strcmp(loss->type->kind, "softmax_cross_entropy");
+    bool labels = !plan->dense && loss->type->target == FV__TARGET_CLASSES;
     fv_shape shape = fv__shape_outside(network->context, loss->in_shape);
     if (labels) shape = (fv_shape){ 0 };
-    return placeholder(&plan->graph, labels ? FV_I64 : network->context->dtype,
-                       plan->batch, &shape);
+    return fed(plan, labels ? FV_I64 : network->context->dtype, &shape);
 }
 
 static fv_status record(fv_network *network, fv__plan *plan)
 {
     fv_context *context = network->context;
     fv_shape shape = fv_network_input_shape(network);
-    plan->images =
-        placeholder(&plan->graph, context->dtype, plan->batch, &shape);
+    plan->images = fed(plan, context->dtype, &shape);
     if (!plan->images) return fv_failed(context);
     fv_variable *inside = fv__variable_inside(plan->images);
     if (inside) plan->output = fv__network_apply(network, inside);

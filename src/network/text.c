@@ -280,7 +280,7 @@ static void write_layer(fv__text *text, const fv_layer *layer)
     fv__text_add(text, "%s", layer->type->kind);
     fv_input_options input;
     const void *options = layer->options;
-    if (!strcmp(layer->type->kind, "input")) {
+    if (layer->type == &fv__layer_input) {
         memcpy(&input, layer->options, sizeof input);
         memcpy(input.shape, layer->out_shape.extent, sizeof input.shape);
         options = &input;

@@ -62,11 +62,11 @@ static bool numbers_fit(const fv_inference *inference)
     const fv__batchnorm *a = inference->attributes;
     if (!(a->epsilon >= 0 && isfinite(a->epsilon)))
         fv_fail(inference->context, FV_MISUSE,
-                "batchnorm: epsilon %s is not 0 or above",
+                "%s: epsilon %s is not 0 or above", inference->name,
                 FV__NUMBER(a->epsilon));
     else if (!(a->momentum >= 0 && a->momentum <= 1))
         fv_fail(inference->context, FV_MISUSE,
-                "batchnorm: momentum %s is outside 0..1",
+                "%s: momentum %s is outside 0..1", inference->name,
                 FV__NUMBER(a->momentum));
     else
         return true;
@@ -84,13 +84,13 @@ static bool shapes_fit(const fv_inference *inference)
         if (!fv__operand_vector(inference, k, names[k], c, "channels"))
             return false;
     if (c < 1)
-        fv_fail(inference->context, FV_MISUSE,
-                "batchnorm: input %s has no channels", FV__SHAPE(x));
+        fv_fail(inference->context, FV_MISUSE, "%s: input %s has no channels",
+                inference->name, FV__SHAPE(x));
     else if (inference->training && rows_of(x) < 2)
         fv_fail(inference->context, FV_MISUSE,
-                "batchnorm: training needs 2 values a channel, input %s has "
+                "%s: training needs 2 values a channel, input %s has "
                 "%" PRId64,
-                FV__SHAPE(x), rows_of(x));
+                inference->name, FV__SHAPE(x), rows_of(x));
     else
         return true;
     return false;

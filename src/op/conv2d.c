@@ -52,9 +52,9 @@ static bool channels_fit(const fv_inference *inference, const fv__geometry *g)
     const int64_t channels[] = { expected, g->groups };
     if (g->groups < 1 || fv__product(2, channels) == g->channels) return true;
     fv_fail(inference->context, FV_MISUSE,
-            "conv2d: input has %" PRId64 " channel%s, weight %s with %" PRId64
+            "%s: input has %" PRId64 " channel%s, weight %s with %" PRId64
             " group%s expects %" PRId64,
-            g->channels, g->channels == 1 ? "" : "s",
+            inference->name, g->channels, g->channels == 1 ? "" : "s",
             FV__SHAPE(inference->inputs[1]), g->groups,
             g->groups == 1 ? "" : "s", fv__product(2, channels));
     return false;
@@ -152,6 +152,8 @@ fv_status fv__conv2d_infer(fv_inference *inference)
         return fv_failed(context);
     const int64_t shape[] = { g.batch, g.out[0], g.out[1], g.filters };
     fv__infer_output(inference, 4, shape);
+    fv__infer_window(inference, &g);
+    inference->multiply_accumulates = fv__geometry_macs(&g);
     if (a->residual)
         fv__infer_shape(inference, places_of(a).residual, 4, shape);
     return fv__ok(context) ? resolve(inference, &g) : fv_failed(context);

@@ -15,7 +15,7 @@ static fv_status infer(fv_inference *inference)
     const fv__dropout *a = inference->attributes;
     if (!(a->probability >= 0 && a->probability <= 1))
         return fv_fail(inference->context, FV_MISUSE,
-                       "dropout: probability %s is outside 0..1",
+                       "%s: probability %s is outside 0..1", inference->name,
                        FV__NUMBER(a->probability));
     const fv__chunks chunks = chunks_of(inference->inputs[0]);
     inference->forward_scratch =

@@ -38,6 +38,7 @@ static fv_status infer(fv_inference *inference)
     const int64_t shape[] = { g.batch, 1, 1, g.channels };
     const fv__chunks chunks = chunks_of(context, x);
     fv__infer_output(inference, 4, shape);
+    inference->window[0] = inference->window[1] = 0;
     inference->forward_scratch = fv__chunks_scratch(context, &chunks);
     inference->backward_scratch = inference->forward_scratch;
     return FV_OK;

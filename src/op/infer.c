@@ -150,6 +150,14 @@ fv_status fv__infer_reduction(fv_inference *inference, bool any)
     return fv__infer_output(inference, rank, shape);
 }
 
+void fv__infer_window(fv_inference *inference, const fv__geometry *g)
+{
+    for (int32_t axis = 0; axis < 2; axis++) {
+        inference->window[axis] = g->dilation[axis] * (g->kernel[axis] - 1) + 1;
+        inference->step[axis] = g->stride[axis];
+    }
+}
+
 fv_tensor fv__infer_stand_in(const fv_tensor *tensor)
 {
     static double nothing;

@@ -23,19 +23,20 @@ static bool shapes_fit(const fv_inference *inference)
     fv_context *context = inference->context;
     if (x->rank > 2)
         fv_fail(context, FV_MISUSE,
-                "linear: input %s has rank %d, expected 2: flatten it first",
-                FV__SHAPE(x), x->rank);
+                "%s: input %s has rank %d, expected 2: flatten it first",
+                inference->name, FV__SHAPE(x), x->rank);
     else if (!fv__operand(inference, 0, "input", 2)
              || !fv__operand(inference, 1, "weight", 2))
         return false;
     else if (weight->shape[0] < 1 || weight->shape[1] < 1)
-        fv_fail(context, FV_MISUSE, "linear: weight %s is empty",
+        fv_fail(context, FV_MISUSE, "%s: weight %s is empty", inference->name,
                 FV__SHAPE(weight));
     else if (x->shape[1] != weight->shape[1])
         fv_fail(context, FV_MISUSE,
-                "linear: input %s has %" PRId64
+                "%s: input %s has %" PRId64
                 " features, weight %s expects %" PRId64,
-                FV__SHAPE(x), x->shape[1], FV__SHAPE(weight), weight->shape[1]);
+                inference->name, FV__SHAPE(x), x->shape[1], FV__SHAPE(weight),
+                weight->shape[1]);
     else
         return fv__operand_vector(inference, 2, "bias", weight->shape[0],
                                   "outputs");
@@ -57,6 +58,9 @@ static fv_status infer(fv_inference *inference)
     const fv_tensor *x = inference->inputs[0];
     const sizes s = sizes_of(x, inference->inputs[1]);
     const int64_t shape[] = { x->shape[0], inference->inputs[1]->shape[0] };
+    const int64_t products[] = { shape[0], shape[1], x->shape[1] };
+    inference->multiply_accumulates = fv__saturated_product(3, products);
+    inference->window[0] = inference->window[1] = 0;
     fv__infer_output(inference, 2, shape);
     inference->forward_scratch = gemm_scratch(context, s.n, s.out, s.in);
     inference->backward_scratch =

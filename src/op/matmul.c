@@ -203,15 +203,15 @@ static fv_status infer_shape(fv_inference *inference)
     long long ours = a->shape[a->rank - 1], theirs = b->shape[b->rank - 2];
     if (ours != theirs)
         return fv_fail(inference->context, FV_MISUSE,
-                       "matmul: inner extents %lld and %lld differ (%s x %s)",
-                       ours, theirs, left, right);
+                       "%s: inner extents %lld and %lld differ (%s x %s)",
+                       inference->name, ours, theirs, left, right);
     const fv_tensor axes_a = leading(a), axes_b = leading(b);
     int32_t rank;
     int64_t shape[FV_MAX_RANK];
     if (!fv__broadcast_shape(&axes_a, &axes_b, &rank, shape))
         return fv_fail(inference->context, FV_MISUSE,
-                       "matmul: leading axes of %s and %s do not broadcast",
-                       left, right);
+                       "%s: leading axes of %s and %s do not broadcast",
+                       inference->name, left, right);
     shape[rank] = a->shape[a->rank - 2];
     shape[rank + 1] = b->shape[b->rank - 1];
     return fv__infer_output(inference, rank + 2, shape);
@@ -223,6 +223,8 @@ static fv_status infer(fv_inference *inference)
     const fv_tensor *output = &inference->outputs[0];
     if (status || fv__product(output->rank, output->shape) < 0) return status;
     const fv_tensor *a = inference->inputs[0], *b = inference->inputs[1];
+    inference->multiply_accumulates = fv__saturated_product(
+        2, (const int64_t[]){ fv_tensor_count(output), a->shape[a->rank - 1] });
     batch job;
     plan(&job, inference->context, output, output, a, false, b, false);
     inference->forward_scratch = scratch_of(&job);

@@ -11,9 +11,9 @@ fv_status fv__maxpool_infer(fv_inference *inference)
     if (status != FV_OK) return status;
     if (fv__product(2, &x->shape[1]) > INT32_MAX)
         return fv_fail(inference->context, FV_LIMIT,
-                       "maxpool: input %" PRId64 "x%" PRId64
+                       "%s: input %" PRId64 "x%" PRId64
                        " has a plane of over %d elements",
-                       x->shape[1], x->shape[2], INT32_MAX);
+                       inference->name, x->shape[1], x->shape[2], INT32_MAX);
     const size_t count = (size_t)fv__product(4, inference->outputs[0].shape);
     inference->saved = fv__bytes_times(count, sizeof(int32_t));
     return FV_OK;

@@ -23,6 +23,8 @@ fv_status fv__infer_floats(const fv_inference *inference);
 /* Input k has that rank or more. */
 fv_status fv__infer_least_rank(const fv_inference *inference, int32_t k,
                                int32_t rank);
+/* The window and step of a geometry, for reports. */
+void fv__infer_window(fv_inference *inference, const fv__geometry *geometry);
 /* Input k has that shape; an extent of -1 stands for any. */
 fv_status fv__infer_shape(const fv_inference *inference, int32_t k,
                           int32_t rank, const int64_t *shape);

@@ -18,8 +18,8 @@ static fv_status infer(fv_inference *inference)
     const fv_tensor *x = inference->inputs[0];
     if (!fv__operand(inference, 0, "input", -1)) return fv_failed(context);
     if (width_of(x) < 1)
-        return fv_fail(context, FV_MISUSE, "softmax: input %s has no classes",
-                       FV__SHAPE(x));
+        return fv_fail(context, FV_MISUSE, "%s: input %s has no classes",
+                       inference->name, FV__SHAPE(x));
     const fv__chunks chunks = chunks_of(x);
     inference->forward_scratch = fv__chunks_scratch(context, &chunks);
     inference->backward_scratch = inference->forward_scratch;

@@ -57,6 +57,7 @@ fv_status fv__pool_infer(fv_inference *inference)
         inference->backward_scratch =
             fv__real_bytes(context, fv__product(4, plane));
     fv__infer_output(inference, 4, shape);
+    fv__infer_window(inference, &g);
     return FV_OK;
 }
 

@@ -207,10 +207,10 @@ static void test_too_large_a_batch(void **state)
           "many elements",
           INT64_MAX },
         { "input 1\nlinear 1048576\nmse\n",
-          "linear1: linear: result [134217728, 1048576] has too many elements",
+          "linear1: result [134217728, 1048576] has too many elements",
           1 << 27 },
         { "input 4096 4096 1\nconv2d 1024 1\n",
-          "conv1: conv2d: output 32768x4096x4096x1024 has over 140737488355327 "
+          "conv1: output 32768x4096x4096x1024 has over 140737488355327 "
           "elements",
           1 << 15 },
     };

@@ -340,7 +340,7 @@ static void test_class_indices_for_any_loss(void **state)
     assert_error(ctx, "labels: class 4 of image 3 is not in 0..3");
     fv_tensor row = fv_tensor_at(ctx, &dense, 0, 0);
     assert_null(fv_network_loss(net, y, &row));
-    assert_error(ctx, "mse1: mse: input is [4, 4], target is [4]");
+    assert_error(ctx, "mse1: input is [4, 4], target is [4]");
     assert_null(fv_network_loss(net, y, NULL));
     assert_error(ctx, "target: no tensor");
     assert_null(fv_network_loss(fv_network_parse(ctx, "input 4\nrelu\n", "n"),
