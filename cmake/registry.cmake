@@ -42,7 +42,7 @@ foreach(name IN LISTS FOVEA_OPERATORS)
       "tests/op/test_${name}.c.")
   endif()
 endforeach()
-fovea_registered(layer fv__layer_type fv__layer_ FOVEA_LAYERS)
+fovea_registered(op fv__layer_type fv__layer_ FOVEA_LAYERS)
 fovea_registered(train/optimizer fv__optimizer_type fv__optimizer_
   FOVEA_OPTIMIZERS)
 

@@ -64,14 +64,6 @@ typedef enum fv_initializer {
 /** Which number of connections a variance is divided by. */
 typedef enum fv_fan { FV_FAN_IN = 0, FV_FAN_OUT, FV_FAN_AVERAGE } fv_fan;
 
-/** What takes the place of explicit padding numbers. */
-typedef enum fv_padding {
-    FV_PADDING_EXPLICIT = 0,
-    FV_PADDING_VALID, /**< none */
-    FV_PADDING_SAME,  /**< output ceil(in / stride); the odd one at the end */
-    FV_PADDING_SAME_LOWER /**< the odd one at the beginning */
-} fv_padding;
-
 /* Options begin with what is required; the others are zero unless they are
  * named, and their comments say what zero means. Two macros hold the options
  * that every layer has. */
@@ -114,7 +106,7 @@ typedef struct fv_convolutional_options {
     int64_t padding_begin[2] FV_ZERO; /**< instead of padding: zeros above and
                                            to the left */
     int64_t padding_end[2] FV_ZERO;   /**< zeros below and to the right */
-    fv_padding padding_mode FV_ZERO;
+    fv_auto_pad auto_pad FV_ZERO;
     int32_t no_bias FV_ZERO; /**< 1: the sums alone */
     fv_initializer init FV_ZERO;
     fv_fan init_fan FV_ZERO;
@@ -152,7 +144,7 @@ typedef struct fv_pool_options {
     int64_t padding_begin[2] FV_ZERO; /**< instead of padding: above and to the
                                            left */
     int64_t padding_end[2] FV_ZERO;   /**< below and to the right */
-    fv_padding padding_mode FV_ZERO;
+    fv_auto_pad auto_pad FV_ZERO;
     int32_t count_padding FV_ZERO; /**< 1: averages divide by the whole
                                         window */
     FV_LAYER_NAMES;

@@ -229,6 +229,14 @@ typedef enum fv_algorithm {
 /** As `max_workspace` of a convolution: no working memory. */
 #define FV_OFF (-2147483647 - 1)
 
+/** What takes the place of explicit padding numbers. */
+typedef enum fv_auto_pad {
+    FV_AUTO_PAD_EXPLICIT = 0,
+    FV_AUTO_PAD_VALID, /**< none */
+    FV_AUTO_PAD_SAME,  /**< output ceil(in / stride); the odd one at the end */
+    FV_AUTO_PAD_SAME_LOWER /**< the odd one at the beginning */
+} fv_auto_pad;
+
 /** Geometry and algorithm of a convolution; rows first, then columns. Padding
  *  is what is written; in stride and dilation, which cannot be 0, a missing
  *  second number repeats the first. */
@@ -242,6 +250,8 @@ typedef struct fv_convolution {
                                            #FV_OFF: none */
     fv_algorithm algorithm FV_ZERO;
     int32_t strict FV_ZERO; /**< only algorithms that round as plain sums do */
+    fv_auto_pad auto_pad FV_ZERO; /**< in place of the numbers of padding */
+    int32_t reserved FV_ZERO;
 } fv_convolution;
 
 /** Cross-correlation of x [n, h, w, c] with weight [filters, kh, kw, c/groups]
@@ -261,7 +271,7 @@ typedef struct fv_pooling {
     int64_t padding_begin[2] FV_ZERO; /**< below kernel */
     int64_t padding_end[2] FV_ZERO;   /**< below kernel */
     int32_t count_padding FV_ZERO; /**< averages divide by the whole window */
-    int32_t reserved FV_ZERO;
+    fv_auto_pad auto_pad FV_ZERO;  /**< in place of the numbers of padding */
 } fv_pooling;
 
 /** Largest value of each window of x [n, h, w, c]; padding never wins, NaN

@@ -63,8 +63,8 @@ static fv_status check_options(const fv_layer *layer)
         while (field->words[count]) count++;
         if (word < 0 || word >= count)
             return fv_fail(layer->context, FV_MISUSE,
-                           "%s: %s%s %ld is unknown (0 to %ld)", layer->name,
-                           field->key, padding ? "_mode" : "", (long)word,
+                           "%s: %s %ld is unknown (0 to %ld)", layer->name,
+                           padding ? "auto_pad" : field->key, (long)word,
                            (long)count - 1);
     }
     return FV_OK;
@@ -378,7 +378,9 @@ fv_variable *fv__layer_apply(fv_layer *layer, int32_t count,
     if (!fv__ok(context) || !fv__tape_begin(context)) return NULL;
     const char *former = context->tape->who;
     context->tape->who = layer->name;
-    fv_variable *output = layer->type->forward(layer, count, inputs);
+    const fv__layer_type *type = layer->type;
+    fv_variable *output = type->plain ? type->plain(inputs[0])
+                                      : type->forward(layer, count, inputs);
     context->tape->who = former;
     if (!output) fv__layer_blame(layer);
     return output;

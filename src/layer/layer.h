@@ -48,21 +48,12 @@ typedef struct fv__field {
  * of its own where it differs. */
 #define FV__PADDING_FIELDS(options)                                            \
     { FV__FIELD_AS("padding", options, PADDING, padding_begin),                \
-      .mode = offsetof(options, padding_mode),                                 \
-      .both = offsetof(options, padding),                                      \
-      .end = offsetof(options, padding_end), .words = fv__padding_words },     \
+      .mode = offsetof(options, auto_pad), .both = offsetof(options, padding), \
+      .end = offsetof(options, padding_end), .words = fv__auto_pad_words },    \
     {                                                                          \
         FV__FIELD(options, PAIR, padding_end),                                 \
             .as = offsetof(options, padding_begin)                             \
     }
-
-/* The fields of fv_pool_options that every kind of pooling has. */
-#define FV__POOL_FIELDS                                                        \
-    { FV__FIELD(fv_pool_options, PAIR, kernel), .positional = true,            \
-      .positive = true },                                                      \
-        { FV__FIELD(fv_pool_options, PAIR, stride),                            \
-          .as = offsetof(fv_pool_options, kernel), .positive = true },         \
-        FV__PADDING_FIELDS(fv_pool_options)
 
 /* Marks the option as missing, while the text is read, for fv__field_resolve.
  */
@@ -74,7 +65,7 @@ void fv__field_resolve(const fv__field *field, void *options, bool text);
 void fv__field_usual(const fv__field *field, const void *options,
                      int64_t pair[2]);
 
-extern const char *const fv__padding_words[];
+extern const char *const fv__auto_pad_words[];
 extern const char *const fv__initializer_words[];
 extern const char *const fv__fan_words[];
 extern const char *const fv__algorithm_words[];
@@ -134,7 +125,8 @@ struct fv_layer {
 
 struct fv__layer_type {
     const char *kind; /* the word of the network text: "conv2d" */
-    const char *stem; /* prefix of names given by number: "conv" of "conv2" */
+    const char *stem; /* prefix of names given by number: "conv" of "conv2";
+                         NULL: the kind */
     size_t options_size;
     size_t in_shape, name, from; /* offsets in the options */
     const fv__field *fields;
@@ -147,11 +139,18 @@ struct fv__layer_type {
     /* Applies operators. The shape of the output is theirs. */
     fv_variable *(*forward)(fv_layer *layer, int32_t count,
                             fv_variable *const inputs[]);
+    /* ... or of its only input, without options */
+    fv_variable *(*plain)(fv_variable *x);
 };
 
 #define FV__LAYER_OPTIONS(options)                                             \
     .options_size = sizeof(options), .in_shape = offsetof(options, in_shape),  \
     .name = offsetof(options, name), .from = offsetof(options, from)
+
+/* The type of a layer that is a function of its only input, without options. */
+#define FV__PLAIN_LAYER(word, function)                                        \
+    .kind = (word), FV__LAYER_OPTIONS(fv_layer_options), .min_inputs = 1,      \
+    .max_inputs = 1, .plain = (function)
 
 /* A layer of that type from its public options. */
 fv_layer *fv__layer_new(const fv__layer_type *type, const void *options);
@@ -176,22 +175,14 @@ fv_status fv__layer_expect_vector(const fv_layer *layer, const fv_shape *input);
 fv_status fv__layer_expect_channels(const fv_layer *layer,
                                     const fv_shape *input);
 
-/* For layers with windows: sets begin and end of a geometry whose in, kernel,
- * stride and dilation are set. With FV_PADDING_EXPLICIT they are the given
- * ones. */
-void fv__layer_padding(fv_padding mode, const int64_t begin[2],
-                       const int64_t end[2], fv__geometry *geometry);
-/* For pools: the declaration, and the operator's attributes. */
-fv_status fv__layer_declare_pool(fv_layer *layer, int32_t count,
-                                 const fv_shape inputs[]);
-fv_pooling fv__layer_pooling(const fv_layer *layer, const fv_shape *input);
-
 /* What a network needs to run several layers as one operator: the attributes of
- * a convolution, and epsilon and momentum of a batch normalisation. */
+ * a convolution and a pool, and epsilon and momentum of a batch normalisation.
+ */
 extern const fv__layer_type fv__layer_input, fv__layer_conv2d,
     fv__layer_batchnorm, fv__layer_relu, fv__layer_relu6, fv__layer_add,
     fv__layer_maxpool;
 fv_convolution fv__layer_convolution(const fv_layer *layer);
+fv_pooling fv__layer_pooling(const fv_layer *layer);
 double fv__layer_epsilon(const fv_layer *layer);
 double fv__layer_momentum(const fv_layer *layer);
 

@@ -3,8 +3,8 @@
 
 #include <fovea/convolution.h>
 
-const char *const fv__padding_words[] = { "", "valid", "same", "same_lower",
-                                          NULL };
+const char *const fv__auto_pad_words[] = { "", "valid", "same", "same_lower",
+                                           NULL };
 const char *const fv__initializer_words[] = { "",
                                               "kaiming_normal",
                                               "kaiming_uniform",

@@ -166,7 +166,7 @@ static fv_variable *clamped_pool(const fv_network *network, const fv__fusion *f,
 {
     const fv_layer *pool = network->places[f->pool].layer;
     const fv__clamped_pooling attributes = {
-        .pooling = fv__layer_pooling(pool, &pool->in_shape),
+        .pooling = fv__layer_pooling(pool),
         .low = 0,
         .high = limit(network, f),
     };

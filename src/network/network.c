@@ -131,7 +131,9 @@ static fv_status set_name(const fv_network *network, fv_layer *layer)
         for (int32_t i = 0; i < network->count; i++)
             number += network->places[i].layer->type == layer->type;
         char name[64];
-        snprintf(name, sizeof name, "%s%d", layer->type->stem, number);
+        const fv__layer_type *type = layer->type;
+        snprintf(name, sizeof name, "%s%d",
+                 type->stem ? type->stem : type->kind, number);
         char *copy = fv__copy_text(context, FV__RUN, name, strlen(name));
         if (!copy) return fv_failed(context);
         fv__release(context, layer->name);

@@ -42,3 +42,34 @@ fv_variable *fv_avgpool_of(fv_variable *x, const fv_pooling *pooling)
 {
     return fv__pool_apply(&fv__op_avgpool, x, pooling);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+static const fv__field fields[] = {
+    FV__POOL_FIELDS,
+    { FV__FIELD(fv_pool_options, SWITCH, count_padding) },
+    { .key = NULL },
+};
+
+static fv_variable *apply(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[])
+{
+    (void)count;
+    fv_pooling pooling = fv__layer_pooling(layer);
+    return fv_avgpool_of(inputs[0], &pooling);
+}
+
+const fv__layer_type fv__layer_avgpool = {
+    .kind = "avgpool",
+    FV__LAYER_OPTIONS(fv_pool_options),
+    .fields = fields,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .declare = fv__pool_declare,
+    .forward = apply,
+};
+
+fv_layer *fv_avgpool_new(const fv_pool_options *options)
+{
+    return fv__layer_new(&fv__layer_avgpool, options);
+}

@@ -2,6 +2,9 @@
  * what follows it: normalisation, a residual, a clamp. */
 #include "op/conv2d.h"
 #include "op/columns.h"
+#include "op/window.h"
+
+#include <fovea/convolution.h>
 
 #include <inttypes.h>
 #include <math.h>
@@ -10,7 +13,7 @@
 static fv__geometry geometry_of(const fv_tensor *x, const fv_tensor *weight,
                                 const fv_convolution *a)
 {
-    return (fv__geometry){
+    fv__geometry g = {
         .batch = x->shape[0],
         .in = { x->shape[1], x->shape[2] },
         .channels = x->shape[3],
@@ -22,6 +25,8 @@ static fv__geometry geometry_of(const fv_tensor *x, const fv_tensor *weight,
         .end = { a->padding_end[0], a->padding_end[1] },
         .groups = a->groups,
     };
+    fv__auto_pad(a->auto_pad, &g);
+    return g;
 }
 
 static fv__conv_request request_of(const fv_convolution *a)
@@ -308,4 +313,142 @@ fv_variable *fv_conv2d(fv_variable *x, fv_variable *weight, fv_variable *bias,
     a->groups = fv__option_count(a->groups, 1);
     fv_variable *inputs[] = { x, weight, bias };
     return fv_apply(&fv__op_conv2d, &full, bias ? 3 : 2, inputs);
+}
+
+/* ---- the layer ----------------------------------------------------------- */
+
+static const fv__field fields[] = {
+    { FV__FIELD(fv_convolutional_options, COUNT, num_filters),
+      .positional = true },
+    { FV__FIELD(fv_convolutional_options, PAIR, kernel), .positional = true,
+      .positive = true },
+    { FV__FIELD(fv_convolutional_options, PAIR, stride), .usual = 1,
+      .positive = true },
+    FV__PADDING_FIELDS(fv_convolutional_options),
+    { FV__FIELD(fv_convolutional_options, PAIR, dilation), .usual = 1,
+      .positive = true },
+    { FV__FIELD(fv_convolutional_options, COUNT, groups), .usual = 1,
+      .positive = true },
+    { FV__FIELD_AS("bias", fv_convolutional_options, LACK, no_bias) },
+    { FV__FIELD(fv_convolutional_options, WORD, init),
+      .words = fv__initializer_words },
+    { FV__FIELD(fv_convolutional_options, WORD, init_fan),
+      .words = fv__fan_words },
+    { FV__FIELD(fv_convolutional_options, NUMBER, init_value) },
+    { FV__FIELD(fv_convolutional_options, WORD, algorithm),
+      .words = fv__algorithm_words },
+    { FV__FIELD(fv_convolutional_options, SWITCH, strict) },
+    { FV__FIELD(fv_convolutional_options, LIMIT, max_workspace) },
+    { .key = NULL },
+};
+
+fv_convolution fv__layer_convolution(const fv_layer *layer)
+{
+    const fv_convolutional_options *o = layer->options;
+    return (fv_convolution){
+        .stride = { o->stride[0], o->stride[1] },
+        .dilation = { o->dilation[0], o->dilation[1] },
+        .padding_begin = { o->padding_begin[0], o->padding_begin[1] },
+        .padding_end = { o->padding_end[0], o->padding_end[1] },
+        .groups = o->groups,
+        .max_workspace = o->max_workspace,
+        .algorithm = o->algorithm,
+        .strict = o->strict != 0,
+        .auto_pad = o->auto_pad,
+    };
+}
+
+/* The convolution of one image of that shape. */
+static fv__geometry image_geometry(const fv_layer *layer, const fv_shape *image)
+{
+    const fv_convolutional_options *o = layer->options;
+    const fv_convolution a = fv__layer_convolution(layer);
+    const int64_t *in = image->extent;
+    const fv_tensor x = { .shape = { 1, in[0], in[1], in[2] } };
+    const fv_tensor weight = { .shape = { o->num_filters, o->kernel[0],
+                                          o->kernel[1] } };
+    return geometry_of(&x, &weight, &a);
+}
+
+static fv_status declare(fv_layer *layer, int32_t count,
+                         const fv_shape inputs[])
+{
+    (void)count;
+    const fv_convolutional_options *options = layer->options;
+    if (fv__layer_expect_image(layer, &inputs[0]) != FV_OK)
+        return fv_failed(layer->context);
+    fv__geometry g = image_geometry(layer, &inputs[0]);
+    if (fv__geometry_check(layer->context, layer->name, false, &g) != FV_OK)
+        return fv_failed(layer->context);
+    int64_t taps = g.kernel[0] * g.kernel[1];
+    fv__layer_parameter(layer, "weight", 4,
+                        (const int64_t[]){ g.filters, g.kernel[0], g.kernel[1],
+                                           g.channels / g.groups },
+                        (fv__init){ options->init, options->init_fan,
+                                    options->init_value,
+                                    taps * g.channels / g.groups,
+                                    taps * g.filters / g.groups });
+    if (!options->no_bias)
+        fv__layer_parameter(layer, "bias", 1, &g.filters,
+                            (fv__init){ .initializer = FV_INIT_ZEROS });
+    return FV_OK;
+}
+
+static fv_variable *apply(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[])
+{
+    (void)count;
+    const fv_convolution convolution = fv__layer_convolution(layer);
+    fv_variable *bias =
+        layer->num_parameters > 1 ? layer->parameters[1].variable : NULL;
+    return fv_conv2d(inputs[0], layer->parameters[0].variable, bias,
+                     &convolution);
+}
+
+const fv__layer_type fv__layer_conv2d = {
+    .kind = "conv2d",
+    .stem = "conv",
+    FV__LAYER_OPTIONS(fv_convolutional_options),
+    .fields = fields,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .declare = declare,
+    .forward = apply,
+};
+
+fv_layer *fv_convolutional_new(const fv_convolutional_options *options)
+{
+    return fv__layer_new(&fv__layer_conv2d, options);
+}
+
+fv_conv *fv_conv_of_layer(fv_layer *layer, int64_t batch, int weights_unchanged)
+{
+    if (!layer || fv_layer_output_shape(layer).rank < 0) return NULL;
+    if (layer->type != &fv__layer_conv2d) {
+        fv_fail(layer->context, FV_MISUSE, "%s: %s is no convolution",
+                layer->name, layer->type->kind);
+        return NULL;
+    }
+    const fv__geometry g = image_geometry(layer, &layer->in_shape);
+    const fv_shape in = fv__shape_outside(layer->context, layer->in_shape);
+    fv_conv_options o = { .size = sizeof o,
+                          .context = layer->context,
+                          .name = layer->name,
+                          .batch = batch ? batch : -1,
+                          .num_filters = g.filters,
+                          .groups = g.groups };
+    const fv_convolutional_options *given = layer->options;
+    o.max_workspace = given->max_workspace;
+    o.algorithm = given->algorithm;
+    o.strict = given->strict;
+    o.weights_unchanged = weights_unchanged != 0;
+    for (int32_t i = 0; i < 3; i++) o.in_shape[i] = in.extent[i];
+    for (int32_t i = 0; i < 2; i++) {
+        o.kernel[i] = g.kernel[i];
+        o.stride[i] = g.stride[i];
+        o.dilation[i] = g.dilation[i];
+        o.padding_begin[i] = g.begin[i];
+        o.padding_end[i] = g.end[i];
+    }
+    return fv_conv_new(&o);
 }

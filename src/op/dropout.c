@@ -107,3 +107,46 @@ fv_variable *fv_dropout_of(fv_variable *x, double probability)
     const fv__dropout attributes = { probability };
     return fv_apply(&fv__op_dropout, &attributes, 1, &x);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+static const fv__field fields[] = {
+    { FV__FIELD(fv_dropout_options, NUMBER, probability), .usual = 0.5,
+      .positional = true },
+    { .key = NULL },
+};
+
+static fv_status declare(fv_layer *layer, int32_t count,
+                         const fv_shape inputs[])
+{
+    const fv_dropout_options *options = layer->options;
+    double p = options->probability;
+    (void)count, (void)inputs;
+    if (p >= 0 && p <= 1) return FV_OK;
+    return fv_fail(layer->context, FV_MISUSE,
+                   "%s: probability %s is not in 0..1", layer->name,
+                   FV__NUMBER(p));
+}
+
+static fv_variable *apply(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[])
+{
+    const fv_dropout_options *options = layer->options;
+    (void)count;
+    return fv_dropout_of(inputs[0], options->probability);
+}
+
+const fv__layer_type fv__layer_dropout = {
+    .kind = "dropout",
+    FV__LAYER_OPTIONS(fv_dropout_options),
+    .fields = fields,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .declare = declare,
+    .forward = apply,
+};
+
+fv_layer *fv_dropout_new(const fv_dropout_options *options)
+{
+    return fv__layer_new(&fv__layer_dropout, options);
+}

@@ -103,3 +103,33 @@ fv_variable *fv_global_average_pool_of(fv_variable *x)
 {
     return fv_apply(&fv__op_global_average_pool, NULL, 1, &x);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+static fv_status declare(fv_layer *layer, int32_t count,
+                         const fv_shape inputs[])
+{
+    (void)count;
+    return fv__layer_expect_image(layer, &inputs[0]);
+}
+
+static fv_variable *apply(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[])
+{
+    (void)layer, (void)count;
+    return fv_global_average_pool_of(inputs[0]);
+}
+
+const fv__layer_type fv__layer_global_average_pool = {
+    .kind = "global_average_pool",
+    FV__LAYER_OPTIONS(fv_layer_options),
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .declare = declare,
+    .forward = apply,
+};
+
+fv_layer *fv_global_average_pool_new(const fv_layer_options *options)
+{
+    return fv__layer_new(&fv__layer_global_average_pool, options);
+}

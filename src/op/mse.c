@@ -76,3 +76,26 @@ fv_variable *fv_mse_of(fv_variable *x, fv_variable *target)
     fv_variable *inputs[] = { x, target };
     return fv_apply(&fv__op_mse, NULL, 2, inputs);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+static fv_variable *apply(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[])
+{
+    (void)layer, (void)count;
+    return fv_mse_of(inputs[0], inputs[1]);
+}
+
+const fv__layer_type fv__layer_mse = {
+    .kind = "mse",
+    FV__LAYER_OPTIONS(fv_layer_options),
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .target = FV__TARGET_VALUES,
+    .forward = apply,
+};
+
+fv_layer *fv_mse_new(const fv_layer_options *options)
+{
+    return fv__layer_new(&fv__layer_mse, options);
+}

@@ -5,6 +5,7 @@
 
 #include "base/base.h"
 #include "graph/graph.h"
+#include "layer/layer.h"
 #include "conv/conv.h"
 #include "kernel/gemm.h"
 #include "kernel/parallel.h"

@@ -77,3 +77,13 @@ fv_variable *fv_softmax_of(fv_variable *x)
 {
     return fv_apply(&fv__op_softmax, NULL, 1, &x);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+const fv__layer_type fv__layer_softmax = { FV__PLAIN_LAYER("softmax",
+                                                           fv_softmax_of) };
+
+fv_layer *fv_softmax_new(const fv_layer_options *options)
+{
+    return fv__layer_new(&fv__layer_softmax, options);
+}

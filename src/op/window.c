@@ -16,9 +16,33 @@ fv_variable *fv__pool_apply(const fv_operator *op, fv_variable *x,
     return fv_apply(op, &full, 1, &x);
 }
 
+/* TensorFlow's and ONNX's rule: as many zeros as give ceil(in / stride). */
+static int64_t same_total(const fv__geometry *g, int32_t axis)
+{
+    int64_t out = fv__divide_up(g->in[axis], g->stride[axis]);
+    int64_t span = g->dilation[axis] * (g->kernel[axis] - 1) + 1;
+    return fv__max(0, (out - 1) * g->stride[axis] + span - g->in[axis]);
+}
+
+void fv__auto_pad(fv_auto_pad mode, fv__geometry *g)
+{
+    for (int32_t axis = 0; axis < 2 && mode != FV_AUTO_PAD_EXPLICIT; axis++) {
+        /* invalid values are refused by the geometry check */
+        bool sane = g->stride[axis] > 0 && g->kernel[axis] > 0
+                    && g->kernel[axis] < INT32_MAX && g->dilation[axis] > 0
+                    && g->dilation[axis] < INT32_MAX;
+        int64_t total =
+            mode == FV_AUTO_PAD_VALID || !sane ? 0 : same_total(g, axis);
+        int64_t less = total / 2;
+        bool lower = mode == FV_AUTO_PAD_SAME_LOWER;
+        g->begin[axis] = lower ? total - less : less;
+        g->end[axis] = total - g->begin[axis];
+    }
+}
+
 fv__geometry fv__pool_geometry(const fv_tensor *x, const fv_pooling *p)
 {
-    return (fv__geometry){
+    fv__geometry g = {
         .batch = x->shape[0],
         .in = { x->shape[1], x->shape[2] },
         .channels = x->shape[3],
@@ -30,6 +54,8 @@ fv__geometry fv__pool_geometry(const fv_tensor *x, const fv_pooling *p)
         .end = { p->padding_end[0], p->padding_end[1] },
         .groups = 1,
     };
+    fv__auto_pad(p->auto_pad, &g);
+    return g;
 }
 
 /* An upper limit of the number of windows that one input pixel lies in, as a
@@ -156,4 +182,26 @@ void fv__pool_backward(const fv_call *call, fv__pool_image *image)
                         .backward = true,
                         .blocks = 1,
                         .image = image });
+}
+
+/* ---- layers -------------------------------------------------------------- */
+
+fv_status fv__pool_declare(fv_layer *layer, int32_t count,
+                           const fv_shape inputs[])
+{
+    (void)count;
+    return fv__layer_expect_image(layer, &inputs[0]);
+}
+
+fv_pooling fv__layer_pooling(const fv_layer *layer)
+{
+    const fv_pool_options *o = layer->options;
+    return (fv_pooling){
+        .kernel = { o->kernel[0], o->kernel[1] },
+        .stride = { o->stride[0], o->stride[1] },
+        .padding_begin = { o->padding_begin[0], o->padding_begin[1] },
+        .padding_end = { o->padding_end[0], o->padding_end[1] },
+        .count_padding = o->count_padding != 0,
+        .auto_pad = o->auto_pad,
+    };
 }

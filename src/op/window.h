@@ -4,6 +4,10 @@
 
 #include "op/operand.h"
 
+/* Sets the padding of a geometry whose other extents are set, unless it is
+ * explicit: TensorFlow's and ONNX's rule. */
+void fv__auto_pad(fv_auto_pad mode, fv__geometry *geometry);
+
 /* Applies a pooling operator, whose attributes are an fv_pooling with every
  * default filled in. */
 fv_variable *fv__pool_apply(const fv_operator *op, fv_variable *x,
@@ -24,6 +28,17 @@ void fv__pool_forward(const fv_call *call, fv__pool_image *image);
 /* Computes the gradient of the input, if it is wanted, image by image: windows
  * may overlap, so an image is not split. */
 void fv__pool_backward(const fv_call *call, fv__pool_image *image);
+
+/* For layers: the declaration, and the options that every kind of pooling has.
+ */
+fv_status fv__pool_declare(fv_layer *layer, int32_t count,
+                           const fv_shape inputs[]);
+#define FV__POOL_FIELDS                                                        \
+    { FV__FIELD(fv_pool_options, PAIR, kernel), .positional = true,            \
+      .positive = true },                                                      \
+        { FV__FIELD(fv_pool_options, PAIR, stride),                            \
+          .as = offsetof(fv_pool_options, kernel), .positive = true },         \
+        FV__PADDING_FIELDS(fv_pool_options)
 
 /* Max pooling followed by a clamp, for graphs in which nothing else reads the
  * clamped values. Every default is filled in. */

@@ -203,14 +203,13 @@ static void test_layers(void **state)
     LAYER(CONV(IN, .kernel = { 3 }, .num_filters = -1),
           "conv2d: filters -1 is below 1");
     LAYER(CONV(IN, TWO, .kernel = { 0 }), "conv2d: kernel 0 is below 1");
-    LAYER(
-        CONV(IN, TWO, .kernel = { INT64_MIN }, .padding_mode = FV_PADDING_SAME),
-        "conv2d: kernel -9223372036854775808 is below 1");
+    LAYER(CONV(IN, TWO, .kernel = { INT64_MIN }, .auto_pad = FV_AUTO_PAD_SAME),
+          "conv2d: kernel -9223372036854775808 is below 1");
     LAYER(CONV(IN, TWO, .kernel = { 3 }, .stride = { INT64_MIN },
-               .padding_mode = FV_PADDING_SAME),
+               .auto_pad = FV_AUTO_PAD_SAME),
           "conv2d: stride -9223372036854775808 is below 1");
     LAYER(CONV(IN, TWO, .kernel = { 3 }, .dilation = { INT64_MIN },
-               .padding_mode = FV_PADDING_SAME),
+               .auto_pad = FV_AUTO_PAD_SAME),
           "conv2d: dilation -9223372036854775808 is below 1");
     LAYER(CONV(IN, TWO, .kernel = { 9 }),
           "conv2d: kernel 9x9 exceeds input 8x8 (padding 0)");
@@ -247,7 +246,7 @@ static void test_layers(void **state)
                   "0x0 and padding_end 1x0 are given too",
                   "conv2d: padding 1x1 is for both sides, but padding_begin "
                   "0x0 and padding_end 0x1 are given too" })[i]);
-#define SAME .padding_mode = FV_PADDING_SAME
+#define SAME .auto_pad = FV_AUTO_PAD_SAME
     LAYER(CONV(IN, TWO, SAME, .kernel = { 0 }), "conv2d: kernel 0 is below 1");
     LAYER(CONV(IN, TWO, SAME, .kernel = { INT64_MAX }),
           "conv2d: kernel 9223372036854775807 is over 140737488355327");
@@ -266,8 +265,8 @@ static void test_layers(void **state)
             "conv2d: init 9 is unknown (0 to 8)");
     REFUSED(CONV(IN, TWO, .kernel = { 3 }, .init_fan = (fv_fan)3),
             "conv2d: init_fan 3 is unknown (0 to 2)");
-    REFUSED(CONV(IN, TWO, .kernel = { 3 }, .padding_mode = (fv_padding)4),
-            "conv2d: padding_mode 4 is unknown (0 to 3)");
+    REFUSED(CONV(IN, TWO, .kernel = { 3 }, .auto_pad = (fv_auto_pad)4),
+            "conv2d: auto_pad 4 is unknown (0 to 3)");
     REFUSED(CONV(IN, TWO, .kernel = { 3 }, .algorithm = (fv_algorithm)99),
             "conv2d: algorithm 99 is unknown (0 to 7)");
     REFUSED(CONV(IN, TWO, .kernel = { 3 }, .init_value = (double)NAN),

@@ -384,7 +384,6 @@ static fv_variable *bounds_forward(fv_layer *layer, int32_t count,
 
 static const fv__layer_type bounds_type = {
     .kind = "bounds",
-    .stem = "bounds",
     FV__LAYER_OPTIONS(fv_layer_options),
     .min_inputs = 1,
     .max_inputs = 1,

@@ -56,18 +56,18 @@ static void test_padding_modes(void **state)
     for (int64_t k = 1; k <= 5; k++)
         for (int64_t s = 1; s <= 3; s++) {
             int64_t same = (12 + s - 1) / s, valid = (12 - k) / s + 1;
-            for (int mode = FV_PADDING_VALID; mode <= FV_PADDING_SAME_LOWER;
+            for (int mode = FV_AUTO_PAD_VALID; mode <= FV_AUTO_PAD_SAME_LOWER;
                  mode++) {
-                int64_t out = mode == FV_PADDING_VALID ? valid : same;
+                int64_t out = mode == FV_AUTO_PAD_VALID ? valid : same;
                 check_shape(CONV(.kernel = { k }, .stride = { s },
                                  .padding = { 7 },
-                                 .padding_mode = (fv_padding)mode),
+                                 .auto_pad = (fv_auto_pad)mode),
                             out, out);
             }
         }
-    check_shape(CONV(.kernel = { 3 }, .dilation = { 3 },
-                     .padding_mode = FV_PADDING_SAME),
-                12, 12);
+    check_shape(
+        CONV(.kernel = { 3 }, .dilation = { 3 }, .auto_pad = FV_AUTO_PAD_SAME),
+        12, 12);
     assert_ok(ctx);
     fv_context_free(ctx);
 }
@@ -85,7 +85,7 @@ static void test_which_side_the_odd_zero_goes(void **state)
         fv_layer *conv = fv_convolutional(
             ctx, .in_shape = { 1, 4, 1 }, .num_filters = 1, .kernel = { 1, 3 },
             .stride = { 1, 2 },
-            .padding_mode = lower ? FV_PADDING_SAME_LOWER : FV_PADDING_SAME,
+            .auto_pad = lower ? FV_AUTO_PAD_SAME_LOWER : FV_AUTO_PAD_SAME,
             .init = FV_INIT_CONSTANT, .init_value = 1);
         fv_variable *y = fv_layer_forward(conv, fv_constant(ctx, &row));
         assert_ok(ctx);

@@ -357,7 +357,7 @@ static void test_of_a_layer(void **state)
     fv_network *net = fv_network_of(
         ctx, fv_input(ctx, 3, 9, 8),
         fv_convolutional(ctx, .num_filters = 5, .kernel = { 4, 3 },
-                         .padding_mode = FV_PADDING_SAME, .name = "stem"),
+                         .auto_pad = FV_AUTO_PAD_SAME, .name = "stem"),
         fv_relu(ctx));
     assert_ok(ctx);
     fv_conv *conv = fv_conv_of_layer(fv_network_layer(net, 1), 2, 0);

@@ -194,8 +194,8 @@ static void test_defaults_of_options(void **state)
          CONV(.padding_begin = { 2, 1 }, .padding_end = { 2, 1 }));
     SAME(CONV(.padding_begin = { 0, 1 }),
          CONV(.padding_begin = { 0, 1 }, .padding_end = { 0, 0 }));
-    SAME(CONV(.padding_mode = FV_PADDING_VALID),
-         CONV(.padding = { 1, 1 }, .padding_mode = FV_PADDING_VALID));
+    SAME(CONV(.auto_pad = FV_AUTO_PAD_VALID),
+         CONV(.padding = { 1, 1 }, .auto_pad = FV_AUTO_PAD_VALID));
     SAME(CONV(.no_bias = 0), CONV(.init_fan = FV_FAN_IN, .init_value = 0));
     SAME(POOL(.stride = { 0 }), POOL(.stride = { 3, 2 }));
     SAME(POOL(.stride = { 0, 1 }), POOL(.stride = { 3, 1 }));
@@ -279,9 +279,9 @@ static const limit limits[] = {
       "conv2d: groups 8 does not divide channels 4" },
     { "conv2d", INT64(conv.max_workspace, FV_OFF, INT64_MAX), -1, 0,
       "conv2d: max_workspace -1 is below 0", NULL },
-    { "conv2d", INT32(conv.padding_mode, 0, FV_PADDING_SAME_LOWER), -1, 4,
-      "conv2d: padding_mode -1 is unknown (0 to 3)",
-      "conv2d: padding_mode 4 is unknown (0 to 3)" },
+    { "conv2d", INT32(conv.auto_pad, 0, FV_AUTO_PAD_SAME_LOWER), -1, 4,
+      "conv2d: auto_pad -1 is unknown (0 to 3)",
+      "conv2d: auto_pad 4 is unknown (0 to 3)" },
     { "conv2d", INT32(conv.init, 0, FV_INIT_CONSTANT), -1, 9,
       "conv2d: init -1 is unknown (0 to 8)",
       "conv2d: init 9 is unknown (0 to 8)" },
@@ -328,9 +328,9 @@ static const limit limits[] = {
     { "avgpool", INT64(pool.kernel[1], 1, 8), -1, 9,
       "avgpool: kernel -1 is below 1",
       "avgpool: kernel 2x9 exceeds input 8x8 (height x width, padding 0)" },
-    { "avgpool", INT32(pool.padding_mode, 0, FV_PADDING_SAME_LOWER), -1, 4,
-      "avgpool: padding_mode -1 is unknown (0 to 3)",
-      "avgpool: padding_mode 4 is unknown (0 to 3)" },
+    { "avgpool", INT32(pool.auto_pad, 0, FV_AUTO_PAD_SAME_LOWER), -1, 4,
+      "avgpool: auto_pad -1 is unknown (0 to 3)",
+      "avgpool: auto_pad 4 is unknown (0 to 3)" },
     { "dropout", DOUBLE(dropout.probability, 0, 1), -0.001, 1.001,
       "dropout: probability -0.001 is not in 0..1",
       "dropout: probability 1.001 is not in 0..1" },

@@ -1,5 +1,5 @@
 /* All extents in one, in channel, row, column order. */
-#include "layer/layer.h"
+#include "op/op.h"
 
 static fv_variable *forward(fv_layer *layer, int32_t count,
                             fv_variable *const inputs[])
@@ -17,7 +17,6 @@ static fv_variable *forward(fv_layer *layer, int32_t count,
 
 const fv__layer_type fv__layer_flatten = {
     .kind = "flatten",
-    .stem = "flatten",
     FV__LAYER_OPTIONS(fv_layer_options),
     .min_inputs = 1,
     .max_inputs = 1,

@@ -1,5 +1,5 @@
 /* The first layer of a network: says what one image is. */
-#include "layer/layer.h"
+#include "op/op.h"
 
 static const fv__field fields[] = {
     { FV__FIELD(fv_input_options, EXTENTS, shape), .positional = true,
@@ -44,7 +44,6 @@ static fv_variable *forward(fv_layer *layer, int32_t count,
 
 const fv__layer_type fv__layer_input = {
     .kind = "input",
-    .stem = "input",
     FV__LAYER_OPTIONS(fv_input_options),
     .fields = fields,
     .min_inputs = 0,
