@@ -3,22 +3,20 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { PATH_BYTES = 4096, MOST_LINKS = 40, TEXT_BYTES = 1024 };
 
+static char optimizer_help[2 * TEXT_BYTES]; /* begins with all the names */
+
 static const struct argp_option options[] = {
     { "data", CLI_DATA, "NAME", 0,
       "fashion-mnist, mnist, or a folder of IDX files (required)", 0 },
     { "epochs", CLI_EPOCHS, "N", 0, "passes over the images (5)", 0 },
     { "batch", CLI_BATCH, "N", 0, "images a step (32)", 0 },
-    { "optimizer", CLI_OPTIMIZER, "NAME", 0,
-      ", with its options as words behind its name, see below (adam; sgd with "
-      "--momentum or --nesterov)",
-      0 },
+    { "optimizer", CLI_OPTIMIZER, "NAME", 0, optimizer_help, 0 },
     { "lr", CLI_LR, "X", 0,
       "learning rate (adam 0.001, sgd 0.01, others their own)", 0 },
     { "momentum", CLI_MOMENTUM, "X", 0, "of the optimizer (0)", 0 },
@@ -43,24 +41,21 @@ static const struct argp_option options[] = {
     { 0 },
 };
 
-/* Writes the names of the optimizers into the help of their option. */
-static char *filter_help(int key, const char *text, void *input)
+static void write_optimizer_help(void)
 {
-    (void)input;
-    if (key != CLI_OPTIMIZER || !text) return (char *)(uintptr_t)text;
-    char names[TEXT_BYTES] = "", *help = malloc(2 * TEXT_BYTES);
     size_t used = 0;
     const char *name;
     for (int32_t i = 0; (name = fv_optimizer_name(i)) && used < TEXT_BYTES; i++)
-        used += (size_t)snprintf(names + used, TEXT_BYTES - used, "%s%s",
-                                 i ? ", " : "", name);
-    if (help) snprintf(help, 2 * TEXT_BYTES, "%s%s", names, text);
-    return help;
+        used += (size_t)snprintf(optimizer_help + used, TEXT_BYTES - used,
+                                 "%s%s", i ? ", " : "", name);
+    used = strlen(optimizer_help);
+    snprintf(optimizer_help + used, sizeof optimizer_help - used,
+             ", with its options as words behind its name, see below (adam; "
+             "sgd with --momentum or --nesterov)");
 }
 
 static const struct argp usage = {
     .options = options,
-    .help_filter = filter_help,
     .args_doc = "NET [NAME]",
     .doc =
         "Train NET, a network text or a saved model, and save it as FILE."
@@ -320,6 +315,7 @@ int cli_train(int argc, char **argv)
 {
     run r = { .options = cli_defaults() };
     int code = CLI_DONE;
+    write_optimizer_help();
     cli_parse(&usage, argc, argv, 1, 2, &r.options);
     check_options(&r, argv[0]);
     signal(SIGPIPE, SIG_IGN); /* nobody reads the progress: train on */

@@ -7,7 +7,6 @@
 typedef struct storage {
     fv__object object;
     fv_context *context;
-    void *data; /* address of the elements; differs from that of a view */
 } storage;
 
 enum { FRONT_BYTES = 64 };
@@ -60,19 +59,27 @@ fv_tensor fv_tensor_new(fv_context *context, fv_dtype dtype, int32_t rank,
     if (!front) return fv__tensor_failed();
     tensor.data = (char *)front + FRONT_BYTES;
     front->context = context;
-    front->data = tensor.data;
     fv__adopt(context, &front->object, destroy);
     return tensor;
 }
 
 /* The header of the memory, if the tensor is the start of memory allocated
- * here: it is aligned to a cache line and the header points to it. */
+ * here. What lies before the elements of another tensor is not ours to read, so
+ * the header is looked for among the objects of the context: from both ends,
+ * because most memory is freed in the order of its making or the other way. */
 static storage *find_front(fv_context *context, const fv_tensor *tensor)
 {
-    if (!context || (uintptr_t)tensor->data % FRONT_BYTES != 0) return NULL;
-    storage *front = (void *)((char *)tensor->data - FRONT_BYTES);
-    bool whole = front->data == tensor->data && front->context == context;
-    return whole ? front : NULL;
+    if (!context) return NULL;
+    const uintptr_t wanted = (uintptr_t)tensor->data - FRONT_BYTES;
+    fv__object *const ring = &context->objects;
+    fv__object *newest = ring->next, *oldest = ring->previous;
+    for (; newest != ring; newest = newest->next, oldest = oldest->previous) {
+        fv__object *found = (uintptr_t)newest == wanted   ? newest
+                            : (uintptr_t)oldest == wanted ? oldest
+                                                          : NULL;
+        if (found) return found->destroy == destroy ? (storage *)found : NULL;
+    }
+    return NULL;
 }
 
 void fv_tensor_free(fv_context *context, fv_tensor *tensor)

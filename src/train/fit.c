@@ -44,25 +44,13 @@ static fv__run run_of(const fit *f)
 static fv_status check_data(const fit *f, const char *which,
                             const fv_dataset *data)
 {
-    fv_shape in = fv_network_input_shape(f->network);
     long long classes = (long long)fv_dataset_classes(data);
     if (classes > fv_network_classes(f->network))
         return fv_fail(f->context, FV_MISUSE,
-                       "fit: the %s data has %lld classes, the network tells "
-                       "%lld apart",
+                       "%s has %lld classes, the network tells %lld apart",
                        which, classes,
                        (long long)fv_network_classes(f->network));
-    const fv_tensor *images = fv_dataset_images(data);
-    fv_shape image = { .rank = images->rank - 1 };
-    for (int32_t i = 0; i < image.rank; i++)
-        image.extent[i] = images->shape[i + 1];
-    if (fv__shape_equal(&image, &in)) return FV_OK;
-    char is[FV__SHAPE_BYTES], expected[FV__SHAPE_BYTES];
-    return fv_fail(
-        f->context, FV_MISUSE,
-        "fit: the %s data has images of %s, the network's input is %s", which,
-        fv__shape_text(is, sizeof is, image.rank, image.extent),
-        fv__shape_text(expected, sizeof expected, in.rank, in.extent));
+    return fv__check_images(f->network, which, data);
 }
 
 static fv_status check(fit *f)
@@ -83,9 +71,9 @@ static fv_status check(fit *f)
     if (o->resume && !o->checkpoint)
         return fv_fail(context, FV_MISUSE,
                        "fit: resume needs the path of a checkpoint");
-    if (check_data(f, "training", o->train) != FV_OK || !o->test)
+    if (check_data(f, "fit: the training data", o->train) != FV_OK || !o->test)
         return fv_failed(context);
-    return check_data(f, "test", o->test);
+    return check_data(f, "fit: the test data", o->test);
 }
 
 /* The order of the images and the labels of a batch. */

@@ -125,6 +125,23 @@ fv_metrics fv_train_step(fv_network *network, fv_optimizer *optimizer,
 
 /* ---- evaluation --------------------------------------------------------- */
 
+fv_status fv__check_images(const fv_network *network, const char *which,
+                           const fv_dataset *dataset)
+{
+    const fv_shape in = fv_network_input_shape(network);
+    const fv_tensor *images = fv_dataset_images(dataset);
+    fv_shape image = { .rank = images->rank - 1 };
+    for (int32_t i = 0; i < image.rank; i++)
+        image.extent[i] = images->shape[i + 1];
+    if (fv__shape_equal(&image, &in)) return FV_OK;
+    char is[FV__SHAPE_BYTES], expected[FV__SHAPE_BYTES];
+    return fv_fail(
+        network->context, FV_MISUSE,
+        "%s has images of %s, the network's input is %s", which,
+        fv__shape_text(is, sizeof is, image.rank, image.extent),
+        fv__shape_text(expected, sizeof expected, in.rank, in.extent));
+}
+
 /* Evaluates one batch of a pass whose largest batch is demand->batch. */
 static fv_status evaluate_batch(fv_network *network, const fv_dataset *dataset,
                                 const fv__demand *demand, const int64_t *order,
@@ -158,6 +175,8 @@ fv_metrics fv_evaluate(fv_network *network, const fv_dataset *dataset,
         fv_fail(context, FV_MISUSE, "evaluate: the network has no loss");
         return fv__metrics_of(&sums);
     }
+    if (fv__check_images(network, "evaluate: the data", dataset) != FV_OK)
+        return fv__metrics_of(&sums);
     int64_t n = fv_dataset_count(dataset);
     batch = fv__min(batch > 0 ? batch : 32, n);
     fv_tensor labels = fv_tensor_new(context, FV_I64, 1, &batch);

@@ -17,6 +17,11 @@ fv_status fv__train_plan(fv__plan *plan, fv_network *network,
                          fv_optimizer *optimizer, fv__sums *sums);
 fv_metrics fv__metrics_of(const fv__sums *sums);
 
+/* Whether the data set's images have the shape of the network's input; `which`
+ * data set it is begins the sentence: "fit: the test data". */
+fv_status fv__check_images(const fv_network *network, const char *which,
+                           const fv_dataset *dataset);
+
 /* The position of a training run, as a checkpoint stores it. */
 typedef struct fv__position {
     int64_t epoch; /* finished epochs */

@@ -15,6 +15,7 @@ import os
 import pty
 import random
 import re
+import resource
 import shutil
 import signal
 import struct
@@ -1424,6 +1425,37 @@ class ExplainTest(Case):
         self.assertIn("reference",
                       [c["algorithm"] for c in one["candidates"]])
 
+    def test_roofline(self):
+        """Of a convolution that the memory bounds, and of one that arithmetic
+        does."""
+        (self.folder / "bounds.net").write_text(
+            "input 14 14 64\nconv2d 1 1 1\nconv2d 256 1 1\n"
+            "conv2d 256 3 3 padding=1 algorithm=direct\n")
+        found = self.json_of(self.run_fovea(
+            "explain", "bounds.net", "--seconds", 0.001, "--json", "--batch", 2))
+        pixels, bounds = 2 * 14 * 14, set()
+        for layer, taps, channels, filters in zip(
+                found["layers"][1:], (1, 1, 9), (64, 1, 256), (1, 256, 256)):
+            moved = 4 * (pixels * (channels + filters)
+                         + taps * channels * filters)
+            for one in layer["passes"]:
+                arithmetic = 2 * one["multiply_accumulates"] \
+                    / found["machine"]["flops"]
+                memory = moved / found["machine"]["bytes"]
+                bounds.add(arithmetic > memory)
+                self.assertAlmostEqual(
+                    one["roofline"] * one["median_ms"] * 1e-3
+                    / max(arithmetic, memory), 1)
+        self.assertEqual(bounds, {False, True})
+
+    def test_more_than_the_memory(self):
+        done = self.run_fovea("explain", "small.net", "--batch", 1 << 20,
+                              "--seconds", 0.001, code=1,
+                              preexec_fn=lambda: resource.setrlimit(
+                                  resource.RLIMIT_AS, (1 << 30, 1 << 30)))
+        self.assertRegex(done.stderr, r"^fovea: memory: .* wanted and .* in "
+                         r"use, the limit is .* \(RLIMIT_AS\)\n$")
+
     def test_text(self):
         (self.folder / "asked.net").write_text(
             f"input {SIDE} {SIDE} 1\nconv2d 4 3 3 padding=same "
@@ -1460,11 +1492,13 @@ class ExplainTest(Case):
 class OutputTest(Case):
     def test_full(self):
         for words in (["info", "small.net"], ["info", "small.net", "--json"],
-                      ["version"], ["help"], ["train", "--help"]):
+                      ["version"], ["help"], ["train", "--help"],
+                      # more than a buffer
+                      ["explain", "small.net", "--seconds", 0.001, "--json"]):
             with open("/dev/full", "w") as full:
                 done = self.run_fovea(*words, code=1, stdout=full)
-            self.assertEqual(done.stderr, "fovea: standard output: No space "
-                             "left on device\n")
+            self.assertRegex(done.stderr, r"^(this machine, .*\n)?fovea: "
+                             r"standard output: No space left on device\n$")
 
     def test_closed(self):
         for words in ("info small.net", "version --json",

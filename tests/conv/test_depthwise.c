@@ -91,6 +91,21 @@ static void kernels_and_strides(void **state)
                            (uint64_t)(kernel * 4 + stride));
 }
 
+/* Every kind of tile again with pixels that are whole cache lines, or those and
+ * a part of a vector, every epilogue, and outputs that are stored past the
+ * caches. */
+static void epilogues(void **state)
+{
+    const uint64_t seeds[] = { 0, 1, 6, 9, 13, 15 };
+
+    (void)state;
+    for (int64_t kernel = 1; kernel <= 10; kernel++)
+        for (int64_t stride = 1; stride <= 3; stride++)
+            for (int i = 0; i < 12; i++)
+                check_bits(plain(1, 11, i % 4 == 3 ? 37 : 32, kernel, stride),
+                           dtypes[i % 2], seeds[i / 2]);
+}
+
 /* Sums over the batch that are cut: several parts, blocks of several images,
  * images of several blocks; and subconvolutions that differ in the number of
  * rows. */
@@ -335,6 +350,7 @@ int main(void)
         cmocka_unit_test(any_geometry),
         cmocka_unit_test(channel_counts),
         cmocka_unit_test(kernels_and_strides),
+        cmocka_unit_test(epilogues),
         cmocka_unit_test(sums_over_the_batch),
         cmocka_unit_test(planar_groups),
         cmocka_unit_test(larger_than_caches),

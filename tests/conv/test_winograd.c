@@ -113,6 +113,28 @@ static void bits_of_large_geometries(void **state)
         check_bits(all[i], dtypes[i % 2], i);
 }
 
+/* Every scheme with every epilogue, with pixels that are whole cache lines, and
+ * with few channels and more. */
+static void epilogues(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 16; seed++)
+        for (int i = 0; i < 4; i++) {
+            const fv_dtype dtype = dtypes[i % 2];
+            const int64_t channels = i < 2 ? 3 : 18;
+            const int64_t filters = seed % 3 ? 32 : 21;
+            const fv__geometry g = square(2, 13, 14, channels, filters, 1, 2);
+
+            check_bits(g, dtype, seed);
+            check_bits(square(2, 6, 5, channels, filters, 1, 1), dtype, seed);
+            check_bits(five(g), dtype, seed);
+            check_bits(strided(g), dtype, seed);
+            check_bits(strided(five(g)), dtype, seed);
+            check_bits(large(g, 7), dtype, seed);
+            check_bits(large(g, 11), dtype, seed);
+        }
+}
+
 /* Outputs that exceed the small caches of the contexts with four threads and
  * are stored without caching, of few channels and of more. */
 static void bits_of_nontemporal_outputs(void **state)
@@ -438,6 +460,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bits_of_small_geometries),
         cmocka_unit_test(bits_of_large_geometries),
+        cmocka_unit_test(epilogues),
         cmocka_unit_test(bits_of_nontemporal_outputs),
         cmocka_unit_test(images_are_independent),
         cmocka_unit_test(small_tiles_are_exact),

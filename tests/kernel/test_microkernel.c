@@ -112,6 +112,119 @@ static void test_shapes(void **state)
     }
 }
 
+/* ---- one tile, every accumulation and epilogue -------------------------- */
+
+enum { TERMS = 3 };
+
+/* The operands of a tile in either element type. Rows of C and of the residual
+ * are whole lines of a cache, unless C begins `off` elements behind one. */
+struct tile {
+    fv_dtype dtype;
+    size_t m, n, a_row, off;
+    fv__accumulation accumulation;
+    bool bias, residual, clamp, nontemporal;
+    double a[TERMS * MOST_MR], b[TERMS * MOST_NR], bias_at[MOST_NR];
+    double residual_at[MOST_MR * MOST_NR];
+    _Alignas(64) double c[(MOST_MR + 1) * MOST_NR];
+};
+
+static double rounded(fv_dtype dtype, double value)
+{
+    return dtype == FV_F64 ? value : (double)(float)value;
+}
+
+static double expected_at(const struct tile *e, size_t nr, size_t i, size_t j)
+{
+    const fv_dtype dtype = e->dtype;
+    const double before = number(dtype, e->c, e->off + i * MOST_NR + j);
+    double sum = e->accumulation == FV__RESUME ? before : 0;
+    for (size_t l = 0; l < TERMS; l++) {
+        const size_t at = e->a_row == 1 ? l * MOST_MR + i : i * e->a_row + l;
+        const double a = number(dtype, e->a, at);
+        const double b = number(dtype, e->b, l * nr + j);
+        sum = dtype == FV_F64 ? fma(a, b, sum)
+                              : (double)fmaf((float)a, (float)b, (float)sum);
+    }
+    if (e->accumulation == FV__ACCUMULATE) sum = rounded(dtype, before + sum);
+    if (e->bias) sum = rounded(dtype, sum + number(dtype, e->bias_at, j));
+    if (e->residual)
+        sum = rounded(dtype,
+                      sum + number(dtype, e->residual_at, i * MOST_NR + j));
+    return e->clamp ? fmin(fmax(sum, -0.5), 0.5) : sum;
+}
+
+/* C, and what is beside it. */
+static void check_tile(const fv__kernels *kernels, const struct tile *e)
+{
+    const size_t element = e->dtype == FV_F64 ? 8 : 4, nr = (size_t)kernels->nr;
+    struct tile after = *e;
+    const fv__epilogue epilogue = {
+        .bias = e->bias ? e->bias_at : NULL,
+        .residual = e->residual ? e->residual_at : NULL,
+        .residual_row = MOST_NR,
+        .low = -0.5,
+        .high = 0.5,
+        .clamp = e->clamp,
+        .nontemporal = e->nontemporal,
+    };
+    kernels->microkernel(e->m, e->n,
+                         &(fv__tile){ .a = e->a,
+                                      .b = e->b,
+                                      .c = (char *)after.c + e->off * element,
+                                      .a_row = e->a_row,
+                                      .a_step = e->a_row == 1 ? MOST_MR : 1,
+                                      .b_step = nr,
+                                      .c_row = MOST_NR,
+                                      .segments = 1,
+                                      .k = TERMS,
+                                      .epilogue = &epilogue,
+                                      .accumulation = e->accumulation });
+    kernels->store_fence();
+    for (size_t i = 0; i < e->m; i++)
+        for (size_t j = 0; j < MOST_NR; j++) {
+            const size_t at = e->off + i * MOST_NR + j;
+            const double got = number(e->dtype, after.c, at);
+            const double want = j < e->n ? expected_at(e, nr, i, j)
+                                         : number(e->dtype, e->c, at);
+            if (!(got == want))
+                fail_msg("%s, %zu x %zu, c[%zu][%zu] is %a, expected %a",
+                         kernels->isa, e->m, e->n, i, j, got, want);
+        }
+}
+
+static void check_tiles(const fv__kernels *kernels, struct tile *e)
+{
+    for (e->m = 1; e->m <= (size_t)kernels->mr; e->m++)
+        for (e->n = 1; e->n <= (size_t)kernels->nr; e->n++)
+            for (unsigned i = 0; i < 3 * 32; i++) {
+                e->accumulation = (fv__accumulation)(i / 32);
+                e->bias = i & 1;
+                e->residual = i & 2;
+                e->clamp = i & 4;
+                e->nontemporal = i & 8;
+                e->off = i & 16 ? 1 : 0;
+                e->a_row = (i + i / 32) % 2 ? 1 : TERMS;
+                check_tile(kernels, e);
+            }
+}
+
+static void test_epilogues(void **state)
+{
+    (void)state;
+    for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
+        struct tile e = { .dtype = dtype };
+        put_random(dtype, e.a, TERMS * MOST_MR, 1, -1, 1);
+        put_random(dtype, e.b, TERMS * MOST_NR, 2, -1, 1);
+        put_random(dtype, e.bias_at, MOST_NR, 3, -1, 1);
+        put_random(dtype, e.residual_at, MOST_MR * MOST_NR, 4, -1, 1);
+        put_random(dtype, e.c, (MOST_MR + 1) * MOST_NR, 5, -1, 1);
+        for (size_t i = 0; i < TABLES; i++) {
+            const fv__kernels *kernels = table_of(tables[i], dtype);
+            if (kernels) check_tiles(kernels, &e);
+        }
+    }
+}
+
 /* Zero times infinity is NaN: zeros are not skipped. */
 static void test_zero_times_infinity(void **state)
 {
@@ -144,6 +257,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_epilogues),
         cmocka_unit_test(test_zero_times_infinity),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

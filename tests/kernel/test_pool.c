@@ -25,6 +25,8 @@ static const fv__geometry geometries[] = {
     GEOMETRY(9, 8, 33, 2, 3, 1, 2, 2, 3, 1, 2, 0, 1),
     GEOMETRY(6, 7, 16, 6, 7, 1, 1, 1, 1, 0, 0, 0, 0),
     GEOMETRY(4, 4, 4, 2, 2, 5, 5, 1, 1, 1, 0, 1, 0),
+    GEOMETRY(6, 8, 43, 2, 2, 2, 2, 1, 1, 0, 0, 0, 0),
+    GEOMETRY(9, 3, 43, 3, 3, 3, 3, 1, 1, 0, 0, 0, 0),
 };
 #define GEOMETRIES (sizeof geometries / sizeof *geometries)
 
@@ -182,6 +184,22 @@ static void test_mean(void **state)
     }
 }
 
+/* The mean of a window of padding alone is zero. */
+static void test_mean_of_nothing(void **state)
+{
+    (void)state;
+    const struct example e = { GEOMETRY(1, 2, 37, 1, 2, 1, 2, 1, 1, 0, 2, 0, 0),
+                               false, false };
+    for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
+        data *d = make_data(dtype, 0, -1, 1);
+        run_tables(d, mean, &e);
+        for (size_t i = 0; i < 37; i++)
+            assert_true(number(dtype, d->out[0], i) == 0);
+        assert_true(number(dtype, d->out[0], 37) != 0);
+        free(d);
+    }
+}
+
 /* The first of equals wins, NaN beats all, -inf beats the padding, and a
  * window of padding alone is -inf from nowhere. */
 static void test_rules(void **state)
@@ -212,6 +230,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_largest),
         cmocka_unit_test(test_mean),
+        cmocka_unit_test(test_mean_of_nothing),
         cmocka_unit_test(test_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

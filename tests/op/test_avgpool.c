@@ -130,6 +130,10 @@ static void test_same_bits(void **state)
     const subject s = subject_of(&p, 9, 7, 19, 17, 11);
     (void)state;
     assert_same_bits(&s);
+    /* windows whose sums are cut: of whole vectors and of a part of one */
+    const fv_pooling wide = { .kernel = { 47, 46 }, .stride = { 1, 1 } };
+    const subject cut = subject_of(&wide, 9, 1, 48, 47, 37);
+    assert_same_bits(&cut);
     assert_alone(&s, FV_F32, 3);
     assert_alone(&s, FV_F64, 6);
 }

@@ -1,6 +1,10 @@
 /* Element types, shapes, storage, single elements and picked ones. */
 #include "common.h"
 
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 static void element_types(void **state)
 {
     (void)state;
@@ -167,6 +171,40 @@ static void freeing_what_is_not_whole(void **state)
     assert_error(context, "copy: no tensor");
 }
 
+/* Nothing is read before memory of the caller, which may be all that there is:
+ * a page behind one that nobody may read. */
+static void freeing_what_the_caller_owns(void **state)
+{
+    fv_context *context = *state;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    void *pages = NULL;
+    assert_int_equal(posix_memalign(&pages, page, 2 * page), 0);
+    assert_int_equal(mprotect(pages, page, PROT_NONE), 0);
+    fv_tensor tensor = FV_TENSOR((char *)pages + page, FV_F32, 16);
+    fv_tensor_free(context, &tensor);
+    assert_int_equal(mprotect(pages, page, PROT_READ | PROT_WRITE), 0);
+    free(pages);
+    check_failed(context, tensor,
+                 "tensor: freed through a view or in another context");
+}
+
+/* From the middle of what was made, and twice through a copy. */
+static void freeing_in_any_order(void **state)
+{
+    fv_context *context = *state;
+    fv_tensor made[5];
+    for (int i = 0; i < 5; i++)
+        made[i] = fv_tensor_new(context, FV_F32, SHAPE(9));
+    fv_tensor copy = made[2];
+    const int order[] = { 2, 0, 4, 1, 3 };
+    for (int i = 0; i < 5; i++) fv_tensor_free(context, &made[order[i]]);
+    assert_ok(context);
+    assert_int_equal(fv_context_memory(context).data_bytes, 0);
+    fv_tensor_free(context, &copy);
+    check_failed(context, copy,
+                 "tensor: freed through a view or in another context");
+}
+
 static void freeing_while_a_failure_is_pending(void **state)
 {
     fv_context *context = *state;
@@ -319,6 +357,8 @@ int main(void)
         CASE(new_memory_is_zero_aligned_and_counted),
         CASE(impossible_new_memory),
         CASE(freeing_what_is_not_whole),
+        CASE(freeing_what_the_caller_owns),
+        CASE(freeing_in_any_order),
         CASE(freeing_while_a_failure_is_pending),
         CASE(a_copy_is_independent_and_a_view_is_not),
         CASE(single_elements),

@@ -561,8 +561,8 @@ static void test_refusals(void **state)
     assert_error(ctx, "fit: the training data has images of [8, 12, 2], the "
                       "network's input is [8, 8, 3]");
     assert_int_equal(fv_evaluate(net, shaped, 0, NULL).count, 0);
-    assert_error(ctx, "data set: batch of images of [8, 8, 3], must be "
-                      "[8, 12, 2]");
+    assert_error(ctx, "evaluate: the data has images of [8, 12, 2], the "
+                      "network's input is [8, 8, 3]");
     five[1] = 4;
     fv_dataset *more = fv_dataset_of(ctx, &images, &labels);
     assert_int_equal(fv_evaluate(net, more, 0, NULL).count, 0);
