@@ -69,7 +69,7 @@ static const fv__conv_algorithm *refuse(fv_context *context, const char *who,
                                         const fv__conv_candidate *c,
                                         const fv__geometry *g)
 {
-    char groups[40] = "";
+    char groups[40] = "", kernel[FV__EXTENTS_TEXT];
 
     if (g->groups > 1)
         snprintf(groups, sizeof groups, " in %lld groups",
@@ -90,10 +90,9 @@ static const fv__conv_algorithm *refuse(fv_context *context, const char *who,
                 (long long)fv__max(request->max_workspace, 0));
     else
         fv_fail(context, FV_UNSUPPORTED,
-                "%s: algorithm %s cannot do kernel %lldx%lld with %lld "
-                "channels%s",
-                who, c->algorithm->name, (long long)g->kernel[0],
-                (long long)g->kernel[1], (long long)g->channels, groups);
+                "%s: algorithm %s cannot do kernel %s with %lld channels%s",
+                who, c->algorithm->name, fv__name_extents(g, g->kernel, kernel),
+                (long long)g->channels, groups);
     return NULL;
 }
 

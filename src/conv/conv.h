@@ -64,11 +64,24 @@ extern const fv__conv_algorithm fv__conv_reference, fv__conv_im2col,
     fv__conv_grouped;
 
 /* Fills out[] by the shape rule and checks everything; records who, what, by
- * how much under the name `who`. With `pool`, padding must be below kernel. */
+ * how much under the name `who`. With `pool`, padding must be below kernel. If
+ * input, kernel, stride and dilation have no depth (0), it becomes 1. */
 fv_status fv__geometry_check(fv_context *context, const char *who, bool pool,
                              fv__geometry *geometry);
+/* Names extents, "2x3": height x width; with the depth first if there is one.
+ */
+enum { FV__EXTENTS_TEXT = 80 };
+const char *fv__name_extents(const fv__geometry *geometry,
+                             const int64_t extents[FV__AXES],
+                             char text[FV__EXTENTS_TEXT]);
 /* Multiply-accumulates of a convolution, for the whole batch. */
 int64_t fv__geometry_macs(const fv__geometry *geometry);
+/* Whether it has a third axis: a depth that is not 1, or padding there. */
+static inline bool fv__geometry_has_depth(const fv__geometry *geometry)
+{
+    return geometry->in[FV__DEPTH] != 1 || geometry->kernel[FV__DEPTH] != 1
+           || geometry->begin[FV__DEPTH] || geometry->end[FV__DEPTH];
+}
 /* Whether each input channel has one filter of its own and no other. */
 static inline bool fv__geometry_is_depthwise(const fv__geometry *geometry)
 {

@@ -96,19 +96,42 @@ typedef struct work {
     fv__conv_sizes sizes;
 } work;
 
-/* Index of the first channel of the input pixel under a tap; false in the
- * padding. */
-static bool input_at(const fv__geometry *g, fv__pixel p, int64_t tap,
+/* Index of a pixel of an image or tap of a kernel with these extents, depth
+ * first, and what it stands for. */
+static int64_t index_of(const int64_t extent[FV__AXES],
+                        const int64_t at[FV__AXES])
+{
+    return (at[FV__DEPTH] * extent[0] + at[0]) * extent[1] + at[1];
+}
+
+static void position_of(const int64_t extent[FV__AXES], int64_t index,
+                        int64_t at[FV__AXES])
+{
+    at[1] = index % extent[1];
+    at[0] = index / extent[1] % extent[0];
+    at[FV__DEPTH] = index / extent[1] / extent[0];
+}
+
+static int64_t volume(const int64_t extent[FV__AXES])
+{
+    return extent[FV__DEPTH] * extent[0] * extent[1];
+}
+
+/* Index of the first channel of the input pixel under a tap of output pixel
+ * number `pixel` of the batch; false in the padding. */
+static bool input_at(const fv__geometry *g, int64_t pixel, int64_t tap,
                      int64_t *index)
 {
-    int64_t row = p.row * g->stride[0] - g->begin[0]
-                  + tap / g->kernel[1] * g->dilation[0];
-    int64_t column = p.column * g->stride[1] - g->begin[1]
-                     + tap % g->kernel[1] * g->dilation[1];
+    const int64_t image = pixel / volume(g->out);
+    int64_t out[FV__AXES], k[FV__AXES];
 
-    if (row < 0 || row >= g->in[0] || column < 0 || column >= g->in[1])
-        return false;
-    *index = ((p.image * g->in[0] + row) * g->in[1] + column) * g->channels;
+    position_of(g->out, pixel % volume(g->out), out);
+    position_of(g->kernel, tap, k);
+    for (int i = 0; i < FV__AXES; i++) {
+        out[i] = out[i] * g->stride[i] - g->begin[i] + k[i] * g->dilation[i];
+        if (out[i] < 0 || out[i] >= g->in[i]) return false;
+    }
+    *index = (image * volume(g->in) + index_of(g->in, out)) * g->channels;
     return true;
 }
 
@@ -128,19 +151,18 @@ static void forward(void *argument, size_t item, size_t worker)
     const work *w = argument;
     const fv__conv_sizes *s = &w->sizes;
     const fv__conv_call *call = w->call;
-    fv__pixel pixel = fv__pixel_at(w->g->out, (int64_t)item);
+    const int64_t *kernel = w->g->kernel;
+    const fv__chain shape = { kernel[FV__DEPTH] * kernel[0], kernel[1],
+                              s->channels };
 
     (void)worker;
     for (int64_t f = 0; f < w->g->filters; f++) {
-        chain sum = chain_begin(
-            w->dtype,
-            (fv__chain){ w->g->kernel[0], w->g->kernel[1], s->channels }, false,
-            0);
+        chain sum = chain_begin(w->dtype, shape, false, 0);
 
         for (int64_t tap = 0; tap < s->taps; tap++) {
             int64_t at = 0;
 
-            const bool inside = input_at(w->g, pixel, tap, &at);
+            const bool inside = input_at(w->g, (int64_t)item, tap, &at);
 
             chain_terms(&sum, s->channels, inside ? call->x : NULL,
                         at + f / s->filters * s->channels, call->weight,
@@ -174,25 +196,34 @@ static int64_t taps_onto(const fv__geometry *g, int axis, int64_t at)
     return count;
 }
 
-/* One channel of an input pixel: a chain over the taps that lie on it, the last
- * one first, and filters; added to `there` unless gradients are overwritten. */
-static double input_sum(const work *w, fv__pixel p, int64_t c, double there)
+/* One channel of input pixel number `pixel` of the batch: a chain over the taps
+ * that lie on it, the last one first, and filters; added to `there` unless
+ * gradients are overwritten. */
+static double input_sum(const work *w, int64_t pixel, int64_t c, double there)
 {
     const fv__geometry *g = w->g;
     const fv__conv_sizes *s = &w->sizes;
-    int64_t first = c / s->channels * s->filters;
-    const fv__chain shape = { taps_onto(g, 0, p.row), taps_onto(g, 1, p.column),
+    const int64_t image = pixel / volume(g->in);
+    int64_t first = c / s->channels * s->filters, p[FV__AXES], count[FV__AXES];
+
+    position_of(g->in, pixel % volume(g->in), p);
+    for (int i = 0; i < FV__AXES; i++) count[i] = taps_onto(g, i, p[i]);
+    const fv__chain shape = { count[FV__DEPTH] * count[0], count[1],
                               s->filters };
     chain sum = chain_begin(w->dtype, shape, !w->call->overwrite, there);
 
     for (int64_t tap = s->taps; tap-- > 0;) {
-        int64_t i, j;
+        int64_t k[FV__AXES], out[FV__AXES];
+        bool lies = true, inside = true;
 
-        if (!output_at(g, 0, p.row, tap / g->kernel[1], &i)
-            || !output_at(g, 1, p.column, tap % g->kernel[1], &j))
-            continue;
-        bool inside = i >= 0 && i < g->out[0] && j >= 0 && j < g->out[1];
-        int64_t at = ((p.image * g->out[0] + i) * g->out[1] + j) * g->filters;
+        position_of(g->kernel, tap, k);
+        for (int i = 0; i < FV__AXES; i++) {
+            lies = output_at(g, i, p[i], k[i], &out[i]) && lies;
+            inside = inside && out[i] >= 0 && out[i] < g->out[i];
+        }
+        if (!lies) continue;
+        int64_t at =
+            (image * volume(g->out) + index_of(g->out, out)) * g->filters;
 
         chain_terms(&sum, s->filters, inside ? w->call->dy : NULL, at + first,
                     w->call->weight,
@@ -207,16 +238,13 @@ static void backward_data(void *argument, size_t item, size_t worker)
 {
     const work *w = argument;
     const fv__geometry *g = w->g;
-    int64_t line = (int64_t)item / g->in[1];
-    fv__pixel pixel = { line / g->in[0], line % g->in[0],
-                        (int64_t)item % g->in[1] };
 
     (void)worker;
     for (int64_t c = 0; c < g->channels; c++) {
         int64_t at = (int64_t)item * g->channels + c;
 
         put(w->dtype, w->call->dx, at,
-            input_sum(w, pixel, c, get(w->dtype, w->call->dx, at)));
+            input_sum(w, (int64_t)item, c, get(w->dtype, w->call->dx, at)));
     }
 }
 
@@ -241,7 +269,7 @@ static double part_sum(const work *w, int64_t part, bool has_there,
         for (; i < last; i++) {
             int64_t at = 0;
 
-            if (x && !input_at(w->g, fv__pixel_at(w->g->out, i), tap, &at))
+            if (x && !input_at(w->g, i, tap, &at))
                 chain_next(&sum);
             else
                 chain_term(&sum,
@@ -330,8 +358,8 @@ static void run(const fv__conv_call *call, fv__direction direction)
         fv__parallel(call->context, (size_t)w.sizes.pixels, cost, forward, &w);
         break;
     case FV__BACKWARD_DATA:
-        fv__parallel(call->context, (size_t)(g->batch * g->in[0] * g->in[1]),
-                     cost, backward_data, &w);
+        fv__parallel(call->context, (size_t)(g->batch * volume(g->in)), cost,
+                     backward_data, &w);
         break;
     case FV__BACKWARD_WEIGHTS:
         fv__parallel(call->context, (size_t)g->filters, cost, backward_weights,

@@ -46,11 +46,17 @@ int64_t fv__matrix_rows(int64_t elements, int64_t width)
     return fv__max(fewest, fv__min(most, elements / width / step * step));
 }
 
+/* Of the output, all images. */
+static int64_t pixels_of(const fv__geometry *g)
+{
+    return g->batch * g->out[FV__DEPTH] * g->out[0] * g->out[1];
+}
+
 fv__conv_sizes fv__conv_sizes_of(const fv__geometry *g)
 {
     fv__conv_sizes s = {
-        .pixels = g->batch * g->out[0] * g->out[1],
-        .taps = g->kernel[0] * g->kernel[1],
+        .pixels = pixels_of(g),
+        .taps = g->kernel[FV__DEPTH] * g->kernel[0] * g->kernel[1],
         .channels = g->channels / g->groups,
         .filters = g->filters / g->groups,
     };
@@ -67,12 +73,12 @@ fv__conv_sizes fv__conv_sizes_of(const fv__geometry *g)
 
 static int64_t count_x(const fv__geometry *g)
 {
-    return g->batch * g->in[0] * g->in[1] * g->channels;
+    return g->batch * g->in[FV__DEPTH] * g->in[0] * g->in[1] * g->channels;
 }
 
 static int64_t count_y(const fv__geometry *g)
 {
-    return g->batch * g->out[0] * g->out[1] * g->filters;
+    return pixels_of(g) * g->filters;
 }
 
 /* Elements that the last-level cache keeps. */

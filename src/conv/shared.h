@@ -11,12 +11,12 @@
 
 /* The sums of plain algorithms, those that round as the definition does:
  *
- * An output is a chain of fma over taps (row, column) and channels, divided
- * into blocks as chain.h says, without the terms in the padding; the bias is
- * added last. An input gradient is a chain over the taps that contribute to the
- * input pixel, from the last to the first (row, column), and filters, without
- * the terms of outputs beyond the image; its blocks are added to what was there
- * one after the other.
+ * An output is a chain of fma over taps (depth, row, column) and channels,
+ * divided into blocks as chain.h says, without the terms in the padding; the
+ * bias is added last. An input gradient is a chain over the taps that
+ * contribute to the input pixel, from the last to the first (row, column), and
+ * filters, without the terms of outputs beyond the image; its blocks are added
+ * to what was there one after the other.
  *
  * A weight gradient is a sum over the output pixels of the batch for which its
  * tap is inside the image: chains of `block` pixels, divided if they are long,
@@ -189,7 +189,8 @@ typedef struct fv__pixel {
     int64_t image, row, column;
 } fv__pixel;
 
-/* Output pixel number i of the batch. */
+/* Output pixel number i of the batch; `image` counts the planes of all images
+ * where these have several. */
 static inline fv__pixel fv__pixel_at(const int64_t out[2], int64_t i)
 {
     int64_t line = i / out[1];

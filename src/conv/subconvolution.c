@@ -5,8 +5,9 @@
 
 static fv__subconv forward(const fv__geometry *g)
 {
-    int64_t channels = g->channels / g->groups;
-    int64_t span = g->kernel[0] * g->kernel[1] * channels;
+    const int64_t channels = g->channels / g->groups;
+    const int64_t row = g->kernel[1] * channels, plane = g->kernel[0] * row;
+    const int64_t span = g->kernel[FV__DEPTH] * plane;
     fv__subconv s = {
         .batch = g->batch,
         .groups = g->groups,
@@ -15,13 +16,14 @@ static fv__subconv forward(const fv__geometry *g)
         .in_pixel = g->channels,
         .out_pixel = g->filters,
         .out_row = g->out[1] * g->filters,
-        .out_image = g->out[0] * g->out[1] * g->filters,
-        .weight_tap = { g->kernel[1] * channels, channels },
+        .weight_tap = { row, channels, plane },
         .weight_channel = 1,
         .weight_filter = span,
     };
 
-    for (int i = 0; i < 2; i++) {
+    s.out_plane = g->out[0] * s.out_row;
+    s.out_image = g->out[FV__DEPTH] * s.out_plane;
+    for (int i = 0; i < FV__AXES; i++) {
         s.in[i] = g->in[i];
         s.out[i] = g->out[i];
         s.taps[i] = g->kernel[i];
@@ -112,51 +114,73 @@ static int64_t phase_axis(const fv__geometry *g, int axis, int64_t phase,
 
 static fv__subconv backward_data(const fv__geometry *g, int64_t number)
 {
-    const int64_t phase[] = { number / phases(g, 1), number % phases(g, 1) };
-    int64_t channels = g->channels / g->groups;
-    int64_t span = g->kernel[0] * g->kernel[1] * channels;
-    int64_t row = g->in[1] * g->channels, tap[2], tap_step[2];
+    const int64_t of_plane = phases(g, 0) * phases(g, 1);
+    const int64_t phase[] = { number % of_plane / phases(g, 1),
+                              number % phases(g, 1), number / of_plane };
+    const int64_t channels = g->channels / g->groups;
+    const int64_t weight[] = { g->kernel[1] * channels, channels,
+                               g->kernel[0] * g->kernel[1] * channels };
+    const int64_t span = g->kernel[FV__DEPTH] * weight[FV__DEPTH];
+    const int64_t row = g->in[1] * g->channels, plane = g->in[0] * row;
     fv__subconv s = {
         .batch = g->batch,
         .groups = g->groups,
         .channels = g->filters / g->groups,
         .filters = channels,
         .in_pixel = g->filters,
-        .out_at = phase[0] * row + phase[1] * g->channels,
+        .out_at =
+            phase[FV__DEPTH] * plane + phase[0] * row + phase[1] * g->channels,
         .out_pixel = g->stride[1] * g->channels,
         .out_row = g->stride[0] * row,
-        .out_image = g->in[0] * row,
+        .out_plane = g->stride[FV__DEPTH] * plane,
+        .out_image = g->in[FV__DEPTH] * plane,
         .weight_channel = span,
         .weight_filter = 1,
     };
 
-    for (int i = 0; i < 2; i++)
-        tap[i] = phase_axis(g, i, phase[i], &s, &tap_step[i]);
-    s.weight_at = (tap[0] * g->kernel[1] + tap[1]) * channels;
-    s.weight_tap[0] = tap_step[0] * g->kernel[1] * channels;
-    s.weight_tap[1] = tap_step[1] * channels;
+    for (int i = 0; i < FV__AXES; i++) {
+        int64_t step;
+
+        s.weight_at += phase_axis(g, i, phase[i], &s, &step) * weight[i];
+        s.weight_tap[i] = step * weight[i];
+    }
     s.weight_group = s.channels * span;
     return s;
 }
 
+/* Whether each output of an axis reads the input of the same index alone. */
+static bool is_pointwise(const fv__subconv *s, int axis)
+{
+    return s->taps[axis] == 1 && s->stride[axis] == 1 && s->first[axis] == 0
+           && s->out[axis] == s->in[axis];
+}
+
 int64_t fv__subconv_count(const fv__geometry *g, fv__direction direction)
 {
-    return direction == FV__FORWARD ? 1 : phases(g, 0) * phases(g, 1);
+    return direction == FV__FORWARD
+               ? 1
+               : phases(g, FV__DEPTH) * phases(g, 0) * phases(g, 1);
 }
 
 fv__subconv fv__subconv_of(const fv__geometry *g, fv__direction direction,
                            int64_t number)
 {
-    return direction == FV__FORWARD ? forward(g) : backward_data(g, number);
+    fv__subconv s =
+        direction == FV__FORWARD ? forward(g) : backward_data(g, number);
+
+    if (!is_pointwise(&s, FV__DEPTH)
+        || s.out_image != s.out[FV__DEPTH] * s.out_plane)
+        return s;
+    s.batch *= s.out[FV__DEPTH];
+    s.in[FV__DEPTH] = s.out[FV__DEPTH] = 1;
+    s.out_image = s.out_plane;
+    return s;
 }
 
 bool fv__subconv_is_pointwise(const fv__subconv *s)
 {
-    for (int i = 0; i < 2; i++)
-        if (s->taps[i] != 1 || s->stride[i] != 1 || s->first[i] != 0
-            || s->out[i] != s->in[i])
-            return false;
-    return true;
+    return is_pointwise(s, 0) && is_pointwise(s, 1)
+           && is_pointwise(s, FV__DEPTH);
 }
 
 /* ---- packed weights ----------------------------------------------------- */
@@ -168,19 +192,22 @@ static inline void pack_filters(const fv__subconv *s, const char *from,
                                 const size_t element)
 {
     const size_t row = nr * element;
-    const size_t rows = (size_t)(s->taps[0] * s->taps[1] * s->channels);
+    const int64_t *taps = s->taps;
 
-    if (n < nr) memset(out, 0, rows * row);
+    if (n < nr)
+        memset(out, 0, (size_t)(fv__subconv_taps(s) * s->channels) * row);
     for (int64_t c = 0; c < s->channels; c++)
-        for (int64_t r = 0; r < s->taps[0]; r++)
-            for (int64_t q = 0; q < s->taps[1]; q++) {
-                const int64_t tap = r * s->taps[1] + q;
-                const int64_t at = c * s->weight_channel + r * s->weight_tap[0]
-                                   + q * s->weight_tap[1];
+        for (int64_t d = 0; d < taps[FV__DEPTH]; d++)
+            for (int64_t r = 0; r < taps[0]; r++)
+                for (int64_t q = 0; q < taps[1]; q++) {
+                    const int64_t tap = (d * taps[0] + r) * taps[1] + q;
+                    const int64_t at =
+                        c * s->weight_channel + d * s->weight_tap[FV__DEPTH]
+                        + r * s->weight_tap[0] + q * s->weight_tap[1];
 
-                fv__copy_run(fv__slot(out, tap * s->channels + c, row),
-                             fv__at(from, at, element), n * element);
-            }
+                    fv__copy_run(fv__slot(out, tap * s->channels + c, row),
+                                 fv__at(from, at, element), n * element);
+                }
 }
 
 void fv__subconv_pack(const fv__kernels *kernels, const fv__subconv *s,
@@ -188,7 +215,7 @@ void fv__subconv_pack(const fv__kernels *kernels, const fv__subconv *s,
                       void *packed)
 {
     const size_t element = fv__element(kernels), nr = (size_t)kernels->nr;
-    const size_t span = (size_t)(s->taps[0] * s->taps[1] * s->channels);
+    const size_t span = (size_t)(fv__subconv_taps(s) * s->channels);
     const int64_t first = panel * kernels->nr;
     const size_t n = (size_t)fv__min(s->filters - first, kernels->nr);
     const char *from = fv__at(weight,

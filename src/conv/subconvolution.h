@@ -9,31 +9,46 @@
 /* For every group, image and output pixel (p, q)
  *     out[p][q][k] = sum over taps r, s and channels c of
  *         in[p stride + first + r step][the same of q, s][c] w[r][s][c][k],
- * in that order, inputs outside the image being zero. The forward pass is one
- * subconvolution. The input gradient is one for each phase of the stride, over
- * the taps that contribute to the input pixels of that phase. Distances are in
- * elements; those of weights may be negative. */
+ * in that order, inputs outside the image being zero; depth is a further axis
+ * before the rows. The forward pass is one subconvolution. The input gradient
+ * is one for each phase of the stride, over the taps that contribute to the
+ * input pixels of that phase. Where neither padding, stride nor taps of the
+ * depth tell planes from images, planes are images, and all depths are 1.
+ * Distances are in elements; those of weights may be negative. */
 typedef struct fv__subconv {
     int64_t batch, groups;
-    int64_t channels, filters;      /* of a group: summed over, computed */
-    int64_t in[2], out[2], taps[2]; /* rows, columns */
-    int64_t stride[2], first[2], step[2]; /* in input pixels, see above */
-    int64_t tap[2];   /* of a block: its tap 0 in the whole subconvolution */
+    int64_t channels, filters; /* of a group: summed over, computed */
+    int64_t in[FV__AXES], out[FV__AXES], taps[FV__AXES];
+    int64_t stride[FV__AXES], first[FV__AXES]; /* in input pixels, see above */
+    int64_t step[FV__AXES];
+    int64_t tap[2];   /* of a block: row and column of its tap 0 in the whole
+                         subconvolution */
     int64_t ragged;   /* pixels by which the last row of all is shorter, in the
                          input and the output */
     int64_t in_pixel; /* from pixel to pixel of the input, whose rows have
-                         in[1] pixels and whose images in[0] rows */
-    int64_t out_at;   /* to the first output */
-    int64_t out_pixel, out_row, out_image; /* from one to the next */
-    int64_t weight_at;                     /* to tap 0 of filter 0 */
-    int64_t weight_group, weight_tap[2];   /* from one to the next */
+                         in[1] pixels and whose planes in[0] rows */
+    int64_t out_at;   /* to the first output; from one to the next: */
+    int64_t out_pixel, out_row, out_plane, out_image;
+    int64_t weight_at; /* to tap 0 of filter 0; from one to the next: */
+    int64_t weight_group, weight_tap[FV__AXES];
     int64_t weight_channel, weight_filter;
 } fv__subconv;
 
-/* The chain of an output. */
+/* All taps, and outputs of an image. */
+static inline int64_t fv__subconv_taps(const fv__subconv *s)
+{
+    return s->taps[FV__DEPTH] * s->taps[0] * s->taps[1];
+}
+static inline int64_t fv__subconv_outputs(const fv__subconv *s)
+{
+    return s->out[FV__DEPTH] * s->out[0] * s->out[1];
+}
+
+/* The chain of an output: its rows are those of all depths. */
 static inline fv__chain fv__subconv_chain(const fv__subconv *s)
 {
-    return (fv__chain){ s->taps[0], s->taps[1], s->channels };
+    return (fv__chain){ s->taps[FV__DEPTH] * s->taps[0], s->taps[1],
+                        s->channels };
 }
 
 /* Most subconvolutions of an input gradient that algorithms `by_phases` take:
@@ -61,7 +76,8 @@ typedef struct fv__bands {
     fv__band band[FV__MOST_BANDS];
 } fv__bands;
 
-/* Blocks of outputs: each band of rows with each band of columns. */
+/* Blocks of outputs: each band of rows with each band of columns, all depths.
+ */
 typedef struct fv__subconv_blocks {
     fv__bands axis[2];
 } fv__subconv_blocks;
@@ -93,8 +109,8 @@ static inline int64_t fv__subconv_block_count(const fv__subconv_blocks *blocks)
 /* Whether each output reads the input pixel of the same position alone. */
 bool fv__subconv_is_pointwise(const fv__subconv *subconv);
 
-/* Packs panel `panel` of a group's weights, [row][column][channel][nr] with
- * zeros for missing filters, to out + panel times the bytes of a panel. */
+/* Packs panel `panel` of a group's weights, [depth][row][column][channel][nr]
+ * with zeros for missing filters, to out + panel times the bytes of a panel. */
 void fv__subconv_pack(const fv__kernels *kernels, const fv__subconv *subconv,
                       int64_t group, int64_t panel, const void *weight,
                       void *out);

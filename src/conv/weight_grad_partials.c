@@ -33,7 +33,7 @@ fv__partials fv__partials_of_bias(const fv__kernels *kernels,
 {
     fv__partials p = {
         .kernels = kernels,
-        .sizes = { .pixels = g->batch * g->out[0] * g->out[1],
+        .sizes = { .pixels = fv__conv_sizes_of(g).pixels,
                    .blocks = blocks,
                    .parts = parts },
         .filters = (size_t)g->filters,

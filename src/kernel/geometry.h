@@ -4,13 +4,17 @@
 
 #include "base/base.h"
 
-/* Geometry of a convolution or a pool over one batch, NHWC. Weights are
- * [filters, kh, kw, c / groups]. */
+/* Axes of an image. Memory has them in the order depth, rows, columns. */
+enum { FV__ROWS, FV__COLUMNS, FV__DEPTH, FV__AXES };
+
+/* Geometry of a convolution or a pool over one batch, indexed by axis. Images
+ * are [depth, rows, columns, channels] and weights [filters, kd, kh, kw,
+ * c / groups]. In two dimensions all depths are 1, without padding. */
 typedef struct fv__geometry {
-    int64_t batch, in[2], channels; /* rows, columns */
-    int64_t out[2], filters;
-    int64_t kernel[2], stride[2], dilation[2];
-    int64_t begin[2], end[2]; /* padding: before, after */
+    int64_t batch, in[FV__AXES], channels;
+    int64_t out[FV__AXES], filters;
+    int64_t kernel[FV__AXES], stride[FV__AXES], dilation[FV__AXES];
+    int64_t begin[FV__AXES], end[FV__AXES]; /* padding: before, after */
     int64_t groups;
 } fv__geometry;
 

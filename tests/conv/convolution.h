@@ -160,18 +160,20 @@ typedef struct problem {
 
 static inline size_t count_x(const fv__geometry *g)
 {
-    return (size_t)(g->batch * g->in[0] * g->in[1] * g->channels);
+    return (size_t)(g->batch * g->in[FV__DEPTH] * g->in[0] * g->in[1]
+                    * g->channels);
 }
 
 static inline size_t count_y(const fv__geometry *g)
 {
-    return (size_t)(g->batch * g->out[0] * g->out[1] * g->filters);
+    return (size_t)(g->batch * g->out[FV__DEPTH] * g->out[0] * g->out[1]
+                    * g->filters);
 }
 
 static inline size_t count_weight(const fv__geometry *g)
 {
-    return (size_t)(g->filters * g->kernel[0] * g->kernel[1] * g->channels
-                    / g->groups);
+    return (size_t)(g->filters * g->kernel[FV__DEPTH] * g->kernel[0]
+                    * g->kernel[1] * g->channels / g->groups);
 }
 
 /* Checks the geometry; operands zero, what is to be overwritten NaN. */
@@ -348,10 +350,12 @@ static inline void same_but_for_padding(const problem *want, const problem *got)
     const array a[] = { want->y, want->dweight, want->dbias, want->dx };
     const array b[] = { got->y, got->dweight, got->dbias, got->dx };
     const fv__geometry *g = &want->g;
-    const bool padded =
-        g->begin[0] > 0 || g->begin[1] > 0 || g->end[0] > 0 || g->end[1] > 0;
-    const bool overlap = g->kernel[0] > 1 || g->kernel[1] > 1;
+    bool padded = false, overlap = false;
 
+    for (int i = 0; i < FV__AXES; i++) {
+        padded = padded || g->begin[i] > 0 || g->end[i] > 0;
+        overlap = overlap || g->kernel[i] > 1;
+    }
     for (size_t n = 0; n < 4; n++)
         for (size_t i = 0; i < a[n].n; i++) {
             const double u = array_get(a[n], i), v = array_get(b[n], i);

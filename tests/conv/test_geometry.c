@@ -118,6 +118,65 @@ static void kernel_too_large(void **state)
     assert_int_equal(g.out[0], 1);
 }
 
+/* Without a depth it is 1; with one it has the same rule and sentences. */
+static void with_depth(void **state)
+{
+    fv__geometry g = plain(5, 7, 3);
+    const fv__geometry deep = { .batch = 2,
+                                .in = { 5, 7, 9 },
+                                .channels = 4,
+                                .filters = 6,
+                                .kernel = { 3, 3, 4 },
+                                .stride = { 1, 1, 2 },
+                                .dilation = { 1, 1, 2 },
+                                .begin = { 0, 0, 1 },
+                                .end = { 0, 0, 2 },
+                                .groups = 2 };
+
+    (void)state;
+    assert_int_equal(fv__geometry_check(context, "g", false, &g), FV_OK);
+    assert_int_equal(g.in[FV__DEPTH], 1);
+    assert_int_equal(g.out[FV__DEPTH], 1);
+    assert_int_equal(g.kernel[FV__DEPTH], 1);
+    assert_false(fv__geometry_has_depth(&g));
+    g = deep;
+    assert_int_equal(fv__geometry_check(context, "g", false, &g), FV_OK);
+    assert_int_equal(g.out[FV__DEPTH], 3);
+    assert_true(fv__geometry_has_depth(&g));
+    assert_int_equal(fv__geometry_macs(&g),
+                     2 * (3 * 3 * 5) * 6 * (4 * 3 * 3) * 2);
+    g.in[FV__DEPTH] = 2;
+    refused(g, false, FV_MISUSE,
+            "conv1: kernel 4x3x3 dilated by 2x1x1 spans 7x3x3, more than the "
+            "padded input 5x5x7 (depth x height x width)");
+    g.dilation[FV__DEPTH] = 1;
+    g.begin[FV__DEPTH] = 0;
+    g.end[FV__DEPTH] = 1;
+    refused(g, false, FV_MISUSE,
+            "conv1: kernel 4x3x3 exceeds input 2x5x7 (depth x height x width, "
+            "padding 0x0x0 before, 1x0x0 after)");
+    g = plain(2, 2, 3);
+    g.in[FV__DEPTH] = 2;
+    g.kernel[FV__DEPTH] = 3;
+    g.stride[FV__DEPTH] = g.dilation[FV__DEPTH] = 1;
+    refused(g, false, FV_MISUSE,
+            "conv1: kernel 3x3x3 exceeds input 2x2x2 (padding 0)");
+    g = deep;
+    g.stride[FV__DEPTH] = 0;
+    refused(g, false, FV_MISUSE, "conv1: stride 0 is below 1");
+    g = deep;
+    g.in[FV__DEPTH] = 0;
+    refused(g, false, FV_MISUSE, "conv1: input 0 is below 1");
+    g = deep;
+    g.begin[FV__DEPTH] = -1;
+    refused(g, false, FV_MISUSE, "conv1: padding -1 is below 0");
+    g = deep;
+    g.in[FV__DEPTH] = (int64_t)1 << 46;
+    refused(g, false, FV_LIMIT,
+            "conv1: input 2x70368744177664x5x7x4 has over 140737488355327 "
+            "elements");
+}
+
 static void below_least(void **state)
 {
     fv__geometry g = plain(5, 7, 3);
@@ -312,6 +371,7 @@ int main(void)
         cmocka_unit_test(shape_rule),
         cmocka_unit_test(empty_batch),
         cmocka_unit_test(kernel_too_large),
+        cmocka_unit_test(with_depth),
         cmocka_unit_test(below_least),
         cmocka_unit_test(group_counts),
         cmocka_unit_test(pools),

@@ -175,13 +175,13 @@ static void bands(void **state)
 static int64_t multiplied(int64_t side, int64_t dilation, int64_t channels)
 {
     const fv__geometry g = { 1,
-                             { side, side },
+                             { side, side, 1 },
                              channels,
-                             { side, side },
+                             { side, side, 1 },
                              channels,
-                             { 3, 3 },
-                             { 1, 1 },
-                             { dilation, dilation },
+                             { 3, 3, 1 },
+                             { 1, 1, 1 },
+                             { dilation, dilation, 1 },
                              { dilation, dilation },
                              { dilation, dilation },
                              1 };

@@ -84,13 +84,13 @@ static void blocks_of_very_long_chains(void **state)
 static void parts_of_many_pixels(void **state)
 {
     fv__geometry g = { .batch = 1,
-                       .in = { 131072, 300 },
+                       .in = { 131072, 300, 1 },
                        .channels = 1,
-                       .out = { 131072, 300 },
+                       .out = { 131072, 300, 1 },
                        .filters = 1,
-                       .kernel = { 1, 1 },
-                       .stride = { 1, 1 },
-                       .dilation = { 1, 1 },
+                       .kernel = { 1, 1, 1 },
+                       .stride = { 1, 1, 1 },
+                       .dilation = { 1, 1, 1 },
                        .groups = 1 };
 
     (void)state;

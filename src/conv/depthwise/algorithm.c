@@ -260,7 +260,8 @@ static void run(const fv__conv_call *call, fv__direction direction)
 
 static bool applicable(const fv__geometry *g)
 {
-    return g->groups > 1 && fv__geometry_is_depthwise(g);
+    return g->groups > 1 && fv__geometry_is_depthwise(g)
+           && !fv__geometry_has_depth(g);
 }
 
 static size_t scratch(fv__conv_target target, const fv__geometry *g,

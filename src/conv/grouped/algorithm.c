@@ -28,7 +28,7 @@ bool fv__grouped_is_planar(const fv__geometry *g, fv__direction direction)
 static bool applicable(const fv__geometry *g)
 {
     return g->groups > 1 && !fv__geometry_is_depthwise(g)
-           && fv__replicated_fit(g);
+           && !fv__geometry_has_depth(g) && fv__replicated_fit(g);
 }
 
 static double cost(const fv__geometry *g, fv__direction direction)

@@ -325,7 +325,7 @@ static int64_t outputs_of_input(const fv__geometry *g, int axis)
 
 static bool applicable(const fv__geometry *g)
 {
-    return fv__conv_im2col.applicable(g)
+    return !fv__geometry_has_depth(g) && fv__conv_im2col.applicable(g)
            && outputs_of_input(g, 0) * outputs_of_input(g, 1)
                   <= FV__MOST_BLOCKS;
 }

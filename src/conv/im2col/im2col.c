@@ -45,8 +45,8 @@ static subconv_plan plan_subconv(fv__conv_target target, const fv__geometry *g,
     const fv__subconv *s = &p.subconv;
 
     p.pointwise = fv__subconv_is_pointwise(s);
-    p.span = s->taps[0] * s->taps[1] * s->channels;
-    p.pixels = s->batch * s->out[0] * s->out[1];
+    p.span = fv__subconv_taps(s) * s->channels;
+    p.pixels = s->batch * fv__subconv_outputs(s);
     p.rows = fv__matrix_rows(COLUMN_ELEMENTS, fv__max(p.span, 1));
     p.items = fv__divide_up(p.pixels, p.rows);
     if (!p.pointwise) p.worker = matrix_bytes(p.element, p.rows, p.span);
@@ -83,7 +83,8 @@ static void multiply(const subconv_plan *p, int64_t group, int64_t pixel,
 {
     const fv__subconv *s = &p->subconv;
     bool equal_distances = s->out_row == s->out[1] * s->out_pixel
-                           && s->out_image == s->out[0] * s->out_row;
+                           && s->out_plane == s->out[0] * s->out_row
+                           && s->out_image == s->out[FV__DEPTH] * s->out_plane;
     int64_t end = pixel + count;
 
     while (pixel < end) {
@@ -91,8 +92,10 @@ static void multiply(const subconv_plan *p, int64_t group, int64_t pixel,
         int64_t m = equal_distances
                         ? end - pixel
                         : fv__min(end - pixel, s->out[1] - at.column);
-        int64_t to = s->out_at + at.image * s->out_image + at.row * s->out_row
-                     + at.column * s->out_pixel + group * s->filters;
+        int64_t to = s->out_at + at.image / s->out[FV__DEPTH] * s->out_image
+                     + at.image % s->out[FV__DEPTH] * s->out_plane
+                     + at.row * s->out_row + at.column * s->out_pixel
+                     + group * s->filters;
         const fv__gemm product = { .m = (size_t)m,
                                    .n = (size_t)s->filters,
                                    .k = (size_t)p->span,
@@ -121,9 +124,9 @@ static void run_item(void *argument, size_t item, size_t worker)
     void *matrix = p->scratch + worker * p->worker;
 
     for (int64_t group = 0; group < s->groups; group++) {
-        const fv__im2col_matrix columns = {
-            s, p->element, group, 0, s->taps[0] * s->taps[1], pixel, count
-        };
+        const fv__im2col_matrix columns = { s,    p->element,          group,
+                                            0,    fv__subconv_taps(s), pixel,
+                                            count };
 
         if (p->pointwise) {
             int64_t at = pixel * s->in_pixel + group * s->channels;

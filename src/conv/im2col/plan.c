@@ -25,13 +25,14 @@ int64_t fv__im2col_filter_blocks(const fv__geometry *g)
 }
 
 /* The time of building the column matrix. */
-static double gather(double pixels, const int64_t taps[2], bool merged,
+static double gather(double pixels, const int64_t taps[FV__AXES], bool merged,
                      int64_t channels)
 {
-    const double all = (double)(taps[0] * taps[1]);
+    const double rows = (double)(taps[FV__DEPTH] * taps[0]);
+    const double all = rows * (double)taps[1];
 
     return pixels
-           * ((double)taps[0] * fv__costs.im2col_row
+           * (rows * fv__costs.im2col_row
               + (merged ? 0 : all * fv__costs.im2col_tap)
               + all * (double)channels / fv__costs.im2col_copied);
 }
@@ -59,9 +60,9 @@ double fv__im2col_cost(const fv__geometry *g, fv__direction direction)
     for (int64_t i = 0; i < fv__subconv_count(g, direction); i++) {
         const fv__subconv s = fv__subconv_of(g, direction, i);
         const bool merged = s.step[1] == 1 && s.groups == 1;
-        const double span = (double)(s.taps[0] * s.taps[1] * s.channels);
+        const double span = (double)(fv__subconv_taps(&s) * s.channels);
         const double count = (double)(s.batch * s.groups);
-        const int64_t pixels = s.out[0] * s.out[1];
+        const int64_t pixels = fv__subconv_outputs(&s);
 
         all += fv__gemm_cost_joint(count, pixels, s.filters, 1, span)
                + gather(count * (double)pixels, s.taps, merged, s.channels);

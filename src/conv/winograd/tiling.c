@@ -29,9 +29,9 @@ static int find(const fv__geometry *g)
 
 bool fv__winograd_applies(const fv__geometry *g)
 {
-    return matches(g, find(g)) && g->kernel[1] == g->kernel[0]
-           && g->stride[1] == g->stride[0] && g->dilation[0] == 1
-           && g->dilation[1] == 1;
+    return !fv__geometry_has_depth(g) && matches(g, find(g))
+           && g->kernel[1] == g->kernel[0] && g->stride[1] == g->stride[0]
+           && g->dilation[0] == 1 && g->dilation[1] == 1;
 }
 
 /* The time to read U of one point, counted in tiles whose products take as

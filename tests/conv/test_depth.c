@@ -1,0 +1,297 @@
+/* Convolution with a third axis: every algorithm that takes it against another
+ * definition, and against the reference to the last bit; the others refuse. */
+#include "naive.h"
+
+#include <fovea/variable.h>
+
+static bool draw_axis(uint64_t *state, fv__geometry *g, int axis)
+{
+    g->in[axis] = draw_in(state, 1, 6);
+    g->kernel[axis] = draw_in(state, 1, 4);
+    g->stride[axis] = draw_in(state, 1, 3);
+    g->dilation[axis] = draw_in(state, 0, 2) ? 1 : draw_in(state, 1, 3);
+    if (draw(state) % 3) {
+        g->begin[axis] = draw_in(state, 0, 3);
+        g->end[axis] = draw_in(state, 0, 4);
+    }
+    return g->in[axis] + g->begin[axis] + g->end[axis]
+           > g->dilation[axis] * (g->kernel[axis] - 1);
+}
+
+static fv__geometry draw_geometry(uint64_t *state)
+{
+    for (;;) {
+        fv__geometry g = { .batch = draw_in(state, 1, 3) };
+
+        g.groups = draw(state) % 3 ? 1 : draw_in(state, 1, 3);
+        g.channels = g.groups * draw_in(state, 1, 5);
+        g.filters = g.groups * draw_in(state, 1, 7);
+        if (draw_axis(state, &g, 0) && draw_axis(state, &g, 1)
+            && draw_axis(state, &g, FV__DEPTH))
+            return g;
+    }
+}
+
+/* Integers: all sums are exact, whatever their order. */
+static void exact_on_integers(void **state)
+{
+    uint64_t seed = 1;
+
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        fv_context *context =
+            context_of(i % 3 ? NULL : "ref", dtypes[i % 2], 1);
+        problem p = problem_new(context, draw_geometry(&seed));
+
+        problem_draw(&p, seed, true);
+        naive r = naive_of(&p);
+        for (int a = 0; a < ALGORITHMS - 1; a++) {
+            problem q = problem_again(context, &p);
+
+            run_all(context, algorithms[a], &q);
+            check_naive(&q, &r, true);
+            problem_free(&q);
+        }
+        naive_free(&r);
+        problem_free(&p);
+        fv_context_free(context);
+    }
+}
+
+/* Gradients are overwritten if the seed is odd, else added to. */
+static void check_bits(const fv__geometry *g, fv_dtype dtype, uint64_t seed)
+{
+    fv_context *first = context_of("ref", dtype, 1);
+    problem p = problem_new(first, *g);
+
+    p.overwrite = seed & 1;
+    p.there = 0.7;
+    problem_draw(&p, seed, false);
+    problem_begin(&p);
+    if (p.overwrite) {
+        naive r = naive_of(&p);
+
+        run_all(first, &fv__conv_reference, &p);
+        check_naive(&p, &r, false);
+        naive_free(&r);
+    } else {
+        run_all(first, &fv__conv_reference, &p);
+    }
+    for (int a = FOREIGN ? 2 : 1; a < ALGORITHMS - 1; a++)
+        same_in_all_tables(algorithms[a], &p);
+    problem_free(&p);
+    fv_context_free(first);
+}
+
+static void bits_of_small_ones(void **state)
+{
+    uint64_t seed = 2;
+
+    (void)state;
+    if (FOREIGN) skip();
+    for (int i = 0; i < 80; i++) {
+        fv__geometry g = draw_geometry(&seed);
+
+        check_bits(&g, dtypes[i % 2], seed);
+    }
+}
+
+/* Sizes at which work and sums are divided: items of several rows, planes and
+ * images, blocks and parts of pixels that end inside a plane, panels, splits,
+ * tiles along each axis, cut chains, phases without taps, planes that read
+ * padding only, planes that are images. */
+static void bits_of_large_ones(void **state)
+{
+    /* batch, in, channels, out (derived), filters, kernel, stride, dilation,
+     * padding before and after, groups; axes are rows, columns, depth */
+    /* clang-format off */
+    static const fv__geometry all[] = {
+        { 2, {14,15,5}, 20, {0}, 36, {3,3,3}, {1,1,1}, {1,1,1}, {1,1,1}, {1,1,1}, 1 },
+        { 1, {19,17,7}, 8, {0}, 33, {3,3,3}, {2,2,2}, {1,1,1}, {1,1,1}, {1,1,0}, 1 },
+        { 2, {7,7,4}, 40, {0}, 70, {3,3,3}, {1,1,1}, {1,1,1}, {1,1,1}, {1,1,1}, 1 },
+        { 1, {9,11,6}, 3, {0}, 35, {3,5,7}, {1,2,2}, {1,1,1}, {1,2,3}, {1,2,3}, 1 },
+        { 1, {12,13,9}, 17, {0}, 19, {3,3,3}, {1,1,1}, {2,1,3}, {2,1,3}, {2,1,3}, 1 },
+        { 1, {9,8,3}, 90, {0}, 11, {3,3,3}, {1,1,1}, {1,1,1}, {1,1,1}, {1,1,1}, 1 },
+        { 1, {5,6,3}, 300, {0}, 9, {3,3,3}, {1,1,1}, {1,1,1}, {1,1,1}, {1,1,1}, 1 },
+        { 1, {4,5,3}, 1100, {0}, 5, {2,3,2}, {1,1,1}, {1,1,1}, {1,1,1}, {1,1,1}, 1 },
+        { 1, {8,8,3}, 70, {0}, 130, {3,3,3}, {1,1,1}, {5,5,1}, {5,5,2}, {5,5,2}, 1 },
+        { 2, {6,5,4}, 12, {0}, 16, {3,3,3}, {1,1,1}, {1,1,1}, {1,1,1}, {1,1,1}, 4 },
+        { 2, {6,5,4}, 5, {0}, 5, {3,3,3}, {1,1,2}, {1,1,1}, {1,1,1}, {1,1,1}, 5 },
+        { 3, {3,3,5}, 33, {0}, 300, {3,3,3}, {1,1,1}, {1,1,1}, {1,1,1}, {1,1,1}, 1 },
+        { 9, {1,1,9}, 20, {0}, 40, {1,1,3}, {1,1,1}, {1,1,1}, {0,0,1}, {0,0,1}, 1 },
+        { 3, {20,3,5}, 24, {0}, 40, {3,2,2}, {1,1,3}, {1,1,1}, {1,0,0}, {1,1,0}, 1 },
+        { 1, {13,12,8}, 24, {0}, 40, {1,1,3}, {1,1,1}, {1,1,1}, {0,0,1}, {0,0,1}, 1 },
+        { 2, {13,12,5}, 24, {0}, 40, {3,3,1}, {1,1,1}, {1,1,1}, {1,1,0}, {1,1,0}, 1 },
+        { 2, {13,12,5}, 24, {0}, 40, {1,1,1}, {1,1,1}, {1,1,1}, {0,0,0}, {0,0,0}, 1 },
+        { 2, {13,12,5}, 24, {0}, 40, {1,1,1}, {2,2,2}, {1,1,1}, {0,0,0}, {0,0,0}, 1 },
+        { 1, {5,6,2}, 16, {0}, 18, {2,2,2}, {1,1,1}, {1,1,5}, {0,0,7}, {0,0,8}, 1 },
+        { 1, {5,6,4}, 16, {0}, 18, {1,2,2}, {1,1,4}, {1,1,1}, {0,0,0}, {0,0,1}, 1 },
+        { 2, {30,31,4}, 1, {0}, 7, {3,3,3}, {1,1,1}, {1,1,1}, {1,1,1}, {1,1,1}, 1 },
+        { 1, {1,1200,3}, 2, {0}, 3, {1,3,3}, {1,1,1}, {1,1,1}, {0,1,1}, {0,1,1}, 1 },
+        { 1, {1,2100,2}, 3, {0}, 2, {1,1,2}, {1,1,1}, {1,1,1}, {0,0,1}, {0,0,1}, 1 },
+        { 1, {9,10,5}, 64, {0}, 128, {3,3,3}, {1,1,1}, {1,1,1}, {1,1,1}, {1,1,1}, 1 },
+        { 1, {8,9,4}, 512, {0}, 6, {1,1,1}, {1,1,1}, {1,1,1}, {0,0,0}, {0,0,0}, 1 },
+    };
+    /* clang-format on */
+
+    (void)state;
+    if (FOREIGN) skip();
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        for (int d = 0; d < 2; d++)
+            check_bits(&all[i], dtypes[d], i + (size_t)d);
+}
+
+static void image_alone(void **state)
+{
+    /* clang-format off */
+    static const fv__geometry all[] = {
+        { 5, {7,6,5}, 5, {0}, 7, {3,3,3}, {1,2,1}, {1,1,1}, {1,1,1}, {1,1,1}, 1 },
+        { 7, {2,2,3}, 20, {0}, 50, {2,2,2}, {1,1,1}, {1,1,1}, {1,1,1}, {0,0,0}, 1 },
+        { 4, {4,4,3}, 6, {0}, 9, {1,1,1}, {1,1,1}, {1,1,1}, {0,0,0}, {0,0,0}, 3 },
+    };
+    /* clang-format on */
+
+    (void)state;
+    if (FOREIGN) skip();
+    for (int i = 0; i < 12; i++)
+        same_alone(algorithms[1], all[i / 2 % 3], dtypes[i % 2]);
+}
+
+/* A depth of 1 changes nothing: the results of two axes. A depth whose planes
+ * no tap joins has those of a batch of its planes. */
+static void planes_alone(void **state)
+{
+    (void)state;
+    for (int a = 0; a < ALGORITHMS - 1; a++) {
+        fv_context *context = context_of(NULL, FV_F32, 2);
+        fv__geometry g = { .batch = 6,
+                           .in = { 9, 8 },
+                           .channels = 5,
+                           .filters = 6,
+                           .kernel = { 3, 2 },
+                           .stride = { 1, 2 },
+                           .dilation = { 2, 1 },
+                           .begin = { 2, 1 },
+                           .end = { 1, 0 },
+                           .groups = 1 };
+        problem p = problem_new(context, g), q;
+
+        problem_draw(&p, 5, false);
+        run_all(context, algorithms[a], &p);
+        q = problem_again(context, &p);
+        q.g.batch = 2;
+        q.g.in[FV__DEPTH] = q.g.out[FV__DEPTH] = 3;
+        run_all(context, algorithms[a], &q);
+        same_results(&p, &q);
+        problem_free(&p);
+        problem_free(&q);
+        fv_context_free(context);
+    }
+}
+
+static void no_images(void **state)
+{
+    (void)state;
+    for (int a = 0; a < ALGORITHMS - 1; a++) {
+        fv_context *context = context_of(NULL, FV_F32, 2);
+        problem p =
+            problem_new(context, (fv__geometry){ .in = { 4, 4, 4 },
+                                                 .channels = 2,
+                                                 .filters = 3,
+                                                 .kernel = { 3, 3, 3 },
+                                                 .stride = { 1, 1, 1 },
+                                                 .dilation = { 1, 1, 1 },
+                                                 .groups = 1 });
+
+        array_set(p.dweight, 5, 7);
+        run_all(context, algorithms[a], &p);
+        for (size_t i = 0; i < p.dweight.n; i++)
+            assert_true(array_get(p.dweight, i) == (i == 5 ? 7 : 0));
+        problem_free(&p);
+        fv_context_free(context);
+    }
+}
+
+/* A weight that is not finite times padding is nothing, or NaN. */
+static void not_finite(void **state)
+{
+    const double strange[] = { (double)NAN, (double)INFINITY };
+    uint64_t seed = 6;
+
+    (void)state;
+    if (FOREIGN) skip();
+    for (int i = 0; i < 40; i++) {
+        fv_context *context = context_of(NULL, dtypes[i % 2], 1);
+        problem p = problem_new(context, draw_geometry(&seed));
+
+        problem_draw(&p, seed, false);
+        array_set(p.weight, draw(&seed) % p.weight.n, strange[i / 2 % 2]);
+        if (i % 3 == 0) array_set(p.dy, draw(&seed) % p.dy.n, strange[1]);
+        run_all(context, &fv__conv_reference, &p);
+        for (int a = 1; a < ALGORITHMS - 1; a++) {
+            problem q = problem_again(context, &p);
+
+            run_all(context, algorithms[a], &q);
+            same_but_for_padding(&p, &q);
+            problem_free(&q);
+        }
+        problem_free(&p);
+        fv_context_free(context);
+    }
+}
+
+/* Those that know two axes only. */
+static void refusals(void **state)
+{
+    static const fv__conv_algorithm *const plane[] = { &fv__conv_winograd,
+                                                       &fv__conv_depthwise,
+                                                       &fv__conv_grouped,
+                                                       &fv__conv_col2im };
+    static const int64_t groups[] = { 1, 4, 2, 1 };
+    fv_context *context = fv_context_new(NULL);
+
+    (void)state;
+    for (int a = 0; a < 4; a++)
+        for (int i = 0; i < 5; i++) {
+            fv__geometry g = { .batch = 1,
+                               .in = { 8, 8, i == 1 ? 4 : 1 },
+                               .channels = 4,
+                               .filters = 4,
+                               .kernel = { 3, 3, 1 },
+                               .stride = { 1, 1, 1 },
+                               .dilation = { 1, 1, 1 },
+                               .begin = { 1, 1, i == 2 || i == 4 },
+                               .end = { 1, 1, i == 3 || i == 4 },
+                               .groups = groups[a] };
+
+            if (i == 4) g.kernel[FV__DEPTH] = 3;
+            assert_int_equal(fv__geometry_check(context, "conv", false, &g),
+                             FV_OK);
+            assert_int_equal(plane[a]->applicable(&g), i == 0);
+            for (int b = 0; b < ALGORITHMS; b++)
+                assert_true(b == 2 || algorithms[b]->applicable(&g));
+            const fv__conv_request request = { .algorithm = FV_CONV_WINOGRAD };
+            if (a || i < 4) continue;
+            assert_null(
+                fv__conv_choose(context, "conv1", &request, &g, FV__FORWARD));
+            assert_error(context, "conv1: algorithm winograd cannot do kernel "
+                                  "3x3x3 with 4 channels");
+        }
+    fv_context_free(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(exact_on_integers),
+        cmocka_unit_test(bits_of_small_ones),
+        cmocka_unit_test(bits_of_large_ones),
+        cmocka_unit_test(image_alone),
+        cmocka_unit_test(planes_alone),
+        cmocka_unit_test(no_images),
+        cmocka_unit_test(not_finite),
+        cmocka_unit_test(refusals),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
