@@ -18,9 +18,13 @@ extern "C" {
 /** An optimizer; belongs to its context. */
 typedef struct fv_optimizer fv_optimizer;
 
-/** g = gradient + weight_decay w; m = momentum m + g; w -= learning_rate m, or
- *  with Nesterov w -= learning_rate (g + momentum m): PyTorch's form, equal to
- *  num.cr's while the learning rate is constant. */
+/* Formulas are PyTorch's, where it has them: w is a weight, g its gradient, to
+ * which weight_decay w is added first unless the decay is said to be decoupled,
+ * which is w -= learning_rate weight_decay w. */
+
+/** m = momentum m + (1 - dampening) g, m = g in the first step;
+ *  w -= learning_rate m, or with Nesterov w -= learning_rate (g + momentum m):
+ *  equal to num.cr's while the learning rate is constant. */
 typedef struct fv_sgd_options {
     size_t size;
     fv_network *network;            /**< whose variables are updated; or NULL */
@@ -30,11 +34,11 @@ typedef struct fv_sgd_options {
     double weight_decay FV_ZERO;    /**< at least 0 */
     int32_t nesterov FV_ZERO;       /**< 1: with a momentum above 0 */
     int32_t reserved FV_ZERO;
+    double dampening FV_ZERO; /**< at least 0, below 1; 0 with nesterov */
 } fv_sgd_options;
 
-/** Kingma and Ba; epsilon after the bias correction, as in PyTorch. Adam adds
- *  weight_decay w to the gradient; AdamW shrinks w by learning_rate
- *  weight_decay first. */
+/** Kingma and Ba; epsilon after the bias correction. Adam adds weight_decay w
+ * to the gradient; AdamW's decay is decoupled. */
 typedef struct fv_adam_options {
     size_t size;
     fv_network *network;            /**< whose variables are updated; or NULL */
@@ -45,7 +49,102 @@ typedef struct fv_adam_options {
                                   {0.9, 0.999}; else at least 0 and above 0,
                                   both below 1 */
     double epsilon FV_ZERO;  /**< above 0; 0: 1e-8 */
+    int32_t amsgrad FV_ZERO; /**< 1: divide by the largest second moment so far
+                                  (Reddi et al. 2018) */
+    int32_t reserved FV_ZERO;
 } fv_adam_options;
+
+/** v = alpha v + (1 - alpha) g^2; s = g / (sqrt(v) + epsilon), centred: with
+ *  v - a^2 for v, where a = alpha a + (1 - alpha) g; m = momentum m + s;
+ *  w -= learning_rate m. */
+typedef struct fv_rmsprop_options {
+    size_t size;
+    fv_network *network;            /**< whose variables are updated; or NULL */
+    double learning_rate;           /**< required, at least 0 */
+    fv_variables variables FV_ZERO; /**< leaves of one's own; copied list */
+    double alpha FV_ZERO;           /**< above 0, below 1; 0: 0.99 */
+    double momentum FV_ZERO;        /**< at least 0, below 1 */
+    double weight_decay FV_ZERO;    /**< at least 0 */
+    double epsilon FV_ZERO;         /**< above 0; 0: 1e-8 */
+    int32_t centered FV_ZERO;       /**< 1: see above */
+    int32_t reserved FV_ZERO;
+} fv_rmsprop_options;
+
+/** v = v + g^2, from `initial`; w -= rate g / (sqrt(v) + epsilon), rate =
+ *  learning_rate / (1 + t rate_decay) after t updates. */
+typedef struct fv_adagrad_options {
+    size_t size;
+    fv_network *network;            /**< whose variables are updated; or NULL */
+    double learning_rate;           /**< required, at least 0 */
+    fv_variables variables FV_ZERO; /**< leaves of one's own; copied list */
+    double rate_decay FV_ZERO;      /**< at least 0 */
+    double initial FV_ZERO;         /**< at least 0 */
+    double weight_decay FV_ZERO;    /**< at least 0 */
+    double epsilon FV_ZERO;         /**< above 0; 0: 1e-10 */
+} fv_adagrad_options;
+
+/** v = rho v + (1 - rho) g^2; s = g sqrt(a + epsilon) / sqrt(v + epsilon);
+ *  a = rho a + (1 - rho) s^2; w -= learning_rate s. Zeiler's learning rate
+ *  is 1. */
+typedef struct fv_adadelta_options {
+    size_t size;
+    fv_network *network;            /**< whose variables are updated; or NULL */
+    double learning_rate;           /**< required, at least 0 */
+    fv_variables variables FV_ZERO; /**< leaves of one's own; copied list */
+    double rho FV_ZERO;             /**< above 0, below 1; 0: 0.9 */
+    double weight_decay FV_ZERO;    /**< at least 0 */
+    double epsilon FV_ZERO;         /**< above 0; 0: 1e-6 */
+} fv_adadelta_options;
+
+/** Adam with Nesterov's momentum, which grows from beta1 / 2 to beta1: in step
+ * t it is beta1 (1 - 0.96^(t momentum_decay) / 2). */
+typedef struct fv_nadam_options {
+    size_t size;
+    fv_network *network;            /**< whose variables are updated; or NULL */
+    double learning_rate;           /**< required, at least 0 */
+    fv_variables variables FV_ZERO; /**< leaves of one's own; copied list */
+    double betas[2] FV_ZERO;        /**< as those of #fv_adam_options */
+    double weight_decay FV_ZERO;    /**< at least 0 */
+    double epsilon FV_ZERO;         /**< above 0; 0: 1e-8 */
+    double momentum_decay FV_ZERO;  /**< above 0; 0: 0.004 */
+} fv_nadam_options;
+
+/** Adam whose first steps do without the second moment, until that is an
+ *  estimate over more than 5 steps, and whose steps are smaller until it is one
+ *  over many (Liu et al. 2020). */
+typedef struct fv_radam_options {
+    size_t size;
+    fv_network *network;            /**< whose variables are updated; or NULL */
+    double learning_rate;           /**< required, at least 0 */
+    fv_variables variables FV_ZERO; /**< leaves of one's own; copied list */
+    double betas[2] FV_ZERO;        /**< as those of #fv_adam_options */
+    double weight_decay FV_ZERO;    /**< at least 0 */
+    double epsilon FV_ZERO;         /**< above 0; 0: 1e-8 */
+} fv_radam_options;
+
+/** w -= learning_rate sign(beta1 m + (1 - beta1) g), then
+ *  m = beta2 m + (1 - beta2) g (Chen et al. 2023). The decay is decoupled. */
+typedef struct fv_lion_options {
+    size_t size;
+    fv_network *network;            /**< whose variables are updated; or NULL */
+    double learning_rate;           /**< required, at least 0 */
+    fv_variables variables FV_ZERO; /**< leaves of one's own; copied list */
+    double betas[2] FV_ZERO;        /**< {0, 0}: {0.9, 0.99}; as in Adam */
+    double weight_decay FV_ZERO;    /**< at least 0 */
+} fv_lion_options;
+
+/** s = Adam's step for a learning rate of 1, plus weight_decay w; for each
+ * array of weights w -= learning_rate |w| / |s| s, with Euclidean norms, or 1
+ * for their ratio if one of them is 0 (You et al. 2020). */
+typedef struct fv_lamb_options {
+    size_t size;
+    fv_network *network;            /**< whose variables are updated; or NULL */
+    double learning_rate;           /**< required, at least 0 */
+    fv_variables variables FV_ZERO; /**< leaves of one's own; copied list */
+    double betas[2] FV_ZERO;        /**< as those of #fv_adam_options */
+    double weight_decay FV_ZERO;    /**< at least 0 */
+    double epsilon FV_ZERO;         /**< above 0; 0: 1e-6 */
+} fv_lamb_options;
 
 /** `fv_sgd(net, 0.01, .momentum = 0.9)`: the learning rate, then options; for
  *  leaves of one's own `fv_sgd(NULL, 0.01, .variables = { 2, leaves })`. */
@@ -62,12 +161,55 @@ typedef struct fv_adam_options {
                             .learning_rate = (rate),                           \
                             .weight_decay = __VA_ARGS__))
 
+/** `fv_rmsprop(net, 0.01)`: the learning rate, then options. */
+#define fv_rmsprop(net, ...)                                                   \
+    fv_rmsprop_new(FV_OPTIONS(fv_rmsprop_options, .network = (net),            \
+                              .learning_rate = __VA_ARGS__))
+/** `fv_adagrad(net, 0.01)`: the learning rate, then options. */
+#define fv_adagrad(net, ...)                                                   \
+    fv_adagrad_new(FV_OPTIONS(fv_adagrad_options, .network = (net),            \
+                              .learning_rate = __VA_ARGS__))
+/** `fv_adadelta(net, 1)`: the learning rate, then options. */
+#define fv_adadelta(net, ...)                                                  \
+    fv_adadelta_new(FV_OPTIONS(fv_adadelta_options, .network = (net),          \
+                               .learning_rate = __VA_ARGS__))
+/** `fv_nadam(net, 2e-3)`: the learning rate, then options. */
+#define fv_nadam(net, ...)                                                     \
+    fv_nadam_new(FV_OPTIONS(fv_nadam_options, .network = (net),                \
+                            .learning_rate = __VA_ARGS__))
+/** `fv_radam(net, 1e-3)`: the learning rate, then options. */
+#define fv_radam(net, ...)                                                     \
+    fv_radam_new(FV_OPTIONS(fv_radam_options, .network = (net),                \
+                            .learning_rate = __VA_ARGS__))
+/** `fv_lion(net, 1e-4)`: the learning rate, then options. */
+#define fv_lion(net, ...)                                                      \
+    fv_lion_new(FV_OPTIONS(fv_lion_options, .network = (net),                  \
+                           .learning_rate = __VA_ARGS__))
+/** `fv_lamb(net, 1e-3)`: the learning rate, then options. */
+#define fv_lamb(net, ...)                                                      \
+    fv_lamb_new(FV_OPTIONS(fv_lamb_options, .network = (net),                  \
+                           .learning_rate = __VA_ARGS__))
+
 /** Stochastic gradient descent; see #fv_sgd_options. */
 FV_API fv_optimizer *fv_sgd_new(const fv_sgd_options *options);
 /** Adam; see #fv_adam_options. */
 FV_API fv_optimizer *fv_adam_new(const fv_adam_options *options);
 /** AdamW, with decoupled weight decay; see #fv_adam_options. */
 FV_API fv_optimizer *fv_adamw_new(const fv_adam_options *options);
+/** RMSprop; see #fv_rmsprop_options. */
+FV_API fv_optimizer *fv_rmsprop_new(const fv_rmsprop_options *options);
+/** Adagrad; see #fv_adagrad_options. */
+FV_API fv_optimizer *fv_adagrad_new(const fv_adagrad_options *options);
+/** Adadelta; see #fv_adadelta_options. */
+FV_API fv_optimizer *fv_adadelta_new(const fv_adadelta_options *options);
+/** NAdam; see #fv_nadam_options. */
+FV_API fv_optimizer *fv_nadam_new(const fv_nadam_options *options);
+/** RAdam; see #fv_radam_options. */
+FV_API fv_optimizer *fv_radam_new(const fv_radam_options *options);
+/** Lion; see #fv_lion_options. */
+FV_API fv_optimizer *fv_lion_new(const fv_lion_options *options);
+/** LAMB; see #fv_lamb_options. */
+FV_API fv_optimizer *fv_lamb_new(const fv_lamb_options *options);
 
 /** By name, with the options of its struct as words: "adam", "sgd 0.1
  *  momentum=0.9 nesterov=yes", "adamw 0.001 beta1=0.8 weight_decay=0.1". The
@@ -79,7 +221,7 @@ FV_API fv_optimizer *fv_optimizer_parse(fv_network *network, const char *text);
 FV_API const char *fv_optimizer_name(int32_t index);
 
 /** Applies the rule to every variable that requires a gradient, then sets the
- *  gradients to zero, in place. Adam's bias correction counts the updates of
+ *  gradients to zero, in place. A bias correction counts the updates of
  *  each variable: one that requires a gradient later begins with its first. */
 FV_API fv_status fv_optimizer_update(fv_optimizer *optimizer);
 /** Sets the gradients to zero without an update. */

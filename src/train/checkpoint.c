@@ -66,7 +66,9 @@ static fv_status list_entries(fv__model *model, const fv__run *run)
         fv_tensor slot =
             fv_tensor_of(optimizer->state + (size_t)i * optimizer->slot_bytes,
                          context->dtype, 1, &numbers);
-        if (fv__model_add(model, "optimizer.", optimizer->slot[i]->name, &slot)
+        if (fv__model_add(model, "optimizer.",
+                          optimizer->type->slots[optimizer->slot[i]].name,
+                          &slot)
             != FV_OK)
             break;
     }

@@ -1,5 +1,6 @@
 /* Optimizers: making one from its options, and its state. */
 #include "train/optimizer.h"
+#include "kernel/kernel.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@ static void destroy(void *object)
     if (!optimizer->network)
         fv__release(optimizer->context, optimizer->variables);
     fv__release(optimizer->context, optimizer->state);
+    fv__release(optimizer->context, optimizer->partials);
     fv__release(optimizer->context, optimizer);
 }
 
@@ -62,6 +64,12 @@ static fv_status take_variables(fv_optimizer *optimizer, fv_variables list)
     return fv_failed(context);
 }
 
+static bool option_on(const fv_optimizer *optimizer, const char *key)
+{
+    return fv__setting_on(fv__setting_find(optimizer->type->settings, key),
+                          &optimizer->options);
+}
+
 static fv_status take_options(fv_optimizer *optimizer)
 {
     const fv__optimizer_type *type = optimizer->type;
@@ -69,11 +77,12 @@ static fv_status take_options(fv_optimizer *optimizer)
     const void *options = &optimizer->options;
     fv__settings_check(context, type->name, type->settings, options);
     if (type->check && fv__ok(context)) type->check(context, options);
-    for (const fv__slot *slot = type->slots; slot->name; slot++)
-        if (!slot->key
-            || fv__setting_on(fv__setting_find(type->settings, slot->key),
-                              options))
-            optimizer->slot[optimizer->slots++] = slot;
+    for (int32_t i = 0; i < FV__MOST_SLOTS && type->slots[i].name; i++)
+        if (!type->slots[i].key || option_on(optimizer, type->slots[i].key))
+            optimizer->slot[optimizer->slots++] = i;
+    optimizer->counted =
+        type->counted
+        || (type->counted_key && option_on(optimizer, type->counted_key));
     return fv_failed(context);
 }
 
@@ -176,27 +185,62 @@ static size_t state_bytes(const fv_optimizer *optimizer)
     size_t bytes;
     if (!fv__multiply((size_t)optimizer->slots, optimizer->slot_bytes, &bytes))
         return SIZE_MAX;
-    if (!optimizer->type->counted) return bytes;
+    if (!optimizer->counted) return bytes;
     return bytes + (size_t)optimizer->count * sizeof(int64_t);
+}
+
+/* Two sums for each chunk of the largest variable. */
+static size_t partials_bytes(const fv_optimizer *optimizer)
+{
+    int64_t most = 0;
+    if (!optimizer->type->layerwise) return 0;
+    for (int64_t i = 0; i < optimizer->count; i++)
+        most = fv__max(most, fv_tensor_count(&optimizer->variables[i]->value));
+    return (size_t)fv__divide_up(most, FV__UPDATE_CHUNK) * 2 * sizeof(double);
 }
 
 size_t fv__optimizer_pending(const fv_optimizer *optimizer)
 {
-    if (optimizer->state || !optimizer->slots) return 0;
-    return fv__footprint(state_bytes(optimizer));
+    size_t pending = 0;
+    if (!optimizer->state && optimizer->slots)
+        pending += fv__footprint(state_bytes(optimizer));
+    if (!optimizer->partials && partials_bytes(optimizer))
+        pending += fv__footprint(partials_bytes(optimizer));
+    return pending;
+}
+
+/* Fills the slots that do not begin with zeros. */
+static void begin_state(fv_optimizer *optimizer)
+{
+    const fv__kernels *kernels = optimizer->context->kernels;
+    const fv__optimizer_type *type = optimizer->type;
+    for (int32_t i = 0; i < optimizer->slots; i++) {
+        const char *key = type->slots[optimizer->slot[i]].initial;
+        if (key)
+            kernels->fill(
+                optimizer->slot_bytes / fv_dtype_bytes(kernels->dtype),
+                fv__setting_number(fv__setting_find(type->settings, key),
+                                   &optimizer->options),
+                optimizer->state + (size_t)i * optimizer->slot_bytes);
+    }
+    if (optimizer->counted)
+        optimizer->counts = (int64_t *)(void *)(optimizer->state
+                                                + (size_t)optimizer->slots
+                                                      * optimizer->slot_bytes);
 }
 
 fv_status fv__optimizer_ready(fv_optimizer *optimizer)
 {
-    if (optimizer->state || !optimizer->slots)
-        return fv_failed(optimizer->context);
-    optimizer->state =
-        fv__allocate_zero(optimizer->context, FV__RUN, state_bytes(optimizer));
-    if (optimizer->state && optimizer->type->counted)
-        optimizer->counts = (int64_t *)(void *)(optimizer->state
-                                                + (size_t)optimizer->slots
-                                                      * optimizer->slot_bytes);
-    return fv_failed(optimizer->context);
+    fv_context *context = optimizer->context;
+    if (!optimizer->state && optimizer->slots) {
+        optimizer->state =
+            fv__allocate_zero(context, FV__RUN, state_bytes(optimizer));
+        if (optimizer->state) begin_state(optimizer);
+    }
+    if (!optimizer->partials && partials_bytes(optimizer))
+        optimizer->partials =
+            fv__allocate(context, FV__RUN, partials_bytes(optimizer));
+    return fv_failed(context);
 }
 
 /* ---- its options -------------------------------------------------------- */
@@ -204,10 +248,11 @@ fv_status fv__optimizer_ready(fv_optimizer *optimizer)
 void fv__optimizer_kind(const fv_optimizer *optimizer, char *out, size_t bytes)
 {
     size_t used = (size_t)snprintf(out, bytes, "%s", optimizer->type->name);
-    for (int32_t i = 0; i < optimizer->slots && used < bytes; i++)
-        if (optimizer->slot[i]->key)
-            used += (size_t)snprintf(out + used, bytes - used, " with %s",
-                                     optimizer->slot[i]->key);
+    for (int32_t i = 0; i < optimizer->slots && used < bytes; i++) {
+        const char *key = optimizer->type->slots[optimizer->slot[i]].key;
+        if (key)
+            used += (size_t)snprintf(out + used, bytes - used, " with %s", key);
+    }
 }
 
 void fv__optimizer_text(const fv_optimizer *optimizer, char *out, size_t bytes)

@@ -12,6 +12,7 @@ typedef struct fv__slot {
     const char *name; /* in checkpoints; NULL ends a list */
     const char *key;  /* the option that is on where the slot is in use; NULL:
                          always */
+    const char *initial; /* the option that it begins with; NULL: 0 */
 } fv__slot;
 
 enum { FV__MOST_SLOTS = 4, FV__MOST_OPTIMIZER_BYTES = 256 };
@@ -28,7 +29,12 @@ typedef struct fv__optimizer_type {
     size_t variables, weight_decay; /* offsets in the options */
     const fv__setting *settings;    /* the first is the learning rate */
     fv__slot slots[FV__MOST_SLOTS];
-    bool counted; /* the numbers of a step depend on the number of updates */
+    /* The numbers of a step depend on the number of updates: always, or only
+     * where the option of that key is on. */
+    bool counted;
+    const char *counted_key;
+    bool layerwise; /* the kernel writes a direction over the gradient; the step
+                       along it is scaled for each array, as LAMB does */
     /* Refuses options that contradict each other; NULL: none do. */
     fv_status (*check)(fv_context *context, const void *options);
     /* Sets the rule of the kernel and its numbers. */
@@ -89,13 +95,18 @@ struct fv_optimizer {
         fv__optimizer_options first;
         unsigned char bytes[FV__MOST_OPTIMIZER_BYTES];
     } options;
-    int32_t slots; /* numbers of state per parameter */
-    const fv__slot *slot[FV__MOST_SLOTS];
+    int32_t slots;                /* numbers of state per parameter */
+    int32_t slot[FV__MOST_SLOTS]; /* of each, its index in the type's list */
     size_t slot_bytes;
+    bool counted;
     unsigned char *state; /* `slots` flat arrays; NULL until needed */
-    int64_t *counts; /* number of updates of each variable, behind the state;
-                        NULL where they do not count */
+    int64_t *counts;  /* number of updates of each variable, behind the state;
+                         NULL where they do not count */
+    double *partials; /* sums of chunks; NULL until needed, or not needed */
 };
+
+/* Updates and their sums go by chunks of so many elements. */
+enum { FV__UPDATE_CHUNK = 16384 };
 
 /* All types; NULL ends them. */
 extern const fv__optimizer_type *const fv__optimizer_types[];

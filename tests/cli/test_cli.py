@@ -271,7 +271,7 @@ class OptionsTest(Case):
          'optimizer "adaam"; did you mean "adam"?'),
         ("train", ["--optimizer", "sgd momentun=0.9"], "optimizer:1:5: sgd "
          'has no option "momentun" (has: learning_rate, momentum, '
-         'weight_decay, nesterov); did you mean "momentum"?'),
+         'weight_decay, nesterov, dampening); did you mean "momentum"?'),
         ("train", ["--optimizer", "adam 0.1", "--lr", "0.1"],
          "optimizer:1:24: learning_rate is given twice"),
         ("train", ["--optimizer", "sgd momentum=1"],
@@ -284,10 +284,10 @@ class OptionsTest(Case):
         ("train", ["--data", ""], "--data: the name is empty"),
         ("train", ["--optimizer", "adam", "--momentum", "0.9"],
          'optimizer:1:6: adam has no option "momentum" (has: learning_rate, '
-         "beta1, beta2, epsilon, weight_decay)"),
+         "beta1, beta2, epsilon, weight_decay, amsgrad)"),
         ("train", ["--optimizer", "adamw", "--nesterov"],
          'optimizer:1:7: adamw has no option "nesterov" (has: '
-         "learning_rate, beta1, beta2, epsilon, weight_decay)"),
+         "learning_rate, beta1, beta2, epsilon, weight_decay, amsgrad)"),
         ("train", ["--nesterov"], "sgd: nesterov needs a momentum above 0"),
         ("train", ["--out", "x" * 5000], "--out: a name of 5000 characters"),
         ("train", ["--bacht", "3"],

@@ -14,7 +14,7 @@
 #define INFINITE ((double)INFINITY)
 #define NO_NUMBER ((double)NAN)
 
-enum { ROOM = 10240, INPUTS = 5, OUTPUTS = 3 };
+enum { ROOM = 10240, INPUTS = 5, OUTPUTS = 5 };
 
 /* Lengths on either side of vectors, lanes, pieces and blocks. */
 static const size_t lengths[] = {

@@ -15,6 +15,7 @@ import training
 from cases import Archive, draw, draw_integers
 from convolutions import geometries, text_of
 from layers import layer_cases
+from optimizers import optimizer_cases
 import torch
 import torch.nn.functional as F
 
@@ -58,6 +59,9 @@ def write_all(folder, seed):
     archive = Archive()
     training.runs(archive, seed)
     archive.write(folder / "training.safetensors")
+    archive = Archive()
+    optimizer_cases(archive, seed)
+    archive.write(folder / "optimizers.safetensors")
 
 
 def main():

@@ -289,7 +289,9 @@ static void test_other_options_go_on(void **state)
     const uint64_t changed = finish(&more, NULL);
     snprintf(line, sizeof line,
              "%s: going on with momentum 0.9 weight_decay 0.25 nesterov 0 "
-             "instead of momentum 0.9 weight_decay 0.001 nesterov 0\n",
+             "dampening 0 "
+             "instead of momentum 0.9 weight_decay 0.001 nesterov 0 "
+             "dampening 0\n",
              path);
     assert_memory_equal(logged, line, strlen(line));
     begin(&s, NULL);

@@ -6,6 +6,7 @@ static const fv__setting settings[] = {
     FV__BETA_SETTINGS(fv_adam_options, 0.9, 0.999),
     FV__EPSILON_SETTING(fv_adam_options, 1e-8),
     FV__DECAY_SETTING(fv_adam_options, 0.01),
+    { { FV__FIELD(fv_adam_options, SWITCH, amsgrad) }, .range = FV__ANY },
     { .field = { .key = NULL } },
 };
 
@@ -22,7 +23,9 @@ const fv__optimizer_type fv__optimizer_adamw = {
     .name = "adamw",
     FV__OPTIMIZER_OPTIONS(fv_adam_options),
     .settings = settings,
-    .slots = { { "first", NULL }, { "second", NULL } },
+    .slots = { { .name = "first" },
+               { .name = "second" },
+               { .name = "largest", .key = "amsgrad" } },
     .counted = true,
     .prepare = prepare,
 };

@@ -7,15 +7,21 @@ static const fv__setting settings[] = {
       .range = FV__0_TO_BELOW_1 },
     FV__DECAY_SETTING(fv_sgd_options, 0),
     { { FV__FIELD(fv_sgd_options, SWITCH, nesterov) }, .range = FV__ANY },
+    { { FV__FIELD(fv_sgd_options, NUMBER, dampening) },
+      .range = FV__0_TO_BELOW_1 },
     { .field = { .key = NULL } },
 };
 
 static fv_status check(fv_context *context, const void *options)
 {
     const fv_sgd_options *o = options;
-    if (!o->nesterov || o->momentum != 0) return FV_OK;
-    return fv_fail(context, FV_MISUSE,
-                   "sgd: nesterov needs a momentum above 0");
+    if (o->nesterov && o->momentum == 0)
+        fv_fail(context, FV_MISUSE, "sgd: nesterov needs a momentum above 0");
+    else if (o->nesterov && o->dampening != 0)
+        fv_fail(context, FV_MISUSE,
+                "sgd: nesterov with dampening %s, expected 0",
+                FV__NUMBER(o->dampening));
+    return fv_failed(context);
 }
 
 static void prepare(const void *options, const fv__hyper *hyper,
@@ -27,7 +33,7 @@ static void prepare(const void *options, const fv__hyper *hyper,
         .rate = hyper->rate,
         .decay = hyper->weight_decay,
         .beta1 = o->momentum,
-        .rest1 = 1,
+        .rest1 = hyper->updates > 1 ? 1 - o->dampening : 1,
         .nesterov = o->nesterov != 0,
     };
 }
@@ -36,7 +42,8 @@ const fv__optimizer_type fv__optimizer_sgd = {
     .name = "sgd",
     FV__OPTIMIZER_OPTIONS(fv_sgd_options),
     .settings = settings,
-    .slots = { { "first", "momentum" } },
+    .slots = { { .name = "first", .key = "momentum" } },
+    .counted_key = "dampening",
     .check = check,
     .prepare = prepare,
 };

@@ -1,0 +1,92 @@
+/* What optimizers keep goes on from a checkpoint: a run that is stopped after
+ * each of its batches ends with the bits of one that never stopped. */
+#include "nets.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+static char folder[64], path[96];
+static volatile sig_atomic_t stop;
+static int64_t batches_left;
+
+/* A way to train; members that are NULL or 0 are not in use. */
+typedef struct way {
+    const char *net, *optimizer;
+    fv_dtype dtype;
+} way;
+
+static void look(void *user, const fv_progress *progress)
+{
+    (void)user;
+    if (!progress->test && --batches_left == 0) stop = 1;
+}
+
+/* Three epochs of three batches, or as far as the stop, and the digest of the
+ * weights. */
+static uint64_t run(const way *w, int32_t threads, int64_t stop_after)
+{
+    fv_context *ctx =
+        NET_CONTEXT(.threads = threads, .seed = 9, .dtype = w->dtype);
+    fv_network *net =
+        fv_network_parse(ctx, w->net ? w->net : net_residual, "n");
+    fv_optimizer *optimizer = fv_optimizer_parse(net, w->optimizer);
+    fv_dataset *data = net_dataset(ctx, 10);
+    assert_ok(ctx);
+    stop = 0;
+    batches_left = stop_after;
+    fv_fit(net, optimizer, data, .test = data, .epochs = 3, .batch = 4,
+           .checkpoint = path, .resume = 1, .stop = &stop, .progress = look);
+    assert_int_equal(fv_failed(ctx), stop_after ? FV_INTERRUPTED : FV_OK);
+    fv_clear_error(ctx);
+    const uint64_t digest = net_digest(net);
+    fv_context_free(ctx);
+    return digest;
+}
+
+/* Returns the digest of the whole run. */
+static uint64_t check(const way *w)
+{
+    unlink(path);
+    const uint64_t digest = run(w, 1, 0);
+    unlink(path);
+    for (int i = 0; i < 8; i++) run(w, 1 + i % 3, 1);
+    if (run(w, 2, 0) != digest) fail_msg("%s: other bits", w->optimizer);
+    return digest;
+}
+
+static void test_every_optimizer(void **state)
+{
+    (void)state;
+    needs(JANSSON);
+    static const char *const more[] = { "sgd momentum=0.9 dampening=0.2",
+                                        "adam amsgrad=yes",
+                                        "rmsprop centered=yes momentum=0.5",
+                                        "adagrad initial=0.1" };
+    for (int i = 0; i < 4 || fv_optimizer_name(i - 4); i++)
+        check(&(way){ .optimizer = i < 4 ? more[i] : fv_optimizer_name(i - 4),
+                      .dtype = i % 2 ? FV_F64 : FV_F32 });
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/fovea-resume-XXXXXX");
+    if (!mkdtemp(folder)) return -1;
+    snprintf(path, sizeof path, "%s/checkpoint", folder);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    unlink(path);
+    return rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_optimizer),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}
