@@ -4,7 +4,7 @@
 
 #include <fovea/variable.h>
 
-static bool draw_axis(uint64_t *state, fv__geometry *g, int axis)
+static bool draw_any_axis(uint64_t *state, fv__geometry *g, int axis)
 {
     g->in[axis] = draw_in(state, 1, 6);
     g->kernel[axis] = draw_in(state, 1, 4);
@@ -26,8 +26,8 @@ static fv__geometry draw_geometry(uint64_t *state)
         g.groups = draw(state) % 3 ? 1 : draw_in(state, 1, 3);
         g.channels = g.groups * draw_in(state, 1, 5);
         g.filters = g.groups * draw_in(state, 1, 7);
-        if (draw_axis(state, &g, 0) && draw_axis(state, &g, 1)
-            && draw_axis(state, &g, FV__DEPTH))
+        if (draw_any_axis(state, &g, 0) && draw_axis(state, &g, 1)
+            && draw_any_axis(state, &g, FV__DEPTH))
             return g;
     }
 }

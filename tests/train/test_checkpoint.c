@@ -281,7 +281,7 @@ static void test_other_options_go_on(void **state)
     (void)state;
     needs(JANSSON);
     setting s = usual(net_plain, 1), more = s;
-    char line[256];
+    char line[320];
     s.epochs = 1;
     more.epochs = 2;
     more.decay = 0.25;
