@@ -28,8 +28,12 @@ typedef struct fv_layer fv_layer;
 typedef struct fv_shape {
     int32_t rank; /**< -1: unknown, or a failure */
     int32_t reserved;
-    int64_t extent[FV_MAX_RANK];
+    int64_t extent[FV_MAX_RANK]; /**< #FV_OPEN: of any size */
 } fv_shape;
+
+/** An extent that differs from batch to batch: `fv_input(ctx, FV_OPEN, FV_OPEN,
+ *  3)`, in the network text `input ? ? 3`. */
+#define FV_OPEN (-1)
 
 /** Applies the layer to a batch, x [n, in_shape...]. NULL after a failure. */
 FV_API fv_variable *fv_layer_forward(fv_layer *layer, fv_variable *x);
@@ -87,7 +91,8 @@ typedef struct fv_layer_options {
 typedef struct fv_input_options {
     size_t size;
     fv_context *context;
-    int64_t shape[3]; /**< {h, w, c} or {c, h, w}; {n} for vectors */
+    int64_t shape[3]; /**< {h, w, c} or {c, h, w}; {n} for vectors; height
+                           and width may be #FV_OPEN */
     FV_LAYER_SHAPE;
     FV_LAYER_NAMES;
 } fv_input_options;

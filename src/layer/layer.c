@@ -171,8 +171,7 @@ static bool parameter_fits(const fv_layer *layer, const char *name,
 }
 
 /* Reads what the recorded operators say of the layer. */
-static void read_record(fv_layer *layer, const fv__graph *graph,
-                        const fv_tensor *output)
+static void read_record(fv_layer *layer, const fv__graph *graph)
 {
     const int64_t limit = INT32_MAX;
     for (int32_t i = 0; i < graph->count; i++) {
@@ -188,30 +187,69 @@ static void read_record(fv_layer *layer, const fv__graph *graph,
             *step = fv__min(limit, *step * fv__min(limit, node->step[axis]));
         }
     }
-    if (layer->type->target) {
-        layer->out_shape = layer->in_shape;
-        return;
-    }
-    layer->out_shape = (fv_shape){ .rank = output->rank - 1 };
-    if (output->rank > 1)
-        memcpy(layer->out_shape.extent, output->shape + 1,
-               (size_t)layer->out_shape.rank * sizeof *output->shape);
 }
 
+/* Records the operators for one image. */
 static fv_status record(fv_layer *layer, int32_t count, const fv_shape inputs[])
 {
     fv_context *context = layer->context;
     fv__graph graph = { 0 };
     fv_variable *at[MOST_INPUTS + 1];
     fv__graph_begin(&graph, context, false);
+    for (int32_t axis = 0; axis < 2; axis++)
+        layer->window[axis] = layer->step[axis] = 1;
+    layer->multiply_accumulates = 0;
     for (int32_t k = 0; k < count; k++)
         at[k] = fv__variable_placeholder(&graph, context->dtype, 1, &inputs[k]);
     if (layer->type->target) at[count++] = at[0];
     const fv_variable *output =
         count ? fv__layer_apply(layer, count, at) : NULL;
-    if (output) read_record(layer, &graph, &output->value);
+    read_record(layer, &graph);
+    if (layer->type->target)
+        layer->out_shape = inputs[0];
+    else if (output)
+        layer->out_shape = fv__shape_of_image(&output->value);
     fv__graph_free(&graph);
     return fv_failed(context);
+}
+
+/* Sizes that stand for open extents: many halvings leave no remainder. */
+static const int64_t sizes[2] = { 256, 512 };
+
+/* Declares and records with one of those sizes. */
+static fv_status try_size(fv_layer *layer, int32_t count,
+                          const fv_shape inputs[], int64_t size)
+{
+    const fv__layer_type *type = layer->type;
+    fv_shape shapes[MOST_INPUTS];
+    for (int32_t k = 0; k < count; k++) {
+        shapes[k] = inputs[k];
+        for (int32_t i = 0; i < shapes[k].rank; i++)
+            if (shapes[k].extent[i] == FV_OPEN) shapes[k].extent[i] = size;
+        if (check_count(layer, "input", shapes[k]) != FV_OK)
+            return fv_failed(layer->context);
+    }
+    layer->num_parameters = 0;
+    if ((!type->declare || type->declare(layer, count, shapes) == FV_OK)
+        && fv__layer_prepare(layer) == FV_OK)
+        record(layer, count, shapes);
+    return fv_failed(layer->context);
+}
+
+/* Tries both sizes. */
+static fv_status try_open(fv_layer *layer, int32_t count,
+                          const fv_shape inputs[])
+{
+    if (try_size(layer, count, inputs, sizes[0]) != FV_OK)
+        return fv_failed(layer->context);
+    const fv_shape first = layer->out_shape;
+    if (try_size(layer, count, inputs, sizes[1]) != FV_OK)
+        return fv_failed(layer->context);
+    for (int32_t i = 0; i < first.rank; i++)
+        if (layer->out_shape.extent[i] != first.extent[i])
+            layer->out_shape.extent[i] = FV_OPEN;
+    layer->multiply_accumulates = 0;
+    return FV_OK;
 }
 
 fv_status fv__layer_shape(fv_layer *layer, int32_t count,
@@ -224,19 +262,13 @@ fv_status fv__layer_shape(fv_layer *layer, int32_t count,
             layer->context, FV_MISUSE, "%s: %d inputs, expected %s%d",
             layer->name, count, count < type->min_inputs ? "at least " : "",
             count < type->min_inputs ? type->min_inputs : type->max_inputs);
-    for (int32_t axis = 0; axis < 2; axis++)
-        layer->window[axis] = layer->step[axis] = 1;
-    layer->multiply_accumulates = 0;
+    bool open = false;
+    for (int32_t k = 0; k < count; k++) open |= fv__shape_open(&inputs[k]);
     if (count) layer->in_shape = inputs[0];
-    layer->num_parameters = 0;
     layer->shaped = false;
-    for (int32_t k = 0; k < count; k++)
-        if (check_count(layer, "input", inputs[k]) != FV_OK)
-            return fv_failed(layer->context);
-    if ((!type->declare || type->declare(layer, count, inputs) == FV_OK)
-        && fv__layer_prepare(layer) == FV_OK)
-        record(layer, count, inputs);
-    layer->shaped = fv__ok(layer->context);
+    layer->shaped = (open ? try_open(layer, count, inputs)
+                          : try_size(layer, count, inputs, 0))
+                    == FV_OK;
     return fv_failed(layer->context);
 }
 
@@ -248,6 +280,14 @@ fv__parameter *fv__layer_parameter(fv_layer *layer, const char *name,
     if (!parameter_fits(layer, name, rank, shape)) return NULL;
     fv__parameter *parameter = &layer->parameters[layer->num_parameters++];
     fv_variable *drawn = parameter->variable;
+    const fv_tensor now = fv_tensor_of(NULL, FV_F32, rank, shape);
+    if (drawn && !fv_tensor_same_shape(&drawn->value, &now)) {
+        fv_fail(layer->context, FV_MISUSE,
+                "%s: the size of %s depends on an extent of the input that is "
+                "open; put global_average_pool before it",
+                layer->name, name);
+        return NULL;
+    }
     *parameter = (fv__parameter){ .name = name,
                                   .rank = rank,
                                   .init = init,
@@ -303,14 +343,13 @@ static fv_status check_declared(const fv_layer *layer)
 static fv_status check_given(const fv_layer *layer, const fv_shape *expected,
                              const fv_shape *given)
 {
-    if (fv__shape_equal(expected, given)) return FV_OK;
+    if (fv__shape_fits(expected, given)) return FV_OK;
     char is[FV__SHAPE_BYTES], text[FV__SHAPE_BYTES];
     fv_shape a = fv__shape_outside(layer->context, *given);
     fv_shape b = fv__shape_outside(layer->context, *expected);
     return fv_fail(layer->context, FV_MISUSE,
                    "%s: input %s does not fit in_shape %s", layer->name,
-                   fv__shape_text(is, sizeof is, a.rank, a.extent),
-                   fv__shape_text(text, sizeof text, b.rank, b.extent));
+                   fv__shape_show(is, &a), fv__shape_show(text, &b));
 }
 
 static fv_status lacks_in_shape(const fv_layer *layer)
@@ -396,15 +435,6 @@ void fv__layer_blame(const fv_layer *layer)
         fv__fail_at(context, "%s: ", layer->name);
 }
 
-static fv_shape shape_without_batch(const fv_variable *x)
-{
-    fv_shape shape = { .rank = x->value.rank - 1 };
-    if (shape.rank > 0)
-        memcpy(shape.extent, x->value.shape + 1,
-               (size_t)shape.rank * sizeof *shape.extent);
-    return shape;
-}
-
 fv_variable *fv_layer_forward_n(fv_layer *layer, int32_t count,
                                 fv_variable *const inputs[])
 {
@@ -430,7 +460,7 @@ fv_variable *fv_layer_forward_n(fv_layer *layer, int32_t count,
         }
         inside[k] = fv__variable_inside(inputs[k]);
         if (!inside[k]) return NULL;
-        shapes[k] = shape_without_batch(inside[k]);
+        shapes[k] = fv__shape_of_image(&inside[k]->value);
         if (shapes[k].rank < 0) {
             fv_fail(layer->context, FV_MISUSE, "%s: input %d has no batch axis",
                     layer->name, k + 1);

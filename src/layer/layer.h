@@ -16,7 +16,7 @@ typedef enum fv__field_kind {
     FV__FIELD_COUNT,   /* int64_t */
     FV__FIELD_LIMIT,   /* int64_t: 0 is no limit; "0" in the text is FV_OFF */
     FV__FIELD_PAIR,    /* int64_t[2]: rows, columns */
-    FV__FIELD_EXTENTS, /* int64_t[3]: one to three numbers */
+    FV__FIELD_EXTENTS, /* int64_t[3]: one to three numbers, ? is FV_OPEN */
     FV__FIELD_NUMBER,  /* double */
     FV__FIELD_SWITCH,  /* int32_t: yes or no */
     FV__FIELD_LACK,    /* int32_t: 1 is "no" in the text */
@@ -159,7 +159,9 @@ extern const fv__layer_type *const fv__layer_types[];
 /* The type of that kind; NULL if there is none. */
 const fv__layer_type *fv__layer_type_find(const char *kind, size_t length);
 /* Declares the parameters and finds the shape of the output, by recording the
- * operators for one image without running them. */
+ * operators for one image without running them. Open extents are tried with two
+ * sizes: an extent of the output that differs is open, too, and parameters may
+ * not differ. */
 fv_status fv__layer_shape(fv_layer *layer, int32_t count,
                           const fv_shape inputs[]);
 /* In declarations: one more parameter, with its fans. NULL after
@@ -215,6 +217,14 @@ fv_variable *fv__variable_outside(fv_variable *x);
 /* The shape with the extents up to the last one that is not 0. */
 fv_shape fv__shape_of(const int64_t extents[3]);
 bool fv__shape_equal(const fv_shape *a, const fv_shape *b);
+/* Whether a shape is one that `expected`, whose extents may be open, allows. */
+bool fv__shape_fits(const fv_shape *expected, const fv_shape *shape);
+/* Whether an extent is open. */
+bool fv__shape_open(const fv_shape *shape);
+/* "[224, ?, 3]": the shape with open extents; returns `out`. */
+const char *fv__shape_show(char out[FV__SHAPE_BYTES], const fv_shape *shape);
+/* The shape of a value without its batch; rank -1 if it has none. */
+fv_shape fv__shape_of_image(const fv_tensor *value);
 int64_t fv__shape_count(const fv_shape *shape);
 
 #endif

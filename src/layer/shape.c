@@ -2,6 +2,8 @@
  */
 #include "layer/layer.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 fv_shape fv__shape_of(const int64_t extents[3])
@@ -20,6 +22,46 @@ bool fv__shape_equal(const fv_shape *a, const fv_shape *b)
     for (int32_t i = 0; i < a->rank; i++)
         if (a->extent[i] != b->extent[i]) return false;
     return true;
+}
+
+bool fv__shape_fits(const fv_shape *expected, const fv_shape *shape)
+{
+    bool fits = expected->rank == shape->rank;
+    for (int32_t i = 0; fits && i < shape->rank; i++)
+        fits = expected->extent[i] == FV_OPEN
+               || expected->extent[i] == shape->extent[i];
+    return fits;
+}
+
+bool fv__shape_open(const fv_shape *shape)
+{
+    for (int32_t i = 0; i < shape->rank; i++)
+        if (shape->extent[i] == FV_OPEN) return true;
+    return false;
+}
+
+const char *fv__shape_show(char out[FV__SHAPE_BYTES], const fv_shape *shape)
+{
+    int at = snprintf(out, FV__SHAPE_BYTES, "[");
+    for (int32_t i = 0; i < shape->rank; i++) {
+        const char *comma = i ? ", " : "";
+        const size_t room = (size_t)(FV__SHAPE_BYTES - at);
+        at += shape->extent[i] == FV_OPEN
+                  ? snprintf(out + at, room, "%s?", comma)
+                  : snprintf(out + at, room, "%s%" PRId64, comma,
+                             shape->extent[i]);
+    }
+    snprintf(out + at, (size_t)(FV__SHAPE_BYTES - at), "]");
+    return out;
+}
+
+fv_shape fv__shape_of_image(const fv_tensor *value)
+{
+    fv_shape shape = { .rank = value->rank - 1 };
+    if (shape.rank > 0)
+        memcpy(shape.extent, value->shape + 1,
+               (size_t)shape.rank * sizeof *shape.extent);
+    return shape;
 }
 
 int64_t fv__shape_count(const fv_shape *shape)

@@ -9,13 +9,22 @@ typedef struct applying {
     bool *inside;
 } applying;
 
-/* Names in a failure the layer whose operator runs the fused layers. */
-static void blame(const fv_network *network, const fv__fusion *fusion,
-                  const fv__place *last)
+/* Runs fused layers, with the name of the one whose operator runs them. */
+static fv_variable *apply_fused(const fv_network *network,
+                                const fv__fusion *fusion, int32_t last,
+                                fv_variable *const outputs[])
 {
-    const int32_t first =
-        fusion->convolution >= 0 ? fusion->convolution : fusion->norm;
-    fv__layer_blame(first >= 0 ? network->places[first].layer : last->layer);
+    fv__tape *tape = network->context->tape;
+    const char *former = tape->who;
+    const int32_t places[] = { fusion->convolution, fusion->norm, last };
+    int32_t i = 0;
+    while (places[i] < 0) i++;
+    const fv_layer *layer = network->places[places[i]].layer;
+    tape->who = layer->name;
+    fv_variable *output = fv__fusion_apply(network, fusion, outputs);
+    tape->who = former;
+    if (!output) fv__layer_blame(layer);
+    return output;
 }
 
 static fv_variable *apply_all(fv_network *network, int32_t last, bool fuse,
@@ -26,12 +35,8 @@ static fv_variable *apply_all(fv_network *network, int32_t last, bool fuse,
         const fv__place *place = &network->places[i];
         if (a->inside[i]) continue;
         if (fuse && fv__fused(&a->fusions[i])) {
-            a->outputs[i] =
-                fv__fusion_apply(network, &a->fusions[i], a->outputs);
-            if (!a->outputs[i]) {
-                blame(network, &a->fusions[i], place);
-                return NULL;
-            }
+            a->outputs[i] = apply_fused(network, &a->fusions[i], i, a->outputs);
+            if (!a->outputs[i]) return NULL;
             continue;
         }
         for (int32_t k = 0; k < place->num_inputs; k++)
@@ -78,15 +83,13 @@ static fv_status check_input(const fv_network *network, const fv_variable *x)
                        "network: the input belongs to another context");
     fv_shape expected = fv_network_input_shape(network);
     const fv_tensor *value = &x->value;
-    bool fits = value->rank == expected.rank + 1;
-    for (int32_t i = 0; fits && i < expected.rank; i++)
-        fits = value->shape[i + 1] == expected.extent[i];
-    if (fits) return FV_OK;
+    const fv_shape image = fv__shape_of_image(value);
+    if (fv__shape_fits(&expected, &image)) return FV_OK;
     char is[FV__SHAPE_BYTES], text[FV__SHAPE_BYTES];
-    return fv_fail(
-        network->context, FV_MISUSE, "network: input %s is not a batch of %s",
-        fv__shape_text(is, sizeof is, value->rank, value->shape),
-        fv__shape_text(text, sizeof text, expected.rank, expected.extent));
+    return fv_fail(network->context, FV_MISUSE,
+                   "network: input %s is not a batch of %s",
+                   fv__shape_text(is, sizeof is, value->rank, value->shape),
+                   fv__shape_show(text, &expected));
 }
 
 fv_variable *fv_network_forward(fv_network *network, fv_variable *x)

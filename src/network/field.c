@@ -172,7 +172,11 @@ fv_status fv__field_read_element(fv_context *context, const fv__field *field,
     if (fv__field_elements(field) == 1)
         return fv__field_read(context, field, token, options);
     unsigned char *at = (unsigned char *)options + field->offset;
-    return read_count(context, field, token, (int64_t *)(void *)at + element);
+    int64_t *count = (int64_t *)(void *)at + element;
+    if (field->kind != FV__FIELD_EXTENTS || !fv__token_is(token, "?"))
+        return read_count(context, field, token, count);
+    *count = FV_OPEN;
+    return FV_OK;
 }
 
 /* ---- writing ------------------------------------------------------------ */
@@ -187,8 +191,12 @@ static void write_positional(fv__text *text, const fv__field *field,
         fv__text_add(text, " %s", FV__NUMBER(*number));
         return;
     }
-    for (int32_t i = 0; i < fv__field_elements(field); i++)
-        if (counts[i]) fv__text_add(text, " %lld", (long long)counts[i]);
+    for (int32_t i = 0; i < fv__field_elements(field); i++) {
+        if (counts[i] == FV_OPEN)
+            fv__text_add(text, " ?");
+        else if (counts[i])
+            fv__text_add(text, " %lld", (long long)counts[i]);
+    }
 }
 
 static void write_pair(fv__text *text, const fv__field *field,

@@ -22,6 +22,7 @@ typedef struct fv__place {
  * backward pass. */
 typedef struct fv__plan {
     fv__graph graph;
+    fv_shape image; /* in the layout of the context */
     int64_t batch;
     int64_t classes; /* number of classes of labels */
     bool training;
@@ -120,16 +121,17 @@ fv_status fv__labels_check(fv_context *context, const fv_tensor *labels,
 void fv__labels_one_hot(fv_context *context, const fv_tensor *labels,
                         int64_t outputs, int64_t classes, void *rows);
 
-/* The plan for `batch` images, recorded and placed if there is none; memory for
- * its values is not allocated yet. */
-fv__plan *fv__network_plan(fv_network *network, int64_t batch, bool training,
-                           bool dense);
+/* The plan for `batch` images of a shape, NULL: the network's, recorded and
+ * placed if there is none; memory for its values is not allocated yet. */
+fv__plan *fv__network_plan(fv_network *network, const fv_shape *image,
+                           int64_t batch, bool training, bool dense);
 /* Peak bytes of memory of running all recorded plans, with `more` bytes
  * besides; SIZE_MAX stands for all larger numbers. */
 size_t fv__network_planned(const fv_network *network, size_t more);
 /* What a caller is going to run, with plans that are recorded. */
 typedef struct fv__demand {
     const char *who;
+    const fv_shape *image; /* NULL: the network's */
     int64_t batch;
     int64_t trained, evaluated; /* images per pass; 0: none */
     bool dense, drop_last;

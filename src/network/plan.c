@@ -1,5 +1,5 @@
-/* Plans of a network: recorded once per number of images, placed in one block
- * that all plans share, and run. */
+/* Plans of a network: recorded once per shape and number of images, placed in
+ * one block that all plans share, and run. */
 #include "network/network.h"
 
 #include <stdio.h>
@@ -29,7 +29,8 @@ static fv_variable *target_of(fv_network *network, fv__plan *plan,
                               const fv_layer *loss)
 {
     bool labels = !plan->dense && loss->type->target == FV__TARGET_CLASSES;
-    fv_shape shape = fv__shape_outside(network->context, loss->in_shape);
+    fv_shape shape = fv__shape_outside(
+        network->context, fv__shape_of_image(&plan->output->value));
     if (labels) shape = (fv_shape){ 0 };
     return fed(plan, labels ? FV_I64 : network->context->dtype, &shape);
 }
@@ -37,8 +38,7 @@ static fv_variable *target_of(fv_network *network, fv__plan *plan,
 static fv_status record(fv_network *network, fv__plan *plan)
 {
     fv_context *context = network->context;
-    fv_shape shape = fv_network_input_shape(network);
-    plan->images = fed(plan, context->dtype, &shape);
+    plan->images = fed(plan, context->dtype, &plan->image);
     if (!plan->images) return fv_failed(context);
     fv_variable *inside = fv__variable_inside(plan->images);
     if (inside) plan->output = fv__network_apply(network, inside);
@@ -87,6 +87,7 @@ static bool serves(const fv__plan *plan, const fv__demand *demand)
     const int64_t images = plan->training ? demand->trained : demand->evaluated;
     const bool dense = plan->training && demand->dense;
     return images && plan->dense == dense
+           && (!demand->image || fv__shape_equal(&plan->image, demand->image))
            && (plan->batch == fv__min(demand->batch, images)
                || plan->batch == images % demand->batch);
 }
@@ -108,41 +109,57 @@ static void drop_plans(fv_network *network, const fv__demand *demand, bool all)
     }
 }
 
+static bool is_same(const fv__plan *a, const fv__plan *b)
+{
+    return a->batch == b->batch && a->training == b->training
+           && a->dense == b->dense && fv__shape_equal(&a->image, &b->image);
+}
+
 /* The slot of a matching plan, else an empty one, else that of the least
  * recently used plan. */
-static int32_t find_slot(const fv_network *network, int64_t batch,
-                         bool training, bool dense)
+static int32_t find_slot(const fv_network *network, const fv__plan *wanted)
 {
     int32_t oldest = 0;
     for (int32_t i = 0; i < FV__MAX_PLANS; i++) {
         const fv__plan *plan = network->plans[i];
-        if (plan && plan->batch == batch && plan->training == training
-            && plan->dense == dense)
-            return i;
+        if (plan && is_same(plan, wanted)) return i;
         const fv__plan *other = network->plans[oldest];
         if (other && (!plan || plan->used < other->used)) oldest = i;
     }
     return oldest;
 }
 
-static fv_status check(fv_network *network, int64_t batch, bool training)
+/* Checks what a plan is wanted for. */
+static fv_status check(fv_network *network, const fv__plan *wanted)
 {
     fv_context *context = network->context;
+    const fv_shape *image = &wanted->image;
+    const fv_shape input = fv_network_input_shape(network);
+    char text[FV__SHAPE_BYTES], expected[FV__SHAPE_BYTES];
     if (fv__network_seal(network) != FV_OK) return fv_failed(context);
-    if (batch < 1)
+    if (wanted->batch < 1)
         return fv_fail(context, FV_MISUSE,
                        "network: a batch of %lld images, expected at least 1",
-                       (long long)batch);
-    const fv_shape image = fv_network_input_shape(network);
-    const int64_t extents[] = { batch, fv__shape_count(&image) };
-    char text[FV__SHAPE_BYTES];
-    if (fv__product(2, extents) < 0)
+                       (long long)wanted->batch);
+    fv__shape_show(text, image);
+    fv__shape_show(expected, &input);
+    if (fv__shape_open(image))
+        return fv_fail(
+            context, FV_MISUSE,
+            "network: the input %s is open, a plan needs the size of "
+            "its images",
+            text);
+    if (!fv__shape_fits(&input, image))
+        return fv_fail(context, FV_MISUSE,
+                       "network: images of %s, the input is %s", text,
+                       expected);
+    const int64_t extents[] = { wanted->batch, fv__shape_count(image) };
+    if (extents[1] < 0 || fv__product(2, extents) < 0)
         return fv_fail(
             context, FV_LIMIT,
             "network: a batch of %lld images %s has too many elements",
-            (long long)batch,
-            fv__shape_text(text, sizeof text, image.rank, image.extent));
-    if (training && fv__network_loss_place(network) < 0)
+            (long long)wanted->batch, text);
+    if (wanted->training && fv__network_loss_place(network) < 0)
         return fv_fail(context, FV_MISUSE,
                        "network: training needs a loss, end the network with "
                        "softmax_cross_entropy, sigmoid_cross_entropy or mse");
@@ -178,25 +195,28 @@ static fv_status lay_out_in_room(fv_network *network, fv__plan *plan)
     return FV_OK;
 }
 
-fv__plan *fv__network_plan(fv_network *network, int64_t batch, bool training,
-                           bool dense)
+fv__plan *fv__network_plan(fv_network *network, const fv_shape *image,
+                           int64_t batch, bool training, bool dense)
 {
     fv_context *context = network->context;
-    if (check(network, batch, training) != FV_OK) return NULL;
-    uint64_t trained = digest_trained(network);
-    int32_t slot = find_slot(network, batch, training, dense);
+    const fv__plan wanted = {
+        .image = image ? *image : fv_network_input_shape(network),
+        .batch = batch,
+        .training = training,
+        .dense = dense,
+        .trained = digest_trained(network),
+    };
+    if (check(network, &wanted) != FV_OK) return NULL;
+    int32_t slot = find_slot(network, &wanted);
     fv__plan *plan = network->plans[slot];
-    bool fits = plan && plan->batch == batch && plan->training == training
-                && plan->dense == dense && plan->trained == trained;
+    bool fits =
+        plan && is_same(plan, &wanted) && plan->trained == wanted.trained;
     if (!fits) {
         drop(network, slot);
-        plan = fv__allocate_zero(context, FV__RUN, sizeof *plan);
+        plan = fv__allocate(context, FV__RUN, sizeof *plan);
         if (!plan) return NULL;
+        *plan = wanted;
         network->plans[slot] = plan;
-        plan->batch = batch;
-        plan->training = training;
-        plan->dense = dense;
-        plan->trained = trained;
         if (lay_out_in_room(network, plan) != FV_OK) {
             drop_plans(network, NULL, false);
             return NULL;
@@ -296,11 +316,17 @@ fv_status fv__network_ready(fv_network *network)
 
 /* Adds the memory that a plan would need: *block is the largest block that
  * plans share, *own the memory that each plan has for itself. */
-static fv_status add_plan(fv_network *network, int64_t count, bool training,
-                          bool dense, size_t *block, size_t *own)
+static fv_status add_plan(fv_network *network, const fv__demand *d,
+                          int64_t count, bool training, size_t *block,
+                          size_t *own)
 {
     const size_t before = network->context->memory.bytes;
-    fv__plan plan = { .batch = count, .training = training, .dense = dense };
+    fv__plan plan = {
+        .image = d->image ? *d->image : fv_network_input_shape(network),
+        .batch = count,
+        .training = training,
+        .dense = training && d->dense,
+    };
     if (!count) return FV_OK;
     fv_status status = lay_out(network, &plan);
     if (plan.graph.block_bytes > *block) *block = plan.graph.block_bytes;
@@ -319,14 +345,13 @@ static bool would_fit(fv_network *network, const fv__demand *d, int64_t batch,
     size_t block = 0, own = 0;
     const int64_t left = d->drop_last ? 0 : d->trained % batch;
     const bool planned =
-        add_plan(network, fv__min(batch, d->trained), true, d->dense, &block,
-                 &own)
+        add_plan(network, d, fv__min(batch, d->trained), true, &block, &own)
             == FV_OK
-        && add_plan(network, left, true, d->dense, &block, &own) == FV_OK
-        && add_plan(network, fv__min(batch, d->evaluated), false, false, &block,
+        && add_plan(network, d, left, true, &block, &own) == FV_OK
+        && add_plan(network, d, fv__min(batch, d->evaluated), false, &block,
                     &own)
                == FV_OK
-        && add_plan(network, d->evaluated % batch, false, false, &block, &own)
+        && add_plan(network, d, d->evaluated % batch, false, &block, &own)
                == FV_OK;
     fv_clear_error(network->context);
     return planned && own <= room && fv__footprint(block) <= room - own;
@@ -391,7 +416,8 @@ fv_status fv__network_afford(fv_network *network, const fv__demand *d)
 size_t fv_network_planned_bytes(fv_network *network, int64_t batch,
                                 int training)
 {
-    if (!network || !fv__network_plan(network, batch, training != 0, false))
+    if (!network
+        || !fv__network_plan(network, NULL, batch, training != 0, false))
         return 0;
     return fv__network_planned(network, 0);
 }

@@ -111,8 +111,10 @@ fv_status fv_network_predict(fv_network *network, const fv_tensor *images,
         || !fv__tensor_check(context, "output", output))
         return fv_failed(context);
     int64_t batch = images->rank > 0 ? images->shape[0] : 0;
-    fv__plan *plan = fv__network_plan(network, batch, false, false);
-    const fv__demand demand = { "predict", .batch = batch, .evaluated = batch };
+    const fv_shape image = fv__shape_of_image(images);
+    fv__plan *plan = fv__network_plan(network, &image, batch, false, false);
+    const fv__demand demand = { "predict", .image = &image, .batch = batch,
+                                .evaluated = batch };
     if (!plan || fv__network_afford(network, &demand) != FV_OK
         || fv__network_ready(network) != FV_OK
         || fv__plan_images(plan, images) != FV_OK)

@@ -429,6 +429,13 @@ fv_conv *fv_conv_of_layer(fv_layer *layer, int64_t batch, int weights_unchanged)
                 layer->name, layer->type->kind);
         return NULL;
     }
+    if (fv__shape_open(&layer->in_shape)) {
+        fv_fail(layer->context, FV_MISUSE,
+                "%s: the size of its input is open, a planned convolution has "
+                "one size",
+                layer->name);
+        return NULL;
+    }
     const fv__geometry g = image_geometry(layer, &layer->in_shape);
     const fv_shape in = fv__shape_outside(layer->context, layer->in_shape);
     fv_conv_options o = { .size = sizeof o,

@@ -15,7 +15,7 @@ static fv_status declare(fv_layer *layer, int32_t count,
     fv_shape given = fv__shape_of(options->shape);
     char text[FV__SHAPE_BYTES];
     for (int32_t i = 0; i < given.rank; i++)
-        if (given.extent[i] < 1)
+        if (given.extent[i] < 1 && given.extent[i] != FV_OPEN)
             return fv_fail(layer->context, FV_MISUSE,
                            "%s: extent %lld is below 1", layer->name,
                            (long long)given.extent[i]);
@@ -25,13 +25,17 @@ static fv_status declare(fv_layer *layer, int32_t count,
             "%s: shape %s has %d extents, expected 1 or 3", layer->name,
             fv__shape_text(text, sizeof text, given.rank, options->shape),
             given.rank);
-    if (fv__shape_count(&given) < 0)
+    const fv_shape inside = fv__shape_inside(layer->context, given);
+    if (inside.extent[inside.rank - 1] == FV_OPEN)
+        return fv_fail(layer->context, FV_MISUSE,
+                       "%s: the number of %s cannot be open", layer->name,
+                       inside.rank == 1 ? "features" : "channels");
+    if (!fv__shape_open(&given) && fv__shape_count(&given) < 0)
         return fv_fail(
             layer->context, FV_LIMIT, "%s: shape %s has too many elements",
             layer->name,
             fv__shape_text(text, sizeof text, given.rank, options->shape));
-    layer->in_shape = layer->out_shape =
-        fv__shape_inside(layer->context, given);
+    layer->in_shape = layer->out_shape = inside;
     return FV_OK;
 }
 

@@ -14,6 +14,7 @@ typedef struct fit {
     fv_network *network;
     fv_optimizer *optimizer;
     fv_fit_options options;
+    fv_shape image;          /* of the training data */
     int64_t images, batches; /* batches of an epoch */
     double initial_rate;     /* learning rate of the optimizer when fv_fit() was
                                 called */
@@ -100,6 +101,9 @@ static fv_status plan(fit *f)
 {
     int64_t batch = f->options.batch;
     int64_t tests = f->options.test ? fv_dataset_count(f->options.test) : 0;
+    const fv_dataset *test = f->options.test;
+    const fv_shape test_image =
+        test ? fv__shape_of_image(fv_dataset_images(test)) : f->image;
     const struct {
         int64_t count;
         bool training;
@@ -109,8 +113,9 @@ static fv_status plan(fit *f)
                    { tests % batch, false } };
     for (int i = 0; i < 4; i++)
         if (wanted[i].count
-            && !fv__network_plan(f->network, wanted[i].count,
-                                 wanted[i].training, false)) {
+            && !fv__network_plan(f->network,
+                                 wanted[i].training ? &f->image : &test_image,
+                                 wanted[i].count, wanted[i].training, false)) {
             if (i == 1)
                 fv__fail_at(f->context,
                             "fit: %lld images in batches of %lld leave %lld, "
@@ -121,6 +126,7 @@ static fv_status plan(fit *f)
         }
     const fv__demand demand = {
         .who = "fit",
+        .image = &f->image,
         .batch = batch,
         .trained = f->images,
         .evaluated = tests,
@@ -184,7 +190,8 @@ static fv_status train_batch(fit *f)
 {
     int64_t first = f->position.batch * f->options.batch;
     int64_t count = fv__min(f->options.batch, f->images - first);
-    fv__plan *plan = fv__network_plan(f->network, count, true, false);
+    fv__plan *plan =
+        fv__network_plan(f->network, &f->image, count, true, false);
     /* a progress function may have changed what is to be trained */
     if (!plan || fv__network_ready(f->network) != FV_OK)
         return fv_failed(f->context);
@@ -291,6 +298,7 @@ fv_status fv_fit_with(fv_network *network, fv_optimizer *optimizer,
     if (!f.options.epochs) f.options.epochs = 1;
     if (!f.options.batch) f.options.batch = 32;
     if (check(&f) != FV_OK) return fv_failed(context);
+    f.image = fv__shape_of_image(fv_dataset_images(f.options.train));
     const int64_t images = fv_dataset_count(f.options.train);
     const int64_t left = images % f.options.batch;
     f.images = f.options.drop_last && left < images ? images - left : images;

@@ -108,8 +108,11 @@ fv_metrics fv_train_step(fv_network *network, fv_optimizer *optimizer,
     if (!fv__tensor_check(context, "images", images))
         return fv__metrics_of(&sums);
     int64_t batch = images->rank > 0 ? images->shape[0] : 0;
-    fv__plan *plan = fv__network_plan(network, batch, true, dense(labels));
+    const fv_shape image = fv__shape_of_image(images);
+    fv__plan *plan =
+        fv__network_plan(network, &image, batch, true, dense(labels));
     const fv__demand demand = { .who = "train",
+                                .image = &image,
                                 .batch = batch,
                                 .trained = batch,
                                 .dense = plan && plan->dense,
@@ -130,16 +133,12 @@ fv_status fv__check_images(const fv_network *network, const char *which,
 {
     const fv_shape in = fv_network_input_shape(network);
     const fv_tensor *images = fv_dataset_images(dataset);
-    fv_shape image = { .rank = images->rank - 1 };
-    for (int32_t i = 0; i < image.rank; i++)
-        image.extent[i] = images->shape[i + 1];
-    if (fv__shape_equal(&image, &in)) return FV_OK;
+    const fv_shape image = fv__shape_of_image(images);
+    if (fv__shape_fits(&in, &image)) return FV_OK;
     char is[FV__SHAPE_BYTES], expected[FV__SHAPE_BYTES];
-    return fv_fail(
-        network->context, FV_MISUSE,
-        "%s has images of %s, the network's input is %s", which,
-        fv__shape_text(is, sizeof is, image.rank, image.extent),
-        fv__shape_text(expected, sizeof expected, in.rank, in.extent));
+    return fv_fail(network->context, FV_MISUSE,
+                   "%s has images of %s, the network's input is %s", which,
+                   fv__shape_show(is, &image), fv__shape_show(expected, &in));
 }
 
 /* Evaluates one batch of a pass whose largest batch is demand->batch. */
@@ -148,7 +147,8 @@ static fv_status evaluate_batch(fv_network *network, const fv_dataset *dataset,
                                 int64_t count, fv_tensor *labels,
                                 int64_t *confusion, fv__sums *sums)
 {
-    fv__plan *plan = fv__network_plan(network, count, false, false);
+    fv__plan *plan =
+        fv__network_plan(network, demand->image, count, false, false);
     fv_context *context = network->context;
     if (!plan || fv__network_afford(network, demand) != FV_OK
         || fv__network_ready(network) != FV_OK)
@@ -182,7 +182,9 @@ fv_metrics fv_evaluate(fv_network *network, const fv_dataset *dataset,
     fv_tensor labels = fv_tensor_new(context, FV_I64, 1, &batch);
     int64_t *order =
         fv__allocate(context, FV__DATA, (size_t)batch * sizeof *order);
-    const fv__demand demand = { "evaluate", .batch = batch, .evaluated = n };
+    const fv_shape image = fv__shape_of_image(fv_dataset_images(dataset));
+    const fv__demand demand = { "evaluate", .image = &image, .batch = batch,
+                                .evaluated = n };
     for (int64_t first = 0; fv__ok(context) && first < n; first += batch) {
         int64_t count = fv__min(batch, n - first);
         for (int64_t i = 0; i < count; i++) order[i] = first + i;

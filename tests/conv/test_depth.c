@@ -26,7 +26,7 @@ static fv__geometry draw_geometry(uint64_t *state)
         g.groups = draw(state) % 3 ? 1 : draw_in(state, 1, 3);
         g.channels = g.groups * draw_in(state, 1, 5);
         g.filters = g.groups * draw_in(state, 1, 7);
-        if (draw_any_axis(state, &g, 0) && draw_axis(state, &g, 1)
+        if (draw_any_axis(state, &g, 0) && draw_any_axis(state, &g, 1)
             && draw_any_axis(state, &g, FV__DEPTH))
             return g;
     }

@@ -23,7 +23,7 @@ static fixture begin(const char *text, fv_dtype dtype, bool training)
     f.images = net_images(f.ctx, BATCH);
     f.labels = net_labels(f.ctx, BATCH);
     assert_ok(f.ctx);
-    f.plan = fv__network_plan(f.net, BATCH, training, false);
+    f.plan = fv__network_plan(f.net, NULL, BATCH, training, false);
     assert_ok(f.ctx);
     fv__network_ready(f.net);
     fv__plan_images(f.plan, &f.images);
@@ -162,7 +162,7 @@ static void check_read_again(const char *text, fv_dtype dtype, bool frozen)
     if (frozen) { /* no gradient passes through some of the values */
         fv_variable_set_requires_grad(list.at[0], 0);
         fv_variable_set_requires_grad(list.at[1], 0);
-        f.plan = fv__network_plan(f.net, BATCH, true, false);
+        f.plan = fv__network_plan(f.net, NULL, BATCH, true, false);
         fv__network_ready(f.net);
         fv__plan_images(f.plan, &f.images);
         fv__plan_target(f.plan, &f.labels);
@@ -575,7 +575,7 @@ static void test_frozen_layers_cost_no_gradients(void **state)
     fv_variables list = fv_network_variables(f.net);
     for (int64_t i = 0; i < list.count - 2; i++)
         fv_variable_set_requires_grad(list.at[i], 0);
-    f.plan = fv__network_plan(f.net, BATCH, true, false);
+    f.plan = fv__network_plan(f.net, NULL, BATCH, true, false);
     assert_true(f.plan->graph.block_bytes < all);
     assert_int_equal(f.plan->graph.block_bytes, most_alive(&f.plan->graph));
     fv__network_ready(f.net);

@@ -379,7 +379,7 @@ static void test_wrong_batches(void **state)
     fv_tensor flat =
         fv_tensor_reshape(ctx, &images, 2, (const int64_t[]){ 4, NET_PIXELS });
     fv_train_step(net, sgd, &flat, &labels);
-    assert_error(ctx, "images: shape [4, 192], expected [4, 8, 8, 3]");
+    assert_error(ctx, "network: images of [192], the input is [8, 8, 3]");
     fv_tensor number = fv_tensor_of(images.data, FV_F64, 0, NULL);
     fv_train_step(net, sgd, &number, &labels);
     assert_error(ctx, "network: a batch of 0 images, expected at least 1");
