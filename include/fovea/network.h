@@ -98,12 +98,18 @@ typedef struct fv_layer_info {
     const char *kind;
     fv_shape output_shape;
     int64_t parameters;           /**< trainable numbers */
-    int64_t multiply_accumulates; /**< for one image */
+    int64_t multiply_accumulates; /**< for one image; 0 where its size is
+                                       open */
     int64_t receptive_field[2];   /**< rows and columns of input one output
                                        element can see; 0: all of it */
     size_t output_bytes;          /**< for one image */
 } fv_layer_info;
 
+/** Gives the open extents of the input a size, as if the network had been
+ *  written for it: shape {h, w, c} or {c, h, w}, which agrees with the extents
+ *  that are not open. */
+FV_API fv_status fv_network_set_input(fv_network *network,
+                                      const fv_shape *shape);
 /** Facts of the layer at `index`. */
 FV_API fv_layer_info fv_network_layer_info(fv_network *network, size_t index);
 /** Parameters, multiply-accumulates and receptive field of the whole. */

@@ -6,7 +6,8 @@
 #include <string.h>
 
 #define OPTIONS(images)                                                        \
-    { "batch", CLI_BATCH, "N", 0, images, 0 }, CLI_THREADS_OPTION,             \
+    { "batch", CLI_BATCH, "N", 0, images, 0 }, CLI_SIZE_OPTION,                \
+        CLI_THREADS_OPTION,                                                    \
         { "dtype", CLI_DTYPE, "TYPE", 0, "f32 or f64 (f32)", 0 },              \
         { "layout",                                                            \
           CLI_LAYOUT,                                                          \
@@ -56,7 +57,7 @@ static fv_status predict(void *user)
 
 static void prepare(work *w, const cli_options *o)
 {
-    w->network = cli_load(w->context, o->words[0]);
+    w->network = cli_load_sized(w->context, o);
     const fv_shape input = fv_network_input_shape(w->network);
     const fv_shape output = fv_network_output_shape(w->network);
     w->images = cli_batch(w->context, o->batch, &input);

@@ -9,6 +9,7 @@ static const double most_error = 1e-6;
 static const struct argp_option options[] = {
     { "batch", CLI_BATCH, "N", 0, "random images (2)", 0 },
     { "seed", CLI_SEED, "S", 0, "of weights and images (0)", 0 },
+    CLI_SIZE_OPTION,
     CLI_THREADS_OPTION,
     CLI_JSON_OPTION,
     { 0 },
@@ -28,7 +29,7 @@ int cli_gradcheck(int argc, char **argv)
     o.dtype = FV_F64;
     cli_parse(&usage, argc, argv, 1, 1, &o);
     fv_context *context = cli_context(&o);
-    fv_network *network = cli_load(context, o.words[0]);
+    fv_network *network = cli_load_sized(context, &o);
     const double error = fv_network_gradcheck(network, o.batch);
     const bool passed = error <= most_error;
     if (fv_failed(context)) return cli_end(context, CLI_FAILED);

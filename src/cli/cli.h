@@ -44,6 +44,7 @@ enum {
     CLI_LAYOUT,
     CLI_LIMIT,
     CLI_INDEX,
+    CLI_SIZE,
     CLI_OUT,
     CLI_FORCE,
     CLI_RESUME,
@@ -58,6 +59,11 @@ enum {
 };
 
 /* Options that several commands have, for their tables. */
+#define CLI_SIZE_OPTION                                                        \
+    {                                                                          \
+        "size", CLI_SIZE, "HxW", 0,                                            \
+            "of images where the network leaves it open", 0                    \
+    }
 #define CLI_THREADS_OPTION                                                     \
     {                                                                          \
         "threads", CLI_THREADS, "N", 0, "(all)", 0                             \
@@ -75,6 +81,7 @@ enum {
 typedef struct cli_options {
     const char *data, *out;
     int64_t epochs, batch, limit, index; /* limit 0, index -1: not given */
+    int64_t size[2]; /* height and width of images; 0: not given */
     int64_t seed;
     int32_t threads; /* 0: all */
     fv_dtype dtype;
@@ -205,6 +212,12 @@ void cli_progress_end(cli_progress *progress);
 const char *cli_input(const char *word);
 /* Loads a network text or a model; failures name the file by `word`. */
 fv_network *cli_load(fv_context *context, const char *word);
+/* Gives the input the size of the options; a size that is open and not given
+ * is a failure. */
+void cli_set_size(fv_context *context, fv_network *network,
+                  const cli_options *options);
+/* Both, with the first word of the options. */
+fv_network *cli_load_sized(fv_context *context, const cli_options *options);
 /* Loads a file that must hold weights. */
 fv_network *cli_load_model(fv_context *context, const char *path);
 /* What a class is called: by the network, by the data set (NULL: there is none)

@@ -7,6 +7,7 @@
 
 static const struct argp_option options[] = {
     { "batch", CLI_BATCH, "N", 0, "images at a time (1)", 0 },
+    CLI_SIZE_OPTION,
     CLI_THREADS_OPTION,
     { "pass", CLI_PASS, "P,P", 0,
       "of forward, backward_data, backward_weights (all)", 0 },
@@ -220,7 +221,7 @@ int cli_explain(int argc, char **argv)
     e.options.seconds = 0.1;
     cli_parse(&usage, argc, argv, 1, 1, &e.options);
     e.context = cli_context(&e.options);
-    e.network = cli_load(e.context, e.options.words[0]);
+    e.network = cli_load_sized(e.context, &e.options);
     cli_json *json = NULL;
     if (!fv_failed(e.context))
         e.machine = cli_roofline(e.context, e.options.json ? stderr : stdout);

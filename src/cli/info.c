@@ -6,6 +6,7 @@
 
 static const struct argp_option options[] = {
     { "batch", CLI_BATCH, "N", 0, "images that memory is planned for (32)", 0 },
+    CLI_SIZE_OPTION,
     { "dtype", CLI_DTYPE, "TYPE", 0, "f32 or f64 (f32)", 0 },
     { "json", CLI_JSON, NULL, 0, "as one line of JSON", 0 },
     { 0 },
@@ -148,7 +149,7 @@ int cli_info(int argc, char **argv)
     cli_parse(&usage, argc, argv, 1, 1, &o);
     facts f = { .options = &o };
     fv_context *context = cli_context(&o);
-    f.network = cli_load(context, o.words[0]);
+    f.network = cli_load_sized(context, &o);
     f.whole = fv_network_info(f.network);
     f.evaluation = fv_network_planned_bytes(f.network, o.batch, 0);
     if (fv_failed(context) == FV_OK) {

@@ -31,6 +31,32 @@ fv_network *cli_load(fv_context *context, const char *word)
     return network;
 }
 
+void cli_set_size(fv_context *context, fv_network *network,
+                  const cli_options *options)
+{
+    fv_shape shape = fv_network_input_shape(network);
+    const int32_t height = options->layout == FV_NCHW ? 1 : 0;
+    bool open = false;
+    for (int32_t i = 0; i < 2 && shape.rank == 3; i++) {
+        int64_t *extent = &shape.extent[height + i];
+        if (options->size[i]) *extent = options->size[i];
+        open = open || *extent == FV_OPEN;
+    }
+    if (open)
+        fv_fail(context, FV_MISUSE,
+                "%s: the size of its images is open, give it with --size HxW",
+                options->words[0]);
+    else if (options->size[0])
+        fv_network_set_input(network, &shape);
+}
+
+fv_network *cli_load_sized(fv_context *context, const cli_options *options)
+{
+    fv_network *network = cli_load(context, options->words[0]);
+    if (network) cli_set_size(context, network, options);
+    return network;
+}
+
 fv_network *cli_load_model(fv_context *context, const char *path)
 {
     fv_network *network = cli_load(context, path);

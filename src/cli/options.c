@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_SIZE = 1 << 20 };
 enum { MOST_EPOCHS = 1000000, MOST_BATCH = 1 << 20, MOST_THREADS = 1024 };
 static const int64_t most_images = (int64_t)1 << 40;
 
@@ -66,6 +67,16 @@ static double number(struct argp_state *state, int key, const char *text,
                text, may_equal ? "of 0 or more" : "above 0",
                limit == 1 ? ", below 1" : "");
     return 0;
+}
+
+/* "224x320", or "224" for both. */
+static void read_size(struct argp_state *state, int key, char *text,
+                      int64_t size[2])
+{
+    char *second = strchr(text, 'x');
+    if (second) *second++ = '\0';
+    size[0] = whole(state, key, text, 1, MOST_SIZE);
+    size[1] = second ? whole(state, key, second, 1, MOST_SIZE) : size[0];
 }
 
 /* The position of the text among `names`, which are written in any case. */
@@ -222,6 +233,9 @@ static error_t read_common(int key, char *text, struct argp_state *state,
     case CLI_LAYOUT:
         o->layout = choice(state, key, text, layouts, "nhwc or nchw") ? FV_NCHW
                                                                       : FV_NHWC;
+        return 0;
+    case CLI_SIZE:
+        read_size(state, key, text, o->size);
         return 0;
     case CLI_LIMIT:
         o->limit = whole(state, key, text, 1, most_images);

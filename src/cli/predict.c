@@ -17,6 +17,7 @@ static const struct argp_option options[] = {
       0 },
     { "limit", CLI_LIMIT, "N", 0, "so many images (5; with --index 1)", 0 },
     { "index", CLI_INDEX, "I", 0, "begin with image I (0)", 0 },
+    CLI_SIZE_OPTION,
     CLI_THREADS_OPTION,
     CLI_DTYPE_OPTION,
     CLI_JSON_OPTION,
@@ -269,6 +270,7 @@ int cli_predict(int argc, char **argv)
                    o.limit ? "limit" : "index");
     run r = { .options = &o, .context = cli_context(&o) };
     r.network = cli_load_model(r.context, o.words[0]);
+    if (r.network) cli_set_size(r.context, r.network, &o);
     cli_json *json = o.json ? cli_json_new() : NULL;
     if (json) r.list = cli_json_array(json, "predictions");
     if (prepare(&r, &input) == FV_OK) {

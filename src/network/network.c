@@ -284,6 +284,28 @@ fv_status fv_network_add(fv_network *network, fv_layer *layer)
     return fv_failed(context);
 }
 
+fv_status fv_network_set_input(fv_network *network, const fv_shape *shape)
+{
+    if (!network || !fv__ok(network->context)) return FV_MISUSE;
+    fv_context *context = network->context;
+    const fv_shape input = fv_network_input_shape(network);
+    char is[FV__SHAPE_BYTES], expected[FV__SHAPE_BYTES];
+    if (!shape || input.rank < 0)
+        return fv_fail(context, FV_MISUSE, "network: there is no %s",
+                       shape ? "input" : "shape for its input");
+    if (fv__shape_open(shape) || !fv__shape_fits(&input, shape))
+        return fv_fail(
+            context, FV_MISUSE, "network: an input of %s, expected one of %s",
+            fv__shape_show(is, shape), fv__shape_show(expected, &input));
+    fv_layer *first = network->places[0].layer;
+    first->in_shape = first->out_shape = fv__shape_inside(context, *shape);
+    for (int32_t i = 1; i < network->count; i++)
+        if (find_shape(network, &network->places[i]) != FV_OK) break;
+    fv__release(context, network->text);
+    network->text = NULL;
+    return fv_failed(context);
+}
+
 /* ---- questions ---------------------------------------------------------- */
 
 size_t fv_network_count(const fv_network *network)
@@ -335,8 +357,9 @@ fv_layer_info fv_network_layer_info(fv_network *network, size_t index)
     info.multiply_accumulates = layer->multiply_accumulates;
     info.receptive_field[0] = place->field[0];
     info.receptive_field[1] = place->field[1];
-    info.output_bytes = (size_t)fv__shape_count(&layer->out_shape)
-                        * fv_dtype_bytes(network->context->dtype);
+    if (!fv__shape_open(&layer->out_shape))
+        info.output_bytes = (size_t)fv__shape_count(&layer->out_shape)
+                            * fv_dtype_bytes(network->context->dtype);
     return info;
 }
 

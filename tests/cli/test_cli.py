@@ -1071,6 +1071,42 @@ class ResultsTest(Case):
             self.assertEqual(done.stdout, "")
 
 
+class OpenSizeTest(Case):
+    NET = ("input ? ? 1\nconv2d 3 3 3 padding=same stride=2\nrelu\n"
+           "global_average_pool\nflatten\nlinear 10\n"
+           "softmax_cross_entropy\n")
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        (cls.folder / "open.net").write_text(cls.NET)
+        (cls.folder / "closed.net").write_text(
+            cls.NET.replace("? ?", "28 14"))
+
+    def test_a_size_is_as_if_written(self):
+        for command in (["info"], ["gradcheck"]):
+            is_now = self.json_of(self.run_fovea(
+                *command, "open.net", "--size", "28x14", "--json"))
+            self.assertEqual(is_now, self.json_of(self.run_fovea(
+                *command, "closed.net", "--json")))
+        line = self.run_fovea("bench", "infer", "open.net", "--size", "9",
+                              "--seconds", "0.01").stdout
+        self.assertIn("images_per_s=", line)
+
+    def test_refusals(self):
+        for words, sentence in (
+                (["open.net"],
+                 "open.net: the size of its images is open, give it with "
+                 "--size HxW"),
+                (["closed.net", "--size", "28"],
+                 "network: an input of [28, 28, 1], expected one of "
+                 "[28, 14, 1]")):
+            done = self.run_fovea("info", *words, code=1)
+            self.assertEqual(done.stderr, f"fovea: {sentence}\n")
+        done = self.run_fovea("info", "open.net", "--size", "28y3", code=2)
+        self.assertIn("--size 28y3: expected a whole number", done.stderr)
+
+
 class InfoTest(Case):
     def test_json(self):
         found = self.json_of(self.run_fovea("info", "small.net", "--batch", 8,

@@ -113,12 +113,12 @@ static inline fv__geometry geometry_of(int64_t batch, int64_t rows,
                                        int64_t padding)
 {
     return (fv__geometry){ .batch = batch,
-                           .in = { rows, columns },
+                           .in = { rows, columns, 1 },
                            .channels = channels,
                            .filters = filters,
-                           .kernel = { kernel, kernel },
-                           .stride = { stride, stride },
-                           .dilation = { 1, 1 },
+                           .kernel = { kernel, kernel, 1 },
+                           .stride = { stride, stride, 1 },
+                           .dilation = { 1, 1, 1 },
                            .begin = { padding, padding },
                            .end = { padding, padding },
                            .groups = groups };

@@ -138,6 +138,42 @@ static void test_shapes_that_are_known(void **state)
     fv_context_free(ctx);
 }
 
+/* With a size given, everything is known that is known of a closed network. */
+static void test_a_size_that_is_given(void **state)
+{
+    (void)state;
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    fv_network *net = parse(ctx, open_net);
+    fv_network *closed = parse(ctx, "input 20 31 3\n" BODY);
+    fv_shape shape = fv_network_input_shape(closed);
+    assert_int_equal(fv_network_layer_info(net, 1).multiply_accumulates, 0);
+    assert_int_equal(fv_network_set_input(net, &shape), FV_OK);
+    assert_string_equal(fv_network_text(net), fv_network_text(closed));
+    for (size_t i = 0; i < fv_network_count(net); i++) {
+        const fv_layer_info is = fv_network_layer_info(net, i);
+        const fv_layer_info expected = fv_network_layer_info(closed, i);
+        assert_int_equal(is.multiply_accumulates,
+                         expected.multiply_accumulates);
+        assert_int_equal(is.output_bytes, expected.output_bytes);
+        assert_memory_equal(&is.output_shape, &expected.output_shape,
+                            sizeof is.output_shape);
+    }
+    assert_true(fv_network_planned_bytes(net, 2, 1) > 0);
+    assert_ok(ctx);
+    shape.extent[1] = 30;
+    assert_int_equal(fv_network_set_input(net, &shape), FV_MISUSE);
+    assert_error(ctx, "network: an input of [20, 30, 3], expected one of "
+                      "[20, 31, 3]");
+    shape.extent[0] = FV_OPEN;
+    net = parse(ctx, open_net);
+    assert_int_equal(fv_network_set_input(net, &shape), FV_MISUSE);
+    assert_error(ctx, "network: an input of [?, 30, 3], expected one of "
+                      "[?, ?, 3]");
+    assert_int_equal(fv_network_set_input(net, NULL), FV_MISUSE);
+    assert_error(ctx, "network: there is no shape for its input");
+    fv_context_free(ctx);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -184,6 +220,7 @@ int main(void)
         cmocka_unit_test(test_any_size_as_if_written_for_it),
         cmocka_unit_test(test_a_thousand_sizes),
         cmocka_unit_test(test_shapes_that_are_known),
+        cmocka_unit_test(test_a_size_that_is_given),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
