@@ -413,21 +413,32 @@ typedef struct tiles {
     {                                                                          \
         run_tile((kind){ __VA_ARGS__ }, t);                                    \
     }
-#define TILES(n, tap_rows, taps, f)                                            \
+/* Of kinds of one row, and of two rows; the last row of these may be alone. */
+#define TILES_1(tap_rows, taps, f)                                             \
     TILE(one, tap_rows, taps, f, 1, tap_rows, taps, f, false, false)           \
     TILE(one_inner, tap_rows, taps, f, 1, tap_rows, taps, f, true, false)      \
-    TILE(all, tap_rows, taps, f, n, tap_rows, taps, f, false, false)           \
-    TILE(all_inner, tap_rows, taps, f, n, tap_rows, taps, f, true, false)      \
     TILE(partial, tap_rows, taps, f, 1, tap_rows, taps, f, false, true)
+#define TILES_2(tap_rows, taps, f)                                             \
+    TILES_1(tap_rows, taps, f)                                                 \
+    TILE(two, tap_rows, taps, f, 2, tap_rows, taps, f, false, false)           \
+    TILE(two_inner, tap_rows, taps, f, 2, tap_rows, taps, f, true, false)
+#define RUN_1(tap_rows, taps, f)                                               \
+    {                                                                          \
+        NAMED(one, tap_rows, taps, f), NAMED(one_inner, tap_rows, taps, f)     \
+    }
+#define RUN_2(tap_rows, taps, f)                                               \
+    RUN_1(tap_rows, taps, f),                                                  \
+    {                                                                          \
+        NAMED(two, tap_rows, taps, f), NAMED(two_inner, tap_rows, taps, f)     \
+    }
+#define FOR_ROWS(name, n) name##_##n
+#define TILES(n, ...) FOR_ROWS(TILES, n)(__VA_ARGS__)
 #define NAMES(n, tap_rows, taps, f)                                            \
     { tap_rows,                                                                \
       taps,                                                                    \
       f,                                                                       \
       n,                                                                       \
-      { { NAMED(one, tap_rows, taps, f),                                       \
-          NAMED(one_inner, tap_rows, taps, f) },                               \
-        { NAMED(all, tap_rows, taps, f),                                       \
-          NAMED(all_inner, tap_rows, taps, f) } },                             \
+      { FOR_ROWS(RUN, n)(tap_rows, taps, f) },                                 \
       NAMED(partial, tap_rows, taps, f) },
 
 /* In 16 registers, tiles of two rows only fit for up to three taps of a row and
