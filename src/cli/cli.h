@@ -38,6 +38,7 @@ enum {
     CLI_MOMENTUM,
     CLI_NESTEROV,
     CLI_WEIGHT_DECAY,
+    CLI_SCHEDULE,
     CLI_SEED,
     CLI_THREADS,
     CLI_DTYPE,
@@ -80,7 +81,7 @@ typedef struct cli_options {
     fv_dtype dtype;
     fv_layout layout;
     /* as they are written, checked; NULL: not given */
-    const char *optimizer, *lr, *momentum, *weight_decay;
+    const char *optimizer, *lr, *momentum, *weight_decay, *schedule;
     const char *shapes, *nets; /* NULL: not given */
     unsigned passes;           /* bit i: fv_conv_pass i */
     fv_algorithm algorithm;

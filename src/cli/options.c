@@ -177,6 +177,9 @@ static error_t read_training(int key, char *text, struct argp_state *state,
         number(state, key, text, true, (double)INFINITY);
         o->weight_decay = text;
         return 0;
+    case CLI_SCHEDULE:
+        o->schedule = file(state, key, text);
+        return 0;
     case CLI_OUT:
         o->out = file(state, key, text);
         return 0;

@@ -22,6 +22,8 @@ static const struct argp_option options[] = {
     { "momentum", CLI_MOMENTUM, "X", 0, "of the optimizer (0)", 0 },
     { "nesterov", CLI_NESTEROV, NULL, 0, "Nesterov's momentum", 0 },
     { "weight-decay", CLI_WEIGHT_DECAY, "X", 0, "(0; adamw 0.01)", 0 },
+    { "schedule", CLI_SCHEDULE, "TEXT", 0,
+      "how the learning rate changes, see below; else it stays", 0 },
     { "seed", CLI_SEED, "S", 0, "of every random number (0)", 0 },
     { "threads", CLI_THREADS, "N", 0, "(all); the result does not depend on it",
       0 },
@@ -65,7 +67,9 @@ static const struct argp usage = {
         "without interruption.\n\n"
         "Options of an optimizer stand behind its name: --optimizer \"sgd "
         "momentum=0.9 nesterov=yes\"; docs/training.md lists them, and so does "
-        "the refusal of an option that there is none of.",
+        "the refusal of an option that there is none of. A schedule counts "
+        "updates, and takes all epochs where it has no number of them: "
+        "--schedule cosine, --schedule \"linear 500 for 500 then cosine\".",
 };
 
 /* One run of the command. */
@@ -144,8 +148,11 @@ static void check_optimizer(const run *r, const char *command)
     fv_context *context =
         fv_context_new(FV_OPTIONS(fv_context_options, .threads = 1));
     if (fv_failed(context) == FV_OK) {
-        fv_optimizer_parse(fv_network_parse(context, "input 1\nlinear 1\n", ""),
-                           r->optimizer);
+        fv_set_schedule(
+            fv_optimizer_parse(
+                fv_network_parse(context, "input 1\nlinear 1\n", ""),
+                r->optimizer),
+            r->options.schedule);
         if (fv_failed(context)) cli_refuse(command, "%s", fv_error(context));
     }
     fv_context_free(context);
@@ -249,6 +256,7 @@ static void fit(run *r)
     fv_dataset *test = cli_open_data(r->context, o->data, "test");
     if (o->limit) fv_dataset_limit(train, o->limit);
     fv_optimizer *optimizer = fv_optimizer_parse(r->network, r->optimizer);
+    fv_set_schedule(optimizer, o->schedule);
     cli_progress progress = cli_progress_begin();
     catch_signals();
     fv_fit(r->network, optimizer, train, .test = test, .epochs = o->epochs,

@@ -15,8 +15,8 @@ typedef struct fit {
     fv_optimizer *optimizer;
     fv_fit_options options;
     int64_t images, batches; /* batches of an epoch */
-    double initial_rate;     /* learning rate of the optimizer when fv_fit() was
-                                called */
+    double initial_rate;     /* learning rate of the optimizer, before its
+                                schedule, when fv_fit() was called */
     fv__position position;
     fv_fit_report report;
     int64_t *order;   /* indices of the images of an epoch */
@@ -214,6 +214,9 @@ static fv_status end_epoch(fit *f)
             fv_evaluate(f->network, f->options.test, f->options.batch, NULL);
     f->begun +=
         fv__seconds() - began; /* evaluation is not counted in the speed */
+    const fv_metrics *seen =
+        f->options.test ? &f->report.test : &f->report.train;
+    fv_optimizer_observe(f->optimizer, seen->loss, seen->accuracy);
     if (fv__ok(f->context)) tell(f, &f->report.test);
     began = fv__seconds();
     if (fv__ok(f->context)) save(f);
@@ -267,6 +270,9 @@ static fv_status train(fit *f)
     if (plan(f) != FV_OK || resume(f) != FV_OK || name_classes(f) != FV_OK)
         return fv_failed(f->context);
     bool already = f->position.epoch >= f->options.epochs;
+    f->optimizer->run_end =
+        f->optimizer->updates - f->position.batch
+        + (f->options.epochs - f->position.epoch) * f->batches;
     f->begun = fv__seconds();
     while (f->position.epoch < f->options.epochs)
         if (train_epoch(f) != FV_OK) break;
@@ -294,7 +300,7 @@ fv_status fv_fit_with(fv_network *network, fv_optimizer *optimizer,
     const int64_t images = fv_dataset_count(f.options.train);
     const int64_t left = images % f.options.batch;
     f.images = f.options.drop_last && left < images ? images - left : images;
-    f.initial_rate = fv_learning_rate(optimizer);
+    f.initial_rate = optimizer->options.first.learning_rate;
     f.batches = fv__divide_up(f.images, f.options.batch);
     train(&f);
     fv__release(context, f.order);

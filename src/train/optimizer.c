@@ -94,6 +94,7 @@ static fv_optimizer *make(const fv_optimizer *recipe, fv_variables list)
         fv__allocate_zero(context, FV__RUN, sizeof *optimizer);
     if (!optimizer) return NULL;
     *optimizer = *recipe;
+    optimizer->run_end = -1;
     fv__adopt(context, &optimizer->object, destroy);
     if (take_variables(optimizer, list) == FV_OK
         && take_options(optimizer) == FV_OK)
@@ -273,7 +274,9 @@ void fv__optimizer_text(const fv_optimizer *optimizer, char *out, size_t bytes)
 double fv_learning_rate(const fv_optimizer *optimizer)
 {
     if (!optimizer) return (double)NAN;
-    return optimizer->options.first.learning_rate;
+    return fv__schedule_rate(&optimizer->schedule,
+                             optimizer->options.first.learning_rate,
+                             optimizer->updates, optimizer->run_end);
 }
 
 fv_status fv_set_learning_rate(fv_optimizer *optimizer, double rate)
@@ -287,6 +290,27 @@ fv_status fv_set_learning_rate(fv_optimizer *optimizer, double rate)
                != FV_OK)
         return fv_failed(optimizer->context);
     optimizer->options.first.learning_rate = rate;
+    return FV_OK;
+}
+
+fv_status fv_set_schedule(fv_optimizer *optimizer, const char *schedule)
+{
+    if (!optimizer) return FV_MISUSE;
+    fv_context *context = optimizer->context;
+    if (!fv__ok(context)) return fv_failed(context);
+    if (schedule && *schedule)
+        return fv__schedule_parse(context, schedule, &optimizer->schedule);
+    optimizer->schedule.count = 0;
+    return FV_OK;
+}
+
+fv_status fv_optimizer_observe(fv_optimizer *optimizer, double loss,
+                               double accuracy)
+{
+    if (!optimizer) return FV_MISUSE;
+    if (!fv__ok(optimizer->context)) return fv_failed(optimizer->context);
+    fv__schedule_observe(&optimizer->schedule, optimizer->updates, loss,
+                         accuracy);
     return FV_OK;
 }
 

@@ -2,7 +2,7 @@
 #ifndef FV_TRAIN_OPTIMIZER_H
 #define FV_TRAIN_OPTIMIZER_H
 
-#include "train/setting.h"
+#include "train/schedule.h"
 #include "kernel/optimizer.h"
 
 #include <fovea/optimizer.h>
@@ -100,8 +100,11 @@ struct fv_optimizer {
     size_t slot_bytes;
     bool counted;
     unsigned char *state; /* `slots` flat arrays; NULL until needed */
-    int64_t *counts;  /* number of updates of each variable, behind the state;
-                         NULL where they do not count */
+    int64_t *counts; /* number of updates of each variable, behind the state;
+                        NULL where they do not count */
+    fv__schedule schedule;
+    int64_t updates;  /* made so far */
+    int64_t run_end;  /* number of updates at the end of the run; -1: unknown */
     double *partials; /* sums of chunks; NULL until needed, or not needed */
 };
 

@@ -120,8 +120,12 @@ fv_status fv_optimizer_update(fv_optimizer *optimizer)
     fv_context *context = optimizer->context;
     if (!fv__ok(context) || fv__optimizer_ready(optimizer) != FV_OK)
         return fv_failed(context);
-    context->changes++;
     fv__hyper hyper = { .rate = fv_learning_rate(optimizer) };
+    if (isnan(hyper.rate))
+        return fv_fail(context, FV_MISUSE,
+                       "optimizer: the schedule has no number of steps, and "
+                       "there is no run of fv_fit() to take it from");
+    context->changes++;
     memcpy(&hyper.weight_decay,
            optimizer->options.bytes + optimizer->type->weight_decay,
            sizeof hyper.weight_decay);
@@ -137,5 +141,6 @@ fv_status fv_optimizer_update(fv_optimizer *optimizer)
         if (optimizer->counts) j.hyper.updates = ++optimizer->counts[i];
         update_variable(&j);
     }
+    optimizer->updates++;
     return FV_OK;
 }

@@ -274,6 +274,9 @@ class OptionsTest(Case):
          'weight_decay, nesterov, dampening); did you mean "momentum"?'),
         ("train", ["--optimizer", "adam 0.1", "--lr", "0.1"],
          "optimizer:1:24: learning_rate is given twice"),
+        ("train", ["--schedule", "cosine 5 than step 3"], "schedule:1:10: "
+         '"than" is neither an option nor "for"'),
+        ("train", ["--schedule", ""], "--schedule: the name is empty"),
         ("train", ["--optimizer", "sgd momentum=1"],
          "sgd: momentum 1 is not at least 0 and below 1"),
         ("train", ["--optimizer", "sgd " + 2000 * "x"],
@@ -431,6 +434,7 @@ class DefaultsTest(Case):
         "batch": ("32", "32", BATCH),
         "optimizer": ("adam; sgd with --momentum or --nesterov", "adam", None),
         "lr": ("adam 0.001, sgd 0.01, others their own", "0.001", RATE),
+        "schedule": (None, None, None),
         "momentum": ("0", None, None), "nesterov": (None, None, None),
         "weight-decay": ("0; adamw 0.01", "0", RATE),
         "seed": ("0", "0", ("0", "9223372036854775807", "-1",
@@ -598,6 +602,15 @@ class TrainTest(Case):
         self.train("nesterov", *nesterov)
         self.assertNotEqual(sha(self.folder / "plain"),
                             sha(self.folder / "nesterov"))
+
+    def test_schedule(self):
+        self.train("steady")
+        self.train("constant", "--schedule", "constant 1")
+        self.train("cosine", "--schedule", "linear 2 for 2 then cosine")
+        self.assertEqual(sha(self.folder / "steady"),
+                         sha(self.folder / "constant"))
+        self.assertNotEqual(sha(self.folder / "steady"),
+                            sha(self.folder / "cosine"))
 
     def test_goes_on_from_a_model(self):
         self.train("first.safetensors")

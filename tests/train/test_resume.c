@@ -11,7 +11,7 @@ static int64_t batches_left;
 
 /* A way to train; members that are NULL or 0 are not in use. */
 typedef struct way {
-    const char *net, *optimizer;
+    const char *net, *optimizer, *schedule;
     fv_dtype dtype;
 } way;
 
@@ -30,6 +30,7 @@ static uint64_t run(const way *w, int32_t threads, int64_t stop_after)
     fv_network *net =
         fv_network_parse(ctx, w->net ? w->net : net_residual, "n");
     fv_optimizer *optimizer = fv_optimizer_parse(net, w->optimizer);
+    fv_set_schedule(optimizer, w->schedule);
     fv_dataset *data = net_dataset(ctx, 10);
     assert_ok(ctx);
     stop = 0;
@@ -67,6 +68,29 @@ static void test_every_optimizer(void **state)
                       .dtype = i % 2 ? FV_F64 : FV_F32 });
 }
 
+/* Their runs differ from each other, and from one without a schedule. */
+static void test_schedules(void **state)
+{
+    (void)state;
+    needs(JANSSON);
+    static const char *const schedules[] = {
+        NULL,
+        "cosine",
+        "linear 4 for 4 then cosine",
+        "one_cycle",
+        "exponential 0.8",
+        "plateau patience=0 threshold=0.9 factor=0.5",
+        "constant 0.5 for 3 then plateau patience=0 threshold=0.9 factor=0.5",
+    };
+    enum { COUNT = sizeof schedules / sizeof *schedules };
+    uint64_t digests[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        digests[i] = check(&(way){ .optimizer = "sgd 0.1 momentum=0.5",
+                                   .schedule = schedules[i] });
+        for (int k = 0; k < i; k++) assert_true(digests[i] != digests[k]);
+    }
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -87,6 +111,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_optimizer),
+        cmocka_unit_test(test_schedules),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
