@@ -261,6 +261,38 @@ FV_API fv_status fv_set_schedule(fv_optimizer *optimizer, const char *schedule);
  *  that with those of the test data, or of the training without test data. */
 FV_API fv_status fv_optimizer_observe(fv_optimizer *optimizer, double loss,
                                       double accuracy);
+/** The learning rate of the parameters whose names fit the pattern is this
+ *  multiple of the optimizer's; the last call that fits a parameter counts. A
+ *  pattern is a name, "conv1.weight", in which * stands for any characters and
+ * ? for one; one that fits no parameter is refused. Of a network's optimizer
+ *  only; like options of the optimizer it is not in checkpoints. */
+FV_API fv_status fv_scale_learning_rate(fv_optimizer *optimizer,
+                                        const char *pattern, double factor);
+/** Their weight decay, in place of that of the options; at least 0. */
+FV_API fv_status fv_set_weight_decay(fv_optimizer *optimizer,
+                                     const char *pattern, double decay);
+/** No weight decay for arrays of one axis: biases, and scale and shift of
+ *  normalisations. */
+FV_API fv_status fv_decay_weights_only(fv_optimizer *optimizer);
+/** Whether parameters whose names fit the pattern are trained: 0 freezes them.
+ */
+FV_API fv_status fv_set_trained(fv_network *network, const char *pattern,
+                                int on);
+/** Before each update, limits every gradient to [-limit, limit]; above 0, or 0
+ *  for no limit. */
+FV_API fv_status fv_set_clip_value(fv_optimizer *optimizer, double limit);
+/** Before each update, and after the limit of fv_set_clip_value(), multiplies
+ * all gradients by limit / (norm + 1e-6), if that is below 1, where norm is the
+ *  Euclidean norm of them all; above 0, or 0 for no limit. */
+FV_API fv_status fv_set_clip_norm(fv_optimizer *optimizer, double limit);
+/** Keeps an exponential average of the weights, from what they are now:
+ *  average = decay average + (1 - decay) w after each update; decay above 0 and
+ *  below 1, or 0 for none. fv_fit() tests the averages in place of the weights,
+ *  and its checkpoint holds both. */
+FV_API fv_status fv_set_average(fv_optimizer *optimizer, double decay);
+/** Exchanges the weights with their averages, to evaluate or save these; once
+ *  more puts them back, which an update needs. */
+FV_API fv_status fv_swap_average(fv_optimizer *optimizer);
 /** Frees the optimizer before its context. NULL is allowed. */
 FV_API void fv_optimizer_free(fv_optimizer *optimizer);
 

@@ -39,6 +39,12 @@ enum {
     CLI_NESTEROV,
     CLI_WEIGHT_DECAY,
     CLI_SCHEDULE,
+    CLI_CLIP_NORM,
+    CLI_CLIP_VALUE,
+    CLI_NO_DECAY_BIAS,
+    CLI_SCALE_LR,
+    CLI_FREEZE,
+    CLI_AVERAGE,
     CLI_SEED,
     CLI_THREADS,
     CLI_DTYPE,
@@ -82,11 +88,13 @@ typedef struct cli_options {
     fv_layout layout;
     /* as they are written, checked; NULL: not given */
     const char *optimizer, *lr, *momentum, *weight_decay, *schedule;
-    const char *shapes, *nets; /* NULL: not given */
-    unsigned passes;           /* bit i: fv_conv_pass i */
+    const char *scale_lr, *freeze;
+    double clip_norm, clip_value, average; /* 0: none */
+    const char *shapes, *nets;             /* NULL: not given */
+    unsigned passes;                       /* bit i: fv_conv_pass i */
     fv_algorithm algorithm;
     double seconds;
-    bool nesterov, force, resume, drop_last, csv, json;
+    bool nesterov, no_decay_bias, force, resume, drop_last, csv, json;
     int count; /* words that are not options */
     char **words;
 } cli_options;

@@ -73,7 +73,7 @@ static fv_status list_entries(fv__model *model, const fv__run *run)
 {
     fv_optimizer *optimizer = run->optimizer;
     fv_context *context = optimizer->context;
-    if (fv__model_begin(model, run->network, FV__MOST_SLOTS + 1) != FV_OK
+    if (fv__model_begin(model, run->network, FV__MOST_SLOTS + 2) != FV_OK
         || fv__optimizer_ready(optimizer) != FV_OK)
         return fv_failed(context);
     int64_t numbers =
@@ -87,6 +87,11 @@ static fv_status list_entries(fv__model *model, const fv__run *run)
                           &slot)
             != FV_OK)
             break;
+    }
+    if (optimizer->averages) {
+        fv_tensor averages =
+            fv_tensor_of(optimizer->averages, context->dtype, 1, &numbers);
+        fv__model_add(model, "optimizer.", "average", &averages);
     }
     if (optimizer->counts) {
         fv_tensor counts =

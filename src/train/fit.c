@@ -201,6 +201,17 @@ static fv_status train_batch(fit *f)
     return FV_OK;
 }
 
+/* Evaluates the averages of the weights if there are any, else the weights. */
+static void test(fit *f)
+{
+    const bool averages = f->optimizer->average != 0;
+    if (!f->options.test) return;
+    if (averages) fv_swap_average(f->optimizer);
+    f->report.test =
+        fv_evaluate(f->network, f->options.test, f->options.batch, NULL);
+    if (averages) fv_swap_average(f->optimizer);
+}
+
 /* Ends an epoch: evaluates, reports, and writes the checkpoint last, so that it
  * includes changes by the progress function. */
 static fv_status end_epoch(fit *f)
@@ -209,9 +220,7 @@ static fv_status end_epoch(fit *f)
     f->position.batch = 0;
     f->report.train = fv__metrics_of(&f->position.sums);
     double began = fv__seconds();
-    if (f->options.test)
-        f->report.test =
-            fv_evaluate(f->network, f->options.test, f->options.batch, NULL);
+    test(f);
     f->begun +=
         fv__seconds() - began; /* evaluation is not counted in the speed */
     const fv_metrics *seen =
@@ -279,9 +288,7 @@ static fv_status train(fit *f)
     f->report.seconds = fv__seconds() - f->begun;
     if (already) {
         f->report.train = fv__metrics_of(&f->position.sums);
-        if (f->options.test)
-            f->report.test = fv_evaluate(f->network, f->options.test,
-                                         f->options.batch, NULL);
+        test(f);
     }
     return fv_failed(f->context);
 }

@@ -69,11 +69,10 @@ fv_status fv__train_plan(fv__plan *plan, fv_network *network,
     fv_context *context = network->context;
     if (!fv__ok(context)) return fv_failed(context);
     double loss = run_step(plan, network);
-    if (!fv__ok(context)) {
+    if (!fv__ok(context) || fv_optimizer_update(optimizer) != FV_OK) {
         fv_zero_grad(optimizer);
         return fv_failed(context);
     }
-    if (fv_optimizer_update(optimizer) != FV_OK) return fv_failed(context);
     network->steps++;
     sums->loss += loss * (double)plan->batch;
     sums->right += fv__plan_right(plan, NULL);

@@ -434,7 +434,11 @@ class DefaultsTest(Case):
         "batch": ("32", "32", BATCH),
         "optimizer": ("adam; sgd with --momentum or --nesterov", "adam", None),
         "lr": ("adam 0.001, sgd 0.01, others their own", "0.001", RATE),
-        "schedule": (None, None, None),
+        "schedule": (None, None, None), "average": (None, None, None),
+        "scale-lr": (None, None, None), "freeze": (None, None, None),
+        "clip-norm": (None, None, ("1e-9", "1e300", "0", "inf")),
+        "clip-value": (None, None, ("1e-9", "1e300", "0", "inf")),
+        "no-decay-bias": (None, None, None),
         "momentum": ("0", None, None), "nesterov": (None, None, None),
         "weight-decay": ("0; adamw 0.01", "0", RATE),
         "seed": ("0", "0", ("0", "9223372036854775807", "-1",
@@ -602,6 +606,34 @@ class TrainTest(Case):
         self.train("nesterov", *nesterov)
         self.assertNotEqual(sha(self.folder / "plain"),
                             sha(self.folder / "nesterov"))
+
+    def test_groups_clipping_and_averages(self):
+        ways = {"plain": [], "freeze": ["--freeze", "conv1.*,linear*"],
+                "rates": ["--scale-lr", "conv*=0.1,*=0.5"],
+                "norm": ["--clip-norm", "0.01"],
+                "value": ["--clip-value", "0.001"],
+                "average": ["--average", "0.9"],
+                "decay": ["--weight-decay", "0.5"],
+                "no_bias": ["--weight-decay", "0.5", "--no-decay-bias"]}
+        digests = set()
+        for name, words in ways.items():
+            self.train(f"way-{name}", "--lr", "0.05", *words)
+            digests.add(sha(self.folder / f"way-{name}"))
+        self.assertEqual(len(digests), len(ways))
+        for words, sentence in (
+                (["--freeze", "none*"], 'network: no parameter fits "none*"'),
+                (["--freeze", "conv1.*,"],
+                 "--freeze conv1.*,: expected PATTERN,..."),
+                (["--freeze", "*=2"], "--freeze *=2: expected PATTERN,..."),
+                (["--scale-lr", "conv1"],
+                 "--scale-lr conv1: expected PATTERN=FACTOR,..."),
+                (["--scale-lr", "*=x"],
+                 "--scale-lr *=x: expected PATTERN=FACTOR,..."),
+                (["--scale-lr", "*=-1"],
+                 "optimizer: factor -1 is not a number of at least 0")):
+            done = self.run_fovea("train", "small.net", "data", *words,
+                                  "--out", "other", code=1)
+            self.assertEqual(done.stderr, f"fovea: {sentence}\n")
 
     def test_schedule(self):
         self.train("steady")

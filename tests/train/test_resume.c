@@ -13,6 +13,9 @@ static int64_t batches_left;
 typedef struct way {
     const char *net, *optimizer, *schedule;
     fv_dtype dtype;
+    double average, clip_norm, clip_value;
+    bool groups; /* some parameters are frozen, others have a rate and a decay
+                    of their own */
 } way;
 
 static void look(void *user, const fv_progress *progress)
@@ -31,6 +34,14 @@ static uint64_t run(const way *w, int32_t threads, int64_t stop_after)
         fv_network_parse(ctx, w->net ? w->net : net_residual, "n");
     fv_optimizer *optimizer = fv_optimizer_parse(net, w->optimizer);
     fv_set_schedule(optimizer, w->schedule);
+    fv_set_average(optimizer, w->average);
+    fv_set_clip_norm(optimizer, w->clip_norm);
+    fv_set_clip_value(optimizer, w->clip_value);
+    if (w->groups) {
+        fv_set_trained(net, "conv2.*", 0);
+        fv_scale_learning_rate(optimizer, "linear*", 0.1);
+        fv_decay_weights_only(optimizer);
+    }
     fv_dataset *data = net_dataset(ctx, 10);
     assert_ok(ctx);
     stop = 0;
@@ -39,7 +50,11 @@ static uint64_t run(const way *w, int32_t threads, int64_t stop_after)
            .checkpoint = path, .resume = 1, .stop = &stop, .progress = look);
     assert_int_equal(fv_failed(ctx), stop_after ? FV_INTERRUPTED : FV_OK);
     fv_clear_error(ctx);
-    const uint64_t digest = net_digest(net);
+    uint64_t digest = net_digest(net);
+    if (w->average > 0) {
+        fv_swap_average(optimizer);
+        digest += 31 * net_digest(net);
+    }
     fv_context_free(ctx);
     return digest;
 }
@@ -91,6 +106,29 @@ static void test_schedules(void **state)
     }
 }
 
+static void test_what_is_set(void **state)
+{
+    (void)state;
+    needs(JANSSON);
+    const way ways[] = {
+        { .optimizer = "adamw" },
+        { .optimizer = "adamw", .average = 0.9 },
+        { .optimizer = "adamw", .clip_norm = 0.5 },
+        { .optimizer = "adamw", .clip_value = 0.01 },
+        { .optimizer = "adamw", .groups = true },
+        { .optimizer = "lamb",
+          .average = 0.5,
+          .clip_norm = 0.1,
+          .groups = true },
+    };
+    enum { COUNT = sizeof ways / sizeof *ways };
+    uint64_t digests[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        digests[i] = check(&ways[i]);
+        for (int k = 0; k < i; k++) assert_true(digests[i] != digests[k]);
+    }
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -112,6 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_optimizer),
         cmocka_unit_test(test_schedules),
+        cmocka_unit_test(test_what_is_set),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
