@@ -33,6 +33,7 @@ enum {
     CLI_DATA = 256,
     CLI_EPOCHS,
     CLI_BATCH,
+    CLI_MICRO_BATCH,
     CLI_OPTIMIZER,
     CLI_LR,
     CLI_MOMENTUM,
@@ -81,7 +82,8 @@ enum {
 /* What was written on the command line. */
 typedef struct cli_options {
     const char *data, *out;
-    int64_t epochs, batch, limit, index; /* limit 0, index -1: not given */
+    /* micro_batch 0, limit 0, index -1: not given */
+    int64_t epochs, batch, micro_batch, limit, index;
     int64_t seed;
     int32_t threads; /* 0: all */
     fv_dtype dtype;

@@ -208,6 +208,9 @@ static error_t read_training(int key, char *text, struct argp_state *state,
     case CLI_EPOCHS:
         o->epochs = whole(state, key, text, 1, MOST_EPOCHS);
         return 0;
+    case CLI_MICRO_BATCH:
+        o->micro_batch = whole(state, key, text, 1, MOST_BATCH);
+        return 0;
     case CLI_OUT:
         o->out = file(state, key, text);
         return 0;

@@ -17,6 +17,8 @@ static const struct argp_option options[] = {
       "fashion-mnist, mnist, or a folder of IDX files (required)", 0 },
     { "epochs", CLI_EPOCHS, "N", 0, "passes over the images (5)", 0 },
     { "batch", CLI_BATCH, "N", 0, "images a step (32)", 0 },
+    { "micro-batch", CLI_MICRO_BATCH, "N", 0,
+      "compute so many images of a batch at a time, in less memory", 0 },
     { "optimizer", CLI_OPTIMIZER, "NAME", 0, optimizer_help, 0 },
     { "lr", CLI_LR, "X", 0,
       "learning rate (adam 0.001, sgd 0.01, others their own)", 0 },
@@ -339,10 +341,10 @@ static void fit(run *r)
     cli_progress progress = cli_progress_begin();
     catch_signals();
     fv_fit(r->network, r->trainer, train, .test = test, .epochs = o->epochs,
-           .batch = o->batch, .drop_last = o->drop_last,
-           .checkpoint = r->checkpoint, .resume = o->resume, .stop = &stop,
-           .progress = cli_progress_show, .user = &progress,
-           .report = &r->report);
+           .batch = o->batch, .micro_batch = o->micro_batch,
+           .drop_last = o->drop_last, .checkpoint = r->checkpoint,
+           .resume = o->resume, .stop = &stop, .progress = cli_progress_show,
+           .user = &progress, .report = &r->report);
     cli_progress_end(&progress);
 }
 

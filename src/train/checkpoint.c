@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NUMBERS = 11, PAIRS = NUMBERS + 7 };
+enum { NUMBERS = 12, PAIRS = NUMBERS + 7 };
 
 /* What the metadata hold besides the network text. */
 typedef struct record {
@@ -22,7 +22,7 @@ static const char *const number_keys[NUMBERS] = {
     "fovea.seed",      "fovea.batch",         "fovea.images",
     "fovea.epoch",     "fovea.position",      "fovea.network_steps",
     "fovea.loss_sum",  "fovea.learning_rate", "fovea.right",
-    "fovea.drop_last", "fovea.updates"
+    "fovea.drop_last", "fovea.updates",       "fovea.micro_batch"
 };
 
 static void fill(record *r, const fv__run *run, const fv__position *position)
@@ -40,6 +40,7 @@ static void fill(record *r, const fv__run *run, const fv__position *position)
              position->sums.count);
     snprintf(r->numbers[9], ROOM, "%d", run->drop_last);
     snprintf(r->numbers[10], ROOM, "%" PRId64, run->optimizer->updates);
+    snprintf(r->numbers[11], ROOM, "%" PRId64, run->micro_batch);
     fv__optimizer_kind(run->optimizer, r->kind, sizeof r->kind);
     fv__optimizer_text(run->optimizer, r->settings, sizeof r->settings);
     for (int i = 0; i < NUMBERS; i++)
@@ -125,10 +126,10 @@ fv_status fv__checkpoint_save(const fv__run *run, const char *path,
 static fv_status compare(const record *now, fv_context *context,
                          const fv__archive *archive, const char *path)
 {
-    const int fixed[] = { 0, 1, 2, 9, NUMBERS, NUMBERS + 1, NUMBERS + 2 };
+    const int fixed[] = { 0, 1, 2, 9, 11, NUMBERS, NUMBERS + 1, NUMBERS + 2 };
     static const char *const words[] = {
-        "seed",      "batch",   "number of images", "drop_last",
-        "optimizer", "network", "element type"
+        "seed",        "batch",     "number of images", "drop_last",
+        "micro_batch", "optimizer", "network",          "element type"
     };
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
         const fv__pair *pair = &now->pairs[fixed[i]];

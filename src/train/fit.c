@@ -31,6 +31,7 @@ static fv__run run_of(const fit *f)
         .network = f->network,
         .optimizer = f->optimizer,
         .batch = f->options.batch,
+        .micro_batch = f->options.micro_batch,
         .images = fv_dataset_count(f->options.train),
         .epochs = f->options.epochs,
         .used = f->images,
@@ -62,10 +63,13 @@ static fv_status check(fit *f)
                        "fit: the optimizer belongs to another network");
     if (!o->train)
         return fv_fail(context, FV_MISUSE, "fit: there is no training data");
-    if (o->epochs < 1 || o->batch < 1)
-        return fv_fail(context, FV_MISUSE, "fit: %s %lld, expected at least 1",
-                       o->epochs < 1 ? "epochs" : "batch",
-                       (long long)(o->epochs < 1 ? o->epochs : o->batch));
+    const int64_t counts[] = { o->epochs, o->batch, o->micro_batch };
+    static const char *const names[] = { "epochs", "batch", "micro_batch" };
+    for (int i = 0; i < 3; i++)
+        if (counts[i] < 1)
+            return fv_fail(context, FV_MISUSE,
+                           "fit: %s %lld, expected at least 1", names[i],
+                           (long long)counts[i]);
     if (!fv_dataset_count(o->train))
         return fv_fail(context, FV_MISUSE, "fit: the data set is empty");
     if (o->resume && !o->checkpoint)
@@ -98,20 +102,24 @@ static size_t allocate_bytes(const fit *f)
 /* Records every plan that the run uses, counts the bytes and allocates them. */
 static fv_status plan(fit *f)
 {
-    int64_t batch = f->options.batch;
-    int64_t tests = f->options.test ? fv_dataset_count(f->options.test) : 0;
+    const int64_t batch = f->options.batch, micro = f->options.micro_batch;
+    const int64_t tests =
+        f->options.test ? fv_dataset_count(f->options.test) : 0;
+    const int64_t full = fv__min(batch, f->images), last = f->images % batch;
     const struct {
         int64_t count;
         bool training;
-    } wanted[] = { { fv__min(batch, f->images), true },
-                   { f->images % batch, true },
-                   { fv__min(batch, tests), false },
-                   { tests % batch, false } };
-    for (int i = 0; i < 4; i++)
+    } wanted[] = { { fv__min(micro, full), true },
+                   { full > micro ? full % micro : 0, true },
+                   { fv__min(micro, last), true },
+                   { last > micro ? last % micro : 0, true },
+                   { fv__min(micro, tests), false },
+                   { tests % micro, false } };
+    for (int i = 0; i < 6; i++)
         if (wanted[i].count
             && !fv__network_plan(f->network, wanted[i].count,
                                  wanted[i].training, false)) {
-            if (i == 1)
+            if (i == 2 && last <= micro)
                 fv__fail_at(f->context,
                             "fit: %lld images in batches of %lld leave %lld, "
                             "take another batch or drop_last; ",
@@ -121,7 +129,7 @@ static fv_status plan(fit *f)
         }
     const fv__demand demand = {
         .who = "fit",
-        .batch = batch,
+        .batch = micro,
         .trained = f->images,
         .evaluated = tests,
         .drop_last = f->options.drop_last != 0,
@@ -180,10 +188,10 @@ static bool stopped(const fit *f)
     return f->options.stop && *f->options.stop;
 }
 
-static fv_status train_batch(fit *f)
+/* Adds the gradients of the mean loss over some images. */
+static fv_status add_gradients(fit *f, int64_t first, int64_t count,
+                               fv__sums *sums)
 {
-    int64_t first = f->position.batch * f->options.batch;
-    int64_t count = fv__min(f->options.batch, f->images - first);
     fv__plan *plan = fv__network_plan(f->network, count, true, false);
     /* a progress function may have changed what is to be trained */
     if (!plan || fv__network_ready(f->network) != FV_OK)
@@ -192,10 +200,32 @@ static fv_status train_batch(fit *f)
     if (fv_dataset_batch(f->options.train, f->order + first, count,
                          &plan->images->value, &f->labels)
             != FV_OK
-        || fv__plan_target(plan, &f->labels) != FV_OK
-        || fv__train_plan(plan, f->network, f->optimizer, &f->position.sums)
-               != FV_OK)
+        || fv__plan_target(plan, &f->labels) != FV_OK)
         return fv_failed(f->context);
+    return fv__train_gradients(plan, f->network, f->optimizer, sums);
+}
+
+/* The gradients of a batch are sums of those of its parts, each times the
+ * images of its part, over those of the batch. What is summed is kept as if all
+ * parts were as large as the last one. */
+static fv_status train_batch(fit *f)
+{
+    const int64_t first = f->position.batch * f->options.batch;
+    const int64_t count = fv__min(f->options.batch, f->images - first);
+    const int64_t micro = f->options.micro_batch;
+    fv__sums sums = f->position.sums;
+    int64_t part = 0;
+    for (int64_t done = 0; done < count; done += part) {
+        const int64_t next = fv__min(micro, count - done);
+        if (part && part != next)
+            fv__train_scale(f->network, (double)part / (double)next);
+        part = next;
+        if (add_gradients(f, first + done, part, &sums) != FV_OK)
+            return fv_failed(f->context);
+    }
+    if (part < count) fv__train_scale(f->network, (double)part / (double)count);
+    if (fv__train_update(f->optimizer) != FV_OK) return fv_failed(f->context);
+    f->position.sums = sums;
     f->position.batch++;
     f->seen += count;
     return FV_OK;
@@ -208,7 +238,7 @@ static void test(fit *f)
     if (!f->options.test) return;
     if (averages) fv_swap_average(f->optimizer);
     f->report.test =
-        fv_evaluate(f->network, f->options.test, f->options.batch, NULL);
+        fv_evaluate(f->network, f->options.test, f->options.micro_batch, NULL);
     if (averages) fv_swap_average(f->optimizer);
 }
 
@@ -303,6 +333,7 @@ fv_status fv_fit_with(fv_network *network, fv_optimizer *optimizer,
         return fv_failed(context);
     if (!f.options.epochs) f.options.epochs = 1;
     if (!f.options.batch) f.options.batch = 32;
+    if (!f.options.micro_batch) f.options.micro_batch = f.options.batch;
     if (check(&f) != FV_OK) return fv_failed(context);
     const int64_t images = fv_dataset_count(f.options.train);
     const int64_t left = images % f.options.batch;

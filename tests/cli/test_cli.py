@@ -431,7 +431,7 @@ class DefaultsTest(Case):
     TRAIN = {
         "data": (None, None, None), "epochs": ("5", "5", ("1", "1000000", "0",
                                                           "1000001")),
-        "batch": ("32", "32", BATCH),
+        "batch": ("32", "32", BATCH), "micro-batch": (None, None, BATCH),
         "optimizer": ("adam; sgd with --momentum or --nesterov", "adam", None),
         "lr": ("adam 0.001, sgd 0.01, others their own", "0.001", RATE),
         "schedule": (None, None, None), "average": (None, None, None),
@@ -613,6 +613,7 @@ class TrainTest(Case):
                 "norm": ["--clip-norm", "0.01"],
                 "value": ["--clip-value", "0.001"],
                 "average": ["--average", "0.9"],
+                "micro": ["--micro-batch", "20"],
                 "decay": ["--weight-decay", "0.5"],
                 "no_bias": ["--weight-decay", "0.5", "--no-decay-bias"]}
         digests = set()

@@ -14,6 +14,7 @@ typedef struct way {
     const char *net, *optimizer, *schedule;
     fv_dtype dtype;
     double average, clip_norm, clip_value;
+    int64_t micro_batch;
     bool groups; /* some parameters are frozen, others have a rate and a decay
                     of their own */
 } way;
@@ -47,7 +48,8 @@ static uint64_t run(const way *w, int32_t threads, int64_t stop_after)
     stop = 0;
     batches_left = stop_after;
     fv_fit(net, optimizer, data, .test = data, .epochs = 3, .batch = 4,
-           .checkpoint = path, .resume = 1, .stop = &stop, .progress = look);
+           .micro_batch = w->micro_batch, .checkpoint = path, .resume = 1,
+           .stop = &stop, .progress = look);
     assert_int_equal(fv_failed(ctx), stop_after ? FV_INTERRUPTED : FV_OK);
     fv_clear_error(ctx);
     uint64_t digest = net_digest(net);
@@ -116,6 +118,8 @@ static void test_what_is_set(void **state)
         { .optimizer = "adamw", .clip_norm = 0.5 },
         { .optimizer = "adamw", .clip_value = 0.01 },
         { .optimizer = "adamw", .groups = true },
+        { .optimizer = "adamw", .micro_batch = 3 },
+        { .optimizer = "adamw", .micro_batch = 2, .net = net_dropout },
         { .optimizer = "lamb",
           .average = 0.5,
           .clip_norm = 0.1,
@@ -126,6 +130,36 @@ static void test_what_is_set(void **state)
     for (int i = 0; i < COUNT; i++) {
         digests[i] = check(&ways[i]);
         for (int k = 0; k < i; k++) assert_true(digests[i] != digests[k]);
+    }
+}
+
+/* Without batch normalisation, parts of any size give the batch's gradients, to
+ * rounding; ten images are batches of 4, 4 and 2. */
+static void test_micro_batches(void **state)
+{
+    (void)state;
+    double expected[1000];
+    for (int64_t micro = 0; micro < 5; micro++) {
+        fv_context *ctx = NET_CONTEXT(.threads = 2, .dtype = FV_F64);
+        fv_network *net = fv_network_parse(ctx, net_plain, "net");
+        fv_dataset *data = net_dataset(ctx, 10);
+        fv_fit_report report;
+        fv_fit(net, fv_sgd(net, 0.1, .momentum = 0.9), data, .epochs = 3,
+               .batch = 4, .micro_batch = micro, .report = &report);
+        assert_ok(ctx);
+        assert_int_equal(report.train.count, 10);
+        size_t bytes;
+        unsigned char *all = net_dump(fv_network_variables(net), 0, &bytes);
+        assert_true(bytes <= sizeof expected);
+        if (!micro) memcpy(expected, all, bytes);
+        for (size_t i = 0; i < bytes / sizeof *expected; i++)
+            assert_near(((double *)(void *)all)[i], expected[i], 1e-12);
+        /* the same bits where nothing is divided */
+        if (micro == 4) assert_memory_equal(all, expected, bytes);
+        free(all);
+        fv_fit(net, fv_sgd(net, 0.1), data, .micro_batch = -1);
+        assert_error(ctx, "fit: micro_batch -1, expected at least 1");
+        fv_context_free(ctx);
     }
 }
 
@@ -151,6 +185,7 @@ int main(void)
         cmocka_unit_test(test_every_optimizer),
         cmocka_unit_test(test_schedules),
         cmocka_unit_test(test_what_is_set),
+        cmocka_unit_test(test_micro_batches),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
