@@ -44,13 +44,16 @@ static uint64_t run(const way *w, int32_t threads, int64_t stop_after)
         fv_decay_weights_only(optimizer);
     }
     fv_dataset *data = net_dataset(ctx, 10);
+    fv_fit_report report;
     assert_ok(ctx);
     stop = 0;
     batches_left = stop_after;
     fv_fit(net, optimizer, data, .test = data, .epochs = 3, .batch = 4,
            .micro_batch = w->micro_batch, .checkpoint = path, .resume = 1,
-           .stop = &stop, .progress = look);
+           .stop = &stop, .progress = look, .report = &report);
     assert_int_equal(fv_failed(ctx), stop_after ? FV_INTERRUPTED : FV_OK);
+    if (!report.resumed)
+        assert_int_equal(report.planned_bytes, report.peak_bytes);
     fv_clear_error(ctx);
     uint64_t digest = net_digest(net);
     if (w->average > 0) {
