@@ -89,8 +89,9 @@ fv_status fv_swap_average(fv_optimizer *optimizer)
     if (optimizer->average == 0)
         return fv_fail(context, FV_MISUSE,
                        "optimizer: there are no averages of the weights");
-    if (fv__average_ready(optimizer) != FV_OK) return fv_failed(context);
-    unsigned char *at = optimizer->averages;
+    unsigned char *at =
+        fv__average_ready(optimizer) == FV_OK ? optimizer->averages : NULL;
+    if (!at) return fv_failed(context);
     for (int64_t i = 0; i < optimizer->count; i++) {
         fv_tensor *value = &optimizer->variables[i]->value;
         const size_t bytes = fv__tensor_bytes(value);
