@@ -1,5 +1,5 @@
-# The lists of operators, layer types and optimizers are generated: a file in
-# the right folder that holds the right constant is on its list. Writes
+# The lists of operators, layer types, optimizers and schedules are generated:
+# a file in the right folder that holds the right constant is on its list. Writes
 # build/generated/operators.c and the like, and names them in FOVEA_REGISTRIES.
 
 # Names of the files of a folder that define `<type> <prefix><name>`.
@@ -45,6 +45,8 @@ endforeach()
 fovea_registered(op fv__layer_type fv__layer_ FOVEA_LAYERS)
 fovea_registered(train/optimizer fv__optimizer_type fv__optimizer_
   FOVEA_OPTIMIZERS)
+fovea_registered(train/schedule fv__schedule_type fv__schedule_
+  FOVEA_SCHEDULES)
 
 set(FOVEA_REGISTRIES "")
 fovea_registry(operators.c "#include <fovea/operator.h>"
@@ -55,3 +57,5 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/src/layer/layer.h)
 endif()
 fovea_registry(optimizers.c "#include \"train/optimizer.h\""
   fv__optimizer_type fv__optimizer_ fv__optimizer_types "${FOVEA_OPTIMIZERS}")
+fovea_registry(schedules.c "#include \"train/schedule.h\""
+  fv__schedule_type fv__schedule_ fv__schedule_types "${FOVEA_SCHEDULES}")

@@ -226,11 +226,73 @@ FV_API const char *fv_optimizer_name(int32_t index);
 FV_API fv_status fv_optimizer_update(fv_optimizer *optimizer);
 /** Sets the gradients to zero without an update. */
 FV_API void fv_zero_grad(fv_optimizer *optimizer);
-/** The learning rate of the next update. */
+/** The learning rate of the next update, as the schedule has it. */
 FV_API double fv_learning_rate(const fv_optimizer *optimizer);
 /** Any finite number of at least 0, from the next update on; 0 leaves the
- *  weights as they are. */
+ *  weights as they are. With a schedule it is the rate that the schedule starts
+ *  from, in place of the one that the optimizer was made with. */
 FV_API fv_status fv_set_learning_rate(fv_optimizer *optimizer, double rate);
+/** Lets the learning rate of each update follow from the number of updates
+ *  before it and the rate that the optimizer was made with, here called rate:
+ *
+ *      constant FACTOR           rate x factor (1)
+ *      linear [STEPS] start= end=    rate x start (0.01) to rate x end (1)
+ *      polynomial [STEPS] power=     rate (1 - step / steps)^power (1)
+ *      exponential GAMMA         rate x gamma^step (0.99)
+ *      step STEPS gamma=         rate x gamma (0.1) each time that so many
+ * passed multi_step M1 M2 ... gamma=   the same at up to 8 milestones cosine
+ * [STEPS] minimum= restarts=   rate to minimum (0) along half a cosine; with
+ * restarts again and again, each period so many times as long as the one before
+ *      one_cycle [STEPS] rise= divide= final_divide= linear= three_phases=
+ *          from rate / divide (25) up to rate in the share rise (0.3) of the
+ *          steps, then down to the first rate / final_divide (1e4)
+ *      plateau factor= patience= threshold= absolute= cooldown= minimum=
+ *          epsilon= watch=loss|accuracy    rate x factor (0.1) each time that
+ *          more than patience (10) epochs were not better than the best by the
+ *          threshold (1e-4, a share unless absolute); see
+ *          fv_optimizer_observe()
+ *
+ *  Steps are updates. Where they are in brackets they may be left out: they are
+ *  then what is left of the run of fv_fit(). `A for N then B` is B after N
+ *  updates of A: "linear 500 for 500 then cosine". The numbers are those of
+ *  PyTorch's schedulers. NULL or "": the rate stays. */
+FV_API fv_status fv_set_schedule(fv_optimizer *optimizer, const char *schedule);
+/** For a plateau in a loop of one's own: the metrics of an epoch. fv_fit() does
+ *  that with those of the test data, or of the training without test data. */
+FV_API fv_status fv_optimizer_observe(fv_optimizer *optimizer, double loss,
+                                      double accuracy);
+/** The learning rate of the parameters whose names fit the pattern is this
+ *  multiple of the optimizer's; the last call that fits a parameter counts. A
+ *  pattern is a name, "conv1.weight", in which * stands for any characters and
+ * ? for one; one that fits no parameter is refused. Of a network's optimizer
+ *  only; like options of the optimizer it is not in checkpoints. */
+FV_API fv_status fv_scale_learning_rate(fv_optimizer *optimizer,
+                                        const char *pattern, double factor);
+/** Their weight decay, in place of that of the options; at least 0. */
+FV_API fv_status fv_set_weight_decay(fv_optimizer *optimizer,
+                                     const char *pattern, double decay);
+/** No weight decay for arrays of one axis: biases, and scale and shift of
+ *  normalisations. */
+FV_API fv_status fv_decay_weights_only(fv_optimizer *optimizer);
+/** Whether parameters whose names fit the pattern are trained: 0 freezes them.
+ */
+FV_API fv_status fv_set_trained(fv_network *network, const char *pattern,
+                                int on);
+/** Before each update, limits every gradient to [-limit, limit]; above 0, or 0
+ *  for no limit. */
+FV_API fv_status fv_set_clip_value(fv_optimizer *optimizer, double limit);
+/** Before each update, and after the limit of fv_set_clip_value(), multiplies
+ * all gradients by limit / (norm + 1e-6), if that is below 1, where norm is the
+ *  Euclidean norm of them all; above 0, or 0 for no limit. */
+FV_API fv_status fv_set_clip_norm(fv_optimizer *optimizer, double limit);
+/** Keeps an exponential average of the weights, from what they are now:
+ *  average = decay average + (1 - decay) w after each update; decay above 0 and
+ *  below 1, or 0 for none. fv_fit() tests the averages in place of the weights,
+ *  and its checkpoint holds both. */
+FV_API fv_status fv_set_average(fv_optimizer *optimizer, double decay);
+/** Exchanges the weights with their averages, to evaluate or save these; once
+ *  more puts them back, which an update needs. */
+FV_API fv_status fv_swap_average(fv_optimizer *optimizer);
 /** Frees the optimizer before its context. NULL is allowed. */
 FV_API void fv_optimizer_free(fv_optimizer *optimizer);
 

@@ -60,6 +60,11 @@ typedef struct fv_fit_options {
                                          not */
     int64_t epochs FV_ZERO;         /**< at least 1; 0: 1 */
     int64_t batch FV_ZERO;          /**< at least 1; 0: 32 */
+    int64_t micro_batch FV_ZERO;    /**< images that are computed at a time, to
+                                         save memory: the gradients of a batch
+                                         are the mean over its images all the
+                                         same, while batch normalisation sees
+                                         these images only; 0: the batch */
     const char *checkpoint FV_ZERO; /**< written after each epoch; NULL:
                                          none */
     int32_t resume FV_ZERO;    /**< 1: go on from the checkpoint if it exists,
@@ -81,13 +86,13 @@ typedef struct fv_fit_options {
  *
  *  With `resume` the run goes on where the checkpoint was written, and ends
  * with the bits of a run that was never stopped. Network, seed, element type,
- * batch, number of images, `drop_last` and the optimizer's rule must be the
- *  checkpoint's. The optimizer's other options may differ and are those of this
- *  call. The learning rate is the one that the checkpoint's run had at last, as
- *  its progress function may have set it, provided that fv_fit() was called
- * with the same learning rate then and now; else it is the one of this call.
- * The progress function is called before the checkpoint of an epoch is written.
- *  Which variables require gradients is not in the checkpoint. */
+ * batch, micro batch, number of images, `drop_last` and the optimizer's rule
+ * must be the checkpoint's. The optimizer's other options may differ and are
+ * those of this call. The learning rate is the one that the checkpoint's run
+ * had at last, as its progress function may have set it, provided that fv_fit()
+ * was called with the same learning rate then and now; else it is the one of
+ * this call. The progress function is called before the checkpoint of an epoch
+ * is written. Which variables require gradients is not in the checkpoint. */
 #define fv_fit(network, optimizer, ...)                                        \
     fv_fit_with((network), (optimizer),                                        \
                 FV_OPTIONS(fv_fit_options, .train = __VA_ARGS__))

@@ -33,11 +33,19 @@ enum {
     CLI_DATA = 256,
     CLI_EPOCHS,
     CLI_BATCH,
+    CLI_MICRO_BATCH,
     CLI_OPTIMIZER,
     CLI_LR,
     CLI_MOMENTUM,
     CLI_NESTEROV,
     CLI_WEIGHT_DECAY,
+    CLI_SCHEDULE,
+    CLI_CLIP_NORM,
+    CLI_CLIP_VALUE,
+    CLI_NO_DECAY_BIAS,
+    CLI_SCALE_LR,
+    CLI_FREEZE,
+    CLI_AVERAGE,
     CLI_SEED,
     CLI_THREADS,
     CLI_DTYPE,
@@ -80,19 +88,22 @@ enum {
 /* What was written on the command line. */
 typedef struct cli_options {
     const char *data, *out;
-    int64_t epochs, batch, limit, index; /* limit 0, index -1: not given */
+    /* micro_batch 0, limit 0, index -1: not given */
+    int64_t epochs, batch, micro_batch, limit, index;
     int64_t size[2]; /* height and width of images; 0: not given */
     int64_t seed;
     int32_t threads; /* 0: all */
     fv_dtype dtype;
     fv_layout layout;
     /* as they are written, checked; NULL: not given */
-    const char *optimizer, *lr, *momentum, *weight_decay;
-    const char *shapes, *nets; /* NULL: not given */
-    unsigned passes;           /* bit i: fv_conv_pass i */
+    const char *optimizer, *lr, *momentum, *weight_decay, *schedule;
+    const char *scale_lr, *freeze;
+    double clip_norm, clip_value, average; /* 0: none */
+    const char *shapes, *nets;             /* NULL: not given */
+    unsigned passes;                       /* bit i: fv_conv_pass i */
     fv_algorithm algorithm;
     double seconds;
-    bool nesterov, force, resume, drop_last, csv, json;
+    bool nesterov, no_decay_bias, force, resume, drop_last, csv, json;
     int count; /* words that are not options */
     char **words;
 } cli_options;

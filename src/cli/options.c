@@ -162,14 +162,11 @@ static error_t read_measuring(int key, char *text, struct argp_state *state,
     }
 }
 
-/* Options of how to train. */
-static error_t read_training(int key, char *text, struct argp_state *state,
-                             cli_options *o)
+/* Options of what an optimizer does. */
+static error_t read_optimizing(int key, char *text, struct argp_state *state,
+                               cli_options *o)
 {
     switch (key) {
-    case CLI_EPOCHS:
-        o->epochs = whole(state, key, text, 1, MOST_EPOCHS);
-        return 0;
     case CLI_OPTIMIZER:
         o->optimizer = file(state, key, text);
         return 0;
@@ -188,6 +185,43 @@ static error_t read_training(int key, char *text, struct argp_state *state,
         number(state, key, text, true, (double)INFINITY);
         o->weight_decay = text;
         return 0;
+    case CLI_NO_DECAY_BIAS:
+        o->no_decay_bias = true;
+        return 0;
+    case CLI_SCHEDULE:
+        o->schedule = file(state, key, text);
+        return 0;
+    case CLI_SCALE_LR:
+        o->scale_lr = file(state, key, text);
+        return 0;
+    case CLI_FREEZE:
+        o->freeze = file(state, key, text);
+        return 0;
+    case CLI_CLIP_NORM:
+        o->clip_norm = number(state, key, text, false, (double)INFINITY);
+        return 0;
+    case CLI_CLIP_VALUE:
+        o->clip_value = number(state, key, text, false, (double)INFINITY);
+        return 0;
+    case CLI_AVERAGE:
+        o->average = number(state, key, text, false, 1);
+        return 0;
+    default:
+        return read_measuring(key, text, state, o);
+    }
+}
+
+/* Options of how to train. */
+static error_t read_training(int key, char *text, struct argp_state *state,
+                             cli_options *o)
+{
+    switch (key) {
+    case CLI_EPOCHS:
+        o->epochs = whole(state, key, text, 1, MOST_EPOCHS);
+        return 0;
+    case CLI_MICRO_BATCH:
+        o->micro_batch = whole(state, key, text, 1, MOST_BATCH);
+        return 0;
     case CLI_OUT:
         o->out = file(state, key, text);
         return 0;
@@ -201,7 +235,7 @@ static error_t read_training(int key, char *text, struct argp_state *state,
         o->drop_last = true;
         return 0;
     default:
-        return read_measuring(key, text, state, o);
+        return read_optimizing(key, text, state, o);
     }
 }
 

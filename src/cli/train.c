@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,12 +17,33 @@ static const struct argp_option options[] = {
       "fashion-mnist, mnist, or a folder of IDX files (required)", 0 },
     { "epochs", CLI_EPOCHS, "N", 0, "passes over the images (5)", 0 },
     { "batch", CLI_BATCH, "N", 0, "images a step (32)", 0 },
+    { "micro-batch", CLI_MICRO_BATCH, "N", 0,
+      "compute so many images of a batch at a time, in less memory", 0 },
     { "optimizer", CLI_OPTIMIZER, "NAME", 0, optimizer_help, 0 },
     { "lr", CLI_LR, "X", 0,
       "learning rate (adam 0.001, sgd 0.01, others their own)", 0 },
     { "momentum", CLI_MOMENTUM, "X", 0, "of the optimizer (0)", 0 },
     { "nesterov", CLI_NESTEROV, NULL, 0, "Nesterov's momentum", 0 },
     { "weight-decay", CLI_WEIGHT_DECAY, "X", 0, "(0; adamw 0.01)", 0 },
+    { "no-decay-bias", CLI_NO_DECAY_BIAS, NULL, 0,
+      "no weight decay for biases and for the parameters of normalisations",
+      0 },
+    { "scale-lr", CLI_SCALE_LR, "LIST", 0,
+      "learning rates of parameters, as PATTERN=FACTOR,...: of "
+      "\"conv*=0.1,linear1.weight=2\" the last that fits counts",
+      0 },
+    { "freeze", CLI_FREEZE, "LIST", 0,
+      "parameters that are not trained: \"conv1.*,batchnorm*\"", 0 },
+    { "clip-norm", CLI_CLIP_NORM, "X", 0,
+      "scale gradients so that the norm of all is at most X", 0 },
+    { "clip-value", CLI_CLIP_VALUE, "X", 0, "limit each gradient to X and -X",
+      0 },
+    { "average", CLI_AVERAGE, "X", 0,
+      "test and save averages of the weights: X times the average and 1 - X "
+      "times the weight after each update",
+      0 },
+    { "schedule", CLI_SCHEDULE, "TEXT", 0,
+      "how the learning rate changes, see below; else it stays", 0 },
     { "seed", CLI_SEED, "S", 0, "of every random number (0)", 0 },
     { "threads", CLI_THREADS, "N", 0, "(all); the result does not depend on it",
       0 },
@@ -65,7 +87,9 @@ static const struct argp usage = {
         "without interruption.\n\n"
         "Options of an optimizer stand behind its name: --optimizer \"sgd "
         "momentum=0.9 nesterov=yes\"; docs/training.md lists them, and so does "
-        "the refusal of an option that there is none of.",
+        "the refusal of an option that there is none of. A schedule counts "
+        "updates, and takes all epochs where it has no number of them: "
+        "--schedule cosine, --schedule \"linear 500 for 500 then cosine\".",
 };
 
 /* One run of the command. */
@@ -76,6 +100,7 @@ typedef struct run {
     char optimizer[TEXT_BYTES];
     fv_context *context;
     fv_network *network;
+    fv_optimizer *trainer;
     fv_fit_report report;
 } run;
 
@@ -144,8 +169,11 @@ static void check_optimizer(const run *r, const char *command)
     fv_context *context =
         fv_context_new(FV_OPTIONS(fv_context_options, .threads = 1));
     if (fv_failed(context) == FV_OK) {
-        fv_optimizer_parse(fv_network_parse(context, "input 1\nlinear 1\n", ""),
-                           r->optimizer);
+        fv_set_schedule(
+            fv_optimizer_parse(
+                fv_network_parse(context, "input 1\nlinear 1\n", ""),
+                r->optimizer),
+            r->options.schedule);
         if (fv_failed(context)) cli_refuse(command, "%s", fv_error(context));
     }
     fv_context_free(context);
@@ -237,6 +265,67 @@ static fv_status check_former(const run *r, const char *path)
     return fv_failed(r->context);
 }
 
+/* Calls `set` for each "PATTERN" or "PATTERN=NUMBER" of a list. */
+static void each_pattern(run *r, const char *option, const char *list,
+                         void (*set)(run *r, const char *pattern, double value))
+{
+    char pattern[TEXT_BYTES];
+    for (const char *at = list; at; at = strchr(at, ',')) {
+        at += *at == ',';
+        const size_t length = strcspn(at, ",");
+        if (length >= sizeof pattern) {
+            fv_fail(r->context, FV_MISUSE, "--%s: a pattern of %zu characters",
+                    option, length);
+            return;
+        }
+        memcpy(pattern, at, length);
+        pattern[length] = '\0';
+        char *equals = strchr(pattern, '='), *end = NULL;
+        double value = 0;
+        if (equals) {
+            *equals = '\0';
+            value = strtod(equals + 1, &end);
+        }
+        if (!*pattern || (equals && (end == equals + 1 || *end))
+            || !equals == !strcmp(option, "scale-lr"))
+            fv_fail(r->context, FV_MISUSE, "--%s %s: expected %s", option, list,
+                    strcmp(option, "freeze") ? "PATTERN=FACTOR,..."
+                                             : "PATTERN,...");
+        set(r, pattern, value);
+    }
+}
+
+static void scale_rate(run *r, const char *pattern, double factor)
+{
+    fv_scale_learning_rate(r->trainer, pattern, factor);
+}
+
+static void freeze(run *r, const char *pattern, double value)
+{
+    (void)value;
+    fv_set_trained(r->network, pattern, 0);
+}
+
+static void make_optimizer(run *r)
+{
+    const cli_options *o = &r->options;
+    r->trainer = fv_optimizer_parse(r->network, r->optimizer);
+    fv_set_schedule(r->trainer, o->schedule);
+    each_pattern(r, "scale-lr", o->scale_lr, scale_rate);
+    each_pattern(r, "freeze", o->freeze, freeze);
+    fv_set_clip_norm(r->trainer, o->clip_norm);
+    fv_set_clip_value(r->trainer, o->clip_value);
+    fv_set_average(r->trainer, o->average);
+    if (o->no_decay_bias) fv_decay_weights_only(r->trainer);
+}
+
+/* Saves the averages of the weights, where they are asked for. */
+static fv_status save(run *r)
+{
+    if (r->options.average > 0) fv_swap_average(r->trainer);
+    return fv_network_save(r->network, r->options.out);
+}
+
 static void fit(run *r)
 {
     const cli_options *o = &r->options;
@@ -248,14 +337,14 @@ static void fit(run *r)
     fv_dataset *train = cli_open_data(r->context, o->data, "train");
     fv_dataset *test = cli_open_data(r->context, o->data, "test");
     if (o->limit) fv_dataset_limit(train, o->limit);
-    fv_optimizer *optimizer = fv_optimizer_parse(r->network, r->optimizer);
+    make_optimizer(r);
     cli_progress progress = cli_progress_begin();
     catch_signals();
-    fv_fit(r->network, optimizer, train, .test = test, .epochs = o->epochs,
-           .batch = o->batch, .drop_last = o->drop_last,
-           .checkpoint = r->checkpoint, .resume = o->resume, .stop = &stop,
-           .progress = cli_progress_show, .user = &progress,
-           .report = &r->report);
+    fv_fit(r->network, r->trainer, train, .test = test, .epochs = o->epochs,
+           .batch = o->batch, .micro_batch = o->micro_batch,
+           .drop_last = o->drop_last, .checkpoint = r->checkpoint,
+           .resume = o->resume, .stop = &stop, .progress = cli_progress_show,
+           .user = &progress, .report = &r->report);
     cli_progress_end(&progress);
 }
 
@@ -263,7 +352,7 @@ static void fit(run *r)
 static int interrupted(run *r)
 {
     fv_clear_error(r->context);
-    if (fv_network_save(r->network, r->options.out) == FV_OK)
+    if (save(r) == FV_OK)
         cli_error("interrupted; the network so far is in %s, and --resume goes "
                   "on from %s",
                   r->options.out, r->checkpoint);
@@ -324,7 +413,7 @@ int cli_train(int argc, char **argv)
     fit(&r);
     if (fv_failed(r.context) == FV_INTERRUPTED) {
         code = interrupted(&r);
-    } else if (fv_network_save(r.network, r.options.out) == FV_OK) {
+    } else if (save(&r) == FV_OK) {
         if (r.options.json)
             print_json(&r);
         else

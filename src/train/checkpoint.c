@@ -8,20 +8,21 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NUMBERS = 10, PAIRS = NUMBERS + 5 };
+enum { NUMBERS = 12, PAIRS = NUMBERS + 7 };
 
 /* What the metadata hold besides the network text. */
 typedef struct record {
     char kind[64], settings[256]; /* of the optimizer */
+    fv__text schedule, seen;      /* by the schedule's plateaus */
     char numbers[NUMBERS][64];
     fv__pair pairs[PAIRS];
 } record;
 
 static const char *const number_keys[NUMBERS] = {
-    "fovea.seed",     "fovea.batch",         "fovea.images",
-    "fovea.epoch",    "fovea.position",      "fovea.network_steps",
-    "fovea.loss_sum", "fovea.learning_rate", "fovea.right",
-    "fovea.drop_last"
+    "fovea.seed",      "fovea.batch",         "fovea.images",
+    "fovea.epoch",     "fovea.position",      "fovea.network_steps",
+    "fovea.loss_sum",  "fovea.learning_rate", "fovea.right",
+    "fovea.drop_last", "fovea.updates",       "fovea.micro_batch"
 };
 
 static void fill(record *r, const fv__run *run, const fv__position *position)
@@ -34,10 +35,12 @@ static void fill(record *r, const fv__run *run, const fv__position *position)
         snprintf(r->numbers[i + 1], ROOM, "%" PRId64, whole[i]);
     fv__number_text(position->sums.loss, r->numbers[6]);
     snprintf(r->numbers[7], ROOM, "%s %s", FV__NUMBER(run->initial_rate),
-             FV__NUMBER(fv_learning_rate(run->optimizer)));
+             FV__NUMBER(run->optimizer->options.first.learning_rate));
     snprintf(r->numbers[8], ROOM, "%" PRId64 " %" PRId64, position->sums.right,
              position->sums.count);
     snprintf(r->numbers[9], ROOM, "%d", run->drop_last);
+    snprintf(r->numbers[10], ROOM, "%" PRId64, run->optimizer->updates);
+    snprintf(r->numbers[11], ROOM, "%" PRId64, run->micro_batch);
     fv__optimizer_kind(run->optimizer, r->kind, sizeof r->kind);
     fv__optimizer_text(run->optimizer, r->settings, sizeof r->settings);
     for (int i = 0; i < NUMBERS; i++)
@@ -49,6 +52,20 @@ static void fill(record *r, const fv__run *run, const fv__position *position)
         (fv__pair){ "fovea.dtype",
                     fv_dtype_name(run->network->context->dtype) };
     r->pairs[NUMBERS + 3] = (fv__pair){ "fovea.settings", r->settings };
+    r->schedule = r->seen =
+        (fv__text){ .context = run->network->context, .account = FV__DATA };
+    fv__schedule_text(&run->optimizer->schedule, &r->schedule);
+    fv__schedule_state(&run->optimizer->schedule, &r->seen);
+    r->pairs[NUMBERS + 4] =
+        (fv__pair){ "fovea.schedule", r->schedule.at ? r->schedule.at : "" };
+    r->pairs[NUMBERS + 5] =
+        (fv__pair){ "fovea.plateaus", r->seen.at ? r->seen.at : "" };
+}
+
+static void end_record(record *r)
+{
+    fv__text_free(&r->schedule);
+    fv__text_free(&r->seen);
 }
 
 /* Lists the entries of the network, one more for each slot of state, and the
@@ -57,7 +74,7 @@ static fv_status list_entries(fv__model *model, const fv__run *run)
 {
     fv_optimizer *optimizer = run->optimizer;
     fv_context *context = optimizer->context;
-    if (fv__model_begin(model, run->network, FV__MOST_SLOTS + 1) != FV_OK
+    if (fv__model_begin(model, run->network, FV__MOST_SLOTS + 2) != FV_OK
         || fv__optimizer_ready(optimizer) != FV_OK)
         return fv_failed(context);
     int64_t numbers =
@@ -71,6 +88,11 @@ static fv_status list_entries(fv__model *model, const fv__run *run)
                           &slot)
             != FV_OK)
             break;
+    }
+    if (optimizer->averages) {
+        fv_tensor averages =
+            fv_tensor_of(optimizer->averages, context->dtype, 1, &numbers);
+        fv__model_add(model, "optimizer.", "average", &averages);
     }
     if (optimizer->counts) {
         fv_tensor counts =
@@ -94,25 +116,23 @@ fv_status fv__checkpoint_save(const fv__run *run, const char *path,
                               classes ? PAIRS : PAIRS - 1, r.pairs);
     fv__release(context, classes);
     fv__model_end(&model);
+    end_record(&r);
     return fv_failed(context);
 }
 
 /* ---- loading ------------------------------------------------------------ */
 
-/* Refuses a checkpoint of another run, naming the difference. */
-static fv_status compare(const fv__run *run, const fv__archive *archive,
-                         const char *path)
+/* Refuses a checkpoint of another run than `now`, naming the difference. */
+static fv_status compare(const record *now, fv_context *context,
+                         const fv__archive *archive, const char *path)
 {
-    fv_context *context = run->network->context;
-    record now;
-    fill(&now, run, &(fv__position){ 0 });
-    const int fixed[] = { 0, 1, 2, 9, NUMBERS, NUMBERS + 1, NUMBERS + 2 };
+    const int fixed[] = { 0, 1, 2, 9, 11, NUMBERS, NUMBERS + 1, NUMBERS + 2 };
     static const char *const words[] = {
-        "seed",      "batch",   "number of images", "drop_last",
-        "optimizer", "network", "element type"
+        "seed",        "batch",     "number of images", "drop_last",
+        "micro_batch", "optimizer", "network",          "element type"
     };
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
-        const fv__pair *pair = &now.pairs[fixed[i]];
+        const fv__pair *pair = &now->pairs[fixed[i]];
         const char *then = fv__archive_value(archive, pair->key);
         if (!then)
             return fv_fail(context, FV_MALFORMED,
@@ -198,16 +218,32 @@ static bool counts_legal(const fv__archive *archive)
 /* The position and the run of a checkpoint, without its arrays. */
 typedef struct found {
     fv__position position;
-    int64_t steps; /* of the network */
+    int64_t steps;   /* of the network */
+    int64_t updates; /* of the optimizer */
     double initial_rate, rate;
+    fv__schedule schedule; /* of this call, with what its plateaus have seen */
 } found;
 
-static fv_status read_found(const fv__run *run, const fv__archive *archive,
-                            const char *path, found *f)
+/* What plateaus have seen counts for the same schedule only. */
+static bool read_schedule(const record *now, const fv__archive *archive,
+                          fv__schedule *schedule)
 {
+    const char *then = fv__archive_value(archive, "fovea.schedule");
+    const char *seen = fv__archive_value(archive, "fovea.plateaus");
+    if (!then || strcmp(then, now->pairs[NUMBERS + 4].value) != 0) return true;
+    return seen && fv__schedule_restore(schedule, seen);
+}
+
+static fv_status read_found(const fv__run *run, const record *now,
+                            const fv__archive *archive, const char *path,
+                            found *f)
+{
+    f->schedule = run->optimizer->schedule;
     bool legal = read_whole(archive, "fovea.epoch", &f->position.epoch)
                  && read_whole(archive, "fovea.position", &f->position.batch)
                  && read_whole(archive, "fovea.network_steps", &f->steps)
+                 && read_whole(archive, "fovea.updates", &f->updates)
+                 && read_schedule(now, archive, &f->schedule)
                  && read_sums(archive, &f->position.sums)
                  && read_rates(archive, &f->initial_rate, &f->rate)
                  && counts_legal(archive)
@@ -220,24 +256,30 @@ static fv_status read_found(const fv__run *run, const fv__archive *archive,
 /* Applies what was read. A run that was called with the same learning rate as
  * that of the checkpoint, or that has no epoch left, continues with the last
  * learning rate of the checkpoint; any other keeps its own. */
-static void restore(const fv__run *run, const fv__archive *archive,
-                    const char *path, const found *f)
+static void restore(const fv__run *run, const record *now,
+                    const fv__archive *archive, const char *path,
+                    const found *f)
 {
     fv_context *context = run->network->context;
-    char settings[256];
-    const char *then = fv__archive_value(archive, "fovea.settings");
-    fv__optimizer_text(run->optimizer, settings, sizeof settings);
     run->network->steps = (uint64_t)f->steps;
+    run->optimizer->updates = f->updates;
+    run->optimizer->schedule = f->schedule;
     if (f->initial_rate == run->initial_rate
         || f->position.epoch >= run->epochs)
         fv_set_learning_rate(run->optimizer, f->rate);
     else
         fv__log(context, "%s: going on with learning_rate %s instead of %s",
                 path, FV__NUMBER(run->initial_rate), FV__NUMBER(f->rate));
-    if (then && strcmp(then, settings) != 0) {
+    for (int i = NUMBERS + 3; i < NUMBERS + 5; i++) {
+        const char *is = now->pairs[i].value;
+        const char *was = fv__archive_value(archive, now->pairs[i].key);
+        const char *what = i == NUMBERS + 3 ? "" : "schedule ";
         char shown[256];
-        fv__log(context, "%s: going on with %s instead of %s", path, settings,
-                fv__printable(then, strlen(then), shown, sizeof shown));
+        if (!was || strcmp(was, is) == 0) continue;
+        fv__log(context, "%s: going on with %s%s instead of %s", path, what,
+                *is ? is : "none",
+                *was ? fv__printable(was, strlen(was), shown, sizeof shown)
+                     : "none");
     }
 }
 
@@ -251,15 +293,18 @@ fv_status fv__checkpoint_load(const fv__run *run, const char *path,
     fv__printable(path, strlen(path), shown, sizeof shown);
     fv__model model = { 0 };
     found f = { 0 };
-    if (compare(run, archive, shown) == FV_OK
+    record now;
+    fill(&now, run, &(fv__position){ 0 });
+    if (fv__ok(context) && compare(&now, context, archive, shown) == FV_OK
         && list_entries(&model, run) == FV_OK
         && fv__model_check(&model, archive, path) == FV_OK
-        && read_found(run, archive, shown, &f) == FV_OK) {
+        && read_found(run, &now, archive, shown, &f) == FV_OK) {
         fv__model_restore(&model, archive);
-        restore(run, archive, shown, &f);
+        restore(run, &now, archive, shown, &f);
         *position = f.position;
     }
     if (model.context) fv__model_end(&model);
+    end_record(&now);
     fv__archive_free(archive);
     return fv_failed(context);
 }

@@ -16,8 +16,8 @@ typedef struct fit {
     fv_fit_options options;
     fv_shape image;          /* of the training data */
     int64_t images, batches; /* batches of an epoch */
-    double initial_rate;     /* learning rate of the optimizer when fv_fit() was
-                                called */
+    double initial_rate;     /* learning rate of the optimizer, before its
+                                schedule, when fv_fit() was called */
     fv__position position;
     fv_fit_report report;
     int64_t *order;   /* indices of the images of an epoch */
@@ -32,6 +32,7 @@ static fv__run run_of(const fit *f)
         .network = f->network,
         .optimizer = f->optimizer,
         .batch = f->options.batch,
+        .micro_batch = f->options.micro_batch,
         .images = fv_dataset_count(f->options.train),
         .epochs = f->options.epochs,
         .used = f->images,
@@ -63,10 +64,13 @@ static fv_status check(fit *f)
                        "fit: the optimizer belongs to another network");
     if (!o->train)
         return fv_fail(context, FV_MISUSE, "fit: there is no training data");
-    if (o->epochs < 1 || o->batch < 1)
-        return fv_fail(context, FV_MISUSE, "fit: %s %lld, expected at least 1",
-                       o->epochs < 1 ? "epochs" : "batch",
-                       (long long)(o->epochs < 1 ? o->epochs : o->batch));
+    const int64_t counts[] = { o->epochs, o->batch, o->micro_batch };
+    static const char *const names[] = { "epochs", "batch", "micro_batch" };
+    for (int i = 0; i < 3; i++)
+        if (counts[i] < 1)
+            return fv_fail(context, FV_MISUSE,
+                           "fit: %s %lld, expected at least 1", names[i],
+                           (long long)counts[i]);
     if (!fv_dataset_count(o->train))
         return fv_fail(context, FV_MISUSE, "fit: the data set is empty");
     if (o->resume && !o->checkpoint)
@@ -99,24 +103,27 @@ static size_t allocate_bytes(const fit *f)
 /* Records every plan that the run uses, counts the bytes and allocates them. */
 static fv_status plan(fit *f)
 {
-    int64_t batch = f->options.batch;
-    int64_t tests = f->options.test ? fv_dataset_count(f->options.test) : 0;
+    const int64_t batch = f->options.batch, micro = f->options.micro_batch;
     const fv_dataset *test = f->options.test;
+    const int64_t tests = test ? fv_dataset_count(test) : 0;
     const fv_shape test_image =
         test ? fv__shape_of_image(fv_dataset_images(test)) : f->image;
+    const int64_t full = fv__min(batch, f->images), last = f->images % batch;
     const struct {
         int64_t count;
         bool training;
-    } wanted[] = { { fv__min(batch, f->images), true },
-                   { f->images % batch, true },
-                   { fv__min(batch, tests), false },
-                   { tests % batch, false } };
-    for (int i = 0; i < 4; i++)
+    } wanted[] = { { fv__min(micro, full), true },
+                   { full > micro ? full % micro : 0, true },
+                   { fv__min(micro, last), true },
+                   { last > micro ? last % micro : 0, true },
+                   { fv__min(micro, tests), false },
+                   { tests % micro, false } };
+    for (int i = 0; i < 6; i++)
         if (wanted[i].count
             && !fv__network_plan(f->network,
                                  wanted[i].training ? &f->image : &test_image,
                                  wanted[i].count, wanted[i].training, false)) {
-            if (i == 1)
+            if (i == 2 && last <= micro)
                 fv__fail_at(f->context,
                             "fit: %lld images in batches of %lld leave %lld, "
                             "take another batch or drop_last; ",
@@ -127,7 +134,7 @@ static fv_status plan(fit *f)
     const fv__demand demand = {
         .who = "fit",
         .image = &f->image,
-        .batch = batch,
+        .batch = micro,
         .trained = f->images,
         .evaluated = tests,
         .drop_last = f->options.drop_last != 0,
@@ -186,10 +193,10 @@ static bool stopped(const fit *f)
     return f->options.stop && *f->options.stop;
 }
 
-static fv_status train_batch(fit *f)
+/* Adds the gradients of the mean loss over some images. */
+static fv_status add_gradients(fit *f, int64_t first, int64_t count,
+                               fv__sums *sums)
 {
-    int64_t first = f->position.batch * f->options.batch;
-    int64_t count = fv__min(f->options.batch, f->images - first);
     fv__plan *plan =
         fv__network_plan(f->network, &f->image, count, true, false);
     /* a progress function may have changed what is to be trained */
@@ -199,13 +206,46 @@ static fv_status train_batch(fit *f)
     if (fv_dataset_batch(f->options.train, f->order + first, count,
                          &plan->images->value, &f->labels)
             != FV_OK
-        || fv__plan_target(plan, &f->labels) != FV_OK
-        || fv__train_plan(plan, f->network, f->optimizer, &f->position.sums)
-               != FV_OK)
+        || fv__plan_target(plan, &f->labels) != FV_OK)
         return fv_failed(f->context);
+    return fv__train_gradients(plan, f->network, f->optimizer, sums);
+}
+
+/* The gradients of a batch are sums of those of its parts, each times the
+ * images of its part, over those of the batch. What is summed is kept as if all
+ * parts were as large as the last one. */
+static fv_status train_batch(fit *f)
+{
+    const int64_t first = f->position.batch * f->options.batch;
+    const int64_t count = fv__min(f->options.batch, f->images - first);
+    const int64_t micro = f->options.micro_batch;
+    fv__sums sums = f->position.sums;
+    int64_t part = 0;
+    for (int64_t done = 0; done < count; done += part) {
+        const int64_t next = fv__min(micro, count - done);
+        if (part && part != next)
+            fv__train_scale(f->network, (double)part / (double)next);
+        part = next;
+        if (add_gradients(f, first + done, part, &sums) != FV_OK)
+            return fv_failed(f->context);
+    }
+    if (part < count) fv__train_scale(f->network, (double)part / (double)count);
+    if (fv__train_update(f->optimizer) != FV_OK) return fv_failed(f->context);
+    f->position.sums = sums;
     f->position.batch++;
     f->seen += count;
     return FV_OK;
+}
+
+/* Evaluates the averages of the weights if there are any, else the weights. */
+static void test(fit *f)
+{
+    const bool averages = f->optimizer->average != 0;
+    if (!f->options.test) return;
+    if (averages) fv_swap_average(f->optimizer);
+    f->report.test =
+        fv_evaluate(f->network, f->options.test, f->options.micro_batch, NULL);
+    if (averages) fv_swap_average(f->optimizer);
 }
 
 /* Ends an epoch: evaluates, reports, and writes the checkpoint last, so that it
@@ -216,11 +256,12 @@ static fv_status end_epoch(fit *f)
     f->position.batch = 0;
     f->report.train = fv__metrics_of(&f->position.sums);
     double began = fv__seconds();
-    if (f->options.test)
-        f->report.test =
-            fv_evaluate(f->network, f->options.test, f->options.batch, NULL);
+    test(f);
     f->begun +=
         fv__seconds() - began; /* evaluation is not counted in the speed */
+    const fv_metrics *seen =
+        f->options.test ? &f->report.test : &f->report.train;
+    fv_optimizer_observe(f->optimizer, seen->loss, seen->accuracy);
     if (fv__ok(f->context)) tell(f, &f->report.test);
     began = fv__seconds();
     if (fv__ok(f->context)) save(f);
@@ -274,15 +315,16 @@ static fv_status train(fit *f)
     if (plan(f) != FV_OK || resume(f) != FV_OK || name_classes(f) != FV_OK)
         return fv_failed(f->context);
     bool already = f->position.epoch >= f->options.epochs;
+    f->optimizer->run_end =
+        f->optimizer->updates - f->position.batch
+        + (f->options.epochs - f->position.epoch) * f->batches;
     f->begun = fv__seconds();
     while (f->position.epoch < f->options.epochs)
         if (train_epoch(f) != FV_OK) break;
     f->report.seconds = fv__seconds() - f->begun;
     if (already) {
         f->report.train = fv__metrics_of(&f->position.sums);
-        if (f->options.test)
-            f->report.test = fv_evaluate(f->network, f->options.test,
-                                         f->options.batch, NULL);
+        test(f);
     }
     return fv_failed(f->context);
 }
@@ -297,12 +339,13 @@ fv_status fv_fit_with(fv_network *network, fv_optimizer *optimizer,
         return fv_failed(context);
     if (!f.options.epochs) f.options.epochs = 1;
     if (!f.options.batch) f.options.batch = 32;
+    if (!f.options.micro_batch) f.options.micro_batch = f.options.batch;
     if (check(&f) != FV_OK) return fv_failed(context);
     f.image = fv__shape_of_image(fv_dataset_images(f.options.train));
     const int64_t images = fv_dataset_count(f.options.train);
     const int64_t left = images % f.options.batch;
     f.images = f.options.drop_last && left < images ? images - left : images;
-    f.initial_rate = fv_learning_rate(optimizer);
+    f.initial_rate = optimizer->options.first.learning_rate;
     f.batches = fv__divide_up(f.images, f.options.batch);
     train(&f);
     fv__release(context, f.order);

@@ -13,6 +13,8 @@ static void destroy(void *object)
         fv__release(optimizer->context, optimizer->variables);
     fv__release(optimizer->context, optimizer->state);
     fv__release(optimizer->context, optimizer->partials);
+    fv__release(optimizer->context, optimizer->groups);
+    fv__release(optimizer->context, optimizer->averages);
     fv__release(optimizer->context, optimizer);
 }
 
@@ -94,6 +96,7 @@ static fv_optimizer *make(const fv_optimizer *recipe, fv_variables list)
         fv__allocate_zero(context, FV__RUN, sizeof *optimizer);
     if (!optimizer) return NULL;
     *optimizer = *recipe;
+    optimizer->run_end = -1;
     fv__adopt(context, &optimizer->object, destroy);
     if (take_variables(optimizer, list) == FV_OK
         && take_options(optimizer) == FV_OK)
@@ -193,7 +196,7 @@ static size_t state_bytes(const fv_optimizer *optimizer)
 static size_t partials_bytes(const fv_optimizer *optimizer)
 {
     int64_t most = 0;
-    if (!optimizer->type->layerwise) return 0;
+    if (!optimizer->type->layerwise && optimizer->clip_norm == 0) return 0;
     for (int64_t i = 0; i < optimizer->count; i++)
         most = fv__max(most, fv_tensor_count(&optimizer->variables[i]->value));
     return (size_t)fv__divide_up(most, FV__UPDATE_CHUNK) * 2 * sizeof(double);
@@ -206,6 +209,8 @@ size_t fv__optimizer_pending(const fv_optimizer *optimizer)
         pending += fv__footprint(state_bytes(optimizer));
     if (!optimizer->partials && partials_bytes(optimizer))
         pending += fv__footprint(partials_bytes(optimizer));
+    if (!optimizer->averages && optimizer->average != 0)
+        pending += fv__footprint(optimizer->slot_bytes);
     return pending;
 }
 
@@ -240,7 +245,7 @@ fv_status fv__optimizer_ready(fv_optimizer *optimizer)
     if (!optimizer->partials && partials_bytes(optimizer))
         optimizer->partials =
             fv__allocate(context, FV__RUN, partials_bytes(optimizer));
-    return fv_failed(context);
+    return fv__average_ready(optimizer);
 }
 
 /* ---- its options -------------------------------------------------------- */
@@ -253,6 +258,8 @@ void fv__optimizer_kind(const fv_optimizer *optimizer, char *out, size_t bytes)
         if (key)
             used += (size_t)snprintf(out + used, bytes - used, " with %s", key);
     }
+    if (optimizer->average != 0 && used < bytes)
+        snprintf(out + used, bytes - used, " with average");
 }
 
 void fv__optimizer_text(const fv_optimizer *optimizer, char *out, size_t bytes)
@@ -273,7 +280,9 @@ void fv__optimizer_text(const fv_optimizer *optimizer, char *out, size_t bytes)
 double fv_learning_rate(const fv_optimizer *optimizer)
 {
     if (!optimizer) return (double)NAN;
-    return optimizer->options.first.learning_rate;
+    return fv__schedule_rate(&optimizer->schedule,
+                             optimizer->options.first.learning_rate,
+                             optimizer->updates, optimizer->run_end);
 }
 
 fv_status fv_set_learning_rate(fv_optimizer *optimizer, double rate)
@@ -287,6 +296,51 @@ fv_status fv_set_learning_rate(fv_optimizer *optimizer, double rate)
                != FV_OK)
         return fv_failed(optimizer->context);
     optimizer->options.first.learning_rate = rate;
+    return FV_OK;
+}
+
+static fv_status set_clip(fv_optimizer *optimizer, const char *what,
+                          double limit, double *to)
+{
+    if (!fv__ok(optimizer->context)) return fv_failed(optimizer->context);
+    if (!(limit >= 0 && isfinite(limit)))
+        return fv_fail(optimizer->context, FV_MISUSE,
+                       "optimizer: %s %s is not a number of at least 0", what,
+                       FV__NUMBER(limit));
+    *to = limit;
+    return FV_OK;
+}
+
+fv_status fv_set_clip_value(fv_optimizer *optimizer, double limit)
+{
+    if (!optimizer) return FV_MISUSE;
+    return set_clip(optimizer, "clip_value", limit, &optimizer->clip_value);
+}
+
+fv_status fv_set_clip_norm(fv_optimizer *optimizer, double limit)
+{
+    if (!optimizer) return FV_MISUSE;
+    return set_clip(optimizer, "clip_norm", limit, &optimizer->clip_norm);
+}
+
+fv_status fv_set_schedule(fv_optimizer *optimizer, const char *schedule)
+{
+    if (!optimizer) return FV_MISUSE;
+    fv_context *context = optimizer->context;
+    if (!fv__ok(context)) return fv_failed(context);
+    if (schedule && *schedule)
+        return fv__schedule_parse(context, schedule, &optimizer->schedule);
+    optimizer->schedule.count = 0;
+    return FV_OK;
+}
+
+fv_status fv_optimizer_observe(fv_optimizer *optimizer, double loss,
+                               double accuracy)
+{
+    if (!optimizer) return FV_MISUSE;
+    if (!fv__ok(optimizer->context)) return fv_failed(optimizer->context);
+    fv__schedule_observe(&optimizer->schedule, optimizer->updates, loss,
+                         accuracy);
     return FV_OK;
 }
 

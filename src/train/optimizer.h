@@ -2,7 +2,7 @@
 #ifndef FV_TRAIN_OPTIMIZER_H
 #define FV_TRAIN_OPTIMIZER_H
 
-#include "train/setting.h"
+#include "train/schedule.h"
 #include "kernel/optimizer.h"
 
 #include <fovea/optimizer.h>
@@ -83,6 +83,12 @@ typedef struct fv__optimizer_options {
             .range = FV__ABOVE_0                                               \
     }
 
+/* What a variable has of its own. */
+typedef struct fv__group {
+    double factor; /* of the learning rate */
+    double decay;  /* NaN: that of the options */
+} fv__group;
+
 struct fv_optimizer {
     fv__object object;
     fv_context *context;
@@ -100,8 +106,16 @@ struct fv_optimizer {
     size_t slot_bytes;
     bool counted;
     unsigned char *state; /* `slots` flat arrays; NULL until needed */
-    int64_t *counts;  /* number of updates of each variable, behind the state;
-                         NULL where they do not count */
+    int64_t *counts;   /* number of updates of each variable, behind the state;
+                          NULL where they do not count */
+    fv__group *groups; /* one a variable; NULL: none has its own */
+    double clip_value, clip_norm; /* 0: none */
+    double average;               /* decay of the averages; 0: there are none */
+    unsigned char *averages;      /* of the weights; NULL until needed */
+    bool swapped;                 /* they stand where the weights do */
+    fv__schedule schedule;
+    int64_t updates;  /* made so far */
+    int64_t run_end;  /* number of updates at the end of the run; -1: unknown */
     double *partials; /* sums of chunks; NULL until needed, or not needed */
 };
 
@@ -118,6 +132,12 @@ fv_optimizer *fv__optimizer_new(const fv__optimizer_type *type,
 size_t fv__optimizer_pending(const fv_optimizer *optimizer);
 /* Allocates the state. */
 fv_status fv__optimizer_ready(fv_optimizer *optimizer);
+/* Allocates the averages, if there are to be any, and copies the weights. */
+fv_status fv__average_ready(fv_optimizer *optimizer);
+/* Takes the weights of a variable, at that byte of the flat arrays, into its
+ * averages. */
+void fv__average_update(const fv_optimizer *optimizer,
+                        const fv_variable *variable, size_t at);
 /* The rule and its state in words: "sgd with momentum". */
 void fv__optimizer_kind(const fv_optimizer *optimizer, char *out, size_t bytes);
 /* The numbers of its options as made: "momentum 0.9 weight_decay 0 ...". */

@@ -63,8 +63,8 @@ static double run_step(fv__plan *plan, fv_network *network)
     return loss;
 }
 
-fv_status fv__train_plan(fv__plan *plan, fv_network *network,
-                         fv_optimizer *optimizer, fv__sums *sums)
+fv_status fv__train_gradients(fv__plan *plan, fv_network *network,
+                              fv_optimizer *optimizer, fv__sums *sums)
 {
     fv_context *context = network->context;
     if (!fv__ok(context)) return fv_failed(context);
@@ -73,12 +73,57 @@ fv_status fv__train_plan(fv__plan *plan, fv_network *network,
         fv_zero_grad(optimizer);
         return fv_failed(context);
     }
-    if (fv_optimizer_update(optimizer) != FV_OK) return fv_failed(context);
     network->steps++;
     sums->loss += loss * (double)plan->batch;
     sums->right += fv__plan_right(plan, NULL);
     sums->count += plan->batch;
     return FV_OK;
+}
+
+fv_status fv__train_update(fv_optimizer *optimizer)
+{
+    if (fv_optimizer_update(optimizer) != FV_OK) fv_zero_grad(optimizer);
+    return fv_failed(optimizer->context);
+}
+
+fv_status fv__train_plan(fv__plan *plan, fv_network *network,
+                         fv_optimizer *optimizer, fv__sums *sums)
+{
+    fv__sums with = *sums;
+    if (fv__train_gradients(plan, network, optimizer, &with) == FV_OK
+        && fv__train_update(optimizer) == FV_OK)
+        *sums = with;
+    return fv_failed(network->context);
+}
+
+/* All gradients of a network, in chunks. */
+typedef struct scaling {
+    fv_network *network;
+    double factor;
+} scaling;
+
+static void scale_chunk(void *argument, size_t item, size_t worker)
+{
+    (void)worker;
+    const scaling *s = argument;
+    const fv__kernels *kernels = s->network->context->kernels;
+    const size_t size = fv_dtype_bytes(kernels->dtype);
+    const size_t all = s->network->values_bytes / size;
+    const size_t first = item * FV__UPDATE_CHUNK;
+    const size_t n =
+        all - first > FV__UPDATE_CHUNK ? FV__UPDATE_CHUNK : all - first;
+    unsigned char *g = s->network->grads + first * size;
+    kernels->unary(FV__SCALE_ADD, n, g, g, s->factor, 0);
+}
+
+void fv__train_scale(fv_network *network, double factor)
+{
+    scaling s = { network, factor };
+    const size_t n =
+        network->values_bytes / fv_dtype_bytes(network->context->dtype);
+    fv__parallel(network->context,
+                 (n + FV__UPDATE_CHUNK - 1) / FV__UPDATE_CHUNK, (double)n,
+                 scale_chunk, &s);
 }
 
 fv_metrics fv__metrics_of(const fv__sums *sums)

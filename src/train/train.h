@@ -15,6 +15,12 @@ typedef struct fv__sums {
 
 fv_status fv__train_plan(fv__plan *plan, fv_network *network,
                          fv_optimizer *optimizer, fv__sums *sums);
+/* The same in two: adds the gradients, and updates. */
+fv_status fv__train_gradients(fv__plan *plan, fv_network *network,
+                              fv_optimizer *optimizer, fv__sums *sums);
+fv_status fv__train_update(fv_optimizer *optimizer);
+/* Multiplies all gradients. */
+void fv__train_scale(fv_network *network, double factor);
 fv_metrics fv__metrics_of(const fv__sums *sums);
 
 /* Whether the data set's images have the shape of the network's input; `which`
@@ -36,7 +42,7 @@ typedef struct fv__position {
 typedef struct fv__run {
     fv_network *network;
     fv_optimizer *optimizer;
-    int64_t batch, images, epochs;
+    int64_t batch, micro_batch, images, epochs;
     int64_t used; /* images of an epoch */
     bool drop_last;
     double initial_rate;

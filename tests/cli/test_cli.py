@@ -274,6 +274,9 @@ class OptionsTest(Case):
          'weight_decay, nesterov, dampening); did you mean "momentum"?'),
         ("train", ["--optimizer", "adam 0.1", "--lr", "0.1"],
          "optimizer:1:24: learning_rate is given twice"),
+        ("train", ["--schedule", "cosine 5 than step 3"], "schedule:1:10: "
+         '"than" is neither an option nor "for"'),
+        ("train", ["--schedule", ""], "--schedule: the name is empty"),
         ("train", ["--optimizer", "sgd momentum=1"],
          "sgd: momentum 1 is not at least 0 and below 1"),
         ("train", ["--optimizer", "sgd " + 2000 * "x"],
@@ -428,9 +431,14 @@ class DefaultsTest(Case):
     TRAIN = {
         "data": (None, None, None), "epochs": ("5", "5", ("1", "1000000", "0",
                                                           "1000001")),
-        "batch": ("32", "32", BATCH),
+        "batch": ("32", "32", BATCH), "micro-batch": (None, None, BATCH),
         "optimizer": ("adam; sgd with --momentum or --nesterov", "adam", None),
         "lr": ("adam 0.001, sgd 0.01, others their own", "0.001", RATE),
+        "schedule": (None, None, None), "average": (None, None, None),
+        "scale-lr": (None, None, None), "freeze": (None, None, None),
+        "clip-norm": (None, None, ("1e-9", "1e300", "0", "inf")),
+        "clip-value": (None, None, ("1e-9", "1e300", "0", "inf")),
+        "no-decay-bias": (None, None, None),
         "momentum": ("0", None, None), "nesterov": (None, None, None),
         "weight-decay": ("0; adamw 0.01", "0", RATE),
         "seed": ("0", "0", ("0", "9223372036854775807", "-1",
@@ -598,6 +606,44 @@ class TrainTest(Case):
         self.train("nesterov", *nesterov)
         self.assertNotEqual(sha(self.folder / "plain"),
                             sha(self.folder / "nesterov"))
+
+    def test_groups_clipping_and_averages(self):
+        ways = {"plain": [], "freeze": ["--freeze", "conv1.*,linear*"],
+                "rates": ["--scale-lr", "conv*=0.1,*=0.5"],
+                "norm": ["--clip-norm", "0.01"],
+                "value": ["--clip-value", "0.001"],
+                "average": ["--average", "0.9"],
+                "micro": ["--micro-batch", "20"],
+                "decay": ["--weight-decay", "0.5"],
+                "no_bias": ["--weight-decay", "0.5", "--no-decay-bias"]}
+        digests = set()
+        for name, words in ways.items():
+            self.train(f"way-{name}", "--lr", "0.05", *words)
+            digests.add(sha(self.folder / f"way-{name}"))
+        self.assertEqual(len(digests), len(ways))
+        for words, sentence in (
+                (["--freeze", "none*"], 'network: no parameter fits "none*"'),
+                (["--freeze", "conv1.*,"],
+                 "--freeze conv1.*,: expected PATTERN,..."),
+                (["--freeze", "*=2"], "--freeze *=2: expected PATTERN,..."),
+                (["--scale-lr", "conv1"],
+                 "--scale-lr conv1: expected PATTERN=FACTOR,..."),
+                (["--scale-lr", "*=x"],
+                 "--scale-lr *=x: expected PATTERN=FACTOR,..."),
+                (["--scale-lr", "*=-1"],
+                 "optimizer: factor -1 is not a number of at least 0")):
+            done = self.run_fovea("train", "small.net", "data", *words,
+                                  "--out", "other", code=1)
+            self.assertEqual(done.stderr, f"fovea: {sentence}\n")
+
+    def test_schedule(self):
+        self.train("steady")
+        self.train("constant", "--schedule", "constant 1")
+        self.train("cosine", "--schedule", "linear 2 for 2 then cosine")
+        self.assertEqual(sha(self.folder / "steady"),
+                         sha(self.folder / "constant"))
+        self.assertNotEqual(sha(self.folder / "steady"),
+                            sha(self.folder / "cosine"))
 
     def test_goes_on_from_a_model(self):
         self.train("first.safetensors")

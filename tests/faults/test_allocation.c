@@ -107,6 +107,29 @@ static void attempt_fit(fv_context *ctx)
     }
 }
 
+/* The same with all that may be set for an optimizer. */
+static void attempt_settings(fv_context *ctx)
+{
+    fv_tensor images = batch_images(), labels = batch_labels();
+    unlink(other_path);
+    for (int64_t epochs = 1; epochs <= 2; epochs++) {
+        fv_dataset *data = fv_dataset_of(ctx, &images, &labels);
+        fv_network *net = fv_network_parse(ctx, tiny, "tiny");
+        fv_optimizer *lamb = fv_optimizer_parse(net, "lamb weight_decay=0.1");
+        fv_set_schedule(lamb, "linear 2 for 2 then plateau");
+        fv_scale_learning_rate(lamb, "*.weight", 0.5);
+        fv_decay_weights_only(lamb);
+        fv_set_clip_norm(lamb, 1);
+        fv_set_average(lamb, 0.9);
+        fv_fit(net, lamb, data, .test = data, .epochs = epochs, .batch = 4,
+               .micro_batch = 3, .checkpoint = other_path, .resume = 1);
+        fv_swap_average(lamb);
+        fv_optimizer_free(lamb);
+        fv_network_free(net);
+        fv_dataset_free(data);
+    }
+}
+
 /* ---- trying every allocation --------------------------------------------- */
 
 typedef void attempt(fv_context *ctx);
@@ -170,6 +193,13 @@ static void test_fit(void **state)
     fail_everywhere(attempt_fit);
 }
 
+static void test_settings(void **state)
+{
+    (void)state;
+    needs(JANSSON);
+    fail_everywhere(attempt_settings);
+}
+
 /* A limit on memory is kept, and each try leaves the context usable. */
 static void test_limit(void **state)
 {
@@ -195,9 +225,8 @@ static void test_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_network),
-        cmocka_unit_test(test_layers),
-        cmocka_unit_test(test_fit),
+        cmocka_unit_test(test_network), cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_fit),     cmocka_unit_test(test_settings),
         cmocka_unit_test(test_limit),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

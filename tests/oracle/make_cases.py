@@ -16,6 +16,7 @@ from cases import Archive, draw, draw_integers
 from convolutions import geometries, text_of
 from layers import layer_cases
 from optimizers import optimizer_cases
+from schedules import schedule_cases
 import torch
 import torch.nn.functional as F
 
@@ -62,6 +63,9 @@ def write_all(folder, seed):
     archive = Archive()
     optimizer_cases(archive, seed)
     archive.write(folder / "optimizers.safetensors")
+    archive = Archive()
+    schedule_cases(archive, seed)
+    archive.write(folder / "schedules.safetensors")
 
 
 def main():
