@@ -48,6 +48,13 @@ typedef struct fv_conv_options {
     int32_t weights_unchanged FV_ZERO; /**< 1: packed weights are kept, see
                                             fv_conv_weights_changed() */
     const char *name FV_ZERO; /**< who it is in messages; NULL: "conv" */
+    /** planes of an image, {d, h, w, c} or {c, d, h, w}; 0: it has one, and no
+     *  axis for it */
+    int64_t in_depth FV_ZERO;
+    int64_t kernel_depth FV_ZERO;     /**< 0: 1, like the next two */
+    int64_t stride_depth FV_ZERO;     /**< from plane to plane */
+    int64_t dilation_depth FV_ZERO;   /**< from tap to tap */
+    int64_t padding_depth[2] FV_ZERO; /**< planes of zeros before, behind */
 } fv_conv_options;
 
 /** `fv_conv_plan(ctx, .in_shape = { 28, 28, 1 }, .num_filters = 20,
@@ -67,7 +74,8 @@ FV_API fv_conv *fv_conv_of_layer(fv_layer *layer, int64_t batch,
 FV_API void fv_conv_free(fv_conv *conv);
 
 /** Extents of one image that goes in, of one that comes out, and of the
- *  weights: [filters, kh, kw, c/groups] in either layout. */
+ *  weights: [filters, kh, kw, c/groups] in either layout, with in_depth
+ *  [filters, kd, kh, kw, c/groups]. */
 FV_API fv_shape fv_conv_input_shape(const fv_conv *conv);
 /** See fv_conv_input_shape(). */
 FV_API fv_shape fv_conv_output_shape(const fv_conv *conv);

@@ -47,7 +47,8 @@ double cli_convolve_bytes(const fv_context *context, const fv_conv *conv,
 
 /* ---- shapes in files (shapes.c) ----------------------------------------- */
 
-/* Columns of a file of shapes behind net and layer, in its order. */
+/* Columns of a file of shapes behind net and layer, in its order. Those of the
+ * depth may be missing. */
 enum {
     CLI_N,
     CLI_H,
@@ -63,15 +64,21 @@ enum {
     CLI_DH,
     CLI_DW,
     CLI_GROUPS,
+    CLI_D,
+    CLI_T,
+    CLI_SD,
+    CLI_PD,
+    CLI_DD,
     CLI_NUMBERS
 };
 
-/* "net,layer,N,...,groups" */
-extern const char cli_shape_columns[];
+/* "net,layer,N,...,groups" and "D,...,dd" */
+extern const char cli_shape_columns[], cli_depth_columns[];
 
 typedef struct cli_conv_shape {
     char net[CLI_CELL], layer[CLI_CELL];
     int64_t number[CLI_NUMBERS];
+    int numbers; /* CLI_D if the file has no column of the depth */
 } cli_conv_shape;
 
 /* Hands the lines of a CSV file to use(), in order, until the context has

@@ -7,7 +7,7 @@
 static const struct argp_option options[] = {
     { "shapes", CLI_SHAPES, "FILE", 0,
       "CSV with the columns net, layer, N, H, W, C, K, R, S, sh, sw, ph, pw, "
-      "dh, dw, groups (required)",
+      "dh, dw, groups, and, for a third axis, D, T, sd, pd, dd (required)",
       0 },
     { "nets", CLI_NETS, "A,B", 0, "shapes of these nets only", 0 },
     { "batch", CLI_BATCH, "N", 0, "images (column N of the file)", 0 },
@@ -69,6 +69,11 @@ static fv_conv *plan(const bench *b, const int64_t number[CLI_NUMBERS])
         .padding = { number[CLI_PH], number[CLI_PW] },
         .dilation = { number[CLI_DH], number[CLI_DW] },
         .groups = number[CLI_GROUPS],
+        .in_depth = number[CLI_D],
+        .kernel_depth = number[CLI_T],
+        .stride_depth = number[CLI_SD],
+        .padding_depth = { number[CLI_PD], number[CLI_PD] },
+        .dilation_depth = number[CLI_DD],
         .algorithm = b->options.algorithm,
         .weights_unchanged = 1,
         .forward_only = b->options.passes == 1u << FV_PASS_FORWARD,
@@ -76,13 +81,16 @@ static fv_conv *plan(const bench *b, const int64_t number[CLI_NUMBERS])
     return fv_conv_new(&o);
 }
 
-static void begin(bench *b)
+static void begin(bench *b, const cli_conv_shape *shape)
 {
+    const bool depth = shape->numbers > CLI_D;
+
     b->machine = cli_roofline(b->context, b->options.csv ? stderr : stdout);
     if (b->options.csv)
-        printf("%s,pass,peer,layout,threads,algorithm,median_ms,min_ms,"
+        printf("%s%s%s,pass,peer,layout,threads,algorithm,median_ms,min_ms,"
                "gflops\n",
-               cli_shape_columns);
+               cli_shape_columns, depth ? "," : "",
+               depth ? cli_depth_columns : "");
     else
         printf("\n%-28s  %5s  %-16s  %-9s  %10s  %10s  %8s  %5s\n", "layer",
                "batch", "pass", "algorithm", "median ms", "least ms", "GFLOP/s",
@@ -96,7 +104,7 @@ static void print_row(const bench *b, const cli_conv_shape *shape,
     const double flops = 2 * (double)facts->multiply_accumulates / time.median;
     if (b->options.csv) {
         printf("%s,%s", shape->net, shape->layer);
-        for (int i = 0; i < CLI_NUMBERS; i++)
+        for (int i = 0; i < shape->numbers; i++)
             printf(",%lld", (long long)shape->number[i]);
         printf(",%s,fovea,%s,%d,%s,%.4f,%.4f,%.2f\n", pass,
                b->options.layout == FV_NCHW ? "nchw" : "nhwc",
@@ -149,7 +157,7 @@ static void use(void *user, const cli_conv_shape *given)
                 shape.layer, why);
         return;
     }
-    if (!b->shapes++) begin(b);
+    if (!b->shapes++) begin(b, &shape);
     measure(b, &shape, conv);
     fv_conv_free(conv);
 }

@@ -9,6 +9,7 @@
 
 const char cli_shape_columns[] =
     "net,layer,N,H,W,C,K,R,S,sh,sw,ph,pw,dh,dw,groups";
+const char cli_depth_columns[] = "D,T,sd,pd,dd";
 
 enum { LINE_BYTES = 4096, COLUMNS = CLI_NUMBERS + 2, MOST_FIELDS = 64 };
 static const int64_t most = (int64_t)1 << 40;
@@ -17,7 +18,7 @@ typedef struct reader {
     fv_context *context;
     const char *path;
     int line;
-    int column[COLUMNS]; /* where the file has them */
+    int column[COLUMNS]; /* where the file has them, -1: nowhere */
     char *fields[MOST_FIELDS];
     int count; /* of fields in this line */
 } reader;
@@ -37,8 +38,10 @@ static void cut(reader *r, char *line)
 /* The name of a column, of those separated by commas. */
 static const char *column_name(int column, char *text)
 {
-    const char *at = cli_shape_columns;
-    for (; column; column--) at = strchr(at, ',') + 1;
+    const bool depth = column >= CLI_D + 2;
+    const char *at = depth ? cli_depth_columns : cli_shape_columns;
+    for (column -= depth ? CLI_D + 2 : 0; column; column--)
+        at = strchr(at, ',') + 1;
     snprintf(text, CLI_CELL, "%.*s", (int)strcspn(at, ","), at);
     return text;
 }
@@ -50,6 +53,7 @@ static fv_status read_heading(reader *r)
         int at = 0;
         column_name(i, name);
         while (at < r->count && strcmp(r->fields[at], name) != 0) at++;
+        if (at == r->count && i >= CLI_D + 2) at = -1;
         if (at == r->count)
             return fv_fail(r->context, FV_MALFORMED,
                            "%s:%d: there is no column \"%s\" (expected %s)",
@@ -61,10 +65,15 @@ static fv_status read_heading(reader *r)
 
 static fv_status read_number(const reader *r, int column, int64_t *number)
 {
-    const char *text = r->fields[r->column[column + 2]];
-    const size_t digits = strspn(text, "0123456789");
-    const int64_t least = column == CLI_PH || column == CLI_PW ? 0 : 1;
+    const int at = r->column[column + 2];
+    const bool padding =
+        column == CLI_PH || column == CLI_PW || column == CLI_PD;
+    const int64_t least = padding ? 0 : 1;
     char name[CLI_CELL];
+    *number = least;
+    if (at < 0) return FV_OK;
+    const char *text = r->fields[at];
+    const size_t digits = strspn(text, "0123456789");
     errno = 0;
     *number = strtoll(text, NULL, 10);
     if (digits && !text[digits] && !errno && *number >= least
@@ -86,6 +95,9 @@ static fv_status read_shape(const reader *r, cli_conv_shape *shape)
                            r->line, r->count, r->column[i] + 1);
     snprintf(shape->net, CLI_CELL, "%s", r->fields[r->column[0]]);
     snprintf(shape->layer, CLI_CELL, "%s", r->fields[r->column[1]]);
+    shape->numbers = CLI_D;
+    for (int i = CLI_D; i < CLI_NUMBERS; i++)
+        if (r->column[i + 2] >= 0) shape->numbers = CLI_NUMBERS;
     for (int i = 0; i < CLI_NUMBERS; i++)
         if (read_number(r, i, &shape->number[i]) != FV_OK)
             return fv_failed(r->context);

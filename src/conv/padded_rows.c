@@ -26,13 +26,14 @@ static bool stays_inside(const fv__subconv *s, const fv__padded_rows *padded)
 
 bool fv__padded_rows_fit(const fv__subconv *s)
 {
-    int64_t extents[] = { 0, 0, s->channels + LINE };
+    int64_t extents[] = { 0, 0, s->channels + LINE,
+                          fv__max(s->taps[FV__DEPTH], 1) };
 
     for (int i = 0; i < 2; i++) {
         extents[i] = (s->out[i] - 1) * s->stride[i] + 1
                      + fv__max(s->taps[i] - 1, 0) * s->step[i];
     }
-    return fv__product(3, extents) >= 0;
+    return fv__product(4, extents) >= 0;
 }
 
 fv__padded_rows fv__padded_rows_in_place(const fv__subconv *s)
@@ -116,7 +117,7 @@ static void fill_row(const fv__subconv *s, const fv__padded_rows *padded,
 }
 
 void fv__padded_rows_fill(const fv__subconv *s, const fv__padded_rows *padded,
-                          int64_t image, int64_t group, int64_t first,
+                          int64_t plane, int64_t group, int64_t first,
                           int64_t rows, size_t element, const void *in,
                           void *copy)
 {
@@ -127,7 +128,7 @@ void fv__padded_rows_fill(const fv__subconv *s, const fv__padded_rows *padded,
 
     for (int64_t row = top; row < end; row++, out += bytes) {
         const int64_t ragged = row == s->in[0] - 1 ? s->ragged : 0;
-        const int64_t at = (image * s->in[0] + row) * s->in[1] * s->in_pixel
+        const int64_t at = (plane * s->in[0] + row) * s->in[1] * s->in_pixel
                            + group * s->channels;
 
         if (row < 0 || row >= s->in[0])

@@ -31,9 +31,10 @@ int64_t fv__padded_rows_count(const fv__subconv *subconv,
 size_t fv__padded_rows_bytes(const fv__subconv *subconv,
                              const fv__padded_rows *padded, int64_t rows,
                              size_t element);
-/* Fills the copy for output rows [first, first + rows) of an image. */
+/* Fills the copy of a plane, which is one of all images, for output rows
+ * [first, first + rows). */
 void fv__padded_rows_fill(const fv__subconv *subconv,
-                          const fv__padded_rows *padded, int64_t image,
+                          const fv__padded_rows *padded, int64_t plane,
                           int64_t group, int64_t first, int64_t rows,
                           size_t element, const void *in, void *copy);
 

@@ -44,6 +44,13 @@ static inline int64_t fv__subconv_outputs(const fv__subconv *s)
     return s->out[FV__DEPTH] * s->out[0] * s->out[1];
 }
 
+/* Whether images are planes, and so are kernels. */
+static inline bool fv__subconv_is_flat(const fv__subconv *s)
+{
+    return s->taps[FV__DEPTH] == 1 && s->in[FV__DEPTH] == 1
+           && s->out[FV__DEPTH] == 1 && s->first[FV__DEPTH] == 0;
+}
+
 /* The chain of an output: its rows are those of all depths. */
 static inline fv__chain fv__subconv_chain(const fv__subconv *s)
 {
@@ -87,6 +94,9 @@ fv__bands fv__subconv_one_band(const fv__subconv *subconv, int axis);
 /* Bands of outputs that have the same taps inside the image; if these would be
  * more than FV__MOST_BANDS, bands of about the same length. */
 fv__bands fv__subconv_bands(const fv__subconv *subconv, int axis);
+/* Taps [*low, *high) of an axis that are inside the image for output `at`. */
+void fv__subconv_taps_inside(const fv__subconv *subconv, int axis, int64_t at,
+                             int64_t *low, int64_t *high);
 /* Outputs [*low, *high) of an axis for which a tap is inside the image. */
 void fv__subconv_inside(const fv__subconv *subconv, int axis, int64_t tap,
                         int64_t *low, int64_t *high);

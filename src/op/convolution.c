@@ -21,6 +21,7 @@ struct fv_conv {
     fv_context *context;
     char *name;
     fv__geometry geometry;
+    bool has_depth; /* images have an axis for it */
     fv__conv_request request;
     fv__epilogue epilogue; /* bias and residual come with each call */
     bool keeps;            /* packed weights, from call to call */
@@ -65,6 +66,17 @@ static fv__geometry geometry_of(const fv_context *context,
     fv__option_pair(g.kernel, 0, g.kernel);
     fv__option_pair(g.stride, 0, one);
     fv__option_pair(g.dilation, 0, one);
+    g.in[FV__DEPTH] = o->in_depth;
+    g.kernel[FV__DEPTH] = o->kernel_depth;
+    g.stride[FV__DEPTH] = o->stride_depth;
+    g.dilation[FV__DEPTH] = o->dilation_depth;
+    g.begin[FV__DEPTH] = o->padding_depth[0];
+    g.end[FV__DEPTH] = o->padding_depth[1];
+    if (o->in_depth) {
+        g.kernel[FV__DEPTH] = fv__option_count(o->kernel_depth, 1);
+        g.stride[FV__DEPTH] = fv__option_count(o->stride_depth, 1);
+        g.dilation[FV__DEPTH] = fv__option_count(o->dilation_depth, 1);
+    }
     return g;
 }
 
@@ -88,11 +100,13 @@ static bool place(size_t bytes, size_t *whole, size_t *at)
     return bytes <= SIZE_MAX - 64 && fv__add(*whole, fv__align(bytes), whole);
 }
 
-static size_t image_bytes(const fv_conv *conv, const int64_t plane[2],
+static size_t image_bytes(const fv_conv *conv, const int64_t extents[FV__AXES],
                           int64_t channels)
 {
+    const int64_t pixels = extents[FV__DEPTH] * extents[0] * extents[1];
+
     if (conv->context->layout == FV_NHWC) return 0;
-    return (size_t)(conv->geometry.batch * plane[0] * plane[1] * channels)
+    return (size_t)(conv->geometry.batch * pixels * channels)
            * fv__number_bytes(conv->context);
 }
 
@@ -133,6 +147,7 @@ static fv_status begin(fv_conv *conv, const fv_conv_options *o)
     if (!conv->name || set_clamp(conv, o->clamp) != FV_OK)
         return fv_failed(context);
     conv->geometry = geometry_of(context, o);
+    conv->has_depth = o->in_depth != 0;
     conv->keeps = o->weights_unchanged != 0;
     fv__geometry *g = &conv->geometry;
     if (fv__option_padding(context, conv->name, o->padding, g->begin, g->end)
@@ -176,13 +191,30 @@ fv_conv *fv_conv_new(const fv_conv_options *options)
 
 /* ---- facts -------------------------------------------------------------- */
 
-static fv_shape image_shape(const fv_conv *conv, const int64_t plane[2],
-                            int64_t channels)
+static void append(fv_shape *shape, int64_t extent)
 {
-    if (conv->context->layout == FV_NCHW)
-        return (fv_shape){ .rank = 3,
-                           .extent = { channels, plane[0], plane[1] } };
-    return (fv_shape){ .rank = 3, .extent = { plane[0], plane[1], channels } };
+    shape->extent[shape->rank++] = extent;
+}
+
+/* Appends the depth, if images have one, the height and the width. */
+static void append_axes(const fv_conv *conv, const int64_t extents[FV__AXES],
+                        fv_shape *shape)
+{
+    if (conv->has_depth) append(shape, extents[FV__DEPTH]);
+    append(shape, extents[0]);
+    append(shape, extents[1]);
+}
+
+static fv_shape image_shape(const fv_conv *conv,
+                            const int64_t extents[FV__AXES], int64_t channels)
+{
+    const bool first = conv->context->layout == FV_NCHW;
+    fv_shape shape = { 0 };
+
+    if (first) append(&shape, channels);
+    append_axes(conv, extents, &shape);
+    if (!first) append(&shape, channels);
+    return shape;
 }
 
 fv_shape fv_conv_input_shape(const fv_conv *conv)
@@ -201,9 +233,10 @@ fv_shape fv_conv_weight_shape(const fv_conv *conv)
 {
     if (!conv) return (fv_shape){ .rank = -1 };
     const fv__geometry *g = &conv->geometry;
-    return (fv_shape){ .rank = 4,
-                       .extent = { g->filters, g->kernel[0], g->kernel[1],
-                                   g->channels / g->groups } };
+    fv_shape shape = { .rank = 1, .extent = { g->filters } };
+    append_axes(conv, g->kernel, &shape);
+    append(&shape, g->channels / g->groups);
+    return shape;
 }
 
 static const pass *pass_of(const fv_conv *conv, fv_conv_pass which)
@@ -305,11 +338,11 @@ static void refuse(const fv_conv *conv, const char *what,
 
 /* The tensor is contiguous, of the context's type and that shape. */
 static bool operand(const fv_conv *conv, const char *what,
-                    const fv_tensor *tensor, int32_t rank, const int64_t *shape)
+                    const fv_tensor *tensor, fv_shape shape)
 {
-    fv_tensor wanted = { .rank = rank, .dtype = conv->context->dtype };
+    fv_tensor wanted = { .rank = shape.rank, .dtype = conv->context->dtype };
 
-    memcpy(wanted.shape, shape, (size_t)rank * sizeof *shape);
+    memcpy(wanted.shape, shape.extent, sizeof shape.extent);
     if (tensor && tensor->data && tensor->dtype == wanted.dtype
         && fv_tensor_same_shape(tensor, &wanted)
         && fv_tensor_is_contiguous(tensor))
@@ -321,10 +354,10 @@ static bool operand(const fv_conv *conv, const char *what,
 static bool image(const fv_conv *conv, const char *what,
                   const fv_tensor *tensor, fv_shape shape)
 {
-    const int64_t extents[] = { conv->geometry.batch, shape.extent[0],
-                                shape.extent[1], shape.extent[2] };
+    fv_shape batch = { .rank = 1, .extent = { conv->geometry.batch } };
 
-    return operand(conv, what, tensor, 4, extents);
+    for (int32_t i = 0; i < shape.rank; i++) append(&batch, shape.extent[i]);
+    return operand(conv, what, tensor, batch);
 }
 
 static bool input(const fv_conv *conv, const char *what, const fv_tensor *x)
@@ -340,14 +373,14 @@ static bool output(const fv_conv *conv, const char *what, const fv_tensor *y)
 static bool weights(const fv_conv *conv, const char *what,
                     const fv_tensor *weight)
 {
-    fv_shape shape = fv_conv_weight_shape(conv);
-
-    return operand(conv, what, weight, 4, shape.extent);
+    return operand(conv, what, weight, fv_conv_weight_shape(conv));
 }
 
 static bool vector(const fv_conv *conv, const char *what, const fv_tensor *bias)
 {
-    return !bias || operand(conv, what, bias, 1, &conv->geometry.filters);
+    const fv_shape shape = { .rank = 1, .extent = { conv->geometry.filters } };
+
+    return !bias || operand(conv, what, bias, shape);
 }
 
 /* Whether a result has no byte in common with what is read, or with another
@@ -366,12 +399,18 @@ static bool apart(const fv_conv *conv, const char *what,
 static fv_tensor seen(const fv_conv *conv, const fv_tensor *outside,
                       void *inside)
 {
-    const int64_t *n = outside->shape;
-    fv_tensor x = fv_tensor_of(inside, conv->context->dtype, 4,
-                               (const int64_t[]){ n[0], n[2], n[3], n[1] });
+    const int32_t last = outside->rank - 1;
+    fv_shape shape = { .rank = 1, .extent = { outside->shape[0] } };
+    int32_t order[FV_MAX_RANK] = { 0, last };
 
-    return fv_tensor_permute(conv->context, &x,
-                             (const int32_t[]){ 0, 3, 1, 2 });
+    for (int32_t i = 2; i <= last; i++) {
+        append(&shape, outside->shape[i]);
+        order[i] = i - 1;
+    }
+    append(&shape, outside->shape[1]);
+    const fv_tensor x =
+        fv_tensor_of(inside, conv->context->dtype, shape.rank, shape.extent);
+    return fv_tensor_permute(conv->context, &x, order);
 }
 
 /* Where the convolution reads an image: its own memory, or a copy. */

@@ -1358,6 +1358,49 @@ class BenchTest(Case):
         row, = csv.DictReader(done.stdout.splitlines())
         self.assertEqual((row["net"], row["layer"]), ("one", "w"))
 
+    def test_depth(self):
+        """Columns of the third axis, all or some; the others say 1 or 0."""
+        tail = "1,6,5,2,3,3,3,1,1,1,1,1,1,1"
+        for name, columns, numbers, full, macs in (
+                ("all", "D,T,sd,pd,dd", "7,2,2,1,3", "7,2,2,1,3", 3 * 2),
+                ("some", "T,D", "2,3", "3,2,1,0,1", 2 * 2)):
+            (self.folder / "depth.csv").write_text(
+                f"{self.HEADING},{columns}\nnet,{name},{tail},{numbers}\n")
+            done = self.conv("--csv", shapes="depth.csv")
+            rows = list(csv.DictReader(done.stdout.splitlines()))
+            self.assertEqual([r["pass"] for r in rows], self.PASSES)
+            self.assertTrue(done.stdout.startswith(
+                self.HEADING + ",D,T,sd,pd,dd,pass,"), done.stdout)
+            for r in rows:
+                self.assertEqual(
+                    [r[c] for c in "D,T,sd,pd,dd".split(",")],
+                    full.split(","))
+                self.assertIn(r["algorithm"], ("direct", "im2col"))
+                ms, gflops = float(r["median_ms"]), float(r["gflops"])
+                self.assertLessEqual(
+                    abs(2e-6 * 6 * 5 * 3 * 9 * 2 * macs / max(ms, 5e-5)
+                        - gflops), 0.01 + 1e-4 / max(ms, 1e-4) * gflops)
+        done = self.conv("--csv", "--layout", "nchw", shapes="depth.csv")
+        self.assertEqual(len(done.stdout.splitlines()), 4)
+        done = self.conv("--csv", "--algorithm", "winograd", code=1,
+                         shapes="depth.csv")
+        self.assertIn("net/some left out: conv: algorithm winograd cannot do "
+                      "kernel 2x3x3 with 2 channels\n", done.stderr)
+        for numbers, sentence in (
+                ("0,1,1,0,1", ':2: D is "0", expected a whole number from 1 to '
+                 "1099511627776"),
+                ("x,1,1,0,1", ':2: D is "x"'), ("4,0,1,0,1", ':2: T is "0"'),
+                ("4,1,,0,1", ':2: sd is ""'), ("4,1,1,-1,1", ':2: pd is "-1", '
+                                               "expected a whole number from 0"),
+                ("4,1,1,0,0", ':2: dd is "0"'),
+                ("4,1,1,0", ":2: 20 columns, expected at least 21"),
+                ("4,9,1,0,1", ": net/x: conv: kernel 9x3x3 exceeds input 4x6x5 "
+                 "(depth x height x width, padding 0x1x1)")):
+            (self.folder / "depth.csv").write_text(
+                f"{self.HEADING},D,T,sd,pd,dd\nnet,x,{tail},{numbers}\n")
+            done = self.conv("--csv", code=1, shapes="depth.csv")
+            self.assertIn(f"fovea: depth.csv{sentence}", done.stderr)
+
     def test_choice(self):
         rows = self.rows("--nets", "two,none", "--batch", 2, "--pass",
                          "backward_weights,forward", "--layout", "nchw",

@@ -516,6 +516,119 @@ static void test_memory(void **state)
     }
 }
 
+/* ---- a third axis -------------------------------------------------------- */
+
+enum { D = 5, T = 2, OD = 3 }; /* depth stride 3, padding 1 before, 2 behind */
+
+/* Index of [image][depth][row][column][channel], in the context's layout. */
+static int64_t volume_index(const fv_tensor *t, bool first, int64_t n,
+                            int64_t d, int64_t h, int64_t w, int64_t c)
+{
+    const int64_t *e = t->shape;
+
+    return first ? (((n * e[1] + c) * e[2] + d) * e[3] + h) * e[4] + w
+                 : (((n * e[1] + d) * e[2] + h) * e[3] + w) * e[4] + c;
+}
+
+static double volume_sum(const arrays *a, bool first, const int64_t at[4],
+                         int64_t k)
+{
+    const int64_t group = k / (K / GROUPS), channels = C / GROUPS;
+    double sum = value_at(&a->bias, k);
+
+    for (int64_t i = 0; i < T * R * S * channels; i++) {
+        const int64_t c = i % channels, tap = i / channels;
+        const int64_t d = at[1] * 3 - 1 + tap / S / R;
+        const int64_t h = at[2] * 2 - 1 + tap / S % R;
+        const int64_t w = at[3] - 1 + tap % S;
+
+        if (d < 0 || d >= D || h < 0 || h >= H || w < 0 || w >= W) continue;
+        sum += value_at(&a->x, volume_index(&a->x, first, at[0], d, h, w,
+                                            group * channels + c))
+               * value_at(&a->weight, k * T * R * S * channels + i);
+    }
+    return sum;
+}
+
+static double inner(const fv_tensor *a, const fv_tensor *b)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < fv_tensor_count(a); i++)
+        sum += value_at(a, i) * value_at(b, i);
+    return sum;
+}
+
+static void with_depth(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        const bool first = i;
+        fv_context *ctx = fv_context_new(
+            FV_OPTIONS(fv_context_options, .dtype = FV_F64, .threads = 2,
+                       .layout = first ? FV_NCHW : FV_NHWC));
+        fv_conv *conv = PLAN(
+            ctx, .in_shape = { first ? C : H, first ? H : W, first ? W : C },
+            .in_depth = D, .kernel_depth = T, .stride_depth = 3,
+            .padding_depth = { 1, 2 });
+        const fv_shape in = fv_conv_input_shape(conv);
+        const fv_shape out = fv_conv_output_shape(conv);
+        const fv_shape weight = fv_conv_weight_shape(conv);
+
+        assert_ok(ctx);
+        assert_int_equal(in.rank, 4);
+        assert_int_equal(in.extent[first ? 1 : 0], D);
+        assert_int_equal(out.extent[first ? 1 : 0], OD);
+        assert_int_equal(out.extent[first ? 0 : 3], K);
+        assert_int_equal(weight.rank, 5);
+        assert_int_equal(weight.extent[1], T);
+        const int64_t *x = in.extent, *y = out.extent;
+        arrays a = { .x = MADE(ctx, 1, N, x[0], x[1], x[2], x[3]),
+                     .dx = MADE(ctx, 2, N, x[0], x[1], x[2], x[3]),
+                     .y = MADE(ctx, 3, N, y[0], y[1], y[2], y[3]),
+                     .dy = MADE(ctx, 4, N, y[0], y[1], y[2], y[3]),
+                     .weight = MADE(ctx, 5, K, T, R, S, C / GROUPS),
+                     .dweight = MADE(ctx, 6, K, T, R, S, C / GROUPS),
+                     .bias = MADE(ctx, 7, K),
+                     .dbias = MADE(ctx, 8, K) };
+        run_all(conv, &a);
+        for (int64_t n = 0; n < N * OD * OH * OW; n++) {
+            const int64_t at[] = { n / OW / OH / OD, n / OW / OH % OD,
+                                   n / OW % OH, n % OW };
+
+            for (int64_t k = 0; k < K; k++) {
+                const int64_t index =
+                    volume_index(&a.y, first, at[0], at[1], at[2], at[3], k);
+                const double error =
+                    fabs(value_at(&a.y, index) - volume_sum(&a, first, at, k));
+
+                assert_true(error < 1e-12);
+            }
+        }
+        /* <y, dy> = <x, dx> + <bias, dbias> = <weight, dweight> + the same */
+        const double product = inner(&a.y, &a.dy) - inner(&a.bias, &a.dbias);
+        assert_true(fabs(inner(&a.x, &a.dx) - product) < 1e-10);
+        assert_true(fabs(inner(&a.weight, &a.dweight) - product) < 1e-10);
+        fv_context_free(ctx);
+    }
+}
+
+static void wrong_depth(void **state)
+{
+    fv_context *ctx = fv_context_new(NULL);
+
+    (void)state;
+    assert_null(PLAN(ctx, .in_shape = { H, W, C }, .kernel_depth = T));
+    assert_error(ctx, "conv: input 0 is below 1");
+    assert_null(PLAN(ctx, .in_shape = { H, W, C }, .in_depth = -1));
+    assert_error(ctx, "conv: input -1 is below 1");
+    assert_null(
+        PLAN(ctx, .in_shape = { H, W, C }, .in_depth = 2, .kernel_depth = 5));
+    assert_error(ctx, "conv: kernel 5x3x2 exceeds input 2x7x6 (depth x height "
+                      "x width, padding 0x1x1)");
+    fv_context_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -530,6 +643,8 @@ int main(void)
         cmocka_unit_test(test_refused_tensors),
         cmocka_unit_test(test_every_operand_is_checked),
         cmocka_unit_test(test_memory),
+        cmocka_unit_test(with_depth),
+        cmocka_unit_test(wrong_depth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,6 @@ static bool applicable(const fv__geometry *g)
 {
     const fv__direction directions[] = { FV__FORWARD, FV__BACKWARD_DATA };
 
-    if (fv__geometry_has_depth(g)) return false;
     for (int i = 0; i < 2; i++) {
         const int64_t count = fv__subconv_count(g, directions[i]);
 

@@ -54,11 +54,11 @@ typedef struct fv__direct {
     bool merged_taps;
     int64_t segments, k;
 
-    /* Items of parallel work: one group of `rows` output rows of `images`
-     * images (the last items have fewer), and one of `splits` even parts of the
-     * panels. */
+    /* Items of parallel work: one group of `rows` output rows of a plane of
+     * `images` images (the last items have fewer), and one of `splits` even
+     * parts of the panels. */
     int64_t rows, images, splits;
-    int64_t row_blocks; /* blocks of `rows` rows in an image */
+    int64_t row_blocks; /* blocks of `rows` rows in a plane */
     int64_t items;      /* items before panels are split */
 
     fv__tile_axis tile_axis;
@@ -70,7 +70,8 @@ typedef struct fv__direct {
 
     /* Scratch: offsets of segments, padded copies, thread buffers. */
     size_t offsets_bytes;
-    size_t padded_bytes;  /* bytes of the padded copy of an item's image */
+    size_t plane_bytes;   /* bytes of the padded copy of a plane of an item */
+    size_t padded_bytes;  /* and of an image: a plane for each depth of taps */
     int64_t padded_count; /* copies: those of each item if panels are split,
                              else of each thread */
     size_t thread_panel_bytes; /* bytes of a panel packed by a thread, */

@@ -39,7 +39,7 @@ fv__direct_subconv fv__direct_subconv_of(fv__conv_target target,
                                      fv__subconv_of(g, direction, number),
                                  .data = direction == FV__BACKWARD_DATA };
     const fv__subconv *s = &whole.subconv;
-    const int64_t taps = s->taps[0] * s->taps[1];
+    const int64_t taps = fv__subconv_taps(s);
 
     whole.blocks = fv__direct_blocks(s);
     whole.panels = (int64_t)fv__panels(kernels, (size_t)s->filters);
@@ -47,7 +47,7 @@ fv__direct_subconv fv__direct_subconv_of(fv__conv_target target,
                         * fv__element(kernels);
     whole.pack_per_thread =
         taps && s->weight_filter == 1
-        && s->batch * s->out[0] * s->out[1] <= THREAD_PACKING_PIXELS;
+        && s->batch * fv__subconv_outputs(s) <= THREAD_PACKING_PIXELS;
     if (whole.pack_per_thread) return whole;
     if (!fv__multiply(whole.panel_bytes, (size_t)(whole.panels * s->groups),
                       &whole.packed_bytes))
@@ -59,7 +59,7 @@ static fv__padded_rows padded_of(const fv__direct *d)
 {
     const fv__subconv *s = &d->subconv;
 
-    if (s->taps[0] * s->taps[1] == 0) /* nothing is read */
+    if (fv__subconv_taps(s) == 0) /* nothing is read */
         return (fv__padded_rows){ .in_place = true };
     return fv__padded_rows_of(s, d->element, s->filters >= ALIASING_FILTERS);
 }
@@ -108,7 +108,7 @@ static bool flatten(fv__direct *d)
     int64_t row;
 
     if (!fv__subconv_is_pointwise(s) || s->out_row != s->out[1] * s->out_pixel
-        || s->out_image != s->out[0] * s->out_row)
+        || s->out_image != s->out[0] * s->out_row || s->out[FV__DEPTH] > 1)
         return false;
     row = flat_row(d, pixels);
     s->batch = 1;
@@ -146,7 +146,7 @@ static void plan_items(fv__direct *d, bool flat)
 {
     const fv__subconv *s = &d->subconv;
     const int64_t row_bytes =
-        d->padded.row * s->stride[0] * (int64_t)d->element;
+        d->padded.row * s->stride[0] * (int64_t)d->element * s->taps[FV__DEPTH];
     int64_t rows = ITEM_PIXELS / fv__max(1, s->out[1]);
 
     if (!d->padded.in_place && !d->pack_per_thread)
@@ -156,7 +156,8 @@ static void plan_items(fv__direct *d, bool flat)
     d->images =
         fv__min(ITEM_PIXELS / fv__max(1, s->out[0] * s->out[1]), s->batch);
     d->images = fv__max(1, d->images);
-    d->items = fv__divide_up(s->batch, d->images) * s->groups * d->row_blocks;
+    d->items = fv__divide_up(s->batch, d->images) * s->groups
+               * s->out[FV__DEPTH] * d->row_blocks;
     d->splits = fv__divide_up(FV__FEW_ITEMS, fv__max(1, d->items));
     d->splits = fv__max(1, fv__min(d->splits, d->panels));
     d->tile_axis = tile_axis_of(d);
@@ -174,13 +175,14 @@ static void plan_scratch(fv__direct *d, size_t threads)
     size_t copies, buffers;
 
     d->offsets_bytes = fv__align(2 * (size_t)d->segments * sizeof(ptrdiff_t));
-    d->padded_bytes = fv__padded_rows_bytes(s, &d->padded, d->rows, d->element);
+    d->plane_bytes = fv__padded_rows_bytes(s, &d->padded, d->rows, d->element);
+    d->padded_bytes = (size_t)s->taps[FV__DEPTH] * d->plane_bytes;
     d->padded_count = d->images * (d->splits > 1 ? d->items : (int64_t)threads);
     if (d->pack_per_thread) {
         d->thread_panel_bytes = fv__align((size_t)terms * nr_bytes);
         d->thread_bytes =
             d->thread_panel_bytes
-            + fv__align((size_t)(s->batch * s->out[0] * s->out[1]) * nr_bytes);
+            + fv__align((size_t)(s->batch * fv__subconv_outputs(s)) * nr_bytes);
     }
     if (!fv__multiply(d->padded_bytes, (size_t)d->padded_count, &copies)
         || !fv__multiply(d->thread_bytes, threads, &buffers)
@@ -207,7 +209,8 @@ fv__direct fv__direct_plan(fv__conv_target target,
 
     d.padded = padded_of(&d);
     d.merged_taps = d.padded.contiguous && !d.pack_per_thread;
-    d.segments = s->taps[0] * (d.merged_taps ? 1 : s->taps[1]);
+    d.segments =
+        s->taps[FV__DEPTH] * s->taps[0] * (d.merged_taps ? 1 : s->taps[1]);
     d.k = s->channels * (d.merged_taps ? s->taps[1] : 1);
     plan_items(&d, flat);
     d.prefetch_pixels =
@@ -228,6 +231,16 @@ static double group_pixel(fv__direction direction)
            * (direction == FV__FORWARD ? 1 : fv__costs.direct_gradient_pixel);
 }
 
+/* The share of the pairs of an output and a tap of an axis that are inside the
+ * image. */
+static double inside_share(const fv__subconv *s, int axis)
+{
+    if (axis == FV__DEPTH && fv__subconv_is_flat(s)) return 1;
+    const fv__bands bands = fv__subconv_bands(s, axis);
+
+    return s->taps[axis] ? fv__bands_share(s, axis, &bands) : 1;
+}
+
 /* The padded copies of a weight gradient. Each of the items that share a block
  * of pixels copies the rows it reads. */
 static double copying_cost(const fv__geometry *g, const fv__conv_sizes *s,
@@ -238,10 +251,12 @@ static double copying_cost(const fv__geometry *g, const fv__conv_sizes *s,
         fv__min(items, fv__divide_up(s->filters, FV__COST_ROWS));
     const double read =
         (double)s->pixels * (double)(subconv->stride[0] * subconv->stride[1]);
-    const double all = (double)(g->batch * g->in[0] * g->in[1]);
+    const double all = (double)(subconv->batch * subconv->out[FV__DEPTH]
+                                * g->in[0] * g->in[1]);
 
     if (fv__padded_rows_of(subconv, 4, false).in_place) return 0;
-    return (double)splits * (read < all ? read : all)
+    return (double)splits * inside_share(subconv, FV__DEPTH)
+           * (double)subconv->taps[FV__DEPTH] * (read < all ? read : all)
            * (g->groups > 1
                   ? group_pixel(FV__BACKWARD_WEIGHTS) * (double)g->groups
                   : fv__costs.direct_copied_element * (double)g->channels);
@@ -254,15 +269,9 @@ static double inside_cost(const fv__geometry *g, bool transposed)
     const fv__subconv subconv = fv__subconv_of(g, FV__FORWARD, 0);
     const double count = (double)(g->groups * s.taps * s.blocks);
     const double pixels = (double)s.pixels / (double)fv__max(s.blocks, 1);
-    double share[2];
-
-    for (int i = 0; i < 2; i++) {
-        const fv__bands bands = fv__subconv_bands(&subconv, i);
-
-        share[i] = fv__bands_share(&subconv, i, &bands);
-    }
-    const double lines = pixels / (double)g->out[1] * share[0];
-    const double k = (double)g->out[1] * share[1];
+    const double lines = pixels / (double)g->out[1] * inside_share(&subconv, 0)
+                         * inside_share(&subconv, FV__DEPTH);
+    const double k = (double)g->out[1] * inside_share(&subconv, 1);
 
     if (!transposed)
         return fv__gemm_cost_separate(count, s.filters, s.channels, lines, k);
@@ -282,9 +291,10 @@ static double weight_grad_cost(const fv__geometry *g,
     const int64_t runs = s.span / run;
     const double count = (double)(g->groups * runs * s.blocks);
     const fv__subconv subconv = fv__subconv_of(g, FV__FORWARD, 0);
-    const double lines =
-        fv__subconv_is_pointwise(&subconv) ? 1 : (double)s.lines;
-    const double k = (double)s.pixels / (double)fv__max(s.blocks, 1) / lines;
+    const bool pointwise = fv__subconv_is_pointwise(&subconv);
+    const double rows = pointwise ? 1 : (double)s.lines;
+    const double k = (double)s.pixels / (double)fv__max(s.blocks, 1) / rows;
+    const double lines = rows * inside_share(&subconv, FV__DEPTH);
     double all = form.windows ? (double)(s.pixels * g->stride[1])
                                     * fv__costs.direct_window_column
                               : copying_cost(g, &s, &subconv);
@@ -300,21 +310,28 @@ static double weight_grad_cost(const fv__geometry *g,
 
 /* A block of a subconvolution; `pixel` is the time to copy a pixel of a group.
  */
-static double block_cost(fv__subconv s, double pixel)
+static double block_cost(const fv__subconv *s, double pixel)
 {
-    const bool merged = s.step[1] == 1;
-    const double segments = (double)(s.taps[0] * (merged ? 1 : s.taps[1]));
-    const double k = (double)(s.channels * (merged ? s.taps[1] : 1));
-    const double count = (double)(s.batch * s.groups);
-    const int along = prefers_height(s.out[0], s.out[1], FV__COST_ROWS) ? 0 : 1;
+    const bool merged = s->step[1] == 1;
+    const double segments =
+        inside_share(s, FV__DEPTH)
+        * (double)(s->taps[FV__DEPTH] * s->taps[0] * (merged ? 1 : s->taps[1]));
+    const double k = (double)(s->channels * (merged ? s->taps[1] : 1));
+    const double count = (double)(s->batch * s->groups * s->out[FV__DEPTH]);
+    const int along =
+        prefers_height(s->out[0], s->out[1], FV__COST_ROWS) ? 0 : 1;
 
-    if (fv__subconv_is_pointwise(&s))
-        return fv__gemm_cost_joint(count, s.out[0] * s.out[1], s.filters, 1, k);
+    if (fv__subconv_is_pointwise(s))
+        return fv__gemm_cost_joint(count, s->out[0] * s->out[1], s->filters, 1,
+                                   k);
     const bool copied =
-        s.groups > 1 && !fv__padded_rows_of(&s, 4, false).in_place;
-    return fv__gemm_cost_separate(count * (double)s.out[!along], s.out[along],
-                                  s.filters, segments, k)
-           + (copied ? count * (double)(s.in[0] * s.in[1]) * pixel : 0);
+        s->groups > 1 && !fv__padded_rows_of(s, 4, false).in_place;
+    return fv__gemm_cost_separate(count * (double)s->out[!along], s->out[along],
+                                  s->filters, segments, k)
+           + (copied
+                  ? count * (double)(s->taps[FV__DEPTH] * s->in[0] * s->in[1])
+                        * pixel
+                  : 0);
 }
 
 static double blocks_cost(const fv__subconv *s,
@@ -322,8 +339,11 @@ static double blocks_cost(const fv__subconv *s,
 {
     double all = 0;
 
-    for (int64_t i = 0; i < fv__subconv_block_count(blocks); i++)
-        all += block_cost(fv__subconv_block(s, blocks, i), pixel);
+    for (int64_t i = 0; i < fv__subconv_block_count(blocks); i++) {
+        const fv__subconv block = fv__subconv_block(s, blocks, i);
+
+        all += block_cost(&block, pixel);
+    }
     return all;
 }
 
@@ -369,7 +389,7 @@ fv__subconv_blocks fv__direct_blocks(const fv__subconv *s)
     fv__subconv_blocks best = whole;
     double least = -1;
 
-    if (s->taps[0] * s->taps[1] <= 1) return whole;
+    if (fv__subconv_taps(s) <= 1) return whole;
     for (int i = 0; i < 2; i++) {
         if (fv__subconv_padded_share(s, i) < 1 - worthwhile) continue;
         const fv__bands bands = fv__subconv_bands(s, i);
@@ -392,14 +412,14 @@ fv__subconv_blocks fv__direct_blocks(const fv__subconv *s)
 bool fv__direct_is_single_channel(const fv__geometry *g)
 {
     return g->channels == 1 && g->stride[1] == 1 && g->dilation[1] == 1
-           && g->filters <= FV__COST_LANES / 2;
+           && !fv__geometry_has_depth(g) && g->filters <= FV__COST_LANES / 2;
 }
 
 fv__direct_weight_grad_form
 fv__direct_weight_grad_form_of(const fv__geometry *g)
 {
-    const bool windows =
-        g->channels == 1 && g->kernel[0] > 1 && g->dilation[1] == 1;
+    const bool windows = g->channels == 1 && g->kernel[0] > 1
+                         && g->dilation[1] == 1 && !fv__geometry_has_depth(g);
     const fv__subconv s = fv__subconv_of(g, FV__FORWARD, 0);
     const double worthwhile = fv__costs.direct_worthwhile;
     const double padded = 1 - worthwhile;

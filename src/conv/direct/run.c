@@ -1,6 +1,7 @@
 /* Runs a plan of direct convolution. The loop nest, from the outside:
  *
- *     items, over the threads: rows of some images, one group    run_item
+ *     items, over the threads: rows of a plane of some images,
+ *     one group                                                  run_item
  *       panels of nr filters                                     run_item
  *         blocks of the sum's chain: segments of taps            run_panels
  *           lines of output pixels                               run_block
@@ -33,8 +34,9 @@ typedef struct chain_block {
 
 /* What the loops over one item have set so far. */
 typedef struct item {
-    /* Output rows [row, row + rows) of images [image, image + images). */
-    int64_t image, images, group, row, rows;
+    /* Output rows [row, row + rows) of a plane of images [image, image +
+     * images), and the depths [front, behind) of taps that are inside. */
+    int64_t image, images, group, plane, front, behind, row, rows;
     const char *in;          /* what tap 0 of the first output pixel reads */
     axis outer, line, pixel; /* output pixels: a line is run in tiles */
     char *thread_panel, *thread_sums; /* buffers of this thread */
@@ -58,8 +60,9 @@ static int64_t output_offset(const fv__direct *d, const item *it)
 {
     const fv__subconv *s = &d->subconv;
 
-    return s->out_at + it->image * s->out_image + it->row * s->out_row
-           + it->group * s->filters + it->panel * d->kernels->nr;
+    return s->out_at + it->image * s->out_image + it->plane * s->out_plane
+           + it->row * s->out_row + it->group * s->filters
+           + it->panel * d->kernels->nr;
 }
 
 /* Pixels of line `line`: the last row of all may be shorter. */
@@ -309,34 +312,67 @@ static void run_block_packing(const fv__direct *d, item *it,
     if (add) add_thread_sums(d, it, &sums);
 }
 
+/* Rows of taps of this block of outputs before row `row` of those of the whole
+ * subconvolution, at all depths. */
+static int64_t rows_before(const fv__direct *d, int64_t row)
+{
+    const fv__subconv *s = &d->subconv;
+    const int64_t rows = d->chain.rows / s->taps[FV__DEPTH];
+
+    return row / rows * s->taps[0]
+           + fv__max(fv__min(row % rows - s->tap[0], s->taps[0]), 0);
+}
+
+/* Leaves of a chain block the segments at depths inside the image. */
+static chain_block limit_depth(const fv__direct *d, const item *it,
+                               chain_block c)
+{
+    if (fv__subconv_is_flat(&d->subconv)) return c;
+    const int64_t of_depth = d->segments / d->subconv.taps[FV__DEPTH];
+    const int64_t first = fv__max(c.first, it->front * of_depth);
+
+    c.count =
+        fv__max(fv__min(c.first + c.count, it->behind * of_depth) - first, 0);
+    c.first = first;
+    return c;
+}
+
 /* The part of terms [at, at + n) of the whole subconvolution's chain, a block
- * of it, that this block of outputs has: rows of taps, taps of a row, or
+ * of it, that the outputs of the item have: rows of taps, taps of a row, or
  * channels of a tap. */
-static chain_block chain_block_of(const fv__direct *d, int64_t at, int64_t n)
+static chain_block chain_block_of(const fv__direct *d, const item *it,
+                                  int64_t at, int64_t n)
 {
     const fv__subconv *s = &d->subconv;
     const int64_t channels = s->channels, columns = s->taps[1];
     const int64_t row = d->chain.columns * channels;
-    const int64_t r = at / row - s->tap[0];
+
+    if (n == fv__chain_terms(d->chain))
+        return limit_depth(d, it, (chain_block){ 0, d->segments, 0, d->k });
+    const int64_t r = rows_before(d, at / row);
     const int64_t q = at % row / channels - s->tap[1];
 
     if (n >= row) {
-        const int64_t first = fv__max(r, 0);
-        const int64_t rows =
-            fv__max(fv__min(r + n / row, s->taps[0]) - first, 0);
+        const int64_t rows = rows_before(d, (at + n) / row) - r;
         const int64_t of_row = d->merged_taps ? 1 : columns;
 
-        return (chain_block){ first * of_row, rows * of_row, 0, d->k };
+        return limit_depth(d, it,
+                           (chain_block){ r * of_row, rows * of_row, 0, d->k });
     }
     const int64_t first = fv__max(q, 0);
     const int64_t last = fv__min(q + fv__max(n / channels, 1), columns);
 
-    if (r < 0 || r >= s->taps[0] || first >= last) return (chain_block){ 0 };
+    if (rows_before(d, at / row + 1) == r || first >= last)
+        return (chain_block){ 0 };
     if (!d->merged_taps)
-        return (chain_block){ r * columns + first, last - first, at % channels,
-                              fv__min(n, channels) };
-    return (chain_block){ r, 1, first * channels + at % channels,
-                          n < channels ? n : (last - first) * channels };
+        return limit_depth(d, it,
+                           (chain_block){ r * columns + first, last - first,
+                                          at % channels,
+                                          fv__min(n, channels) });
+    return limit_depth(
+        d, it,
+        (chain_block){ r, 1, first * channels + at % channels,
+                       n < channels ? n : (last - first) * channels });
 }
 
 static void run_chain_block(const fv__direct *d, item *it, const chain_block *c,
@@ -360,7 +396,7 @@ static void run_panels(const fv__direct *d, item *it)
     it->out = fv__slot(d->out, output_offset(d, it), d->element);
     for (int64_t at = 0, n; at < terms; at += n) {
         n = fv__chain_block(d->chain, at);
-        const chain_block c = chain_block_of(d, at, n);
+        const chain_block c = chain_block_of(d, it, at, n);
 
         if (c.count == 0) continue;
         if (last.count) {
@@ -377,23 +413,42 @@ static void run_panels(const fv__direct *d, item *it)
 static item item_of(const fv__direct *d, int64_t number)
 {
     const fv__subconv *s = &d->subconv;
-    const int64_t block = number / d->row_blocks;
+    const int64_t plane = number / d->row_blocks;
+    const bool flat = fv__subconv_is_flat(s);
+    const int64_t block = flat ? plane : plane / s->out[FV__DEPTH];
     item it = { .image = block / s->groups * d->images,
                 .group = block % s->groups,
+                .plane = flat ? 0 : plane % s->out[FV__DEPTH],
+                .behind = 1,
                 .row = number % d->row_blocks * d->rows };
 
+    if (!flat)
+        fv__subconv_taps_inside(s, FV__DEPTH, it.plane, &it.front, &it.behind);
     it.images = fv__min(d->images, s->batch - it.image);
     it.rows = fv__min(d->rows, s->out[0] - it.row);
     return it;
 }
 
-/* Copies the padded rows of each image of an item. */
+/* The plane of an image that depth 0 of the taps reads. */
+static int64_t first_plane(const fv__subconv *s, const item *it)
+{
+    return it->plane * s->stride[FV__DEPTH] + s->first[FV__DEPTH];
+}
+
+/* Copies the padded rows of each image of an item, at each depth of taps. */
 static void fill_copies(const fv__direct *d, const item *it, char *copies)
 {
+    const fv__subconv *s = &d->subconv;
+
     for (int64_t i = 0; i < it->images; i++)
-        fv__padded_rows_fill(&d->subconv, &d->padded, it->image + i, it->group,
-                             it->row, it->rows, d->element, d->in,
-                             fv__slot(copies, i, d->padded_bytes));
+        for (int64_t z = it->front; z < it->behind; z++)
+            fv__padded_rows_fill(
+                s, &d->padded,
+                (it->image + i) * s->in[FV__DEPTH] + first_plane(s, it)
+                    + z * s->step[FV__DEPTH],
+                it->group, it->row, it->rows, d->element, d->in,
+                copies + (size_t)i * d->padded_bytes
+                    + (size_t)z * d->plane_bytes);
 }
 
 /* The copies of an item, or of a thread. */
@@ -418,11 +473,12 @@ static void set_loops(const fv__direct *d, item *it, const char *copies)
     const fv__subconv *s = &d->subconv;
     const bool in_place = d->padded.in_place;
     const int64_t first_row =
-        it->image * s->in[0] + it->row * s->stride[0] + s->first[0];
+        (it->image * s->in[FV__DEPTH] + first_plane(s, it)) * s->in[0]
+        + it->row * s->stride[0] + s->first[0];
     const int64_t first = first_row * d->padded.row + s->first[1] * s->in_pixel
                           + it->group * s->channels;
     const axis images = { it->images,
-                          in_place ? s->in[0] * d->padded.row
+                          in_place ? s->in[FV__DEPTH] * s->in[0] * d->padded.row
                                    : (int64_t)(d->padded_bytes / d->element),
                           s->out_image };
     const axis rows = { it->rows, s->stride[0] * d->padded.row, s->out_row };
@@ -465,26 +521,37 @@ static void run_item(void *argument, size_t number, size_t worker)
 static void write_offsets(const fv__direct *d, ptrdiff_t *offsets)
 {
     const fv__subconv *s = &d->subconv;
+    const int64_t plane = d->padded.in_place
+                              ? s->step[FV__DEPTH] * s->in[0] * d->padded.row
+                              : (int64_t)(d->plane_bytes / d->element);
+    const int64_t columns = d->merged_taps ? 1 : s->taps[1];
+    const int64_t rows = d->chain.rows / fv__max(s->taps[FV__DEPTH], 1);
+    const int64_t nr = d->kernels->nr;
+    ptrdiff_t *weights = offsets + d->segments;
 
-    for (int64_t i = 0; i < d->segments; i++) {
-        const int64_t r = d->merged_taps ? i : i / s->taps[1];
-        const int64_t q = d->merged_taps ? 0 : i % s->taps[1];
-        const int64_t tap = (s->tap[0] + r) * d->chain.columns + s->tap[1] + q;
+    for (int64_t z = 0, i = 0; i < d->segments; z++)
+        for (int64_t r = 0; r < s->taps[0]; r++)
+            for (int64_t q = 0; q < columns; q++, i++) {
+                const int64_t tap =
+                    (z * rows + s->tap[0] + r) * d->chain.columns + s->tap[1]
+                    + q;
 
-        offsets[i] = (ptrdiff_t)(r * s->step[0] * d->padded.row
-                                 + q * s->step[1] * d->padded.pixel);
-        offsets[d->segments + i] =
-            (ptrdiff_t)(d->pack_per_thread
-                            ? r * s->weight_tap[0] + q * s->weight_tap[1]
-                            : tap * s->channels * (int64_t)d->kernels->nr);
-    }
+                offsets[i] =
+                    (ptrdiff_t)(z * plane + r * s->step[0] * d->padded.row
+                                + q * s->step[1] * d->padded.pixel);
+                weights[i] = (ptrdiff_t)(d->pack_per_thread
+                                             ? z * s->weight_tap[FV__DEPTH]
+                                                   + r * s->weight_tap[0]
+                                                   + q * s->weight_tap[1]
+                                             : tap * s->channels * nr);
+            }
 }
 
 void fv__direct_run(fv__direct *d)
 {
     fv_context *context = d->call->context;
     const fv__subconv *s = &d->subconv;
-    const double pixels = (double)s->batch * (double)(s->out[0] * s->out[1]);
+    const double pixels = (double)s->batch * (double)fv__subconv_outputs(s);
     const double macs = pixels * (double)(s->groups * s->filters)
                         * (double)(d->segments * d->k);
     ptrdiff_t *offsets = d->call->scratch;

@@ -11,137 +11,14 @@
  *               the microkernel                                   run_tile
  *
  * Rows are filters and columns weights of a run; `transposed`: the reverse. */
-#include "conv/direct/direct.h"
+#include "conv/direct/weight_grad.h"
 
 enum { LINE = 64 }; /* bytes of a cache line */
 /* Most bytes of the next block of dy or x that are prefetched while a block is
  * multiplied. Tuned by measurement. */
 enum { PREFETCH_BYTES = 1 << 19 };
-/* dy is copied if its pixels are a multiple of ALIASED_BYTES apart, so that
- * they map to few sets of a first-level cache, and at least DY_COLUMNS columns
- * are multiplied with them. Where a tile reads at most half a cache line of a
- * pixel, so that several tiles read each line, a multiple of
- * ALIASED_SHORT_BYTES is enough. Tuned by measurement. */
-enum { DY_COLUMNS = 128, ALIASED_BYTES = 4096, ALIASED_SHORT_BYTES = 512 };
-/* From so many tiles of a panel on it is packed. Tuned by measurement. */
-enum { PACKED_TILES = 6 };
-/* Most filters of a filter block: its part of dy stays in a second-level cache
- * while all panels are multiplied with it. Tuned by measurement. */
-enum { BLOCK_FILTERS = 168 };
 
-typedef struct plan {
-    fv__subconv subconv; /* the forward pass */
-    fv__padded_rows padded;
-    fv__partials parts;
-    size_t element;       /* bytes */
-    int64_t runs, run;    /* runs of a filter; weights of a run */
-    int64_t filter_block; /* filters of a filter block, but for the last */
-    int64_t splits;       /* even splits of the panels, or of the filters */
-    bool split_filters;
-    fv__direct_weight_grad_form form;
-    bool one_segment;  /* lines of a block are contiguous in x and in dy */
-    bool pack_columns; /* each panel is packed before its tiles */
-    size_t dy_pixel;   /* elements of a pixel of a copy of dy; 0: in place */
-    /* Bytes of a thread's scratch: padded rows of x, dy, line offsets, a packed
-     * panel; and all of these with the sums in another order. */
-    size_t padded_bytes, dy_bytes, line_bytes, column_bytes, thread_bytes;
-    const fv__conv_call *call;
-} plan;
-
-/* Rows of the padded copies of a block, which may span several images. */
-static int64_t padded_rows(const plan *p)
-{
-    const fv__subconv *s = &p->subconv;
-    const int64_t lines = fv__min(p->parts.sizes.lines, s->batch * s->out[0]);
-    const int64_t images = fv__divide_up(lines, s->out[0]) + 1;
-
-    if (p->form.windows) return lines;
-    return lines * s->stride[0] + images * p->padded.reach[0];
-}
-
-/* Panels of the columns, each run's weights beginning a panel. */
-static int64_t panels(const plan *p)
-{
-    const int64_t nr = p->parts.kernels->nr;
-
-    return p->form.transposed ? fv__divide_up(p->subconv.filters, nr)
-                              : p->runs * fv__divide_up(p->run, nr);
-}
-
-/* Each split copies all of the operand that is not split, which had better be
- * the smaller one. */
-static void plan_splits(plan *p)
-{
-    const int64_t few = FV__FEW_ITEMS, mr = p->parts.kernels->mr;
-    const int64_t filters = p->subconv.filters, span = p->parts.sizes.span;
-
-    p->split_filters = p->form.transposed || p->form.windows || filters > span
-                       || filters >= few * BLOCK_FILTERS;
-    p->splits = fv__divide_up(few, p->parts.sizes.parts * p->subconv.groups);
-    p->splits = fv__min(p->splits, p->split_filters ? fv__divide_up(filters, mr)
-                                                    : panels(p));
-}
-
-static void plan_copies(plan *p)
-{
-    const fv__subconv *s = &p->subconv;
-    const int64_t nr = p->parts.kernels->nr, mr = p->parts.kernels->mr;
-    const size_t pixels = (size_t)p->parts.sizes.block;
-    const int64_t filters =
-        fv__divide_up(s->filters, p->split_filters ? p->splits : 1);
-    const int64_t most = p->form.transposed ? filters : BLOCK_FILTERS;
-
-    p->filter_block = fv__divide_up(filters, fv__divide_up(filters, most));
-
-    const int64_t tiles = p->form.transposed
-                              ? p->runs * fv__divide_up(p->run, mr)
-                              : fv__divide_up(p->filter_block, mr);
-    const size_t aliased = 2 * (size_t)mr * p->element <= LINE
-                               ? ALIASED_SHORT_BYTES
-                               : ALIASED_BYTES;
-
-    p->pack_columns = !p->form.windows && tiles >= PACKED_TILES;
-    if ((size_t)s->out_pixel * p->element % aliased == 0
-        && p->parts.sizes.span >= DY_COLUMNS
-        && !(p->form.transposed && p->pack_columns))
-        p->dy_pixel = fv__odd_row((size_t)p->filter_block, p->element);
-    p->dy_bytes = p->dy_pixel * pixels * p->element;
-    if (p->pack_columns)
-        p->column_bytes = fv__align(pixels * (size_t)nr * p->element);
-}
-
-static plan plan_of(fv__conv_target target, const fv__geometry *g)
-{
-    plan p = {
-        .subconv = fv__subconv_of(g, FV__FORWARD, 0),
-        .parts = fv__partials_of(target.kernels, g),
-        .element = fv__element(target.kernels),
-        .form = fv__direct_weight_grad_form_of(g),
-    };
-    const fv__subconv *s = &p.subconv;
-
-    p.padded = p.form.windows  ? fv__padded_rows_of_windows(s)
-               : p.form.inside ? fv__padded_rows_in_place(s)
-                               : fv__padded_rows_of(s, p.element, false);
-    p.run = p.form.windows        ? p.parts.sizes.span
-            : p.padded.contiguous ? s->taps[1] * s->channels
-                                  : s->channels;
-    p.runs = p.parts.sizes.span / p.run;
-    p.one_segment = fv__subconv_is_pointwise(s);
-    plan_splits(&p);
-    plan_copies(&p);
-    if (!p.padded.in_place)
-        p.padded_bytes =
-            fv__align((size_t)(padded_rows(&p) * p.padded.row) * p.element);
-    p.line_bytes =
-        fv__align(3 * (size_t)p.parts.sizes.lines * sizeof(ptrdiff_t));
-    p.thread_bytes =
-        p.padded_bytes + p.dy_bytes + p.line_bytes + p.column_bytes;
-    if (p.form.windows || p.form.transposed)
-        p.thread_bytes +=
-            fv__align((size_t)(p.parts.sizes.span * s->filters) * p.element);
-    return p;
-}
+typedef fv__direct_weight_grad_plan plan;
 
 /* ---- the operands of a block -------------------------------------------- */
 
@@ -152,25 +29,58 @@ typedef struct block {
     int64_t pixel, lines; /* its first output pixel; output rows */
     const void *x, *dy;   /* dy: of `filter` at `pixel` */
     size_t dy_step;       /* elements from pixel to pixel of dy */
-    ptrdiff_t *line;      /* elements from x to what tap 0 of each line reads;
-                             followed by two lists as long for a range */
+    ptrdiff_t *line;      /* for each depth of taps a list: elements from x to
+                             what its first tap reads for each line, where that
+                             plane is inside the image; followed by two lists as
+                             long for a range */
     void *column;         /* the packed panel */
     void *sums;           /* of the part of the batch, all weights */
     fv__accumulation accumulation;
 } block;
 
-/* Copies what some output rows of an image read; returns the copy's rows. */
-static int64_t copy_rows(const plan *p, int64_t group, int64_t image,
+/* Copies what some output rows read of a plane, which is one of all images;
+ * returns the copy's rows. */
+static int64_t copy_rows(const plan *p, int64_t group, int64_t plane,
                          int64_t first, int64_t rows, void *to)
 {
     if (p->form.windows) {
         fv__padded_rows_fill_windows(p->parts.kernels, &p->subconv, &p->padded,
-                                     image, first, rows, p->call->x, to);
+                                     plane, first, rows, p->call->x, to);
         return rows;
     }
-    fv__padded_rows_fill(&p->subconv, &p->padded, image, group, first, rows,
+    fv__padded_rows_fill(&p->subconv, &p->padded, plane, group, first, rows,
                          p->element, p->call->x, to);
     return fv__padded_rows_count(&p->subconv, &p->padded, rows);
+}
+
+/* Sets the lines of taps at a depth for `rows` output rows of a plane, from row
+ * number `first` of the batch on, unless the taps are outside the image.
+ * Returns the rows that are copied, behind `copied` others. */
+static int64_t set_plane(const plan *p, block *b, int64_t depth, int64_t first,
+                         int64_t rows, char *scratch, int64_t copied)
+{
+    const fv__subconv *s = &p->subconv;
+    const fv__padded_rows *padded = &p->padded;
+    const int64_t out = first / s->out[0], row = first % s->out[0];
+    const int64_t image = out / s->out[FV__DEPTH];
+    const int64_t at = out % s->out[FV__DEPTH] * s->stride[FV__DEPTH]
+                       + s->first[FV__DEPTH] + depth * s->step[FV__DEPTH];
+    const int64_t plane = image * s->in[FV__DEPTH] + at;
+    const int64_t step = (p->form.windows ? 1 : s->stride[0]) * padded->row;
+    ptrdiff_t *line =
+        b->line + depth * p->parts.sizes.lines + (first - b->pixel / s->out[1]);
+    int64_t begin = copied * padded->row, count = 0;
+
+    if (at < 0 || at >= s->in[FV__DEPTH]) return 0;
+    if (padded->in_place)
+        begin =
+            (plane * s->in[0] + row * s->stride[0] + s->first[0]) * padded->row
+            + s->first[1] * s->in_pixel + b->group * s->channels;
+    else
+        count = copy_rows(p, b->group, plane, row, rows,
+                          fv__slot(scratch, begin, p->element));
+    for (int64_t i = 0; i < rows; i++) line[i] = (ptrdiff_t)(begin + i * step);
+    return count;
 }
 
 /* Sets the x, lines and pixel of block `number` of the batch, whose rows are
@@ -178,35 +88,19 @@ static int64_t copy_rows(const plan *p, int64_t group, int64_t image,
 static void set_lines(const plan *p, int64_t number, char *scratch, block *b)
 {
     const fv__subconv *s = &p->subconv;
-    const fv__padded_rows *padded = &p->padded;
     const int64_t first = number * p->parts.sizes.lines;
-    const int64_t last =
-        fv__min(first + p->parts.sizes.lines, s->batch * s->out[0]);
-    const int64_t step = (p->form.windows ? 1 : s->stride[0]) * padded->row;
-    ptrdiff_t *line =
-        (ptrdiff_t *)(void *)(scratch + p->padded_bytes + p->dy_bytes);
+    const int64_t last = fv__min(first + p->parts.sizes.lines,
+                                 s->batch * s->out[FV__DEPTH] * s->out[0]);
     int64_t copied = 0; /* rows of the copy so far */
 
     b->pixel = first * s->out[1];
     b->lines = last - first;
-    b->x = padded->in_place ? p->call->x : scratch;
-    b->line = line;
+    b->x = p->padded.in_place ? p->call->x : scratch;
+    b->line = (ptrdiff_t *)(void *)(scratch + p->padded_bytes + p->dy_bytes);
     for (int64_t l = first, rows; l < last; l += rows) {
-        const int64_t image = l / s->out[0], row = l % s->out[0];
-        const int64_t top =
-            padded->in_place
-                ? image * s->in[0] + row * s->stride[0] + s->first[0]
-                : copied;
-        int64_t begin = top * padded->row;
-
-        rows = fv__min(s->out[0] - row, last - l);
-        if (padded->in_place)
-            begin += s->first[1] * s->in_pixel + b->group * s->channels;
-        else
-            copied += copy_rows(p, b->group, image, row, rows,
-                                fv__slot(scratch, begin, p->element));
-        for (int64_t i = 0; i < rows; i++)
-            line[l - first + i] = (ptrdiff_t)(begin + i * step);
+        rows = fv__min(s->out[0] - l % s->out[0], last - l);
+        for (int64_t d = 0; d < s->taps[FV__DEPTH]; d++)
+            copied += set_plane(p, b, d, l, rows, scratch, copied);
     }
 }
 
@@ -283,34 +177,56 @@ typedef struct range {
     const ptrdiff_t *x, *dy;
 } range;
 
-/* The range of a run: all pixels, or, with form.inside, those for which its tap
- * reads no padding. Pixels of dy are `dy_step` elements apart. */
+/* The first tap of a run. */
+typedef struct tap {
+    int64_t depth, row, column;
+} tap;
+
+static tap tap_of(const plan *p, int64_t run)
+{
+    const int64_t *taps = p->subconv.taps;
+    const int64_t of_row = p->padded.contiguous ? 1 : taps[1];
+    const int64_t row = run / of_row;
+    const int64_t depth = taps[FV__DEPTH] == 1 ? 0 : row / taps[0];
+
+    return (tap){ depth, row - depth * taps[0], run % of_row };
+}
+
+/* The range of a run: the pixels whose plane is inside the image and, with
+ * form.inside, for which its tap reads no padding. Pixels of dy are `dy_step`
+ * elements apart. */
 static range range_of(const plan *p, const block *b, int64_t run,
                       size_t dy_step)
 {
     const fv__subconv *s = &p->subconv;
-    const int64_t r = run / s->taps[1], q = run % s->taps[1];
-    ptrdiff_t *x = b->line + p->parts.sizes.lines;
-    ptrdiff_t *dy = x + p->parts.sizes.lines;
-    range inside = { b->lines, s->out[1], b->line, NULL };
-    int64_t top, bottom, left, right;
+    const tap t = tap_of(p, run);
+    const int64_t lines = p->parts.sizes.lines;
+    const ptrdiff_t *line = b->line + t.depth * lines;
+    ptrdiff_t *x = b->line + s->taps[FV__DEPTH] * lines, *dy = x + lines;
+    const range all = { b->lines, s->out[1], line, NULL };
+    int64_t front, behind, top = 0, bottom = s->out[0], left = 0, at = 0;
+    range inside = { 0, s->out[1], x, dy };
 
-    if (!p->form.inside) return inside;
-    fv__subconv_inside(s, 0, r, &top, &bottom);
-    fv__subconv_inside(s, 1, q, &left, &right);
-    inside = (range){ 0, right - left, x, dy };
-    for (int64_t i = 0; i < b->lines && left < right; i++) {
-        const int64_t row = (b->pixel / s->out[1] + i) % s->out[0];
-        const int64_t column = left * s->stride[1] + q * s->step[1];
+    if (!p->form.inside && !p->skips_planes) return all;
+    fv__subconv_inside(s, FV__DEPTH, t.depth, &front, &behind);
+    if (p->form.inside) {
+        fv__subconv_inside(s, 0, t.row, &top, &bottom);
+        fv__subconv_inside(s, 1, t.column, &left, &inside.columns);
+        inside.columns -= left;
+        at = t.row * s->step[0] * p->padded.row
+             + (left * s->stride[1] + t.column * s->step[1]) * s->in_pixel;
+    }
+    for (int64_t i = 0; i < b->lines && inside.columns; i++) {
+        const int64_t l = b->pixel / s->out[1] + i, row = l % s->out[0];
+        const int64_t plane = l / s->out[0] % s->out[FV__DEPTH];
 
-        if (row < top || row >= bottom) continue;
-        x[inside.lines] = b->line[i]
-                          + (ptrdiff_t)(r * s->step[0] * p->padded.row
-                                        + column * s->in_pixel);
+        if (plane < front || plane >= behind || row < top || row >= bottom)
+            continue;
+        x[inside.lines] = line[i] + (ptrdiff_t)at;
         dy[inside.lines++] =
             (ptrdiff_t)((i * s->out[1] + left) * (int64_t)dy_step);
     }
-    return inside;
+    return inside.lines == b->lines && !p->form.inside ? all : inside;
 }
 
 /* An operand of the product: elements of consecutive pixels are `step` apart;
@@ -333,12 +249,12 @@ static operand run_operand(const plan *p, const block *b, int64_t run,
 {
     const fv__subconv *s = &p->subconv;
     const fv__padded_rows *padded = &p->padded;
-    const int64_t of_row = padded->contiguous ? 1 : s->taps[1];
+    const tap t = tap_of(p, run);
     int64_t at = weight;
 
     if (!p->form.inside)
-        at += run / of_row * s->step[0] * padded->row
-              + run % of_row * s->step[1] * padded->pixel;
+        at += t.row * s->step[0] * padded->row
+              + t.column * s->step[1] * padded->pixel;
     return (operand){ fv__at(b->x, at, p->element),
                       (size_t)(s->stride[1] * padded->pixel), pixels->x };
 }
@@ -548,7 +464,7 @@ static void run_item(void *argument, size_t item, size_t worker)
         (char *)p->call->scratch + p->parts.bytes + worker * p->thread_bytes;
     block b = { .group = (int64_t)(item / splits) % p->subconv.groups,
                 .filters = p->subconv.filters,
-                .panels = panels(p),
+                .panels = fv__direct_weight_grad_panels(p),
                 .sums = fv__partial_weights(&p->parts, part),
                 .column =
                     scratch + p->padded_bytes + p->dy_bytes + p->line_bytes };
@@ -573,21 +489,10 @@ static void run_item(void *argument, size_t item, size_t worker)
     if (transposed) transpose_sums(p, &b, true, gradient, b.sums);
 }
 
-size_t fv__direct_weight_grad_scratch(fv__conv_target target,
-                                      const fv__geometry *g)
-{
-    const plan p = plan_of(target, g);
-    size_t all;
-
-    return fv__multiply(p.thread_bytes, (size_t)target.threads, &all)
-                   && fv__add(all, p.parts.bytes, &all)
-               ? all
-               : SIZE_MAX;
-}
-
 void fv__direct_weight_grad_run(const fv__conv_call *call)
 {
-    plan p = plan_of(fv__conv_target_of(call->context), call->geometry);
+    plan p = fv__direct_weight_grad_plan_of(fv__conv_target_of(call->context),
+                                            call->geometry);
 
     p.call = call;
     fv__partials_begin(&p.parts, call);
