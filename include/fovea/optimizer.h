@@ -214,7 +214,7 @@ FV_API fv_optimizer *fv_lamb_new(const fv_lamb_options *options);
 /** By name, with the options of its struct as words: "adam", "sgd 0.1
  *  momentum=0.9 nesterov=yes", "adamw 0.001 beta1=0.8 weight_decay=0.1". The
  *  learning rate is the number behind the name; what is left out has its
- * default, the learning rate too. */
+ *  default, the learning rate too. */
 FV_API fv_optimizer *fv_optimizer_parse(fv_network *network, const char *text);
 /** Names that fv_optimizer_parse() knows, by index from 0; NULL behind the
  *  last. */
@@ -235,22 +235,29 @@ FV_API fv_status fv_set_learning_rate(fv_optimizer *optimizer, double rate);
 /** Lets the learning rate of each update follow from the number of updates
  *  before it and the rate that the optimizer was made with, here called rate:
  *
- *      constant FACTOR           rate x factor (1)
- *      linear [STEPS] start= end=    rate x start (0.01) to rate x end (1)
- *      polynomial [STEPS] power=     rate (1 - step / steps)^power (1)
- *      exponential GAMMA         rate x gamma^step (0.99)
- *      step STEPS gamma=         rate x gamma (0.1) each time that so many
- * passed multi_step M1 M2 ... gamma=   the same at up to 8 milestones cosine
- * [STEPS] minimum= restarts=   rate to minimum (0) along half a cosine; with
- * restarts again and again, each period so many times as long as the one before
+ *      constant FACTOR
+ *          rate x factor (1)
+ *      linear [STEPS] start= end=
+ *          rate x start (0.01) to rate x end (1)
+ *      polynomial [STEPS] power=
+ *          rate (1 - step / steps)^power (1)
+ *      exponential GAMMA
+ *          rate x gamma^step (0.99)
+ *      step STEPS gamma=
+ *          rate x gamma (0.1) each time that so many updates have passed
+ *      multi_step M1 M2 ... gamma=
+ *          the same at up to 8 milestones
+ *      cosine [STEPS] minimum= restarts=
+ *          rate to minimum (0) along half a cosine; with restarts again and
+ *          again, each period so many times as long as the one before
  *      one_cycle [STEPS] rise= divide= final_divide= linear= three_phases=
  *          from rate / divide (25) up to rate in the share rise (0.3) of the
  *          steps, then down to the first rate / final_divide (1e4)
  *      plateau factor= patience= threshold= absolute= cooldown= minimum=
- *          epsilon= watch=loss|accuracy    rate x factor (0.1) each time that
- *          more than patience (10) epochs were not better than the best by the
- *          threshold (1e-4, a share unless absolute); see
- *          fv_optimizer_observe()
+ *              epsilon= watch=loss|accuracy
+ *          rate x factor (0.1) each time that more than patience (10) epochs
+ *          were not better than the best by the threshold (1e-4, a share unless
+ *          absolute); see fv_optimizer_observe()
  *
  *  Steps are updates. Where they are in brackets they may be left out: they are
  *  then what is left of the run of fv_fit(). `A for N then B` is B after N
