@@ -145,6 +145,7 @@ def steps(archive, name, make):
 
 def optimizer_cases(archive, seed):
     random.seed(seed)
+    torch.manual_seed(seed)
     torch.set_default_dtype(DOUBLE)  # of the scalars that NAdam keeps
     for name, make in RULES.items():
         for _ in range(6):
