@@ -43,6 +43,7 @@ enum {
     CLI_CLIP_NORM,
     CLI_CLIP_VALUE,
     CLI_NO_DECAY_BIAS,
+    CLI_DECAY_OF,
     CLI_SCALE_LR,
     CLI_FREEZE,
     CLI_AVERAGE,
@@ -97,7 +98,7 @@ typedef struct cli_options {
     fv_layout layout;
     /* as they are written, checked; NULL: not given */
     const char *optimizer, *lr, *momentum, *weight_decay, *schedule;
-    const char *scale_lr, *freeze;
+    const char *decay_of, *scale_lr, *freeze;
     double clip_norm, clip_value, average; /* 0: none */
     const char *shapes, *nets;             /* NULL: not given */
     unsigned passes;                       /* bit i: fv_conv_pass i */

@@ -191,6 +191,9 @@ static error_t read_optimizing(int key, char *text, struct argp_state *state,
     case CLI_SCHEDULE:
         o->schedule = file(state, key, text);
         return 0;
+    case CLI_DECAY_OF:
+        o->decay_of = file(state, key, text);
+        return 0;
     case CLI_SCALE_LR:
         o->scale_lr = file(state, key, text);
         return 0;

@@ -28,8 +28,12 @@ static const struct argp_option options[] = {
     { "no-decay-bias", CLI_NO_DECAY_BIAS, NULL, 0,
       "no weight decay for biases and for the parameters of normalisations",
       0 },
+    { "decay-of", CLI_DECAY_OF, "LIST", 0,
+      "weight decay of parameters, as PATTERN=NUMBER,...: "
+      "\"linear*=0.1,*.bias=0\"",
+      0 },
     { "scale-lr", CLI_SCALE_LR, "LIST", 0,
-      "learning rates of parameters, as PATTERN=FACTOR,...: of "
+      "factors of the learning rate of parameters, as PATTERN=NUMBER,...: of "
       "\"conv*=0.1,linear1.weight=2\" the last that fits counts",
       0 },
     { "freeze", CLI_FREEZE, "LIST", 0,
@@ -270,6 +274,7 @@ static void each_pattern(run *r, const char *option, const char *list,
                          void (*set)(run *r, const char *pattern, double value))
 {
     char pattern[TEXT_BYTES];
+    const bool numbers = strcmp(option, "freeze") != 0;
     for (const char *at = list; at; at = strchr(at, ',')) {
         at += *at == ',';
         const size_t length = strcspn(at, ",");
@@ -287,10 +292,9 @@ static void each_pattern(run *r, const char *option, const char *list,
             value = strtod(equals + 1, &end);
         }
         if (!*pattern || (equals && (end == equals + 1 || *end))
-            || !equals == !strcmp(option, "scale-lr"))
+            || !equals == numbers)
             fv_fail(r->context, FV_MISUSE, "--%s %s: expected %s", option, list,
-                    strcmp(option, "freeze") ? "PATTERN=FACTOR,..."
-                                             : "PATTERN,...");
+                    numbers ? "PATTERN=NUMBER,..." : "PATTERN,...");
         set(r, pattern, value);
     }
 }
@@ -298,6 +302,11 @@ static void each_pattern(run *r, const char *option, const char *list,
 static void scale_rate(run *r, const char *pattern, double factor)
 {
     fv_scale_learning_rate(r->trainer, pattern, factor);
+}
+
+static void set_decay(run *r, const char *pattern, double decay)
+{
+    fv_set_weight_decay(r->trainer, pattern, decay);
 }
 
 static void freeze(run *r, const char *pattern, double value)
@@ -311,12 +320,13 @@ static void make_optimizer(run *r)
     const cli_options *o = &r->options;
     r->trainer = fv_optimizer_parse(r->network, r->optimizer);
     fv_set_schedule(r->trainer, o->schedule);
+    if (o->no_decay_bias) fv_decay_weights_only(r->trainer);
+    each_pattern(r, "decay-of", o->decay_of, set_decay);
     each_pattern(r, "scale-lr", o->scale_lr, scale_rate);
     each_pattern(r, "freeze", o->freeze, freeze);
     fv_set_clip_norm(r->trainer, o->clip_norm);
     fv_set_clip_value(r->trainer, o->clip_value);
     fv_set_average(r->trainer, o->average);
-    if (o->no_decay_bias) fv_decay_weights_only(r->trainer);
 }
 
 /* Saves the averages of the weights, where they are asked for. */

@@ -435,7 +435,8 @@ class DefaultsTest(Case):
         "optimizer": ("adam; sgd with --momentum or --nesterov", "adam", None),
         "lr": ("adam 0.001, sgd 0.01, others their own", "0.001", RATE),
         "schedule": (None, None, None), "average": (None, None, None),
-        "scale-lr": (None, None, None), "freeze": (None, None, None),
+        "decay-of": (None, None, None), "scale-lr": (None, None, None),
+        "freeze": (None, None, None),
         "clip-norm": (None, None, ("1e-9", "1e300", "0", "inf")),
         "clip-value": (None, None, ("1e-9", "1e300", "0", "inf")),
         "no-decay-bias": (None, None, None),
@@ -615,6 +616,7 @@ class TrainTest(Case):
                 "average": ["--average", "0.9"],
                 "micro": ["--micro-batch", "20"],
                 "decay": ["--weight-decay", "0.5"],
+                "decay_of": ["--decay-of", "*=0.2,conv1.weight=0.5"],
                 "no_bias": ["--weight-decay", "0.5", "--no-decay-bias"]}
         digests = set()
         for name, words in ways.items():
@@ -627,9 +629,9 @@ class TrainTest(Case):
                  "--freeze conv1.*,: expected PATTERN,..."),
                 (["--freeze", "*=2"], "--freeze *=2: expected PATTERN,..."),
                 (["--scale-lr", "conv1"],
-                 "--scale-lr conv1: expected PATTERN=FACTOR,..."),
+                 "--scale-lr conv1: expected PATTERN=NUMBER,..."),
                 (["--scale-lr", "*=x"],
-                 "--scale-lr *=x: expected PATTERN=FACTOR,..."),
+                 "--scale-lr *=x: expected PATTERN=NUMBER,..."),
                 (["--scale-lr", "*=-1"],
                  "optimizer: factor -1 is not a number of at least 0")):
             done = self.run_fovea("train", "small.net", "data", *words,
