@@ -2,9 +2,8 @@
  * leaves out the taps that read padding for all of its outputs. */
 #include "conv/shared.h"
 
-/* Taps [*low, *high) of an axis that are inside the image for output `at`. */
-static void taps_inside(const fv__subconv *s, int axis, int64_t at,
-                        int64_t *low, int64_t *high)
+void fv__subconv_taps_inside(const fv__subconv *s, int axis, int64_t at,
+                             int64_t *low, int64_t *high)
 {
     const int64_t from = s->first[axis] + at * s->stride[axis];
     const int64_t step = fv__max(s->step[axis], 1), taps = s->taps[axis];
@@ -23,18 +22,18 @@ static fv__band band_from(const fv__subconv *s, int axis, int64_t first,
     int64_t last = fv__min(first + least, s->out[axis]) - 1, low, high;
     int64_t beyond = s->out[axis], top = 0;
 
-    taps_inside(s, axis, last, &low, &high);
+    fv__subconv_taps_inside(s, axis, last, &low, &high);
     while (least == 1 && last + 1 < beyond) {
         const int64_t middle = last + (beyond - last) / 2;
         int64_t l, h;
 
-        taps_inside(s, axis, middle, &l, &h);
+        fv__subconv_taps_inside(s, axis, middle, &l, &h);
         if (l == low && h == high)
             last = middle;
         else
             beyond = middle;
     }
-    taps_inside(s, axis, first, &(int64_t){ 0 }, &top);
+    fv__subconv_taps_inside(s, axis, first, &(int64_t){ 0 }, &top);
     return (fv__band){ first, last + 1 - first, low, top - low };
 }
 

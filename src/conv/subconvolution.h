@@ -87,6 +87,9 @@ fv__bands fv__subconv_one_band(const fv__subconv *subconv, int axis);
 /* Bands of outputs that have the same taps inside the image; if these would be
  * more than FV__MOST_BANDS, bands of about the same length. */
 fv__bands fv__subconv_bands(const fv__subconv *subconv, int axis);
+/* Taps [*low, *high) of an axis that are inside the image for output `at`. */
+void fv__subconv_taps_inside(const fv__subconv *subconv, int axis, int64_t at,
+                             int64_t *low, int64_t *high);
 /* Outputs [*low, *high) of an axis for which a tap is inside the image. */
 void fv__subconv_inside(const fv__subconv *subconv, int axis, int64_t tap,
                         int64_t *low, int64_t *high);

@@ -33,7 +33,7 @@ static plan plan_of(const fv__kernels *kernels, const fv__geometry *g)
     };
     const fv__subconv *s = &p.subconv;
 
-    p.padded = fv__padded_rows_of(s, p.element, false);
+    p.padded = fv__padded_rows_of(s, p.element, false, false);
     p.rows = fv__min(s->out[0], fv__divide_up(ITEM_PIXELS, s->out[1]));
     p.blocks = fv__divide_up(s->out[0], p.rows);
     p.planes_bytes =
