@@ -66,6 +66,19 @@ static int64_t output_offset(const fv__direct *d, const item *it)
 /* Whether sums are added to what was there. */
 static bool adds(const fv__direct *d) { return d->data && !d->call->overwrite; }
 
+static fv__epilogue epilogue_of(const fv__direct *d)
+{
+    return fv__conv_epilogue(d->call,
+                             d->data ? FV__BACKWARD_DATA : FV__FORWARD);
+}
+
+static bool has_epilogue(const fv__direct *d)
+{
+    const fv__epilogue e = epilogue_of(d);
+
+    return e.bias || e.residual || e.clamp;
+}
+
 /* Pixels of line `line`: the last row of all may be shorter. */
 static int64_t line_pixels(const fv__direct *d, const item *it, int64_t line)
 {
@@ -249,8 +262,7 @@ static void set_operands(const fv__direct *d, item *it, const chain_block *c,
                            .a_segment = d->offsets + c->first,
                            .epilogue = last ? &it->epilogue : NULL,
                            .accumulation = accumulation };
-    it->epilogue = d->call->epilogue;
-    if (d->data) it->epilogue = (fv__epilogue){ 0 };
+    it->epilogue = epilogue_of(d);
     it->epilogue.nontemporal = d->nontemporal;
     it->epilogue.residual_row = it->tile.c_row;
     it->bias = it->epilogue.bias;
@@ -353,7 +365,7 @@ static void add_thread_sums(const fv__direct *d, const item *it,
 /* A chain block of a panel that this thread packs, FV__DIRECT_THREAD_TERMS
  * terms at a time. Where sums are added to outputs, those of the whole block
  * are summed in the thread's buffer first, since the next terms continue them.
- * That happens to input gradients only, which have no epilogue. */
+ */
 static void run_block_packing(const fv__direct *d, item *it,
                               const chain_block *c,
                               fv__accumulation accumulation, bool last)
@@ -379,7 +391,10 @@ static void run_block_packing(const fv__direct *d, item *it,
             run_block(d, &sums, &part, i || k ? FV__RESUME : FV__STORE,
                       last && end && !add);
         }
-    if (add) add_thread_sums(d, it, &sums);
+    if (!add) return;
+    add_thread_sums(d, it, &sums);
+    if (last && has_epilogue(d)) /* without terms */
+        run_block(d, it, &(chain_block){ 0 }, FV__ACCUMULATE, true);
 }
 
 /* The part of terms [at, at + n) of the whole subconvolution's chain, a block

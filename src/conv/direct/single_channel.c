@@ -153,7 +153,7 @@ static void epilogue(const plan *p, const block *b)
                           fv__slot(rest.y, pixel * s->filters, p->element),
                           (size_t)s->filters, (size_t)s->filters);
     rest.epilogue.bias = NULL;
-    fv__conv_apply_epilogue(&rest, pixel, count);
+    fv__conv_apply_epilogue(&rest, FV__FORWARD, pixel, count);
 }
 
 static void run_item(void *argument, size_t item, size_t worker)
