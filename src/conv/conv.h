@@ -17,8 +17,9 @@ typedef struct fv__conv_call {
     const fv__geometry *geometry;
     const void *x, *weight, *dy;
     void *y, *dx, *dweight, *dbias; /* dbias NULL: not wanted */
-    fv__epilogue epilogue;          /* of y; residual: [n, p, q, filters] */
-    bool overwrite;                 /* gradients, instead of adding to them */
+    fv__epilogue epilogue; /* of y or dx, the residual being laid out as it; a
+                              dx that is added to has none */
+    bool overwrite;        /* gradients, instead of adding to them */
     void *packed, *scratch;
 } fv__conv_call;
 

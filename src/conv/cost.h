@@ -67,6 +67,13 @@
     x(direct, worthwhile, 0.9, TUNED, "share",                                 \
       "of taps, and of predicted time, that remains at most where taps in "    \
       "the padding are left out")                                              \
+    x(direct, worthwhile_columns, 0.95, TUNED, "share",                        \
+      "the same in bands of columns: rows of taps are left out without bands " \
+      "too")                                                                   \
+    x(direct, block, 4096, TUNED, "FMA",                                       \
+      "a block of outputs of its own, besides its products")                   \
+    x(direct, block_weights, 4, TUNED, "FMA",                                  \
+      "a vector of weights that such a block reads for itself")                \
                                                                                \
     x(winograd, weights_per_tile, 32768, ASSUMED, "elements",                  \
       "weights of a point that are read in the time of a tile, where the "     \

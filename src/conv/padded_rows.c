@@ -13,10 +13,11 @@ static bool aliases(int64_t elements, size_t element)
     return (size_t)elements * element % SET_BYTES == 0;
 }
 
-/* Whether no tap reads padding. */
-static bool stays_inside(const fv__subconv *s, const fv__padded_rows *padded)
+/* Whether no tap reads padding, of columns alone if `skips_rows`. */
+static bool stays_inside(const fv__subconv *s, const fv__padded_rows *padded,
+                         bool skips_rows)
 {
-    for (int i = 0; i < 2; i++)
+    for (int i = skips_rows; i < 2; i++)
         if (s->first[i] < 0
             || (s->out[i] - 1) * s->stride[i] + s->first[i] + padded->reach[i]
                    > s->in[i])
@@ -39,19 +40,20 @@ bool fv__padded_rows_fit(const fv__subconv *s)
 fv__padded_rows fv__padded_rows_in_place(const fv__subconv *s)
 {
     return (fv__padded_rows){ .in_place = true,
+                              .step = s->step[0],
                               .pixel = s->in_pixel,
                               .row = s->in[1] * s->in_pixel };
 }
 
 fv__padded_rows fv__padded_rows_of(const fv__subconv *s, size_t element,
-                                   bool copy_if_aliased)
+                                   bool skips_rows, bool copy_if_aliased)
 {
     fv__padded_rows padded = fv__padded_rows_in_place(s);
 
     for (int i = 0; i < 2; i++)
         padded.reach[i] = (s->taps[i] - 1) * s->step[i] + 1;
     padded.in_place =
-        stays_inside(s, &padded)
+        stays_inside(s, &padded, skips_rows)
         && !(copy_if_aliased && aliases(s->in_pixel * s->stride[1], element));
     if (!padded.in_place) {
         padded.columns = (s->out[1] - 1) * s->stride[1] + padded.reach[1];
@@ -62,6 +64,16 @@ fv__padded_rows fv__padded_rows_of(const fv__subconv *s, size_t element,
     }
     padded.contiguous = s->step[1] == 1 && padded.pixel == s->channels;
     return padded;
+}
+
+void fv__padded_rows_close_gaps(const fv__subconv *s, fv__padded_rows *padded,
+                                int64_t rows)
+{
+    const int64_t read = (rows - 1) * s->stride[0] + 1;
+
+    if (padded->in_place) return;
+    padded->step = fv__min(padded->step, read);
+    padded->reach[0] = (s->taps[0] - 1) * padded->step + 1;
 }
 
 int64_t fv__padded_rows_count(const fv__subconv *s,
@@ -123,10 +135,12 @@ void fv__padded_rows_fill(const fv__subconv *s, const fv__padded_rows *padded,
 {
     const size_t bytes = (size_t)padded->row * element;
     const int64_t top = first * s->stride[0] + s->first[0];
-    const int64_t end = top + fv__padded_rows_count(s, padded, rows);
+    const int64_t count = fv__padded_rows_count(s, padded, rows);
     char *out = copy;
 
-    for (int64_t row = top; row < end; row++, out += bytes) {
+    for (int64_t i = 0; i < count; i++, out += bytes) {
+        const int64_t tap = i / padded->step;
+        const int64_t row = top + tap * s->step[0] + i % padded->step;
         const int64_t ragged = row == s->in[0] - 1 ? s->ragged : 0;
         const int64_t at = (plane * s->in[0] + row) * s->in[1] * s->in_pixel
                            + group * s->channels;

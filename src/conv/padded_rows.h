@@ -8,23 +8,28 @@
 /* Where rows of the input are read, one group of channels. Row 0, column 0 is
  * what tap (0, 0) reads for output pixel (0, 0). */
 typedef struct fv__padded_rows {
-    bool in_place;   /* in the input itself: no tap reads padding */
-    bool contiguous; /* taps of a row are contiguous in memory */
-    int64_t
-        reach[2];    /* input rows and columns from the first to the last tap */
-    int64_t columns; /* pixels of a row of the copy */
+    bool in_place;      /* in the input itself: no tap reads padding */
+    bool contiguous;    /* taps of a row are contiguous in memory */
+    int64_t step;       /* rows from one row of taps to the next */
+    int64_t reach[2];   /* rows and columns from the first to the last tap */
+    int64_t columns;    /* pixels of a row of the copy */
     int64_t pixel, row; /* elements from pixel to pixel and from row to row */
 } fv__padded_rows;
 
 /* Whether the elements of a padded copy of an image can be counted. */
 bool fv__padded_rows_fit(const fv__subconv *subconv);
-/* In place if no tap reads padding. With `copy_if_aliased`, rows whose pixels
- * map to few sets of a first-level cache are copied all the same. */
+/* In place if no tap reads padding; with `skips_rows`, the caller leaves out
+ * the rows of taps that do. With `copy_if_aliased`, rows whose pixels map to
+ * few sets of a first-level cache are copied all the same. */
 fv__padded_rows fv__padded_rows_of(const fv__subconv *subconv, size_t element,
-                                   bool copy_if_aliased);
+                                   bool skips_rows, bool copy_if_aliased);
 /* In place, for callers that leave out taps in the padding themselves. */
 fv__padded_rows fv__padded_rows_in_place(const fv__subconv *subconv);
-/* Number of input rows that `rows` output rows read. */
+/* Leaves out of the copy the rows between those that the rows of taps read, for
+ * at most `rows` output rows. */
+void fv__padded_rows_close_gaps(const fv__subconv *subconv,
+                                fv__padded_rows *padded, int64_t rows);
+/* Number of rows that `rows` output rows read. */
 int64_t fv__padded_rows_count(const fv__subconv *subconv,
                               const fv__padded_rows *padded, int64_t rows);
 /* Bytes of the copy for `rows` output rows; 0 in place. */

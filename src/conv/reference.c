@@ -135,9 +135,11 @@ static bool input_at(const fv__geometry *g, int64_t pixel, int64_t tap,
     return true;
 }
 
-static double with_epilogue(const work *w, double sum, int64_t f, int64_t at)
+static double with_epilogue(const work *w, fv__direction direction, double sum,
+                            int64_t f, int64_t at)
 {
-    const fv__epilogue *e = &w->call->epilogue;
+    const fv__epilogue epilogue = fv__conv_epilogue(w->call, direction),
+                       *e = &epilogue;
 
     if (e->bias) sum = sum_of(w->dtype, sum, get(w->dtype, e->bias, f));
     if (e->residual)
@@ -169,7 +171,8 @@ static void forward(void *argument, size_t item, size_t worker)
                         f * s->span + tap * s->channels, 1);
         }
         int64_t at = (int64_t)item * w->g->filters + f;
-        put(w->dtype, call->y, at, with_epilogue(w, chain_total(&sum), f, at));
+        put(w->dtype, call->y, at,
+            with_epilogue(w, FV__FORWARD, chain_total(&sum), f, at));
     }
 }
 
@@ -243,8 +246,11 @@ static void backward_data(void *argument, size_t item, size_t worker)
     for (int64_t c = 0; c < g->channels; c++) {
         int64_t at = (int64_t)item * g->channels + c;
 
+        const double sum =
+            input_sum(w, (int64_t)item, c, get(w->dtype, w->call->dx, at));
+
         put(w->dtype, w->call->dx, at,
-            input_sum(w, (int64_t)item, c, get(w->dtype, w->call->dx, at)));
+            with_epilogue(w, FV__BACKWARD_DATA, sum, c, at));
     }
 }
 

@@ -112,23 +112,56 @@ bool fv__conv_is_nontemporal(const fv__conv_call *call, fv__direction direction)
            && x + y >= limit;
 }
 
-void fv__conv_apply_epilogue(const fv__conv_call *call, int64_t pixel,
-                             int64_t count)
+void fv__conv_apply_epilogue(const fv__conv_call *call, fv__direction direction,
+                             int64_t pixel, int64_t count)
 {
     const fv__kernels *kernels = call->context->kernels;
-    const fv__epilogue *e = &call->epilogue;
-    const int64_t filters = call->geometry->filters;
+    const fv__epilogue e = fv__conv_epilogue(call, direction);
+    const bool data = direction == FV__BACKWARD_DATA;
+    const int64_t columns =
+        data ? call->geometry->channels : call->geometry->filters;
     const size_t element = fv__element(kernels);
-    const size_t n = (size_t)(count * filters);
-    void *y = fv__slot(call->y, pixel * filters, element);
+    const size_t n = (size_t)(count * columns);
+    void *y = fv__slot(data ? call->dx : call->y, pixel * columns, element);
 
-    for (int64_t i = 0; e->bias && i < count; i++) {
-        void *row = fv__slot(y, i * filters, element);
+    for (int64_t i = 0; e.bias && i < count; i++) {
+        void *row = fv__slot(y, i * columns, element);
 
-        kernels->binary(FV__ADD, (size_t)filters, row, 1, e->bias, 1, row);
+        kernels->binary(FV__ADD, (size_t)columns, row, 1, e.bias, 1, row);
     }
-    if (e->residual)
+    if (e.residual)
         kernels->binary(FV__ADD, n, y, 1,
-                        fv__at(e->residual, pixel * filters, element), 1, y);
-    if (e->clamp) kernels->unary(FV__CLAMP, n, y, y, e->low, e->high);
+                        fv__at(e.residual, pixel * columns, element), 1, y);
+    if (e.clamp) kernels->unary(FV__CLAMP, n, y, y, e.low, e.high);
+}
+
+/* Pixels of an item of the pass over dx. */
+enum { FINISH_PIXELS = 256 };
+
+static int64_t count_pixels(const fv__geometry *g)
+{
+    return g->batch * g->in[FV__DEPTH] * g->in[0] * g->in[1];
+}
+
+static void finish_item(void *argument, size_t item, size_t worker)
+{
+    const fv__conv_call *call = argument;
+    const int64_t pixel = (int64_t)item * FINISH_PIXELS;
+
+    (void)worker;
+    fv__conv_apply_epilogue(
+        call, FV__BACKWARD_DATA, pixel,
+        fv__min(FINISH_PIXELS, count_pixels(call->geometry) - pixel));
+}
+
+void fv__conv_finish_input_grad(const fv__conv_call *call)
+{
+    const fv__epilogue e = fv__conv_epilogue(call, FV__BACKWARD_DATA);
+    const int64_t pixels = count_pixels(call->geometry);
+    fv__conv_call copy = *call;
+
+    if (!e.bias && !e.residual && !e.clamp) return;
+    fv__parallel(call->context, (size_t)fv__divide_up(pixels, FINISH_PIXELS),
+                 (double)(pixels * call->geometry->channels), finish_item,
+                 &copy);
 }

@@ -144,10 +144,20 @@ bool fv__conv_reads_uncached(const fv_context *context,
 bool fv__conv_is_nontemporal(const fv__conv_call *call,
                              fv__direction direction);
 
-/* Applies the epilogue of the call to `count` output pixels, all filters, from
- * `pixel` on. */
-void fv__conv_apply_epilogue(const fv__conv_call *call, int64_t pixel,
-                             int64_t count);
+/* The epilogue of the forward pass or the input gradient. */
+static inline fv__epilogue fv__conv_epilogue(const fv__conv_call *call,
+                                             fv__direction direction)
+{
+    const fv__epilogue none = { 0 };
+
+    return direction == FV__FORWARD || call->overwrite ? call->epilogue : none;
+}
+
+/* Applies it to `count` pixels of y or dx, from `pixel` on. */
+void fv__conv_apply_epilogue(const fv__conv_call *call, fv__direction direction,
+                             int64_t pixel, int64_t count);
+/* Applies it to the whole of dx. */
+void fv__conv_finish_input_grad(const fv__conv_call *call);
 
 /* Copies the first and the last `end` bytes, which may overlap. */
 static inline void fv__copy_ends(char *out, const char *in, size_t bytes,

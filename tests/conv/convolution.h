@@ -155,7 +155,8 @@ typedef struct problem {
     unsigned directions;   /* that run: one bit each; 0: all */
     bool overwrite;        /* gradients, which are NaN before */
     double there;          /* else: what they begin with, in some proportion */
-    fv__epilogue epilogue; /* but for the bias */
+    fv__epilogue epilogue; /* of y; `bias` takes precedence */
+    fv__epilogue epilogue_dx;
 } problem;
 
 static inline size_t count_x(const fv__geometry *g)
@@ -241,6 +242,7 @@ static inline problem problem_again(fv_context *context, const problem *from)
     p.overwrite = from->overwrite;
     p.there = from->there;
     p.epilogue = from->epilogue;
+    p.epilogue_dx = from->epilogue_dx;
     if (!from->bias.at) problem_without_bias(&p);
     problem_begin(&p);
     memcpy(p.x.at, from->x.at, array_bytes(p.x));
@@ -277,7 +279,8 @@ static inline void run_one(fv_context *context,
     };
 
     assert_ok(context);
-    call.epilogue.bias = p->bias.at;
+    if (p->bias.at) call.epilogue.bias = p->bias.at;
+    if (direction == FV__BACKWARD_DATA) call.epilogue = p->epilogue_dx;
     memset(weights, 0xff, packed); /* NaN */
     memset(scratch, 0xff, bytes);
     if (packed) algorithm->pack(&call, direction);

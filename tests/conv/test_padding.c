@@ -44,6 +44,17 @@ static void bits(void **state)
         { 1, {4,5}, 1100, {0,0}, 5, {3,3}, {1,1}, {3,4}, {3,4}, {3,4}, 1 },
         { 1, {3,4}, 2100, {0,0}, 5, {2,3}, {1,1}, {2,3}, {2,3}, {2,3}, 1 },
         { 1, {9,9}, 17, {0,0}, 17, {49,49}, {1,1}, {1,1}, {24,24}, {24,24}, 17 },
+        /* rows of taps left out: read in place; copied without the rows between
+         * them; with tiles along columns and across images; few filters */
+        { 1, {20,30}, 20, {0,0}, 33, {7,1}, {1,1}, {1,1}, {3,0}, {3,0}, 1 },
+        { 1, {23,70}, 17, {0,0}, 33, {3,3}, {1,1}, {9,1}, {9,1}, {9,1}, 1 },
+        { 1, {31,75}, 17, {0,0}, 35, {3,3}, {2,2}, {8,1}, {8,1}, {7,2}, 1 },
+        { 1, {40,3}, 20, {0,0}, 33, {3,3}, {1,1}, {2,1}, {2,1}, {2,1}, 1 },
+        { 20, {4,3}, 9, {0,0}, 33, {3,3}, {1,1}, {1,1}, {1,1}, {1,1}, 1 },
+        { 1, {9,20}, 260, {0,0}, 9, {3,3}, {1,1}, {5,1}, {5,1}, {5,1}, 1 },
+        { 1, {7,9}, 700, {0,0}, 5, {3,3}, {1,1}, {3,1}, {3,1}, {3,1}, 1 },
+        { 1, {20,40}, 40, {0,0}, 3, {3,3}, {1,1}, {5,5}, {5,5}, {5,5}, 1 },
+        { 1, {6,40}, 40, {0,0}, 2, {2,3}, {1,1}, {9,1}, {12,1}, {12,1}, 1 },
         /* outputs that read padding only */
         { 1, {3,4}, 16, {0,0}, 18, {2,2}, {1,1}, {9,9}, {12,12}, {12,13}, 1 },
         { 1, {3,4}, 16, {0,0}, 32, {2,2}, {1,1}, {9,9}, {12,12}, {12,13}, 16 },
@@ -82,6 +93,8 @@ static void tables_agree(void **state)
     static const fv__geometry all[] = {
         { 1, {17,23}, 24, {0,0}, 40, {3,3}, {1,1}, {12,9}, {12,9}, {12,9}, 1 },
         { 2, {7,7}, 20, {0,0}, 36, {3,3}, {1,1}, {1,1}, {1,1}, {1,1}, 1 },
+        { 1, {24,4}, 20, {0,0}, 36, {3,3}, {1,1}, {1,1}, {1,1}, {1,1}, 1 },
+        { 14, {4,4}, 20, {0,0}, 36, {3,3}, {1,1}, {1,1}, {1,1}, {1,1}, 1 },
         { 1, {9,10}, 8, {0,0}, 16, {3,3}, {1,1}, {6,6}, {6,6}, {6,6}, 4 },
         { 1, {14,21}, 19, {0,0}, 19, {31,13}, {1,1}, {1,1}, {15,6}, {15,6}, 19 },
     };
@@ -171,9 +184,25 @@ static void bands(void **state)
     }
 }
 
+/* Pairs of an output row and a row of taps that a block multiplies. */
+static int64_t multiplied_rows(const fv__direct *block)
+{
+    const fv__subconv *s = &block->subconv;
+    int64_t all = 0;
+
+    for (int64_t i = 0; i < s->out[0]; i++) {
+        int64_t low = 0, high = s->taps[0];
+
+        if (block->skips_rows) fv__subconv_taps_inside(s, 0, i, &low, &high);
+        all += high - low;
+    }
+    return all;
+}
+
 /* Pairs of an output pixel and a tap in all blocks of a 3x3 convolution. */
 static int64_t multiplied(int64_t side, int64_t dilation, int64_t channels)
 {
+    fv_context *context = context_of("ref", FV_F32, 1);
     const fv__geometry g = { 1,
                              { side, side, 1 },
                              channels,
@@ -185,27 +214,32 @@ static int64_t multiplied(int64_t side, int64_t dilation, int64_t channels)
                              { dilation, dilation },
                              { dilation, dilation },
                              1 };
-    const fv__subconv s = fv__subconv_of(&g, FV__FORWARD, 0);
-    const fv__subconv_blocks blocks = fv__direct_blocks(&s);
+    const fv__direct_subconv s =
+        fv__direct_subconv_of(fv__conv_target_of(context), &g, FV__FORWARD, 0);
     int64_t all = 0;
 
-    for (int64_t i = 0; i < fv__subconv_block_count(&blocks); i++) {
-        const fv__subconv block = fv__subconv_block(&s, &blocks, i);
+    for (int64_t i = 0; i < fv__subconv_block_count(&s.blocks); i++) {
+        const fv__direct block =
+            fv__direct_plan(fv__conv_target_of(context), &s, i);
 
-        all += block.out[0] * block.out[1] * block.taps[0] * block.taps[1];
+        all += multiplied_rows(&block) * block.subconv.out[1]
+               * block.subconv.taps[1];
     }
+    fv_context_free(context);
     return all;
 }
 
 static void direct_leaves_out(void **state)
 {
     (void)state;
-    assert_int_equal(multiplied(33, 36, 256), 33 * 33);
+    /* a single tap, whose pixels are rearranged */
+    assert_in_range(multiplied(33, 36, 256), 33 * 33, 33 * 33 + 168);
     assert_int_equal(multiplied(33, 24, 256), (33 + 2 * 9) * (33 + 2 * 9));
     assert_int_equal(multiplied(33, 12, 256), (33 + 2 * 21) * (33 + 2 * 21));
     assert_int_equal(multiplied(65, 24, 256), (65 + 2 * 41) * (65 + 2 * 41));
-    /* too little padding: one block */
-    assert_int_equal(multiplied(56, 1, 64), 56 * 56 * 9);
+    assert_int_equal(multiplied(65, 6, 256), (65 + 2 * 59) * (65 + 2 * 59));
+    /* too little padding for bands of columns */
+    assert_int_equal(multiplied(56, 1, 64), (56 + 2 * 55) * 56 * 3);
 }
 
 int main(void)

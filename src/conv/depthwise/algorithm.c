@@ -163,7 +163,7 @@ static void set_epilogue(fv__depthwise *d, const item *it, int64_t out)
     const bool data = p->direction == FV__BACKWARD_DATA;
     fv__epilogue *e = &d->epilogue;
 
-    if (!data) *e = p->call->epilogue;
+    *e = fv__conv_epilogue(p->call, p->direction);
     e->nontemporal = p->nontemporal;
     if (e->bias) e->bias = fv__at(e->bias, it->channel, p->element);
     if (e->residual) e->residual = fv__at(e->residual, out, p->element);

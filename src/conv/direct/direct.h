@@ -62,6 +62,8 @@ typedef struct fv__direct {
     int64_t items;      /* items before panels are split */
 
     fv__tile_axis tile_axis;
+    bool skips_rows;      /* each output row leaves out the rows of taps that
+                             are outside the image: not along columns */
     int64_t joint_panels; /* an item with at most so many panels runs all of
                              them for each tile, others one at a time */
     bool prefetch_pixels; /* the first panel's tiles prefetch the next pixels

@@ -55,13 +55,50 @@ fv__direct_subconv fv__direct_subconv_of(fv__conv_target target,
     return whole;
 }
 
+/* Whether `width` columns of `height` pixels make at most half as many tiles of
+ * mr pixels as `height` rows of `width` pixels, whose tiles take only `share`
+ * of the time: then tiles lie along columns, although their pixels are farther
+ * apart. */
+static bool prefers_height(int64_t height, int64_t width, int64_t mr,
+                           double share)
+{
+    return (double)(height * fv__divide_up(width, mr)) * share
+           >= (double)(2 * width * fv__divide_up(height, mr));
+}
+
+/* Output rows of an item by its pixels. */
+static int64_t item_rows(const fv__subconv *s)
+{
+    return ITEM_PIXELS / fv__max(1, s->out[1]);
+}
+
+/* Mean share of the rows of taps that an output row has inside the image. */
+static double rows_share(const fv__subconv *s)
+{
+    const fv__bands bands = fv__subconv_bands(s, 0);
+
+    return s->taps[0] ? fv__bands_share(s, 0, &bands) : 1;
+}
+
+/* Whether tiles lie along columns, in `rows` rows: a column multiplies all taps
+ * for each of its pixels, a row only those whose row is inside the image. The
+ * same for every table, as it decides what is multiplied. */
+static bool lies_along_columns(const fv__subconv *s, int64_t rows)
+{
+    const int64_t width = s->out[1], mr = FV__COST_ROWS;
+
+    return !s->ragged && prefers_height(rows, width, mr, 1)
+           && prefers_height(rows, width, mr, rows_share(s));
+}
+
 static fv__padded_rows padded_of(const fv__direct *d)
 {
     const fv__subconv *s = &d->subconv;
 
     if (fv__subconv_taps(s) == 0) /* nothing is read */
         return (fv__padded_rows){ .in_place = true };
-    return fv__padded_rows_of(s, d->element, s->filters >= ALIASING_FILTERS);
+    return fv__padded_rows_of(s, d->element, d->skips_rows,
+                              s->filters >= ALIASING_FILTERS);
 }
 
 /* Most pixels of one of two threads that share `pixels` in rows of `row`. */
@@ -119,26 +156,6 @@ static bool flatten(fv__direct *d)
     return true;
 }
 
-/* Whether `width` columns of `height` pixels make at most half as many tiles of
- * mr pixels as `height` rows of `width` pixels: then tiles lie along columns,
- * although their pixels are farther apart. */
-static bool prefers_height(int64_t height, int64_t width, int64_t mr)
-{
-    return height * fv__divide_up(width, mr)
-           >= 2 * width * fv__divide_up(height, mr);
-}
-
-static fv__tile_axis tile_axis_of(const fv__direct *d)
-{
-    const int64_t width = d->subconv.out[1], mr = d->kernels->mr;
-    const bool height =
-        !d->subconv.ragged && prefers_height(d->rows, width, mr);
-
-    if (prefers_height(d->images, height ? d->rows : width, mr))
-        return FV__TILE_BATCH;
-    return height ? FV__TILE_HEIGHT : FV__TILE_WIDTH;
-}
-
 /* Divides the work into items: blocks of rows, or some images where they are
  * small; where these are fewer than FV__FEW_ITEMS, panels are divided too, and
  * the items of the same pixels share padded copies. */
@@ -147,7 +164,7 @@ static void plan_items(fv__direct *d, bool flat)
     const fv__subconv *s = &d->subconv;
     const int64_t row_bytes =
         d->padded.row * s->stride[0] * (int64_t)d->element * s->taps[FV__DEPTH];
-    int64_t rows = ITEM_PIXELS / fv__max(1, s->out[1]);
+    int64_t rows = item_rows(s);
 
     if (!d->padded.in_place && !d->pack_per_thread)
         rows = fv__min(rows, COPY_BYTES / fv__max(1, row_bytes));
@@ -160,7 +177,11 @@ static void plan_items(fv__direct *d, bool flat)
                * s->out[FV__DEPTH] * d->row_blocks;
     d->splits = fv__divide_up(FV__FEW_ITEMS, fv__max(1, d->items));
     d->splits = fv__max(1, fv__min(d->splits, d->panels));
-    d->tile_axis = tile_axis_of(d);
+    fv__padded_rows_close_gaps(s, &d->padded, d->rows);
+    if (prefers_height(d->images,
+                       d->tile_axis == FV__TILE_HEIGHT ? d->rows : s->out[1],
+                       d->kernels->mr, 1))
+        d->tile_axis = FV__TILE_BATCH;
     if (d->pack_per_thread) return;
     d->joint_panels = d->panel_bytes
                           ? (int64_t)(JOINT_PANEL_BYTES / d->panel_bytes)
@@ -207,6 +228,12 @@ fv__direct fv__direct_plan(fv__conv_target target,
     const fv__subconv *s = &d.subconv;
     const bool flat = flatten(&d);
 
+    d.tile_axis = lies_along_columns(s, fv__min(s->out[0], item_rows(s)))
+                      ? FV__TILE_HEIGHT
+                      : FV__TILE_WIDTH;
+    d.skips_rows = d.tile_axis == FV__TILE_WIDTH && fv__subconv_is_flat(s)
+                   && fv__subconv_taps(s) > 0
+                   && fv__subconv_padded_share(s, 0) > 0;
     d.padded = padded_of(&d);
     d.merged_taps = d.padded.contiguous && !d.pack_per_thread;
     d.segments =
@@ -254,7 +281,7 @@ static double copying_cost(const fv__geometry *g, const fv__conv_sizes *s,
     const double all = (double)(subconv->batch * subconv->out[FV__DEPTH]
                                 * g->in[0] * g->in[1]);
 
-    if (fv__padded_rows_of(subconv, 4, false).in_place) return 0;
+    if (fv__padded_rows_of(subconv, 4, false, false).in_place) return 0;
     return (double)splits * inside_share(subconv, FV__DEPTH)
            * (double)subconv->taps[FV__DEPTH] * (read < all ? read : all)
            * (g->groups > 1
@@ -313,19 +340,21 @@ static double weight_grad_cost(const fv__geometry *g,
 static double block_cost(const fv__subconv *s, double pixel)
 {
     const bool merged = s->step[1] == 1;
+    const int along = lies_along_columns(s, s->out[0]) ? 0 : 1;
     const double segments =
         inside_share(s, FV__DEPTH)
         * (double)(s->taps[FV__DEPTH] * s->taps[0] * (merged ? 1 : s->taps[1]));
     const double k = (double)(s->channels * (merged ? s->taps[1] : 1));
     const double count = (double)(s->batch * s->groups * s->out[FV__DEPTH]);
-    const int along =
-        prefers_height(s->out[0], s->out[1], FV__COST_ROWS) ? 0 : 1;
 
     if (fv__subconv_is_pointwise(s))
         return fv__gemm_cost_joint(count, s->out[0] * s->out[1], s->filters, 1,
                                    k);
     const bool copied =
-        s->groups > 1 && !fv__padded_rows_of(s, 4, false).in_place;
+        s->groups > 1
+        && !fv__padded_rows_of(s, 4, along == 1 && fv__subconv_is_flat(s),
+                               false)
+                .in_place;
     return fv__gemm_cost_separate(count * (double)s->out[!along], s->out[along],
                                   s->filters, segments, k)
            + (copied
@@ -376,6 +405,24 @@ double fv__direct_cost(const fv__geometry *g, fv__direction direction)
     return all;
 }
 
+/* With what each block costs besides, and the weights that it reads. */
+static double divided_cost(const fv__subconv *s,
+                           const fv__subconv_blocks *blocks)
+{
+    double vectors = 0;
+
+    for (int64_t i = 0; i < fv__subconv_block_count(blocks); i++) {
+        const fv__subconv block = fv__subconv_block(s, blocks, i);
+
+        vectors +=
+            (double)(block.taps[0] * block.taps[1] * s->channels)
+            * (double)(s->groups * fv__divide_up(s->filters, FV__COST_LANES));
+    }
+    return blocks_cost(s, blocks, group_pixel(FV__FORWARD))
+           + fv__costs.direct_block_weights * vectors
+           + fv__costs.direct_block * (double)fv__subconv_block_count(blocks);
+}
+
 /* ---- decisions by predicted time ---------------------------------------- */
 
 /* To leave out fewer taps, or to save less predicted time, does not outweigh
@@ -384,23 +431,24 @@ fv__subconv_blocks fv__direct_blocks(const fv__subconv *s)
 {
     const fv__subconv_blocks whole = { { fv__subconv_one_band(s, 0),
                                          fv__subconv_one_band(s, 1) } };
-    const double pixel = group_pixel(FV__FORWARD);
-    const double worthwhile = fv__costs.direct_worthwhile;
     fv__subconv_blocks best = whole;
     double least = -1;
 
     if (fv__subconv_taps(s) <= 1) return whole;
     for (int i = 0; i < 2; i++) {
-        if (fv__subconv_padded_share(s, i) < 1 - worthwhile) continue;
+        const double most = i ? fv__costs.direct_worthwhile_columns
+                              : fv__costs.direct_worthwhile;
+
+        if (fv__subconv_padded_share(s, i) < 1 - most) continue;
         const fv__bands bands = fv__subconv_bands(s, i);
         fv__subconv_blocks blocks = best;
 
-        if (fv__bands_share(s, i, &bands) > worthwhile) continue;
-        if (least < 0) least = blocks_cost(s, &best, pixel);
+        if (fv__bands_share(s, i, &bands) > most) continue;
+        if (least < 0) least = divided_cost(s, &best);
         blocks.axis[i] = bands;
-        const double cost = blocks_cost(s, &blocks, pixel);
+        const double cost = divided_cost(s, &blocks);
 
-        if (cost > worthwhile * least) continue;
+        if (cost > most * least) continue;
         best = blocks;
         least = cost;
     }

@@ -10,7 +10,8 @@
  *                 the microkernel
  *
  * A line is a row, a column, or one pixel of all images, by the plan's tile
- * axis. */
+ * axis. The file is longer than 600 lines because the functions of the loop nest
+ * share one item and are read together. */
 #include "conv/direct/direct.h"
 
 /* At most so many tiles share the prefetch of the next panel: each its part, as
@@ -49,10 +50,11 @@ typedef struct item {
     /* Operands of a chain block. */
     fv__tile tile;
     fv__epilogue epilogue;
-    const void *weights, *bias; /* of `panel` */
-    const void *residual;       /* beside `out` */
-    const char *next_weights;   /* what follows the block; NULL: nothing */
-    size_t tiles;               /* run so far */
+    const void *weights;         /* of `panel`, first segment of the block, */
+    const void *row_weights;     /* or of the output row; see set_row */
+    const void *bias, *residual; /* of `panel`; beside `out` */
+    const char *next_weights;    /* what follows the block; NULL: nothing */
+    size_t steps, prefetched;    /* terms of the block; those of tiles so far */
 } item;
 
 /* Elements from the first output to `out`. */
@@ -63,6 +65,22 @@ static int64_t output_offset(const fv__direct *d, const item *it)
     return s->out_at + it->image * s->out_image + it->plane * s->out_plane
            + it->row * s->out_row + it->group * s->filters
            + it->panel * d->kernels->nr;
+}
+
+/* Whether sums are added to what was there. */
+static bool adds(const fv__direct *d) { return d->data && !d->call->overwrite; }
+
+static fv__epilogue epilogue_of(const fv__direct *d)
+{
+    return fv__conv_epilogue(d->call,
+                             d->data ? FV__BACKWARD_DATA : FV__FORWARD);
+}
+
+static bool has_epilogue(const fv__direct *d)
+{
+    const fv__epilogue e = epilogue_of(d);
+
+    return e.bias || e.residual || e.clamp;
 }
 
 /* Pixels of line `line`: the last row of all may be shorter. */
@@ -103,6 +121,28 @@ static void pack_thread_panel(const fv__direct *d, const item *it,
             (size_t)nr);
 }
 
+/* Number of tiles of a chain block, counted by the share of its rows of taps
+ * that they multiply. */
+static int64_t count_tiles(const fv__direct *d, const item *it,
+                           const chain_block *c)
+{
+    const int64_t of_row = d->merged_taps ? 1 : d->subconv.taps[1];
+    const int64_t tiles = it->outer.count * it->line.count
+                          * fv__divide_up(it->pixel.count, d->kernels->mr);
+    int64_t rows = 0, all = 0;
+
+    if (!d->skips_rows) return tiles;
+    for (int64_t r = c->first / of_row; r * of_row < c->first + c->count;
+         r++, all += it->rows) {
+        int64_t low, high;
+
+        fv__subconv_inside(&d->subconv, 0, r, &low, &high);
+        low = fv__max(low, it->row);
+        rows += fv__max(fv__min(high, it->row + it->rows) - low, 0);
+    }
+    return fv__max(tiles * rows / fv__max(all, 1), 1);
+}
+
 /* Sets the panel's weights of a chain block, and those that follow: of the same
  * panel, or of the next. */
 static void set_weights(const fv__direct *d, item *it, const chain_block *c)
@@ -114,9 +154,8 @@ static void set_weights(const fv__direct *d, item *it, const chain_block *c)
 
     t->b_step = (size_t)nr;
     if (!d->pack_per_thread) {
-        const int64_t tiles = it->outer.count * it->line.count
-                              * fv__divide_up(it->pixel.count, d->kernels->mr);
         const int64_t terms = c->count * c->length;
+        const int64_t tiles = count_tiles(d, it, c);
 
         it->weights = fv__at(fv__at(d->packed, panel, d->panel_bytes),
                              c->k * nr, d->element);
@@ -147,19 +186,25 @@ static void set_prefetch(const fv__direct *d, item *it, size_t m)
 {
     const size_t line = 64, row = (size_t)d->kernels->nr * d->element;
     fv__tile *t = &it->tile;
-    const size_t tile = it->tiles++, steps = t->segments * t->k;
+    const size_t steps = t->segments * t->k, from = it->prefetched;
 
     if (it->prefetch_pixels) {
         t->next = fv__at(t->a, (ptrdiff_t)(m * t->a_row), d->element);
         t->next_step = line;
         return;
     }
-    const size_t part = d->pack_per_thread ? line : steps * t->next_step;
-    const size_t all = d->pack_per_thread ? row : steps * row;
+    it->prefetched += steps;
+    t->next = NULL;
+    if (!it->next_weights || steps == 0) return;
+    if (d->pack_per_thread) {
+        const size_t column = from / it->steps, at = from % it->steps;
 
-    t->next = it->next_weights && tile * part < all
-                  ? it->next_weights + tile * part
-                  : NULL;
+        if (column * line < row)
+            t->next = it->next_weights + column * line + at * t->next_step;
+        if (at + steps > it->steps) it->prefetched = (column + 1) * it->steps;
+    } else if (from * t->next_step < it->steps * row) {
+        t->next = it->next_weights + from * t->next_step;
+    }
 }
 
 /* m pixels whose input is at `in` and whose output is `out` elements behind
@@ -175,7 +220,7 @@ static void run_tile(const fv__direct *d, item *it, size_t m, const void *in,
     t->a = in;
     set_prefetch(d, it, m);
     for (int64_t p = 0; p < it->panels; p++, out += nr) {
-        t->b = fv__at(it->weights, p, d->panel_bytes);
+        t->b = fv__at(it->row_weights, p, d->panel_bytes);
         t->c = fv__slot(it->out, out, d->element);
         if (it->bias) e->bias = fv__at(it->bias, p * nr, d->element);
         if (it->residual) e->residual = fv__at(it->residual, out, d->element);
@@ -194,7 +239,7 @@ static int64_t run_small_n(const fv__direct *d, item *it, int64_t pixels,
     pixels -= pixels % FV__LANES;
     if (filters > d->kernels->small_n || t->k < FV__LANES || !pixels) return 0;
     t->a = in;
-    t->b = it->weights;
+    t->b = it->row_weights;
     t->c = fv__slot(it->out, out, d->element);
     t->c_column = 1;
     t->next = fv__at(in, PREFETCH_BYTES, 1);
@@ -221,8 +266,7 @@ static void set_operands(const fv__direct *d, item *it, const chain_block *c,
                            .a_segment = d->offsets + c->first,
                            .epilogue = last ? &it->epilogue : NULL,
                            .accumulation = accumulation };
-    it->epilogue = d->call->epilogue;
-    if (d->data) it->epilogue = (fv__epilogue){ 0 };
+    it->epilogue = epilogue_of(d);
     it->epilogue.nontemporal = d->nontemporal;
     it->epilogue.residual_row = it->tile.c_row;
     it->bias = it->epilogue.bias;
@@ -230,8 +274,45 @@ static void set_operands(const fv__direct *d, item *it, const chain_block *c,
     if (it->bias) it->bias = fv__at(it->bias, filter, d->element);
     if (it->residual)
         it->residual = fv__at(it->residual, output_offset(d, it), d->element);
-    it->tiles = 0;
+    it->steps = (size_t)(c->count * c->length);
+    it->prefetched = 0;
     set_weights(d, it, c);
+    it->row_weights = it->weights;
+}
+
+/* Leaves out of a chain block the rows of taps that are outside the image for
+ * output row `row` of the item: the others follow one another. The first block
+ * with taps inside begins the sums, unless they are added to what was there,
+ * and the last one completes them. False: nothing is left to do. */
+static bool set_row(const fv__direct *d, item *it, const chain_block *c,
+                    int64_t row, bool last)
+{
+    const int64_t of_row = d->merged_taps ? 1 : d->subconv.taps[1];
+    const int64_t end = c->first + c->count;
+    fv__tile *t = &it->tile;
+    int64_t low, high;
+
+    fv__subconv_taps_inside(&d->subconv, 0, it->row + row, &low, &high);
+    low *= of_row;
+    high *= of_row;
+    const int64_t first = fv__min(fv__max(low, c->first), end);
+    const int64_t count = fv__max(fv__min(high, end) - first, 0);
+    const bool begun = low < fv__min(high, c->first) || (count && c->k);
+    const bool complete =
+        count ? high <= end && c->k + c->length == d->k : low >= high && last;
+
+    t->segments = (size_t)count;
+    t->a_segment = d->offsets + first;
+    if (d->pack_per_thread) {
+        it->row_weights =
+            fv__at(it->weights, (first - c->first) * c->length * d->kernels->nr,
+                   d->element);
+        return true;
+    }
+    t->b_segment = d->weight_offsets + first;
+    if (!adds(d)) t->accumulation = begun ? FV__ACCUMULATE : FV__STORE;
+    t->epilogue = complete ? &it->epilogue : NULL;
+    return count || complete;
 }
 
 /* A chain block of the item's output pixels: outer axis, lines, tiles. */
@@ -248,8 +329,13 @@ static void run_block(const fv__direct *d, item *it, const chain_block *c,
             const int64_t in = i * outer->in + j * line->in + c->k;
             const int64_t out = i * outer->out + j * line->out;
             const void *first = fv__at(it->in, in, d->element);
-            int64_t at = run_small_n(d, it, pixels, first, out);
+            int64_t at;
 
+            if (d->skips_rows
+                && !set_row(d, it, c, d->tile_axis == FV__TILE_WIDTH ? j : i,
+                            last))
+                continue;
+            at = run_small_n(d, it, pixels, first, out);
             for (int64_t m; at < pixels; at += m) {
                 m = (int64_t)fv__tile_height((size_t)(pixels - at), mr);
                 run_tile(d, it, (size_t)m,
@@ -283,7 +369,7 @@ static void add_thread_sums(const fv__direct *d, const item *it,
 /* A chain block of a panel that this thread packs, FV__DIRECT_THREAD_TERMS
  * terms at a time. Where sums are added to outputs, those of the whole block
  * are summed in the thread's buffer first, since the next terms continue them.
- * That happens to input gradients only, which have no epilogue. */
+ */
 static void run_block_packing(const fv__direct *d, item *it,
                               const chain_block *c,
                               fv__accumulation accumulation, bool last)
@@ -309,7 +395,10 @@ static void run_block_packing(const fv__direct *d, item *it,
             run_block(d, &sums, &part, i || k ? FV__RESUME : FV__STORE,
                       last && end && !add);
         }
-    if (add) add_thread_sums(d, it, &sums);
+    if (!add) return;
+    add_thread_sums(d, it, &sums);
+    if (last && has_epilogue(d)) /* without terms */
+        run_block(d, it, &(chain_block){ 0 }, FV__ACCUMULATE, true);
 }
 
 /* Rows of taps of this block of outputs before row `row` of those of the whole
@@ -389,7 +478,7 @@ static void run_chain_block(const fv__direct *d, item *it, const chain_block *c,
 static void run_panels(const fv__direct *d, item *it)
 {
     const int64_t terms = fv__chain_terms(d->chain);
-    const bool add = d->data && !d->call->overwrite;
+    const bool add = adds(d);
     fv__accumulation accumulation = add ? FV__ACCUMULATE : FV__STORE;
     chain_block last = { 0 };
 
@@ -537,7 +626,7 @@ static void write_offsets(const fv__direct *d, ptrdiff_t *offsets)
                     + q;
 
                 offsets[i] =
-                    (ptrdiff_t)(z * plane + r * s->step[0] * d->padded.row
+                    (ptrdiff_t)(z * plane + r * d->padded.step * d->padded.row
                                 + q * s->step[1] * d->padded.pixel);
                 weights[i] = (ptrdiff_t)(d->pack_per_thread
                                              ? z * s->weight_tap[FV__DEPTH]

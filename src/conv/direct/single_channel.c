@@ -33,7 +33,7 @@ static plan plan_of(const fv__kernels *kernels, const fv__geometry *g)
     };
     const fv__subconv *s = &p.subconv;
 
-    p.padded = fv__padded_rows_of(s, p.element, false);
+    p.padded = fv__padded_rows_of(s, p.element, false, false);
     p.rows = fv__min(s->out[0], fv__divide_up(ITEM_PIXELS, s->out[1]));
     p.blocks = fv__divide_up(s->out[0], p.rows);
     p.planes_bytes =
@@ -153,7 +153,7 @@ static void epilogue(const plan *p, const block *b)
                           fv__slot(rest.y, pixel * s->filters, p->element),
                           (size_t)s->filters, (size_t)s->filters);
     rest.epilogue.bias = NULL;
-    fv__conv_apply_epilogue(&rest, pixel, count);
+    fv__conv_apply_epilogue(&rest, FV__FORWARD, pixel, count);
 }
 
 static void run_item(void *argument, size_t item, size_t worker)

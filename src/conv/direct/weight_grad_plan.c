@@ -94,7 +94,7 @@ fv__direct_weight_grad_plan_of(fv__conv_target target, const fv__geometry *g)
 
     p.padded = p.form.windows  ? fv__padded_rows_of_windows(s)
                : p.form.inside ? fv__padded_rows_in_place(s)
-                               : fv__padded_rows_of(s, p.element, false);
+                               : fv__padded_rows_of(s, p.element, false, false);
     p.run = p.form.windows        ? p.parts.sizes.span
             : p.padded.contiguous ? s->taps[1] * s->channels
                                   : s->channels;

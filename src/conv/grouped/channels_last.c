@@ -156,7 +156,7 @@ static fv__grouped operands(const plan *p, int64_t vector, fv__pixel first)
         g.stride[i] = r->stride[i];
         g.step[i] = r->step[i];
     }
-    if (!p->data) *e = call->epilogue;
+    *e = fv__conv_epilogue(call, p->data ? FV__BACKWARD_DATA : FV__FORWARD);
     if (e->bias) e->bias = fv__at(e->bias, filter, r->element);
     if (e->residual)
         e->residual = fv__at(e->residual, (ptrdiff_t)at, r->element);

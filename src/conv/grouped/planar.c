@@ -239,19 +239,19 @@ static void multiply(const block *b, const fv__subconv *s, size_t count,
 static void apply_epilogue(const block *b, const fv__subconv *s, size_t count)
 {
     const fv__planar_plan *p = b->plan;
-    const fv__epilogue *e = &p->call->epilogue;
+    const fv__epilogue e = fv__conv_epilogue(p->call, p->direction);
     const size_t first = (size_t)(b->group * s->filters);
 
     for (size_t i = 0; i < (size_t)(b->groups * s->filters); i++) {
         void *plane = fv__slot(
             b->outputs, (ptrdiff_t)(i * (size_t)p->out_plane), p->element);
 
-        if (e->bias)
+        if (e.bias)
             p->kernels->binary(
                 FV__ADD, count, plane, 1,
-                fv__at(e->bias, (ptrdiff_t)(first + i), p->element), 0, plane);
-        if (e->clamp && !e->residual)
-            p->kernels->unary(FV__CLAMP, count, plane, plane, e->low, e->high);
+                fv__at(e.bias, (ptrdiff_t)(first + i), p->element), 0, plane);
+        if (e.clamp && !e.residual)
+            p->kernels->unary(FV__CLAMP, count, plane, plane, e.low, e.high);
     }
 }
 
@@ -263,26 +263,27 @@ static void store_pixels(const block *b, const fv__subconv *s, size_t count,
     const fv__planar_plan *p = b->plan;
     const fv__kernels *kernels = p->kernels;
     const fv__conv_call *call = p->call;
-    const fv__epilogue *e = &call->epilogue;
+    const fv__epilogue e = fv__conv_epilogue(call, p->direction);
     const bool data = p->direction == FV__BACKWARD_DATA;
+    const bool add = data && !call->overwrite;
     const size_t element = p->element, n = (size_t)(b->groups * s->filters);
     const size_t plane = (size_t)p->out_plane, pixel = (size_t)s->out_pixel;
     void *y = fv__slot(data ? call->dx : call->y, (ptrdiff_t)at, element);
 
-    if (data ? call->overwrite : !e->residual) {
+    if (!add && !e.residual) {
         kernels->transpose(n, count, planes, plane, y, pixel, n);
         return;
     }
     kernels->transpose(n, count, planes, plane, b->pixels, n, n);
-    if (data) {
+    if (add) {
         kernels->add_rows(count, n, b->pixels, n, y, pixel);
         return;
     }
-    kernels->add_rows(count, n, fv__at(e->residual, (ptrdiff_t)at, element),
+    kernels->add_rows(count, n, fv__at(e.residual, (ptrdiff_t)at, element),
                       pixel, b->pixels, n);
-    if (e->clamp)
-        kernels->unary(FV__CLAMP, count * n, b->pixels, b->pixels, e->low,
-                       e->high);
+    if (e.clamp)
+        kernels->unary(FV__CLAMP, count * n, b->pixels, b->pixels, e.low,
+                       e.high);
     for (size_t i = 0; i < count; i++)
         memcpy(fv__slot(y, (ptrdiff_t)(i * pixel), element),
                fv__at(b->pixels, (ptrdiff_t)(i * n), element), n * element);
@@ -295,7 +296,8 @@ static int64_t output_at(const block *b, const fv__subconv *s, int64_t row)
            + b->column * s->out_pixel + b->group * s->filters;
 }
 
-/* Rows [first, first + rows) of the block, `columns` outputs of each. */
+/* Rows [first, first + rows) of the block, `columns` outputs of each. The
+ * gradient of inputs that no tap reads is zero. */
 static void run_chunk(const block *b, const fv__subconv *s, const char *weights,
                       int64_t first, int64_t rows, int64_t columns)
 {
@@ -305,7 +307,10 @@ static void run_chunk(const block *b, const fv__subconv *s, const char *weights,
     const int64_t width = p->chunk.row;
     const size_t count = (size_t)((rows - 1) * width + columns);
 
-    for (int64_t g = 0; g < b->groups; g++) {
+    if (span == 0)
+        memset(b->outputs, 0,
+               (size_t)(b->groups * s->filters * p->out_plane) * element);
+    for (int64_t g = 0; g < b->groups && span; g++) {
         const int64_t in = first * width + g * s->channels * p->plane;
         const int64_t filter = (b->group + g) * s->filters;
 
@@ -313,26 +318,11 @@ static void run_chunk(const block *b, const fv__subconv *s, const char *weights,
                  fv__at(weights, filter * span, element),
                  fv__slot(b->outputs, g * s->filters * p->out_plane, element));
     }
-    if (p->direction == FV__FORWARD) apply_epilogue(b, s, count);
+    apply_epilogue(b, s, count);
     for (int64_t i = 0; i < rows; i++)
         store_pixels(b, s, (size_t)columns,
                      fv__at(b->outputs, i * width, element),
                      (size_t)output_at(b, s, first + i));
-}
-
-/* The gradient of inputs that no tap reads is zero. */
-static void clear(const block *b, const fv__subconv *s, int64_t rows,
-                  int64_t columns)
-{
-    const size_t element = b->plan->element;
-    const size_t bytes = (size_t)(b->groups * s->filters) * element;
-
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < columns; j++) {
-            const int64_t at = output_at(b, s, i) + j * s->out_pixel;
-
-            memset(fv__slot(b->plan->call->dx, at, element), 0, bytes);
-        }
 }
 
 static void run_subconv(const block *b, const fv__subconv *s,
@@ -343,10 +333,7 @@ static void run_subconv(const block *b, const fv__subconv *s,
     const int64_t most = b->plan->chunk.rows;
 
     if (columns <= 0) return;
-    if (!fv__planar_has_taps(s)) {
-        if (b->plan->call->overwrite) clear(b, s, rows, columns);
-        return;
-    }
+    if (!fv__planar_has_taps(s) && !b->plan->call->overwrite) return;
     write_segments(b, s);
     for (int64_t i = 0; i < rows; i += most)
         run_chunk(b, s, weights, i, fv__min(most, rows - i), columns);

@@ -367,6 +367,7 @@ static void run(const fv__conv_call *call, fv__direction direction)
         call->context,
         (size_t)(fv__divide_up(p.g->batch, p.images) * p.g->groups * p.bands),
         (double)fv__geometry_macs(p.g), run_item, &p);
+    fv__conv_finish_input_grad(call);
 }
 
 /* Vectors of n elements. */

@@ -138,7 +138,7 @@ static void run_item(void *argument, size_t item, size_t worker)
             multiply(p, group, pixel, count, matrix, p->span);
         }
     }
-    if (!p->data) fv__conv_apply_epilogue(p->call, pixel, count);
+    if (!p->data) fv__conv_apply_epilogue(p->call, FV__FORWARD, pixel, count);
 }
 
 static size_t packed(fv__conv_target target, const fv__geometry *g,
@@ -198,6 +198,7 @@ static void run_subconvs(const fv__conv_call *call, fv__direction direction)
                      run_item, &p);
         at += p.pack_bytes * (size_t)g->groups;
     }
+    if (direction == FV__BACKWARD_DATA) fv__conv_finish_input_grad(call);
 }
 
 /* ---- weight gradient ---------------------------------------------------- */

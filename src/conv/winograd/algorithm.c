@@ -371,7 +371,6 @@ static fv__winograd_output output_of(const plan *p, int64_t filter,
                                      fv__epilogue *epilogue)
 {
     const fv__subconv *s = &p->tiling.subconv;
-    const fv__epilogue none = { 0 };
     fv__winograd_output o = {
         .products = { .point_step = p->m.point_step,
                       .phase_step = (size_t)p->block_filters },
@@ -380,7 +379,8 @@ static fv__winograd_output output_of(const plan *p, int64_t filter,
         .accumulate = p->backward_data && !p->call->overwrite
     };
 
-    *epilogue = p->backward_data ? none : p->call->epilogue;
+    *epilogue = fv__conv_epilogue(p->call, p->backward_data ? FV__BACKWARD_DATA
+                                                            : FV__FORWARD);
     if (p->nontemporal || epilogue->bias || epilogue->residual
         || epilogue->clamp)
         o.epilogue = epilogue;
@@ -396,7 +396,7 @@ static void set_tile(const plan *p, int64_t tile, int64_t filter,
 {
     const fv__winograd_tiling *w = &p->tiling;
     const fv__subconv *s = &w->subconv;
-    const void *residual = p->backward_data ? NULL : p->call->epilogue.residual;
+
     const fv__pixel at = fv__winograd_tile_output(w, tile);
     const int64_t row = fv__max(at.row, 0), column = fv__max(at.column, 0);
     const size_t to =
@@ -408,8 +408,9 @@ static void set_tile(const plan *p, int64_t tile, int64_t filter,
     o->first[1] = (size_t)(column - at.column);
     o->end[0] = (size_t)fv__min(w->out_step, s->out[0] - at.row);
     o->end[1] = (size_t)(s->out[1] - at.column);
-    if (residual)
-        epilogue->residual = fv__at(residual, (ptrdiff_t)to, p->element);
+    if (epilogue->residual)
+        epilogue->residual =
+            fv__at(p->call->epilogue.residual, (ptrdiff_t)to, p->element);
 }
 
 /* Outputs of filters [first, first + n) of `count` tiles. */
