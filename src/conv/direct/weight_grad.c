@@ -204,11 +204,13 @@ static range range_of(const plan *p, const block *b, int64_t run,
     const ptrdiff_t *line = b->line + t.depth * lines;
     ptrdiff_t *x = b->line + s->taps[FV__DEPTH] * lines, *dy = x + lines;
     const range all = { b->lines, s->out[1], line, NULL };
-    int64_t front, behind, top = 0, bottom = s->out[0], left = 0, at = 0;
+    int64_t front = 0, behind = s->out[FV__DEPTH], top = 0, bottom = s->out[0];
+    int64_t left = 0, at = 0;
     range inside = { 0, s->out[1], x, dy };
 
     if (!p->form.inside && !p->skips_planes) return all;
-    fv__subconv_inside(s, FV__DEPTH, t.depth, &front, &behind);
+    if (p->skips_planes)
+        fv__subconv_inside(s, FV__DEPTH, t.depth, &front, &behind);
     if (p->form.inside) {
         fv__subconv_inside(s, 0, t.row, &top, &bottom);
         fv__subconv_inside(s, 1, t.column, &left, &inside.columns);
@@ -216,15 +218,18 @@ static range range_of(const plan *p, const block *b, int64_t run,
         at = t.row * s->step[0] * p->padded.row
              + (left * s->stride[1] + t.column * s->step[1]) * s->in_pixel;
     }
+    const int64_t first = b->pixel / s->out[1];
+    int64_t row = first % s->out[0];
+    int64_t plane = first / s->out[0] % s->out[FV__DEPTH];
     for (int64_t i = 0; i < b->lines && inside.columns; i++) {
-        const int64_t l = b->pixel / s->out[1] + i, row = l % s->out[0];
-        const int64_t plane = l / s->out[0] % s->out[FV__DEPTH];
-
-        if (plane < front || plane >= behind || row < top || row >= bottom)
-            continue;
-        x[inside.lines] = line[i] + (ptrdiff_t)at;
-        dy[inside.lines++] =
-            (ptrdiff_t)((i * s->out[1] + left) * (int64_t)dy_step);
+        if (plane >= front && plane < behind && row >= top && row < bottom) {
+            x[inside.lines] = line[i] + (ptrdiff_t)at;
+            dy[inside.lines++] =
+                (ptrdiff_t)((i * s->out[1] + left) * (int64_t)dy_step);
+        }
+        if (++row < s->out[0]) continue;
+        row = 0;
+        if (++plane == s->out[FV__DEPTH]) plane = 0;
     }
     return inside.lines == b->lines && !p->form.inside ? all : inside;
 }
