@@ -49,6 +49,35 @@ FV_API const char *fv_layer_kind(const fv_layer *layer);
 /** "conv1", or the name that was given. */
 FV_API const char *fv_layer_name(const fv_layer *layer);
 
+/** A kind of layer, for programs that list them. */
+typedef struct fv_layer_kind_facts {
+    const char *kind;   /**< NULL: there is none at that index */
+    const char *about;  /**< what it computes, in a line */
+    int32_t min_inputs; /**< without the target of a loss */
+    int32_t max_inputs;
+    int32_t loss; /**< 1: it takes a target and ends a network */
+    int32_t reserved;
+} fv_layer_kind_facts;
+
+/** An option of a kind of layer, as the network text has it. */
+typedef struct fv_layer_option {
+    const char *name; /**< NULL: there is none at that index */
+    const char *type; /**< "whole number", "two whole numbers", "one to three
+                           whole numbers", "number", "yes or no", "word" */
+    const char *const *words; /**< that stand for it, NULL behind the last, ""
+                                   is none; NULL: no words */
+    const char *as;   /**< the option whose value is its default; NULL: none */
+    double usual;     /**< its default where `as` is NULL, for words the
+                           index of one; INFINITY: no limit */
+    int32_t required; /**< 1: it has no default */
+    int32_t by_position; /**< 1: it may stand without its name */
+} fv_layer_option;
+
+/** The kind at an index from 0, in alphabetical order. */
+FV_API fv_layer_kind_facts fv_layer_kind_at(int32_t index);
+/** Option `option`, from 0, of the kind at `index`. */
+FV_API fv_layer_option fv_layer_option_at(int32_t index, int32_t option);
+
 /** How weights are drawn. `fan` is fan_in, fan_out or their mean:
  *  Kaiming variance 2/fan, Xavier 2/(fan_in + fan_out), LeCun 1/fan_in. A
  *  convolution's fan_in is kh kw c/groups, its fan_out kh kw

@@ -22,6 +22,7 @@ int cli_eval(int argc, char **argv);
 int cli_predict(int argc, char **argv);
 int cli_info(int argc, char **argv);
 int cli_gradcheck(int argc, char **argv);
+int cli_layers(int argc, char **argv);
 int cli_explain(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 int cli_version(int argc, char **argv);
@@ -54,6 +55,7 @@ enum {
     CLI_LIMIT,
     CLI_INDEX,
     CLI_SIZE,
+    CLI_MARKDOWN,
     CLI_OUT,
     CLI_FORCE,
     CLI_RESUME,
@@ -104,7 +106,7 @@ typedef struct cli_options {
     unsigned passes;                       /* bit i: fv_conv_pass i */
     fv_algorithm algorithm;
     double seconds;
-    bool nesterov, no_decay_bias, force, resume, drop_last, csv, json;
+    bool nesterov, no_decay_bias, force, resume, drop_last, csv, json, markdown;
     int count; /* words that are not options */
     char **words;
 } cli_options;
@@ -163,7 +165,9 @@ int cli_columns(int file);
 
 /* ---- texts and tables (table.c) ----------------------------------------- */
 
-enum { CLI_CELL = 64, CLI_MOST_COLUMNS = 32 };
+enum { CLI_CELL = 64, CLI_TEXT = 256, CLI_MOST_COLUMNS = 32 };
+/* Kinds of layers. */
+enum { CLI_MOST_KINDS = 256 };
 
 /* "1,234,567"; "1.2 MiB"; "28 x 28 x 1" into text[CLI_CELL], returned. The
  * largest numbers stand for all larger ones: "2^63 or more". */

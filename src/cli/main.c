@@ -22,6 +22,8 @@ static const command commands[] = {
       "the most probable classes of images", cli_predict },
     { "info", "fovea info", "FILE|NET",
       "layers, shapes, parameters, work and memory", cli_info },
+    { "layers", "fovea layers", "[KIND]",
+      "kinds of layers, their options and formulas", cli_layers },
     { "explain", "fovea explain", "FILE|NET",
       "which algorithm each convolution uses, and why", cli_explain },
     { "bench", "fovea bench", "conv|train|infer",

@@ -41,9 +41,12 @@ const char *cli_shape(const fv_shape *shape, char *text)
     size_t length = 0;
     text[0] = '\0';
     for (int32_t i = 0; i < shape->rank && length < CLI_CELL; i++)
-        length +=
-            (size_t)snprintf(text + length, CLI_CELL - length, "%s%" PRId64,
-                             i ? " x " : "", shape->extent[i]);
+        length += (size_t)(shape->extent[i] == FV_OPEN
+                               ? snprintf(text + length, CLI_CELL - length,
+                                          "%s?", i ? " x " : "")
+                               : snprintf(text + length, CLI_CELL - length,
+                                          "%s%" PRId64, i ? " x " : "",
+                                          shape->extent[i]));
     return text;
 }
 

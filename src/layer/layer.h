@@ -124,9 +124,10 @@ struct fv_layer {
 };
 
 struct fv__layer_type {
-    const char *kind; /* the word of the network text: "conv2d" */
-    const char *stem; /* prefix of names given by number: "conv" of "conv2";
-                         NULL: the kind */
+    const char *kind;  /* the word of the network text: "conv2d" */
+    const char *about; /* what it computes, in a line */
+    const char *stem;  /* prefix of names given by number: "conv" of "conv2";
+                          NULL: the kind */
     size_t options_size;
     size_t in_shape, name, from; /* offsets in the options */
     const fv__field *fields;

@@ -39,6 +39,7 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 
 const fv__layer_type fv__layer_add = {
     .kind = "add",
+    .about = "the sum of several layers of one shape",
     FV__LAYER_OPTIONS(fv_layer_options),
     .min_inputs = 2,
     .max_inputs = 64,

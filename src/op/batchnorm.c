@@ -472,6 +472,9 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 
 const fv__layer_type fv__layer_batchnorm = {
     .kind = "batchnorm",
+    .about = "y = weight (x - mean) / sqrt(variance + epsilon) + bias for each "
+             "channel: mean and variance of the batch in training, running "
+             "ones in evaluation",
     FV__LAYER_OPTIONS(fv_batchnorm_options),
     .fields = fields,
     .min_inputs = 1,

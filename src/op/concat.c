@@ -107,6 +107,7 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 
 const fv__layer_type fv__layer_concat = {
     .kind = "concat",
+    .about = "the channels of several layers, one after another",
     FV__LAYER_OPTIONS(fv_layer_options),
     .min_inputs = 2,
     .max_inputs = 64,

@@ -331,7 +331,7 @@ static const fv__field fields[] = {
       .positive = true },
     { FV__FIELD_AS("bias", fv_convolutional_options, LACK, no_bias) },
     { FV__FIELD(fv_convolutional_options, WORD, init),
-      .words = fv__initializer_words },
+      .usual = FV_INIT_KAIMING_NORMAL, .words = fv__initializer_words },
     { FV__FIELD(fv_convolutional_options, WORD, init_fan),
       .words = fv__fan_words },
     { FV__FIELD(fv_convolutional_options, NUMBER, init_value) },
@@ -407,6 +407,7 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 
 const fv__layer_type fv__layer_conv2d = {
     .kind = "conv2d",
+    .about = "y = conv(x, weight) + bias; weight [filters, kh, kw, c/groups]",
     .stem = "conv",
     FV__LAYER_OPTIONS(fv_convolutional_options),
     .fields = fields,

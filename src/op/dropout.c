@@ -138,6 +138,8 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 
 const fv__layer_type fv__layer_dropout = {
     .kind = "dropout",
+    .about = "in training sets values to 0 with that probability and divides "
+             "the others by 1 - probability; in evaluation y = x",
     FV__LAYER_OPTIONS(fv_dropout_options),
     .fields = fields,
     .min_inputs = 1,

@@ -29,6 +29,7 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 
 const fv__layer_type fv__layer_elu = {
     .kind = "elu",
+    .about = "x > 0 ? x : alpha (exp(x) - 1)",
     FV__LAYER_OPTIONS(fv_elu_options),
     .fields = fields,
     .min_inputs = 1,

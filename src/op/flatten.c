@@ -17,6 +17,7 @@ static fv_variable *forward(fv_layer *layer, int32_t count,
 
 const fv__layer_type fv__layer_flatten = {
     .kind = "flatten",
+    .about = "a vector of all values, in channel, row, column order",
     FV__LAYER_OPTIONS(fv_layer_options),
     .min_inputs = 1,
     .max_inputs = 1,

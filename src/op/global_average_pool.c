@@ -122,6 +122,7 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 
 const fv__layer_type fv__layer_global_average_pool = {
     .kind = "global_average_pool",
+    .about = "the mean of the plane of each channel: {h, w, c} to {1, 1, c}",
     FV__LAYER_OPTIONS(fv_layer_options),
     .min_inputs = 1,
     .max_inputs = 1,

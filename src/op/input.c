@@ -48,6 +48,8 @@ static fv_variable *forward(fv_layer *layer, int32_t count,
 
 const fv__layer_type fv__layer_input = {
     .kind = "input",
+    .about = "what one image is: height, width, channels, or a number of "
+             "features; ? leaves height or width open",
     FV__LAYER_OPTIONS(fv_input_options),
     .fields = fields,
     .min_inputs = 0,

@@ -28,6 +28,7 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 
 const fv__layer_type fv__layer_leaky_relu = {
     .kind = "leaky_relu",
+    .about = "x > 0 ? x : slope x",
     FV__LAYER_OPTIONS(fv_leaky_relu_options),
     .fields = fields,
     .min_inputs = 1,

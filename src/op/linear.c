@@ -170,7 +170,7 @@ fv_variable *fv_linear_of(fv_variable *x, fv_variable *weight,
 static const fv__field fields[] = {
     { FV__FIELD(fv_linear_options, COUNT, num_outputs), .positional = true },
     { FV__FIELD_AS("bias", fv_linear_options, LACK, no_bias) },
-    { FV__FIELD(fv_linear_options, WORD, init),
+    { FV__FIELD(fv_linear_options, WORD, init), .usual = FV_INIT_KAIMING_NORMAL,
       .words = fv__initializer_words },
     { FV__FIELD(fv_linear_options, WORD, init_fan), .words = fv__fan_words },
     { FV__FIELD(fv_linear_options, NUMBER, init_value) },
@@ -210,6 +210,7 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 
 const fv__layer_type fv__layer_linear = {
     .kind = "linear",
+    .about = "y = x W^T + bias on vectors; weight [outputs, inputs]",
     FV__LAYER_OPTIONS(fv_linear_options),
     .fields = fields,
     .min_inputs = 1,

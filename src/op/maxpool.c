@@ -74,6 +74,7 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 
 const fv__layer_type fv__layer_maxpool = {
     .kind = "maxpool",
+    .about = "the largest value of each window",
     FV__LAYER_OPTIONS(fv_pool_options),
     .fields = fields,
     .min_inputs = 1,

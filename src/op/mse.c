@@ -88,6 +88,7 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 
 const fv__layer_type fv__layer_mse = {
     .kind = "mse",
+    .about = "the mean over all elements of (x - target)^2",
     FV__LAYER_OPTIONS(fv_layer_options),
     .min_inputs = 1,
     .max_inputs = 1,

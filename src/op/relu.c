@@ -13,7 +13,8 @@ fv_variable *fv_relu_of(fv_variable *a)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-const fv__layer_type fv__layer_relu = { FV__PLAIN_LAYER("relu", fv_relu_of) };
+const fv__layer_type fv__layer_relu = { FV__PLAIN_LAYER("relu", fv_relu_of),
+                                        .about = "max(x, 0)" };
 
 fv_layer *fv_relu_new(const fv_layer_options *options)
 {

@@ -12,8 +12,8 @@ fv_variable *fv_relu6_of(fv_variable *a)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-const fv__layer_type fv__layer_relu6 = { FV__PLAIN_LAYER("relu6",
-                                                         fv_relu6_of) };
+const fv__layer_type fv__layer_relu6 = { FV__PLAIN_LAYER("relu6", fv_relu6_of),
+                                         .about = "min(max(x, 0), 6)" };
 
 fv_layer *fv_relu6_new(const fv_layer_options *options)
 {

@@ -12,8 +12,9 @@ fv_variable *fv_sigmoid_of(fv_variable *a)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-const fv__layer_type fv__layer_sigmoid = { FV__PLAIN_LAYER("sigmoid",
-                                                           fv_sigmoid_of) };
+const fv__layer_type fv__layer_sigmoid = {
+    FV__PLAIN_LAYER("sigmoid", fv_sigmoid_of), .about = "1 / (1 + exp(-x))"
+};
 
 fv_layer *fv_sigmoid_new(const fv_layer_options *options)
 {

@@ -88,6 +88,8 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 
 const fv__layer_type fv__layer_sigmoid_cross_entropy = {
     .kind = "sigmoid_cross_entropy",
+    .about = "cross-entropy of sigmoid(x) with values from 0 to 1, divided by "
+             "the batch",
     FV__LAYER_OPTIONS(fv_layer_options),
     .min_inputs = 1,
     .max_inputs = 1,

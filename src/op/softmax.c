@@ -80,8 +80,10 @@ fv_variable *fv_softmax_of(fv_variable *x)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-const fv__layer_type fv__layer_softmax = { FV__PLAIN_LAYER("softmax",
-                                                           fv_softmax_of) };
+const fv__layer_type fv__layer_softmax = {
+    FV__PLAIN_LAYER("softmax", fv_softmax_of),
+    .about = "exp(x) / sum exp(x) over the channels"
+};
 
 fv_layer *fv_softmax_new(const fv_layer_options *options)
 {

@@ -180,6 +180,8 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 
 const fv__layer_type fv__layer_softmax_cross_entropy = {
     .kind = "softmax_cross_entropy",
+    .about = "the mean over the batch of -log softmax(x) at the class, or of "
+             "cross-entropy with a distribution",
     FV__LAYER_OPTIONS(fv_layer_options),
     .min_inputs = 1,
     .max_inputs = 1,

@@ -11,7 +11,8 @@ fv_variable *fv_tanh_of(fv_variable *a)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-const fv__layer_type fv__layer_tanh = { FV__PLAIN_LAYER("tanh", fv_tanh_of) };
+const fv__layer_type fv__layer_tanh = { FV__PLAIN_LAYER("tanh", fv_tanh_of),
+                                        .about = "the hyperbolic tangent" };
 
 fv_layer *fv_tanh_new(const fv_layer_options *options)
 {

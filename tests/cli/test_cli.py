@@ -457,20 +457,21 @@ class DefaultsTest(Case):
                "limit": ("5; with --index 1", "5", LIMIT),
                "index": ("0", None, ("0", "1099511627776", "-1",
                                      "1099511627777")),
-               "threads": ("all", None, THREADS),
+               "threads": ("all", None, THREADS), "size": (None, None, None),
                "dtype": ("f32", "f32", None), "json": (None, None, None)}
-    INFO = {"batch": ("32", "32", BATCH), "dtype": ("f32", "f32", None),
+    INFO = {"size": (None, None, None), "batch": ("32", "32", BATCH), "dtype": ("f32", "f32", None),
             "json": (None, None, None)}
-    GRADCHECK = {"batch": ("2", "2", BATCH),
+    GRADCHECK = {"size": (None, None, None), "batch": ("2", "2", BATCH),
                  "seed": ("0", "0", ("0", "9223372036854775807", "-1",
                                      "9223372036854775808")),
                  "threads": ("all", None, THREADS), "json": (None, None, None)}
-    BENCH = {"threads": ("all", None, THREADS), "dtype": ("f32", None, None),
+    BENCH = {"size": (None, None, None), "threads": ("all", None, THREADS), "dtype": ("f32", None, None),
              "layout": ("nhwc", None, None), "seconds": ("0.3", None, SECONDS)}
     COMMANDS = {
         "train": TRAIN, "eval": EVAL, "predict": PREDICT, "info": INFO,
         "gradcheck": GRADCHECK,
-        "explain": {"batch": ("1", None, BATCH),
+        "layers": {"markdown": (None, None, None)},
+        "explain": {"size": (None, None, None), "batch": ("1", None, BATCH),
                     "threads": ("all", None, THREADS),
                     "pass": ("all", None, None), "dtype": ("f32", None, None),
                     "seconds": ("0.1", None, SECONDS),
@@ -716,7 +717,7 @@ class TrainTest(Case):
         self.assertEqual(
             train(code=1).stderr,
             "fovea: fit: 33 images in batches of 32 leave 1, take another "
-            "batch or drop_last; bn_deep: batchnorm: training needs 2 values "
+            "batch or drop_last; bn_deep: training needs 2 values "
             "a channel, input [1, 8] has 1\n")
         train("--drop-last")
         train("--batch", 31)
@@ -1153,6 +1154,69 @@ class OpenSizeTest(Case):
             self.assertEqual(done.stderr, f"fovea: {sentence}\n")
         done = self.run_fovea("info", "open.net", "--size", "28y3", code=2)
         self.assertIn("--size 28y3: expected a whole number", done.stderr)
+
+
+class LayersTest(Case):
+    def test_every_kind_is_listed_and_described(self):
+        lines = self.run_fovea("layers").stdout.splitlines()
+        kinds = [line.split()[0] for line in lines]
+        self.assertEqual(kinds, sorted(kinds))
+        for kind in ("conv2d", "input", "softmax_cross_entropy"):
+            self.assertIn(kind, kinds)
+        for line in lines:
+            kind, about = line.split(None, 1)
+            self.assertGreater(len(about), 5, line)
+            shown = self.run_fovea("layers", kind).stdout
+            self.assertTrue(shown.startswith(f"{kind}: {about}\n"), shown)
+
+    def test_options_of_a_kind(self):
+        shown = self.run_fovea("layers", "Conv2d").stdout
+        self.assertEqual(shown.splitlines()[1], "1 input")
+        for option in (r"num_filters +whole number +required",
+                       r"stride +two whole numbers +1",
+                       r"padding +two whole numbers, valid, same, same_lower "
+                       r"+0",
+                       r"padding_end +two whole numbers +padding",
+                       r"bias +yes or no +yes", r"strict +yes or no +no",
+                       r"max_workspace +whole number +no limit"):
+            self.assertRegex(shown, rf"(?m)^  {option}$")
+
+    def test_defaults_are_those_of_the_text(self):
+        """A layer with each default written out is the layer without it."""
+        for kind in ("conv2d", "maxpool", "avgpool", "batchnorm", "linear"):
+            shown = self.run_fovea("layers", kind).stdout.splitlines()[2:]
+            words = []
+            for line in shown:
+                name, *_, default = line.split()
+                if default in ("required", "limit") or not _:
+                    continue
+                if default in ("kernel", "padding"):
+                    default = {"kernel": "3", "padding": "0"}[default]
+                words.append(f"{name}={default}")
+            self.assertGreater(len(words), 1)
+            base = {"conv2d": "conv2d 4 3", "maxpool": "maxpool 3",
+                    "avgpool": "avgpool 3", "batchnorm": "batchnorm",
+                    "linear": "flatten\nlinear 4"}[kind]
+            for name, line in (("left_out.net", base),
+                               ("written.net", " ".join([base, *words]))):
+                (self.folder / name).write_text(f"input 9 9 3\n{line}\n"
+                                                "relu\n")
+            self.assertEqual(
+                self.run_fovea("info", "left_out.net", "--json").stdout,
+                self.run_fovea("info", "written.net", "--json").stdout)
+
+    def test_the_page_is_the_one_in_docs(self):
+        page = Path(__file__).resolve().parents[2] / "docs" / "layers.md"
+        self.assertEqual(self.run_fovea("layers", "--markdown").stdout,
+                         page.read_text())
+
+    def test_refusals(self):
+        done = self.run_fovea("layers", "convolution3", code=1)
+        self.assertEqual(done.stderr,
+                         'fovea: there is no layer "convolution3"\n')
+        done = self.run_fovea("layers", "avgpol", code=1)
+        self.assertEqual(done.stderr, 'fovea: there is no layer "avgpol", did '
+                                      'you mean avgpool?\n')
 
 
 class InfoTest(Case):

@@ -185,14 +185,14 @@ static void test_a_last_batch_that_is_too_short(void **state)
     const uint64_t before = net_digest(net);
     assert_int_equal(fv_fit(net, sgd, data, .batch = 32), FV_MISUSE);
     assert_error(ctx, "fit: 33 images in batches of 32 leave 1, take another "
-                      "batch or drop_last; bn_deep: batchnorm: training needs "
+                      "batch or drop_last; bn_deep: training needs "
                       "2 values a channel, input [1, 6] has 1");
     assert_true(net_digest(net) == before);
     assert_int_equal(fv_fit(net, sgd, data, .batch = 32, .drop_last = 1),
                      FV_OK);
     assert_int_equal(fv_fit(net, sgd, data, .batch = 31), FV_OK);
     fv_fit(net, sgd, data, .batch = 1);
-    assert_error(ctx, "bn_deep: batchnorm: training needs 2 values a channel, "
+    assert_error(ctx, "bn_deep: training needs 2 values a channel, "
                       "input [1, 6] has 1");
     fv_context_free(ctx);
 }

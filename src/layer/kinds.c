@@ -1,0 +1,71 @@
+/* What layer types there are, and their options. */
+#include "layer/layer.h"
+
+#include <math.h>
+
+static const fv__layer_type *type_at(int32_t index)
+{
+    for (int32_t i = 0; i <= index && fv__layer_types[i]; i++)
+        if (i == index) return fv__layer_types[i];
+    return NULL;
+}
+
+fv_layer_kind_facts fv_layer_kind_at(int32_t index)
+{
+    const fv__layer_type *type = type_at(index);
+    if (!type) return (fv_layer_kind_facts){ 0 };
+    return (fv_layer_kind_facts){ .kind = type->kind,
+                                  .about = type->about,
+                                  .min_inputs = type->min_inputs,
+                                  .max_inputs = type->max_inputs,
+                                  .loss = type->target != FV__NO_TARGET };
+}
+
+static const char *type_of(const fv__field *field)
+{
+    switch (field->kind) {
+    case FV__FIELD_COUNT:
+    case FV__FIELD_LIMIT:
+        return "whole number";
+    case FV__FIELD_PAIR:
+    case FV__FIELD_PADDING:
+        return "two whole numbers";
+    case FV__FIELD_EXTENTS:
+        return "one to three whole numbers";
+    case FV__FIELD_NUMBER:
+        return "number";
+    case FV__FIELD_SWITCH:
+    case FV__FIELD_LACK:
+        return "yes or no";
+    case FV__FIELD_WORD:
+        return "word";
+    }
+    return "";
+}
+
+/* The option at that offset. */
+static const char *name_at(const fv__field *fields, size_t offset)
+{
+    while (fields->key && fields->offset != offset) fields++;
+    return fields->key;
+}
+
+fv_layer_option fv_layer_option_at(int32_t index, int32_t option)
+{
+    const fv__layer_type *type = type_at(index);
+    const fv__field *field = type ? type->fields : NULL;
+    for (int32_t i = 0; field && field->key && i < option; i++) field++;
+    if (!field || !field->key || option < 0) return (fv_layer_option){ 0 };
+    const bool number = field->kind == FV__FIELD_NUMBER;
+    return (fv_layer_option){
+        .name = field->key,
+        .type = type_of(field),
+        .words = field->words,
+        .as = field->as ? name_at(type->fields, field->as) : NULL,
+        .usual = field->kind == FV__FIELD_LACK    ? 1
+                 : field->kind == FV__FIELD_LIMIT ? (double)INFINITY
+                                                  : field->usual,
+        .required = field->positional && !number && !field->as,
+        .by_position = field->positional,
+    };
+}
