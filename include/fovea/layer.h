@@ -184,6 +184,17 @@ typedef struct fv_leaky_relu_options {
     FV_LAYER_NAMES;
 } fv_leaky_relu_options;
 
+/** Options of fv_prelu(). */
+typedef struct fv_prelu_options {
+    size_t size;
+    fv_context *context;
+    double slope; /**< required; of all channels at first */
+    FV_LAYER_SHAPE;
+    int32_t shared FV_ZERO; /**< 1: one slope for all channels */
+    int32_t reserved FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_prelu_options;
+
 /** Options of fv_elu(). */
 typedef struct fv_elu_options {
     size_t size;
@@ -224,6 +235,10 @@ typedef struct fv_elu_options {
 #define fv_leaky_relu(ctx, ...)                                                \
     fv_leaky_relu_new(FV_OPTIONS(fv_leaky_relu_options, .context = (ctx),      \
                                  .slope = __VA_ARGS__))
+/** `fv_prelu(ctx, 0.25)`: the first value of the slopes. */
+#define fv_prelu(ctx, ...)                                                     \
+    fv_prelu_new(                                                              \
+        FV_OPTIONS(fv_prelu_options, .context = (ctx), .slope = __VA_ARGS__))
 /** `fv_elu(ctx, 1)`: alpha. */
 #define fv_elu(ctx, ...)                                                       \
     fv_elu_new(                                                                \
@@ -275,6 +290,8 @@ FV_API fv_layer *fv_dropout_new(const fv_dropout_options *options);
 FV_API fv_layer *fv_batchnorm_new(const fv_batchnorm_options *options);
 /** x > 0 ? x : slope x. */
 FV_API fv_layer *fv_leaky_relu_new(const fv_leaky_relu_options *options);
+/** x > 0 ? x : weight x; weight [c], or [1]. */
+FV_API fv_layer *fv_prelu_new(const fv_prelu_options *options);
 /** x > 0 ? x : alpha (exp(x) - 1). */
 FV_API fv_layer *fv_elu_new(const fv_elu_options *options);
 /** max(x, 0). */

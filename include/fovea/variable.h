@@ -293,6 +293,8 @@ FV_API fv_variable *fv_batchnorm_of(fv_variable *x, fv_variable *gamma,
 /** In training drops each element with `probability` and scales the others by
  *  1 / (1 - probability); in evaluation the identity. */
 FV_API fv_variable *fv_dropout_of(fv_variable *x, double probability);
+/** x > 0 ? x : slope x: slope [c] for the last axis of x, or [1]. */
+FV_API fv_variable *fv_prelu_of(fv_variable *x, fv_variable *slope);
 /** exp(x) / sum exp(x) over the last axis. */
 FV_API fv_variable *fv_softmax_of(fv_variable *x);
 

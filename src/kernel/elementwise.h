@@ -41,7 +41,8 @@ typedef enum fv__binary {
     FV__DIV,
     FV__POW,
     FV__MINIMUM,
-    FV__MAXIMUM
+    FV__MAXIMUM,
+    FV__PRELU /* a > 0 ? a : b a */
 } fv__binary;
 
 #endif

@@ -143,9 +143,12 @@ typedef struct fv__binary_operator {
 #define FV__BINARY_OPERATOR(operator_name, reads)                              \
     FV__BINARY_OPERATOR_WITH(operator_name, reads, FV_OVERWRITES)
 #define FV__BINARY_OPERATOR_WITH(operator_name, reads, able)                   \
+    FV__BINARY_OPERATOR_INFER(operator_name, reads, able, fv__binary_infer)
+/* The same with a shape rule of its own, which ends with fv__binary_infer. */
+#define FV__BINARY_OPERATOR_INFER(operator_name, reads, able, rule)            \
     .size = sizeof(fv_operator), .name = (operator_name), .min_inputs = 2,     \
     .max_inputs = 2, .attributes_size = sizeof(fv__binary_operator),           \
-    .backward_reads = (reads), .abilities = (able), .infer = fv__binary_infer, \
+    .backward_reads = (reads), .abilities = (able), .infer = (rule),           \
     .forward = fv__binary_forward, .backward = fv__binary_backward
 
 fv_status fv__binary_infer(fv_inference *inference);

@@ -40,8 +40,10 @@ static fv_layer *make(fv_context *ctx, int which)
     case 12:
         return fv_tanh(ctx, IMAGE);
     case 13:
-        return fv_linear(ctx, 7, .in_shape = { 12 });
+        return fv_prelu(ctx, 0.25, IMAGE);
     case 14:
+        return fv_linear(ctx, 7, .in_shape = { 12 });
+    case 15:
         return fv_softmax(ctx, .in_shape = { 12 });
     default:
         return NULL;
@@ -49,7 +51,7 @@ static fv_layer *make(fv_context *ctx, int which)
 #undef IMAGE
 }
 
-enum { LAYERS = 15, VECTORS = 13 };
+enum { LAYERS = 16, VECTORS = 14 };
 
 typedef struct expected {
     const char *kind;
@@ -64,8 +66,8 @@ static const expected table[LAYERS] = {
     { "flatten", { 120 }, 0 },       { "relu", { 6, 5, 4 }, 0 },
     { "relu6", { 6, 5, 4 }, 0 },     { "leaky_relu", { 6, 5, 4 }, 0 },
     { "elu", { 6, 5, 4 }, 0 },       { "sigmoid", { 6, 5, 4 }, 0 },
-    { "tanh", { 6, 5, 4 }, 0 },      { "linear", { 7 }, 2 },
-    { "softmax", { 12 }, 0 },
+    { "tanh", { 6, 5, 4 }, 0 },      { "prelu", { 6, 5, 4 }, 1 },
+    { "linear", { 7 }, 2 },          { "softmax", { 12 }, 0 },
 };
 
 static int64_t rank_of(const expected *e) { return e->shape[1] ? 3 : 1; }
@@ -243,7 +245,7 @@ static void test_variables_and_their_order(void **state)
 {
     (void)state;
     fv_context *ctx = NET_CONTEXT(.seed = 1);
-    fv_layer *a = make(ctx, 0), *b = make(ctx, 13), *norm = make(ctx, 4);
+    fv_layer *a = make(ctx, 0), *b = make(ctx, VECTORS), *norm = make(ctx, 4);
     /* weights are drawn on first use, in the order of use */
     fv_variables second = fv_layer_variables(b), first = fv_layer_variables(a);
     const fv_tensor *w = fv_variable_value(first.at[0]);
@@ -260,7 +262,7 @@ static void test_variables_and_their_order(void **state)
     /* asked again, they are the same */
     assert_ptr_equal(fv_layer_variables(a).at[0], first.at[0]);
     fv_context *other = NET_CONTEXT(.seed = 1);
-    fv_layer *c = make(other, 13);
+    fv_layer *c = make(other, VECTORS);
     w = fv_variable_value(fv_layer_variables(c).at[0]);
     assert_memory_equal(w->data, fv_variable_value(second.at[0])->data,
                         net_bytes(w));
@@ -287,6 +289,7 @@ static void test_number_of_inputs(void **state)
         fv_relu(ctx),
         fv_relu6(ctx),
         fv_leaky_relu(ctx, 0.01),
+        fv_prelu(ctx, 0.25),
         fv_elu(ctx, 1),
         fv_sigmoid(ctx),
         fv_tanh(ctx),

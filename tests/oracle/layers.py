@@ -177,3 +177,11 @@ def layer_cases(archive):
     batch_norms(archive)
     activations(archive)
     losses(archive)
+
+
+# ---- activations of the file activations.safetensors -----------------------
+
+def activation_cases(archive):
+    for text, slopes in (("prelu", 7), ("prelu 0.5 shared=yes", 1)):
+        for shape in ((3, 7), (2, 7, 5, 3)):
+            simple(archive, text, F.prelu, draw(*shape), draw(slopes))

@@ -114,6 +114,8 @@ static const struct {
     { "avgpool 2 padding=1", "avgpool 2 padding=1 count_padding=no", false },
     { "dropout", "dropout probability=0.5", false },
     { "leaky_relu", "leaky_relu slope=0.01", false },
+    { "prelu", "prelu slope=0.25", false },
+    { "prelu", "prelu shared=no", false },
     { "elu", "elu alpha=1", false },
     { "batchnorm", "batchnorm epsilon=1e-5", false },
     { "batchnorm", "batchnorm momentum=0.1", false },
@@ -216,8 +218,9 @@ static void test_zero_means_zero(void **state)
     fv_tensor vector = FV_TENSOR(x, FV_F64, 1, 4);
     const double relu[] = { 0, 2, 0, 4 };
     fv_layer *layers[] = { fv_dropout(ctx, 0), fv_leaky_relu(ctx, 0),
-                           fv_elu(ctx, 0) };
-    for (int i = 0; i < 3; i++) {
+                           fv_elu(ctx, 0),
+                           fv_prelu(ctx, 0, .in_shape = { 4 }) };
+    for (int i = 0; i < 4; i++) {
         fv_variable *y = fv_layer_forward(layers[i], fv_constant(ctx, &vector));
         const double *at = fv_variable_value(y)->data;
         for (int k = 0; k < 4; k++) assert_true(at[k] == (i ? relu : x)[k]);
@@ -236,6 +239,7 @@ typedef union options {
     fv_dropout_options dropout;
     fv_batchnorm_options norm;
     fv_leaky_relu_options leaky;
+    fv_prelu_options prelu;
     fv_elu_options elu;
 } options;
 
@@ -342,6 +346,8 @@ static const limit limits[] = {
       "batchnorm: momentum 1.001 is not above 0 and at most 1" },
     { "leaky_relu", DOUBLE(leaky.slope, -DBL_MAX, DBL_MAX), -(double)INFINITY,
       (double)INFINITY, "leaky_relu: slope -inf", "leaky_relu: slope inf" },
+    { "prelu", DOUBLE(prelu.slope, -DBL_MAX, DBL_MAX), -(double)INFINITY,
+      (double)INFINITY, "prelu: slope -inf", "prelu: slope inf" },
     { "elu", DOUBLE(elu.alpha, -DBL_MAX, DBL_MAX), -(double)INFINITY,
       (double)INFINITY, "elu: alpha -inf", "elu: alpha inf" },
 };
