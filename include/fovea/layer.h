@@ -204,6 +204,16 @@ typedef struct fv_elu_options {
     FV_LAYER_NAMES;
 } fv_elu_options;
 
+/** Options of fv_softplus(). */
+typedef struct fv_softplus_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    double beta FV_ZERO;      /**< 0: 1 */
+    double threshold FV_ZERO; /**< of beta x, above which y is x; 0: 20 */
+    FV_LAYER_NAMES;
+} fv_softplus_options;
+
 /* Each maker is a macro over its function: first what is required, by place,
  * then options by name: fv_dropout(ctx, 0.2, .name = "drop"). */
 /** Calls the maker of a layer whose options are all named. */
@@ -243,6 +253,9 @@ typedef struct fv_elu_options {
 #define fv_elu(ctx, ...)                                                       \
     fv_elu_new(                                                                \
         FV_OPTIONS(fv_elu_options, .context = (ctx), .alpha = __VA_ARGS__))
+/** `fv_softplus(ctx)`; see #fv_softplus_options. */
+#define fv_softplus(...)                                                       \
+    FV_LAYER_(fv_softplus_new, fv_softplus_options, __VA_ARGS__)
 /** max(x, 0). */
 #define fv_relu(...) FV_LAYER_(fv_relu_new, fv_layer_options, __VA_ARGS__)
 /** min(max(x, 0), 6). */
@@ -294,6 +307,8 @@ FV_API fv_layer *fv_leaky_relu_new(const fv_leaky_relu_options *options);
 FV_API fv_layer *fv_prelu_new(const fv_prelu_options *options);
 /** x > 0 ? x : alpha (exp(x) - 1). */
 FV_API fv_layer *fv_elu_new(const fv_elu_options *options);
+/** log(1 + exp(beta x)) / beta; x where beta x > threshold. */
+FV_API fv_layer *fv_softplus_new(const fv_softplus_options *options);
 /** max(x, 0). */
 FV_API fv_layer *fv_relu_new(const fv_layer_options *options);
 /** min(max(x, 0), 6). */

@@ -156,6 +156,9 @@ FV_API fv_variable *fv_relu6_of(fv_variable *a);
 FV_API fv_variable *fv_leaky_relu_of(fv_variable *a, double slope);
 /** a > 0 ? a : alpha (exp(a) - 1) */
 FV_API fv_variable *fv_elu_of(fv_variable *a, double alpha);
+/** log(1 + exp(beta a)) / beta, and a where beta a > threshold. */
+FV_API fv_variable *fv_softplus_of(fv_variable *a, double beta,
+                                   double threshold);
 
 /** Matrix product of the last two axes, [.., m, k] x [.., k, n] -> [.., m, n];
  *  leading axes are broadcast. */

@@ -27,6 +27,7 @@ typedef enum fv__unary {
     FV__CLAMP,
     FV__LEAKY_RELU, /* x > 0 ? x : p x */
     FV__ELU,        /* x > 0 ? x : p (exp(x) - 1) */
+    FV__SOFTPLUS,   /* log(1 + exp(p x)) / p; x where p x > q */
     FV__SCALE_ADD,  /* p x + q; product and sum are rounded one after the other
                      */
     FV__POWER,      /* x^p */

@@ -40,6 +40,8 @@ EXACT(leaky, x > 0 ? x : p * x)
 EXACT(leaky_slope, x > 0 ? 1 : p)
 EXACT(elu, x > 0 ? x : p * expm1l(x))
 EXACT(elu_slope, x > 0 ? 1 : p * expl(x))
+EXACT(softplus, p *x > q ? x : log1pl(expl(p * x)) / p)
+EXACT(softplus_slope, p *x > q ? 1 : 1 / (1 + expl(-p * x)))
 EXACT(scale_add, p *x + q)
 EXACT(scale_add_slope, p)
 EXACT(power, powl(x, p))
@@ -71,6 +73,8 @@ static const struct function {
     { FV__CLAMP, -3, 3, 0, INFINITE, clamp, clamp_slope, 0, true, false },
     { FV__LEAKY_RELU, -3, 3, 0.25, 0, leaky, leaky_slope, 0, true, false },
     { FV__ELU, -3, 3, 0.5, 0, elu, elu_slope, 2, true, true },
+    { FV__SOFTPLUS, -9, 9, 1, 20, softplus, softplus_slope, 3, true, false },
+    { FV__SOFTPLUS, -3, 1.1, 2.5, 3, softplus, softplus_slope, 9, true, false },
     { FV__SCALE_ADD, 1, 3, -2, -0.5, scale_add, scale_add_slope, 1, false,
       false },
     { FV__POWER, 0.1, 4, 1.5, 0, power, power_slope, 2, true, false },

@@ -42,8 +42,10 @@ static fv_layer *make(fv_context *ctx, int which)
     case 13:
         return fv_prelu(ctx, 0.25, IMAGE);
     case 14:
-        return fv_linear(ctx, 7, .in_shape = { 12 });
+        return fv_softplus(ctx, IMAGE);
     case 15:
+        return fv_linear(ctx, 7, .in_shape = { 12 });
+    case 16:
         return fv_softmax(ctx, .in_shape = { 12 });
     default:
         return NULL;
@@ -51,7 +53,7 @@ static fv_layer *make(fv_context *ctx, int which)
 #undef IMAGE
 }
 
-enum { LAYERS = 16, VECTORS = 14 };
+enum { LAYERS = 17, VECTORS = 15 };
 
 typedef struct expected {
     const char *kind;
@@ -67,7 +69,8 @@ static const expected table[LAYERS] = {
     { "relu6", { 6, 5, 4 }, 0 },     { "leaky_relu", { 6, 5, 4 }, 0 },
     { "elu", { 6, 5, 4 }, 0 },       { "sigmoid", { 6, 5, 4 }, 0 },
     { "tanh", { 6, 5, 4 }, 0 },      { "prelu", { 6, 5, 4 }, 1 },
-    { "linear", { 7 }, 2 },          { "softmax", { 12 }, 0 },
+    { "softplus", { 6, 5, 4 }, 0 },  { "linear", { 7 }, 2 },
+    { "softmax", { 12 }, 0 },
 };
 
 static int64_t rank_of(const expected *e) { return e->shape[1] ? 3 : 1; }
@@ -291,6 +294,7 @@ static void test_number_of_inputs(void **state)
         fv_leaky_relu(ctx, 0.01),
         fv_prelu(ctx, 0.25),
         fv_elu(ctx, 1),
+        fv_softplus(ctx),
         fv_sigmoid(ctx),
         fv_tanh(ctx),
         fv_linear(ctx, 3),

@@ -40,7 +40,7 @@ static void test_text_of_a_text(void **state)
         "avgpool 2 2 stride=1 padding=1 count_padding=yes\n"
         "leaky_relu 0\ndropout 0\nbatchnorm epsilon=0.001 momentum=1\n"
         "elu 0.30000000000000004\nmaxpool 2 1 padding=same_lower\n"
-        "prelu 0.1 shared=yes\n"
+        "prelu 0.1 shared=yes\nsoftplus beta=2 threshold=0.1\n"
         "flatten\nlinear 3 bias=yes init=constant init_value=-2e-3\nmse\n",
     };
     for (int layout = 0; layout < 2; layout++)
@@ -125,6 +125,7 @@ static void test_every_layer_has_a_word(void **state)
                                          "leaky_relu",
                                          "prelu",
                                          "elu",
+                                         "softplus",
                                          "sigmoid",
                                          "tanh",
                                          "softmax",

@@ -118,12 +118,18 @@ ACTIVATIONS = (
 )
 
 
-def activations(archive):
-    edges = torch.tensor([[-100, -20, -6, -1, -0.5, 0, 0.5, 1, 6, 7, 20, 100]],
-                         dtype=DOUBLE)
-    for text, function in ACTIVATIONS:
-        simple(archive, text, function, 3 * draw(2, 3, 5, 7))
+EDGES = [[-100, -20, -6, -1, -0.5, 0, 0.5, 1, 6, 7, 20, 100]]
+
+
+def element_wise(archive, table, *shape):
+    edges = torch.tensor(EDGES, dtype=DOUBLE)
+    for text, function in table:
+        simple(archive, text, function, 3 * draw(*shape))
         simple(archive, text, function, edges.clone())
+
+
+def activations(archive):
+    element_wise(archive, ACTIVATIONS, 2, 3, 5, 7)
     for shape in ((3, 10), (1, 1), (2, 17)):
         simple(archive, "softmax", lambda x: F.softmax(x, 1), 3 * draw(*shape))
     simple(archive, "softmax", lambda x: F.softmax(x, 1), draw(2, 5, 3, 4))
@@ -181,7 +187,15 @@ def layer_cases(archive):
 
 # ---- activations of the file activations.safetensors -----------------------
 
+MORE_ACTIVATIONS = (
+    ("softplus", F.softplus),
+    ("softplus beta=2.5 threshold=3", lambda x: F.softplus(x, 2.5, 3)),
+    ("softplus beta=-1", lambda x: F.softplus(x, -1)),
+)
+
+
 def activation_cases(archive):
+    element_wise(archive, MORE_ACTIVATIONS, 1, 3, 4, 5)
     for text, slopes in (("prelu", 7), ("prelu 0.5 shared=yes", 1)):
         for shape in ((3, 7), (2, 7, 5, 3)):
             simple(archive, text, F.prelu, draw(*shape), draw(slopes))

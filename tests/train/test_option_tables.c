@@ -117,6 +117,8 @@ static const struct {
     { "prelu", "prelu slope=0.25", false },
     { "prelu", "prelu shared=no", false },
     { "elu", "elu alpha=1", false },
+    { "softplus", "softplus beta=1", false },
+    { "softplus", "softplus threshold=20", false },
     { "batchnorm", "batchnorm epsilon=1e-5", false },
     { "batchnorm", "batchnorm momentum=0.1", false },
 };
@@ -206,6 +208,7 @@ static void test_defaults_of_options(void **state)
          POOL(.padding_begin = { 0, 1 }, .padding_end = { 0, 1 }));
     SAME(fv_batchnorm(ctx), fv_batchnorm(ctx, .epsilon = 1e-5));
     SAME(fv_batchnorm(ctx), fv_batchnorm(ctx, .momentum = 0.1));
+    SAME(fv_softplus(ctx), fv_softplus(ctx, .beta = 1, .threshold = 20));
 #undef INPUT
 }
 
@@ -241,6 +244,7 @@ typedef union options {
     fv_leaky_relu_options leaky;
     fv_prelu_options prelu;
     fv_elu_options elu;
+    fv_softplus_options softplus;
 } options;
 
 /* Values of one number of the options: the least and the most that are legal,
@@ -350,6 +354,11 @@ static const limit limits[] = {
       (double)INFINITY, "prelu: slope -inf", "prelu: slope inf" },
     { "elu", DOUBLE(elu.alpha, -DBL_MAX, DBL_MAX), -(double)INFINITY,
       (double)INFINITY, "elu: alpha -inf", "elu: alpha inf" },
+    { "softplus", DOUBLE(softplus.beta, -DBL_MAX, DBL_MAX), -(double)INFINITY,
+      (double)INFINITY, "softplus: beta -inf", "softplus: beta inf" },
+    { "softplus", DOUBLE(softplus.threshold, -DBL_MAX, DBL_MAX),
+      -(double)INFINITY, (double)INFINITY, "softplus: threshold -inf",
+      "softplus: threshold inf" },
 };
 
 /* A legal layer of that kind. */

@@ -122,6 +122,12 @@ INLINE real real_sigmoid(real x)
     return x < 0 ? FMA(-e, part, e) : part; /* e / (1 + e) = e - e^2 / ... */
 }
 
+/* log(1 + exp(x)) */
+INLINE real real_softplus(real x)
+{
+    return (x < 0 ? 0 : x) + real_log1p(real_exp(-FABS(x)));
+}
+
 /* Sine and cosine of 2 pi u for 0 <= u <= 1. */
 INLINE void real_turn(real u, real *sine, real *cosine)
 {

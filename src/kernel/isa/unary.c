@@ -44,6 +44,7 @@ void FV_KERNEL(unary)(fv__unary f, size_t n, const void *x_, void *y_,
         UNARY(FV__CLAMP, x < p ? p : x > q ? q : x);
         UNARY(FV__LEAKY_RELU, x > 0 ? x : p * x);
         UNARY(FV__ELU, x > 0 ? x : p * real_expm1(x));
+        UNARY(FV__SOFTPLUS, p * x > q ? x : real_softplus(p * x) / p);
         UNARY(FV__SCALE_ADD, p * x + q);
         UNARY_CALL(FV__POWER, LIBM(pow)(x, p));
         UNARY(FV__RECIPROCAL, p / x);
@@ -82,7 +83,7 @@ void FV_KERNEL(unary_grad)(fv__unary f, size_t n, const void *x_,
 {
     const real *x = x_, *y = y_, *dy = dy_;
     real *dx = dx_;
-    const real p = (real)p_, limit = clamp_limit((real)q_);
+    const real p = (real)p_, q = (real)q_, limit = clamp_limit(q);
     switch (f) {
         GRAD(FV__NEG, -g);
         GRAD(FV__ABS, X > 0 ? g : X < 0 ? -g : 0);
@@ -100,6 +101,7 @@ void FV_KERNEL(unary_grad)(fv__unary f, size_t n, const void *x_,
         GRAD(FV__CLAMP, X <= p || X >= limit ? 0 : g);
         GRAD(FV__LEAKY_RELU, X > 0 ? g : p * g);
         GRAD(FV__ELU, X <= 0 ? g * (Y + p) : g);
+        GRAD(FV__SOFTPLUS, p * X > q ? g : g * real_sigmoid(p * X));
         GRAD(FV__SCALE_ADD, p * g);
         GRAD(FV__POWER, g * power_slope(X, p));
         GRAD(FV__RECIPROCAL, -g * Y / X);
