@@ -4,29 +4,12 @@
 
 #include "layer/layer.h"
 
-/* One of each, for images of 6 x 5 with 4 channels or vectors of 12. */
-static fv_layer *make(fv_context *ctx, int which)
-{
-    bool first = fv_context_layout(ctx) == FV_NCHW;
-    int64_t h = first ? 4 : 6, w = first ? 6 : 5, c = first ? 5 : 4;
 #define IMAGE .in_shape = { h, w, c }
+
+static fv_layer *make_activation(fv_context *ctx, int which, int64_t h,
+                                 int64_t w, int64_t c)
+{
     switch (which) {
-    case 0:
-        return fv_convolutional(ctx, IMAGE, .num_filters = 3, .kernel = { 3 },
-                                .padding = { 1, 0 }, .stride = { 2, 1 });
-    case 1:
-        return fv_convolutional(ctx, IMAGE, .num_filters = 8, .kernel = { 2 },
-                                .groups = 4, .no_bias = 1);
-    case 2:
-        return fv_maxpool(ctx, IMAGE, .kernel = { 2 });
-    case 3:
-        return fv_avgpool(ctx, IMAGE, .kernel = { 3, 2 }, .stride = { 1 });
-    case 4:
-        return fv_batchnorm(ctx, IMAGE);
-    case 5:
-        return fv_global_average_pool(ctx, IMAGE);
-    case 6:
-        return fv_flatten(ctx, IMAGE);
     case 7:
         return fv_relu(ctx, IMAGE);
     case 8:
@@ -44,16 +27,62 @@ static fv_layer *make(fv_context *ctx, int which)
     case 14:
         return fv_softplus(ctx, IMAGE);
     case 15:
-        return fv_linear(ctx, 7, .in_shape = { 12 });
+        return fv_softsign(ctx, IMAGE);
     case 16:
-        return fv_softmax(ctx, .in_shape = { 12 });
+        return fv_selu(ctx, IMAGE);
+    case 17:
+        return fv_silu(ctx, IMAGE);
+    case 18:
+        return fv_mish(ctx, IMAGE);
+    case 19:
+        return fv_hard_sigmoid(ctx, IMAGE);
+    case 20:
+        return fv_hard_swish(ctx, IMAGE);
+    case 21:
+        return fv_celu(ctx, 1, IMAGE);
+    case 22:
+        return fv_gelu(ctx, IMAGE);
+    case 23:
+        return fv_hard_tanh(ctx, -1, 1, IMAGE);
     default:
         return NULL;
     }
-#undef IMAGE
 }
 
-enum { LAYERS = 17, VECTORS = 15 };
+/* One of each, for images of 6 x 5 with 4 channels or vectors of 12. */
+static fv_layer *make(fv_context *ctx, int which)
+{
+    bool first = fv_context_layout(ctx) == FV_NCHW;
+    int64_t h = first ? 4 : 6, w = first ? 6 : 5, c = first ? 5 : 4;
+    switch (which) {
+    case 0:
+        return fv_convolutional(ctx, IMAGE, .num_filters = 3, .kernel = { 3 },
+                                .padding = { 1, 0 }, .stride = { 2, 1 });
+    case 1:
+        return fv_convolutional(ctx, IMAGE, .num_filters = 8, .kernel = { 2 },
+                                .groups = 4, .no_bias = 1);
+    case 2:
+        return fv_maxpool(ctx, IMAGE, .kernel = { 2 });
+    case 3:
+        return fv_avgpool(ctx, IMAGE, .kernel = { 3, 2 }, .stride = { 1 });
+    case 4:
+        return fv_batchnorm(ctx, IMAGE);
+    case 5:
+        return fv_global_average_pool(ctx, IMAGE);
+    case 6:
+        return fv_flatten(ctx, IMAGE);
+    case 24:
+        return fv_linear(ctx, 7, .in_shape = { 12 });
+    case 25:
+        return fv_softmax(ctx, .in_shape = { 12 });
+    case 26:
+        return fv_log_softmax(ctx, .in_shape = { 12 });
+    default:
+        return make_activation(ctx, which, h, w, c);
+    }
+}
+
+enum { LAYERS = 27, VECTORS = 24 };
 
 typedef struct expected {
     const char *kind;
@@ -62,15 +91,20 @@ typedef struct expected {
 } expected;
 
 static const expected table[LAYERS] = {
-    { "conv2d", { 3, 3, 3 }, 2 },    { "conv2d", { 5, 4, 8 }, 1 },
-    { "maxpool", { 3, 2, 4 }, 0 },   { "avgpool", { 4, 4, 4 }, 0 },
-    { "batchnorm", { 6, 5, 4 }, 2 }, { "global_average_pool", { 1, 1, 4 }, 0 },
-    { "flatten", { 120 }, 0 },       { "relu", { 6, 5, 4 }, 0 },
-    { "relu6", { 6, 5, 4 }, 0 },     { "leaky_relu", { 6, 5, 4 }, 0 },
-    { "elu", { 6, 5, 4 }, 0 },       { "sigmoid", { 6, 5, 4 }, 0 },
-    { "tanh", { 6, 5, 4 }, 0 },      { "prelu", { 6, 5, 4 }, 1 },
-    { "softplus", { 6, 5, 4 }, 0 },  { "linear", { 7 }, 2 },
-    { "softmax", { 12 }, 0 },
+    { "conv2d", { 3, 3, 3 }, 2 },     { "conv2d", { 5, 4, 8 }, 1 },
+    { "maxpool", { 3, 2, 4 }, 0 },    { "avgpool", { 4, 4, 4 }, 0 },
+    { "batchnorm", { 6, 5, 4 }, 2 },  { "global_average_pool", { 1, 1, 4 }, 0 },
+    { "flatten", { 120 }, 0 },        { "relu", { 6, 5, 4 }, 0 },
+    { "relu6", { 6, 5, 4 }, 0 },      { "leaky_relu", { 6, 5, 4 }, 0 },
+    { "elu", { 6, 5, 4 }, 0 },        { "sigmoid", { 6, 5, 4 }, 0 },
+    { "tanh", { 6, 5, 4 }, 0 },       { "prelu", { 6, 5, 4 }, 1 },
+    { "softplus", { 6, 5, 4 }, 0 },   { "softsign", { 6, 5, 4 }, 0 },
+    { "selu", { 6, 5, 4 }, 0 },       { "silu", { 6, 5, 4 }, 0 },
+    { "mish", { 6, 5, 4 }, 0 },       { "hard_sigmoid", { 6, 5, 4 }, 0 },
+    { "hard_swish", { 6, 5, 4 }, 0 }, { "celu", { 6, 5, 4 }, 0 },
+    { "gelu", { 6, 5, 4 }, 0 },       { "hard_tanh", { 6, 5, 4 }, 0 },
+    { "linear", { 7 }, 2 },           { "softmax", { 12 }, 0 },
+    { "log_softmax", { 12 }, 0 },
 };
 
 static int64_t rank_of(const expected *e) { return e->shape[1] ? 3 : 1; }
@@ -295,6 +329,16 @@ static void test_number_of_inputs(void **state)
         fv_prelu(ctx, 0.25),
         fv_elu(ctx, 1),
         fv_softplus(ctx),
+        fv_softsign(ctx),
+        fv_selu(ctx),
+        fv_silu(ctx),
+        fv_mish(ctx),
+        fv_hard_sigmoid(ctx),
+        fv_hard_swish(ctx),
+        fv_celu(ctx, 1),
+        fv_gelu(ctx),
+        fv_hard_tanh(ctx, -1, 1),
+        fv_log_softmax(ctx),
         fv_sigmoid(ctx),
         fv_tanh(ctx),
         fv_linear(ctx, 3),

@@ -191,11 +191,39 @@ MORE_ACTIVATIONS = (
     ("softplus", F.softplus),
     ("softplus beta=2.5 threshold=3", lambda x: F.softplus(x, 2.5, 3)),
     ("softplus beta=-1", lambda x: F.softplus(x, -1)),
+    ("softsign", F.softsign),
+    ("selu", F.selu),
+    ("celu", F.celu),
+    ("celu 0.25", lambda x: F.celu(x, 0.25)),
+    ("gelu", F.gelu),
+    ("gelu approximate=tanh", lambda x: F.gelu(x, approximate="tanh")),
+    ("silu", F.silu),
+    ("mish", F.mish),
+    # F.hardsigmoid multiplies by 1 / 6 in single precision.
+    ("hard_sigmoid", lambda x: F.relu6(x + 3) / 6),
+    ("hard_swish", F.hardswish),
+    ("hard_tanh", F.hardtanh),
+    ("hard_tanh -0.5 2", lambda x: F.hardtanh(x, -0.5, 2)),
+    ("abs", torch.abs),
+    ("neg", torch.neg),
+    ("sin", torch.sin),
+    ("cos", torch.cos),
+    ("atan", torch.atan),
 )
 
 
 def activation_cases(archive):
     element_wise(archive, MORE_ACTIVATIONS, 1, 3, 4, 5)
+    for text, function in (("exp", torch.exp), ("log", torch.log),
+                           ("sqrt", torch.sqrt), ("tan", torch.tan),
+                           ("asin", torch.asin), ("acos", torch.acos)):
+        x = 0.0625 + 0.875 * torch.rand(1, 3, 4, 5, dtype=torch.float32)
+        simple(archive, text, function, x.to(DOUBLE))
     for text, slopes in (("prelu", 7), ("prelu 0.5 shared=yes", 1)):
         for shape in ((3, 7), (2, 7, 5, 3)):
             simple(archive, text, F.prelu, draw(*shape), draw(slopes))
+    for shape in ((3, 10), (1, 1), (2, 17), (2, 5, 3, 4)):
+        simple(archive, "log_softmax", lambda x: F.log_softmax(x, 1),
+               3 * draw(*shape))
+    simple(archive, "log_softmax", lambda x: F.log_softmax(x, 1),
+           torch.tensor([[1000.0, 1000, -1000, 0]], dtype=DOUBLE))

@@ -11,7 +11,7 @@ static void test_layers(void **state)
 static void test_activations(void **state)
 {
     (void)state;
-    cases_run("activations", "", 10);
+    cases_run("activations", "", 55);
 }
 
 /* test_oracle_layers [FOLDER] */

@@ -117,6 +117,10 @@ static const struct {
     { "prelu", "prelu slope=0.25", false },
     { "prelu", "prelu shared=no", false },
     { "elu", "elu alpha=1", false },
+    { "celu", "celu alpha=1", false },
+    { "gelu", "gelu approximate=none", false },
+    { "hard_tanh", "hard_tanh low=-1", false },
+    { "hard_tanh", "hard_tanh high=1", false },
     { "softplus", "softplus beta=1", false },
     { "softplus", "softplus threshold=20", false },
     { "batchnorm", "batchnorm epsilon=1e-5", false },
@@ -208,6 +212,7 @@ static void test_defaults_of_options(void **state)
          POOL(.padding_begin = { 0, 1 }, .padding_end = { 0, 1 }));
     SAME(fv_batchnorm(ctx), fv_batchnorm(ctx, .epsilon = 1e-5));
     SAME(fv_batchnorm(ctx), fv_batchnorm(ctx, .momentum = 0.1));
+    SAME(fv_gelu(ctx), fv_gelu(ctx, .approximate = FV_GELU_EXACT));
     SAME(fv_softplus(ctx), fv_softplus(ctx, .beta = 1, .threshold = 20));
 #undef INPUT
 }
@@ -245,6 +250,9 @@ typedef union options {
     fv_prelu_options prelu;
     fv_elu_options elu;
     fv_softplus_options softplus;
+    fv_celu_options celu;
+    fv_gelu_options gelu;
+    fv_hard_tanh_options hard_tanh;
 } options;
 
 /* Values of one number of the options: the least and the most that are legal,
@@ -354,6 +362,16 @@ static const limit limits[] = {
       (double)INFINITY, "prelu: slope -inf", "prelu: slope inf" },
     { "elu", DOUBLE(elu.alpha, -DBL_MAX, DBL_MAX), -(double)INFINITY,
       (double)INFINITY, "elu: alpha -inf", "elu: alpha inf" },
+    { "celu", DOUBLE(celu.alpha, 1e-300, DBL_MAX), 0, (double)INFINITY,
+      "celu: alpha 0 is not above 0", "celu: alpha inf" },
+    { "gelu", INT32(gelu.approximate, 0, FV_GELU_TANH), -1, 2,
+      "gelu: approximate -1 is unknown (0 to 1)",
+      "gelu: approximate 2 is unknown (0 to 1)" },
+    { "hard_tanh", DOUBLE(hard_tanh.low, -DBL_MAX, 0.999), -(double)INFINITY, 1,
+      "hard_tanh: low -inf", "hard_tanh: low 1 is not below high 1" },
+    { "hard_tanh", DOUBLE(hard_tanh.high, -0.999, DBL_MAX), -1,
+      (double)INFINITY, "hard_tanh: low -1 is not below high -1",
+      "hard_tanh: high inf" },
     { "softplus", DOUBLE(softplus.beta, -DBL_MAX, DBL_MAX), -(double)INFINITY,
       (double)INFINITY, "softplus: beta -inf", "softplus: beta inf" },
     { "softplus", DOUBLE(softplus.threshold, -DBL_MAX, DBL_MAX),
@@ -372,6 +390,9 @@ static options base_of(fv_context *ctx, const fv__layer_type *type)
             (fv_convolutional_options){ .num_filters = 8, .kernel = { 2, 2 } };
     if (strstr(kind, "pool")) o.pool = (fv_pool_options){ .kernel = { 2, 2 } };
     if (!strcmp(kind, "linear")) o.linear.num_outputs = 3;
+    if (!strcmp(kind, "celu")) o.celu.alpha = 1;
+    if (!strcmp(kind, "hard_tanh"))
+        o.hard_tanh = (fv_hard_tanh_options){ .low = -1, .high = 1 };
     o.first.size = type->options_size;
     o.first.context = ctx;
     int64_t in[3] = { 8, 8, 4 };
