@@ -213,6 +213,17 @@ typedef struct fv_leaky_relu_options {
     FV_LAYER_NAMES;
 } fv_leaky_relu_options;
 
+/** Options of fv_prelu(). */
+typedef struct fv_prelu_options {
+    size_t size;
+    fv_context *context;
+    double slope; /**< required; of all channels at first */
+    FV_LAYER_SHAPE;
+    int32_t shared FV_ZERO; /**< 1: one slope for all channels */
+    int32_t reserved FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_prelu_options;
+
 /** Options of fv_elu(). */
 typedef struct fv_elu_options {
     size_t size;
@@ -221,6 +232,45 @@ typedef struct fv_elu_options {
     FV_LAYER_SHAPE;
     FV_LAYER_NAMES;
 } fv_elu_options;
+
+/** Options of fv_softplus(). */
+typedef struct fv_softplus_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    double beta FV_ZERO;      /**< 0: 1 */
+    double threshold FV_ZERO; /**< of beta x, above which y is x; 0: 20 */
+    FV_LAYER_NAMES;
+} fv_softplus_options;
+
+/** Options of fv_celu(). */
+typedef struct fv_celu_options {
+    size_t size;
+    fv_context *context;
+    double alpha; /**< required; above 0 */
+    FV_LAYER_SHAPE;
+    FV_LAYER_NAMES;
+} fv_celu_options;
+
+/** Options of fv_gelu(). */
+typedef struct fv_gelu_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    fv_gelu_approximation approximate FV_ZERO;
+    int32_t reserved FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_gelu_options;
+
+/** Options of fv_hard_tanh(). */
+typedef struct fv_hard_tanh_options {
+    size_t size;
+    fv_context *context;
+    double low;  /**< required */
+    double high; /**< required; above low */
+    FV_LAYER_SHAPE;
+    FV_LAYER_NAMES;
+} fv_hard_tanh_options;
 
 /* Each maker is a macro over its function: first what is required, by place,
  * then options by name: fv_dropout(ctx, 0.2, .name = "drop"). */
@@ -253,10 +303,42 @@ typedef struct fv_elu_options {
 #define fv_leaky_relu(ctx, ...)                                                \
     fv_leaky_relu_new(FV_OPTIONS(fv_leaky_relu_options, .context = (ctx),      \
                                  .slope = __VA_ARGS__))
+/** `fv_prelu(ctx, 0.25)`: the first value of the slopes. */
+#define fv_prelu(ctx, ...)                                                     \
+    fv_prelu_new(                                                              \
+        FV_OPTIONS(fv_prelu_options, .context = (ctx), .slope = __VA_ARGS__))
 /** `fv_elu(ctx, 1)`: alpha. */
 #define fv_elu(ctx, ...)                                                       \
     fv_elu_new(                                                                \
         FV_OPTIONS(fv_elu_options, .context = (ctx), .alpha = __VA_ARGS__))
+/** `fv_softplus(ctx)`; see #fv_softplus_options. */
+#define fv_softplus(...)                                                       \
+    FV_LAYER_(fv_softplus_new, fv_softplus_options, __VA_ARGS__)
+/** `fv_celu(ctx, 1)`: alpha. */
+#define fv_celu(ctx, ...)                                                      \
+    fv_celu_new(                                                               \
+        FV_OPTIONS(fv_celu_options, .context = (ctx), .alpha = __VA_ARGS__))
+/** `fv_gelu(ctx)`, `fv_gelu(ctx, .approximate = FV_GELU_TANH)`. */
+#define fv_gelu(...) FV_LAYER_(fv_gelu_new, fv_gelu_options, __VA_ARGS__)
+/** `fv_hard_tanh(ctx, -1, 1)`: the limits. */
+#define fv_hard_tanh(ctx, lowest, ...)                                         \
+    fv_hard_tanh_new(FV_OPTIONS(fv_hard_tanh_options, .context = (ctx),        \
+                                .low = (lowest), .high = __VA_ARGS__))
+/** x / (1 + |x|). */
+#define fv_softsign(...)                                                       \
+    FV_LAYER_(fv_softsign_new, fv_layer_options, __VA_ARGS__)
+/** ELU that keeps mean 0 and variance 1; see fv_selu_of(). */
+#define fv_selu(...) FV_LAYER_(fv_selu_new, fv_layer_options, __VA_ARGS__)
+/** x / (1 + exp(-x)), also called swish. */
+#define fv_silu(...) FV_LAYER_(fv_silu_new, fv_layer_options, __VA_ARGS__)
+/** x tanh(log(1 + exp(x))). */
+#define fv_mish(...) FV_LAYER_(fv_mish_new, fv_layer_options, __VA_ARGS__)
+/** min(max(x + 3, 0), 6) / 6. */
+#define fv_hard_sigmoid(...)                                                   \
+    FV_LAYER_(fv_hard_sigmoid_new, fv_layer_options, __VA_ARGS__)
+/** x min(max(x + 3, 0), 6) / 6. */
+#define fv_hard_swish(...)                                                     \
+    FV_LAYER_(fv_hard_swish_new, fv_layer_options, __VA_ARGS__)
 /** max(x, 0). */
 #define fv_relu(...) FV_LAYER_(fv_relu_new, fv_layer_options, __VA_ARGS__)
 /** min(max(x, 0), 6). */
@@ -267,6 +349,9 @@ typedef struct fv_elu_options {
 #define fv_tanh(...) FV_LAYER_(fv_tanh_new, fv_layer_options, __VA_ARGS__)
 /** exp(x) / sum exp(x) over the last axis. */
 #define fv_softmax(...) FV_LAYER_(fv_softmax_new, fv_layer_options, __VA_ARGS__)
+/** The logarithm of softmax over the last axis. */
+#define fv_log_softmax(...)                                                    \
+    FV_LAYER_(fv_log_softmax_new, fv_layer_options, __VA_ARGS__)
 /** A vector of all extents; see fv_flatten_new(). */
 #define fv_flatten(...) FV_LAYER_(fv_flatten_new, fv_layer_options, __VA_ARGS__)
 /** The mean of each channel's plane. */
@@ -304,8 +389,30 @@ FV_API fv_layer *fv_dropout_new(const fv_dropout_options *options);
 FV_API fv_layer *fv_batchnorm_new(const fv_batchnorm_options *options);
 /** x > 0 ? x : slope x. */
 FV_API fv_layer *fv_leaky_relu_new(const fv_leaky_relu_options *options);
+/** x > 0 ? x : weight x; weight [c], or [1]. */
+FV_API fv_layer *fv_prelu_new(const fv_prelu_options *options);
 /** x > 0 ? x : alpha (exp(x) - 1). */
 FV_API fv_layer *fv_elu_new(const fv_elu_options *options);
+/** log(1 + exp(beta x)) / beta; x where beta x > threshold. */
+FV_API fv_layer *fv_softplus_new(const fv_softplus_options *options);
+/** x > 0 ? x : alpha (exp(x / alpha) - 1). */
+FV_API fv_layer *fv_celu_new(const fv_celu_options *options);
+/** x times the normal distribution up to x. */
+FV_API fv_layer *fv_gelu_new(const fv_gelu_options *options);
+/** min(max(x, low), high). */
+FV_API fv_layer *fv_hard_tanh_new(const fv_hard_tanh_options *options);
+/** x / (1 + |x|). */
+FV_API fv_layer *fv_softsign_new(const fv_layer_options *options);
+/** ELU that keeps mean 0 and variance 1; see fv_selu_of(). */
+FV_API fv_layer *fv_selu_new(const fv_layer_options *options);
+/** x / (1 + exp(-x)), also called swish. */
+FV_API fv_layer *fv_silu_new(const fv_layer_options *options);
+/** x tanh(log(1 + exp(x))). */
+FV_API fv_layer *fv_mish_new(const fv_layer_options *options);
+/** min(max(x + 3, 0), 6) / 6. */
+FV_API fv_layer *fv_hard_sigmoid_new(const fv_layer_options *options);
+/** x min(max(x + 3, 0), 6) / 6. */
+FV_API fv_layer *fv_hard_swish_new(const fv_layer_options *options);
 /** max(x, 0). */
 FV_API fv_layer *fv_relu_new(const fv_layer_options *options);
 /** min(max(x, 0), 6). */
@@ -316,6 +423,8 @@ FV_API fv_layer *fv_sigmoid_new(const fv_layer_options *options);
 FV_API fv_layer *fv_tanh_new(const fv_layer_options *options);
 /** exp(x) / sum exp(x) over the last axis. */
 FV_API fv_layer *fv_softmax_new(const fv_layer_options *options);
+/** The logarithm of softmax over the last axis. */
+FV_API fv_layer *fv_log_softmax_new(const fv_layer_options *options);
 /** All extents in one, in channel, row, column order whatever the context's
  *  layout, so that the weights behind it mean the same everywhere. */
 FV_API fv_layer *fv_flatten_new(const fv_layer_options *options);

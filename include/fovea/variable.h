@@ -156,6 +156,33 @@ FV_API fv_variable *fv_relu6_of(fv_variable *a);
 FV_API fv_variable *fv_leaky_relu_of(fv_variable *a, double slope);
 /** a > 0 ? a : alpha (exp(a) - 1) */
 FV_API fv_variable *fv_elu_of(fv_variable *a, double alpha);
+/** log(1 + exp(beta a)) / beta, and a where beta a > threshold. */
+FV_API fv_variable *fv_softplus_of(fv_variable *a, double beta,
+                                   double threshold);
+/** a / (1 + |a|) */
+FV_API fv_variable *fv_softsign_of(fv_variable *a);
+/** s a where a > 0, else s t (exp(a) - 1), s = 1.0507..., t = 1.6732... */
+FV_API fv_variable *fv_selu_of(fv_variable *a);
+/** a > 0 ? a : alpha (exp(a / alpha) - 1); alpha is above 0. */
+FV_API fv_variable *fv_celu_of(fv_variable *a, double alpha);
+/** How fv_gelu_of() computes. */
+typedef enum fv_gelu_approximation {
+    FV_GELU_EXACT = 0, /**< the normal distribution itself */
+    FV_GELU_TANH       /**< (1 + tanh(sqrt(2 / pi) (a + 0.044715 a^3))) / 2 */
+} fv_gelu_approximation;
+/** a times the normal distribution up to a. */
+FV_API fv_variable *fv_gelu_of(fv_variable *a,
+                               fv_gelu_approximation approximate);
+/** a / (1 + exp(-a)), also called swish. */
+FV_API fv_variable *fv_silu_of(fv_variable *a);
+/** a tanh(log(1 + exp(a))) */
+FV_API fv_variable *fv_mish_of(fv_variable *a);
+/** min(max(a + 3, 0), 6) / 6, with gradient 0 at -3 and 3. */
+FV_API fv_variable *fv_hard_sigmoid_of(fv_variable *a);
+/** a min(max(a + 3, 0), 6) / 6, with gradient -1/2 at -3 and 1 at 3. */
+FV_API fv_variable *fv_hard_swish_of(fv_variable *a);
+/** min(max(a, low), high), low < high, with gradient 0 at both. */
+FV_API fv_variable *fv_hard_tanh_of(fv_variable *a, double low, double high);
 
 /** Matrix product of the last two axes, [.., m, k] x [.., k, n] -> [.., m, n];
  *  leading axes are broadcast. */
@@ -293,8 +320,12 @@ FV_API fv_variable *fv_batchnorm_of(fv_variable *x, fv_variable *gamma,
 /** In training drops each element with `probability` and scales the others by
  *  1 / (1 - probability); in evaluation the identity. */
 FV_API fv_variable *fv_dropout_of(fv_variable *x, double probability);
+/** x > 0 ? x : slope x: slope [c] for the last axis of x, or [1]. */
+FV_API fv_variable *fv_prelu_of(fv_variable *x, fv_variable *slope);
 /** exp(x) / sum exp(x) over the last axis. */
 FV_API fv_variable *fv_softmax_of(fv_variable *x);
+/** The logarithm of that, which stays finite. */
+FV_API fv_variable *fv_log_softmax_of(fv_variable *x);
 
 /* Losses, of rank 0. */
 /** Mean over all elements of (x - target)^2. */

@@ -26,11 +26,22 @@ typedef enum fv__unary {
      * passes. */
     FV__CLAMP,
     FV__LEAKY_RELU, /* x > 0 ? x : p x */
-    FV__ELU,        /* x > 0 ? x : p (exp(x) - 1) */
-    FV__SCALE_ADD,  /* p x + q; product and sum are rounded one after the other
-                     */
-    FV__POWER,      /* x^p */
-    FV__RECIPROCAL  /* p / x */
+    FV__ELU,        /* x > 0 ? q x : p (exp(x) - 1) */
+    FV__CELU,       /* x > 0 ? x : p (exp(x / p) - 1), p > 0 */
+    FV__SOFTPLUS,   /* log(1 + exp(p x)) / p; x where p x > q */
+    FV__SOFTSIGN,   /* x / (1 + |x|) */
+    FV__GELU,       /* x times the normal distribution up to x */
+    FV__GELU_TANH,  /* x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 */
+    FV__SILU,       /* x / (1 + exp(-x)) */
+    FV__MISH,       /* x tanh(log(1 + exp(x))) */
+    /* min(max(x + 3, 0), 6) / 6. The gradient is 0 where x <= -3 or x >= 3. */
+    FV__HARD_SIGMOID,
+    /* x min(max(x + 3, 0), 6) / 6. The gradient at -3 is that to the right. */
+    FV__HARD_SWISH,
+    FV__SCALE_ADD, /* p x + q; product and sum are rounded one after the other
+                    */
+    FV__POWER,     /* x^p */
+    FV__RECIPROCAL /* p / x */
 } fv__unary;
 
 /* Functions of two elements. */
@@ -41,7 +52,8 @@ typedef enum fv__binary {
     FV__DIV,
     FV__POW,
     FV__MINIMUM,
-    FV__MAXIMUM
+    FV__MAXIMUM,
+    FV__PRELU /* a > 0 ? a : b a */
 } fv__binary;
 
 #endif

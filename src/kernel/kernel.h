@@ -115,6 +115,11 @@ typedef struct fv__kernels {
     /* dx += y (dy - <dy, y>) */
     void (*softmax_grad)(size_t m, size_t n, const void *y, const void *dy,
                          void *dx);
+    /* y = log(softmax(x)) */
+    void (*log_softmax)(size_t m, size_t n, const void *x, void *y);
+    /* dx += dy - exp(y) sum dy */
+    void (*log_softmax_grad)(size_t m, size_t n, const void *y, const void *dy,
+                             void *dx);
     /* loss[i] = logsumexp(x_i) sum_j t_ij - <t_i, x_i>; t are labels (int64)
      * where `labels` is not NULL, else real rows; a label outside [0, n)
      * makes the loss NaN and has no gradient */

@@ -8,3 +8,7 @@ fv_variable *fv_abs(fv_variable *a)
 {
     return fv__apply_unary(&fv__op_abs, a, FV__ABS, 0, 0);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+const fv__layer_type fv__layer_abs = { FV__PLAIN_LAYER("abs", fv_abs) };

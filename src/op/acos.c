@@ -8,3 +8,7 @@ fv_variable *fv_acos(fv_variable *a)
 {
     return fv__apply_unary(&fv__op_acos, a, FV__ACOS, 0, 0);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+const fv__layer_type fv__layer_acos = { FV__PLAIN_LAYER("acos", fv_acos) };

@@ -8,3 +8,7 @@ fv_variable *fv_atan(fv_variable *a)
 {
     return fv__apply_unary(&fv__op_atan, a, FV__ATAN, 0, 0);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+const fv__layer_type fv__layer_atan = { FV__PLAIN_LAYER("atan", fv_atan) };

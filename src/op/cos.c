@@ -8,3 +8,7 @@ fv_variable *fv_cos(fv_variable *a)
 {
     return fv__apply_unary(&fv__op_cos, a, FV__COS, 0, 0);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+const fv__layer_type fv__layer_cos = { FV__PLAIN_LAYER("cos", fv_cos) };

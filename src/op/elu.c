@@ -8,7 +8,7 @@ const fv_operator fv__op_elu = {
 
 fv_variable *fv_elu_of(fv_variable *a, double alpha)
 {
-    return fv__apply_unary(&fv__op_elu, a, FV__ELU, alpha, 0);
+    return fv__apply_unary(&fv__op_elu, a, FV__ELU, alpha, 1);
 }
 
 /* ---- the layer ----------------------------------------------------------- */

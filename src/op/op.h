@@ -122,10 +122,13 @@ typedef struct fv__unary_operator {
 } fv__unary_operator;
 
 #define FV__UNARY_OPERATOR(operator_name, reads)                               \
+    FV__UNARY_OPERATOR_INFER(operator_name, reads, fv__infer_same)
+/* The same with a shape rule of its own, which refuses p or q. */
+#define FV__UNARY_OPERATOR_INFER(operator_name, reads, rule)                   \
     .size = sizeof(fv_operator), .name = (operator_name), .min_inputs = 1,     \
     .max_inputs = 1, .attributes_size = sizeof(fv__unary_operator),            \
     .backward_reads = (reads), .abilities = FV_OVERWRITES | FV_IN_PLACE,       \
-    .infer = fv__infer_same, .forward = fv__unary_forward,                     \
+    .infer = (rule), .forward = fv__unary_forward,                             \
     .backward = fv__unary_backward
 
 void fv__unary_forward(const fv_call *call);
@@ -143,9 +146,12 @@ typedef struct fv__binary_operator {
 #define FV__BINARY_OPERATOR(operator_name, reads)                              \
     FV__BINARY_OPERATOR_WITH(operator_name, reads, FV_OVERWRITES)
 #define FV__BINARY_OPERATOR_WITH(operator_name, reads, able)                   \
+    FV__BINARY_OPERATOR_INFER(operator_name, reads, able, fv__binary_infer)
+/* The same with a shape rule of its own, which ends with fv__binary_infer. */
+#define FV__BINARY_OPERATOR_INFER(operator_name, reads, able, rule)            \
     .size = sizeof(fv_operator), .name = (operator_name), .min_inputs = 2,     \
     .max_inputs = 2, .attributes_size = sizeof(fv__binary_operator),           \
-    .backward_reads = (reads), .abilities = (able), .infer = fv__binary_infer, \
+    .backward_reads = (reads), .abilities = (able), .infer = (rule),           \
     .forward = fv__binary_forward, .backward = fv__binary_backward
 
 fv_status fv__binary_infer(fv_inference *inference);

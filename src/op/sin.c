@@ -8,3 +8,7 @@ fv_variable *fv_sin(fv_variable *a)
 {
     return fv__apply_unary(&fv__op_sin, a, FV__SIN, 0, 0);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+const fv__layer_type fv__layer_sin = { FV__PLAIN_LAYER("sin", fv_sin) };

@@ -8,3 +8,7 @@ fv_variable *fv_sqrt(fv_variable *a)
 {
     return fv__apply_unary(&fv__op_sqrt, a, FV__SQRT, 0, 0);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+const fv__layer_type fv__layer_sqrt = { FV__PLAIN_LAYER("sqrt", fv_sqrt) };

@@ -24,6 +24,8 @@ static long double value_of(fv__binary f, long double a, long double b)
         return a < b ? a : b;
     case FV__MAXIMUM:
         return a > b ? a : b;
+    case FV__PRELU:
+        return a > 0 ? a : b * a;
     }
     return (long double)NO_NUMBER;
 }
@@ -46,6 +48,8 @@ static long double slope_of(fv__binary f, int operand, long double a,
         return a < b ? !operand : operand;
     case FV__MAXIMUM:
         return a > b ? !operand : operand;
+    case FV__PRELU:
+        return operand ? (a > 0 ? 0 : a) : a > 0 ? 1 : b;
     }
     return (long double)NO_NUMBER;
 }
@@ -86,11 +90,11 @@ static void test_values_and_slopes(void **state)
     (void)state;
     static const size_t sizes[] = { 0, 1, 15, 17, 257, 4097 };
     for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
-        for (size_t i = 0; i < 6 * 7 * 8; i++) {
-            const struct example e = { (fv__binary)(i / 8 % 7), i & 1,
+        for (size_t i = 0; i < 6 * 8 * 8; i++) {
+            const struct example e = { (fv__binary)(i / 8 % 8), i & 1,
                                        i >> 1 & 1, (int)(i >> 2 & 1) };
-            const size_t n = sizes[i / 56];
-            data *d = make_data(dtype, n, 0.5, 2);
+            const size_t n = sizes[i / 64];
+            data *d = make_data(dtype, n, e.binary == FV__PRELU ? -2 : 0.5, 2);
             run_tables(d, apply, &e);
             assert_untouched(d, 0, n);
             memcpy(d->out[2], d->out[0], sizeof d->out[0]);
@@ -134,6 +138,10 @@ static void check_edges(const fv__kernels *k)
     assert_true(rate[0] == 0 && rate[1] == 0);
     assert_true(pair(k, FV__POW, -3, 2, rate) == 9 && rate[0] == -6);
     assert_true(isinf(pair(k, FV__DIV, 1, 0, rate)));
+    assert_true(pair(k, FV__PRELU, 0, 3, rate) == 0);
+    assert_true(rate[0] == 3 && rate[1] == 0);
+    assert_true(isnan(pair(k, FV__PRELU, NO_NUMBER, 3, rate)));
+    assert_true(rate[0] == 3 && isnan(rate[1]));
 }
 
 static void test_edges(void **state)

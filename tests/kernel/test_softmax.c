@@ -1,4 +1,4 @@
-/* Softmax of rows and its gradient. */
+/* Softmax of rows, its logarithm, and their gradients. */
 #include "kernel/tables.h"
 
 struct shape {
@@ -21,6 +21,19 @@ static void slope(const fv__kernels *kernels, data *d, const void *argument)
 {
     const struct shape *s = argument;
     kernels->softmax_grad(s->m, s->n, d->in[1], d->in[2], d->out[1]);
+}
+
+static void apply_log(const fv__kernels *kernels, data *d, const void *argument)
+{
+    const struct shape *s = argument;
+    kernels->log_softmax(s->m, s->n, d->in[0], d->out[0]);
+}
+
+/* in[1] is y, in[2] is dy */
+static void slope_log(const fv__kernels *kernels, data *d, const void *argument)
+{
+    const struct shape *s = argument;
+    kernels->log_softmax_grad(s->m, s->n, d->in[1], d->in[2], d->out[1]);
 }
 
 static void check_row(const data *d, size_t row, size_t n)
@@ -85,6 +98,59 @@ static void test_rows(void **state)
     }
 }
 
+static void check_log_row(const data *d, size_t row, size_t n)
+{
+    long double sum = 0;
+    for (size_t j = row * n; j < (row + 1) * n; j++)
+        sum += expl((long double)number(d->dtype, d->in[0], j));
+    for (size_t j = row * n; j < (row + 1) * n; j++) {
+        const double x = number(d->dtype, d->in[0], j);
+        const double want = (double)((long double)x - logl(sum));
+        assert_near(number(d->dtype, d->out[0], j), want,
+                    2 * epsilon_of(d->dtype) * (1 + fabs(want)));
+    }
+}
+
+static void check_log_slope(const data *d, const data *start, size_t row,
+                            size_t n)
+{
+    long double sum = 0, size = 0;
+    for (size_t j = row * n; j < (row + 1) * n; j++) {
+        const long double dy = (long double)number(d->dtype, d->in[2], j);
+        sum += dy;
+        size += fabsl(dy);
+    }
+    for (size_t j = row * n; j < (row + 1) * n; j++) {
+        const double y = exp(number(d->dtype, d->in[1], j));
+        const double change = number(d->dtype, d->in[2], j) - y * (double)sum;
+        const double want = number(d->dtype, start->out[1], j) + change;
+        assert_near(number(d->dtype, d->out[1], j), want,
+                    4 * epsilon_of(d->dtype)
+                        * (2 + fabs(change) + (double)size * y));
+    }
+}
+
+static void test_logarithm(void **state)
+{
+    (void)state;
+    for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++)
+        for (size_t i = 0; i < SHAPES; i++) {
+            const struct shape *s = &shapes[i];
+            data *d = make_data(dtype, 0, -9, 9);
+            put_random(dtype, d->in[1], ROOM, 3, -5, 0);
+            const data start = *d;
+            run_tables(d, apply_log, s);
+            run_tables(d, slope_log, s);
+            assert_untouched(d, 0, s->m * s->n);
+            assert_untouched(d, 1, s->m * s->n);
+            for (size_t row = 0; row < s->m; row++) {
+                check_log_row(d, row, s->n);
+                check_log_slope(d, &start, row, s->n);
+            }
+            free(d);
+        }
+}
+
 /* Finite for finite logits as far as 1e38; -inf is an impossible class; NaN
  * and a row of nothing but -inf give NaN. */
 static void test_extremes(void **state)
@@ -114,6 +180,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_logarithm),
         cmocka_unit_test(test_extremes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,8 +38,34 @@ EXACT(clamp, fminl(fmaxl(x, p), q))
 EXACT(clamp_slope, !(x <= p || (x >= q && q < HUGE_VALL)))
 EXACT(leaky, x > 0 ? x : p * x)
 EXACT(leaky_slope, x > 0 ? 1 : p)
-EXACT(elu, x > 0 ? x : p * expm1l(x))
-EXACT(elu_slope, x > 0 ? 1 : p * expl(x))
+EXACT(elu, x > 0 ? q * x : p * expm1l(x))
+EXACT(elu_slope, x > 0 ? q : p * expl(x))
+EXACT(celu, x > 0 ? x : p * expm1l(x / p))
+EXACT(celu_slope, x > 0 ? 1 : expl(x / p))
+EXACT(softplus, p *x > q ? x : log1pl(expl(p * x)) / p)
+EXACT(softplus_slope, p *x > q ? 1 : 1 / (1 + expl(-p * x)))
+EXACT(softsign, x / (1 + fabsl(x)))
+EXACT(softsign_slope, 1 / ((1 + fabsl(x)) * (1 + fabsl(x))))
+EXACT(normal, erfcl(-x *sqrtl(0.5L)) / 2)
+EXACT(gelu, x *normal(x, p, q))
+EXACT(gelu_slope, normal(x, p, q) + x * expl(-x * x / 2) / sqrtl(2 * acosl(-1)))
+EXACT(inner, 2 * sqrtl(2 / acosl(-1)) * (x + 0.044715L * x * x * x))
+EXACT(gelu_tanh, x *sigmoid(inner(x, p, q), p, q))
+EXACT(gelu_tanh_slope, sigmoid(inner(x, p, q), p, q)
+                           + x * sigmoid_slope(inner(x, p, q), p, q) * 2
+                                 * sqrtl(2 / acosl(-1))
+                                 * (1 + 3 * 0.044715L * x * x))
+EXACT(silu, x / (1 + expl(-x)))
+EXACT(silu_slope, sigmoid(x, p, q) + x * sigmoid_slope(x, p, q))
+EXACT(mish, x *tanhl(log1pl(expl(x))))
+EXACT(mish_slope,
+      tanhl(log1pl(expl(x)))
+          + x * sigmoid(x, p, q)
+                * (1 - tanhl(log1pl(expl(x))) * tanhl(log1pl(expl(x)))))
+EXACT(hard_sigmoid, fminl(fmaxl(x + 3, 0), 6) / 6)
+EXACT(hard_sigmoid_slope, x > -3 && x < 3 ? 1 / 6.0L : 0)
+EXACT(hard_swish, x *hard_sigmoid(x, p, q))
+EXACT(hard_swish_slope, x < -3 ? 0 : x < 3 ? x / 3 + 0.5L : 1)
 EXACT(scale_add, p *x + q)
 EXACT(scale_add_slope, p)
 EXACT(power, powl(x, p))
@@ -70,7 +96,20 @@ static const struct function {
     { FV__CLAMP, -3, 9, 0, 6, clamp, clamp_slope, 0, true, false },
     { FV__CLAMP, -3, 3, 0, INFINITE, clamp, clamp_slope, 0, true, false },
     { FV__LEAKY_RELU, -3, 3, 0.25, 0, leaky, leaky_slope, 0, true, false },
-    { FV__ELU, -3, 3, 0.5, 0, elu, elu_slope, 2, true, true },
+    { FV__ELU, -3, 3, 0.5, 1, elu, elu_slope, 2, true, true },
+    { FV__ELU, -3, 3, 1.75, 1.05, elu, elu_slope, 3, true, true },
+    { FV__CELU, -3, 3, 0.25, 0, celu, celu_slope, 3, true, true },
+    { FV__SOFTPLUS, -9, 9, 1, 20, softplus, softplus_slope, 3, true, false },
+    { FV__SOFTPLUS, -3, 1.1, 2.5, 3, softplus, softplus_slope, 9, true, false },
+    { FV__SOFTSIGN, -3, 3, 0, 0, softsign, softsign_slope, 2, true, false },
+    { FV__GELU, -5, 5, 0, 0, gelu, gelu_slope, 7, true, false },
+    { FV__GELU_TANH, -3, 5, 0, 0, gelu_tanh, gelu_tanh_slope, 16, true, false },
+    { FV__SILU, -9, 9, 0, 0, silu, silu_slope, 3, true, false },
+    { FV__MISH, -9, 9, 0, 0, mish, mish_slope, 4, true, false },
+    { FV__HARD_SIGMOID, -2.9, 9, 0, 0, hard_sigmoid, hard_sigmoid_slope, 8,
+      true, false },
+    { FV__HARD_SWISH, -2.9, 9, 0, 0, hard_swish, hard_swish_slope, 8, true,
+      false },
     { FV__SCALE_ADD, 1, 3, -2, -0.5, scale_add, scale_add_slope, 1, false,
       false },
     { FV__POWER, 0.1, 4, 1.5, 0, power, power_slope, 2, true, false },
@@ -195,7 +234,7 @@ static void check_kinks(const char *isa, fv_dtype dtype)
     static const struct function six = { .unary = FV__CLAMP, .q = 6 };
     static const struct function relu = { .unary = FV__CLAMP, .q = INFINITE };
     static const struct function leak = { .unary = FV__LEAKY_RELU, .p = 0.25 };
-    static const struct function unit = { .unary = FV__ELU, .p = 3 };
+    static const struct function unit = { .unary = FV__ELU, .p = 3, .q = 1 };
     static const struct function magnitude = { .unary = FV__ABS };
     double rate;
     for (size_t i = 0; i < FUNCTIONS; i++)

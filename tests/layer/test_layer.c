@@ -4,12 +4,56 @@
 
 #include "layer/layer.h"
 
+#define IMAGE .in_shape = { h, w, c }
+
+static fv_layer *make_activation(fv_context *ctx, int which, int64_t h,
+                                 int64_t w, int64_t c)
+{
+    switch (which) {
+    case 7:
+        return fv_relu(ctx, IMAGE);
+    case 8:
+        return fv_relu6(ctx, IMAGE);
+    case 9:
+        return fv_leaky_relu(ctx, 0.01, IMAGE);
+    case 10:
+        return fv_elu(ctx, 1, IMAGE);
+    case 11:
+        return fv_sigmoid(ctx, IMAGE);
+    case 12:
+        return fv_tanh(ctx, IMAGE);
+    case 13:
+        return fv_prelu(ctx, 0.25, IMAGE);
+    case 14:
+        return fv_softplus(ctx, IMAGE);
+    case 15:
+        return fv_softsign(ctx, IMAGE);
+    case 16:
+        return fv_selu(ctx, IMAGE);
+    case 17:
+        return fv_silu(ctx, IMAGE);
+    case 18:
+        return fv_mish(ctx, IMAGE);
+    case 19:
+        return fv_hard_sigmoid(ctx, IMAGE);
+    case 20:
+        return fv_hard_swish(ctx, IMAGE);
+    case 21:
+        return fv_celu(ctx, 1, IMAGE);
+    case 22:
+        return fv_gelu(ctx, IMAGE);
+    case 23:
+        return fv_hard_tanh(ctx, -1, 1, IMAGE);
+    default:
+        return NULL;
+    }
+}
+
 /* One of each, for images of 6 x 5 with 4 channels or vectors of 12. */
 static fv_layer *make(fv_context *ctx, int which)
 {
     bool first = fv_context_layout(ctx) == FV_NCHW;
     int64_t h = first ? 4 : 6, w = first ? 6 : 5, c = first ? 5 : 4;
-#define IMAGE .in_shape = { h, w, c }
     switch (which) {
     case 0:
         return fv_convolutional(ctx, IMAGE, .num_filters = 3, .kernel = { 3 },
@@ -27,29 +71,18 @@ static fv_layer *make(fv_context *ctx, int which)
         return fv_global_average_pool(ctx, IMAGE);
     case 6:
         return fv_flatten(ctx, IMAGE);
-    case 7:
-        return fv_relu(ctx, IMAGE);
-    case 8:
-        return fv_relu6(ctx, IMAGE);
-    case 9:
-        return fv_leaky_relu(ctx, 0.01, IMAGE);
-    case 10:
-        return fv_elu(ctx, 1, IMAGE);
-    case 11:
-        return fv_sigmoid(ctx, IMAGE);
-    case 12:
-        return fv_tanh(ctx, IMAGE);
-    case 13:
+    case 24:
         return fv_linear(ctx, 7, .in_shape = { 12 });
-    case 14:
+    case 25:
         return fv_softmax(ctx, .in_shape = { 12 });
+    case 26:
+        return fv_log_softmax(ctx, .in_shape = { 12 });
     default:
-        return NULL;
+        return make_activation(ctx, which, h, w, c);
     }
-#undef IMAGE
 }
 
-enum { LAYERS = 15, VECTORS = 13 };
+enum { LAYERS = 27, VECTORS = 24 };
 
 typedef struct expected {
     const char *kind;
@@ -58,14 +91,20 @@ typedef struct expected {
 } expected;
 
 static const expected table[LAYERS] = {
-    { "conv2d", { 3, 3, 3 }, 2 },    { "conv2d", { 5, 4, 8 }, 1 },
-    { "maxpool", { 3, 2, 4 }, 0 },   { "avgpool", { 4, 4, 4 }, 0 },
-    { "batchnorm", { 6, 5, 4 }, 2 }, { "global_average_pool", { 1, 1, 4 }, 0 },
-    { "flatten", { 120 }, 0 },       { "relu", { 6, 5, 4 }, 0 },
-    { "relu6", { 6, 5, 4 }, 0 },     { "leaky_relu", { 6, 5, 4 }, 0 },
-    { "elu", { 6, 5, 4 }, 0 },       { "sigmoid", { 6, 5, 4 }, 0 },
-    { "tanh", { 6, 5, 4 }, 0 },      { "linear", { 7 }, 2 },
-    { "softmax", { 12 }, 0 },
+    { "conv2d", { 3, 3, 3 }, 2 },     { "conv2d", { 5, 4, 8 }, 1 },
+    { "maxpool", { 3, 2, 4 }, 0 },    { "avgpool", { 4, 4, 4 }, 0 },
+    { "batchnorm", { 6, 5, 4 }, 2 },  { "global_average_pool", { 1, 1, 4 }, 0 },
+    { "flatten", { 120 }, 0 },        { "relu", { 6, 5, 4 }, 0 },
+    { "relu6", { 6, 5, 4 }, 0 },      { "leaky_relu", { 6, 5, 4 }, 0 },
+    { "elu", { 6, 5, 4 }, 0 },        { "sigmoid", { 6, 5, 4 }, 0 },
+    { "tanh", { 6, 5, 4 }, 0 },       { "prelu", { 6, 5, 4 }, 1 },
+    { "softplus", { 6, 5, 4 }, 0 },   { "softsign", { 6, 5, 4 }, 0 },
+    { "selu", { 6, 5, 4 }, 0 },       { "silu", { 6, 5, 4 }, 0 },
+    { "mish", { 6, 5, 4 }, 0 },       { "hard_sigmoid", { 6, 5, 4 }, 0 },
+    { "hard_swish", { 6, 5, 4 }, 0 }, { "celu", { 6, 5, 4 }, 0 },
+    { "gelu", { 6, 5, 4 }, 0 },       { "hard_tanh", { 6, 5, 4 }, 0 },
+    { "linear", { 7 }, 2 },           { "softmax", { 12 }, 0 },
+    { "log_softmax", { 12 }, 0 },
 };
 
 static int64_t rank_of(const expected *e) { return e->shape[1] ? 3 : 1; }
@@ -243,7 +282,7 @@ static void test_variables_and_their_order(void **state)
 {
     (void)state;
     fv_context *ctx = NET_CONTEXT(.seed = 1);
-    fv_layer *a = make(ctx, 0), *b = make(ctx, 13), *norm = make(ctx, 4);
+    fv_layer *a = make(ctx, 0), *b = make(ctx, VECTORS), *norm = make(ctx, 4);
     /* weights are drawn on first use, in the order of use */
     fv_variables second = fv_layer_variables(b), first = fv_layer_variables(a);
     const fv_tensor *w = fv_variable_value(first.at[0]);
@@ -260,7 +299,7 @@ static void test_variables_and_their_order(void **state)
     /* asked again, they are the same */
     assert_ptr_equal(fv_layer_variables(a).at[0], first.at[0]);
     fv_context *other = NET_CONTEXT(.seed = 1);
-    fv_layer *c = make(other, 13);
+    fv_layer *c = make(other, VECTORS);
     w = fv_variable_value(fv_layer_variables(c).at[0]);
     assert_memory_equal(w->data, fv_variable_value(second.at[0])->data,
                         net_bytes(w));
@@ -287,7 +326,19 @@ static void test_number_of_inputs(void **state)
         fv_relu(ctx),
         fv_relu6(ctx),
         fv_leaky_relu(ctx, 0.01),
+        fv_prelu(ctx, 0.25),
         fv_elu(ctx, 1),
+        fv_softplus(ctx),
+        fv_softsign(ctx),
+        fv_selu(ctx),
+        fv_silu(ctx),
+        fv_mish(ctx),
+        fv_hard_sigmoid(ctx),
+        fv_hard_swish(ctx),
+        fv_celu(ctx, 1),
+        fv_gelu(ctx),
+        fv_hard_tanh(ctx, -1, 1),
+        fv_log_softmax(ctx),
         fv_sigmoid(ctx),
         fv_tanh(ctx),
         fv_linear(ctx, 3),

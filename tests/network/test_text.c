@@ -40,6 +40,8 @@ static void test_text_of_a_text(void **state)
         "avgpool 2 2 stride=1 padding=1 count_padding=yes\n"
         "leaky_relu 0\ndropout 0\nbatchnorm epsilon=0.001 momentum=1\n"
         "elu 0.30000000000000004\nmaxpool 2 1 padding=same_lower\n"
+        "prelu 0.1 shared=yes\nsoftplus beta=2 threshold=0.1\n"
+        "celu 0.5\ngelu approximate=tanh\nhard_tanh -0.5 2\n"
         "flatten\nlinear 3 bias=yes init=constant init_value=-2e-3\nmse\n",
     };
     for (int layout = 0; layout < 2; layout++)
@@ -122,7 +124,30 @@ static void test_every_layer_has_a_word(void **state)
                                          "relu",
                                          "relu6",
                                          "leaky_relu",
+                                         "prelu",
                                          "elu",
+                                         "softplus",
+                                         "softsign",
+                                         "selu",
+                                         "silu",
+                                         "mish",
+                                         "hard_sigmoid",
+                                         "hard_swish",
+                                         "celu",
+                                         "gelu",
+                                         "hard_tanh",
+                                         "log_softmax",
+                                         "abs",
+                                         "neg",
+                                         "exp",
+                                         "log",
+                                         "sqrt",
+                                         "sin",
+                                         "cos",
+                                         "tan",
+                                         "asin",
+                                         "acos",
+                                         "atan",
                                          "sigmoid",
                                          "tanh",
                                          "softmax",

@@ -103,6 +103,34 @@ static inline void check_special(fv_variable *(*f)(fv_variable *a), int64_t n,
         }
 }
 
+/* Values by every table of kernels. */
+static inline void check_special_values(fv_variable *(*f)(fv_variable *a),
+                                        int64_t n, const double *x,
+                                        const double *value)
+{
+    for (int dtype = FV_F32; dtype <= FV_F64; dtype++)
+        for (int table = 0; table < TABLES; table++) {
+            fv_context *context = fv_context_new(
+                FV_OPTIONS(fv_context_options, .dtype = (fv_dtype)dtype,
+                           .isa = tables[table]));
+            if (fv_failed(context) == FV_UNSUPPORTED) {
+                fv_context_free(context);
+                continue;
+            }
+            const fv_tensor *y =
+                fv_variable_value(f(check_vector(context, n, x)));
+            assert_ok(context);
+            for (int64_t i = 0; i < n; i++) {
+                const double is = check_at(y, i);
+                if (isfinite(value[i]))
+                    assert_near(is, value[i], 1e-6);
+                else
+                    assert_true(isnan(value[i]) ? isnan(is) : is == value[i]);
+            }
+            fv_context_free(context);
+        }
+}
+
 /* Numbers of a table: the value, or NULL, and the gradient for `upstream`, or
  * ones. */
 static inline void check_unary_table(fv_variable *(*f)(fv_variable *a),

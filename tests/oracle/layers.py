@@ -118,12 +118,18 @@ ACTIVATIONS = (
 )
 
 
-def activations(archive):
-    edges = torch.tensor([[-100, -20, -6, -1, -0.5, 0, 0.5, 1, 6, 7, 20, 100]],
-                         dtype=DOUBLE)
-    for text, function in ACTIVATIONS:
-        simple(archive, text, function, 3 * draw(2, 3, 5, 7))
+EDGES = [[-100, -20, -6, -1, -0.5, 0, 0.5, 1, 6, 7, 20, 100]]
+
+
+def element_wise(archive, table, *shape):
+    edges = torch.tensor(EDGES, dtype=DOUBLE)
+    for text, function in table:
+        simple(archive, text, function, 3 * draw(*shape))
         simple(archive, text, function, edges.clone())
+
+
+def activations(archive):
+    element_wise(archive, ACTIVATIONS, 2, 3, 5, 7)
     for shape in ((3, 10), (1, 1), (2, 17)):
         simple(archive, "softmax", lambda x: F.softmax(x, 1), 3 * draw(*shape))
     simple(archive, "softmax", lambda x: F.softmax(x, 1), draw(2, 5, 3, 4))
@@ -177,3 +183,47 @@ def layer_cases(archive):
     batch_norms(archive)
     activations(archive)
     losses(archive)
+
+
+# ---- activations of the file activations.safetensors -----------------------
+
+MORE_ACTIVATIONS = (
+    ("softplus", F.softplus),
+    ("softplus beta=2.5 threshold=3", lambda x: F.softplus(x, 2.5, 3)),
+    ("softplus beta=-1", lambda x: F.softplus(x, -1)),
+    ("softsign", F.softsign),
+    ("selu", F.selu),
+    ("celu", F.celu),
+    ("celu 0.25", lambda x: F.celu(x, 0.25)),
+    ("gelu", F.gelu),
+    ("gelu approximate=tanh", lambda x: F.gelu(x, approximate="tanh")),
+    ("silu", F.silu),
+    ("mish", F.mish),
+    # F.hardsigmoid multiplies by 1 / 6 in single precision.
+    ("hard_sigmoid", lambda x: F.relu6(x + 3) / 6),
+    ("hard_swish", F.hardswish),
+    ("hard_tanh", F.hardtanh),
+    ("hard_tanh -0.5 2", lambda x: F.hardtanh(x, -0.5, 2)),
+    ("abs", torch.abs),
+    ("neg", torch.neg),
+    ("sin", torch.sin),
+    ("cos", torch.cos),
+    ("atan", torch.atan),
+)
+
+
+def activation_cases(archive):
+    element_wise(archive, MORE_ACTIVATIONS, 1, 3, 4, 5)
+    for text, function in (("exp", torch.exp), ("log", torch.log),
+                           ("sqrt", torch.sqrt), ("tan", torch.tan),
+                           ("asin", torch.asin), ("acos", torch.acos)):
+        x = 0.0625 + 0.875 * torch.rand(1, 3, 4, 5, dtype=torch.float32)
+        simple(archive, text, function, x.to(DOUBLE))
+    for text, slopes in (("prelu", 7), ("prelu 0.5 shared=yes", 1)):
+        for shape in ((3, 7), (2, 7, 5, 3)):
+            simple(archive, text, F.prelu, draw(*shape), draw(slopes))
+    for shape in ((3, 10), (1, 1), (2, 17), (2, 5, 3, 4)):
+        simple(archive, "log_softmax", lambda x: F.log_softmax(x, 1),
+               3 * draw(*shape))
+    simple(archive, "log_softmax", lambda x: F.log_softmax(x, 1),
+           torch.tensor([[1000.0, 1000, -1000, 0]], dtype=DOUBLE))

@@ -114,7 +114,15 @@ static const struct {
     { "avgpool 2 padding=1", "avgpool 2 padding=1 count_padding=no", false },
     { "dropout", "dropout probability=0.5", false },
     { "leaky_relu", "leaky_relu slope=0.01", false },
+    { "prelu", "prelu slope=0.25", false },
+    { "prelu", "prelu shared=no", false },
     { "elu", "elu alpha=1", false },
+    { "celu", "celu alpha=1", false },
+    { "gelu", "gelu approximate=none", false },
+    { "hard_tanh", "hard_tanh low=-1", false },
+    { "hard_tanh", "hard_tanh high=1", false },
+    { "softplus", "softplus beta=1", false },
+    { "softplus", "softplus threshold=20", false },
     { "batchnorm", "batchnorm epsilon=1e-5", false },
     { "batchnorm", "batchnorm momentum=0.1", false },
 };
@@ -204,6 +212,8 @@ static void test_defaults_of_options(void **state)
          POOL(.padding_begin = { 0, 1 }, .padding_end = { 0, 1 }));
     SAME(fv_batchnorm(ctx), fv_batchnorm(ctx, .epsilon = 1e-5));
     SAME(fv_batchnorm(ctx), fv_batchnorm(ctx, .momentum = 0.1));
+    SAME(fv_gelu(ctx), fv_gelu(ctx, .approximate = FV_GELU_EXACT));
+    SAME(fv_softplus(ctx), fv_softplus(ctx, .beta = 1, .threshold = 20));
 #undef INPUT
 }
 
@@ -216,8 +226,9 @@ static void test_zero_means_zero(void **state)
     fv_tensor vector = FV_TENSOR(x, FV_F64, 1, 4);
     const double relu[] = { 0, 2, 0, 4 };
     fv_layer *layers[] = { fv_dropout(ctx, 0), fv_leaky_relu(ctx, 0),
-                           fv_elu(ctx, 0) };
-    for (int i = 0; i < 3; i++) {
+                           fv_elu(ctx, 0),
+                           fv_prelu(ctx, 0, .in_shape = { 4 }) };
+    for (int i = 0; i < 4; i++) {
         fv_variable *y = fv_layer_forward(layers[i], fv_constant(ctx, &vector));
         const double *at = fv_variable_value(y)->data;
         for (int k = 0; k < 4; k++) assert_true(at[k] == (i ? relu : x)[k]);
@@ -236,7 +247,12 @@ typedef union options {
     fv_dropout_options dropout;
     fv_batchnorm_options norm;
     fv_leaky_relu_options leaky;
+    fv_prelu_options prelu;
     fv_elu_options elu;
+    fv_softplus_options softplus;
+    fv_celu_options celu;
+    fv_gelu_options gelu;
+    fv_hard_tanh_options hard_tanh;
 } options;
 
 /* Values of one number of the options: the least and the most that are legal,
@@ -342,8 +358,25 @@ static const limit limits[] = {
       "batchnorm: momentum 1.001 is not above 0 and at most 1" },
     { "leaky_relu", DOUBLE(leaky.slope, -DBL_MAX, DBL_MAX), -(double)INFINITY,
       (double)INFINITY, "leaky_relu: slope -inf", "leaky_relu: slope inf" },
+    { "prelu", DOUBLE(prelu.slope, -DBL_MAX, DBL_MAX), -(double)INFINITY,
+      (double)INFINITY, "prelu: slope -inf", "prelu: slope inf" },
     { "elu", DOUBLE(elu.alpha, -DBL_MAX, DBL_MAX), -(double)INFINITY,
       (double)INFINITY, "elu: alpha -inf", "elu: alpha inf" },
+    { "celu", DOUBLE(celu.alpha, 1e-300, DBL_MAX), 0, (double)INFINITY,
+      "celu: alpha 0 is not above 0", "celu: alpha inf" },
+    { "gelu", INT32(gelu.approximate, 0, FV_GELU_TANH), -1, 2,
+      "gelu: approximate -1 is unknown (0 to 1)",
+      "gelu: approximate 2 is unknown (0 to 1)" },
+    { "hard_tanh", DOUBLE(hard_tanh.low, -DBL_MAX, 0.999), -(double)INFINITY, 1,
+      "hard_tanh: low -inf", "hard_tanh: low 1 is not below high 1" },
+    { "hard_tanh", DOUBLE(hard_tanh.high, -0.999, DBL_MAX), -1,
+      (double)INFINITY, "hard_tanh: low -1 is not below high -1",
+      "hard_tanh: high inf" },
+    { "softplus", DOUBLE(softplus.beta, -DBL_MAX, DBL_MAX), -(double)INFINITY,
+      (double)INFINITY, "softplus: beta -inf", "softplus: beta inf" },
+    { "softplus", DOUBLE(softplus.threshold, -DBL_MAX, DBL_MAX),
+      -(double)INFINITY, (double)INFINITY, "softplus: threshold -inf",
+      "softplus: threshold inf" },
 };
 
 /* A legal layer of that kind. */
@@ -357,6 +390,9 @@ static options base_of(fv_context *ctx, const fv__layer_type *type)
             (fv_convolutional_options){ .num_filters = 8, .kernel = { 2, 2 } };
     if (strstr(kind, "pool")) o.pool = (fv_pool_options){ .kernel = { 2, 2 } };
     if (!strcmp(kind, "linear")) o.linear.num_outputs = 3;
+    if (!strcmp(kind, "celu")) o.celu.alpha = 1;
+    if (!strcmp(kind, "hard_tanh"))
+        o.hard_tanh = (fv_hard_tanh_options){ .low = -1, .high = 1 };
     o.first.size = type->options_size;
     o.first.context = ctx;
     int64_t in[3] = { 8, 8, 4 };

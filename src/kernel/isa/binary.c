@@ -40,6 +40,7 @@ void FV_KERNEL(binary)(fv__binary f, size_t n, const void *a_, size_t a_step,
         ZIP(FV__POW, LIBM(pow)(a, b));
         ZIP(FV__MINIMUM, least(a, b));
         ZIP(FV__MAXIMUM, most(a, b));
+        ZIP(FV__PRELU, a > 0 ? a : b * a);
     }
 }
 
@@ -75,6 +76,7 @@ static void grad_first(fv__binary f, size_t n, const real *as, size_t a_step,
         ZIP(FV__POW, power_base(a, b, G));
         ZIP(FV__MINIMUM, share(a < b, a == b, G));
         ZIP(FV__MAXIMUM, share(a > b, a == b, G));
+        ZIP(FV__PRELU, a > 0 ? G : b * G);
     }
 }
 
@@ -90,6 +92,7 @@ static void grad_second(fv__binary f, size_t n, const real *as, size_t a_step,
         ZIP(FV__POW, power_exponent(a, b, G));
         ZIP(FV__MINIMUM, share(b < a, a == b, G));
         ZIP(FV__MAXIMUM, share(b > a, a == b, G));
+        ZIP(FV__PRELU, ((void)b, a > 0 ? 0 : a * G));
     }
 }
 

@@ -1,6 +1,7 @@
 /* exp, expm1, log, log1p, tanh, sigmoid and sincos of 2 pi u, without branches
  * so that loops over them are vectorised. The error is below 2 ulp, and every
- * table computes the same bits. */
+ * table computes the same bits. What is made of them, from softplus on, has the
+ * errors that its comment states. */
 #ifndef FV_KERNEL_ISA_ELEMENTARY_H
 #define FV_KERNEL_ISA_ELEMENTARY_H
 
@@ -120,6 +121,50 @@ INLINE real real_sigmoid(real x)
     const real e = real_exp(-FABS(x));
     const real part = (x < 0 ? e : 1) / (1 + e);
     return x < 0 ? FMA(-e, part, e) : part; /* e / (1 + e) = e - e^2 / ... */
+}
+
+/* The logarithm of a sum of which one term is exactly 1. */
+INLINE double log_of_sum(double sum)
+{
+    const double rest = sum - 1;
+    return rest < 1 ? (double)real_log1p((real)rest)
+                    : (double)real_log((real)sum);
+}
+
+/* log(1 + exp(x)), below 2 ulp */
+INLINE real real_softplus(real x)
+{
+    return (x < 0 ? 0 : x) + real_log1p(real_exp(-FABS(x)));
+}
+
+/* The integral of the normal distribution up to x, below 7 ulp; *bell is
+ * exp(-x^2 / 2). The tail is bell times the ratio of Mills, which is u times
+ * mills_series(2 u - 1) with u = 1 / (1 + |x| / MILLS_SCALE). */
+INLINE real real_normal(real x, real *bell)
+{
+    real a = FABS(x);
+    a = a > NORMAL_MAX ? NORMAL_MAX : a;
+    const real square = a * a;
+    const real lost = FMA(a, a, -square);
+    const real e = real_exp(REAL(-0.5) * square);
+    *bell = FMA(e, REAL(-0.5) * lost, e);
+    const real u = MILLS_SCALE / (MILLS_SCALE + a);
+    const real tail = *bell * (u * mills_series(FMA(2, u, -1)));
+    return x > 0 ? 1 - tail : tail;
+}
+
+/* tanh(log(1 + exp(x))), below 4 ulp. With e = exp(-|x|) it is a ratio of
+ * n = 1 + 2 e and n + 2 e^2, or, for x < 0, of n = 2 e + e^2 and n + 2. *rest
+ * is 1 minus its square. */
+INLINE real real_tanh_softplus(real x, real *rest)
+{
+    const real e = real_exp(-FABS(x));
+    const real n = x < 0 ? e * (2 + e) : FMA(2, e, 1);
+    const real more = x < 0 ? 2 : 2 * e * e;
+    const real d = n + more;
+    const real y = n / d;
+    *rest = more / d * (1 + y);
+    return y;
 }
 
 /* Sine and cosine of 2 pi u for 0 <= u <= 1. */

@@ -10,6 +10,8 @@ enum { MANTISSA = 23, BIAS = 127 };
 #define EXP_MIN -104.0f   /* exp is 0 below */
 #define EXP_MAX 89.0f     /* exp overflows above */
 #define EXPM1_MIN -30.0f  /* exp(x) - 1 is -1 below */
+#define NORMAL_MAX 15.0f  /* exp(-x^2 / 2) is 0 above */
+#define MILLS_SCALE 3.0f
 #define LOG2_E 0x1.715476p+0f
 #define LN2_HIGH 0x1.62e4p-1f /* 15 bits: times an exponent is exact */
 #define LN2_LOW 0x1.7f7d1cp-20f
@@ -48,6 +50,24 @@ INLINE float tanh_series(float z)
     p = FMA(p, z, -0x1.ba142cp-5f);
     p = FMA(p, z, 0x1.111104p-3f);
     return FMA(p, z, -0x1.555556p-2f);
+}
+
+/* exp(x^2 / 2) (1 - normal(x)) (1 + x / c), t = 2 / (1 + x / c) - 1 and c =
+ * MILLS_SCALE, for 0 <= x <= 14.5, where bell becomes
+ * 0. Interpolated at Chebyshev's points; relative error below 2^-29.6. */
+INLINE float mills_series(float t)
+{
+    float p = 0x1.3592b0p-16f;
+    p = FMA(p, t, -0x1.743f3cp-15f);
+    p = FMA(p, t, -0x1.55f38cp-14f);
+    p = FMA(p, t, 0x1.697ca0p-12f);
+    p = FMA(p, t, 0x1.65f61cp-12f);
+    p = FMA(p, t, -0x1.30840ap-9f);
+    p = FMA(p, t, -0x1.c91ac6p-9f);
+    p = FMA(p, t, 0x1.021e1cp-6f);
+    p = FMA(p, t, 0x1.3a0d02p-4f);
+    p = FMA(p, t, 0x1.5bb438p-3f);
+    return FMA(p, t, 0x1.f1b89cp-3f);
 }
 
 /* (sin(2 pi r) / r - 2 pi) / z, z = r^2 <= 1/64 */

@@ -66,7 +66,8 @@ typedef int64_t real_mask;
     X(axpy) X(add_rows) X(copy_rows) X(fill) X(from_bytes)                    \
     X(sum) X(dot) X(finite) X(microkernel) X(microkernel_small_n) X(store_fence) X(transpose) X(peak)  \
     X(depthwise) X(depthwise_grad) X(replicate) X(grouped)                       \
-    X(softmax) X(softmax_grad) X(cross_entropy) X(cross_entropy_grad)         \
+    X(softmax) X(softmax_grad) X(log_softmax) X(log_softmax_grad)             \
+    X(cross_entropy) X(cross_entropy_grad)                                    \
     X(sigmoid_cross_entropy) X(sigmoid_cross_entropy_grad)                    \
     X(maxpool) X(maxpool_grad) X(avgpool) X(avgpool_grad)                     \
     X(column_sum) X(column_moments) X(column_merge) X(column_total)           \

@@ -24,14 +24,6 @@ static double sum_of_exp(size_t n, const real *x, real shift)
     return total;
 }
 
-/* The logarithm of a sum of which one term is exactly 1. */
-static double log_of_sum(double sum)
-{
-    const double rest = sum - 1;
-    return rest < 1 ? (double)real_log1p((real)rest)
-                    : (double)real_log((real)sum);
-}
-
 INLINE void add_products(double *lane, size_t n, const real *x, double shift,
                          const real *t)
 {
