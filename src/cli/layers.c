@@ -66,7 +66,7 @@ static void print_kind(int32_t index, bool markdown)
     const fv_layer_kind_facts facts = fv_layer_kind_at(index);
     char form[CLI_TEXT], usual[CLI_CELL];
     printf(markdown ? "\n## %s\n\n" : "%s: ", facts.kind);
-    printf(markdown ? "`%s`\n\n" : "%s\n", facts.about);
+    printf(markdown ? "%s\n\n" : "%s\n", facts.about);
     print_inputs(&facts);
     puts(markdown ? "." : "");
     fv_layer_option option = fv_layer_option_at(index, 0);

@@ -11,4 +11,5 @@ fv_variable *fv_abs(fv_variable *a)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-const fv__layer_type fv__layer_abs = { FV__PLAIN_LAYER("abs", fv_abs) };
+const fv__layer_type fv__layer_abs = { FV__PLAIN_LAYER("abs", fv_abs),
+                                       .about = "|x|" };

@@ -11,4 +11,5 @@ fv_variable *fv_acos(fv_variable *a)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-const fv__layer_type fv__layer_acos = { FV__PLAIN_LAYER("acos", fv_acos) };
+const fv__layer_type fv__layer_acos = { FV__PLAIN_LAYER("acos", fv_acos),
+                                        .about = "the inverse cosine" };

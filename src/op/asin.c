@@ -11,4 +11,5 @@ fv_variable *fv_asin(fv_variable *a)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-const fv__layer_type fv__layer_asin = { FV__PLAIN_LAYER("asin", fv_asin) };
+const fv__layer_type fv__layer_asin = { FV__PLAIN_LAYER("asin", fv_asin),
+                                        .about = "the inverse sine" };

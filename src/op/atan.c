@@ -11,4 +11,5 @@ fv_variable *fv_atan(fv_variable *a)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-const fv__layer_type fv__layer_atan = { FV__PLAIN_LAYER("atan", fv_atan) };
+const fv__layer_type fv__layer_atan = { FV__PLAIN_LAYER("atan", fv_atan),
+                                        .about = "the inverse tangent" };

@@ -40,6 +40,7 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 
 const fv__layer_type fv__layer_celu = {
     .kind = "celu",
+    .about = "x > 0 ? x : alpha (exp(x / alpha) - 1)",
     FV__LAYER_OPTIONS(fv_celu_options),
     .fields = fields,
     .min_inputs = 1,

@@ -11,4 +11,5 @@ fv_variable *fv_cos(fv_variable *a)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-const fv__layer_type fv__layer_cos = { FV__PLAIN_LAYER("cos", fv_cos) };
+const fv__layer_type fv__layer_cos = { FV__PLAIN_LAYER("cos", fv_cos),
+                                       .about = "cos(x), in radians" };

@@ -11,4 +11,5 @@ fv_variable *fv_exp(fv_variable *a)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-const fv__layer_type fv__layer_exp = { FV__PLAIN_LAYER("exp", fv_exp) };
+const fv__layer_type fv__layer_exp = { FV__PLAIN_LAYER("exp", fv_exp),
+                                       .about = "exp(x)" };

@@ -36,6 +36,8 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 
 const fv__layer_type fv__layer_gelu = {
     .kind = "gelu",
+    .about = "x Phi(x), where Phi is the normal distribution: x (1 + erf(x / "
+             "sqrt(2))) / 2, or its approximation by tanh",
     FV__LAYER_OPTIONS(fv_gelu_options),
     .fields = fields,
     .min_inputs = 1,

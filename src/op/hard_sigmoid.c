@@ -12,8 +12,10 @@ fv_variable *fv_hard_sigmoid_of(fv_variable *a)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-const fv__layer_type fv__layer_hard_sigmoid = { FV__PLAIN_LAYER(
-    "hard_sigmoid", fv_hard_sigmoid_of) };
+const fv__layer_type fv__layer_hard_sigmoid = {
+    FV__PLAIN_LAYER("hard_sigmoid", fv_hard_sigmoid_of),
+    .about = "min(max(x / 6 + 1/2, 0), 1)"
+};
 
 fv_layer *fv_hard_sigmoid_new(const fv_layer_options *options)
 {

@@ -12,8 +12,10 @@ fv_variable *fv_hard_swish_of(fv_variable *a)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-const fv__layer_type fv__layer_hard_swish = { FV__PLAIN_LAYER(
-    "hard_swish", fv_hard_swish_of) };
+const fv__layer_type fv__layer_hard_swish = {
+    FV__PLAIN_LAYER("hard_swish", fv_hard_swish_of),
+    .about = "x min(max(x + 3, 0), 6) / 6"
+};
 
 fv_layer *fv_hard_swish_new(const fv_layer_options *options)
 {

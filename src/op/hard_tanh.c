@@ -41,6 +41,7 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 
 const fv__layer_type fv__layer_hard_tanh = {
     .kind = "hard_tanh",
+    .about = "min(max(x, low), high)",
     FV__LAYER_OPTIONS(fv_hard_tanh_options),
     .fields = fields,
     .min_inputs = 1,

@@ -11,4 +11,5 @@ fv_variable *fv_log(fv_variable *a)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-const fv__layer_type fv__layer_log = { FV__PLAIN_LAYER("log", fv_log) };
+const fv__layer_type fv__layer_log = { FV__PLAIN_LAYER("log", fv_log),
+                                       .about = "the natural logarithm" };

@@ -11,8 +11,10 @@ fv_variable *fv_log_softmax_of(fv_variable *x)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-const fv__layer_type fv__layer_log_softmax = { FV__PLAIN_LAYER(
-    "log_softmax", fv_log_softmax_of) };
+const fv__layer_type fv__layer_log_softmax = {
+    FV__PLAIN_LAYER("log_softmax", fv_log_softmax_of),
+    .about = "x - log sum exp(x) over the channels"
+};
 
 fv_layer *fv_log_softmax_new(const fv_layer_options *options)
 {

@@ -11,7 +11,8 @@ fv_variable *fv_mish_of(fv_variable *a)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-const fv__layer_type fv__layer_mish = { FV__PLAIN_LAYER("mish", fv_mish_of) };
+const fv__layer_type fv__layer_mish = { FV__PLAIN_LAYER("mish", fv_mish_of),
+                                        .about = "x tanh(log(1 + exp(x)))" };
 
 fv_layer *fv_mish_new(const fv_layer_options *options)
 {

@@ -10,4 +10,5 @@ fv_variable *fv_neg(fv_variable *a)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-const fv__layer_type fv__layer_neg = { FV__PLAIN_LAYER("neg", fv_neg) };
+const fv__layer_type fv__layer_neg = { FV__PLAIN_LAYER("neg", fv_neg),
+                                       .about = "-x" };

@@ -65,6 +65,7 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 
 const fv__layer_type fv__layer_prelu = {
     .kind = "prelu",
+    .about = "x > 0 ? x : weight x; a weight for each channel, or one for all",
     FV__LAYER_OPTIONS(fv_prelu_options),
     .fields = fields,
     .min_inputs = 1,

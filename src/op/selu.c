@@ -17,7 +17,11 @@ fv_variable *fv_selu_of(fv_variable *a)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-const fv__layer_type fv__layer_selu = { FV__PLAIN_LAYER("selu", fv_selu_of) };
+const fv__layer_type fv__layer_selu = {
+    FV__PLAIN_LAYER("selu", fv_selu_of),
+    .about = "scale (x > 0 ? x : alpha (exp(x) - 1)), scale 1.0507..., alpha "
+             "1.6733..."
+};
 
 fv_layer *fv_selu_new(const fv_layer_options *options)
 {

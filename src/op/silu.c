@@ -11,7 +11,8 @@ fv_variable *fv_silu_of(fv_variable *a)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-const fv__layer_type fv__layer_silu = { FV__PLAIN_LAYER("silu", fv_silu_of) };
+const fv__layer_type fv__layer_silu = { FV__PLAIN_LAYER("silu", fv_silu_of),
+                                        .about = "x / (1 + exp(-x))" };
 
 fv_layer *fv_silu_new(const fv_layer_options *options)
 {

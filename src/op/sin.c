@@ -11,4 +11,5 @@ fv_variable *fv_sin(fv_variable *a)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-const fv__layer_type fv__layer_sin = { FV__PLAIN_LAYER("sin", fv_sin) };
+const fv__layer_type fv__layer_sin = { FV__PLAIN_LAYER("sin", fv_sin),
+                                       .about = "sin(x), in radians" };

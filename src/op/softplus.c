@@ -40,6 +40,7 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 
 const fv__layer_type fv__layer_softplus = {
     .kind = "softplus",
+    .about = "log(1 + exp(beta x)) / beta; x where beta x is above threshold",
     FV__LAYER_OPTIONS(fv_softplus_options),
     .fields = fields,
     .min_inputs = 1,

@@ -12,8 +12,9 @@ fv_variable *fv_softsign_of(fv_variable *a)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-const fv__layer_type fv__layer_softsign = { FV__PLAIN_LAYER("softsign",
-                                                            fv_softsign_of) };
+const fv__layer_type fv__layer_softsign = {
+    FV__PLAIN_LAYER("softsign", fv_softsign_of), .about = "x / (1 + |x|)"
+};
 
 fv_layer *fv_softsign_new(const fv_layer_options *options)
 {

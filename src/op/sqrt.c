@@ -11,4 +11,5 @@ fv_variable *fv_sqrt(fv_variable *a)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-const fv__layer_type fv__layer_sqrt = { FV__PLAIN_LAYER("sqrt", fv_sqrt) };
+const fv__layer_type fv__layer_sqrt = { FV__PLAIN_LAYER("sqrt", fv_sqrt),
+                                        .about = "the square root" };

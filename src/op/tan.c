@@ -11,4 +11,5 @@ fv_variable *fv_tan(fv_variable *a)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-const fv__layer_type fv__layer_tan = { FV__PLAIN_LAYER("tan", fv_tan) };
+const fv__layer_type fv__layer_tan = { FV__PLAIN_LAYER("tan", fv_tan),
+                                       .about = "tan(x), in radians" };

@@ -598,6 +598,7 @@ static const struct {
     { "conv2d_fused", 2, 8 },
     { "batchnorm", 5, 5 },
     { "assign", 2, 2 },
+    { "prelu", 2, 2 },
     { "concat", 1, INT32_MAX },
     { "stack", 1, INT32_MAX },
 };
