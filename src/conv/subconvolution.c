@@ -94,6 +94,17 @@ static int64_t phase_axis(const fv__geometry *g, int axis, int64_t phase,
                           fv__subconv *s, int64_t *tap_step)
 {
     int64_t stride = g->stride[axis], dilation = g->dilation[axis];
+
+    if (stride == 1) { /* one phase: without divisions, which take longest */
+        s->in[axis] = g->out[axis];
+        s->out[axis] = g->in[axis];
+        s->taps[axis] = g->kernel[axis];
+        s->stride[axis] = 1;
+        s->step[axis] = dilation;
+        s->first[axis] = g->begin[axis] - (g->kernel[axis] - 1) * dilation;
+        *tap_step = -1;
+        return g->kernel[axis] - 1;
+    }
     int64_t divisor = fv__common_divisor(stride, dilation);
     const int64_t m = stride / divisor;
     int64_t tap =

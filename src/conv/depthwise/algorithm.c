@@ -52,8 +52,11 @@ typedef struct packing {
 static inline void pack_tap(const fv__subconv *s, size_t element, int64_t first,
                             int64_t last, const char *weight, char *out)
 {
-    for (int64_t c = first; c < last; c++, out += element)
-        memcpy(out, weight + c * s->weight_group * (int64_t)element, element);
+    const int64_t step = s->weight_group * (int64_t)element;
+
+    weight += first * step;
+    for (int64_t c = first; c < last; c++, out += element, weight += step)
+        memcpy(out, weight, element);
 }
 
 /* All taps of channels [first, last), `row` bytes apart. */
