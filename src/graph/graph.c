@@ -96,11 +96,11 @@ static fv__node *make_node(fv__graph *graph, const fv_operator *op,
     node->num_inputs = num_inputs;
     node->num_outputs = num_outputs;
     node->inputs = (fv_variable **)at;
-    node->values = (const fv_tensor **)(at += in);
-    node->grads = (const fv_tensor **)(at += in);
+    node->values = (const fv_tensor **)(void *)(at += in);
+    node->grads = (const fv_tensor **)(void *)(at += in);
     node->outputs = (fv_variable **)(at += in);
-    node->results = (const fv_tensor **)(at += out);
-    node->result_grads = (const fv_tensor **)(at += out);
+    node->results = (const fv_tensor **)(void *)(at += out);
+    node->result_grads = (const fv_tensor **)(void *)(at += out);
     node->fresh = (bool *)(at += out);
     for (int32_t k = 0; k < num_inputs; k++) {
         node->inputs[k] = inputs[k];
