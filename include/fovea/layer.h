@@ -66,10 +66,11 @@ typedef struct fv_layer_option {
                            whole numbers", "number", "yes or no", "word" */
     const char *const *words; /**< that stand for it, NULL behind the last, ""
                                    is none; NULL: no words */
-    const char *as;   /**< the option whose value is its default; NULL: none */
-    double usual;     /**< its default where `as` is NULL, for words the
-                           index of one; INFINITY: no limit */
-    int32_t required; /**< 1: it has no default */
+    const char *range; /**< of a number: "above 0 and at most 1"; NULL: any */
+    const char *as;    /**< the option whose value is its default; NULL: none */
+    double usual;      /**< its default where `as` is NULL, for words the
+                            index of one; INFINITY: no limit */
+    int32_t required;  /**< 1: it has no default */
     int32_t by_position; /**< 1: it may stand without its name */
 } fv_layer_option;
 

@@ -101,7 +101,7 @@ static fv__node *make_node(fv__graph *graph, const fv_operator *op,
     node->outputs = (fv_variable **)(at += in);
     node->results = (const fv_tensor **)(void *)(at += out);
     node->result_grads = (const fv_tensor **)(void *)(at += out);
-    node->fresh = (bool *)(at += out);
+    node->fresh = (bool *)(at + out);
     for (int32_t k = 0; k < num_inputs; k++) {
         node->inputs[k] = inputs[k];
         node->values[k] = &inputs[k]->value;

@@ -2,6 +2,7 @@
 #include "layer/layer.h"
 
 #include <math.h>
+#include <string.h>
 
 static int64_t *counts_of(const fv__field *field, void *options)
 {
@@ -73,4 +74,81 @@ void fv__field_resolve(const fv__field *field, void *options, bool text)
     case FV__FIELD_WORD:
         return;
     }
+}
+
+/* ---- whole tables -------------------------------------------------------- */
+
+double fv__field_number(const fv__field *field, const void *options)
+{
+    double number;
+    memcpy(&number, (const unsigned char *)options + field->offset,
+           sizeof number);
+    return number;
+}
+
+bool fv__field_on(const fv__field *field, const void *options)
+{
+    if (field->kind == FV__FIELD_NUMBER)
+        return fv__field_number(field, options) != 0;
+    int32_t word;
+    memcpy(&word, (const unsigned char *)options + field->offset, sizeof word);
+    return word != 0;
+}
+
+const fv__field *fv__field_find(const fv__field *fields, const char *key)
+{
+    while (strcmp(fields->key, key) != 0) fields++;
+    return fields;
+}
+
+void fv__fields_resolve(const fv__field *fields, void *options)
+{
+    for (const fv__field *f = fields; f && f->key; f++) {
+        fv__field_resolve(f, options, false);
+        if (!f->paired || fv__field_on(f, options)
+            || fv__field_on(f + 1, options))
+            continue;
+        for (int i = 0; i < 2; i++)
+            memcpy((unsigned char *)options + f[i].offset, &f[i].usual,
+                   sizeof f[i].usual);
+    }
+}
+
+/* A range, and what a number outside of it is not. */
+static const struct {
+    const char *words;
+    double low, high;
+    bool low_legal, high_legal;
+} ranges[] = {
+    [FV__ANY] = { NULL, -(double)INFINITY, (double)INFINITY, true, true },
+    [FV__AT_LEAST_0] = { "a number of at least 0", 0, (double)INFINITY, true,
+                         false },
+    [FV__ABOVE_0] = { "above 0 and finite", 0, (double)INFINITY, false, false },
+    [FV__0_TO_BELOW_1] = { "at least 0 and below 1", 0, 1, true, false },
+    [FV__BETWEEN_0_AND_1] = { "above 0 and below 1", 0, 1, false, false },
+    [FV__ABOVE_0_TO_1] = { "above 0 and at most 1", 0, 1, false, true },
+    [FV__0_TO_1] = { "in 0..1", 0, 1, true, true },
+};
+
+const char *fv__range_text(fv__range range) { return ranges[range].words; }
+
+static bool is_in(fv__range range, double number)
+{
+    const double low = ranges[range].low, high = ranges[range].high;
+    return range == FV__ANY || (number > low && number < high)
+           || (number == low && ranges[range].low_legal)
+           || (number == high && ranges[range].high_legal);
+}
+
+fv_status fv__fields_check(fv_context *context, const char *who,
+                           const fv__field *fields, const void *options)
+{
+    for (const fv__field *f = fields; f && f->key && fv__ok(context); f++) {
+        if (f->kind != FV__FIELD_NUMBER) continue;
+        const double number = fv__field_number(f, options);
+        if (!is_in(f->range, number))
+            fv_fail(context, FV_MISUSE, "%s: %s %s is not %s", who, f->key,
+                    FV__NUMBER(number), fv__range_text(f->range));
+    }
+    return fv_failed(context);
 }

@@ -61,6 +61,7 @@ fv_layer_option fv_layer_option_at(int32_t index, int32_t option)
         .name = field->key,
         .type = type_of(field),
         .words = field->words,
+        .range = fv__range_text(field->range),
         .as = field->as ? name_at(type->fields, field->as) : NULL,
         .usual = field->kind == FV__FIELD_LACK    ? 1
                  : field->kind == FV__FIELD_LIMIT ? (double)INFINITY

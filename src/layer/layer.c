@@ -230,6 +230,10 @@ static fv_status try_size(fv_layer *layer, int32_t count,
             return fv_failed(layer->context);
     }
     layer->num_parameters = 0;
+    if (fv__fields_check(layer->context, layer->name, type->fields,
+                         layer->options)
+        != FV_OK)
+        return fv_failed(layer->context);
     if ((!type->declare || type->declare(layer, count, shapes) == FV_OK)
         && fv__layer_prepare(layer) == FV_OK)
         record(layer, count, shapes);

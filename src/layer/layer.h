@@ -24,6 +24,17 @@ typedef enum fv__field_kind {
     FV__FIELD_PADDING  /* int64_t[2], or a word for the enum at `mode` */
 } fv__field_kind;
 
+/* The numbers that an option may be. */
+typedef enum fv__range {
+    FV__ANY,          /* finite, or checked elsewhere */
+    FV__AT_LEAST_0,   /* and finite */
+    FV__ABOVE_0,      /* and finite */
+    FV__0_TO_BELOW_1, /* 0 is legal, 1 is not */
+    FV__BETWEEN_0_AND_1,
+    FV__ABOVE_0_TO_1, /* 1 is legal, 0 is not */
+    FV__0_TO_1        /* both are legal */
+} fv__range;
+
 /* An option. It has its default if the text leaves it out or, if it is
  * `positive`, if it is 0 in the options struct. */
 typedef struct fv__field {
@@ -38,6 +49,9 @@ typedef struct fv__field {
                                both sides, and of that of the end */
     /* the words by number; NULL ends them, "" is no word */
     const char *const *words;
+    fv__range range; /* of a number */
+    bool paired; /* in an options struct, this number and that of the next field
+                    have their defaults if both are 0 */
 } fv__field;
 
 #define FV__FIELD_AS(word, options, form, member)                              \
@@ -64,6 +78,19 @@ void fv__field_resolve(const fv__field *field, void *options, bool text);
 /* The default of a pair. */
 void fv__field_usual(const fv__field *field, const void *options,
                      int64_t pair[2]);
+
+/* Gives the options of a caller that were left out their defaults. */
+void fv__fields_resolve(const fv__field *fields, void *options);
+/* Refuses numbers outside of their ranges, naming `who`. */
+fv_status fv__fields_check(fv_context *context, const char *who,
+                           const fv__field *fields, const void *options);
+/* What numbers of that range are: "above 0 and finite"; NULL: any. */
+const char *fv__range_text(fv__range range);
+/* The field of that key, which exists. */
+const fv__field *fv__field_find(const fv__field *fields, const char *key);
+/* Whether the number or switch is not 0; the number. */
+bool fv__field_on(const fv__field *field, const void *options);
+double fv__field_number(const fv__field *field, const void *options);
 
 extern const char *const fv__auto_pad_words[];
 extern const char *const fv__initializer_words[];

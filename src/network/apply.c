@@ -16,10 +16,10 @@ static fv_variable *apply_fused(const fv_network *network,
 {
     fv__tape *tape = network->context->tape;
     const char *former = tape->who;
-    const int32_t places[] = { fusion->convolution, fusion->norm, last };
-    int32_t i = 0;
-    while (places[i] < 0) i++;
-    const fv_layer *layer = network->places[places[i]].layer;
+    const int32_t place = fusion->convolution >= 0 ? fusion->convolution
+                          : fusion->norm >= 0      ? fusion->norm
+                                                   : last;
+    const fv_layer *layer = network->places[place].layer;
     tape->who = layer->name;
     fv_variable *output = fv__fusion_apply(network, fusion, outputs);
     tape->who = former;

@@ -409,9 +409,9 @@ fv_variable *fv_batchnorm_of(fv_variable *x, fv_variable *gamma,
 
 static const fv__field fields[] = {
     { FV__FIELD(fv_batchnorm_options, NUMBER, epsilon), .usual = 1e-5,
-      .positive = true },
+      .positive = true, .range = FV__ABOVE_0_TO_1 },
     { FV__FIELD(fv_batchnorm_options, NUMBER, momentum), .usual = 0.1,
-      .positive = true },
+      .positive = true, .range = FV__ABOVE_0_TO_1 },
     { .key = NULL },
 };
 
@@ -427,19 +427,9 @@ static void add_parameter(fv_layer *layer, const char *name, int64_t channels,
 static fv_status declare(fv_layer *layer, int32_t count,
                          const fv_shape inputs[])
 {
-    const fv_batchnorm_options *options = layer->options;
     (void)count;
     if (fv__layer_expect_channels(layer, &inputs[0]) != FV_OK)
         return fv_failed(layer->context);
-    double epsilon = options->epsilon, momentum = options->momentum;
-    if (!(epsilon > 0 && epsilon <= 1))
-        return fv_fail(layer->context, FV_MISUSE,
-                       "%s: epsilon %s is not above 0 and at most 1",
-                       layer->name, FV__NUMBER(epsilon));
-    if (!(momentum > 0 && momentum <= 1))
-        return fv_fail(layer->context, FV_MISUSE,
-                       "%s: momentum %s is not above 0 and at most 1",
-                       layer->name, FV__NUMBER(momentum));
     int64_t channels = inputs[0].extent[inputs[0].rank - 1];
     add_parameter(layer, "weight", channels, 1, true);
     add_parameter(layer, "bias", channels, 0, true);

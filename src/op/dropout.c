@@ -112,21 +112,9 @@ fv_variable *fv_dropout_of(fv_variable *x, double probability)
 
 static const fv__field fields[] = {
     { FV__FIELD(fv_dropout_options, NUMBER, probability), .usual = 0.5,
-      .positional = true },
+      .range = FV__0_TO_1, .positional = true },
     { .key = NULL },
 };
-
-static fv_status declare(fv_layer *layer, int32_t count,
-                         const fv_shape inputs[])
-{
-    const fv_dropout_options *options = layer->options;
-    double p = options->probability;
-    (void)count, (void)inputs;
-    if (p >= 0 && p <= 1) return FV_OK;
-    return fv_fail(layer->context, FV_MISUSE,
-                   "%s: probability %s is not in 0..1", layer->name,
-                   FV__NUMBER(p));
-}
 
 static fv_variable *apply(fv_layer *layer, int32_t count,
                           fv_variable *const inputs[])
@@ -144,7 +132,6 @@ const fv__layer_type fv__layer_dropout = {
     .fields = fields,
     .min_inputs = 1,
     .max_inputs = 1,
-    .declare = declare,
     .forward = apply,
 };
 

@@ -12,8 +12,8 @@ enum { NUMBERS = 12, PAIRS = NUMBERS + 7 };
 
 /* What the metadata hold besides the network text. */
 typedef struct record {
-    char kind[64], settings[256]; /* of the optimizer */
-    fv__text schedule, seen;      /* by the schedule's plateaus */
+    char kind[64], fields[256]; /* of the optimizer */
+    fv__text schedule, seen;    /* by the schedule's plateaus */
     char numbers[NUMBERS][64];
     fv__pair pairs[PAIRS];
 } record;
@@ -42,7 +42,7 @@ static void fill(record *r, const fv__run *run, const fv__position *position)
     snprintf(r->numbers[10], ROOM, "%" PRId64, run->optimizer->updates);
     snprintf(r->numbers[11], ROOM, "%" PRId64, run->micro_batch);
     fv__optimizer_kind(run->optimizer, r->kind, sizeof r->kind);
-    fv__optimizer_text(run->optimizer, r->settings, sizeof r->settings);
+    fv__optimizer_text(run->optimizer, r->fields, sizeof r->fields);
     for (int i = 0; i < NUMBERS; i++)
         r->pairs[i] = (fv__pair){ number_keys[i], r->numbers[i] };
     r->pairs[NUMBERS] = (fv__pair){ "fovea.optimizer", r->kind };
@@ -51,7 +51,7 @@ static void fill(record *r, const fv__run *run, const fv__position *position)
     r->pairs[NUMBERS + 2] =
         (fv__pair){ "fovea.dtype",
                     fv_dtype_name(run->network->context->dtype) };
-    r->pairs[NUMBERS + 3] = (fv__pair){ "fovea.settings", r->settings };
+    r->pairs[NUMBERS + 3] = (fv__pair){ "fovea.fields", r->fields };
     r->schedule = r->seen =
         (fv__text){ .context = run->network->context, .account = FV__DATA };
     fv__schedule_text(&run->optimizer->schedule, &r->schedule);

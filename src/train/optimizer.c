@@ -68,8 +68,8 @@ static fv_status take_variables(fv_optimizer *optimizer, fv_variables list)
 
 static bool option_on(const fv_optimizer *optimizer, const char *key)
 {
-    return fv__setting_on(fv__setting_find(optimizer->type->settings, key),
-                          &optimizer->options);
+    return fv__field_on(fv__field_find(optimizer->type->fields, key),
+                        &optimizer->options);
 }
 
 static fv_status take_options(fv_optimizer *optimizer)
@@ -77,7 +77,7 @@ static fv_status take_options(fv_optimizer *optimizer)
     const fv__optimizer_type *type = optimizer->type;
     fv_context *context = optimizer->context;
     const void *options = &optimizer->options;
-    fv__settings_check(context, type->name, type->settings, options);
+    fv__fields_check(context, type->name, type->fields, options);
     if (type->check && fv__ok(context)) type->check(context, options);
     for (int32_t i = 0; i < FV__MOST_SLOTS && type->slots[i].name; i++)
         if (!type->slots[i].key || option_on(optimizer, type->slots[i].key))
@@ -122,7 +122,7 @@ fv_optimizer *fv__optimizer_new(const fv__optimizer_type *type,
                         type->options_size))
         return NULL;
     memcpy(recipe.options.bytes + type->variables, &empty, sizeof empty);
-    fv__settings_resolve(type->settings, &recipe.options);
+    fv__fields_resolve(type->fields, &recipe.options);
     return make(&recipe, list);
 }
 
@@ -167,8 +167,8 @@ fv_optimizer *fv_optimizer_parse(fv_network *network, const char *text)
                             .network = network,
                             .type = find_type(context, &name) };
     if (!recipe.type
-        || fv__settings_read(&words, recipe.type->name, recipe.type->settings,
-                             &recipe.options)
+        || fv__fields_read(&words, recipe.type->name, recipe.type->fields,
+                           &recipe.options)
                != FV_OK)
         return NULL;
     char shown[64];
@@ -222,11 +222,11 @@ static void begin_state(fv_optimizer *optimizer)
     for (int32_t i = 0; i < optimizer->slots; i++) {
         const char *key = type->slots[optimizer->slot[i]].initial;
         if (key)
-            kernels->fill(
-                optimizer->slot_bytes / fv_dtype_bytes(kernels->dtype),
-                fv__setting_number(fv__setting_find(type->settings, key),
-                                   &optimizer->options),
-                optimizer->state + (size_t)i * optimizer->slot_bytes);
+            kernels->fill(optimizer->slot_bytes
+                              / fv_dtype_bytes(kernels->dtype),
+                          fv__field_number(fv__field_find(type->fields, key),
+                                           &optimizer->options),
+                          optimizer->state + (size_t)i * optimizer->slot_bytes);
     }
     if (optimizer->counted)
         optimizer->counts = (int64_t *)(void *)(optimizer->state
@@ -265,15 +265,15 @@ void fv__optimizer_kind(const fv_optimizer *optimizer, char *out, size_t bytes)
 void fv__optimizer_text(const fv_optimizer *optimizer, char *out, size_t bytes)
 {
     size_t used = 0;
-    const fv__setting *s = optimizer->type->settings + 1;
+    const fv__field *s = optimizer->type->fields + 1;
     const void *options = &optimizer->options;
-    for (*out = '\0'; s->field.key && used < bytes; s++) {
-        const bool number = s->field.kind == FV__FIELD_NUMBER;
+    for (*out = '\0'; s->key && used < bytes; s++) {
+        const bool number = s->kind == FV__FIELD_NUMBER;
         used += (size_t)snprintf(
-            out + used, bytes - used, "%s%s %s", used ? " " : "", s->field.key,
-            number ? FV__NUMBER(fv__setting_number(s, options))
-            : fv__setting_on(s, options) ? "1"
-                                         : "0");
+            out + used, bytes - used, "%s%s %s", used ? " " : "", s->key,
+            number ? FV__NUMBER(fv__field_number(s, options))
+            : fv__field_on(s, options) ? "1"
+                                       : "0");
     }
 }
 
@@ -289,10 +289,9 @@ fv_status fv_set_learning_rate(fv_optimizer *optimizer, double rate)
 {
     if (!optimizer) return FV_MISUSE;
     const fv__optimizer_options options = { .learning_rate = rate };
-    const fv__setting only[] = { optimizer->type->settings[0],
-                                 { .field = { .key = NULL } } };
+    const fv__field only[] = { optimizer->type->fields[0], { .key = NULL } };
     if (!fv__ok(optimizer->context)
-        || fv__settings_check(optimizer->context, "optimizer", only, &options)
+        || fv__fields_check(optimizer->context, "optimizer", only, &options)
                != FV_OK)
         return fv_failed(optimizer->context);
     optimizer->options.first.learning_rate = rate;

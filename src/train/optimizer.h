@@ -27,7 +27,7 @@ typedef struct fv__optimizer_type {
     const char *name;
     size_t options_size;
     size_t variables, weight_decay; /* offsets in the options */
-    const fv__setting *settings;    /* the first is the learning rate */
+    const fv__field *fields;        /* the first is the learning rate */
     fv__slot slots[FV__MOST_SLOTS];
     /* The numbers of a step depend on the number of updates: always, or only
      * where the option of that key is on. */
@@ -54,33 +54,29 @@ typedef struct fv__optimizer_options {
     double learning_rate;
 } fv__optimizer_options;
 
-/* The settings that every optimizer has, with their defaults in the text. */
-#define FV__RATE_SETTING(options, rate)                                        \
+/* The fields that every optimizer has, with their defaults in the text. */
+#define FV__RATE_FIELD(options, rate)                                          \
     {                                                                          \
-        { FV__FIELD(options, NUMBER, learning_rate), .usual = (rate),          \
-          .positional = true },                                                \
-            .range = FV__AT_LEAST_0                                            \
+        FV__FIELD(options, NUMBER, learning_rate),                             \
+            .usual = (rate), .positional = true, .range = FV__AT_LEAST_0       \
     }
-#define FV__DECAY_SETTING(options, decay)                                      \
+#define FV__DECAY_FIELD(options, decay)                                        \
     {                                                                          \
-        { FV__FIELD(options, NUMBER, weight_decay), .usual = (decay) },        \
-            .range = FV__AT_LEAST_0                                            \
+        FV__FIELD(options, NUMBER, weight_decay), .usual = (decay),            \
+                                                  .range = FV__AT_LEAST_0      \
     }
 /* Those of the two moments of Adam and its kin. */
-#define FV__BETA_SETTINGS(options, beta1, beta2)                               \
-    { { FV__FIELD_AS("beta1", options, NUMBER, betas[0]), .usual = (beta1) },  \
-      .range = FV__0_TO_BELOW_1,                                               \
-      .paired = true },                                                        \
+#define FV__BETA_FIELDS(options, beta1, beta2)                                 \
+    { FV__FIELD_AS("beta1", options, NUMBER, betas[0]), .usual = (beta1),      \
+      .range = FV__0_TO_BELOW_1, .paired = true },                             \
     {                                                                          \
-        { FV__FIELD_AS("beta2", options, NUMBER, betas[1]),                    \
-          .usual = (beta2) },                                                  \
-            .range = FV__BETWEEN_0_AND_1                                       \
+        FV__FIELD_AS("beta2", options, NUMBER, betas[1]),                      \
+            .usual = (beta2), .range = FV__BETWEEN_0_AND_1                     \
     }
-#define FV__EPSILON_SETTING(options, epsilon_usual)                            \
+#define FV__EPSILON_FIELD(options, epsilon_usual)                              \
     {                                                                          \
-        { FV__FIELD(options, NUMBER, epsilon), .usual = (epsilon_usual),       \
-          .positive = true },                                                  \
-            .range = FV__ABOVE_0                                               \
+        FV__FIELD(options, NUMBER, epsilon),                                   \
+            .usual = (epsilon_usual), .positive = true, .range = FV__ABOVE_0   \
     }
 
 /* What a variable has of its own. */

@@ -65,10 +65,9 @@ static fv_status read_phase(fv__words *words, fv__phase *phase)
     phase->type = find_type(context, &name);
     if (!phase->type) return fv_failed(context);
     const fv__schedule_type *type = phase->type;
-    if (fv__settings_read(words, type->name, type->settings, &phase->options)
+    if (fv__fields_read(words, type->name, type->fields, &phase->options)
             != FV_OK
-        || fv__settings_check(context, type->name, type->settings,
-                              &phase->options)
+        || fv__fields_check(context, type->name, type->fields, &phase->options)
                != FV_OK)
         return fv_failed(context);
     if (type->check) type->check(context, &phase->options);
@@ -106,8 +105,8 @@ void fv__schedule_text(const fv__schedule *schedule, fv__text *out)
     for (int32_t i = 0; i < schedule->count; i++) {
         const fv__phase *phase = &schedule->phases[i];
         fv__text_add(out, "%s%s", i ? " then " : "", phase->type->name);
-        for (const fv__setting *s = phase->type->settings; s->field.key; s++)
-            fv__field_write(out, &s->field, &phase->options);
+        for (const fv__field *s = phase->type->fields; s->key; s++)
+            fv__field_write(out, s, &phase->options);
         if (phase->end != INT64_MAX)
             fv__text_add(out, " for %" PRId64, phase->end - phase->begin);
     }

@@ -2,7 +2,7 @@
 #ifndef FV_TRAIN_SCHEDULE_H
 #define FV_TRAIN_SCHEDULE_H
 
-#include "train/setting.h"
+#include "train/words.h"
 
 #include <fovea/optimizer.h>
 
@@ -16,7 +16,7 @@ typedef struct fv__moment {
 
 typedef struct fv__schedule_type {
     const char *name;
-    const fv__setting *settings;
+    const fv__field *fields;
     bool whole;   /* its steps may be left out: the rest of the run */
     bool watches; /* a plateau */
     /* Refuses options that contradict each other; NULL: none do. */
@@ -77,11 +77,10 @@ void fv__plateau_observe(const void *options, fv__plateau *plateau, double loss,
 void fv__schedule_state(const fv__schedule *schedule, fv__text *out);
 bool fv__schedule_restore(fv__schedule *schedule, const char *state);
 
-/* A factor, or a rate, that a schedule has as a number. */
-#define FV__STEPS_SETTING(options)                                             \
+/* The number of steps of a schedule. */
+#define FV__STEPS_FIELD(options)                                               \
     {                                                                          \
-        { FV__FIELD(options, COUNT, steps), .positional = true },              \
-            .range = FV__ANY                                                   \
+        FV__FIELD(options, COUNT, steps), .positional = true                   \
     }
 
 #endif

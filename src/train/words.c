@@ -1,9 +1,9 @@
 /* Options in a text of words: "adam 0.001 beta1=0.8". */
-#include "train/setting.h"
+#include "train/words.h"
 
 #include <string.h>
 
-enum { MOST_SETTINGS = 24 };
+enum { MOST_FIELDS = 24 };
 
 static bool space(char c)
 {
@@ -22,21 +22,20 @@ bool fv__words_next(fv__words *words, fv__token *token)
     return token->length != 0;
 }
 
-static const fv__setting *positional(const fv__setting *settings,
-                                     const bool seen[])
+static const fv__field *positional(const fv__field *fields, const bool seen[])
 {
-    for (int i = 0; settings[i].field.key; i++)
-        if (settings[i].field.positional && !seen[i]) return &settings[i];
+    for (int i = 0; fields[i].key; i++)
+        if (fields[i].positional && !seen[i]) return &fields[i];
     return NULL;
 }
 
 static fv_status unknown_key(fv_context *context, const char *who,
-                             const fv__setting *settings, const fv__token *key)
+                             const fv__field *fields, const fv__token *key)
 {
-    const char *keys[MOST_SETTINGS + 1] = { NULL };
+    const char *keys[MOST_FIELDS + 1] = { NULL };
     fv__text names = { .context = context, .account = FV__DATA };
-    for (int i = 0; i < MOST_SETTINGS && settings[i].field.key; i++) {
-        keys[i] = settings[i].field.key;
+    for (int i = 0; i < MOST_FIELDS && fields[i].key; i++) {
+        keys[i] = fields[i].key;
         fv__text_add(&names, "%s%s", i ? ", " : "", keys[i]);
     }
     char shown[64], guess[64];
@@ -48,15 +47,15 @@ static fv_status unknown_key(fv_context *context, const char *who,
     return fv_failed(context);
 }
 
-/* The setting that a word gives a value; `value` becomes that part of it. */
-static const fv__setting *setting_of(fv_context *context, const char *who,
-                                     const fv__setting *settings,
-                                     const bool seen[], fv__token *value)
+/* The field that a word gives a value; `value` becomes that part of it. */
+static const fv__field *field_of(fv_context *context, const char *who,
+                                 const fv__field *fields, const bool seen[],
+                                 fv__token *value)
 {
     const char *equals = memchr(value->at, '=', value->length);
     char shown[64];
     if (!equals) {
-        const fv__setting *next = positional(settings, seen);
+        const fv__field *next = positional(fields, seen);
         fv__printable(value->at, value->length, shown, sizeof shown);
         if (!next)
             fv__token_fail(context, value, "%s takes no further \"%s\"", who,
@@ -68,39 +67,36 @@ static const fv__setting *setting_of(fv_context *context, const char *who,
     value->at = equals + 1;
     value->length -= key.length + 1;
     value->column += (int)key.length + 1;
-    for (const fv__setting *s = settings; s->field.key; s++)
-        if (fv__token_is(&key, s->field.key)) return s;
-    unknown_key(context, who, settings, &key);
+    for (const fv__field *s = fields; s->key; s++)
+        if (fv__token_is(&key, s->key)) return s;
+    unknown_key(context, who, fields, &key);
     return NULL;
 }
 
-fv_status fv__settings_read(fv__words *words, const char *who,
-                            const fv__setting *settings, void *options)
+fv_status fv__fields_read(fv__words *words, const char *who,
+                          const fv__field *fields, void *options)
 {
     fv_context *context = words->context;
-    bool seen[MOST_SETTINGS] = { false };
+    bool seen[MOST_FIELDS] = { false };
     fv__token token;
-    for (const fv__setting *s = settings; s->field.key; s++)
-        fv__field_clear(&s->field, options);
+    for (const fv__field *s = fields; s->key; s++) fv__field_clear(s, options);
     while (fv__words_next(words, &token)) {
         if (!memchr(token.at, '=', token.length)
             && !strchr("+-.0123456789", *token.at)) {
             words->at = token.at;
             break;
         }
-        const fv__setting *s = setting_of(context, who, settings, seen, &token);
+        const fv__field *s = field_of(context, who, fields, seen, &token);
         if (!s) return fv_failed(context);
-        if (seen[s - settings])
-            return fv__token_fail(context, &token, "%s is given twice",
-                                  s->field.key);
-        seen[s - settings] = true;
+        if (seen[s - fields])
+            return fv__token_fail(context, &token, "%s is given twice", s->key);
+        seen[s - fields] = true;
         if (!token.length)
-            return fv__token_fail(context, &token, "%s has no value",
-                                  s->field.key);
-        if (fv__field_read(context, &s->field, &token, options) != FV_OK)
+            return fv__token_fail(context, &token, "%s has no value", s->key);
+        if (fv__field_read(context, s, &token, options) != FV_OK)
             return fv_failed(context);
     }
-    for (const fv__setting *s = settings; s->field.key; s++)
-        fv__field_resolve(&s->field, options, true);
+    for (const fv__field *s = fields; s->key; s++)
+        fv__field_resolve(s, options, true);
     return FV_OK;
 }

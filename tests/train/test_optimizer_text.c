@@ -101,8 +101,8 @@ static void test_every_type(void **state)
         assert_ok(ctx);
         const fv__optimizer_type *type = o->type;
         assert_true(type->options_size <= FV__MOST_OPTIMIZER_BYTES);
-        assert_string_equal(type->settings[0].field.key, "learning_rate");
-        assert_true(fv_learning_rate(o) == type->settings[0].field.usual);
+        assert_string_equal(type->fields[0].key, "learning_rate");
+        assert_true(fv_learning_rate(o) == type->fields[0].usual);
         for (int i = 0; type->slots[i].name; i++)
             for (int k = 0; k < i; k++)
                 assert_string_not_equal(type->slots[i].name,

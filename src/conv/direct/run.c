@@ -10,8 +10,8 @@
  *                 the microkernel
  *
  * A line is a row, a column, or one pixel of all images, by the plan's tile
- * axis. The file is longer than 600 lines because the functions of the loop nest
- * share one item and are read together. */
+ * axis. The file is longer than 600 lines because the functions of the loop
+ * nest share one item and are read together. */
 #include "conv/direct/direct.h"
 
 /* At most so many tiles share the prefetch of the next panel: each its part, as

@@ -1,14 +1,13 @@
 /* Adadelta (Zeiler 2012): steps as large as those before. */
 #include "train/optimizer.h"
 
-static const fv__setting settings[] = {
-    FV__RATE_SETTING(fv_adadelta_options, 1),
-    { { FV__FIELD(fv_adadelta_options, NUMBER, rho), .usual = 0.9,
-        .positive = true },
-      .range = FV__BETWEEN_0_AND_1 },
-    FV__EPSILON_SETTING(fv_adadelta_options, 1e-6),
-    FV__DECAY_SETTING(fv_adadelta_options, 0),
-    { .field = { .key = NULL } },
+static const fv__field fields[] = {
+    FV__RATE_FIELD(fv_adadelta_options, 1),
+    { FV__FIELD(fv_adadelta_options, NUMBER, rho), .usual = 0.9,
+      .positive = true, .range = FV__BETWEEN_0_AND_1 },
+    FV__EPSILON_FIELD(fv_adadelta_options, 1e-6),
+    FV__DECAY_FIELD(fv_adadelta_options, 0),
+    { .key = NULL },
 };
 
 static void prepare(const void *options, const fv__hyper *hyper,
@@ -28,7 +27,7 @@ static void prepare(const void *options, const fv__hyper *hyper,
 const fv__optimizer_type fv__optimizer_adadelta = {
     .name = "adadelta",
     FV__OPTIMIZER_OPTIONS(fv_adadelta_options),
-    .settings = settings,
+    .fields = fields,
     .slots = { { .name = "square" }, { .name = "step" } },
     .prepare = prepare,
 };

@@ -2,15 +2,14 @@
  */
 #include "train/optimizer.h"
 
-static const fv__setting settings[] = {
-    FV__RATE_SETTING(fv_adagrad_options, 0.01),
-    { { FV__FIELD(fv_adagrad_options, NUMBER, rate_decay) },
+static const fv__field fields[] = {
+    FV__RATE_FIELD(fv_adagrad_options, 0.01),
+    { FV__FIELD(fv_adagrad_options, NUMBER, rate_decay),
       .range = FV__AT_LEAST_0 },
-    { { FV__FIELD(fv_adagrad_options, NUMBER, initial) },
-      .range = FV__AT_LEAST_0 },
-    FV__EPSILON_SETTING(fv_adagrad_options, 1e-10),
-    FV__DECAY_SETTING(fv_adagrad_options, 0),
-    { .field = { .key = NULL } },
+    { FV__FIELD(fv_adagrad_options, NUMBER, initial), .range = FV__AT_LEAST_0 },
+    FV__EPSILON_FIELD(fv_adagrad_options, 1e-10),
+    FV__DECAY_FIELD(fv_adagrad_options, 0),
+    { .key = NULL },
 };
 
 static void prepare(const void *options, const fv__hyper *hyper,
@@ -29,7 +28,7 @@ static void prepare(const void *options, const fv__hyper *hyper,
 const fv__optimizer_type fv__optimizer_adagrad = {
     .name = "adagrad",
     FV__OPTIMIZER_OPTIONS(fv_adagrad_options),
-    .settings = settings,
+    .fields = fields,
     .slots = { { .name = "sum", .initial = "initial" } },
     .counted = true,
     .prepare = prepare,

@@ -1,13 +1,13 @@
 /* AdamW (Loshchilov and Hutter 2019): Adam with decoupled weight decay. */
 #include "train/optimizer/adam.h"
 
-static const fv__setting settings[] = {
-    FV__RATE_SETTING(fv_adam_options, 1e-3),
-    FV__BETA_SETTINGS(fv_adam_options, 0.9, 0.999),
-    FV__EPSILON_SETTING(fv_adam_options, 1e-8),
-    FV__DECAY_SETTING(fv_adam_options, 0.01),
-    { { FV__FIELD(fv_adam_options, SWITCH, amsgrad) }, .range = FV__ANY },
-    { .field = { .key = NULL } },
+static const fv__field fields[] = {
+    FV__RATE_FIELD(fv_adam_options, 1e-3),
+    FV__BETA_FIELDS(fv_adam_options, 0.9, 0.999),
+    FV__EPSILON_FIELD(fv_adam_options, 1e-8),
+    FV__DECAY_FIELD(fv_adam_options, 0.01),
+    { FV__FIELD(fv_adam_options, SWITCH, amsgrad) },
+    { .key = NULL },
 };
 
 static void prepare(const void *options, const fv__hyper *hyper,
@@ -22,7 +22,7 @@ static void prepare(const void *options, const fv__hyper *hyper,
 const fv__optimizer_type fv__optimizer_adamw = {
     .name = "adamw",
     FV__OPTIMIZER_OPTIONS(fv_adam_options),
-    .settings = settings,
+    .fields = fields,
     .slots = { { .name = "first" },
                { .name = "second" },
                { .name = "largest", .key = "amsgrad" } },

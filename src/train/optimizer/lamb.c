@@ -1,12 +1,12 @@
 /* LAMB (You et al. 2020): Adam with a step in proportion to the weights. */
 #include "train/optimizer/adam.h"
 
-static const fv__setting settings[] = {
-    FV__RATE_SETTING(fv_lamb_options, 1e-3),
-    FV__BETA_SETTINGS(fv_lamb_options, 0.9, 0.999),
-    FV__EPSILON_SETTING(fv_lamb_options, 1e-6),
-    FV__DECAY_SETTING(fv_lamb_options, 0),
-    { .field = { .key = NULL } },
+static const fv__field fields[] = {
+    FV__RATE_FIELD(fv_lamb_options, 1e-3),
+    FV__BETA_FIELDS(fv_lamb_options, 0.9, 0.999),
+    FV__EPSILON_FIELD(fv_lamb_options, 1e-6),
+    FV__DECAY_FIELD(fv_lamb_options, 0),
+    { .key = NULL },
 };
 
 static void prepare(const void *options, const fv__hyper *hyper,
@@ -23,7 +23,7 @@ static void prepare(const void *options, const fv__hyper *hyper,
 const fv__optimizer_type fv__optimizer_lamb = {
     .name = "lamb",
     FV__OPTIMIZER_OPTIONS(fv_lamb_options),
-    .settings = settings,
+    .fields = fields,
     .slots = { { .name = "first" }, { .name = "second" } },
     .counted = true,
     .layerwise = true,

@@ -1,11 +1,11 @@
 /* Lion (Chen et al. 2023): steps by the sign of the momentum. */
 #include "train/optimizer.h"
 
-static const fv__setting settings[] = {
-    FV__RATE_SETTING(fv_lion_options, 1e-4),
-    FV__BETA_SETTINGS(fv_lion_options, 0.9, 0.99),
-    FV__DECAY_SETTING(fv_lion_options, 0),
-    { .field = { .key = NULL } },
+static const fv__field fields[] = {
+    FV__RATE_FIELD(fv_lion_options, 1e-4),
+    FV__BETA_FIELDS(fv_lion_options, 0.9, 0.99),
+    FV__DECAY_FIELD(fv_lion_options, 0),
+    { .key = NULL },
 };
 
 static void prepare(const void *options, const fv__hyper *hyper,
@@ -26,7 +26,7 @@ static void prepare(const void *options, const fv__hyper *hyper,
 const fv__optimizer_type fv__optimizer_lion = {
     .name = "lion",
     FV__OPTIMIZER_OPTIONS(fv_lion_options),
-    .settings = settings,
+    .fields = fields,
     .slots = { { .name = "first" } },
     .prepare = prepare,
 };

@@ -3,15 +3,14 @@
 
 #include <math.h>
 
-static const fv__setting settings[] = {
-    FV__RATE_SETTING(fv_nadam_options, 2e-3),
-    FV__BETA_SETTINGS(fv_nadam_options, 0.9, 0.999),
-    FV__EPSILON_SETTING(fv_nadam_options, 1e-8),
-    FV__DECAY_SETTING(fv_nadam_options, 0),
-    { { FV__FIELD(fv_nadam_options, NUMBER, momentum_decay), .usual = 4e-3,
-        .positive = true },
-      .range = FV__ABOVE_0 },
-    { .field = { .key = NULL } },
+static const fv__field fields[] = {
+    FV__RATE_FIELD(fv_nadam_options, 2e-3),
+    FV__BETA_FIELDS(fv_nadam_options, 0.9, 0.999),
+    FV__EPSILON_FIELD(fv_nadam_options, 1e-8),
+    FV__DECAY_FIELD(fv_nadam_options, 0),
+    { FV__FIELD(fv_nadam_options, NUMBER, momentum_decay), .usual = 4e-3,
+      .positive = true, .range = FV__ABOVE_0 },
+    { .key = NULL },
 };
 
 /* The product of the momenta of the first `updates` steps. Below 2^-60, 1 minus
@@ -46,7 +45,7 @@ static void prepare(const void *options, const fv__hyper *hyper,
 const fv__optimizer_type fv__optimizer_nadam = {
     .name = "nadam",
     FV__OPTIMIZER_OPTIONS(fv_nadam_options),
-    .settings = settings,
+    .fields = fields,
     .slots = { { .name = "first" }, { .name = "second" } },
     .counted = true,
     .prepare = prepare,

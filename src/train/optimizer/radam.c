@@ -4,12 +4,12 @@
 
 #include <math.h>
 
-static const fv__setting settings[] = {
-    FV__RATE_SETTING(fv_radam_options, 1e-3),
-    FV__BETA_SETTINGS(fv_radam_options, 0.9, 0.999),
-    FV__EPSILON_SETTING(fv_radam_options, 1e-8),
-    FV__DECAY_SETTING(fv_radam_options, 0),
-    { .field = { .key = NULL } },
+static const fv__field fields[] = {
+    FV__RATE_FIELD(fv_radam_options, 1e-3),
+    FV__BETA_FIELDS(fv_radam_options, 0.9, 0.999),
+    FV__EPSILON_FIELD(fv_radam_options, 1e-8),
+    FV__DECAY_FIELD(fv_radam_options, 0),
+    { .key = NULL },
 };
 
 static void prepare(const void *options, const fv__hyper *hyper,
@@ -36,7 +36,7 @@ static void prepare(const void *options, const fv__hyper *hyper,
 const fv__optimizer_type fv__optimizer_radam = {
     .name = "radam",
     FV__OPTIMIZER_OPTIONS(fv_radam_options),
-    .settings = settings,
+    .fields = fields,
     .slots = { { .name = "first" }, { .name = "second" } },
     .counted = true,
     .prepare = prepare,

@@ -1,17 +1,16 @@
 /* RMSprop (Tieleman and Hinton 2012), centred where asked (Graves 2013). */
 #include "train/optimizer.h"
 
-static const fv__setting settings[] = {
-    FV__RATE_SETTING(fv_rmsprop_options, 0.01),
-    { { FV__FIELD(fv_rmsprop_options, NUMBER, alpha), .usual = 0.99,
-        .positive = true },
-      .range = FV__BETWEEN_0_AND_1 },
-    FV__EPSILON_SETTING(fv_rmsprop_options, 1e-8),
-    { { FV__FIELD(fv_rmsprop_options, NUMBER, momentum) },
+static const fv__field fields[] = {
+    FV__RATE_FIELD(fv_rmsprop_options, 0.01),
+    { FV__FIELD(fv_rmsprop_options, NUMBER, alpha), .usual = 0.99,
+      .positive = true, .range = FV__BETWEEN_0_AND_1 },
+    FV__EPSILON_FIELD(fv_rmsprop_options, 1e-8),
+    { FV__FIELD(fv_rmsprop_options, NUMBER, momentum),
       .range = FV__0_TO_BELOW_1 },
-    { { FV__FIELD(fv_rmsprop_options, SWITCH, centered) }, .range = FV__ANY },
-    FV__DECAY_SETTING(fv_rmsprop_options, 0),
-    { .field = { .key = NULL } },
+    { FV__FIELD(fv_rmsprop_options, SWITCH, centered) },
+    FV__DECAY_FIELD(fv_rmsprop_options, 0),
+    { .key = NULL },
 };
 
 static void prepare(const void *options, const fv__hyper *hyper,
@@ -32,7 +31,7 @@ static void prepare(const void *options, const fv__hyper *hyper,
 const fv__optimizer_type fv__optimizer_rmsprop = {
     .name = "rmsprop",
     FV__OPTIMIZER_OPTIONS(fv_rmsprop_options),
-    .settings = settings,
+    .fields = fields,
     .slots = { { .name = "square" },
                { .name = "mean", .key = "centered" },
                { .name = "step", .key = "momentum" } },

@@ -1,15 +1,13 @@
 /* Stochastic gradient descent with momentum. */
 #include "train/optimizer.h"
 
-static const fv__setting settings[] = {
-    FV__RATE_SETTING(fv_sgd_options, 0.01),
-    { { FV__FIELD(fv_sgd_options, NUMBER, momentum) },
-      .range = FV__0_TO_BELOW_1 },
-    FV__DECAY_SETTING(fv_sgd_options, 0),
-    { { FV__FIELD(fv_sgd_options, SWITCH, nesterov) }, .range = FV__ANY },
-    { { FV__FIELD(fv_sgd_options, NUMBER, dampening) },
-      .range = FV__0_TO_BELOW_1 },
-    { .field = { .key = NULL } },
+static const fv__field fields[] = {
+    FV__RATE_FIELD(fv_sgd_options, 0.01),
+    { FV__FIELD(fv_sgd_options, NUMBER, momentum), .range = FV__0_TO_BELOW_1 },
+    FV__DECAY_FIELD(fv_sgd_options, 0),
+    { FV__FIELD(fv_sgd_options, SWITCH, nesterov) },
+    { FV__FIELD(fv_sgd_options, NUMBER, dampening), .range = FV__0_TO_BELOW_1 },
+    { .key = NULL },
 };
 
 static fv_status check(fv_context *context, const void *options)
@@ -41,7 +39,7 @@ static void prepare(const void *options, const fv__hyper *hyper,
 const fv__optimizer_type fv__optimizer_sgd = {
     .name = "sgd",
     FV__OPTIMIZER_OPTIONS(fv_sgd_options),
-    .settings = settings,
+    .fields = fields,
     .slots = { { .name = "first", .key = "momentum" } },
     .counted_key = "dampening",
     .check = check,

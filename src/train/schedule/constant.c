@@ -6,10 +6,10 @@ typedef struct options {
     double factor;
 } options;
 
-static const fv__setting settings[] = {
-    { { FV__FIELD(options, NUMBER, factor), .usual = 1, .positional = true },
+static const fv__field fields[] = {
+    { FV__FIELD(options, NUMBER, factor), .usual = 1, .positional = true,
       .range = FV__AT_LEAST_0 },
-    { .field = { .key = NULL } },
+    { .key = NULL },
 };
 
 static double rate(const void *given, const fv__moment *moment)
@@ -20,6 +20,6 @@ static double rate(const void *given, const fv__moment *moment)
 
 const fv__schedule_type fv__schedule_constant = {
     .name = "constant",
-    .settings = settings,
+    .fields = fields,
     .rate = rate,
 };

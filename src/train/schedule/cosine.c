@@ -12,11 +12,11 @@ typedef struct options {
     int64_t restarts;
 } options;
 
-static const fv__setting settings[] = {
-    FV__STEPS_SETTING(options),
-    { { FV__FIELD(options, NUMBER, minimum) }, .range = FV__AT_LEAST_0 },
-    { { FV__FIELD(options, COUNT, restarts) }, .range = FV__ANY },
-    { .field = { .key = NULL } },
+static const fv__field fields[] = {
+    FV__STEPS_FIELD(options),
+    { FV__FIELD(options, NUMBER, minimum), .range = FV__AT_LEAST_0 },
+    { FV__FIELD(options, COUNT, restarts) },
+    { .key = NULL },
 };
 
 /* Each period is `restarts` times as long as the one before; 0: there is one.
@@ -37,7 +37,7 @@ static double rate(const void *given, const fv__moment *moment)
 
 const fv__schedule_type fv__schedule_cosine = {
     .name = "cosine",
-    .settings = settings,
+    .fields = fields,
     .whole = true,
     .rate = rate,
 };

@@ -8,11 +8,10 @@ typedef struct options {
     double gamma;
 } options;
 
-static const fv__setting settings[] = {
-    { { FV__FIELD(options, NUMBER, gamma), .usual = 0.99, .positive = true,
-        .positional = true },
-      .range = FV__ABOVE_0 },
-    { .field = { .key = NULL } },
+static const fv__field fields[] = {
+    { FV__FIELD(options, NUMBER, gamma), .usual = 0.99, .positive = true,
+      .positional = true, .range = FV__ABOVE_0 },
+    { .key = NULL },
 };
 
 static double rate(const void *given, const fv__moment *moment)
@@ -23,6 +22,6 @@ static double rate(const void *given, const fv__moment *moment)
 
 const fv__schedule_type fv__schedule_exponential = {
     .name = "exponential",
-    .settings = settings,
+    .fields = fields,
     .rate = rate,
 };

@@ -7,13 +7,12 @@ typedef struct options {
     double start, end;
 } options;
 
-static const fv__setting settings[] = {
-    FV__STEPS_SETTING(options),
-    { { FV__FIELD(options, NUMBER, start), .usual = 0.01 },
+static const fv__field fields[] = {
+    FV__STEPS_FIELD(options),
+    { FV__FIELD(options, NUMBER, start), .usual = 0.01,
       .range = FV__AT_LEAST_0 },
-    { { FV__FIELD(options, NUMBER, end), .usual = 1 },
-      .range = FV__AT_LEAST_0 },
-    { .field = { .key = NULL } },
+    { FV__FIELD(options, NUMBER, end), .usual = 1, .range = FV__AT_LEAST_0 },
+    { .key = NULL },
 };
 
 static double rate(const void *given, const fv__moment *moment)
@@ -26,7 +25,7 @@ static double rate(const void *given, const fv__moment *moment)
 
 const fv__schedule_type fv__schedule_linear = {
     .name = "linear",
-    .settings = settings,
+    .fields = fields,
     .whole = true,
     .rate = rate,
 };

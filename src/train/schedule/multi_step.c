@@ -13,12 +13,11 @@ typedef struct options {
 
 #define MILESTONE(i)                                                           \
     {                                                                          \
-        { FV__FIELD_AS("milestone" #i, options, COUNT, milestones[i]),         \
-          .positional = true },                                                \
-            .range = FV__ANY                                                   \
+        FV__FIELD_AS("milestone" #i, options, COUNT, milestones[i]),           \
+            .positional = true, .range = FV__ANY                               \
     }
 
-static const fv__setting settings[] = {
+static const fv__field fields[] = {
     MILESTONE(0),
     MILESTONE(1),
     MILESTONE(2),
@@ -27,9 +26,9 @@ static const fv__setting settings[] = {
     MILESTONE(5),
     MILESTONE(6),
     MILESTONE(7),
-    { { FV__FIELD(options, NUMBER, gamma), .usual = 0.1, .positive = true },
+    { FV__FIELD(options, NUMBER, gamma), .usual = 0.1, .positive = true,
       .range = FV__ABOVE_0 },
-    { .field = { .key = NULL } },
+    { .key = NULL },
 };
 
 /* The milestones ascend; those that are left out are 0, at the end. */
@@ -58,7 +57,7 @@ static double rate(const void *given, const fv__moment *moment)
 
 const fv__schedule_type fv__schedule_multi_step = {
     .name = "multi_step",
-    .settings = settings,
+    .fields = fields,
     .check = check,
     .rate = rate,
 };

@@ -12,18 +12,17 @@ typedef struct options {
     int32_t linear, three_phases;
 } options;
 
-static const fv__setting settings[] = {
-    FV__STEPS_SETTING(options),
-    { { FV__FIELD(options, NUMBER, rise), .usual = 0.3, .positive = true },
+static const fv__field fields[] = {
+    FV__STEPS_FIELD(options),
+    { FV__FIELD(options, NUMBER, rise), .usual = 0.3, .positive = true,
       .range = FV__BETWEEN_0_AND_1 },
-    { { FV__FIELD(options, NUMBER, divide), .usual = 25, .positive = true },
+    { FV__FIELD(options, NUMBER, divide), .usual = 25, .positive = true,
       .range = FV__ABOVE_0 },
-    { { FV__FIELD(options, NUMBER, final_divide), .usual = 1e4,
-        .positive = true },
+    { FV__FIELD(options, NUMBER, final_divide), .usual = 1e4, .positive = true,
       .range = FV__ABOVE_0 },
-    { { FV__FIELD(options, SWITCH, linear) }, .range = FV__ANY },
-    { { FV__FIELD(options, SWITCH, three_phases) }, .range = FV__ANY },
-    { .field = { .key = NULL } },
+    { FV__FIELD(options, SWITCH, linear) },
+    { FV__FIELD(options, SWITCH, three_phases) },
+    { .key = NULL },
 };
 
 /* From a to b, by a line or half a cosine. */
@@ -60,7 +59,7 @@ static double rate(const void *given, const fv__moment *moment)
 
 const fv__schedule_type fv__schedule_one_cycle = {
     .name = "one_cycle",
-    .settings = settings,
+    .fields = fields,
     .whole = true,
     .check = check,
     .rate = rate,

@@ -13,19 +13,19 @@ typedef struct options {
     int32_t watch, absolute;
 } options;
 
-static const fv__setting settings[] = {
-    { { FV__FIELD(options, NUMBER, factor), .usual = 0.1, .positive = true },
+static const fv__field fields[] = {
+    { FV__FIELD(options, NUMBER, factor), .usual = 0.1, .positive = true,
       .range = FV__BETWEEN_0_AND_1 },
-    { { FV__FIELD(options, COUNT, patience), .usual = 10 }, .range = FV__ANY },
-    { { FV__FIELD(options, NUMBER, threshold), .usual = 1e-4 },
+    { FV__FIELD(options, COUNT, patience), .usual = 10 },
+    { FV__FIELD(options, NUMBER, threshold), .usual = 1e-4,
       .range = FV__AT_LEAST_0 },
-    { { FV__FIELD(options, SWITCH, absolute) }, .range = FV__ANY },
-    { { FV__FIELD(options, COUNT, cooldown) }, .range = FV__ANY },
-    { { FV__FIELD(options, NUMBER, minimum) }, .range = FV__AT_LEAST_0 },
-    { { FV__FIELD(options, NUMBER, epsilon), .usual = 1e-8 },
+    { FV__FIELD(options, SWITCH, absolute) },
+    { FV__FIELD(options, COUNT, cooldown) },
+    { FV__FIELD(options, NUMBER, minimum), .range = FV__AT_LEAST_0 },
+    { FV__FIELD(options, NUMBER, epsilon), .usual = 1e-8,
       .range = FV__AT_LEAST_0 },
-    { { FV__FIELD(options, WORD, watch), .words = watched }, .range = FV__ANY },
-    { .field = { .key = NULL } },
+    { FV__FIELD(options, WORD, watch), .words = watched },
+    { .key = NULL },
 };
 
 /* Whether the value is better than the best by more than the threshold, which
@@ -74,7 +74,7 @@ static double rate(const void *given, const fv__moment *moment)
 
 const fv__schedule_type fv__schedule_plateau = {
     .name = "plateau",
-    .settings = settings,
+    .fields = fields,
     .watches = true,
     .rate = rate,
 };

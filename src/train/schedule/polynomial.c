@@ -8,11 +8,11 @@ typedef struct options {
     double power;
 } options;
 
-static const fv__setting settings[] = {
-    FV__STEPS_SETTING(options),
-    { { FV__FIELD(options, NUMBER, power), .usual = 1, .positive = true },
+static const fv__field fields[] = {
+    FV__STEPS_FIELD(options),
+    { FV__FIELD(options, NUMBER, power), .usual = 1, .positive = true,
       .range = FV__ABOVE_0 },
-    { .field = { .key = NULL } },
+    { .key = NULL },
 };
 
 static double rate(const void *given, const fv__moment *moment)
@@ -24,7 +24,7 @@ static double rate(const void *given, const fv__moment *moment)
 
 const fv__schedule_type fv__schedule_polynomial = {
     .name = "polynomial",
-    .settings = settings,
+    .fields = fields,
     .whole = true,
     .rate = rate,
 };

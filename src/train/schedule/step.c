@@ -8,13 +8,12 @@ typedef struct options {
     double gamma;
 } options;
 
-static const fv__setting settings[] = {
-    { { FV__FIELD(options, COUNT, steps), .usual = 1, .positive = true,
-        .positional = true },
-      .range = FV__ANY },
-    { { FV__FIELD(options, NUMBER, gamma), .usual = 0.1, .positive = true },
+static const fv__field fields[] = {
+    { FV__FIELD(options, COUNT, steps), .usual = 1, .positive = true,
+      .positional = true },
+    { FV__FIELD(options, NUMBER, gamma), .usual = 0.1, .positive = true,
       .range = FV__ABOVE_0 },
-    { .field = { .key = NULL } },
+    { .key = NULL },
 };
 
 static double rate(const void *given, const fv__moment *moment)
@@ -26,6 +25,6 @@ static double rate(const void *given, const fv__moment *moment)
 
 const fv__schedule_type fv__schedule_step = {
     .name = "step",
-    .settings = settings,
+    .fields = fields,
     .rate = rate,
 };

@@ -26,6 +26,8 @@ static const char *form_of(const fv_layer_option *option, char *text)
     size_t at = 0;
     text[0] = '\0';
     if (!word) at += (size_t)snprintf(text, CLI_TEXT, "%s", option->type);
+    if (option->range)
+        at += (size_t)snprintf(text + at, CLI_TEXT - at, " %s", option->range);
     for (int i = 0; option->words && option->words[i]; i++)
         if (*option->words[i] && at < CLI_TEXT)
             at += (size_t)snprintf(text + at, CLI_TEXT - at, "%s%s",
