@@ -321,6 +321,7 @@ static void test_guesses(void **state)
     (void)state;
     static const char *const cases[][2] = {
         { "dense 4", "linear" },
+        { "swish", "silu" },
         { "Dense 4", "linear" },
         { "fully_connected 4", "linear" },
         { "Linear 4", "linear" },
