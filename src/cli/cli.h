@@ -228,10 +228,10 @@ void cli_progress_end(cli_progress *progress);
 const char *cli_input(const char *word);
 /* Loads a network text or a model; failures name the file by `word`. */
 fv_network *cli_load(fv_context *context, const char *word);
-/* Gives the input the size of the options; a size that is open and not given
- * is a failure. */
+/* Gives the input the size of the options or, where it is open, of the images
+ * of the data set, which may be NULL; a size that nobody gives is a failure. */
 void cli_set_size(fv_context *context, fv_network *network,
-                  const cli_options *options);
+                  const cli_options *options, const fv_dataset *dataset);
 /* Both, with the first word of the options. */
 fv_network *cli_load_sized(fv_context *context, const cli_options *options);
 /* Loads a file that must hold weights. */

@@ -32,28 +32,34 @@ fv_network *cli_load(fv_context *context, const char *word)
 }
 
 void cli_set_size(fv_context *context, fv_network *network,
-                  const cli_options *options)
+                  const cli_options *options, const fv_dataset *dataset)
 {
+    const fv_tensor *images = dataset ? fv_dataset_images(dataset) : NULL;
     fv_shape shape = fv_network_input_shape(network);
     const int32_t height = options->layout == FV_NCHW ? 1 : 0;
-    bool open = false;
+    bool open = false, given = false;
     for (int32_t i = 0; i < 2 && shape.rank == 3; i++) {
         int64_t *extent = &shape.extent[height + i];
-        if (options->size[i]) *extent = options->size[i];
+        const int64_t former = *extent;
+        if (options->size[i])
+            *extent = options->size[i];
+        else if (former == FV_OPEN && images && images->rank == 4)
+            *extent = images->shape[1 + height + i];
         open = open || *extent == FV_OPEN;
+        given = given || *extent != former;
     }
     if (open)
         fv_fail(context, FV_MISUSE,
                 "%s: the size of its images is open, give it with --size HxW",
                 options->words[0]);
-    else if (options->size[0])
+    else if (given)
         fv_network_set_input(network, &shape);
 }
 
 fv_network *cli_load_sized(fv_context *context, const cli_options *options)
 {
     fv_network *network = cli_load(context, options->words[0]);
-    if (network) cli_set_size(context, network, options);
+    if (network) cli_set_size(context, network, options, NULL);
     return network;
 }
 

@@ -205,10 +205,9 @@ static void answer_files(run *r, const fv_shape *input)
     }
 }
 
-static void answer_data(run *r)
+static void answer_data(run *r, const fv_dataset *dataset)
 {
     const cli_options *o = r->options;
-    const fv_dataset *dataset = cli_open_data(r->context, o->data, "test");
     const int64_t first = o->index < 0 ? 0 : o->index;
     const int64_t limit = o->limit ? o->limit : o->index < 0 ? 5 : 1;
     if (fv_failed(r->context)) return;
@@ -270,12 +269,15 @@ int cli_predict(int argc, char **argv)
                    o.limit ? "limit" : "index");
     run r = { .options = &o, .context = cli_context(&o) };
     r.network = cli_load_model(r.context, o.words[0]);
-    if (r.network) cli_set_size(r.context, r.network, &o);
+    const fv_dataset *data =
+        r.network && o.data ? cli_open_data(r.context, o.data, "test") : NULL;
+    if (r.network && !fv_failed(r.context))
+        cli_set_size(r.context, r.network, &o, data);
     cli_json *json = o.json ? cli_json_new() : NULL;
     if (json) r.list = cli_json_array(json, "predictions");
     if (prepare(&r, &input) == FV_OK) {
         if (o.data)
-            answer_data(&r);
+            answer_data(&r, data);
         else
             answer_files(&r, &input);
     }

@@ -1142,6 +1142,17 @@ class OpenSizeTest(Case):
                               "--seconds", "0.01").stdout
         self.assertIn("images_per_s=", line)
 
+    def test_the_size_of_the_data(self):
+        self.run_fovea("train", "open.net", "data", "--epochs", 1, "--limit",
+                       64, "--out", "open")
+        is_now = self.json_of(self.run_fovea("predict", "open", "data",
+                                             "--json"))
+        self.assertEqual(is_now, self.json_of(self.run_fovea(
+            "predict", "open", "data", "--json", "--size", SIDE)))
+        self.assertEqual(len(is_now["predictions"]), 5)
+        done = self.run_fovea("predict", "open", "some.png", code=1)
+        self.assertIn("open: the size of its images is open", done.stderr)
+
     def test_refusals(self):
         for words, sentence in (
                 (["open.net"],
