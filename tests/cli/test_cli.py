@@ -1628,14 +1628,14 @@ class ExplainTest(Case):
                       [c["algorithm"] for c in one["candidates"]])
 
     def test_roofline(self):
-        """Of a convolution that the memory bounds, and of one that arithmetic
-        does."""
+        """The share of what memory or arithmetic bounds, which of the two
+        depends on the machine."""
         (self.folder / "bounds.net").write_text(
             "input 14 14 64\nconv2d 1 1 1\nconv2d 256 1 1\n"
             "conv2d 256 3 3 padding=1 algorithm=direct\n")
         found = self.json_of(self.run_fovea(
             "explain", "bounds.net", "--seconds", 0.001, "--json", "--batch", 2))
-        pixels, bounds = 2 * 14 * 14, set()
+        pixels = 2 * 14 * 14
         for layer, taps, channels, filters in zip(
                 found["layers"][1:], (1, 1, 9), (64, 1, 256), (1, 256, 256)):
             moved = 4 * (pixels * (channels + filters)
@@ -1644,17 +1644,18 @@ class ExplainTest(Case):
                 arithmetic = 2 * one["multiply_accumulates"] \
                     / found["machine"]["flops"]
                 memory = moved / found["machine"]["bytes"]
-                bounds.add(arithmetic > memory)
                 self.assertAlmostEqual(
                     one["roofline"] * one["median_ms"] * 1e-3
                     / max(arithmetic, memory), 1)
-        self.assertEqual(bounds, {False, True})
 
     def test_more_than_the_memory(self):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+        if subprocess.run([FOVEA, "version"], capture_output=True,
+                          preexec_fn=limit).returncode:
+            self.skipTest("a sanitizer needs more addresses than that")
         done = self.run_fovea("explain", "small.net", "--batch", 1 << 20,
-                              "--seconds", 0.001, code=1,
-                              preexec_fn=lambda: resource.setrlimit(
-                                  resource.RLIMIT_AS, (1 << 30, 1 << 30)))
+                              "--seconds", 0.001, code=1, preexec_fn=limit)
         self.assertRegex(done.stderr, r"^fovea: memory: .* wanted and .* in "
                          r"use, the limit is .* \(RLIMIT_AS\)\n$")
 
