@@ -20,11 +20,11 @@ typedef struct fv_inference {
     fv_context *context;
     const void *attributes;
     int32_t num_inputs;
-    int32_t training;               /**< 1: behave as in training */
-    int32_t gradient;               /**< 1: a backward pass may follow */
-    int32_t num_outputs;            /**< part of the answer: 1 on entry; at most
-                                         fv_operator::max_outputs, 0 for an operator that
-                                         only has an effect */
+    int32_t training; /**< 1: behave as in training */
+    int32_t gradient; /**< 1: a backward pass may follow */
+    /** part of the answer: 1 on entry; at most fv_operator::max_outputs, 0 for
+     * an operator that only has an effect */
+    int32_t num_outputs;
     const fv_tensor *const *inputs; /**< shapes and types; do not read data */
     struct fv__arena *memory;       /**< for #fv_inference_allocate */
     /* The answer, zero on entry: */

@@ -18,7 +18,6 @@
  * - ASSUMED: a compromise, because a choice may not depend on the batch, or a
  *   number that only has to be large. */
 /* clang-format off */
-/* clang-format off */
 #define FV__CONV_COSTS(x)                                                      \
     x(product, busy_sums, 8, COUNTED, "vectors",                               \
       "sums that hide the latency of a multiply-add; fewer take as long")      \

@@ -6,7 +6,8 @@
 
 enum { MOST_INPUTS = 1 << 16 };
 
-/* Up to as many outputs are inferred without memory of the graph. */
+/* The shape rule of an operator with at most so many outputs answers in memory
+ * of the stack. */
 enum { FEW_OUTPUTS = 4 };
 
 static fv_context *context_of(int32_t count, fv_variable *const inputs[])

@@ -81,11 +81,17 @@ static fv_status check(fit *f)
     return check_data(f, "fit: the test data", o->test);
 }
 
+/* The labels of the largest batch. */
+static int64_t most_labels(const fit *f)
+{
+    return fv__min(f->options.batch, f->images);
+}
+
 /* The order of the images and the labels of a batch. */
 static fv_status allocate(fit *f)
 {
     const int64_t images = fv_dataset_count(f->options.train);
-    const int64_t most = fv__min(f->options.batch, f->images);
+    const int64_t most = most_labels(f);
     f->order =
         fv__allocate(f->context, FV__DATA, (size_t)images * sizeof *f->order);
     f->labels = fv_tensor_new(f->context, FV_I64, 1, &most);
@@ -95,9 +101,8 @@ static fv_status allocate(fit *f)
 static size_t allocate_bytes(const fit *f)
 {
     const int64_t images = fv_dataset_count(f->options.train);
-    const int64_t most = fv__min(f->options.batch, f->images);
     return fv__footprint((size_t)images * sizeof *f->order)
-           + fv__footprint((size_t)most * sizeof(int64_t));
+           + fv__footprint((size_t)most_labels(f) * sizeof(int64_t));
 }
 
 /* Records every plan that the run uses, counts the bytes and allocates them. */

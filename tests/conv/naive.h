@@ -146,4 +146,31 @@ static inline void check_naive(const problem *p, const naive *r, bool exact)
     within("dbias", p->dbias, r->dbias, r->dbias_size, pixels, exact);
 }
 
+/* Algorithms on geometries that are drawn, with integers: all sums are exact,
+ * whatever their order. */
+static inline void check_exact(fv__geometry (*draw_geometry)(uint64_t *state),
+                               int runs)
+{
+    uint64_t seed = 1;
+
+    for (int i = 0; i < runs; i++) {
+        fv_context *context =
+            context_of(i % 3 ? NULL : "ref", dtypes[i % 2], 1);
+        problem p = problem_new(context, draw_geometry(&seed));
+
+        problem_draw(&p, seed, true);
+        naive r = naive_of(&p);
+        for (int a = 0; a < ALGORITHMS; a++) {
+            problem q = problem_again(context, &p);
+
+            run_all(context, algorithms[a], &q);
+            check_naive(&q, &r, true);
+            problem_free(&q);
+        }
+        naive_free(&r);
+        problem_free(&p);
+        fv_context_free(context);
+    }
+}
+
 #endif

@@ -20,30 +20,10 @@ static fv__geometry draw_geometry(uint64_t *state)
     }
 }
 
-/* Integers: all sums are exact, whatever their order. */
 static void exact_on_integers(void **state)
 {
-    uint64_t seed = 1;
-
     (void)state;
-    for (int i = 0; i < 100; i++) {
-        fv_context *context =
-            context_of(i % 3 ? NULL : "ref", dtypes[i % 2], 1);
-        problem p = problem_new(context, draw_geometry(&seed));
-
-        problem_draw(&p, seed, true);
-        naive r = naive_of(&p);
-        for (int a = 0; a < ALGORITHMS; a++) {
-            problem q = problem_again(context, &p);
-
-            run_all(context, algorithms[a], &q);
-            check_naive(&q, &r, true);
-            problem_free(&q);
-        }
-        naive_free(&r);
-        problem_free(&p);
-        fv_context_free(context);
-    }
+    check_exact(draw_geometry, 100);
 }
 
 static void check_bits(const fv__geometry *g, fv_dtype dtype, uint64_t seed)

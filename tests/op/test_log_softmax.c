@@ -1,5 +1,5 @@
 /* Tests of the operator log_softmax. */
-#include "operands.h"
+#include "rows.h"
 
 static fv_variable *apply(const void *user, fv_variable *const at[])
 {
@@ -45,35 +45,13 @@ static void test_extremes(void **state)
 static void test_gradients(void **state)
 {
     (void)state;
-    for (uint64_t seed = 0; seed < 60; seed++) {
-        const int32_t rank = (int32_t)pick(seed, 9, 1, 4);
-        subject s = { .apply = apply, .seed = seed, .count = 1 };
-        s.operands[0] = (operand){ rank, { 0 }, -3, 3, 0 };
-        for (int i = 0; i < rank; i++)
-            s.operands[0].shape[i] = pick(seed, i, 1, 4);
-        assert_gradients(&s);
-        assert_single(&s, 1e-6);
-    }
+    check_row_gradients(apply);
 }
 
 static void test_same_bits(void **state)
 {
     (void)state;
-    const int64_t widths[] = { 1, 7, 130, 5000 };
-    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
-        const subject s = { .apply = apply,
-                            .seed = i,
-                            .count = 1,
-                            .operands = {
-                                { 2,
-                                  { 20000 / (widths[i] + 10), widths[i] },
-                                  -9,
-                                  9,
-                                  0 } } };
-        assert_same_bits(&s);
-        assert_alone(&s, FV_F32, 2);
-        assert_alone(&s, FV_F64, 1);
-    }
+    check_row_bits(apply);
 }
 
 static void test_refused(void **state)
