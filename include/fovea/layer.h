@@ -34,6 +34,8 @@ typedef struct fv_shape {
 /** An extent that differs from batch to batch: `fv_input(ctx, FV_OPEN, FV_OPEN,
  *  3)`, in the network text `input ? ? 3`. */
 #define FV_OPEN (-1)
+/** The most extents that an image may have. */
+#define FV_MAX_EXTENTS (FV_MAX_RANK - 1)
 
 /** Applies the layer to a batch, x [n, in_shape...]. NULL after a failure. */
 FV_API fv_variable *fv_layer_forward(fv_layer *layer, fv_variable *x);
@@ -62,8 +64,10 @@ typedef struct fv_layer_kind_facts {
 /** An option of a kind of layer, as the network text has it. */
 typedef struct fv_layer_option {
     const char *name; /**< NULL: there is none at that index */
-    const char *type; /**< "whole number", "two whole numbers", "one to three
-                           whole numbers", "number", "yes or no", "word" */
+    const char *type; /**< "whole number", "whole number, maybe negative", "two
+                           whole numbers", "three whole numbers", "one to seven
+                           whole numbers", "list of whole numbers", "number",
+                           "yes or no", "word", "text" */
     const char *const *words; /**< that stand for it, NULL behind the last, ""
                                    is none; NULL: no words */
     const char *range; /**< of a number: "above 0 and at most 1"; NULL: any */
@@ -102,7 +106,7 @@ typedef enum fv_fan { FV_FAN_IN = 0, FV_FAN_OUT, FV_FAN_AVERAGE } fv_fan;
  * named, and their comments say what zero means. Two macros hold the options
  * that every layer has. */
 /** `in_shape`: required for a layer with weights that is used alone. */
-#define FV_LAYER_SHAPE int64_t in_shape[3] FV_ZERO
+#define FV_LAYER_SHAPE int64_t in_shape[FV_MAX_EXTENTS] FV_ZERO
 /** `name`, NULL: kind and number; `from`: names of the inputs, separated by
  *  commas, NULL: the layer before. */
 #define FV_LAYER_NAMES                                                         \
@@ -121,8 +125,9 @@ typedef struct fv_layer_options {
 typedef struct fv_input_options {
     size_t size;
     fv_context *context;
-    int64_t shape[3]; /**< {h, w, c} or {c, h, w}; {n} for vectors; height
-                           and width may be #FV_OPEN */
+    /** {h, w, c} or {c, h, w}; {n} for vectors; {l, c} and {d, h, w, c} for 1
+     *  and 3 axes; all but channels may be #FV_OPEN */
+    int64_t shape[FV_MAX_EXTENTS];
     FV_LAYER_SHAPE;
     FV_LAYER_NAMES;
 } fv_input_options;
@@ -133,14 +138,14 @@ typedef struct fv_convolutional_options {
     fv_context *context;
     FV_LAYER_SHAPE;
     int64_t num_filters;              /**< required */
-    int64_t kernel[2];                /**< required; height, width */
-    int64_t padding[2] FV_ZERO;       /**< zeros on both sides: rows, columns */
-    int64_t stride[2] FV_ZERO;        /**< 0: 1 */
-    int64_t dilation[2] FV_ZERO;      /**< 0: 1 */
+    int64_t kernel[3];                /**< required; height, width */
+    int64_t padding[3] FV_ZERO;       /**< zeros on both sides: rows, columns */
+    int64_t stride[3] FV_ZERO;        /**< 0: 1 */
+    int64_t dilation[3] FV_ZERO;      /**< 0: 1 */
     int64_t groups FV_ZERO;           /**< 0: 1 */
-    int64_t padding_begin[2] FV_ZERO; /**< instead of padding: zeros above and
+    int64_t padding_begin[3] FV_ZERO; /**< instead of padding: zeros above and
                                            to the left */
-    int64_t padding_end[2] FV_ZERO;   /**< zeros below and to the right */
+    int64_t padding_end[3] FV_ZERO;   /**< zeros below and to the right */
     fv_auto_pad auto_pad FV_ZERO;
     int32_t no_bias FV_ZERO; /**< 1: the sums alone */
     fv_initializer init FV_ZERO;
@@ -173,12 +178,12 @@ typedef struct fv_pool_options {
     size_t size;
     fv_context *context;
     FV_LAYER_SHAPE;
-    int64_t kernel[2];                /**< required; height, width */
-    int64_t padding[2] FV_ZERO;       /**< on both sides, below kernel */
-    int64_t stride[2] FV_ZERO;        /**< 0: the kernel's */
-    int64_t padding_begin[2] FV_ZERO; /**< instead of padding: above and to the
+    int64_t kernel[3];                /**< required; height, width */
+    int64_t padding[3] FV_ZERO;       /**< on both sides, below kernel */
+    int64_t stride[3] FV_ZERO;        /**< 0: the kernel's */
+    int64_t padding_begin[3] FV_ZERO; /**< instead of padding: above and to the
                                            left */
-    int64_t padding_end[2] FV_ZERO;   /**< below and to the right */
+    int64_t padding_end[3] FV_ZERO;   /**< below and to the right */
     fv_auto_pad auto_pad FV_ZERO;
     int32_t count_padding FV_ZERO; /**< 1: averages divide by the whole
                                         window */

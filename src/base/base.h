@@ -70,15 +70,15 @@ bool fv__options(fv_context *context, const char *who, const void *options,
 
 /* The value of an option for which 0 stands for the fallback. */
 int64_t fv__option_count(int64_t option, int64_t fallback);
-/* The same for a pair. A number equal to `missing` is not given; if only the
- * first is given, the second repeats it. */
-void fv__option_pair(int64_t pair[2], int64_t missing,
-                     const int64_t fallback[2]);
+/* The same for a number for each axis. One equal to `missing` is not given; if
+ * the first is given, those that are not repeat it. */
+void fv__option_axes(int32_t axes, int64_t values[], int64_t missing,
+                     const int64_t fallback[]);
 /* Copies padding of both sides to `begin` and `end`; refuses it if those are
  * given too. */
-fv_status fv__option_padding(fv_context *context, const char *who,
-                             const int64_t both[2], int64_t begin[2],
-                             int64_t end[2]);
+fv_status fv__option_padding(fv_context *context, const char *who, int32_t axes,
+                             const int64_t both[], int64_t begin[],
+                             int64_t end[]);
 
 /* Makes the context the owner of an object; `destroy` runs at the end of the
  * context unless fv__destroy came before. */

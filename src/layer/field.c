@@ -20,10 +20,9 @@ void fv__field_clear(const fv__field *field, void *options)
 {
     int64_t *counts = counts_of(field, options);
     switch (field->kind) {
-    case FV__FIELD_PAIR:
+    case FV__FIELD_AXES:
     case FV__FIELD_PADDING:
-        counts[1] = MISSING;
-        counts[0] = MISSING;
+        for (int32_t i = 0; i < FV__AXES; i++) counts[i] = MISSING;
         return;
     case FV__FIELD_COUNT:
         counts[0] = MISSING;
@@ -31,35 +30,45 @@ void fv__field_clear(const fv__field *field, void *options)
     case FV__FIELD_NUMBER:
         *number_of(field, options) = (double)NAN;
         return;
+    case FV__FIELD_INDEX:
+        counts[0] = INT64_MIN;
+        return;
     case FV__FIELD_LIMIT:
     case FV__FIELD_EXTENTS:
+    case FV__FIELD_LIST:
     case FV__FIELD_SWITCH:
     case FV__FIELD_LACK:
     case FV__FIELD_WORD:
+    case FV__FIELD_TEXT:
         return; /* 0 is the default already */
     }
 }
 
+int32_t fv__field_axes(const fv__field *field)
+{
+    return field->axes ? field->axes : 2;
+}
+
 void fv__field_usual(const fv__field *field, const void *options,
-                     int64_t pair[2])
+                     int64_t values[FV__AXES])
 {
     const unsigned char *at = (const unsigned char *)options + field->as;
-    for (int32_t i = 0; i < 2; i++)
-        pair[i] = field->as ? ((const int64_t *)(const void *)at)[i]
-                            : (int64_t)field->usual;
+    for (int32_t i = 0; i < FV__AXES; i++)
+        values[i] = field->as ? ((const int64_t *)(const void *)at)[i]
+                              : (int64_t)field->usual;
 }
 
 void fv__field_resolve(const fv__field *field, void *options, bool text)
 {
-    int64_t *counts = counts_of(field, options), usual[2];
+    int64_t *counts = counts_of(field, options), usual[FV__AXES];
     double *number = number_of(field, options);
     const int64_t missing = text ? MISSING : 0;
     if (!text && !field->positive) return;
     switch (field->kind) {
-    case FV__FIELD_PAIR:
+    case FV__FIELD_AXES:
     case FV__FIELD_PADDING:
         fv__field_usual(field, options, usual);
-        fv__option_pair(counts, missing, usual);
+        fv__option_axes(FV__AXES, counts, missing, usual);
         return;
     case FV__FIELD_COUNT:
         if (*counts == missing) *counts = (int64_t)field->usual;
@@ -67,11 +76,16 @@ void fv__field_resolve(const fv__field *field, void *options, bool text)
     case FV__FIELD_NUMBER:
         if (text ? isnan(*number) : *number == 0) *number = field->usual;
         return;
+    case FV__FIELD_INDEX:
+        if (text && *counts == INT64_MIN) *counts = (int64_t)field->usual;
+        return;
     case FV__FIELD_LIMIT:
     case FV__FIELD_EXTENTS:
+    case FV__FIELD_LIST:
     case FV__FIELD_SWITCH:
     case FV__FIELD_LACK:
     case FV__FIELD_WORD:
+    case FV__FIELD_TEXT:
         return;
     }
 }

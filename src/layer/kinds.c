@@ -27,11 +27,19 @@ static const char *type_of(const fv__field *field)
     case FV__FIELD_COUNT:
     case FV__FIELD_LIMIT:
         return "whole number";
-    case FV__FIELD_PAIR:
+    case FV__FIELD_INDEX:
+        return "whole number, maybe negative";
+    case FV__FIELD_AXES:
     case FV__FIELD_PADDING:
-        return "two whole numbers";
+        return fv__field_axes(field) == 1   ? "whole number"
+               : fv__field_axes(field) == 2 ? "two whole numbers"
+                                            : "three whole numbers";
     case FV__FIELD_EXTENTS:
-        return "one to three whole numbers";
+        return "one to seven whole numbers";
+    case FV__FIELD_LIST:
+        return "list of whole numbers";
+    case FV__FIELD_TEXT:
+        return "text";
     case FV__FIELD_NUMBER:
         return "number";
     case FV__FIELD_SWITCH:

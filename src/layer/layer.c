@@ -13,6 +13,21 @@ const fv__layer_type *fv__layer_type_find(const char *kind, size_t length)
     return NULL;
 }
 
+/* The text of an option. */
+static const char **text_at(const fv_layer *layer, size_t offset)
+{
+    return (const char **)(void *)((unsigned char *)layer->options + offset);
+}
+
+static void release_texts(const fv_layer *layer)
+{
+    const fv__field *field = layer->options ? layer->type->fields : NULL;
+    for (; field && field->key; field++)
+        if (field->kind == FV__FIELD_TEXT)
+            fv__release(layer->context,
+                        (char *)(uintptr_t)*text_at(layer, field->offset));
+}
+
 static void destroy(void *object)
 {
     fv_layer *layer = object;
@@ -20,6 +35,7 @@ static void destroy(void *object)
         fv_variable_free(layer->parameters[i].variable);
     fv__release(layer->context, layer->name);
     fv__release(layer->context, layer->from);
+    release_texts(layer);
     fv__release(layer->context, layer->options);
     fv__release(layer->context, layer);
 }
@@ -34,11 +50,12 @@ static fv_status resolve_padding(const fv_layer *layer, const fv__field *field)
     int32_t mode;
     memcpy(&mode, options + field->mode, sizeof mode);
     if (mode)
-        for (int32_t i = 0; i < 2; i++) begin[i] = end[i] = 0;
-    else if (fv__option_padding(layer->context, layer->name, both, begin, end)
+        for (int32_t i = 0; i < FV__AXES; i++) begin[i] = end[i] = 0;
+    else if (fv__option_padding(layer->context, layer->name,
+                                fv__field_axes(field), both, begin, end)
              != FV_OK)
         return fv_failed(layer->context);
-    both[0] = both[1] = 0;
+    for (int32_t i = 0; i < FV__AXES; i++) both[i] = 0;
     return FV_OK;
 }
 
@@ -73,8 +90,7 @@ static fv_status check_options(const fv_layer *layer)
 /* Replaces a text of the copied options by the layer's own copy. */
 static char *take_text(const fv_layer *layer, size_t offset)
 {
-    const char **at =
-        (const char **)(void *)((unsigned char *)layer->options + offset);
+    const char **at = text_at(layer, offset);
     const char *text = *at;
     *at = NULL;
     return text ? fv__copy_text(layer->context, FV__RUN, text, strlen(text))
@@ -86,10 +102,16 @@ static fv_status take_options(fv_layer *layer, const void *options)
     const fv__layer_type *type = layer->type;
     fv_context *context = layer->context;
     layer->options = fv__allocate(context, FV__RUN, type->options_size);
-    if (!layer->options
-        || !fv__options(context, type->kind, options, layer->options,
-                        type->options_size))
-        return fv_failed(context);
+    if (layer->options
+        && !fv__options(context, type->kind, options, layer->options,
+                        type->options_size)) {
+        fv__release(context, layer->options);
+        layer->options = NULL;
+    }
+    if (!layer->options) return fv_failed(context);
+    for (const fv__field *field = type->fields; field && field->key; field++)
+        if (field->kind == FV__FIELD_TEXT)
+            *text_at(layer, field->offset) = take_text(layer, field->offset);
     layer->name = take_text(layer, type->name);
     layer->named = layer->name != NULL;
     if (!layer->named)

@@ -15,14 +15,22 @@
 typedef enum fv__field_kind {
     FV__FIELD_COUNT,   /* int64_t */
     FV__FIELD_LIMIT,   /* int64_t: 0 is no limit; "0" in the text is FV_OFF */
-    FV__FIELD_PAIR,    /* int64_t[2]: rows, columns */
-    FV__FIELD_EXTENTS, /* int64_t[3]: one to three numbers, ? is FV_OPEN */
+    FV__FIELD_INDEX,   /* int64_t of any sign */
+    FV__FIELD_AXES,    /* int64_t[3]: a number for each of `axes` axes */
+    FV__FIELD_EXTENTS, /* int64_t[FV_MAX_EXTENTS]: numbers, ? is FV_OPEN */
+    FV__FIELD_LIST,    /* fv__list: numbers of any sign */
     FV__FIELD_NUMBER,  /* double */
     FV__FIELD_SWITCH,  /* int32_t: yes or no */
     FV__FIELD_LACK,    /* int32_t: 1 is "no" in the text */
     FV__FIELD_WORD,    /* an enum, written as one of `words` */
-    FV__FIELD_PADDING  /* int64_t[2], or a word for the enum at `mode` */
+    FV__FIELD_PADDING, /* as AXES, or a word for the enum at `mode` */
+    FV__FIELD_TEXT     /* const char *: NULL is none; the layer owns a copy */
 } fv__field_kind;
+
+/* Whole numbers, such as the axes of a reduction. */
+typedef struct fv__list {
+    int64_t count, at[FV_MAX_RANK];
+} fv__list;
 
 /* The numbers that an option may be. */
 typedef enum fv__range {
@@ -42,8 +50,9 @@ typedef struct fv__field {
     fv__field_kind kind;
     bool positional; /* may be written without its key, in table order */
     bool positive;   /* 0 is refused in the text */
-    double usual;    /* the default; of a pair, both */
-    size_t as;       /* not 0: the default is the pair at this offset */
+    double usual;    /* the default; of numbers for axes, of each */
+    int32_t axes;    /* how many the text has: 1 to 3; 0: 2 */
+    size_t as;       /* not 0: the default is the numbers at this offset */
     size_t offset; /* offset in the options struct, as the following members */
     size_t mode, both, end; /* padding: offsets of the mode, of the padding of
                                both sides, and of that of the end */
@@ -60,13 +69,16 @@ typedef struct fv__field {
     FV__FIELD_AS(#member, options, form, member)
 /* Padding is written as two numbers for both sides; that of the end is a field
  * of its own where it differs. */
-#define FV__PADDING_FIELDS(options)                                            \
+#define FV__PADDING_FIELDS(options, number)                                    \
     { FV__FIELD_AS("padding", options, PADDING, padding_begin),                \
-      .mode = offsetof(options, auto_pad), .both = offsetof(options, padding), \
-      .end = offsetof(options, padding_end), .words = fv__auto_pad_words },    \
+      .axes = (number),                                                        \
+      .mode = offsetof(options, auto_pad),                                     \
+      .both = offsetof(options, padding),                                      \
+      .end = offsetof(options, padding_end),                                   \
+      .words = fv__auto_pad_words },                                           \
     {                                                                          \
-        FV__FIELD(options, PAIR, padding_end),                                 \
-            .as = offsetof(options, padding_begin)                             \
+        FV__FIELD(options, AXES, padding_end),                                 \
+            .axes = (number), .as = offsetof(options, padding_begin)           \
     }
 
 /* Marks the option as missing, while the text is read, for fv__field_resolve.
@@ -75,9 +87,11 @@ void fv__field_clear(const fv__field *field, void *options);
 /* Sets the option to its default if it is missing: marked so and not set since
  * or, if not `text`, 0 where 0 is not a value. */
 void fv__field_resolve(const fv__field *field, void *options, bool text);
-/* The default of a pair. */
+/* The default of numbers for axes. */
 void fv__field_usual(const fv__field *field, const void *options,
-                     int64_t pair[2]);
+                     int64_t values[FV__AXES]);
+/* How many numbers for axes the text has. */
+int32_t fv__field_axes(const fv__field *field);
 
 /* Gives the options of a caller that were left out their defaults. */
 void fv__fields_resolve(const fv__field *fields, void *options);
@@ -107,7 +121,7 @@ typedef struct fv__init {
     int64_t fan_in, fan_out;
 } fv__init;
 
-enum { FV__MAX_PARAMETERS = 4, FV__MAX_PARAMETER_RANK = 4 };
+enum { FV__MAX_PARAMETERS = 8, FV__MAX_PARAMETER_RANK = 5 };
 
 typedef struct fv__parameter {
     const char *name; /* "weight" */
@@ -239,11 +253,15 @@ fv_shape fv__shape_outside(const fv_context *context, fv_shape shape);
 /* A value of a plan: a batch of that shape. */
 fv_variable *fv__variable_placeholder(fv__graph *graph, fv_dtype dtype,
                                       int64_t batch, const fv_shape *shape);
+/* The axes of a batch of rank at least 3 in channels-first order that are its
+ * axes with channels last, and the other way round. */
+void fv__axes_inside(int32_t rank, int32_t axes[]);
+void fv__axes_outside(int32_t rank, int32_t axes[]);
 /* The same for variables with a batch. */
 fv_variable *fv__variable_inside(fv_variable *x);
 fv_variable *fv__variable_outside(fv_variable *x);
 /* The shape with the extents up to the last one that is not 0. */
-fv_shape fv__shape_of(const int64_t extents[3]);
+fv_shape fv__shape_of(const int64_t extents[FV_MAX_EXTENTS]);
 bool fv__shape_equal(const fv_shape *a, const fv_shape *b);
 /* Whether a shape is one that `expected`, whose extents may be open, allows. */
 bool fv__shape_fits(const fv_shape *expected, const fv_shape *shape);

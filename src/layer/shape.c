@@ -1,15 +1,15 @@
-/* Shapes of layers: internal (NHWC) and external (the layout of the context).
- */
+/* Shapes of layers: internal (channels last) and external (the layout of the
+ * context). */
 #include "layer/layer.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-fv_shape fv__shape_of(const int64_t extents[3])
+fv_shape fv__shape_of(const int64_t extents[FV_MAX_EXTENTS])
 {
     fv_shape shape = { 0 };
-    for (int32_t i = 0; i < 3; i++) {
+    for (int32_t i = 0; i < FV_MAX_EXTENTS; i++) {
         shape.extent[i] = extents[i];
         if (extents[i]) shape.rank = i + 1;
     }
@@ -71,16 +71,22 @@ int64_t fv__shape_count(const fv_shape *shape)
 
 fv_shape fv__shape_inside(const fv_context *context, fv_shape shape)
 {
-    if (context->layout == FV_NHWC || shape.rank != 3) return shape;
-    const int64_t *at = shape.extent;
-    return (fv_shape){ .rank = 3, .extent = { at[1], at[2], at[0] } };
+    if (context->layout == FV_NHWC || shape.rank < 2) return shape;
+    const int64_t channels = shape.extent[0];
+    for (int32_t i = 1; i < shape.rank; i++)
+        shape.extent[i - 1] = shape.extent[i];
+    shape.extent[shape.rank - 1] = channels;
+    return shape;
 }
 
 fv_shape fv__shape_outside(const fv_context *context, fv_shape shape)
 {
-    if (context->layout == FV_NHWC || shape.rank != 3) return shape;
-    const int64_t *at = shape.extent;
-    return (fv_shape){ .rank = 3, .extent = { at[2], at[0], at[1] } };
+    if (context->layout == FV_NHWC || shape.rank < 2) return shape;
+    const int64_t channels = shape.extent[shape.rank - 1];
+    for (int32_t i = shape.rank - 1; i > 0; i--)
+        shape.extent[i] = shape.extent[i - 1];
+    shape.extent[0] = channels;
+    return shape;
 }
 
 fv_variable *fv__variable_placeholder(fv__graph *graph, fv_dtype dtype,
@@ -93,17 +99,37 @@ fv_variable *fv__variable_placeholder(fv__graph *graph, fv_dtype dtype,
     return fv__graph_value(graph, dtype, shape->rank + 1, extents);
 }
 
+void fv__axes_inside(int32_t rank, int32_t axes[])
+{
+    for (int32_t i = 1; i + 1 < rank; i++) axes[i] = i + 1;
+    axes[0] = 0;
+    axes[rank - 1] = 1;
+}
+
+void fv__axes_outside(int32_t rank, int32_t axes[])
+{
+    for (int32_t i = 2; i < rank; i++) axes[i] = i - 1;
+    axes[0] = 0;
+    axes[1] = rank - 1;
+}
+
 static bool stays(const fv_variable *x)
 {
-    return !x || x->context->layout == FV_NHWC || x->value.rank != 4;
+    return !x || x->context->layout == FV_NHWC || x->value.rank < 3;
 }
 
 fv_variable *fv__variable_inside(fv_variable *x)
 {
-    return stays(x) ? x : fv_permute(x, (const int32_t[]){ 0, 2, 3, 1 });
+    int32_t axes[FV_MAX_RANK];
+    if (stays(x)) return x;
+    fv__axes_inside(x->value.rank, axes);
+    return fv_permute(x, axes);
 }
 
 fv_variable *fv__variable_outside(fv_variable *x)
 {
-    return stays(x) ? x : fv_permute(x, (const int32_t[]){ 0, 3, 1, 2 });
+    int32_t axes[FV_MAX_RANK];
+    if (stays(x)) return x;
+    fv__axes_outside(x->value.rank, axes);
+    return fv_permute(x, axes);
 }

@@ -56,22 +56,79 @@ static fv_status read_count(fv_context *context, const fv__field *field,
     return FV_OK;
 }
 
-/* Reads "a", "a,b" or ",b"; a number that is left out is missing. */
-static fv_status read_pair(fv_context *context, const fv__field *field,
-                           const fv__token *token, int64_t out[2])
+/* Takes the part up to the next comma from the token; false after the last. */
+static bool next_part(fv__token *token, fv__token *part)
 {
+    *part = *token;
+    if (!token->at) return false;
     const char *comma = memchr(token->at, ',', token->length);
-    fv__token first = *token;
-    if (comma) first.length = (size_t)(comma - token->at);
-    bool given = !comma || first.length;
-    fv_status status =
-        given ? read_count(context, field, &first, &out[0]) : FV_OK;
-    if (status != FV_OK || !comma) return status;
-    fv__token second = *token;
-    second.at = comma + 1;
-    second.length = token->length - first.length - 1;
-    second.column += (int)first.length + 1;
-    return read_count(context, field, &second, &out[1]);
+    if (!comma) {
+        token->at = NULL;
+        return true;
+    }
+    part->length = (size_t)(comma - token->at);
+    token->at = comma + 1;
+    token->length -= part->length + 1;
+    token->column += (int)part->length + 1;
+    return true;
+}
+
+/* Reads "a", "a,b" or ",b"; a number that is left out is missing. */
+static fv_status read_axes(fv_context *context, const fv__field *field,
+                           const fv__token *token, int64_t out[FV__AXES])
+{
+    const int32_t axes = fv__field_axes(field);
+    fv__token rest = *token, part;
+    char text[64];
+    for (int32_t i = 0; next_part(&rest, &part); i++) {
+        if (i == axes)
+            return fv__token_fail(
+                context, &part, "%s \"%s\" is more than the %d number%s of it",
+                field->key, shown(&part, text), axes, axes == 1 ? "" : "s");
+        if (!part.length && !i && rest.at) continue;
+        if (read_count(context, field, &part, &out[i]) != FV_OK)
+            return fv_failed(context);
+    }
+    return FV_OK;
+}
+
+/* A whole number of any sign. */
+static fv_status read_index(fv_context *context, const fv__field *field,
+                            const fv__token *token, int64_t *out)
+{
+    char text[64];
+    const bool minus = token->length && *token->at == '-';
+    if (token->length - minus > 15
+        || !fv__whole_read(token->at + minus, token->length - minus, out))
+        return fv__token_fail(context, token,
+                              "%s \"%s\" is no whole number of at most 15 "
+                              "digits",
+                              field->key, shown(token, text));
+    if (minus) *out = -*out;
+    return FV_OK;
+}
+
+static fv_status read_list(fv_context *context, const fv__field *field,
+                           const fv__token *token, fv__list *list)
+{
+    fv__token rest = *token, part;
+    while (next_part(&rest, &part)) {
+        if (list->count == FV_MAX_RANK)
+            return fv__token_fail(context, &part, "%s has more than %d numbers",
+                                  field->key, FV_MAX_RANK);
+        if (read_index(context, field, &part, &list->at[list->count++])
+            != FV_OK)
+            return fv_failed(context);
+    }
+    return FV_OK;
+}
+
+/* The layer that is made of the options copies the text again. */
+static fv_status read_text(fv_context *context, const fv__token *token,
+                           const char **out)
+{
+    *out = fv__copy_text(context, FV__DATA, token->at, token->length);
+    return fv_failed(context);
 }
 
 static fv_status read_number(fv_context *context, const fv__field *field,
@@ -133,6 +190,12 @@ fv_status fv__field_read(fv_context *context, const fv__field *field,
     case FV__FIELD_COUNT:
     case FV__FIELD_EXTENTS:
         return read_count(context, field, token, counts);
+    case FV__FIELD_INDEX:
+        return read_index(context, field, token, counts);
+    case FV__FIELD_LIST:
+        return read_list(context, field, token, (fv__list *)(void *)at);
+    case FV__FIELD_TEXT:
+        return read_text(context, token, (const char **)(void *)at);
     case FV__FIELD_LIMIT:
         status = read_count(context, field, token, counts);
         if (!*counts) *counts = FV_OFF;
@@ -152,24 +215,32 @@ fv_status fv__field_read(fv_context *context, const fv__field *field,
             memcpy(mode, &word, sizeof word);
             return status;
         }
-        return read_pair(context, field, token, counts);
-    case FV__FIELD_PAIR:
-        return read_pair(context, field, token, counts);
+        return read_axes(context, field, token, counts);
+    case FV__FIELD_AXES:
+        return read_axes(context, field, token, counts);
     }
     return status;
 }
 
 int32_t fv__field_elements(const fv__field *field)
 {
-    if (field->kind == FV__FIELD_EXTENTS) return 3;
-    return field->kind == FV__FIELD_PAIR ? 2 : 1;
+    switch (field->kind) {
+    case FV__FIELD_EXTENTS:
+        return FV_MAX_EXTENTS;
+    case FV__FIELD_LIST:
+        return FV_MAX_RANK;
+    case FV__FIELD_AXES:
+        return fv__field_axes(field);
+    default:
+        return 1;
+    }
 }
 
 fv_status fv__field_read_element(fv_context *context, const fv__field *field,
                                  const fv__token *token, int32_t element,
                                  void *options)
 {
-    if (fv__field_elements(field) == 1)
+    if (fv__field_elements(field) == 1 || field->kind == FV__FIELD_LIST)
         return fv__field_read(context, field, token, options);
     unsigned char *at = (unsigned char *)options + field->offset;
     int64_t *count = (int64_t *)(void *)at + element;
@@ -181,6 +252,14 @@ fv_status fv__field_read_element(fv_context *context, const fv__field *field,
 
 /* ---- writing ------------------------------------------------------------ */
 
+static void write_list(fv__text *text, const char *before, const char *between,
+                       const fv__list *list)
+{
+    for (int64_t i = 0; i < list->count; i++)
+        fv__text_add(text, "%s%lld", i ? between : before,
+                     (long long)list->at[i]);
+}
+
 static void write_positional(fv__text *text, const fv__field *field,
                              const unsigned char *at)
 {
@@ -191,6 +270,14 @@ static void write_positional(fv__text *text, const fv__field *field,
         fv__text_add(text, " %s", FV__NUMBER(*number));
         return;
     }
+    if (field->kind == FV__FIELD_LIST) {
+        write_list(text, " ", " ", (const fv__list *)(const void *)at);
+        return;
+    }
+    if (field->kind == FV__FIELD_INDEX) {
+        fv__text_add(text, " %lld", (long long)*counts);
+        return;
+    }
     for (int32_t i = 0; i < fv__field_elements(field); i++) {
         if (counts[i] == FV_OPEN)
             fv__text_add(text, " ?");
@@ -199,14 +286,21 @@ static void write_positional(fv__text *text, const fv__field *field,
     }
 }
 
-static void write_pair(fv__text *text, const fv__field *field,
-                       const void *options, const int64_t pair[2])
+static void write_axes(fv__text *text, const fv__field *field,
+                       const void *options, const int64_t values[])
 {
-    int64_t usual[2];
+    const int32_t axes = fv__field_axes(field);
+    int64_t usual[FV__AXES];
+    bool is_usual = true, equal = true;
     fv__field_usual(field, options, usual);
-    if (pair[0] == usual[0] && pair[1] == usual[1]) return;
-    fv__text_add(text, " %s=%lld", field->key, (long long)pair[0]);
-    if (pair[1] != pair[0]) fv__text_add(text, ",%lld", (long long)pair[1]);
+    for (int32_t i = 0; i < axes; i++) {
+        is_usual &= values[i] == usual[i];
+        equal &= values[i] == values[0];
+    }
+    if (is_usual) return;
+    fv__text_add(text, " %s=%lld", field->key, (long long)values[0]);
+    for (int32_t i = 1; i < axes && !equal; i++)
+        fv__text_add(text, ",%lld", (long long)values[i]);
 }
 
 static void write_keyed(fv__text *text, const fv__field *field,
@@ -215,10 +309,21 @@ static void write_keyed(fv__text *text, const fv__field *field,
     const unsigned char *at = (const unsigned char *)options + field->offset;
     const int64_t *counts = (const int64_t *)(const void *)at;
     const double *number = (const double *)(const void *)at;
+    const char *word_text;
     int32_t word = 0;
     switch (field->kind) {
     case FV__FIELD_EXTENTS: /* positional */
         return;
+    case FV__FIELD_LIST:
+        if (!*counts) return;
+        fv__text_add(text, " %s=", field->key);
+        write_list(text, "", ",", (const fv__list *)(const void *)at);
+        return;
+    case FV__FIELD_TEXT:
+        memcpy(&word_text, at, sizeof word_text);
+        if (word_text) fv__text_add(text, " %s=%s", field->key, word_text);
+        return;
+    case FV__FIELD_INDEX:
     case FV__FIELD_COUNT:
         if (*counts != (int64_t)field->usual)
             fv__text_add(text, " %s=%lld", field->key, (long long)*counts);
@@ -249,10 +354,10 @@ static void write_keyed(fv__text *text, const fv__field *field,
         if (word) fv__text_add(text, " %s=%s", field->key, field->words[word]);
         if (word || field->kind == FV__FIELD_WORD) return;
         break;
-    case FV__FIELD_PAIR:
+    case FV__FIELD_AXES:
         break;
     }
-    write_pair(text, field, options, counts);
+    write_axes(text, field, options, counts);
 }
 
 void fv__field_write(fv__text *text, const fv__field *field,

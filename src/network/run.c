@@ -124,8 +124,10 @@ fv_status fv_network_predict(fv_network *network, const fv_tensor *images,
                fv__tensor_bytes(&plan->target->value));
     fv__graph_forward(&plan->graph, 0);
     fv_tensor answer = plan->output->value;
-    if (context->layout == FV_NCHW && answer.rank == 4)
-        answer = fv_tensor_permute(context, &answer,
-                                   (const int32_t[]){ 0, 3, 1, 2 });
+    if (context->layout == FV_NCHW && answer.rank > 2) {
+        int32_t axes[FV_MAX_RANK];
+        fv__axes_outside(answer.rank, axes);
+        answer = fv_tensor_permute(context, &answer, axes);
+    }
     return fv_tensor_copy(context, output, &answer);
 }

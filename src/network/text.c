@@ -160,6 +160,18 @@ static fv_status add_layer(fv_network *network, recipe *layer,
     return fv_failed(context);
 }
 
+/* Frees the texts of options, which the layer has copied. */
+static void release_texts(fv_context *context, recipe *layer)
+{
+    const fv__field *field = layer->type->fields;
+    for (; field && field->key; field++) {
+        char *text;
+        if (field->kind != FV__FIELD_TEXT) continue;
+        memcpy(&text, layer->options.bytes + field->offset, sizeof text);
+        fv__release(context, text);
+    }
+}
+
 static fv_status unknown_layer(fv_context *context, const fv__token *kind)
 {
     const char *words[MOST_TYPES + 1] = { NULL };
@@ -199,15 +211,18 @@ static fv_status read_line(fv_network *network, reader *r)
     if (!layer.type) return unknown_layer(context, &kind);
     const fv__field *field = layer.type->fields;
     for (; field && field->key; field++) fv__field_clear(field, &layer.options);
-    while (next(r, &token)) {
+    while (fv__ok(context) && next(r, &token)) {
         const char *equals = memchr(token.at, '=', token.length);
-        fv_status status = equals ? read_keyed(context, &layer, &token, equals)
-                                  : read_positional(context, &layer, &token);
-        if (status != FV_OK) return status;
+        if (equals)
+            read_keyed(context, &layer, &token, equals);
+        else
+            read_positional(context, &layer, &token);
     }
     for (field = layer.type->fields; field && field->key; field++)
         fv__field_resolve(field, &layer.options, true);
-    return add_layer(network, &layer, &kind);
+    if (fv__ok(context)) add_layer(network, &layer, &kind);
+    release_texts(context, &layer);
+    return fv_failed(context);
 }
 
 /* Refuses what is no text at all. */

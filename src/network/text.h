@@ -25,7 +25,7 @@ bool fv__token_is(const fv__token *token, const char *word);
 /* Reads a token as the value of a field and stores it in the options. */
 fv_status fv__field_read(fv_context *context, const fv__field *field,
                          const fv__token *token, void *options);
-/* Stores one number of a pair or of extents that are given by position. */
+/* Stores one of several numbers that are given by position. */
 fv_status fv__field_read_element(fv_context *context, const fv__field *field,
                                  const fv__token *token, int32_t element,
                                  void *options);
@@ -34,7 +34,7 @@ fv_status fv__field_read_element(fv_context *context, const fv__field *field,
  * Returns `out`. */
 const char *fv__suggestion(const fv__token *token, const char *const *words,
                            char out[64]);
-/* Numbers a positional field may take: 2 for a pair. */
+/* The most numbers that a positional field takes. */
 int32_t fv__field_elements(const fv__field *field);
 /* Appends " value" or " key=value" unless the option is the default. */
 void fv__field_write(fv__text *text, const fv__field *field,

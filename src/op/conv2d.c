@@ -308,8 +308,8 @@ fv_variable *fv_conv2d(fv_variable *x, fv_variable *weight, fv_variable *bias,
     fv__conv2d full = { .bias = bias != NULL };
     fv_convolution *a = &full.convolution;
     if (geometry) *a = *geometry;
-    fv__option_pair(a->stride, 0, one);
-    fv__option_pair(a->dilation, 0, one);
+    fv__option_axes(2, a->stride, 0, one);
+    fv__option_axes(2, a->dilation, 0, one);
     a->groups = fv__option_count(a->groups, 1);
     fv_variable *inputs[] = { x, weight, bias };
     return fv_apply(&fv__op_conv2d, &full, bias ? 3 : 2, inputs);
@@ -320,12 +320,12 @@ fv_variable *fv_conv2d(fv_variable *x, fv_variable *weight, fv_variable *bias,
 static const fv__field fields[] = {
     { FV__FIELD(fv_convolutional_options, COUNT, num_filters),
       .positional = true },
-    { FV__FIELD(fv_convolutional_options, PAIR, kernel), .positional = true,
+    { FV__FIELD(fv_convolutional_options, AXES, kernel), .positional = true,
       .positive = true },
-    { FV__FIELD(fv_convolutional_options, PAIR, stride), .usual = 1,
+    { FV__FIELD(fv_convolutional_options, AXES, stride), .usual = 1,
       .positive = true },
-    FV__PADDING_FIELDS(fv_convolutional_options),
-    { FV__FIELD(fv_convolutional_options, PAIR, dilation), .usual = 1,
+    FV__PADDING_FIELDS(fv_convolutional_options, 2),
+    { FV__FIELD(fv_convolutional_options, AXES, dilation), .usual = 1,
       .positive = true },
     { FV__FIELD(fv_convolutional_options, COUNT, groups), .usual = 1,
       .positive = true },

@@ -63,9 +63,9 @@ static fv__geometry geometry_of(const fv_context *context,
         g.begin[i] = o->padding_begin[i];
         g.end[i] = o->padding_end[i];
     }
-    fv__option_pair(g.kernel, 0, g.kernel);
-    fv__option_pair(g.stride, 0, one);
-    fv__option_pair(g.dilation, 0, one);
+    fv__option_axes(2, g.kernel, 0, g.kernel);
+    fv__option_axes(2, g.stride, 0, one);
+    fv__option_axes(2, g.dilation, 0, one);
     g.in[FV__DEPTH] = o->in_depth;
     g.kernel[FV__DEPTH] = o->kernel_depth;
     g.stride[FV__DEPTH] = o->stride_depth;
@@ -150,7 +150,7 @@ static fv_status begin(fv_conv *conv, const fv_conv_options *o)
     conv->has_depth = o->in_depth != 0;
     conv->keeps = o->weights_unchanged != 0;
     fv__geometry *g = &conv->geometry;
-    if (fv__option_padding(context, conv->name, o->padding, g->begin, g->end)
+    if (fv__option_padding(context, conv->name, 2, o->padding, g->begin, g->end)
         != FV_OK)
         return fv_failed(context);
     conv->request = (fv__conv_request){ (int)o->algorithm, o->strict != 0,

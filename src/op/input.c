@@ -19,12 +19,9 @@ static fv_status declare(fv_layer *layer, int32_t count,
             return fv_fail(layer->context, FV_MISUSE,
                            "%s: extent %lld is below 1", layer->name,
                            (long long)given.extent[i]);
-    if (given.rank != 1 && given.rank != 3)
-        return fv_fail(
-            layer->context, FV_MISUSE,
-            "%s: shape %s has %d extents, expected 1 or 3", layer->name,
-            fv__shape_text(text, sizeof text, given.rank, options->shape),
-            given.rank);
+    if (given.rank < 1)
+        return fv_fail(layer->context, FV_MISUSE, "%s: there is no extent",
+                       layer->name);
     const fv_shape inside = fv__shape_inside(layer->context, given);
     if (inside.extent[inside.rank - 1] == FV_OPEN)
         return fv_fail(layer->context, FV_MISUSE,

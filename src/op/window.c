@@ -11,8 +11,8 @@ fv_variable *fv__pool_apply(const fv_operator *op, fv_variable *x,
         return NULL;
     }
     fv_pooling full = *pooling;
-    fv__option_pair(full.kernel, 0, full.kernel);
-    fv__option_pair(full.stride, 0, full.kernel);
+    fv__option_axes(2, full.kernel, 0, full.kernel);
+    fv__option_axes(2, full.stride, 0, full.kernel);
     return fv_apply(op, &full, 1, &x);
 }
 

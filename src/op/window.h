@@ -34,11 +34,11 @@ void fv__pool_backward(const fv_call *call, fv__pool_image *image);
 fv_status fv__pool_declare(fv_layer *layer, int32_t count,
                            const fv_shape inputs[]);
 #define FV__POOL_FIELDS                                                        \
-    { FV__FIELD(fv_pool_options, PAIR, kernel), .positional = true,            \
+    { FV__FIELD(fv_pool_options, AXES, kernel), .positional = true,            \
       .positive = true },                                                      \
-        { FV__FIELD(fv_pool_options, PAIR, stride),                            \
+        { FV__FIELD(fv_pool_options, AXES, stride),                            \
           .as = offsetof(fv_pool_options, kernel), .positive = true },         \
-        FV__PADDING_FIELDS(fv_pool_options)
+        FV__PADDING_FIELDS(fv_pool_options, 2)
 
 /* Max pooling followed by a clamp, for graphs in which nothing else reads the
  * clamped values. Every default is filled in. */

@@ -419,7 +419,7 @@ static fv_status bounds_declare(fv_layer *layer, int32_t count,
                                 const fv_shape inputs[])
 {
     (void)count, (void)inputs;
-    const int64_t ones[FV__MAX_PARAMETER_RANK + 1] = { 1, 1, 1, 1, 1 };
+    const int64_t ones[FV__MAX_PARAMETER_RANK + 1] = { 1, 1, 1, 1, 1, 1 };
     for (int32_t i = 0; i < parameters; i++)
         fv__layer_parameter(layer, "weight", rank, ones,
                             (fv__init){ .initializer = FV_INIT_ZEROS });
@@ -458,15 +458,15 @@ static void test_parameters_of_a_type(void **state)
     for (int again = 0; again < 2; again++) {
         assert_int_equal(fv_layer_output_shape(layer).rank, -1);
         assert_error(ctx,
-                     "bounds: parameter weight is one more than the 4 of a "
+                     "bounds: parameter weight is one more than the 8 of a "
                      "layer");
     }
     parameters = 1, rank++;
     assert_int_equal(fv_layer_variables(layer).count, 0);
-    assert_error(ctx, "bounds: parameter weight of rank 5 is outside 0..4");
+    assert_error(ctx, "bounds: parameter weight of rank 6 is outside 0..5");
     rank = -1;
     assert_int_equal(fv_layer_variables(layer).count, 0);
-    assert_error(ctx, "bounds: parameter weight of rank -1 is outside 0..4");
+    assert_error(ctx, "bounds: parameter weight of rank -1 is outside 0..5");
     rank = 0;
     assert_int_equal(fv_layer_variables(layer).count, 1);
     assert_ok(ctx);

@@ -186,7 +186,8 @@ static void test_errors_name_the_place(void **state)
           "\"conv2d\"?" },
         { "input 8 8 3\nrelu\n\nrelu 4\n",
           "n.net:4:6: relu takes no further \"4\"" },
-        { "input 8 8 3 1\nrelu\n", "n.net:1:13: input takes no further \"1\"" },
+        { "input 8 8 3 1 1 1 1 1\nrelu\n",
+          "n.net:1:21: input takes no further \"1\"" },
         { "input 8 8 3\nconv2d 4 3 3 strides=2\n",
           "n.net:2:14: conv2d has no option \"strides\" (has: num_filters, "
           "kernel, stride, padding, padding_end, dilation, groups, bias, init, "
@@ -261,8 +262,8 @@ static void test_errors_name_the_place(void **state)
           "n.net:2:20: stride 0 is below 1" },
         { "input 8 8 3\nbatchnorm momentum=0\n",
           "n.net:2:20: momentum 0 is not above 0" },
-        { "input 4 4\nrelu\n",
-          "n.net:1:1: input1: shape [4, 4] has 2 extents, expected 1 or 3" },
+        { "input 8 8 3\nmaxpool 2 stride=1,2,3\n",
+          "n.net:2:22: stride \"3\" is more than the 2 numbers of it" },
         { "input 8 8 3 from=x\nrelu\n",
           "n.net:1:1: input1: an input reads from no layer" },
     };

@@ -422,12 +422,13 @@ static void test_no_limit_is_forgotten(void **state)
     for (int t = 0; fv__layer_types[t]; t++) {
         const fv__layer_type *type = fv__layer_types[t];
         for (const fv__field *f = type->fields; f && f->key; f++) {
-            bool found = f->kind == FV__FIELD_SWITCH
-                         || f->kind == FV__FIELD_LACK
-                         || f->kind == FV__FIELD_EXTENTS;
+            bool found =
+                f->kind == FV__FIELD_SWITCH || f->kind == FV__FIELD_LACK
+                || f->kind == FV__FIELD_EXTENTS || f->kind == FV__FIELD_INDEX
+                || f->kind == FV__FIELD_LIST || f->kind == FV__FIELD_TEXT;
             const size_t bytes = f->kind == FV__FIELD_WORD      ? 4
-                                 : f->kind == FV__FIELD_PAIR    ? 16
-                                 : f->kind == FV__FIELD_PADDING ? 16
+                                 : f->kind == FV__FIELD_AXES    ? 24
+                                 : f->kind == FV__FIELD_PADDING ? 24
                                                                 : 8;
             for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
                 found |= !strcmp(limits[i].kind, type->kind)
