@@ -42,6 +42,11 @@ FV_API fv_variable *fv_layer_forward(fv_layer *layer, fv_variable *x);
 /** The same for layers with several inputs (add, concat) or a target. */
 FV_API fv_variable *fv_layer_forward_n(fv_layer *layer, int32_t count,
                                        fv_variable *const inputs[]);
+/** The same for the first `num_outputs` outputs, NULL for those that the layer
+ *  does not have and after a failure. */
+FV_API fv_status fv_layer_apply(fv_layer *layer, int32_t count,
+                                fv_variable *const inputs[],
+                                int32_t num_outputs, fv_variable *outputs[]);
 /** Shape of one output, known as soon as `in_shape` is. */
 FV_API fv_shape fv_layer_output_shape(fv_layer *layer);
 /** Trainable parameters: weight, then bias. Draws them if need be. */
@@ -107,11 +112,14 @@ typedef enum fv_fan { FV_FAN_IN = 0, FV_FAN_OUT, FV_FAN_AVERAGE } fv_fan;
  * that every layer has. */
 /** `in_shape`: required for a layer with weights that is used alone. */
 #define FV_LAYER_SHAPE int64_t in_shape[FV_MAX_EXTENTS] FV_ZERO
-/** `name`, NULL: kind and number; `from`: names of the inputs, separated by
- *  commas, NULL: the layer before. */
+/** `name`, NULL: kind and number; `from`: names of the layers it reads,
+ *  separated by commas, "split1:1" for an output that is not the first, NULL:
+ *  the layer before; `weights`: the layer of the same kind whose parameters it
+ *  shares, NULL: it has its own. */
 #define FV_LAYER_NAMES                                                         \
     const char *name FV_ZERO;                                                  \
-    const char *from FV_ZERO
+    const char *from FV_ZERO;                                                  \
+    const char *weights FV_ZERO
 
 /** Options of layers that have no others. */
 typedef struct fv_layer_options {
@@ -121,6 +129,14 @@ typedef struct fv_layer_options {
     FV_LAYER_NAMES;
 } fv_layer_options;
 
+/** The element type of an input. */
+typedef enum fv_input_type {
+    FV_INPUT_REAL = 0, /**< that of the context */
+    FV_INPUT_I64,
+    FV_INPUT_I32,
+    FV_INPUT_U8
+} fv_input_type;
+
 /** Options of fv_input(). */
 typedef struct fv_input_options {
     size_t size;
@@ -129,6 +145,9 @@ typedef struct fv_input_options {
      *  and 3 axes; all but channels may be #FV_OPEN */
     int64_t shape[FV_MAX_EXTENTS];
     FV_LAYER_SHAPE;
+    fv_input_type type FV_ZERO;
+    int32_t no_batch FV_ZERO; /**< 1: the extents are all that it has; else a
+                                   batch is before them */
     FV_LAYER_NAMES;
 } fv_input_options;
 
@@ -287,6 +306,8 @@ typedef struct fv_hard_tanh_options {
 #define fv_input(ctx, ...)                                                     \
     fv_input_new(FV_OPTIONS(fv_input_options, .context = (ctx),                \
                             .shape = { __VA_ARGS__ }))
+/** `fv_output(ctx, .name = "logits")`: an output of the network. */
+#define fv_output(...) FV_LAYER_(fv_output_new, fv_layer_options, __VA_ARGS__)
 /** `fv_convolutional(ctx, .num_filters = 20, .kernel = { 5 })`. */
 #define fv_convolutional(...)                                                  \
     FV_LAYER_(fv_convolutional_new, fv_convolutional_options, __VA_ARGS__)
@@ -381,6 +402,8 @@ typedef struct fv_hard_tanh_options {
 
 /** Marks the input of a network: extents without the batch. */
 FV_API fv_layer *fv_input_new(const fv_input_options *options);
+/** Marks what it reads as an output of the network, under its own name. */
+FV_API fv_layer *fv_output_new(const fv_layer_options *options);
 /** y = conv(x, weight) + bias; weight [filters, kh, kw, c/groups]. */
 FV_API fv_layer *fv_convolutional_new(const fv_convolutional_options *options);
 /** y = x W^T + b on vectors; weight [outputs, inputs]. */

@@ -68,16 +68,52 @@ FV_API fv_status fv_network_predict(fv_network *network,
                                     const fv_tensor *images,
                                     const fv_tensor *output);
 
+/** fv_network_forward() for several inputs, in the order of the network text,
+ *  and the first `num_outputs` outputs: NULL for those that it does not have,
+ *  and after a failure. */
+FV_API fv_status fv_network_apply(fv_network *network, int32_t num_inputs,
+                                  fv_variable *const inputs[],
+                                  int32_t num_outputs, fv_variable *outputs[]);
+
+/** A tensor and the name of the input or output that it is. */
+typedef struct fv_named_tensor {
+    const char *name; /**< NULL: the next in the order of the network text */
+    fv_tensor tensor;
+} fv_named_tensor;
+
+/** fv_network_predict() for any inputs and outputs, by name. Writes views of
+ *  the outputs, which are valid until the network is used again or freed. */
+FV_API fv_status fv_network_run(fv_network *network, int32_t num_inputs,
+                                const fv_named_tensor inputs[],
+                                int32_t num_outputs, fv_named_tensor outputs[]);
+
 /** Number of layers, input and loss included. */
 FV_API size_t fv_network_count(const fv_network *network);
 /** The layer at `index`; NULL and a failure when out of range. */
 FV_API fv_layer *fv_network_layer(const fv_network *network, size_t index);
 /** All trainable parameters in layer order. */
 FV_API fv_variables fv_network_variables(fv_network *network);
-/** Extents of one image. */
+/** Extents of one image, of the first input. */
 FV_API fv_shape fv_network_input_shape(const fv_network *network);
-/** Extents of one output, before the loss. */
+/** Extents of one output, before the loss; of the first, if there are several.
+ */
 FV_API fv_shape fv_network_output_shape(const fv_network *network);
+
+/** What an input or an output of a network is. */
+typedef struct fv_value_info {
+    const char *name; /**< of its layer; NULL: there is none at that index */
+    fv_shape shape;   /**< without the batch, if it has one */
+    fv_dtype dtype;
+    int32_t batched; /**< 1: its first axis is the batch */
+} fv_value_info;
+
+/** Input `index`, from 0, in the order of the network text. */
+FV_API fv_value_info fv_network_input_info(const fv_network *network,
+                                           size_t index);
+/** Output `index`, from 0: what layers of kind "output" name or, without any,
+ *  the one output before the loss. */
+FV_API fv_value_info fv_network_output_info(const fv_network *network,
+                                            size_t index);
 
 /** Number of classes that the output tells apart: its elements, or 2 for one
  *  element under sigmoid_cross_entropy, whose labels are 0 and 1 and whose

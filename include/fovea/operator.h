@@ -25,8 +25,10 @@ typedef struct fv_inference {
     /** part of the answer: 1 on entry; at most fv_operator::max_outputs, 0 for
      * an operator that only has an effect */
     int32_t num_outputs;
-    const fv_tensor *const *inputs; /**< shapes and types; do not read data */
-    struct fv__arena *memory;       /**< for #fv_inference_allocate */
+    /** shapes and types; do not read data, but of integers that decide the
+     *  shape: it is NULL in a plan where it is not known yet */
+    const fv_tensor *const *inputs;
+    struct fv__arena *memory; /**< for #fv_inference_allocate */
     /* The answer, zero on entry: */
     fv_tensor *outputs;      /**< type, rank and shape of each output */
     size_t forward_scratch;  /**< bytes free to use in forward */
@@ -119,6 +121,10 @@ typedef struct fv_operator {
  *  memory of input 0, and, with #FV_OVERWRITES, a fresh gradient of input 0 in
  *  that of output 0, where they have as many bytes. */
 #define FV_IN_PLACE 2u
+
+/** forward reads the shapes of its inputs and not their elements: a plan
+ *  computes it when it is recorded, as all operators on constants */
+#define FV_READS_SHAPES 4u
 
 /** Applies an operator to variables of one context. `attributes` is copied.
  *  Returns the first output; NULL after a failure, a NULL input included. */

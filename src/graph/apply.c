@@ -17,13 +17,15 @@ static fv_context *context_of(int32_t count, fv_variable *const inputs[])
     return NULL;
 }
 
-/* The plan that the operands belong to, or NULL for the tape. */
-static fv__graph *plan_of(int32_t count, fv_variable *const inputs[])
+/* The plan that the operands belong to, else the one that is being recorded, or
+ * NULL for the tape. */
+static fv__graph *plan_of(const fv_context *context, int32_t count,
+                          fv_variable *const inputs[])
 {
     for (int32_t k = 0; k < count; k++)
         if (inputs[k]->graph && inputs[k]->graph->planned)
             return inputs[k]->graph;
-    return NULL;
+    return context->tape->plan;
 }
 
 static fv_status check(fv_context *context, const fv_operator *op,
@@ -67,12 +69,29 @@ void *fv_inference_allocate(const fv_inference *inference, size_t bytes)
     return memory ? memset(memory, 0, bytes) : NULL;
 }
 
+/* What the shape rule sees of an operand: of integers in a plan that are not
+ * known yet, no data. */
+static const fv_tensor *shape_of(fv__graph *graph, const fv_variable *input)
+{
+    if (!graph->planned || input->constant || !input->value.data
+        || fv__dtype_is_real(input->value.dtype))
+        return &input->value;
+    fv_tensor *shape = fv__arena_allocate(&graph->arena, sizeof *shape);
+    if (!shape) return NULL;
+    *shape = input->value;
+    shape->data = NULL;
+    return shape;
+}
+
 /* Runs the shape rule. `shapes` has room for `count` pointers. */
 static fv_status infer(fv_inference *inference, const fv_operator *op,
-                       int32_t count, fv_variable *const inputs[],
+                       fv__graph *graph, fv_variable *const inputs[],
                        const fv_tensor **shapes)
 {
-    for (int32_t k = 0; k < count; k++) shapes[k] = &inputs[k]->value;
+    for (int32_t k = 0; k < inference->num_inputs; k++) {
+        shapes[k] = shape_of(graph, inputs[k]);
+        if (!shapes[k]) return fv_failed(graph->context);
+    }
     inference->inputs = shapes;
     fv_status status = op->infer(inference);
     if (status != FV_OK) return status;
@@ -129,6 +148,45 @@ static fv_status run(fv__tape *tape, fv__node *node, bool recorded)
     return fv_failed(graph->context);
 }
 
+/* Outputs of more elements are left to the run of a plan. */
+enum { MOST_KNOWN = 1 << 16 };
+
+/* Whether the outputs of a plan's node follow from shapes and constants. */
+static bool is_known(const fv__node *node)
+{
+    const bool shapes = node->op->abilities & FV_READS_SHAPES;
+    bool known = node->num_outputs > 0 && (shapes || node->num_inputs > 0);
+    int64_t count = 0;
+    for (int32_t k = 0; k < node->num_inputs && !shapes; k++)
+        known &= node->inputs[k]->constant;
+    for (int32_t k = 0; k < node->num_outputs; k++)
+        count = fv__saturated_sum(count, fv_tensor_count(node->results[k]));
+    return known && count <= MOST_KNOWN;
+}
+
+/* Computes the last node of a plan, which leaves the graph: its outputs are
+ * constants. */
+static fv_status compute(fv__graph *graph, fv__node *node)
+{
+    fv_context *context = graph->context;
+    for (int32_t k = 0; k < node->num_outputs; k++) {
+        fv_variable *output = node->outputs[k];
+        output->value.data =
+            fv__arena_allocate(&graph->arena, fv__tensor_bytes(&output->value));
+        output->node = -1;
+        output->constant = true;
+        output->requires_grad = false;
+    }
+    void *scratch = fv__allocate(context, FV__DATA,
+                                 node->forward_scratch + node->cache_bytes);
+    if (fv__ok(context)) fv__node_forward(graph, node, scratch);
+    fv__release(context, scratch);
+    graph->count--;
+    graph->num_values -= node->num_outputs;
+    if (!graph->training) graph->cache_bytes -= node->cache_bytes;
+    return fv_failed(context);
+}
+
 static fv_tensor *make_outputs(fv__graph *graph, int32_t count)
 {
     const size_t bytes = (size_t)count * sizeof(fv_tensor);
@@ -142,7 +200,7 @@ static const fv__node *apply(const fv_operator *op, const void *attributes,
 {
     fv_context *context = context_of(num_inputs, inputs);
     if (!context || check(context, op, num_inputs, inputs)) return NULL;
-    fv__graph *plan = plan_of(num_inputs, inputs);
+    fv__graph *plan = plan_of(context, num_inputs, inputs);
     fv__tape *tape = plan ? NULL : context->tape;
     fv__graph *graph = plan ? plan : &tape->graph;
     if (!plan && tape->spent) {
@@ -179,10 +237,11 @@ static const fv__node *apply(const fv_operator *op, const void *attributes,
                                .gradient = requires_grad,
                                .window = { 1, 1 },
                                .step = { 1, 1 } };
-    if (infer(&inference, op, num_inputs, inputs, shapes)) return NULL;
+    if (infer(&inference, op, graph, inputs, shapes)) return NULL;
     fv__node *node = fv__graph_append(graph, op, attributes, num_inputs, inputs,
                                       &inference, requires_grad);
     if (!node || (!plan && run(tape, node, requires_grad))) return NULL;
+    if (plan && is_known(node) && compute(plan, node) != FV_OK) return NULL;
     return node;
 }
 

@@ -13,7 +13,7 @@ static fv__chunk *grow(fv__arena *arena, size_t bytes)
     size_t total = 0;
     if (!fv__add(bytes < SMALLEST ? SMALLEST : bytes, HEAD, &total))
         total = SIZE_MAX;
-    fv__chunk *chunk = fv__allocate(arena->context, FV__RUN, total);
+    fv__chunk *chunk = fv__allocate(arena->context, arena->account, total);
     if (!chunk) return NULL;
     *chunk = (fv__chunk){ arena->chunks, total - HEAD, 0 };
     arena->chunks = chunk;

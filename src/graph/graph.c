@@ -19,9 +19,10 @@ void fv__graph_free(fv__graph *graph)
 }
 
 /* Makes room for one more pointer in an array of `count`, by doubling it. */
-static bool grow(fv_context *context, void *array, int32_t count,
+static bool grow(const fv__graph *graph, void *array, int32_t count,
                  int32_t *capacity)
 {
+    fv_context *context = graph->context;
     if (count < *capacity) return true;
     if (count > INT32_MAX / 2) {
         fv_fail(context, FV_LIMIT, "graph: more than %d operations", count);
@@ -29,8 +30,8 @@ static bool grow(fv_context *context, void *array, int32_t count,
     }
     int32_t larger = count ? 2 * count : 64;
     void ***at = array;
-    void **moved =
-        fv__allocate(context, FV__RUN, (size_t)larger * sizeof *moved);
+    void **moved = fv__allocate(context, graph->arena.account,
+                                (size_t)larger * sizeof *moved);
     if (!moved) return false;
     if (count) memcpy(moved, *at, (size_t)count * sizeof *moved);
     fv__release(context, *at);
@@ -62,12 +63,32 @@ fv_variable *fv__graph_value(fv__graph *graph, fv_dtype dtype, int32_t rank,
     value->value = fv_tensor_of(NULL, dtype, rank, shape);
     value->grad = value->value;
     if (graph->planned) {
-        if (!grow(graph->context, &graph->values, graph->num_values,
+        if (!grow(graph, &graph->values, graph->num_values,
                   &graph->values_capacity))
             return NULL;
         graph->values[graph->num_values++] = value;
     }
     return value;
+}
+
+fv_variable *fv__graph_constant(fv__graph *graph, fv_dtype dtype,
+                                const fv_tensor *value)
+{
+    fv_variable *constant =
+        fv__graph_value(graph, dtype, value->rank, value->shape);
+    if (!constant) return NULL;
+    if (graph->planned) {
+        graph->num_values--; /* it has no place in the block */
+        constant->constant = true;
+    }
+    constant->value.data =
+        fv__arena_allocate(&graph->arena, fv__tensor_bytes(&constant->value));
+    if (!constant->value.data
+        || fv__tensor_assign(graph->context, "constant", &constant->value,
+                             value)
+               != FV_OK)
+        return NULL;
+    return constant;
 }
 
 /* The number of nodes of that operator so far. */
@@ -137,7 +158,7 @@ fv__node *fv__graph_append(fv__graph *graph, const fv_operator *op,
     fv__node *node = make_node(graph, op, attributes, num_inputs, inputs,
                                inference->num_outputs);
     if (!node || !make_outputs(graph, node, inference, requires_grad)
-        || !grow(graph->context, &graph->nodes, graph->count, &graph->capacity))
+        || !grow(graph, &graph->nodes, graph->count, &graph->capacity))
         return NULL;
     node->training = graph->training;
     if (graph->planned) node->ordinal = count_same(graph, op);

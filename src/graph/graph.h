@@ -17,6 +17,7 @@ typedef struct fv__chunk fv__chunk;
 
 typedef struct fv__arena {
     fv_context *context;
+    fv__account account;
     fv__chunk *chunks; /* newest first */
 } fv__arena;
 
@@ -46,6 +47,7 @@ struct fv_variable {
     bool retain_grad;
     bool owns_value, owns_grad; /* leaves: the memory is its own */
     bool live_out;              /* plans: the value is read after the run */
+    bool constant; /* plans: the value is known when the plan is recorded */
     bool begun; /* a node that adds into its gradient has been found, or it is
                    where the backward pass starts */
     /* plans: first and last step of a run at which value and gradient are
@@ -57,7 +59,7 @@ struct fv_variable {
 };
 
 /* A leaf without memory. */
-fv_variable *fv__leaf_new(fv_context *context, int32_t rank,
+fv_variable *fv__leaf_new(fv_context *context, fv_dtype dtype, int32_t rank,
                           const int64_t shape[]);
 /* Allocates a zeroed value unless the leaf has one. */
 fv_status fv__leaf_own(fv_variable *leaf);
@@ -120,8 +122,9 @@ struct fv__graph {
 typedef struct fv__tape {
     fv__graph graph;
     bool spent; /* fv_backprop() ran: the next operation empties the tape */
-    const char
-        *who; /* applies operators, for messages; NULL: they themselves */
+    /* who applies operators, for messages; NULL: they themselves */
+    const char *who;
+    fv__graph *plan; /* is being recorded; NULL: none */
     void *scratch;
     size_t scratch_bytes;
 } fv__tape;
@@ -139,12 +142,19 @@ void *fv__tape_scratch(fv__tape *tape, size_t bytes);
  * shape of the result; NULL stands for ones. */
 fv_status fv__backprop(fv_variable *result, const fv_tensor *seed);
 
+/* Operators whose operands belong to no graph, and constants, are recorded in
+ * that plan from now on, NULL: on the tape; returns what it was before. */
+fv__graph *fv__tape_record(fv_context *context, fv__graph *plan);
+
 /* Starts a plan's graph in zeroed memory. */
 void fv__graph_begin(fv__graph *graph, fv_context *context, bool training);
 void fv__graph_free(fv__graph *graph);
 /* A variable of the graph that no node makes; its data is NULL. */
 fv_variable *fv__graph_value(fv__graph *graph, fv_dtype dtype, int32_t rank,
                              const int64_t shape[]);
+/* A copy of the tensor, which is known from now on. */
+fv_variable *fv__graph_constant(fv__graph *graph, fv_dtype dtype,
+                                const fv_tensor *value);
 /* Appends a node and its outputs, with copies of attributes and inputs and
  * everything that `inference` answered. NULL after a failure. */
 fv__node *fv__graph_append(fv__graph *graph, const fv_operator *op,

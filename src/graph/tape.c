@@ -78,23 +78,20 @@ int fv_training(fv_context *context, int training)
     return former;
 }
 
+fv__graph *fv__tape_record(fv_context *context, fv__graph *plan)
+{
+    fv__graph *former = context->tape->plan;
+    context->tape->plan = plan;
+    return former;
+}
+
 static fv_variable *constant_of(fv_context *context, const fv_tensor *value)
 {
-    bool integer = !fv__dtype_is_real(value->dtype);
     fv__tape *tape = fv__tape_ready(context);
     if (!tape) return NULL;
-    fv__graph *graph = &tape->graph;
-    fv_variable *constant =
-        fv__graph_value(graph, integer ? value->dtype : context->dtype,
-                        value->rank, value->shape);
-    if (!constant) return NULL;
-    constant->value.data =
-        fv__arena_allocate(&graph->arena, fv__tensor_bytes(&constant->value));
-    if (!constant->value.data
-        || fv__tensor_assign(context, "constant", &constant->value, value)
-               != FV_OK)
-        return NULL;
-    return constant;
+    return fv__graph_constant(
+        tape->plan ? tape->plan : &tape->graph,
+        fv__dtype_is_real(value->dtype) ? context->dtype : value->dtype, value);
 }
 
 /* The first operation after a backward pass empties the tape, so a value that

@@ -12,7 +12,7 @@ static void destroy_leaf(void *object)
     fv__release(leaf->context, leaf);
 }
 
-fv_variable *fv__leaf_new(fv_context *context, int32_t rank,
+fv_variable *fv__leaf_new(fv_context *context, fv_dtype dtype, int32_t rank,
                           const int64_t shape[])
 {
     fv_variable *leaf = fv__allocate_zero(context, FV__RUN, sizeof *leaf);
@@ -20,7 +20,7 @@ fv_variable *fv__leaf_new(fv_context *context, int32_t rank,
     leaf->context = context;
     leaf->node = -1;
     leaf->requires_grad = true;
-    leaf->value = fv_tensor_of(NULL, context->dtype, rank, shape);
+    leaf->value = fv_tensor_of(NULL, dtype, rank, shape);
     leaf->grad = leaf->value;
     fv__adopt(context, &leaf->object, destroy_leaf);
     return leaf;
@@ -68,7 +68,8 @@ fv_tensor *fv__leaf_grad(fv_variable *leaf)
 fv_variable *fv_variable_new(fv_context *context, const fv_tensor *value)
 {
     if (!fv__tensor_check(context, "variable", value)) return NULL;
-    fv_variable *leaf = fv__leaf_new(context, value->rank, value->shape);
+    fv_variable *leaf =
+        fv__leaf_new(context, context->dtype, value->rank, value->shape);
     if (!leaf) return NULL;
     if (fv__leaf_own(leaf) != FV_OK
         || fv_variable_assign(leaf, value) != FV_OK) {

@@ -44,7 +44,8 @@ fv_status fv__model_begin(fv__model *model, fv_network *network, size_t extra)
     for (int32_t i = 0; model->entries && i < network->count; i++) {
         const fv_layer *layer = network->places[i].layer;
         for (int32_t k = 0; k < layer->num_parameters; k++)
-            if (add_parameter(model, layer, &layer->parameters[k]) != FV_OK)
+            if (!layer->parameters[k].shared
+                && add_parameter(model, layer, &layer->parameters[k]) != FV_OK)
                 return fv_failed(context);
     }
     return fv_failed(context);

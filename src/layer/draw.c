@@ -2,6 +2,7 @@
 #include "layer/layer.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Fan of the variance: Kaiming and LeCun take one of the fans, Xavier both. */
 static double fan_of(const fv__init *init)
@@ -41,6 +42,10 @@ void fv__parameter_draw(const fv__parameter *parameter)
     size_t n = (size_t)fv_tensor_count(&parameter->variable->value);
     uint64_t stream = FV__STREAM_WEIGHTS + (context->parameters++ << 8);
     double deviation;
+    if (!fv__dtype_is_real(parameter->dtype)) {
+        memset(data, 0, fv__tensor_bytes(&parameter->variable->value));
+        return;
+    }
     switch (init->initializer) {
     case FV_INIT_ZEROS:
         context->kernels->fill(n, 0, data);
@@ -61,11 +66,10 @@ void fv__parameter_draw(const fv__parameter *parameter)
     }
 }
 
-size_t fv__parameter_bytes(const fv_context *context,
-                           const fv__parameter *parameter)
+size_t fv__parameter_bytes(const fv__parameter *parameter)
 {
     return fv__align((size_t)fv__product(parameter->rank, parameter->shape)
-                     * fv_dtype_bytes(context->dtype));
+                     * fv_dtype_bytes(parameter->dtype));
 }
 
 fv_status fv__layer_prepare(fv_layer *layer)
@@ -73,8 +77,8 @@ fv_status fv__layer_prepare(fv_layer *layer)
     for (int32_t i = 0; i < layer->num_parameters; i++) {
         fv__parameter *parameter = &layer->parameters[i];
         if (parameter->variable) continue;
-        parameter->variable =
-            fv__leaf_new(layer->context, parameter->rank, parameter->shape);
+        parameter->variable = fv__leaf_new(layer->context, parameter->dtype,
+                                           parameter->rank, parameter->shape);
         if (!parameter->variable) return fv_failed(layer->context);
         fv__orphan(&parameter->variable->object);
         parameter->variable->requires_grad = parameter->trainable;

@@ -122,14 +122,17 @@ typedef struct fv__init {
 } fv__init;
 
 enum { FV__MAX_PARAMETERS = 8, FV__MAX_PARAMETER_RANK = 5 };
+enum { FV__MAX_INPUTS = 64, FV__MAX_OUTPUTS = 64 };
 
 typedef struct fv__parameter {
     const char *name; /* "weight" */
+    fv_dtype dtype;   /* the context's, unless the declaration sets another */
     int32_t rank;
     int64_t shape[FV__MAX_PARAMETER_RANK];
     fv__init init;
     bool trainable;
     bool filters; /* [filters, kh, kw, c] here, [filters, c, kh, kw] in files */
+    bool shared;  /* it is that of the layer named by `weights` */
     fv_variable *variable; /* NULL until drawn */
 } fv__parameter;
 
@@ -150,6 +153,8 @@ struct fv_layer {
     bool named;    /* the options have a name */
     char *name;    /* the name in messages and files */
     char *from; /* names of the layers it reads from; NULL: the layer before */
+    char *weights;   /* name of the layer whose parameters it shares, or NULL */
+    fv_layer *owner; /* that layer, once it is known */
     fv_shape declared; /* the in_shape of the options */
     void *network; /* the network that it belongs to; NULL: it is used alone */
     fv_status (*draw)(void *network); /* draws the parameters of that network */
@@ -170,10 +175,11 @@ struct fv__layer_type {
     const char *stem;  /* prefix of names given by number: "conv" of "conv2";
                           NULL: the kind */
     size_t options_size;
-    size_t in_shape, name, from; /* offsets in the options */
+    size_t in_shape, name, from, weights; /* offsets in the options */
     const fv__field *fields;
     int32_t min_inputs, max_inputs;
-    fv__target target; /* what a loss takes as one more input */
+    int32_t max_outputs; /* 0: 1 */
+    fv__target target;   /* what a loss takes as one more input */
     /* Checks the inputs as far as operators do not, and declares the
      * parameters; NULL: there is nothing to do. */
     fv_status (*declare)(fv_layer *layer, int32_t count,
@@ -183,11 +189,16 @@ struct fv__layer_type {
                             fv_variable *const inputs[]);
     /* ... or of its only input, without options */
     fv_variable *(*plain)(fv_variable *x);
+    /* ... or with several outputs; returns how many, 0 after a failure */
+    int32_t (*forward_n)(fv_layer *layer, int32_t count,
+                         fv_variable *const inputs[],
+                         fv_variable *outputs[FV__MAX_OUTPUTS]);
 };
 
 #define FV__LAYER_OPTIONS(options)                                             \
     .options_size = sizeof(options), .in_shape = offsetof(options, in_shape),  \
-    .name = offsetof(options, name), .from = offsetof(options, from)
+    .name = offsetof(options, name), .from = offsetof(options, from),          \
+    .weights = offsetof(options, weights)
 
 /* The type of a layer that is a function of its only input, without options. */
 #define FV__PLAIN_LAYER(word, function)                                        \
@@ -200,12 +211,23 @@ fv_layer *fv__layer_new(const fv__layer_type *type, const void *options);
 extern const fv__layer_type *const fv__layer_types[];
 /* The type of that kind; NULL if there is none. */
 const fv__layer_type *fv__layer_type_find(const char *kind, size_t length);
-/* Declares the parameters and finds the shape of the output, by recording the
- * operators for one image without running them. Open extents are tried with two
+/* Finds the shape of the output of a layer that is used alone, by recording its
+ * operators for one image without running them; `dtypes` of the inputs may be
+ * NULL, for the context's. Open extents are tried with two
  * sizes: an extent of the output that differs is open, too, and parameters may
  * not differ. */
 fv_status fv__layer_shape(fv_layer *layer, int32_t count,
-                          const fv_shape inputs[]);
+                          const fv_shape inputs[], const fv_dtype dtypes[]);
+/* Refuses a number of inputs that the type does not take. */
+fv_status fv__layer_inputs(const fv_layer *layer, int32_t count);
+/* Sizes that stand for open extents: many halvings leave no remainder. */
+extern const int64_t fv__open_sizes[2];
+/* Declares the parameters and applies the layer to one image in a graph that is
+ * recorded and never run; a loss gets its input as target. Sets what reports
+ * say of it. Returns the number of outputs, 0 after a failure. */
+int32_t fv__layer_trace(fv_layer *layer, fv__graph *graph, int32_t count,
+                        fv_variable *const inputs[],
+                        fv_variable *outputs[FV__MAX_OUTPUTS]);
 /* In declarations: one more parameter, with its fans. NULL after
  * recording that there are too many, that its rank is too high or that it is
  * too large. */
@@ -222,7 +244,10 @@ fv_status fv__layer_expect_channels(const fv_layer *layer,
 /* What a network needs to run several layers as one operator: the attributes of
  * a convolution and a pool, and epsilon and momentum of a batch normalisation.
  */
-extern const fv__layer_type fv__layer_input, fv__layer_conv2d,
+/* Of the layers input: the element type, and whether there is a batch. */
+fv_dtype fv__input_dtype(const fv_layer *layer);
+bool fv__input_is_batched(const fv_layer *layer);
+extern const fv__layer_type fv__layer_input, fv__layer_output, fv__layer_conv2d,
     fv__layer_batchnorm, fv__layer_relu, fv__layer_relu6, fv__layer_add,
     fv__layer_maxpool;
 fv_convolution fv__layer_convolution(const fv_layer *layer);
@@ -233,8 +258,7 @@ double fv__layer_momentum(const fv_layer *layer);
 /* Makes a variable without memory for each parameter that has none. */
 fv_status fv__layer_prepare(fv_layer *layer);
 /* Bytes of one parameter in a flat array. */
-size_t fv__parameter_bytes(const fv_context *context,
-                           const fv__parameter *parameter);
+size_t fv__parameter_bytes(const fv__parameter *parameter);
 /* Draws a parameter's first values. */
 void fv__parameter_draw(const fv__parameter *parameter);
 /* Prepares, allocates and draws parameters that are not drawn yet; those of the
@@ -243,9 +267,13 @@ fv_status fv__layer_draw(fv_layer *layer);
 
 /* Prefixes the sentence of a failure with the name of the layer. */
 void fv__layer_blame(const fv_layer *layer);
-/* Applies the layer to NHWC variables. */
+/* Applies the layer to variables with channels last; the first output. */
 fv_variable *fv__layer_apply(fv_layer *layer, int32_t count,
                              fv_variable *const inputs[]);
+/* The same for all outputs; returns their number, 0 after a failure. */
+int32_t fv__layer_apply_n(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[],
+                          fv_variable *outputs[FV__MAX_OUTPUTS]);
 
 /* Converts a shape between the layout of the context and NHWC. */
 fv_shape fv__shape_inside(const fv_context *context, fv_shape shape);
@@ -265,6 +293,9 @@ fv_shape fv__shape_of(const int64_t extents[FV_MAX_EXTENTS]);
 bool fv__shape_equal(const fv_shape *a, const fv_shape *b);
 /* Whether a shape is one that `expected`, whose extents may be open, allows. */
 bool fv__shape_fits(const fv_shape *expected, const fv_shape *shape);
+/* Marks as open the extents in which the shape differs from another one, of the
+ * same rank. */
+void fv__shape_join(fv_shape *shape, const fv_shape *other);
 /* Whether an extent is open. */
 bool fv__shape_open(const fv_shape *shape);
 /* "[224, ?, 3]": the shape with open extents; returns `out`. */

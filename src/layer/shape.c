@@ -33,6 +33,12 @@ bool fv__shape_fits(const fv_shape *expected, const fv_shape *shape)
     return fits;
 }
 
+void fv__shape_join(fv_shape *shape, const fv_shape *other)
+{
+    for (int32_t i = 0; i < shape->rank; i++)
+        if (shape->extent[i] != other->extent[i]) shape->extent[i] = FV_OPEN;
+}
+
 bool fv__shape_open(const fv_shape *shape)
 {
     for (int32_t i = 0; i < shape->rank; i++)
@@ -115,7 +121,8 @@ void fv__axes_outside(int32_t rank, int32_t axes[])
 
 static bool stays(const fv_variable *x)
 {
-    return !x || x->context->layout == FV_NHWC || x->value.rank < 3;
+    return !x || x->context->layout == FV_NHWC || x->value.rank < 3
+           || !fv__dtype_is_real(x->value.dtype);
 }
 
 fv_variable *fv__variable_inside(fv_variable *x)

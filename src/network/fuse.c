@@ -18,53 +18,51 @@ static bool clamps(const fv__layer_type *type)
     return type == &fv__layer_relu || type == &fv__layer_relu6;
 }
 
-/* The number of inputs of layers up to `last` that read from a place. */
-static int32_t readers(const fv_network *network, int32_t last, int32_t place)
-{
-    int32_t count = 0;
-    for (int32_t i = place + 1; i <= last; i++)
-        for (int32_t k = 0; k < network->places[i].num_inputs; k++)
-            count += network->places[i].inputs[k] == place;
-    return count;
-}
+/* A network, and how many layers read each of its results. */
+typedef struct readings {
+    const fv_network *network;
+    const int32_t *readers;
+} readings;
 
-/* The place that `place` reads as its input k, if no other layer reads it and
- * it is of that type; else -1. */
-static int32_t before(const fv_network *network, int32_t last, int32_t place,
-                      int32_t k, const fv__layer_type *type)
+/* The place whose first output `place` reads as its input k, if no other layer
+ * reads it and it is of that type; else -1. */
+static int32_t before(const readings *r, int32_t place, int32_t k,
+                      const fv__layer_type *type)
 {
-    int32_t source = network->places[place].inputs[k];
-    if (type_at(network, source) != type || readers(network, last, source) != 1)
+    const fv_network *network = r->network;
+    const int32_t source = network->places[place].inputs[k];
+    const fv__result *result = &network->results[source];
+    if (type_at(network, result->place) != type || r->readers[source] != 1
+        || result->output)
         return -1;
-    return source;
+    return result->place;
 }
 
 /* A convolution, alone or with its normalisation, that ends at input k of
  * `place`. */
-static bool find_convolution(const fv_network *network, int32_t last,
-                             int32_t place, int32_t k, fv__fusion *f)
+static bool find_convolution(const readings *r, int32_t place, int32_t k,
+                             fv__fusion *f)
 {
-    f->norm = before(network, last, place, k, &fv__layer_batchnorm);
+    f->norm = before(r, place, k, &fv__layer_batchnorm);
     if (f->norm >= 0)
-        f->convolution = before(network, last, f->norm, 0, &fv__layer_conv2d);
+        f->convolution = before(r, f->norm, 0, &fv__layer_conv2d);
     else
-        f->convolution = before(network, last, place, k, &fv__layer_conv2d);
+        f->convolution = before(r, place, k, &fv__layer_conv2d);
     return f->convolution >= 0;
 }
 
 /* Finds the sum of two branches. The branch that is computed later is the
  * convolution, so that the other one, the residual, exists when the convolution
  * runs. */
-static bool find_sum(const fv_network *network, int32_t last, int32_t place,
-                     fv__fusion *f)
+static bool find_sum(const readings *r, int32_t place, fv__fusion *f)
 {
-    const fv__place *sum = &network->places[place];
+    const fv__place *sum = &r->network->places[place];
     if (sum->layer->type != &fv__layer_add || sum->num_inputs != 2)
         return false;
     int32_t later = sum->inputs[1] > sum->inputs[0];
     for (int32_t i = 0; i < 2; i++) {
         int32_t k = i ? !later : later;
-        if (!find_convolution(network, last, place, k, f)) continue;
+        if (!find_convolution(r, place, k, f)) continue;
         f->add = place;
         f->residual = sum->inputs[!k];
         return true;
@@ -74,21 +72,21 @@ static bool find_sum(const fv_network *network, int32_t last, int32_t place,
 
 static const fv__fusion none = { -1, -1, -1, -1, -1, -1 };
 
-static fv__fusion fusion_at(const fv_network *network, int32_t last,
-                            int32_t place)
+static fv__fusion fusion_at(const readings *r, int32_t place)
 {
+    const fv_network *network = r->network;
     fv__fusion f = none;
     int32_t at = place;
     if (clamps(type_at(network, place))) {
         f.clamp = place;
-        at = before(network, last, place, 0, &fv__layer_add);
-        if (at >= 0 && find_sum(network, last, at, &f)) return f;
-        if (find_convolution(network, last, place, 0, &f)) return f;
+        at = before(r, place, 0, &fv__layer_add);
+        if (at >= 0 && find_sum(r, at, &f)) return f;
+        if (find_convolution(r, place, 0, &f)) return f;
     } else {
-        if (find_sum(network, last, place, &f)) return f;
+        if (find_sum(r, place, &f)) return f;
         if (type_at(network, place) == &fv__layer_batchnorm) {
             f.norm = place;
-            f.convolution = before(network, last, place, 0, &fv__layer_conv2d);
+            f.convolution = before(r, place, 0, &fv__layer_conv2d);
             if (f.convolution >= 0) return f;
         }
     }
@@ -97,38 +95,36 @@ static fv__fusion fusion_at(const fv_network *network, int32_t last,
 
 /* Finds a max pool of clamped values. Run as one operator, the clamp needs no
  * saved input and handles fewer values. */
-static bool find_pool(const fv_network *network, int32_t last, int32_t place,
-                      fv__fusion *f)
+static bool find_pool(const readings *r, int32_t place, fv__fusion *f)
 {
+    const fv_network *network = r->network;
     if (type_at(network, place) != &fv__layer_maxpool) return false;
-    f->clamp = before(network, last, place, 0, &fv__layer_relu);
-    if (f->clamp < 0)
-        f->clamp = before(network, last, place, 0, &fv__layer_relu6);
+    f->clamp = before(r, place, 0, &fv__layer_relu);
+    if (f->clamp < 0) f->clamp = before(r, place, 0, &fv__layer_relu6);
     if (f->clamp >= 0) f->pool = place;
     return f->clamp >= 0;
 }
 
-static fv__fusion training_at(const fv_network *network, int32_t last,
-                              int32_t place)
+static fv__fusion training_at(const readings *r, int32_t place)
 {
+    const fv_network *network = r->network;
     fv__fusion f = none;
-    if (find_pool(network, last, place, &f)) return f;
+    if (find_pool(r, place, &f)) return f;
     if (!clamps(type_at(network, place))) return none;
     f.clamp = place;
-    f.norm = before(network, last, place, 0, &fv__layer_batchnorm);
+    f.norm = before(r, place, 0, &fv__layer_batchnorm);
     if (f.norm >= 0) return f;
-    f.convolution = before(network, last, place, 0, &fv__layer_conv2d);
+    f.convolution = before(r, place, 0, &fv__layer_conv2d);
     return f.convolution >= 0 ? f : none;
 }
 
-void fv__network_fuse(const fv_network *network, int32_t last, bool training,
-                      fv__fusion *fusions, bool *inside)
+static void find_fusions(const readings *r, bool training, fv__fusion *fusions,
+                         bool *inside)
 {
-    for (int32_t i = last; i > 0; i--) {
+    for (int32_t i = r->network->count - 1; i >= 0; i--) {
         fusions[i] = none;
         if (inside[i]) continue;
-        fusions[i] = training ? training_at(network, last, i)
-                              : fusion_at(network, last, i);
+        fusions[i] = training ? training_at(r, i) : fusion_at(r, i);
         const fv__fusion *f = &fusions[i];
         if (!fv__fused(f)) continue;
         if (f->convolution >= 0) inside[f->convolution] = true;
@@ -136,6 +132,24 @@ void fv__network_fuse(const fv_network *network, int32_t last, bool training,
         if (f->add >= 0 && f->add != i) inside[f->add] = true;
         if (f->clamp >= 0 && f->clamp != i) inside[f->clamp] = true;
     }
+}
+
+fv_status fv__network_fuse(const fv_network *network, bool training,
+                           fv__fusion *fusions, bool *inside)
+{
+    fv_context *context = network->context;
+    const size_t results = (size_t)network->num_results;
+    int32_t *readers =
+        fv__allocate_zero(context, FV__DATA, results * sizeof *readers);
+    for (int32_t i = 0; readers && i < network->count; i++) {
+        const fv__place *place = &network->places[i];
+        for (int32_t k = 0; k < place->num_inputs; k++)
+            readers[place->inputs[k]]++;
+    }
+    const readings r = { network, readers };
+    if (readers) find_fusions(&r, training, fusions, inside);
+    fv__release(context, readers);
+    return fv_failed(context);
 }
 
 /* The upper limit of the clamp; the lower one is 0. */
@@ -146,7 +160,7 @@ static double limit(const fv_network *network, const fv__fusion *f)
 }
 
 static fv_variable *clamped_norm(const fv_network *network, const fv__fusion *f,
-                                 fv_variable *const outputs[])
+                                 fv_variable *const results[])
 {
     const fv__place *norm = &network->places[f->norm];
     const fv__parameter *p = norm->layer->parameters;
@@ -156,13 +170,13 @@ static fv_variable *clamped_norm(const fv_network *network, const fv__fusion *f,
         .low = 0,
         .high = limit(network, f),
     };
-    fv_variable *inputs[] = { outputs[norm->inputs[0]], p[0].variable,
+    fv_variable *inputs[] = { results[norm->inputs[0]], p[0].variable,
                               p[1].variable, p[2].variable, p[3].variable };
     return fv__apply_batchnorm(inputs, &attributes);
 }
 
 static fv_variable *clamped_pool(const fv_network *network, const fv__fusion *f,
-                                 fv_variable *const outputs[])
+                                 fv_variable *const results[])
 {
     const fv_layer *pool = network->places[f->pool].layer;
     const fv__clamped_pooling attributes = {
@@ -170,15 +184,15 @@ static fv_variable *clamped_pool(const fv_network *network, const fv__fusion *f,
         .low = 0,
         .high = limit(network, f),
     };
-    return fv__maxpool_clamped(outputs[network->places[f->clamp].inputs[0]],
+    return fv__maxpool_clamped(results[network->places[f->clamp].inputs[0]],
                                &attributes);
 }
 
 fv_variable *fv__fusion_apply(const fv_network *network, const fv__fusion *f,
-                              fv_variable *const outputs[])
+                              fv_variable *const results[])
 {
-    if (f->pool >= 0) return clamped_pool(network, f, outputs);
-    if (f->convolution < 0) return clamped_norm(network, f, outputs);
+    if (f->pool >= 0) return clamped_pool(network, f, results);
+    if (f->convolution < 0) return clamped_norm(network, f, results);
     const fv__place *conv = &network->places[f->convolution];
     const fv__parameter *weights = conv->layer->parameters;
     fv__conv2d attributes = {
@@ -190,7 +204,7 @@ fv_variable *fv__fusion_apply(const fv_network *network, const fv__fusion *f,
         .residual = f->add >= 0,
         .clamp = f->clamp >= 0,
     };
-    fv_variable *inputs[8] = { outputs[conv->inputs[0]], weights[0].variable };
+    fv_variable *inputs[8] = { results[conv->inputs[0]], weights[0].variable };
     int32_t count = 2;
     if (attributes.bias) inputs[count++] = weights[1].variable;
     if (attributes.normalised) {
@@ -199,6 +213,6 @@ fv_variable *fv__fusion_apply(const fv_network *network, const fv__fusion *f,
         for (int32_t k = 0; k < 4; k++)
             inputs[count++] = norm->parameters[k].variable;
     }
-    if (attributes.residual) inputs[count++] = outputs[f->residual];
+    if (attributes.residual) inputs[count++] = results[f->residual];
     return fv__conv2d_fused(&attributes, count, inputs);
 }

@@ -18,7 +18,9 @@ static void destroy(void *object)
         fv__release(context, network->places[i].inputs);
         fv__destroy(network->places[i].layer);
     }
+    fv__network_end_traces(network);
     fv__release(context, network->places);
+    fv__release(context, network->results);
     fv__release(context, network->variables);
     fv__release(context, network->values);
     fv__release(context, network->grads);
@@ -48,10 +50,21 @@ fv_network *fv_network_new(fv_context *context, fv_layer *const layers[],
 
 void fv_network_free(fv_network *network) { fv__destroy(network); }
 
+/* A hash (FNV-1a) of a name. */
+static uint64_t digest_of(const char *name, size_t length)
+{
+    uint64_t digest = 14695981039346656037u;
+    for (size_t i = 0; i < length; i++)
+        digest = (digest ^ (unsigned char)name[i]) * 1099511628211u;
+    return digest;
+}
+
 int32_t fv__network_find(const fv_network *network, int32_t count,
                          const char *name, size_t length)
 {
+    const uint64_t digest = digest_of(name, length);
     for (int32_t i = 0; i < count; i++) {
+        if (network->places[i].digest != digest) continue;
         const char *other = network->places[i].layer->name;
         if (strlen(other) == length && !memcmp(other, name, length)) return i;
     }
@@ -62,12 +75,6 @@ int32_t fv__network_loss_place(const fv_network *network)
 {
     int32_t last = network->count - 1;
     return last >= 0 && network->places[last].layer->type->target ? last : -1;
-}
-
-int32_t fv__network_output_place(const fv_network *network)
-{
-    int32_t loss = fv__network_loss_place(network);
-    return loss < 0 ? network->count - 1 : network->places[loss].inputs[0];
 }
 
 /* ---- adding a layer ----------------------------------------------------- */
@@ -99,10 +106,9 @@ static fv_status check(const fv_network *network, const fv_layer *layer)
         return fv_fail(context, FV_MISUSE,
                        "%s: the first layer of a network must be an input",
                        layer->name);
-    if (network->count && input)
-        return fv_fail(context, FV_MISUSE,
-                       "%s: only the first layer of a network is an input",
-                       layer->name);
+    if (input && fv__network_input(network, FV__MOST_INPUTS - 1) >= 0)
+        return fv_fail(context, FV_LIMIT, "%s: a network has at most %d inputs",
+                       layer->name, FV__MOST_INPUTS);
     int32_t loss = fv__network_loss_place(network);
     if (loss >= 0)
         return fv_fail(context, FV_MISUSE,
@@ -123,17 +129,19 @@ static bool legal_name(const char *name)
 }
 
 /* A layer without a name is named by its kind's stem and a number: conv2. */
-static fv_status set_name(const fv_network *network, fv_layer *layer)
+static fv_status set_name(const fv_network *network, fv__place *place)
 {
     fv_context *context = network->context;
+    fv_layer *layer = place->layer;
+    int32_t last = network->count - 1;
+    while (last >= 0 && network->places[last].layer->type != layer->type)
+        last--;
+    place->number = last < 0 ? 1 : network->places[last].number + 1;
     if (!layer->named) {
-        int number = 1;
-        for (int32_t i = 0; i < network->count; i++)
-            number += network->places[i].layer->type == layer->type;
         char name[64];
         const fv__layer_type *type = layer->type;
         snprintf(name, sizeof name, "%s%d",
-                 type->stem ? type->stem : type->kind, number);
+                 type->stem ? type->stem : type->kind, place->number);
         char *copy = fv__copy_text(context, FV__RUN, name, strlen(name));
         if (!copy) return fv_failed(context);
         fv__release(context, layer->name);
@@ -161,62 +169,107 @@ static int32_t count_names(const char *from)
     return count;
 }
 
+/* The result that a name of `from` means: "relu1", "split1:1" for an output
+ * that is not the first. */
+static fv_status find_result(const fv_network *network, const fv_layer *layer,
+                             const char *name, size_t length, int32_t *result)
+{
+    fv_context *context = network->context;
+    char shown[300];
+    const char *colon = memchr(name, ':', length);
+    const size_t letters = colon ? (size_t)(colon - name) : length;
+    const int32_t place =
+        fv__network_find(network, network->count, name, letters);
+    int64_t output = 0;
+    fv__printable(name, length, shown, sizeof shown);
+    if (place < 0)
+        return fv_fail(context, FV_MISUSE,
+                       "%s: from names \"%s\", which is no layer above it",
+                       layer->name, shown);
+    const fv__place *source = &network->places[place];
+    if (colon
+        && (!fv__whole_read(colon + 1, length - letters - 1, &output)
+            || output >= source->num_outputs))
+        return fv_fail(context, FV_MISUSE,
+                       "%s: from names \"%s\"; the outputs of %s are 0 to %d",
+                       layer->name, shown, source->layer->name,
+                       source->num_outputs - 1);
+    *result = source->first + (int32_t)output;
+    return FV_OK;
+}
+
 /* Fills place->inputs from the layer's `from`, or with the layer before. */
 static fv_status find_inputs(const fv_network *network, fv__place *place)
 {
     fv_context *context = network->context;
-    const char *from = place->layer->from;
-    if (!network->count) {
+    const fv_layer *layer = place->layer;
+    const char *from = layer->from;
+    if (layer->type == &fv__layer_input || !layer->type->max_inputs) {
         if (!from) return FV_OK;
-        return fv_fail(context, FV_MISUSE, "%s: an input reads from no layer",
-                       place->layer->name);
+        return fv_fail(context, FV_MISUSE, "%s: %s reads from no layer",
+                       layer->name,
+                       layer->type == &fv__layer_input ? "an input" : "it");
     }
-    int32_t count = from ? count_names(from) : 1;
+    const int32_t count = from ? count_names(from) : 1;
     place->inputs =
         fv__allocate(context, FV__RUN, (size_t)count * sizeof *place->inputs);
     if (!place->inputs) return fv_failed(context);
-    place->inputs[0] = network->count - 1;
+    place->inputs[0] = network->places[network->count - 1].first;
     for (int32_t k = 0; from && k < count; k++) {
-        size_t length = strcspn(from, ",");
-        place->inputs[k] =
-            fv__network_find(network, network->count, from, length);
-        char shown[300];
-        if (place->inputs[k] < 0)
-            return fv_fail(context, FV_MISUSE,
-                           "%s: from names \"%s\", which is no layer "
-                           "above it",
-                           place->layer->name,
-                           fv__printable(from, length, shown, sizeof shown));
+        const size_t length = strcspn(from, ",");
+        if (find_result(network, layer, from, length, &place->inputs[k])
+            != FV_OK)
+            return fv_failed(context);
         from += length + (from[length] == ',');
     }
     place->num_inputs = count;
+    return fv__layer_inputs(layer, count);
+}
+
+/* Finds the layer whose parameters this one shares. */
+static fv_status find_owner(const fv_network *network, fv_layer *layer)
+{
+    const char *name = layer->weights;
+    if (!name) return FV_OK;
+    const int32_t place =
+        fv__network_find(network, network->count, name, strlen(name));
+    char shown[300];
+    if (place < 0)
+        return fv_fail(network->context, FV_MISUSE,
+                       "%s: weights names \"%s\", which is no layer above it",
+                       layer->name,
+                       fv__printable(name, strlen(name), shown, sizeof shown));
+    layer->owner = network->places[place].layer;
     return FV_OK;
 }
 
-static fv_status find_shape(const fv_network *network, const fv__place *place)
+/* Checks the in_shape of the options, if there is one. */
+static fv_status check_declared(const fv_network *network,
+                                const fv__place *place)
 {
     fv_context *context = network->context;
-    fv_layer *layer = place->layer;
-    fv_shape *shapes = fv__allocate(
-        context, FV__DATA, (size_t)(place->num_inputs + 1) * sizeof *shapes);
-    if (!shapes) return fv_failed(context);
-    for (int32_t k = 0; k < place->num_inputs; k++)
-        shapes[k] = network->places[place->inputs[k]].layer->out_shape;
-    fv_shape given = layer->declared;
-    fv_shape inside = fv__shape_inside(context, given);
-    if (place->num_inputs && given.rank
-        && !fv__shape_equal(&inside, &shapes[0])) {
-        char a[FV__SHAPE_BYTES], b[FV__SHAPE_BYTES];
-        fv_shape is = fv__shape_outside(context, shapes[0]);
-        fv_fail(context, FV_MISUSE,
-                "%s: in_shape %s differs from %s, which %s gives", layer->name,
-                fv__shape_text(a, sizeof a, given.rank, given.extent),
-                fv__shape_text(b, sizeof b, is.rank, is.extent),
-                network->places[place->inputs[0]].layer->name);
-    }
-    fv__layer_shape(layer, place->num_inputs, shapes);
-    fv__release(context, shapes);
-    return fv_failed(context);
+    const fv_layer *layer = place->layer;
+    const fv_shape given = layer->declared;
+    if (!place->num_inputs || !given.rank) return FV_OK;
+    const fv__result *source = &network->results[place->inputs[0]];
+    const fv_shape inside = fv__shape_inside(context, given);
+    if (fv__shape_equal(&inside, &source->shape)) return FV_OK;
+    char a[FV__SHAPE_BYTES], b[FV__SHAPE_BYTES];
+    const fv_shape is = fv__network_shape(network, place->inputs[0]);
+    return fv_fail(
+        context, FV_MISUSE, "%s: in_shape %s differs from %s, which %s gives",
+        layer->name, fv__shape_show(a, &given), fv__shape_show(b, &is),
+        network->places[source->place].layer->name);
+}
+
+static fv_status find_shape(fv_network *network, fv__place *place)
+{
+    if (check_declared(network, place) != FV_OK)
+        return fv_failed(network->context);
+    if (place->layer->type == &fv__layer_input)
+        fv__layer_shape(place->layer, 0, NULL, NULL);
+    if (!fv__ok(network->context)) return fv_failed(network->context);
+    return fv__network_trace(network, place);
 }
 
 /* Receptive field: size + (window - 1) jump of the widest input (Araujo,
@@ -226,7 +279,8 @@ static void find_field(const fv_network *network, fv__place *place)
     for (int32_t axis = 0; axis < 2; axis++) {
         int64_t jump = 1, field = 1;
         for (int32_t k = 0; k < place->num_inputs; k++) {
-            const fv__place *input = &network->places[place->inputs[k]];
+            const fv__result *source = &network->results[place->inputs[k]];
+            const fv__place *input = &network->places[source->place];
             jump = fv__max(jump, input->jump[axis]);
             field = input->field[axis] == 0 || field == 0
                         ? 0
@@ -268,10 +322,12 @@ fv_status fv_network_add(fv_network *network, fv_layer *layer)
     fv_context *context = network->context;
     fv__place place = { .layer = layer };
     if (check(network, layer) == FV_OK && grow(network) == FV_OK
-        && set_name(network, layer) == FV_OK
+        && set_name(network, &place) == FV_OK
         && find_inputs(network, &place) == FV_OK
+        && find_owner(network, layer) == FV_OK
         && find_shape(network, &place) == FV_OK) {
         find_field(network, &place);
+        place.digest = digest_of(layer->name, strlen(layer->name));
         layer->network = network;
         layer->draw = draw;
         fv__orphan(&layer->object);
@@ -297,10 +353,12 @@ fv_status fv_network_set_input(fv_network *network, const fv_shape *shape)
         return fv_fail(
             context, FV_MISUSE, "network: an input of %s, expected one of %s",
             fv__shape_show(is, shape), fv__shape_show(expected, &input));
-    fv_layer *first = network->places[0].layer;
+    fv_layer *first =
+        network->places[network->results[fv__network_input(network, 0)].place]
+            .layer;
     first->in_shape = first->out_shape = fv__shape_inside(context, *shape);
-    for (int32_t i = 1; i < network->count; i++)
-        if (find_shape(network, &network->places[i]) != FV_OK) break;
+    fv__network_retrace(network);
+    if (network->sealed) fv__network_end_traces(network);
     fv__release(context, network->text);
     network->text = NULL;
     return fv_failed(context);
@@ -322,21 +380,40 @@ fv_layer *fv_network_layer(const fv_network *network, size_t index)
     return NULL;
 }
 
-static fv_shape shape_at(const fv_network *network, int32_t place)
-{
-    if (!network || place < 0) return (fv_shape){ .rank = -1 };
-    return fv__shape_outside(network->context,
-                             network->places[place].layer->out_shape);
-}
-
 fv_shape fv_network_input_shape(const fv_network *network)
 {
-    return shape_at(network, network && network->count ? 0 : -1);
+    if (!network) return (fv_shape){ .rank = -1 };
+    return fv__network_shape(network, fv__network_input(network, 0));
 }
 
 fv_shape fv_network_output_shape(const fv_network *network)
 {
-    return shape_at(network, network ? fv__network_output_place(network) : -1);
+    if (!network) return (fv_shape){ .rank = -1 };
+    return fv__network_shape(network, fv__network_output(network, 0));
+}
+
+static fv_value_info info_of(const fv_network *network, int32_t result)
+{
+    if (result < 0) return (fv_value_info){ 0 };
+    const fv__result *r = &network->results[result];
+    return (fv_value_info){ .name = network->places[r->place].layer->name,
+                            .shape = fv__network_shape(network, result),
+                            .dtype = r->dtype,
+                            .batched = r->batched };
+}
+
+fv_value_info fv_network_input_info(const fv_network *network, size_t index)
+{
+    const bool some = network && index < INT32_MAX;
+    return info_of(network,
+                   some ? fv__network_input(network, (int32_t)index) : -1);
+}
+
+fv_value_info fv_network_output_info(const fv_network *network, size_t index)
+{
+    const bool some = network && index < INT32_MAX;
+    return info_of(network,
+                   some ? fv__network_output(network, (int32_t)index) : -1);
 }
 
 fv_layer_info fv_network_layer_info(fv_network *network, size_t index)
@@ -348,9 +425,12 @@ fv_layer_info fv_network_layer_info(fv_network *network, size_t index)
     const fv_layer *layer = place->layer;
     info.name = layer->name;
     info.kind = layer->type->kind;
-    info.output_shape = fv__shape_outside(network->context, layer->out_shape);
+    info.output_shape =
+        layer->type->target
+            ? fv__shape_outside(network->context, layer->out_shape)
+            : fv__network_shape(network, place->first);
     for (int32_t i = 0; i < layer->num_parameters; i++)
-        if (layer->parameters[i].trainable)
+        if (layer->parameters[i].trainable && !layer->parameters[i].shared)
             info.parameters = fv__saturated_sum(
                 info.parameters, fv__product(layer->parameters[i].rank,
                                              layer->parameters[i].shape));
@@ -365,9 +445,10 @@ fv_layer_info fv_network_layer_info(fv_network *network, size_t index)
 
 fv_layer_info fv_network_info(fv_network *network)
 {
-    int32_t last = network ? fv__network_output_place(network) : -1;
-    fv_layer_info info =
-        fv_network_layer_info(network, last < 0 ? SIZE_MAX : (size_t)last);
+    const int32_t output = network ? fv__network_output(network, 0) : -1;
+    fv_layer_info info = fv_network_layer_info(
+        network,
+        output < 0 ? SIZE_MAX : (size_t)network->results[output].place);
     info.parameters = info.multiply_accumulates = 0;
     for (size_t i = 0; i < fv_network_count(network); i++) {
         fv_layer_info one = fv_network_layer_info(network, i);

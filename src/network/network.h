@@ -7,40 +7,61 @@
 
 #include <fovea/network.h>
 
+/* An output of a layer in its network. */
+typedef struct fv__result {
+    int32_t place, output;
+    fv_dtype dtype;
+    bool batched;           /* its first axis is the batch */
+    fv_shape shape;         /* without the batch; extents may be open */
+    fv_variable *traced[2]; /* of one image, with each of fv__open_sizes */
+} fv__result;
+
 /* A layer in its network. */
 typedef struct fv__place {
     fv_layer *layer;
-    int32_t num_inputs;
-    /* indices of the places it reads from, all less than its own */
-    int32_t *inputs;
+    uint64_t digest; /* of its name */
+    int32_t number;  /* among layers of its type, from 1 */
+    int32_t num_inputs, num_outputs;
+    int32_t *inputs; /* the results that it reads */
+    int32_t first;   /* the first of its own results, which follow each other */
     /* receptive field per axis, in pixels of the input: distance between those
      * of neighbours, and size (0: the whole input) */
     int64_t jump[2], field[2];
 } fv__place;
 
-/* A plan: the graph of the network for one number of images, with or without a
- * backward pass. */
+enum { FV__MOST_INPUTS = 16 }; /* of a network */
+
+/* A plan: the graph of the network for one number of images and one size, with
+ * or without a backward pass. */
 typedef struct fv__plan {
     fv__graph graph;
-    fv_shape image; /* in the layout of the context */
+    /* of each input, in the layout of the context, without the batch */
+    fv_shape images[FV__MOST_INPUTS];
     int64_t batch;
     int64_t classes; /* number of classes of labels */
     bool training;
     bool dense;       /* the target has the output's shape */
     uint64_t trained; /* hash of which variables require gradients */
     uint64_t used;    /* the value of network->uses at the last use */
-    fv_variable *images, *target, *output, *loss; /* NULL: none */
+    fv_variable *inputs[FV__MOST_INPUTS], *target, *loss; /* NULL: none */
+    fv_variable **outputs; /* as many as the network's */
+    fv_variable *output;   /* the first */
     unsigned char *cache;  /* what its nodes cache; NULL: nothing */
     fv_variable *expected; /* the target in the layout of the output */
 } fv__plan;
 
-enum { FV__MAX_PLANS = 6, FV__MAX_LAYERS = 4096 };
+enum { FV__MAX_PLANS = 6, FV__MAX_LAYERS = 1 << 14 };
 
 struct fv_network {
     fv__object object;
     fv_context *context;
     fv__place *places;
     int32_t count, capacity;
+    fv__result *results;
+    int32_t num_results, results_capacity;
+    /* all layers, recorded for one image, while the network is built */
+    fv__graph traces[2];
+    bool open;   /* an input has open extents: both are used */
     bool sealed; /* it has been used: no layers can be added */
     bool drawn;
     /* all parameters, gradients and running statistics; each array begins at
@@ -67,9 +88,25 @@ fv_network *fv__network_parse(fv_context *context, const char *text,
 /* The place of that name among the first `count`; -1 if there is none. */
 int32_t fv__network_find(const fv_network *network, int32_t count,
                          const char *name, size_t length);
-/* The place of the loss layer, -1 if there is none, and that of the output. */
+/* The place of the loss layer, -1 if there is none. */
 int32_t fv__network_loss_place(const fv_network *network);
-int32_t fv__network_output_place(const fv_network *network);
+/* The result of input k, -1 if there are no more. */
+int32_t fv__network_input(const fv_network *network, int32_t k);
+/* The result that the network is run for: of output layer k or, if there is
+ * none, what the loss reads or the first output of the last layer; -1 if there
+ * are no more. */
+int32_t fv__network_output(const fv_network *network, int32_t k);
+/* The number of inputs or of outputs. */
+int32_t fv__network_count_of(const fv_network *network,
+                             int32_t (*at)(const fv_network *, int32_t));
+/* Records a layer, whose inputs are known, and finds the types and shapes of
+ * its results. */
+fv_status fv__network_trace(fv_network *network, fv__place *place);
+/* Records all layers anew. */
+fv_status fv__network_retrace(fv_network *network);
+void fv__network_end_traces(fv_network *network);
+/* The shape of a result in the layout of the context. */
+fv_shape fv__network_shape(const fv_network *network, int32_t result);
 
 /* Ends building: checks that the network is not empty, creates variables
  * without memory and counts the bytes of the flat arrays. */
@@ -78,14 +115,18 @@ fv_status fv__network_seal(fv_network *network);
 fv_status fv__network_draw(fv_network *network);
 /* Allocates the flat gradients and what else training needs. */
 fv_status fv__network_grads(fv_network *network);
-/* Runs the layers on an NHWC variable of a tape or a plan. A plan fuses layers
- * between which no other layer reads. */
-fv_variable *fv__network_apply(fv_network *network, fv_variable *x);
+/* Runs all layers but the loss on `inputs`, with channels last, on the tape or,
+ * if it is not NULL, in a plan, which fuses layers between which no other layer
+ * reads. `results` has room for all results; those within fused layers stay
+ * NULL. */
+fv_status fv__network_apply(fv_network *network, fv__graph *plan,
+                            fv_variable *const inputs[],
+                            fv_variable *results[]);
 
 /* Layers that run as one operator: a convolution and layers behind it or, in
  * training, a normalisation and its clamp, or a clamp and its pool. Members are
- * places; -1: none. If convolution, norm and pool are all -1, the layer runs
- * alone. */
+ * places, of `residual` a result; -1: none. If convolution, norm and pool are
+ * all -1, the layer runs alone. */
 typedef struct fv__fusion {
     int32_t convolution, norm, pool, add, residual, clamp;
 } fv__fusion;
@@ -95,15 +136,19 @@ static inline bool fv__fused(const fv__fusion *fusion)
     return fusion->convolution >= 0 || fusion->norm >= 0 || fusion->pool >= 0;
 }
 
-/* Finds for each place up to `last` the fusion that ends there. For a place
- * that is part of another fusion inside[place] is set: it does not run. In
- * training only fusions through which gradients pass are used. */
-void fv__network_fuse(const fv_network *network, int32_t last, bool training,
-                      fv__fusion *fusions, bool *inside);
-/* The output of the fused layers; `outputs` are those of all places before. */
+/* Finds for each place the fusion that ends there. For a place that is part of
+ * another fusion inside[place] is set: it does not run. In training only
+ * fusions through which gradients pass are used. */
+fv_status fv__network_fuse(const fv_network *network, bool training,
+                           fv__fusion *fusions, bool *inside);
+/* The output of the fused layers; `results` are those of all places before. */
 fv_variable *fv__fusion_apply(const fv_network *network,
                               const fv__fusion *fusion,
-                              fv_variable *const outputs[]);
+                              fv_variable *const results[]);
+
+/* Refuses a value that is none of input k, with a batch of any size. */
+fv_status fv__input_fits(const fv_network *network, int32_t k,
+                         const fv_tensor *value);
 
 /* Whether a target is class indices: a vector of integers. */
 static inline bool fv__is_labels(const fv_tensor *target)
@@ -121,9 +166,10 @@ fv_status fv__labels_check(fv_context *context, const fv_tensor *labels,
 void fv__labels_one_hot(fv_context *context, const fv_tensor *labels,
                         int64_t outputs, int64_t classes, void *rows);
 
-/* The plan for `batch` images of a shape, NULL: the network's, recorded and
- * placed if there is none; memory for its values is not allocated yet. */
-fv__plan *fv__network_plan(fv_network *network, const fv_shape *image,
+/* The plan for `batch` images of a shape for each input, NULL: the network's,
+ * recorded and placed if there is none; memory for its values is not allocated
+ * yet. */
+fv__plan *fv__network_plan(fv_network *network, const fv_shape images[],
                            int64_t batch, bool training, bool dense);
 /* Peak bytes of memory of running all recorded plans, with `more` bytes
  * besides; SIZE_MAX stands for all larger numbers. */
@@ -131,7 +177,7 @@ size_t fv__network_planned(const fv_network *network, size_t more);
 /* What a caller is going to run, with plans that are recorded. */
 typedef struct fv__demand {
     const char *who;
-    const fv_shape *image; /* NULL: the network's */
+    const fv_shape *images; /* of each input; NULL: the network's */
     int64_t batch;
     int64_t trained, evaluated; /* images per pass; 0: none */
     bool dense, drop_last;
@@ -144,9 +190,9 @@ fv_status fv__network_afford(fv_network *network, const fv__demand *demand);
 /* Allocates all memory that recorded plans lack; afterwards every plan can run.
  */
 fv_status fv__network_ready(fv_network *network);
-/* Writes a batch of images, a batch of targets, into a ready plan: class
+/* Writes a batch of an input, a batch of targets, into a ready plan: class
  * indices or values of the output's shape. */
-fv_status fv__plan_images(fv__plan *plan, const fv_tensor *images);
+fv_status fv__plan_input(fv__plan *plan, int32_t input, const fv_tensor *value);
 fv_status fv__plan_target(fv__plan *plan, const fv_tensor *target);
 /* The number of images whose predicted class is that of the target. Predicted
  * is the largest output or, with one output that tells two classes, class 1 if

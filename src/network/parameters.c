@@ -17,9 +17,10 @@ static fv_status list_variables(fv_network *network)
         if (fv__layer_prepare(layer) != FV_OK) break;
         for (int32_t k = 0; k < layer->num_parameters; k++) {
             const fv__parameter *parameter = &layer->parameters[k];
+            if (parameter->shared) continue;
             size_t *bytes = parameter->trainable ? &network->values_bytes
                                                  : &network->state_bytes;
-            size_t more = fv__parameter_bytes(context, parameter);
+            size_t more = fv__parameter_bytes(parameter);
             if (!fv__add(*bytes, more, bytes))
                 fv_fail(context, FV_LIMIT,
                         "network: the parameters of %s are too many",
@@ -45,6 +46,7 @@ fv_status fv__network_seal(fv_network *network)
                        "one more",
                        network->count);
     network->sealed = true;
+    fv__network_end_traces(network);
     return list_variables(network);
 }
 
@@ -65,11 +67,12 @@ fv_status fv__network_draw(fv_network *network)
         fv_layer *layer = network->places[i].layer;
         for (int32_t k = 0; k < layer->num_parameters; k++) {
             const fv__parameter *parameter = &layer->parameters[k];
+            if (parameter->shared) continue;
             unsigned char **flat = parameter->trainable ? &values : &state;
             bool drawn = parameter->variable->value.data != NULL;
             fv__leaf_bind_value(parameter->variable, *flat);
             if (!drawn) fv__parameter_draw(parameter);
-            *flat += fv__parameter_bytes(context, parameter);
+            *flat += fv__parameter_bytes(parameter);
         }
     }
     network->drawn = true;

@@ -16,10 +16,13 @@ static uint64_t digest_trained(const fv_network *network)
 }
 
 /* A value that is written before the plan runs. */
-static fv_variable *fed(fv__plan *plan, fv_dtype dtype, const fv_shape *shape)
+static fv_variable *fed(fv__plan *plan, fv_dtype dtype, bool batched,
+                        const fv_shape *shape)
 {
     fv_variable *value =
-        fv__variable_placeholder(&plan->graph, dtype, plan->batch, shape);
+        batched
+            ? fv__variable_placeholder(&plan->graph, dtype, plan->batch, shape)
+            : fv__graph_value(&plan->graph, dtype, shape->rank, shape->extent);
     if (value) value->live_out = true;
     return value;
 }
@@ -32,28 +35,63 @@ static fv_variable *target_of(fv_network *network, fv__plan *plan,
     fv_shape shape = fv__shape_outside(
         network->context, fv__shape_of_image(&plan->output->value));
     if (labels) shape = (fv_shape){ 0 };
-    return fed(plan, labels ? FV_I64 : network->context->dtype, &shape);
+    return fed(plan, labels ? FV_I64 : network->context->dtype, true, &shape);
+}
+
+static fv_status record_loss(fv_network *network, fv__plan *plan,
+                             fv_variable *results[])
+{
+    const int32_t place = fv__network_loss_place(network);
+    fv_variable *operands[FV__MAX_INPUTS + 1];
+    if (place < 0) return FV_OK;
+    const fv__place *loss = &network->places[place];
+    for (int32_t k = 0; k < loss->num_inputs; k++)
+        operands[k] = results[loss->inputs[k]];
+    plan->target = target_of(network, plan, loss->layer);
+    plan->expected = fv__variable_inside(plan->target);
+    if (!plan->expected) return fv_failed(network->context);
+    plan->expected->live_out = true;
+    operands[loss->num_inputs] = plan->expected;
+    plan->loss = fv__layer_apply(loss->layer, loss->num_inputs + 1, operands);
+    if (plan->loss) plan->loss->live_out = true;
+    return fv_failed(network->context);
+}
+
+/* Records inputs, layers and loss; `results` has room for all results. */
+static fv_status record_all(fv_network *network, fv__plan *plan,
+                            fv_variable *results[])
+{
+    fv_context *context = network->context;
+    fv_variable *inside[FV__MOST_INPUTS];
+    for (int32_t k = 0; fv__network_input(network, k) >= 0; k++) {
+        const fv__result *r = &network->results[fv__network_input(network, k)];
+        plan->inputs[k] = fed(plan, r->dtype, r->batched, &plan->images[k]);
+        inside[k] = plan->inputs[k];
+        if (r->batched) inside[k] = fv__variable_inside(inside[k]);
+        if (!inside[k]) return fv_failed(context);
+    }
+    if (fv__network_apply(network, &plan->graph, inside, results) != FV_OK)
+        return fv_failed(context);
+    const int32_t outputs = fv__network_count_of(network, fv__network_output);
+    plan->outputs = fv__arena_allocate(&plan->graph.arena,
+                                       (size_t)outputs * sizeof *plan->outputs);
+    if (!plan->outputs) return fv_failed(context);
+    for (int32_t k = 0; k < outputs; k++) {
+        plan->outputs[k] = results[fv__network_output(network, k)];
+        plan->outputs[k]->live_out = true;
+    }
+    plan->output = plan->outputs[0];
+    plan->classes = fv_network_classes(network);
+    return record_loss(network, plan, results);
 }
 
 static fv_status record(fv_network *network, fv__plan *plan)
 {
     fv_context *context = network->context;
-    plan->images = fed(plan, context->dtype, &plan->image);
-    if (!plan->images) return fv_failed(context);
-    fv_variable *inside = fv__variable_inside(plan->images);
-    if (inside) plan->output = fv__network_apply(network, inside);
-    int32_t place = fv__network_loss_place(network);
-    plan->classes = fv_network_classes(network);
-    if (plan->output) plan->output->live_out = true;
-    if (place < 0 || !plan->output) return fv_failed(context);
-    fv_layer *loss = network->places[place].layer;
-    plan->target = target_of(network, plan, loss);
-    plan->expected = fv__variable_inside(plan->target);
-    if (!plan->expected) return fv_failed(context);
-    plan->expected->live_out = true;
-    fv_variable *operands[] = { plan->output, plan->expected };
-    plan->loss = fv__layer_apply(loss, 2, operands);
-    if (plan->loss) plan->loss->live_out = true;
+    fv_variable **results = fv__allocate_zero(
+        context, FV__DATA, (size_t)network->num_results * sizeof *results);
+    if (results) record_all(network, plan, results);
+    fv__release(context, results);
     return fv_failed(context);
 }
 
@@ -81,13 +119,20 @@ static bool lacks_cache(const fv__plan *plan)
     return plan && plan->graph.cache_bytes && !plan->cache;
 }
 
+static bool same_images(const fv__plan *plan, const fv_shape images[])
+{
+    for (int32_t k = 0; plan->inputs[k]; k++)
+        if (!fv__shape_equal(&plan->images[k], &images[k])) return false;
+    return true;
+}
+
 /* Whether the demand has batches that the plan runs. */
 static bool serves(const fv__plan *plan, const fv__demand *demand)
 {
     const int64_t images = plan->training ? demand->trained : demand->evaluated;
     const bool dense = plan->training && demand->dense;
     return images && plan->dense == dense
-           && (!demand->image || fv__shape_equal(&plan->image, demand->image))
+           && (!demand->images || same_images(plan, demand->images))
            && (plan->batch == fv__min(demand->batch, images)
                || plan->batch == images % demand->batch);
 }
@@ -112,7 +157,7 @@ static void drop_plans(fv_network *network, const fv__demand *demand, bool all)
 static bool is_same(const fv__plan *a, const fv__plan *b)
 {
     return a->batch == b->batch && a->training == b->training
-           && a->dense == b->dense && fv__shape_equal(&a->image, &b->image);
+           && a->dense == b->dense && same_images(a, b->images);
 }
 
 /* The slot of a matching plan, else an empty one, else that of the least
@@ -129,36 +174,44 @@ static int32_t find_slot(const fv_network *network, const fv__plan *wanted)
     return oldest;
 }
 
-/* Checks what a plan is wanted for. */
-static fv_status check(fv_network *network, const fv__plan *wanted)
+/* Checks the shape that input k shall have. */
+static fv_status check_image(const fv_network *network, const fv__plan *wanted,
+                             int32_t k)
 {
     fv_context *context = network->context;
-    const fv_shape *image = &wanted->image;
-    const fv_shape input = fv_network_input_shape(network);
+    const fv_shape *image = &wanted->images[k];
+    const fv_value_info input = fv_network_input_info(network, (size_t)k);
     char text[FV__SHAPE_BYTES], expected[FV__SHAPE_BYTES];
-    if (fv__network_seal(network) != FV_OK) return fv_failed(context);
-    if (wanted->batch < 1)
-        return fv_fail(context, FV_MISUSE,
-                       "network: a batch of %lld images, expected at least 1",
-                       (long long)wanted->batch);
     fv__shape_show(text, image);
-    fv__shape_show(expected, &input);
+    fv__shape_show(expected, &input.shape);
     if (fv__shape_open(image))
         return fv_fail(
             context, FV_MISUSE,
             "network: the input %s is open, a plan needs the size of "
             "its images",
             text);
-    if (!fv__shape_fits(&input, image))
+    if (!fv__shape_fits(&input.shape, image))
         return fv_fail(context, FV_MISUSE,
                        "network: images of %s, the input is %s", text,
                        expected);
     const int64_t extents[] = { wanted->batch, fv__shape_count(image) };
-    if (extents[1] < 0 || fv__product(2, extents) < 0)
-        return fv_fail(
-            context, FV_LIMIT,
-            "network: a batch of %lld images %s has too many elements",
-            (long long)wanted->batch, text);
+    if (extents[1] >= 0 && fv__product(2, extents) >= 0) return FV_OK;
+    return fv_fail(context, FV_LIMIT,
+                   "network: a batch of %lld images %s has too many elements",
+                   (long long)wanted->batch, text);
+}
+
+/* Checks what a plan is wanted for. */
+static fv_status check(fv_network *network, const fv__plan *wanted)
+{
+    fv_context *context = network->context;
+    if (fv__network_seal(network) != FV_OK) return fv_failed(context);
+    if (wanted->batch < 1)
+        return fv_fail(context, FV_MISUSE,
+                       "network: a batch of %lld images, expected at least 1",
+                       (long long)wanted->batch);
+    for (int32_t k = 0; fv__network_input(network, k) >= 0; k++)
+        if (check_image(network, wanted, k) != FV_OK) return fv_failed(context);
     if (wanted->training && fv__network_loss_place(network) < 0)
         return fv_fail(context, FV_MISUSE,
                        "network: training needs a loss, end the network with "
@@ -195,17 +248,27 @@ static fv_status lay_out_in_room(fv_network *network, fv__plan *plan)
     return FV_OK;
 }
 
-fv__plan *fv__network_plan(fv_network *network, const fv_shape *image,
+/* Sets the shapes of a plan's inputs, NULL: those of the network. */
+static void set_images(const fv_network *network, fv__plan *plan,
+                       const fv_shape images[])
+{
+    for (int32_t k = 0; fv__network_input(network, k) >= 0; k++)
+        plan->images[k] = images
+                              ? images[k]
+                              : fv_network_input_info(network, (size_t)k).shape;
+}
+
+fv__plan *fv__network_plan(fv_network *network, const fv_shape images[],
                            int64_t batch, bool training, bool dense)
 {
     fv_context *context = network->context;
-    const fv__plan wanted = {
-        .image = image ? *image : fv_network_input_shape(network),
+    fv__plan wanted = {
         .batch = batch,
         .training = training,
         .dense = dense,
         .trained = digest_trained(network),
     };
+    set_images(network, &wanted, images);
     if (check(network, &wanted) != FV_OK) return NULL;
     int32_t slot = find_slot(network, &wanted);
     fv__plan *plan = network->plans[slot];
@@ -322,12 +385,12 @@ static fv_status add_plan(fv_network *network, const fv__demand *d,
 {
     const size_t before = network->context->memory.bytes;
     fv__plan plan = {
-        .image = d->image ? *d->image : fv_network_input_shape(network),
         .batch = count,
         .training = training,
         .dense = training && d->dense,
     };
     if (!count) return FV_OK;
+    set_images(network, &plan, d->images);
     fv_status status = lay_out(network, &plan);
     if (plan.graph.block_bytes > *block) *block = plan.graph.block_bytes;
     if (plan.graph.cache_bytes) *own += fv__footprint(plan.graph.cache_bytes);

@@ -20,9 +20,29 @@ static fv_status feed(const char *who, const fv_variable *to,
     return fv__tensor_assign(context, who, &to->value, from);
 }
 
-fv_status fv__plan_images(fv__plan *plan, const fv_tensor *images)
+fv_status fv__plan_input(fv__plan *plan, int32_t input, const fv_tensor *value)
 {
-    return feed("images", plan->images, images);
+    return feed("images", plan->inputs[input], value);
+}
+
+fv_status fv__input_fits(const fv_network *network, int32_t k,
+                         const fv_tensor *value)
+{
+    fv_context *context = network->context;
+    const fv_value_info info = fv_network_input_info(network, (size_t)k);
+    char is[FV__SHAPE_BYTES], expected[FV__SHAPE_BYTES];
+    fv_shape shape = { .rank = value->rank };
+    memcpy(shape.extent, value->shape, sizeof value->shape);
+    if (info.batched) shape = fv__shape_of_image(value);
+    if (!fv__dtype_is_real(info.dtype) && fv__dtype_is_real(value->dtype))
+        return fv_fail(context, FV_MISUSE, "network: input %s of %s, not %s",
+                       info.name, fv_dtype_name(info.dtype),
+                       fv_dtype_name(value->dtype));
+    if (fv__shape_fits(&info.shape, &shape)) return FV_OK;
+    return fv_fail(context, FV_MISUSE, "network: input %s is not %s%s",
+                   fv__shape_text(is, sizeof is, value->rank, value->shape),
+                   info.batched ? "a batch of " : "",
+                   fv__shape_show(expected, &info.shape));
 }
 
 /* The number of outputs for one image. */
@@ -34,7 +54,7 @@ static int64_t outputs_of(const fv__plan *plan)
 
 fv_status fv__plan_target(fv__plan *plan, const fv_tensor *target)
 {
-    fv_context *context = plan->images->context;
+    fv_context *context = plan->inputs[0]->context;
     if (!plan->target)
         return fv_fail(context, FV_MISUSE,
                        "network: there is no loss for the "
@@ -101,6 +121,79 @@ int64_t fv__plan_right(const fv__plan *plan, int64_t *confusion)
     return right;
 }
 
+/* The image shapes and the batch of inputs, which fit the network. */
+static fv_status measure(const fv_network *network, int32_t count,
+                         const fv_tensor *const inputs[], fv_shape images[],
+                         int64_t *batch)
+{
+    fv_context *context = network->context;
+    const int32_t expected = fv__network_count_of(network, fv__network_input);
+    if (count != expected)
+        return fv_fail(context, FV_MISUSE,
+                       "network: %d inputs are given, it has %d", count,
+                       expected);
+    *batch = 0;
+    for (int32_t k = 0; k < count; k++) {
+        const fv_value_info info = fv_network_input_info(network, (size_t)k);
+        images[k] = info.shape;
+        if (!fv__tensor_check(context, info.name, inputs[k]))
+            return fv_failed(context);
+        if (!info.batched && fv__input_fits(network, k, inputs[k]) != FV_OK)
+            return fv_failed(context);
+        if (!info.batched) {
+            memcpy(images[k].extent, inputs[k]->shape, sizeof images[k].extent);
+            continue;
+        }
+        images[k] = fv__shape_of_image(inputs[k]);
+        const int64_t own = inputs[k]->rank > 0 ? inputs[k]->shape[0] : 0;
+        if (*batch && own != *batch)
+            return fv_fail(context, FV_MISUSE,
+                           "network: input %s has a batch of %lld, others of "
+                           "%lld",
+                           info.name, (long long)own, (long long)*batch);
+        *batch = own;
+    }
+    if (!*batch && !fv_network_input_info(network, 0).batched) *batch = 1;
+    return FV_OK;
+}
+
+/* Runs a plan for evaluation. */
+static fv__plan *evaluate(fv_network *network, int32_t count,
+                          const fv_tensor *const inputs[])
+{
+    fv_shape images[FV__MOST_INPUTS];
+    int64_t batch = 0;
+    if (measure(network, count, inputs, images, &batch) != FV_OK) return NULL;
+    fv__plan *plan = fv__network_plan(network, images, batch, false, false);
+    const fv__demand demand = { "predict", .images = images, .batch = batch,
+                                .evaluated = batch };
+    if (!plan || fv__network_afford(network, &demand) != FV_OK
+        || fv__network_ready(network) != FV_OK)
+        return NULL;
+    for (int32_t k = 0; k < count; k++)
+        if (fv__plan_input(plan, k, inputs[k]) != FV_OK) return NULL;
+    if (plan->target)
+        memset(plan->target->value.data, 0,
+               fv__tensor_bytes(&plan->target->value));
+    fv__graph_forward(&plan->graph, 0);
+    return plan;
+}
+
+/* An output in the layout of the context. */
+static fv_tensor answer_of(const fv_network *network, const fv__plan *plan,
+                           int32_t k)
+{
+    fv_context *context = network->context;
+    const fv__result *r = &network->results[fv__network_output(network, k)];
+    const fv_tensor answer = plan->outputs[k]->value;
+    int32_t axes[FV_MAX_RANK];
+    if (context->layout == FV_NHWC || !r->batched || answer.rank < 3
+        || !fv__dtype_is_real(answer.dtype))
+        return answer;
+    fv__axes_outside(answer.rank, axes);
+    return fv_tensor_permute(context, &answer, axes);
+}
+
 fv_status fv_network_predict(fv_network *network, const fv_tensor *images,
                              const fv_tensor *output)
 {
@@ -110,24 +203,65 @@ fv_status fv_network_predict(fv_network *network, const fv_tensor *images,
     if (!fv__tensor_check(context, "images", images)
         || !fv__tensor_check(context, "output", output))
         return fv_failed(context);
-    int64_t batch = images->rank > 0 ? images->shape[0] : 0;
-    const fv_shape image = fv__shape_of_image(images);
-    fv__plan *plan = fv__network_plan(network, &image, batch, false, false);
-    const fv__demand demand = { "predict", .image = &image, .batch = batch,
-                                .evaluated = batch };
-    if (!plan || fv__network_afford(network, &demand) != FV_OK
-        || fv__network_ready(network) != FV_OK
-        || fv__plan_images(plan, images) != FV_OK)
-        return fv_failed(context);
-    if (plan->target)
-        memset(plan->target->value.data, 0,
-               fv__tensor_bytes(&plan->target->value));
-    fv__graph_forward(&plan->graph, 0);
-    fv_tensor answer = plan->output->value;
-    if (context->layout == FV_NCHW && answer.rank > 2) {
-        int32_t axes[FV_MAX_RANK];
-        fv__axes_outside(answer.rank, axes);
-        answer = fv_tensor_permute(context, &answer, axes);
-    }
+    const fv__plan *plan = evaluate(network, 1, &images);
+    if (!plan) return fv_failed(context);
+    const fv_tensor answer = answer_of(network, plan, 0);
     return fv_tensor_copy(context, output, &answer);
+}
+
+/* Orders named tensors as the inputs of the network. */
+static fv_status order_inputs(const fv_network *network, int32_t count,
+                              const fv_named_tensor inputs[],
+                              const fv_tensor *ordered[FV__MOST_INPUTS])
+{
+    fv_context *context = network->context;
+    for (int32_t k = 0; k < FV__MOST_INPUTS; k++) ordered[k] = NULL;
+    for (int32_t i = 0; i < count; i++) {
+        int32_t k = 0;
+        const char *name = inputs[i].name;
+        const char *is = fv_network_input_info(network, 0).name;
+        while (name && is && strcmp(name, is) != 0)
+            is = fv_network_input_info(network, (size_t)++k).name;
+        if (!name && i < FV__MOST_INPUTS) k = i;
+        if ((name && !is) || ordered[k])
+            return fv_fail(context, FV_MISUSE, "network: \"%s\" is %s",
+                           name ? name : "NULL",
+                           is ? "given twice" : "none of its inputs");
+        ordered[k] = &inputs[i].tensor;
+    }
+    for (int32_t k = 0; k < count; k++)
+        if (!ordered[k])
+            return fv_fail(context, FV_MISUSE, "network: input %s is missing",
+                           fv_network_input_info(network, (size_t)k).name);
+    return FV_OK;
+}
+
+fv_status fv_network_run(fv_network *network, int32_t num_inputs,
+                         const fv_named_tensor inputs[], int32_t num_outputs,
+                         fv_named_tensor outputs[])
+{
+    if (!network) return FV_MISUSE;
+    fv_context *context = network->context;
+    const fv_tensor *ordered[FV__MOST_INPUTS];
+    if (!fv__ok(context)
+        || order_inputs(network, num_inputs, inputs, ordered) != FV_OK)
+        return fv_failed(context);
+    const fv__plan *plan = evaluate(network, num_inputs, ordered);
+    if (!plan) return fv_failed(context);
+    const int32_t count = fv__network_count_of(network, fv__network_output);
+    for (int32_t i = 0; i < num_outputs; i++) {
+        int32_t k = outputs[i].name ? 0 : i;
+        for (; outputs[i].name && k < count; k++) {
+            const fv_value_info info =
+                fv_network_output_info(network, (size_t)k);
+            if (!strcmp(outputs[i].name, info.name)) break;
+        }
+        if (k >= count)
+            return fv_fail(context, FV_MISUSE,
+                           "network: \"%s\" is none of its %d outputs",
+                           outputs[i].name ? outputs[i].name : "NULL", count);
+        outputs[i].name = fv_network_output_info(network, (size_t)k).name;
+        outputs[i].tensor = answer_of(network, plan, k);
+    }
+    return FV_OK;
 }

@@ -39,7 +39,7 @@ typedef struct recipe {
         unsigned char bytes[FV__LARGEST_OPTIONS];
         double align;
     } options;
-    fv__token name, from; /* length 0: none */
+    fv__token name, from, weights; /* length 0: none */
     bool seen[FV__MOST_FIELDS];
     int32_t field, element; /* the next positional number */
 } recipe;
@@ -76,16 +76,16 @@ static fv_status unknown_key(fv_context *context, const recipe *layer,
                              const fv__token *key)
 {
     fv__text names = { .context = context, .account = FV__DATA };
-    const char *words[FV__MOST_FIELDS + 3] = { "name", "from" };
+    const char *words[FV__MOST_FIELDS + 4] = { "name", "from", "weights" };
     const fv__field *field = layer->type->fields;
-    for (int i = 2; field && field->key; field++, i++) {
+    for (int i = 3; field && field->key; field++, i++) {
         fv__text_add(&names, "%s, ", field->key);
         words[i] = field->key;
     }
     char shown[64], guess[64];
     fv__printable(key->at, key->length, shown, sizeof shown);
     fv__token_fail(context, key,
-                   "%s has no option \"%s\" (has: %sname, from)%s",
+                   "%s has no option \"%s\" (has: %sname, from, weights)%s",
                    layer->type->kind, shown, names.at ? names.at : "",
                    fv__suggestion(key, words, guess));
     fv__text_free(&names);
@@ -104,11 +104,13 @@ static fv_status read_keyed(fv_context *context, recipe *layer,
     fv__printable(key.at, key.length, shown, sizeof shown);
     if (!value.length)
         return fv__token_fail(context, &value, "%s has no value", shown);
-    bool is_name = fv__token_is(&key, "name");
-    if (is_name || fv__token_is(&key, "from")) {
-        fv__token *kept = is_name ? &layer->name : &layer->from;
-        if (kept->length)
-            return fv__token_fail(context, &key, "%s is given twice", shown);
+    fv__token *kept = fv__token_is(&key, "name")      ? &layer->name
+                      : fv__token_is(&key, "from")    ? &layer->from
+                      : fv__token_is(&key, "weights") ? &layer->weights
+                                                      : NULL;
+    if (kept && kept->length)
+        return fv__token_fail(context, &key, "%s is given twice", shown);
+    if (kept) {
         *kept = value;
         return FV_OK;
     }
@@ -123,14 +125,22 @@ static fv_status read_keyed(fv_context *context, recipe *layer,
     return unknown_key(context, layer, &key);
 }
 
-/* Input extents are rows, columns, channels in the text, whatever the
+/* The extents of images are rows, columns, channels in the text, whatever the
  * context's layout. */
 static void order_extents(const fv_context *context, recipe *layer)
 {
     if (strcmp(layer->type->kind, "input") != 0) return;
     fv_input_options *options = (fv_input_options *)(void *)&layer->options;
+    if (options->no_batch || options->type != FV_INPUT_REAL) return;
     fv_shape outside = fv__shape_outside(context, fv__shape_of(options->shape));
     memcpy(options->shape, outside.extent, sizeof options->shape);
+}
+
+/* NULL: there is none. */
+static char *copy_token(fv_context *context, const fv__token *token)
+{
+    if (!token->length) return NULL;
+    return fv__copy_text(context, FV__DATA, token->at, token->length);
 }
 
 static fv_status add_layer(fv_network *network, recipe *layer,
@@ -138,21 +148,19 @@ static fv_status add_layer(fv_network *network, recipe *layer,
 {
     fv_context *context = network->context;
     const fv__layer_type *type = layer->type;
-    char *name = NULL, *from = NULL;
-    if (layer->name.length)
-        name = fv__copy_text(context, FV__DATA, layer->name.at,
-                             layer->name.length);
-    if (layer->from.length)
-        from = fv__copy_text(context, FV__DATA, layer->from.at,
-                             layer->from.length);
+    char *name = copy_token(context, &layer->name);
+    char *from = copy_token(context, &layer->from);
+    char *weights = copy_token(context, &layer->weights);
     layer->options.first.size = type->options_size;
     layer->options.first.context = context;
     memcpy(layer->options.bytes + type->name, &name, sizeof name);
     memcpy(layer->options.bytes + type->from, &from, sizeof from);
+    memcpy(layer->options.bytes + type->weights, &weights, sizeof weights);
     order_extents(context, layer);
     fv_layer *made = fv__layer_new(type, &layer->options);
     fv__release(context, name);
     fv__release(context, from);
+    fv__release(context, weights);
     if (!made) return fv_failed(context);
     if (fv_network_add(network, made) == FV_OK) return FV_OK;
     fv__destroy(made);
@@ -258,6 +266,7 @@ static fv_status read_lines(fv_network *network, const char *text,
         r.line++;
         if (read_line(network, &r) != FV_OK) return context->status;
     }
+    fv__network_end_traces(network);
     if (network->count >= 2) return FV_OK;
     return fv_fail(context, FV_MALFORMED,
                    "%s: %d layers, expected an input and at least one more",
@@ -304,6 +313,7 @@ static void write_layer(fv__text *text, const fv_layer *layer)
     for (; field && field->key; field++) fv__field_write(text, field, options);
     if (layer->named) fv__text_add(text, " name=%s", layer->name);
     if (layer->from) fv__text_add(text, " from=%s", layer->from);
+    if (layer->weights) fv__text_add(text, " weights=%s", layer->weights);
     fv__text_add(text, "\n");
 }
 

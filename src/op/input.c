@@ -1,9 +1,13 @@
-/* The first layer of a network: says what one image is. */
+/* Inputs of a network: what one image is. */
 #include "op/op.h"
+
+static const char *const type_words[] = { "real", "i64", "i32", "u8", NULL };
 
 static const fv__field fields[] = {
     { FV__FIELD(fv_input_options, EXTENTS, shape), .positional = true,
       .positive = true },
+    { FV__FIELD(fv_input_options, WORD, type), .words = type_words },
+    { FV__FIELD_AS("batch", fv_input_options, LACK, no_batch) },
     { .key = NULL },
 };
 
@@ -13,17 +17,19 @@ static fv_status declare(fv_layer *layer, int32_t count,
     (void)count, (void)inputs;
     const fv_input_options *options = layer->options;
     fv_shape given = fv__shape_of(options->shape);
+    const bool image = options->type == FV_INPUT_REAL && !options->no_batch;
     char text[FV__SHAPE_BYTES];
     for (int32_t i = 0; i < given.rank; i++)
         if (given.extent[i] < 1 && given.extent[i] != FV_OPEN)
             return fv_fail(layer->context, FV_MISUSE,
                            "%s: extent %lld is below 1", layer->name,
                            (long long)given.extent[i]);
-    if (given.rank < 1)
+    if (given.rank < 1 && image)
         return fv_fail(layer->context, FV_MISUSE, "%s: there is no extent",
                        layer->name);
-    const fv_shape inside = fv__shape_inside(layer->context, given);
-    if (inside.extent[inside.rank - 1] == FV_OPEN)
+    const fv_shape inside =
+        image ? fv__shape_inside(layer->context, given) : given;
+    if (image && inside.extent[inside.rank - 1] == FV_OPEN)
         return fv_fail(layer->context, FV_MISUSE,
                        "%s: the number of %s cannot be open", layer->name,
                        inside.rank == 1 ? "features" : "channels");
@@ -36,6 +42,28 @@ static fv_status declare(fv_layer *layer, int32_t count,
     return FV_OK;
 }
 
+fv_dtype fv__input_dtype(const fv_layer *layer)
+{
+    const fv_input_options *options = layer->options;
+    switch (options->type) {
+    case FV_INPUT_REAL:
+        break;
+    case FV_INPUT_I64:
+        return FV_I64;
+    case FV_INPUT_I32:
+        return FV_I32;
+    case FV_INPUT_U8:
+        return FV_U8;
+    }
+    return layer->context->dtype;
+}
+
+bool fv__input_is_batched(const fv_layer *layer)
+{
+    const fv_input_options *options = layer->options;
+    return !options->no_batch;
+}
+
 static fv_variable *forward(fv_layer *layer, int32_t count,
                             fv_variable *const inputs[])
 {
@@ -45,8 +73,8 @@ static fv_variable *forward(fv_layer *layer, int32_t count,
 
 const fv__layer_type fv__layer_input = {
     .kind = "input",
-    .about = "what one image is: height, width, channels, or a number of "
-             "features; ? leaves height or width open",
+    .about = "an input of the network: height, width, channels, or a number of "
+             "features; ? leaves an extent open",
     FV__LAYER_OPTIONS(fv_input_options),
     .fields = fields,
     .min_inputs = 0,

@@ -138,7 +138,7 @@ static fv_status plan(fit *f)
         }
     const fv__demand demand = {
         .who = "fit",
-        .image = &f->image,
+        .images = &f->image,
         .batch = micro,
         .trained = f->images,
         .evaluated = tests,
@@ -209,7 +209,7 @@ static fv_status add_gradients(fit *f, int64_t first, int64_t count,
         return fv_failed(f->context);
     f->labels.shape[0] = count;
     if (fv_dataset_batch(f->options.train, f->order + first, count,
-                         &plan->images->value, &f->labels)
+                         &plan->inputs[0]->value, &f->labels)
             != FV_OK
         || fv__plan_target(plan, &f->labels) != FV_OK)
         return fv_failed(f->context);

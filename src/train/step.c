@@ -157,7 +157,7 @@ fv_metrics fv_train_step(fv_network *network, fv_optimizer *optimizer,
     fv__plan *plan =
         fv__network_plan(network, &image, batch, true, dense(labels));
     const fv__demand demand = { .who = "train",
-                                .image = &image,
+                                .images = &image,
                                 .batch = batch,
                                 .trained = batch,
                                 .dense = plan && plan->dense,
@@ -165,7 +165,7 @@ fv_metrics fv_train_step(fv_network *network, fv_optimizer *optimizer,
     if (plan && fv__network_afford(network, &demand) == FV_OK
         && fv__network_ready(network) == FV_OK
         && fv__optimizer_ready(optimizer) == FV_OK
-        && fv__plan_images(plan, images) == FV_OK
+        && fv__plan_input(plan, 0, images) == FV_OK
         && fv__plan_target(plan, labels) == FV_OK)
         fv__train_plan(plan, network, optimizer, &sums);
     return fv__metrics_of(&sums);
@@ -193,13 +193,13 @@ static fv_status evaluate_batch(fv_network *network, const fv_dataset *dataset,
                                 int64_t *confusion, fv__sums *sums)
 {
     fv__plan *plan =
-        fv__network_plan(network, demand->image, count, false, false);
+        fv__network_plan(network, demand->images, count, false, false);
     fv_context *context = network->context;
     if (!plan || fv__network_afford(network, demand) != FV_OK
         || fv__network_ready(network) != FV_OK)
         return fv_failed(context);
     labels->shape[0] = count;
-    if (fv_dataset_batch(dataset, order, count, &plan->images->value, labels)
+    if (fv_dataset_batch(dataset, order, count, &plan->inputs[0]->value, labels)
             != FV_OK
         || fv__plan_target(plan, labels) != FV_OK)
         return fv_failed(context);
@@ -228,7 +228,7 @@ fv_metrics fv_evaluate(fv_network *network, const fv_dataset *dataset,
     int64_t *order =
         fv__allocate(context, FV__DATA, (size_t)batch * sizeof *order);
     const fv_shape image = fv__shape_of_image(fv_dataset_images(dataset));
-    const fv__demand demand = { "evaluate", .image = &image, .batch = batch,
+    const fv__demand demand = { "evaluate", .images = &image, .batch = batch,
                                 .evaluated = n };
     for (int64_t first = 0; fv__ok(context) && first < n; first += batch) {
         int64_t count = fv__min(batch, n - first);

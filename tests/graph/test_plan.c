@@ -26,7 +26,7 @@ static fixture begin(const char *text, fv_dtype dtype, bool training)
     f.plan = fv__network_plan(f.net, NULL, BATCH, training, false);
     assert_ok(f.ctx);
     fv__network_ready(f.net);
-    fv__plan_images(f.plan, &f.images);
+    fv__plan_input(f.plan, 0, &f.images);
     fv__plan_target(f.plan, &f.labels);
     assert_ok(f.ctx);
     return f;
@@ -164,11 +164,11 @@ static void check_read_again(const char *text, fv_dtype dtype, bool frozen)
         fv_variable_set_requires_grad(list.at[1], 0);
         f.plan = fv__network_plan(f.net, NULL, BATCH, true, false);
         fv__network_ready(f.net);
-        fv__plan_images(f.plan, &f.images);
+        fv__plan_input(f.plan, 0, &f.images);
         fv__plan_target(f.plan, &f.labels);
     }
     memset(f.net->block, 0xff, f.net->block_bytes); /* NaN */
-    fv__plan_images(f.plan, &f.images);
+    fv__plan_input(f.plan, 0, &f.images);
     fv__plan_target(f.plan, &f.labels);
     fv__graph_forward(&f.plan->graph, step_of_the_tape);
     const double loss = fv_item(f.plan->loss);
@@ -409,7 +409,7 @@ static void test_nothing_is_needed_before_birth_or_after_death(void **state)
         assert_true(count < 512);
         size_t bytes;
         unsigned char *plain = run_plainly(&f, &bytes);
-        fv__plan_images(f.plan, &f.images);
+        fv__plan_input(f.plan, 0, &f.images);
         unsigned char *spoiled = run_spoiled(&f, items, count, &bytes);
         assert_memory_equal(plain, spoiled, bytes);
         free(plain);
@@ -435,7 +435,7 @@ static void test_a_lifetime_too_short_is_seen(void **state)
         seen += memcmp(plain, spoiled, bytes) != 0;
         tried++;
         free(spoiled);
-        fv__plan_images(f.plan, &f.images);
+        fv__plan_input(f.plan, 0, &f.images);
         fv__plan_target(f.plan, &f.labels);
     }
     /* what is kept for the reader, and gradients that nobody reads at the
@@ -579,7 +579,7 @@ static void test_frozen_layers_cost_no_gradients(void **state)
     assert_true(f.plan->graph.block_bytes < all);
     assert_int_equal(f.plan->graph.block_bytes, most_alive(&f.plan->graph));
     fv__network_ready(f.net);
-    fv__plan_images(f.plan, &f.images);
+    fv__plan_input(f.plan, 0, &f.images);
     fv__plan_target(f.plan, &f.labels);
     size_t bytes;
     unsigned char *grads = run_plainly(&f, &bytes);

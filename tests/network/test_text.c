@@ -192,9 +192,10 @@ static void test_errors_name_the_place(void **state)
           "n.net:2:14: conv2d has no option \"strides\" (has: num_filters, "
           "kernel, stride, padding, padding_end, dilation, groups, bias, init, "
           "init_fan, init_value, algorithm, strict, max_workspace, name, "
-          "from); did you mean \"stride\"?" },
+          "from, weights); did you mean \"stride\"?" },
         { "input 8 8 3\nrelu slope=1\n",
-          "n.net:2:6: relu has no option \"slope\" (has: name, from)" },
+          "n.net:2:6: relu has no option \"slope\" (has: name, from, "
+          "weights)" },
         { "input 8 8 3\nconv2d 4 3 3 stride=\n",
           "n.net:2:21: stride has no value" },
         { "input 8 8 3\nconv2d 4 3 3 stride=1 stride=2\n",
@@ -250,8 +251,12 @@ static void test_errors_name_the_place(void **state)
           "n.net:3:1: relu: the loss mse1 must be the last layer" },
         { "relu\n",
           "n.net:1:1: relu: the first layer of a network must be an input" },
-        { "input 4 4 1\ninput 4 4 1\n",
-          "n.net:2:1: input: only the first layer of a network is an input" },
+        { "input 4 4 1\nlinear 2 weights=fc\n",
+          "n.net:2:1: linear1: weights names \"fc\", which is no layer above "
+          "it" },
+        { "input 4 4 1\nrelu from=input1:1\n",
+          "n.net:2:1: relu1: from names \"input1:1\"; the outputs of input1 "
+          "are 0 to 0" },
         { "input 0 4 1\nrelu\n", "n.net:1:7: shape 0 is below 1" },
         { "input 8 8 3\nconv2d 4 3 3 stride=0\n",
           "n.net:2:21: stride 0 is below 1" },
@@ -481,19 +486,19 @@ static void test_digits_of_numbers(void **state)
 static void test_deep_networks(void **state)
 {
     (void)state;
-    enum { LAYERS = 5000 };
+    enum { LAYERS = 16384 };
     fv_context *ctx = fv_context_new(NULL);
-    char *text = malloc(LAYERS * 5 + 20), *at = text;
+    char *text = malloc((size_t)LAYERS * 5 + 20), *at = text;
     assert_non_null(text);
     at += sprintf(at, "input 2\n");
-    for (int i = 0; i < 4095; i++) at += sprintf(at, "relu\n");
+    for (int i = 0; i < LAYERS - 1; i++) at += sprintf(at, "relu\n");
     fv_network *net = fv_network_parse(ctx, text, "deep");
     assert_ok(ctx);
-    assert_int_equal(fv_network_count(net), 4096);
+    assert_int_equal(fv_network_count(net), LAYERS);
     fv_network_free(net);
     sprintf(at, "relu\n");
     assert_null(fv_network_parse(ctx, text, "deep"));
-    assert_error(ctx, "deep:4097:1: relu: a network has at most 4096 layers");
+    assert_error(ctx, "deep:16385:1: relu: a network has at most 16384 layers");
     free(text);
     fv_context_free(ctx);
 }
