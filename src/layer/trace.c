@@ -119,6 +119,48 @@ static fv_status share_parameters(fv_layer *layer)
     return FV_OK;
 }
 
+/* ---- applying -------------------------------------------------------------
+ */
+
+int32_t fv__layer_apply_n(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[],
+                          fv_variable *outputs[FV__MAX_OUTPUTS])
+{
+    fv_context *context = layer->context;
+    const fv__layer_type *type = layer->type;
+    if (!fv__ok(context) || !fv__tape_begin(context)) return 0;
+    const char *former = context->tape->who;
+    int32_t made;
+    context->tape->who = layer->name;
+    if (type->forward_n) {
+        made = type->forward_n(layer, count, inputs, outputs);
+    } else {
+        outputs[0] = type->plain ? type->plain(inputs[0])
+                                 : type->forward(layer, count, inputs);
+        made = outputs[0] != NULL;
+    }
+    context->tape->who = former;
+    if (!made) fv__layer_blame(layer);
+    return made;
+}
+
+fv_variable *fv__layer_apply(fv_layer *layer, int32_t count,
+                             fv_variable *const inputs[])
+{
+    fv_variable *outputs[FV__MAX_OUTPUTS];
+    return fv__layer_apply_n(layer, count, inputs, outputs) ? outputs[0] : NULL;
+}
+
+void fv__layer_blame(const fv_layer *layer)
+{
+    fv_context *context = layer->context;
+    const size_t length = strlen(layer->name);
+    const bool named = !strncmp(context->message, layer->name, length)
+                       && context->message[length] == ':';
+    if (context->status != FV_NO_MEMORY && !named)
+        fv__fail_at(context, "%s: ", layer->name);
+}
+
 /* ---- recording ------------------------------------------------------------
  */
 

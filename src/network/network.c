@@ -71,12 +71,6 @@ int32_t fv__network_find(const fv_network *network, int32_t count,
     return -1;
 }
 
-int32_t fv__network_loss_place(const fv_network *network)
-{
-    int32_t last = network->count - 1;
-    return last >= 0 && network->places[last].layer->type->target ? last : -1;
-}
-
 /* ---- adding a layer ----------------------------------------------------- */
 
 static fv_status check(const fv_network *network, const fv_layer *layer)
@@ -378,42 +372,6 @@ fv_layer *fv_network_layer(const fv_network *network, size_t index)
     fv_fail(network->context, FV_MISUSE,
             "network: layer %zu of %d, counted from 0", index, network->count);
     return NULL;
-}
-
-fv_shape fv_network_input_shape(const fv_network *network)
-{
-    if (!network) return (fv_shape){ .rank = -1 };
-    return fv__network_shape(network, fv__network_input(network, 0));
-}
-
-fv_shape fv_network_output_shape(const fv_network *network)
-{
-    if (!network) return (fv_shape){ .rank = -1 };
-    return fv__network_shape(network, fv__network_output(network, 0));
-}
-
-static fv_value_info info_of(const fv_network *network, int32_t result)
-{
-    if (result < 0) return (fv_value_info){ 0 };
-    const fv__result *r = &network->results[result];
-    return (fv_value_info){ .name = network->places[r->place].layer->name,
-                            .shape = fv__network_shape(network, result),
-                            .dtype = r->dtype,
-                            .batched = r->batched };
-}
-
-fv_value_info fv_network_input_info(const fv_network *network, size_t index)
-{
-    const bool some = network && index < INT32_MAX;
-    return info_of(network,
-                   some ? fv__network_input(network, (int32_t)index) : -1);
-}
-
-fv_value_info fv_network_output_info(const fv_network *network, size_t index)
-{
-    const bool some = network && index < INT32_MAX;
-    return info_of(network,
-                   some ? fv__network_output(network, (int32_t)index) : -1);
 }
 
 fv_layer_info fv_network_layer_info(fv_network *network, size_t index)

@@ -25,26 +25,6 @@ fv_status fv__plan_input(fv__plan *plan, int32_t input, const fv_tensor *value)
     return feed("images", plan->inputs[input], value);
 }
 
-fv_status fv__input_fits(const fv_network *network, int32_t k,
-                         const fv_tensor *value)
-{
-    fv_context *context = network->context;
-    const fv_value_info info = fv_network_input_info(network, (size_t)k);
-    char is[FV__SHAPE_BYTES], expected[FV__SHAPE_BYTES];
-    fv_shape shape = { .rank = value->rank };
-    memcpy(shape.extent, value->shape, sizeof value->shape);
-    if (info.batched) shape = fv__shape_of_image(value);
-    if (!fv__dtype_is_real(info.dtype) && fv__dtype_is_real(value->dtype))
-        return fv_fail(context, FV_MISUSE, "network: input %s of %s, not %s",
-                       info.name, fv_dtype_name(info.dtype),
-                       fv_dtype_name(value->dtype));
-    if (fv__shape_fits(&info.shape, &shape)) return FV_OK;
-    return fv_fail(context, FV_MISUSE, "network: input %s is not %s%s",
-                   fv__shape_text(is, sizeof is, value->rank, value->shape),
-                   info.batched ? "a batch of " : "",
-                   fv__shape_show(expected, &info.shape));
-}
-
 /* The number of outputs for one image. */
 static int64_t outputs_of(const fv__plan *plan)
 {

@@ -4,53 +4,6 @@
 
 #include <string.h>
 
-/* ---- inputs and outputs ----------------------------------------------------
- */
-
-/* The first result of the k-th layer of that type. */
-static int32_t result_of_type(const fv_network *network,
-                              const fv__layer_type *type, int32_t k)
-{
-    for (int32_t i = 0; i < network->count; i++)
-        if (network->places[i].layer->type == type && k-- == 0)
-            return network->places[i].first;
-    return -1;
-}
-
-int32_t fv__network_input(const fv_network *network, int32_t k)
-{
-    return result_of_type(network, &fv__layer_input, k);
-}
-
-int32_t fv__network_output(const fv_network *network, int32_t k)
-{
-    const int32_t result = result_of_type(network, &fv__layer_output, k);
-    if (result >= 0 || k || !network->count) return result;
-    const int32_t loss = fv__network_loss_place(network);
-    return loss < 0 ? network->places[network->count - 1].first
-                    : network->places[loss].inputs[0];
-}
-
-int32_t fv__network_count_of(const fv_network *network,
-                             int32_t (*at)(const fv_network *, int32_t))
-{
-    int32_t count = 0;
-    while (at(network, count) >= 0) count++;
-    return count;
-}
-
-fv_shape fv__network_shape(const fv_network *network, int32_t result)
-{
-    if (result < 0) return (fv_shape){ .rank = -1 };
-    const fv__result *r = &network->results[result];
-    return r->batched && fv__dtype_is_real(r->dtype)
-               ? fv__shape_outside(network->context, r->shape)
-               : r->shape;
-}
-
-/* ---- recording -------------------------------------------------------------
- */
-
 static fv_status grow(fv_network *network, int32_t more)
 {
     fv_context *context = network->context;
