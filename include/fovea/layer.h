@@ -132,7 +132,9 @@ typedef struct fv_input_options {
     FV_LAYER_NAMES;
 } fv_input_options;
 
-/** Options of fv_convolutional(). */
+/** Options of fv_convolutional(). The input decides how many axes it has: 1
+ *  for {l, c}, 2 for {h, w, c}, 3 for {d, h, w, c}. Numbers for axes are in
+ *  that order, and padding is what is written. */
 typedef struct fv_convolutional_options {
     size_t size;
     fv_context *context;
@@ -146,8 +148,8 @@ typedef struct fv_convolutional_options {
     int64_t padding_begin[3] FV_ZERO; /**< instead of padding: zeros above and
                                            to the left */
     int64_t padding_end[3] FV_ZERO;   /**< zeros below and to the right */
-    fv_auto_pad auto_pad FV_ZERO;
-    int32_t no_bias FV_ZERO; /**< 1: the sums alone */
+    fv_auto_pad auto_pad FV_ZERO;     /**< causal: one axis only */
+    int32_t no_bias FV_ZERO;          /**< 1: the sums alone */
     fv_initializer init FV_ZERO;
     fv_fan init_fan FV_ZERO;
     double init_value FV_ZERO;

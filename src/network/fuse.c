@@ -39,6 +39,16 @@ static int32_t before(const fv_network *network, int32_t last, int32_t place,
     return source;
 }
 
+/* The same for a convolution of any number of axes. */
+static int32_t convolution_before(const fv_network *network, int32_t last,
+                                  int32_t place, int32_t k)
+{
+    const int32_t source = network->places[place].inputs[k];
+    const fv__layer_type *type = type_at(network, source);
+    if (!type || !fv__layer_is_convolution(type)) return -1;
+    return before(network, last, place, k, type);
+}
+
 /* A convolution, alone or with its normalisation, that ends at input k of
  * `place`. */
 static bool find_convolution(const fv_network *network, int32_t last,
@@ -46,9 +56,9 @@ static bool find_convolution(const fv_network *network, int32_t last,
 {
     f->norm = before(network, last, place, k, &fv__layer_batchnorm);
     if (f->norm >= 0)
-        f->convolution = before(network, last, f->norm, 0, &fv__layer_conv2d);
+        f->convolution = convolution_before(network, last, f->norm, 0);
     else
-        f->convolution = before(network, last, place, k, &fv__layer_conv2d);
+        f->convolution = convolution_before(network, last, place, k);
     return f->convolution >= 0;
 }
 
@@ -88,7 +98,7 @@ static fv__fusion fusion_at(const fv_network *network, int32_t last,
         if (find_sum(network, last, place, &f)) return f;
         if (type_at(network, place) == &fv__layer_batchnorm) {
             f.norm = place;
-            f.convolution = before(network, last, place, 0, &fv__layer_conv2d);
+            f.convolution = convolution_before(network, last, place, 0);
             if (f.convolution >= 0) return f;
         }
     }
@@ -117,7 +127,7 @@ static fv__fusion training_at(const fv_network *network, int32_t last,
     f.clamp = place;
     f.norm = before(network, last, place, 0, &fv__layer_batchnorm);
     if (f.norm >= 0) return f;
-    f.convolution = before(network, last, place, 0, &fv__layer_conv2d);
+    f.convolution = convolution_before(network, last, place, 0);
     return f.convolution >= 0 ? f : none;
 }
 

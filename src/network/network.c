@@ -122,6 +122,11 @@ static bool legal_name(const char *name)
     return true;
 }
 
+static const char *stem_of(const fv__layer_type *type)
+{
+    return type->stem ? type->stem : type->kind;
+}
+
 /* A layer without a name is named by its kind's stem and a number: conv2. */
 static fv_status set_name(const fv_network *network, fv_layer *layer)
 {
@@ -129,11 +134,10 @@ static fv_status set_name(const fv_network *network, fv_layer *layer)
     if (!layer->named) {
         int number = 1;
         for (int32_t i = 0; i < network->count; i++)
-            number += network->places[i].layer->type == layer->type;
+            number += !strcmp(stem_of(network->places[i].layer->type),
+                              stem_of(layer->type));
         char name[64];
-        const fv__layer_type *type = layer->type;
-        snprintf(name, sizeof name, "%s%d",
-                 type->stem ? type->stem : type->kind, number);
+        snprintf(name, sizeof name, "%s%d", stem_of(layer->type), number);
         char *copy = fv__copy_text(context, FV__RUN, name, strlen(name));
         if (!copy) return fv_failed(context);
         fv__release(context, layer->name);

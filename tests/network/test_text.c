@@ -115,7 +115,9 @@ static void test_every_layer_has_a_word(void **state)
 {
     (void)state;
     static const char *const kinds[] = { "input",
+                                         "conv1d",
                                          "conv2d",
+                                         "conv3d",
                                          "linear",
                                          "maxpool",
                                          "avgpool",
@@ -329,7 +331,7 @@ static void test_guesses(void **state)
         { "liner 4", "linear" },
         { "Conv2D 4 3 3", "conv2d" },
         { "conv 4 3 3", "conv2d" },
-        { "convd2 4 3 3", "conv2d" },
+        { "convv2d 4 3 3", "conv2d" },
         { "BatchNormalization", "batchnorm" },
         { "batch_norm", "batchnorm" },
         { "MaxPooling2D 2 2", "maxpool" },
