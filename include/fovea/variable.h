@@ -303,6 +303,17 @@ FV_API fv_variable *fv_conv3d(fv_variable *x, fv_variable *weight,
                               fv_variable *bias,
                               const fv_convolution *geometry);
 
+/** Transposed convolution along one to three axes: x [n, ..., c], weight
+ *  [c, ..., filters/groups], bias [filters] or NULL -> [n, ..., filters]. It is
+ *  the gradient of the input of the convolution of that geometry: an extent is
+ *  (in - 1) stride + dilation (kernel - 1) + 1 - padding + output_padding.
+ *  Padding by FV_AUTO_PAD_SAME gives in stride. `output_padding` has a number
+ *  for each axis, below its stride or its dilation; NULL: zeros. */
+FV_API fv_variable *fv_conv_transpose_of(fv_variable *x, fv_variable *weight,
+                                         fv_variable *bias,
+                                         const fv_convolution *geometry,
+                                         const int64_t output_padding[]);
+
 /** Windows of a pooling operation; rows first, then columns. */
 typedef struct fv_pooling {
     int64_t kernel[2];                /**< a missing second number repeats the

@@ -1,12 +1,15 @@
 /* Which layers a plan runs as one operator (fusion). In evaluation: a
  * convolution, its batch normalisation, the sum with another branch, and an
  * activation. In training: a convolution or a batch normalisation with its
- * activation, or a clamp with a max pool. */
+ * activation, or a clamp with a max pool. In both, a transposed convolution
+ * with its activation. */
 #include "network/network.h"
-#include "op/conv2d.h"
+#include "op/conv_transpose.h"
 #include "op/window.h"
 
 #include <math.h>
+
+static const fv__fusion none = { -1, -1, -1, -1, -1, -1 };
 
 static const fv__layer_type *type_at(const fv_network *network, int32_t place)
 {
@@ -62,6 +65,19 @@ static bool find_convolution(const fv_network *network, int32_t last,
     return f->convolution >= 0;
 }
 
+/* A transposed convolution that ends at a clamp. */
+static bool find_transposed(const fv_network *network, int32_t last,
+                            int32_t place, fv__fusion *f)
+{
+    const int32_t source = network->places[place].inputs[0];
+    const fv__layer_type *type = type_at(network, source);
+    *f = none;
+    if (!type || !fv__layer_is_conv_transpose(type)) return false;
+    f->clamp = place;
+    f->convolution = before(network, last, place, 0, type);
+    return f->convolution >= 0;
+}
+
 /* Finds the sum of two branches. The branch that is computed later is the
  * convolution, so that the other one, the residual, exists when the convolution
  * runs. */
@@ -82,8 +98,6 @@ static bool find_sum(const fv_network *network, int32_t last, int32_t place,
     return false;
 }
 
-static const fv__fusion none = { -1, -1, -1, -1, -1, -1 };
-
 static fv__fusion fusion_at(const fv_network *network, int32_t last,
                             int32_t place)
 {
@@ -94,6 +108,7 @@ static fv__fusion fusion_at(const fv_network *network, int32_t last,
         at = before(network, last, place, 0, &fv__layer_add);
         if (at >= 0 && find_sum(network, last, at, &f)) return f;
         if (find_convolution(network, last, place, 0, &f)) return f;
+        if (find_transposed(network, last, place, &f)) return f;
     } else {
         if (find_sum(network, last, place, &f)) return f;
         if (type_at(network, place) == &fv__layer_batchnorm) {
@@ -128,7 +143,9 @@ static fv__fusion training_at(const fv_network *network, int32_t last,
     f.norm = before(network, last, place, 0, &fv__layer_batchnorm);
     if (f.norm >= 0) return f;
     f.convolution = convolution_before(network, last, place, 0);
-    return f.convolution >= 0 ? f : none;
+    if (f.convolution >= 0 || find_transposed(network, last, place, &f))
+        return f;
+    return none;
 }
 
 void fv__network_fuse(const fv_network *network, int32_t last, bool training,
@@ -184,12 +201,29 @@ static fv_variable *clamped_pool(const fv_network *network, const fv__fusion *f,
                                &attributes);
 }
 
+static fv_variable *clamped_transposed(const fv_network *network,
+                                       const fv__fusion *f,
+                                       fv_variable *const outputs[])
+{
+    const fv__place *place = &network->places[f->convolution];
+    const fv__parameter *p = place->layer->parameters;
+    fv__conv_transpose a = fv__layer_conv_transpose(place->layer);
+    a.clamp = true;
+    a.low = 0;
+    a.high = limit(network, f);
+    return fv__conv_transpose_clamped(&a, outputs[place->inputs[0]],
+                                      p[0].variable,
+                                      a.bias ? p[1].variable : NULL);
+}
+
 fv_variable *fv__fusion_apply(const fv_network *network, const fv__fusion *f,
                               fv_variable *const outputs[])
 {
     if (f->pool >= 0) return clamped_pool(network, f, outputs);
     if (f->convolution < 0) return clamped_norm(network, f, outputs);
     const fv__place *conv = &network->places[f->convolution];
+    if (fv__layer_is_conv_transpose(conv->layer->type))
+        return clamped_transposed(network, f, outputs);
     const fv__parameter *weights = conv->layer->parameters;
     fv__conv2d attributes = {
         .convolution = fv__layer_convolution(conv->layer),

@@ -17,9 +17,9 @@ fv_variable *fv_conv1d(fv_variable *x, fv_variable *weight, fv_variable *bias,
 /* ---- the layer ----------------------------------------------------------- */
 
 static const fv__field fields[] = {
-    FV__CONVOLUTION_FIELDS(1),
+    FV__CONVOLUTION_FIELDS(fv_convolutional_options, 1),
     FV__PADDING_FIELDS_OF(fv_convolutional_options, 1, fv__auto_pad_words_1d),
-    FV__CONVOLUTION_MORE_FIELDS(1),
+    FV__CONVOLUTION_MORE_FIELDS(fv_convolutional_options, 1),
     { .key = NULL },
 };
 

@@ -17,9 +17,9 @@ fv_variable *fv_conv2d(fv_variable *x, fv_variable *weight, fv_variable *bias,
 /* ---- the layer ----------------------------------------------------------- */
 
 static const fv__field fields[] = {
-    FV__CONVOLUTION_FIELDS(2),
+    FV__CONVOLUTION_FIELDS(fv_convolutional_options, 2),
     FV__PADDING_FIELDS(fv_convolutional_options, 2),
-    FV__CONVOLUTION_MORE_FIELDS(2),
+    FV__CONVOLUTION_MORE_FIELDS(fv_convolutional_options, 2),
     { .key = NULL },
 };
 

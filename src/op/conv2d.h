@@ -70,33 +70,29 @@ fv_variable *fv__conv2d_fused(const fv__conv2d *attributes, int32_t num_inputs,
 
 /* ---- layers -------------------------------------------------------------- */
 
-/* The options of a convolution of so many axes, without those of the padding.
- */
-#define FV__CONVOLUTION_FIELDS(number)                                         \
-    { FV__FIELD(fv_convolutional_options, COUNT, num_filters),                 \
-      .positional = true },                                                    \
-        { FV__FIELD(fv_convolutional_options, AXES, kernel), .axes = (number), \
+/* The options of a convolution of so many axes, in a struct of that type,
+ * without those of the padding. */
+#define FV__CONVOLUTION_FIELDS(options, number)                                \
+    { FV__FIELD(options, COUNT, num_filters), .positional = true },            \
+        { FV__FIELD(options, AXES, kernel), .axes = (number),                  \
           .positional = true, .positive = true },                              \
     {                                                                          \
-        FV__FIELD(fv_convolutional_options, AXES, stride),                     \
-            .axes = (number), .usual = 1, .positive = true                     \
+        FV__FIELD(options, AXES, stride), .axes = (number), .usual = 1,        \
+                                          .positive = true                     \
     }
-#define FV__CONVOLUTION_MORE_FIELDS(number)                                    \
-    { FV__FIELD(fv_convolutional_options, AXES, dilation), .axes = (number),   \
-      .usual = 1, .positive = true },                                          \
-        { FV__FIELD(fv_convolutional_options, COUNT, groups), .usual = 1,      \
-          .positive = true },                                                  \
-        { FV__FIELD_AS("bias", fv_convolutional_options, LACK, no_bias) },     \
-        { FV__FIELD(fv_convolutional_options, WORD, init),                     \
-          .usual = FV_INIT_KAIMING_NORMAL, .words = fv__initializer_words },   \
-        { FV__FIELD(fv_convolutional_options, WORD, init_fan),                 \
-          .words = fv__fan_words },                                            \
-        { FV__FIELD(fv_convolutional_options, NUMBER, init_value) },           \
-        { FV__FIELD(fv_convolutional_options, WORD, algorithm),                \
-          .words = fv__algorithm_words },                                      \
-        { FV__FIELD(fv_convolutional_options, SWITCH, strict) },               \
+#define FV__CONVOLUTION_MORE_FIELDS(options, number)                           \
+    { FV__FIELD(options, AXES, dilation), .axes = (number), .usual = 1,        \
+      .positive = true },                                                      \
+        { FV__FIELD(options, COUNT, groups), .usual = 1, .positive = true },   \
+        { FV__FIELD_AS("bias", options, LACK, no_bias) },                      \
+        { FV__FIELD(options, WORD, init), .usual = FV_INIT_KAIMING_NORMAL,     \
+          .words = fv__initializer_words },                                    \
+        { FV__FIELD(options, WORD, init_fan), .words = fv__fan_words },        \
+        { FV__FIELD(options, NUMBER, init_value) },                            \
+        { FV__FIELD(options, WORD, algorithm), .words = fv__algorithm_words }, \
+        { FV__FIELD(options, SWITCH, strict) },                                \
     {                                                                          \
-        FV__FIELD(fv_convolutional_options, LIMIT, max_workspace)              \
+        FV__FIELD(options, LIMIT, max_workspace)                               \
     }
 /* The members of a layer type but for kind and about. */
 #define FV__CONVOLUTION_LAYER                                                  \

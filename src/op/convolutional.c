@@ -1,8 +1,10 @@
 /* Layers of convolutions whose number of axes the input decides, and the
  * planned convolution of a layer. */
-#include "op/conv2d.h"
+#include "op/conv_transpose.h"
 
 #include <fovea/convolution.h>
+
+#include <string.h>
 
 bool fv__layer_is_convolution(const fv__layer_type *type)
 {
@@ -25,10 +27,10 @@ static fv_status declare(fv_layer *layer, int32_t count,
 }
 
 static const fv__field fields[] = {
-    FV__CONVOLUTION_FIELDS(FV__AXES),
+    FV__CONVOLUTION_FIELDS(fv_convolutional_options, FV__AXES),
     FV__PADDING_FIELDS_OF(fv_convolutional_options, FV__AXES,
                           fv__auto_pad_words_1d),
-    FV__CONVOLUTION_MORE_FIELDS(FV__AXES),
+    FV__CONVOLUTION_MORE_FIELDS(fv_convolutional_options, FV__AXES),
     { .key = NULL },
 };
 
@@ -42,13 +44,68 @@ static const fv__layer_type undecided = {
     .declare = declare,
 };
 
+/* The rank of in_shape, which stands at `offset`; 0: there is none. */
+static int32_t rank_of(const void *options, size_t offset)
+{
+    int64_t in_shape[FV_MAX_EXTENTS];
+    size_t size = 0;
+    if (options) memcpy(&size, options, sizeof size);
+    if (size < offset + sizeof in_shape) return 0;
+    memcpy(in_shape, (const unsigned char *)options + offset, sizeof in_shape);
+    return fv__shape_of(in_shape).rank;
+}
+
 fv_layer *fv_convolutional_new(const fv_convolutional_options *options)
 {
-    const size_t end =
-        offsetof(fv_convolutional_options, in_shape) + sizeof options->in_shape;
-    const bool given = options && options->size >= end;
-    const int32_t rank = given ? fv__shape_of(options->in_shape).rank : 0;
+    const int32_t rank =
+        rank_of(options, offsetof(fv_convolutional_options, in_shape));
     return fv__layer_new(rank ? type_of(rank) : &undecided, options);
+}
+
+/* ---- the same for transposed ones ---------------------------------------- */
+
+bool fv__layer_is_conv_transpose(const fv__layer_type *type)
+{
+    return type == &fv__layer_conv_transpose1d
+           || type == &fv__layer_conv_transpose2d
+           || type == &fv__layer_conv_transpose3d;
+}
+
+static const fv__layer_type *transposed_type_of(int32_t rank)
+{
+    if (rank == 2) return &fv__layer_conv_transpose1d;
+    return rank == 4 ? &fv__layer_conv_transpose3d
+                     : &fv__layer_conv_transpose2d;
+}
+
+static fv_status declare_transposed(fv_layer *layer, int32_t count,
+                                    const fv_shape inputs[])
+{
+    layer->type = transposed_type_of(inputs[0].rank);
+    return layer->type->declare(layer, count, inputs);
+}
+
+static const fv__field transposed_fields[] = {
+    FV__CONV_TRANSPOSE_FIELDS(FV__AXES),
+    { .key = NULL },
+};
+
+static const fv__layer_type undecided_transposed = {
+    .kind = "conv_transpose2d",
+    .stem = "conv_transpose",
+    FV__LAYER_OPTIONS(fv_conv_transpose_options),
+    .fields = transposed_fields,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .declare = declare_transposed,
+};
+
+fv_layer *fv_conv_transpose_new(const fv_conv_transpose_options *options)
+{
+    const int32_t rank =
+        rank_of(options, offsetof(fv_conv_transpose_options, in_shape));
+    return fv__layer_new(
+        rank ? transposed_type_of(rank) : &undecided_transposed, options);
 }
 
 /* ---- a planned convolution ----------------------------------------------- */

@@ -54,6 +54,12 @@ static void test_input_decides(void **state)
         assert_non_null(strstr(fv_network_text(net),
                                "conv3d 3 3 2 3 stride=2 padding=0,1,0\n"
                                "conv3d 2 1 1 1\n"));
+        fv_layer *back = fv_conv_transpose(ctx, .num_filters = 4,
+                                           .kernel = { 2 }, .stride = { 2 });
+        fv_network_add(net, back);
+        assert_ok(ctx);
+        assert_string_equal(fv_layer_kind(back), "conv_transpose3d");
+        assert_string_equal(fv_layer_name(back), "conv_transpose1");
         fv_conv *planned = fv_conv_of_layer(layer, 2, 0);
         assert_ok(ctx);
         fv_shape a = fv_conv_output_shape(planned);
@@ -106,6 +112,14 @@ static const char *const nets[] = {
     "relu6\n"
     "conv3d 4 1 groups=2\n"
     "relu\n"
+    "flatten\n"
+    "linear 4\n"
+    "softmax_cross_entropy\n",
+    "input 4 5 2\n"
+    "conv_transpose2d 4 3 4 stride=2 padding=1 output_padding=1 groups=2\n"
+    "relu\n"
+    "conv_transpose2d 3 1 bias=no\n"
+    "relu6\n"
     "flatten\n"
     "linear 4\n"
     "softmax_cross_entropy\n",
@@ -166,7 +180,8 @@ static void test_files(void **state)
             fv_layer_variables(fv_network_layer(net, 1)).at[0]);
         fv__archive *archive = fv__safetensors_read(ctx, path);
         assert_ok(ctx);
-        const fv_tensor *stored = fv__archive_find(archive, "conv1.weight");
+        const fv_tensor *stored = fv__archive_find(
+            archive, n < 2 ? "conv1.weight" : "conv_transpose1.weight");
         assert_int_equal(stored->rank, w->rank);
         assert_int_equal(stored->shape[0], w->shape[0]);
         assert_int_equal(stored->shape[1], w->shape[w->rank - 1]);

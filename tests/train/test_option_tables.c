@@ -104,6 +104,27 @@ static const struct {
     { "conv3d 4 3", "conv3d 4 3 3 3 stride=1,1,1 dilation=1", false },
     { "conv3d 4 3 2", "conv3d 4 3 2 3 padding=0,0,0", false },
     { "conv3d 4 3 stride=,2", "conv3d 4 3 stride=1,2,1", false },
+    { "conv_transpose2d 4 3", "conv_transpose2d 4 3 stride=1", false },
+    { "conv_transpose2d 4 3", "conv_transpose2d 4 3 padding=0,0", false },
+    { "conv_transpose2d 4 3 padding=1",
+      "conv_transpose2d 4 3 padding=1,1 padding_end=1", false },
+    { "conv_transpose2d 4 3 stride=2",
+      "conv_transpose2d 4 3 stride=2,2 output_padding=0", false },
+    { "conv_transpose2d 4 3", "conv_transpose2d 4 3 dilation=1", false },
+    { "conv_transpose2d 4 3", "conv_transpose2d 4 3 groups=1", false },
+    { "conv_transpose2d 4 3", "conv_transpose2d 4 3 bias=yes", false },
+    { "conv_transpose2d 4 3", "conv_transpose2d 4 3 init=kaiming_normal",
+      true },
+    { "conv_transpose2d 4 3", "conv_transpose2d 4 3 init_fan=in", false },
+    { "conv_transpose2d 4 3 init=constant",
+      "conv_transpose2d 4 3 init=constant init_value=0", false },
+    { "conv_transpose2d 4 3", "conv_transpose2d 4 3 algorithm=auto", false },
+    { "conv_transpose2d 4 3", "conv_transpose2d 4 3 strict=no", false },
+    { "conv_transpose2d 4 3",
+      "conv_transpose2d 4 3 max_workspace=999999999999999", true },
+    { "conv_transpose1d 4 3", "conv_transpose1d 4 3 output_padding=0", false },
+    { "conv_transpose3d 4 3 stride=2", "conv_transpose3d 4 3 stride=2,2,2",
+      false },
     { "linear 5", "linear 5 bias=yes", false },
     { "linear 5", "linear 5 init=kaiming_normal", true },
     { "linear 5", "linear 5 init_fan=in", false },
@@ -265,6 +286,7 @@ static void test_zero_means_zero(void **state)
 typedef union options {
     fv_layer_options first;
     fv_convolutional_options conv;
+    fv_conv_transpose_options transposed;
     fv_linear_options linear;
     fv_pool_options pool;
     fv_dropout_options dropout;
@@ -332,6 +354,47 @@ static const limit limits[] = {
       "conv2d: algorithm 8 is unknown (0 to 7)" },
     { "conv2d", DOUBLE(conv.init_value, -DBL_MAX, DBL_MAX), -(double)INFINITY,
       (double)INFINITY, "conv2d: init_value -inf", "conv2d: init_value inf" },
+    { "conv_transpose2d", INT64(transposed.num_filters, 1, 1000), 0, 0,
+      "conv_transpose2d: filters 0 is below 1", NULL },
+    { "conv_transpose2d", INT64(transposed.kernel[0], 1, 9), -1, 0,
+      "conv_transpose2d: kernel -1 is below 1", NULL },
+    { "conv_transpose2d", INT64(transposed.stride[1], 1, 100), -1, 0x1p47,
+      "conv_transpose2d: stride -1 is below 1",
+      "conv_transpose2d: stride 140737488355328 is over 140737488355327" },
+    { "conv_transpose2d", INT64(transposed.dilation[0], 1, 100), -1, 0,
+      "conv_transpose2d: dilation -1 is below 1", NULL },
+    { "conv_transpose2d", INT64(transposed.padding[0], 0, 4), -1, 5,
+      "conv_transpose2d: padding -1 is below 0",
+      "conv_transpose2d: input 8x8 gives an output of -1x9, the padding takes "
+      "all of it" },
+    { "conv_transpose2d", INT64(transposed.padding_begin[1], 0, 8), -1, 9,
+      "conv_transpose2d: padding -1 is below 0",
+      "conv_transpose2d: input 8x8 gives an output of 9x0, the padding takes "
+      "all of it" },
+    { "conv_transpose2d", INT64(transposed.padding_end[0], 0, 8), -1, 0,
+      "conv_transpose2d: padding -1 is below 0", NULL },
+    { "conv_transpose2d", INT64(transposed.output_padding[0], 0, 0), -1, 1,
+      "conv_transpose2d: output_padding -1 is not in 0..0, below the larger of "
+      "stride 1 and dilation 1",
+      "conv_transpose2d: output_padding 1 is not in 0..0, below the larger of "
+      "stride 1 and dilation 1" },
+    { "conv_transpose2d", INT64(transposed.groups, 1, 4), -1, 8,
+      "conv_transpose2d: groups -1 is below 1",
+      "conv_transpose2d: groups 8 does not divide channels 4" },
+    { "conv_transpose2d", INT64(transposed.max_workspace, FV_OFF, INT64_MAX),
+      -1, 0, "conv_transpose2d: max_workspace -1 is below 0", NULL },
+    { "conv_transpose2d", INT32(transposed.init, 0, FV_INIT_CONSTANT), -1, 9,
+      "conv_transpose2d: init -1 is unknown (0 to 8)",
+      "conv_transpose2d: init 9 is unknown (0 to 8)" },
+    { "conv_transpose2d", INT32(transposed.init_fan, 0, FV_FAN_AVERAGE), -1, 3,
+      "conv_transpose2d: init_fan -1 is unknown (0 to 2)",
+      "conv_transpose2d: init_fan 3 is unknown (0 to 2)" },
+    { "conv_transpose2d", INT32(transposed.algorithm, 0, FV_CONV_DIRECT), -1, 8,
+      "conv_transpose2d: algorithm -1 is unknown (0 to 7)",
+      "conv_transpose2d: algorithm 8 is unknown (0 to 7)" },
+    { "conv_transpose2d", DOUBLE(transposed.init_value, -DBL_MAX, DBL_MAX),
+      -(double)INFINITY, (double)INFINITY, "conv_transpose2d: init_value -inf",
+      "conv_transpose2d: init_value inf" },
     { "linear", INT64(linear.num_outputs, 1, 1000), 0, 0,
       "linear: 0 outputs, expected at least 1", NULL },
     { "linear", INT32(linear.init, 0, FV_INIT_CONSTANT), -1, 9,
@@ -411,6 +474,9 @@ static options base_of(fv_context *ctx, const fv__layer_type *type)
     if (!strcmp(kind, "conv2d"))
         o.conv =
             (fv_convolutional_options){ .num_filters = 8, .kernel = { 2, 2 } };
+    if (!strcmp(kind, "conv_transpose2d"))
+        o.transposed =
+            (fv_conv_transpose_options){ .num_filters = 8, .kernel = { 2, 2 } };
     if (strstr(kind, "pool")) o.pool = (fv_pool_options){ .kernel = { 2, 2 } };
     if (!strcmp(kind, "linear")) o.linear.num_outputs = 3;
     if (!strcmp(kind, "celu")) o.celu.alpha = 1;
