@@ -151,7 +151,9 @@ typedef struct fv_input_options {
     FV_LAYER_NAMES;
 } fv_input_options;
 
-/** Options of fv_convolutional(). */
+/** Options of fv_convolutional(). The input decides how many axes it has: 1
+ *  for {l, c}, 2 for {h, w, c}, 3 for {d, h, w, c}. Numbers for axes are in
+ *  that order, and padding is what is written. */
 typedef struct fv_convolutional_options {
     size_t size;
     fv_context *context;
@@ -165,8 +167,8 @@ typedef struct fv_convolutional_options {
     int64_t padding_begin[3] FV_ZERO; /**< instead of padding: zeros above and
                                            to the left */
     int64_t padding_end[3] FV_ZERO;   /**< zeros below and to the right */
-    fv_auto_pad auto_pad FV_ZERO;
-    int32_t no_bias FV_ZERO; /**< 1: the sums alone */
+    fv_auto_pad auto_pad FV_ZERO;     /**< causal: one axis only */
+    int32_t no_bias FV_ZERO;          /**< 1: the sums alone */
     fv_initializer init FV_ZERO;
     fv_fan init_fan FV_ZERO;
     double init_value FV_ZERO;
@@ -177,6 +179,38 @@ typedef struct fv_convolutional_options {
                                  do */
     FV_LAYER_NAMES;
 } fv_convolutional_options;
+
+/** Options of fv_conv_transpose(); numbers for axes as in
+ *  #fv_convolutional_options. An extent of the output is (in - 1) stride +
+ *  dilation (kernel - 1) + 1 - padding + output_padding. */
+typedef struct fv_conv_transpose_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    int64_t num_filters;               /**< required */
+    int64_t kernel[3];                 /**< required; height, width */
+    int64_t padding[3] FV_ZERO;        /**< taken from both sides of the
+                                            output: rows, columns */
+    int64_t output_padding[3] FV_ZERO; /**< added to the end; below stride or
+                                            dilation */
+    int64_t stride[3] FV_ZERO;         /**< 0: 1 */
+    int64_t dilation[3] FV_ZERO;       /**< 0: 1 */
+    int64_t groups FV_ZERO;            /**< 0: 1 */
+    int64_t padding_begin[3] FV_ZERO;  /**< instead of padding: above and to the
+                                            left */
+    int64_t padding_end[3] FV_ZERO;    /**< below and to the right */
+    fv_auto_pad auto_pad FV_ZERO;      /**< same: the output is in stride */
+    int32_t no_bias FV_ZERO;           /**< 1: the sums alone */
+    fv_initializer init FV_ZERO;
+    fv_fan init_fan FV_ZERO;
+    double init_value FV_ZERO;
+    int64_t max_workspace FV_ZERO; /**< bytes for each thread; 0: no limit,
+                                        #FV_OFF: none */
+    fv_algorithm algorithm FV_ZERO;
+    int32_t strict FV_ZERO; /**< 1: only algorithms that round as plain sums
+                                 do */
+    FV_LAYER_NAMES;
+} fv_conv_transpose_options;
 
 /** Options of fv_linear(). */
 typedef struct fv_linear_options {
@@ -311,6 +345,10 @@ typedef struct fv_hard_tanh_options {
 /** `fv_convolutional(ctx, .num_filters = 20, .kernel = { 5 })`. */
 #define fv_convolutional(...)                                                  \
     FV_LAYER_(fv_convolutional_new, fv_convolutional_options, __VA_ARGS__)
+/** `fv_conv_transpose(ctx, .num_filters = 20, .kernel = { 4 }, .stride = { 2 },
+ *  .padding = { 1, 1 })`: twice as many rows and columns. */
+#define fv_conv_transpose(...)                                                 \
+    FV_LAYER_(fv_conv_transpose_new, fv_conv_transpose_options, __VA_ARGS__)
 /** `fv_linear(ctx, 10)`: the number of outputs. */
 #define fv_linear(ctx, ...)                                                    \
     fv_linear_new(FV_OPTIONS(fv_linear_options, .context = (ctx),              \
@@ -407,6 +445,8 @@ FV_API fv_layer *fv_output_new(const fv_layer_options *options);
 /** y = conv(x, weight) + bias; weight [filters, kh, kw, c/groups]. */
 FV_API fv_layer *fv_convolutional_new(const fv_convolutional_options *options);
 /** y = x W^T + b on vectors; weight [outputs, inputs]. */
+FV_API fv_layer *
+fv_conv_transpose_new(const fv_conv_transpose_options *options);
 FV_API fv_layer *fv_linear_new(const fv_linear_options *options);
 /** The largest value of each window. */
 FV_API fv_layer *fv_maxpool_new(const fv_pool_options *options);

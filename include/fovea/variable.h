@@ -261,17 +261,20 @@ typedef enum fv_auto_pad {
     FV_AUTO_PAD_EXPLICIT = 0,
     FV_AUTO_PAD_VALID, /**< none */
     FV_AUTO_PAD_SAME,  /**< output ceil(in / stride); the odd one at the end */
-    FV_AUTO_PAD_SAME_LOWER /**< the odd one at the beginning */
+    FV_AUTO_PAD_SAME_LOWER, /**< the odd one at the beginning */
+    FV_AUTO_PAD_CAUSAL      /**< convolutions of one axis: dilation (kernel - 1)
+                                 zeros before and none after */
 } fv_auto_pad;
 
-/** Geometry and algorithm of a convolution; rows first, then columns. Padding
- *  is what is written; in stride and dilation, which cannot be 0, a missing
- *  second number repeats the first. */
+/** Geometry and algorithm of a convolution. Numbers for axes are in the order
+ *  of the axes: {columns}, {rows, columns} or {planes, rows, columns}. Padding
+ *  is what is written; in stride and dilation, which cannot be 0, missing
+ *  numbers repeat the first. */
 typedef struct fv_convolution {
-    int64_t stride[2] FV_ZERO;        /**< 0: 1 */
-    int64_t dilation[2] FV_ZERO;      /**< 0: 1 */
-    int64_t padding_begin[2] FV_ZERO; /**< zeros above and to the left */
-    int64_t padding_end[2] FV_ZERO;   /**< zeros below and to the right */
+    int64_t stride[3] FV_ZERO;        /**< 0: 1 */
+    int64_t dilation[3] FV_ZERO;      /**< 0: 1 */
+    int64_t padding_begin[3] FV_ZERO; /**< zeros before: above, to the left */
+    int64_t padding_end[3] FV_ZERO;   /**< zeros after: below, to the right */
     int64_t groups FV_ZERO;           /**< 0: 1 */
     int64_t max_workspace FV_ZERO;    /**< bytes for each thread; 0: no limit,
                                            #FV_OFF: none */
@@ -289,6 +292,27 @@ typedef struct fv_convolution {
 FV_API fv_variable *fv_conv2d(fv_variable *x, fv_variable *weight,
                               fv_variable *bias,
                               const fv_convolution *geometry);
+/** The same along one axis: x [n, l, c], weight [filters, k, c/groups]
+ *  -> [n, l', filters]. */
+FV_API fv_variable *fv_conv1d(fv_variable *x, fv_variable *weight,
+                              fv_variable *bias,
+                              const fv_convolution *geometry);
+/** The same along three axes: x [n, d, h, w, c], weight [filters, kd, kh, kw,
+ *  c/groups] -> [n, d', h', w', filters]. */
+FV_API fv_variable *fv_conv3d(fv_variable *x, fv_variable *weight,
+                              fv_variable *bias,
+                              const fv_convolution *geometry);
+
+/** Transposed convolution along one to three axes: x [n, ..., c], weight
+ *  [c, ..., filters/groups], bias [filters] or NULL -> [n, ..., filters]. It is
+ *  the gradient of the input of the convolution of that geometry: an extent is
+ *  (in - 1) stride + dilation (kernel - 1) + 1 - padding + output_padding.
+ *  Padding by FV_AUTO_PAD_SAME gives in stride. `output_padding` has a number
+ *  for each axis, below its stride or its dilation; NULL: zeros. */
+FV_API fv_variable *fv_conv_transpose_of(fv_variable *x, fv_variable *weight,
+                                         fv_variable *bias,
+                                         const fv_convolution *geometry,
+                                         const int64_t output_padding[]);
 
 /** Windows of a pooling operation; rows first, then columns. */
 typedef struct fv_pooling {

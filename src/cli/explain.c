@@ -190,7 +190,9 @@ static void put_machine(cli_json *json, const explanation *e)
 static void explain(explanation *e, size_t index)
 {
     const fv_layer_info info = fv_network_layer_info(e->network, index);
-    const bool convolution = strcmp(info.kind, "conv2d") == 0;
+    const bool convolution = strcmp(info.kind, "conv1d") == 0
+                             || strcmp(info.kind, "conv2d") == 0
+                             || strcmp(info.kind, "conv3d") == 0;
     fv_conv *conv = NULL;
     cli_json *passes = NULL;
     if (convolution)

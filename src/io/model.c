@@ -16,14 +16,16 @@ fv_status fv__model_add(fv__model *model, const char *prefix, const char *name,
     return FV_OK;
 }
 
-/* Filters are stored as [filters, c, kh, kw]. */
+/* Filters are stored as [filters, c, (kd, kh,) kw]. */
 static fv_status add_parameter(fv__model *model, const fv_layer *layer,
                                const fv__parameter *parameter)
 {
     fv_tensor tensor = parameter->variable->value;
-    if (parameter->filters)
-        tensor = fv_tensor_permute(model->context, &tensor,
-                                   (const int32_t[]){ 0, 3, 1, 2 });
+    if (parameter->filters) {
+        int32_t axes[FV_MAX_RANK];
+        fv__axes_outside(tensor.rank, axes);
+        tensor = fv_tensor_permute(model->context, &tensor, axes);
+    }
     fv__text prefix = { .context = model->context, .account = FV__DATA };
     fv__text_add(&prefix, "%s.", layer->name);
     if (prefix.at) fv__model_add(model, prefix.at, parameter->name, &tensor);

@@ -70,12 +70,14 @@ typedef struct fv__field {
 /* Padding is written as two numbers for both sides; that of the end is a field
  * of its own where it differs. */
 #define FV__PADDING_FIELDS(options, number)                                    \
+    FV__PADDING_FIELDS_OF(options, number, fv__auto_pad_words)
+#define FV__PADDING_FIELDS_OF(options, number, modes)                          \
     { FV__FIELD_AS("padding", options, PADDING, padding_begin),                \
       .axes = (number),                                                        \
       .mode = offsetof(options, auto_pad),                                     \
       .both = offsetof(options, padding),                                      \
       .end = offsetof(options, padding_end),                                   \
-      .words = fv__auto_pad_words },                                           \
+      .words = (modes) },                                                      \
     {                                                                          \
         FV__FIELD(options, AXES, padding_end),                                 \
             .axes = (number), .as = offsetof(options, padding_begin)           \
@@ -107,6 +109,7 @@ bool fv__field_on(const fv__field *field, const void *options);
 double fv__field_number(const fv__field *field, const void *options);
 
 extern const char *const fv__auto_pad_words[];
+extern const char *const fv__auto_pad_words_1d[]; /* of one axis */
 extern const char *const fv__initializer_words[];
 extern const char *const fv__fan_words[];
 extern const char *const fv__algorithm_words[];
@@ -131,7 +134,8 @@ typedef struct fv__parameter {
     int64_t shape[FV__MAX_PARAMETER_RANK];
     fv__init init;
     bool trainable;
-    bool filters; /* [filters, kh, kw, c] here, [filters, c, kh, kw] in files */
+    bool filters; /* set by the declaration: [filters, (kd, kh,) kw, c] here,
+                     [filters, c, (kd, kh,) kw] in files */
     bool shared;  /* it is that of the layer named by `weights` */
     fv_variable *variable; /* NULL until drawn */
 } fv__parameter;
@@ -236,6 +240,9 @@ fv__parameter *fv__layer_parameter(fv_layer *layer, const char *name,
                                    fv__init init);
 /* In declarations: the input is an image {h, w, c}, or a vector {n}. */
 fv_status fv__layer_expect_image(const fv_layer *layer, const fv_shape *input);
+/* ... or has `axes` axes, 1 to 3, before its channels. */
+fv_status fv__layer_expect_axes(const fv_layer *layer, const fv_shape *input,
+                                int32_t axes);
 fv_status fv__layer_expect_vector(const fv_layer *layer, const fv_shape *input);
 /* ... or has at least one axis. */
 fv_status fv__layer_expect_channels(const fv_layer *layer,
@@ -247,9 +254,9 @@ fv_status fv__layer_expect_channels(const fv_layer *layer,
 /* Of the layers input: the element type, and whether there is a batch. */
 fv_dtype fv__input_dtype(const fv_layer *layer);
 bool fv__input_is_batched(const fv_layer *layer);
-extern const fv__layer_type fv__layer_input, fv__layer_output, fv__layer_conv2d,
-    fv__layer_batchnorm, fv__layer_relu, fv__layer_relu6, fv__layer_add,
-    fv__layer_maxpool;
+extern const fv__layer_type fv__layer_input, fv__layer_output, fv__layer_conv1d,
+    fv__layer_conv2d, fv__layer_conv3d, fv__layer_batchnorm, fv__layer_relu,
+    fv__layer_relu6, fv__layer_add, fv__layer_maxpool;
 fv_convolution fv__layer_convolution(const fv_layer *layer);
 fv_pooling fv__layer_pooling(const fv_layer *layer);
 double fv__layer_epsilon(const fv_layer *layer);

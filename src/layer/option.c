@@ -5,6 +5,8 @@
 
 const char *const fv__auto_pad_words[] = { "", "valid", "same", "same_lower",
                                            NULL };
+const char *const fv__auto_pad_words_1d[] = { "",           "valid",  "same",
+                                              "same_lower", "causal", NULL };
 const char *const fv__initializer_words[] = { "",
                                               "kaiming_normal",
                                               "kaiming_uniform",

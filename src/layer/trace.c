@@ -6,15 +6,25 @@
 
 /* ---- what layers expect -------------------------------------------------- */
 
-fv_status fv__layer_expect_image(const fv_layer *layer, const fv_shape *input)
+fv_status fv__layer_expect_axes(const fv_layer *layer, const fv_shape *input,
+                                int32_t axes)
 {
-    if (input->rank == 3) return FV_OK;
+    static const char *const what[] = {
+        "a sequence of positions and channels",
+        "an image of rows, columns and channels",
+        "a volume of planes, rows, columns and channels",
+    };
+    if (input->rank == axes + 1) return FV_OK;
     char text[FV__SHAPE_BYTES];
     return fv_fail(
-        layer->context, FV_MISUSE,
-        "%s: input %s is not an image of rows, columns and channels",
-        layer->name,
-        fv__shape_text(text, sizeof text, input->rank, input->extent));
+        layer->context, FV_MISUSE, "%s: input %s is not %s", layer->name,
+        fv__shape_text(text, sizeof text, input->rank, input->extent),
+        what[axes - 1]);
+}
+
+fv_status fv__layer_expect_image(const fv_layer *layer, const fv_shape *input)
+{
+    return fv__layer_expect_axes(layer, input, 2);
 }
 
 fv_status fv__layer_expect_vector(const fv_layer *layer, const fv_shape *input)
@@ -80,7 +90,6 @@ fv__parameter *fv__layer_parameter(fv_layer *layer, const char *name,
                                   .rank = rank,
                                   .init = init,
                                   .trainable = true,
-                                  .filters = rank == 4,
                                   .variable = drawn };
     memcpy(parameter->shape, shape, (size_t)rank * sizeof *shape);
     return parameter;

@@ -1,12 +1,15 @@
 /* Which layers a plan runs as one operator (fusion). In evaluation: a
  * convolution, its batch normalisation, the sum with another branch, and an
  * activation. In training: a convolution or a batch normalisation with its
- * activation, or a clamp with a max pool. */
+ * activation, or a clamp with a max pool. In both, a transposed convolution
+ * with its activation. */
 #include "network/network.h"
-#include "op/conv2d.h"
+#include "op/conv_transpose.h"
 #include "op/window.h"
 
 #include <math.h>
+
+static const fv__fusion none = { -1, -1, -1, -1, -1, -1 };
 
 static const fv__layer_type *type_at(const fv_network *network, int32_t place)
 {
@@ -38,6 +41,21 @@ static int32_t before(const readings *r, int32_t place, int32_t k,
     return result->place;
 }
 
+/* The type of the layer that `place` reads as its input k. */
+static const fv__layer_type *type_read(const readings *r, int32_t place,
+                                       int32_t k)
+{
+    const int32_t source = r->network->places[place].inputs[k];
+    return type_at(r->network, r->network->results[source].place);
+}
+
+/* The same for a convolution of any number of axes. */
+static int32_t convolution_before(const readings *r, int32_t place, int32_t k)
+{
+    const fv__layer_type *type = type_read(r, place, k);
+    return fv__layer_is_convolution(type) ? before(r, place, k, type) : -1;
+}
+
 /* A convolution, alone or with its normalisation, that ends at input k of
  * `place`. */
 static bool find_convolution(const readings *r, int32_t place, int32_t k,
@@ -45,9 +63,20 @@ static bool find_convolution(const readings *r, int32_t place, int32_t k,
 {
     f->norm = before(r, place, k, &fv__layer_batchnorm);
     if (f->norm >= 0)
-        f->convolution = before(r, f->norm, 0, &fv__layer_conv2d);
+        f->convolution = convolution_before(r, f->norm, 0);
     else
-        f->convolution = before(r, place, k, &fv__layer_conv2d);
+        f->convolution = convolution_before(r, place, k);
+    return f->convolution >= 0;
+}
+
+/* A transposed convolution that ends at a clamp. */
+static bool find_transposed(const readings *r, int32_t place, fv__fusion *f)
+{
+    const fv__layer_type *type = type_read(r, place, 0);
+    *f = none;
+    if (!fv__layer_is_conv_transpose(type)) return false;
+    f->clamp = place;
+    f->convolution = before(r, place, 0, type);
     return f->convolution >= 0;
 }
 
@@ -70,8 +99,6 @@ static bool find_sum(const readings *r, int32_t place, fv__fusion *f)
     return false;
 }
 
-static const fv__fusion none = { -1, -1, -1, -1, -1, -1 };
-
 static fv__fusion fusion_at(const readings *r, int32_t place)
 {
     const fv_network *network = r->network;
@@ -82,11 +109,12 @@ static fv__fusion fusion_at(const readings *r, int32_t place)
         at = before(r, place, 0, &fv__layer_add);
         if (at >= 0 && find_sum(r, at, &f)) return f;
         if (find_convolution(r, place, 0, &f)) return f;
+        if (find_transposed(r, place, &f)) return f;
     } else {
         if (find_sum(r, place, &f)) return f;
         if (type_at(network, place) == &fv__layer_batchnorm) {
             f.norm = place;
-            f.convolution = before(r, place, 0, &fv__layer_conv2d);
+            f.convolution = convolution_before(r, place, 0);
             if (f.convolution >= 0) return f;
         }
     }
@@ -114,8 +142,9 @@ static fv__fusion training_at(const readings *r, int32_t place)
     f.clamp = place;
     f.norm = before(r, place, 0, &fv__layer_batchnorm);
     if (f.norm >= 0) return f;
-    f.convolution = before(r, place, 0, &fv__layer_conv2d);
-    return f.convolution >= 0 ? f : none;
+    f.convolution = convolution_before(r, place, 0);
+    if (f.convolution >= 0 || find_transposed(r, place, &f)) return f;
+    return none;
 }
 
 static void find_fusions(const readings *r, bool training, fv__fusion *fusions,
@@ -188,12 +217,29 @@ static fv_variable *clamped_pool(const fv_network *network, const fv__fusion *f,
                                &attributes);
 }
 
+static fv_variable *clamped_transposed(const fv_network *network,
+                                       const fv__fusion *f,
+                                       fv_variable *const results[])
+{
+    const fv__place *place = &network->places[f->convolution];
+    const fv__parameter *p = place->layer->parameters;
+    fv__conv_transpose a = fv__layer_conv_transpose(place->layer);
+    a.clamp = true;
+    a.low = 0;
+    a.high = limit(network, f);
+    return fv__conv_transpose_clamped(&a, results[place->inputs[0]],
+                                      p[0].variable,
+                                      a.bias ? p[1].variable : NULL);
+}
+
 fv_variable *fv__fusion_apply(const fv_network *network, const fv__fusion *f,
                               fv_variable *const results[])
 {
     if (f->pool >= 0) return clamped_pool(network, f, results);
     if (f->convolution < 0) return clamped_norm(network, f, results);
     const fv__place *conv = &network->places[f->convolution];
+    if (fv__layer_is_conv_transpose(conv->layer->type))
+        return clamped_transposed(network, f, results);
     const fv__parameter *weights = conv->layer->parameters;
     fv__conv2d attributes = {
         .convolution = fv__layer_convolution(conv->layer),

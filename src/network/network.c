@@ -122,20 +122,27 @@ static bool legal_name(const char *name)
     return true;
 }
 
+static const char *stem_of(const fv__layer_type *type)
+{
+    return type->stem ? type->stem : type->kind;
+}
+
 /* A layer without a name is named by its kind's stem and a number: conv2. */
 static fv_status set_name(const fv_network *network, fv__place *place)
 {
     fv_context *context = network->context;
     fv_layer *layer = place->layer;
     int32_t last = network->count - 1;
-    while (last >= 0 && network->places[last].layer->type != layer->type)
+    while (last >= 0
+           && strcmp(stem_of(network->places[last].layer->type),
+                     stem_of(layer->type))
+                  != 0)
         last--;
     place->number = last < 0 ? 1 : network->places[last].number + 1;
     if (!layer->named) {
         char name[64];
-        const fv__layer_type *type = layer->type;
-        snprintf(name, sizeof name, "%s%d",
-                 type->stem ? type->stem : type->kind, place->number);
+        snprintf(name, sizeof name, "%s%d", stem_of(layer->type),
+                 place->number);
         char *copy = fv__copy_text(context, FV__RUN, name, strlen(name));
         if (!copy) return fv_failed(context);
         fv__release(context, layer->name);

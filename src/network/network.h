@@ -20,7 +20,7 @@ typedef struct fv__result {
 typedef struct fv__place {
     fv_layer *layer;
     uint64_t digest; /* of its name */
-    int32_t number;  /* among layers of its type, from 1 */
+    int32_t number;  /* among layers of that kind, from 1 */
     int32_t num_inputs, num_outputs;
     int32_t *inputs; /* the results that it reads */
     int32_t first;   /* the first of its own results, which follow each other */

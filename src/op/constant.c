@@ -68,7 +68,6 @@ static fv_status declare(fv_layer *layer, int32_t count,
     if (!value) return fv_failed(context);
     value->dtype = dtype_of(layer);
     value->trainable = o->trainable != 0;
-    value->filters = false;
     return FV_OK;
 }
 

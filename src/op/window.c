@@ -26,7 +26,8 @@ static int64_t same_total(const fv__geometry *g, int32_t axis)
 
 void fv__auto_pad(fv_auto_pad mode, fv__geometry *g)
 {
-    for (int32_t axis = 0; axis < 2 && mode != FV_AUTO_PAD_EXPLICIT; axis++) {
+    for (int32_t axis = 0; axis < FV__AXES && mode != FV_AUTO_PAD_EXPLICIT;
+         axis++) {
         /* invalid values are refused by the geometry check */
         bool sane = g->stride[axis] > 0 && g->kernel[axis] > 0
                     && g->kernel[axis] < INT32_MAX && g->dilation[axis] > 0

@@ -115,7 +115,12 @@ static void test_every_layer_has_a_word(void **state)
 {
     (void)state;
     static const char *const kinds[] = { "input",
+                                         "conv1d",
                                          "conv2d",
+                                         "conv3d",
+                                         "conv_transpose1d",
+                                         "conv_transpose2d",
+                                         "conv_transpose3d",
                                          "linear",
                                          "maxpool",
                                          "avgpool",
@@ -334,7 +339,7 @@ static void test_guesses(void **state)
         { "liner 4", "linear" },
         { "Conv2D 4 3 3", "conv2d" },
         { "conv 4 3 3", "conv2d" },
-        { "convd2 4 3 3", "conv2d" },
+        { "convv2d 4 3 3", "conv2d" },
         { "BatchNormalization", "batchnorm" },
         { "batch_norm", "batchnorm" },
         { "MaxPooling2D 2 2", "maxpool" },

@@ -21,12 +21,13 @@ typedef struct outcome {
 /* Takes over the network's context. */
 static outcome outcome_of(fv_context *ctx, fv_network *net)
 {
-    double x[2 * 8 * 8 * 4];
-    for (int i = 0; i < 2 * 8 * 8 * 4; i++) x[i] = net_number(i);
+    double x[2 * 5 * 6 * 7 * 4];
+    for (int i = 0; i < 2 * 5 * 6 * 7 * 4; i++) x[i] = net_number(i);
     assert_ok(ctx);
     outcome o = { .shape = fv_network_layer_info(net, 1).output_shape };
     const fv_shape in = fv_network_layer_info(net, 0).output_shape;
-    const int64_t image[] = { 2, in.extent[0], in.extent[1], in.extent[2] };
+    int64_t image[FV_MAX_RANK] = { 2 };
+    for (int32_t i = 0; i < in.rank; i++) image[1 + i] = in.extent[i];
     fv_tensor images = fv_tensor_of(x, FV_F64, in.rank + 1, image);
     fv_variable *at = fv_variable_new(ctx, &images);
     fv_variable *y = fv_layer_forward(fv_network_layer(net, 1), at);
@@ -98,6 +99,32 @@ static const struct {
     { "conv2d 4 3", "conv2d 4 3 algorithm=auto", false },
     { "conv2d 4 3", "conv2d 4 3 strict=no", false },
     { "conv2d 4 3", "conv2d 4 3 max_workspace=999999999999999", true },
+    { "conv1d 4 3 padding=1", "conv1d 4 3 stride=1 padding=1", false },
+    { "conv1d 4 3 padding=2", "conv1d 4 3 padding=2 padding_end=2", false },
+    { "conv3d 4 3", "conv3d 4 3 3 3 stride=1,1,1 dilation=1", false },
+    { "conv3d 4 3 2", "conv3d 4 3 2 3 padding=0,0,0", false },
+    { "conv3d 4 3 stride=,2", "conv3d 4 3 stride=1,2,1", false },
+    { "conv_transpose2d 4 3", "conv_transpose2d 4 3 stride=1", false },
+    { "conv_transpose2d 4 3", "conv_transpose2d 4 3 padding=0,0", false },
+    { "conv_transpose2d 4 3 padding=1",
+      "conv_transpose2d 4 3 padding=1,1 padding_end=1", false },
+    { "conv_transpose2d 4 3 stride=2",
+      "conv_transpose2d 4 3 stride=2,2 output_padding=0", false },
+    { "conv_transpose2d 4 3", "conv_transpose2d 4 3 dilation=1", false },
+    { "conv_transpose2d 4 3", "conv_transpose2d 4 3 groups=1", false },
+    { "conv_transpose2d 4 3", "conv_transpose2d 4 3 bias=yes", false },
+    { "conv_transpose2d 4 3", "conv_transpose2d 4 3 init=kaiming_normal",
+      true },
+    { "conv_transpose2d 4 3", "conv_transpose2d 4 3 init_fan=in", false },
+    { "conv_transpose2d 4 3 init=constant",
+      "conv_transpose2d 4 3 init=constant init_value=0", false },
+    { "conv_transpose2d 4 3", "conv_transpose2d 4 3 algorithm=auto", false },
+    { "conv_transpose2d 4 3", "conv_transpose2d 4 3 strict=no", false },
+    { "conv_transpose2d 4 3",
+      "conv_transpose2d 4 3 max_workspace=999999999999999", true },
+    { "conv_transpose1d 4 3", "conv_transpose1d 4 3 output_padding=0", false },
+    { "conv_transpose3d 4 3 stride=2", "conv_transpose3d 4 3 stride=2,2,2",
+      false },
     { "linear 5", "linear 5 bias=yes", false },
     { "linear 5", "linear 5 init=kaiming_normal", true },
     { "linear 5", "linear 5 init_fan=in", false },
@@ -128,12 +155,19 @@ static const struct {
 };
 enum { LINES = sizeof lines / sizeof *lines };
 
+/* What layers of that kind take. */
+static const char *input_of(const char *line)
+{
+    if (!strncmp(line, "linear", 6)) return "5";
+    if (strstr(line, "1d ")) return "8 4";
+    return strstr(line, "3d ") ? "5 6 7 4" : "8 8 4";
+}
+
 static outcome outcome_of_line(const char *line)
 {
     fv_context *ctx = begin_context();
     char text[200];
-    snprintf(text, sizeof text, "input %s\n%s\n",
-             strncmp(line, "linear", 6) ? "8 8 4" : "5", line);
+    snprintf(text, sizeof text, "input %s\n%s\n", input_of(line), line);
     return outcome_of(ctx, fv_network_parse(ctx, text, "t"));
 }
 
@@ -155,6 +189,15 @@ static bool has_lines(const char *kind)
     return false;
 }
 
+/* Whether the options of a kind are those of another one with another number
+ * of axes, "conv2d" for "conv1d". */
+static bool has_options_elsewhere(const char *kind)
+{
+    const char *axes = strstr(kind, "1d");
+    if (!axes) axes = strstr(kind, "3d");
+    return axes && !axes[2];
+}
+
 /* Every option of those kinds that may be left out has a line above. */
 static void test_no_default_is_forgotten(void **state)
 {
@@ -165,7 +208,7 @@ static void test_no_default_is_forgotten(void **state)
         const fv__field *field = fv__layer_types[t]->fields;
         const char *kind = fv__layer_types[t]->kind;
         const size_t length = strlen(kind);
-        if (!has_lines(kind)) continue;
+        if (!has_lines(kind) || has_options_elsewhere(kind)) continue;
         for (; field && field->key; field++) {
             bool found = false;
             char word[40];
@@ -253,6 +296,7 @@ static void test_zero_means_zero(void **state)
 typedef union options {
     fv_layer_options first;
     fv_convolutional_options conv;
+    fv_conv_transpose_options transposed;
     fv_linear_options linear;
     fv_pool_options pool;
     fv_dropout_options dropout;
@@ -320,6 +364,47 @@ static const limit limits[] = {
       "conv2d: algorithm 8 is unknown (0 to 7)" },
     { "conv2d", DOUBLE(conv.init_value, -DBL_MAX, DBL_MAX), -(double)INFINITY,
       (double)INFINITY, "conv2d: init_value -inf", "conv2d: init_value inf" },
+    { "conv_transpose2d", INT64(transposed.num_filters, 1, 1000), 0, 0,
+      "conv_transpose2d: filters 0 is below 1", NULL },
+    { "conv_transpose2d", INT64(transposed.kernel[0], 1, 9), -1, 0,
+      "conv_transpose2d: kernel -1 is below 1", NULL },
+    { "conv_transpose2d", INT64(transposed.stride[1], 1, 100), -1, 0x1p47,
+      "conv_transpose2d: stride -1 is below 1",
+      "conv_transpose2d: stride 140737488355328 is over 140737488355327" },
+    { "conv_transpose2d", INT64(transposed.dilation[0], 1, 100), -1, 0,
+      "conv_transpose2d: dilation -1 is below 1", NULL },
+    { "conv_transpose2d", INT64(transposed.padding[0], 0, 4), -1, 5,
+      "conv_transpose2d: padding -1 is below 0",
+      "conv_transpose2d: input 8x8 gives an output of -1x9, the padding takes "
+      "all of it" },
+    { "conv_transpose2d", INT64(transposed.padding_begin[1], 0, 8), -1, 9,
+      "conv_transpose2d: padding -1 is below 0",
+      "conv_transpose2d: input 8x8 gives an output of 9x0, the padding takes "
+      "all of it" },
+    { "conv_transpose2d", INT64(transposed.padding_end[0], 0, 8), -1, 0,
+      "conv_transpose2d: padding -1 is below 0", NULL },
+    { "conv_transpose2d", INT64(transposed.output_padding[0], 0, 0), -1, 1,
+      "conv_transpose2d: output_padding -1 is not in 0..0, below the larger of "
+      "stride 1 and dilation 1",
+      "conv_transpose2d: output_padding 1 is not in 0..0, below the larger of "
+      "stride 1 and dilation 1" },
+    { "conv_transpose2d", INT64(transposed.groups, 1, 4), -1, 8,
+      "conv_transpose2d: groups -1 is below 1",
+      "conv_transpose2d: groups 8 does not divide channels 4" },
+    { "conv_transpose2d", INT64(transposed.max_workspace, FV_OFF, INT64_MAX),
+      -1, 0, "conv_transpose2d: max_workspace -1 is below 0", NULL },
+    { "conv_transpose2d", INT32(transposed.init, 0, FV_INIT_CONSTANT), -1, 9,
+      "conv_transpose2d: init -1 is unknown (0 to 8)",
+      "conv_transpose2d: init 9 is unknown (0 to 8)" },
+    { "conv_transpose2d", INT32(transposed.init_fan, 0, FV_FAN_AVERAGE), -1, 3,
+      "conv_transpose2d: init_fan -1 is unknown (0 to 2)",
+      "conv_transpose2d: init_fan 3 is unknown (0 to 2)" },
+    { "conv_transpose2d", INT32(transposed.algorithm, 0, FV_CONV_DIRECT), -1, 8,
+      "conv_transpose2d: algorithm -1 is unknown (0 to 7)",
+      "conv_transpose2d: algorithm 8 is unknown (0 to 7)" },
+    { "conv_transpose2d", DOUBLE(transposed.init_value, -DBL_MAX, DBL_MAX),
+      -(double)INFINITY, (double)INFINITY, "conv_transpose2d: init_value -inf",
+      "conv_transpose2d: init_value inf" },
     { "linear", INT64(linear.num_outputs, 1, 1000), 0, 0,
       "linear: 0 outputs, expected at least 1", NULL },
     { "linear", INT32(linear.init, 0, FV_INIT_CONSTANT), -1, 9,
@@ -399,6 +484,9 @@ static options base_of(fv_context *ctx, const fv__layer_type *type)
     if (!strcmp(kind, "conv2d"))
         o.conv =
             (fv_convolutional_options){ .num_filters = 8, .kernel = { 2, 2 } };
+    if (!strcmp(kind, "conv_transpose2d"))
+        o.transposed =
+            (fv_conv_transpose_options){ .num_filters = 8, .kernel = { 2, 2 } };
     if (strstr(kind, "pool")) o.pool = (fv_pool_options){ .kernel = { 2, 2 } };
     if (!strcmp(kind, "linear")) o.linear.num_outputs = 3;
     if (!strcmp(kind, "celu")) o.celu.alpha = 1;
@@ -439,7 +527,8 @@ static void test_no_limit_is_forgotten(void **state)
     (void)state;
     for (int t = 0; fv__layer_types[t]; t++) {
         const fv__layer_type *type = fv__layer_types[t];
-        if (!has_limits(type->kind)) continue;
+        if (!has_limits(type->kind) || has_options_elsewhere(type->kind))
+            continue;
         for (const fv__field *f = type->fields; f && f->key; f++) {
             bool found =
                 f->kind == FV__FIELD_SWITCH || f->kind == FV__FIELD_LACK
