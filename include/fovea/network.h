@@ -136,9 +136,9 @@ typedef struct fv_layer_info {
     size_t output_bytes;          /**< for one image */
 } fv_layer_info;
 
-/** Gives the open extents of the input a size, as if the network had been
- *  written for it: shape {h, w, c} or {c, h, w}, which agrees with the extents
- *  that are not open. */
+/** Gives the images a size, as if the network had been written for it: shape
+ *  {h, w, c} or {c, h, w}, with the channels of the input. Weights that have
+ *  been loaded or drawn must not depend on it. */
 FV_API fv_status fv_network_set_input(fv_network *network,
                                       const fv_shape *shape);
 /** Facts of the layer at `index`. */
