@@ -75,14 +75,9 @@ FV_API fv_status fv_network_apply(fv_network *network, int32_t num_inputs,
                                   fv_variable *const inputs[],
                                   int32_t num_outputs, fv_variable *outputs[]);
 
-/** A tensor and the name of the input or output that it is. */
-typedef struct fv_named_tensor {
-    const char *name; /**< NULL: the next in the order of the network text */
-    fv_tensor tensor;
-} fv_named_tensor;
-
-/** fv_network_predict() for any inputs and outputs, by name. Writes views of
- *  the outputs, which are valid until the network is used again or freed. */
+/** fv_network_predict() for any inputs and outputs, by name; a NULL name is the
+ *  next in the order of the network text. Writes views of the outputs, which
+ *  are valid until the network is used again or freed. */
 FV_API fv_status fv_network_run(fv_network *network, int32_t num_inputs,
                                 const fv_named_tensor inputs[],
                                 int32_t num_outputs, fv_named_tensor outputs[]);
@@ -141,9 +136,9 @@ typedef struct fv_layer_info {
     size_t output_bytes;          /**< for one image */
 } fv_layer_info;
 
-/** Gives the open extents of the input a size, as if the network had been
- *  written for it: shape {h, w, c} or {c, h, w}, which agrees with the extents
- *  that are not open. */
+/** Gives the images a size, as if the network had been written for it: shape
+ *  {h, w, c} or {c, h, w}, with the channels of the input. Weights that have
+ *  been loaded or drawn must not depend on it. */
 FV_API fv_status fv_network_set_input(fv_network *network,
                                       const fv_shape *shape);
 /** Facts of the layer at `index`. */

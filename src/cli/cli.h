@@ -72,8 +72,7 @@ enum {
 /* Options that several commands have, for their tables. */
 #define CLI_SIZE_OPTION                                                        \
     {                                                                          \
-        "size", CLI_SIZE, "HxW", 0,                                            \
-            "of images where the network leaves it open", 0                    \
+        "size", CLI_SIZE, "HxW", 0, "of images, instead of the network's", 0   \
     }
 #define CLI_THREADS_OPTION                                                     \
     {                                                                          \
@@ -223,13 +222,20 @@ void cli_progress_end(cli_progress *progress);
 
 /* ---- models, data, images ----------------------------------------------- */
 
+enum { CLI_PATH = 4096 };
 /* The file that a word of the command line stands for: "-" is standard
  * input. */
 const char *cli_input(const char *word);
-/* Loads a network text or a model; failures name the file by `word`. */
+/* Whether the word is no file but the name of a network that comes with the
+ * program; its text is then at `path`. Records a failure if it is neither and
+ * could be a name. */
+bool cli_find(fv_context *context, const char *word, char path[CLI_PATH]);
+/* Loads a network text, by file or name, or a model; failures name it by
+ * `word`. */
 fv_network *cli_load(fv_context *context, const char *word);
-/* Gives the input the size of the options or, where it is open, of the images
- * of the data set, which may be NULL; a size that nobody gives is a failure. */
+/* Gives the input the size of the options or, where it is still open, of the
+ * images of the data set, which may be NULL; a size that nobody gives is a
+ * failure. */
 void cli_set_size(fv_context *context, fv_network *network,
                   const cli_options *options, const fv_dataset *dataset);
 /* Both, with the first word of the options. */

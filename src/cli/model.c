@@ -22,13 +22,20 @@ static void rename_in_failure(fv_context *context, const char *file,
     fv_fail(context, status, "%s%s", word, rest);
 }
 
-fv_network *cli_load(fv_context *context, const char *word)
+static fv_network *load_file(fv_context *context, const char *file,
+                             const char *word)
 {
     if (fv_failed(context)) return NULL;
-    const char *file = cli_input(word);
     fv_network *network = fv_network_load(context, file);
     if (!network) rename_in_failure(context, file, word);
     return network;
+}
+
+fv_network *cli_load(fv_context *context, const char *word)
+{
+    char path[CLI_PATH];
+    const bool found = !fv_failed(context) && cli_find(context, word, path);
+    return load_file(context, found ? path : cli_input(word), word);
 }
 
 void cli_set_size(fv_context *context, fv_network *network,
@@ -65,7 +72,7 @@ fv_network *cli_load_sized(fv_context *context, const cli_options *options)
 
 fv_network *cli_load_model(fv_context *context, const char *path)
 {
-    fv_network *network = cli_load(context, path);
+    fv_network *network = load_file(context, cli_input(path), path);
     if (network && !fv_network_has_weights(network))
         fv_fail(context, FV_MISUSE,
                 "%s: a network text has no weights; expected a saved model",

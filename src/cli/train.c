@@ -54,6 +54,7 @@ static const struct argp_option options[] = {
     CLI_DTYPE_OPTION,
     { "layout", CLI_LAYOUT, "ORDER", 0,
       "axes of image tensors, nhwc or nchw (nhwc)", 0 },
+    CLI_SIZE_OPTION,
     { "limit", CLI_LIMIT, "N", 0, "train on the first N images only", 0 },
     { "drop-last", CLI_DROP_LAST, NULL, 0,
       "leave out the last batch of an epoch if it is short", 0 },
@@ -342,6 +343,7 @@ static void fit(run *r)
     check_output(r, o->out);
     check_output(r, r->checkpoint);
     r->network = cli_load(r->context, r->input);
+    if (o->size[0]) cli_set_size(r->context, r->network, o, NULL);
     check_former(r, o->out);
     if (!o->resume) check_former(r, r->checkpoint);
     fv_dataset *train = cli_open_data(r->context, o->data, "train");

@@ -6,12 +6,6 @@
 
 #include "base/base.h"
 
-/* A named tensor; another object owns its memory. */
-typedef struct fv__entry {
-    const char *name;
-    fv_tensor tensor;
-} fv__entry;
-
 /* One key and value of the metadata. */
 typedef struct fv__pair {
     const char *key;
@@ -22,14 +16,15 @@ typedef struct fv__pair {
  * stored row-major in the given order. The metadata "fovea.crc32" holds a
  * checksum of the file's own content; no pair may have that key. */
 fv_status fv__safetensors_write(fv_context *context, const char *path,
-                                size_t num_entries, const fv__entry *entries,
+                                size_t num_entries,
+                                const fv_named_tensor *entries,
                                 size_t num_pairs, const fv__pair *pairs);
 
 /* A safetensors file in memory (account FV__DATA), completely checked. */
 typedef struct fv__archive {
     fv_context *context;
     size_t num_entries;
-    fv__entry *entries; /* in the order of their data, row-major */
+    fv_named_tensor *entries; /* in the order of their data, row-major */
     size_t num_pairs;
     fv__pair *pairs; /* in the order of the file, without the checksum */
     bool has_digest; /* the file has a checksum, which is right; files of other
@@ -39,7 +34,7 @@ typedef struct fv__archive {
     char *names;          /* texts of entries and pairs */
     void *copies; /* copies of tensors that are not aligned in the file or have
                      another type there */
-    fv__entry **by_name;
+    fv_named_tensor **by_name;
 } fv__archive;
 
 /* Reads a file; NULL after recording what is wrong with it. Free the archive

@@ -357,7 +357,7 @@ static bool put_metadata(fv_context *context, const char *path, json_t *root,
 }
 
 static bool put_tensors(fv_context *context, const char *path, json_t *root,
-                        size_t num_entries, const fv__entry *entries)
+                        size_t num_entries, const fv_named_tensor *entries)
 {
     size_t at = 0;
     for (size_t i = 0; i < num_entries && fv__ok(context); i++) {
@@ -399,7 +399,7 @@ static char *dump(fv_context *context, const char *path, const json_t *root,
 }
 
 char *fv__header_make(fv_context *context, const char *path, size_t num_entries,
-                      const fv__entry *entries, size_t num_pairs,
+                      const fv_named_tensor *entries, size_t num_pairs,
                       const fv__pair *pairs, size_t *size)
 {
     json_t *root = json_object();
@@ -478,7 +478,7 @@ fv_status fv__header_parse(fv__header *header, const char *json, size_t size)
 }
 
 char *fv__header_make(fv_context *context, const char *path, size_t num_entries,
-                      const fv__entry *entries, size_t num_pairs,
+                      const fv_named_tensor *entries, size_t num_pairs,
                       const fv__pair *pairs, size_t *size)
 {
     (void)num_entries;

@@ -15,8 +15,8 @@ typedef enum fv__half { FV__NO_HALF, FV__F16, FV__BF16 } fv__half;
 
 /* A tensor and its bytes in the data section. */
 typedef struct fv__record {
-    fv__entry entry; /* data NULL */
-    fv__half half;   /* element type in the file */
+    fv_named_tensor entry; /* data NULL */
+    fv__half half;         /* element type in the file */
     size_t begin, end;
     size_t number; /* position in the header */
 } fv__record;
@@ -51,7 +51,7 @@ const char **fv__json_read_list(fv_context *context, const char *json,
  * a multiple of eight bytes, with '0' for the digits of the checksum. To be
  * released; NULL after a failure. `path` is for messages. */
 char *fv__header_make(fv_context *context, const char *path, size_t num_entries,
-                      const fv__entry *entries, size_t num_pairs,
+                      const fv_named_tensor *entries, size_t num_pairs,
                       const fv__pair *pairs, size_t *size);
 
 #endif

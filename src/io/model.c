@@ -12,7 +12,7 @@ fv_status fv__model_add(fv__model *model, const char *prefix, const char *name,
     fv__text text = { .context = model->context, .account = FV__DATA };
     fv__text_add(&text, "%s%s", prefix, name);
     if (!text.at) return fv_failed(model->context);
-    model->entries[model->count++] = (fv__entry){ text.at, *tensor };
+    model->entries[model->count++] = (fv_named_tensor){ text.at, *tensor };
     return FV_OK;
 }
 
@@ -90,7 +90,7 @@ static void differ(fv__text *text, const char *format, ...)
     fv__text_add(text, "%s%s", text->length ? "; " : "", line);
 }
 
-static void compare(fv__text *text, const fv__entry *entry,
+static void compare(fv__text *text, const fv_named_tensor *entry,
                     const fv_tensor *found)
 {
     char is[FV__SHAPE_BYTES], expected[FV__SHAPE_BYTES];

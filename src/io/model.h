@@ -10,7 +10,7 @@
 typedef struct fv__model {
     fv_context *context;
     size_t count, capacity;
-    fv__entry *entries;
+    fv_named_tensor *entries;
 } fv__model;
 
 /* Lists the parameters of a drawn network, with room for `extra` more entries.

@@ -1,7 +1,7 @@
 /* Reads and writes NumPy files: the header is parsed by a fixed grammar, and
  * elements are brought into row-major order and the byte order of this machine.
  */
-#include "tensor/tensor.h"
+#include "io/npy.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,7 +9,6 @@
 
 enum {
     PREFIX_BYTES = 10, /* magic, version, the header's length in version 1 */
-    MOST_HEADER_BYTES = 10000, /* as in NumPy */
     ALIGNMENT = 64,
     GROWTH_DIGITS = 21 /* NumPy leaves room for axis 0 to grow in place */
 };
@@ -45,9 +44,11 @@ static const struct {
 /* A file in memory while its header is parsed, and what the header says. */
 typedef struct reader {
     fv_context *context;
-    const char *name; /* printable */
-    unsigned char *bytes;
-    size_t size, at, end; /* `end`: where the header ends, the elements begin */
+    const char *name;           /* printable */
+    const unsigned char *bytes; /* those that are in memory */
+    size_t present;
+    size_t size;    /* of the file */
+    size_t at, end; /* `end`: where the header ends, the elements begin */
     bool has_type, has_order, has_shape;
     bool fortran, swapped;
     fv_dtype dtype;
@@ -279,7 +280,7 @@ static bool parse_header(reader *r)
 
 static bool refuse_file(reader *r)
 {
-    const char *kind = fv__file_kind(r->bytes, r->size);
+    const char *kind = fv__file_kind(r->bytes, r->present);
     fv_fail(r->context, FV_MALFORMED, "%s: not a NumPy file%s%s", r->name,
             kind ? " but " : "", kind ? kind : "");
     return false;
@@ -289,26 +290,25 @@ static bool refuse_file(reader *r)
 static bool parse_prefix(reader *r)
 {
     const unsigned char *bytes = r->bytes;
-    size_t present = r->size < 6 ? r->size : 6;
-    if (present == 0 || memcmp(bytes, magic, present) != 0)
-        return refuse_file(r);
-    r->at = r->size;
-    if (r->size < PREFIX_BYTES)
+    size_t first = r->present < 6 ? r->present : 6;
+    if (first == 0 || memcmp(bytes, magic, first) != 0) return refuse_file(r);
+    r->at = r->present;
+    if (r->present < PREFIX_BYTES)
         return malformed(r, "the file ends within its header");
     r->at = 6;
     if (bytes[6] < 1 || bytes[6] > 3 || bytes[7] != 0)
         return malformed(r, "version %d.%d is not 1.0, 2.0 or 3.0", bytes[6],
                          bytes[7]);
     size_t digits = bytes[6] == 1 ? 2 : 4, length = 0;
-    r->at = r->size;
-    if (r->size < 8 + digits)
+    r->at = r->present;
+    if (r->present < 8 + digits)
         return malformed(r, "the file ends within its header");
     r->at = 8;
     for (size_t i = digits; i-- > 0;) length = length << 8 | bytes[8 + i];
-    if (length > MOST_HEADER_BYTES)
+    if (length > FV__NPY_MOST_HEADER)
         return malformed(r, "header length %zu exceeds %d", length,
-                         MOST_HEADER_BYTES);
-    size_t left = r->size - r->at - digits;
+                         FV__NPY_MOST_HEADER);
+    size_t left = r->present - r->at - digits;
     if (length > left)
         return malformed(r, "header length %zu exceeds the %zu bytes left",
                          length, left);
@@ -317,44 +317,73 @@ static bool parse_prefix(reader *r)
     return true;
 }
 
-/* The elements of the parsed file in new memory. */
-static fv_tensor read_elements(reader *r)
+/* Parses the header and compares the size of the file with it. */
+static bool parse(reader *r)
 {
-    size_t bytes = fv_dtype_bytes(r->dtype), needed = 0;
-    int64_t count = fv__product(r->rank, r->shape);
-    if (!fv__multiply((size_t)count, bytes, &needed)
-        || !fv__add(needed, r->end, &needed) || needed != r->size) {
-        char text[FV__SHAPE_BYTES];
-        fv_fail(r->context, FV_MALFORMED, "%s: %zu bytes, %s %s needs %zu",
-                r->name, r->size, fv_dtype_name(r->dtype),
-                fv__shape_text(text, sizeof text, r->rank, r->shape), needed);
-        return fv__tensor_failed();
-    }
+    size_t needed = 0;
+    if (!parse_prefix(r) || !parse_header(r)) return false;
+    const int64_t count = fv__product(r->rank, r->shape);
+    if (fv__multiply((size_t)count, fv_dtype_bytes(r->dtype), &needed)
+        && fv__add(needed, r->end, &needed) && needed == r->size)
+        return true;
+    char text[FV__SHAPE_BYTES];
+    fv_fail(r->context, FV_MALFORMED, "%s: %zu bytes, %s %s needs %zu", r->name,
+            r->size, fv_dtype_name(r->dtype),
+            fv__shape_text(text, sizeof text, r->rank, r->shape), needed);
+    return false;
+}
+
+/* The elements of the parsed file in new memory. */
+static fv_tensor read_elements(const reader *r)
+{
     fv_tensor tensor = fv_tensor_new(r->context, r->dtype, r->rank, r->shape);
     if (tensor.rank < 0) return tensor;
     fv_tensor stored = tensor;
-    stored.data = r->bytes + r->end;
+    stored.data = (char *)(uintptr_t)(r->bytes + r->end);
     int64_t stride = 1;
     for (int32_t axis = 0; r->fortran && axis < r->rank; axis++) {
         stored.stride[axis] = stride;
         stride *= fv__max(r->shape[axis], 1);
     }
     fv__tensor_copy_elements(&tensor, &stored);
-    if (r->swapped) swap_bytes(tensor.data, count, bytes);
+    if (r->swapped)
+        swap_bytes(tensor.data, fv_tensor_count(&tensor),
+                   fv_dtype_bytes(r->dtype));
     return tensor;
+}
+
+bool fv__npy_check(fv_context *context, const char *name, const void *head,
+                   size_t present, size_t size)
+{
+    reader r = { .context = context,
+                 .name = name,
+                 .bytes = head,
+                 .present = present,
+                 .size = size };
+    return parse(&r);
+}
+
+fv_tensor fv__npy_parse(fv_context *context, const char *name,
+                        const void *bytes, size_t size)
+{
+    reader r = { .context = context,
+                 .name = name,
+                 .bytes = bytes,
+                 .present = size,
+                 .size = size };
+    return parse(&r) ? read_elements(&r) : fv__tensor_failed();
 }
 
 fv_tensor fv_npy_load(fv_context *context, const char *path)
 {
     char name[512];
-    reader r = { .context = context, .name = name };
+    size_t size = 0;
     if (!fv__ok(context)) return fv__tensor_failed();
-    r.bytes = fv__read_file(context, path, SIZE_MAX, &r.size);
-    if (!r.bytes) return fv__tensor_failed();
+    void *bytes = fv__read_file(context, path, SIZE_MAX, &size);
+    if (!bytes) return fv__tensor_failed();
     fv__printable(path, strlen(path), name, sizeof name);
-    fv_tensor tensor = fv__tensor_failed();
-    if (parse_prefix(&r) && parse_header(&r)) tensor = read_elements(&r);
-    fv__release(context, r.bytes);
+    fv_tensor tensor = fv__npy_parse(context, name, bytes, size);
+    fv__release(context, bytes);
     return tensor;
 }
 
@@ -381,9 +410,9 @@ static const char *type_text(fv_dtype dtype)
     return "";
 }
 
-/* The header as NumPy writes it, prefix included; its length. */
-static size_t make_header(const fv_tensor *tensor, char out[], size_t bytes)
+size_t fv__npy_header(const fv_tensor *tensor, char out[FV__NPY_HEADER])
 {
+    const size_t bytes = FV__NPY_HEADER;
     char first[32] = "", text[FV__SHAPE_BYTES];
     fv__shape_text(text, sizeof text, tensor->rank, tensor->shape);
     size_t inside = strlen(text) - 2; /* without the brackets */
@@ -411,25 +440,30 @@ static size_t make_header(const fv_tensor *tensor, char out[], size_t bytes)
     return length;
 }
 
+const void *fv__npy_elements(fv_context *context, const fv_tensor *tensor,
+                             fv_tensor *copy)
+{
+    *copy = fv__tensor_failed();
+    if (fv_tensor_is_contiguous(tensor) && !host_is_big()) return tensor->data;
+    *copy = fv_tensor_dup(context, tensor);
+    if (copy->rank >= 0 && host_is_big())
+        swap_bytes(copy->data, fv_tensor_count(copy),
+                   fv_dtype_bytes(copy->dtype));
+    return copy->data;
+}
+
 fv_status fv_npy_save(fv_context *context, const char *path,
                       const fv_tensor *tensor)
 {
     if (!fv__tensor_check(context, "npy", tensor)) return fv_failed(context);
-    fv_tensor copy = fv__tensor_failed();
-    int64_t count = fv_tensor_count(tensor);
-    size_t bytes = fv_dtype_bytes(tensor->dtype);
-    if (!fv_tensor_is_contiguous(tensor) || host_is_big()) {
-        copy = fv_tensor_dup(context, tensor);
-        if (copy.rank < 0) return fv_failed(context);
-        if (host_is_big()) swap_bytes(copy.data, count, bytes);
-    }
-    char header[512];
-    size_t length = make_header(tensor, header, sizeof header);
+    fv_tensor copy;
+    const void *elements = fv__npy_elements(context, tensor, &copy);
+    char header[FV__NPY_HEADER];
+    const size_t length = fv__npy_header(tensor, header);
     fv__writer writer;
-    if (fv__write_begin(&writer, context, path) == FV_OK) {
+    if (fv__ok(context) && fv__write_begin(&writer, context, path) == FV_OK) {
         fv__write(&writer, header, length);
-        fv__write(&writer, copy.rank < 0 ? tensor->data : copy.data,
-                  (size_t)count * bytes);
+        fv__write(&writer, elements, fv__tensor_bytes(tensor));
         fv__write_end(&writer);
     }
     fv_tensor_free(context, &copy);

@@ -223,7 +223,7 @@ static bool place_tensors(fv__archive *archive, unsigned char *data,
 
 static int by_name(const void *a, const void *b)
 {
-    const fv__entry *const *x = a, *const *y = b;
+    const fv_named_tensor *const *x = a, *const *y = b;
     return strcmp((*x)->name, (*y)->name);
 }
 
@@ -302,8 +302,8 @@ fv__archive *fv__safetensors_read(fv_context *context, const char *path)
 const fv_tensor *fv__archive_find(const fv__archive *archive, const char *name)
 {
     if (!archive || !name) return NULL;
-    const fv__entry key = { .name = name }, *wanted = &key;
-    fv__entry *const *found =
+    const fv_named_tensor key = { .name = name }, *wanted = &key;
+    fv_named_tensor *const *found =
         bsearch(&wanted, archive->by_name, archive->num_entries,
                 sizeof *archive->by_name, by_name);
     return found ? &(*found)->tensor : NULL;
@@ -373,7 +373,7 @@ static void put_strided(sink *to, const fv_tensor *tensor)
 }
 
 static void put_all(sink *to, const char *header, size_t size,
-                    size_t num_entries, const fv__entry *entries)
+                    size_t num_entries, const fv_named_tensor *entries)
 {
     unsigned char length[8];
     for (int i = 0; i < 8; i++)
@@ -392,7 +392,8 @@ static void put_all(sink *to, const char *header, size_t size,
 }
 
 fv_status fv__safetensors_write(fv_context *context, const char *path,
-                                size_t num_entries, const fv__entry *entries,
+                                size_t num_entries,
+                                const fv_named_tensor *entries,
                                 size_t num_pairs, const fv__pair *pairs)
 {
     if (!fv__ok(context)) return fv_failed(context);

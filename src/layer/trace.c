@@ -80,8 +80,8 @@ fv__parameter *fv__layer_parameter(fv_layer *layer, const char *name,
     const fv_tensor now = fv_tensor_of(NULL, FV_F32, rank, shape);
     if (drawn && !fv_tensor_same_shape(&drawn->value, &now)) {
         fv_fail(layer->context, FV_MISUSE,
-                "%s: the size of %s depends on an extent of the input that is "
-                "open; put global_average_pool before it",
+                "%s: the size of %s depends on the size of the input; put "
+                "global_average_pool before it",
                 layer->name, name);
         return NULL;
     }

@@ -341,6 +341,24 @@ fv_status fv_network_add(fv_network *network, fv_layer *layer)
     return fv_failed(context);
 }
 
+/* Parameters that are not drawn may get other shapes, until the network has
+ * been used. */
+static void forget_parameters(const fv_network *network)
+{
+    for (int32_t i = 0; !network->sealed && i < network->count; i++) {
+        fv_layer *layer = network->places[i].layer;
+        for (int32_t k = 0; k < layer->num_parameters; k++) {
+            fv__parameter *parameter = &layer->parameters[k];
+            fv_variable *variable = parameter->variable;
+            if (!parameter->shared) {
+                if (!variable || variable->value.data) continue;
+                fv_variable_free(variable);
+            }
+            parameter->variable = NULL;
+        }
+    }
+}
+
 fv_status fv_network_set_input(fv_network *network, const fv_shape *shape)
 {
     if (!network || !fv__ok(network->context)) return FV_MISUSE;
@@ -350,14 +368,19 @@ fv_status fv_network_set_input(fv_network *network, const fv_shape *shape)
     if (!shape || input.rank < 0)
         return fv_fail(context, FV_MISUSE, "network: there is no %s",
                        shape ? "input" : "shape for its input");
-    if (fv__shape_open(shape) || !fv__shape_fits(&input, shape))
+    fv_shape any = fv__shape_inside(context, input); /* of its channels */
+    for (int32_t i = 0; i + 1 < any.rank; i++) any.extent[i] = FV_OPEN;
+    any = fv__shape_outside(context, any);
+    if (fv__shape_open(shape) || !fv__shape_fits(&any, shape))
         return fv_fail(
             context, FV_MISUSE, "network: an input of %s, expected one of %s",
-            fv__shape_show(is, shape), fv__shape_show(expected, &input));
+            fv__shape_show(is, shape), fv__shape_show(expected, &any));
     fv_layer *first =
         network->places[network->results[fv__network_input(network, 0)].place]
             .layer;
     first->in_shape = first->out_shape = fv__shape_inside(context, *shape);
+    fv__network_end_traces(network);
+    forget_parameters(network);
     fv__network_retrace(network);
     if (network->sealed) fv__network_end_traces(network);
     fv__release(context, network->text);

@@ -1158,13 +1158,64 @@ class OpenSizeTest(Case):
                 (["open.net"],
                  "open.net: the size of its images is open, give it with "
                  "--size HxW"),
-                (["closed.net", "--size", "28"],
-                 "network: an input of [28, 28, 1], expected one of "
-                 "[28, 14, 1]")):
+                (["none.net", "--size", "28"],
+                 "none.net: cannot open: No such file or directory")):
             done = self.run_fovea("info", *words, code=1)
             self.assertEqual(done.stderr, f"fovea: {sentence}\n")
         done = self.run_fovea("info", "open.net", "--size", "28y3", code=2)
         self.assertIn("--size 28y3: expected a whole number", done.stderr)
+
+
+class NetworksTest(Case):
+    """Networks that come with the program."""
+    # Parameters and multiply-accumulates that were published or are
+    # torchvision's.
+    KNOWN = {
+        "alexnet": (61_100_840, 714_188_480),
+        "densenet121": (7_978_856, 2_834_161_664),
+        "googlenet": (6_624_904, 1_498_376_192),
+        "lenet5": (61_706, 416_520),
+        "mobilenet_v2": (3_504_872, 300_774_272),
+        "resnet18": (11_689_512, 1_814_073_344),
+        "resnet20": (272_474, 40_813_184),
+        "resnet50": (25_557_032, 4_089_184_256),
+        "squeezenet1_0": (1_248_424, 818_924_576),
+        "vgg11": (132_863_336, 7_609_090_048),
+        "vgg16": (138_357_544, 15_470_264_320),
+    }
+
+    def test_counts(self):
+        for name, facts in self.KNOWN.items():
+            info = self.json_of(self.run_fovea("info", name, "--json",
+                                               "--batch", 1))
+            self.assertEqual((info["parameters"],
+                              info["multiply_accumulates"]), facts, name)
+
+    def test_names(self):
+        done = self.run_fovea("info", "resnet19", code=1)
+        listed = re.search(r"\((.*)\)", done.stderr)[1].split(", ")
+        self.assertEqual(listed, sorted(self.KNOWN))
+        self.assertIn("did you mean resnet18?", done.stderr)
+        (self.folder / "vgg11").mkdir()
+        shutil.copy(self.folder / "small.net", self.folder / "lenet5")
+        try:
+            self.assertEqual(self.run_fovea("info", "lenet5").stdout,
+                             self.run_fovea("info", "small.net").stdout)
+            info = self.run_fovea("info", "vgg11", "--batch", 1)
+            self.assertIn("132,863,336", info.stdout)
+        finally:
+            (self.folder / "vgg11").rmdir()
+            (self.folder / "lenet5").unlink()
+
+    def test_another_size(self):
+        self.run_fovea("train", "resnet20", "data", "--limit", 8, "--epochs",
+                       1, "--out", "resnet", code=1)
+        info = self.json_of(self.run_fovea("info", "resnet20", "--size",
+                                           "12x10", "--batch", 1, "--json"))
+        self.assertEqual(info["layers"][0]["output_shape"], [12, 10, 3])
+        self.run_fovea("train", "lenet5", "data", "--limit", 8, "--epochs", 1,
+                       "--size", SIDE, "--out", "lenet")
+        self.run_fovea("eval", "lenet", "data")
 
 
 class LayersTest(Case):

@@ -44,7 +44,7 @@ static const fv__pair pairs[] = { { "fovea.network",
                                     "input 28x28x1\nconv \"8\"\n" },
                                   { "who", "M\xc3\xbcller" } };
 
-static void make_entries(fv__entry entries[ENTRIES])
+static void make_entries(fv_named_tensor entries[ENTRIES])
 {
     const fv_tensor matrix = FV_TENSOR(weights, FV_F32, 2, 3);
     const int32_t turn[] = { 2, 0, 1 };
@@ -53,7 +53,7 @@ static void make_entries(fv__entry entries[ENTRIES])
     turned = fv_tensor_permute(context, &turned, turn);
     fv_context_free(context);
     for (int i = 0; i < 3000; i++) many[i] = (float)i;
-    const fv__entry all[ENTRIES] = {
+    const fv_named_tensor all[ENTRIES] = {
         { "bytes", FV_TENSOR(bytes, FV_U8, 3) },
         { "conv1.weight", matrix },
         { "scalar", fv_tensor_of(scalar, FV_F64, 0, NULL) },
@@ -70,7 +70,7 @@ static void make_entries(fv__entry entries[ENTRIES])
 
 static void write_all(fv_context *context)
 {
-    fv__entry entries[ENTRIES];
+    fv_named_tensor entries[ENTRIES];
     make_entries(entries);
     fv__safetensors_write(context, "m", ENTRIES, entries, 2, pairs);
 }
@@ -87,7 +87,7 @@ static void load(const char *path)
 
 static void check_all(const fv__archive *archive)
 {
-    fv__entry entries[ENTRIES];
+    fv_named_tensor entries[ENTRIES];
     make_entries(entries);
     assert_int_equal(archive->num_entries, ENTRIES);
     for (size_t i = 0; i < ENTRIES; i++) {
@@ -221,7 +221,7 @@ static void test_every_bit(void **state)
 
 /* ---- writing what cannot be written ------------------------------------ */
 
-static void not_written(size_t num_entries, const fv__entry *entries,
+static void not_written(size_t num_entries, const fv_named_tensor *entries,
                         size_t num_pairs, const fv__pair *given,
                         const char *sentence)
 {
@@ -239,12 +239,12 @@ static void test_wrong_entries(void **state)
 {
     (void)state;
     const fv_tensor one = FV_TENSOR(bytes, FV_U8, 1);
-    const fv__entry twice[] = { { "a", one }, { "a", one } };
-    const fv__entry reserved[] = { { "__metadata__", one } };
-    const fv__entry broken[] = { { "a\xff", one } };
-    const fv__entry failed[] = { { "a", { .rank = -1 } } };
-    const fv__entry nameless[] = { { NULL, one } };
-    const fv__entry empty[] = { { "a", FV_TENSOR(NULL, FV_U8, 1) } };
+    const fv_named_tensor twice[] = { { "a", one }, { "a", one } };
+    const fv_named_tensor reserved[] = { { "__metadata__", one } };
+    const fv_named_tensor broken[] = { { "a\xff", one } };
+    const fv_named_tensor failed[] = { { "a", { .rank = -1 } } };
+    const fv_named_tensor nameless[] = { { NULL, one } };
+    const fv_named_tensor empty[] = { { "a", FV_TENSOR(NULL, FV_U8, 1) } };
     not_written(2, twice, 0, NULL, "wrong: two entries \"a\"");
     not_written(1, reserved, 0, NULL, "wrong: two entries \"__metadata__\"");
     not_written(1, broken, 0, NULL, "wrong: text of \"a\\xff\" is not UTF-8");
@@ -282,7 +282,8 @@ static void test_every_file_call(void **state)
     load("m");
     const size_t size = used;
     memcpy(old, room, size);
-    const fv__entry entry[] = { { "new", FV_TENSOR(many, FV_F32, 3000) } };
+    const fv_named_tensor entry[] = { { "new",
+                                        FV_TENSOR(many, FV_F32, 3000) } };
     bool reached = true;
     size_t failures = 0;
     for (size_t k = 1; reached; k++) {

@@ -180,7 +180,7 @@ static void test_a_model_that_does_not_fit(void **state)
     fv_context *ctx = NET_CONTEXT(.threads = 1);
     float numbers[12] = { 0 };
     int32_t whole[3] = { 0 };
-    const fv__entry entries[] = {
+    const fv_named_tensor entries[] = {
         { "conv1.weight", FV_TENSOR(numbers, FV_F32, 2, 3, 1, 1) },
         { "conv1.bias", FV_TENSOR(whole, FV_I32, 2) },
         { "head.weight", FV_TENSOR(numbers, FV_F32, 1) },
@@ -213,11 +213,12 @@ static void test_many_differences(void **state)
     float numbers[4] = { 0 };
     enum { MANY = 60 };
     char names[MANY][32];
-    fv__entry entries[MANY];
+    fv_named_tensor entries[MANY];
     for (int i = 0; i < MANY; i++) {
         snprintf(names[i], sizeof names[i],
                  i ? "somebody.else.%d" : "optimizer.%d", i);
-        entries[i] = (fv__entry){ names[i], FV_TENSOR(numbers, FV_F32, 4) };
+        entries[i] =
+            (fv_named_tensor){ names[i], FV_TENSOR(numbers, FV_F32, 4) };
     }
     const fv__pair pairs[] = { { "fovea.network", "input 4\nrelu\n" } };
     fv__safetensors_write(ctx, path, MANY, entries, 1, pairs);
@@ -262,7 +263,7 @@ static void test_counts_of_batches(void **state)
     fv_context *ctx = NET_CONTEXT(.threads = 1);
     float numbers[8] = { 0.5F, 1, 2, 3, 4, 5, 6, 7 };
     int64_t batches = 1234567;
-    const fv__entry entries[] = {
+    const fv_named_tensor entries[] = {
         { "bn.weight", FV_TENSOR(numbers, FV_F32, 2) },
         { "bn.bias", FV_TENSOR(numbers + 2, FV_F32, 2) },
         { "bn.running_mean", FV_TENSOR(numbers + 4, FV_F32, 2) },
