@@ -50,6 +50,15 @@ FV_API int fv_network_has_weights(const fv_network *network);
 /** Writes the network text and all parameters as one safetensors file,
  *  atomically: the old file or the new one, never a mixture. */
 FV_API fv_status fv_network_save(fv_network *network, const char *path);
+/** Parameters and running statistics under the names, and with the order of
+ *  axes, that they have in files: "conv1.weight" [filters, c, kh, kw]; with
+ *  `gradients` the gradients of the trained ones. Views of the network's
+ *  memory; the list is freed with the context or by
+ *  fv_named_tensors_free(). */
+FV_API fv_named_tensors fv_network_weights(fv_network *network, int gradients);
+/** Reads them from a `.npz` or safetensors file, which must hold them all and
+ *  nothing else. */
+FV_API fv_status fv_network_load_weights(fv_network *network, const char *path);
 /** The network text; owned by the network. */
 FV_API const char *fv_network_text(fv_network *network);
 /** Frees the network before its context. NULL is allowed. */

@@ -146,11 +146,13 @@ typedef struct fv_named_tensors {
 
 /** Reads a NumPy archive (`.npz`, as numpy.savez and numpy.savez_compressed
  *  write it): all arrays in the file's order, named as in Python, in new
- *  memory, which is freed with the context or by #fv_npz_free. Nothing is
- *  decompressed that is larger than its array. No arrays after a failure. */
+ *  memory, which is freed with the context or by #fv_named_tensors_free.
+ * Nothing is decompressed that is larger than its array. No arrays after a
+ * failure. */
 FV_API fv_named_tensors fv_npz_load(fv_context *context, const char *path);
-/** Frees what #fv_npz_load made. */
-FV_API void fv_npz_free(fv_context *context, fv_named_tensors *arrays);
+/** Frees what #fv_npz_load or #fv_network_weights made. */
+FV_API void fv_named_tensors_free(fv_context *context,
+                                  fv_named_tensors *arrays);
 /** Writes `count` tensors, at least 1, as a NumPy archive (not compressed),
  *  atomically. Equal tensors and names make equal files. */
 FV_API fv_status fv_npz_save(fv_context *context, const char *path,

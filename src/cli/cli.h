@@ -21,6 +21,7 @@ int cli_train(int argc, char **argv);
 int cli_eval(int argc, char **argv);
 int cli_predict(int argc, char **argv);
 int cli_info(int argc, char **argv);
+int cli_run(int argc, char **argv);
 int cli_gradcheck(int argc, char **argv);
 int cli_layers(int argc, char **argv);
 int cli_explain(int argc, char **argv);
@@ -60,6 +61,9 @@ enum {
     CLI_FORCE,
     CLI_RESUME,
     CLI_DROP_LAST,
+    CLI_GRAD,
+    CLI_TRAINING,
+    CLI_WEIGHTS,
     CLI_SHAPES,
     CLI_NETS,
     CLI_PASS,
@@ -87,6 +91,8 @@ enum {
         "json", CLI_JSON, NULL, 0, "the result as one line of JSON", 0         \
     }
 
+enum { CLI_MOST_GRADS = 64 };
+
 /* What was written on the command line. */
 typedef struct cli_options {
     const char *data, *out;
@@ -101,11 +107,14 @@ typedef struct cli_options {
     const char *optimizer, *lr, *momentum, *weight_decay, *schedule;
     const char *decay_of, *scale_lr, *freeze;
     double clip_norm, clip_value, average; /* 0: none */
-    const char *shapes, *nets;             /* NULL: not given */
-    unsigned passes;                       /* bit i: fv_conv_pass i */
+    const char *shapes, *nets, *weights;   /* NULL: not given */
+    const char *grads[CLI_MOST_GRADS];
+    int num_grads;
+    unsigned passes; /* bit i: fv_conv_pass i */
     fv_algorithm algorithm;
     double seconds;
-    bool nesterov, no_decay_bias, force, resume, drop_last, csv, json, markdown;
+    bool training, nesterov, no_decay_bias, force, resume, drop_last, csv, json,
+        markdown;
     int count; /* words that are not options */
     char **words;
 } cli_options;

@@ -20,6 +20,8 @@ static const command commands[] = {
       "accuracy, loss, every class, confusion matrix", cli_eval },
     { "predict", "fovea predict", "FILE IMAGE...",
       "the most probable classes of images", cli_predict },
+    { "run", "fovea run", "FILE|NET IN.npy...",
+      "run a network on tensors, with gradients", cli_run },
     { "info", "fovea info", "FILE|NET",
       "layers, shapes, parameters, work and memory", cli_info },
     { "layers", "fovea layers", "[KIND]",

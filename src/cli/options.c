@@ -214,6 +214,27 @@ static error_t read_optimizing(int key, char *text, struct argp_state *state,
     }
 }
 
+/* Options of how to run. */
+static error_t read_running(int key, char *text, struct argp_state *state,
+                            cli_options *o)
+{
+    switch (key) {
+    case CLI_GRAD:
+        if (o->num_grads == CLI_MOST_GRADS)
+            argp_error(state, "--grad: more than %d of them", CLI_MOST_GRADS);
+        o->grads[o->num_grads++] = file(state, key, text);
+        return 0;
+    case CLI_TRAINING:
+        o->training = true;
+        return 0;
+    case CLI_WEIGHTS:
+        o->weights = file(state, key, text);
+        return 0;
+    default:
+        return read_optimizing(key, text, state, o);
+    }
+}
+
 /* Options of how to train. */
 static error_t read_training(int key, char *text, struct argp_state *state,
                              cli_options *o)
@@ -238,7 +259,7 @@ static error_t read_training(int key, char *text, struct argp_state *state,
         o->drop_last = true;
         return 0;
     default:
-        return read_optimizing(key, text, state, o);
+        return read_running(key, text, state, o);
     }
 }
 

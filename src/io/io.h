@@ -44,6 +44,9 @@ fv__archive *fv__safetensors_read(fv_context *context, const char *path);
  * `path` is for messages. */
 fv__archive *fv__safetensors_parse(fv_context *context, const char *path,
                                    void *bytes, size_t size);
+/* An archive of `count` tensors of other memory; NULL after a failure. */
+fv__archive *fv__archive_of(fv_context *context, int64_t count,
+                            const fv_named_tensor tensors[]);
 /* The tensor of that name, NULL if there is none. */
 const fv_tensor *fv__archive_find(const fv__archive *archive, const char *name);
 /* The metadata of that key, NULL if there is none. */

@@ -18,9 +18,11 @@ fv_status fv__model_add(fv__model *model, const char *prefix, const char *name,
 
 /* Filters are stored as [filters, c, (kd, kh,) kw]. */
 static fv_status add_parameter(fv__model *model, const fv_layer *layer,
-                               const fv__parameter *parameter)
+                               const fv__parameter *parameter,
+                               const fv_tensor *values)
 {
-    fv_tensor tensor = parameter->variable->value;
+    if (!values) return fv_failed(model->context);
+    fv_tensor tensor = *values;
     if (parameter->filters) {
         int32_t axes[FV_MAX_RANK];
         fv__axes_outside(tensor.rank, axes);
@@ -33,7 +35,9 @@ static fv_status add_parameter(fv__model *model, const fv_layer *layer,
     return fv_failed(model->context);
 }
 
-fv_status fv__model_begin(fv__model *model, fv_network *network, size_t extra)
+/* Lists the parameters, or the gradients of those that are trained. */
+static fv_status list(fv__model *model, fv_network *network, bool gradients,
+                      size_t extra)
 {
     fv_context *context = network->context;
     *model = (fv__model){ .context = context };
@@ -45,12 +49,26 @@ fv_status fv__model_begin(fv__model *model, fv_network *network, size_t extra)
                                   model->capacity * sizeof *model->entries);
     for (int32_t i = 0; model->entries && i < network->count; i++) {
         const fv_layer *layer = network->places[i].layer;
-        for (int32_t k = 0; k < layer->num_parameters; k++)
-            if (!layer->parameters[k].shared
-                && add_parameter(model, layer, &layer->parameters[k]) != FV_OK)
+        for (int32_t k = 0; k < layer->num_parameters; k++) {
+            const fv__parameter *p = &layer->parameters[k];
+            if (p->shared || (gradients && !p->trainable)) continue;
+            const fv_tensor *values =
+                gradients ? fv_variable_grad(p->variable) : &p->variable->value;
+            if (add_parameter(model, layer, p, values) != FV_OK)
                 return fv_failed(context);
+        }
     }
     return fv_failed(context);
+}
+
+fv_status fv__model_begin(fv__model *model, fv_network *network, size_t extra)
+{
+    return list(model, network, false, extra);
+}
+
+fv_status fv__model_begin_gradients(fv__model *model, fv_network *network)
+{
+    return list(model, network, true, 0);
 }
 
 void fv__model_end(fv__model *model)

@@ -16,6 +16,8 @@ typedef struct fv__model {
 /* Lists the parameters of a drawn network, with room for `extra` more entries.
  */
 fv_status fv__model_begin(fv__model *model, fv_network *network, size_t extra);
+/* Lists the gradients of parameters, not the parameters. */
+fv_status fv__model_begin_gradients(fv__model *model, fv_network *network);
 /* Adds an entry named "<prefix><name>". */
 fv_status fv__model_add(fv__model *model, const char *prefix, const char *name,
                         const fv_tensor *tensor);

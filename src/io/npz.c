@@ -229,7 +229,7 @@ static fv_named_tensors read_arrays(archive *a)
         part_text(a, array->name, strlen(array->name), part);
         array->tensor = read_array(a, (zip_uint64_t)i, part);
     }
-    if (!fv__ok(a->context)) fv_npz_free(a->context, &arrays);
+    if (!fv__ok(a->context)) fv_named_tensors_free(a->context, &arrays);
     return arrays;
 }
 
@@ -413,7 +413,7 @@ fv_status fv_npz_save(fv_context *context, const char *path, int64_t count,
 
 #endif
 
-void fv_npz_free(fv_context *context, fv_named_tensors *arrays)
+void fv_named_tensors_free(fv_context *context, fv_named_tensors *arrays)
 {
     if (!arrays || !arrays->at) return;
     for (int64_t i = 0; i < arrays->count; i++)

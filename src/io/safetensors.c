@@ -227,10 +227,28 @@ static int by_name(const void *a, const void *b)
     return strcmp((*x)->name, (*y)->name);
 }
 
+/* Allocates the lists of `count` entries. */
+static bool make_room(fv__archive *archive, size_t count)
+{
+    fv_context *context = archive->context;
+    archive->entries =
+        fv__allocate(context, FV__DATA, (count + 1) * sizeof *archive->entries);
+    archive->by_name =
+        fv__allocate(context, FV__DATA, (count + 1) * sizeof *archive->by_name);
+    return archive->entries && archive->by_name;
+}
+
+static void sort_entries(fv__archive *archive, size_t count)
+{
+    archive->num_entries = count;
+    for (size_t i = 0; i < count; i++)
+        archive->by_name[i] = &archive->entries[i];
+    qsort(archive->by_name, count, sizeof *archive->by_name, by_name);
+}
+
 /* Moves the members of the header to the archive. */
 static bool fill(fv__archive *archive, const reader *r, fv__header *header)
 {
-    fv_context *context = archive->context;
     const size_t count = header->num_records;
     archive->pairs = header->pairs;
     archive->num_pairs = header->num_pairs;
@@ -238,17 +256,10 @@ static bool fill(fv__archive *archive, const reader *r, fv__header *header)
     archive->has_digest = header->has_digest;
     header->pairs = NULL;
     header->names = NULL;
-    archive->entries =
-        fv__allocate(context, FV__DATA, (count + 1) * sizeof *archive->entries);
-    archive->by_name =
-        fv__allocate(context, FV__DATA, (count + 1) * sizeof *archive->by_name);
-    if (!archive->entries || !archive->by_name
+    if (!make_room(archive, count)
         || !place_tensors(archive, r->bytes + 8 + r->header_size, header))
         return false;
-    archive->num_entries = count;
-    for (size_t i = 0; i < count; i++)
-        archive->by_name[i] = &archive->entries[i];
-    qsort(archive->by_name, count, sizeof *archive->by_name, by_name);
+    sort_entries(archive, count);
     return true;
 }
 
@@ -297,6 +308,22 @@ fv__archive *fv__safetensors_read(fv_context *context, const char *path)
     size_t size;
     void *bytes = fv__read_file(context, path, SIZE_MAX / 2, &size);
     return bytes ? fv__safetensors_parse(context, path, bytes, size) : NULL;
+}
+
+fv__archive *fv__archive_of(fv_context *context, int64_t count,
+                            const fv_named_tensor tensors[])
+{
+    fv__archive *archive =
+        fv__allocate_zero(context, FV__DATA, sizeof *archive);
+    if (!archive) return NULL;
+    archive->context = context;
+    if (make_room(archive, (size_t)count)) {
+        memcpy(archive->entries, tensors, (size_t)count * sizeof *tensors);
+        sort_entries(archive, (size_t)count);
+        return archive;
+    }
+    fv__archive_free(archive);
+    return NULL;
 }
 
 const fv_tensor *fv__archive_find(const fv__archive *archive, const char *name)

@@ -32,7 +32,7 @@ from pathlib import Path
 FOVEA = None
 LIMIT = 300  # seconds
 SIDE, CLASSES = 12, 4
-COMMANDS = ["train", "eval", "predict", "info", "explain", "bench",
+COMMANDS = ["train", "eval", "predict", "run", "info", "explain", "bench",
             "gradcheck", "version"]
 BENCHES = ["bench conv", "bench train", "bench infer"]
 

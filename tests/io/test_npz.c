@@ -97,7 +97,7 @@ static void test_files_of_numpy(void **state)
         assert_int_equal(arrays.at[2].tensor.rank, 0);
         assert_array(ctx, &arrays.at[3], "../\xc3\xa9", FV_U8,
                      "[0, 1, 0, ..., 1, 0, 1]");
-        fv_npz_free(ctx, &arrays);
+        fv_named_tensors_free(ctx, &arrays);
         assert_null(arrays.at);
         assert_int_equal(fv_context_memory(ctx).data_bytes, 0);
         fv_context_free(ctx);
@@ -204,7 +204,7 @@ static void test_random_bytes_changed(void **state)
         assert_int_equal(!arrays.at, fv_failed(ctx) != FV_OK);
         assert_true(fv__is_utf8(fv_error(ctx)));
         fv_clear_error(ctx);
-        fv_npz_free(ctx, &arrays);
+        fv_named_tensors_free(ctx, &arrays);
         assert_int_equal(fv_context_memory(ctx).data_bytes, 0);
         fv_context_free(ctx);
     }
@@ -283,7 +283,7 @@ static void test_misuse(void **state)
     tensors[1].name = "";
     fv_npz_save(ctx, path, 4, tensors);
     assert_error(ctx, "npz: tensor 1 has no name in UTF-8");
-    fv_npz_free(ctx, NULL);
+    fv_named_tensors_free(ctx, NULL);
     fv_npz_load(ctx, "/nowhere/at.npz");
     assert_int_equal(fv_failed(ctx), FV_IO);
     fv_context_free(ctx);
