@@ -1,5 +1,6 @@
 /* Batch normalisation: each channel shifted and scaled to mean 0 and variance
  * 1, then by beta and gamma. */
+#include "op/affine.h"
 #include "op/chunk.h"
 
 #include <inttypes.h>
@@ -60,11 +61,8 @@ static void *row_at(const fv_call *call, void *base, int i)
 static bool numbers_fit(const fv_inference *inference)
 {
     const fv__batchnorm *a = inference->attributes;
-    if (!(a->epsilon >= 0 && isfinite(a->epsilon)))
-        fv_fail(inference->context, FV_MISUSE,
-                "%s: epsilon %s is not 0 or above", inference->name,
-                FV__NUMBER(a->epsilon));
-    else if (!(a->momentum >= 0 && a->momentum <= 1))
+    if (!fv__epsilon_fits(inference, a->epsilon)) return false;
+    if (!(a->momentum >= 0 && a->momentum <= 1))
         fv_fail(inference->context, FV_MISUSE,
                 "%s: momentum %s is outside 0..1", inference->name,
                 FV__NUMBER(a->momentum));
