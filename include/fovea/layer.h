@@ -10,7 +10,10 @@
  *
  * A number in options is what is written, zero too: `.padding = { 1, 0 }` is
  * one row and no column. Where zero cannot be meant, it stands for the default,
- * and a missing second number repeats the first: `.kernel = { 5 }` is 5 x 5. */
+ * and a missing second number repeats the first: `.kernel = { 5 }` is 5 x 5.
+ *
+ * This file is longer than 600 lines because every layer has its options and
+ * its maker here. */
 #ifndef FOVEA_LAYER_H
 #define FOVEA_LAYER_H
 
@@ -257,9 +260,15 @@ typedef struct fv_batchnorm_options {
     size_t size;
     fv_context *context;
     FV_LAYER_SHAPE;
-    double epsilon FV_ZERO;  /**< above 0, at most 1; 0: 1e-5 */
-    double momentum FV_ZERO; /**< weight of the new batch in the running mean:
-                                  above 0, at most 1; 0: 0.1 */
+    double epsilon FV_ZERO;    /**< above 0, at most 1; 0: 1e-5 */
+    double momentum FV_ZERO;   /**< weight of the new batch in the running mean:
+                                    above 0, at most 1; 0: 0.1 */
+    int32_t no_affine FV_ZERO; /**< 1: neither weight nor bias */
+    int32_t no_track FV_ZERO;  /**< 1: no running statistics; those of the
+                                    batch in evaluation, too */
+    int32_t cumulative FV_ZERO; /**< 1: instead of by momentum, running
+                                     statistics are averages of all batches */
+    int32_t reserved FV_ZERO;
     FV_LAYER_NAMES;
 } fv_batchnorm_options;
 

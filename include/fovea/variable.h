@@ -336,7 +336,8 @@ FV_API fv_variable *fv_global_average_pool_of(fv_variable *x);
 /** Batch normalisation over all axes but the last. gamma, beta, mean and
  *  variance are [c]. In training the batch's statistics are used and the
  *  running ones updated in place: r = (1 - momentum) r + momentum b, with the
- *  unbiased variance, as in PyTorch. */
+ *  unbiased variance, as in PyTorch. gamma and beta may both be NULL, and so
+ *  may mean and variance: then the batch's are used in evaluation, too. */
 FV_API fv_variable *fv_batchnorm_of(fv_variable *x, fv_variable *gamma,
                                     fv_variable *beta, fv_variable *mean,
                                     fv_variable *variance, double epsilon,
