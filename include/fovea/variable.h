@@ -373,6 +373,19 @@ typedef struct fv_response_norm {
 /** x / (k + alpha / channels (sum of x^2 over the window))^beta along the last
  *  axis, with zeros beyond its ends. */
 FV_API fv_variable *fv_lrn_of(fv_variable *x, const fv_response_norm *response);
+/* Weights [filters, ...] that are functions of parameters. */
+/** Each filter shifted and scaled to mean 0 and variance 1, as
+ *  fv_layernorm_of(). */
+FV_API fv_variable *fv_standardise_weight(fv_variable *weight, double epsilon);
+/** Weight normalisation: each filter is its direction times a length, of
+ *  [filters]: length direction / |direction|. */
+FV_API fv_variable *fv_weight_norm(fv_variable *direction, fv_variable *length);
+/** The weight divided by u^T W v, its largest singular value, for u [filters]
+ *  and v [weights a filter]. In training a step of power iteration updates them
+ *  in place before: v is W^T u, then u is W v, both of unit length. No gradient
+ *  passes through u and v. */
+FV_API fv_variable *fv_spectral_norm(fv_variable *weight, fv_variable *u,
+                                     fv_variable *v);
 /** In training drops each element with `probability` and scales the others by
  *  1 / (1 - probability); in evaluation the identity. */
 FV_API fv_variable *fv_dropout_of(fv_variable *x, double probability);
