@@ -154,6 +154,7 @@ static fv_status infer(fv_inference *inference)
     inference->forward_scratch = fv__bytes_sum((size_t)rows_of_scratch(a) * row,
                                                blocks > cut ? blocks : cut);
     inference->backward_scratch = inference->forward_scratch;
+    if (!tracks(a)) inference->window[0] = inference->window[1] = 0;
     inference->num_outputs = Y + 1;
     if (inference->training && tracks(a))
         inference->num_outputs = cumulative(a) ? OUTPUTS : NEW_BATCHES;

@@ -103,6 +103,7 @@ fv_status fv__groupnorm_infer(fv_inference *inference)
     if (!fv__epsilon_fits(inference, a->epsilon) || !shapes_fit(inference))
         return fv_failed(context);
     const sizes s = sizes_of(a, inference->inputs[X]);
+    inference->window[0] = inference->window[1] = 0;
     const size_t saved = rows_bytes(context, SAVED_ROWS, s.n, s.c);
     inference->saved = saved;
     inference->forward_scratch =

@@ -97,6 +97,8 @@ fv_status fv__rownorm_infer(fv_inference *inference)
     const size_t cut = fv__chunks_scratch(context, &chunks);
     const size_t sums =
         inference->num_inputs > GAMMA ? sums_bytes(context, s) : 0;
+    if (((const fv__rownorm *)inference->attributes)->axes > 1)
+        inference->window[0] = inference->window[1] = 0;
     inference->forward_scratch = cut;
     inference->backward_scratch = cut > sums ? cut : sums;
     inference->saved = fv__real_bytes(context, 2 * s.m);
