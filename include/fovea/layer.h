@@ -10,7 +10,10 @@
  *
  * A number in options is what is written, zero too: `.padding = { 1, 0 }` is
  * one row and no column. Where zero cannot be meant, it stands for the default,
- * and a missing second number repeats the first: `.kernel = { 5 }` is 5 x 5. */
+ * and a missing second number repeats the first: `.kernel = { 5 }` is 5 x 5.
+ *
+ * This file is longer than 600 lines because every layer has its options and
+ * its maker here. */
 #ifndef FOVEA_LAYER_H
 #define FOVEA_LAYER_H
 
@@ -257,11 +260,89 @@ typedef struct fv_batchnorm_options {
     size_t size;
     fv_context *context;
     FV_LAYER_SHAPE;
-    double epsilon FV_ZERO;  /**< above 0, at most 1; 0: 1e-5 */
-    double momentum FV_ZERO; /**< weight of the new batch in the running mean:
-                                  above 0, at most 1; 0: 0.1 */
+    double epsilon FV_ZERO;    /**< above 0, at most 1; 0: 1e-5 */
+    double momentum FV_ZERO;   /**< weight of the new batch in the running mean:
+                                    above 0, at most 1; 0: 0.1 */
+    int32_t no_affine FV_ZERO; /**< 1: neither weight nor bias */
+    int32_t no_track FV_ZERO;  /**< 1: no running statistics; those of the
+                                    batch in evaluation, too */
+    int32_t cumulative FV_ZERO; /**< 1: instead of by momentum, running
+                                     statistics are averages of all batches */
+    int32_t reserved FV_ZERO;
     FV_LAYER_NAMES;
 } fv_batchnorm_options;
+
+/** Options of fv_layernorm(). */
+typedef struct fv_layernorm_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    int64_t axes FV_ZERO;   /**< how many of the last axes, channels being the
+                                 last, are normalised together; 0: 1 */
+    double epsilon FV_ZERO; /**< above 0, at most 1; 0: 1e-5 */
+    int32_t no_affine FV_ZERO; /**< 1: neither weight nor bias */
+    int32_t no_bias FV_ZERO;   /**< 1: no bias */
+    FV_LAYER_NAMES;
+} fv_layernorm_options;
+
+/** Options of fv_rmsnorm(). */
+typedef struct fv_rmsnorm_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    int64_t axes FV_ZERO;   /**< how many of the last axes, channels being the
+                                 last, are normalised together; 0: 1 */
+    double epsilon FV_ZERO; /**< above 0, at most 1; 0: 1e-5 */
+    int32_t no_affine FV_ZERO; /**< 1: no weight */
+    int32_t reserved FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_rmsnorm_options;
+
+/** Options of fv_l2norm(). */
+typedef struct fv_l2norm_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    int64_t axes FV_ZERO;   /**< how many of the last axes, channels being the
+                                 last, are normalised together; 0: 1 */
+    double epsilon FV_ZERO; /**< above 0, at most 1; 0: 1e-12 */
+    FV_LAYER_NAMES;
+} fv_l2norm_options;
+
+/** Options of fv_groupnorm(). */
+typedef struct fv_groupnorm_options {
+    size_t size;
+    fv_context *context;
+    int64_t groups; /**< required; divides the channels */
+    FV_LAYER_SHAPE;
+    double epsilon FV_ZERO;    /**< above 0, at most 1; 0: 1e-5 */
+    int32_t no_affine FV_ZERO; /**< 1: neither weight nor bias */
+    int32_t reserved FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_groupnorm_options;
+
+/** Options of fv_instancenorm(). */
+typedef struct fv_instancenorm_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    double epsilon FV_ZERO; /**< above 0, at most 1; 0: 1e-5 */
+    int32_t affine FV_ZERO; /**< 1: with weight and bias */
+    int32_t reserved FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_instancenorm_options;
+
+/** Options of fv_lrn(). */
+typedef struct fv_lrn_options {
+    size_t size;
+    fv_context *context;
+    int64_t channels; /**< required; of a window */
+    FV_LAYER_SHAPE;
+    double alpha FV_ZERO; /**< above 0; 0: 1e-4 */
+    double beta FV_ZERO;  /**< above 0; 0: 0.75 */
+    double k FV_ZERO;     /**< above 0; 0: 1 */
+    FV_LAYER_NAMES;
+} fv_lrn_options;
 
 /** Options of fv_leaky_relu(). */
 typedef struct fv_leaky_relu_options {
@@ -364,6 +445,25 @@ typedef struct fv_hard_tanh_options {
 /** `fv_batchnorm(ctx)`; see #fv_batchnorm_options. */
 #define fv_batchnorm(...)                                                      \
     FV_LAYER_(fv_batchnorm_new, fv_batchnorm_options, __VA_ARGS__)
+/** `fv_layernorm(ctx)`; see #fv_layernorm_options. */
+#define fv_layernorm(...)                                                      \
+    FV_LAYER_(fv_layernorm_new, fv_layernorm_options, __VA_ARGS__)
+/** `fv_rmsnorm(ctx)`; see #fv_rmsnorm_options. */
+#define fv_rmsnorm(...)                                                        \
+    FV_LAYER_(fv_rmsnorm_new, fv_rmsnorm_options, __VA_ARGS__)
+/** `fv_l2norm(ctx)`; see #fv_l2norm_options. */
+#define fv_l2norm(...) FV_LAYER_(fv_l2norm_new, fv_l2norm_options, __VA_ARGS__)
+/** `fv_groupnorm(ctx, 32)`: the number of groups. */
+#define fv_groupnorm(ctx, ...)                                                 \
+    fv_groupnorm_new(FV_OPTIONS(fv_groupnorm_options, .context = (ctx),        \
+                                .groups = __VA_ARGS__))
+/** `fv_instancenorm(ctx)`; see #fv_instancenorm_options. */
+#define fv_instancenorm(...)                                                   \
+    FV_LAYER_(fv_instancenorm_new, fv_instancenorm_options, __VA_ARGS__)
+/** `fv_lrn(ctx, 5)`: the channels of a window. */
+#define fv_lrn(ctx, ...)                                                       \
+    fv_lrn_new(                                                                \
+        FV_OPTIONS(fv_lrn_options, .context = (ctx), .channels = __VA_ARGS__))
 /** `fv_leaky_relu(ctx, 0.01)`: the slope. */
 #define fv_leaky_relu(ctx, ...)                                                \
     fv_leaky_relu_new(FV_OPTIONS(fv_leaky_relu_options, .context = (ctx),      \
@@ -456,6 +556,21 @@ FV_API fv_layer *fv_avgpool_new(const fv_pool_options *options);
 FV_API fv_layer *fv_dropout_new(const fv_dropout_options *options);
 /** Normalises each channel; weight (gamma) and bias (beta) [c]. */
 FV_API fv_layer *fv_batchnorm_new(const fv_batchnorm_options *options);
+/** Normalises the elements along the last axes; weight (gamma) and bias (beta)
+ *  have their shape. */
+FV_API fv_layer *fv_layernorm_new(const fv_layernorm_options *options);
+/** Divides the elements along the last axes by the root of their mean square;
+ *  weight has their shape. */
+FV_API fv_layer *fv_rmsnorm_new(const fv_rmsnorm_options *options);
+/** Divides the elements along the last axes by their length. */
+FV_API fv_layer *fv_l2norm_new(const fv_l2norm_options *options);
+/** Normalises the channels of each group of an image; weight (gamma) and bias
+ *  (beta) [c]. */
+FV_API fv_layer *fv_groupnorm_new(const fv_groupnorm_options *options);
+/** Normalises each channel of an image; weight and bias [c] if `affine`. */
+FV_API fv_layer *fv_instancenorm_new(const fv_instancenorm_options *options);
+/** Local response normalisation across the channels; see fv_lrn_of(). */
+FV_API fv_layer *fv_lrn_new(const fv_lrn_options *options);
 /** x > 0 ? x : slope x. */
 FV_API fv_layer *fv_leaky_relu_new(const fv_leaky_relu_options *options);
 /** x > 0 ? x : weight x; weight [c], or [1]. */

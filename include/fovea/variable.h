@@ -336,11 +336,56 @@ FV_API fv_variable *fv_global_average_pool_of(fv_variable *x);
 /** Batch normalisation over all axes but the last. gamma, beta, mean and
  *  variance are [c]. In training the batch's statistics are used and the
  *  running ones updated in place: r = (1 - momentum) r + momentum b, with the
- *  unbiased variance, as in PyTorch. */
+ *  unbiased variance, as in PyTorch. gamma and beta may both be NULL, and so
+ *  may mean and variance: then the batch's are used in evaluation, too. */
 FV_API fv_variable *fv_batchnorm_of(fv_variable *x, fv_variable *gamma,
                                     fv_variable *beta, fv_variable *mean,
                                     fv_variable *variance, double epsilon,
                                     double momentum);
+/** The elements along the last `axes` axes shifted and scaled to mean 0 and
+ *  variance 1: (x - mean) / sqrt(variance + epsilon) gamma + beta. gamma and
+ *  beta have the shape of those axes; beta, or both, may be NULL. */
+FV_API fv_variable *fv_layernorm_of(fv_variable *x, fv_variable *gamma,
+                                    fv_variable *beta, int32_t axes,
+                                    double epsilon);
+/** x / sqrt(mean of x^2 + epsilon) gamma over the last `axes` axes; gamma has
+ *  the shape of those axes, or is NULL. */
+FV_API fv_variable *fv_rmsnorm_of(fv_variable *x, fv_variable *gamma,
+                                  int32_t axes, double epsilon);
+/** x / max(sqrt(sum of x^2), epsilon) over the last `axes` axes. */
+FV_API fv_variable *fv_l2norm_of(fv_variable *x, int32_t axes, double epsilon);
+/** The channels, the last axis of x [n, ..., c], in `groups` groups of
+ *  neighbours, each group of each image shifted and scaled to mean 0 and
+ *  variance 1, then by gamma and beta [c]; beta, or both, may be NULL. */
+FV_API fv_variable *fv_groupnorm_of(fv_variable *x, fv_variable *gamma,
+                                    fv_variable *beta, int64_t groups,
+                                    double epsilon);
+/** The same with groups of one channel. */
+FV_API fv_variable *fv_instancenorm_of(fv_variable *x, fv_variable *gamma,
+                                       fv_variable *beta, double epsilon);
+/** Local response normalisation across the channels, as PyTorch defines it. */
+typedef struct fv_response_norm {
+    int64_t channels; /**< of a window; of an even number, one more lies before
+                           the channel than behind it */
+    double alpha, beta, k;
+} fv_response_norm;
+
+/** x / (k + alpha / channels (sum of x^2 over the window))^beta along the last
+ *  axis, with zeros beyond its ends. */
+FV_API fv_variable *fv_lrn_of(fv_variable *x, const fv_response_norm *response);
+/* Weights [filters, ...] that are functions of parameters. */
+/** Each filter shifted and scaled to mean 0 and variance 1, as
+ *  fv_layernorm_of(). */
+FV_API fv_variable *fv_standardise_weight(fv_variable *weight, double epsilon);
+/** Weight normalisation: each filter is its direction times a length, of
+ *  [filters]: length direction / |direction|. */
+FV_API fv_variable *fv_weight_norm(fv_variable *direction, fv_variable *length);
+/** The weight divided by u^T W v, its largest singular value, for u [filters]
+ *  and v [weights a filter]. In training a step of power iteration updates them
+ *  in place before: v is W^T u, then u is W v, both of unit length. No gradient
+ *  passes through u and v. */
+FV_API fv_variable *fv_spectral_norm(fv_variable *weight, fv_variable *u,
+                                     fv_variable *v);
 /** In training drops each element with `probability` and scales the others by
  *  1 / (1 - probability); in evaluation the identity. */
 FV_API fv_variable *fv_dropout_of(fv_variable *x, double probability);

@@ -176,6 +176,28 @@ typedef struct fv__kernels {
                                   const void *dy, const void *x, void *dx,
                                   fv__accumulation accumulation);
 
+    /* Normalises each of m rows of n: see kernel/normalise.h. y may be x.
+     * statistics [m][2] receives mean and factor of each row, unless NULL. */
+    void (*row_normalise)(size_t m, size_t n, const fv__row_normal *normal,
+                          const void *x, void *statistics, void *y);
+    /* dx (+)= the gradient of those rows; dx may be dy */
+    void (*row_normalise_grad)(size_t m, size_t n, const fv__row_normal *normal,
+                               const void *statistics, const void *dy,
+                               const void *x, void *dx,
+                               fv__accumulation accumulation);
+    /* Of n columns of m rows, `step` elements apart: dot[j] of dy[i][j]
+     * (x[i][j] - mean_i) factor_i, and sum[j] of dy[i][j] */
+    void (*row_slopes)(size_t m, size_t n, size_t step, const void *statistics,
+                       const void *dy, const void *x, void *dot, void *sum);
+    /* Local response normalisation of rows [m][c]: see kernel/normalise.h.
+     * y may be x; the buffer has fv__lrn_buffer numbers. */
+    void (*lrn)(size_t m, size_t c, const fv__lrn *lrn, const void *x, void *y,
+                void *buffer);
+    /* dx (+)= its gradient; dx may be dy */
+    void (*lrn_grad)(size_t m, size_t c, const fv__lrn *lrn, const void *dy,
+                     const void *x, void *dx, fv__accumulation accumulation,
+                     void *buffer);
+
     /* A step of an optimizer on n weights w with gradients g, which the rule
      * may overwrite, and arrays of state s, NULL where not in use: see
      * kernel/optimizer.h. */

@@ -249,7 +249,7 @@ fv_status fv__layer_expect_channels(const fv_layer *layer,
                                     const fv_shape *input);
 
 /* What a network needs to run several layers as one operator: the attributes of
- * a convolution and a pool, and epsilon and momentum of a batch normalisation.
+ * a convolution and a pool, and epsilon of a batch normalisation.
  */
 /* Of the layers input: the element type, and whether there is a batch. */
 fv_dtype fv__input_dtype(const fv_layer *layer);
@@ -260,7 +260,9 @@ extern const fv__layer_type fv__layer_input, fv__layer_output, fv__layer_conv1d,
 fv_convolution fv__layer_convolution(const fv_layer *layer);
 fv_pooling fv__layer_pooling(const fv_layer *layer);
 double fv__layer_epsilon(const fv_layer *layer);
-double fv__layer_momentum(const fv_layer *layer);
+/* Whether the batch normalisation has the four parameters that are folded into
+ * a convolution. */
+bool fv__layer_folds(const fv_layer *layer);
 
 /* Makes a variable without memory for each parameter that has none. */
 fv_status fv__layer_prepare(fv_layer *layer);

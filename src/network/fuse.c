@@ -62,9 +62,10 @@ static bool find_convolution(const readings *r, int32_t place, int32_t k,
                              fv__fusion *f)
 {
     f->norm = before(r, place, k, &fv__layer_batchnorm);
-    if (f->norm >= 0)
+    if (f->norm >= 0) {
+        if (!fv__layer_folds(r->network->places[f->norm].layer)) return false;
         f->convolution = convolution_before(r, f->norm, 0);
-    else
+    } else
         f->convolution = convolution_before(r, place, k);
     return f->convolution >= 0;
 }
@@ -112,7 +113,8 @@ static fv__fusion fusion_at(const readings *r, int32_t place)
         if (find_transposed(r, place, &f)) return f;
     } else {
         if (find_sum(r, place, &f)) return f;
-        if (type_at(network, place) == &fv__layer_batchnorm) {
+        if (type_at(network, place) == &fv__layer_batchnorm
+            && fv__layer_folds(network->places[place].layer)) {
             f.norm = place;
             f.convolution = convolution_before(r, place, 0);
             if (f.convolution >= 0) return f;
@@ -192,16 +194,8 @@ static fv_variable *clamped_norm(const fv_network *network, const fv__fusion *f,
                                  fv_variable *const results[])
 {
     const fv__place *norm = &network->places[f->norm];
-    const fv__parameter *p = norm->layer->parameters;
-    const fv__batchnorm attributes = {
-        .epsilon = fv__layer_epsilon(norm->layer),
-        .momentum = fv__layer_momentum(norm->layer),
-        .low = 0,
-        .high = limit(network, f),
-    };
-    fv_variable *inputs[] = { results[norm->inputs[0]], p[0].variable,
-                              p[1].variable, p[2].variable, p[3].variable };
-    return fv__apply_batchnorm(inputs, &attributes);
+    return fv__apply_clamped_batchnorm(norm->layer, results[norm->inputs[0]], 0,
+                                       limit(network, f));
 }
 
 static fv_variable *clamped_pool(const fv_network *network, const fv__fusion *f,

@@ -291,15 +291,25 @@ typedef struct fv__slice {
     int64_t start, stop, step;
 } fv__slice;
 
+/* What a batchnorm may do without: gamma and beta; running statistics, so that
+ * those of the batch are used in evaluation, too; a momentum, so that all
+ * batches, which are counted, have the same weight in them. */
+enum { FV__NO_AFFINE = 1, FV__NO_STATISTICS = 2, FV__NO_MOMENTUM = 4 };
+
 /* attributes of batchnorm, which clamps its result to low..high */
 typedef struct fv__batchnorm {
     double epsilon, momentum;
     double low, high;
+    uint32_t without; /* FV__NO_* */
 } fv__batchnorm;
 
-/* Applies batchnorm to x, gamma, beta, running mean and running variance. */
-fv_variable *fv__apply_batchnorm(fv_variable *const inputs[],
+/* Applies batchnorm to x, gamma, beta, running mean, running variance and the
+ * number of batches; what it does without is not read. */
+fv_variable *fv__apply_batchnorm(fv_variable *const roles[],
                                  const fv__batchnorm *attributes);
+/* Applies a layer of type batchnorm, and clamps the result. */
+fv_variable *fv__apply_clamped_batchnorm(const fv_layer *layer, fv_variable *x,
+                                         double low, double high);
 
 typedef struct fv__dropout {
     double probability;

@@ -303,6 +303,8 @@ static void test_layers(void **state)
           "batchnorm: epsilon -1 is not above 0 and at most 1");
     LAYER(fv_batchnorm(ctx, .in_shape = { 8 }, .momentum = 2),
           "batchnorm: momentum 2 is not above 0 and at most 1");
+    LAYER(fv_batchnorm(ctx, .in_shape = { 8 }, .no_track = 1, .cumulative = 1),
+          "batchnorm: cumulative, but track=no keeps no statistics");
     LAYER(fv_add_layers(ctx, .in_shape = { 8 }),
           "add: 1 inputs, expected at least 2");
     LAYER(fv_softmax_cross_entropy(ctx, .in_shape = { 8, 8, 1 }),

@@ -49,6 +49,27 @@ static fv_layer *make_activation(fv_context *ctx, int which, int64_t h,
     }
 }
 
+static fv_layer *make_norm(fv_context *ctx, int which, int64_t h, int64_t w,
+                           int64_t c)
+{
+    switch (which) {
+    case 24:
+        return fv_layernorm(ctx, IMAGE);
+    case 25:
+        return fv_rmsnorm(ctx, IMAGE, .axes = 3);
+    case 26:
+        return fv_l2norm(ctx, IMAGE);
+    case 27:
+        return fv_groupnorm(ctx, 2, IMAGE);
+    case 28:
+        return fv_instancenorm(ctx, IMAGE, .affine = 1);
+    case 29:
+        return fv_lrn(ctx, 3, IMAGE);
+    default:
+        return make_activation(ctx, which, h, w, c);
+    }
+}
+
 /* One of each, for images of 6 x 5 with 4 channels or vectors of 12. */
 static fv_layer *make(fv_context *ctx, int which)
 {
@@ -71,18 +92,18 @@ static fv_layer *make(fv_context *ctx, int which)
         return fv_global_average_pool(ctx, IMAGE);
     case 6:
         return fv_flatten(ctx, IMAGE);
-    case 24:
+    case 30:
         return fv_linear(ctx, 7, .in_shape = { 12 });
-    case 25:
+    case 31:
         return fv_softmax(ctx, .in_shape = { 12 });
-    case 26:
+    case 32:
         return fv_log_softmax(ctx, .in_shape = { 12 });
     default:
-        return make_activation(ctx, which, h, w, c);
+        return make_norm(ctx, which, h, w, c);
     }
 }
 
-enum { LAYERS = 27, VECTORS = 24 };
+enum { LAYERS = 33, VECTORS = 30 };
 
 typedef struct expected {
     const char *kind;
@@ -91,19 +112,38 @@ typedef struct expected {
 } expected;
 
 static const expected table[LAYERS] = {
-    { "conv2d", { 3, 3, 3 }, 2 },     { "conv2d", { 5, 4, 8 }, 1 },
-    { "maxpool", { 3, 2, 4 }, 0 },    { "avgpool", { 4, 4, 4 }, 0 },
-    { "batchnorm", { 6, 5, 4 }, 2 },  { "global_average_pool", { 1, 1, 4 }, 0 },
-    { "flatten", { 120 }, 0 },        { "relu", { 6, 5, 4 }, 0 },
-    { "relu6", { 6, 5, 4 }, 0 },      { "leaky_relu", { 6, 5, 4 }, 0 },
-    { "elu", { 6, 5, 4 }, 0 },        { "sigmoid", { 6, 5, 4 }, 0 },
-    { "tanh", { 6, 5, 4 }, 0 },       { "prelu", { 6, 5, 4 }, 1 },
-    { "softplus", { 6, 5, 4 }, 0 },   { "softsign", { 6, 5, 4 }, 0 },
-    { "selu", { 6, 5, 4 }, 0 },       { "silu", { 6, 5, 4 }, 0 },
-    { "mish", { 6, 5, 4 }, 0 },       { "hard_sigmoid", { 6, 5, 4 }, 0 },
-    { "hard_swish", { 6, 5, 4 }, 0 }, { "celu", { 6, 5, 4 }, 0 },
-    { "gelu", { 6, 5, 4 }, 0 },       { "hard_tanh", { 6, 5, 4 }, 0 },
-    { "linear", { 7 }, 2 },           { "softmax", { 12 }, 0 },
+    { "conv2d", { 3, 3, 3 }, 2 },
+    { "conv2d", { 5, 4, 8 }, 1 },
+    { "maxpool", { 3, 2, 4 }, 0 },
+    { "avgpool", { 4, 4, 4 }, 0 },
+    { "batchnorm", { 6, 5, 4 }, 2 },
+    { "global_average_pool", { 1, 1, 4 }, 0 },
+    { "flatten", { 120 }, 0 },
+    { "relu", { 6, 5, 4 }, 0 },
+    { "relu6", { 6, 5, 4 }, 0 },
+    { "leaky_relu", { 6, 5, 4 }, 0 },
+    { "elu", { 6, 5, 4 }, 0 },
+    { "sigmoid", { 6, 5, 4 }, 0 },
+    { "tanh", { 6, 5, 4 }, 0 },
+    { "prelu", { 6, 5, 4 }, 1 },
+    { "softplus", { 6, 5, 4 }, 0 },
+    { "softsign", { 6, 5, 4 }, 0 },
+    { "selu", { 6, 5, 4 }, 0 },
+    { "silu", { 6, 5, 4 }, 0 },
+    { "mish", { 6, 5, 4 }, 0 },
+    { "hard_sigmoid", { 6, 5, 4 }, 0 },
+    { "hard_swish", { 6, 5, 4 }, 0 },
+    { "celu", { 6, 5, 4 }, 0 },
+    { "gelu", { 6, 5, 4 }, 0 },
+    { "hard_tanh", { 6, 5, 4 }, 0 },
+    { "layernorm", { 6, 5, 4 }, 2 },
+    { "rmsnorm", { 6, 5, 4 }, 1 },
+    { "l2norm", { 6, 5, 4 }, 0 },
+    { "groupnorm", { 6, 5, 4 }, 2 },
+    { "instancenorm", { 6, 5, 4 }, 2 },
+    { "lrn", { 6, 5, 4 }, 0 },
+    { "linear", { 7 }, 2 },
+    { "softmax", { 12 }, 0 },
     { "log_softmax", { 12 }, 0 },
 };
 
@@ -321,6 +361,12 @@ static void test_number_of_inputs(void **state)
         fv_maxpool(ctx, .kernel = { 2 }),
         fv_avgpool(ctx, .kernel = { 2 }),
         fv_batchnorm(ctx),
+        fv_layernorm(ctx),
+        fv_rmsnorm(ctx),
+        fv_l2norm(ctx),
+        fv_groupnorm(ctx, 1),
+        fv_instancenorm(ctx),
+        fv_lrn(ctx, 1),
         fv_global_average_pool(ctx),
         fv_flatten(ctx),
         fv_relu(ctx),

@@ -91,11 +91,50 @@ static void test_either_branch_of_a_sum(void **state)
     }
 }
 
+/* A batch normalisation that lacks parameters is not folded; in training it is
+ * clamped as any other. */
+static void test_norms_that_do_not_fold(void **state)
+{
+    static const char *const norms[] = { "affine=no", "track=no",
+                                         "affine=no track=no",
+                                         "cumulative=yes" };
+    (void)state;
+    for (size_t n = 0; n < sizeof norms / sizeof *norms; n++) {
+        char text[512];
+        float planned[OUTPUTS];
+        fv_context *ctx = NET_CONTEXT(.threads = 1);
+        snprintf(text, sizeof text,
+                 "input 8 8 3\nconv2d 8 3 3 padding=1\nbatchnorm %s\nrelu\n"
+                 "conv2d 4 3 3\nbatchnorm %s\nflatten\nlinear 4\n"
+                 "softmax_cross_entropy\n",
+                 norms[n], norms[n]);
+        fv_network *net = fv_network_parse(ctx, text, "net");
+        const fv_tensor images = net_images(ctx, IMAGES);
+        const fv_tensor labels = net_labels(ctx, IMAGES);
+        fv_tensor y = FV_TENSOR(planned, FV_F32, IMAGES, NET_CLASSES);
+        fv_optimizer *sgd = fv_sgd(net, 0.1);
+        for (int step = 0; step < 2; step++)
+            fv_train_step(net, sgd, &images, &labels);
+        fv_network_predict(net, &images, &y);
+        fv_training(ctx, 0);
+        const fv_tensor *apart = fv_variable_value(
+            fv_network_forward(net, fv_constant(ctx, &images)));
+        assert_ok(ctx);
+        for (int i = 0; i < OUTPUTS; i++) {
+            const double expected = (double)((const float *)apart->data)[i];
+            assert_true(fabs((double)planned[i] - expected)
+                        <= 1e-5 * (1 + fabs(expected)));
+        }
+        fv_context_free(ctx);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_folded_weights_are_kept),
         cmocka_unit_test(test_either_branch_of_a_sum),
+        cmocka_unit_test(test_norms_that_do_not_fold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

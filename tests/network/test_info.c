@@ -93,6 +93,11 @@ static void test_receptive_fields(void **state)
                 7, 7);
     check_field("input 64 64 1\nconv2d 1 3 3\nglobal_average_pool\nrelu\n", 0,
                 0);
+    check_field("input 64 64 4\nconv2d 4 3 3\nlayernorm\nlrn 3\nbatchnorm\n", 3,
+                3);
+    check_field("input 64 64 4\nlayernorm 3\nconv2d 4 3 3\n", 0, 0);
+    check_field("input 64 64 4\ngroupnorm 2\nconv2d 4 3 3\n", 0, 0);
+    check_field("input 64 64 4\nbatchnorm track=no\nconv2d 4 3 3\n", 0, 0);
     /* VGG16 before its linear layers: 212 */
     check_field("input 224 224 3\nconv2d 1 3 3 padding=1\n"
                 "conv2d 1 3 3 padding=1\nmaxpool 2 2\nconv2d 1 3 3 padding=1\n"

@@ -39,8 +39,12 @@ static void test_text_of_a_text(void **state)
         "init_value=0.1 algorithm=im2col name=x.y-z_1\n"
         "avgpool 2 2 stride=1 padding=1 count_padding=yes\n"
         "leaky_relu 0\ndropout 0\nbatchnorm epsilon=0.001 momentum=1\n"
+        "batchnorm affine=no track=no\nbatchnorm cumulative=yes\n"
         "elu 0.30000000000000004\nmaxpool 2 1 padding=same_lower\n"
         "prelu 0.1 shared=yes\nsoftplus beta=2 threshold=0.1\n"
+        "layernorm 2 epsilon=0.01 bias=no\nrmsnorm 3 affine=no\n"
+        "groupnorm 2 affine=no\ninstancenorm affine=yes\nl2norm 2\n"
+        "lrn 4 alpha=0.1 beta=0.5 k=2\n"
         "celu 0.5\ngelu approximate=tanh\nhard_tanh -0.5 2\n"
         "flatten\nlinear 3 bias=yes init=constant init_value=-2e-3\nmse\n",
     };
@@ -158,6 +162,12 @@ static void test_every_layer_has_a_word(void **state)
                                          "softmax",
                                          "dropout",
                                          "batchnorm",
+                                         "layernorm",
+                                         "rmsnorm",
+                                         "l2norm",
+                                         "groupnorm",
+                                         "instancenorm",
+                                         "lrn",
                                          "add",
                                          "concat",
                                          "mse",

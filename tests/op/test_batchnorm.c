@@ -3,9 +3,10 @@
 
 #include "op/op.h"
 
+/* Without gamma and beta if `plain`, without running statistics if `alone`. */
 typedef struct norm {
     double epsilon, momentum;
-    int evaluate;
+    int evaluate, plain, alone;
 } norm;
 
 static fv_variable *apply(const void *user, fv_variable *const at[])
@@ -13,8 +14,11 @@ static fv_variable *apply(const void *user, fv_variable *const at[])
     const norm *n = user;
     fv_context *context = fv_variable_context(at[0]);
     const int former = fv_training(context, !n->evaluate);
-    fv_variable *y = fv_batchnorm_of(at[0], at[1], at[2], at[3], at[4],
-                                     n->epsilon, n->momentum);
+    fv_variable *const *scale = at + 1, *const *mean = at + (n->plain ? 1 : 3);
+    fv_variable *y =
+        fv_batchnorm_of(at[0], n->plain ? NULL : scale[0],
+                        n->plain ? NULL : scale[1], n->alone ? NULL : mean[0],
+                        n->alone ? NULL : mean[1], n->epsilon, n->momentum);
     fv_training(context, former);
     return y;
 }
@@ -34,6 +38,11 @@ static subject subject_of(const norm *n, uint64_t seed, int32_t rank,
                                 { 1, { c }, -1, 1, 1 },
                                 { 1, { c }, 0.5, 1.5, 1 } } };
     memcpy(s.operands[0].shape, shape, (size_t)rank * sizeof *shape);
+    if (n->plain) {
+        s.operands[1] = s.operands[3];
+        s.operands[2] = s.operands[4];
+    }
+    s.count -= 2 * n->plain + 2 * n->alone;
     return s;
 }
 
@@ -47,7 +56,7 @@ static const double running[] = { 5, 7, 9, 11 };
 
 static void test_training(void **state)
 {
-    const norm n = { 0.5, 0.25, 0 };
+    const norm n = { .epsilon = 0.5, .momentum = 0.25 };
     double expected[8];
     (void)state;
     for (int64_t i = 0; i < 8; i += 2) {
@@ -78,7 +87,7 @@ static void test_training(void **state)
 
 static void test_evaluation(void **state)
 {
-    const norm n = { 0.5, 0.25, 1 };
+    const norm n = { .epsilon = 0.5, .momentum = 0.25, .evaluate = 1 };
     double expected[8];
     (void)state;
     for (int64_t i = 0; i < 8; i++)
@@ -110,7 +119,7 @@ static void test_far_from_zero(void **state)
 {
     enum { N = 4001 };
     static double x[N];
-    const norm n = { 0, 1, 0 };
+    const norm n = { .momentum = 1 };
     const double one = 1, zero = 0;
     double mean = 0, squares = 0, back = 0;
     (void)state;
@@ -143,7 +152,7 @@ static double column_sum(int64_t rows, int64_t channels, const double *column)
 {
     enum { MOST = 64 * 513 };
     static double x[MOST], upstream[MOST];
-    const norm n = { 1e-3, 0.1, 1 };
+    const norm n = { 1e-3, 0.1, .evaluate = 1 };
     for (int64_t i = 0; i < rows; i++) upstream[i * channels] = column[i];
     fv_context *context = context_of(FV_F32);
     fv_variable *at[5] = { LEAF(context, x, rows, channels) };
@@ -170,27 +179,105 @@ static void test_blocks(void **state)
     assert_true(column_sum(64, 513, few) == 0x1p24 + 2);
 }
 
+/* Without gamma and beta the result is that with ones and zeros; without
+ * running statistics evaluation gives what training gives. */
+static void test_without(void **state)
+{
+    enum { M = 40, C = 3 };
+    static const double ones[C] = { 1, 1, 1 }, zeros[C] = { 0 };
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        const norm n = { 1e-3, 0.1, i & 1, (i & 2) != 0, (i & 4) != 0 };
+        const norm whole = { 1e-3, 0.1, n.evaluate && !n.alone, 0, 0 };
+        double x[M * C], values[2][M * C], grads[2][M * C];
+        for (int64_t j = 0; j < M * C; j++) x[j] = 3 * chance(4, j) - 1;
+        for (int k = 0; k < 2; k++) {
+            fv_context *context = context_of(FV_F32);
+            fv_variable *leaf = LEAF(context, x, M, C);
+            fv_variable *all[] = { leaf, LEAF(context, ones, C),
+                                   LEAF(context, zeros, C),
+                                   LEAF(context, zeros, C),
+                                   LEAF(context, ones, C) };
+            fv_variable *some[] = { leaf, all[3], all[4] };
+            fv_variable *y =
+                k ? apply(&whole, all) : apply(&n, n.plain ? some : all);
+            assert_ok(context);
+            walk_back(y, 3);
+            for (int64_t j = 0; j < M * C; j++) {
+                values[k][j] = number_at(fv_variable_value(y), j);
+                grads[k][j] = number_at(fv_variable_grad(leaf), j);
+            }
+            fv_context_free(context);
+        }
+        assert_memory_equal(values[0], values[1], sizeof values[0]);
+        assert_memory_equal(grads[0], grads[1], sizeof grads[0]);
+    }
+}
+
+/* The running statistics of three batches are their averages, all alike, and
+ * the batches are counted. */
+static void test_cumulative(void **state)
+{
+    enum { M = 5, C = 2 };
+    double mean[C] = { 0 }, variance[C] = { 0 };
+    fv_context *context = context_of(FV_F64);
+    const double ones[C] = { 1, 1 }, zeros[C] = { 0 };
+    fv_variable *at[] = { NULL,
+                          LEAF(context, ones, C),
+                          LEAF(context, zeros, C),
+                          LEAF(context, zeros, C),
+                          LEAF(context, ones, C),
+                          LEAF(context, zeros, 1) };
+    const fv__batchnorm attributes = { 1e-5, 0.1, -1, 1, FV__NO_MOMENTUM };
+    (void)state;
+    for (int round = 0; round < 3; round++) {
+        double x[M * C];
+        for (int64_t i = 0; i < M * C; i++)
+            x[i] = chance(20, round * M * C + i);
+        for (int64_t j = 0; j < C; j++) {
+            double sum = 0, squares = 0;
+            for (int64_t i = j; i < M * C; i += C) sum += x[i] / M;
+            for (int64_t i = j; i < M * C; i += C)
+                squares += (x[i] - sum) * (x[i] - sum) / (M - 1);
+            mean[j] += sum / 3;
+            variance[j] += squares / 3;
+        }
+        at[0] = LEAF(context, x, M, C);
+        assert_non_null(fv__apply_batchnorm(at, &attributes));
+    }
+    assert_ok(context);
+    assert_numbers(fv_variable_value(at[3]), mean, 1e-14);
+    assert_numbers(fv_variable_value(at[4]), variance, 1e-14);
+    assert_numbers(fv_variable_value(at[5]), (const double[]){ 3 }, 0);
+    fv_training(context, 0);
+    fv__apply_batchnorm(at, &attributes);
+    assert_ok(context);
+    assert_numbers(fv_variable_value(at[5]), (const double[]){ 3 }, 0);
+    fv_context_free(context);
+}
+
 /* ---- random shapes ----------------------------------------------------- */
 
 static void test_gradients(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < 60; seed++) {
-        const norm n = { 1e-3, 0.1, seed % 3 == 0 };
-        const int32_t rank = (int32_t)pick(seed, 9, 1, 4);
-        int64_t shape[4];
+        const norm n = { 1e-3, 0.1, seed % 3 == 0, seed % 4 == 1,
+                         seed % 5 == 2 };
+        const int32_t rank = (int32_t)pick(seed, 9, 1, 5);
+        int64_t shape[5];
         for (int i = 0; i < rank; i++) shape[i] = pick(seed, i, 2, 4);
         if (rank == 1) shape[0] = 3;
         subject s = subject_of(&n, seed, rank, shape);
-        if (rank == 1 && !n.evaluate) continue;
-        for (int k = 0; k < 3; k++)
+        if (rank == 1 && (!n.evaluate || n.alone)) continue;
+        for (int k = 0; k < (n.plain ? 1 : 3); k++)
             s.operands[k].frozen = pick(seed, 20 + k, 0, 4) == 0;
-        if (s.operands[1].frozen && s.operands[2].frozen)
+        if (n.plain || (s.operands[1].frozen && s.operands[2].frozen))
             s.operands[0].frozen = 0;
         assert_gradients(&s);
         assert_single(&s, 1e-4);
     }
-    const norm evaluation = { 1e-3, 0.1, 1 };
+    const norm evaluation = { 1e-3, 0.1, .evaluate = 1 };
     const subject none =
         subject_of(&evaluation, 3, 3, (const int64_t[]){ 0, 2, 3 });
     assert_results(&none, FV_F32);
@@ -201,7 +288,7 @@ static void test_same_bits(void **state)
 {
     (void)state;
     for (int evaluate = 0; evaluate < 2; evaluate++) {
-        const norm n = { 1e-5, 0.1, evaluate };
+        const norm n = { 1e-5, 0.1, .evaluate = evaluate };
         const int64_t image[] = { 7, 19, 17, 13 }, row[] = { 1025, 3 };
         const int64_t wide[] = { 9, 5000 };
         subject s = subject_of(&n, 1, 4, image);
@@ -211,6 +298,9 @@ static void test_same_bits(void **state)
         s = subject_of(&n, 2, 2, row);
         assert_same_bits(&s);
         s = subject_of(&n, 3, 2, wide);
+        assert_same_bits(&s);
+        const norm bare = { 1e-5, 0.1, evaluate, 1, 1 };
+        s = subject_of(&bare, 4, 4, image);
         assert_same_bits(&s);
     }
 }
@@ -248,6 +338,9 @@ static void test_refused(void **state)
     fv_training(context, 0);
     assert_non_null(fv_batchnorm_of(x, three, three, three, three, 1e-5, 0.1));
     assert_ok(context);
+    assert_null(fv_batchnorm_of(x, NULL, NULL, NULL, NULL, 1e-5, 0.1));
+    assert_error(context, "batchnorm: evaluation by the batch needs 2 values a "
+                          "channel, input [1, 1, 1, 3] has 1");
     fv_variable *none = LEAF(context, numbers, 0);
     assert_null(fv_batchnorm_of(LEAF(context, numbers, 2, 0), none, none, none,
                                 none, 1e-5, 0.1));
@@ -297,9 +390,10 @@ static void clamped(fv_dtype dtype, int training, bool together, double *all)
                           LEAF(context, shift + 3, C) };
     fv_training(context, training);
     fv_variable *y =
-        together ? fv__apply_batchnorm(at, &(fv__batchnorm){ 1e-5, 0.1, 0, 6 })
-                 : fv_relu6_of(fv_batchnorm_of(at[0], at[1], at[2], at[3],
-                                               at[4], 1e-5, 0.1));
+        together
+            ? fv__apply_batchnorm(at, &(fv__batchnorm){ 1e-5, 0.1, 0, 6, 0 })
+            : fv_relu6_of(
+                fv_batchnorm_of(at[0], at[1], at[2], at[3], at[4], 1e-5, 0.1));
     for (int64_t i = 0; i < M * C; i++)
         *all++ = number_at(fv_variable_value(y), i);
     fv_backprop(fv_sum(fv_mul(y, y)));
@@ -339,7 +433,7 @@ static void test_clamped_not_finite(void **state)
                               LEAF(context, none, 1), LEAF(context, none, 1),
                               LEAF(context, one, 1) };
         const fv__batchnorm attributes = { 0, 0.1, 0,
-                                           six ? 6 : (double)INFINITY };
+                                           six ? 6 : (double)INFINITY, 0 };
         fv_variable *y;
         if (together) {
             y = fv__apply_batchnorm(at, &attributes);
@@ -363,6 +457,8 @@ int main(void)
         cmocka_unit_test(test_evaluation),
         cmocka_unit_test(test_far_from_zero),
         cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_without),
+        cmocka_unit_test(test_cumulative),
         cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_refused),

@@ -1,4 +1,4 @@
-"""Cases of pools, batch norm, activations, softmax, linear and losses."""
+"""Cases of pools, norms, activations, softmax, linear and losses."""
 import torch
 import torch.nn.functional as F
 
@@ -227,3 +227,51 @@ def activation_cases(archive):
                3 * draw(*shape))
     simple(archive, "log_softmax", lambda x: F.log_softmax(x, 1),
            torch.tensor([[1000.0, 1000, -1000, 0]], dtype=DOUBLE))
+
+
+# ---- norms of the file norms.safetensors ------------------------------------
+
+def channels_last(function):
+    """The function of the channels as the last axis."""
+    return lambda x, *rest: function(x.movedim(1, -1), *rest).movedim(-1, 1)
+
+
+def root_mean_square(x, weight):
+    return x * torch.rsqrt((x * x).mean(-1, keepdim=True) + 1e-5) * weight
+
+
+def norm_cases(archive):
+    for c, shape in ((7, (2, 7, 5, 3)), (17, (3, 17)), (33, (1, 33, 2, 4))):
+        weight, bias = draw(c), draw(c)
+        simple(archive, "layernorm",
+               channels_last(lambda x, w, b: F.layer_norm(x, (c,), w, b)),
+               2 * draw(*shape) + 3, weight, bias)
+        simple(archive, "layernorm bias=no epsilon=0.01",
+               channels_last(lambda x, w: F.layer_norm(x, (c,), w, eps=0.01)),
+               draw(*shape), weight)
+        simple(archive, "rmsnorm", channels_last(root_mean_square),
+               draw(*shape), weight)
+        simple(archive, "l2norm", lambda x: F.normalize(x, dim=1),
+               draw(*shape))
+    simple(archive, "layernorm 3 affine=no",
+           lambda x: F.layer_norm(x, x.shape[1:]), draw(3, 7, 5, 3))
+    simple(archive, "l2norm 3 epsilon=0.5",
+           lambda x: F.normalize(x.flatten(1), eps=0.5).view_as(x),
+           0.1 * draw(5, 2, 1, 3))
+    for groups, shape in ((1, (2, 6, 5, 3)), (2, (3, 6, 4, 4)),
+                          (6, (1, 6, 3, 7)), (3, (5, 12))):
+        simple(archive, f"groupnorm {groups}",
+               lambda x, w, b: F.group_norm(x, groups, w, b),
+               2 * draw(*shape) + 3, draw(shape[1]), draw(shape[1]))
+    simple(archive, "groupnorm 4 affine=no epsilon=0.1",
+           lambda x: F.group_norm(x, 4, eps=0.1), draw(2, 8, 3, 5))
+    simple(archive, "instancenorm", F.instance_norm, draw(2, 3, 4, 5))
+    simple(archive, "instancenorm affine=yes",
+           lambda x, w, b: F.instance_norm(x, weight=w, bias=b),
+           draw(3, 5, 7, 2), draw(5), draw(5))
+    for size, alpha, beta, k, c in (
+            (5, 1e-4, 0.75, 1, 16), (4, 0.5, 0.75, 2, 7), (1, 2, 0.5, 1, 3),
+            (9, 1, 1.5, 0.5, 5)):
+        simple(archive, f"lrn {size} alpha={alpha} beta={beta} k={k}",
+               lambda x: F.local_response_norm(x, size, alpha, beta, k),
+               2 * draw(2, c, 3, 4))

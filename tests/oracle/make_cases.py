@@ -14,7 +14,7 @@ import pathlib
 import training
 from cases import Archive, draw, draw_integers
 from convolutions import geometries, text_of
-from layers import activation_cases, layer_cases
+from layers import activation_cases, layer_cases, norm_cases
 from optimizers import optimizer_cases
 from schedules import schedule_cases
 import torch
@@ -69,6 +69,9 @@ def write_all(folder, seed):
     archive = Archive()
     activation_cases(archive)
     archive.write(folder / "activations.safetensors")
+    archive = Archive()
+    norm_cases(archive)
+    archive.write(folder / "norms.safetensors")
 
 
 def main():

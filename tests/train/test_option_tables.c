@@ -152,6 +152,27 @@ static const struct {
     { "softplus", "softplus threshold=20", false },
     { "batchnorm", "batchnorm epsilon=1e-5", false },
     { "batchnorm", "batchnorm momentum=0.1", false },
+    { "batchnorm", "batchnorm affine=yes", false },
+    { "batchnorm", "batchnorm track=yes", false },
+    { "batchnorm", "batchnorm cumulative=no", false },
+    { "layernorm", "layernorm axes=1", false },
+    { "layernorm", "layernorm epsilon=1e-5", false },
+    { "layernorm", "layernorm affine=yes", false },
+    { "layernorm", "layernorm bias=yes", false },
+    { "rmsnorm", "rmsnorm axes=1", false },
+    { "rmsnorm", "rmsnorm epsilon=1e-5", false },
+    { "rmsnorm", "rmsnorm affine=yes", false },
+    { "l2norm", "l2norm axes=1", false },
+    { "l2norm", "l2norm epsilon=1e-12", false },
+    { "groupnorm 2", "groupnorm groups=2", false },
+    { "groupnorm 2", "groupnorm 2 epsilon=1e-5", false },
+    { "groupnorm 2", "groupnorm 2 affine=yes", false },
+    { "instancenorm", "instancenorm epsilon=1e-5", false },
+    { "instancenorm", "instancenorm affine=no", false },
+    { "lrn 5", "lrn size=5", false },
+    { "lrn 5", "lrn 5 alpha=0.0001", false },
+    { "lrn 5", "lrn 5 beta=0.75", false },
+    { "lrn 5", "lrn 5 k=1", false },
 };
 enum { LINES = sizeof lines / sizeof *lines };
 
@@ -266,6 +287,12 @@ static void test_defaults_of_options(void **state)
          POOL(.padding_begin = { 0, 1 }, .padding_end = { 0, 1 }));
     SAME(fv_batchnorm(ctx), fv_batchnorm(ctx, .epsilon = 1e-5));
     SAME(fv_batchnorm(ctx), fv_batchnorm(ctx, .momentum = 0.1));
+    SAME(fv_layernorm(ctx), fv_layernorm(ctx, .axes = 1, .epsilon = 1e-5));
+    SAME(fv_rmsnorm(ctx), fv_rmsnorm(ctx, .axes = 1, .epsilon = 1e-5));
+    SAME(fv_l2norm(ctx), fv_l2norm(ctx, .axes = 1, .epsilon = 1e-12));
+    SAME(fv_groupnorm(ctx, 2), fv_groupnorm(ctx, 2, .epsilon = 1e-5));
+    SAME(fv_instancenorm(ctx), fv_instancenorm(ctx, .epsilon = 1e-5));
+    SAME(fv_lrn(ctx, 5), fv_lrn(ctx, 5, .alpha = 1e-4, .beta = 0.75, .k = 1));
     SAME(fv_gelu(ctx), fv_gelu(ctx, .approximate = FV_GELU_EXACT));
     SAME(fv_softplus(ctx), fv_softplus(ctx, .beta = 1, .threshold = 20));
 #undef INPUT
@@ -301,6 +328,12 @@ typedef union options {
     fv_pool_options pool;
     fv_dropout_options dropout;
     fv_batchnorm_options norm;
+    fv_layernorm_options layernorm;
+    fv_rmsnorm_options rmsnorm;
+    fv_l2norm_options l2norm;
+    fv_groupnorm_options groupnorm;
+    fv_instancenorm_options instancenorm;
+    fv_lrn_options lrn;
     fv_leaky_relu_options leaky;
     fv_prelu_options prelu;
     fv_elu_options elu;
@@ -452,6 +485,41 @@ static const limit limits[] = {
     { "batchnorm", DOUBLE(norm.momentum, 1e-300, 1), -1e-300, 1.001,
       "batchnorm: momentum -1e-300 is not above 0 and at most 1",
       "batchnorm: momentum 1.001 is not above 0 and at most 1" },
+    { "layernorm", INT64(layernorm.axes, 1, 3), -1, 4,
+      "layernorm: axes -1 is not 1 to 3, as the input has",
+      "layernorm: axes 4 is not 1 to 3, as the input has" },
+    { "rmsnorm", INT64(rmsnorm.axes, 1, 3), -1, 4,
+      "rmsnorm: axes -1 is not 1 to 3, as the input has",
+      "rmsnorm: axes 4 is not 1 to 3, as the input has" },
+    { "l2norm", INT64(l2norm.axes, 1, 3), -1, 4,
+      "l2norm: axes -1 is not 1 to 3, as the input has",
+      "l2norm: axes 4 is not 1 to 3, as the input has" },
+    { "layernorm", DOUBLE(layernorm.epsilon, 1e-300, 1), -1e-300, 1.001,
+      "layernorm: epsilon -1e-300 is not above 0 and at most 1",
+      "layernorm: epsilon 1.001 is not above 0 and at most 1" },
+    { "rmsnorm", DOUBLE(rmsnorm.epsilon, 1e-300, 1), -1e-300, 1.001,
+      "rmsnorm: epsilon -1e-300 is not above 0 and at most 1",
+      "rmsnorm: epsilon 1.001 is not above 0 and at most 1" },
+    { "l2norm", DOUBLE(l2norm.epsilon, 1e-300, 1), -1e-300, 1.001,
+      "l2norm: epsilon -1e-300 is not above 0 and at most 1",
+      "l2norm: epsilon 1.001 is not above 0 and at most 1" },
+    { "groupnorm", DOUBLE(groupnorm.epsilon, 1e-300, 1), -1e-300, 1.001,
+      "groupnorm: epsilon -1e-300 is not above 0 and at most 1",
+      "groupnorm: epsilon 1.001 is not above 0 and at most 1" },
+    { "instancenorm", DOUBLE(instancenorm.epsilon, 1e-300, 1), -1e-300, 1.001,
+      "instancenorm: epsilon -1e-300 is not above 0 and at most 1",
+      "instancenorm: epsilon 1.001 is not above 0 and at most 1" },
+    { "groupnorm", INT64(groupnorm.groups, 1, 4), 0, 3,
+      "groupnorm: groups 0 is below 1",
+      "groupnorm: groups 3 does not divide channels 4" },
+    { "lrn", INT64(lrn.channels, 1, INT64_MAX), 0, 0, "lrn: size 0 is below 1",
+      NULL },
+    { "lrn", DOUBLE(lrn.alpha, 1e-300, DBL_MAX), -1e-300, (double)INFINITY,
+      "lrn: alpha -1e-300 is not above 0 and finite", "lrn: alpha inf" },
+    { "lrn", DOUBLE(lrn.beta, 1e-300, DBL_MAX), -1e-300, (double)INFINITY,
+      "lrn: beta -1e-300 is not above 0 and finite", "lrn: beta inf" },
+    { "lrn", DOUBLE(lrn.k, 1e-300, DBL_MAX), -1e-300, (double)INFINITY,
+      "lrn: k -1e-300 is not above 0 and finite", "lrn: k inf" },
     { "leaky_relu", DOUBLE(leaky.slope, -DBL_MAX, DBL_MAX), -(double)INFINITY,
       (double)INFINITY, "leaky_relu: slope -inf", "leaky_relu: slope inf" },
     { "prelu", DOUBLE(prelu.slope, -DBL_MAX, DBL_MAX), -(double)INFINITY,
@@ -490,6 +558,8 @@ static options base_of(fv_context *ctx, const fv__layer_type *type)
     if (strstr(kind, "pool")) o.pool = (fv_pool_options){ .kernel = { 2, 2 } };
     if (!strcmp(kind, "linear")) o.linear.num_outputs = 3;
     if (!strcmp(kind, "celu")) o.celu.alpha = 1;
+    if (!strcmp(kind, "groupnorm")) o.groupnorm.groups = 2;
+    if (!strcmp(kind, "lrn")) o.lrn.channels = 5;
     if (!strcmp(kind, "hard_tanh"))
         o.hard_tanh = (fv_hard_tanh_options){ .low = -1, .high = 1 };
     o.first.size = type->options_size;

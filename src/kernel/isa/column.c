@@ -1,5 +1,5 @@
-/* Kernels over the columns of a matrix [m][c]: sums, moments, and batch
- * normalisation with its gradient. */
+/* Kernels over the columns of a matrix [m][c]: sums, moments, normalisation
+ * with its gradient, and the sums that gradients of normalised rows need. */
 #include "kernel/isa/isa.h"
 
 /* Runs `work` for each row `i` and column `j`, `begin` before and `end` after
@@ -328,6 +328,40 @@ void FV_KERNEL(column_slopes)(size_t m, size_t c, const fv__normal *normal,
         else
             block_slopes(&here, m, n, c, dy, x, false, sum, dot);
     }
+}
+
+INLINE void block_row_slopes(size_t m, size_t n, size_t step,
+                             const real *statistics, const real *dy,
+                             const real *x, real *dot, real *sum)
+{
+    real chain[COLUMN_BLOCK], product[COLUMN_BLOCK];
+    clear(n, sum);
+    clear(n, dot);
+    for (; m > 0; x += CHAIN * step, dy += CHAIN * step) {
+        const size_t rows = least(m, CHAIN);
+        clear(n, chain);
+        clear(n, product);
+        EACH_ROW(rows, n, real s = chain[j];
+                 real p = product[j],
+                 const real off = (x[i * step + j] - statistics[2 * i])
+                                  * statistics[2 * i + 1];
+                 const real g = dy[i * step + j]; s += g;
+                 p = FMA(off, g, p), chain[j] = s; product[j] = p)
+        add(n, chain, sum);
+        add(n, product, dot);
+        statistics += 2 * rows;
+        m -= rows;
+    }
+}
+
+void FV_KERNEL(row_slopes)(size_t m, size_t n, size_t step,
+                           const void *statistics, const void *dy,
+                           const void *x, void *dot, void *sum)
+{
+    for (size_t at = 0; at < n; at += COLUMN_BLOCK)
+        block_row_slopes(m, least(n - at, COLUMN_BLOCK), step, statistics,
+                         (const real *)dy + at, (const real *)x + at,
+                         (real *)dot + at, (real *)sum + at);
 }
 
 /* The gradient of one row: stored, or added if `added`. `centred`: it depends
