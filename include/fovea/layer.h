@@ -229,22 +229,42 @@ typedef struct fv_linear_options {
     FV_LAYER_NAMES;
 } fv_linear_options;
 
-/** Options of fv_maxpool() and fv_avgpool(). */
+/** Options of fv_maxpool(), fv_avgpool() and fv_lppool(). The input decides
+ *  along how many axes: {l, c}, {h, w, c} or {d, h, w, c}; arrays have a number
+ *  for each, in that order. */
 typedef struct fv_pool_options {
     size_t size;
     fv_context *context;
     FV_LAYER_SHAPE;
-    int64_t kernel[3];                /**< required; height, width */
+    int64_t kernel[3];                /**< required; missing numbers repeat the
+                                           first */
     int64_t padding[3] FV_ZERO;       /**< on both sides, below kernel */
     int64_t stride[3] FV_ZERO;        /**< 0: the kernel's */
+    int64_t dilation[3] FV_ZERO;      /**< 0: 1 */
     int64_t padding_begin[3] FV_ZERO; /**< instead of padding: above and to the
                                            left */
     int64_t padding_end[3] FV_ZERO;   /**< below and to the right */
     fv_auto_pad auto_pad FV_ZERO;
-    int32_t count_padding FV_ZERO; /**< 1: averages divide by the whole
-                                        window */
+    int32_t ceil_mode FV_ZERO; /**< 1: windows may reach past the padding, see
+                                    #fv_pooling */
+    int32_t exclude_padding FV_ZERO; /**< 1: averages divide by what lies in the
+                                          image alone */
+    int32_t reserved FV_ZERO;
+    int64_t divisor FV_ZERO; /**< of averages; 0: the size of the window */
+    double p FV_ZERO;        /**< of fv_lppool(), above 0; 0: 2 */
     FV_LAYER_NAMES;
 } fv_pool_options;
+
+/** Options of fv_adaptive_avgpool() and fv_adaptive_maxpool(). */
+typedef struct fv_adaptive_pool_options {
+    size_t size;
+    fv_context *context;
+    int64_t output[FV_MAX_EXTENTS]; /**< required: a size for each axis, missing
+                                         ones repeat the first; #FV_OPEN: that
+                                         of the image */
+    FV_LAYER_SHAPE;
+    FV_LAYER_NAMES;
+} fv_adaptive_pool_options;
 
 /** Options of fv_dropout(). */
 typedef struct fv_dropout_options {
@@ -438,6 +458,14 @@ typedef struct fv_hard_tanh_options {
 #define fv_maxpool(...) FV_LAYER_(fv_maxpool_new, fv_pool_options, __VA_ARGS__)
 /** `fv_avgpool(ctx, .kernel = { 2 })`. */
 #define fv_avgpool(...) FV_LAYER_(fv_avgpool_new, fv_pool_options, __VA_ARGS__)
+/** `fv_lppool(ctx, .kernel = { 2 })`. */
+#define fv_lppool(...) FV_LAYER_(fv_lppool_new, fv_pool_options, __VA_ARGS__)
+/** `fv_adaptive_avgpool(ctx, .output = { 7 })`. */
+#define fv_adaptive_avgpool(...)                                               \
+    FV_LAYER_(fv_adaptive_avgpool_new, fv_adaptive_pool_options, __VA_ARGS__)
+/** `fv_adaptive_maxpool(ctx, .output = { 7 })`. */
+#define fv_adaptive_maxpool(...)                                               \
+    FV_LAYER_(fv_adaptive_maxpool_new, fv_adaptive_pool_options, __VA_ARGS__)
 /** `fv_dropout(ctx, 0.2)`: the probability of dropping. */
 #define fv_dropout(ctx, ...)                                                   \
     fv_dropout_new(FV_OPTIONS(fv_dropout_options, .context = (ctx),            \
@@ -522,6 +550,9 @@ typedef struct fv_hard_tanh_options {
 /** The mean of each channel's plane. */
 #define fv_global_average_pool(...)                                            \
     FV_LAYER_(fv_global_average_pool_new, fv_layer_options, __VA_ARGS__)
+/** The largest value of each channel's plane. */
+#define fv_global_max_pool(...)                                                \
+    FV_LAYER_(fv_global_max_pool_new, fv_layer_options, __VA_ARGS__)
 /** Sum of the layers named in `.from`. */
 #define fv_add_layers(...)                                                     \
     FV_LAYER_(fv_add_layers_new, fv_layer_options, __VA_ARGS__)
@@ -552,6 +583,14 @@ FV_API fv_layer *fv_linear_new(const fv_linear_options *options);
 FV_API fv_layer *fv_maxpool_new(const fv_pool_options *options);
 /** The mean of each window. */
 FV_API fv_layer *fv_avgpool_new(const fv_pool_options *options);
+/** (sum of x^p)^(1/p) of each window. */
+FV_API fv_layer *fv_lppool_new(const fv_pool_options *options);
+/** See fv_adaptive_avgpool_of(). */
+FV_API fv_layer *
+fv_adaptive_avgpool_new(const fv_adaptive_pool_options *options);
+/** See fv_adaptive_maxpool_of(). */
+FV_API fv_layer *
+fv_adaptive_maxpool_new(const fv_adaptive_pool_options *options);
 /** Drops values in training; the identity in evaluation. */
 FV_API fv_layer *fv_dropout_new(const fv_dropout_options *options);
 /** Normalises each channel; weight (gamma) and bias (beta) [c]. */
@@ -614,6 +653,8 @@ FV_API fv_layer *fv_log_softmax_new(const fv_layer_options *options);
 FV_API fv_layer *fv_flatten_new(const fv_layer_options *options);
 /** The mean of each channel's plane: {h, w, c} -> {1, 1, c}. */
 FV_API fv_layer *fv_global_average_pool_new(const fv_layer_options *options);
+/** The largest value of each channel's plane: {h, w, c} -> {1, 1, c}. */
+FV_API fv_layer *fv_global_max_pool_new(const fv_layer_options *options);
 /** The sum of several layers of one shape. */
 FV_API fv_layer *fv_add_layers_new(const fv_layer_options *options);
 /** The channels of several layers, one after another. */

@@ -314,24 +314,63 @@ FV_API fv_variable *fv_conv_transpose_of(fv_variable *x, fv_variable *weight,
                                          const fv_convolution *geometry,
                                          const int64_t output_padding[]);
 
-/** Windows of a pooling operation; rows first, then columns. */
+/** Windows of a pooling operation on x [n, l, c], [n, h, w, c] or
+ *  [n, d, h, w, c]. Arrays have a number for each axis between batch and
+ *  channels, in their order. */
 typedef struct fv_pooling {
-    int64_t kernel[2];                /**< a missing second number repeats the
-                                           first; so in stride */
-    int64_t stride[2] FV_ZERO;        /**< 0: the kernel's */
-    int64_t padding_begin[2] FV_ZERO; /**< below kernel */
-    int64_t padding_end[2] FV_ZERO;   /**< below kernel */
-    int32_t count_padding FV_ZERO; /**< averages divide by the whole window */
-    fv_auto_pad auto_pad FV_ZERO;  /**< in place of the numbers of padding */
+    int64_t kernel[3];                /**< missing numbers repeat the first; so
+                                           in stride and dilation */
+    int64_t stride[3] FV_ZERO;        /**< 0: the kernel's */
+    int64_t dilation[3] FV_ZERO;      /**< 0: 1 */
+    int64_t padding_begin[3] FV_ZERO; /**< below kernel */
+    int64_t padding_end[3] FV_ZERO;   /**< below kernel */
+    int64_t divisor FV_ZERO;          /**< of averages; 0: the elements of the
+                                           window, padding included */
+    int32_t exclude_padding FV_ZERO;  /**< 1: averages divide by the elements of
+                                           the window that lie in x */
+    int32_t ceil_mode FV_ZERO;    /**< 1: the output is as large as the windows
+                                       that begin in x, or before it, are many;
+                                       what lies behind the padding is in no
+                                       window */
+    fv_auto_pad auto_pad FV_ZERO; /**< in place of the numbers of padding */
+    int32_t reserved FV_ZERO;
 } fv_pooling;
 
-/** Largest value of each window of x [n, h, w, c]; padding never wins, NaN
- *  does; the first of equals gets the gradient. */
+/** Largest value of each window of x; padding never wins, NaN does; the first
+ *  of equals gets the gradient. */
 FV_API fv_variable *fv_maxpool_of(fv_variable *x, const fv_pooling *pooling);
-/** Mean of each window; padding counts only with `count_padding`. */
+/** The same, and the position of each in its plane, that of an element of the
+ *  axes between batch and channels in row-major order: outputs[1], of
+ *  #FV_I64; -1 where a window has no element of x. After a failure both are
+ *  NULL. */
+FV_API fv_status fv_maxpool_indices(fv_variable *x, const fv_pooling *pooling,
+                                    fv_variable *outputs[2]);
+/** The inverse: x at the positions `indices` of a value that is zero elsewhere;
+ *  of values at one position the last is taken, and all get the gradient.
+ *  Positions outside of it are left out. `size` has the extents of the axes
+ *  between batch and channels, each less than the stride from the smallest that
+ *  the windows fill; NULL: that one. */
+FV_API fv_variable *fv_max_unpool(fv_variable *x, fv_variable *indices,
+                                  const fv_pooling *pooling,
+                                  const int64_t size[]);
+/** Mean of each window. */
 FV_API fv_variable *fv_avgpool_of(fv_variable *x, const fv_pooling *pooling);
-/** Mean of each channel's plane: [n, h, w, c] -> [n, 1, 1, c]. */
+/** (sum of x^p)^(1/p) of each window; p is above 0. Where that is 0, no
+ * gradient passes. */
+FV_API fv_variable *fv_lppool_of(fv_variable *x, double p,
+                                 const fv_pooling *pooling);
+/** Mean, and largest value, of windows that divide x evenly: along an axis of i
+ *  elements, output t of T is that of the elements from floor(t i / T) to, and
+ *  without, ceil((t + 1) i / T). `size` has T for each axis between batch and
+ *  channels: 0 repeats the first, -1 stands for i. */
+FV_API fv_variable *fv_adaptive_avgpool_of(fv_variable *x,
+                                           const int64_t size[]);
+FV_API fv_variable *fv_adaptive_maxpool_of(fv_variable *x,
+                                           const int64_t size[]);
+/** Mean, and largest value, of each channel's plane: [n, h, w, c] ->
+ *  [n, 1, 1, c]; so with one or three axes between batch and channels. */
 FV_API fv_variable *fv_global_average_pool_of(fv_variable *x);
+FV_API fv_variable *fv_global_max_pool_of(fv_variable *x);
 
 /** Batch normalisation over all axes but the last. gamma, beta, mean and
  *  variance are [c]. In training the batch's statistics are used and the

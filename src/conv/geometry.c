@@ -175,7 +175,9 @@ static void too_large(const check *c, const int64_t span[FV__AXES])
 
 /* ---- the shape rule ----------------------------------------------------- */
 
-/* out = floor((in + begin + end - dilation (kernel - 1) - 1) / stride) + 1 */
+/* out = floor((in + begin + end - dilation (kernel - 1) - 1) / stride) + 1; in
+ * ceil mode that quotient is rounded up, but no window begins behind the image
+ */
 static bool shape(const check *c, int64_t out[FV__AXES])
 {
     const fv__geometry *g = c->g;
@@ -193,9 +195,13 @@ static bool shape(const check *c, int64_t out[FV__AXES])
                     c->who, g->kernel[i], g->dilation[i], MOST);
             return false;
         }
-        const int64_t room = g->in[i] + g->begin[i] + g->end[i] - span[i];
+        const int64_t room = g->in[i] + g->begin[i] + g->end[i] - span[i]
+                             + (g->ceil_mode ? g->stride[i] - 1 : 0);
         fits = fits && room >= 0;
         out[i] = room / g->stride[i] + 1;
+        if (g->ceil_mode
+            && (out[i] - 1) * g->stride[i] >= g->in[i] + g->begin[i])
+            out[i]--;
     }
     if (!fits) too_large(c, span);
     return fits;

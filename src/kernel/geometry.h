@@ -16,6 +16,8 @@ typedef struct fv__geometry {
     int64_t kernel[FV__AXES], stride[FV__AXES], dilation[FV__AXES];
     int64_t begin[FV__AXES], end[FV__AXES]; /* padding: before, after */
     int64_t groups;
+    bool ceil_mode; /* of a pool: the last window of an axis may reach past the
+                       padding, if it begins in the image or before it */
 } fv__geometry;
 
 #endif

@@ -18,6 +18,10 @@
 
 enum { FV__LANES = 16 };
 
+/* Divisors of average pooling that are counted for each window: its taps in the
+ * image; those in the image and its padding. */
+enum { FV__TAPS_INSIDE = 0, FV__TAPS_PADDED = -1 };
+
 struct fv__update; /* kernel/optimizer.h */
 
 /* The table. Pointers are to `real` unless a type is given. Functions work on
@@ -135,19 +139,34 @@ typedef struct fv__kernels {
     void (*sigmoid_cross_entropy_grad)(size_t n, const void *x, const void *t,
                                        double scale, void *dx);
 
-    /* one image, or some rows of its windows, above which begin[0] then ends,
-     * and may be negative: largest of each window, and where (flat in the plane
-     * h w, -1: the window has no tap in it; NULL: not kept) */
+    /* Pools of one image, or of some of its windows: begin[] is then that of
+     * the first of them, and may be negative. Largest of each window, and where
+     * (flat in the image d h w, -1: the window has no tap in it; NULL: not
+     * kept). */
     void (*maxpool)(const fv__geometry *g, const void *x, void *y,
                     int32_t *where);
     void (*maxpool_grad)(const fv__geometry *g, const int32_t *where,
                          const void *dy, void *dx,
                          fv__accumulation accumulation);
-    void (*avgpool)(const fv__geometry *g, bool count_padding, const void *x,
+    /* Sum of each window, divided by that number, or by a count of taps. */
+    void (*avgpool)(const fv__geometry *g, int64_t divisor, const void *x,
                     void *y);
-    void (*avgpool_grad)(const fv__geometry *g, bool count_padding,
-                         const void *dy, void *dx,
-                         fv__accumulation accumulation);
+    void (*avgpool_grad)(const fv__geometry *g, int64_t divisor, const void *dy,
+                         void *dx, fv__accumulation accumulation);
+    /* (sum of x^p)^(1/p) of each window; no gradient passes where it is 0. */
+    void (*lppool)(const fv__geometry *g, double p, const void *x, void *y);
+    void (*lppool_grad)(const fv__geometry *g, double p, const void *x,
+                        const void *y, const void *dy, void *dx,
+                        fv__accumulation accumulation);
+    /* y[where[i][j]][j] = x[i][j] for i < m and j < c, in ascending order; the
+     * other elements of y, [plane][c], are zero. What lies outside of y is left
+     * out. */
+    void (*max_unpool)(size_t m, size_t plane, size_t c, const int64_t *where,
+                       const void *x, void *y);
+    /* dx[i][j] (+)= dy[where[i][j]][j] */
+    void (*max_unpool_grad)(size_t m, size_t plane, size_t c,
+                            const int64_t *where, const void *dy, void *dx,
+                            fv__accumulation accumulation);
 
     /* Column sums of rows [m][c]: sum[j] += x[i][j] over i, ascending i, in
      * blocks, each from zero */

@@ -238,7 +238,10 @@ int32_t fv__layer_trace(fv_layer *layer, fv__graph *graph, int32_t count,
 fv__parameter *fv__layer_parameter(fv_layer *layer, const char *name,
                                    int32_t rank, const int64_t shape[],
                                    fv__init init);
-/* In declarations: the input is an image {h, w, c}, or a vector {n}. */
+/* In declarations: the input is an image of that many axes and channels, 1 to
+ * 3; of two; or a vector {n}. */
+fv_status fv__layer_expect_axes(const fv_layer *layer, const fv_shape *input,
+                                int32_t axes);
 fv_status fv__layer_expect_image(const fv_layer *layer, const fv_shape *input);
 /* ... or has `axes` axes, 1 to 3, before its channels. */
 fv_status fv__layer_expect_axes(const fv_layer *layer, const fv_shape *input,

@@ -128,7 +128,7 @@ static fv__fusion fusion_at(const readings *r, int32_t place)
 static bool find_pool(const readings *r, int32_t place, fv__fusion *f)
 {
     const fv_network *network = r->network;
-    if (type_at(network, place) != &fv__layer_maxpool) return false;
+    if (!fv__layer_is_maxpool(type_at(network, place))) return false;
     f->clamp = before(r, place, 0, &fv__layer_relu);
     if (f->clamp < 0) f->clamp = before(r, place, 0, &fv__layer_relu6);
     if (f->clamp >= 0) f->pool = place;

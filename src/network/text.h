@@ -6,7 +6,7 @@
 
 /* The reader of a line has room for options of so many bytes and so many
  * fields. */
-enum { FV__LARGEST_OPTIONS = 512, FV__MOST_FIELDS = 32 };
+enum { FV__LARGEST_OPTIONS = 1024, FV__MOST_FIELDS = 32 };
 
 /* A token of a line and its place, for messages. */
 typedef struct fv__token {

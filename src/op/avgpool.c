@@ -1,12 +1,30 @@
 /* Mean of each window. */
 #include "op/window.h"
 
+#include <inttypes.h>
+
+static fv_status infer(fv_inference *inference)
+{
+    const fv_pooling *pooling = inference->attributes;
+    if (pooling->divisor < 0)
+        return fv_fail(inference->context, FV_MISUSE,
+                       "%s: divisor %" PRId64 " is below 0", inference->name,
+                       pooling->divisor);
+    return fv__pool_infer(inference);
+}
+
+static int64_t divisor_of(const fv_call *call)
+{
+    const fv_pooling *pooling = call->attributes;
+    if (pooling->divisor) return pooling->divisor;
+    return pooling->exclude_padding ? FV__TAPS_INSIDE : FV__TAPS_PADDED;
+}
+
 static void image(const fv_call *call, const fv__geometry *g, void *x, void *y,
                   int32_t *where)
 {
-    const fv_pooling *pooling = call->attributes;
     (void)where;
-    call->context->kernels->avgpool(g, pooling->count_padding != 0, x, y);
+    call->context->kernels->avgpool(g, divisor_of(call), x, y);
 }
 
 static void forward(const fv_call *call) { fv__pool_forward(call, image); }
@@ -14,9 +32,8 @@ static void forward(const fv_call *call) { fv__pool_forward(call, image); }
 static void image_grad(const fv_call *call, const fv__geometry *g, void *dx,
                        void *dy, int32_t *where)
 {
-    const fv_pooling *pooling = call->attributes;
     (void)where;
-    call->context->kernels->avgpool_grad(g, pooling->count_padding != 0, dy, dx,
+    call->context->kernels->avgpool_grad(g, divisor_of(call), dy, dx,
                                          fv__accumulation_of(call, 0));
 }
 
@@ -32,7 +49,7 @@ const fv_operator fv__op_avgpool = {
     .max_inputs = 1,
     .attributes_size = sizeof(fv_pooling),
     .abilities = FV_OVERWRITES,
-    .infer = fv__pool_infer,
+    .infer = infer,
     .forward = forward,
     .backward = backward,
     .onnx = "AveragePool",
@@ -45,32 +62,20 @@ fv_variable *fv_avgpool_of(fv_variable *x, const fv_pooling *pooling)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-static const fv__field fields[] = {
-    FV__POOL_FIELDS,
-    { FV__FIELD(fv_pool_options, SWITCH, count_padding) },
-    { .key = NULL },
-};
-
-static fv_variable *apply(fv_layer *layer, int32_t count,
-                          fv_variable *const inputs[])
+fv_variable *fv__avgpool_layer(fv_layer *layer, int32_t count,
+                               fv_variable *const inputs[])
 {
     (void)count;
-    fv_pooling pooling = fv__layer_pooling(layer);
+    const fv_pooling pooling = fv__layer_pooling(layer);
     return fv_avgpool_of(inputs[0], &pooling);
 }
 
-const fv__layer_type fv__layer_avgpool = {
-    .kind = "avgpool",
-    .about = "the mean of each window",
-    FV__LAYER_OPTIONS(fv_pool_options),
-    .fields = fields,
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .declare = fv__pool_declare,
-    .forward = apply,
+static const fv__field fields[] = {
+    FV__POOL_FIELDS(2),
+    FV__AVGPOOL_FIELDS,
+    { .key = NULL },
 };
 
-fv_layer *fv_avgpool_new(const fv_pool_options *options)
-{
-    return fv__layer_new(&fv__layer_avgpool, options);
-}
+const fv__layer_type fv__layer_avgpool = {
+    FV__POOL_LAYER("avgpool", avgpool, "the mean of each window"),
+};

@@ -44,8 +44,7 @@ static const fv__layer_type undecided = {
     .declare = declare,
 };
 
-/* The rank of in_shape, which stands at `offset`; 0: there is none. */
-static int32_t rank_of(const void *options, size_t offset)
+int32_t fv__in_shape_rank(const void *options, size_t offset)
 {
     int64_t in_shape[FV_MAX_EXTENTS];
     size_t size = 0;
@@ -57,8 +56,8 @@ static int32_t rank_of(const void *options, size_t offset)
 
 fv_layer *fv_convolutional_new(const fv_convolutional_options *options)
 {
-    const int32_t rank =
-        rank_of(options, offsetof(fv_convolutional_options, in_shape));
+    const int32_t rank = fv__in_shape_rank(
+        options, offsetof(fv_convolutional_options, in_shape));
     return fv__layer_new(rank ? type_of(rank) : &undecided, options);
 }
 
@@ -102,8 +101,8 @@ static const fv__layer_type undecided_transposed = {
 
 fv_layer *fv_conv_transpose_new(const fv_conv_transpose_options *options)
 {
-    const int32_t rank =
-        rank_of(options, offsetof(fv_conv_transpose_options, in_shape));
+    const int32_t rank = fv__in_shape_rank(
+        options, offsetof(fv_conv_transpose_options, in_shape));
     return fv__layer_new(
         rank ? transposed_type_of(rank) : &undecided_transposed, options);
 }

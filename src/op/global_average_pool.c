@@ -1,26 +1,28 @@
 /* Mean of each channel's plane. */
-#include "op/columns.h"
 #include "op/chunk.h"
+#include "op/columns.h"
+#include "op/window.h"
 
 /* The window is the whole plane. */
 static fv__geometry geometry_of(const fv_tensor *x)
 {
-    const int64_t rows = x->shape[1], columns = x->shape[2];
-    return (fv__geometry){ .batch = x->shape[0],
-                           .in = { rows, columns },
-                           .channels = x->shape[3],
-                           .out = { 1, 1 },
-                           .filters = x->shape[3],
-                           .kernel = { rows, columns },
-                           .stride = { rows, columns },
-                           .dilation = { 1, 1 },
-                           .groups = 1 };
+    fv__geometry g = fv__image_geometry(x);
+    for (int32_t axis = 0; axis < FV__AXES; axis++) {
+        g.kernel[axis] = g.stride[axis] = g.in[axis];
+        g.out[axis] = 1;
+    }
+    return g;
+}
+
+static int64_t pixels_of(const fv_tensor *x)
+{
+    return fv__product(x->rank - 2, x->shape + 1);
 }
 
 /* The units of work are images. */
 static fv__chunks chunks_of(const fv_context *context, const fv_tensor *x)
 {
-    const int64_t pixels = x->shape[1] * x->shape[2], c = x->shape[3];
+    const int64_t pixels = pixels_of(x), c = x->shape[x->rank - 1];
     return (fv__chunks){ .units = x->shape[0],
                          .each = fv__rows_per_chunk(pixels * c),
                          .buffer = fv__columns_scratch(context, pixels, c),
@@ -31,13 +33,12 @@ static fv_status infer(fv_inference *inference)
 {
     fv_context *context = inference->context;
     const fv_tensor *x = inference->inputs[0];
-    if (!fv__operand(inference, 0, "input", 4)) return fv_failed(context);
+    if (!fv__operand_images(inference)) return fv_failed(context);
     fv__geometry g = geometry_of(x);
     fv_status status = fv__geometry_check(context, inference->name, true, &g);
     if (status != FV_OK) return status;
-    const int64_t shape[] = { g.batch, 1, 1, g.channels };
     const fv__chunks chunks = chunks_of(context, x);
-    fv__infer_output(inference, 4, shape);
+    fv__infer_images(inference, &g);
     inference->window[0] = inference->window[1] = 0;
     inference->forward_scratch = fv__chunks_scratch(context, &chunks);
     inference->backward_scratch = inference->forward_scratch;
@@ -48,7 +49,7 @@ static void chunk_forward(const fv_call *call, int64_t first, int64_t count,
                           void *buffer, double *sum)
 {
     const fv_tensor *x = call->inputs[0];
-    const int64_t pixels = x->shape[1] * x->shape[2], c = x->shape[3];
+    const int64_t pixels = pixels_of(x), c = x->shape[x->rank - 1];
     (void)sum;
     for (int64_t i = first; i < first + count; i++) {
         const fv__columns plane = { .m = pixels,
@@ -72,13 +73,13 @@ static void chunk_grad(const fv_call *call, int64_t first, int64_t count,
 {
     const fv_tensor *dx = call->input_grads[0];
     const fv__geometry g = geometry_of(dx);
-    const int64_t image = g.in[0] * g.in[1] * g.channels;
+    const int64_t image = pixels_of(dx) * g.channels;
     (void)buffer;
     (void)sum;
     for (int64_t i = first; i < first + count; i++)
-        call->context->kernels->avgpool_grad(
-            &g, false, fv__tensor_byte(call->output_grads[0], i * g.channels),
-            fv__tensor_byte(dx, i * image), fv__accumulation_of(call, 0));
+        fv__mean_image_grad(
+            call, &g, fv__tensor_byte(dx, i * image),
+            fv__tensor_byte(call->output_grads[0], i * g.channels), NULL);
 }
 
 static void backward(const fv_call *call)
@@ -106,13 +107,6 @@ fv_variable *fv_global_average_pool_of(fv_variable *x)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-static fv_status declare(fv_layer *layer, int32_t count,
-                         const fv_shape inputs[])
-{
-    (void)count;
-    return fv__layer_expect_image(layer, &inputs[0]);
-}
-
 static fv_variable *apply(fv_layer *layer, int32_t count,
                           fv_variable *const inputs[])
 {
@@ -126,7 +120,7 @@ const fv__layer_type fv__layer_global_average_pool = {
     FV__LAYER_OPTIONS(fv_layer_options),
     .min_inputs = 1,
     .max_inputs = 1,
-    .declare = declare,
+    .declare = fv__image_declare,
     .forward = apply,
 };
 

@@ -2,10 +2,10 @@
  * clamps fewer values in both passes. */
 #include "op/window.h"
 
-/* Elements of the output of one image. */
+/* Elements of the windows of one image. */
 static size_t outputs(const fv__geometry *g)
 {
-    return (size_t)(g->out[0] * g->out[1] * g->channels);
+    return (size_t)(fv__product(FV__AXES, g->out) * g->channels);
 }
 
 static void image(const fv_call *call, const fv__geometry *g, void *x, void *y,

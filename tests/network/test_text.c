@@ -37,7 +37,7 @@ static void test_text_of_a_text(void **state)
         "input 9 7 4\nconv2d 6 3 2 stride=2,1 padding=1,0 padding_end=0,1 "
         "dilation=1,2 groups=2 bias=no init=xavier_uniform init_fan=out "
         "init_value=0.1 algorithm=im2col name=x.y-z_1\n"
-        "avgpool 2 2 stride=1 padding=1 count_padding=yes\n"
+        "avgpool 2 2 stride=1 padding=1 count_padding=no\n"
         "leaky_relu 0\ndropout 0\nbatchnorm epsilon=0.001 momentum=1\n"
         "batchnorm affine=no track=no\nbatchnorm cumulative=yes\n"
         "elu 0.30000000000000004\nmaxpool 2 1 padding=same_lower\n"
@@ -46,6 +46,11 @@ static void test_text_of_a_text(void **state)
         "groupnorm 2 affine=no\ninstancenorm affine=yes\nl2norm 2\n"
         "lrn 4 alpha=0.1 beta=0.5 k=2\n"
         "celu 0.5\ngelu approximate=tanh\nhard_tanh -0.5 2\n"
+        "lppool 2 1 stride=1 p=1.5 ceil_mode=yes dilation=1,2\n"
+        "avgpool 1 divisor=3\nadaptive_maxpool ? 4\n"
+        "maxpool_indices 2 1 stride=1,1\n"
+        "max_unpool 2 1 stride=1 from=maxpool_indices1,maxpool_indices1:1\n"
+        "adaptive_avgpool 2\nglobal_max_pool\n"
         "flatten\nlinear 3 bias=yes init=constant init_value=-2e-3\nmse\n",
     };
     for (int layout = 0; layout < 2; layout++)
@@ -127,8 +132,20 @@ static void test_every_layer_has_a_word(void **state)
                                          "conv_transpose3d",
                                          "linear",
                                          "maxpool",
+                                         "maxpool1d",
+                                         "maxpool3d",
                                          "avgpool",
+                                         "avgpool1d",
+                                         "avgpool3d",
+                                         "lppool",
+                                         "lppool1d",
+                                         "lppool3d",
+                                         "adaptive_avgpool",
+                                         "adaptive_maxpool",
+                                         "maxpool_indices",
+                                         "max_unpool",
                                          "global_average_pool",
+                                         "global_max_pool",
                                          "flatten",
                                          "relu",
                                          "relu6",

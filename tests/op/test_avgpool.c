@@ -1,5 +1,5 @@
 /* Tests of the operator avgpool. */
-#include "operands.h"
+#include "windows.h"
 
 static fv_variable *apply(const void *user, fv_variable *const at[])
 {
@@ -30,7 +30,7 @@ static void test_values(void **state)
     for (int dtype = FV_F32; dtype <= FV_F64; dtype++) {
         fv_context *context = context_of((fv_dtype)dtype);
         fv_variable *leaf = LEAF(context, x, 1, 2, 3, 1);
-        p.count_padding = 1;
+        p.exclude_padding = 0;
         fv_variable *y = fv_avgpool_of(leaf, &p);
         assert_ok(context);
         assert_numbers(fv_variable_value(y), counted, 0);
@@ -38,7 +38,7 @@ static void test_values(void **state)
         assert_numbers(fv_variable_grad(leaf),
                        (const double[]){ 1, 2, 2, 3, 4, 4 }, 0);
         fv_variable_zero_grad(leaf);
-        p.count_padding = 0;
+        p.exclude_padding = 1;
         y = fv_avgpool_of(leaf, &p);
         assert_numbers(fv_variable_value(y), inside, 0);
         walk_back_from(y, (const double[]){ 4, 8, 12, 16 });
@@ -50,46 +50,29 @@ static void test_values(void **state)
 
 static subject random_subject(fv_pooling *p, uint64_t seed)
 {
-    int64_t in[2];
-    *p = (fv_pooling){ .count_padding = (int32_t)pick(seed, 2, 0, 1) };
-    for (int i = 0; i < 2; i++) {
-        p->kernel[i] = pick(seed, 10 + i, 1, 4);
-        p->stride[i] = pick(seed, 20 + i, 0, 5);
-        p->padding_begin[i] = pick(seed, 30 + i, 0, p->kernel[i] - 1);
-        p->padding_end[i] = pick(seed, 40 + i, 0, p->kernel[i] - 1);
-        in[i] = p->kernel[i] + pick(seed, 50 + i, 0, 4);
-    }
-    return subject_of(p, seed, pick(seed, 0, 1, 3), in[0], in[1],
-                      pick(seed, 1, 1, 5));
+    subject s = random_windows(p, seed);
+    s.apply = apply;
+    return s;
 }
 
 /* Mean of a window, by the definition. */
-static double mean(const fv_tensor *x, const fv_pooling *p, int64_t image,
-                   int64_t row, int64_t column, int64_t channel)
+static double mean(const windows *w, const fv_tensor *x, int64_t output)
 {
-    const int64_t *s = x->shape;
-    const int64_t top = row * (p->stride[0] ? p->stride[0] : p->kernel[0])
-                        - p->padding_begin[0];
-    const int64_t across = p->stride[1] ? p->stride[1] : p->stride[0];
-    const int64_t left =
-        column * (across ? across : p->kernel[1]) - p->padding_begin[1];
-    double sum = 0;
-    int64_t count = 0;
-    for (int64_t i = top; i < top + p->kernel[0]; i++)
-        for (int64_t j = left; j < left + p->kernel[1]; j++) {
-            const int in = i >= 0 && i < s[1] && j >= 0 && j < s[2];
-            count += in || p->count_padding;
-            if (in)
-                sum += number_at(x, ((image * s[1] + i) * s[2] + j) * s[3]
-                                        + channel);
-        }
-    return sum / (double)count;
+    double sum = 0, count = 0;
+    for (int64_t tap = 0; tap < taps_of(w); tap++) {
+        const int64_t element = tap_of(w, output, tap, false);
+        count +=
+            element >= 0 || (!w->pooling.exclude_padding && element == PADDING);
+        if (element >= 0) sum += number_at(x, element);
+    }
+    if (w->pooling.divisor) count = (double)w->pooling.divisor;
+    return count > 0 ? sum / count : 0;
 }
 
 static void test_definition(void **state)
 {
     (void)state;
-    for (uint64_t seed = 0; seed < 100; seed++) {
+    for (uint64_t seed = 0; seed < 150; seed++) {
         fv_pooling p;
         const subject s = random_subject(&p, seed);
         fv_context *context = context_of(seed % 2 ? FV_F64 : FV_F32);
@@ -97,15 +80,13 @@ static void test_definition(void **state)
         make_operands(context, &s, at);
         const fv_tensor *x = fv_variable_value(at[0]);
         const fv_tensor *y = fv_variable_value(apply(&p, at));
+        const windows w = windows_of(&p, x);
         assert_ok(context);
-        for (int64_t i = 0; i < fv_tensor_count(y); i++) {
-            const int64_t channel = i % y->shape[3], j = i / y->shape[3];
-            const int64_t column = j % y->shape[2], l = j / y->shape[2];
-            assert_near(
-                number_at(y, i),
-                mean(x, &p, l / y->shape[1], l % y->shape[1], column, channel),
-                seed % 2 ? 1e-14 : 1e-6);
-        }
+        for (int32_t k = 0; k < w.axes; k++)
+            assert_int_equal(y->shape[1 + k], w.out[k]);
+        for (int64_t i = 0; i < fv_tensor_count(y); i++)
+            assert_near(number_at(y, i), mean(&w, x, i),
+                        seed % 2 ? 1e-14 : 1e-6);
         fv_context_free(context);
     }
 }
@@ -113,7 +94,7 @@ static void test_definition(void **state)
 static void test_gradients(void **state)
 {
     (void)state;
-    for (uint64_t seed = 200; seed < 260; seed++) {
+    for (uint64_t seed = 200; seed < 245; seed++) {
         fv_pooling p;
         const subject s = random_subject(&p, seed);
         assert_gradients(&s);
@@ -165,6 +146,9 @@ static void test_refused(void **state)
     assert_null(fv_avgpool_of(
         x, &(fv_pooling){ .kernel = { 2, 2 }, .stride = { -2, 0 } }));
     assert_error(context, "avgpool: stride -2 is below 1");
+    assert_null(
+        fv_avgpool_of(x, &(fv_pooling){ .kernel = { 2, 2 }, .divisor = -1 }));
+    assert_error(context, "avgpool: divisor -1 is below 0");
     assert_null(fv_avgpool_of(x, NULL));
     assert_error(context, "avgpool: no kernel is given");
     fv_context_free(context);

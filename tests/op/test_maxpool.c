@@ -1,5 +1,5 @@
 /* Tests of the operator maxpool. */
-#include "operands.h"
+#include "windows.h"
 
 static const double plane[] = {
     1, 1, 2, 4, 5, 6, 7, 8, 3, 2, 1, 0, 1, 2, 3, 4
@@ -118,19 +118,8 @@ static fv_variable *apply(const void *user, fv_variable *const at[])
 
 static subject random_subject(fv_pooling *p, uint64_t seed)
 {
-    subject s = { .apply = apply, .user = p, .seed = seed, .count = 1 };
-    operand *x = &s.operands[0];
-    *p = (fv_pooling){ 0 };
-    *x = (operand){
-        4, { pick(seed, 0, 1, 3), 0, 0, pick(seed, 1, 1, 5) }, -1, 1, 0
-    };
-    for (int i = 0; i < 2; i++) {
-        p->kernel[i] = pick(seed, 10 + i, 1, 3);
-        p->stride[i] = pick(seed, 20 + i, 0, 4);
-        p->padding_begin[i] = pick(seed, 30 + i, 0, p->kernel[i] - 1);
-        p->padding_end[i] = pick(seed, 40 + i, 0, p->kernel[i] - 1);
-        x->shape[1 + i] = p->kernel[i] + pick(seed, 50 + i, 0, 4);
-    }
+    subject s = random_windows(p, seed);
+    s.apply = apply;
     return s;
 }
 
@@ -153,33 +142,20 @@ static void spread(fv_variable *leaf, uint64_t seed)
 }
 
 /* Largest of a window, by the definition. */
-static double largest(const fv_tensor *x, const fv_pooling *p, int64_t image,
-                      int64_t row, int64_t column, int64_t channel)
+static double largest(const windows *w, const fv_tensor *x, int64_t output)
 {
     double best = -(double)INFINITY;
-    for (int64_t i = 0; i < x->shape[1]; i++)
-        for (int64_t j = 0; j < x->shape[2]; j++) {
-            const int64_t stride[2] = { p->stride[0] ? p->stride[0]
-                                                     : p->kernel[0],
-                                        p->stride[1]   ? p->stride[1]
-                                        : p->stride[0] ? p->stride[0]
-                                                       : p->kernel[1] };
-            const int64_t u = i - row * stride[0] + p->padding_begin[0];
-            const int64_t v = j - column * stride[1] + p->padding_begin[1];
-            if (u < 0 || u >= p->kernel[0] || v < 0 || v >= p->kernel[1])
-                continue;
-            best =
-                fmax(best, number_at(x, ((image * x->shape[1] + i) * x->shape[2]
-                                         + j) * x->shape[3]
-                                            + channel));
-        }
+    for (int64_t tap = 0; tap < taps_of(w); tap++) {
+        const int64_t element = tap_of(w, output, tap, false);
+        if (element >= 0) best = fmax(best, number_at(x, element));
+    }
     return best;
 }
 
 static void test_definition(void **state)
 {
     (void)state;
-    for (uint64_t seed = 0; seed < 100; seed++) {
+    for (uint64_t seed = 0; seed < 150; seed++) {
         fv_pooling p;
         const subject s = random_subject(&p, seed);
         fv_context *context = context_of(seed % 2 ? FV_F64 : FV_F32);
@@ -187,14 +163,13 @@ static void test_definition(void **state)
         make_operands(context, &s, at);
         const fv_tensor *x = fv_variable_value(at[0]);
         const fv_tensor *y = fv_variable_value(apply(&p, at));
+        const windows w = windows_of(&p, x);
         assert_ok(context);
-        for (int64_t i = 0; i < fv_tensor_count(y); i++) {
-            const int64_t channel = i % y->shape[3], j = i / y->shape[3];
-            const int64_t column = j % y->shape[2], l = j / y->shape[2];
-            assert_true(number_at(y, i)
-                        == largest(x, &p, l / y->shape[1], l % y->shape[1],
-                                   column, channel));
-        }
+        assert_int_equal(y->rank, x->rank);
+        for (int32_t k = 0; k < w.axes; k++)
+            assert_int_equal(y->shape[1 + k], w.out[k]);
+        for (int64_t i = 0; i < fv_tensor_count(y); i++)
+            assert_true(number_at(y, i) == largest(&w, x, i));
         fv_context_free(context);
     }
 }
@@ -202,7 +177,7 @@ static void test_definition(void **state)
 static void test_gradients(void **state)
 {
     (void)state;
-    for (uint64_t seed = 200; seed < 260; seed++) {
+    for (uint64_t seed = 200; seed < 245; seed++) {
         fv_pooling p;
         subject s = random_subject(&p, seed);
         fv_context *context = context_of(FV_F64);
@@ -232,6 +207,18 @@ static void test_same_bits(void **state)
                         .operands = { { 4, { 7, 19, 17, 11 }, -1, 1, 0 } } };
     (void)state;
     assert_same_bits(&s);
+    const fv_pooling deep = { .kernel = { 3, 2, 2 },
+                              .stride = { 2, 1, 2 },
+                              .dilation = { 1, 2, 1 },
+                              .padding_begin = { 1, 1 },
+                              .ceil_mode = 1 };
+    const subject volumes = { .apply = apply,
+                              .user = &deep,
+                              .seed = 9,
+                              .count = 1,
+                              .operands = {
+                                  { 5, { 3, 6, 7, 5, 19 }, -1, 1, 0 } } };
+    assert_same_bits(&volumes);
     assert_alone(&s, FV_F32, 3);
     assert_alone(&s, FV_F64, 6);
 }
@@ -253,11 +240,22 @@ static void test_refused(void **state)
     assert_error(context, "maxpool: padding 2 is not below kernel 2");
     assert_null(fv_maxpool_of(x, &(fv_pooling){ .kernel = { 0, 2 } }));
     assert_error(context, "maxpool: kernel 0 is below 1");
+    assert_null(fv_maxpool_of(
+        x, &(fv_pooling){ .kernel = { 2, 2 }, .dilation = { 1, -1 } }));
+    assert_error(context, "maxpool: dilation -1 is below 1");
+    assert_null(fv_maxpool_of(
+        x, &(fv_pooling){ .kernel = { 2, 3 }, .dilation = { 1, 2 } }));
+    assert_error(context, "maxpool: kernel 2x3 dilated by 1x2 spans 2x5, more "
+                          "than the padded input 4x4 (height x width)");
+    fv_variable *volume = LEAF(context, numbers, 1, 2, 4, 4, 2);
+    assert_null(fv_maxpool_of(volume, &(fv_pooling){ .kernel = { 3, 2, 2 } }));
+    assert_error(context, "maxpool: kernel 3x2x2 exceeds input 2x4x4 (depth x "
+                          "height x width, padding 0)");
     assert_null(fv_maxpool_of(x, NULL));
     assert_error(context, "maxpool: no kernel is given");
     assert_null(fv_maxpool_of(LEAF(context, numbers, 4, 4),
                               &(fv_pooling){ .kernel = { 2, 2 } }));
-    assert_error(context, "maxpool: input [4, 4] has rank 2, expected 4");
+    assert_error(context, "maxpool: input [4, 4] has rank 2, expected 3 to 5");
     assert_null(fv_maxpool_of(NULL, NULL));
     assert_ok(context);
     fv_context_free(context);
@@ -267,7 +265,9 @@ static void test_refused(void **state)
 static void test_large_plane(void **state)
 {
     extern const fv_operator fv__op_maxpool;
-    const fv_pooling pooling = { .kernel = { 2, 2 }, .stride = { 2, 2 } };
+    const fv_pooling pooling = { .kernel = { 2, 2 },
+                                 .stride = { 2, 2 },
+                                 .dilation = { 1, 1 } };
     fv_context *context = context_of(FV_F32);
     fv_tensor x = { .dtype = FV_F32,
                     .rank = 4,

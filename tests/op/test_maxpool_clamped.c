@@ -40,9 +40,10 @@ static void check(fv_dtype dtype, const fv_pooling *pooling, bool six)
 static void test_pools(void **state)
 {
     static const fv_pooling poolings[] = {
-        { .kernel = { 2, 2 }, .stride = { 2, 2 } },
+        { .kernel = { 2, 2 }, .stride = { 2, 2 }, .dilation = { 1, 1 } },
         { .kernel = { 3, 3 },
           .stride = { 2, 1 },
+          .dilation = { 1, 1 },
           .padding_begin = { 1, 1 },
           .padding_end = { 1, 0 } },
     };
@@ -55,7 +56,9 @@ static void test_pools(void **state)
 static void test_nan(void **state)
 {
     const double plane[] = { -1, (double)NAN, 3, -4 };
-    const fv_pooling pooling = { .kernel = { 2, 2 }, .stride = { 2, 2 } };
+    const fv_pooling pooling = { .kernel = { 2, 2 },
+                                 .stride = { 2, 2 },
+                                 .dilation = { 1, 1 } };
     fv_context *context = context_of(FV_F32);
     fv_variable *x = LEAF(context, plane, 1, 2, 2, 1);
     (void)state;

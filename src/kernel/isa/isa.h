@@ -70,6 +70,7 @@ typedef int64_t real_mask;
     X(cross_entropy) X(cross_entropy_grad)                                    \
     X(sigmoid_cross_entropy) X(sigmoid_cross_entropy_grad)                    \
     X(maxpool) X(maxpool_grad) X(avgpool) X(avgpool_grad)                     \
+    X(lppool) X(lppool_grad) X(max_unpool) X(max_unpool_grad)                 \
     X(column_sum) X(column_moments) X(column_merge) X(column_total)           \
     X(column_normalise) X(column_slopes) X(column_normalise_grad)             \
     X(row_normalise) X(row_normalise_grad) X(row_slopes) X(lrn) X(lrn_grad)   \
