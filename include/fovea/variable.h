@@ -236,6 +236,24 @@ FV_API fv_status fv_split(fv_variable *a, int32_t axis, int32_t count,
 FV_API fv_variable *fv_stack(int32_t count, fv_variable *const parts[],
                              int32_t axis);
 
+/** What stands outside an axis. */
+typedef enum fv_padding_mode {
+    FV_PAD_ZEROS = 0, /**< zeros */
+    FV_PAD_REFLECT,   /**< the elements beside the edge, mirrored; at most one
+                           fewer than there are */
+    FV_PAD_REPLICATE, /**< the element at the edge */
+    FV_PAD_CIRCULAR,  /**< the elements of the other end; at most as many as
+                           there are */
+    FV_PAD_CONSTANT   /**< a number */
+} fv_padding_mode;
+
+/** Puts `begin[i]` elements before axis i and `end[i]` behind it, as the mode
+ *  says; a negative number takes elements away. `end` NULL: as `begin`. `value`
+ *  is the number of #FV_PAD_CONSTANT. */
+FV_API fv_variable *fv_pad(fv_variable *a, const int64_t begin[],
+                           const int64_t end[], fv_padding_mode mode,
+                           double value);
+
 /** Convolution algorithms. Under FV_CONV_AUTO forward, input gradient and
  *  weight gradient of one layer each use the one that suits them. */
 typedef enum fv_algorithm {

@@ -110,6 +110,7 @@ double fv__field_number(const fv__field *field, const void *options);
 
 extern const char *const fv__auto_pad_words[];
 extern const char *const fv__auto_pad_words_1d[]; /* of one axis */
+extern const char *const fv__padding_mode_words[];
 extern const char *const fv__initializer_words[];
 extern const char *const fv__fan_words[];
 extern const char *const fv__algorithm_words[];

@@ -125,6 +125,7 @@ static void test_every_layer_has_a_word(void **state)
                                          "conv_transpose1d",
                                          "conv_transpose2d",
                                          "conv_transpose3d",
+                                         "pad",
                                          "linear",
                                          "maxpool",
                                          "avgpool",
