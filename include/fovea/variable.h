@@ -299,7 +299,9 @@ typedef struct fv_convolution {
     fv_algorithm algorithm FV_ZERO;
     int32_t strict FV_ZERO; /**< only algorithms that round as plain sums do */
     fv_auto_pad auto_pad FV_ZERO; /**< in place of the numbers of padding */
-    int32_t reserved FV_ZERO;
+    /** what the padding is; of a transposed convolution zeros */
+    fv_padding_mode padding_mode FV_ZERO;
+    double padding_value FV_ZERO; /**< of #FV_PAD_CONSTANT */
 } fv_convolution;
 
 /** Cross-correlation of x [n, h, w, c] with weight [filters, kh, kw, c/groups]
