@@ -334,6 +334,26 @@ FV_API fv_variable *fv_conv_transpose_of(fv_variable *x, fv_variable *weight,
                                          const fv_convolution *geometry,
                                          const int64_t output_padding[]);
 
+/** Windows for fv_unfold() and fv_fold(); numbers for axes as in
+ *  #fv_convolution. */
+typedef struct fv_unfolding {
+    int64_t kernel[3];                /**< missing numbers repeat the first */
+    int64_t stride[3] FV_ZERO;        /**< 0: 1 */
+    int64_t dilation[3] FV_ZERO;      /**< 0: 1 */
+    int64_t padding_begin[3] FV_ZERO; /**< zeros before: above, to the left */
+    int64_t padding_end[3] FV_ZERO;   /**< zeros after: below, to the right */
+} fv_unfolding;
+
+/** The windows of x [n, ..., c], along one to three axes, as columns [n,
+ * windows, c * taps]: element c * taps + t is tap t of channel c, PyTorch's
+ * order, and windows and taps are in the order of memory. */
+FV_API fv_variable *fv_unfold(fv_variable *x, const fv_unfolding *window);
+/** The reverse: an image [n, size..., c] of `axes` axes, at each pixel the sum
+ * of the elements of x [n, windows, c * taps] that fv_unfold() would copy from
+ *  there. */
+FV_API fv_variable *fv_fold(fv_variable *x, int32_t axes, const int64_t size[],
+                            const fv_unfolding *window);
+
 /** Windows of a pooling operation; rows first, then columns. */
 typedef struct fv_pooling {
     int64_t kernel[2];                /**< a missing second number repeats the

@@ -126,6 +126,8 @@ static void test_every_layer_has_a_word(void **state)
                                          "conv_transpose2d",
                                          "conv_transpose3d",
                                          "separable_conv2d",
+                                         "unfold",
+                                         "fold",
                                          "pad",
                                          "linear",
                                          "maxpool",
