@@ -68,7 +68,8 @@ FV_API fv_conv *fv_conv_new(const fv_conv_options *options);
 /** The convolution of a layer of kind "conv1d", "conv2d" or "conv3d", in a
  *  network or with in_shape, on `batch` images; that of one axis is one of
  *  images of one row. Bias and activation are the caller's to give, and
- *  `weights_unchanged` is the option of that name. */
+ *  `weights_unchanged` is the option of that name. Where a layer pads with
+ * other numbers than zeros, its convolution takes padded images. */
 FV_API fv_conv *fv_conv_of_layer(fv_layer *layer, int64_t batch,
                                  int weights_unchanged);
 /** Frees it before its context. NULL is allowed. */

@@ -180,6 +180,10 @@ typedef struct fv_convolutional_options {
     fv_algorithm algorithm FV_ZERO;
     int32_t strict FV_ZERO; /**< 1: only algorithms that round as plain sums
                                  do */
+    fv_padding_mode padding_mode FV_ZERO; /**< what stands there in place of
+                                               zeros */
+    int32_t depthwise FV_ZERO; /**< 1: as many groups as there are channels */
+    double padding_value FV_ZERO; /**< of #FV_PAD_CONSTANT */
     FV_LAYER_NAMES;
 } fv_convolutional_options;
 
@@ -214,6 +218,29 @@ typedef struct fv_conv_transpose_options {
                                  do */
     FV_LAYER_NAMES;
 } fv_conv_transpose_options;
+
+/** Options of fv_separable_conv2d(): `multiplier` filters for each channel,
+ *  then filters of 1x1 over all of their outputs. */
+typedef struct fv_separable_conv2d_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    int64_t num_filters;              /**< required */
+    int64_t kernel[3];                /**< required; height, width */
+    int64_t padding[3] FV_ZERO;       /**< zeros on both sides: rows, columns */
+    int64_t stride[3] FV_ZERO;        /**< 0: 1 */
+    int64_t dilation[3] FV_ZERO;      /**< 0: 1 */
+    int64_t multiplier FV_ZERO;       /**< 0: 1 */
+    int64_t padding_begin[3] FV_ZERO; /**< instead of padding: zeros above and
+                                           to the left */
+    int64_t padding_end[3] FV_ZERO;   /**< zeros below and to the right */
+    fv_auto_pad auto_pad FV_ZERO;
+    int32_t no_bias FV_ZERO; /**< 1: the sums alone */
+    fv_initializer init FV_ZERO;
+    fv_fan init_fan FV_ZERO;
+    double init_value FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_separable_conv2d_options;
 
 /** Options of fv_linear(). */
 typedef struct fv_linear_options {
@@ -450,6 +477,9 @@ typedef struct fv_hard_tanh_options {
  *  .padding = { 1, 1 })`: twice as many rows and columns. */
 #define fv_conv_transpose(...)                                                 \
     FV_LAYER_(fv_conv_transpose_new, fv_conv_transpose_options, __VA_ARGS__)
+/** `fv_separable_conv2d(ctx, .num_filters = 20, .kernel = { 3 })`. */
+#define fv_separable_conv2d(...)                                               \
+    FV_LAYER_(fv_separable_conv2d_new, fv_separable_conv2d_options, __VA_ARGS__)
 /** `fv_linear(ctx, 10)`: the number of outputs. */
 #define fv_linear(ctx, ...)                                                    \
     fv_linear_new(FV_OPTIONS(fv_linear_options, .context = (ctx),              \
@@ -578,6 +608,8 @@ FV_API fv_layer *fv_convolutional_new(const fv_convolutional_options *options);
 /** y = x W^T + b on vectors; weight [outputs, inputs]. */
 FV_API fv_layer *
 fv_conv_transpose_new(const fv_conv_transpose_options *options);
+FV_API fv_layer *
+fv_separable_conv2d_new(const fv_separable_conv2d_options *options);
 FV_API fv_layer *fv_linear_new(const fv_linear_options *options);
 /** The largest value of each window. */
 FV_API fv_layer *fv_maxpool_new(const fv_pool_options *options);

@@ -236,6 +236,24 @@ FV_API fv_status fv_split(fv_variable *a, int32_t axis, int32_t count,
 FV_API fv_variable *fv_stack(int32_t count, fv_variable *const parts[],
                              int32_t axis);
 
+/** What stands outside an axis. */
+typedef enum fv_padding_mode {
+    FV_PAD_ZEROS = 0, /**< zeros */
+    FV_PAD_REFLECT,   /**< the elements beside the edge, mirrored; at most one
+                           fewer than there are */
+    FV_PAD_REPLICATE, /**< the element at the edge */
+    FV_PAD_CIRCULAR,  /**< the elements of the other end; at most as many as
+                           there are */
+    FV_PAD_CONSTANT   /**< a number */
+} fv_padding_mode;
+
+/** Puts `begin[i]` elements before axis i and `end[i]` behind it, as the mode
+ *  says; a negative number takes elements away. `end` NULL: as `begin`. `value`
+ *  is the number of #FV_PAD_CONSTANT. */
+FV_API fv_variable *fv_pad(fv_variable *a, const int64_t begin[],
+                           const int64_t end[], fv_padding_mode mode,
+                           double value);
+
 /** Convolution algorithms. Under FV_CONV_AUTO forward, input gradient and
  *  weight gradient of one layer each use the one that suits them. */
 typedef enum fv_algorithm {
@@ -281,7 +299,9 @@ typedef struct fv_convolution {
     fv_algorithm algorithm FV_ZERO;
     int32_t strict FV_ZERO; /**< only algorithms that round as plain sums do */
     fv_auto_pad auto_pad FV_ZERO; /**< in place of the numbers of padding */
-    int32_t reserved FV_ZERO;
+    /** what the padding is; of a transposed convolution zeros */
+    fv_padding_mode padding_mode FV_ZERO;
+    double padding_value FV_ZERO; /**< of #FV_PAD_CONSTANT */
 } fv_convolution;
 
 /** Cross-correlation of x [n, h, w, c] with weight [filters, kh, kw, c/groups]
@@ -313,6 +333,26 @@ FV_API fv_variable *fv_conv_transpose_of(fv_variable *x, fv_variable *weight,
                                          fv_variable *bias,
                                          const fv_convolution *geometry,
                                          const int64_t output_padding[]);
+
+/** Windows for fv_unfold() and fv_fold(); numbers for axes as in
+ *  #fv_convolution. */
+typedef struct fv_unfolding {
+    int64_t kernel[3];                /**< missing numbers repeat the first */
+    int64_t stride[3] FV_ZERO;        /**< 0: 1 */
+    int64_t dilation[3] FV_ZERO;      /**< 0: 1 */
+    int64_t padding_begin[3] FV_ZERO; /**< zeros before: above, to the left */
+    int64_t padding_end[3] FV_ZERO;   /**< zeros after: below, to the right */
+} fv_unfolding;
+
+/** The windows of x [n, ..., c], along one to three axes, as columns [n,
+ * windows, c * taps]: element c * taps + t is tap t of channel c, PyTorch's
+ * order, and windows and taps are in the order of memory. */
+FV_API fv_variable *fv_unfold(fv_variable *x, const fv_unfolding *window);
+/** The reverse: an image [n, size..., c] of `axes` axes, at each pixel the sum
+ * of the elements of x [n, windows, c * taps] that fv_unfold() would copy from
+ *  there. */
+FV_API fv_variable *fv_fold(fv_variable *x, int32_t axes, const int64_t size[],
+                            const fv_unfolding *window);
 
 /** Windows of a pooling operation on x [n, l, c], [n, h, w, c] or
  *  [n, d, h, w, c]. Arrays have a number for each axis between batch and

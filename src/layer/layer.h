@@ -110,6 +110,7 @@ double fv__field_number(const fv__field *field, const void *options);
 
 extern const char *const fv__auto_pad_words[];
 extern const char *const fv__auto_pad_words_1d[]; /* of one axis */
+extern const char *const fv__padding_mode_words[];
 extern const char *const fv__initializer_words[];
 extern const char *const fv__fan_words[];
 extern const char *const fv__algorithm_words[];
@@ -260,7 +261,7 @@ bool fv__input_is_batched(const fv_layer *layer);
 extern const fv__layer_type fv__layer_input, fv__layer_output, fv__layer_conv1d,
     fv__layer_conv2d, fv__layer_conv3d, fv__layer_batchnorm, fv__layer_relu,
     fv__layer_relu6, fv__layer_add, fv__layer_maxpool;
-fv_convolution fv__layer_convolution(const fv_layer *layer);
+fv_convolution fv__layer_convolution(const fv_layer *layer, int64_t channels);
 fv_pooling fv__layer_pooling(const fv_layer *layer);
 double fv__layer_epsilon(const fv_layer *layer);
 /* Whether the batch normalisation has the four parameters that are folded into

@@ -7,6 +7,9 @@ const char *const fv__auto_pad_words[] = { "", "valid", "same", "same_lower",
                                            NULL };
 const char *const fv__auto_pad_words_1d[] = { "",           "valid",  "same",
                                               "same_lower", "causal", NULL };
+const char *const fv__padding_mode_words[] = { "zeros",     "reflect",
+                                               "replicate", "circular",
+                                               "constant",  NULL };
 const char *const fv__initializer_words[] = { "",
                                               "kaiming_normal",
                                               "kaiming_uniform",

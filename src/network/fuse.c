@@ -235,8 +235,10 @@ fv_variable *fv__fusion_apply(const fv_network *network, const fv__fusion *f,
     if (fv__layer_is_conv_transpose(conv->layer->type))
         return clamped_transposed(network, f, results);
     const fv__parameter *weights = conv->layer->parameters;
+    fv_variable *x = results[conv->inputs[0]];
     fv__conv2d attributes = {
-        .convolution = fv__layer_convolution(conv->layer),
+        .convolution = fv__layer_convolution(conv->layer,
+                                             x->value.shape[x->value.rank - 1]),
         .low = 0,
         .high = limit(network, f),
         .bias = conv->layer->num_parameters > 1,
@@ -244,7 +246,10 @@ fv_variable *fv__fusion_apply(const fv_network *network, const fv__fusion *f,
         .residual = f->add >= 0,
         .clamp = f->clamp >= 0,
     };
-    fv_variable *inputs[8] = { results[conv->inputs[0]], weights[0].variable };
+    fv_variable *inputs[8] = { fv__convolution_padded(x, weights[0].variable,
+                                                      conv->layer->name,
+                                                      &attributes.convolution),
+                               weights[0].variable };
     int32_t count = 2;
     if (attributes.bias) inputs[count++] = weights[1].variable;
     if (attributes.normalised) {

@@ -20,6 +20,7 @@ static const fv__field fields[] = {
     FV__CONVOLUTION_FIELDS(fv_convolutional_options, 1),
     FV__PADDING_FIELDS_OF(fv_convolutional_options, 1, fv__auto_pad_words_1d),
     FV__CONVOLUTION_MORE_FIELDS(fv_convolutional_options, 1),
+    FV__CONVOLUTION_OWN_FIELDS,
     { .key = NULL },
 };
 

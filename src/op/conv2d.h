@@ -28,6 +28,11 @@ static inline int64_t fv__convolution_pixels(const fv__geometry *g)
 {
     return g->batch * g->out[FV__DEPTH] * g->out[0] * g->out[1];
 }
+/* x, or x padded where the padding is not zeros, of which the convolution then
+ * has none left. */
+fv_variable *fv__convolution_padded(fv_variable *x, const fv_variable *weight,
+                                    const char *who,
+                                    fv_convolution *convolution);
 fv__conv_request fv__convolution_request(const fv_convolution *convolution);
 
 /* ---- operators ----------------------------------------------------------- */
@@ -93,6 +98,14 @@ fv_variable *fv__conv2d_fused(const fv__conv2d *attributes, int32_t num_inputs,
         { FV__FIELD(options, SWITCH, strict) },                                \
     {                                                                          \
         FV__FIELD(options, LIMIT, max_workspace)                               \
+    }
+/* Those of convolutions that are not transposed. */
+#define FV__CONVOLUTION_OWN_FIELDS                                             \
+    { FV__FIELD(fv_convolutional_options, WORD, padding_mode),                 \
+      .words = fv__padding_mode_words },                                       \
+        { FV__FIELD(fv_convolutional_options, NUMBER, padding_value) },        \
+    {                                                                          \
+        FV__FIELD(fv_convolutional_options, SWITCH, depthwise)                 \
     }
 /* The members of a layer type but for kind and about. */
 #define FV__CONVOLUTION_LAYER                                                  \

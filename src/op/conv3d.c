@@ -20,6 +20,7 @@ static const fv__field fields[] = {
     FV__CONVOLUTION_FIELDS(fv_convolutional_options, 3),
     FV__PADDING_FIELDS(fv_convolutional_options, 3),
     FV__CONVOLUTION_MORE_FIELDS(fv_convolutional_options, 3),
+    FV__CONVOLUTION_OWN_FIELDS,
     { .key = NULL },
 };
 

@@ -41,6 +41,25 @@ fv__geometry fv__convolution_geometry(const fv_tensor *x,
     return g;
 }
 
+fv_variable *fv__convolution_padded(fv_variable *x, const fv_variable *weight,
+                                    const char *who, fv_convolution *a)
+{
+    int64_t begin[FV_MAX_RANK] = { 0 }, end[FV_MAX_RANK] = { 0 };
+    const int32_t axes = x ? x->value.rank - 2 : 0;
+    if (a->padding_mode == FV_PAD_ZEROS || axes < 1 || axes > FV__AXES
+        || !weight || weight->value.rank != axes + 2)
+        return x; /* the operator refuses what does not fit */
+    fv__geometry g = fv__convolution_geometry(&x->value, &weight->value, a);
+    if (fv__geometry_check(x->context, who, false, &g) != FV_OK) return NULL;
+    for (int32_t i = 0; i < axes; i++) {
+        begin[1 + i] = g.begin[fv__axis_of(axes, i)];
+        end[1 + i] = g.end[fv__axis_of(axes, i)];
+        a->padding_begin[i] = a->padding_end[i] = 0;
+    }
+    a->auto_pad = FV_AUTO_PAD_EXPLICIT;
+    return fv_pad(x, begin, end, a->padding_mode, a->padding_value);
+}
+
 void fv__convolution_shape(int32_t axes, int64_t batch,
                            const int64_t extents[FV__AXES], int64_t channels,
                            int64_t shape[FV_MAX_RANK])
@@ -328,6 +347,7 @@ fv_variable *fv__conv_apply(const fv_operator *op, fv_variable *x,
     fv__option_axes(FV__AXES, a->stride, 0, one);
     fv__option_axes(FV__AXES, a->dilation, 0, one);
     a->groups = fv__option_count(a->groups, 1);
-    fv_variable *inputs[] = { x, weight, bias };
+    fv_variable *inputs[] = { fv__convolution_padded(x, weight, op->name, a),
+                              weight, bias };
     return fv_apply(op, &full, bias ? 3 : 2, inputs);
 }

@@ -1,16 +1,19 @@
 /* Layers of convolutions of one, two and three axes. */
 #include "op/conv2d.h"
 
+#include <inttypes.h>
 #include <string.h>
 
-fv_convolution fv__layer_convolution(const fv_layer *layer)
+fv_convolution fv__layer_convolution(const fv_layer *layer, int64_t channels)
 {
     const fv_convolutional_options *o = layer->options;
-    fv_convolution a = { .groups = o->groups,
+    fv_convolution a = { .groups = o->depthwise ? channels : o->groups,
                          .max_workspace = o->max_workspace,
                          .algorithm = o->algorithm,
                          .strict = o->strict != 0,
-                         .auto_pad = o->auto_pad };
+                         .auto_pad = o->auto_pad,
+                         .padding_mode = o->padding_mode,
+                         .padding_value = o->padding_value };
     for (int32_t i = 0; i < FV__AXES; i++) {
         a.stride[i] = o->stride[i];
         a.dilation[i] = o->dilation[i];
@@ -24,7 +27,8 @@ fv__geometry fv__convolution_of_image(const fv_layer *layer,
                                       const fv_shape *image)
 {
     const fv_convolutional_options *o = layer->options;
-    const fv_convolution a = fv__layer_convolution(layer);
+    const fv_convolution a =
+        fv__layer_convolution(layer, image->extent[image->rank - 1]);
     fv_tensor x = { .rank = image->rank + 1, .shape = { 1 } };
     fv_tensor weight = { .rank = x.rank, .shape = { o->num_filters } };
     memcpy(x.shape + 1, image->extent,
@@ -39,6 +43,11 @@ fv_status fv__convolution_declare(fv_layer *layer, int32_t axes,
     const fv_convolutional_options *options = layer->options;
     if (fv__layer_expect_axes(layer, input, axes) != FV_OK)
         return fv_failed(layer->context);
+    if (options->depthwise && options->groups != 1)
+        return fv_fail(layer->context, FV_MISUSE,
+                       "%s: groups %" PRId64
+                       " are given, but depthwise is a group for each channel",
+                       layer->name, options->groups);
     fv__geometry g = fv__convolution_of_image(layer, input);
     if (fv__geometry_check(layer->context, layer->name, false, &g) != FV_OK)
         return fv_failed(layer->context);
@@ -61,7 +70,8 @@ fv_status fv__convolution_declare(fv_layer *layer, int32_t axes,
 fv_variable *fv__convolution_apply(const fv_layer *layer,
                                    fv__conv_function *function, fv_variable *x)
 {
-    const fv_convolution convolution = fv__layer_convolution(layer);
+    const fv_convolution convolution =
+        fv__layer_convolution(layer, x->value.shape[x->value.rank - 1]);
     fv_variable *bias =
         layer->num_parameters > 1 ? layer->parameters[1].variable : NULL;
     return function(x, layer->parameters[0].variable, bias, &convolution);

@@ -31,6 +31,7 @@ static const fv__field fields[] = {
     FV__PADDING_FIELDS_OF(fv_convolutional_options, FV__AXES,
                           fv__auto_pad_words_1d),
     FV__CONVOLUTION_MORE_FIELDS(fv_convolutional_options, FV__AXES),
+    FV__CONVOLUTION_OWN_FIELDS,
     { .key = NULL },
 };
 
@@ -124,11 +125,15 @@ fv_conv *fv_conv_of_layer(fv_layer *layer, int64_t batch, int weights_unchanged)
                 layer->name);
         return NULL;
     }
-    const fv__geometry g = fv__convolution_of_image(layer, &layer->in_shape);
+    const fv_convolutional_options *given = layer->options;
+    fv__geometry g = fv__convolution_of_image(layer, &layer->in_shape);
+    for (int i = 0; i < FV__AXES && given->padding_mode != FV_PAD_ZEROS; i++) {
+        g.in[i] += g.begin[i] + g.end[i];
+        g.begin[i] = g.end[i] = 0;
+    }
     const fv_shape in = fv__shape_outside(
         layer->context,
         (fv_shape){ .rank = 3, .extent = { g.in[0], g.in[1], g.channels } });
-    const fv_convolutional_options *given = layer->options;
     fv_conv_options o = { .size = sizeof o,
                           .context = layer->context,
                           .name = layer->name,

@@ -85,6 +85,14 @@ static void test_refused(void **state)
           "n.net:2:12: conv1d takes no further \"3\"" },
         { "input 8 8 3\nconv2d 4 3 padding=causal\n",
           "n.net:2:20: padding \"causal\" is none of valid, same, same_lower" },
+        { "input 8 4\nconv1d 4 3 depthwise=yes groups=2\n",
+          "n.net:2:1: conv1: groups 2 are given, but depthwise is a group for "
+          "each channel" },
+        { "input 8 4\nconv1d 6 3 depthwise=yes\n",
+          "n.net:2:1: conv1: groups 4 does not divide filters 6" },
+        { "input 3 4\nconv1d 6 3 padding=3 padding_mode=reflect\n",
+          "n.net:2:1: conv1: 3 mirrored elements are more than the 2 that axis "
+          "1 of 3 allows" },
     };
     fv_context *ctx = fv_context_new(NULL);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -98,7 +106,7 @@ static void test_refused(void **state)
 
 static const char *const nets[] = {
     "input 9 4\n"
-    "conv1d 6 3 padding=causal bias=no\n"
+    "conv1d 6 3 padding=causal padding_mode=replicate bias=no\n"
     "batchnorm\n"
     "relu\n"
     "conv1d 5 2 stride=2 groups=1\n"
@@ -107,7 +115,7 @@ static const char *const nets[] = {
     "linear 4\n"
     "softmax_cross_entropy\n",
     "input 4 5 6 2\n"
-    "conv3d 4 3 2 3 padding=1\n"
+    "conv3d 4 3 2 3 padding=1 padding_mode=reflect\n"
     "batchnorm\n"
     "relu6\n"
     "conv3d 4 1 groups=2\n"
@@ -198,13 +206,50 @@ static void test_files(void **state)
     }
 }
 
+/* A separable convolution is the two convolutions that it is made of, bit for
+ * bit, and has the gradients of their weights. */
+static void test_separable(void **state)
+{
+    (void)state;
+    fv_context *ctx = NET_CONTEXT(.dtype = FV_F64, .seed = 6);
+    fv_network *net =
+        fv_network_parse(ctx,
+                         "input 6 7 3\nseparable_conv2d 5 3 2 stride=2,1 "
+                         "padding=1 padding_end=0,1 dilation=1,2 "
+                         "multiplier=2\nflatten\nlinear 4\n"
+                         "softmax_cross_entropy\n",
+                         "net");
+    assert_ok(ctx);
+    fv_variables v = fv_layer_variables(fv_network_layer(net, 1));
+    assert_int_equal(v.count, 3);
+    const fv_tensor images = images_of(ctx, net);
+    const fv_convolution first = { .stride = { 2, 1 },
+                                   .dilation = { 1, 2 },
+                                   .padding_begin = { 1, 1 },
+                                   .padding_end = { 0, 1 },
+                                   .groups = 3 };
+    fv_variable *y =
+        fv_layer_forward(fv_network_layer(net, 1), fv_constant(ctx, &images));
+    fv_variable *other =
+        fv_conv2d(fv_constant(ctx, &images), v.at[0], NULL, &first);
+    other = fv_conv2d(other, v.at[1], v.at[2], NULL);
+    assert_ok(ctx);
+    const fv_tensor *a = fv_variable_value(y), *b = fv_variable_value(other);
+    assert_true(fv_tensor_same_shape(a, b));
+    assert_memory_equal(a->data, b->data, net_bytes(a));
+    fv_forget(ctx);
+    const double error = fv_network_gradcheck(net, 2);
+    assert_ok(ctx);
+    assert_near(error, 0, 1e-6);
+    fv_context_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_input_decides),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_plan),
-        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_input_decides), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_plan),          cmocka_unit_test(test_files),
+        cmocka_unit_test(test_separable),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -130,6 +130,10 @@ static void test_every_layer_has_a_word(void **state)
                                          "conv_transpose1d",
                                          "conv_transpose2d",
                                          "conv_transpose3d",
+                                         "separable_conv2d",
+                                         "unfold",
+                                         "fold",
+                                         "pad",
                                          "linear",
                                          "maxpool",
                                          "maxpool1d",
@@ -223,7 +227,8 @@ static void test_errors_name_the_place(void **state)
         { "input 8 8 3\nconv2d 4 3 3 strides=2\n",
           "n.net:2:14: conv2d has no option \"strides\" (has: num_filters, "
           "kernel, stride, padding, padding_end, dilation, groups, bias, init, "
-          "init_fan, init_value, algorithm, strict, max_workspace, name, "
+          "init_fan, init_value, algorithm, strict, max_workspace, "
+          "padding_mode, padding_value, depthwise, name, "
           "from, weights); did you mean \"stride\"?" },
         { "input 8 8 3\nrelu slope=1\n",
           "n.net:2:6: relu has no option \"slope\" (has: name, from, "

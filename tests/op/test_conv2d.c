@@ -365,6 +365,49 @@ static void test_no_images(void **state)
     assert_results(&s, FV_F64);
 }
 
+/* Padding by other numbers than zeros: the convolution of the padded image, in
+ * all three directions, of any number of axes. */
+static void test_padding_modes(void **state)
+{
+    (void)state;
+    for (int mode = FV_PAD_REFLECT; mode <= FV_PAD_CONSTANT; mode++) {
+        geometry g = { { .groups = 1,
+                         .stride = { 2, 1 },
+                         .dilation = { 1, 2 },
+                         .padding_begin = { 2, 1 },
+                         .padding_end = { 1, 3 },
+                         .padding_mode = (fv_padding_mode)mode,
+                         .padding_value = 0.75 },
+                       1 };
+        const subject s =
+            subject_of(&g, 8, SHAPE(2, 5, 6, 3), SHAPE(4, 3, 2, 3));
+        assert_gradients(&s);
+        fv_context *context = context_of(FV_F64);
+        fv_variable *at[MOST_OPERANDS];
+        make_operands(context, &s, at);
+        const fv_tensor *y = fv_variable_value(apply(&g, at));
+        at[0] = fv_pad(at[0], SHAPE(0, 2, 1, 0), SHAPE(0, 1, 3, 0),
+                       g.convolution.padding_mode, 0.75);
+        const fv_convolution bare = { .stride = { 2, 1 },
+                                      .dilation = { 1, 2 } };
+        const fv_tensor *other =
+            fv_variable_value(fv_conv2d(at[0], at[1], at[2], &bare));
+        assert_ok(context);
+        assert_true(fv_tensor_same_shape(y, other));
+        assert_memory_equal(y->data, other->data, fv__tensor_bytes(y));
+        fv_context_free(context);
+    }
+    refuse(SHAPE(1, 3, 8, 1), SHAPE(1, 3, 3, 1),
+           &(fv_convolution){ .padding_end = { 3, 0 },
+                              .padding_mode = FV_PAD_REFLECT },
+           "pad: 3 mirrored elements are more than the 2 that axis 1 of 3 "
+           "allows");
+    refuse(SHAPE(1, 3, 8, 1), SHAPE(1, 3, 3, 1),
+           &(fv_convolution){ .padding_end = { -1, 0 },
+                              .padding_mode = FV_PAD_CIRCULAR },
+           "conv2d: padding -1 is below 0");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +422,7 @@ int main(void)
         cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_infinite_weight),
         cmocka_unit_test(test_no_images),
+        cmocka_unit_test(test_padding_modes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,6 +99,12 @@ static const struct {
     { "conv2d 4 3", "conv2d 4 3 algorithm=auto", false },
     { "conv2d 4 3", "conv2d 4 3 strict=no", false },
     { "conv2d 4 3", "conv2d 4 3 max_workspace=999999999999999", true },
+    { "conv2d 4 3 padding=1", "conv2d 4 3 padding=1 padding_mode=zeros",
+      false },
+    { "conv2d 4 3 padding=1 padding_mode=constant",
+      "conv2d 4 3 padding=1 padding_mode=constant padding_value=0", false },
+    { "conv2d 4 3", "conv2d 4 3 depthwise=no", false },
+    { "conv2d 4 3 depthwise=yes", "conv2d 4 3 groups=4", true },
     { "conv1d 4 3 padding=1", "conv1d 4 3 stride=1 padding=1", false },
     { "conv1d 4 3 padding=2", "conv1d 4 3 padding=2 padding_end=2", false },
     { "conv3d 4 3", "conv3d 4 3 3 3 stride=1,1,1 dilation=1", false },
@@ -125,6 +131,22 @@ static const struct {
     { "conv_transpose1d 4 3", "conv_transpose1d 4 3 output_padding=0", false },
     { "conv_transpose3d 4 3 stride=2", "conv_transpose3d 4 3 stride=2,2,2",
       false },
+    { "pad", "pad before=0", true },
+    { "pad 1 2", "pad 1 2 after=1,2", true },
+    { "pad 1", "pad 1 mode=zeros", false },
+    { "pad 1 mode=constant", "pad 1 mode=constant value=0", false },
+    { "separable_conv2d 4 3", "separable_conv2d 4 3 stride=1", false },
+    { "separable_conv2d 4 3", "separable_conv2d 4 3 padding=0,0", false },
+    { "separable_conv2d 4 3 padding=1",
+      "separable_conv2d 4 3 padding=1,1 padding_end=1", false },
+    { "separable_conv2d 4 3", "separable_conv2d 4 3 dilation=1", false },
+    { "separable_conv2d 4 3", "separable_conv2d 4 3 multiplier=1", false },
+    { "separable_conv2d 4 3", "separable_conv2d 4 3 bias=yes", false },
+    { "separable_conv2d 4 3", "separable_conv2d 4 3 init=kaiming_normal",
+      true },
+    { "separable_conv2d 4 3", "separable_conv2d 4 3 init_fan=in", false },
+    { "separable_conv2d 4 3 init=constant",
+      "separable_conv2d 4 3 init=constant init_value=0", false },
     { "linear 5", "linear 5 bias=yes", false },
     { "linear 5", "linear 5 init=kaiming_normal", true },
     { "linear 5", "linear 5 init_fan=in", false },
@@ -339,6 +361,7 @@ typedef union options {
     fv_layer_options first;
     fv_convolutional_options conv;
     fv_conv_transpose_options transposed;
+    fv_separable_conv2d_options separable;
     fv_linear_options linear;
     fv_pool_options pool;
     fv_dropout_options dropout;
@@ -410,6 +433,12 @@ static const limit limits[] = {
     { "conv2d", INT32(conv.algorithm, 0, FV_CONV_DIRECT), -1, 8,
       "conv2d: algorithm -1 is unknown (0 to 7)",
       "conv2d: algorithm 8 is unknown (0 to 7)" },
+    { "conv2d", INT32(conv.padding_mode, 0, FV_PAD_CONSTANT), -1, 5,
+      "conv2d: padding_mode -1 is unknown (0 to 4)",
+      "conv2d: padding_mode 5 is unknown (0 to 4)" },
+    { "conv2d", DOUBLE(conv.padding_value, -DBL_MAX, DBL_MAX),
+      -(double)INFINITY, (double)INFINITY, "conv2d: padding_value -inf",
+      "conv2d: padding_value inf" },
     { "conv2d", DOUBLE(conv.init_value, -DBL_MAX, DBL_MAX), -(double)INFINITY,
       (double)INFINITY, "conv2d: init_value -inf", "conv2d: init_value inf" },
     { "conv_transpose2d", INT64(transposed.num_filters, 1, 1000), 0, 0,
@@ -453,6 +482,31 @@ static const limit limits[] = {
     { "conv_transpose2d", DOUBLE(transposed.init_value, -DBL_MAX, DBL_MAX),
       -(double)INFINITY, (double)INFINITY, "conv_transpose2d: init_value -inf",
       "conv_transpose2d: init_value inf" },
+    { "separable_conv2d", INT64(separable.num_filters, 1, 1000), 0, 0,
+      "separable_conv2d: filters 0 is below 1", NULL },
+    { "separable_conv2d", INT64(separable.kernel[0], 1, 8), -1, 9,
+      "separable_conv2d: kernel -1 is below 1",
+      "separable_conv2d: kernel 9x2 exceeds input 8x8 (height x width, padding "
+      "0)" },
+    { "separable_conv2d", INT64(separable.stride[1], 1, 1000), -1, 0,
+      "separable_conv2d: stride -1 is below 1", NULL },
+    { "separable_conv2d", INT64(separable.dilation[0], 1, 7), -1, 0,
+      "separable_conv2d: dilation -1 is below 1", NULL },
+    { "separable_conv2d", INT64(separable.multiplier, 1, 5), -1, 0,
+      "separable_conv2d: multiplier -1 is below 1", NULL },
+    { "separable_conv2d", INT64(separable.padding_begin[1], 0, 9), -1, 0,
+      "separable_conv2d: padding -1 is below 0", NULL },
+    { "separable_conv2d", INT64(separable.padding_end[0], 0, 9), -1, 0,
+      "separable_conv2d: padding -1 is below 0", NULL },
+    { "separable_conv2d", INT32(separable.init, 0, FV_INIT_CONSTANT), -1, 9,
+      "separable_conv2d: init -1 is unknown (0 to 8)",
+      "separable_conv2d: init 9 is unknown (0 to 8)" },
+    { "separable_conv2d", INT32(separable.init_fan, 0, FV_FAN_AVERAGE), -1, 3,
+      "separable_conv2d: init_fan -1 is unknown (0 to 2)",
+      "separable_conv2d: init_fan 3 is unknown (0 to 2)" },
+    { "separable_conv2d", DOUBLE(separable.init_value, -DBL_MAX, DBL_MAX),
+      -(double)INFINITY, (double)INFINITY, "separable_conv2d: init_value -inf",
+      "separable_conv2d: init_value inf" },
     { "linear", INT64(linear.num_outputs, 1, 1000), 0, 0,
       "linear: 0 outputs, expected at least 1", NULL },
     { "linear", INT32(linear.init, 0, FV_INIT_CONSTANT), -1, 9,
@@ -593,6 +647,9 @@ static options base_of(fv_context *ctx, const fv__layer_type *type)
     if (!strcmp(kind, "conv_transpose2d"))
         o.transposed =
             (fv_conv_transpose_options){ .num_filters = 8, .kernel = { 2, 2 } };
+    if (!strcmp(kind, "separable_conv2d"))
+        o.separable = (fv_separable_conv2d_options){ .num_filters = 8,
+                                                     .kernel = { 2, 2 } };
     if (strstr(kind, "pool")) o.pool = (fv_pool_options){ .kernel = { 2, 2 } };
     if (!strcmp(kind, "linear")) o.linear.num_outputs = 3;
     if (!strcmp(kind, "celu")) o.celu.alpha = 1;
