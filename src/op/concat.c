@@ -9,7 +9,7 @@ static fv_status infer(fv_inference *inference)
     const fv_tensor *first = inference->inputs[0];
     int64_t shape[FV_MAX_RANK], total = 0;
     int32_t axis;
-    fv_status status = fv__infer_floats(inference);
+    fv_status status = fv__infer_one_type(inference);
     if (!status)
         status =
             fv__infer_axis(inference, attributes->axis, first->rank, &axis);
@@ -22,7 +22,7 @@ static fv_status infer(fv_inference *inference)
         total += inference->inputs[k]->shape[axis];
     }
     shape[axis] = total;
-    return fv__infer_output(inference, first->rank, shape);
+    return fv__infer_moved(inference, first->rank, shape);
 }
 
 static int32_t axis_of(const fv_call *call)

@@ -9,6 +9,11 @@ fv_variable *fv_log_softmax_of(fv_variable *x)
     return fv__apply_rows(&fv__op_log_softmax, x, true);
 }
 
+fv_variable *fv_log_softmax_axis(fv_variable *x, int32_t axis)
+{
+    return fv__apply_rows_axis(&fv__op_log_softmax, x, true, axis);
+}
+
 /* ---- the layer ----------------------------------------------------------- */
 
 const fv__layer_type fv__layer_log_softmax = {

@@ -1,4 +1,4 @@
-/* The largest element, over all or along an axis; the first one gets the
+/* The largest element; the first one gets the
  * gradient. */
 #include "op/op.h"
 

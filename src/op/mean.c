@@ -1,4 +1,4 @@
-/* The mean, over all elements or along an axis. */
+/* The mean. */
 #include "op/op.h"
 
 static fv_status infer(fv_inference *inference)
@@ -29,9 +29,10 @@ static void forward(const fv_call *call)
 static void backward(const fv_call *call)
 {
     const fv_tensor *dx = call->input_grads[0];
-    fv_tensor share = *call->output_grads[0];
+    const fv_tensor dy = fv__reduction_of(call, call->output_grads[0]);
+    fv_tensor share = dy;
     share.data = call->scratch;
-    divide(call, call->output_grads[0], &share);
+    divide(call, &dy, &share);
     fv__binary_all(call->context, FV__ADD, dx, &share, dx);
 }
 

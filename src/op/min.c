@@ -1,4 +1,4 @@
-/* The smallest element, over all or along an axis; the first one gets the
+/* The smallest element; the first one gets the
  * gradient. */
 #include "op/op.h"
 

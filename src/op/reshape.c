@@ -4,13 +4,11 @@
 static fv_status infer(fv_inference *inference)
 {
     const fv__shape *request = inference->attributes;
-    fv_status status = fv__infer_float(inference, 0);
-    if (status) return status;
     fv_tensor x = fv__infer_stand_in(inference->inputs[0]);
     fv_tensor y = fv_tensor_reshape(inference->context, &x, request->rank,
                                     request->shape);
     if (y.rank < 0) return fv_failed(inference->context);
-    return fv__infer_output(inference, y.rank, y.shape);
+    return fv__infer_moved(inference, y.rank, y.shape);
 }
 
 /* Copies unless both lie in the same memory. */

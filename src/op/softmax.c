@@ -9,6 +9,11 @@ fv_variable *fv_softmax_of(fv_variable *x)
     return fv__apply_rows(&fv__op_softmax, x, false);
 }
 
+fv_variable *fv_softmax_axis(fv_variable *x, int32_t axis)
+{
+    return fv__apply_rows_axis(&fv__op_softmax, x, false, axis);
+}
+
 /* ---- the layer ----------------------------------------------------------- */
 
 const fv__layer_type fv__layer_softmax = {

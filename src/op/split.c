@@ -17,8 +17,7 @@ static fv_status infer(fv_inference *inference)
     const fv_tensor *x = inference->inputs[0];
     int64_t total = 0;
     int32_t axis;
-    fv_status status = fv__infer_float(inference, 0);
-    if (!status) status = fv__infer_axis(inference, a->axis, x->rank, &axis);
+    fv_status status = fv__infer_axis(inference, a->axis, x->rank, &axis);
     if (status) return status;
     inference->num_outputs = a->count;
     for (int32_t k = 0; k < a->count; k++) {

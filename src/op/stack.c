@@ -7,7 +7,7 @@ static fv_status infer(fv_inference *inference)
 {
     const fv__axis *attributes = inference->attributes;
     const fv_tensor *first = inference->inputs[0];
-    fv_status status = fv__infer_floats(inference);
+    fv_status status = fv__infer_one_type(inference);
     if (status) return status;
     if (first->rank == FV_MAX_RANK)
         return fv_fail(inference->context, FV_MISUSE,
@@ -25,7 +25,7 @@ static fv_status infer(fv_inference *inference)
         shape[i] = i < axis   ? first->shape[i]
                    : i > axis ? first->shape[i - 1]
                               : inference->num_inputs;
-    return fv__infer_output(inference, rank, shape);
+    return fv__infer_moved(inference, rank, shape);
 }
 
 /* Part k of the result or of its gradient, without the new axis. */

@@ -1,4 +1,4 @@
-/* The sum, over all elements or along an axis. */
+/* The sum. */
 #include "op/op.h"
 
 static fv_status infer(fv_inference *inference)
@@ -9,7 +9,8 @@ static fv_status infer(fv_inference *inference)
 static void backward(const fv_call *call)
 {
     const fv_tensor *dx = call->input_grads[0];
-    fv__binary_all(call->context, FV__ADD, dx, call->output_grads[0], dx);
+    const fv_tensor dy = fv__reduction_of(call, call->output_grads[0]);
+    fv__binary_all(call->context, FV__ADD, dx, &dy, dx);
 }
 
 const fv_operator fv__op_sum = {
