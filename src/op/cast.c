@@ -1,6 +1,6 @@
 /* Another element type. Numbers are truncated towards zero and, where the type
  * cannot hold them, limited to what it can; whole numbers wrap around. */
-#include "op/op.h"
+#include "op/tensor_layer.h"
 
 enum { BLOCK = 256 };
 
@@ -113,3 +113,34 @@ fv_variable *fv_cast(fv_variable *a, fv_dtype dtype)
     const cast attributes = { dtype };
     return fv_apply(&fv__op_cast, &attributes, 1, &a);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+/* Begins as fv_layer_options. */
+typedef struct options {
+    FV__LOCAL_OPTIONS;
+    int32_t type; /* index of a word */
+} options;
+
+static const fv__field fields[] = {
+    { FV__FIELD(options, WORD, type), .words = fv__type_words },
+    { .key = NULL },
+};
+
+static fv_variable *apply(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[])
+{
+    const options *o = layer->options;
+    (void)count;
+    return fv_cast(inputs[0], fv__type_of_word(layer->context, o->type));
+}
+
+const fv__layer_type fv__layer_cast = {
+    .kind = "cast",
+    .about = "the same elements of another type",
+    FV__LAYER_OPTIONS(options),
+    .fields = fields,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .forward = apply,
+};

@@ -1,5 +1,5 @@
 /* A tensor of equal numbers, of the shape that an operand gives. */
-#include "op/op.h"
+#include "op/tensor_layer.h"
 
 #include <string.h>
 
@@ -43,6 +43,7 @@ const fv_operator fv__op_constant_of_shape = {
     .min_inputs = 1,
     .max_inputs = 1,
     .attributes_size = sizeof(constant),
+    .abilities = FV_READS_SHAPES,
     .infer = infer,
     .forward = forward,
     .onnx = "ConstantOfShape",
@@ -63,3 +64,37 @@ fv_variable *fv_constant_of_shape(fv_variable *shape, double value,
     }
     return fv_apply(&fv__op_constant_of_shape, &c, 1, &shape);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+/* Begins as fv_layer_options. */
+typedef struct options {
+    FV__LOCAL_OPTIONS;
+    double value;
+    int32_t type; /* index of a word */
+} options;
+
+static const fv__field fields[] = {
+    { FV__FIELD(options, NUMBER, value), .positional = true },
+    { FV__FIELD(options, WORD, type), .words = fv__type_words },
+    { .key = NULL },
+};
+
+static fv_variable *apply(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[])
+{
+    const options *o = layer->options;
+    (void)count;
+    return fv_constant_of_shape(inputs[0], o->value,
+                                fv__type_of_word(layer->context, o->type));
+}
+
+const fv__layer_type fv__layer_constant_of_shape = {
+    .kind = "constant_of_shape",
+    .about = "equal numbers of the shape that the input gives",
+    FV__LAYER_OPTIONS(options),
+    .fields = fields,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .forward = apply,
+};

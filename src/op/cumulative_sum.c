@@ -1,5 +1,5 @@
 /* Sums of the elements of an axis up to each of them, or from it on. */
-#include "op/op.h"
+#include "op/tensor_layer.h"
 
 /* Lines of one item, and about as many elements. */
 enum { CUT = 16384 };
@@ -119,3 +119,40 @@ fv_variable *fv_cumulative_sum(fv_variable *a, int32_t axis, int exclusive,
     const cumulative attributes = { axis, exclusive != 0, reverse != 0 };
     return fv_apply(&fv__op_cumulative_sum, &attributes, 1, &a);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+/* Begins as fv_layer_options. */
+typedef struct options {
+    FV__LOCAL_OPTIONS;
+    int64_t axis;
+    int32_t exclusive, reverse;
+} options;
+
+static const fv__field fields[] = {
+    { FV__FIELD(options, INDEX, axis), .usual = -1, .positional = true },
+    { FV__FIELD(options, SWITCH, exclusive) },
+    { FV__FIELD(options, SWITCH, reverse) },
+    { .key = NULL },
+};
+
+static fv_variable *apply(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[])
+{
+    const options *o = layer->options;
+    int64_t axis;
+    if (!fv__layer_number(layer, count, inputs, 1, "the axis", o->axis, &axis))
+        return NULL;
+    return fv_cumulative_sum(inputs[0], (int32_t)axis, o->exclusive,
+                             o->reverse);
+}
+
+const fv__layer_type fv__layer_cumulative_sum = {
+    .kind = "cumulative_sum",
+    .about = "sums up to each element of an axis, which may be a second input",
+    FV__LAYER_OPTIONS(options),
+    .fields = fields,
+    .min_inputs = 1,
+    .max_inputs = 2,
+    .forward = apply,
+};

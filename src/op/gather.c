@@ -1,6 +1,6 @@
 /* Slices of a tensor along an axis, chosen by indices; their gradients are
  * added where they came from, in the order of the indices. */
-#include "op/op.h"
+#include "op/tensor_layer.h"
 
 #include <math.h>
 #include <string.h>
@@ -166,3 +166,35 @@ fv_variable *fv_embedding_of(fv_variable *weight, fv_variable *indices,
     fv_variable *const operands[] = { weight, indices };
     return fv_apply(&fv__op_gather, &attributes, 2, operands);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+/* Begins as fv_layer_options. */
+typedef struct options {
+    FV__LOCAL_OPTIONS;
+    int64_t axis;
+} options;
+
+static const fv__field fields[] = {
+    { FV__FIELD(options, INDEX, axis), .positional = true },
+    { .key = NULL },
+};
+
+static fv_variable *apply(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[])
+{
+    const options *o = layer->options;
+    (void)count;
+    return fv_gather(inputs[0], inputs[1], (int32_t)o->axis);
+}
+
+const fv__layer_type fv__layer_gather = {
+    .kind = "gather",
+    .about =
+        "slices of the first input along an axis at the indices in the second",
+    FV__LAYER_OPTIONS(options),
+    .fields = fields,
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .forward = apply,
+};

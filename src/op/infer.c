@@ -244,6 +244,11 @@ fv_tensor fv__infer_stand_in(const fv_tensor *tensor)
     return stand_in;
 }
 
+const char *fv__who(const fv_context *context, const char *name)
+{
+    return context->tape && context->tape->who ? context->tape->who : name;
+}
+
 fv__lines fv__lines_along(const fv_tensor *tensor, int32_t axis)
 {
     fv__lines lines = { 1, 1, 1 };

@@ -39,3 +39,8 @@ fv_variable *fv_is_nan(fv_variable *a)
 {
     return fv_apply(&fv__op_is_nan, NULL, 1, &a);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+const fv__layer_type fv__layer_is_nan = { FV__PLAIN_LAYER("is_nan", fv_is_nan),
+                                          .about = "whether x is NaN" };

@@ -2,10 +2,19 @@
  * is applied. */
 #include "op/op.h"
 
+bool fv__is_known(const fv_variable *variable)
+{
+    const fv__graph *own = variable->graph;
+    const fv__graph *plan =
+        own && own->planned ? own : variable->context->tape->plan;
+    return plan ? variable->constant : variable->value.data != NULL;
+}
+
 bool fv__known_list(const char *who, const char *what, const fv_variable *from,
                     int32_t *count, int64_t out[FV__MOST_KNOWN])
 {
-    if (!from || !fv__ok(from->context)) return false;
+    if (!from || !fv__ok(from->context) || !fv__tape_begin(from->context))
+        return false;
     const fv_tensor *value = &from->value;
     const int64_t n = fv_tensor_count(value);
     if (value->dtype != FV_I64 && value->dtype != FV_I32)
@@ -15,7 +24,7 @@ bool fv__known_list(const char *who, const char *what, const fv_variable *from,
         fv_fail(from->context, FV_MISUSE,
                 "%s: %s is not a vector of at most %d numbers", who, what,
                 FV__MOST_KNOWN);
-    else if (!value->data && n > 0)
+    else if (!fv__is_known(from) && n > 0)
         fv_fail(from->context, FV_MISUSE,
                 "%s: %s must be known when the plan is made", who, what);
     if (!fv__ok(from->context)) return false;

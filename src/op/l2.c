@@ -1,6 +1,6 @@
 /* The square root of the sum of squares along axes; its gradient is 0 where it
  * is 0. */
-#include "op/op.h"
+#include "op/tensor_layer.h"
 
 static fv_status infer(fv_inference *inference)
 {
@@ -58,4 +58,18 @@ const fv_operator fv__op_l2 = {
     FV__REDUCTION("l2"),  .backward_reads = FV_READS_INPUT(0) | FV_READS_OUTPUT,
     .infer = infer,       .forward = forward,
     .backward = backward, .onnx = "ReduceL2",
+};
+
+/* ---- the layer ----------------------------------------------------------- */
+
+static fv_variable *reduce(fv_layer *layer, int32_t count,
+                           fv_variable *const inputs[])
+{
+    return fv__reduction_layer(layer, count, inputs, &fv__op_l2);
+}
+
+const fv__layer_type fv__layer_l2 = {
+    FV__REDUCTION_LAYER("l2"),
+    .about = "the square root of the sum of squares along axes: all but the "
+             "batch unless they are given",
 };

@@ -1,5 +1,5 @@
 /* The logarithm of the sum of exp(x) along axes, which stays finite. */
-#include "op/op.h"
+#include "op/tensor_layer.h"
 
 #include <math.h>
 
@@ -90,4 +90,18 @@ const fv_operator fv__op_log_sum_exp = {
     .forward = forward,
     .backward = backward,
     .onnx = "ReduceLogSumExp",
+};
+
+/* ---- the layer ----------------------------------------------------------- */
+
+static fv_variable *reduce(fv_layer *layer, int32_t count,
+                           fv_variable *const inputs[])
+{
+    return fv__reduction_layer(layer, count, inputs, &fv__op_log_sum_exp);
+}
+
+const fv__layer_type fv__layer_log_sum_exp = {
+    FV__REDUCTION_LAYER("log_sum_exp"),
+    .about =
+        "log sum exp(x) along axes: all but the batch unless they are given",
 };

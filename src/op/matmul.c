@@ -283,3 +283,21 @@ fv_variable *fv_matmul(fv_variable *a, fv_variable *b)
     return row || column ? fv_squeeze(c, 1, (const int32_t[]){ row ? -2 : -1 })
                          : c;
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+static fv_variable *apply(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[])
+{
+    (void)layer, (void)count;
+    return fv_matmul(inputs[0], inputs[1]);
+}
+
+const fv__layer_type fv__layer_matmul = {
+    .kind = "matmul",
+    .about = "the matrix product of the last two axes, the others broadcast",
+    FV__LAYER_OPTIONS(fv_layer_options),
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .forward = apply,
+};

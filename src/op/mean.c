@@ -1,5 +1,5 @@
 /* The mean. */
-#include "op/op.h"
+#include "op/tensor_layer.h"
 
 static fv_status infer(fv_inference *inference)
 {
@@ -50,3 +50,16 @@ fv_variable *fv_mean_axis(fv_variable *a, int32_t axis)
 {
     return fv__apply_reduction_axis(&fv__op_mean, a, axis);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+static fv_variable *reduce(fv_layer *layer, int32_t count,
+                           fv_variable *const inputs[])
+{
+    return fv__reduction_layer(layer, count, inputs, &fv__op_mean);
+}
+
+const fv__layer_type fv__layer_mean = {
+    FV__REDUCTION_LAYER("mean"),
+    .about = "the mean along axes: all but the batch unless they are given",
+};

@@ -1,5 +1,5 @@
 /* Indices as vectors of numbers, one of which differs from the others. */
-#include "op/op.h"
+#include "op/tensor_layer.h"
 
 #include <inttypes.h>
 
@@ -68,3 +68,42 @@ fv_variable *fv_one_hot(fv_variable *indices, int64_t depth, int32_t axis,
     };
     return fv_apply(&fv__op_one_hot, &attributes, 1, &indices);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+/* Begins as fv_layer_options. */
+typedef struct options {
+    FV__LOCAL_OPTIONS;
+    int64_t depth, axis;
+    double off, on;
+} options;
+
+static const fv__field fields[] = {
+    { FV__FIELD(options, COUNT, depth), .usual = 1, .positional = true },
+    { FV__FIELD(options, INDEX, axis), .usual = -1 },
+    { FV__FIELD(options, NUMBER, off) },
+    { FV__FIELD(options, NUMBER, on), .usual = 1 },
+    { .key = NULL },
+};
+
+static fv_variable *apply(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[])
+{
+    const options *o = layer->options;
+    int64_t depth;
+    if (!fv__layer_number(layer, count, inputs, 1, "the depth", o->depth,
+                          &depth))
+        return NULL;
+    return fv_one_hot(inputs[0], depth, (int32_t)o->axis, o->off, o->on);
+}
+
+const fv__layer_type fv__layer_one_hot = {
+    .kind = "one_hot",
+    .about =
+        "indices as vectors along a new axis; the depth may be a second input",
+    FV__LAYER_OPTIONS(options),
+    .fields = fields,
+    .min_inputs = 1,
+    .max_inputs = 2,
+    .forward = apply,
+};

@@ -115,6 +115,9 @@ static inline int64_t fv__index_get(const fv_tensor *indices, int64_t i)
                                     : ((const int32_t *)indices->data)[i];
 }
 
+/* Who speaks in sentences: the layer that applies operators, or `name`. */
+const char *fv__who(const fv_context *context, const char *name);
+
 /* A tensor of rank 0 and the context's type over `memory`. */
 fv_tensor fv__scalar(const fv_context *context, double value,
                      fv__number *memory);
@@ -288,6 +291,8 @@ fv_status fv__assign(fv_variable *leaf, fv_variable *value);
 
 enum { FV__MOST_KNOWN = FV_MAX_RANK };
 
+/* Whether the value can be read now; the context has a tape. */
+bool fv__is_known(const fv_variable *variable);
 /* Whether the elements of a vector or scalar of FV_I64 or FV_I32 are known, at
  * most FV__MOST_KNOWN; if so, they are in `out` and their number in *count.
  * Otherwise records so, of operator `who` and operand `what`. */

@@ -1,6 +1,6 @@
 /* The product along axes. The gradient of an element is the product of the
  * others, also where one of them is zero. */
-#include "op/op.h"
+#include "op/tensor_layer.h"
 
 /* Results of one item, and about as many elements. */
 enum { CUT = 16384, Y = 0, X = 1 };
@@ -125,4 +125,17 @@ const fv_operator fv__op_prod = {
     FV__REDUCTION("prod"), .backward_reads = FV_READS_INPUT(0),
     .infer = infer,        .forward = run,
     .backward = run,       .onnx = "ReduceProd",
+};
+
+/* ---- the layer ----------------------------------------------------------- */
+
+static fv_variable *reduce(fv_layer *layer, int32_t count,
+                           fv_variable *const inputs[])
+{
+    return fv__reduction_layer(layer, count, inputs, &fv__op_prod);
+}
+
+const fv__layer_type fv__layer_prod = {
+    FV__REDUCTION_LAYER("prod"),
+    .about = "the product along axes: all but the batch unless they are given",
 };

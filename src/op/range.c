@@ -84,3 +84,21 @@ fv_variable *fv_range(fv_variable *start, fv_variable *limit,
     fv_variable *const operands[] = { start, limit, delta };
     return fv_apply(&fv__op_range, NULL, 3, operands);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+static fv_variable *apply(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[])
+{
+    (void)layer, (void)count;
+    return fv_range(inputs[0], inputs[1], inputs[2]);
+}
+
+const fv__layer_type fv__layer_range = {
+    .kind = "range",
+    .about = "start, start + delta, ... before limit: start, limit, delta",
+    FV__LAYER_OPTIONS(fv_layer_options),
+    .min_inputs = 3,
+    .max_inputs = 3,
+    .forward = apply,
+};

@@ -17,7 +17,8 @@ fv_variable *fv_reduce(fv_variable *a, fv_reduction kind, int32_t count,
     if (!a) return NULL;
     if (count < 0 || count > FV_MAX_RANK || (count && !axes)) {
         fv_fail(fv_variable_context(a), FV_MISUSE,
-                "reduce: %d axes, expected 0 to %d", count, FV_MAX_RANK);
+                "%s: %d axes, expected 0 to %d", fv__who(a->context, "reduce"),
+                count, FV_MAX_RANK);
         return NULL;
     }
     for (int32_t i = 0; i < count; i++) reduction.axes[i] = axes[i];
@@ -43,7 +44,7 @@ fv_variable *fv_reduce(fv_variable *a, fv_reduction kind, int32_t count,
     case FV_REDUCE_LOG_SUM_EXP:
         return apply(&fv__op_log_sum_exp, a, &reduction);
     }
-    fv_fail(fv_variable_context(a), FV_MISUSE, "reduce: unknown kind %d",
-            (int)kind);
+    fv_fail(a->context, FV_MISUSE, "%s: unknown kind %d",
+            fv__who(a->context, "reduce"), (int)kind);
     return NULL;
 }

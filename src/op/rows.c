@@ -82,7 +82,9 @@ fv_variable *fv__apply_rows_axis(const fv_operator *op, fv_variable *x,
     if (!x || !fv__ok(x->context)) return NULL;
     const int32_t rank = x->value.rank;
     int32_t order[FV_MAX_RANK];
-    if (!fv__tensor_axis(x->context, op->name, rank, &axis)) return NULL;
+    if (!fv__tensor_axis(x->context, fv__who(x->context, op->name), rank,
+                         &axis))
+        return NULL;
     if (axis == rank - 1) return fv__apply_rows(op, x, logarithm);
     for (int32_t i = 0; i < rank; i++) order[i] = i;
     order[axis] = rank - 1;

@@ -1,6 +1,6 @@
 /* Elements start, start + step, ... before stop of some axes; the gradient goes
  * back to where they were. */
-#include "op/op.h"
+#include "op/tensor_layer.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -114,8 +114,8 @@ fv_variable *fv_slice_axes(fv_variable *a, int32_t count,
     if (!a) return NULL;
     if (count < 0 || count > FV_MAX_RANK || (count && (!starts || !stops))) {
         fv_fail(fv_variable_context(a), FV_MISUSE,
-                "slice: %d axes, expected 0 to %d with starts and stops", count,
-                FV_MAX_RANK);
+                "%s: %d axes, expected 0 to %d with starts and stops",
+                fv__who(fv_variable_context(a), "slice"), count, FV_MAX_RANK);
         return NULL;
     }
     for (int32_t i = 0; i < count; i++)
@@ -123,3 +123,59 @@ fv_variable *fv_slice_axes(fv_variable *a, int32_t count,
                              steps ? steps[i] : 1 };
     return fv_apply(&fv__op_slice, &s, 1, &a);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+/* Begins as fv_layer_options. */
+typedef struct options {
+    FV__LOCAL_OPTIONS;
+    fv__list starts, stops, axes, steps;
+} options;
+
+static const fv__field fields[] = {
+    { FV__FIELD(options, LIST, starts) },
+    { FV__FIELD(options, LIST, stops) },
+    { FV__FIELD(options, LIST, axes) },
+    { FV__FIELD(options, LIST, steps) },
+    { .key = NULL },
+};
+
+static fv_variable *apply(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[])
+{
+    const options *o = layer->options;
+    int64_t starts[FV_MAX_RANK], stops[FV_MAX_RANK], steps[FV_MAX_RANK];
+    fv__list axes = { .count = 0 };
+    int32_t n, others[3], order[FV_MAX_RANK];
+    if (!fv__layer_list(layer, count, inputs, 1, "starts", &o->starts, &n,
+                        starts)
+        || !fv__layer_list(layer, count, inputs, 2, "stops", &o->stops,
+                           &others[0], stops)
+        || !fv__layer_list(layer, count, inputs, 3, "axes", &o->axes,
+                           &others[1], axes.at)
+        || !fv__layer_list(layer, count, inputs, 4, "steps", &o->steps,
+                           &others[2], steps))
+        return NULL;
+    if (others[0] != n || (others[1] && others[1] != n)
+        || (others[2] && others[2] != n)) {
+        fv_fail(layer->context, FV_MISUSE,
+                "%s: %d starts, %d stops, %d axes and %d steps", layer->name, n,
+                others[0], others[1], others[2]);
+        return NULL;
+    }
+    axes.count = others[1];
+    fv__list_axes(&axes, order);
+    return fv_slice_axes(inputs[0], n, starts, stops, others[1] ? order : NULL,
+                         others[2] ? steps : NULL);
+}
+
+const fv__layer_type fv__layer_slice = {
+    .kind = "slice",
+    .about = "elements starts, starts + steps, ... before stops of axes, the "
+             "first unless they are given; further inputs give the four lists",
+    FV__LAYER_OPTIONS(options),
+    .fields = fields,
+    .min_inputs = 1,
+    .max_inputs = 5,
+    .forward = apply,
+};

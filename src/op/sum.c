@@ -1,5 +1,5 @@
 /* The sum. */
-#include "op/op.h"
+#include "op/tensor_layer.h"
 
 static fv_status infer(fv_inference *inference)
 {
@@ -30,3 +30,16 @@ fv_variable *fv_sum_axis(fv_variable *a, int32_t axis)
 {
     return fv__apply_reduction_axis(&fv__op_sum, a, axis);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+static fv_variable *reduce(fv_layer *layer, int32_t count,
+                           fv_variable *const inputs[])
+{
+    return fv__reduction_layer(layer, count, inputs, &fv__op_sum);
+}
+
+const fv__layer_type fv__layer_sum = {
+    FV__REDUCTION_LAYER("sum"),
+    .about = "the sum along axes: all but the batch unless they are given",
+};

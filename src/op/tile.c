@@ -1,6 +1,6 @@
 /* A tensor repeated along its axes: each axis is a broadcast between reshapes.
  */
-#include "op/op.h"
+#include "op/tensor_layer.h"
 
 /* The value with `repeats` copies along an axis, of any shape with as many
  * elements; `shape` gets the new extent. */
@@ -30,11 +30,10 @@ fv_variable *fv_tile(fv_variable *a, int32_t count, const int64_t repeats[])
         result[i] = fits ? shape[i] * times : 0;
     }
     if (!fits || fv__product(rank, result) < 0) {
-        fv_fail(
-            a->context, FV_MISUSE,
-            "tile: %d numbers of copies do not fit rank %d, or are negative "
-            "or too many",
-            count, x->rank);
+        fv_fail(a->context, FV_MISUSE,
+                "%s: %d numbers of copies do not fit rank %d, or are negative "
+                "or too many",
+                fv__who(a->context, "tile"), count, x->rank);
         return NULL;
     }
     for (int32_t i = 0; i < count; i++)
@@ -42,3 +41,39 @@ fv_variable *fv_tile(fv_variable *a, int32_t count, const int64_t repeats[])
             a = repeat(a, rank, shape, rank - count + i, repeats[i]);
     return fv_reshape(a, rank, result);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+/* Begins as fv_layer_options. */
+typedef struct options {
+    FV__LOCAL_OPTIONS;
+    fv__list repeats;
+} options;
+
+static const fv__field fields[] = {
+    { FV__FIELD(options, LIST, repeats), .positional = true },
+    { .key = NULL },
+};
+
+static fv_variable *apply(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[])
+{
+    const options *o = layer->options;
+    int64_t repeats[FV_MAX_RANK];
+    int32_t n;
+    if (!fv__layer_list(layer, count, inputs, 1, "the numbers of copies",
+                        &o->repeats, &n, repeats))
+        return NULL;
+    return fv_tile(inputs[0], n, repeats);
+}
+
+const fv__layer_type fv__layer_tile = {
+    .kind = "tile",
+    .about = "copies one behind the other along each axis; their numbers may "
+             "be a second input",
+    FV__LAYER_OPTIONS(options),
+    .fields = fields,
+    .min_inputs = 1,
+    .max_inputs = 2,
+    .forward = apply,
+};

@@ -2,7 +2,7 @@
  * indices; of equals the one with the lower index comes first, and NaN counts
  * as largest.
  */
-#include "op/op.h"
+#include "op/tensor_layer.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -128,3 +128,43 @@ fv_status fv_top_k(fv_variable *a, int64_t k, int32_t axis, int smallest,
     const top_k attributes = { k, axis, smallest != 0 };
     return fv_apply_n(&fv__op_top_k, &attributes, 1, &a, 2, outputs);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+/* Begins as fv_layer_options. */
+typedef struct options {
+    FV__LOCAL_OPTIONS;
+    int64_t k, axis;
+    int32_t smallest;
+} options;
+
+static const fv__field fields[] = {
+    { FV__FIELD(options, COUNT, k), .usual = 1, .positional = true },
+    { FV__FIELD(options, INDEX, axis), .usual = -1 },
+    { FV__FIELD(options, SWITCH, smallest) },
+    { .key = NULL },
+};
+
+static int32_t apply(fv_layer *layer, int32_t count,
+                     fv_variable *const inputs[],
+                     fv_variable *outputs[FV__MAX_OUTPUTS])
+{
+    const options *o = layer->options;
+    int64_t k;
+    if (!fv__layer_number(layer, count, inputs, 1, "k", o->k, &k)) return 0;
+    const fv_status status =
+        fv_top_k(inputs[0], k, (int32_t)o->axis, o->smallest, outputs);
+    return status == FV_OK ? 2 : 0;
+}
+
+const fv__layer_type fv__layer_top_k = {
+    .kind = "top_k",
+    .about = "the k largest or smallest elements along an axis and their "
+             "indices; k may be a second input",
+    FV__LAYER_OPTIONS(options),
+    .fields = fields,
+    .min_inputs = 1,
+    .max_inputs = 2,
+    .max_outputs = 2,
+    .forward_n = apply,
+};

@@ -137,3 +137,21 @@ fv_variable *fv_where(fv_variable *condition, fv_variable *a, fv_variable *b)
     fv_variable *const operands[] = { condition, a, b };
     return fv_apply(&fv__op_where, NULL, 3, operands);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+static fv_variable *apply(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[])
+{
+    (void)layer, (void)count;
+    return fv_where(inputs[0], inputs[1], inputs[2]);
+}
+
+const fv__layer_type fv__layer_where = {
+    .kind = "where",
+    .about = "a where the condition holds, else b: condition, a, b; broadcast",
+    FV__LAYER_OPTIONS(fv_layer_options),
+    .min_inputs = 3,
+    .max_inputs = 3,
+    .forward = apply,
+};
