@@ -64,7 +64,8 @@ typedef enum fv_dtype {
     FV_I8,
     FV_I16,
     FV_I32,
-    FV_I64
+    FV_I64,
+    FV_BOOL /**< one byte, 0 or 1 */
 } fv_dtype;
 
 /** Order of the axes of image tensors at the public interface. */

@@ -137,7 +137,8 @@ typedef enum fv_input_type {
     FV_INPUT_REAL = 0, /**< that of the context */
     FV_INPUT_I64,
     FV_INPUT_I32,
-    FV_INPUT_U8
+    FV_INPUT_U8,
+    FV_INPUT_BOOL
 } fv_input_type;
 
 /** Options of fv_input(). */

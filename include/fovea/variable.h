@@ -184,8 +184,64 @@ FV_API fv_variable *fv_hard_swish_of(fv_variable *a);
 /** min(max(a, low), high), low < high, with gradient 0 at both. */
 FV_API fv_variable *fv_hard_tanh_of(fv_variable *a, double low, double high);
 
+/** The largest whole number not above a; like the next three, with gradient 0.
+ */
+FV_API fv_variable *fv_floor(fv_variable *a);
+/** The smallest whole number not below a. */
+FV_API fv_variable *fv_ceil(fv_variable *a);
+/** The nearest whole number, halves to even. */
+FV_API fv_variable *fv_round(fv_variable *a);
+/** -1, 0 or 1; of whole numbers too. */
+FV_API fv_variable *fv_sign(fv_variable *a);
+/** The error function. */
+FV_API fv_variable *fv_erf(fv_variable *a);
+/** 1 / a */
+FV_API fv_variable *fv_reciprocal(fv_variable *a);
+/** The remainder of a / b with the sign of b, broadcast, also of whole numbers;
+ *  the gradient of b is -floor(a / b). */
+FV_API fv_variable *fv_mod(fv_variable *a, fv_variable *b);
+/** The same with the sign of a; the gradient of b is -trunc(a / b). */
+FV_API fv_variable *fv_fmod(fv_variable *a, fv_variable *b);
+/** min(max(a, low), high); either limit may be NULL. The gradient is 0 at
+ * limits that are constants of one number; at others it is halved. */
+FV_API fv_variable *fv_clip(fv_variable *a, fv_variable *low,
+                            fv_variable *high);
+
+/* Comparisons of two tensors of one type, broadcast, to FV_BOOL. NaN is neither
+ * equal to a number nor less or greater. */
+/** a = b */
+FV_API fv_variable *fv_equal(fv_variable *a, fv_variable *b);
+/** a < b */
+FV_API fv_variable *fv_less(fv_variable *a, fv_variable *b);
+/** a <= b */
+FV_API fv_variable *fv_less_or_equal(fv_variable *a, fv_variable *b);
+/** a > b */
+FV_API fv_variable *fv_greater(fv_variable *a, fv_variable *b);
+/** a >= b */
+FV_API fv_variable *fv_greater_or_equal(fv_variable *a, fv_variable *b);
+/** Whether each element is NaN, as FV_BOOL. */
+FV_API fv_variable *fv_is_nan(fv_variable *a);
+/** a and b, of FV_BOOL, broadcast. */
+FV_API fv_variable *fv_and(fv_variable *a, fv_variable *b);
+/** a or b. */
+FV_API fv_variable *fv_or(fv_variable *a, fv_variable *b);
+/** Either a or b, not both. */
+FV_API fv_variable *fv_xor(fv_variable *a, fv_variable *b);
+/** Not a. */
+FV_API fv_variable *fv_not(fv_variable *a);
+/** a where the condition, of FV_BOOL, holds, else b, of the type of a; all
+ * three are broadcast. */
+FV_API fv_variable *fv_where(fv_variable *condition, fv_variable *a,
+                             fv_variable *b);
+/** The same elements of another type. Numbers are truncated towards zero and
+ *  limited to what the type holds (NaN becomes 0); whole numbers wrap around;
+ *  FV_BOOL is whether they are not 0. Real numbers are of the context's type. A
+ *  gradient passes between real numbers. */
+FV_API fv_variable *fv_cast(fv_variable *a, fv_dtype dtype);
+
 /** Matrix product of the last two axes, [.., m, k] x [.., k, n] -> [.., m, n];
- *  leading axes are broadcast. */
+ *  leading axes are broadcast. A vector on the left is a row, on the right a
+ *  column, whose axis the result lacks. */
 FV_API fv_variable *fv_matmul(fv_variable *a, fv_variable *b);
 /** x W^T + b: x [n, in], weight [out, in], bias [out] or NULL -> [n, out]. */
 FV_API fv_variable *fv_linear_of(fv_variable *x, fv_variable *weight,
@@ -211,7 +267,41 @@ FV_API fv_variable *fv_min_axis(fv_variable *a, int32_t axis);
 /** The largest elements along an axis. */
 FV_API fv_variable *fv_max_axis(fv_variable *a, int32_t axis);
 
-/* Shapes. */
+/** What fv_reduce() makes of the elements along its axes. */
+typedef enum fv_reduction {
+    FV_REDUCE_SUM = 0,
+    FV_REDUCE_MEAN,
+    FV_REDUCE_MAX, /**< the first of equals gets the gradient */
+    FV_REDUCE_MIN,
+    FV_REDUCE_PROD,
+    FV_REDUCE_L1,         /**< the sum of |a| */
+    FV_REDUCE_L2,         /**< the square root of the sum of a^2 */
+    FV_REDUCE_SUM_SQUARE, /**< the sum of a^2 */
+    FV_REDUCE_LOG_SUM,    /**< the logarithm of the sum */
+    FV_REDUCE_LOG_SUM_EXP /**< the logarithm of the sum of exp(a) */
+} fv_reduction;
+/** Reduces along `count` axes, in any order; 0: along all. With `keep` they
+ * stay, with extent 1. */
+FV_API fv_variable *fv_reduce(fv_variable *a, fv_reduction kind, int32_t count,
+                              const int32_t axes[], int keep);
+/** Where along an axis the largest element is, as FV_I64: the first of equals;
+ *  NaN counts as largest. */
+FV_API fv_variable *fv_arg_max(fv_variable *a, int32_t axis, int keep);
+/** The same of the smallest; NaN counts as smallest. */
+FV_API fv_variable *fv_arg_min(fv_variable *a, int32_t axis, int keep);
+/** The k largest elements along an axis, or the smallest, in order, and their
+ *  indices, FV_I64. Of equals the lower index comes first; NaN counts as
+ *  largest. */
+FV_API fv_status fv_top_k(fv_variable *a, int64_t k, int32_t axis, int smallest,
+                          fv_variable *outputs[2]);
+/** Sums up to each element of an axis, without it if `exclusive`; from the end
+ *  if `reverse`. Sums of FV_F32 are doubles until they are stored. */
+FV_API fv_variable *fv_cumulative_sum(fv_variable *a, int32_t axis,
+                                      int exclusive, int reverse);
+
+/* Shapes. Operations that only move elements take any type. */
+/** The extents, a vector of FV_I64. */
+FV_API fv_variable *fv_shape_of(fv_variable *a);
 /** One extent may be -1. */
 FV_API fv_variable *fv_reshape(fv_variable *a, int32_t rank,
                                const int64_t shape[]);
@@ -222,6 +312,49 @@ FV_API fv_variable *fv_transpose(fv_variable *a);
 /** Elements start, start + step, ... below stop of an axis. */
 FV_API fv_variable *fv_slice(fv_variable *a, int32_t axis, int64_t start,
                              int64_t stop, int64_t step);
+/** Elements start, start + step, ... before stop of `count` axes; NULL axes are
+ *  the first, NULL steps 1. Starts and stops count from the end where they are
+ *  negative and are then moved to the ends of the axis; a step may be negative,
+ *  with INT64_MIN as a stop before the first element. */
+FV_API fv_variable *fv_slice_axes(fv_variable *a, int32_t count,
+                                  const int64_t starts[], const int64_t stops[],
+                                  const int32_t axes[], const int64_t steps[]);
+/** Reads `count` axes backwards. */
+FV_API fv_variable *fv_flip(fv_variable *a, int32_t count,
+                            const int32_t axes[]);
+/** Removes axes of extent 1: `count` of them, or, if that is 0, all. */
+FV_API fv_variable *fv_squeeze(fv_variable *a, int32_t count,
+                               const int32_t axes[]);
+/** Inserts axes of extent 1, which are axes of the result. */
+FV_API fv_variable *fv_unsqueeze(fv_variable *a, int32_t count,
+                                 const int32_t axes[]);
+/** Broadcasts a and a shape to each other; an extent of -1 keeps that of a. */
+FV_API fv_variable *fv_expand(fv_variable *a, int32_t rank,
+                              const int64_t shape[]);
+/** `repeats[i]` copies along axis i; where there are fewer numbers than axes,
+ * or fewer axes, ones are put before them. */
+FV_API fv_variable *fv_tile(fv_variable *a, int32_t count,
+                            const int64_t repeats[]);
+/** Slices along an axis at indices of FV_I64 or FV_I32, whose axes take the
+ * place of it. A negative index counts from the end; one out of range gives
+ * NaN, or 0 of whole numbers, and gets no gradient. Gradients are added in the
+ * order of the indices. */
+FV_API fv_variable *fv_gather(fv_variable *a, fv_variable *indices,
+                              int32_t axis);
+/** Rows of weight [n, width] at the indices, as fv_gather(); the row `padding`,
+ *  if that is not negative, gets no gradient. */
+FV_API fv_variable *fv_embedding_of(fv_variable *weight, fv_variable *indices,
+                                    int64_t padding);
+/** `on` where the index along a new axis of extent `depth` is the element,
+ * which counts from the end if it is negative, else `off`. */
+FV_API fv_variable *fv_one_hot(fv_variable *indices, int64_t depth,
+                               int32_t axis, double off, double on);
+/** start, start + delta, ... before limit: known numbers of one type. */
+FV_API fv_variable *fv_range(fv_variable *start, fv_variable *limit,
+                             fv_variable *delta);
+/** Equal numbers of a known shape, a vector of FV_I64. */
+FV_API fv_variable *fv_constant_of_shape(fv_variable *shape, double value,
+                                         fv_dtype dtype);
 /** Repeats extents of 1 and missing leading axes. */
 FV_API fv_variable *fv_broadcast(fv_variable *a, int32_t rank,
                                  const int64_t shape[]);
@@ -474,6 +607,10 @@ FV_API fv_variable *fv_prelu_of(fv_variable *x, fv_variable *slope);
 FV_API fv_variable *fv_softmax_of(fv_variable *x);
 /** The logarithm of that, which stays finite. */
 FV_API fv_variable *fv_log_softmax_of(fv_variable *x);
+/** The same along any axis. */
+FV_API fv_variable *fv_softmax_axis(fv_variable *x, int32_t axis);
+/** The same along any axis. */
+FV_API fv_variable *fv_log_softmax_axis(fv_variable *x, int32_t axis);
 
 /* Losses, of rank 0. */
 /** Mean over all elements of (x - target)^2. */

@@ -406,6 +406,8 @@ static const char *type_text(fv_dtype dtype)
         return "<i4";
     case FV_I64:
         return "<i8";
+    case FV_BOOL:
+        return "|b1";
     }
     return "";
 }

@@ -38,10 +38,16 @@ typedef enum fv__unary {
     FV__HARD_SIGMOID,
     /* x min(max(x + 3, 0), 6) / 6. The gradient at -3 is that to the right. */
     FV__HARD_SWISH,
-    FV__SCALE_ADD, /* p x + q; product and sum are rounded one after the other
-                    */
-    FV__POWER,     /* x^p */
-    FV__RECIPROCAL /* p / x */
+    FV__SCALE_ADD,  /* p x + q; product and sum are rounded one after the other
+                     */
+    FV__POWER,      /* x^p */
+    FV__RECIPROCAL, /* p / x */
+    FV__ERF,        /* the error function */
+    /* The gradient of the following is 0. */
+    FV__FLOOR,
+    FV__CEIL,
+    FV__ROUND, /* halves to even */
+    FV__SIGN   /* -1, 0 or 1; of NaN, NaN */
 } fv__unary;
 
 /* Functions of two elements. */
@@ -53,7 +59,9 @@ typedef enum fv__binary {
     FV__POW,
     FV__MINIMUM,
     FV__MAXIMUM,
-    FV__PRELU /* a > 0 ? a : b a */
+    FV__PRELU,     /* a > 0 ? a : b a */
+    FV__REMAINDER, /* a - b floor(a / b), exact: it has the sign of b */
+    FV__FMOD       /* a - b trunc(a / b), exact: it has the sign of a */
 } fv__binary;
 
 #endif

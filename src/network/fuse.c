@@ -89,6 +89,11 @@ static bool find_sum(const readings *r, int32_t place, fv__fusion *f)
     const fv__place *sum = &r->network->places[place];
     if (sum->layer->type != &fv__layer_add || sum->num_inputs != 2)
         return false;
+    const fv__result *results = r->network->results;
+    const fv__result *a = &results[sum->inputs[0]],
+                     *b = &results[sum->inputs[1]];
+    if (!fv__shape_equal(&a->shape, &b->shape) || a->batched != b->batched)
+        return false;
     int32_t later = sum->inputs[1] > sum->inputs[0];
     for (int32_t i = 0; i < 2; i++) {
         int32_t k = i ? !later : later;

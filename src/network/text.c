@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { LONGEST_LINE = 65536, MOST_TYPES = 64 };
+enum { LONGEST_LINE = 65536, MOST_TYPES = 512 };
 
 /* A line being read. */
 typedef struct reader {

@@ -1,8 +1,10 @@
 /* |x| of each element; the gradient at 0 is 0. */
 #include "op/op.h"
 
-const fv_operator fv__op_abs = { FV__UNARY_OPERATOR("abs", FV_READS_INPUT(0)),
-                                 .onnx = "Abs" };
+const fv_operator fv__op_abs = {
+    FV__UNARY_OPERATOR_INFER("abs", FV_READS_INPUT(0), fv__infer_same_numbers),
+    .onnx = "Abs"
+};
 
 fv_variable *fv_abs(fv_variable *a)
 {

@@ -4,13 +4,11 @@
 static fv_status infer(fv_inference *inference)
 {
     const fv__shape *request = inference->attributes;
-    fv_status status = fv__infer_float(inference, 0);
-    if (status) return status;
     fv_tensor x = fv__infer_stand_in(inference->inputs[0]);
     fv_tensor y = fv_tensor_broadcast(inference->context, &x, request->rank,
                                       request->shape);
     if (y.rank < 0) return fv_failed(inference->context);
-    status = fv__infer_output(inference, y.rank, y.shape);
+    const fv_status status = fv__infer_moved(inference, y.rank, y.shape);
     if (inference->gradient && fv__product(y.rank, y.shape) >= 0) {
         const fv__sum_to_shape sum = { .context = inference->context,
                                        .f = FV__ADD,

@@ -1,4 +1,5 @@
-/* The broadcast iterator: steps through several broadcast tensors together. */
+/* The broadcast iterator: steps through several broadcast tensors together, and
+ * runs the rows of a result on all threads. */
 #include "op/op.h"
 
 /* Steps of a contiguous tensor along the axes of `shape`, 0 where it is
@@ -107,4 +108,53 @@ int32_t fv__broadcast_sort(fv__broadcast_iterator *iterator, int32_t end)
         kept++;
     }
     return kept;
+}
+
+enum { CUT = 16384 };
+
+typedef struct rows_job {
+    fv__broadcast_iterator iterator;
+    int64_t n;
+    fv__broadcast_work *work;
+    const void *argument;
+} rows_job;
+
+/* One chunk of the flat result, row by row of the last axis of the iterator. */
+static void rows_chunk(void *argument, size_t item, size_t worker)
+{
+    (void)worker;
+    const rows_job *job = argument;
+    const fv__broadcast_iterator *iterator = &job->iterator;
+    const int32_t last = iterator->rank - 1;
+    const int64_t row = iterator->extent[last];
+    int64_t at = (int64_t)item * CUT, end = fv__min(at + CUT, job->n);
+    int64_t column = at % row;
+    fv__cursor place = { .at = { 0 } };
+    fv__broadcast_seek(iterator, 0, last, at / row, &place);
+    while (at < end) {
+        fv__broadcast_row run = { .n = fv__min(row - column, end - at),
+                                  .first = at };
+        for (int32_t k = 0; k < iterator->count; k++) {
+            run.step[k] = iterator->step[k][last];
+            run.at[k] = place.at[k] + column * run.step[k];
+        }
+        job->work(job->argument, &run);
+        at += run.n;
+        column = 0;
+        fv__broadcast_next(iterator, 0, last, &place);
+    }
+}
+
+void fv__broadcast_rows(fv_context *context, const fv_tensor *shape,
+                        int32_t count, const fv_tensor *const tensors[],
+                        double cost, fv__broadcast_work *work,
+                        const void *argument)
+{
+    rows_job job = { .n = fv_tensor_count(shape),
+                     .work = work,
+                     .argument = argument };
+    if (job.n == 0) return;
+    fv__broadcast_begin(&job.iterator, shape, count, tensors);
+    fv__parallel(context, (size_t)fv__divide_up(job.n, CUT),
+                 cost * (double)job.n, rows_chunk, &job);
 }

@@ -1,5 +1,5 @@
 /* Concatenation along an existing axis. */
-#include "op/op.h"
+#include "op/tensor_layer.h"
 
 #include <string.h>
 
@@ -9,7 +9,7 @@ static fv_status infer(fv_inference *inference)
     const fv_tensor *first = inference->inputs[0];
     int64_t shape[FV_MAX_RANK], total = 0;
     int32_t axis;
-    fv_status status = fv__infer_floats(inference);
+    fv_status status = fv__infer_one_type(inference);
     if (!status)
         status =
             fv__infer_axis(inference, attributes->axis, first->rank, &axis);
@@ -22,7 +22,7 @@ static fv_status infer(fv_inference *inference)
         total += inference->inputs[k]->shape[axis];
     }
     shape[axis] = total;
-    return fv__infer_output(inference, first->rank, shape);
+    return fv__infer_moved(inference, first->rank, shape);
 }
 
 static int32_t axis_of(const fv_call *call)
@@ -76,9 +76,22 @@ fv_variable *fv_concat_of(int32_t count, fv_variable *const parts[],
 
 /* ---- the layer ----------------------------------------------------------- */
 
+/* Begins as fv_layer_options. */
+typedef struct options {
+    FV__LOCAL_OPTIONS;
+    int64_t axis;
+} options;
+
+static const fv__field fields[] = {
+    { FV__FIELD(options, INDEX, axis), .usual = -1, .positional = true },
+    { .key = NULL },
+};
+
 static fv_status declare(fv_layer *layer, int32_t count,
                          const fv_shape inputs[])
 {
+    const options *o = layer->options;
+    if (o->axis != -1) return FV_OK; /* the operator checks */
     if (fv__layer_expect_channels(layer, &inputs[0]) != FV_OK)
         return fv_failed(layer->context);
     for (int32_t k = 1; k < count; k++) {
@@ -101,21 +114,24 @@ static fv_status declare(fv_layer *layer, int32_t count,
 static fv_variable *apply(fv_layer *layer, int32_t count,
                           fv_variable *const inputs[])
 {
-    (void)layer;
-    return fv_concat_of(count, inputs, -1);
+    const options *o = layer->options;
+    return fv_concat_of(count, inputs, (int32_t)o->axis);
 }
 
 const fv__layer_type fv__layer_concat = {
     .kind = "concat",
-    .about = "the channels of several layers, one after another",
-    FV__LAYER_OPTIONS(fv_layer_options),
+    .about = "several layers one after another along an axis, their channels "
+             "unless it is given",
+    FV__LAYER_OPTIONS(options),
+    .fields = fields,
     .min_inputs = 2,
     .max_inputs = 64,
     .declare = declare,
     .forward = apply,
 };
 
-fv_layer *fv_concat_layers_new(const fv_layer_options *options)
+fv_layer *fv_concat_layers_new(const fv_layer_options *given)
 {
-    return fv__layer_new(&fv__layer_concat, options);
+    options o = { .size = sizeof o, .axis = -1 };
+    return fv__layer_new(&fv__layer_concat, fv__local_options(given, &o));
 }

@@ -17,7 +17,7 @@ typedef struct options {
     int32_t trainable;
 } options;
 
-static const char *const words[] = { "real", "i64", "i32", "u8", NULL };
+static const char *const words[] = { "real", "i64", "i32", "u8", "bool", NULL };
 
 static const fv__field fields[] = {
     { FV__FIELD(options, LIST, shape), .positional = true },
@@ -30,7 +30,8 @@ static const fv__field fields[] = {
 static fv_dtype dtype_of(const fv_layer *layer)
 {
     const options *o = layer->options;
-    const fv_dtype types[] = { layer->context->dtype, FV_I64, FV_I32, FV_U8 };
+    const fv_dtype types[] = { layer->context->dtype, FV_I64, FV_I32, FV_U8,
+                               FV_BOOL };
     return types[o->type];
 }
 

@@ -6,10 +6,13 @@
 enum { CUT = 16384, COLUMNS = 256 };
 
 /* The operand seen as [outer, extent, inner], reduced along the middle. Where
- * inner is 1, long rows are cut into segments. */
+ * inner is 1, long rows are cut into segments. If the axes do not lie together,
+ * a copy is read in which those that are reduced come last. */
 typedef struct extreme_job {
     const fv_context *context;
     bool largest;
+    bool moved;
+    int32_t order[FV_MAX_RANK]; /* of the axes of the copy */
     int64_t outer, extent, inner;
     int64_t segments;     /* if inner is 1: segments of a row */
     int64_t blocks;       /* otherwise: blocks of columns of a plane */
@@ -20,17 +23,35 @@ typedef struct extreme_job {
     int64_t *saved; /* flat positions in x; NULL: not wanted */
 } extreme_job;
 
-static void plan(extreme_job *job, const fv__reduction *reduction,
-                 const fv_tensor *x)
+/* Groups the axes; kept axes after a group of reduced ones that is followed by
+ * more of these make a copy necessary. */
+static void find_lines(extreme_job *job, const fv__reduction *reduction,
+                       const fv_tensor *x)
 {
-    int32_t axis = reduction->axis;
-    if (axis < 0) axis += x->rank;
-    job->outer = job->inner = 1;
-    job->extent = reduction->all ? fv_tensor_count(x) : x->shape[axis];
-    for (int32_t i = 0; !reduction->all && i < x->rank; i++) {
-        if (i < axis) job->outer *= x->shape[i];
-        if (i > axis) job->inner *= x->shape[i];
+    const fv_tensor kept = fv__reduction_kept(reduction, x);
+    int32_t at = 0;
+    job->outer = job->extent = job->inner = 1;
+    for (int32_t i = 0; i < x->rank; i++) {
+        if (x->shape[i] == 1) continue;
+        if (kept.shape[i] == x->shape[i]) {
+            *(job->extent == 1 ? &job->outer : &job->inner) *= x->shape[i];
+            continue;
+        }
+        if (job->inner != 1) job->moved = true;
+        job->extent *= x->shape[i];
     }
+    if (!job->moved) return;
+    job->outer *= job->inner;
+    job->inner = 1;
+    for (int32_t last = 0; last < 2; last++)
+        for (int32_t i = 0; i < x->rank; i++)
+            if ((kept.shape[i] != x->shape[i]) == (last == 1))
+                job->order[at++] = i;
+}
+
+static void plan(extreme_job *job, const fv__extremes *extremes)
+{
+    find_lines(job, extremes->reduction, extremes->x);
     int64_t unit = 1;
     job->segments = job->blocks = 1;
     if (job->inner == 1) {
@@ -149,32 +170,77 @@ static void gather(const extreme_job *job)
     }
 }
 
+/* Positions in the copy to those in x. */
+static void map_positions(const extreme_job *job, const fv_tensor *x)
+{
+    for (int64_t i = 0; i < job->outer; i++) {
+        int64_t rest = job->saved[i], at = 0;
+        for (int32_t k = x->rank - 1; k >= 0; k--) {
+            const int32_t axis = job->order[k];
+            at += rest % x->shape[axis] * x->stride[axis];
+            rest /= x->shape[axis];
+        }
+        job->saved[i] = at;
+    }
+}
+
+size_t fv__extremes_scratch(const fv__extremes *extremes)
+{
+    extreme_job job = { 0 };
+    plan(&job, extremes);
+    const size_t rows =
+        job.inner == 1 ? (size_t)job.units * sizeof(int64_t) : 0;
+    return job.moved ? fv__align(rows) + fv__tensor_bytes(extremes->x) : rows;
+}
+
+void fv__extremes_run(const fv__extremes *extremes, void *scratch)
+{
+    fv_context *context = extremes->context;
+    const fv_tensor *x = extremes->x;
+    extreme_job job = { .context = context,
+                        .largest = extremes->largest,
+                        .x = x->data,
+                        .y = extremes->y,
+                        .at = scratch,
+                        .saved = extremes->positions };
+    plan(&job, extremes);
+    if (job.moved && fv__count(x)) {
+        const fv_tensor from = fv_tensor_permute(context, x, job.order);
+        fv_tensor to = from;
+        fv__tensor_strides(&to);
+        to.data =
+            (char *)scratch + fv__align((size_t)job.units * sizeof(int64_t));
+        fv__copy_all(context, &to, &from);
+        job.x = to.data;
+    }
+    fv__parallel(context, (size_t)fv__divide_up(job.units, job.group),
+                 (double)fv__count(x), run_chunk, &job);
+    if (job.inner == 1) gather(&job);
+    if (job.moved && job.saved) map_positions(&job, x);
+}
+
 fv_status fv__extreme_infer(fv_inference *inference)
 {
     fv_status status = fv__infer_reduction(inference, true);
     if (status) return status;
-    extreme_job job = { 0 };
-    plan(&job, inference->attributes, inference->inputs[0]);
-    if (job.inner == 1)
-        inference->forward_scratch = (size_t)job.units * sizeof(int64_t);
+    const fv__extremes extremes = { .context = inference->context,
+                                    .reduction = inference->attributes,
+                                    .x = inference->inputs[0] };
+    inference->forward_scratch = fv__extremes_scratch(&extremes);
     if (inference->gradient)
-        inference->saved = (size_t)(job.outer * job.inner) * sizeof(int64_t);
+        inference->saved = fv__count(&inference->outputs[0]) * sizeof(int64_t);
     return FV_OK;
 }
 
 void fv__extreme_forward(const fv_call *call, bool largest)
 {
-    extreme_job job = { .context = call->context,
-                        .largest = largest,
-                        .x = call->inputs[0]->data,
-                        .y = call->outputs[0]->data,
-                        .at = call->scratch,
-                        .saved = call->saved };
-    plan(&job, call->attributes, call->inputs[0]);
-    size_t items = (size_t)fv__divide_up(job.units, job.group);
-    fv__parallel(call->context, items, (double)fv__count(call->inputs[0]),
-                 run_chunk, &job);
-    if (job.inner == 1) gather(&job);
+    const fv__extremes extremes = { .context = call->context,
+                                    .reduction = call->attributes,
+                                    .largest = largest,
+                                    .x = call->inputs[0],
+                                    .y = call->outputs[0]->data,
+                                    .positions = call->saved };
+    fv__extremes_run(&extremes, call->scratch);
 }
 
 void fv__extreme_backward(const fv_call *call)

@@ -24,6 +24,48 @@ fv_status fv__infer_floats(const fv_inference *inference)
     return FV_OK;
 }
 
+static bool is_whole(fv_dtype dtype)
+{
+    return !fv__dtype_is_real(dtype) && dtype != FV_BOOL;
+}
+
+static fv_status type_is(const fv_inference *inference, int32_t k,
+                         const char *expected)
+{
+    return fv_fail(inference->context, FV_MISUSE,
+                   "%s: operand %d has type %s, expected %s", inference->name,
+                   k + 1, fv_dtype_name(inference->inputs[k]->dtype), expected);
+}
+
+fv_status fv__infer_one_type(const fv_inference *inference)
+{
+    const fv_dtype first = inference->inputs[0]->dtype;
+    for (int32_t k = 1; k < inference->num_inputs; k++)
+        if (inference->inputs[k]->dtype != first)
+            return type_is(inference, k, fv_dtype_name(first));
+    return FV_OK;
+}
+
+fv_status fv__infer_numbers(const fv_inference *inference)
+{
+    if (is_whole(inference->inputs[0]->dtype))
+        return fv__infer_one_type(inference);
+    return fv__infer_floats(inference);
+}
+
+fv_status fv__infer_indices(const fv_inference *inference, int32_t k)
+{
+    const fv_dtype is = inference->inputs[k]->dtype;
+    if (is == FV_I32 || is == FV_I64) return FV_OK;
+    return type_is(inference, k, "i64 or i32");
+}
+
+fv_status fv__infer_truth(const fv_inference *inference, int32_t k)
+{
+    if (inference->inputs[k]->dtype == FV_BOOL) return FV_OK;
+    return type_is(inference, k, "bool");
+}
+
 fv_status fv__infer_least_rank(const fv_inference *inference, int32_t k,
                                int32_t rank)
 {
@@ -97,6 +139,14 @@ fv_status fv__infer_output(fv_inference *inference, int32_t rank,
     return FV_OK;
 }
 
+fv_status fv__infer_moved(fv_inference *inference, int32_t rank,
+                          const int64_t *shape)
+{
+    fv__infer_output(inference, rank, shape);
+    inference->outputs[0].dtype = inference->inputs[0]->dtype;
+    return FV_OK;
+}
+
 fv_status fv__infer_same(fv_inference *inference)
 {
     fv_status status = fv__infer_float(inference, 0);
@@ -109,38 +159,66 @@ fv_status fv__infer_broadcast(fv_inference *inference)
 {
     fv_status status = fv__infer_floats(inference);
     if (status) return status;
-    const fv_tensor *a = inference->inputs[0], *b = inference->inputs[1];
-    int32_t rank;
-    int64_t shape[FV_MAX_RANK];
-    if (fv__broadcast_shape(a, b, &rank, shape))
-        return fv__infer_output(inference, rank, shape);
-    char left[FV__SHAPE_BYTES], right[FV__SHAPE_BYTES];
-    return fv_fail(inference->context, FV_MISUSE,
-                   "%s: shapes %s and %s do not broadcast", inference->name,
-                   fv__shape_text(left, sizeof left, a->rank, a->shape),
-                   fv__shape_text(right, sizeof right, b->rank, b->shape));
+    return fv__infer_broadcast_type(inference, 0, inference->context->dtype);
+}
+
+fv_status fv__infer_broadcast_type(fv_inference *inference, int32_t first,
+                                   fv_dtype dtype)
+{
+    fv_tensor all = *inference->inputs[first];
+    for (int32_t k = first + 1; k < inference->num_inputs; k++) {
+        const fv_tensor a = all, *b = inference->inputs[k];
+        char left[FV__SHAPE_BYTES], right[FV__SHAPE_BYTES];
+        if (fv__broadcast_shape(&a, b, &all.rank, all.shape)) continue;
+        return fv_fail(inference->context, FV_MISUSE,
+                       "%s: shapes %s and %s do not broadcast", inference->name,
+                       fv__shape_text(left, sizeof left, a.rank, a.shape),
+                       fv__shape_text(right, sizeof right, b->rank, b->shape));
+    }
+    fv__infer_output(inference, all.rank, all.shape);
+    inference->outputs[0].dtype = dtype;
+    return FV_OK;
+}
+
+/* Which axes are reduced. */
+static fv_status find_axes(fv_inference *inference, bool named[FV_MAX_RANK])
+{
+    const fv__reduction *reduction = inference->attributes;
+    const int32_t rank = inference->inputs[0]->rank;
+    for (int32_t i = 0; i < rank; i++) named[i] = reduction->count == 0;
+    for (int32_t i = 0; i < reduction->count; i++) {
+        int32_t axis;
+        const fv_status status =
+            fv__infer_axis(inference, reduction->axes[i], rank, &axis);
+        if (status) return status;
+        if (named[axis])
+            return fv_fail(inference->context, FV_MISUSE,
+                           "%s: axis %d is named twice", inference->name, axis);
+        named[axis] = true;
+    }
+    return FV_OK;
 }
 
 fv_status fv__infer_reduction(fv_inference *inference, bool any)
 {
-    fv_status status = fv__infer_float(inference, 0);
-    if (status) return status;
     const fv__reduction *reduction = inference->attributes;
     const fv_tensor *input = inference->inputs[0];
-    int64_t shape[FV_MAX_RANK];
-    memcpy(shape, input->shape, sizeof shape);
-    int32_t axis = 0, rank = reduction->all ? 0 : input->rank;
-    if (!reduction->all) {
-        status = fv__infer_axis(inference, reduction->axis, rank, &axis);
-        if (status) return status;
-        shape[axis] = 1;
+    bool named[FV_MAX_RANK] = { false };
+    int64_t shape[FV_MAX_RANK], reduced = 1;
+    int32_t rank = 0, axis = 0;
+    fv_status status = fv__infer_float(inference, 0);
+    if (!status) status = find_axes(inference, named);
+    if (status) return status;
+    for (int32_t i = 0; i < input->rank; i++) {
+        if (named[i]) reduced *= input->shape[i];
+        if (named[i] && input->shape[i] == 0) axis = i;
+        if (!named[i] || reduction->keep)
+            shape[rank++] = named[i] ? 1 : input->shape[i];
     }
-    bool empty =
-        reduction->all ? fv_tensor_count(input) == 0 : input->shape[axis] == 0;
-    if (any && empty) {
+    if (any && reduced == 0) {
         char text[FV__SHAPE_BYTES];
         fv__shape_text(text, sizeof text, input->rank, input->shape);
-        if (reduction->all)
+        if (reduction->count == 0)
             return fv_fail(inference->context, FV_MISUSE,
                            "%s: %s has no elements", inference->name, text);
         return fv_fail(inference->context, FV_MISUSE,
@@ -164,6 +242,22 @@ fv_tensor fv__infer_stand_in(const fv_tensor *tensor)
     fv_tensor stand_in = *tensor;
     stand_in.data = &nothing;
     return stand_in;
+}
+
+const char *fv__who(const fv_context *context, const char *name)
+{
+    return context->tape && context->tape->who ? context->tape->who : name;
+}
+
+fv__lines fv__lines_along(const fv_tensor *tensor, int32_t axis)
+{
+    fv__lines lines = { 1, 1, 1 };
+    if (axis < 0) axis += tensor->rank;
+    for (int32_t i = 0; i < tensor->rank; i++)
+        *(i < axis   ? &lines.outer
+          : i > axis ? &lines.inner
+                     : &lines.extent) *= tensor->shape[i];
+    return lines;
 }
 
 fv_variable *fv__apply_shape(const fv_operator *op, fv_variable *a,

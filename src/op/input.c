@@ -1,7 +1,8 @@
 /* Inputs of a network: what one image is. */
 #include "op/op.h"
 
-static const char *const type_words[] = { "real", "i64", "i32", "u8", NULL };
+static const char *const type_words[] = { "real", "i64",  "i32",
+                                          "u8",   "bool", NULL };
 
 static const fv__field fields[] = {
     { FV__FIELD(fv_input_options, EXTENTS, shape), .positional = true,
@@ -54,6 +55,8 @@ fv_dtype fv__input_dtype(const fv_layer *layer)
         return FV_I32;
     case FV_INPUT_U8:
         return FV_U8;
+    case FV_INPUT_BOOL:
+        return FV_BOOL;
     }
     return layer->context->dtype;
 }

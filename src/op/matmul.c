@@ -266,8 +266,38 @@ const fv_operator fv__op_matmul = { .size = sizeof(fv_operator),
                                     .backward = backward,
                                     .onnx = "MatMul" };
 
+/* A vector as a matrix of one row or, if it is the right operand, column. */
+static fv_variable *matrix_of(fv_variable *a, bool right)
+{
+    if (!a || a->value.rank != 1) return a;
+    const int64_t n = a->value.shape[0];
+    return fv_reshape(a, 2, (const int64_t[]){ right ? n : 1, right ? 1 : n });
+}
+
 fv_variable *fv_matmul(fv_variable *a, fv_variable *b)
 {
-    fv_variable *const operands[] = { a, b };
-    return fv_apply(&fv__op_matmul, NULL, 2, operands);
+    const bool row = a && a->value.rank == 1, column = b && b->value.rank == 1;
+    fv_variable *const operands[] = { matrix_of(a, false), matrix_of(b, true) };
+    fv_variable *c = fv_apply(&fv__op_matmul, NULL, 2, operands);
+    if (row && column) return fv_reshape(c, 0, NULL);
+    return row || column ? fv_squeeze(c, 1, (const int32_t[]){ row ? -2 : -1 })
+                         : c;
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+static fv_variable *apply(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[])
+{
+    (void)layer, (void)count;
+    return fv_matmul(inputs[0], inputs[1]);
+}
+
+const fv__layer_type fv__layer_matmul = {
+    .kind = "matmul",
+    .about = "the matrix product of the last two axes, the others broadcast",
+    FV__LAYER_OPTIONS(fv_layer_options),
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .forward = apply,
+};

@@ -1,5 +1,5 @@
-/* The mean, over all elements or along an axis. */
-#include "op/op.h"
+/* The mean. */
+#include "op/tensor_layer.h"
 
 static fv_status infer(fv_inference *inference)
 {
@@ -29,9 +29,10 @@ static void forward(const fv_call *call)
 static void backward(const fv_call *call)
 {
     const fv_tensor *dx = call->input_grads[0];
-    fv_tensor share = *call->output_grads[0];
+    const fv_tensor dy = fv__reduction_of(call, call->output_grads[0]);
+    fv_tensor share = dy;
     share.data = call->scratch;
-    divide(call, call->output_grads[0], &share);
+    divide(call, &dy, &share);
     fv__binary_all(call->context, FV__ADD, dx, &share, dx);
 }
 
@@ -49,3 +50,16 @@ fv_variable *fv_mean_axis(fv_variable *a, int32_t axis)
 {
     return fv__apply_reduction_axis(&fv__op_mean, a, axis);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+static fv_variable *reduce(fv_layer *layer, int32_t count,
+                           fv_variable *const inputs[])
+{
+    return fv__reduction_layer(layer, count, inputs, &fv__op_mean);
+}
+
+const fv__layer_type fv__layer_mean = {
+    FV__REDUCTION_LAYER("mean"),
+    .about = "the mean along axes: all but the batch unless they are given",
+};

@@ -1,7 +1,9 @@
 /* -x of each element. */
 #include "op/op.h"
 
-const fv_operator fv__op_neg = { FV__UNARY_OPERATOR("neg", 0), .onnx = "Neg" };
+const fv_operator fv__op_neg = {
+    FV__UNARY_OPERATOR_INFER("neg", 0, fv__infer_same_numbers), .onnx = "Neg"
+};
 
 fv_variable *fv_neg(fv_variable *a)
 {

@@ -21,6 +21,14 @@
 fv_status fv__infer_float(const fv_inference *inference, int32_t k);
 /* All inputs do. */
 fv_status fv__infer_floats(const fv_inference *inference);
+/* All inputs have the type of input 0, which may be any. */
+fv_status fv__infer_one_type(const fv_inference *inference);
+/* All inputs have the type of input 0, whole numbers or the context's. */
+fv_status fv__infer_numbers(const fv_inference *inference);
+/* Input k is of FV_I32 or FV_I64. */
+fv_status fv__infer_indices(const fv_inference *inference, int32_t k);
+/* Input k is of FV_BOOL. */
+fv_status fv__infer_truth(const fv_inference *inference, int32_t k);
 /* Input k has that rank or more. */
 fv_status fv__infer_least_rank(const fv_inference *inference, int32_t k,
                                int32_t rank);
@@ -38,15 +46,22 @@ fv_status fv__infer_axis(const fv_inference *inference, int32_t axis,
 /* The output is of the context's type and that shape. */
 fv_status fv__infer_output(fv_inference *inference, int32_t rank,
                            const int64_t *shape);
+/* The output is of the type of input 0 and that shape. */
+fv_status fv__infer_moved(fv_inference *inference, int32_t rank,
+                          const int64_t *shape);
 /* The output has the type and shape of input 0, which is of the context's
  * type. */
 fv_status fv__infer_same(fv_inference *inference);
 /* All inputs are of the context's type; the output has the shape that inputs 0
  * and 1 broadcast to. */
 fv_status fv__infer_broadcast(fv_inference *inference);
+/* The output is of that type and has the shape that all inputs from `first` on
+ * broadcast to. */
+fv_status fv__infer_broadcast_type(fv_inference *inference, int32_t first,
+                                   fv_dtype dtype);
 
-/* The output is input 0 reduced over all axes, to rank 0, or along one, which
- * stays with extent 1. With `any`, an extent of 0 is refused. */
+/* The output is input 0 reduced along the axes of an fv__reduction. With `any`,
+ * it is refused to reduce no elements. */
 fv_status fv__infer_reduction(fv_inference *inference, bool any);
 
 /* A copy of the tensor with data that is not NULL but must not be read, for
@@ -85,6 +100,23 @@ typedef union fv__number {
     float f32;
     double f64;
 } fv__number;
+
+/* The tensor seen as [outer, extent, inner] around an axis, which may count
+ * from the end. */
+typedef struct fv__lines {
+    int64_t outer, extent, inner;
+} fv__lines;
+fv__lines fv__lines_along(const fv_tensor *tensor, int32_t axis);
+
+/* Whole number i of a tensor of FV_I64 or FV_I32. */
+static inline int64_t fv__index_get(const fv_tensor *indices, int64_t i)
+{
+    return indices->dtype == FV_I64 ? ((const int64_t *)indices->data)[i]
+                                    : ((const int32_t *)indices->data)[i];
+}
+
+/* Who speaks in sentences: the layer that applies operators, or `name`. */
+const char *fv__who(const fv_context *context, const char *name);
 
 /* A tensor of rank 0 and the context's type over `memory`. */
 fv_tensor fv__scalar(const fv_context *context, double value,
@@ -131,6 +163,8 @@ typedef struct fv__unary_operator {
     .infer = (rule), .forward = fv__unary_forward,                             \
     .backward = fv__unary_backward
 
+/* The same for neg, abs and sign, which take whole numbers too. */
+fv_status fv__infer_same_numbers(fv_inference *inference);
 void fv__unary_forward(const fv_call *call);
 /* Reads only the values that backward_reads of the operator names. */
 void fv__unary_backward(const fv_call *call);
@@ -164,6 +198,15 @@ fv_variable *fv__apply_binary(const fv_operator *op, fv__binary f,
  * be an operand of the same shape. */
 void fv__binary_all(fv_context *context, fv__binary f, const fv_tensor *a,
                     const fv_tensor *b, const fv_tensor *y);
+
+/* The same of whole numbers of one type, modulo 2^bits; a division by zero
+ * gives zero. Not for FV__PRELU. */
+void fv__integers_all(fv_context *context, fv__binary f, const fv_tensor *a,
+                      const fv_tensor *b, const fv_tensor *y);
+
+/* -x, |x| or the sign of whole numbers, modulo 2^bits. */
+void fv__integers_unary(fv_context *context, fv__unary f, const fv_tensor *x,
+                        const fv_tensor *y);
 
 /* ---- sums over broadcast axes -------------------------------------------- */
 
@@ -222,9 +265,42 @@ int32_t fv__broadcast_sort(fv__broadcast_iterator *iterator, int32_t end);
 void fv__broadcast_next(const fv__broadcast_iterator *iterator, int32_t first,
                         int32_t end, fv__cursor *place);
 
+/* Elements of a row of the result: those of tensor k begin `at[k]` elements
+ * from its first and are step[k] apart, 0 or 1. */
+typedef struct fv__broadcast_row {
+    int64_t n, first; /* elements, and the flat index of the first result */
+    int64_t at[FV__MOST_BROADCAST], step[FV__MOST_BROADCAST];
+} fv__broadcast_row;
+typedef void fv__broadcast_work(const void *argument,
+                                const fv__broadcast_row *row);
+
+/* Calls `work` for all rows of a result of that shape to which contiguous
+ * tensors are broadcast, on all threads. `cost` is for one element. */
+void fv__broadcast_rows(fv_context *context, const fv_tensor *shape,
+                        int32_t count, const fv_tensor *const tensors[],
+                        double cost, fv__broadcast_work *work,
+                        const void *argument);
+
 /* Writes a value of the same shape into a leaf: at once on the tape, when it
  * runs in a plan. */
 fv_status fv__assign(fv_variable *leaf, fv_variable *value);
+
+/* ---- operands that give sizes ----------------------------------------------
+ * They are read when an operator is applied: on the tape their value is always
+ * known, in a plan only if it is a constant. */
+
+enum { FV__MOST_KNOWN = FV_MAX_RANK };
+
+/* Whether the value can be read now; the context has a tape. */
+bool fv__is_known(const fv_variable *variable);
+/* Whether the elements of a vector or scalar of FV_I64 or FV_I32 are known, at
+ * most FV__MOST_KNOWN; if so, they are in `out` and their number in *count.
+ * Otherwise records so, of operator `who` and operand `what`. */
+bool fv__known_list(const char *who, const char *what, const fv_variable *from,
+                    int32_t *count, int64_t out[FV__MOST_KNOWN]);
+/* The same of one number. */
+bool fv__known_number(const char *who, const char *what,
+                      const fv_variable *from, int64_t *out);
 
 /* ---- copies and sums of whole tensors --------------------------------------
  */
@@ -241,17 +317,44 @@ fv_tensor fv__region(const fv_tensor *tensor, int32_t axis, int64_t begin,
 
 /* ---- reductions ---------------------------------------------------------- */
 
+/* attributes of reductions; axes may count from the end */
+typedef struct fv__reduction {
+    int32_t count; /* axes; 0: all */
+    int32_t keep;  /* 1: the axes stay, with extent 1 */
+    int32_t axes[FV_MAX_RANK];
+} fv__reduction;
+
 /* The members that operators with an fv__reduction have in common. */
 #define FV__REDUCTION(operator_name)                                           \
     .size = sizeof(fv_operator), .name = (operator_name), .min_inputs = 1,     \
     .max_inputs = 1, .attributes_size = sizeof(fv__reduction)
 
+/* The tensor with extent 1 along the axes that are reduced. */
+fv_tensor fv__reduction_kept(const fv__reduction *reduction,
+                             const fv_tensor *tensor);
+/* The result of a call, or its gradient, with the axes that are reduced. */
+fv_tensor fv__reduction_of(const fv_call *call, const fv_tensor *result);
+/* The sum of x over the axes along which y has extent 1, stored. */
+fv__sum_to_shape fv__reduction_sum(fv_context *context, const fv_tensor *x,
+                                   const fv_tensor *y);
+
 /* Sums along the axes of an fv__reduction. With `any`, an extent of 0 is
  * refused. */
 fv_status fv__reduction_sum_infer(fv_inference *inference, bool any);
 void fv__reduction_sum_forward(const fv_call *call);
-/* The smallest or largest elements along the axes of an fv__reduction; `saved`
- * holds the flat position of each in the input. */
+/* The smallest or largest elements along the axes of an fv__reduction. */
+typedef struct fv__extremes {
+    fv_context *context;
+    const fv__reduction *reduction;
+    bool largest;
+    const fv_tensor *x;
+    void *y;
+    int64_t *positions; /* the flat position of each in x; NULL: not wanted */
+} fv__extremes;
+/* Bytes of scratch; reads only shapes. */
+size_t fv__extremes_scratch(const fv__extremes *extremes);
+void fv__extremes_run(const fv__extremes *extremes, void *scratch);
+/* ... as an operator; `saved` holds the positions. */
 fv_status fv__extreme_infer(fv_inference *inference);
 void fv__extreme_forward(const fv_call *call, bool largest);
 void fv__extreme_backward(const fv_call *call);
@@ -279,17 +382,6 @@ typedef struct fv__axes {
 typedef struct fv__axis {
     int32_t axis;
 } fv__axis;
-
-/* attributes of sum, mean, min and max */
-typedef struct fv__reduction {
-    int32_t axis;
-    int32_t all; /* 1: over all axes */
-} fv__reduction;
-
-typedef struct fv__slice {
-    int32_t axis;
-    int64_t start, stop, step;
-} fv__slice;
 
 /* What a batchnorm may do without: gamma and beta; running statistics, so that
  * those of the batch are used in evaluation, too; a momentum, so that all

@@ -1,16 +1,14 @@
 /* The same elements with other extents. */
-#include "op/op.h"
+#include "op/tensor_layer.h"
 
 static fv_status infer(fv_inference *inference)
 {
     const fv__shape *request = inference->attributes;
-    fv_status status = fv__infer_float(inference, 0);
-    if (status) return status;
     fv_tensor x = fv__infer_stand_in(inference->inputs[0]);
     fv_tensor y = fv_tensor_reshape(inference->context, &x, request->rank,
                                     request->shape);
     if (y.rank < 0) return fv_failed(inference->context);
-    return fv__infer_output(inference, y.rank, y.shape);
+    return fv__infer_moved(inference, y.rank, y.shape);
 }
 
 /* Copies unless both lie in the same memory. */
@@ -52,3 +50,44 @@ fv_variable *fv_reshape(fv_variable *a, int32_t rank, const int64_t shape[])
 {
     return fv__apply_shape(&fv__op_reshape, a, rank, shape);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+/* Begins as fv_layer_options. */
+typedef struct options {
+    FV__LOCAL_OPTIONS;
+    fv__list shape;
+    int32_t allowzero;
+} options;
+
+static const fv__field fields[] = {
+    { FV__FIELD(options, LIST, shape), .positional = true },
+    { FV__FIELD(options, SWITCH, allowzero) },
+    { .key = NULL },
+};
+
+static fv_variable *apply(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[])
+{
+    const options *o = layer->options;
+    const fv_tensor *x = &inputs[0]->value;
+    int64_t shape[FV_MAX_RANK];
+    int32_t rank;
+    if (!fv__layer_list(layer, count, inputs, 1, "the shape", &o->shape, &rank,
+                        shape))
+        return NULL;
+    for (int32_t i = 0; i < rank && i < x->rank && !o->allowzero; i++)
+        if (shape[i] == 0) shape[i] = x->shape[i];
+    return fv_reshape(inputs[0], rank, shape);
+}
+
+const fv__layer_type fv__layer_reshape = {
+    .kind = "reshape",
+    .about = "the same elements in another shape, which may be a second input: "
+             "-1 is what is left, 0 the extent of the input unless allowzero",
+    FV__LAYER_OPTIONS(options),
+    .fields = fields,
+    .min_inputs = 1,
+    .max_inputs = 2,
+    .forward = apply,
+};

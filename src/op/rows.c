@@ -75,3 +75,20 @@ fv_variable *fv__apply_rows(const fv_operator *op, fv_variable *x,
     const fv__rows_operator function = { logarithm };
     return fv_apply(op, &function, 1, &x);
 }
+
+fv_variable *fv__apply_rows_axis(const fv_operator *op, fv_variable *x,
+                                 bool logarithm, int32_t axis)
+{
+    if (!x || !fv__ok(x->context)) return NULL;
+    const int32_t rank = x->value.rank;
+    int32_t order[FV_MAX_RANK];
+    if (!fv__tensor_axis(x->context, fv__who(x->context, op->name), rank,
+                         &axis))
+        return NULL;
+    if (axis == rank - 1) return fv__apply_rows(op, x, logarithm);
+    for (int32_t i = 0; i < rank; i++) order[i] = i;
+    order[axis] = rank - 1;
+    order[rank - 1] = axis;
+    x = fv__apply_rows(op, fv_permute(x, order), logarithm);
+    return fv_permute(x, order);
+}

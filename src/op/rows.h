@@ -20,5 +20,9 @@ void fv__rows_forward(const fv_call *call);
 void fv__rows_backward(const fv_call *call);
 fv_variable *fv__apply_rows(const fv_operator *op, fv_variable *x,
                             bool logarithm);
+/* The same along any axis: the last and that one change places before and
+ * after. */
+fv_variable *fv__apply_rows_axis(const fv_operator *op, fv_variable *x,
+                                 bool logarithm, int32_t axis);
 
 #endif

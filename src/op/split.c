@@ -1,5 +1,5 @@
 /* Cutting along an axis, the inverse of concat. */
-#include "op/op.h"
+#include "op/tensor_layer.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -17,8 +17,7 @@ static fv_status infer(fv_inference *inference)
     const fv_tensor *x = inference->inputs[0];
     int64_t total = 0;
     int32_t axis;
-    fv_status status = fv__infer_float(inference, 0);
-    if (!status) status = fv__infer_axis(inference, a->axis, x->rank, &axis);
+    fv_status status = fv__infer_axis(inference, a->axis, x->rank, &axis);
     if (status) return status;
     inference->num_outputs = a->count;
     for (int32_t k = 0; k < a->count; k++) {
@@ -88,6 +87,14 @@ static int64_t equal_part(const fv_variable *x, int32_t axis, int32_t count)
     return at >= 0 && at < value->rank ? value->shape[at] / count : 0;
 }
 
+static bool count_fits(fv_context *context, int64_t count)
+{
+    if (count >= 1 && count <= MOST_PARTS) return true;
+    fv_fail(context, FV_MISUSE, "%s: %" PRId64 " parts, expected 1 to %d",
+            fv__who(context, "split"), count, MOST_PARTS);
+    return false;
+}
+
 fv_status fv_split(fv_variable *x, int32_t axis, int32_t count,
                    const int64_t sizes[], fv_variable *parts[])
 {
@@ -95,10 +102,53 @@ fv_status fv_split(fv_variable *x, int32_t axis, int32_t count,
     for (int32_t k = 0; k < count; k++) parts[k] = NULL;
     if (!x) return FV_MISUSE;
     fv_context *context = fv_variable_context(x);
-    if (count < 1 || count > MOST_PARTS)
-        return fv_fail(context, FV_MISUSE, "split: %d parts, expected 1 to %d",
-                       count, MOST_PARTS);
+    if (!count_fits(context, count)) return fv_failed(context);
     for (int32_t k = 0; k < count; k++)
         a.sizes[k] = sizes ? sizes[k] : equal_part(x, axis, count);
     return fv_apply_n(&fv__op_split, &a, 1, &x, count, parts);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+/* Begins as fv_layer_options. */
+typedef struct options {
+    FV__LOCAL_OPTIONS;
+    int64_t axis, parts; /* of equal size, unless there are sizes */
+    fv__list sizes;
+} options;
+
+static const fv__field fields[] = {
+    { FV__FIELD(options, COUNT, parts), .usual = 2, .positional = true },
+    { FV__FIELD(options, INDEX, axis), .usual = -1 },
+    { FV__FIELD(options, LIST, sizes) },
+    { .key = NULL },
+};
+
+static int32_t apply(fv_layer *layer, int32_t count,
+                     fv_variable *const inputs[],
+                     fv_variable *outputs[FV__MAX_OUTPUTS])
+{
+    const options *o = layer->options;
+    int64_t sizes[FV_MAX_RANK];
+    int32_t n;
+    if (!fv__layer_list(layer, count, inputs, 1, "the sizes", &o->sizes, &n,
+                        sizes))
+        return 0;
+    const int64_t parts = n ? n : o->parts;
+    if (!count_fits(layer->context, parts)) return 0;
+    fv_split(inputs[0], (int32_t)o->axis, (int32_t)parts, n ? sizes : NULL,
+             outputs);
+    return fv__ok(layer->context) ? (int32_t)parts : 0;
+}
+
+const fv__layer_type fv__layer_split = {
+    .kind = "split",
+    .about = "pieces along an axis, of equal size or of sizes, which may be a "
+             "second input",
+    FV__LAYER_OPTIONS(options),
+    .fields = fields,
+    .min_inputs = 1,
+    .max_inputs = 2,
+    .max_outputs = MOST_PARTS,
+    .forward_n = apply,
+};

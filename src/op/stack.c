@@ -1,5 +1,5 @@
 /* Concatenation of tensors of equal shape along a new axis. */
-#include "op/op.h"
+#include "op/tensor_layer.h"
 
 #include <string.h>
 
@@ -7,7 +7,7 @@ static fv_status infer(fv_inference *inference)
 {
     const fv__axis *attributes = inference->attributes;
     const fv_tensor *first = inference->inputs[0];
-    fv_status status = fv__infer_floats(inference);
+    fv_status status = fv__infer_one_type(inference);
     if (status) return status;
     if (first->rank == FV_MAX_RANK)
         return fv_fail(inference->context, FV_MISUSE,
@@ -25,7 +25,7 @@ static fv_status infer(fv_inference *inference)
         shape[i] = i < axis   ? first->shape[i]
                    : i > axis ? first->shape[i - 1]
                               : inference->num_inputs;
-    return fv__infer_output(inference, rank, shape);
+    return fv__infer_moved(inference, rank, shape);
 }
 
 /* Part k of the result or of its gradient, without the new axis. */
@@ -66,3 +66,33 @@ fv_variable *fv_stack(int32_t count, fv_variable *const parts[], int32_t axis)
     const fv__axis attributes = { axis };
     return fv_apply(&fv__op_stack, &attributes, parts ? count : 0, parts);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+/* Begins as fv_layer_options. */
+typedef struct options {
+    FV__LOCAL_OPTIONS;
+    int64_t axis;
+} options;
+
+static const fv__field fields[] = {
+    { FV__FIELD(options, INDEX, axis), .positional = true },
+    { .key = NULL },
+};
+
+static fv_variable *apply(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[])
+{
+    const options *o = layer->options;
+    return fv_stack(count, inputs, (int32_t)o->axis);
+}
+
+const fv__layer_type fv__layer_stack = {
+    .kind = "stack",
+    .about = "inputs of one shape along a new axis",
+    FV__LAYER_OPTIONS(options),
+    .fields = fields,
+    .min_inputs = 1,
+    .max_inputs = FV__MAX_INPUTS,
+    .forward = apply,
+};

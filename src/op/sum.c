@@ -1,5 +1,5 @@
-/* The sum, over all elements or along an axis. */
-#include "op/op.h"
+/* The sum. */
+#include "op/tensor_layer.h"
 
 static fv_status infer(fv_inference *inference)
 {
@@ -9,7 +9,8 @@ static fv_status infer(fv_inference *inference)
 static void backward(const fv_call *call)
 {
     const fv_tensor *dx = call->input_grads[0];
-    fv__binary_all(call->context, FV__ADD, dx, call->output_grads[0], dx);
+    const fv_tensor dy = fv__reduction_of(call, call->output_grads[0]);
+    fv__binary_all(call->context, FV__ADD, dx, &dy, dx);
 }
 
 const fv_operator fv__op_sum = {
@@ -29,3 +30,16 @@ fv_variable *fv_sum_axis(fv_variable *a, int32_t axis)
 {
     return fv__apply_reduction_axis(&fv__op_sum, a, axis);
 }
+
+/* ---- the layer ----------------------------------------------------------- */
+
+static fv_variable *reduce(fv_layer *layer, int32_t count,
+                           fv_variable *const inputs[])
+{
+    return fv__reduction_layer(layer, count, inputs, &fv__op_sum);
+}
+
+const fv__layer_type fv__layer_sum = {
+    FV__REDUCTION_LAYER("sum"),
+    .about = "the sum along axes: all but the batch unless they are given",
+};

@@ -1,9 +1,21 @@
 /* Operators that are a function of one element. */
 #include "op/op.h"
 
+fv_status fv__infer_same_numbers(fv_inference *inference)
+{
+    const fv_tensor *x = inference->inputs[0];
+    const fv_status status = fv__infer_numbers(inference);
+    return status ? status : fv__infer_moved(inference, x->rank, x->shape);
+}
+
 void fv__unary_forward(const fv_call *call)
 {
     const fv__unary_operator *function = call->attributes;
+    if (!fv__dtype_is_real(call->inputs[0]->dtype)) {
+        fv__integers_unary(call->context, function->f, call->inputs[0],
+                           call->outputs[0]);
+        return;
+    }
     fv__unary_all(call->context, function->f, fv__count(call->outputs[0]),
                   call->inputs[0]->data, call->outputs[0]->data, function->p,
                   function->q);

@@ -19,6 +19,8 @@ static const char *range_of(fv_dtype dtype)
         return "-2147483648..2147483647";
     case FV_I64:
         return "-9223372036854775808..9223372036854775807";
+    case FV_BOOL:
+        return "0..1";
     }
     return "nothing";
 }

@@ -14,6 +14,7 @@ void fv__load_integers(fv_dtype dtype, const void *from, int64_t stride,
 {
     switch (dtype) {
     case FV_U8:
+    case FV_BOOL:
         LOAD(uint8_t);
         break;
     case FV_I8:
@@ -46,6 +47,7 @@ void fv__load_doubles(fv_dtype dtype, const void *from, int64_t stride,
         LOAD(double);
         break;
     case FV_U8:
+    case FV_BOOL:
         LOAD(uint8_t);
         break;
     case FV_I8:
@@ -60,6 +62,36 @@ void fv__load_doubles(fv_dtype dtype, const void *from, int64_t stride,
     case FV_I64:
         for (int64_t i = 0; i < n; i++)
             out[i] = (double)((const int64_t *)from)[i * stride];
+        break;
+    }
+}
+
+#define STORE_LOW(type)                                                        \
+    for (int64_t i = 0; i < n; i++) ((type *)to)[i] = (type)(uint64_t)from[i]
+
+void fv__store_wrapped(fv_dtype dtype, void *to, int64_t n, const int64_t *from)
+{
+    switch (dtype) {
+    case FV_U8:
+        STORE_LOW(uint8_t);
+        break;
+    case FV_I8:
+        STORE_LOW(int8_t);
+        break;
+    case FV_I16:
+        STORE_LOW(int16_t);
+        break;
+    case FV_I32:
+        STORE_LOW(int32_t);
+        break;
+    case FV_I64:
+        STORE_LOW(int64_t);
+        break;
+    case FV_BOOL:
+        for (int64_t i = 0; i < n; i++) ((uint8_t *)to)[i] = from[i] != 0;
+        break;
+    case FV_F32:
+    case FV_F64:
         break;
     }
 }
@@ -92,6 +124,9 @@ static int64_t store_doubles(fv_dtype dtype, void *to, int64_t stride,
     case FV_U8:
         STORE_WHOLE(uint8_t, INSIDE(-1, 256));
         break;
+    case FV_BOOL:
+        STORE_WHOLE(uint8_t, INSIDE(-1, 2));
+        break;
     case FV_I8:
         STORE_WHOLE(int8_t, INSIDE(-129, 128));
         break;
@@ -120,6 +155,9 @@ static int64_t store_integers(fv_dtype dtype, void *to, int64_t stride,
         break;
     case FV_U8:
         STORE_WHOLE(uint8_t, BETWEEN(0, UINT8_MAX));
+        break;
+    case FV_BOOL:
+        STORE_WHOLE(uint8_t, BETWEEN(0, 1));
         break;
     case FV_I8:
         STORE_WHOLE(int8_t, BETWEEN(INT8_MIN, INT8_MAX));

@@ -11,6 +11,7 @@ size_t fv_dtype_bytes(fv_dtype dtype)
     switch (dtype) {
     case FV_U8:
     case FV_I8:
+    case FV_BOOL:
         return 1;
     case FV_I16:
         return 2;
@@ -41,6 +42,8 @@ const char *fv_dtype_name(fv_dtype dtype)
         return "i32";
     case FV_I64:
         return "i64";
+    case FV_BOOL:
+        return "bool";
     }
     return "unknown";
 }

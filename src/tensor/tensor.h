@@ -71,6 +71,10 @@ void fv__load_doubles(fv_dtype dtype, const void *from, int64_t stride,
 /* The same for integer types. */
 void fv__load_integers(fv_dtype dtype, const void *from, int64_t stride,
                        int64_t n, int64_t *out);
+/* to[i] = from[i], n elements of an integer type, modulo 2^bits; a truth value
+ * is whether the number is not 0. */
+void fv__store_wrapped(fv_dtype dtype, void *to, int64_t n,
+                       const int64_t *from);
 /* One element of any type in its shortest exact form. Returns `out`. */
 const char *fv__element_text(fv_dtype dtype, const void *at,
                              char out[FV__NUMBER_BYTES]);

@@ -26,6 +26,10 @@ static long double value_of(fv__binary f, long double a, long double b)
         return a > b ? a : b;
     case FV__PRELU:
         return a > 0 ? a : b * a;
+    case FV__REMAINDER:
+        return a - b * floorl(a / b);
+    case FV__FMOD:
+        return fmodl(a, b);
     }
     return (long double)NO_NUMBER;
 }
@@ -50,6 +54,10 @@ static long double slope_of(fv__binary f, int operand, long double a,
         return a > b ? !operand : operand;
     case FV__PRELU:
         return operand ? (a > 0 ? 0 : a) : a > 0 ? 1 : b;
+    case FV__REMAINDER:
+        return operand ? -floorl(a / b) : 1;
+    case FV__FMOD:
+        return operand ? -truncl(a / b) : 1;
     }
     return (long double)NO_NUMBER;
 }
@@ -90,10 +98,10 @@ static void test_values_and_slopes(void **state)
     (void)state;
     static const size_t sizes[] = { 0, 1, 15, 17, 257, 4097 };
     for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
-        for (size_t i = 0; i < 6 * 8 * 8; i++) {
-            const struct example e = { (fv__binary)(i / 8 % 8), i & 1,
+        for (size_t i = 0; i < 6 * 8 * 10; i++) {
+            const struct example e = { (fv__binary)(i / 8 % 10), i & 1,
                                        i >> 1 & 1, (int)(i >> 2 & 1) };
-            const size_t n = sizes[i / 64];
+            const size_t n = sizes[i / 80];
             data *d = make_data(dtype, n, e.binary == FV__PRELU ? -2 : 0.5, 2);
             run_tables(d, apply, &e);
             assert_untouched(d, 0, n);

@@ -72,6 +72,12 @@ EXACT(power, powl(x, p))
 EXACT(power_slope, p == 0 ? 0 : p * powl(x, p - 1))
 EXACT(reciprocal, p / x)
 EXACT(reciprocal_slope, -p / (x * x))
+EXACT(error, erfl(x))
+EXACT(error_slope, 2 / sqrtl(acosl(-1)) * expl(-x * x))
+EXACT(down, floorl(x))
+EXACT(up, ceill(x))
+EXACT(nearest, rintl(x))
+EXACT(zero, 0)
 
 static const struct function {
     fv__unary unary;
@@ -117,6 +123,11 @@ static const struct function {
     { FV__POWER, -4, 4, 0, 0, power, power_slope, 0, true, false },
     { FV__RECIPROCAL, 0.1, 4, 3, 0, reciprocal, reciprocal_slope, 1, true,
       true },
+    { FV__ERF, -3, 3, 0, 0, error, error_slope, 4, true, false },
+    { FV__FLOOR, -9, 9, 0, 0, down, zero, 0, false, false },
+    { FV__CEIL, -9, 9, 0, 0, up, zero, 0, false, false },
+    { FV__ROUND, -9, 9, 0, 0, nearest, zero, 0, false, false },
+    { FV__SIGN, -3, 3, 0, 0, sign, zero, 0, false, false },
 };
 #define FUNCTIONS (sizeof functions / sizeof *functions)
 

@@ -280,8 +280,13 @@ static void test_add_and_concat(void **state)
     at = fv_variable_value(fv_layer_forward_n(fv_add_layers(ctx), 3, same))
              ->data;
     for (int i = 0; i < 8; i++) assert_true(at[i] == 3 * a[i]);
+    at = fv_variable_value(fv_layer_forward_n(fv_add_layers(ctx), 2, both))
+             ->data;
+    for (int i = 0; i < 8; i++) assert_true(at[i] == a[i] + b[i % 4]);
+    fv_tensor narrow = FV_TENSOR(b, FV_F64, 1, 4, 1, 1);
+    both[1] = fv_variable_new(ctx, &narrow);
     assert_null(fv_layer_forward_n(fv_add_layers(ctx), 2, both));
-    assert_error(ctx, "add: inputs [2, 2, 2] and [1, 2, 2] differ in shape");
+    assert_error(ctx, "add: inputs [2, 2, 2] and [4, 1, 1] differ in shape");
     assert_null(fv_layer_forward(fv_concat_layers(ctx), x));
     assert_error(ctx, "concat: 1 inputs, expected at least 2");
     fv_context_free(ctx);

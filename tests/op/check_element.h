@@ -3,7 +3,9 @@
 #ifndef FV_TESTS_OP_CHECK_ELEMENT_H
 #define FV_TESTS_OP_CHECK_ELEMENT_H
 
-#include "op/check.h"
+#include "op/whole.h"
+
+#include <stdbool.h>
 
 /* ---- one element --------------------------------------------------------- */
 
@@ -12,6 +14,7 @@ typedef struct check_unary {
     fv_variable *(*f)(fv_variable *a);
     double (*value)(double x), (*slope)(double x);
     double low, high;
+    bool whole; /* it takes whole numbers */
 } check_unary;
 
 static inline fv_variable *check_unary_apply(void *user, fv_variables at)
@@ -47,9 +50,11 @@ static inline void check_unary_refusals(const check_unary *unary)
     char sentence[96];
     fv_context *context = check_context(FV_F32, 1);
     assert_null(unary->f(NULL));
-    assert_null(unary->f(check_integers(context, 3)));
+    assert_null(unary->f(unary->whole ? TRUTH(context, 1)
+                                      : check_integers(context, 3)));
     snprintf(sentence, sizeof sentence,
-             "%s: operand 1 has type i64, expected f32", unary->name);
+             "%s: operand 1 has type %s, expected f32", unary->name,
+             unary->whole ? "bool" : "i64");
     assert_error(context, sentence);
     fv_context_free(context);
 }

@@ -1,5 +1,5 @@
 /* Concatenation along each axis. */
-#include "op/check.h"
+#include "op/whole.h"
 
 static fv_variable *concat(void *user, fv_variables at)
 {
@@ -92,6 +92,9 @@ static void test_refusals(void **state)
     parts[1] = check_integers(context, 3);
     assert_null(fv_concat_of(2, parts, 0));
     assert_error(context, "concat: operand 2 has type i64, expected f32");
+    parts[0] = TRUTH(context, 1, 0);
+    parts[1] = TRUTH(context, 0);
+    IS_WHOLE(fv_concat_of(2, parts, 0), FV_BOOL, 1, 0, 0);
     parts[1] = NULL;
     assert_null(fv_concat_of(2, parts, 0));
     assert_error(context, "concat: operand 2 is NULL");

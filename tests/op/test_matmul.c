@@ -125,22 +125,60 @@ static void test_table(void **state)
     fv_context_free(context);
 }
 
+static fv_variable *product(void *user, fv_variables at)
+{
+    (void)user;
+    return fv_matmul(at.at[0], at.at[1]);
+}
+
+/* A vector is a row on the left and a column on the right. */
+static void test_vectors(void **state)
+{
+    (void)state;
+    static const check_shape shapes[][2] = {
+        { SHAPE(3), SHAPE(3) },
+        { SHAPE(3), SHAPE(3, 2) },
+        { SHAPE(2, 4, 3), SHAPE(3) },
+        { SHAPE(3), SHAPE(2, 1, 3, 5) },
+    };
+    static const int32_t ranks[] = { 0, 1, 2, 3 };
+    check_case c = { .f = product, .count = 2, .low = -1, .high = 1 };
+    for (int64_t i = 0; i < COUNT(shapes); i++) {
+        memcpy(c.shapes, shapes[i], sizeof shapes[i]);
+        check_gradient(&c);
+        check_result is = check_evaluate(&c, FV_F64, 1);
+        assert_int_equal(is.value.rank, ranks[i]);
+        double sum = 0; /* the last number of the result */
+        const int64_t a = fv_tensor_count(&is.leaves[0]) - 3;
+        const int64_t n = shapes[i][1].rank == 1
+                              ? 1
+                              : shapes[i][1].shape[shapes[i][1].rank - 1];
+        const int64_t b = fv_tensor_count(&is.leaves[1]) - 3 * n + n - 1;
+        for (int64_t k = 0; k < 3; k++)
+            sum += check_at(&is.leaves[0], a + k)
+                   * check_at(&is.leaves[1], b + k * n);
+        assert_near(check_at(&is.value, fv_tensor_count(&is.value) - 1), sum,
+                    1e-15);
+        fv_context_free(is.context);
+    }
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
     fv_context *context = check_context(FV_F32, 1);
     fv_variable *a = check_leaf(context, &(check_shape)SHAPE(2, 3), 0, 1, 1);
     fv_variable *b = check_leaf(context, &(check_shape)SHAPE(4, 2), 0, 1, 1);
-    fv_variable *v = check_leaf(context, &(check_shape)SHAPE(3), 0, 1, 1);
     fv_variable *s = check_leaf(context, &(check_shape)SHAPE(2, 5, 3), 0, 1, 1);
     fv_variable *t = check_leaf(context, &(check_shape)SHAPE(4, 3, 5), 0, 1, 1);
     assert_null(fv_matmul(a, b));
     assert_error(context, "matmul: inner extents 3 and 4 differ "
                           "([2, 3] x [4, 2])");
-    assert_null(fv_matmul(v, a));
-    assert_error(context, "matmul: operand 1 has rank 1, expected 2 or more");
-    assert_null(fv_matmul(a, v));
-    assert_error(context, "matmul: operand 2 has rank 1, expected 2 or more");
+    fv_variable *number = fv_variable_number(context, 1);
+    assert_null(fv_matmul(number, a));
+    assert_error(context, "matmul: operand 1 has rank 0, expected 2 or more");
+    assert_null(fv_matmul(a, NULL));
+    assert_error(context, "matmul: operand 2 is NULL");
     assert_null(fv_matmul(s, t));
     assert_error(context, "matmul: leading axes of [2, 5, 3] and [4, 3, 5] do "
                           "not broadcast");
@@ -152,9 +190,9 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_product),  cmocka_unit_test(test_large),
-        cmocka_unit_test(test_twice),    cmocka_unit_test(test_table),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_product), cmocka_unit_test(test_large),
+        cmocka_unit_test(test_twice),   cmocka_unit_test(test_table),
+        cmocka_unit_test(test_vectors), cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

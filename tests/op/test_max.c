@@ -80,7 +80,7 @@ static fv_inference inferred(fv_context *context, const int64_t shape[3],
                              int gradient)
 {
     extern const fv_operator fv__op_max;
-    const fv__reduction along = { .axis = 1 };
+    const fv__reduction along = { .count = 1, .keep = 1, .axes = { 1 } };
     float number;
     const fv_tensor x = fv_tensor_of(&number, FV_F32, 3, shape);
     const fv_tensor *inputs[] = { &x };

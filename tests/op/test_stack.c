@@ -1,5 +1,5 @@
 /* Stacking along a new axis. */
-#include "op/check.h"
+#include "op/whole.h"
 
 static fv_variable *stack(void *user, fv_variables at)
 {
@@ -91,9 +91,12 @@ static void test_refusals(void **state)
                           0, 1, 1);
     assert_null(fv_stack(1, parts, 0));
     assert_error(context, "stack: part 1 has rank 8, expected 7 or less");
-    parts[0] = check_integers(context, 3);
-    assert_null(fv_stack(1, parts, 0));
-    assert_error(context, "stack: operand 1 has type i64, expected f32");
+    parts[0] = WHOLE(context, 1, 2);
+    parts[1] = WHOLE(context, 3, 4);
+    IS_WHOLE(fv_stack(2, parts, 1), FV_I64, 1, 3, 2, 4);
+    parts[0] = a;
+    assert_null(fv_stack(2, parts, 0));
+    assert_error(context, "stack: operand 2 has type i64, expected f32");
     assert_null(fv_stack(0, parts, 0));
     assert_null(fv_stack(2, NULL, 0));
     fv_context_free(context);

@@ -56,6 +56,7 @@ static inline double number_at(const fv_tensor *tensor, int64_t flat)
     case FV_F64:
         return ((const double *)tensor->data)[at];
     case FV_U8:
+    case FV_BOOL:
         return ((const uint8_t *)tensor->data)[at];
     case FV_I8:
         return ((const int8_t *)tensor->data)[at];
@@ -79,6 +80,7 @@ static inline void set_number(const fv_tensor *tensor, int64_t at, double x)
         ((double *)tensor->data)[at] = x;
         break;
     case FV_U8:
+    case FV_BOOL:
         ((uint8_t *)tensor->data)[at] = (uint8_t)x;
         break;
     case FV_I8:

@@ -46,6 +46,7 @@ static void ends_of_the_types(void **state)
         fv_dtype dtype;
         double low, high;
     } ends[] = { { FV_U8, 0, 255 },
+                 { FV_BOOL, 0, 1 },
                  { FV_I8, -128, 127 },
                  { FV_I16, -32768, 32767 },
                  { FV_I32, -2147483648.0, 2147483647.0 },
@@ -151,8 +152,8 @@ static void sentences(void **state)
     check_failed(context, fv_tensor_convert(context, &last, FV_I16),
                  "convert: element [] is 1e+19, outside -32768..32767 of "
                  "i16");
-    check_failed(context, fv_tensor_convert(context, &line, (fv_dtype)7),
-                 "tensor: unknown element type 7");
+    check_failed(context, fv_tensor_convert(context, &line, (fv_dtype)8),
+                 "tensor: unknown element type 8");
     check_failed(context, fv_tensor_convert(context, NULL, FV_U8),
                  "convert: no tensor");
     assert_int_equal(fv_context_memory(context).data_bytes, 0);

@@ -15,13 +15,13 @@ static void element_types(void **state)
     } known[] = { { FV_F32, 4, "f32" }, { FV_F64, 8, "f64" },
                   { FV_U8, 1, "u8" },   { FV_I8, 1, "i8" },
                   { FV_I16, 2, "i16" }, { FV_I32, 4, "i32" },
-                  { FV_I64, 8, "i64" } };
+                  { FV_I64, 8, "i64" }, { FV_BOOL, 1, "bool" } };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         assert_int_equal(fv_dtype_bytes(known[i].dtype), known[i].bytes);
         assert_string_equal(fv_dtype_name(known[i].dtype), known[i].name);
     }
-    assert_int_equal(fv_dtype_bytes((fv_dtype)7), 0);
-    assert_string_equal(fv_dtype_name((fv_dtype)7), "unknown");
+    assert_int_equal(fv_dtype_bytes((fv_dtype)8), 0);
+    assert_string_equal(fv_dtype_name((fv_dtype)8), "unknown");
 }
 
 static void over_the_callers_memory(void **state)
@@ -59,7 +59,7 @@ static void impossible_shapes_give_the_failed_tensor(void **state)
                           fv_tensor_of(data, FV_F32, -1, ones),
                           fv_tensor_of(data, FV_F32, 9, ones),
                           fv_tensor_of(data, FV_F32, 1, NULL),
-                          fv_tensor_of(data, (fv_dtype)7, 1, ones),
+                          fv_tensor_of(data, (fv_dtype)8, 1, ones),
                           fv_tensor_of(data, FV_F32, 2, huge),
                           fv_tensor_of(data, FV_F32, 3, hidden) };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -131,8 +131,8 @@ static void impossible_new_memory(void **state)
                  "tensor: no extents");
     check_failed(context, fv_tensor_new(context, FV_F32, SHAPE(3, -4)),
                  "tensor: extent -4 of axis 1 is negative");
-    check_failed(context, fv_tensor_new(context, (fv_dtype)7, 1, ones),
-                 "tensor: unknown element type 7");
+    check_failed(context, fv_tensor_new(context, (fv_dtype)8, 1, ones),
+                 "tensor: unknown element type 8");
     check_failed(context,
                  fv_tensor_new(context, FV_F32, SHAPE(1048576, 1048576, 1024)),
                  "tensor: f32 [1048576, 1048576, 1024] has too many elements");

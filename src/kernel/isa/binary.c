@@ -25,6 +25,13 @@
 INLINE real least(real a, real b) { return a < b || a != a ? a : b; }
 INLINE real most(real a, real b) { return a > b || a != a ? a : b; }
 
+/* The remainder of a / b that has the sign of b. */
+INLINE real remainder_of(real a, real b)
+{
+    const real r = LIBM(fmod)(a, b);
+    return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+}
+
 void FV_KERNEL(binary)(fv__binary f, size_t n, const void *a_, size_t a_step,
                        const void *b_, size_t b_step, void *y_)
 {
@@ -41,6 +48,8 @@ void FV_KERNEL(binary)(fv__binary f, size_t n, const void *a_, size_t a_step,
         ZIP(FV__MINIMUM, least(a, b));
         ZIP(FV__MAXIMUM, most(a, b));
         ZIP(FV__PRELU, a > 0 ? a : b * a);
+        ZIP(FV__REMAINDER, remainder_of(a, b));
+        ZIP(FV__FMOD, LIBM(fmod)(a, b));
     }
 }
 
@@ -77,6 +86,8 @@ static void grad_first(fv__binary f, size_t n, const real *as, size_t a_step,
         ZIP(FV__MINIMUM, share(a < b, a == b, G));
         ZIP(FV__MAXIMUM, share(a > b, a == b, G));
         ZIP(FV__PRELU, a > 0 ? G : b * G);
+        ZIP(FV__REMAINDER, ((void)a, (void)b, G));
+        ZIP(FV__FMOD, ((void)a, (void)b, G));
     }
 }
 
@@ -93,6 +104,8 @@ static void grad_second(fv__binary f, size_t n, const real *as, size_t a_step,
         ZIP(FV__MINIMUM, share(b < a, a == b, G));
         ZIP(FV__MAXIMUM, share(b > a, a == b, G));
         ZIP(FV__PRELU, ((void)b, a > 0 ? 0 : a * G));
+        ZIP(FV__REMAINDER, -G * LIBM(floor)(a / b));
+        ZIP(FV__FMOD, -G * LIBM(trunc)(a / b));
     }
 }
 

@@ -19,6 +19,7 @@
 
 #define ROOT_HALF_PI_INVERSE REAL(0.79788456080286535588) /* sqrt(2 / pi) */
 #define ROOT_TWO_PI_INVERSE REAL(0.39894228040143267794)  /* 1 / sqrt(2 pi) */
+#define TWO_BY_ROOT_PI REAL(1.1283791670955125739)        /* 2 / sqrt(pi) */
 #define GELU_CUBE REAL(0.044715)
 
 INLINE real gelu(real x)
@@ -83,6 +84,11 @@ void FV_KERNEL(unary)(fv__unary f, size_t n, const void *x_, void *y_,
         UNARY(FV__SCALE_ADD, p * x + q);
         UNARY_CALL(FV__POWER, LIBM(pow)(x, p));
         UNARY(FV__RECIPROCAL, p / x);
+        UNARY(FV__ERF, real_erf(x));
+        UNARY(FV__FLOOR, LIBM(floor)(x));
+        UNARY(FV__CEIL, LIBM(ceil)(x));
+        UNARY(FV__ROUND, LIBM(rint)(x));
+        UNARY(FV__SIGN, x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x);
     }
 }
 
@@ -185,5 +191,10 @@ void FV_KERNEL(unary_grad)(fv__unary f, size_t n, const void *x_,
         GRAD(FV__SCALE_ADD, p * g);
         GRAD(FV__POWER, g * power_slope(X, p));
         GRAD(FV__RECIPROCAL, -g * Y / X);
+        GRAD(FV__ERF, g * (TWO_BY_ROOT_PI * real_exp(-X * X)));
+        GRAD(FV__FLOOR, 0 * g);
+        GRAD(FV__CEIL, 0 * g);
+        GRAD(FV__ROUND, 0 * g);
+        GRAD(FV__SIGN, 0 * g);
     }
 }

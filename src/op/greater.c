@@ -1,0 +1,15 @@
+/* Whether a > b: the layer. */
+#include "op/tensor_layer.h"
+
+static const fv__field fields[] = FV__ARITHMETIC_FIELDS(0);
+
+static fv_variable *apply(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[])
+{
+    return fv__arithmetic(layer, count, inputs, fv_greater, NULL);
+}
+
+const fv__layer_type fv__layer_greater = {
+    FV__COMPARISON_LAYER("greater"),
+    .about = "whether a > b, b a second input or a number; broadcast",
+};

@@ -1,0 +1,74 @@
+/* Truth values, FV_BOOL: and, or, exclusive or, broadcast, and not. */
+#include "op/op.h"
+
+typedef enum connective { AND, OR, XOR, NOT } connective;
+
+typedef struct logic {
+    connective connective;
+} logic;
+
+static fv_status infer(fv_inference *inference)
+{
+    fv_status status = FV_OK;
+    for (int32_t k = 0; k < inference->num_inputs && !status; k++)
+        status = fv__infer_truth(inference, k);
+    return status ? status : fv__infer_broadcast_type(inference, 0, FV_BOOL);
+}
+
+static void run_row(const void *argument, const fv__broadcast_row *row)
+{
+    const fv_call *call = argument;
+    const logic *l = call->attributes;
+    const int32_t last = call->num_inputs - 1;
+    const uint8_t *a = call->inputs[0]->data, *b = call->inputs[last]->data;
+    uint8_t *y = (uint8_t *)call->outputs[0]->data + row->first;
+    const int64_t a_step = row->step[0], b_step = row->step[last];
+    a += row->at[0];
+    b += row->at[last];
+    for (int64_t i = 0; i < row->n; i++) {
+        const uint8_t p = a[i * a_step], q = b[i * b_step];
+        y[i] = (uint8_t)(l->connective == AND   ? p & q
+                         : l->connective == OR  ? p | q
+                         : l->connective == XOR ? p ^ q
+                                                : !p);
+    }
+}
+
+static void forward(const fv_call *call)
+{
+    fv__broadcast_rows(call->context, call->outputs[0], call->num_inputs,
+                       call->inputs, 2, run_row, call);
+}
+
+const fv_operator fv__op_logic = { .size = sizeof(fv_operator),
+                                   .name = "logic",
+                                   .min_inputs = 1,
+                                   .max_inputs = 2,
+                                   .attributes_size = sizeof(logic),
+                                   .infer = infer,
+                                   .forward = forward };
+
+static fv_variable *apply(connective c, int32_t count, fv_variable *a,
+                          fv_variable *b)
+{
+    const logic attributes = { c };
+    fv_variable *const operands[] = { a, b };
+    return fv_apply(&fv__op_logic, &attributes, count, operands);
+}
+
+fv_variable *fv_and(fv_variable *a, fv_variable *b)
+{
+    return apply(AND, 2, a, b);
+}
+
+fv_variable *fv_or(fv_variable *a, fv_variable *b)
+{
+    return apply(OR, 2, a, b);
+}
+
+fv_variable *fv_xor(fv_variable *a, fv_variable *b)
+{
+    return apply(XOR, 2, a, b);
+}
+
+fv_variable *fv_not(fv_variable *a) { return apply(NOT, 1, a, NULL); }
