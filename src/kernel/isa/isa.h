@@ -71,6 +71,7 @@ typedef int64_t real_mask;
     X(sigmoid_cross_entropy) X(sigmoid_cross_entropy_grad)                    \
     X(maxpool) X(maxpool_grad) X(avgpool) X(avgpool_grad)                     \
     X(column_sum) X(column_moments) X(column_merge) X(column_total)           \
+    X(resample) X(sample) X(sample_grad) X(sample_grid_grad)                  \
     X(column_normalise) X(column_slopes) X(column_normalise_grad)             \
     X(winograd_filter) X(winograd_input) X(winograd_output)                   \
     X(winograd_small_channels) X(winograd_output_grad) X(winograd_filter_grad)           \
