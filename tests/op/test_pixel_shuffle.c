@@ -12,6 +12,12 @@ static fv_variable *apply(const void *user, fv_variable *const at[])
     return fv_pixel_shuffle_of(at[0], h->factor, h->order);
 }
 
+/* The second gradient is added to the first. */
+static fv_variable *apply_twice(const void *user, fv_variable *const at[])
+{
+    return fv_mul(apply(user, at), apply(user, at));
+}
+
 /* Pixel (p, q) of channel k is a channel of pixel (p / r, q / r). */
 static void test_definition(void **state)
 {
@@ -46,6 +52,8 @@ static void test_definition(void **state)
         fv_context_free(context);
         assert_gradients(&s);
         assert_same_bits(&s);
+        const subject twice = { apply_twice, &h, 1, 1, { s.operands[0] } };
+        assert_gradients(&twice);
     }
 }
 

@@ -8,6 +8,12 @@ static fv_variable *apply(const void *user, fv_variable *const at[])
     return fv_resize_of(at[0], user);
 }
 
+/* The second gradient is added to the first. */
+static fv_variable *apply_twice(const void *user, fv_variable *const at[])
+{
+    return fv_mul(apply(user, at), apply(user, at));
+}
+
 /* ---- values by hand ------------------------------------------------------ */
 
 static const double ramp[] = { 1, 2, 3, 4 };
@@ -208,6 +214,9 @@ static void test_gradients(void **state)
         const subject s = random_subject(&r, seed);
         assert_gradients(&s);
         assert_single(&s, 1e-5);
+        if (seed % 3) continue;
+        const subject twice = { apply_twice, &r, seed, 1, { s.operands[0] } };
+        assert_gradients(&twice);
     }
     fv_resizing nearest = { .sizes = { 5, 3 } };
     subject s = { apply, &nearest, 7, 1, { { 4, { 2, 3, 4, 3 }, -1, 1, 0 } } };
@@ -215,6 +224,8 @@ static void test_gradients(void **state)
     nearest.sizes[0] = 3; /* one axis, then none */
     assert_gradients(&s);
     nearest.sizes[1] = 4;
+    assert_gradients(&s);
+    s.apply = apply_twice;
     assert_gradients(&s);
 }
 
