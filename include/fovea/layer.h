@@ -12,8 +12,13 @@
  * one row and no column. Where zero cannot be meant, it stands for the default,
  * and a missing second number repeats the first: `.kernel = { 5 }` is 5 x 5.
  *
+<<<<<<< HEAD
  * This file is longer than 600 lines because every layer has its options and
  * its maker here. */
+=======
+ * The file is longer than 600 lines because every layer has its options here.
+ */
+>>>>>>> refs/heads/resize
 #ifndef FOVEA_LAYER_H
 #define FOVEA_LAYER_H
 
@@ -303,6 +308,100 @@ typedef struct fv_dropout_options {
     FV_LAYER_NAMES;
 } fv_dropout_options;
 
+/** Options of fv_stochastic_depth(). */
+typedef struct fv_stochastic_depth_options {
+    size_t size;
+    fv_context *context;
+    double probability; /**< required, 0 to 1; of dropping an image */
+    FV_LAYER_SHAPE;
+    fv_stochastic_depth_mode mode FV_ZERO;
+    int32_t reserved FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_stochastic_depth_options;
+
+/** Options of fv_gaussian_noise(). */
+typedef struct fv_gaussian_noise_options {
+    size_t size;
+    fv_context *context;
+    double deviation; /**< required; at least 0 */
+    FV_LAYER_SHAPE;
+    FV_LAYER_NAMES;
+} fv_gaussian_noise_options;
+
+/** Options of fv_resize(); see #fv_resizing. Either sizes or a scale is
+ *  required. */
+typedef struct fv_resize_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    int64_t sizes[FV_MAX_EXTENTS] FV_ZERO; /**< without channels; one number is
+                                                for all axes */
+    double scale FV_ZERO;                  /**< of all axes */
+    fv_resize_mode mode FV_ZERO;
+    fv_resize_coordinates coordinates FV_ZERO;
+    fv_resize_rounding rounding FV_ZERO;
+    int32_t antialias FV_ZERO;
+    int32_t exclude_outside FV_ZERO;
+    int32_t reserved FV_ZERO;
+    double cubic_coefficient FV_ZERO; /**< 0: -0.75, with antialias -0.5 */
+    FV_LAYER_NAMES;
+} fv_resize_options;
+
+/** Options of fv_pixel_shuffle() and fv_pixel_unshuffle(). */
+typedef struct fv_pixel_shuffle_options {
+    size_t size;
+    fv_context *context;
+    int64_t factor; /**< required */
+    FV_LAYER_SHAPE;
+    fv_depth_order order FV_ZERO;
+    int32_t reserved FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_pixel_shuffle_options;
+
+/** Options of fv_channel_shuffle(). */
+typedef struct fv_channel_shuffle_options {
+    size_t size;
+    fv_context *context;
+    int64_t groups; /**< required; divides the number of channels */
+    FV_LAYER_SHAPE;
+    FV_LAYER_NAMES;
+} fv_channel_shuffle_options;
+
+/** Options of fv_grid_sample(); see #fv_sampling. */
+typedef struct fv_grid_sample_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    fv_sample_mode mode FV_ZERO;
+    fv_sample_padding padding FV_ZERO;
+    int32_t align_corners FV_ZERO;
+    int32_t reserved FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_grid_sample_options;
+
+/** Options of fv_affine_grid(). */
+typedef struct fv_affine_grid_options {
+    size_t size;
+    fv_context *context;
+    int64_t height; /**< required */
+    int64_t width;  /**< required */
+    FV_LAYER_SHAPE;
+    int32_t align_corners FV_ZERO;
+    int32_t reserved FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_affine_grid_options;
+
+/** Options of fv_attention(). */
+typedef struct fv_attention_options {
+    size_t size;
+    fv_context *context;
+    int64_t num_heads; /**< required; divides the number of features */
+    FV_LAYER_SHAPE;
+    int32_t causal FV_ZERO;  /**< 1: no position sees those behind it */
+    int32_t no_bias FV_ZERO; /**< 1: the sums alone */
+    FV_LAYER_NAMES;
+} fv_attention_options;
+
 /** Options of fv_batchnorm(). */
 typedef struct fv_batchnorm_options {
     size_t size;
@@ -501,6 +600,46 @@ typedef struct fv_hard_tanh_options {
 #define fv_dropout(ctx, ...)                                                   \
     fv_dropout_new(FV_OPTIONS(fv_dropout_options, .context = (ctx),            \
                               .probability = __VA_ARGS__))
+/** `fv_spatial_dropout(ctx, 0.2)`: the probability of dropping a channel. */
+#define fv_spatial_dropout(ctx, ...)                                           \
+    fv_spatial_dropout_new(FV_OPTIONS(fv_dropout_options, .context = (ctx),    \
+                                      .probability = __VA_ARGS__))
+/** `fv_stochastic_depth(ctx, 0.2)`: the probability of dropping an image. */
+#define fv_stochastic_depth(ctx, ...)                                          \
+    fv_stochastic_depth_new(FV_OPTIONS(fv_stochastic_depth_options,            \
+                                       .context = (ctx),                       \
+                                       .probability = __VA_ARGS__))
+/** `fv_gaussian_noise(ctx, 0.1)`: the standard deviation. */
+#define fv_gaussian_noise(ctx, ...)                                            \
+    fv_gaussian_noise_new(FV_OPTIONS(fv_gaussian_noise_options,                \
+                                     .context = (ctx),                         \
+                                     .deviation = __VA_ARGS__))
+/** `fv_resize(ctx, .sizes = { 64, 64 }, .mode = FV_RESIZE_LINEAR)`,
+ *  `fv_resize(ctx, .scale = 2)`. */
+#define fv_resize(...) FV_LAYER_(fv_resize_new, fv_resize_options, __VA_ARGS__)
+/** `fv_pixel_shuffle(ctx, 2)`: the factor. */
+#define fv_pixel_shuffle(ctx, ...)                                             \
+    fv_pixel_shuffle_new(FV_OPTIONS(fv_pixel_shuffle_options,                  \
+                                    .context = (ctx), .factor = __VA_ARGS__))
+/** `fv_pixel_unshuffle(ctx, 2)`: the factor. */
+#define fv_pixel_unshuffle(ctx, ...)                                           \
+    fv_pixel_unshuffle_new(FV_OPTIONS(                                         \
+        fv_pixel_shuffle_options, .context = (ctx), .factor = __VA_ARGS__))
+/** `fv_channel_shuffle(ctx, 3)`: the groups. */
+#define fv_channel_shuffle(ctx, ...)                                           \
+    fv_channel_shuffle_new(FV_OPTIONS(                                         \
+        fv_channel_shuffle_options, .context = (ctx), .groups = __VA_ARGS__))
+/** `fv_grid_sample(ctx, .from = "image,grid")`. */
+#define fv_grid_sample(...)                                                    \
+    FV_LAYER_(fv_grid_sample_new, fv_grid_sample_options, __VA_ARGS__)
+/** `fv_affine_grid(ctx, 28, 28)`: height and width. */
+#define fv_affine_grid(ctx, rows, ...)                                         \
+    fv_affine_grid_new(FV_OPTIONS(fv_affine_grid_options, .context = (ctx),    \
+                                  .height = (rows), .width = __VA_ARGS__))
+/** `fv_attention(ctx, 8)`: the number of heads. */
+#define fv_attention(ctx, ...)                                                 \
+    fv_attention_new(FV_OPTIONS(fv_attention_options, .context = (ctx),        \
+                                .num_heads = __VA_ARGS__))
 /** `fv_batchnorm(ctx)`; see #fv_batchnorm_options. */
 #define fv_batchnorm(...)                                                      \
     FV_LAYER_(fv_batchnorm_new, fv_batchnorm_options, __VA_ARGS__)
@@ -626,6 +765,32 @@ FV_API fv_layer *
 fv_adaptive_maxpool_new(const fv_adaptive_pool_options *options);
 /** Drops values in training; the identity in evaluation. */
 FV_API fv_layer *fv_dropout_new(const fv_dropout_options *options);
+/** Drops whole channels of an image in training. */
+FV_API fv_layer *fv_spatial_dropout_new(const fv_dropout_options *options);
+/** Drops whole images in training. */
+FV_API fv_layer *
+fv_stochastic_depth_new(const fv_stochastic_depth_options *options);
+/** Adds random numbers in training. */
+FV_API fv_layer *
+fv_gaussian_noise_new(const fv_gaussian_noise_options *options);
+/** Images in other sizes. */
+FV_API fv_layer *fv_resize_new(const fv_resize_options *options);
+/** Channels to pixels. */
+FV_API fv_layer *fv_pixel_shuffle_new(const fv_pixel_shuffle_options *options);
+/** Pixels to channels. */
+FV_API fv_layer *
+fv_pixel_unshuffle_new(const fv_pixel_shuffle_options *options);
+/** Mixes the channels of groups. */
+FV_API fv_layer *
+fv_channel_shuffle_new(const fv_channel_shuffle_options *options);
+/** An image at the points of a grid. */
+FV_API fv_layer *fv_grid_sample_new(const fv_grid_sample_options *options);
+/** A grid for fv_grid_sample(), from 6 numbers. */
+FV_API fv_layer *fv_affine_grid_new(const fv_affine_grid_options *options);
+/** Self-attention over [t, features], as PyTorch's MultiheadAttention;
+ *  in_proj_weight [3 f, f] and in_proj_bias [3 f] of query, key and value,
+ *  out_proj.weight [f, f], out_proj.bias [f]. */
+FV_API fv_layer *fv_attention_new(const fv_attention_options *options);
 /** Normalises each channel; weight (gamma) and bias (beta) [c]. */
 FV_API fv_layer *fv_batchnorm_new(const fv_batchnorm_options *options);
 /** Normalises the elements along the last axes; weight (gamma) and bias (beta)

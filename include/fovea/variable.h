@@ -545,6 +545,103 @@ FV_API fv_variable *fv_adaptive_maxpool_of(fv_variable *x,
 FV_API fv_variable *fv_global_average_pool_of(fv_variable *x);
 FV_API fv_variable *fv_global_max_pool_of(fv_variable *x);
 
+/** How an image is read between its pixels. */
+typedef enum fv_resize_mode {
+    FV_RESIZE_NEAREST = 0,
+    FV_RESIZE_LINEAR, /**< along each axis: bilinear, trilinear */
+    FV_RESIZE_CUBIC   /**< of one or two axes */
+} fv_resize_mode;
+
+/** Coordinate x in the input of pixel o of the output, where s is the scale,
+ *  output size / input size unless it is given. */
+typedef enum fv_resize_coordinates {
+    FV_RESIZE_HALF_PIXEL = 0,    /**< (o + 0.5) / s - 0.5 */
+    FV_RESIZE_ALIGN_CORNERS,     /**< o (input - 1) / (output - 1) */
+    FV_RESIZE_ASYMMETRIC,        /**< o / s */
+    FV_RESIZE_PYTORCH_HALF_PIXEL /**< half_pixel, but 0 if the output is one
+                                      pixel */
+} fv_resize_coordinates;
+
+/** How `nearest` rounds a coordinate. PyTorch's "nearest" is `asymmetric` with
+ *  `floor`, its "nearest-exact" `half_pixel` with `round_prefer_ceil`. */
+typedef enum fv_resize_rounding {
+    FV_RESIZE_ROUND_PREFER_FLOOR = 0, /**< to the nearest, halves down */
+    FV_RESIZE_ROUND_PREFER_CEIL,      /**< to the nearest, halves up */
+    FV_RESIZE_FLOOR,
+    FV_RESIZE_CEIL
+} fv_resize_rounding;
+
+/** Resizing of images, either to sizes or by scales; a number for each axis, in
+ *  order of memory, where missing numbers repeat the first. */
+typedef struct fv_resizing {
+    int64_t sizes[3] FV_ZERO; /**< of the output */
+    double scales[3] FV_ZERO; /**< output size floor(input scale) */
+    fv_resize_mode mode FV_ZERO;
+    fv_resize_coordinates coordinates FV_ZERO;
+    fv_resize_rounding rounding FV_ZERO;
+    int32_t antialias FV_ZERO; /**< 1: linear and cubic filters as wide as the
+                                    pixels of a smaller output, as in Pillow;
+                                    with half_pixel */
+    int32_t exclude_outside FV_ZERO; /**< 1: what lies outside has weight 0, and
+                                          the others sum to 1; else the border
+                                          is repeated */
+    int32_t reserved FV_ZERO;
+    double cubic_coefficient FV_ZERO; /**< 0: -0.75, with antialias -0.5 */
+} fv_resizing;
+
+/** Resizes x [n, l, c], [n, h, w, c] or [n, d, h, w, c]. */
+FV_API fv_variable *fv_resize_of(fv_variable *x, const fv_resizing *resizing);
+
+/** How the channels c r r of an image, which become r x r pixels of c channels,
+ *  are numbered. */
+typedef enum fv_depth_order {
+    FV_DEPTH_CRD = 0, /**< channel, row, column, as in PyTorch */
+    FV_DEPTH_DCR      /**< row, column, channel */
+} fv_depth_order;
+
+/** [n, h, w, c r r] -> [n, h r, w r, c], for an upscale factor r. */
+FV_API fv_variable *fv_pixel_shuffle_of(fv_variable *x, int64_t factor,
+                                        fv_depth_order order);
+/** The inverse: [n, h r, w r, c] -> [n, h, w, c r r]. */
+FV_API fv_variable *fv_pixel_unshuffle_of(fv_variable *x, int64_t factor,
+                                          fv_depth_order order);
+/** Channel g (c / groups) + k, of the last axis, becomes channel
+ *  k groups + g. */
+FV_API fv_variable *fv_channel_shuffle_of(fv_variable *x, int64_t groups);
+
+/** How an image is read at a point of a grid. */
+typedef enum fv_sample_mode {
+    FV_SAMPLE_BILINEAR = 0,
+    FV_SAMPLE_NEAREST,
+    FV_SAMPLE_BICUBIC
+} fv_sample_mode;
+
+/** What lies outside of the image. */
+typedef enum fv_sample_padding {
+    FV_SAMPLE_ZEROS = 0,
+    FV_SAMPLE_BORDER,    /**< the pixels of the border */
+    FV_SAMPLE_REFLECTION /**< the image, mirrored */
+} fv_sample_padding;
+
+/** As PyTorch's grid_sample has them. */
+typedef struct fv_sampling {
+    fv_sample_mode mode FV_ZERO;
+    fv_sample_padding padding FV_ZERO;
+    int32_t align_corners FV_ZERO; /**< 1: -1 and 1 are the centres of the
+                                        pixels at the border, else its edges */
+    int32_t reserved FV_ZERO;
+} fv_sampling;
+
+/** x [n, h, w, c] at the points of grid [n, h', w', 2] -> [n, h', w', c]. A
+ *  point is x, then y, from -1 to 1 across the image; at one that is NaN, zeros
+ *  are read. A NULL `sampling` is all defaults. */
+FV_API fv_variable *fv_grid_sample_of(fv_variable *x, fv_variable *grid,
+                                      const fv_sampling *sampling);
+/** The grid [n, height, width, 2] of the maps theta [n, 2, 3]: each point is
+ *  theta (x, y, 1), where x and y go from -1 to 1. */
+FV_API fv_variable *fv_affine_grid_of(fv_variable *theta, int64_t height,
+                                      int64_t width, int32_t align_corners);
+
 /** Batch normalisation over all axes but the last. gamma, beta, mean and
  *  variance are [c]. In training the batch's statistics are used and the
  *  running ones updated in place: r = (1 - momentum) r + momentum b, with the
@@ -601,16 +698,43 @@ FV_API fv_variable *fv_spectral_norm(fv_variable *weight, fv_variable *u,
 /** In training drops each element with `probability` and scales the others by
  *  1 / (1 - probability); in evaluation the identity. */
 FV_API fv_variable *fv_dropout_of(fv_variable *x, double probability);
+/** The same, for whole channels of an image: x [n, ..., c]. */
+FV_API fv_variable *fv_spatial_dropout_of(fv_variable *x, double probability);
+
+/** What stochastic depth drops together. */
+typedef enum fv_stochastic_depth_mode {
+    FV_STOCHASTIC_DEPTH_ROW = 0, /**< each image of the batch by itself */
+    FV_STOCHASTIC_DEPTH_BATCH    /**< all or none */
+} fv_stochastic_depth_mode;
+
+/** The same, for whole images: x [n, ...]. */
+FV_API fv_variable *fv_stochastic_depth_of(fv_variable *x, double probability,
+                                           fv_stochastic_depth_mode mode);
+/** In training adds random numbers of a normal distribution with mean 0; in
+ *  evaluation the identity. */
+FV_API fv_variable *fv_gaussian_noise_of(fv_variable *x, double deviation);
 /** x > 0 ? x : slope x: slope [c] for the last axis of x, or [1]. */
 FV_API fv_variable *fv_prelu_of(fv_variable *x, fv_variable *slope);
 /** exp(x) / sum exp(x) over the last axis. */
 FV_API fv_variable *fv_softmax_of(fv_variable *x);
 /** The logarithm of that, which stays finite. */
 FV_API fv_variable *fv_log_softmax_of(fv_variable *x);
+<<<<<<< HEAD
 /** The same along any axis. */
 FV_API fv_variable *fv_softmax_axis(fv_variable *x, int32_t axis);
 /** The same along any axis. */
 FV_API fv_variable *fv_log_softmax_axis(fv_variable *x, int32_t axis);
+=======
+/** Minus infinity above the diagonal of the last two axes. */
+FV_API fv_variable *fv_causal_mask(fv_variable *x);
+/** softmax(query key^T / sqrt(features) + mask) value, for query [..., t, d],
+ *  key [..., s, d] and value [..., s, v]. The mask, which broadcasts to
+ *  [..., t, s], may be NULL; with `causal`, position i does not see those
+ *  behind it. */
+FV_API fv_variable *fv_attention_of(fv_variable *query, fv_variable *key,
+                                    fv_variable *value, fv_variable *mask,
+                                    int32_t causal);
+>>>>>>> refs/heads/resize
 
 /* Losses, of rank 0. */
 /** Mean over all elements of (x - target)^2. */

@@ -14,6 +14,8 @@
 #include "kernel/geometry.h"
 #include "kernel/grouped.h"
 #include "kernel/normalise.h"
+#include "kernel/resample.h"
+#include "kernel/sample.h"
 #include "kernel/winograd.h"
 
 enum { FV__LANES = 16 };
@@ -167,6 +169,18 @@ typedef struct fv__kernels {
     void (*max_unpool_grad)(size_t m, size_t plane, size_t c,
                             const int64_t *where, const void *dy, void *dx,
                             fv__accumulation accumulation);
+
+    /* Weighted sums along an axis: see kernel/resample.h. */
+    void (*resample)(const fv__resample *r);
+    /* y = x at the points of a grid: see kernel/sample.h */
+    void (*sample)(const fv__sample *s, const void *x, void *y);
+    /* Adds the gradients of channels first .. end - 1 to dx, in the order of
+     * the points. */
+    void (*sample_grad)(const fv__sample *s, size_t first, size_t end,
+                        const void *dy, void *dx);
+    /* dgrid += the gradient by the points' coordinates */
+    void (*sample_grid_grad)(const fv__sample *s, const void *x, const void *dy,
+                             void *dgrid);
 
     /* Column sums of rows [m][c]: sum[j] += x[i][j] over i, ascending i, in
      * blocks, each from zero */

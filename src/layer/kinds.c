@@ -74,7 +74,8 @@ fv_layer_option fv_layer_option_at(int32_t index, int32_t option)
         .usual = field->kind == FV__FIELD_LACK    ? 1
                  : field->kind == FV__FIELD_LIMIT ? (double)INFINITY
                                                   : field->usual,
-        .required = field->positional && !number && !field->as,
+        .required =
+            field->positional && !field->optional && !number && !field->as,
         .by_position = field->positional,
     };
 }

@@ -50,6 +50,7 @@ typedef struct fv__field {
     fv__field_kind kind;
     bool positional; /* may be written without its key, in table order */
     bool positive;   /* 0 is refused in the text */
+    bool optional;   /* without a default, but not required */
     double usual;    /* the default; of numbers for axes, of each */
     int32_t axes;    /* how many the text has: 1 to 3; 0: 2 */
     size_t as;       /* not 0: the default is the numbers at this offset */

@@ -72,6 +72,7 @@ typedef int64_t real_mask;
     X(maxpool) X(maxpool_grad) X(avgpool) X(avgpool_grad)                     \
     X(lppool) X(lppool_grad) X(max_unpool) X(max_unpool_grad)                 \
     X(column_sum) X(column_moments) X(column_merge) X(column_total)           \
+    X(resample) X(sample) X(sample_grad) X(sample_grid_grad)                  \
     X(column_normalise) X(column_slopes) X(column_normalise_grad)             \
     X(row_normalise) X(row_normalise_grad) X(row_slopes) X(lrn) X(lrn_grad)   \
     X(winograd_filter) X(winograd_input) X(winograd_output)                   \
