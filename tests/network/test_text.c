@@ -43,6 +43,8 @@ static void test_text_of_a_text(void **state)
         "prelu 0.1 shared=yes\nsoftplus beta=2 threshold=0.1\n"
         "celu 0.5\ngelu approximate=tanh\nhard_tanh -0.5 2\n"
         "flatten\nlinear 3 bias=yes init=constant init_value=-2e-3\nmse\n",
+        "input 7 4\nlstm 3 bidirectional=yes\ngru 5 reversed=yes bias=no\n"
+        "rnn 2\n",
     };
     for (int layout = 0; layout < 2; layout++)
         for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -158,6 +160,9 @@ static void test_every_layer_has_a_word(void **state)
                                          "softmax",
                                          "dropout",
                                          "batchnorm",
+                                         "lstm",
+                                         "gru",
+                                         "rnn",
                                          "add",
                                          "concat",
                                          "mse",

@@ -74,6 +74,7 @@ typedef int64_t real_mask;
     X(column_normalise) X(column_slopes) X(column_normalise_grad)             \
     X(winograd_filter) X(winograd_input) X(winograd_output)                   \
     X(winograd_small_channels) X(winograd_output_grad) X(winograd_filter_grad)           \
+    X(lstm) X(lstm_grad) X(gru) X(gru_grad)                                   \
     X(update) X(uniform) X(normal) X(dropout) X(dropout_grad)
 /* clang-format on */
 
