@@ -12,13 +12,8 @@
  * one row and no column. Where zero cannot be meant, it stands for the default,
  * and a missing second number repeats the first: `.kernel = { 5 }` is 5 x 5.
  *
-<<<<<<< HEAD
  * This file is longer than 600 lines because every layer has its options and
  * its maker here. */
-=======
- * The file is longer than 600 lines because every layer has its options here.
- */
->>>>>>> refs/heads/resize
 #ifndef FOVEA_LAYER_H
 #define FOVEA_LAYER_H
 
@@ -559,6 +554,20 @@ typedef struct fv_hard_tanh_options {
     FV_LAYER_NAMES;
 } fv_hard_tanh_options;
 
+/** Options of fv_lstm(), fv_gru() and fv_rnn(). */
+typedef struct fv_recurrent_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    int64_t hidden;                /**< required; units of a direction */
+    int32_t bidirectional FV_ZERO; /**< 1: both directions, one's units before
+                                        the other's */
+    int32_t reversed FV_ZERO;      /**< 1: one, from the end */
+    int32_t no_bias FV_ZERO;       /**< 1: products alone */
+    int32_t reserved FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_recurrent_options;
+
 /* Each maker is a macro over its function: first what is required, by place,
  * then options by name: fv_dropout(ctx, 0.2, .name = "drop"). */
 /** Calls the maker of a layer whose options are all named. */
@@ -710,6 +719,12 @@ typedef struct fv_hard_tanh_options {
 #define fv_sigmoid(...) FV_LAYER_(fv_sigmoid_new, fv_layer_options, __VA_ARGS__)
 /** The hyperbolic tangent. */
 #define fv_tanh(...) FV_LAYER_(fv_tanh_new, fv_layer_options, __VA_ARGS__)
+/** `fv_lstm(ctx, .hidden = 64, .bidirectional = 1)`. */
+#define fv_lstm(...) FV_LAYER_(fv_lstm_new, fv_recurrent_options, __VA_ARGS__)
+/** `fv_gru(ctx, .hidden = 64)`. */
+#define fv_gru(...) FV_LAYER_(fv_gru_new, fv_recurrent_options, __VA_ARGS__)
+/** `fv_rnn(ctx, .hidden = 64)`. */
+#define fv_rnn(...) FV_LAYER_(fv_rnn_new, fv_recurrent_options, __VA_ARGS__)
 /** exp(x) / sum exp(x) over the last axis. */
 #define fv_softmax(...) FV_LAYER_(fv_softmax_new, fv_layer_options, __VA_ARGS__)
 /** The logarithm of softmax over the last axis. */
@@ -842,6 +857,14 @@ FV_API fv_layer *fv_relu6_new(const fv_layer_options *options);
 FV_API fv_layer *fv_sigmoid_new(const fv_layer_options *options);
 /** The hyperbolic tangent. */
 FV_API fv_layer *fv_tanh_new(const fv_layer_options *options);
+/** Over positions, {t, features} -> {t, hidden} or {t, 2 hidden}; see
+ *  fv_lstm_of(). Further outputs are the last h and the last c, further inputs
+ *  the first h and the first c, and lengths, which are integers. */
+FV_API fv_layer *fv_lstm_new(const fv_recurrent_options *options);
+/** The same, without c; see fv_gru_of(). */
+FV_API fv_layer *fv_gru_new(const fv_recurrent_options *options);
+/** The same, without c; see fv_rnn_of(). */
+FV_API fv_layer *fv_rnn_new(const fv_recurrent_options *options);
 /** exp(x) / sum exp(x) over the last axis. */
 FV_API fv_layer *fv_softmax_new(const fv_layer_options *options);
 /** The logarithm of softmax over the last axis. */

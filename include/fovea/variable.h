@@ -719,12 +719,10 @@ FV_API fv_variable *fv_prelu_of(fv_variable *x, fv_variable *slope);
 FV_API fv_variable *fv_softmax_of(fv_variable *x);
 /** The logarithm of that, which stays finite. */
 FV_API fv_variable *fv_log_softmax_of(fv_variable *x);
-<<<<<<< HEAD
 /** The same along any axis. */
 FV_API fv_variable *fv_softmax_axis(fv_variable *x, int32_t axis);
 /** The same along any axis. */
 FV_API fv_variable *fv_log_softmax_axis(fv_variable *x, int32_t axis);
-=======
 /** Minus infinity above the diagonal of the last two axes. */
 FV_API fv_variable *fv_causal_mask(fv_variable *x);
 /** softmax(query key^T / sqrt(features) + mask) value, for query [..., t, d],
@@ -734,7 +732,40 @@ FV_API fv_variable *fv_causal_mask(fv_variable *x);
 FV_API fv_variable *fv_attention_of(fv_variable *query, fv_variable *key,
                                     fv_variable *value, fv_variable *mask,
                                     int32_t causal);
->>>>>>> refs/heads/resize
+
+/** Weights and further inputs of a recurrent operation. Arrays have the
+ *  forward direction first; the second is NULL where there is one only. */
+typedef struct fv_recurrent {
+    fv_variable *weight_ih[2];       /**< [gates h, features] */
+    fv_variable *weight_hh[2];       /**< [gates h, h] */
+    fv_variable *bias_ih[2] FV_ZERO; /**< [gates h]; NULL: none, as bias_hh */
+    fv_variable *bias_hh[2] FV_ZERO;
+    fv_variable *first_h FV_ZERO; /**< [n, directions h]; NULL: zeros */
+    fv_variable *first_c FV_ZERO; /**< the same, of an LSTM, with first_h */
+    fv_variable *lengths FV_ZERO; /**< FV_I64 [n]: positions from there on are
+                                       zeros in the output and leave the state
+                                       as it is; NULL: all positions count */
+    int32_t reversed FV_ZERO; /**< 1: the only direction begins at the end */
+    int32_t reserved FV_ZERO;
+} fv_recurrent;
+
+/** Long short-term memory over the positions of x [n, t, features], as
+ *  PyTorch's: gates i, f, g, o are sums of x weight_ih^T + bias_ih and
+ *  h weight_hh^T + bias_hh; c = sigmoid(f) c + sigmoid(i) tanh(g),
+ *  h = sigmoid(o) tanh(c). Returns h of all positions, [n, t, h] or, in both
+ *  directions, [n, t, 2 h]. `last_h` and `last_c`, if not NULL, get those after
+ *  the last step of each direction, [n, directions h]. */
+FV_API fv_variable *fv_lstm_of(fv_variable *x, const fv_recurrent *recurrent,
+                               fv_variable **last_h, fv_variable **last_c);
+/** Gated recurrent units, as PyTorch's: gates r, z, n;
+ *  n = tanh(x part + sigmoid(r) h part), h = (1 - sigmoid(z)) n + sigmoid(z) h;
+ *  else as fv_lstm_of(). */
+FV_API fv_variable *fv_gru_of(fv_variable *x, const fv_recurrent *recurrent,
+                              fv_variable **last_h);
+/** h = tanh(x weight_ih^T + bias_ih + h weight_hh^T + bias_hh); else as
+ *  fv_lstm_of(). */
+FV_API fv_variable *fv_rnn_of(fv_variable *x, const fv_recurrent *recurrent,
+                              fv_variable **last_h);
 
 /* Losses, of rank 0. */
 /** Mean over all elements of (x - target)^2. */

@@ -54,9 +54,9 @@ static void pack_rows(size_t size, size_t n, size_t nr, const char *in,
     memset(out + n * size, 0, bytes - n * size);
 }
 
-/* Packs B: panels of [k][nr], zeros for missing columns. */
-static void pack(const fv__kernels *kernels, const fv__gemm *p, char *packed)
+void fv__gemm_pack(const fv__kernels *kernels, const fv__gemm *p, void *panels)
 {
+    char *packed = panels;
     size_t nr = (size_t)kernels->nr, size = fv__element(kernels);
     size_t panel = p->k * nr * size;
 
@@ -410,7 +410,7 @@ static void run_panels(const fv__kernels *kernels, const fv__gemm *product,
             const run r = { kernels, &range, in_place ? NULL : scratch, range.k,
                             panel_accumulation(product, l) };
 
-            if (!in_place) pack(kernels, &range, scratch);
+            if (!in_place) fv__gemm_pack(kernels, &range, scratch);
             run_packed(&r);
             l += range.k;
         } while (l < product->k);

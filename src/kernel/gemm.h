@@ -81,6 +81,9 @@ static inline size_t fv__panels(const fv__kernels *kernels, size_t n)
  */
 size_t fv__gemm_packed(const fv__kernels *kernels, size_t n, size_t k);
 
+/* Packs B for fv__gemm_run. */
+void fv__gemm_pack(const fv__kernels *kernels, const fv__gemm *product,
+                   void *packed);
 /* The product with B packed: panels of [k][nr], zeros for missing columns. The
  * k terms are those of `chain`. */
 void fv__gemm_run(const fv__kernels *kernels, const fv__gemm *product,

@@ -237,6 +237,25 @@ typedef struct fv__kernels {
     void (*update)(size_t n, const struct fv__update *update, void *g, void *w,
                    void *const s[]);
 
+    /* A step of n units of a recurrent cell, whose gates lie `gate` elements
+     * apart. LSTM, of the sums of gates i, f, g, o, which become the gates:
+     * c = f c_before + i g, h = o tanh(c); c may be c_before */
+    void (*lstm)(size_t n, size_t gate, void *gates, const void *c_before,
+                 void *c, void *h);
+    /* The gates become the gradients of their sums, and dc, the gradient of c
+     * but for that through h, the gradient of c_before. */
+    void (*lstm_grad)(size_t n, size_t gate, void *gates, const void *c_before,
+                      const void *c, const void *dh, void *dc);
+    /* GRU, of the sums of gates r and z, that of n from the state and that of n
+     * from the input: h = (1 - z) n + z h_before. The third stays, the others
+     * become the gates. */
+    void (*gru)(size_t n, size_t gate, void *gates, const void *h_before,
+                void *h);
+    /* The gates become the gradients of the four sums, and dh that of h_before
+     * but for those through them. */
+    void (*gru_grad)(size_t n, size_t gate, void *gates, const void *h_before,
+                     void *dh);
+
     /* Random numbers, elements first .. first + n of a stream. */
     void (*uniform)(uint64_t seed, uint64_t stream, uint64_t first, size_t n,
                     double low, double high, void *y);

@@ -52,6 +52,8 @@ static void test_text_of_a_text(void **state)
         "max_unpool 2 1 stride=1 from=maxpool_indices1,maxpool_indices1:1\n"
         "adaptive_avgpool 2\nglobal_max_pool\n"
         "flatten\nlinear 3 bias=yes init=constant init_value=-2e-3\nmse\n",
+        "input 7 4\nlstm 3 bidirectional=yes\ngru 5 reversed=yes bias=no\n"
+        "rnn 2\n",
     };
     for (int layout = 0; layout < 2; layout++)
         for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -199,6 +201,9 @@ static void test_every_layer_has_a_word(void **state)
                                          "groupnorm",
                                          "instancenorm",
                                          "lrn",
+                                         "lstm",
+                                         "gru",
+                                         "rnn",
                                          "add",
                                          "concat",
                                          "mse",

@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-enum { MOST_OPERANDS = 5 };
+enum { MOST_OPERANDS = 12 };
 
 /* Numbers from low to high; `frozen`: it requires no gradient. */
 typedef struct operand {

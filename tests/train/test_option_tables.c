@@ -210,6 +210,9 @@ static const struct {
     { "lrn 5", "lrn 5 alpha=0.0001", false },
     { "lrn 5", "lrn 5 beta=0.75", false },
     { "lrn 5", "lrn 5 k=1", false },
+    { "lstm 3", "lstm 3 bidirectional=no reversed=no bias=yes", false },
+    { "gru 3", "gru 3 bidirectional=no reversed=no bias=yes", false },
+    { "rnn 3", "rnn 3 bidirectional=no reversed=no bias=yes", false },
 };
 enum { LINES = sizeof lines / sizeof *lines };
 
@@ -217,7 +220,9 @@ enum { LINES = sizeof lines / sizeof *lines };
 static const char *input_of(const char *line)
 {
     if (!strncmp(line, "linear", 6)) return "5";
-    if (strstr(line, "1d ")) return "8 4";
+    if (strstr(line, "1d ") || strstr(line, "lstm") || strstr(line, "gru ")
+        || strstr(line, "rnn"))
+        return "8 4";
     return strstr(line, "3d ") ? "5 6 7 4" : "8 8 4";
 }
 
@@ -261,7 +266,7 @@ static void test_no_default_is_forgotten(void **state)
 {
     (void)state;
     static const char *const required[] = { "shape", "num_filters", "kernel",
-                                            "num_outputs" };
+                                            "num_outputs", "hidden" };
     for (int t = 0; fv__layer_types[t]; t++) {
         const fv__field *field = fv__layer_types[t]->fields;
         const char *kind = fv__layer_types[t]->kind;
@@ -271,7 +276,7 @@ static void test_no_default_is_forgotten(void **state)
             bool found = false;
             char word[40];
             snprintf(word, sizeof word, " %s=", field->key);
-            for (int i = 0; i < 4; i++)
+            for (int i = 0; i < 5; i++)
                 found |= !strcmp(field->key, required[i]);
             for (int i = 0; i < LINES; i++)
                 found |= !strncmp(lines[i].written, kind, length)
@@ -379,6 +384,7 @@ typedef union options {
     fv_celu_options celu;
     fv_gelu_options gelu;
     fv_hard_tanh_options hard_tanh;
+    fv_recurrent_options recurrent;
 } options;
 
 /* Values of one number of the options: the least and the most that are legal,
@@ -633,6 +639,12 @@ static const limit limits[] = {
     { "softplus", DOUBLE(softplus.threshold, -DBL_MAX, DBL_MAX),
       -(double)INFINITY, (double)INFINITY, "softplus: threshold -inf",
       "softplus: threshold inf" },
+    { "lstm", INT64(recurrent.hidden, 1, 99), 0, 0,
+      "lstm: hidden is 0, expected at least 1", NULL },
+    { "gru", INT64(recurrent.hidden, 1, 99), -1, 0,
+      "gru: hidden is -1, expected at least 1", NULL },
+    { "rnn", INT64(recurrent.hidden, 1, 99), -1, 0,
+      "rnn: hidden is -1, expected at least 1", NULL },
 };
 
 /* A legal layer of that kind. */
@@ -655,12 +667,14 @@ static options base_of(fv_context *ctx, const fv__layer_type *type)
     if (!strcmp(kind, "celu")) o.celu.alpha = 1;
     if (!strcmp(kind, "groupnorm")) o.groupnorm.groups = 2;
     if (!strcmp(kind, "lrn")) o.lrn.channels = 5;
+    const bool positions = strstr("lstm gru rnn", kind) != NULL;
     if (!strcmp(kind, "hard_tanh"))
         o.hard_tanh = (fv_hard_tanh_options){ .low = -1, .high = 1 };
     o.first.size = type->options_size;
     o.first.context = ctx;
     int64_t in[3] = { 8, 8, 4 };
     if (!strcmp(kind, "linear")) in[1] = in[2] = 0;
+    if (positions) in[2] = 0;
     memcpy((char *)&o + type->in_shape, in, sizeof in);
     return o;
 }

@@ -77,6 +77,7 @@ typedef int64_t real_mask;
     X(row_normalise) X(row_normalise_grad) X(row_slopes) X(lrn) X(lrn_grad)   \
     X(winograd_filter) X(winograd_input) X(winograd_output)                   \
     X(winograd_small_channels) X(winograd_output_grad) X(winograd_filter_grad)           \
+    X(lstm) X(lstm_grad) X(gru) X(gru_grad)                                   \
     X(update) X(uniform) X(normal) X(dropout) X(dropout_grad)
 /* clang-format on */
 
