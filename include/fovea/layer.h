@@ -72,6 +72,7 @@ typedef struct fv_layer_option {
     const char *type; /**< "whole number", "whole number, maybe negative", "two
                            whole numbers", "three whole numbers", "one to seven
                            whole numbers", "list of whole numbers", "number",
+                           "list of numbers",
                            "yes or no", "word", "text" */
     const char *const *words; /**< that stand for it, NULL behind the last, ""
                                    is none; NULL: no words */
@@ -428,15 +429,6 @@ typedef struct fv_hard_tanh_options {
 /** Channels of the layers named in `.from`, one after another. */
 #define fv_concat_layers(...)                                                  \
     FV_LAYER_(fv_concat_layers_new, fv_layer_options, __VA_ARGS__)
-/* Losses, the last layer of a network. */
-/** Mean squared error. */
-#define fv_mse(...) FV_LAYER_(fv_mse_new, fv_layer_options, __VA_ARGS__)
-/** Of logits; see fv_sigmoid_cross_entropy_of(). */
-#define fv_sigmoid_cross_entropy(...)                                          \
-    FV_LAYER_(fv_sigmoid_cross_entropy_new, fv_layer_options, __VA_ARGS__)
-/** Of logits; see fv_softmax_cross_entropy_of(). */
-#define fv_softmax_cross_entropy(...)                                          \
-    FV_LAYER_(fv_softmax_cross_entropy_new, fv_layer_options, __VA_ARGS__)
 
 /** Marks the input of a network: extents without the batch. */
 FV_API fv_layer *fv_input_new(const fv_input_options *options);
@@ -503,12 +495,6 @@ FV_API fv_layer *fv_global_average_pool_new(const fv_layer_options *options);
 FV_API fv_layer *fv_add_layers_new(const fv_layer_options *options);
 /** The channels of several layers, one after another. */
 FV_API fv_layer *fv_concat_layers_new(const fv_layer_options *options);
-/** Mean over all elements of (x - target)^2. */
-FV_API fv_layer *fv_mse_new(const fv_layer_options *options);
-/** See fv_sigmoid_cross_entropy_of(). */
-FV_API fv_layer *fv_sigmoid_cross_entropy_new(const fv_layer_options *options);
-/** See fv_softmax_cross_entropy_of(). */
-FV_API fv_layer *fv_softmax_cross_entropy_new(const fv_layer_options *options);
 
 #ifdef __cplusplus
 }

@@ -8,7 +8,7 @@
 #include "conv/conv.h"
 #include "graph/graph.h"
 
-#include <fovea/layer.h>
+#include <fovea/loss.h>
 
 /* ---- options and the network text --------------------------------------- */
 
@@ -16,6 +16,7 @@ typedef enum fv__field_kind {
     FV__FIELD_COUNT,   /* int64_t */
     FV__FIELD_LIMIT,   /* int64_t: 0 is no limit; "0" in the text is FV_OFF */
     FV__FIELD_INDEX,   /* int64_t of any sign */
+    FV__FIELD_LABEL,   /* int64_t: 0 is none; "0" in the text is FV_LABEL_0 */
     FV__FIELD_AXES,    /* int64_t[3]: a number for each of `axes` axes */
     FV__FIELD_EXTENTS, /* int64_t[FV_MAX_EXTENTS]: numbers, ? is FV_OPEN */
     FV__FIELD_LIST,    /* fv__list: numbers of any sign */
@@ -24,6 +25,7 @@ typedef enum fv__field_kind {
     FV__FIELD_LACK,    /* int32_t: 1 is "no" in the text */
     FV__FIELD_WORD,    /* an enum, written as one of `words` */
     FV__FIELD_PADDING, /* as AXES, or a word for the enum at `mode` */
+    FV__FIELD_NUMBERS, /* fv_numbers; the layer owns a copy */
     FV__FIELD_TEXT     /* const char *: NULL is none; the layer owns a copy */
 } fv__field_kind;
 
@@ -92,6 +94,10 @@ void fv__field_resolve(const fv__field *field, void *options, bool text);
 /* The default of numbers for axes. */
 void fv__field_usual(const fv__field *field, const void *options,
                      int64_t values[FV__AXES]);
+/* The memory that the value of a text or of numbers owns; NULL: none. */
+void *fv__field_memory(const fv__field *field, const void *options);
+/* Replaces that memory by a copy; frees nothing. */
+void fv__field_take(fv_context *context, const fv__field *field, void *options);
 /* How many numbers for axes the text has. */
 int32_t fv__field_axes(const fv__field *field);
 
@@ -113,6 +119,7 @@ extern const char *const fv__auto_pad_words_1d[]; /* of one axis */
 extern const char *const fv__initializer_words[];
 extern const char *const fv__fan_words[];
 extern const char *const fv__algorithm_words[];
+extern const char *const fv__reduction_words[];
 
 /* ---- layers ------------------------------------------------------------- */
 
@@ -144,10 +151,22 @@ typedef struct fv__layer_type fv__layer_type;
 
 /* The target of a loss. */
 typedef enum fv__target {
-    FV__NO_TARGET,     /* it is no loss */
-    FV__TARGET_VALUES, /* of the input's shape */
-    FV__TARGET_CLASSES /* class indices, or values of the input's shape */
+    FV__NO_TARGET,      /* it is no loss */
+    FV__TARGET_VALUES,  /* of the input's shape */
+    FV__TARGET_CLASSES, /* class indices, one for each row of channels, or
+                           values of the input's shape */
+    FV__TARGET_LABELS,  /* class indices only */
+    FV__TARGET_SEQUENCE /* as many labels as the layer's `target_length` tells,
+                           -1 behind the last */
 } fv__target;
+
+/* Whether the target of a loss is class indices, and its shape; `input` is that
+ * of the input, and `dense` wants values where the loss takes them. All shapes
+ * are internal. */
+bool fv__target_indices(const fv_layer *loss, const fv_shape *input, bool dense,
+                        fv_shape *shape);
+/* The label that the loss leaves out; false: there is none. */
+bool fv__target_ignored(const fv_layer *loss, int64_t *label);
 
 struct fv_layer {
     fv__object object;
@@ -184,6 +203,7 @@ struct fv__layer_type {
     int32_t min_inputs, max_inputs;
     int32_t max_outputs; /* 0: 1 */
     fv__target target;   /* what a loss takes as one more input */
+    int64_t (*target_length)(const fv_layer *layer); /* FV__TARGET_SEQUENCE */
     /* Checks the inputs as far as operators do not, and declares the
      * parameters; NULL: there is nothing to do. */
     fv_status (*declare)(fv_layer *layer, int32_t count,
@@ -227,7 +247,7 @@ fv_status fv__layer_inputs(const fv_layer *layer, int32_t count);
 /* Sizes that stand for open extents: many halvings leave no remainder. */
 extern const int64_t fv__open_sizes[2];
 /* Declares the parameters and applies the layer to one image in a graph that is
- * recorded and never run; a loss gets its input as target. Sets what reports
+ * recorded and never run; a loss gets a target. Sets what reports
  * say of it. Returns the number of outputs, 0 after a failure. */
 int32_t fv__layer_trace(fv_layer *layer, fv__graph *graph, int32_t count,
                         fv_variable *const inputs[],

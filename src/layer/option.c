@@ -17,6 +17,8 @@ const char *const fv__initializer_words[] = { "",
                                               "zeros",
                                               "constant",
                                               NULL };
+const char *const fv__reduction_words[] = { "",     "mean",  "sum",
+                                            "none", "batch", NULL };
 const char *const fv__fan_words[] = { "in", "out", "average", NULL };
 const char *const fv__algorithm_words[] = { "auto",   "reference", "im2col",
                                             "direct", "winograd",  "depthwise",

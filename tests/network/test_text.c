@@ -43,6 +43,14 @@ static void test_text_of_a_text(void **state)
         "prelu 0.1 shared=yes\nsoftplus beta=2 threshold=0.1\n"
         "celu 0.5\ngelu approximate=tanh\nhard_tanh -0.5 2\n"
         "flatten\nlinear 3 bias=yes init=constant init_value=-2e-3\nmse\n",
+        "input 3\nsoftmax_cross_entropy class_weights=1,0.5,2 "
+        "ignore_index=0 label_smoothing=0.1 reduction=sum\n",
+        "input 3\nnll ignore_index=-100 class_weights=1,2,3\n",
+        "input 3\nhinge margin=0.5 power=2 ignore_index=1\n",
+        "input 3\nsigmoid_cross_entropy class_weights=2 "
+        "positive_weights=1,2,3 reduction=mean\n",
+        "input 3\nkl log_target=yes reduction=batch\n",
+        "input 3\nhuber delta=0.5\n",
     };
     for (int layout = 0; layout < 2; layout++)
         for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -161,6 +169,15 @@ static void test_every_layer_has_a_word(void **state)
                                          "add",
                                          "concat",
                                          "mse",
+                                         "l1",
+                                         "huber",
+                                         "smooth_l1",
+                                         "bce",
+                                         "kl",
+                                         "nll",
+                                         "hinge",
+                                         "sigmoid_focal",
+                                         "softmax_focal",
                                          "sigmoid_cross_entropy",
                                          "softmax_cross_entropy" };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {

@@ -308,6 +308,17 @@ typedef union options {
     fv_celu_options celu;
     fv_gelu_options gelu;
     fv_hard_tanh_options hard_tanh;
+    fv_loss_options loss;
+    fv_huber_options huber;
+    fv_smooth_l1_options smooth_l1;
+    fv_bce_options bce;
+    fv_kl_options kl;
+    fv_nll_options nll;
+    fv_hinge_options hinge;
+    fv_sigmoid_focal_options sigmoid_focal;
+    fv_softmax_focal_options softmax_focal;
+    fv_sigmoid_cross_entropy_options sigmoid;
+    fv_softmax_cross_entropy_options softmax;
 } options;
 
 /* Values of one number of the options: the least and the most that are legal,
@@ -473,6 +484,64 @@ static const limit limits[] = {
     { "softplus", DOUBLE(softplus.threshold, -DBL_MAX, DBL_MAX),
       -(double)INFINITY, (double)INFINITY, "softplus: threshold -inf",
       "softplus: threshold inf" },
+    { "mse", INT32(loss.reduction, 0, FV_REDUCTION_BATCH), -1, 5,
+      "mse: reduction -1 is unknown (0 to 4)",
+      "mse: reduction 5 is unknown (0 to 4)" },
+    { "l1", INT32(loss.reduction, 0, FV_REDUCTION_BATCH), -1, 5,
+      "l1: reduction -1 is unknown (0 to 4)",
+      "l1: reduction 5 is unknown (0 to 4)" },
+    { "huber", INT32(huber.reduction, 0, FV_REDUCTION_BATCH), -1, 5,
+      "huber: reduction -1 is unknown (0 to 4)",
+      "huber: reduction 5 is unknown (0 to 4)" },
+    { "smooth_l1", INT32(smooth_l1.reduction, 0, FV_REDUCTION_BATCH), -1, 5,
+      "smooth_l1: reduction -1 is unknown (0 to 4)",
+      "smooth_l1: reduction 5 is unknown (0 to 4)" },
+    { "bce", INT32(bce.reduction, 0, FV_REDUCTION_BATCH), -1, 5,
+      "bce: reduction -1 is unknown (0 to 4)",
+      "bce: reduction 5 is unknown (0 to 4)" },
+    { "kl", INT32(kl.reduction, 0, FV_REDUCTION_BATCH), -1, 5,
+      "kl: reduction -1 is unknown (0 to 4)",
+      "kl: reduction 5 is unknown (0 to 4)" },
+    { "nll", INT32(nll.reduction, 0, FV_REDUCTION_BATCH), -1, 5,
+      "nll: reduction -1 is unknown (0 to 4)",
+      "nll: reduction 5 is unknown (0 to 4)" },
+    { "hinge", INT32(hinge.reduction, 0, FV_REDUCTION_BATCH), -1, 5,
+      "hinge: reduction -1 is unknown (0 to 4)",
+      "hinge: reduction 5 is unknown (0 to 4)" },
+    { "sigmoid_focal", INT32(sigmoid_focal.reduction, 0, FV_REDUCTION_BATCH),
+      -1, 5, "sigmoid_focal: reduction -1 is unknown (0 to 4)",
+      "sigmoid_focal: reduction 5 is unknown (0 to 4)" },
+    { "softmax_focal", INT32(softmax_focal.reduction, 0, FV_REDUCTION_BATCH),
+      -1, 5, "softmax_focal: reduction -1 is unknown (0 to 4)",
+      "softmax_focal: reduction 5 is unknown (0 to 4)" },
+    { "sigmoid_cross_entropy", INT32(sigmoid.reduction, 0, FV_REDUCTION_BATCH),
+      -1, 5, "sigmoid_cross_entropy: reduction -1 is unknown (0 to 4)",
+      "sigmoid_cross_entropy: reduction 5 is unknown (0 to 4)" },
+    { "softmax_cross_entropy", INT32(softmax.reduction, 0, FV_REDUCTION_BATCH),
+      -1, 5, "softmax_cross_entropy: reduction -1 is unknown (0 to 4)",
+      "softmax_cross_entropy: reduction 5 is unknown (0 to 4)" },
+    { "huber", DOUBLE(huber.delta, 1e-300, DBL_MAX), -1, (double)INFINITY,
+      "huber: delta -1 is not above 0 and finite", "huber: delta inf" },
+    { "smooth_l1", DOUBLE(smooth_l1.beta, 1e-300, DBL_MAX), -1,
+      (double)INFINITY, "smooth_l1: beta -1 is not above 0 and finite",
+      "smooth_l1: beta inf" },
+    { "sigmoid_focal", DOUBLE(sigmoid_focal.gamma, 1e-300, DBL_MAX), -1,
+      (double)INFINITY, "sigmoid_focal: gamma -1 is not above 0 and finite",
+      "sigmoid_focal: gamma inf" },
+    { "softmax_focal", DOUBLE(softmax_focal.gamma, 1e-300, DBL_MAX), -1,
+      (double)INFINITY, "softmax_focal: gamma -1 is not above 0 and finite",
+      "softmax_focal: gamma inf" },
+    { "sigmoid_focal", DOUBLE(sigmoid_focal.alpha, -DBL_MAX, DBL_MAX),
+      -(double)INFINITY, (double)INFINITY, "sigmoid_focal: alpha -inf",
+      "sigmoid_focal: alpha inf" },
+    { "hinge", DOUBLE(hinge.margin, -DBL_MAX, DBL_MAX), -(double)INFINITY,
+      (double)INFINITY, "hinge: margin -inf", "hinge: margin inf" },
+    { "hinge", DOUBLE(hinge.power, 1, 2), 0.5, 3,
+      "hinge: power 0.5 is neither 1 nor 2",
+      "hinge: power 3 is neither 1 nor 2" },
+    { "softmax_cross_entropy", DOUBLE(softmax.label_smoothing, 0, 1), -0.1, 1.1,
+      "softmax_cross_entropy: label_smoothing -0.1 is not in 0..1",
+      "softmax_cross_entropy: label_smoothing 1.1 is not in 0..1" },
 };
 
 /* A legal layer of that kind. */
@@ -533,7 +602,8 @@ static void test_no_limit_is_forgotten(void **state)
             bool found =
                 f->kind == FV__FIELD_SWITCH || f->kind == FV__FIELD_LACK
                 || f->kind == FV__FIELD_EXTENTS || f->kind == FV__FIELD_INDEX
-                || f->kind == FV__FIELD_LIST || f->kind == FV__FIELD_TEXT;
+                || f->kind == FV__FIELD_LIST || f->kind == FV__FIELD_TEXT
+                || f->kind == FV__FIELD_LABEL || f->kind == FV__FIELD_NUMBERS;
             const size_t bytes = f->kind == FV__FIELD_WORD      ? 4
                                  : f->kind == FV__FIELD_AXES    ? 24
                                  : f->kind == FV__FIELD_PADDING ? 24
