@@ -102,7 +102,18 @@ typedef enum fv_initializer {
     FV_INIT_LECUN_NORMAL,
     FV_INIT_LECUN_UNIFORM,
     FV_INIT_ZEROS,
-    FV_INIT_CONSTANT /**< `init_value` */
+    FV_INIT_CONSTANT,         /**< `init_value` */
+    FV_INIT_NORMAL,           /**< of `init_deviation` */
+    FV_INIT_TRUNCATED_NORMAL, /**< the same within two deviations */
+    FV_INIT_UNIFORM,          /**< from `init_low` to `init_high` */
+    FV_INIT_ORTHOGONAL,       /**< rows, or columns where there are fewer, are
+                                   orthogonal and `init_gain` long; an array of
+                                   weights is a matrix with a row for each
+                                   filter */
+    FV_INIT_DIRAC,   /**< convolutions that pass their channels on: 1 at the
+                          middle tap of filter i and channel i of each group
+                          */
+    FV_INIT_IDENTITY /**< of a matrix */
 } fv_initializer;
 
 /** Which number of connections a variance is divided by. */
@@ -110,7 +121,7 @@ typedef enum fv_fan { FV_FAN_IN = 0, FV_FAN_OUT, FV_FAN_AVERAGE } fv_fan;
 
 /* Options begin with what is required; the others are zero unless they are
  * named, and their comments say what zero means. Two macros hold the options
- * that every layer has. */
+ * that every layer has, one those of layers with weights. */
 /** `in_shape`: required for a layer with weights that is used alone. */
 #define FV_LAYER_SHAPE int64_t in_shape[FV_MAX_EXTENTS] FV_ZERO
 /** `name`, NULL: kind and number; `from`: names of the layers it reads,
@@ -121,6 +132,16 @@ typedef enum fv_fan { FV_FAN_IN = 0, FV_FAN_OUT, FV_FAN_AVERAGE } fv_fan;
     const char *name FV_ZERO;                                                  \
     const char *from FV_ZERO;                                                  \
     const char *weights FV_ZERO
+
+/** How weights are drawn. */
+#define FV_LAYER_INIT                                                          \
+    fv_initializer init FV_ZERO;                                               \
+    fv_fan init_fan FV_ZERO;                                                   \
+    double init_value FV_ZERO;     /**< of a constant */                       \
+    double init_gain FV_ZERO;      /**< 0: 1 */                                \
+    double init_deviation FV_ZERO; /**< above 0; 0: 1 */                       \
+    double init_low FV_ZERO;       /**< both 0: from 0 to 1 */                 \
+    double init_high FV_ZERO
 
 /** Options of layers that have no others. */
 typedef struct fv_layer_options {
@@ -170,9 +191,7 @@ typedef struct fv_convolutional_options {
     int64_t padding_end[3] FV_ZERO;   /**< zeros below and to the right */
     fv_auto_pad auto_pad FV_ZERO;     /**< causal: one axis only */
     int32_t no_bias FV_ZERO;          /**< 1: the sums alone */
-    fv_initializer init FV_ZERO;
-    fv_fan init_fan FV_ZERO;
-    double init_value FV_ZERO;
+    FV_LAYER_INIT;
     int64_t max_workspace FV_ZERO; /**< bytes for each thread; 0: no limit,
                                         #FV_OFF: none */
     fv_algorithm algorithm FV_ZERO;
@@ -202,9 +221,7 @@ typedef struct fv_conv_transpose_options {
     int64_t padding_end[3] FV_ZERO;    /**< below and to the right */
     fv_auto_pad auto_pad FV_ZERO;      /**< same: the output is in stride */
     int32_t no_bias FV_ZERO;           /**< 1: the sums alone */
-    fv_initializer init FV_ZERO;
-    fv_fan init_fan FV_ZERO;
-    double init_value FV_ZERO;
+    FV_LAYER_INIT;
     int64_t max_workspace FV_ZERO; /**< bytes for each thread; 0: no limit,
                                         #FV_OFF: none */
     fv_algorithm algorithm FV_ZERO;
@@ -220,10 +237,8 @@ typedef struct fv_linear_options {
     int64_t num_outputs; /**< required */
     FV_LAYER_SHAPE;
     int32_t no_bias FV_ZERO; /**< 1: the sums alone */
-    fv_initializer init FV_ZERO;
-    fv_fan init_fan FV_ZERO;
     int32_t reserved FV_ZERO;
-    double init_value FV_ZERO;
+    FV_LAYER_INIT;
     FV_LAYER_NAMES;
 } fv_linear_options;
 

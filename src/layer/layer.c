@@ -123,12 +123,11 @@ static fv_status take_options(fv_layer *layer, const void *options)
     layer->declared = fv__shape_of((const int64_t *)(const void *)in_shape);
     if (!fv__ok(context) || check_options(layer) != FV_OK)
         return fv_failed(context);
-    for (const fv__field *field = type->fields; field && field->key; field++) {
-        fv__field_resolve(field, layer->options, false);
+    fv__fields_resolve(type->fields, layer->options);
+    for (const fv__field *field = type->fields; field && field->key; field++)
         if (field->kind == FV__FIELD_PADDING
             && resolve_padding(layer, field) != FV_OK)
             return fv_failed(context);
-    }
     return FV_OK;
 }
 

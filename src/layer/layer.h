@@ -127,9 +127,35 @@ extern const char *const fv__reduction_words[];
 typedef struct fv__init {
     fv_initializer initializer;
     fv_fan fan;
-    double value;
+    double value, gain, deviation, low, high;
     int64_t fan_in, fan_out;
+    int64_t groups; /* of a convolution's filters; 0: 1 */
 } fv__init;
+
+/* Fields of options that have the members of FV_LAYER_INIT, and what they
+ * say. */
+#define FV__INIT_FIELDS(options)                                               \
+    { FV__FIELD(options, WORD, init), .usual = FV_INIT_KAIMING_NORMAL,         \
+      .words = fv__initializer_words },                                        \
+        { FV__FIELD(options, WORD, init_fan), .words = fv__fan_words },        \
+        { FV__FIELD(options, NUMBER, init_value) },                            \
+        { FV__FIELD(options, NUMBER, init_gain), .positive = true,             \
+          .usual = 1 },                                                        \
+        { FV__FIELD(options, NUMBER, init_deviation), .positive = true,        \
+          .usual = 1, .range = FV__ABOVE_0 },                                  \
+        { FV__FIELD(options, NUMBER, init_low), .paired = true },              \
+    {                                                                          \
+        FV__FIELD(options, NUMBER, init_high), .usual = 1                      \
+    }
+#define FV__INIT(options, in, out, parts)                                      \
+    (fv__init)                                                                 \
+    {                                                                          \
+        .initializer = (options)->init, .fan = (options)->init_fan,            \
+        .value = (options)->init_value, .gain = (options)->init_gain,          \
+        .deviation = (options)->init_deviation, .low = (options)->init_low,    \
+        .high = (options)->init_high, .fan_in = (in), .fan_out = (out),        \
+        .groups = (parts)                                                      \
+    }
 
 enum { FV__MAX_PARAMETERS = 8, FV__MAX_PARAMETER_RANK = 5 };
 enum { FV__MAX_INPUTS = 64, FV__MAX_OUTPUTS = 64 };
@@ -287,7 +313,14 @@ fv_status fv__layer_prepare(fv_layer *layer);
 /* Bytes of one parameter in a flat array. */
 size_t fv__parameter_bytes(const fv__parameter *parameter);
 /* Draws a parameter's first values. */
-void fv__parameter_draw(const fv__parameter *parameter);
+fv_status fv__parameter_draw(const fv__parameter *parameter);
+/* Those of the initializers that are not a function of the fans, from a stream
+ * of random numbers and the 255 behind it. */
+fv_status fv__initialize(fv_context *context, const fv__parameter *parameter,
+                         uint64_t stream);
+/* Refuses parameters that the initializer is not made for. */
+fv_status fv__init_check(const fv_layer *layer, const char *name, int32_t rank,
+                         const fv__init *init);
 /* Prepares, allocates and draws parameters that are not drawn yet; those of the
  * whole network, if the layer belongs to one. */
 fv_status fv__layer_draw(fv_layer *layer);

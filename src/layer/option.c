@@ -16,6 +16,12 @@ const char *const fv__initializer_words[] = { "",
                                               "lecun_uniform",
                                               "zeros",
                                               "constant",
+                                              "normal",
+                                              "truncated_normal",
+                                              "uniform",
+                                              "orthogonal",
+                                              "dirac",
+                                              "identity",
                                               NULL };
 const char *const fv__reduction_words[] = { "",     "mean",  "sum",
                                             "none", "batch", NULL };

@@ -104,7 +104,9 @@ fv__parameter *fv__layer_parameter(fv_layer *layer, const char *name,
                                    int32_t rank, const int64_t shape[],
                                    fv__init init)
 {
-    if (!parameter_fits(layer, name, rank, shape)) return NULL;
+    if (!parameter_fits(layer, name, rank, shape)
+        || fv__init_check(layer, name, rank, &init) != FV_OK)
+        return NULL;
     fv__parameter *parameter = &layer->parameters[layer->num_parameters++];
     fv_variable *drawn = parameter->variable;
     const fv_tensor now = fv_tensor_of(NULL, FV_F32, rank, shape);

@@ -164,7 +164,7 @@ static fv_status read_numbers(fv_context *context, const fv__field *field,
 static fv_status read_word(fv_context *context, const fv__field *field,
                            const fv__token *token, int *out)
 {
-    char text[64], guess[64], words[160] = "";
+    char text[64], guess[64], words[320] = "";
     for (int i = 0; field->words[i]; i++) {
         if (*field->words[i] && fv__token_is(token, field->words[i])) {
             *out = i;

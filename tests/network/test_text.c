@@ -43,6 +43,10 @@ static void test_text_of_a_text(void **state)
         "prelu 0.1 shared=yes\nsoftplus beta=2 threshold=0.1\n"
         "celu 0.5\ngelu approximate=tanh\nhard_tanh -0.5 2\n"
         "flatten\nlinear 3 bias=yes init=constant init_value=-2e-3\nmse\n",
+        "input 3\nlinear 3 init=orthogonal init_gain=1.5\n"
+        "linear 3 init=truncated_normal init_deviation=0.02\n"
+        "linear 3 init=uniform init_low=-0.5 init_high=0\n"
+        "linear 3 init=identity\nl1\n",
         "input 3\nsoftmax_cross_entropy class_weights=1,0.5,2 "
         "ignore_index=0 label_smoothing=0.1 reduction=sum\n",
         "input 3\nnll ignore_index=-100 class_weights=1,2,3\n",
@@ -213,7 +217,8 @@ static void test_errors_name_the_place(void **state)
         { "input 8 8 3\nconv2d 4 3 3 strides=2\n",
           "n.net:2:14: conv2d has no option \"strides\" (has: num_filters, "
           "kernel, stride, padding, padding_end, dilation, groups, bias, init, "
-          "init_fan, init_value, algorithm, strict, max_workspace, name, "
+          "init_fan, init_value, init_gain, init_deviation, init_low, "
+          "init_high, algorithm, strict, max_workspace, name, "
           "from, weights); did you mean \"stride\"?" },
         { "input 8 8 3\nrelu slope=1\n",
           "n.net:2:6: relu has no option \"slope\" (has: name, from, "
@@ -241,7 +246,8 @@ static void test_errors_name_the_place(void **state)
         { "input 8 8 3\nconv2d 4 3 3 init=he\n",
           "n.net:2:19: init \"he\" is none of kaiming_normal, "
           "kaiming_uniform, xavier_normal, xavier_uniform, lecun_normal, "
-          "lecun_uniform, zeros, constant; did you mean "
+          "lecun_uniform, zeros, constant, normal, truncated_normal, uniform, "
+          "orthogonal, dirac, identity; did you mean "
           "\"kaiming_normal\"?" },
         { "input 8 8 3\ndropout 0.5x\n",
           "n.net:2:9: probability \"0.5x\" is no number" },
