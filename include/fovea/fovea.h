@@ -7,6 +7,7 @@
 #include <fovea/convolution.h>
 #include <fovea/data.h>
 #include <fovea/layer.h>
+#include <fovea/loss.h>
 #include <fovea/network.h>
 #include <fovea/operator.h>
 #include <fovea/optimizer.h>

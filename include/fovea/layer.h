@@ -75,6 +75,7 @@ typedef struct fv_layer_option {
     const char *type; /**< "whole number", "whole number, maybe negative", "two
                            whole numbers", "three whole numbers", "one to seven
                            whole numbers", "list of whole numbers", "number",
+                           "list of numbers",
                            "yes or no", "word", "text" */
     const char *const *words; /**< that stand for it, NULL behind the last, ""
                                    is none; NULL: no words */
@@ -104,7 +105,18 @@ typedef enum fv_initializer {
     FV_INIT_LECUN_NORMAL,
     FV_INIT_LECUN_UNIFORM,
     FV_INIT_ZEROS,
-    FV_INIT_CONSTANT /**< `init_value` */
+    FV_INIT_CONSTANT,         /**< `init_value` */
+    FV_INIT_NORMAL,           /**< of `init_deviation` */
+    FV_INIT_TRUNCATED_NORMAL, /**< the same within two deviations */
+    FV_INIT_UNIFORM,          /**< from `init_low` to `init_high` */
+    FV_INIT_ORTHOGONAL,       /**< rows, or columns where there are fewer, are
+                                   orthogonal and `init_gain` long; an array of
+                                   weights is a matrix with a row for each
+                                   filter */
+    FV_INIT_DIRAC,   /**< convolutions that pass their channels on: 1 at the
+                          middle tap of filter i and channel i of each group
+                          */
+    FV_INIT_IDENTITY /**< of a matrix */
 } fv_initializer;
 
 /** Which number of connections a variance is divided by. */
@@ -112,7 +124,7 @@ typedef enum fv_fan { FV_FAN_IN = 0, FV_FAN_OUT, FV_FAN_AVERAGE } fv_fan;
 
 /* Options begin with what is required; the others are zero unless they are
  * named, and their comments say what zero means. Two macros hold the options
- * that every layer has. */
+ * that every layer has, one those of layers with weights. */
 /** `in_shape`: required for a layer with weights that is used alone. */
 #define FV_LAYER_SHAPE int64_t in_shape[FV_MAX_EXTENTS] FV_ZERO
 /** `name`, NULL: kind and number; `from`: names of the layers it reads,
@@ -123,6 +135,16 @@ typedef enum fv_fan { FV_FAN_IN = 0, FV_FAN_OUT, FV_FAN_AVERAGE } fv_fan;
     const char *name FV_ZERO;                                                  \
     const char *from FV_ZERO;                                                  \
     const char *weights FV_ZERO
+
+/** How weights are drawn. */
+#define FV_LAYER_INIT                                                          \
+    fv_initializer init FV_ZERO;                                               \
+    fv_fan init_fan FV_ZERO;                                                   \
+    double init_value FV_ZERO;     /**< of a constant */                       \
+    double init_gain FV_ZERO;      /**< 0: 1 */                                \
+    double init_deviation FV_ZERO; /**< above 0; 0: 1 */                       \
+    double init_low FV_ZERO;       /**< both 0: from 0 to 1 */                 \
+    double init_high FV_ZERO
 
 /** Options of layers that have no others. */
 typedef struct fv_layer_options {
@@ -173,9 +195,7 @@ typedef struct fv_convolutional_options {
     int64_t padding_end[3] FV_ZERO;   /**< zeros below and to the right */
     fv_auto_pad auto_pad FV_ZERO;     /**< causal: one axis only */
     int32_t no_bias FV_ZERO;          /**< 1: the sums alone */
-    fv_initializer init FV_ZERO;
-    fv_fan init_fan FV_ZERO;
-    double init_value FV_ZERO;
+    FV_LAYER_INIT;
     int64_t max_workspace FV_ZERO; /**< bytes for each thread; 0: no limit,
                                         #FV_OFF: none */
     fv_algorithm algorithm FV_ZERO;
@@ -209,9 +229,7 @@ typedef struct fv_conv_transpose_options {
     int64_t padding_end[3] FV_ZERO;    /**< below and to the right */
     fv_auto_pad auto_pad FV_ZERO;      /**< same: the output is in stride */
     int32_t no_bias FV_ZERO;           /**< 1: the sums alone */
-    fv_initializer init FV_ZERO;
-    fv_fan init_fan FV_ZERO;
-    double init_value FV_ZERO;
+    FV_LAYER_INIT;
     int64_t max_workspace FV_ZERO; /**< bytes for each thread; 0: no limit,
                                         #FV_OFF: none */
     fv_algorithm algorithm FV_ZERO;
@@ -250,10 +268,8 @@ typedef struct fv_linear_options {
     int64_t num_outputs; /**< required */
     FV_LAYER_SHAPE;
     int32_t no_bias FV_ZERO; /**< 1: the sums alone */
-    fv_initializer init FV_ZERO;
-    fv_fan init_fan FV_ZERO;
     int32_t reserved FV_ZERO;
-    double init_value FV_ZERO;
+    FV_LAYER_INIT;
     FV_LAYER_NAMES;
 } fv_linear_options;
 
@@ -744,15 +760,6 @@ typedef struct fv_recurrent_options {
 /** Channels of the layers named in `.from`, one after another. */
 #define fv_concat_layers(...)                                                  \
     FV_LAYER_(fv_concat_layers_new, fv_layer_options, __VA_ARGS__)
-/* Losses, the last layer of a network. */
-/** Mean squared error. */
-#define fv_mse(...) FV_LAYER_(fv_mse_new, fv_layer_options, __VA_ARGS__)
-/** Of logits; see fv_sigmoid_cross_entropy_of(). */
-#define fv_sigmoid_cross_entropy(...)                                          \
-    FV_LAYER_(fv_sigmoid_cross_entropy_new, fv_layer_options, __VA_ARGS__)
-/** Of logits; see fv_softmax_cross_entropy_of(). */
-#define fv_softmax_cross_entropy(...)                                          \
-    FV_LAYER_(fv_softmax_cross_entropy_new, fv_layer_options, __VA_ARGS__)
 
 /** Marks the input of a network: extents without the batch. */
 FV_API fv_layer *fv_input_new(const fv_input_options *options);
@@ -880,12 +887,6 @@ FV_API fv_layer *fv_global_max_pool_new(const fv_layer_options *options);
 FV_API fv_layer *fv_add_layers_new(const fv_layer_options *options);
 /** The channels of several layers, one after another. */
 FV_API fv_layer *fv_concat_layers_new(const fv_layer_options *options);
-/** Mean over all elements of (x - target)^2. */
-FV_API fv_layer *fv_mse_new(const fv_layer_options *options);
-/** See fv_sigmoid_cross_entropy_of(). */
-FV_API fv_layer *fv_sigmoid_cross_entropy_new(const fv_layer_options *options);
-/** See fv_softmax_cross_entropy_of(). */
-FV_API fv_layer *fv_softmax_cross_entropy_new(const fv_layer_options *options);
 
 #ifdef __cplusplus
 }

@@ -767,23 +767,6 @@ FV_API fv_variable *fv_gru_of(fv_variable *x, const fv_recurrent *recurrent,
 FV_API fv_variable *fv_rnn_of(fv_variable *x, const fv_recurrent *recurrent,
                               fv_variable **last_h);
 
-/* Losses, of rank 0. */
-/** Mean over all elements of (x - target)^2. */
-FV_API fv_variable *fv_mse_of(fv_variable *x, fv_variable *target);
-/** Sum over the elements of max(x, 0) - x t + log(1 + exp(-|x|)), divided by
- *  the batch, the first extent, as in num.cr. A logit of +inf gives what
- *  PyTorch's (1 - t) x gives: inf, or NaN where t is 1. One of -inf gives inf,
- *  or NaN where t is 0; PyTorch gives NaN for every t. */
-FV_API fv_variable *fv_sigmoid_cross_entropy_of(fv_variable *logits,
-                                                fv_variable *target);
-/** Mean over the rows of logits [n, classes] of -sum t log softmax(x). The
- *  target is a constant of integer class indices [n] or of weights
- *  [n, classes]. A weight of 0 at a logit of -inf makes the loss NaN, as in
- *  PyTorch (0 times inf); with class indices the logits of other classes may
- *  be -inf. */
-FV_API fv_variable *fv_softmax_cross_entropy_of(fv_variable *logits,
-                                                fv_variable *target);
-
 /** The function under a gradient check. */
 typedef fv_variable *fv_function(void *user, fv_variables at);
 

@@ -46,6 +46,8 @@ static const char *default_of(const fv_layer_option *option, char *text)
         snprintf(text, CLI_CELL, "%s", option->words[(int)option->usual]);
     else if (strcmp(option->type, "yes or no") == 0)
         snprintf(text, CLI_CELL, option->usual == 0 ? "no" : "yes");
+    else if (isnan(option->usual))
+        snprintf(text, CLI_CELL, "none");
     else if (isinf(option->usual))
         snprintf(text, CLI_CELL, "no limit");
     else

@@ -64,4 +64,23 @@ typedef enum fv__binary {
     FV__FMOD       /* a - b trunc(a / b), exact: it has the sign of a */
 } fv__binary;
 
+/* Terms of losses: functions of an element x and its target t with parameters p
+ * and q and, where the comment has it, a weight w of the element. */
+typedef enum fv__loss {
+    FV__L1,        /* |x - t| */
+    FV__HUBER,     /* with d = x - t: d^2 / 2 where |d| < p, else
+                      p (|d| - p / 2) */
+    FV__SMOOTH_L1, /* the same divided by p; |d| where p = 0 */
+    /* -t max(log x, -100) - (1 - t) max(log(1 - x), -100) */
+    FV__BINARY_CROSS_ENTROPY,
+    FV__KL,                    /* t (log t - x), 0 where t = 0 */
+    FV__KL_LOG,                /* exp(t) (t - x) */
+    FV__SIGMOID_CROSS_ENTROPY, /* max(x, 0) - x t + log(1 + exp(-|x|)) */
+    FV__LOGIT, /* w t log(1 + exp(-x)) + (1 - t) log(1 + exp(x)) */
+    /* cross-entropy of the sigmoid, times u^q and, where 0 <= p, times
+     * p t + (1 - p) (1 - t); u is the probability of what t is not */
+    FV__SIGMOID_FOCAL,
+    FV__FOCAL /* of a cross-entropy x: (1 - exp(-x))^q x; t is not read */
+} fv__loss;
+
 #endif

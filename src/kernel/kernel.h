@@ -135,11 +135,19 @@ typedef struct fv__kernels {
     void (*cross_entropy_grad)(size_t m, size_t n, const void *x,
                                const int64_t *labels, const void *t,
                                double scale, void *dx);
-    /* loss terms max(x,0) - x t + log(1 + exp(-|x|)), one an element */
-    void (*sigmoid_cross_entropy)(size_t n, const void *x, const void *t,
-                                  void *loss);
-    void (*sigmoid_cross_entropy_grad)(size_t n, const void *x, const void *t,
-                                       double scale, void *dx);
+    /* y[i] = f(x[i], t[i]); w may be NULL where f does without it */
+    void (*loss)(fv__loss f, size_t n, const void *x, const void *t,
+                 const void *w, double p, double q, void *y);
+    /* d[i] = df/dx or, for operand 1, df/dt where f has it; overwrites d */
+    void (*loss_slope)(fv__loss f, int operand, size_t n, const void *x,
+                       const void *t, const void *w, double p, double q,
+                       void *d);
+    /* A step of connectionist temporal classification over n states:
+     * to[i] = emit[i] + log(exp(from[i]) + exp(from[i - 1])
+     * + exp(skip[i] + from[i - 2])), where from begins two elements before
+     * state 0 */
+    void (*ctc_step)(size_t n, const void *from, const void *skip,
+                     const void *emit, void *to);
 
     /* Pools of one image, or of some of its windows: begin[] is then that of
      * the first of them, and may be negative. Largest of each window, and where

@@ -34,7 +34,7 @@ static double deviation_of(const fv__init *init)
     }
 }
 
-void fv__parameter_draw(const fv__parameter *parameter)
+fv_status fv__parameter_draw(const fv__parameter *parameter)
 {
     fv_context *context = parameter->variable->context;
     const fv__init *init = &parameter->init;
@@ -44,25 +44,39 @@ void fv__parameter_draw(const fv__parameter *parameter)
     double deviation;
     if (!fv__dtype_is_real(parameter->dtype)) {
         memset(data, 0, fv__tensor_bytes(&parameter->variable->value));
-        return;
+        return FV_OK;
     }
     switch (init->initializer) {
     case FV_INIT_ZEROS:
         context->kernels->fill(n, 0, data);
-        return;
+        return FV_OK;
     case FV_INIT_CONSTANT:
         context->kernels->fill(n, init->value, data);
-        return;
+        return FV_OK;
+    case FV_INIT_NORMAL:
+        context->kernels->normal(context->seed, stream, 0, n, 0,
+                                 init->deviation, data);
+        return FV_OK;
+    case FV_INIT_UNIFORM:
+        context->kernels->uniform(context->seed, stream, 0, n, init->low,
+                                  init->high, data);
+        return FV_OK;
     case FV_INIT_KAIMING_UNIFORM:
     case FV_INIT_XAVIER_UNIFORM:
     case FV_INIT_LECUN_UNIFORM:
         deviation = deviation_of(init) * sqrt(3);
         context->kernels->uniform(context->seed, stream, 0, n, -deviation,
                                   deviation, data);
-        return;
+        return FV_OK;
+    case FV_INIT_TRUNCATED_NORMAL:
+    case FV_INIT_ORTHOGONAL:
+    case FV_INIT_DIRAC:
+    case FV_INIT_IDENTITY:
+        return fv__initialize(context, parameter, stream);
     default:
         context->kernels->normal(context->seed, stream, 0, n, 0,
                                  deviation_of(init), data);
+        return FV_OK;
     }
 }
 
@@ -95,7 +109,7 @@ fv_status fv__layer_draw(fv_layer *layer)
         if (parameter->variable->value.data) continue;
         if (fv__leaf_own(parameter->variable) != FV_OK)
             return fv_failed(layer->context);
-        fv__parameter_draw(parameter);
+        if (fv__parameter_draw(parameter) != FV_OK) break;
     }
-    return FV_OK;
+    return fv_failed(layer->context);
 }

@@ -36,12 +36,46 @@ void fv__field_clear(const fv__field *field, void *options)
     case FV__FIELD_LIMIT:
     case FV__FIELD_EXTENTS:
     case FV__FIELD_LIST:
+    case FV__FIELD_LABEL:
     case FV__FIELD_SWITCH:
     case FV__FIELD_LACK:
     case FV__FIELD_WORD:
+    case FV__FIELD_NUMBERS:
     case FV__FIELD_TEXT:
         return; /* 0 is the default already */
     }
+}
+
+/* Where the pointer to that memory is, which may be of any type. */
+static unsigned char *pointer_of(const fv__field *field, const void *options)
+{
+    unsigned char *at = (unsigned char *)(uintptr_t)options + field->offset;
+    if (field->kind == FV__FIELD_TEXT) return at;
+    return field->kind == FV__FIELD_NUMBERS ? at + offsetof(fv_numbers, at)
+                                            : NULL;
+}
+
+void *fv__field_memory(const fv__field *field, const void *options)
+{
+    const unsigned char *at = pointer_of(field, options);
+    void *memory = NULL;
+    if (at) memcpy(&memory, at, sizeof memory);
+    return memory;
+}
+
+void fv__field_take(fv_context *context, const fv__field *field, void *options)
+{
+    const void *memory = fv__field_memory(field, options);
+    const fv_numbers *numbers = (const void *)counts_of(field, options);
+    void *copy = NULL;
+    if (!pointer_of(field, options)) return;
+    if (field->kind == FV__FIELD_NUMBERS && numbers->count > 0 && memory) {
+        const size_t bytes = (size_t)numbers->count * sizeof(double);
+        copy = fv__allocate(context, FV__RUN, bytes);
+        if (copy) memcpy(copy, memory, bytes);
+    } else if (field->kind == FV__FIELD_TEXT && memory)
+        copy = fv__copy_text(context, FV__RUN, memory, strlen(memory));
+    memcpy(pointer_of(field, options), &copy, sizeof copy);
 }
 
 int32_t fv__field_axes(const fv__field *field)
@@ -82,9 +116,11 @@ void fv__field_resolve(const fv__field *field, void *options, bool text)
     case FV__FIELD_LIMIT:
     case FV__FIELD_EXTENTS:
     case FV__FIELD_LIST:
+    case FV__FIELD_LABEL:
     case FV__FIELD_SWITCH:
     case FV__FIELD_LACK:
     case FV__FIELD_WORD:
+    case FV__FIELD_NUMBERS:
     case FV__FIELD_TEXT:
         return;
     }

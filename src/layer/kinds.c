@@ -28,6 +28,7 @@ static const char *type_of(const fv__field *field)
     case FV__FIELD_LIMIT:
         return "whole number";
     case FV__FIELD_INDEX:
+    case FV__FIELD_LABEL:
         return "whole number, maybe negative";
     case FV__FIELD_AXES:
     case FV__FIELD_PADDING:
@@ -38,6 +39,8 @@ static const char *type_of(const fv__field *field)
         return "one to seven whole numbers";
     case FV__FIELD_LIST:
         return "list of whole numbers";
+    case FV__FIELD_NUMBERS:
+        return "list of numbers";
     case FV__FIELD_TEXT:
         return "text";
     case FV__FIELD_NUMBER:
@@ -71,9 +74,12 @@ fv_layer_option fv_layer_option_at(int32_t index, int32_t option)
         .words = field->words,
         .range = fv__range_text(field->range),
         .as = field->as ? name_at(type->fields, field->as) : NULL,
-        .usual = field->kind == FV__FIELD_LACK    ? 1
-                 : field->kind == FV__FIELD_LIMIT ? (double)INFINITY
-                                                  : field->usual,
+        .usual =
+            field->kind == FV__FIELD_LACK    ? 1
+            : field->kind == FV__FIELD_LIMIT ? (double)INFINITY
+            : field->kind == FV__FIELD_LABEL || field->kind == FV__FIELD_NUMBERS
+                ? (double)NAN
+                : field->usual,
         .required =
             field->positional && !field->optional && !number && !field->as,
         .by_position = field->positional,

@@ -19,13 +19,11 @@ static const char **text_at(const fv_layer *layer, size_t offset)
     return (const char **)(void *)((unsigned char *)layer->options + offset);
 }
 
-static void release_texts(const fv_layer *layer)
+static void release_fields(const fv_layer *layer)
 {
     const fv__field *field = layer->options ? layer->type->fields : NULL;
     for (; field && field->key; field++)
-        if (field->kind == FV__FIELD_TEXT)
-            fv__release(layer->context,
-                        (char *)(uintptr_t)*text_at(layer, field->offset));
+        fv__release(layer->context, fv__field_memory(field, layer->options));
 }
 
 static void destroy(void *object)
@@ -37,7 +35,7 @@ static void destroy(void *object)
     fv__release(layer->context, layer->name);
     fv__release(layer->context, layer->from);
     fv__release(layer->context, layer->weights);
-    release_texts(layer);
+    release_fields(layer);
     fv__release(layer->context, layer->options);
     fv__release(layer->context, layer);
 }
@@ -112,8 +110,7 @@ static fv_status take_options(fv_layer *layer, const void *options)
     }
     if (!layer->options) return fv_failed(context);
     for (const fv__field *field = type->fields; field && field->key; field++)
-        if (field->kind == FV__FIELD_TEXT)
-            *text_at(layer, field->offset) = take_text(layer, field->offset);
+        fv__field_take(context, field, layer->options);
     layer->name = take_text(layer, type->name);
     layer->named = layer->name != NULL;
     if (!layer->named)
@@ -126,12 +123,11 @@ static fv_status take_options(fv_layer *layer, const void *options)
     layer->declared = fv__shape_of((const int64_t *)(const void *)in_shape);
     if (!fv__ok(context) || check_options(layer) != FV_OK)
         return fv_failed(context);
-    for (const fv__field *field = type->fields; field && field->key; field++) {
-        fv__field_resolve(field, layer->options, false);
+    fv__fields_resolve(type->fields, layer->options);
+    for (const fv__field *field = type->fields; field && field->key; field++)
         if (field->kind == FV__FIELD_PADDING
             && resolve_padding(layer, field) != FV_OK)
             return fv_failed(context);
-    }
     return FV_OK;
 }
 

@@ -8,7 +8,7 @@
 #include "conv/conv.h"
 #include "graph/graph.h"
 
-#include <fovea/layer.h>
+#include <fovea/loss.h>
 
 /* ---- options and the network text --------------------------------------- */
 
@@ -16,6 +16,7 @@ typedef enum fv__field_kind {
     FV__FIELD_COUNT,   /* int64_t */
     FV__FIELD_LIMIT,   /* int64_t: 0 is no limit; "0" in the text is FV_OFF */
     FV__FIELD_INDEX,   /* int64_t of any sign */
+    FV__FIELD_LABEL,   /* int64_t: 0 is none; "0" in the text is FV_LABEL_0 */
     FV__FIELD_AXES,    /* int64_t[3]: a number for each of `axes` axes */
     FV__FIELD_EXTENTS, /* int64_t[FV_MAX_EXTENTS]: numbers, ? is FV_OPEN */
     FV__FIELD_LIST,    /* fv__list: numbers of any sign */
@@ -24,6 +25,7 @@ typedef enum fv__field_kind {
     FV__FIELD_LACK,    /* int32_t: 1 is "no" in the text */
     FV__FIELD_WORD,    /* an enum, written as one of `words` */
     FV__FIELD_PADDING, /* as AXES, or a word for the enum at `mode` */
+    FV__FIELD_NUMBERS, /* fv_numbers; the layer owns a copy */
     FV__FIELD_TEXT     /* const char *: NULL is none; the layer owns a copy */
 } fv__field_kind;
 
@@ -93,6 +95,10 @@ void fv__field_resolve(const fv__field *field, void *options, bool text);
 /* The default of numbers for axes. */
 void fv__field_usual(const fv__field *field, const void *options,
                      int64_t values[FV__AXES]);
+/* The memory that the value of a text or of numbers owns; NULL: none. */
+void *fv__field_memory(const fv__field *field, const void *options);
+/* Replaces that memory by a copy; frees nothing. */
+void fv__field_take(fv_context *context, const fv__field *field, void *options);
 /* How many numbers for axes the text has. */
 int32_t fv__field_axes(const fv__field *field);
 
@@ -115,6 +121,7 @@ extern const char *const fv__padding_mode_words[];
 extern const char *const fv__initializer_words[];
 extern const char *const fv__fan_words[];
 extern const char *const fv__algorithm_words[];
+extern const char *const fv__reduction_words[];
 
 /* ---- layers ------------------------------------------------------------- */
 
@@ -122,9 +129,35 @@ extern const char *const fv__algorithm_words[];
 typedef struct fv__init {
     fv_initializer initializer;
     fv_fan fan;
-    double value;
+    double value, gain, deviation, low, high;
     int64_t fan_in, fan_out;
+    int64_t groups; /* of a convolution's filters; 0: 1 */
 } fv__init;
+
+/* Fields of options that have the members of FV_LAYER_INIT, and what they
+ * say. */
+#define FV__INIT_FIELDS(options)                                               \
+    { FV__FIELD(options, WORD, init), .usual = FV_INIT_KAIMING_NORMAL,         \
+      .words = fv__initializer_words },                                        \
+        { FV__FIELD(options, WORD, init_fan), .words = fv__fan_words },        \
+        { FV__FIELD(options, NUMBER, init_value) },                            \
+        { FV__FIELD(options, NUMBER, init_gain), .positive = true,             \
+          .usual = 1 },                                                        \
+        { FV__FIELD(options, NUMBER, init_deviation), .positive = true,        \
+          .usual = 1, .range = FV__ABOVE_0 },                                  \
+        { FV__FIELD(options, NUMBER, init_low), .paired = true },              \
+    {                                                                          \
+        FV__FIELD(options, NUMBER, init_high), .usual = 1                      \
+    }
+#define FV__INIT(options, in, out, parts)                                      \
+    (fv__init)                                                                 \
+    {                                                                          \
+        .initializer = (options)->init, .fan = (options)->init_fan,            \
+        .value = (options)->init_value, .gain = (options)->init_gain,          \
+        .deviation = (options)->init_deviation, .low = (options)->init_low,    \
+        .high = (options)->init_high, .fan_in = (in), .fan_out = (out),        \
+        .groups = (parts)                                                      \
+    }
 
 enum { FV__MAX_PARAMETERS = 8, FV__MAX_PARAMETER_RANK = 5 };
 enum { FV__MAX_INPUTS = 64, FV__MAX_OUTPUTS = 64 };
@@ -146,10 +179,22 @@ typedef struct fv__layer_type fv__layer_type;
 
 /* The target of a loss. */
 typedef enum fv__target {
-    FV__NO_TARGET,     /* it is no loss */
-    FV__TARGET_VALUES, /* of the input's shape */
-    FV__TARGET_CLASSES /* class indices, or values of the input's shape */
+    FV__NO_TARGET,      /* it is no loss */
+    FV__TARGET_VALUES,  /* of the input's shape */
+    FV__TARGET_CLASSES, /* class indices, one for each row of channels, or
+                           values of the input's shape */
+    FV__TARGET_LABELS,  /* class indices only */
+    FV__TARGET_SEQUENCE /* as many labels as the layer's `target_length` tells,
+                           -1 behind the last */
 } fv__target;
+
+/* Whether the target of a loss is class indices, and its shape; `input` is that
+ * of the input, and `dense` wants values where the loss takes them. All shapes
+ * are internal. */
+bool fv__target_indices(const fv_layer *loss, const fv_shape *input, bool dense,
+                        fv_shape *shape);
+/* The label that the loss leaves out; false: there is none. */
+bool fv__target_ignored(const fv_layer *loss, int64_t *label);
 
 struct fv_layer {
     fv__object object;
@@ -186,6 +231,7 @@ struct fv__layer_type {
     int32_t min_inputs, max_inputs;
     int32_t max_outputs; /* 0: 1 */
     fv__target target;   /* what a loss takes as one more input */
+    int64_t (*target_length)(const fv_layer *layer); /* FV__TARGET_SEQUENCE */
     /* Checks the inputs as far as operators do not, and declares the
      * parameters; NULL: there is nothing to do. */
     fv_status (*declare)(fv_layer *layer, int32_t count,
@@ -229,7 +275,7 @@ fv_status fv__layer_inputs(const fv_layer *layer, int32_t count);
 /* Sizes that stand for open extents: many halvings leave no remainder. */
 extern const int64_t fv__open_sizes[2];
 /* Declares the parameters and applies the layer to one image in a graph that is
- * recorded and never run; a loss gets its input as target. Sets what reports
+ * recorded and never run; a loss gets a target. Sets what reports
  * say of it. Returns the number of outputs, 0 after a failure. */
 int32_t fv__layer_trace(fv_layer *layer, fv__graph *graph, int32_t count,
                         fv_variable *const inputs[],
@@ -274,7 +320,14 @@ fv_status fv__layer_prepare(fv_layer *layer);
 /* Bytes of one parameter in a flat array. */
 size_t fv__parameter_bytes(const fv__parameter *parameter);
 /* Draws a parameter's first values. */
-void fv__parameter_draw(const fv__parameter *parameter);
+fv_status fv__parameter_draw(const fv__parameter *parameter);
+/* Those of the initializers that are not a function of the fans, from a stream
+ * of random numbers and the 255 behind it. */
+fv_status fv__initialize(fv_context *context, const fv__parameter *parameter,
+                         uint64_t stream);
+/* Refuses parameters that the initializer is not made for. */
+fv_status fv__init_check(const fv_layer *layer, const char *name, int32_t rank,
+                         const fv__init *init);
 /* Prepares, allocates and draws parameters that are not drawn yet; those of the
  * whole network, if the layer belongs to one. */
 fv_status fv__layer_draw(fv_layer *layer);

@@ -19,7 +19,15 @@ const char *const fv__initializer_words[] = { "",
                                               "lecun_uniform",
                                               "zeros",
                                               "constant",
+                                              "normal",
+                                              "truncated_normal",
+                                              "uniform",
+                                              "orthogonal",
+                                              "dirac",
+                                              "identity",
                                               NULL };
+const char *const fv__reduction_words[] = { "",     "mean",  "sum",
+                                            "none", "batch", NULL };
 const char *const fv__fan_words[] = { "in", "out", "average", NULL };
 const char *const fv__algorithm_words[] = { "auto",   "reference", "im2col",
                                             "direct", "winograd",  "depthwise",

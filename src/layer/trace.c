@@ -46,6 +46,36 @@ fv_status fv__layer_expect_channels(const fv_layer *layer,
                    "%s: the input has a batch axis and no other", layer->name);
 }
 
+/* ---- targets of losses --------------------------------------------------- */
+
+bool fv__target_indices(const fv_layer *loss, const fv_shape *input, bool dense,
+                        fv_shape *shape)
+{
+    const fv__layer_type *type = loss->type;
+    *shape = *input;
+    if (type->target == FV__TARGET_VALUES
+        || (dense && type->target == FV__TARGET_CLASSES))
+        return false;
+    if (type->target == FV__TARGET_SEQUENCE)
+        *shape =
+            (fv_shape){ .rank = 1, .extent = { type->target_length(loss) } };
+    else if (shape->rank > 0)
+        shape->rank--;
+    return true;
+}
+
+bool fv__target_ignored(const fv_layer *loss, int64_t *label)
+{
+    const fv__field *field = loss->type->fields;
+    while (field && field->key && field->kind != FV__FIELD_LABEL) field++;
+    if (!field || !field->key) return false;
+    memcpy(label, (const unsigned char *)loss->options + field->offset,
+           sizeof *label);
+    const bool given = *label != 0;
+    if (*label == FV_LABEL_0) *label = 0;
+    return given;
+}
+
 /* ---- parameters -----------------------------------------------------------
  */
 
@@ -74,7 +104,9 @@ fv__parameter *fv__layer_parameter(fv_layer *layer, const char *name,
                                    int32_t rank, const int64_t shape[],
                                    fv__init init)
 {
-    if (!parameter_fits(layer, name, rank, shape)) return NULL;
+    if (!parameter_fits(layer, name, rank, shape)
+        || fv__init_check(layer, name, rank, &init) != FV_OK)
+        return NULL;
     fv__parameter *parameter = &layer->parameters[layer->num_parameters++];
     fv_variable *drawn = parameter->variable;
     const fv_tensor now = fv_tensor_of(NULL, FV_F32, rank, shape);
@@ -216,7 +248,15 @@ int32_t fv__layer_trace(fv_layer *layer, fv__graph *graph, int32_t count,
         || share_parameters(layer) != FV_OK
         || fv__layer_prepare(layer) != FV_OK)
         return 0;
-    if (type->target) at[count++] = at[0];
+    if (type->target) {
+        fv_shape target;
+        const bool labels =
+            fv__target_indices(layer, &shapes[0], true, &target);
+        at[count] = labels ? fv__variable_placeholder(
+                        graph, FV_I64, inputs[0]->value.shape[0], &target)
+                           : at[0];
+        if (!at[count++]) return 0;
+    }
     const int32_t first = graph->count;
     fv__graph *former = fv__tape_record(context, graph);
     const int32_t made = fv__layer_apply_n(layer, count, at, outputs);

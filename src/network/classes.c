@@ -8,10 +8,14 @@ int64_t fv_network_classes(const fv_network *network)
     const fv_shape output = fv_network_output_shape(network);
     if (output.rank < 0) return 0;
     const int64_t count = fv__shape_count(&output);
-    const int32_t loss = fv__network_loss_place(network);
-    const bool odds = loss >= 0
-                      && !strcmp(network->places[loss].layer->type->kind,
-                                 "sigmoid_cross_entropy");
+    const int32_t place = fv__network_loss_place(network);
+    if (place < 0) return count;
+    const fv__layer_type *loss = network->places[place].layer->type;
+    const fv_shape inside = fv__shape_inside(network->context, output);
+    if (loss->target >= FV__TARGET_CLASSES && inside.rank > 0)
+        return inside.extent[inside.rank - 1];
+    const bool odds = !strcmp(loss->kind, "sigmoid_cross_entropy")
+                      || !strcmp(loss->kind, "sigmoid_focal");
     return odds && count == 1 ? 2 : count;
 }
 

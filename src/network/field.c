@@ -145,11 +145,26 @@ static fv_status read_number(fv_context *context, const fv__field *field,
     return FV_OK;
 }
 
+/* The layer that is made of the options copies the numbers again. */
+static fv_status read_numbers(fv_context *context, const fv__field *field,
+                              const fv__token *token, fv_numbers *out)
+{
+    size_t count = 1;
+    for (size_t i = 0; i < token->length; i++) count += token->at[i] == ',';
+    double *numbers = fv__allocate(context, FV__DATA, count * sizeof *numbers);
+    fv__token rest = *token, part;
+    *out = (fv_numbers){ .at = numbers };
+    while (numbers && next_part(&rest, &part))
+        if (read_number(context, field, &part, &numbers[out->count++]) != FV_OK)
+            break;
+    return fv_failed(context);
+}
+
 /* The number of a word; if it is none of the words, the failure lists them. */
 static fv_status read_word(fv_context *context, const fv__field *field,
                            const fv__token *token, int *out)
 {
-    char text[64], guess[64], words[160] = "";
+    char text[64], guess[64], words[320] = "";
     for (int i = 0; field->words[i]; i++) {
         if (*field->words[i] && fv__token_is(token, field->words[i])) {
             *out = i;
@@ -194,6 +209,12 @@ fv_status fv__field_read(fv_context *context, const fv__field *field,
         return read_index(context, field, token, counts);
     case FV__FIELD_LIST:
         return read_list(context, field, token, (fv__list *)(void *)at);
+    case FV__FIELD_LABEL:
+        status = read_index(context, field, token, counts);
+        if (!*counts) *counts = FV_LABEL_0;
+        return status;
+    case FV__FIELD_NUMBERS:
+        return read_numbers(context, field, token, (fv_numbers *)(void *)at);
     case FV__FIELD_TEXT:
         return read_text(context, token, (const char **)(void *)at);
     case FV__FIELD_LIMIT:
@@ -260,6 +281,14 @@ static void write_list(fv__text *text, const char *before, const char *between,
                      (long long)list->at[i]);
 }
 
+static void write_numbers(fv__text *text, const fv__field *field,
+                          const fv_numbers *numbers)
+{
+    if (numbers->count) fv__text_add(text, " %s=", field->key);
+    for (int64_t i = 0; i < numbers->count; i++)
+        fv__text_add(text, "%s%s", i ? "," : "", FV__NUMBER(numbers->at[i]));
+}
+
 static void write_positional(fv__text *text, const fv__field *field,
                              const unsigned char *at)
 {
@@ -323,15 +352,19 @@ static void write_keyed(fv__text *text, const fv__field *field,
         memcpy(&word_text, at, sizeof word_text);
         if (word_text) fv__text_add(text, " %s=%s", field->key, word_text);
         return;
+    case FV__FIELD_NUMBERS:
+        write_numbers(text, field, (const fv_numbers *)(const void *)at);
+        return;
     case FV__FIELD_INDEX:
     case FV__FIELD_COUNT:
         if (*counts != (int64_t)field->usual)
             fv__text_add(text, " %s=%lld", field->key, (long long)*counts);
         return;
-    case FV__FIELD_LIMIT:
+    case FV__FIELD_LIMIT: /* FV_OFF and FV_LABEL_0 are 0 */
+    case FV__FIELD_LABEL:
         if (*counts)
             fv__text_add(text, " %s=%lld", field->key,
-                         (long long)fv__max(*counts, 0));
+                         *counts < -INT32_MAX ? 0LL : (long long)*counts);
         return;
     case FV__FIELD_NUMBER:
         if (*number == field->usual) return;

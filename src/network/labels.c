@@ -3,23 +3,30 @@
 
 int64_t fv__label_at(const fv_tensor *labels, int64_t i)
 {
-    int64_t label = 0;
-    fv__load_integers(labels->dtype,
-                      fv__tensor_byte(labels, i * labels->stride[0]), 1, 1,
-                      &label);
+    int64_t label = 0, at = 0;
+    for (int32_t k = labels->rank; k-- > 0; i /= labels->shape[k])
+        at += i % labels->shape[k] * labels->stride[k];
+    fv__load_integers(labels->dtype, fv__tensor_byte(labels, at), 1, 1, &label);
     return label;
 }
 
-fv_status fv__labels_check(fv_context *context, const fv_tensor *labels,
-                           int64_t classes)
+fv_status fv__labels_check(fv_context *context, const fv_layer *loss,
+                           const fv_tensor *labels, int64_t classes)
 {
-    for (int64_t i = 0; i < labels->shape[0]; i++) {
+    const bool padded = loss && loss->type->target == FV__TARGET_SEQUENCE;
+    const int64_t count = fv_tensor_count(labels);
+    const int64_t each = count / fv__max(labels->shape[0], 1);
+    int64_t ignored;
+    const bool ignores = loss && fv__target_ignored(loss, &ignored);
+    for (int64_t i = 0; i < count; i++) {
         const int64_t label = fv__label_at(labels, i);
-        if (label < 0 || label >= classes)
-            return fv_fail(context, FV_MISUSE,
-                           "labels: class %lld of image %lld is not in 0..%lld",
-                           (long long)label, (long long)i,
-                           (long long)classes - 1);
+        if ((label >= 0 && label < classes) || (ignores && label == ignored)
+            || (padded && label < 0))
+            continue;
+        return fv_fail(context, FV_MISUSE,
+                       "labels: class %lld of image %lld is not in 0..%lld",
+                       (long long)label, (long long)(i / each),
+                       (long long)classes - 1);
     }
     return FV_OK;
 }

@@ -6,14 +6,16 @@
 
 /* The target as a constant. Class indices become one-hot rows where the loss
  * takes only values, or 0 and 1 where one output tells two classes. */
-static fv_variable *constant_of(const fv_network *network,
+static fv_variable *constant_of(const fv_network *network, const fv_layer *loss,
                                 const fv_variable *output,
-                                const fv_tensor *target, bool indices)
+                                const fv_tensor *target)
 {
     fv_context *context = output->context;
-    if (indices || !fv__is_labels(target)) return fv_constant(context, target);
+    if (loss->type->target != FV__TARGET_VALUES || !fv__is_labels(target))
+        return fv_constant(context, target);
     const fv_tensor *shape = &output->value;
-    if (shape->rank != 2 || target->shape[0] != shape->shape[0]) {
+    if (shape->rank != 2 || target->rank != 1
+        || target->shape[0] != shape->shape[0]) {
         fv_fail(context, FV_MISUSE,
                 "labels: %lld class indices do not fit the output",
                 (long long)target->shape[0]);
@@ -21,7 +23,7 @@ static fv_variable *constant_of(const fv_network *network,
     }
     int64_t outputs = shape->shape[1];
     int64_t classes = outputs == 1 ? fv_network_classes(network) : outputs;
-    if (fv__labels_check(context, target, classes) != FV_OK) return NULL;
+    if (fv__labels_check(context, loss, target, classes) != FV_OK) return NULL;
     fv_tensor rows =
         fv_tensor_new(context, context->dtype, shape->rank, shape->shape);
     if (rows.rank < 0) return NULL;
@@ -55,10 +57,14 @@ fv_variable *fv_network_loss(fv_network *network, fv_variable *output,
         return NULL;
     }
     fv_layer *loss = network->places[place].layer;
-    bool indices = loss->type->target == FV__TARGET_CLASSES;
     fv_variable *operands[] = { output,
-                                constant_of(network, output, target, indices) };
+                                constant_of(network, loss, output, target) };
     if (!operands[1]) return NULL;
+    if (loss->type->target != FV__TARGET_VALUES) {
+        operands[0] = fv__variable_inside(output);
+        if (!fv__is_labels(target))
+            operands[1] = fv__variable_inside(operands[1]);
+    }
     return fv__layer_apply(loss, 2, operands);
 }
 
@@ -82,6 +88,19 @@ static fv_variable *loss_of(void *user, fv_variables at)
     return fv_network_loss(c->network, output, &c->labels);
 }
 
+/* The rank of labels; adds the extents behind the batch. */
+static int32_t label_rank(const fv_network *network, int64_t extents[])
+{
+    const int32_t place = fv__network_loss_place(network);
+    const fv_layer *loss = place < 0 ? NULL : network->places[place].layer;
+    fv_shape shape;
+    if (!loss || !fv__target_indices(loss, &loss->in_shape, false, &shape))
+        return 1;
+    memcpy(extents + 1, shape.extent,
+           (size_t)shape.rank * sizeof *shape.extent);
+    return shape.rank + 1;
+}
+
 /* Makes random images and labels for `batch` images. */
 static fv_status fill(check *c, int64_t batch)
 {
@@ -90,13 +109,15 @@ static fv_status fill(check *c, int64_t batch)
     int64_t shape[FV_MAX_RANK] = { batch };
     for (int32_t i = 0; i < in.rank; i++) shape[i + 1] = in.extent[i];
     c->images = fv_tensor_new(context, context->dtype, in.rank + 1, shape);
-    c->labels = fv_tensor_new(context, FV_I64, 1, &batch);
+    int64_t extents[FV_MAX_RANK] = { batch };
+    const int32_t rank = label_rank(c->network, extents);
+    c->labels = fv_tensor_new(context, FV_I64, rank, extents);
     if (!fv__ok(context)) return fv_failed(context);
     context->kernels->normal(context->seed, FV__STREAM_CHECK + (1 << 8), 0,
                              (size_t)fv_tensor_count(&c->images), 0, 1,
                              c->images.data);
     int64_t classes = fv_network_classes(c->network);
-    for (int64_t i = 0; i < batch; i++)
+    for (int64_t i = 0; i < fv_tensor_count(&c->labels); i++)
         ((int64_t *)c->labels.data)[i] = (3 * i + 1) % classes;
     return FV_OK;
 }

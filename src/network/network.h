@@ -40,9 +40,10 @@ typedef struct fv__plan {
     int64_t batch;
     int64_t classes; /* number of classes of labels */
     bool training;
-    bool dense;       /* the target has the output's shape */
-    uint64_t trained; /* hash of which variables require gradients */
-    uint64_t used;    /* the value of network->uses at the last use */
+    bool dense;                 /* the target has the output's shape */
+    const fv_layer *loss_layer; /* NULL: none */
+    uint64_t trained;           /* hash of which variables require gradients */
+    uint64_t used;              /* the value of network->uses at the last use */
     fv_variable *inputs[FV__MOST_INPUTS], *target, *loss; /* NULL: none */
     fv_variable **outputs; /* as many as the network's */
     fv_variable *output;   /* the first */
@@ -150,16 +151,17 @@ fv_variable *fv__fusion_apply(const fv_network *network,
 fv_status fv__input_fits(const fv_network *network, int32_t k,
                          const fv_tensor *value);
 
-/* Whether a target is class indices: a vector of integers. */
+/* Whether a target is class indices: integers. */
 static inline bool fv__is_labels(const fv_tensor *target)
 {
-    return target->rank == 1 && !fv__dtype_is_real(target->dtype);
+    return target->rank > 0 && !fv__dtype_is_real(target->dtype);
 }
-/* Class index i of a vector of integers. */
+/* Class index i, in row-major order, of integers of any strides. */
 int64_t fv__label_at(const fv_tensor *labels, int64_t i);
-/* Refuses class indices outside 0..classes - 1. */
-fv_status fv__labels_check(fv_context *context, const fv_tensor *labels,
-                           int64_t classes);
+/* Refuses class indices outside 0..classes - 1 that the loss, NULL: none, does
+ * not leave out. */
+fv_status fv__labels_check(fv_context *context, const fv_layer *loss,
+                           const fv_tensor *labels, int64_t classes);
 /* Writes a row of `outputs` numbers of the context's type for each class index:
  * zeros with a one at the class or, where one output tells two classes, the
  * class itself. */
@@ -194,10 +196,12 @@ fv_status fv__network_ready(fv_network *network);
  * indices or values of the output's shape. */
 fv_status fv__plan_input(fv__plan *plan, int32_t input, const fv_tensor *value);
 fv_status fv__plan_target(fv__plan *plan, const fv_tensor *target);
-/* The number of images whose predicted class is that of the target. Predicted
- * is the largest output or, with one output that tells two classes, class 1 if
- * it is above 0. Counts are added to confusion[class * classes + predicted]
- * unless it is NULL. */
-int64_t fv__plan_right(const fv__plan *plan, int64_t *confusion);
+/* How many predicted classes are those of the target, one for each image or row
+ * of channels; adds to *answers how many there are, without those that the loss
+ * leaves out. Predicted is the largest output or, with one output that tells
+ * two classes, class 1 if it is above 0. Counts are added to
+ * confusion[class * classes + predicted] unless it is NULL. */
+int64_t fv__plan_right(const fv__plan *plan, int64_t *confusion,
+                       int64_t *answers);
 
 #endif

@@ -71,7 +71,8 @@ fv_status fv__network_draw(fv_network *network)
             unsigned char **flat = parameter->trainable ? &values : &state;
             bool drawn = parameter->variable->value.data != NULL;
             fv__leaf_bind_value(parameter->variable, *flat);
-            if (!drawn) fv__parameter_draw(parameter);
+            if (!drawn && fv__parameter_draw(parameter) != FV_OK)
+                return fv_failed(context);
             *flat += fv__parameter_bytes(parameter);
         }
     }

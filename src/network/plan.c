@@ -29,12 +29,12 @@ static fv_variable *fed(fv__plan *plan, fv_dtype dtype, bool batched,
 
 /* The target: class indices where the loss takes them, unless it is dense. */
 static fv_variable *target_of(fv_network *network, fv__plan *plan,
-                              const fv_layer *loss)
+                              const fv_layer *loss, const fv_variable *input)
 {
-    bool labels = !plan->dense && loss->type->target == FV__TARGET_CLASSES;
-    fv_shape shape = fv__shape_outside(
-        network->context, fv__shape_of_image(&plan->output->value));
-    if (labels) shape = (fv_shape){ 0 };
+    const fv_shape of = fv__shape_of_image(&input->value);
+    fv_shape shape;
+    const bool labels = fv__target_indices(loss, &of, plan->dense, &shape);
+    if (!labels) shape = fv__shape_outside(network->context, shape);
     return fed(plan, labels ? FV_I64 : network->context->dtype, true, &shape);
 }
 
@@ -47,13 +47,20 @@ static fv_status record_loss(fv_network *network, fv__plan *plan,
     const fv__place *loss = &network->places[place];
     for (int32_t k = 0; k < loss->num_inputs; k++)
         operands[k] = results[loss->inputs[k]];
-    plan->target = target_of(network, plan, loss->layer);
-    plan->expected = fv__variable_inside(plan->target);
+    plan->target = target_of(network, plan, loss->layer, operands[0]);
+    plan->loss_layer = loss->layer;
+    plan->expected = plan->target;
+    if (plan->target && plan->target->value.dtype != FV_I64)
+        plan->expected = fv__variable_inside(plan->target);
     if (!plan->expected) return fv_failed(network->context);
     plan->expected->live_out = true;
     operands[loss->num_inputs] = plan->expected;
     plan->loss = fv__layer_apply(loss->layer, loss->num_inputs + 1, operands);
     if (plan->loss) plan->loss->live_out = true;
+    if (plan->loss && plan->loss->value.rank > 0)
+        fv_fail(network->context, FV_MISUSE,
+                "%s: without a reduction it cannot end a network",
+                loss->layer->name);
     return fv_failed(network->context);
 }
 

@@ -32,6 +32,20 @@ static int64_t outputs_of(const fv__plan *plan)
     return fv_tensor_count(output) / plan->batch;
 }
 
+/* Copies label sequences, which may be shorter than those of the plan. */
+static fv_status feed_sequences(const fv__plan *plan, const fv_tensor *labels)
+{
+    fv_context *context = plan->target->context;
+    fv_tensor to = plan->target->value;
+    if (labels->rank != 2 || labels->shape[1] > to.shape[1])
+        return feed("labels", plan->target, labels);
+    int64_t *all = to.data;
+    for (int64_t i = 0; i < fv_tensor_count(&to); i++) all[i] = -1;
+    const fv_tensor part =
+        fv_tensor_slice(context, &to, 1, 0, labels->shape[1], 1);
+    return fv__tensor_assign(context, "labels", &part, labels);
+}
+
 fv_status fv__plan_target(fv__plan *plan, const fv_tensor *target)
 {
     fv_context *context = plan->inputs[0]->context;
@@ -40,15 +54,19 @@ fv_status fv__plan_target(fv__plan *plan, const fv_tensor *target)
                        "network: there is no loss for the "
                        "target");
     if (!fv__tensor_check(context, "labels", target)) return fv_failed(context);
-    if (!fv__is_labels(target)) return feed("target", plan->target, target);
+    const bool indices = plan->target->value.dtype == FV_I64;
+    if (!fv__is_labels(target) || (!indices && target->rank > 1))
+        return feed("target", plan->target, target);
     if (target->shape[0] != plan->batch)
         return fv_fail(context, FV_MISUSE,
                        "labels: %lld of them for %lld images",
                        (long long)target->shape[0], (long long)plan->batch);
-    if (fv__labels_check(context, target, plan->classes) != FV_OK)
+    if (fv__labels_check(context, plan->loss_layer, target, plan->classes)
+        != FV_OK)
         return fv_failed(context);
-    if (plan->target->value.dtype == FV_I64)
-        return feed("labels", plan->target, target);
+    if (plan->loss_layer->type->target == FV__TARGET_SEQUENCE)
+        return feed_sequences(plan, target);
+    if (indices) return feed("labels", plan->target, target);
     fv__labels_one_hot(context, target, outputs_of(plan), plan->classes,
                        plan->target->value.data);
     return FV_OK;
@@ -78,24 +96,34 @@ static int64_t largest(const fv_tensor *rows, int64_t row, int64_t count)
 
 /* The class that a row of `values` means; a single value for two classes means
  * class 1 if it is above `middle`. */
-static int64_t class_of(const fv__plan *plan, const fv_tensor *values,
-                        int64_t row, double middle)
+static int64_t class_of(const fv_tensor *values, int64_t row, int64_t width,
+                        int64_t classes, double middle)
 {
-    int64_t outputs = outputs_of(plan);
-    if (plan->classes == outputs) return largest(values, row, outputs);
+    if (classes == width) return largest(values, row, width);
     return !(element(values, row) <= middle);
 }
 
-int64_t fv__plan_right(const fv__plan *plan, int64_t *confusion)
+int64_t fv__plan_right(const fv__plan *plan, int64_t *confusion,
+                       int64_t *answers)
 {
-    int64_t right = 0;
+    int64_t right = 0, ignored;
     const fv_tensor *target = &plan->expected->value;
-    bool labels = target->dtype == FV_I64;
-    for (int64_t i = 0; i < plan->batch; i++) {
-        int64_t answer = class_of(plan, &plan->output->value, i, 0);
-        int64_t expected =
-            labels ? fv__label_at(target, i) : class_of(plan, target, i, 0.5);
+    const fv__target kind = plan->loss_layer->type->target;
+    const bool labels = target->dtype == FV_I64;
+    const bool ignores = fv__target_ignored(plan->loss_layer, &ignored);
+    const int64_t outputs = fv_tensor_count(&plan->output->value);
+    const int64_t width =
+        kind == FV__TARGET_VALUES ? outputs / plan->batch : plan->classes;
+    if (kind == FV__TARGET_SEQUENCE) return 0;
+    for (int64_t i = 0; i < outputs / width; i++) {
+        const int64_t expected =
+            labels ? fv__label_at(target, i)
+                   : class_of(target, i, width, plan->classes, 0.5);
+        if (labels && ignores && expected == ignored) continue;
+        const int64_t answer =
+            class_of(&plan->output->value, i, width, plan->classes, 0);
         right += answer == expected;
+        ++*answers;
         if (confusion) confusion[expected * plan->classes + answer]++;
     }
     return right;

@@ -168,16 +168,12 @@ static fv_status add_layer(fv_network *network, recipe *layer,
     return fv_failed(context);
 }
 
-/* Frees the texts of options, which the layer has copied. */
-static void release_texts(fv_context *context, recipe *layer)
+/* Frees the memory of options, which the layer has copied. */
+static void release_fields(fv_context *context, const recipe *layer)
 {
     const fv__field *field = layer->type->fields;
-    for (; field && field->key; field++) {
-        char *text;
-        if (field->kind != FV__FIELD_TEXT) continue;
-        memcpy(&text, layer->options.bytes + field->offset, sizeof text);
-        fv__release(context, text);
-    }
+    for (; field && field->key; field++)
+        fv__release(context, fv__field_memory(field, &layer->options));
 }
 
 static fv_status unknown_layer(fv_context *context, const fv__token *kind)
@@ -229,7 +225,7 @@ static fv_status read_line(fv_network *network, reader *r)
     for (field = layer.type->fields; field && field->key; field++)
         fv__field_resolve(field, &layer.options, true);
     if (fv__ok(context)) add_layer(network, &layer, &kind);
-    release_texts(context, &layer);
+    release_fields(context, &layer);
     return fv_failed(context);
 }
 

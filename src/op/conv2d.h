@@ -90,10 +90,7 @@ fv_variable *fv__conv2d_fused(const fv__conv2d *attributes, int32_t num_inputs,
       .positive = true },                                                      \
         { FV__FIELD(options, COUNT, groups), .usual = 1, .positive = true },   \
         { FV__FIELD_AS("bias", options, LACK, no_bias) },                      \
-        { FV__FIELD(options, WORD, init), .usual = FV_INIT_KAIMING_NORMAL,     \
-          .words = fv__initializer_words },                                    \
-        { FV__FIELD(options, WORD, init_fan), .words = fv__fan_words },        \
-        { FV__FIELD(options, NUMBER, init_value) },                            \
+        FV__INIT_FIELDS(options),                                              \
         { FV__FIELD(options, WORD, algorithm), .words = fv__algorithm_words }, \
         { FV__FIELD(options, SWITCH, strict) },                                \
     {                                                                          \

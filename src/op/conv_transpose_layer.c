@@ -70,8 +70,7 @@ fv_status fv__conv_transpose_declare(fv_layer *layer, int32_t axes,
     const int64_t taps = g.kernel[FV__DEPTH] * g.kernel[0] * g.kernel[1];
     fv__parameter *weight = fv__layer_parameter(
         layer, "weight", axes + 2, w.shape,
-        (fv__init){ o->init, o->init_fan, o->init_value,
-                    taps * channels / o->groups, taps * filters });
+        FV__INIT(o, taps * channels / o->groups, taps * filters, o->groups));
     if (weight) weight->filters = true;
     if (!o->no_bias)
         fv__layer_parameter(layer, "bias", 1, &o->num_filters,

@@ -55,11 +55,10 @@ fv_status fv__convolution_declare(fv_layer *layer, int32_t axes,
     int64_t shape[FV_MAX_RANK];
     fv__convolution_shape(axes, g.filters, g.kernel, g.channels / g.groups,
                           shape);
-    fv__parameter *weight = fv__layer_parameter(
-        layer, "weight", axes + 2, shape,
-        (fv__init){ options->init, options->init_fan, options->init_value,
-                    taps * g.channels / g.groups,
-                    taps * g.filters / g.groups });
+    fv__parameter *weight =
+        fv__layer_parameter(layer, "weight", axes + 2, shape,
+                            FV__INIT(options, taps * g.channels / g.groups,
+                                     taps * g.filters / g.groups, g.groups));
     if (weight) weight->filters = true;
     if (!options->no_bias)
         fv__layer_parameter(layer, "bias", 1, &g.filters,

@@ -170,10 +170,7 @@ fv_variable *fv_linear_of(fv_variable *x, fv_variable *weight,
 static const fv__field fields[] = {
     { FV__FIELD(fv_linear_options, COUNT, num_outputs), .positional = true },
     { FV__FIELD_AS("bias", fv_linear_options, LACK, no_bias) },
-    { FV__FIELD(fv_linear_options, WORD, init), .usual = FV_INIT_KAIMING_NORMAL,
-      .words = fv__initializer_words },
-    { FV__FIELD(fv_linear_options, WORD, init_fan), .words = fv__fan_words },
-    { FV__FIELD(fv_linear_options, NUMBER, init_value) },
+    FV__INIT_FIELDS(fv_linear_options),
     { .key = NULL },
 };
 
@@ -191,8 +188,7 @@ static fv_status declare(fv_layer *layer, int32_t count,
                        "%s: %lld outputs, expected at least 1", layer->name,
                        (long long)out);
     fv__layer_parameter(layer, "weight", 2, (const int64_t[]){ out, in },
-                        (fv__init){ options->init, options->init_fan,
-                                    options->init_value, in, out });
+                        FV__INIT(options, in, out, 1));
     if (!options->no_bias)
         fv__layer_parameter(layer, "bias", 1, &out,
                             (fv__init){ .initializer = FV_INIT_ZEROS });

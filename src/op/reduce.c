@@ -2,7 +2,7 @@
 #include "op/op.h"
 
 extern const fv_operator fv__op_sum, fv__op_mean, fv__op_max, fv__op_min,
-    fv__op_prod, fv__op_l2, fv__op_log_sum_exp;
+    fv__op_prod, fv__op_reduce_l2, fv__op_log_sum_exp;
 
 static fv_variable *apply(const fv_operator *op, fv_variable *a,
                           const fv__reduction *reduction)
@@ -36,7 +36,7 @@ fv_variable *fv_reduce(fv_variable *a, fv_reduction kind, int32_t count,
     case FV_REDUCE_L1:
         return apply(&fv__op_sum, fv_abs(a), &reduction);
     case FV_REDUCE_L2:
-        return apply(&fv__op_l2, a, &reduction);
+        return apply(&fv__op_reduce_l2, a, &reduction);
     case FV_REDUCE_SUM_SQUARE:
         return apply(&fv__op_sum, fv_mul(a, a), &reduction);
     case FV_REDUCE_LOG_SUM:

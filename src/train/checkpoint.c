@@ -171,9 +171,12 @@ static bool read_sums(const fv__archive *archive, fv__sums *sums)
     const char *loss = fv__archive_value(archive, "fovea.loss_sum");
     const char *right = fv__archive_value(archive, "fovea.right");
     const char *count = right ? strchr(right, ' ') : NULL;
-    return loss && count && fv__number_read(loss, strlen(loss), &sums->loss)
-           && fv__whole_read(right, (size_t)(count - right), &sums->right)
-           && fv__whole_read(count + 1, strlen(count + 1), &sums->count);
+    const bool whole =
+        loss && count && fv__number_read(loss, strlen(loss), &sums->loss)
+        && fv__whole_read(right, (size_t)(count - right), &sums->right)
+        && fv__whole_read(count + 1, strlen(count + 1), &sums->count);
+    sums->answers = sums->count;
+    return whole;
 }
 
 /* Whether a run can be at that position after so many steps, including those

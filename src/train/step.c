@@ -75,7 +75,7 @@ fv_status fv__train_gradients(fv__plan *plan, fv_network *network,
     }
     network->steps++;
     sums->loss += loss * (double)plan->batch;
-    sums->right += fv__plan_right(plan, NULL);
+    sums->right += fv__plan_right(plan, NULL, &sums->answers);
     sums->count += plan->batch;
     return FV_OK;
 }
@@ -130,7 +130,8 @@ fv_metrics fv__metrics_of(const fv__sums *sums)
 {
     if (!sums->count) return (fv_metrics){ (double)NAN, (double)NAN, 0 };
     return (fv_metrics){ .loss = sums->loss / (double)sums->count,
-                         .accuracy = (double)sums->right / (double)sums->count,
+                         .accuracy =
+                             (double)sums->right / (double)sums->answers,
                          .count = sums->count };
 }
 
@@ -205,7 +206,7 @@ static fv_status evaluate_batch(fv_network *network, const fv_dataset *dataset,
         return fv_failed(context);
     fv__graph_forward(&plan->graph, 0);
     sums->loss += loss_of(plan) * (double)count;
-    sums->right += fv__plan_right(plan, confusion);
+    sums->right += fv__plan_right(plan, confusion, &sums->answers);
     sums->count += count;
     return FV_OK;
 }

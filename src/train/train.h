@@ -10,7 +10,8 @@
  * answers to the sums. */
 typedef struct fv__sums {
     double loss; /* loss times images */
-    int64_t right, count;
+    /* of answers, one for each image or pixel with a class; and images */
+    int64_t right, answers, count;
 } fv__sums;
 
 fv_status fv__train_plan(fv__plan *plan, fv_network *network,

@@ -1,4 +1,5 @@
-/* Cross entropy from labels, from rows of weights, and of the sigmoid. */
+/* Cross entropy from labels, from rows of weights, and of the sigmoid; terms of
+ * other losses and a step of connectionist temporal classification. */
 #include "kernel/tables.h"
 
 struct example {
@@ -139,9 +140,11 @@ static void test_wrong_labels(void **state)
 static void sigmoid(const fv__kernels *kernels, data *d, const void *argument)
 {
     (void)argument;
-    kernels->sigmoid_cross_entropy(d->n, d->in[0], d->in[1], d->out[0]);
-    kernels->sigmoid_cross_entropy_grad(d->n, d->in[0], d->in[1], 0.5,
-                                        d->out[1]);
+    kernels->loss(FV__SIGMOID_CROSS_ENTROPY, d->n, d->in[0], d->in[1], NULL, 0,
+                  0, d->out[0]);
+    kernels->loss_slope(FV__SIGMOID_CROSS_ENTROPY, 0, d->n, d->in[0], d->in[1],
+                        NULL, 0, 0, d->out[2]);
+    kernels->axpy(d->n, 0.5, d->out[2], d->out[1]);
 }
 
 static void check_sigmoid(const data *d, const data *start, size_t i)
@@ -194,12 +197,147 @@ static void test_log1p(void **state)
     }
 }
 
+/* ---- other terms ---------------------------------------------------------
+ */
+
+struct term {
+    fv__loss f;
+    double p, q;
+};
+
+static long double softplus(long double x) { return log1pl(expl(x)); }
+
+static long double term_of(const struct term *e, long double x, long double t,
+                           long double w)
+{
+    const long double d = fabsl(x - t), p = e->p, q = e->q;
+    const long double s = 1 / (1 + expl(-x)), u = s * (1 - t) + (1 - s) * t;
+    switch (e->f) {
+    case FV__L1:
+        return d;
+    case FV__HUBER:
+        return d < p ? d * d / 2 : p * (d - p / 2);
+    case FV__SMOOTH_L1:
+        return d < p ? d * d / 2 / p : d - p / 2;
+    case FV__BINARY_CROSS_ENTROPY:
+        return -t * logl(x) - (1 - t) * log1pl(-x);
+    case FV__KL:
+        return t * (logl(t) - x);
+    case FV__KL_LOG:
+        return expl(t) * (t - x);
+    case FV__SIGMOID_CROSS_ENTROPY:
+        return t * softplus(-x) + (1 - t) * softplus(x);
+    case FV__LOGIT:
+        return w * t * softplus(-x) + (1 - t) * softplus(x);
+    case FV__SIGMOID_FOCAL:
+        return powl(u, q) * (t * softplus(-x) + (1 - t) * softplus(x))
+               * (p < 0 ? 1 : p * t + (1 - p) * (1 - t));
+    case FV__FOCAL:
+        return powl(-expm1l(-x), q) * x;
+    }
+    return 0;
+}
+
+static void terms(const fv__kernels *kernels, data *d, const void *argument)
+{
+    const struct term *e = argument;
+    kernels->loss(e->f, d->n, d->in[0], d->in[1], d->in[2], e->p, e->q,
+                  d->out[0]);
+    for (int operand = 0; operand < 2; operand++)
+        kernels->loss_slope(e->f, operand, d->n, d->in[0], d->in[1], d->in[2],
+                            e->p, e->q, d->out[1 + operand]);
+}
+
+static void check_term(const data *d, const struct term *e, size_t i)
+{
+    const long double x = (long double)number(d->dtype, d->in[0], i);
+    const long double t = (long double)number(d->dtype, d->in[1], i);
+    const long double w = (long double)number(d->dtype, d->in[2], i), h = 1e-6L;
+    const double tight = 60 * epsilon_of(d->dtype);
+    assert_near(number(d->dtype, d->out[0], i), (double)term_of(e, x, t, w),
+                tight);
+    const long double distance = fabsl(x - t);
+    if (distance < 2 * h || fabsl(distance - (long double)e->p) < 2 * h) return;
+    const long double dx =
+        (term_of(e, x + h, t, w) - term_of(e, x - h, t, w)) / (2 * h);
+    const long double dt =
+        (term_of(e, x, t + h, w) - term_of(e, x, t - h, w)) / (2 * h);
+    assert_near(number(d->dtype, d->out[1], i), (double)dx, tight + 1e-9);
+    if (e->f < FV__SIGMOID_FOCAL)
+        assert_near(number(d->dtype, d->out[2], i), (double)dt, tight + 1e-9);
+}
+
+static void test_terms(void **state)
+{
+    static const struct term kinds[] = {
+        { FV__L1, 0, 0 },
+        { FV__HUBER, 0.3, 0 },
+        { FV__SMOOTH_L1, 0.3, 0 },
+        { FV__BINARY_CROSS_ENTROPY, 0, 0 },
+        { FV__KL, 0, 0 },
+        { FV__KL_LOG, 0, 0 },
+        { FV__SIGMOID_CROSS_ENTROPY, 0, 0 },
+        { FV__LOGIT, 0, 0 },
+        { FV__SIGMOID_FOCAL, 0.25, 2 },
+        { FV__SIGMOID_FOCAL, -1, 1.5 },
+        { FV__FOCAL, 0, 0 },
+        { FV__FOCAL, 0, 1 },
+        { FV__FOCAL, 0, 2.5 },
+    };
+    (void)state;
+    for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++)
+        for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+            data *d = make_data(dtype, 257, 0.1, 0.9);
+            run_tables(d, terms, &kinds[k]);
+            for (size_t i = 0; i < 3; i++) assert_untouched(d, i, d->n);
+            for (size_t i = 0; i < d->n; i++) check_term(d, &kinds[k], i);
+            free(d);
+        }
+}
+
+static void ctc_step(const fv__kernels *kernels, data *d, const void *argument)
+{
+    (void)argument;
+    kernels->ctc_step(d->n, d->in[0], d->in[1], d->in[2], d->out[0]);
+}
+
+/* Some paths are impossible: their logarithm is -inf. */
+static void test_ctc_step(void **state)
+{
+    (void)state;
+    for (fv_dtype dtype = FV_F32; dtype <= FV_F64; dtype++) {
+        data *d = make_data(dtype, 257, -9, -1);
+        for (size_t i = 0; i < 240; i += 3) put(dtype, d->in[1], i, -INFINITE);
+        for (size_t i = 0; i < 120; i += i % 2 ? 1 : 5)
+            put(dtype, d->in[0], i, -INFINITE);
+        put(dtype, d->in[0], 1, -INFINITE);
+        run_tables(d, ctc_step, NULL);
+        assert_untouched(d, 0, d->n);
+        for (size_t i = 0; i < d->n; i++) {
+            long double sum = 0;
+            for (size_t k = 0; k < 3; k++)
+                sum +=
+                    expl((long double)number(dtype, d->in[0], i + k)
+                         + (k ? 0 : (long double)number(dtype, d->in[1], i)));
+            const long double want =
+                logl(sum) + (long double)number(dtype, d->in[2], i);
+            const double got = number(dtype, d->out[0], i);
+            if (sum == 0)
+                assert_true(got == -INFINITE);
+            else
+                assert_near(got, (double)want, 4 * epsilon_of(dtype));
+        }
+        free(d);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),       cmocka_unit_test(test_extremes),
         cmocka_unit_test(test_small_loss), cmocka_unit_test(test_wrong_labels),
         cmocka_unit_test(test_sigmoid),    cmocka_unit_test(test_log1p),
+        cmocka_unit_test(test_terms),      cmocka_unit_test(test_ctc_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

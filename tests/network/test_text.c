@@ -54,6 +54,18 @@ static void test_text_of_a_text(void **state)
         "flatten\nlinear 3 bias=yes init=constant init_value=-2e-3\nmse\n",
         "input 7 4\nlstm 3 bidirectional=yes\ngru 5 reversed=yes bias=no\n"
         "rnn 2\n",
+        "input 3\nlinear 3 init=orthogonal init_gain=1.5\n"
+        "linear 3 init=truncated_normal init_deviation=0.02\n"
+        "linear 3 init=uniform init_low=-0.5 init_high=0\n"
+        "linear 3 init=identity\nl1\n",
+        "input 3\nsoftmax_cross_entropy class_weights=1,0.5,2 "
+        "ignore_index=0 label_smoothing=0.1 reduction=sum\n",
+        "input 3\nnll ignore_index=-100 class_weights=1,2,3\n",
+        "input 3\nhinge margin=0.5 power=2 ignore_index=1\n",
+        "input 3\nsigmoid_cross_entropy class_weights=2 "
+        "positive_weights=1,2,3 reduction=mean\n",
+        "input 3\nkl log_target=yes reduction=batch\n",
+        "input 3\nhuber delta=0.5\n",
     };
     for (int layout = 0; layout < 2; layout++)
         for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -207,6 +219,15 @@ static void test_every_layer_has_a_word(void **state)
                                          "add",
                                          "concat",
                                          "mse",
+                                         "l1",
+                                         "huber",
+                                         "smooth_l1",
+                                         "bce",
+                                         "kl",
+                                         "nll",
+                                         "hinge",
+                                         "sigmoid_focal",
+                                         "softmax_focal",
                                          "sigmoid_cross_entropy",
                                          "softmax_cross_entropy" };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -242,7 +263,8 @@ static void test_errors_name_the_place(void **state)
         { "input 8 8 3\nconv2d 4 3 3 strides=2\n",
           "n.net:2:14: conv2d has no option \"strides\" (has: num_filters, "
           "kernel, stride, padding, padding_end, dilation, groups, bias, init, "
-          "init_fan, init_value, algorithm, strict, max_workspace, "
+          "init_fan, init_value, init_gain, init_deviation, init_low, "
+          "init_high, algorithm, strict, max_workspace, "
           "padding_mode, padding_value, depthwise, name, "
           "from, weights); did you mean \"stride\"?" },
         { "input 8 8 3\nrelu slope=1\n",
@@ -271,7 +293,8 @@ static void test_errors_name_the_place(void **state)
         { "input 8 8 3\nconv2d 4 3 3 init=he\n",
           "n.net:2:19: init \"he\" is none of kaiming_normal, "
           "kaiming_uniform, xavier_normal, xavier_uniform, lecun_normal, "
-          "lecun_uniform, zeros, constant; did you mean "
+          "lecun_uniform, zeros, constant, normal, truncated_normal, uniform, "
+          "orthogonal, dirac, identity; did you mean "
           "\"kaiming_normal\"?" },
         { "input 8 8 3\ndropout 0.5x\n",
           "n.net:2:9: probability \"0.5x\" is no number" },

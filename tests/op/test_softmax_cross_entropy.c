@@ -1,5 +1,7 @@
 /* Tests of the operator softmax_cross_entropy. */
-#include "operands.h"
+#include "check_loss.h"
+
+#include "op/loss.h"
 
 /* Three rows against weights. */
 static const double rows[] = { -3.44, 1.16, -0.81, 3.91, 1,     2,
@@ -180,26 +182,26 @@ static void test_refused_shapes(void **state)
     fv_variable *x = LEAF(context, rows, 3, 4);
     (void)state;
     assert_null(fv_softmax_cross_entropy_of(x, labels_of(context, labels, 2)));
-    assert_error(context, "softmax_cross_entropy: 3 rows of logits, class "
-                          "indices [2]");
+    assert_error(context, "softmax_cross_entropy: class indices [2] do not "
+                          "fit the input [3, 4]");
     /* of another rank, whatever they hold */
     int64_t wrong[3] = { 0, 9, -1 };
     fv_tensor column = FV_TENSOR(wrong, FV_I64, 3, 1);
     assert_null(fv_softmax_cross_entropy_of(x, fv_constant(context, &column)));
-    assert_error(context, "softmax_cross_entropy: 3 rows of logits, class "
-                          "indices [3, 1]");
+    assert_error(context, "softmax_cross_entropy: class indices [3, 1] do "
+                          "not fit the input [3, 4]");
     fv_tensor number = fv_tensor_of(wrong + 1, FV_I64, 0, NULL);
     assert_null(fv_softmax_cross_entropy_of(x, fv_constant(context, &number)));
-    assert_error(context, "softmax_cross_entropy: 3 rows of logits, class "
-                          "indices []");
+    assert_error(context, "softmax_cross_entropy: class indices [] do not "
+                          "fit the input [3, 4]");
     assert_null(
         fv_softmax_cross_entropy_of(x, weights_of(context, weights, 4, 3)));
     assert_error(context,
                  "softmax_cross_entropy: input is [3, 4], target is [4, 3]");
     assert_null(fv_softmax_cross_entropy_of(LEAF(context, rows, 3, 2, 2),
                                             labels_of(context, labels, 3)));
-    assert_error(context, "softmax_cross_entropy: input [3, 2, 2] has rank 3, "
-                          "expected 2");
+    assert_error(context, "softmax_cross_entropy: class indices [3] do not "
+                          "fit the input [3, 2, 2]");
     assert_null(fv_softmax_cross_entropy_of(LEAF(context, rows, 0, 4),
                                             labels_of(context, labels, 0)));
     assert_error(context,
@@ -238,8 +240,9 @@ static void test_unchecked_label(void **state)
     fv_variable *x = LEAF(context, rows, 2, 4);
     fv_variable *inputs[] = { x, labels_of(context, labels, 2) };
     (void)state;
+    const fv__class_loss how = { .margin = 0 };
     fv_variable *loss =
-        fv_apply(&fv__op_softmax_cross_entropy, NULL, 2, inputs);
+        fv_apply(&fv__op_softmax_cross_entropy, &how, 2, inputs);
     assert_ok(context);
     assert_true(isnan(fv_item(loss)));
     fv_backprop(loss);
@@ -317,6 +320,62 @@ static void test_infinite_logits(void **state)
     }
 }
 
+/* ---- options --------------------------------------------------------------
+ */
+
+static fv_variable *with(fv_variable *x, fv_variable *labels, double p,
+                         double q, const fv_class_loss *how)
+{
+    (void)p, (void)q;
+    return fv_softmax_cross_entropy_with(x, labels, how);
+}
+
+static double term(const double *x, int64_t n, int64_t label, double p,
+                   double q)
+{
+    (void)p, (void)q;
+    double sum = 0;
+    for (int64_t j = 0; j < n; j++) sum += exp(x[j]);
+    return log(sum) - x[label];
+}
+
+static void test_options(void **state)
+{
+    const class_loss loss = {
+        .apply = with, .term = term, .low = -3, .high = 3
+    };
+    (void)state;
+    check_class_loss(loss, 0.2);
+    check_class_refused(&loss, "softmax_cross_entropy");
+}
+
+/* Weights of a dense target are those of classes times its own, and a mean is
+ * over rows. */
+static void test_dense_weights(void **state)
+{
+    const double x[] = { 1, 2, 0.5, -1 }, t[] = { 0.25, 0.75, 1, 0 };
+    const double w[] = { 2, 3 };
+    double expected = 0;
+    fv_context *context = context_of(FV_F64);
+    const fv_class_loss how = { .class_weights = { 2, w },
+                                .label_smoothing = 0.1 };
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        expected += w[i % 2] * (0.9 * t[i] + 0.05)
+                    * term(x + i / 2 * 2, 2, i % 2, 0, 0) / 2;
+    fv_variable *at = LEAF(context, x, 2, 2);
+    fv_variable *y =
+        fv_softmax_cross_entropy_with(at, weights_of(context, t, 2, 2), &how);
+    assert_ok(context);
+    assert_near(fv_item(y), expected, 1e-14);
+    const fv_class_loss wrong = { .label_smoothing = 1.5 };
+    assert_null(fv_softmax_cross_entropy_with(at, weights_of(context, t, 2, 2),
+                                              &wrong));
+    assert_error(context, "softmax_cross_entropy: label_smoothing 1.5 is not "
+                          "in 0..1");
+    fv_context_free(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +389,8 @@ int main(void)
         cmocka_unit_test(test_unchecked_label),
         cmocka_unit_test(test_extremes),
         cmocka_unit_test(test_infinite_logits),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_dense_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,6 +94,12 @@ static const struct {
     { "conv2d 4 3", "conv2d 4 3 bias=yes", false },
     { "conv2d 4 3", "conv2d 4 3 init=kaiming_normal", true },
     { "conv2d 4 3", "conv2d 4 3 init_fan=in", false },
+    { "conv2d 4 3 init=orthogonal", "conv2d 4 3 init=orthogonal init_gain=1",
+      false },
+    { "conv2d 4 3 init=normal", "conv2d 4 3 init=normal init_deviation=1",
+      false },
+    { "conv2d 4 3 init=uniform", "conv2d 4 3 init=uniform init_low=0", false },
+    { "conv2d 4 3 init=uniform", "conv2d 4 3 init=uniform init_high=1", false },
     { "conv2d 4 3 init=constant", "conv2d 4 3 init=constant init_value=0",
       false },
     { "conv2d 4 3", "conv2d 4 3 algorithm=auto", false },
@@ -122,6 +128,14 @@ static const struct {
     { "conv_transpose2d 4 3", "conv_transpose2d 4 3 init=kaiming_normal",
       true },
     { "conv_transpose2d 4 3", "conv_transpose2d 4 3 init_fan=in", false },
+    { "conv_transpose2d 4 3 init=orthogonal",
+      "conv_transpose2d 4 3 init=orthogonal init_gain=1", false },
+    { "conv_transpose2d 4 3 init=normal",
+      "conv_transpose2d 4 3 init=normal init_deviation=1", false },
+    { "conv_transpose2d 4 3 init=uniform",
+      "conv_transpose2d 4 3 init=uniform init_low=0", false },
+    { "conv_transpose2d 4 3 init=uniform",
+      "conv_transpose2d 4 3 init=uniform init_high=1", false },
     { "conv_transpose2d 4 3 init=constant",
       "conv_transpose2d 4 3 init=constant init_value=0", false },
     { "conv_transpose2d 4 3", "conv_transpose2d 4 3 algorithm=auto", false },
@@ -150,6 +164,11 @@ static const struct {
     { "linear 5", "linear 5 bias=yes", false },
     { "linear 5", "linear 5 init=kaiming_normal", true },
     { "linear 5", "linear 5 init_fan=in", false },
+    { "linear 5 init=orthogonal", "linear 5 init=orthogonal init_gain=1",
+      false },
+    { "linear 5 init=normal", "linear 5 init=normal init_deviation=1", false },
+    { "linear 5 init=uniform", "linear 5 init=uniform init_low=0", false },
+    { "linear 5 init=uniform", "linear 5 init=uniform init_high=1", false },
     { "linear 5 init=constant", "linear 5 init=constant init_value=0", false },
     { "maxpool 2", "maxpool 2 2 stride=2,2", false },
     { "maxpool 3 2", "maxpool 3 2 stride=3,2", false },
@@ -321,6 +340,8 @@ static void test_defaults_of_options(void **state)
          CONV(.padding_begin = { 0, 1 }, .padding_end = { 0, 0 }));
     SAME(CONV(.auto_pad = FV_AUTO_PAD_VALID),
          CONV(.padding = { 1, 1 }, .auto_pad = FV_AUTO_PAD_VALID));
+    SAME(CONV(.init = FV_INIT_UNIFORM),
+         CONV(.init = FV_INIT_UNIFORM, .init_high = 1));
     SAME(CONV(.no_bias = 0), CONV(.init_fan = FV_FAN_IN, .init_value = 0));
     SAME(POOL(.stride = { 0 }), POOL(.stride = { 3, 2 }));
     SAME(POOL(.stride = { 0, 1 }), POOL(.stride = { 3, 1 }));
@@ -385,6 +406,17 @@ typedef union options {
     fv_gelu_options gelu;
     fv_hard_tanh_options hard_tanh;
     fv_recurrent_options recurrent;
+    fv_loss_options loss;
+    fv_huber_options huber;
+    fv_smooth_l1_options smooth_l1;
+    fv_bce_options bce;
+    fv_kl_options kl;
+    fv_nll_options nll;
+    fv_hinge_options hinge;
+    fv_sigmoid_focal_options sigmoid_focal;
+    fv_softmax_focal_options softmax_focal;
+    fv_sigmoid_cross_entropy_options sigmoid;
+    fv_softmax_cross_entropy_options softmax;
 } options;
 
 /* Values of one number of the options: the least and the most that are legal,
@@ -430,9 +462,9 @@ static const limit limits[] = {
     { "conv2d", INT32(conv.auto_pad, 0, FV_AUTO_PAD_SAME_LOWER), -1, 4,
       "conv2d: auto_pad -1 is unknown (0 to 3)",
       "conv2d: auto_pad 4 is unknown (0 to 3)" },
-    { "conv2d", INT32(conv.init, 0, FV_INIT_CONSTANT), -1, 9,
-      "conv2d: init -1 is unknown (0 to 8)",
-      "conv2d: init 9 is unknown (0 to 8)" },
+    { "conv2d", INT32(conv.init, 0, FV_INIT_ORTHOGONAL), -1, 15,
+      "conv2d: init -1 is unknown (0 to 14)",
+      "conv2d: init 15 is unknown (0 to 14)" },
     { "conv2d", INT32(conv.init_fan, 0, FV_FAN_AVERAGE), -1, 3,
       "conv2d: init_fan -1 is unknown (0 to 2)",
       "conv2d: init_fan 3 is unknown (0 to 2)" },
@@ -476,9 +508,9 @@ static const limit limits[] = {
       "conv_transpose2d: groups 8 does not divide channels 4" },
     { "conv_transpose2d", INT64(transposed.max_workspace, FV_OFF, INT64_MAX),
       -1, 0, "conv_transpose2d: max_workspace -1 is below 0", NULL },
-    { "conv_transpose2d", INT32(transposed.init, 0, FV_INIT_CONSTANT), -1, 9,
-      "conv_transpose2d: init -1 is unknown (0 to 8)",
-      "conv_transpose2d: init 9 is unknown (0 to 8)" },
+    { "conv_transpose2d", INT32(transposed.init, 0, FV_INIT_ORTHOGONAL), -1, 15,
+      "conv_transpose2d: init -1 is unknown (0 to 14)",
+      "conv_transpose2d: init 15 is unknown (0 to 14)" },
     { "conv_transpose2d", INT32(transposed.init_fan, 0, FV_FAN_AVERAGE), -1, 3,
       "conv_transpose2d: init_fan -1 is unknown (0 to 2)",
       "conv_transpose2d: init_fan 3 is unknown (0 to 2)" },
@@ -515,9 +547,9 @@ static const limit limits[] = {
       "separable_conv2d: init_value inf" },
     { "linear", INT64(linear.num_outputs, 1, 1000), 0, 0,
       "linear: 0 outputs, expected at least 1", NULL },
-    { "linear", INT32(linear.init, 0, FV_INIT_CONSTANT), -1, 9,
-      "linear: init -1 is unknown (0 to 8)",
-      "linear: init 9 is unknown (0 to 8)" },
+    { "linear", INT32(linear.init, 0, FV_INIT_ORTHOGONAL), -1, 15,
+      "linear: init -1 is unknown (0 to 14)",
+      "linear: init 15 is unknown (0 to 14)" },
     { "linear", INT32(linear.init_fan, 0, FV_FAN_AVERAGE), -1, 3,
       "linear: init_fan -1 is unknown (0 to 2)",
       "linear: init_fan 3 is unknown (0 to 2)" },
@@ -645,6 +677,95 @@ static const limit limits[] = {
       "gru: hidden is -1, expected at least 1", NULL },
     { "rnn", INT64(recurrent.hidden, 1, 99), -1, 0,
       "rnn: hidden is -1, expected at least 1", NULL },
+    { "mse", INT32(loss.reduction, 0, FV_REDUCTION_BATCH), -1, 5,
+      "mse: reduction -1 is unknown (0 to 4)",
+      "mse: reduction 5 is unknown (0 to 4)" },
+    { "l1", INT32(loss.reduction, 0, FV_REDUCTION_BATCH), -1, 5,
+      "l1: reduction -1 is unknown (0 to 4)",
+      "l1: reduction 5 is unknown (0 to 4)" },
+    { "huber", INT32(huber.reduction, 0, FV_REDUCTION_BATCH), -1, 5,
+      "huber: reduction -1 is unknown (0 to 4)",
+      "huber: reduction 5 is unknown (0 to 4)" },
+    { "smooth_l1", INT32(smooth_l1.reduction, 0, FV_REDUCTION_BATCH), -1, 5,
+      "smooth_l1: reduction -1 is unknown (0 to 4)",
+      "smooth_l1: reduction 5 is unknown (0 to 4)" },
+    { "bce", INT32(bce.reduction, 0, FV_REDUCTION_BATCH), -1, 5,
+      "bce: reduction -1 is unknown (0 to 4)",
+      "bce: reduction 5 is unknown (0 to 4)" },
+    { "kl", INT32(kl.reduction, 0, FV_REDUCTION_BATCH), -1, 5,
+      "kl: reduction -1 is unknown (0 to 4)",
+      "kl: reduction 5 is unknown (0 to 4)" },
+    { "nll", INT32(nll.reduction, 0, FV_REDUCTION_BATCH), -1, 5,
+      "nll: reduction -1 is unknown (0 to 4)",
+      "nll: reduction 5 is unknown (0 to 4)" },
+    { "hinge", INT32(hinge.reduction, 0, FV_REDUCTION_BATCH), -1, 5,
+      "hinge: reduction -1 is unknown (0 to 4)",
+      "hinge: reduction 5 is unknown (0 to 4)" },
+    { "sigmoid_focal", INT32(sigmoid_focal.reduction, 0, FV_REDUCTION_BATCH),
+      -1, 5, "sigmoid_focal: reduction -1 is unknown (0 to 4)",
+      "sigmoid_focal: reduction 5 is unknown (0 to 4)" },
+    { "softmax_focal", INT32(softmax_focal.reduction, 0, FV_REDUCTION_BATCH),
+      -1, 5, "softmax_focal: reduction -1 is unknown (0 to 4)",
+      "softmax_focal: reduction 5 is unknown (0 to 4)" },
+    { "sigmoid_cross_entropy", INT32(sigmoid.reduction, 0, FV_REDUCTION_BATCH),
+      -1, 5, "sigmoid_cross_entropy: reduction -1 is unknown (0 to 4)",
+      "sigmoid_cross_entropy: reduction 5 is unknown (0 to 4)" },
+    { "softmax_cross_entropy", INT32(softmax.reduction, 0, FV_REDUCTION_BATCH),
+      -1, 5, "softmax_cross_entropy: reduction -1 is unknown (0 to 4)",
+      "softmax_cross_entropy: reduction 5 is unknown (0 to 4)" },
+    { "huber", DOUBLE(huber.delta, 1e-300, DBL_MAX), -1, (double)INFINITY,
+      "huber: delta -1 is not above 0 and finite", "huber: delta inf" },
+    { "smooth_l1", DOUBLE(smooth_l1.beta, 1e-300, DBL_MAX), -1,
+      (double)INFINITY, "smooth_l1: beta -1 is not above 0 and finite",
+      "smooth_l1: beta inf" },
+    { "sigmoid_focal", DOUBLE(sigmoid_focal.gamma, 1e-300, DBL_MAX), -1,
+      (double)INFINITY, "sigmoid_focal: gamma -1 is not above 0 and finite",
+      "sigmoid_focal: gamma inf" },
+    { "softmax_focal", DOUBLE(softmax_focal.gamma, 1e-300, DBL_MAX), -1,
+      (double)INFINITY, "softmax_focal: gamma -1 is not above 0 and finite",
+      "softmax_focal: gamma inf" },
+    { "sigmoid_focal", DOUBLE(sigmoid_focal.alpha, -DBL_MAX, DBL_MAX),
+      -(double)INFINITY, (double)INFINITY, "sigmoid_focal: alpha -inf",
+      "sigmoid_focal: alpha inf" },
+    { "hinge", DOUBLE(hinge.margin, -DBL_MAX, DBL_MAX), -(double)INFINITY,
+      (double)INFINITY, "hinge: margin -inf", "hinge: margin inf" },
+    { "hinge", DOUBLE(hinge.power, 1, 2), 0.5, 3,
+      "hinge: power 0.5 is neither 1 nor 2",
+      "hinge: power 3 is neither 1 nor 2" },
+    { "softmax_cross_entropy", DOUBLE(softmax.label_smoothing, 0, 1), -0.1, 1.1,
+      "softmax_cross_entropy: label_smoothing -0.1 is not in 0..1",
+      "softmax_cross_entropy: label_smoothing 1.1 is not in 0..1" },
+    { "conv2d", DOUBLE(conv.init_gain, -DBL_MAX, DBL_MAX), -(double)INFINITY,
+      (double)INFINITY, "conv2d: init_gain -inf", "conv2d: init_gain inf" },
+    { "conv2d", DOUBLE(conv.init_low, -DBL_MAX, DBL_MAX), -(double)INFINITY,
+      (double)INFINITY, "conv2d: init_low -inf", "conv2d: init_low inf" },
+    { "conv2d", DOUBLE(conv.init_high, -DBL_MAX, DBL_MAX), -(double)INFINITY,
+      (double)INFINITY, "conv2d: init_high -inf", "conv2d: init_high inf" },
+    { "conv2d", DOUBLE(conv.init_deviation, 1e-300, DBL_MAX), -1,
+      (double)INFINITY, "conv2d: init_deviation -1 is not above 0 and finite",
+      "conv2d: init_deviation inf" },
+    { "conv_transpose2d", DOUBLE(transposed.init_gain, -DBL_MAX, DBL_MAX),
+      -(double)INFINITY, (double)INFINITY, "conv_transpose2d: init_gain -inf",
+      "conv_transpose2d: init_gain inf" },
+    { "conv_transpose2d", DOUBLE(transposed.init_low, -DBL_MAX, DBL_MAX),
+      -(double)INFINITY, (double)INFINITY, "conv_transpose2d: init_low -inf",
+      "conv_transpose2d: init_low inf" },
+    { "conv_transpose2d", DOUBLE(transposed.init_high, -DBL_MAX, DBL_MAX),
+      -(double)INFINITY, (double)INFINITY, "conv_transpose2d: init_high -inf",
+      "conv_transpose2d: init_high inf" },
+    { "conv_transpose2d", DOUBLE(transposed.init_deviation, 1e-300, DBL_MAX),
+      -1, (double)INFINITY,
+      "conv_transpose2d: init_deviation -1 is not above 0 and finite",
+      "conv_transpose2d: init_deviation inf" },
+    { "linear", DOUBLE(linear.init_gain, -DBL_MAX, DBL_MAX), -(double)INFINITY,
+      (double)INFINITY, "linear: init_gain -inf", "linear: init_gain inf" },
+    { "linear", DOUBLE(linear.init_low, -DBL_MAX, DBL_MAX), -(double)INFINITY,
+      (double)INFINITY, "linear: init_low -inf", "linear: init_low inf" },
+    { "linear", DOUBLE(linear.init_high, -DBL_MAX, DBL_MAX), -(double)INFINITY,
+      (double)INFINITY, "linear: init_high -inf", "linear: init_high inf" },
+    { "linear", DOUBLE(linear.init_deviation, 1e-300, DBL_MAX), -1,
+      (double)INFINITY, "linear: init_deviation -1 is not above 0 and finite",
+      "linear: init_deviation inf" },
 };
 
 /* A legal layer of that kind. */
@@ -712,7 +833,8 @@ static void test_no_limit_is_forgotten(void **state)
             bool found =
                 f->kind == FV__FIELD_SWITCH || f->kind == FV__FIELD_LACK
                 || f->kind == FV__FIELD_EXTENTS || f->kind == FV__FIELD_INDEX
-                || f->kind == FV__FIELD_LIST || f->kind == FV__FIELD_TEXT;
+                || f->kind == FV__FIELD_LIST || f->kind == FV__FIELD_TEXT
+                || f->kind == FV__FIELD_LABEL || f->kind == FV__FIELD_NUMBERS;
             const size_t bytes = f->kind == FV__FIELD_WORD      ? 4
                                  : f->kind == FV__FIELD_AXES    ? 24
                                  : f->kind == FV__FIELD_PADDING ? 24

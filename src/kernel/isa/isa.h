@@ -68,7 +68,7 @@ typedef int64_t real_mask;
     X(depthwise) X(depthwise_grad) X(replicate) X(grouped)                       \
     X(softmax) X(softmax_grad) X(log_softmax) X(log_softmax_grad)             \
     X(cross_entropy) X(cross_entropy_grad)                                    \
-    X(sigmoid_cross_entropy) X(sigmoid_cross_entropy_grad)                    \
+    X(loss) X(loss_slope) X(ctc_step)                                         \
     X(maxpool) X(maxpool_grad) X(avgpool) X(avgpool_grad)                     \
     X(lppool) X(lppool_grad) X(max_unpool) X(max_unpool_grad)                 \
     X(column_sum) X(column_moments) X(column_merge) X(column_total)           \

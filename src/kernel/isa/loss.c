@@ -1,5 +1,5 @@
-/* Cross entropy: of the softmax of logits against labels or rows of weights,
- * and of the sigmoid. Finite logits up to 1e38 give finite losses. */
+/* Cross entropy of the softmax of logits against labels or rows of weights.
+ * Finite logits up to 1e38 give finite losses. */
 #include "kernel/isa/elementary.h"
 #include "kernel/isa/lanes.h"
 
@@ -104,28 +104,4 @@ void FV_KERNEL(cross_entropy_grad)(size_t m, size_t n, const void *x_,
         else
             weights_grad(n, x, shift, sum, t + i * n, (real)scale, dx);
     }
-}
-
-void FV_KERNEL(sigmoid_cross_entropy)(size_t n, const void *x_, const void *t_,
-                                      void *loss_)
-{
-    const real *x = x_, *t = t_;
-    real *loss = loss_;
-    INDEPENDENT
-    for (size_t i = 0; i < n; i++) {
-        const real linear = (x[i] > 0 ? 1 - t[i] : -t[i]) * x[i];
-        loss[i] = linear + real_log1p(real_exp(-FABS(x[i])));
-    }
-}
-
-void FV_KERNEL(sigmoid_cross_entropy_grad)(size_t n, const void *x_,
-                                           const void *t_, double scale_,
-                                           void *dx_)
-{
-    const real *x = x_, *t = t_;
-    real *dx = dx_;
-    const real scale = (real)scale_;
-    INDEPENDENT
-    for (size_t i = 0; i < n; i++)
-        dx[i] = FMA(scale, real_sigmoid(x[i]) - t[i], dx[i]);
 }

@@ -54,8 +54,8 @@ static void backward(const fv_call *call)
     fv__axpy_all(call->context, fv__count(x), 1, product.data, dx->data);
 }
 
-const fv_operator fv__op_l2 = {
-    FV__REDUCTION("l2"),  .backward_reads = FV_READS_INPUT(0) | FV_READS_OUTPUT,
+const fv_operator fv__op_reduce_l2 = {
+    FV__REDUCTION("reduce_l2"),  .backward_reads = FV_READS_INPUT(0) | FV_READS_OUTPUT,
     .infer = infer,       .forward = forward,
     .backward = backward, .onnx = "ReduceL2",
 };
@@ -65,11 +65,11 @@ const fv_operator fv__op_l2 = {
 static fv_variable *reduce(fv_layer *layer, int32_t count,
                            fv_variable *const inputs[])
 {
-    return fv__reduction_layer(layer, count, inputs, &fv__op_l2);
+    return fv__reduction_layer(layer, count, inputs, &fv__op_reduce_l2);
 }
 
-const fv__layer_type fv__layer_l2 = {
-    FV__REDUCTION_LAYER("l2"),
+const fv__layer_type fv__layer_reduce_l2 = {
+    FV__REDUCTION_LAYER("reduce_l2"),
     .about = "the square root of the sum of squares along axes: all but the "
              "batch unless they are given",
 };

@@ -1,0 +1,311 @@
+/** @file
+ * Losses: functions of variables, and the layers that end a network.
+ *
+ * A loss is a number of rank 0, unless nothing is reduced. A layer takes its
+ * target as one more input. */
+#ifndef FOVEA_LOSS_H
+#define FOVEA_LOSS_H
+
+#include <fovea/layer.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What becomes of the terms of a loss. */
+typedef enum fv_reduction {
+    FV_REDUCTION_DEFAULT = 0, /**< the mean, unless the loss says otherwise */
+    FV_REDUCTION_MEAN,        /**< their sum, divided by their weight */
+    FV_REDUCTION_SUM,         /**< their sum */
+    FV_REDUCTION_NONE,        /**< the terms as they are, of the shape of the
+                                   target's classes or of the input */
+    FV_REDUCTION_BATCH        /**< their sum, divided by the first extent */
+} fv_reduction;
+
+/** Numbers of the caller, read before the function returns. */
+typedef struct fv_numbers {
+    int64_t count;    /**< 0: none */
+    const double *at; /**< */
+} fv_numbers;
+
+/** As `ignore_index`: the label 0, since 0 itself is none. */
+#define FV_LABEL_0 INT64_MIN
+
+/** What losses with a class for each row have in common. */
+typedef struct fv_class_loss {
+    int64_t ignore_index FV_ZERO; /**< label of rows that are left out; 0: none,
+                                       #FV_LABEL_0: label 0 */
+    fv_numbers class_weights FV_ZERO; /**< one for each class; none: 1. A mean
+                                           is divided by the weights of the
+                                           classes that occur. */
+    double label_smoothing FV_ZERO;   /**< part, 0 to 1, of a row's weight that
+                                           all classes share; cross-entropy only
+                                           */
+    fv_reduction reduction FV_ZERO;
+    int32_t reserved FV_ZERO;
+} fv_class_loss;
+
+/** Mean over all elements of (x - target)^2. */
+FV_API fv_variable *fv_mse_of(fv_variable *x, fv_variable *target);
+/** The same, reduced in another way. */
+FV_API fv_variable *fv_mse_with(fv_variable *x, fv_variable *target,
+                                fv_reduction reduction);
+/** |x - target|, with gradient 0 where both are equal. */
+FV_API fv_variable *fv_l1_of(fv_variable *x, fv_variable *target,
+                             fv_reduction reduction);
+/** (x - target)^2 / 2 where the distance is below delta, above 0, and
+ *  delta (|x - target| - delta / 2) beyond. */
+FV_API fv_variable *fv_huber_of(fv_variable *x, fv_variable *target,
+                                double delta, fv_reduction reduction);
+/** fv_huber_of() divided by delta, here beta; fv_l1_of() where beta is 0. */
+FV_API fv_variable *fv_smooth_l1_of(fv_variable *x, fv_variable *target,
+                                    double beta, fv_reduction reduction);
+/** Binary cross-entropy of probabilities x: -t log x - (1 - t) log(1 - x), with
+ *  logarithms of at least -100. `weights`, NULL or one for all or for each
+ *  element of the last axis, are factors of the terms. */
+FV_API fv_variable *fv_bce_of(fv_variable *x, fv_variable *target,
+                              const fv_numbers *weights,
+                              fv_reduction reduction);
+/** Kullback-Leibler divergence of a target from logarithms x of probabilities:
+ *  t (log t - x), or exp(t) (t - x) where the target is logarithms, too. */
+FV_API fv_variable *fv_kl_of(fv_variable *x, fv_variable *target,
+                             int log_target, fv_reduction reduction);
+/** Sum over the elements of max(x, 0) - x t + log(1 + exp(-|x|)), divided by
+ *  the batch, the first extent, as in num.cr. A logit of +inf gives what
+ *  PyTorch's (1 - t) x gives: inf, or NaN where t is 1. One of -inf gives inf,
+ *  or NaN where t is 0; PyTorch gives NaN for every t. */
+FV_API fv_variable *fv_sigmoid_cross_entropy_of(fv_variable *logits,
+                                                fv_variable *target);
+/** The same with factors of the terms and of their part with t, each NULL or
+ *  one for all or for each element of the last axis. By default it is divided
+ *  by the batch. */
+FV_API fv_variable *fv_sigmoid_cross_entropy_with(
+    fv_variable *logits, fv_variable *target, const fv_numbers *weights,
+    const fv_numbers *positive_weights, fv_reduction reduction);
+/** fv_sigmoid_cross_entropy_of() for each element, times u^gamma, where u is
+ *  the probability of what the target is not, and, where alpha is not negative,
+ *  times alpha t + (1 - alpha) (1 - t). The target has no gradient. */
+FV_API fv_variable *fv_sigmoid_focal_of(fv_variable *logits,
+                                        fv_variable *target, double alpha,
+                                        double gamma, fv_reduction reduction);
+/** Mean over the rows of logits [n, .., classes] of -sum t log softmax(x). The
+ *  target is a constant of integer class indices [n, ..] or of weights
+ *  [n, .., classes]. A weight of 0 at a logit of -inf makes the loss NaN, as in
+ *  PyTorch (0 times inf); with class indices the logits of other classes may
+ *  be -inf. */
+FV_API fv_variable *fv_softmax_cross_entropy_of(fv_variable *logits,
+                                                fv_variable *target);
+/** The same with class weights, labels that are left out, smoothing and other
+ *  reductions. A mean over rows that are all left out is NaN. */
+FV_API fv_variable *fv_softmax_cross_entropy_with(fv_variable *logits,
+                                                  fv_variable *target,
+                                                  const fv_class_loss *how);
+/** fv_softmax_cross_entropy_of() of class indices, each row times
+ *  (1 - p)^gamma, p being the probability of its class. `how` may be NULL, here
+ *  and below. */
+FV_API fv_variable *fv_softmax_focal_of(fv_variable *logits,
+                                        fv_variable *labels, double gamma,
+                                        const fv_class_loss *how);
+/** -x at the class of each row of x [n, .., classes], logarithms of
+ *  probabilities. */
+FV_API fv_variable *fv_nll_of(fv_variable *x, fv_variable *labels,
+                              const fv_class_loss *how);
+/** Hinge loss of several classes: the sum over the other classes j of
+ *  max(0, margin - x_class + x_j)^power, divided by the number of classes;
+ *  power is 1 or 2. */
+FV_API fv_variable *fv_hinge_of(fv_variable *scores, fv_variable *labels,
+                                double margin, double power,
+                                const fv_class_loss *how);
+
+/** Options of fv_mse() and fv_l1(). */
+typedef struct fv_loss_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    fv_reduction reduction FV_ZERO;
+    int32_t reserved FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_loss_options;
+
+/** Options of fv_huber(). */
+typedef struct fv_huber_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    double delta FV_ZERO; /**< above 0; 0: 1 */
+    fv_reduction reduction FV_ZERO;
+    int32_t reserved FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_huber_options;
+
+/** Options of fv_smooth_l1(). */
+typedef struct fv_smooth_l1_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    double beta FV_ZERO; /**< above 0; 0: 1 */
+    fv_reduction reduction FV_ZERO;
+    int32_t reserved FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_smooth_l1_options;
+
+/** Options of fv_bce(). */
+typedef struct fv_bce_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    fv_numbers class_weights FV_ZERO; /**< of the terms, as in fv_bce_of() */
+    fv_reduction reduction FV_ZERO;
+    int32_t reserved FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_bce_options;
+
+/** Options of fv_kl(). */
+typedef struct fv_kl_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    int32_t log_target FV_ZERO; /**< 1: the target is logarithms */
+    fv_reduction reduction FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_kl_options;
+
+/** Options of fv_sigmoid_cross_entropy(). */
+typedef struct fv_sigmoid_cross_entropy_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    fv_numbers class_weights FV_ZERO;    /**< of the terms */
+    fv_numbers positive_weights FV_ZERO; /**< of their part with the target */
+    fv_reduction reduction FV_ZERO;
+    int32_t reserved FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_sigmoid_cross_entropy_options;
+
+/** Options of fv_sigmoid_focal(). */
+typedef struct fv_sigmoid_focal_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    double alpha FV_ZERO; /**< 0: 0.25; below 0: no balance */
+    double gamma FV_ZERO; /**< above 0; 0: 2 */
+    fv_reduction reduction FV_ZERO;
+    int32_t reserved FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_sigmoid_focal_options;
+
+/** Options of fv_softmax_cross_entropy(). */
+typedef struct fv_softmax_cross_entropy_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    fv_numbers class_weights FV_ZERO; /**< as in fv_class_loss */
+    int64_t ignore_index FV_ZERO;
+    double label_smoothing FV_ZERO; /**< 0 to 1 */
+    fv_reduction reduction FV_ZERO;
+    int32_t reserved FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_softmax_cross_entropy_options;
+
+/** Options of fv_softmax_focal(). */
+typedef struct fv_softmax_focal_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    double gamma FV_ZERO;             /**< above 0; 0: 2 */
+    fv_numbers class_weights FV_ZERO; /**< as in fv_class_loss */
+    int64_t ignore_index FV_ZERO;
+    fv_reduction reduction FV_ZERO;
+    int32_t reserved FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_softmax_focal_options;
+
+/** Options of fv_nll(). */
+typedef struct fv_nll_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    fv_numbers class_weights FV_ZERO; /**< as in fv_class_loss */
+    int64_t ignore_index FV_ZERO;
+    fv_reduction reduction FV_ZERO;
+    int32_t reserved FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_nll_options;
+
+/** Options of fv_hinge(). */
+typedef struct fv_hinge_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    double margin FV_ZERO;            /**< 0: 1 */
+    double power FV_ZERO;             /**< 1 or 2; 0: 1 */
+    fv_numbers class_weights FV_ZERO; /**< as in fv_class_loss */
+    int64_t ignore_index FV_ZERO;
+    fv_reduction reduction FV_ZERO;
+    int32_t reserved FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_hinge_options;
+
+/** Mean squared error. */
+#define fv_mse(...) FV_LAYER_(fv_mse_new, fv_loss_options, __VA_ARGS__)
+/** Mean absolute error. */
+#define fv_l1(...) FV_LAYER_(fv_l1_new, fv_loss_options, __VA_ARGS__)
+/** Squared error near zero, absolute error beyond; see fv_huber_of(). */
+#define fv_huber(...) FV_LAYER_(fv_huber_new, fv_huber_options, __VA_ARGS__)
+/** See fv_smooth_l1_of(). */
+#define fv_smooth_l1(...)                                                      \
+    FV_LAYER_(fv_smooth_l1_new, fv_smooth_l1_options, __VA_ARGS__)
+/** Binary cross-entropy of probabilities. */
+#define fv_bce(...) FV_LAYER_(fv_bce_new, fv_bce_options, __VA_ARGS__)
+/** Kullback-Leibler divergence; see fv_kl_of(). */
+#define fv_kl(...) FV_LAYER_(fv_kl_new, fv_kl_options, __VA_ARGS__)
+/** Of logits; see fv_sigmoid_cross_entropy_of(). */
+#define fv_sigmoid_cross_entropy(...)                                          \
+    FV_LAYER_(fv_sigmoid_cross_entropy_new, fv_sigmoid_cross_entropy_options,  \
+              __VA_ARGS__)
+/** Of logits; see fv_sigmoid_focal_of(). */
+#define fv_sigmoid_focal(...)                                                  \
+    FV_LAYER_(fv_sigmoid_focal_new, fv_sigmoid_focal_options, __VA_ARGS__)
+/** Of logits; see fv_softmax_cross_entropy_of(). */
+#define fv_softmax_cross_entropy(...)                                          \
+    FV_LAYER_(fv_softmax_cross_entropy_new, fv_softmax_cross_entropy_options,  \
+              __VA_ARGS__)
+/** Of logits; see fv_softmax_focal_of(). */
+#define fv_softmax_focal(...)                                                  \
+    FV_LAYER_(fv_softmax_focal_new, fv_softmax_focal_options, __VA_ARGS__)
+/** Of logarithms of probabilities; see fv_nll_of(). */
+#define fv_nll(...) FV_LAYER_(fv_nll_new, fv_nll_options, __VA_ARGS__)
+/** Of scores of classes; see fv_hinge_of(). */
+#define fv_hinge(...) FV_LAYER_(fv_hinge_new, fv_hinge_options, __VA_ARGS__)
+
+/** Mean over all elements of (x - target)^2. */
+FV_API fv_layer *fv_mse_new(const fv_loss_options *options);
+/** Mean absolute error. */
+FV_API fv_layer *fv_l1_new(const fv_loss_options *options);
+/** Squared error near zero, absolute error beyond; see fv_huber_of(). */
+FV_API fv_layer *fv_huber_new(const fv_huber_options *options);
+/** See fv_smooth_l1_of(). */
+FV_API fv_layer *fv_smooth_l1_new(const fv_smooth_l1_options *options);
+/** Binary cross-entropy of probabilities. */
+FV_API fv_layer *fv_bce_new(const fv_bce_options *options);
+/** Kullback-Leibler divergence; see fv_kl_of(). */
+FV_API fv_layer *fv_kl_new(const fv_kl_options *options);
+/** See fv_sigmoid_cross_entropy_of(). */
+FV_API fv_layer *
+fv_sigmoid_cross_entropy_new(const fv_sigmoid_cross_entropy_options *options);
+/** Of logits; see fv_sigmoid_focal_of(). */
+FV_API fv_layer *fv_sigmoid_focal_new(const fv_sigmoid_focal_options *options);
+/** See fv_softmax_cross_entropy_of(). */
+FV_API fv_layer *
+fv_softmax_cross_entropy_new(const fv_softmax_cross_entropy_options *options);
+/** Of logits; see fv_softmax_focal_of(). */
+FV_API fv_layer *fv_softmax_focal_new(const fv_softmax_focal_options *options);
+/** Of logarithms of probabilities; see fv_nll_of(). */
+FV_API fv_layer *fv_nll_new(const fv_nll_options *options);
+/** Of scores of classes; see fv_hinge_of(). */
+FV_API fv_layer *fv_hinge_new(const fv_hinge_options *options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,54 @@
+/* Tests of the operator huber. */
+#include "check_loss.h"
+
+static fv_variable *apply(fv_variable *x, fv_variable *t, double p, double q,
+                          fv_reduction reduction)
+{
+    (void)p, (void)q;
+    return fv_huber_of(x, t, p, reduction);
+}
+
+static double term(double x, double t, double p, double q)
+{
+    (void)p, (void)q;
+    const double d = fabs(x - t);
+    return d < p ? d * d / 2 : p * (d - p / 2);
+}
+
+static const element_loss loss = { .apply = apply,
+                                   .term = term,
+                                   .p = 0.7,
+                                   .low = -1,
+                                   .high = 1,
+                                   .target_low = -1,
+                                   .target_high = 1,
+                                   .usual = FV_REDUCTION_MEAN };
+
+static void test_values(void **state)
+{
+    (void)state;
+    check_element_values(loss);
+    check_element_refused(&loss, "huber");
+}
+
+static void test_gradients(void **state)
+{
+    (void)state;
+    check_element_gradients(loss);
+}
+
+static void test_same_bits(void **state)
+{
+    (void)state;
+    check_element_bits(loss);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_same_bits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
