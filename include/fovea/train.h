@@ -28,6 +28,13 @@ FV_API fv_metrics fv_train_step(fv_network *network, fv_optimizer *optimizer,
                                 const fv_tensor *images,
                                 const fv_tensor *labels);
 
+/** The same for any inputs, in any order. */
+FV_API fv_metrics fv_train_step_named(fv_network *network,
+                                      fv_optimizer *optimizer,
+                                      int32_t num_inputs,
+                                      const fv_named_tensor inputs[],
+                                      const fv_tensor *target);
+
 /** Where training stands; handed to the progress function. */
 typedef struct fv_progress {
     int64_t epoch, epochs;  /**< epoch counts from 1 */

@@ -268,7 +268,7 @@ FV_API fv_variable *fv_min_axis(fv_variable *a, int32_t axis);
 FV_API fv_variable *fv_max_axis(fv_variable *a, int32_t axis);
 
 /** What fv_reduce() makes of the elements along its axes. */
-typedef enum fv_reduction {
+typedef enum fv_reduce_kind {
     FV_REDUCE_SUM = 0,
     FV_REDUCE_MEAN,
     FV_REDUCE_MAX, /**< the first of equals gets the gradient */
@@ -279,11 +279,11 @@ typedef enum fv_reduction {
     FV_REDUCE_SUM_SQUARE, /**< the sum of a^2 */
     FV_REDUCE_LOG_SUM,    /**< the logarithm of the sum */
     FV_REDUCE_LOG_SUM_EXP /**< the logarithm of the sum of exp(a) */
-} fv_reduction;
+} fv_reduce_kind;
 /** Reduces along `count` axes, in any order; 0: along all. With `keep` they
  * stay, with extent 1. */
-FV_API fv_variable *fv_reduce(fv_variable *a, fv_reduction kind, int32_t count,
-                              const int32_t axes[], int keep);
+FV_API fv_variable *fv_reduce(fv_variable *a, fv_reduce_kind kind,
+                              int32_t count, const int32_t axes[], int keep);
 /** Where along an axis the largest element is, as FV_I64: the first of equals;
  *  NaN counts as largest. */
 FV_API fv_variable *fv_arg_max(fv_variable *a, int32_t axis, int keep);

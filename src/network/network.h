@@ -192,6 +192,15 @@ fv_status fv__network_afford(fv_network *network, const fv__demand *demand);
 /* Allocates all memory that recorded plans lack; afterwards every plan can run.
  */
 fv_status fv__network_ready(fv_network *network);
+/* The shapes of images and the batch of tensors for all inputs, in their order,
+ * which fit the network. */
+fv_status fv__network_measure(const fv_network *network, int32_t count,
+                              const fv_tensor *const inputs[],
+                              fv_shape images[FV__MOST_INPUTS], int64_t *batch);
+/* Orders named tensors as the inputs of the network. */
+fv_status fv__network_order(const fv_network *network, int32_t count,
+                            const fv_named_tensor inputs[],
+                            const fv_tensor *ordered[FV__MOST_INPUTS]);
 /* Writes a batch of an input, a batch of targets, into a ready plan: class
  * indices or values of the output's shape. */
 fv_status fv__plan_input(fv__plan *plan, int32_t input, const fv_tensor *value);

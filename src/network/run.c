@@ -129,10 +129,9 @@ int64_t fv__plan_right(const fv__plan *plan, int64_t *confusion,
     return right;
 }
 
-/* The image shapes and the batch of inputs, which fit the network. */
-static fv_status measure(const fv_network *network, int32_t count,
-                         const fv_tensor *const inputs[], fv_shape images[],
-                         int64_t *batch)
+fv_status fv__network_measure(const fv_network *network, int32_t count,
+                              const fv_tensor *const inputs[],
+                              fv_shape images[FV__MOST_INPUTS], int64_t *batch)
 {
     fv_context *context = network->context;
     const int32_t expected = fv__network_count_of(network, fv__network_input);
@@ -171,7 +170,8 @@ static fv__plan *evaluate(fv_network *network, int32_t count,
 {
     fv_shape images[FV__MOST_INPUTS];
     int64_t batch = 0;
-    if (measure(network, count, inputs, images, &batch) != FV_OK) return NULL;
+    if (fv__network_measure(network, count, inputs, images, &batch) != FV_OK)
+        return NULL;
     fv__plan *plan = fv__network_plan(network, images, batch, false, false);
     const fv__demand demand = { "predict", .images = images, .batch = batch,
                                 .evaluated = batch };
@@ -217,10 +217,9 @@ fv_status fv_network_predict(fv_network *network, const fv_tensor *images,
     return fv_tensor_copy(context, output, &answer);
 }
 
-/* Orders named tensors as the inputs of the network. */
-static fv_status order_inputs(const fv_network *network, int32_t count,
-                              const fv_named_tensor inputs[],
-                              const fv_tensor *ordered[FV__MOST_INPUTS])
+fv_status fv__network_order(const fv_network *network, int32_t count,
+                            const fv_named_tensor inputs[],
+                            const fv_tensor *ordered[FV__MOST_INPUTS])
 {
     fv_context *context = network->context;
     for (int32_t k = 0; k < FV__MOST_INPUTS; k++) ordered[k] = NULL;
@@ -252,7 +251,7 @@ fv_status fv_network_run(fv_network *network, int32_t num_inputs,
     fv_context *context = network->context;
     const fv_tensor *ordered[FV__MOST_INPUTS];
     if (!fv__ok(context)
-        || order_inputs(network, num_inputs, inputs, ordered) != FV_OK)
+        || fv__network_order(network, num_inputs, inputs, ordered) != FV_OK)
         return fv_failed(context);
     const fv__plan *plan = evaluate(network, num_inputs, ordered);
     if (!plan) return fv_failed(context);

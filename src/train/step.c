@@ -140,36 +140,61 @@ static bool dense(const fv_tensor *labels)
     return labels && labels->rank >= 0 && fv__dtype_is_real(labels->dtype);
 }
 
-fv_metrics fv_train_step(fv_network *network, fv_optimizer *optimizer,
-                         const fv_tensor *images, const fv_tensor *labels)
+/* One step on tensors for all inputs, in their order. */
+static fv_status step(fv_network *network, fv_optimizer *optimizer,
+                      int32_t count, const fv_tensor *const inputs[],
+                      const fv_tensor *target, fv__sums *sums)
 {
-    fv__sums sums = { 0 };
-    fv_context *context = network ? network->context : NULL;
-    if (!fv__ok(context)) return fv__metrics_of(&sums);
-    if (!optimizer || optimizer->network != network) {
-        fv_fail(context, FV_MISUSE,
-                "train: the optimizer belongs to another network");
-        return fv__metrics_of(&sums);
-    }
-    if (!fv__tensor_check(context, "images", images))
-        return fv__metrics_of(&sums);
-    int64_t batch = images->rank > 0 ? images->shape[0] : 0;
-    const fv_shape image = fv__shape_of_image(images);
+    fv_shape images[FV__MOST_INPUTS];
+    int64_t batch = 0;
+    fv_context *context = network->context;
+    if (fv__network_measure(network, count, inputs, images, &batch) != FV_OK)
+        return fv_failed(context);
     fv__plan *plan =
-        fv__network_plan(network, &image, batch, true, dense(labels));
+        fv__network_plan(network, images, batch, true, dense(target));
     const fv__demand demand = { .who = "train",
-                                .images = &image,
+                                .images = images,
                                 .batch = batch,
                                 .trained = batch,
                                 .dense = plan && plan->dense,
                                 .more = fv__optimizer_pending(optimizer) };
-    if (plan && fv__network_afford(network, &demand) == FV_OK
-        && fv__network_ready(network) == FV_OK
-        && fv__optimizer_ready(optimizer) == FV_OK
-        && fv__plan_input(plan, 0, images) == FV_OK
-        && fv__plan_target(plan, labels) == FV_OK)
-        fv__train_plan(plan, network, optimizer, &sums);
+    if (!plan || fv__network_afford(network, &demand) != FV_OK
+        || fv__network_ready(network) != FV_OK
+        || fv__optimizer_ready(optimizer) != FV_OK)
+        return fv_failed(context);
+    for (int32_t k = 0; k < count; k++)
+        if (fv__plan_input(plan, k, inputs[k]) != FV_OK)
+            return fv_failed(context);
+    if (fv__plan_target(plan, target) == FV_OK)
+        fv__train_plan(plan, network, optimizer, sums);
+    return fv_failed(context);
+}
+
+fv_metrics fv_train_step_named(fv_network *network, fv_optimizer *optimizer,
+                               int32_t num_inputs,
+                               const fv_named_tensor inputs[],
+                               const fv_tensor *target)
+{
+    fv__sums sums = { 0 };
+    const fv_tensor *ordered[FV__MOST_INPUTS];
+    fv_context *context = network ? network->context : NULL;
+    if (!fv__ok(context)) return fv__metrics_of(&sums);
+    if (!optimizer || optimizer->network != network)
+        fv_fail(context, FV_MISUSE,
+                "train: the optimizer belongs to another network");
+    else if (fv__network_order(network, num_inputs, inputs, ordered) == FV_OK)
+        step(network, optimizer, num_inputs, ordered, target, &sums);
     return fv__metrics_of(&sums);
+}
+
+fv_metrics fv_train_step(fv_network *network, fv_optimizer *optimizer,
+                         const fv_tensor *images, const fv_tensor *labels)
+{
+    const fv__sums none = { 0 };
+    if (!network || !fv__tensor_check(network->context, "images", images))
+        return fv__metrics_of(&none);
+    const fv_named_tensor input = { NULL, *images };
+    return fv_train_step_named(network, optimizer, 1, &input, labels);
 }
 
 /* ---- evaluation --------------------------------------------------------- */

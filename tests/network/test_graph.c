@@ -134,6 +134,43 @@ static void test_constants_in_model_files(void **state)
     fv_context_free(ctx);
 }
 
+/* A step on two inputs trains what a step on one does. */
+static void test_training_on_named_inputs(void **state)
+{
+    (void)state;
+    fv_context *ctx = NET_CONTEXT(.dtype = FV_F64, .seed = 2);
+    fv_network *two = parse(ctx, "input 2 name=left\n"
+                                 "input 1 name=right\n"
+                                 "concat from=left,right\n"
+                                 "linear 2 init=constant init_value=0.5\n"
+                                 "softmax_cross_entropy\n");
+    fv_network *one = parse(ctx, "input 3\n"
+                                 "linear 2 init=constant init_value=0.5\n"
+                                 "softmax_cross_entropy\n");
+    double left[4] = { 1, 2, -1, 0.5 }, right[2] = { 3, -2 };
+    double all[6] = { 1, 2, 3, -1, 0.5, -2 };
+    int64_t labels[2] = { 1, 0 };
+    const int64_t n[] = { 2 };
+    const fv_tensor target = fv_tensor_of(labels, FV_I64, 1, n);
+    const fv_tensor x = fv_tensor_of(all, FV_F64, 2, (int64_t[]){ 2, 3 });
+    const fv_named_tensor inputs[] = {
+        { "right", fv_tensor_of(right, FV_F64, 2, (int64_t[]){ 2, 1 }) },
+        { "left", fv_tensor_of(left, FV_F64, 2, (int64_t[]){ 2, 2 }) },
+    };
+    fv_optimizer *a = fv_sgd(two, 0.1), *b = fv_sgd(one, 0.1);
+    for (int i = 0; i < 3; i++) {
+        const fv_metrics m = fv_train_step_named(two, a, 2, inputs, &target);
+        assert_true(m.loss == fv_train_step(one, b, &x, &target).loss);
+        assert_ok(ctx);
+    }
+    const fv_tensor *w = fv_variable_value(fv_network_variables(two).at[0]);
+    const fv_tensor *v = fv_variable_value(fv_network_variables(one).at[0]);
+    assert_memory_equal(w->data, v->data, 6 * sizeof(double));
+    fv_train_step(two, a, &x, &target);
+    assert_error(ctx, "network: 1 inputs are given, it has 2");
+    fv_context_free(ctx);
+}
+
 static void test_wrong_graphs(void **state)
 {
     (void)state;
@@ -215,6 +252,7 @@ int main(void)
         cmocka_unit_test(test_gradients_of_shared_weights),
         cmocka_unit_test(test_constants),
         cmocka_unit_test(test_constants_in_model_files),
+        cmocka_unit_test(test_training_on_named_inputs),
         cmocka_unit_test(test_wrong_graphs),
         cmocka_unit_test(test_wrong_runs),
     };
