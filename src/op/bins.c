@@ -10,13 +10,13 @@ fv_variable *fv__bins_apply(const fv_operator *op, fv_variable *x,
 {
     fv__bins a = { { 0 } };
     if (!x) return NULL;
-    if (!size) {
+    const fv_tensor *value = fv_variable_value(x);
+    const int32_t axes = (int32_t)fv__min(value->rank - 2, FV__AXES);
+    if (!size || (axes > 0 && !size[0])) {
         fv_fail(fv_variable_context(x), FV_MISUSE,
                 "%s: no size of the output is given", op->name);
         return NULL;
     }
-    const fv_tensor *value = fv_variable_value(x);
-    const int32_t axes = (int32_t)fv__min(value->rank - 2, FV__AXES);
     for (int32_t i = 0; i < axes; i++) {
         const int64_t given = size[i] ? size[i] : size[0];
         a.size[i] = given == -1 ? value->shape[1 + i] : given;
@@ -199,10 +199,13 @@ fv_status fv__bins_declare(fv_layer *layer, int32_t count,
     const fv_adaptive_pool_options *options = layer->options;
     const fv_shape size = fv__shape_of(options->output);
     const int32_t axes = inputs[0].rank - 1;
-    fv_status status = fv__image_declare(layer, count, inputs);
+    const fv_status status = fv__image_declare(layer, count, inputs);
+    if (status == FV_OK && !size.rank)
+        return fv_fail(layer->context, FV_MISUSE,
+                       "%s: no size of the output is given", layer->name);
     if (status == FV_OK && size.rank > axes)
         return fv_fail(layer->context, FV_MISUSE,
-                       "%s: %d sizes of the output, but the image has %d axes",
-                       layer->name, size.rank, axes);
+                       "%s: %d sizes of the output, but the image has %d ax%ss",
+                       layer->name, size.rank, axes, axes == 1 ? "i" : "e");
     return status;
 }

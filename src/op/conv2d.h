@@ -19,6 +19,10 @@ static inline int32_t fv__axis_of(int32_t axes, int32_t i)
 fv__geometry fv__convolution_geometry(const fv_tensor *x,
                                       const fv_tensor *weight,
                                       const fv_convolution *convolution);
+/* Sets the padding of a geometry whose other extents are set, unless it is
+ * explicit: TensorFlow's and ONNX's rule. */
+void fv__auto_pad(fv_auto_pad mode, fv__geometry *geometry);
+
 /* [batch, extents of the axes, channels] */
 void fv__convolution_shape(int32_t axes, int64_t batch,
                            const int64_t extents[FV__AXES], int64_t channels,

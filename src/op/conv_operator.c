@@ -2,7 +2,6 @@
  * fits the shape, with what follows it: normalisation, a residual, a clamp. */
 #include "op/conv2d.h"
 #include "op/columns.h"
-#include "op/window.h"
 
 #include <inttypes.h>
 #include <math.h>

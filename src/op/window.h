@@ -5,10 +5,6 @@
 #include "op/conv2d.h"
 #include "op/operand.h"
 
-/* Sets the padding of a geometry whose other extents are set, unless it is
- * explicit: TensorFlow's and ONNX's rule. */
-void fv__auto_pad(fv_auto_pad mode, fv__geometry *geometry);
-
 /* Completes the numbers of a pooling, NULL being one without a kernel, which is
  * refused under that name. */
 fv_status fv__pool_complete(fv_context *context, const char *name,

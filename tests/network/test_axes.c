@@ -1,5 +1,5 @@
-/* Convolutions of one and three axes as layers: their kind, their weights in
- * files, and what a plan makes of them. */
+/* Convolutions and pools of one and three axes as layers: their kind, weights
+ * in files, and what a plan makes of them. */
 #include "folder.h"
 #include "nets.h"
 
@@ -109,8 +109,10 @@ static const char *const nets[] = {
     "conv1d 6 3 padding=causal padding_mode=replicate bias=no\n"
     "batchnorm\n"
     "relu\n"
+    "maxpool1d 2 stride=1\n"
     "conv1d 5 2 stride=2 groups=1\n"
     "relu\n"
+    "avgpool1d 3 stride=1 padding=1\n"
     "flatten\n"
     "linear 4\n"
     "softmax_cross_entropy\n",
@@ -118,8 +120,10 @@ static const char *const nets[] = {
     "conv3d 4 3 2 3 padding=1 padding_mode=reflect\n"
     "batchnorm\n"
     "relu6\n"
+    "maxpool3d 2 3 2 stride=1 padding=1\n"
     "conv3d 4 1 groups=2\n"
     "relu\n"
+    "lppool3d 2 ceil_mode=yes\n"
     "flatten\n"
     "linear 4\n"
     "softmax_cross_entropy\n",

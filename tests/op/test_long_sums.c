@@ -140,6 +140,55 @@ static void test_pools_that_overlap(void **state)
     }
 }
 
+/* Of axis k of test_volumes: the upstream gradient of window i is a product of
+ * these, so that a gradient is one of sums along each axis. */
+static double factor(int k, int64_t i)
+{
+    return 1 + 0.25 * (double)(i % (3 + k));
+}
+
+/* Mean of volumes whose gradients are cut between planes, and within. */
+static void test_volumes(void **state)
+{
+    static const int64_t kernels[][3] = { { 5, 21, 21 }, { 2, 40, 30 } };
+    (void)state;
+    for (int n = 0; n < 2; n++) {
+        const int64_t *kernel = kernels[n];
+        const int64_t out[] = { kernel[0] + 1, kernel[1], kernel[2] + 1 };
+        int64_t in[3];
+        fv_context *context = context_of(FV_F32);
+        for (int k = 0; k < 3; k++) in[k] = out[k] + kernel[k] - 1;
+        fv_variable *x = FILLED(context, 1, 1, in[0], in[1], in[2], 1);
+        const int64_t windows = fv__product(3, out);
+        double *upstream = malloc((size_t)windows * sizeof *upstream);
+        assert_non_null(upstream);
+        for (int64_t i = 0; i < windows; i++)
+            upstream[i] = factor(0, i / out[2] / out[1])
+                          * factor(1, i / out[2] % out[1])
+                          * factor(2, i % out[2]);
+        walk_back_from(
+            fv_avgpool_of(
+                x, &(fv_pooling){ .kernel = { kernel[0], kernel[1], kernel[2] },
+                                  .stride = { 1 } }),
+            upstream);
+        for (int64_t j = 0; j < fv__product(3, in); j++) {
+            const int64_t at[] = { j / in[2] / in[1], j / in[2] % in[1],
+                                   j % in[2] };
+            double want = 1;
+            for (int k = 0; k < 3; k++) {
+                double sum = 0;
+                for (int64_t i = 0; i < out[k]; i++)
+                    if (i <= at[k] && at[k] < i + kernel[k])
+                        sum += factor(k, i);
+                want *= sum / (double)kernel[k];
+            }
+            assert_near(number_at(fv_variable_grad(x), j), want, 1e-5 * want);
+        }
+        free(upstream);
+        fv_context_free(context);
+    }
+}
+
 /* Windows of a row that meet an input are cut where they are too many for a
  * block: beside 2^24, which alone is in the first row, ones that are added to
  * it one by one would not count. */
@@ -212,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_matmul_of_many_matrices),
         cmocka_unit_test(test_average_pools),
         cmocka_unit_test(test_pools_that_overlap),
+        cmocka_unit_test(test_volumes),
         cmocka_unit_test(test_pool_of_long_rows),
         cmocka_unit_test(test_sums_and_means),
         cmocka_unit_test(test_threads),
