@@ -263,7 +263,7 @@ static void batch_statistics(const fv_call *call, void *mean, void *inverse)
     context->kernels->column_merge((size_t)rows_of(x), (size_t)rows_a_block(x),
                                    (size_t)c, sums_at(call, 0, 0),
                                    sums_at(call, 1, 0), mean, inverse);
-    if (call->training && tracks(a)) follow_batch(call, mean, inverse);
+    if (tracks(a)) follow_batch(call, mean, inverse);
     for (int64_t j = 0; j < c; j++) {
         const double squares = fv__real_get(context, inverse, j);
         fv__real_set(context, inverse, j, 1 / sqrt(squares / m + a->epsilon));

@@ -46,6 +46,37 @@ static void test_blocks(void **state)
     assert_values(&s, 500, 4e-4);
 }
 
+/* Of an image of several blocks the gradient is orthogonal to what a
+ * normalisation does not see: a shift and a scale of a group. */
+static void test_gradient_of_blocks(void **state)
+{
+    enum { P = 700, C = 30, GROUPS = 2 };
+    static double x[P * C], up[P * C];
+    const norm n = { 0, GROUPS, 0, 0 };
+    double shift[GROUPS] = { 0 }, scale[GROUPS] = { 0 }, sum = 0;
+    (void)state;
+    for (int64_t i = 0; i < P * C; i++) {
+        x[i] = chance(3, i);
+        up[i] = chance(4, i);
+    }
+    fv_context *ctx = context_of(FV_F64);
+    fv_variable *leaf = LEAF(ctx, x, 1, P, C);
+    walk_back_from(apply(&n, &leaf), up);
+    assert_ok(ctx);
+    for (int64_t i = 0; i < P * C; i++) {
+        const double dx = number_at(fv_variable_grad(leaf), i);
+        shift[i % C / (C / GROUPS)] += dx;
+        scale[i % C / (C / GROUPS)] += dx * x[i];
+        sum += fabs(dx);
+    }
+    assert_true(sum > 1000);
+    for (int g = 0; g < GROUPS; g++) {
+        assert_near(shift[g], 0, 1e-10);
+        assert_near(scale[g], 0, 1e-10);
+    }
+    fv_context_free(ctx);
+}
+
 static void test_same_bits(void **state)
 {
     const norm n = { 0, 4, 1e-5, 2 }, one = { 0, 1, 1e-5, 0 };
@@ -92,6 +123,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_shapes),
         cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_gradient_of_blocks),
         cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_refused),
     };

@@ -47,6 +47,33 @@ static void test_long_rows(void **state)
     assert_values(&s, 0, 2e-6);
 }
 
+/* The gradients of gamma and beta, summed over several blocks of rows and
+ * several parts of a row. */
+static void test_parameter_gradients(void **state)
+{
+    enum { M = 70, N = 777 };
+    static double x[M * N], up[M * N], ones[N], zeros[N];
+    double dgamma[N] = { 0 }, dbeta[N] = { 0 };
+    (void)state;
+    for (int64_t i = 0; i < M * N; i++) {
+        x[i] = chance(3, i);
+        up[i] = chance(4, i) - 0.25;
+    }
+    for (int64_t j = 0; j < N; j++) ones[j] = 1;
+    fv_context *ctx = context_of(FV_F64);
+    fv_variable *gamma = LEAF(ctx, ones, N), *beta = LEAF(ctx, zeros, N);
+    fv_variable *y = fv_layernorm_of(LEAF(ctx, x, M, N), gamma, beta, 1, 1e-5);
+    assert_ok(ctx);
+    for (int64_t i = 0; i < M * N; i++) {
+        dgamma[i % N] += up[i] * number_at(fv_variable_value(y), i);
+        dbeta[i % N] += up[i];
+    }
+    walk_back_from(y, up);
+    assert_numbers(fv_variable_grad(gamma), dgamma, 1e-12);
+    assert_numbers(fv_variable_grad(beta), dbeta, 1e-12);
+    fv_context_free(ctx);
+}
+
 static void test_same_bits(void **state)
 {
     const int64_t image[] = { 3, 11, 7, 19 }, wide[] = { 2, 4500 };
@@ -110,8 +137,11 @@ static void test_not_finite(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_shapes), cmocka_unit_test(test_long_rows),
-        cmocka_unit_test(test_same_bits),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_random_shapes),
+        cmocka_unit_test(test_long_rows),
+        cmocka_unit_test(test_parameter_gradients),
+        cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_refused),
         cmocka_unit_test(test_not_finite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

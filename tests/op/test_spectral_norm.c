@@ -26,57 +26,62 @@ static subject subject_of(const int *training, uint64_t seed, int32_t rank,
     return s;
 }
 
-enum { M = 3, N = 4 };
+enum { MOST = 5 * 2049 };
 
-static const double weight[M * N] = { 3, 1, -2, 0, 0.5, 4, 1, 1, -1, 2, 0, 5 };
-
-static double unit(int count, double *x)
+static double unit(int64_t count, double *x)
 {
     double squares = 0;
-    for (int i = 0; i < count; i++) squares += x[i] * x[i];
-    for (int i = 0; i < count; i++) x[i] /= sqrt(squares);
+    for (int64_t i = 0; i < count; i++) squares += x[i] * x[i];
+    for (int64_t i = 0; i < count; i++) x[i] /= sqrt(squares);
     return sqrt(squares);
 }
 
-/* A step of the iteration by hand; then the largest singular value after many
- * steps; evaluation leaves the vectors. */
-static void test_iteration(void **state)
+/* A step of the iteration by hand; evaluation leaves the vectors; after many
+ * steps the largest singular value of the result is 1. */
+static void check_iteration(fv_dtype dtype, int64_t m, int64_t n)
 {
-    double u[M] = { 0.5, 1, -0.25 }, v[N] = { 1, 1, 1, 1 }, y[M * N];
-    (void)state;
-    for (int dtype = FV_F32; dtype <= FV_F64; dtype++) {
-        const double tolerance = dtype == FV_F32 ? 1e-6 : 1e-14;
-        fv_context *ctx = context_of((fv_dtype)dtype);
-        fv_variable *w = LEAF(ctx, weight, M, N);
-        fv_variable *left = LEAF(ctx, u, M), *right = LEAF(ctx, v, N);
-        double a[M], b[N] = { 0 };
-        memcpy(a, u, sizeof a);
-        for (int i = 0; i < M * N; i++) b[i % N] += weight[i] * a[i / N];
-        unit(N, b);
-        memset(a, 0, sizeof a);
-        for (int i = 0; i < M * N; i++) a[i / N] += weight[i] * b[i % N];
-        const double sigma = unit(M, a);
-        for (int i = 0; i < M * N; i++) y[i] = weight[i] / sigma;
-        fv_variable *result = fv_spectral_norm(w, left, right);
+    static double w[MOST], y[MOST], u[MOST], v[MOST], a[MOST], b[MOST];
+    const double tolerance = dtype == FV_F32 ? 2e-6 : 1e-13;
+    for (int64_t i = 0; i < m * n; i++) w[i] = chance(1, i) - 0.25;
+    for (int64_t i = 0; i < m; i++) a[i] = u[i] = chance(2, i) - 0.75;
+    for (int64_t j = 0; j < n; j++) v[j] = 1, b[j] = 0;
+    fv_context *ctx = context_of(dtype);
+    fv_variable *weight = LEAF(ctx, w, m, n);
+    fv_variable *left = LEAF(ctx, u, m), *right = LEAF(ctx, v, n);
+    for (int64_t i = 0; i < m * n; i++) b[i % n] += w[i] * a[i / n];
+    unit(n, b);
+    for (int64_t i = 0; i < m; i++) a[i] = 0;
+    for (int64_t i = 0; i < m * n; i++) a[i / n] += w[i] * b[i % n];
+    const double sigma = unit(m, a);
+    for (int64_t i = 0; i < m * n; i++) y[i] = w[i] / sigma;
+    for (int evaluation = 0; evaluation < 2; evaluation++) {
+        fv_training(ctx, !evaluation);
+        fv_variable *result = fv_spectral_norm(weight, left, right);
         assert_ok(ctx);
         assert_numbers(fv_variable_value(result), y, tolerance);
         assert_numbers(fv_variable_value(left), a, tolerance);
         assert_numbers(fv_variable_value(right), b, tolerance);
-        fv_training(ctx, 0);
-        result = fv_spectral_norm(w, left, right);
-        assert_numbers(fv_variable_value(result), y, tolerance);
-        assert_numbers(fv_variable_value(left), a, tolerance);
-        fv_training(ctx, 1);
-        for (int i = 0; i < 60; i++) result = fv_spectral_norm(w, left, right);
-        assert_ok(ctx);
-        /* The largest singular value of the result is 1. */
-        double largest = 0;
-        for (int i = 0; i < M * N; i++)
-            largest += number_at(fv_variable_value(result), i)
-                       * number_at(fv_variable_value(left), i / N)
-                       * number_at(fv_variable_value(right), i % N);
-        assert_near(largest, 1, 10 * tolerance);
-        fv_context_free(ctx);
+    }
+    fv_training(ctx, 1);
+    fv_variable *result = NULL;
+    for (int i = 0; i < 30; i++) result = fv_spectral_norm(weight, left, right);
+    assert_ok(ctx);
+    double largest = 0;
+    for (int64_t i = 0; i < m * n; i++)
+        largest += number_at(fv_variable_value(result), i)
+                   * number_at(fv_variable_value(left), i / n)
+                   * number_at(fv_variable_value(right), i % n);
+    assert_near(largest, 1, 10 * tolerance);
+    fv_context_free(ctx);
+}
+
+static void test_iteration(void **state)
+{
+    (void)state;
+    for (int dtype = FV_F32; dtype <= FV_F64; dtype++) {
+        check_iteration((fv_dtype)dtype, 3, 4);
+        check_iteration((fv_dtype)dtype, 5, 2049);
+        check_iteration((fv_dtype)dtype, 17, 1);
     }
 }
 
