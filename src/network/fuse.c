@@ -251,10 +251,7 @@ fv_variable *fv__fusion_apply(const fv_network *network, const fv__fusion *f,
         .residual = f->add >= 0,
         .clamp = f->clamp >= 0,
     };
-    fv_variable *inputs[8] = { fv__convolution_padded(x, weights[0].variable,
-                                                      conv->layer->name,
-                                                      &attributes.convolution),
-                               weights[0].variable };
+    fv_variable *inputs[8] = { x, weights[0].variable };
     int32_t count = 2;
     if (attributes.bias) inputs[count++] = weights[1].variable;
     if (attributes.normalised) {

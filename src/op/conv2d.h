@@ -32,11 +32,6 @@ static inline int64_t fv__convolution_pixels(const fv__geometry *g)
 {
     return g->batch * g->out[FV__DEPTH] * g->out[0] * g->out[1];
 }
-/* x, or x padded where the padding is not zeros, of which the convolution then
- * has none left. */
-fv_variable *fv__convolution_padded(fv_variable *x, const fv_variable *weight,
-                                    const char *who,
-                                    fv_convolution *convolution);
 fv__conv_request fv__convolution_request(const fv_convolution *convolution);
 
 /* ---- operators ----------------------------------------------------------- */
@@ -66,10 +61,10 @@ void fv__conv_backward(const fv_call *call);
 fv_variable *fv__conv_apply(const fv_operator *op, fv_variable *x,
                             fv_variable *weight, fv_variable *bias,
                             const fv_convolution *geometry);
-/* Packs and runs a direction in the scratch of the call: first the packed
- * weights, then the scratch of the algorithm. */
-void fv__conv_run_in_scratch(const fv_call *call, fv__conv_call *conv,
-                             const fv__conv_descriptor *descriptor);
+/* Packs the weights for a direction in the scratch of the call: first the
+ * packed weights, then the scratch of the algorithm. */
+void fv__conv_pack_in_scratch(const fv_call *call, fv__conv_call *conv,
+                              const fv__conv_descriptor *descriptor);
 
 /* y = clamp(normalise(conv(x, weight) + bias) + residual). `inputs` are x and
  * weight; then bias; gamma, beta, mean and variance; residual, of y's shape:

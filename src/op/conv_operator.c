@@ -2,6 +2,7 @@
  * fits the shape, with what follows it: normalisation, a residual, a clamp. */
 #include "op/conv2d.h"
 #include "op/columns.h"
+#include "op/padding.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -38,25 +39,6 @@ fv__geometry fv__convolution_geometry(const fv_tensor *x,
         fv__auto_pad(a->auto_pad, &g);
     }
     return g;
-}
-
-fv_variable *fv__convolution_padded(fv_variable *x, const fv_variable *weight,
-                                    const char *who, fv_convolution *a)
-{
-    int64_t begin[FV_MAX_RANK] = { 0 }, end[FV_MAX_RANK] = { 0 };
-    const int32_t axes = x ? x->value.rank - 2 : 0;
-    if (a->padding_mode == FV_PAD_ZEROS || axes < 1 || axes > FV__AXES
-        || !weight || weight->value.rank != axes + 2)
-        return x; /* the operator refuses what does not fit */
-    fv__geometry g = fv__convolution_geometry(&x->value, &weight->value, a);
-    if (fv__geometry_check(x->context, who, false, &g) != FV_OK) return NULL;
-    for (int32_t i = 0; i < axes; i++) {
-        begin[1 + i] = g.begin[fv__axis_of(axes, i)];
-        end[1 + i] = g.end[fv__axis_of(axes, i)];
-        a->padding_begin[i] = a->padding_end[i] = 0;
-    }
-    a->auto_pad = FV_AUTO_PAD_EXPLICIT;
-    return fv_pad(x, begin, end, a->padding_mode, a->padding_value);
 }
 
 void fv__convolution_shape(int32_t axes, int64_t batch,
@@ -106,10 +88,17 @@ static bool channels_fit(const fv_inference *inference, const fv__geometry *g)
     return false;
 }
 
-/* What the shape rule resolves for all calls of a node. */
+/* What the shape rule resolves for all calls of a node. Where padding is not
+ * zeros, the batch is cut into slices of equally many images, whose padded copy
+ * is in scratch, and the geometry is that of a slice, without padding. */
 typedef struct resolved {
     fv__geometry geometry;
     fv__conv_descriptor forward, data, weights; /* gradients if wanted */
+    int64_t slices;
+    bool copies;
+    fv__padding padding;
+    fv_tensor slice, padded;            /* without data */
+    size_t forward_copy, backward_copy; /* where the copy is in scratch */
 } resolved;
 
 static size_t row_bytes(const fv_context *context, int64_t filters)
@@ -140,15 +129,75 @@ static void reserve_backward(fv_inference *inference, const resolved *r)
     const size_t bytes[] = {
         fv__align(r->data.packed) + fv__align(r->data.scratch),
         fv__align(r->weights.scratch),
-        fv__columns_scratch(inference->context, fv__convolution_pixels(g),
-                            g->filters),
+        fv__columns_scratch(inference->context,
+                            r->slices * fv__convolution_pixels(g), g->filters),
     };
     for (size_t i = 0; i < sizeof bytes / sizeof *bytes; i++)
         if (inference->backward_scratch < bytes[i])
             inference->backward_scratch = bytes[i];
 }
 
-static fv_status resolve(fv_inference *inference, const fv__geometry *g)
+/* Bytes of the padded copy of a slice, on average: small enough for a cache,
+ * large enough for all threads. */
+enum { SLICE_BYTES = 1 << 21 };
+
+/* The largest number of images of a slice that divides the batch and is not
+ * over SLICE_BYTES, or 1. */
+static int64_t images_of(const fv_inference *inference, int64_t batch,
+                         const int64_t padded[], int32_t rank)
+{
+    const size_t image =
+        fv__real_bytes(inference->context, fv__product(rank - 1, padded + 1));
+    int64_t images =
+        fv__min(batch, (int64_t)(SLICE_BYTES / (image ? image : 1)));
+    while (images > 1 && batch % images) images--;
+    return fv__max(images, 1);
+}
+
+/* Resolves a padding that is not zeros; the geometry becomes that of a slice.
+ */
+static fv_status resolve_padding(const fv_inference *inference, resolved *r)
+{
+    const fv_tensor *x = inference->inputs[0];
+    const fv__conv2d *a = inference->attributes;
+    fv__geometry *g = &r->geometry;
+    int64_t begin[FV_MAX_RANK] = { 0 }, end[FV_MAX_RANK] = { 0 };
+    int64_t out[FV_MAX_RANK];
+    for (int32_t i = 0; i < x->rank - 2; i++) {
+        const int32_t axis = fv__axis_of(x->rank - 2, i);
+        begin[1 + i] = g->begin[axis];
+        end[1 + i] = g->end[axis];
+        r->copies |= g->begin[axis] || g->end[axis];
+        g->in[axis] += g->begin[axis] + g->end[axis];
+        g->begin[axis] = g->end[axis] = 0;
+    }
+    if (!r->copies) return FV_OK;
+    fv__convolution_shape(x->rank - 2, 1, g->in, g->channels, out);
+    const int64_t images = images_of(inference, g->batch, out, x->rank);
+    r->slice = *x;
+    r->slice.data = NULL;
+    r->slice.shape[0] = images;
+    r->slices = g->batch / images;
+    g->batch = images;
+    const fv_status status =
+        fv__padding_resolve(inference, &r->slice, begin, end,
+                            a->convolution.padding_mode, &r->padding, out);
+    r->padded = fv_tensor_of(NULL, x->dtype, x->rank, out);
+    return status;
+}
+
+/* Adds room for the padded copy behind the scratch of a pass. */
+static void reserve_copy(const fv_inference *inference, const resolved *r,
+                         size_t *at, size_t *scratch)
+{
+    *at = fv__align(*scratch);
+    if (r->copies)
+        *scratch = fv__bytes_sum(
+            *at, fv__real_bytes(inference->context,
+                                fv__product(r->padded.rank, r->padded.shape)));
+}
+
+static fv_status resolve(fv_inference *inference, const fv__geometry *whole)
 {
     const fv__conv2d *a = inference->attributes;
     fv_context *context = inference->context;
@@ -156,16 +205,23 @@ static fv_status resolve(fv_inference *inference, const fv__geometry *g)
     resolved *r = fv_inference_allocate(inference, sizeof *r);
     if (!r) return fv_failed(context);
     inference->resolved = r;
-    r->geometry = *g;
+    r->geometry = *whole;
+    r->slices = 1;
+    if (a->convolution.padding_mode != FV_PAD_ZEROS
+        && resolve_padding(inference, r) != FV_OK)
+        return fv_failed(context);
+    const fv__geometry *g = &r->geometry;
     fv__conv_resolve(context, inference->name, &request, g, FV__FORWARD,
                      &r->forward);
     reserve_forward(inference, r);
+    reserve_copy(inference, r, &r->forward_copy, &inference->forward_scratch);
     if (!inference->gradient) return fv_failed(context);
     fv__conv_resolve(context, inference->name, &request, g, FV__BACKWARD_DATA,
                      &r->data);
     fv__conv_resolve(context, inference->name, &request, g,
                      FV__BACKWARD_WEIGHTS, &r->weights);
     reserve_backward(inference, r);
+    reserve_copy(inference, r, &r->backward_copy, &inference->backward_scratch);
     return fv_failed(context);
 }
 
@@ -197,6 +253,11 @@ fv_status fv__conv_infer(fv_inference *inference, int32_t axes)
         return fv_fail(context, FV_MISUSE,
                        "%s: causal padding is for one axis, the input has %d",
                        inference->name, axes);
+    const int mode = (int)a->convolution.padding_mode;
+    if (mode < 0 || mode > FV_PAD_CONSTANT)
+        return fv_fail(context, FV_MISUSE,
+                       "%s: padding_mode %d is unknown (0 to %d)",
+                       inference->name, mode, FV_PAD_CONSTANT);
     fv__geometry g =
         fv__convolution_geometry(inputs[0], inputs[1], &a->convolution);
     if (!channels_fit(inference, &g) || !operands_fit(inference, &g)
@@ -271,6 +332,50 @@ static void prepare(const fv_call *call, fv__conv_call *conv)
     if (a->normalised && packs) conv->weight = NULL; /* scratch from now on */
 }
 
+/* Runs a direction, slice by slice where the padding is copied. */
+static void run(const fv_call *call, const fv__conv_call *whole,
+                const fv__conv_descriptor *d)
+{
+    const fv__conv2d *a = call->attributes;
+    const resolved *r = call->resolved;
+    const bool back = d->direction == FV__BACKWARD_DATA;
+    fv_tensor slice = r->slice, padded = r->padded;
+    if (!r->copies) {
+        d->algorithm->run(whole, d->direction);
+        return;
+    }
+    padded.data =
+        (unsigned char *)call->scratch
+        + (d->direction == FV__FORWARD ? r->forward_copy : r->backward_copy);
+    for (int64_t i = 0; i < r->slices; i++) {
+        fv__conv_call conv = *whole;
+        const int64_t in = i * fv_tensor_count(&slice);
+        const int64_t out =
+            i * fv__convolution_pixels(&r->geometry) * r->geometry.filters;
+        const void *residual = conv.epilogue.residual;
+        conv.x = conv.dx = padded.data;
+        if (back) {
+            conv.overwrite = true;
+        } else {
+            slice.data = fv__tensor_byte(call->inputs[0], in);
+            fv__padding_fill(call->context, &r->padding, &slice, &padded,
+                             a->convolution.padding_mode == FV_PAD_CONSTANT
+                                 ? a->convolution.padding_value
+                                 : 0);
+        }
+        if (conv.y) conv.y = fv__number_at(call->context, conv.y, out);
+        if (conv.dy) conv.dy = fv__number_in(call->context, conv.dy, out);
+        if (residual)
+            conv.epilogue.residual =
+                fv__number_in(call->context, residual, out);
+        d->algorithm->run(&conv, d->direction);
+        if (!back) continue;
+        slice.data = fv__tensor_byte(call->input_grads[0], in);
+        fv__padding_gather(call->context, &r->padding, &padded, &slice,
+                           whole->overwrite ? FV__STORE : FV__ACCUMULATE);
+    }
+}
+
 void fv__conv_forward(const fv_call *call)
 {
     const fv__conv2d *a = call->attributes;
@@ -283,23 +388,30 @@ void fv__conv_forward(const fv_call *call)
     conv.epilogue.low = a->low;
     conv.epilogue.high = a->high;
     conv.y = call->outputs[0]->data;
-    r->forward.algorithm->run(&conv, FV__FORWARD);
+    run(call, &conv, &r->forward);
 }
 
-void fv__conv_run_in_scratch(const fv_call *call, fv__conv_call *conv,
-                             const fv__conv_descriptor *d)
+void fv__conv_pack_in_scratch(const fv_call *call, fv__conv_call *conv,
+                              const fv__conv_descriptor *d)
 {
     conv->packed = call->scratch;
     conv->scratch = (unsigned char *)call->scratch + fv__align(d->packed);
     if (d->packed) d->algorithm->pack(conv, d->direction);
-    d->algorithm->run(conv, d->direction);
+}
+
+static void run_back(const fv_call *call, fv__conv_call *conv,
+                     const fv__conv_descriptor *d)
+{
+    fv__conv_pack_in_scratch(call, conv, d);
+    run(call, conv, d);
 }
 
 /* The bias alone: its weight is frozen. */
-static void bias_grad(const fv_call *call, const fv__geometry *g, void *dbias)
+static void bias_grad(const fv_call *call, const resolved *r, void *dbias)
 {
-    const fv__columns columns = { .m = fv__convolution_pixels(g),
-                                  .c = g->filters,
+    const fv__columns columns = { .m = r->slices
+                                       * fv__convolution_pixels(&r->geometry),
+                                  .c = r->geometry.filters,
                                   .x = call->output_grads[0]->data };
     fv__columns_add(call->context, &columns, dbias, call->scratch);
 }
@@ -321,7 +433,7 @@ void fv__conv_backward(const fv_call *call)
     if (grads[0]) {
         conv.dx = grads[0]->data;
         conv.overwrite = fv__accumulation_of(call, 0) == FV__STORE;
-        fv__conv_run_in_scratch(call, &conv, &r->data);
+        run_back(call, &conv, &r->data);
     }
     conv.overwrite = false;
     if (grads[1]) fv__clear_fresh(call, 1);
@@ -329,9 +441,9 @@ void fv__conv_backward(const fv_call *call)
     if (grads[1]) {
         conv.dweight = grads[1]->data;
         conv.dbias = bias ? grads[place]->data : NULL;
-        fv__conv_run_in_scratch(call, &conv, &r->weights);
+        run_back(call, &conv, &r->weights);
     } else if (bias) {
-        bias_grad(call, &r->geometry, grads[place]->data);
+        bias_grad(call, r, grads[place]->data);
     }
 }
 
@@ -346,7 +458,6 @@ fv_variable *fv__conv_apply(const fv_operator *op, fv_variable *x,
     fv__option_axes(FV__AXES, a->stride, 0, one);
     fv__option_axes(FV__AXES, a->dilation, 0, one);
     a->groups = fv__option_count(a->groups, 1);
-    fv_variable *inputs[] = { fv__convolution_padded(x, weight, op->name, a),
-                              weight, bias };
+    fv_variable *inputs[] = { x, weight, bias };
     return fv_apply(op, &full, bias ? 3 : 2, inputs);
 }

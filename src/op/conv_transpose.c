@@ -262,7 +262,8 @@ static void input_grad(const fv_call *call, const fv__conv_call *given)
     if (adds) made.data = (unsigned char *)call->scratch + used;
     conv.x = call->output_grads[0]->data;
     conv.y = made.data;
-    fv__conv_run_in_scratch(call, &conv, d);
+    fv__conv_pack_in_scratch(call, &conv, d);
+    d->algorithm->run(&conv, d->direction);
     if (adds) fv__add_all(call->context, dx, &made);
 }
 
@@ -299,7 +300,8 @@ void fv__conv_transpose_backward(const fv_call *call)
         weights.dy = call->inputs[0]->data;
         weights.dweight = grads[1]->data;
         fv__clear_fresh(call, 1);
-        fv__conv_run_in_scratch(call, &weights, &r->weights);
+        fv__conv_pack_in_scratch(call, &weights, &r->weights);
+        r->weights.algorithm->run(&weights, FV__BACKWARD_WEIGHTS);
     }
     if (a->bias && grads[2]) bias_grad(call, &r->geometry);
 }

@@ -400,12 +400,54 @@ static void test_padding_modes(void **state)
     refuse(SHAPE(1, 3, 8, 1), SHAPE(1, 3, 3, 1),
            &(fv_convolution){ .padding_end = { 3, 0 },
                               .padding_mode = FV_PAD_REFLECT },
-           "pad: 3 mirrored elements are more than the 2 that axis 1 of 3 "
+           "conv2d: 3 mirrored elements are more than the 2 that axis 1 of 3 "
            "allows");
     refuse(SHAPE(1, 3, 8, 1), SHAPE(1, 3, 3, 1),
            &(fv_convolution){ .padding_end = { -1, 0 },
                               .padding_mode = FV_PAD_CIRCULAR },
            "conv2d: padding -1 is below 0");
+    refuse(SHAPE(1, 3, 8, 1), SHAPE(1, 3, 3, 1),
+           &(fv_convolution){ .padding_mode = (fv_padding_mode)5 },
+           "conv2d: padding_mode 5 is unknown (0 to 4)");
+}
+
+/* Images so large that each is padded by itself, their gradients added to
+ * others: as the operator pad and the convolution of its result. */
+static void test_padded_slices(void **state)
+{
+    const int64_t shape[] = { 3, 41, 40, 90 }, w[] = { 2, 3, 3, 90 };
+    const geometry g = { { .groups = 1,
+                           .padding_begin = { 1, 2 },
+                           .padding_end = { 1, 0 },
+                           .padding_mode = FV_PAD_CIRCULAR },
+                         1 };
+    const subject s = subject_of(&g, 4, shape, w);
+    fv_tensor values[2], grads[2][3];
+    fv_context *context = context_with(FV_F64, 2, NULL);
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        const fv_convolution bare = { 0 };
+        fv_variable *at[MOST_OPERANDS];
+        make_operands(context, &s, at);
+        fv_variable *x = fv_add_number(at[0], 0);
+        fv_variable *y =
+            i ? fv_conv2d(fv_pad(x, SHAPE(0, 1, 2, 0), SHAPE(0, 1, 0, 0),
+                                 FV_PAD_CIRCULAR, 0),
+                          at[1], at[2], &bare)
+              : fv_conv2d(x, at[1], at[2], &g.convolution);
+        fv_variable *loss = fv_add(fv_sum(fv_mul(y, y)), fv_sum(x));
+        assert_ok(context);
+        values[i] = fv_tensor_dup(context, fv_variable_value(y));
+        fv_backprop(loss);
+        for (int k = 0; k < 3; k++)
+            grads[i][k] = fv_tensor_dup(context, fv_variable_grad(at[k]));
+        assert_ok(context);
+    }
+    assert_memory_equal(values[0].data, values[1].data,
+                        fv__tensor_bytes(&values[0]));
+    for (int k = 0; k < 3; k++)
+        assert_numbers(&grads[0][k], grads[1][k].data, 1e-12);
+    fv_context_free(context);
 }
 
 int main(void)
@@ -423,6 +465,7 @@ int main(void)
         cmocka_unit_test(test_infinite_weight),
         cmocka_unit_test(test_no_images),
         cmocka_unit_test(test_padding_modes),
+        cmocka_unit_test(test_padded_slices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
