@@ -629,6 +629,10 @@ typedef struct fv_recurrent_options {
 #define fv_spatial_dropout(ctx, ...)                                           \
     fv_spatial_dropout_new(FV_OPTIONS(fv_dropout_options, .context = (ctx),    \
                                       .probability = __VA_ARGS__))
+/** `fv_alpha_dropout(ctx, 0.1)`: the probability of dropping. */
+#define fv_alpha_dropout(ctx, ...)                                             \
+    fv_alpha_dropout_new(FV_OPTIONS(fv_dropout_options, .context = (ctx),      \
+                                    .probability = __VA_ARGS__))
 /** `fv_stochastic_depth(ctx, 0.2)`: the probability of dropping an image. */
 #define fv_stochastic_depth(ctx, ...)                                          \
     fv_stochastic_depth_new(FV_OPTIONS(fv_stochastic_depth_options,            \
@@ -789,6 +793,8 @@ fv_adaptive_maxpool_new(const fv_adaptive_pool_options *options);
 FV_API fv_layer *fv_dropout_new(const fv_dropout_options *options);
 /** Drops whole channels of an image in training. */
 FV_API fv_layer *fv_spatial_dropout_new(const fv_dropout_options *options);
+/** Dropout that goes with SELU. */
+FV_API fv_layer *fv_alpha_dropout_new(const fv_dropout_options *options);
 /** Drops whole images in training. */
 FV_API fv_layer *
 fv_stochastic_depth_new(const fv_stochastic_depth_options *options);

@@ -701,6 +701,10 @@ FV_API fv_variable *fv_dropout_of(fv_variable *x, double probability);
 /** The same, for whole channels of an image: x [n, ..., c]. */
 FV_API fv_variable *fv_spatial_dropout_of(fv_variable *x, double probability);
 
+/** The same with SELU's limit, -1.758, in place of 0; then all are mapped so
+ *  that mean 0 and variance 1 stay. */
+FV_API fv_variable *fv_alpha_dropout_of(fv_variable *x, double probability);
+
 /** What stochastic depth drops together. */
 typedef enum fv_stochastic_depth_mode {
     FV_STOCHASTIC_DEPTH_ROW = 0, /**< each image of the batch by itself */

@@ -52,6 +52,8 @@ static fv_variable *apply(int which, fv_variable *x)
         return fv_spatial_dropout_of(x, 0.5);
     case 12:
         return fv_stochastic_depth_of(x, 0.25, FV_STOCHASTIC_DEPTH_BATCH);
+    case 13:
+        return fv_alpha_dropout_of(x, 0.2);
     default:
         return fv_gaussian_noise_of(x, 0.2);
     }
@@ -81,6 +83,7 @@ static const struct {
     { "spatial_dropout", "spatial_dropout probability=0.5" },
     { "stochastic_depth 0.25 mode=batch",
       "stochastic_depth probability=0.25 mode=batch" },
+    { "alpha_dropout 0.2", "alpha_dropout probability=0.2" },
     { "gaussian_noise 0.2", "gaussian_noise deviation=0.2" },
 };
 enum { LINES = sizeof table / sizeof *table };

@@ -197,6 +197,7 @@ static void test_every_layer_has_a_word(void **state)
                                          "softmax",
                                          "dropout",
                                          "spatial_dropout",
+                                         "alpha_dropout",
                                          "stochastic_depth",
                                          "gaussian_noise",
                                          "resize",
