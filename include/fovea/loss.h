@@ -112,7 +112,7 @@ FV_API fv_variable *fv_nll_of(fv_variable *x, fv_variable *labels,
                               const fv_class_loss *how);
 /** Hinge loss of several classes: the sum over the other classes j of
  *  max(0, margin - x_class + x_j)^power, divided by the number of classes;
- *  power is 1 or 2. */
+ *  power is 1 or 2. A mean is divided by the number of rows, as in PyTorch. */
 FV_API fv_variable *fv_hinge_of(fv_variable *scores, fv_variable *labels,
                                 double margin, double power,
                                 const fv_class_loss *how);
