@@ -112,10 +112,53 @@ FV_API fv_variable *fv_nll_of(fv_variable *x, fv_variable *labels,
                               const fv_class_loss *how);
 /** Hinge loss of several classes: the sum over the other classes j of
  *  max(0, margin - x_class + x_j)^power, divided by the number of classes;
- *  power is 1 or 2. */
+ *  power is 1 or 2. A mean is divided by the number of rows, as in PyTorch. */
 FV_API fv_variable *fv_hinge_of(fv_variable *scores, fv_variable *labels,
                                 double margin, double power,
                                 const fv_class_loss *how);
+
+/** Dice loss of probabilities x [n, .., classes]: 1 - (2 sum x t + smooth) /
+ *  (sum x + sum t + smooth) for each image and class, over its pixels; nothing
+ *  reduced is [n, classes]. The target is class indices [n, ..] or values of
+ * the shape of x, and has no gradient. */
+FV_API fv_variable *fv_dice_of(fv_variable *x, fv_variable *target,
+                               double smooth, fv_reduction reduction);
+
+/** How fv_ctc_of() computes. */
+typedef struct fv_ctc {
+    int64_t blank FV_ZERO;          /**< the class between labels */
+    int32_t zero_infinity FV_ZERO;  /**< 1: sequences that are impossible have
+                                         neither loss nor gradient */
+    fv_reduction reduction FV_ZERO; /**< in a mean each sequence is divided by
+                                         its number of labels */
+} fv_ctc;
+/** Connectionist temporal classification of x [n, steps, classes], logarithms
+ *  of probabilities: -log of the probability of all paths that read as the
+ *  labels [n, length], integers. Lengths [n] tell how many steps and labels
+ *  count; NULL: all steps, and labels before the first below 0. A sequence with
+ *  a label or length that is out of range has the loss NaN and no gradient. */
+FV_API fv_variable *fv_ctc_of(fv_variable *x, fv_variable *labels,
+                              fv_variable *input_lengths,
+                              fv_variable *target_lengths, const fv_ctc *how);
+
+/** Pairs of rows x and y [n, features]: 1 - cos where `alike` [n] is above 0,
+ *  else max(0, cos - margin). `alike` is of any type and has no gradient. */
+FV_API fv_variable *fv_cosine_embedding_of(fv_variable *x, fv_variable *y,
+                                           fv_variable *alike, double margin,
+                                           fv_reduction reduction);
+
+/** How fv_triplet_of() computes. */
+typedef struct fv_triplet {
+    double margin FV_ZERO; /**< 0: 1 */
+    double power FV_ZERO;  /**< of the norm, at least 1; 0: 2 */
+    int32_t swap FV_ZERO;  /**< 1: the negative's distance is the smaller of
+                                those from anchor and positive */
+    fv_reduction reduction FV_ZERO;
+} fv_triplet;
+/** Rows [n, features]: max(0, margin + |anchor - positive| -
+ *  |anchor - negative|), where 1e-6 is added to each difference. */
+FV_API fv_variable *fv_triplet_of(fv_variable *anchor, fv_variable *positive,
+                                  fv_variable *negative, const fv_triplet *how);
 
 /** Options of fv_mse() and fv_l1(). */
 typedef struct fv_loss_options {
@@ -246,6 +289,66 @@ typedef struct fv_hinge_options {
     FV_LAYER_NAMES;
 } fv_hinge_options;
 
+/** Options of fv_cosine_embedding(). */
+typedef struct fv_cosine_embedding_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    double margin FV_ZERO;
+    fv_reduction reduction FV_ZERO;
+    int32_t reserved FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_cosine_embedding_options;
+
+/** Options of fv_triplet(). */
+typedef struct fv_triplet_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    double margin FV_ZERO; /**< as in fv_triplet_of() */
+    double power FV_ZERO;
+    int32_t swap FV_ZERO;
+    fv_reduction reduction FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_triplet_options;
+
+/** Options of fv_dice(). */
+typedef struct fv_dice_options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    double smooth FV_ZERO; /**< above 0; 0: 1 */
+    fv_reduction reduction FV_ZERO;
+    int32_t reserved FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_dice_options;
+
+/** Options of fv_ctc(). */
+typedef struct fv_ctc_options {
+    size_t size;
+    fv_context *context;
+    int64_t max_labels; /**< required; of a sequence of a network's target */
+    FV_LAYER_SHAPE;
+    int64_t blank FV_ZERO;
+    int32_t logits FV_ZERO; /**< 1: log_softmax is applied first */
+    int32_t zero_infinity FV_ZERO;
+    fv_reduction reduction FV_ZERO;
+    int32_t reserved FV_ZERO;
+    FV_LAYER_NAMES;
+} fv_ctc_options;
+
+/** Of probabilities of pixels; see fv_dice_of(). */
+#define fv_dice(...) FV_LAYER_(fv_dice_new, fv_dice_options, __VA_ARGS__)
+/** `fv_ctc(ctx, 32)`: the most labels of a sequence; see fv_ctc_of(). */
+#define fv_ctc(ctx, ...)                                                       \
+    fv_ctc_new(FV_OPTIONS(fv_ctc_options, .context = (ctx),                    \
+                          .max_labels = __VA_ARGS__))
+/** `fv_cosine_embedding(ctx, .from = "a,b")`; see fv_cosine_embedding_of(). */
+#define fv_cosine_embedding(...)                                               \
+    FV_LAYER_(fv_cosine_embedding_new, fv_cosine_embedding_options, __VA_ARGS__)
+/** `fv_triplet(ctx, .from = "a,p,n")`; see fv_triplet_of(). */
+#define fv_triplet(...)                                                        \
+    FV_LAYER_(fv_triplet_new, fv_triplet_options, __VA_ARGS__)
 /** Mean squared error. */
 #define fv_mse(...) FV_LAYER_(fv_mse_new, fv_loss_options, __VA_ARGS__)
 /** Mean absolute error. */
@@ -304,6 +407,15 @@ FV_API fv_layer *fv_softmax_focal_new(const fv_softmax_focal_options *options);
 FV_API fv_layer *fv_nll_new(const fv_nll_options *options);
 /** Of scores of classes; see fv_hinge_of(). */
 FV_API fv_layer *fv_hinge_new(const fv_hinge_options *options);
+/** Dice loss; see fv_dice_of(). */
+FV_API fv_layer *fv_dice_new(const fv_dice_options *options);
+/** Connectionist temporal classification; see fv_ctc_of(). */
+FV_API fv_layer *fv_ctc_new(const fv_ctc_options *options);
+/** Cosine embedding loss of two inputs; see fv_cosine_embedding_of(). */
+FV_API fv_layer *
+fv_cosine_embedding_new(const fv_cosine_embedding_options *options);
+/** Triplet loss of three inputs; see fv_triplet_of(). */
+FV_API fv_layer *fv_triplet_new(const fv_triplet_options *options);
 
 #ifdef __cplusplus
 }

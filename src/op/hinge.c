@@ -45,7 +45,9 @@ static void grad(const fv_call *call, const fv__class_row *row, double scale,
 
 static fv_status infer(fv_inference *inference)
 {
-    static const fv__class_rule rule = { term, grad, false };
+    static const fv__class_rule rule = { .term = term,
+                                         .grad = grad,
+                                         .rows = true };
     const fv__class_loss *loss = inference->attributes;
     if (loss->power != 1 && loss->power != 2)
         return fv_fail(inference->context, FV_MISUSE,

@@ -91,6 +91,7 @@ typedef struct fv__class_rule {
                  void *dx);
     bool dense; /* the target may be weights of the classes, of the input's
                    shape */
+    bool rows;  /* a mean is divided by rows, not by weights of classes */
 } fv__class_rule;
 
 /* The operator's shape rule ends with fv__class_loss_infer. */

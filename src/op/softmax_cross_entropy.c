@@ -21,7 +21,9 @@ static void grad(const fv_call *call, const fv__class_row *row, double scale,
 
 static fv_status infer(fv_inference *inference)
 {
-    static const fv__class_rule rule = { term, grad, true };
+    static const fv__class_rule rule = { .term = term,
+                                         .grad = grad,
+                                         .dense = true };
     return fv__class_loss_infer(inference, &rule);
 }
 

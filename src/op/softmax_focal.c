@@ -33,7 +33,7 @@ static void grad(const fv_call *call, const fv__class_row *row, double scale,
 
 static fv_status infer(fv_inference *inference)
 {
-    static const fv__class_rule rule = { term, grad, false };
+    static const fv__class_rule rule = { .term = term, .grad = grad };
     return fv__class_loss_infer(inference, &rule);
 }
 

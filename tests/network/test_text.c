@@ -66,6 +66,12 @@ static void test_text_of_a_text(void **state)
         "positive_weights=1,2,3 reduction=mean\n",
         "input 3\nkl log_target=yes reduction=batch\n",
         "input 3\nhuber delta=0.5\n",
+        "input 5 3\nctc 4 blank=2 logits=yes zero_infinity=yes\n",
+        "input 3\ndice smooth=0.5\n",
+        "input 3 name=a\nlinear 3 name=b\nlinear 3 name=c\n"
+        "triplet margin=0.5 power=1 swap=yes from=a,b,c\n",
+        "input 3 name=a\nlinear 3 name=b\n"
+        "cosine_embedding margin=0.5 from=a,b\n",
     };
     for (int layout = 0; layout < 2; layout++)
         for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -227,6 +233,10 @@ static void test_every_layer_has_a_word(void **state)
                                          "kl",
                                          "nll",
                                          "hinge",
+                                         "dice",
+                                         "ctc",
+                                         "cosine_embedding",
+                                         "triplet",
                                          "sigmoid_focal",
                                          "softmax_focal",
                                          "sigmoid_cross_entropy",

@@ -127,6 +127,7 @@ typedef struct class_loss {
     double (*term)(const double *x, int64_t n, int64_t label, double p,
                    double q);
     double p, q, low, high;
+    int rows; /* a mean is divided by rows */
     /* of this case: */
     fv_class_loss how;
     int64_t shape[4]; /* rows along the first axes; 0: no axis */
@@ -218,7 +219,7 @@ static inline void check_class_value(const class_loss *c, fv_dtype dtype)
                 * (c->how.class_weights.count ? c->how.class_weights.at[j] : 1)
                 * c->term(row, n, j, c->p, c->q);
         sum += terms[i];
-        weight += w;
+        weight += !c->rows ? w : w > 0 || !c->how.ignore_index ? 1 : 0;
     }
     if (c->how.reduction <= FV_REDUCTION_MEAN) sum /= weight;
     if (c->how.reduction == FV_REDUCTION_BATCH) sum /= (double)c->shape[0];

@@ -18,9 +18,13 @@ static double term(const double *x, int64_t n, int64_t label, double p,
     return sum / (double)n;
 }
 
-static const class_loss loss = {
-    .apply = apply, .term = term, .p = 1, .q = 1, .low = -1, .high = 1
-};
+static const class_loss loss = { .apply = apply,
+                                 .term = term,
+                                 .p = 1,
+                                 .q = 1,
+                                 .low = -1,
+                                 .high = 1,
+                                 .rows = 1 };
 
 static void test_rows(void **state)
 {

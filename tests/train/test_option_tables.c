@@ -413,6 +413,10 @@ typedef union options {
     fv_kl_options kl;
     fv_nll_options nll;
     fv_hinge_options hinge;
+    fv_dice_options dice;
+    fv_ctc_options ctc;
+    fv_cosine_embedding_options cosine;
+    fv_triplet_options triplet;
     fv_sigmoid_focal_options sigmoid_focal;
     fv_softmax_focal_options softmax_focal;
     fv_sigmoid_cross_entropy_options sigmoid;
@@ -766,6 +770,32 @@ static const limit limits[] = {
     { "linear", DOUBLE(linear.init_deviation, 1e-300, DBL_MAX), -1,
       (double)INFINITY, "linear: init_deviation -1 is not above 0 and finite",
       "linear: init_deviation inf" },
+    { "dice", INT32(dice.reduction, 0, FV_REDUCTION_BATCH), -1, 5,
+      "dice: reduction -1 is unknown (0 to 4)",
+      "dice: reduction 5 is unknown (0 to 4)" },
+    { "ctc", INT32(ctc.reduction, 0, FV_REDUCTION_BATCH), -1, 5,
+      "ctc: reduction -1 is unknown (0 to 4)",
+      "ctc: reduction 5 is unknown (0 to 4)" },
+    { "cosine_embedding", INT32(cosine.reduction, 0, FV_REDUCTION_BATCH), -1, 5,
+      "cosine_embedding: reduction -1 is unknown (0 to 4)",
+      "cosine_embedding: reduction 5 is unknown (0 to 4)" },
+    { "triplet", INT32(triplet.reduction, 0, FV_REDUCTION_BATCH), -1, 5,
+      "triplet: reduction -1 is unknown (0 to 4)",
+      "triplet: reduction 5 is unknown (0 to 4)" },
+    { "dice", DOUBLE(dice.smooth, 1e-300, DBL_MAX), -1, (double)INFINITY,
+      "dice: smooth -1 is not above 0 and finite", "dice: smooth inf" },
+    { "ctc", INT64(ctc.max_labels, 1, 1000), 0, 0x1p40,
+      "ctc: max_labels 0 is not in 1..2147483647",
+      "ctc: max_labels 1099511627776 is not in 1..2147483647" },
+    { "ctc", INT64(ctc.blank, 0, 3), -1, 4, "ctc: blank -1 is outside 0..3",
+      "ctc: blank 4 is outside 0..3" },
+    { "cosine_embedding", DOUBLE(cosine.margin, -DBL_MAX, DBL_MAX),
+      -(double)INFINITY, (double)INFINITY, "cosine_embedding: margin -inf",
+      "cosine_embedding: margin inf" },
+    { "triplet", DOUBLE(triplet.margin, -DBL_MAX, DBL_MAX), -(double)INFINITY,
+      (double)INFINITY, "triplet: margin -inf", "triplet: margin inf" },
+    { "triplet", DOUBLE(triplet.power, 1, DBL_MAX), 0.5, (double)INFINITY,
+      "triplet: power 0.5 is not 1 or more and finite", "triplet: power inf" },
 };
 
 /* A legal layer of that kind. */
@@ -796,6 +826,12 @@ static options base_of(fv_context *ctx, const fv__layer_type *type)
     int64_t in[3] = { 8, 8, 4 };
     if (!strcmp(kind, "linear")) in[1] = in[2] = 0;
     if (positions) in[2] = 0;
+    if (type->target && type->min_inputs > 1) in[1] = in[2] = 0;
+    if (!strcmp(kind, "ctc")) {
+        o.ctc.max_labels = 3;
+        in[1] = 4;
+        in[2] = 0;
+    }
     memcpy((char *)&o + type->in_shape, in, sizeof in);
     return o;
 }
@@ -811,7 +847,12 @@ static bool made(fv_context *ctx, const limit *l, double number, int64_t whole)
     if (l->form == 'd') memcpy(at, &number, sizeof number);
     if (l->form == 'l') memcpy(at, &whole, sizeof whole);
     if (l->form == 'i') memcpy(at, &word, sizeof word);
-    return fv_layer_output_shape(fv__layer_new(type, &o)).rank > 0;
+    fv_layer *layer = fv__layer_new(type, &o);
+    if (!layer || !type->target || type->min_inputs <= 1)
+        return fv_layer_output_shape(layer).rank > 0;
+    const fv_shape shape = { .rank = 1, .extent = { 8 } };
+    const fv_shape inputs[] = { shape, shape, shape };
+    return fv__layer_shape(layer, type->min_inputs, inputs, NULL) == FV_OK;
 }
 
 static bool has_limits(const char *kind)
