@@ -10,7 +10,7 @@ static fv_variable *apply(const fv_operator *op, fv_variable *a,
     return fv_apply(op, reduction, 1, &a);
 }
 
-fv_variable *fv_reduce(fv_variable *a, fv_reduction kind, int32_t count,
+fv_variable *fv_reduce(fv_variable *a, fv_reduce_kind kind, int32_t count,
                        const int32_t axes[], int keep)
 {
     fv__reduction reduction = { .count = count, .keep = keep != 0 };
@@ -22,6 +22,8 @@ fv_variable *fv_reduce(fv_variable *a, fv_reduction kind, int32_t count,
         return NULL;
     }
     for (int32_t i = 0; i < count; i++) reduction.axes[i] = axes[i];
+    if (!fv__dtype_is_real(a->value.dtype))
+        return fv__reduce_whole(a, kind, &reduction);
     switch (kind) {
     case FV_REDUCE_SUM:
         return apply(&fv__op_sum, a, &reduction);

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 typedef struct check_reduce {
-    fv_reduction kind;
+    fv_reduce_kind kind;
     double (*value)(const double *x, int64_t n);
     double low, high;
     int32_t count, axes[FV_MAX_RANK];

@@ -60,7 +60,7 @@ static void test_refusals(void **state)
     assert_error(context, "max: axis 2 is outside 0..1");
     assert_null(fv_reduce(x, FV_REDUCE_SUM, 9, (int32_t[9]){ 0 }, 0));
     assert_error(context, "reduce: 9 axes, expected 0 to 8");
-    assert_null(fv_reduce(x, (fv_reduction)99, 0, NULL, 0));
+    assert_null(fv_reduce(x, (fv_reduce_kind)99, 0, NULL, 0));
     assert_error(context, "reduce: unknown kind 99");
     assert_null(fv_reduce(NULL, FV_REDUCE_SUM, 0, NULL, 0));
     fv_context_free(context);
