@@ -255,9 +255,7 @@ typedef struct fv_separable_conv2d_options {
     int64_t padding_end[3] FV_ZERO;   /**< zeros below and to the right */
     fv_auto_pad auto_pad FV_ZERO;
     int32_t no_bias FV_ZERO; /**< 1: the sums alone */
-    fv_initializer init FV_ZERO;
-    fv_fan init_fan FV_ZERO;
-    double init_value FV_ZERO;
+    FV_LAYER_INIT;
     FV_LAYER_NAMES;
 } fv_separable_conv2d_options;
 

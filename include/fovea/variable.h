@@ -280,7 +280,8 @@ typedef enum fv_reduce_kind {
     FV_REDUCE_LOG_SUM,    /**< the logarithm of the sum */
     FV_REDUCE_LOG_SUM_EXP /**< the logarithm of the sum of exp(a) */
 } fv_reduce_kind;
-/** Reduces along `count` axes, in any order; 0: along all. With `keep` they
+/** Reduces along `count` axes, in any order; 0: along all. Whole numbers have
+ *  sums, products, the largest and the smallest. With `keep` they
  * stay, with extent 1. */
 FV_API fv_variable *fv_reduce(fv_variable *a, fv_reduce_kind kind,
                               int32_t count, const int32_t axes[], int keep);
@@ -341,6 +342,22 @@ FV_API fv_variable *fv_tile(fv_variable *a, int32_t count,
  * order of the indices. */
 FV_API fv_variable *fv_gather(fv_variable *a, fv_variable *indices,
                               int32_t axis);
+/** Element (i, j, ..) is that of a with the index of (i, j, ..) in place of
+ * that of an axis; the shape is that of the indices, whose other extents are at
+ * most those of a. Indices are as those of fv_gather(). */
+FV_API fv_variable *fv_gather_elements(fv_variable *a, fv_variable *indices,
+                                       int32_t axis);
+/** Slices of a: the last axis of the indices holds those of its first axes. */
+FV_API fv_variable *fv_gather_nd(fv_variable *a, fv_variable *indices);
+/** a with other elements at the places of fv_gather_elements(), or with `sum`,
+ *  with them added. Of two at one place the later one stays, and both get its
+ *  gradient; indices out of range are left out. */
+FV_API fv_variable *fv_scatter_elements(fv_variable *a, fv_variable *indices,
+                                        fv_variable *updates, int32_t axis,
+                                        int sum);
+/** The same at the places of fv_gather_nd(). */
+FV_API fv_variable *fv_scatter_nd(fv_variable *a, fv_variable *indices,
+                                  fv_variable *updates, int sum);
 /** Rows of weight [n, width] at the indices, as fv_gather(); the row `padding`,
  *  if that is not negative, gets no gradient. */
 FV_API fv_variable *fv_embedding_of(fv_variable *weight, fv_variable *indices,

@@ -8,19 +8,14 @@ typedef struct options {
     FV__LOCAL_OPTIONS;
     int64_t num_rows, width;
     int64_t padding; /* -1: none */
-    fv_initializer init;
-    fv_fan init_fan;
-    double init_value;
+    FV_LAYER_INIT;
 } options;
 
 static const fv__field fields[] = {
     { FV__FIELD(options, COUNT, num_rows), .positional = true },
     { FV__FIELD(options, COUNT, width), .positional = true },
     { FV__FIELD(options, INDEX, padding), .usual = -1 },
-    { FV__FIELD(options, WORD, init), .usual = FV_INIT_KAIMING_NORMAL,
-      .words = fv__initializer_words },
-    { FV__FIELD(options, WORD, init_fan), .words = fv__fan_words },
-    { FV__FIELD(options, NUMBER, init_value) },
+    FV__INIT_FIELDS(options),
     { .key = NULL },
 };
 
@@ -39,8 +34,7 @@ static fv_status declare(fv_layer *layer, int32_t count,
                        "%s: padding %" PRId64 " is no row of %" PRId64,
                        layer->name, o->padding, o->num_rows);
     fv__layer_parameter(layer, "weight", 2, shape,
-                        (fv__init){ o->init, o->init_fan, o->init_value,
-                                    o->width, o->num_rows });
+                        FV__INIT(o, o->width, o->num_rows, 1));
     return fv_failed(layer->context);
 }
 

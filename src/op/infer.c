@@ -199,15 +199,15 @@ static fv_status find_axes(fv_inference *inference, bool named[FV_MAX_RANK])
     return FV_OK;
 }
 
-fv_status fv__infer_reduction(fv_inference *inference, bool any)
+/* The shape of a reduction's result. */
+static fv_status infer_reduced(fv_inference *inference, bool any)
 {
     const fv__reduction *reduction = inference->attributes;
     const fv_tensor *input = inference->inputs[0];
     bool named[FV_MAX_RANK] = { false };
     int64_t shape[FV_MAX_RANK], reduced = 1;
     int32_t rank = 0, axis = 0;
-    fv_status status = fv__infer_float(inference, 0);
-    if (!status) status = find_axes(inference, named);
+    const fv_status status = find_axes(inference, named);
     if (status) return status;
     for (int32_t i = 0; i < input->rank; i++) {
         if (named[i]) reduced *= input->shape[i];
@@ -226,6 +226,21 @@ fv_status fv__infer_reduction(fv_inference *inference, bool any)
                        axis, text);
     }
     return fv__infer_output(inference, rank, shape);
+}
+
+fv_status fv__infer_reduction(fv_inference *inference, bool any)
+{
+    const fv_status status = fv__infer_float(inference, 0);
+    return status ? status : infer_reduced(inference, any);
+}
+
+fv_status fv__infer_whole_reduction(fv_inference *inference, bool any)
+{
+    if (!is_whole(inference->inputs[0]->dtype))
+        return type_is(inference, 0, "whole numbers");
+    const fv_status status = infer_reduced(inference, any);
+    inference->outputs[0].dtype = inference->inputs[0]->dtype;
+    return status;
 }
 
 void fv__infer_window(fv_inference *inference, const fv__geometry *g)

@@ -97,7 +97,8 @@ const fv_operator fv__op_log_sum_exp = {
 static fv_variable *reduce(fv_layer *layer, int32_t count,
                            fv_variable *const inputs[])
 {
-    return fv__reduction_layer(layer, count, inputs, &fv__op_log_sum_exp);
+    return fv__reduction_layer(layer, count, inputs, &fv__op_log_sum_exp,
+                               FV_REDUCE_LOG_SUM_EXP);
 }
 
 const fv__layer_type fv__layer_log_sum_exp = {

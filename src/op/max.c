@@ -27,7 +27,8 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 {
     fv_variable *y = inputs[0];
     if (count == 1)
-        return fv__reduction_layer(layer, count, inputs, &fv__op_max);
+        return fv__reduction_layer(layer, count, inputs, &fv__op_max,
+                                   FV_REDUCE_MAX);
     for (int32_t k = 1; k < count; k++) y = fv_maximum(y, inputs[k]);
     return y;
 }

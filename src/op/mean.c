@@ -56,7 +56,8 @@ fv_variable *fv_mean_axis(fv_variable *a, int32_t axis)
 static fv_variable *reduce(fv_layer *layer, int32_t count,
                            fv_variable *const inputs[])
 {
-    return fv__reduction_layer(layer, count, inputs, &fv__op_mean);
+    return fv__reduction_layer(layer, count, inputs, &fv__op_mean,
+                               FV_REDUCE_MEAN);
 }
 
 const fv__layer_type fv__layer_mean = {

@@ -63,6 +63,8 @@ fv_status fv__infer_broadcast_type(fv_inference *inference, int32_t first,
 /* The output is input 0 reduced along the axes of an fv__reduction. With `any`,
  * it is refused to reduce no elements. */
 fv_status fv__infer_reduction(fv_inference *inference, bool any);
+/* The same of whole numbers. */
+fv_status fv__infer_whole_reduction(fv_inference *inference, bool any);
 
 /* A copy of the tensor with data that is not NULL but must not be read, for
  * views of which only the shape matters. */
@@ -342,6 +344,11 @@ fv__sum_to_shape fv__reduction_sum(fv_context *context, const fv_tensor *x,
  * refused. */
 fv_status fv__reduction_sum_infer(fv_inference *inference, bool any);
 void fv__reduction_sum_forward(const fv_call *call);
+/* The sum, product, largest or smallest of whole numbers along axes; other
+ * kinds are refused. */
+fv_variable *fv__reduce_whole(fv_variable *a, fv_reduce_kind kind,
+                              const fv__reduction *reduction);
+
 /* The smallest or largest elements along the axes of an fv__reduction. */
 typedef struct fv__extremes {
     fv_context *context;

@@ -132,7 +132,8 @@ const fv_operator fv__op_prod = {
 static fv_variable *reduce(fv_layer *layer, int32_t count,
                            fv_variable *const inputs[])
 {
-    return fv__reduction_layer(layer, count, inputs, &fv__op_prod);
+    return fv__reduction_layer(layer, count, inputs, &fv__op_prod,
+                               FV_REDUCE_PROD);
 }
 
 const fv__layer_type fv__layer_prod = {

@@ -22,6 +22,8 @@ fv_variable *fv_reduce(fv_variable *a, fv_reduce_kind kind, int32_t count,
         return NULL;
     }
     for (int32_t i = 0; i < count; i++) reduction.axes[i] = axes[i];
+    if (!fv__dtype_is_real(a->value.dtype))
+        return fv__reduce_whole(a, kind, &reduction);
     switch (kind) {
     case FV_REDUCE_SUM:
         return apply(&fv__op_sum, a, &reduction);

@@ -55,9 +55,12 @@ static void backward(const fv_call *call)
 }
 
 const fv_operator fv__op_reduce_l2 = {
-    FV__REDUCTION("reduce_l2"),  .backward_reads = FV_READS_INPUT(0) | FV_READS_OUTPUT,
-    .infer = infer,       .forward = forward,
-    .backward = backward, .onnx = "ReduceL2",
+    FV__REDUCTION("reduce_l2"),
+    .backward_reads = FV_READS_INPUT(0) | FV_READS_OUTPUT,
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .onnx = "ReduceL2",
 };
 
 /* ---- the layer ----------------------------------------------------------- */
@@ -65,7 +68,8 @@ const fv_operator fv__op_reduce_l2 = {
 static fv_variable *reduce(fv_layer *layer, int32_t count,
                            fv_variable *const inputs[])
 {
-    return fv__reduction_layer(layer, count, inputs, &fv__op_reduce_l2);
+    return fv__reduction_layer(layer, count, inputs, &fv__op_reduce_l2,
+                               FV_REDUCE_L2);
 }
 
 const fv__layer_type fv__layer_reduce_l2 = {

@@ -16,11 +16,7 @@ static const fv__field fields[] = {
     { FV__FIELD(fv_separable_conv2d_options, COUNT, multiplier), .usual = 1,
       .positive = true },
     { FV__FIELD_AS("bias", fv_separable_conv2d_options, LACK, no_bias) },
-    { FV__FIELD(fv_separable_conv2d_options, WORD, init),
-      .usual = FV_INIT_KAIMING_NORMAL, .words = fv__initializer_words },
-    { FV__FIELD(fv_separable_conv2d_options, WORD, init_fan),
-      .words = fv__fan_words },
-    { FV__FIELD(fv_separable_conv2d_options, NUMBER, init_value) },
+    FV__INIT_FIELDS(fv_separable_conv2d_options),
     { .key = NULL },
 };
 
@@ -32,8 +28,7 @@ static void weight(fv_layer *layer, const char *name, const int64_t shape[4],
     const int64_t taps = shape[1] * shape[2];
     fv__parameter *parameter = fv__layer_parameter(
         layer, name, 4, shape,
-        (fv__init){ o->init, o->init_fan, o->init_value, taps * shape[3],
-                    taps * shape[0] / groups });
+        FV__INIT(o, taps * shape[3], taps * shape[0] / groups, groups));
     if (parameter) parameter->filters = true;
 }
 

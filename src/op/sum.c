@@ -36,7 +36,8 @@ fv_variable *fv_sum_axis(fv_variable *a, int32_t axis)
 static fv_variable *reduce(fv_layer *layer, int32_t count,
                            fv_variable *const inputs[])
 {
-    return fv__reduction_layer(layer, count, inputs, &fv__op_sum);
+    return fv__reduction_layer(layer, count, inputs, &fv__op_sum,
+                               FV_REDUCE_SUM);
 }
 
 const fv__layer_type fv__layer_sum = {

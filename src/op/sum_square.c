@@ -8,7 +8,7 @@ static fv_variable *reduce(fv_layer *layer, int32_t count,
 {
     fv_variable *const of[] = { fv_mul(inputs[0], inputs[0]),
                                 count > 1 ? inputs[1] : NULL };
-    return fv__reduction_layer(layer, count, of, &fv__op_sum);
+    return fv__reduction_layer(layer, count, of, &fv__op_sum, FV_REDUCE_SUM);
 }
 
 const fv__layer_type fv__layer_sum_square = {

@@ -84,7 +84,7 @@ const fv__field fv__reduction_fields[] = {
 
 fv_variable *fv__reduction_layer(const fv_layer *layer, int32_t count,
                                  fv_variable *const inputs[],
-                                 const fv_operator *op)
+                                 const fv_operator *op, fv_reduce_kind kind)
 {
     const fv__reduction_options *o = layer->options;
     fv__list axes = { .count = 0 };
@@ -97,5 +97,7 @@ fv_variable *fv__reduction_layer(const fv_layer *layer, int32_t count,
     for (int32_t i = 1; n == 0 && i < inputs[0]->value.rank; i++)
         axes.at[axes.count++] = i;
     reduction.count = fv__list_axes(&axes, reduction.axes);
+    if (!fv__dtype_is_real(inputs[0]->value.dtype))
+        return fv__reduce_whole(inputs[0], kind, &reduction);
     return fv_apply(op, &reduction, 1, inputs);
 }

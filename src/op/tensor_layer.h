@@ -75,11 +75,12 @@ extern const fv__field fv__reduction_fields[];
     .kind = (word), FV__LAYER_OPTIONS(fv__reduction_options),                  \
     .fields = fv__reduction_fields, .min_inputs = 1, .max_inputs = 2,          \
     .forward = reduce
-/* Applies an operator with an fv__reduction to the first input. The axes are
- * those of the option, or of a second input. Without any, all axes but the
- * batch are reduced. */
+/* Applies an operator with an fv__reduction to the first input or, if that is
+ * of whole numbers, the reduction of that kind. The axes are those of the
+ * option, or of a second input. Without any, all axes but the batch are
+ * reduced. */
 fv_variable *fv__reduction_layer(const fv_layer *layer, int32_t count,
                                  fv_variable *const inputs[],
-                                 const fv_operator *op);
+                                 const fv_operator *op, fv_reduce_kind kind);
 
 #endif

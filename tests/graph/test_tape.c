@@ -577,38 +577,6 @@ static void test_users_operator_refusals(void **state)
     fv_context_free(ctx);
 }
 
-/* How many operands each operator takes; those that are not named take one. */
-static const struct {
-    const char *name;
-    int32_t least, most;
-} operands[] = {
-    { "add", 2, 2 },
-    { "sub", 2, 2 },
-    { "mul", 2, 2 },
-    { "div", 2, 2 },
-    { "pow", 2, 2 },
-    { "minimum", 2, 2 },
-    { "maximum", 2, 2 },
-    { "matmul", 2, 2 },
-    { "mse", 2, 2 },
-    { "softmax_cross_entropy", 2, 2 },
-    { "sigmoid_cross_entropy", 2, 2 },
-    { "linear", 2, 3 },
-    { "conv2d", 2, 3 },
-    { "conv2d_fused", 2, 8 },
-    { "batchnorm", 5, 5 },
-    { "assign", 2, 2 },
-    { "prelu", 2, 2 },
-    { "mod", 2, 2 },
-    { "compare", 2, 2 },
-    { "logic", 1, 2 },
-    { "where", 3, 3 },
-    { "gather", 2, 2 },
-    { "range", 3, 3 },
-    { "concat", 1, INT32_MAX },
-    { "stack", 1, INT32_MAX },
-};
-
 extern const fv_operator *const fv__operators[];
 
 static void test_every_operator_counts_operands(void **state)
