@@ -15,6 +15,7 @@ typedef struct options {
     const char *values; /* separated by commas; NULL: in the model file */
     int32_t type;       /* index in `words` */
     int32_t trainable;
+    double init_value; /* of a parameter */
 } options;
 
 static const char *const words[] = { "real", "i64", "i32", "u8", "bool", NULL };
@@ -24,6 +25,7 @@ static const fv__field fields[] = {
     { FV__FIELD(options, TEXT, values) },
     { FV__FIELD(options, WORD, type), .words = words },
     { FV__FIELD(options, SWITCH, trainable) },
+    { FV__FIELD(options, NUMBER, init_value) },
     { .key = NULL },
 };
 
@@ -63,9 +65,9 @@ static fv_status declare(fv_layer *layer, int32_t count,
                        layer->name,
                        o->type ? "integers" : "values in the text");
     if (o->values) return FV_OK;
-    fv__parameter *value =
-        fv__layer_parameter(layer, "value", shape_of(o, 1, shape), shape,
-                            (fv__init){ .initializer = FV_INIT_ZEROS });
+    fv__parameter *value = fv__layer_parameter(
+        layer, "value", shape_of(o, 1, shape), shape,
+        (fv__init){ .initializer = FV_INIT_CONSTANT, .value = o->init_value });
     if (!value) return fv_failed(context);
     value->dtype = dtype_of(layer);
     value->trainable = o->trainable != 0;

@@ -115,11 +115,14 @@ static void test_constants_in_model_files(void **state)
     (void)state;
     fv_context *ctx = NET_CONTEXT(.dtype = FV_F64);
     static const char text[] = "input 3\n"
-                               "constant 1 3 trainable=yes name=shift\n"
+                               "constant 1 3 trainable=yes init_value=0.5 "
+                               "name=shift\n"
                                "add from=input1,shift\n";
     fv_network *net = parse(ctx, text);
     const fv_variables all = fv_network_variables(net);
     assert_int_equal(all.count, 1);
+    for (int i = 0; i < 3; i++)
+        assert_true(((double *)fv_variable_value(all.at[0])->data)[i] == 0.5);
     const int64_t shape[] = { 1, 3 };
     double value[3] = { 4, 5, 6 }, x[3] = { 1, 2, 3 }, y[3];
     const fv_tensor given = fv_tensor_of(value, FV_F64, 2, shape);
