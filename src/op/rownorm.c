@@ -44,12 +44,11 @@ static bool rows_fit(const fv_inference *inference)
     static const char *const names[] = { "input", "gamma", "beta" };
     const fv__rownorm *a = inference->attributes;
     const fv_tensor *x = inference->inputs[X];
-    const fv_tensor row = { .rank = a->axes };
     const int64_t *extents = x->shape + (x->rank - a->axes);
-    for (int32_t k = GAMMA; k < inference->num_inputs; k++) {
+    for (int32_t k = GAMMA; k <= BETA && k < inference->num_inputs; k++) {
         const fv_tensor *given = inference->inputs[k];
-        if (!fv__operand(inference, k, names[k], row.rank)) return false;
-        for (int32_t i = 0; i < row.rank; i++) {
+        if (!fv__operand(inference, k, names[k], a->axes)) return false;
+        for (int32_t i = 0; i < a->axes; i++) {
             if (given->shape[i] == extents[i]) continue;
             fv_fail(inference->context, FV_MISUSE,
                     "%s: %s %s does not fit the last axes of input %s",
