@@ -46,26 +46,26 @@ static void large_shapes(void **state)
     /* clang-format off */
     static const fv__geometry all[] = {
         /* kernel = stride, along one axis and along both */
-        { 1, {LARGE,1}, 1, {0,0}, 1, {LARGE,1}, {LARGE,1}, {1,1}, {0,0}, {0,0}, 1 },
-        { 1, {1,LARGE}, 2, {0,0}, 2, {1,LARGE}, {1,LARGE}, {1,1}, {0,0}, {0,0}, 2 },
-        { 2, {LARGE,LARGE}, 1, {0,0}, 1, {LARGE,LARGE}, {LARGE,LARGE}, {1,1}, {0,0}, {0,0}, 1 },
-        { 1, {LONG,LARGE}, 2, {0,0}, 2, {1,1}, {LONG,LARGE}, {1,1}, {0,0}, {0,0}, 2 },
+        { 1, {LARGE,1}, 1, {0,0}, 1, {LARGE,1}, {LARGE,1}, {1,1}, {0,0}, {0,0}, 1, false },
+        { 1, {1,LARGE}, 2, {0,0}, 2, {1,LARGE}, {1,LARGE}, {1,1}, {0,0}, {0,0}, 2, false },
+        { 2, {LARGE,LARGE}, 1, {0,0}, 1, {LARGE,LARGE}, {LARGE,LARGE}, {1,1}, {0,0}, {0,0}, 1, false },
+        { 1, {LONG,LARGE}, 2, {0,0}, 2, {1,1}, {LONG,LARGE}, {1,1}, {0,0}, {0,0}, 2, false },
         /* a stride that has few divisors, and a dilation that has others */
-        { 1, {4096,1}, 8, {0,0}, 8, {LONG,1}, {4093,1}, {1,1}, {LONG,0}, {LONG,0}, 1 },
-        { 1, {1,4096}, 8, {0,0}, 16, {1,LONG}, {1,4093}, {1,4092}, {0,2*LONG}, {0,4093L*LONG}, 8 },
-        { 1, {63,62}, 4, {0,0}, 4, {LARGE,LARGE}, {63,64}, {65,66}, {66*LARGE,66*LARGE}, {0,0}, 4 },
+        { 1, {4096,1}, 8, {0,0}, 8, {LONG,1}, {4093,1}, {1,1}, {LONG,0}, {LONG,0}, 1, false },
+        { 1, {1,4096}, 8, {0,0}, 16, {1,LONG}, {1,4093}, {1,4092}, {0,2*LONG}, {0,4093L*LONG}, 8, false },
+        { 1, {63,62}, 4, {0,0}, 4, {LARGE,LARGE}, {63,64}, {65,66}, {66*LARGE,66*LARGE}, {0,0}, 4, false },
         /* dilation, padding, long kernels */
-        { 1, {33,33}, 4, {0,0}, 4, {3,3}, {1,1}, {LARGE,LARGE}, {LARGE,LARGE}, {LARGE,LARGE}, 1 },
-        { 1, {33,33}, 4, {0,0}, 4, {3,3}, {1,1}, {LARGE,LARGE}, {LARGE,LARGE}, {LARGE,LARGE}, 4 },
-        { 1, {33,33}, 4, {0,0}, 8, {3,3}, {2,2}, {LARGE,LARGE}, {LARGE,LARGE}, {LARGE,LARGE}, 4 },
-        { 1, {5,5}, 1, {0,0}, 1, {3,3}, {1,1}, {1,1}, {LONG,LONG}, {LONG,LONG}, 1 },
-        { 1, {5,5}, 4, {0,0}, 8, {3,3}, {1,1}, {1,1}, {LONG,LONG}, {LONG,LONG}, 4 },
-        { 1, {1,LONG}, 1, {0,0}, 1, {1,LONG}, {1,1}, {1,1}, {0,LONG-1}, {0,0}, 1 },
-        { 1, {1,LONG}, 4, {0,0}, 4, {1,LONG}, {1,1}, {1,1}, {0,LONG-1}, {0,0}, 4 },
-        { 1, {LONG,1}, 4, {0,0}, 8, {LONG,1}, {1,1}, {1,1}, {LONG-1,0}, {0,0}, 4 },
+        { 1, {33,33}, 4, {0,0}, 4, {3,3}, {1,1}, {LARGE,LARGE}, {LARGE,LARGE}, {LARGE,LARGE}, 1, false },
+        { 1, {33,33}, 4, {0,0}, 4, {3,3}, {1,1}, {LARGE,LARGE}, {LARGE,LARGE}, {LARGE,LARGE}, 4, false },
+        { 1, {33,33}, 4, {0,0}, 8, {3,3}, {2,2}, {LARGE,LARGE}, {LARGE,LARGE}, {LARGE,LARGE}, 4, false },
+        { 1, {5,5}, 1, {0,0}, 1, {3,3}, {1,1}, {1,1}, {LONG,LONG}, {LONG,LONG}, 1, false },
+        { 1, {5,5}, 4, {0,0}, 8, {3,3}, {1,1}, {1,1}, {LONG,LONG}, {LONG,LONG}, 4, false },
+        { 1, {1,LONG}, 1, {0,0}, 1, {1,LONG}, {1,1}, {1,1}, {0,LONG-1}, {0,0}, 1, false },
+        { 1, {1,LONG}, 4, {0,0}, 4, {1,LONG}, {1,1}, {1,1}, {0,LONG-1}, {0,0}, 4, false },
+        { 1, {LONG,1}, 4, {0,0}, 8, {LONG,1}, {1,1}, {1,1}, {LONG-1,0}, {0,0}, 4, false },
         /* groups */
-        { 1, {7,7}, LARGE, {0,0}, LARGE, {3,3}, {1,1}, {1,1}, {1,1}, {1,1}, LARGE },
-        { 1, {7,7}, LARGE, {0,0}, 2 * LARGE, {3,3}, {2,2}, {1,1}, {1,1}, {1,1}, LARGE },
+        { 1, {7,7}, LARGE, {0,0}, LARGE, {3,3}, {1,1}, {1,1}, {1,1}, {1,1}, LARGE, false },
+        { 1, {7,7}, LARGE, {0,0}, 2 * LARGE, {3,3}, {2,2}, {1,1}, {1,1}, {1,1}, LARGE, false },
     };
     /* clang-format on */
     fv_context *context =

@@ -13,7 +13,7 @@ static inline fv_variable *whole_of(fv_context *context, fv_dtype dtype,
     fv_tensor tensor =
         fv_tensor_new(context, FV_I64, shape->rank, shape->shape);
     const size_t bytes = (size_t)fv_tensor_count(&tensor) * sizeof *numbers;
-    if (bytes) memcpy(tensor.data, numbers, bytes);
+    if (numbers) memcpy(tensor.data, numbers, bytes);
     fv_tensor converted = fv_tensor_convert(context, &tensor, dtype);
     assert_ok(context);
     return fv_constant(context, &converted);
