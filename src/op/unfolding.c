@@ -13,7 +13,7 @@ fv__unfolding fv__unfolding_of(const fv_unfolding *window, int32_t axes,
     fv__option_axes(FV__AXES, a.window.kernel, 0, a.window.kernel);
     fv__option_axes(FV__AXES, a.window.stride, 0, one);
     fv__option_axes(FV__AXES, a.window.dilation, 0, one);
-    for (int32_t i = 0; size && i < axes && i < FV__AXES; i++)
+    for (int32_t i = 0; size && axes <= FV__AXES && i < axes; i++)
         a.size[i] = size[i];
     return a;
 }

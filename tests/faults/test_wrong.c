@@ -257,8 +257,8 @@ static void test_layers(void **state)
           "conv2d: max_workspace -1 is below 0");
     LAYER(CONV(TWO, .kernel = { 3 }, .in_shape = { 8, 0, 0 }),
           "conv2d: input [8] is not an image of rows, columns and channels");
-    REFUSED(CONV(IN, TWO, .kernel = { 3 }, .init = (fv_initializer)9),
-            "conv2d: init 9 is unknown (0 to 8)");
+    REFUSED(CONV(IN, TWO, .kernel = { 3 }, .init = (fv_initializer)15),
+            "conv2d: init 15 is unknown (0 to 14)");
     REFUSED(CONV(IN, TWO, .kernel = { 3 }, .init_fan = (fv_fan)3),
             "conv2d: init_fan 3 is unknown (0 to 2)");
     REFUSED(CONV(IN, TWO, .kernel = { 3 }, .auto_pad = (fv_auto_pad)4),
