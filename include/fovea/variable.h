@@ -546,7 +546,8 @@ FV_API fv_variable *fv_max_unpool(fv_variable *x, fv_variable *indices,
 /** Mean of each window. */
 FV_API fv_variable *fv_avgpool_of(fv_variable *x, const fv_pooling *pooling);
 /** (sum of x^p)^(1/p) of each window; p is above 0. Where that is 0, no
- * gradient passes. */
+ * gradient passes. A window that ceil mode cuts short is as any other; PyTorch
+ *  multiplies its sum by the quotient of the sizes. */
 FV_API fv_variable *fv_lppool_of(fv_variable *x, double p,
                                  const fv_pooling *pooling);
 /** Mean, and largest value, of windows that divide x evenly: along an axis of i

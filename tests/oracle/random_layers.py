@@ -157,6 +157,12 @@ def unfold(_):
 # ---- pools -------------------------------------------------------------------
 
 
+def clipped(size, kernel, stride):
+    """How far the last window reaches behind an axis in ceil mode."""
+    last_one = -(-(size - kernel) // stride) * stride
+    return max(0, last_one + kernel - size) if last_one < size else 0
+
+
 @kind("maxpool1d", "maxpool", "maxpool3d", "avgpool1d", "avgpool", "avgpool3d",
       "lppool1d", "lppool")
 def pool(name):
@@ -184,11 +190,16 @@ def pool(name):
         p = choose(1, 2, 3)
         x = x.abs() + 0.1
         line += f" p={p}"
-        if axes == 1:
-            kernel, more["stride"] = kernel[0], stride[0]
+        # PyTorch multiplies the sum of a window that ceil mode cuts short by
+        # the quotient of the sizes. Zeros behind x make all windows whole.
+        behind = [clipped(i, k, s) if ceil else 0
+                  for i, k, s in zip(x.shape[1:], kernel, stride)]
+        zeros = [n for end in reversed(behind) for n in (0, end)]
         call = {1: F.lp_pool1d, 2: F.lp_pool2d}[axes]
+        if axes == 1:
+            kernel, stride = kernel[0], stride[0]
         return Case(line, [x], lambda i, _: [last(call(
-            first(i[0]), p, kernel, **more))])
+            F.pad(first(i[0]), zeros), p, kernel, stride))])
     return Case(line, [x],
                 lambda i, _: [last(call(first(i[0]), kernel, **more))])
 
