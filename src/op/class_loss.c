@@ -202,12 +202,16 @@ static fv__class_row row_of(const fv_call *call, int64_t row,
 
 /* ---- the work ------------------------------------------------------------ */
 
-/* Weights of the classes of a chunk. */
+/* Weights of the classes of a chunk, or its rows. */
 static void chunk_weight(const fv_call *call, int64_t first, int64_t count,
                          void *buffer, double *sum)
 {
+    const resolved *r = call->resolved;
     const int64_t *labels = labels_of(call, first, count, buffer);
-    for (int64_t i = 0; i < count; i++) *sum += label_weight(call, labels[i]);
+    for (int64_t i = 0; i < count; i++) {
+        const bool ignored = r->ignores && labels[i] == r->ignored;
+        *sum += r->rule->rows ? !ignored : label_weight(call, labels[i]);
+    }
 }
 
 /* What the sum of the terms is divided by. */

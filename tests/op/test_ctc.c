@@ -87,7 +87,9 @@ static double loss_of(const example *e, const fv_tensor *x, int64_t i)
         }
         if (reads(e, i, path)) total += exp(sum);
     }
-    return total > 0 ? -log(total) : e->how.zero_infinity ? 0 : (double)INFINITY;
+    return total > 0              ? -log(total)
+           : e->how.zero_infinity ? 0
+                                  : (double)INFINITY;
 }
 
 static void check_value(const example *e, uint64_t seed, fv_dtype dtype)
