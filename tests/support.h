@@ -15,6 +15,34 @@
 
 #include <fovea/fovea.h>
 
+/* Which sanitizer the build has, if any: one of addresses, which also holds the
+ * address space, or one of threads. */
+#if defined(__SANITIZE_THREAD__)
+#define RACES 1
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define RACES 1
+#elif __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+/* Under RACES, a test on one thread has nothing to find, and what several
+ * threads compute is compared in other builds. */
+#ifndef RACES
+#define RACES 0
+#endif
+#ifndef SANITIZED
+#define SANITIZED RACES
+#endif
+
+/* Skips a test of values alone in a build that looks for races. */
+#define values_only()                                                          \
+    do {                                                                       \
+        if (RACES) skip();                                                     \
+    } while (0)
+
 /* Every kernel table there is, the definition first. A build has some of them,
  * and a machine runs some of those. */
 static const char *const tables[] = { "ref", "avx2", "avx512", "neon", "wide" };

@@ -6,18 +6,6 @@
 
 #include "base/internal.h"
 
-/* Whether a sanitizer holds the address space and the threads. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
 static inline fv_context *bare_new(const fv_context_options *options)
 {
     fv_context *context = fv__context_allocate(options);

@@ -153,6 +153,7 @@ static inline void check_exact(fv__geometry (*draw_geometry)(uint64_t *state),
 {
     uint64_t seed = 1;
 
+    values_only();
     for (int i = 0; i < runs; i++) {
         fv_context *context =
             context_of(i % 3 ? NULL : "ref", dtypes[i % 2], 1);

@@ -61,6 +61,7 @@ static void exact_on_integers(void **state)
     uint64_t seed = 5;
 
     (void)state;
+    values_only();
     for (int i = 0; i < 60; i++)
         for (int t = 0; t < TABLES; t++) {
             fv_context *context = context_of(tables[t], dtypes[i % 2], 1);
@@ -113,6 +114,7 @@ static void near(void **state)
     fv_context *wide = context_of("ref", FV_F64, 1);
 
     (void)state;
+    values_only();
     for (int i = 0; i < SIZES; i++) {
         problem p = problem_new(context, large(i));
         const double terms =

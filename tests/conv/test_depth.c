@@ -38,6 +38,7 @@ static void reference_rounds(void **state)
     uint64_t seed = 3;
 
     (void)state;
+    values_only();
     for (int i = 0; i < 40; i++) {
         fv_context *context = context_of("ref", dtypes[i % 2], 1);
         problem p = problem_new(context, draw_geometry(&seed));
@@ -188,6 +189,7 @@ static void not_finite(void **state)
     uint64_t seed = 6;
 
     (void)state;
+    values_only();
     if (FOREIGN) skip();
     for (int i = 0; i < 40; i++) {
         fv_context *context = context_of(NULL, dtypes[i % 2], 1);

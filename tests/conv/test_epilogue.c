@@ -52,7 +52,7 @@ static void check(const fv__conv_algorithm *algorithm, const problem *operands,
     array_draw(bias, &seed, false);
     array_draw(residual, &seed, false);
     p.directions = 1u << direction;
-    run_all(first, algorithm, &p);
+    run_definition(first, algorithm, &p);
     if (forward || p.overwrite) apply(like, &e, bias, residual);
     *(forward ? &p.epilogue : &p.epilogue_dx) = e;
     same_in_all_tables(algorithm, &p);

@@ -18,7 +18,7 @@ static void check_bits(const fv__geometry *g, fv_dtype dtype, bool overwrite)
 
     p.overwrite = overwrite;
     problem_draw(&p, 7, false);
-    run_all(context, &fv__conv_reference, &p);
+    run_definition(context, &fv__conv_reference, &p);
     for (int a = FOREIGN ? 1 : 0; a < FAST; a++)
         if (fast[a]->applicable(&p.g)) same_in_all_tables(fast[a], &p);
     problem_free(&p);
@@ -116,7 +116,7 @@ static void tables_agree(void **state)
             for (int n = 0; n < 5; n++)
                 array_set(p.weight, draw(&seed) % p.weight.n, strange[n % 2]);
             array_set(p.dy, draw(&seed) % p.dy.n, strange[1]);
-            run_all(context, fast[a], &p);
+            run_definition(context, fast[a], &p);
             same_in_all_tables(fast[a], &p);
             problem_free(&p);
             fv_context_free(context);

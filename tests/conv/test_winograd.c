@@ -172,6 +172,7 @@ static void small_tiles_are_exact(void **state)
     uint64_t seed = 4;
 
     (void)state;
+    values_only();
     for (int i = 0; i < 20; i++) {
         fv_context *context = context_of(NULL, dtypes[i % 2], 1);
         problem p = problem_new(
@@ -298,6 +299,7 @@ static void errors_are_bounded(void **state)
     };
 
     (void)state;
+    values_only();
     for (size_t i = 0; i < 2 * sizeof all / sizeof *all; i++) {
         fv_context *context = context_of(NULL, dtypes[i % 2], 2);
         fv_context *plain = context_of("ref", FV_F64, 2);
@@ -331,6 +333,7 @@ static void not_a_number_stays_in_its_tiles(void **state)
     problem p = problem_new(context, square(1, 16, 16, 3, 4, 1, 1));
 
     (void)state;
+    values_only();
     problem_draw(&p, 5, false);
     array_set(p.x, (6 * 16 + 6) * 3 + 1, (double)NAN); /* of tile (1, 1) only */
     run_one(context, &fv__conv_winograd, &p, FV__FORWARD);
@@ -350,6 +353,7 @@ static void not_a_number_stays_in_its_tiles(void **state)
 static void epilogue_is_applied(void **state)
 {
     (void)state;
+    values_only();
     for (int i = 0; i < 8; i++) {
         fv_context *context = context_of(NULL, dtypes[i % 2], 1);
         problem p = problem_new(context, square(2, i % 4 > 1 ? 5 : 11, 14, 6,

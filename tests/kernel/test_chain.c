@@ -30,6 +30,7 @@ static void blocks_of_any_chain(void **state)
     uint64_t seed = 1;
 
     (void)state;
+    values_only();
     for (int i = 0; i < 20000; i++)
         check_blocks(
             (fv__chain){ draw_in(&seed, 1, 1 << draw_in(&seed, 0, 5)),
@@ -114,7 +115,7 @@ static void check_bits(const fv__geometry *g, fv_dtype dtype, bool overwrite)
     p.overwrite = overwrite;
     p.there = 0.7;
     problem_begin(&p);
-    run_all(first, &fv__conv_reference, &p);
+    run_definition(first, &fv__conv_reference, &p);
     for (int a = 1; a < ALGORITHMS; a++) same_in_all_tables(algorithms[a], &p);
     if (fv__conv_depthwise.applicable(g))
         same_in_all_tables(&fv__conv_depthwise, &p);
@@ -233,6 +234,7 @@ static void errors_of_positive_sums(void **state)
     uint64_t seed = 3;
 
     (void)state;
+    values_only();
     if (FOREIGN) skip();
     for (size_t i = 0; i < p.x.n; i++)
         array_set(p.x, i, (double)draw_in(&seed, 1, 1 << 20) / (1 << 20));
@@ -268,6 +270,7 @@ static void errors_of_many_pixels(void **state)
     const double sum = SIDE * SIDE * (double)0.1F;
 
     (void)state;
+    values_only();
     for (int i = 0; i < 3; i++) {
         fv_context *context = context_of(NULL, FV_F32, 2);
 
