@@ -17,7 +17,7 @@
 #ifndef FOVEA_LAYER_H
 #define FOVEA_LAYER_H
 
-#include <fovea/variable.h>
+#include <fovea/function.h>
 
 #ifdef __cplusplus
 extern "C" {

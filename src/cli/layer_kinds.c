@@ -77,7 +77,7 @@ static void print_kind(int32_t index, bool markdown)
     if (option.name && markdown)
         puts("\n| option | is | default |\n|---|---|---|");
     for (int32_t i = 0; option.name; option = fv_layer_option_at(index, ++i))
-        printf(markdown ? "| `%s`%s | %s | %s |\n" : "  %-14s%s%-44s %s\n",
+        printf(markdown ? "| `%s`%s | %s | %s |\n" : "  %-17s%s%-44s %s\n",
                option.name,
                !markdown            ? ""
                : option.by_position ? ", by position"

@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const struct argp_option options[] = {
@@ -172,33 +171,28 @@ static void run_tape(runner *r)
 /* ---- results --------------------------------------------------------------
  */
 
-static void save(runner *r)
+/* The k-th result, of the network or a gradient; `text` is for its name. */
+static fv_named_tensor result_at(const runner *r, int64_t k,
+                                 char text[CLI_TEXT])
 {
-    const int64_t own = r->num_outputs, more = r->gradients.count;
-    fv_named_tensor *all = calloc((size_t)(own + more), sizeof *all);
-    char(*names)[CLI_TEXT] = calloc((size_t)more + 1, sizeof *names);
-    if (!all || !names)
-        fv_fail(r->context, FV_NO_MEMORY, "run: no memory for the results");
-    for (int64_t i = 0; all && names && i < own + more; i++) {
-        if (i < own) {
-            all[i] = r->results[i];
-            continue;
-        }
-        const fv_named_tensor *gradient = &r->gradients.at[i - own];
-        snprintf(names[i - own], CLI_TEXT, "grad:%s", gradient->name);
-        all[i] = (fv_named_tensor){ names[i - own], gradient->tensor };
-    }
-    if (!fv_failed(r->context))
-        fv_npz_save(r->context, r->options.out, own + more, all);
-    free(names);
-    free(all);
+    if (k < r->num_outputs) return r->results[k];
+    const fv_named_tensor *gradient = &r->gradients.at[k - r->num_outputs];
+    snprintf(text, CLI_TEXT, "grad:%s", gradient->name);
+    return (fv_named_tensor){ text, gradient->tensor };
 }
 
-/* The k-th result, of the network or a gradient. */
-static fv_named_tensor result_at(const runner *r, int64_t k)
+/* The list for the file is memory of the context. */
+static void save(runner *r)
 {
-    return k < r->num_outputs ? r->results[k]
-                              : r->gradients.at[k - r->num_outputs];
+    const int64_t count = r->num_outputs + r->gradients.count;
+    const int64_t bytes = count * (int64_t)(sizeof(fv_named_tensor) + CLI_TEXT);
+    const fv_tensor memory = fv_tensor_new(r->context, FV_U8, 1, &bytes);
+    if (memory.rank < 0) return;
+    fv_named_tensor *all = memory.data;
+    char *texts = (char *)(all + count);
+    for (int64_t k = 0; k < count; k++)
+        all[k] = result_at(r, k, texts + k * CLI_TEXT);
+    fv_npz_save(r->context, r->options.out, count, all);
 }
 
 typedef struct extremes {
@@ -232,11 +226,11 @@ static void cell(const void *user, int64_t row, int column, char *text)
         snprintf(text, CLI_CELL, "%s", headings[column]);
         return;
     }
-    const fv_named_tensor result = result_at(r, row - 1);
+    char name[CLI_TEXT];
+    const fv_named_tensor result = result_at(r, row - 1, name);
     const fv_tensor *t = &result.tensor;
-    const bool parameter = row - 1 >= r->num_outputs;
     if (column == 0)
-        snprintf(text, CLI_CELL, "%s%s", parameter ? "grad:" : "", result.name);
+        snprintf(text, CLI_CELL, "%s", result.name);
     else if (column == 1)
         snprintf(text, CLI_CELL, "%s", fv_dtype_name(t->dtype));
     else if (column == 2) {

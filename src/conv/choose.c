@@ -2,7 +2,7 @@
  * the lowest predicted cost, by shape, type and options alone. */
 #include "conv/shared.h"
 
-#include <fovea/variable.h>
+#include <fovea/function.h>
 
 #include <stdio.h>
 

@@ -268,8 +268,9 @@ const fv__layer_type *fv__layer_type_find(const char *kind, size_t length);
  * NULL, for the context's. Open extents are tried with two
  * sizes: an extent of the output that differs is open, too, and parameters may
  * not differ. */
-fv_status fv__layer_shape(fv_layer *layer, int32_t count,
-                          const fv_shape inputs[], const fv_dtype dtypes[]);
+fv_status fv__layer_find_shape(fv_layer *layer, int32_t count,
+                               const fv_shape inputs[],
+                               const fv_dtype dtypes[]);
 /* Refuses a number of inputs that the type does not take. */
 fv_status fv__layer_inputs(const fv_layer *layer, int32_t count);
 /* Sizes that stand for open extents: many halvings leave no remainder. */

@@ -330,8 +330,8 @@ fv_status fv__layer_inputs(const fv_layer *layer, int32_t count)
                        : (int32_t)fv__min(type->max_inputs, FV__MAX_INPUTS));
 }
 
-fv_status fv__layer_shape(fv_layer *layer, int32_t count,
-                          const fv_shape inputs[], const fv_dtype dtypes[])
+fv_status fv__layer_find_shape(fv_layer *layer, int32_t count,
+                               const fv_shape inputs[], const fv_dtype dtypes[])
 {
     if (!fv__ok(layer->context) || fv__layer_inputs(layer, count) != FV_OK)
         return fv_failed(layer->context);

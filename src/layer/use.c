@@ -51,14 +51,14 @@ static fv_status resolve_shape(fv_layer *layer, int32_t count,
     if (!given) {
         if (layer->shaped) return FV_OK;
         if (!declared.rank && needed) return lacks_in_shape(layer);
-        return fv__layer_shape(layer, needed ? 1 : 0, &declared, NULL);
+        return fv__layer_find_shape(layer, needed ? 1 : 0, &declared, NULL);
     }
     if (declared.rank && check_given(layer, &declared, given) != FV_OK)
         return fv_failed(context);
     if (layer->shaped && count == 1
         && fv__shape_equal(&layer->in_shape, &given[0]))
         return FV_OK;
-    fv_status status = fv__layer_shape(layer, count, given, dtypes);
+    fv_status status = fv__layer_find_shape(layer, count, given, dtypes);
     if (status == FV_OK && layer->num_parameters && !declared.rank)
         return lacks_in_shape(layer);
     return status;

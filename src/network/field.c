@@ -92,6 +92,31 @@ static fv_status read_axes(fv_context *context, const fv__field *field,
     return FV_OK;
 }
 
+/* A number, or ? for one that is open. */
+static fv_status read_extent(fv_context *context, const fv__field *field,
+                             const fv__token *token, int64_t *out)
+{
+    if (!fv__token_is(token, "?"))
+        return read_count(context, field, token, out);
+    *out = FV_OPEN;
+    return FV_OK;
+}
+
+static fv_status read_extents(fv_context *context, const fv__field *field,
+                              const fv__token *token, int64_t *out)
+{
+    const int32_t most = fv__field_elements(field);
+    fv__token rest = *token, part;
+    for (int32_t i = 0; next_part(&rest, &part); i++) {
+        if (i == most)
+            return fv__token_fail(context, &part, "%s has more than %d numbers",
+                                  field->key, most);
+        if (read_extent(context, field, &part, &out[i]) != FV_OK)
+            return fv_failed(context);
+    }
+    return FV_OK;
+}
+
 /* A whole number of any sign. */
 static fv_status read_index(fv_context *context, const fv__field *field,
                             const fv__token *token, int64_t *out)
@@ -203,8 +228,9 @@ fv_status fv__field_read(fv_context *context, const fv__field *field,
     fv_status status = FV_OK;
     switch (field->kind) {
     case FV__FIELD_COUNT:
-    case FV__FIELD_EXTENTS:
         return read_count(context, field, token, counts);
+    case FV__FIELD_EXTENTS:
+        return read_extents(context, field, token, counts);
     case FV__FIELD_INDEX:
         return read_index(context, field, token, counts);
     case FV__FIELD_LIST:
@@ -265,10 +291,9 @@ fv_status fv__field_read_element(fv_context *context, const fv__field *field,
         return fv__field_read(context, field, token, options);
     unsigned char *at = (unsigned char *)options + field->offset;
     int64_t *count = (int64_t *)(void *)at + element;
-    if (field->kind != FV__FIELD_EXTENTS || !fv__token_is(token, "?"))
-        return read_count(context, field, token, count);
-    *count = FV_OPEN;
-    return FV_OK;
+    return field->kind == FV__FIELD_EXTENTS
+               ? read_extent(context, field, token, count)
+               : read_count(context, field, token, count);
 }
 
 /* ---- writing ------------------------------------------------------------ */

@@ -268,7 +268,7 @@ static fv_status find_shape(fv_network *network, fv__place *place)
     if (check_declared(network, place) != FV_OK)
         return fv_failed(network->context);
     if (place->layer->type == &fv__layer_input)
-        fv__layer_shape(place->layer, 0, NULL, NULL);
+        fv__layer_find_shape(place->layer, 0, NULL, NULL);
     if (!fv__ok(network->context)) return fv_failed(network->context);
     return fv__network_trace(network, place);
 }

@@ -11,7 +11,7 @@
 #include "kernel/parallel.h"
 #include "tensor/tensor.h"
 
-#include <fovea/variable.h>
+#include <fovea/function.h>
 
 /* ---- shape rules ---------------------------------------------------------
  * Each returns FV_OK, or records who, what, by how much under the operator's

@@ -446,6 +446,7 @@ class DefaultsTest(Case):
                             "9223372036854775808")),
         "threads": ("all", None, THREADS), "dtype": ("f32", "f32", None),
         "layout": ("nhwc", "nhwc", None), "limit": (None, None, LIMIT),
+        "size": (None, None, None),
         "drop-last": (None, None, None),
         "out": ("model.safetensors", "model.safetensors", None),
         "force": (None, None, None), "resume": (None, None, None),

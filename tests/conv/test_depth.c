@@ -2,7 +2,7 @@
  * definition, and against the reference to the last bit; the others refuse. */
 #include "naive.h"
 
-#include <fovea/variable.h>
+#include <fovea/function.h>
 
 static fv__geometry draw_geometry(uint64_t *state)
 {

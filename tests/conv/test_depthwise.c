@@ -4,7 +4,7 @@
 
 #include "conv/convolution.h"
 
-#include <fovea/variable.h>
+#include <fovea/function.h>
 
 /* Of the two, the one that takes a geometry of several groups. */
 static const fv__conv_algorithm *algorithm_of(const fv__geometry *g)

@@ -3,7 +3,7 @@
 
 #include "conv/conv.h"
 
-#include <fovea/variable.h>
+#include <fovea/function.h>
 
 static fv_context *context;
 

@@ -6,7 +6,7 @@
 
 #include "conv/shared.h"
 
-#include <fovea/variable.h>
+#include <fovea/function.h>
 
 enum { LARGE = 65536, LONG = 1000003 };
 

@@ -414,6 +414,8 @@ static void test_errors_name_the_place(void **state)
           "n.net:2:20: momentum 0 is not above 0" },
         { "input 8 8 3\nmaxpool 2 stride=1,2,3\n",
           "n.net:2:22: stride \"3\" is more than the 2 numbers of it" },
+        { "input shape=8,8,3,1,1,1,1,1\nrelu\n",
+          "n.net:1:27: shape has more than 7 numbers" },
         { "input 8 8 3 from=x\nrelu\n",
           "n.net:1:1: input1: an input reads from no layer" },
     };

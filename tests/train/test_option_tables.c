@@ -873,7 +873,7 @@ static bool made(fv_context *ctx, const limit *l, double number, int64_t whole)
         return fv_layer_output_shape(layer).rank > 0;
     const fv_shape shape = { .rank = 1, .extent = { 8 } };
     const fv_shape inputs[] = { shape, shape, shape };
-    return fv__layer_shape(layer, type->min_inputs, inputs, NULL) == FV_OK;
+    return fv__layer_find_shape(layer, type->min_inputs, inputs, NULL) == FV_OK;
 }
 
 static bool has_limits(const char *kind)

@@ -16,23 +16,23 @@ static void forward(const fv_call *call)
         y[i] = call->inputs[0]->shape[i];
 }
 
-const fv_operator fv__op_extents = { .size = sizeof(fv_operator),
-                                     .name = "shape",
-                                     .min_inputs = 1,
-                                     .max_inputs = 1,
-                                     .abilities = FV_READS_SHAPES,
-                                     .infer = infer,
-                                     .forward = forward,
-                                     .onnx = "Shape" };
+const fv_operator fv__op_shape = { .size = sizeof(fv_operator),
+                                   .name = "shape",
+                                   .min_inputs = 1,
+                                   .max_inputs = 1,
+                                   .abilities = FV_READS_SHAPES,
+                                   .infer = infer,
+                                   .forward = forward,
+                                   .onnx = "Shape" };
 
 fv_variable *fv_shape_of(fv_variable *a)
 {
-    return fv_apply(&fv__op_extents, NULL, 1, &a);
+    return fv_apply(&fv__op_shape, NULL, 1, &a);
 }
 
 /* ---- the layer ----------------------------------------------------------- */
 
-const fv__layer_type fv__layer_extents = {
+const fv__layer_type fv__layer_shape = {
     FV__PLAIN_LAYER("shape", fv_shape_of),
     .about = "the extents, the batch among them, as i64"
 };
