@@ -12,6 +12,15 @@
 extern "C" {
 #endif
 
+/** What the outputs of a network are, which its loss says. */
+typedef enum fv_meaning {
+    FV_MEANS_VALUES = 0,       /**< what the network was trained on; without a
+                                    loss, too */
+    FV_MEANS_LOGITS,           /**< softmax makes probabilities of classes */
+    FV_MEANS_LOG_ODDS,         /**< the sigmoid of each is a probability */
+    FV_MEANS_LOG_PROBABILITIES /**< exp makes probabilities of classes */
+} fv_meaning;
+
 /** What becomes of the terms of a loss. */
 typedef enum fv_reduction {
     FV_REDUCTION_DEFAULT = 0, /**< the mean, unless the loss says otherwise */

@@ -3,7 +3,7 @@
 #ifndef FOVEA_NETWORK_H
 #define FOVEA_NETWORK_H
 
-#include <fovea/layer.h>
+#include <fovea/loss.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -119,9 +119,12 @@ FV_API fv_value_info fv_network_input_info(const fv_network *network,
 FV_API fv_value_info fv_network_output_info(const fv_network *network,
                                             size_t index);
 
+/** What the outputs of the network are, as its loss says. */
+FV_API fv_meaning fv_network_meaning(const fv_network *network);
+
 /** Number of classes that the output tells apart: its elements, or 2 for one
- *  element under sigmoid_cross_entropy, whose labels are 0 and 1 and whose
- *  answer is class 1 above 0, where the probability is above 1/2. */
+ *  element of #FV_MEANS_LOG_ODDS, whose labels are 0 and 1 and whose answer is
+ *  class 1 above 0, where the probability is above 1/2. */
 FV_API int64_t fv_network_classes(const fv_network *network);
 /** Names classes 0 to count - 1, at most fv_network_classes(), in UTF-8. The
  *  names are copied and go into saved models; fv_fit() takes those of the data

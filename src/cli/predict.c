@@ -34,9 +34,6 @@ static const struct argp usage = {
            "is black.",
 };
 
-/* What the outputs of a network mean. */
-typedef enum meaning { VALUES, LOGITS, ODDS } meaning;
-
 /* One run of the command. */
 typedef struct run {
     const cli_options *options;
@@ -47,7 +44,7 @@ typedef struct run {
     fv_tensor image, output;
     fv_tensor flat; /* the output as [outputs] */
     cli_json *list;
-    meaning meaning;
+    fv_meaning meaning;
 } run;
 
 /* An answer: the most probable classes, best first. */
@@ -56,15 +53,6 @@ typedef struct answer {
     double probability[TOP];
     int count;
 } answer;
-
-static meaning meaning_of(const fv_network *network)
-{
-    const size_t count = fv_network_count(network);
-    const fv_layer *last = count ? fv_network_layer(network, count - 1) : NULL;
-    const char *kind = last ? fv_layer_kind(last) : "";
-    if (strcmp(kind, "softmax_cross_entropy") == 0) return LOGITS;
-    return strcmp(kind, "sigmoid_cross_entropy") == 0 ? ODDS : VALUES;
-}
 
 /* The output for a class; a single output for two classes is that of class 1.
  */
@@ -81,10 +69,12 @@ static double output_at(const run *r, int64_t class_index)
 static double probability(const run *r, double output, double most, double sum)
 {
     switch (r->meaning) {
-    case LOGITS:
+    case FV_MEANS_LOGITS:
         return exp(output - most) / sum;
-    case ODDS:
+    case FV_MEANS_LOG_ODDS:
         return 1 / (1 + exp(-output));
+    case FV_MEANS_LOG_PROBABILITIES:
+        return exp(output);
     default:
         return output;
     }
@@ -240,7 +230,7 @@ static fv_status prepare(run *r, fv_shape *input)
     for (int32_t i = 0; i < output.rank; i++) shape[i + 1] = output.extent[i];
     r->output = fv_tensor_new(r->context, dtype, output.rank + 1, shape);
     r->flat = fv_tensor_reshape(r->context, &r->output, 1, &r->outputs);
-    r->meaning = meaning_of(r->network);
+    r->meaning = fv_network_meaning(r->network);
     return fv_failed(r->context);
 }
 

@@ -231,6 +231,7 @@ struct fv__layer_type {
     int32_t min_inputs, max_inputs;
     int32_t max_outputs; /* 0: 1 */
     fv__target target;   /* what a loss takes as one more input */
+    fv_meaning meaning;  /* of the input of a loss */
     int64_t (*target_length)(const fv_layer *layer); /* FV__TARGET_SEQUENCE */
     /* Checks the inputs as far as operators do not, and declares the
      * parameters; NULL: there is nothing to do. */

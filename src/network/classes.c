@@ -14,9 +14,14 @@ int64_t fv_network_classes(const fv_network *network)
     const fv_shape inside = fv__shape_inside(network->context, output);
     if (loss->target >= FV__TARGET_CLASSES && inside.rank > 0)
         return inside.extent[inside.rank - 1];
-    const bool odds = !strcmp(loss->kind, "sigmoid_cross_entropy")
-                      || !strcmp(loss->kind, "sigmoid_focal");
-    return odds && count == 1 ? 2 : count;
+    return loss->meaning == FV_MEANS_LOG_ODDS && count == 1 ? 2 : count;
+}
+
+fv_meaning fv_network_meaning(const fv_network *network)
+{
+    const int32_t place = network ? fv__network_loss_place(network) : -1;
+    return place < 0 ? FV_MEANS_VALUES
+                     : network->places[place].layer->type->meaning;
 }
 
 /* Refuses names and numbers of classes that a file could not hold. */

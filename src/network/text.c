@@ -129,7 +129,7 @@ static fv_status read_keyed(fv_context *context, recipe *layer,
  * context's layout. */
 static void order_extents(const fv_context *context, recipe *layer)
 {
-    if (strcmp(layer->type->kind, "input") != 0) return;
+    if (layer->type != &fv__layer_input) return;
     fv_input_options *options = (fv_input_options *)(void *)&layer->options;
     if (options->no_batch || options->type != FV_INPUT_REAL) return;
     fv_shape outside = fv__shape_outside(context, fv__shape_of(options->shape));

@@ -55,6 +55,7 @@ const fv__layer_type fv__layer_nll = {
     .min_inputs = 1,
     .max_inputs = 1,
     .target = FV__TARGET_LABELS,
+    .meaning = FV_MEANS_LOG_PROBABILITIES,
     .forward = apply,
 };
 

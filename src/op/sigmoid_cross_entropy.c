@@ -57,6 +57,7 @@ const fv__layer_type fv__layer_sigmoid_cross_entropy = {
     .min_inputs = 1,
     .max_inputs = 1,
     .target = FV__TARGET_VALUES,
+    .meaning = FV_MEANS_LOG_ODDS,
     .forward = apply,
 };
 

@@ -48,6 +48,7 @@ const fv__layer_type fv__layer_sigmoid_focal = {
     .min_inputs = 1,
     .max_inputs = 1,
     .target = FV__TARGET_VALUES,
+    .meaning = FV_MEANS_LOG_ODDS,
     .forward = apply,
 };
 

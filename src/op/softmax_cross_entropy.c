@@ -75,6 +75,7 @@ const fv__layer_type fv__layer_softmax_cross_entropy = {
     .min_inputs = 1,
     .max_inputs = 1,
     .target = FV__TARGET_CLASSES,
+    .meaning = FV_MEANS_LOGITS,
     .forward = apply,
 };
 

@@ -77,6 +77,7 @@ const fv__layer_type fv__layer_softmax_focal = {
     .min_inputs = 1,
     .max_inputs = 1,
     .target = FV__TARGET_LABELS,
+    .meaning = FV_MEANS_LOGITS,
     .forward = apply,
 };
 

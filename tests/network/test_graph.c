@@ -174,6 +174,33 @@ static void test_training_on_named_inputs(void **state)
     fv_context_free(ctx);
 }
 
+/* What outputs mean is what the loss says of them. */
+static void test_meaning(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *loss;
+        fv_meaning meaning;
+        int64_t classes;
+    } cases[] = {
+        { "softmax_cross_entropy", FV_MEANS_LOGITS, 1 },
+        { "sigmoid_cross_entropy", FV_MEANS_LOG_ODDS, 2 },
+        { "sigmoid_focal", FV_MEANS_LOG_ODDS, 2 },
+        { "nll", FV_MEANS_LOG_PROBABILITIES, 1 },
+        { "mse", FV_MEANS_VALUES, 1 },
+        { "relu", FV_MEANS_VALUES, 1 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fv_context *ctx = fv_context_new(NULL);
+        char text[100];
+        snprintf(text, sizeof text, "input 3\nlinear 1\n%s\n", cases[i].loss);
+        fv_network *net = parse(ctx, text);
+        assert_int_equal(fv_network_meaning(net), cases[i].meaning);
+        assert_int_equal(fv_network_classes(net), cases[i].classes);
+        fv_context_free(ctx);
+    }
+}
+
 static void test_wrong_graphs(void **state)
 {
     (void)state;
@@ -256,6 +283,7 @@ int main(void)
         cmocka_unit_test(test_constants),
         cmocka_unit_test(test_constants_in_model_files),
         cmocka_unit_test(test_training_on_named_inputs),
+        cmocka_unit_test(test_meaning),
         cmocka_unit_test(test_wrong_graphs),
         cmocka_unit_test(test_wrong_runs),
     };
