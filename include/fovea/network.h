@@ -33,6 +33,9 @@ inline fv_network *fv_network_of_(fv_context *context,
                    sizeof((fv_layer *const[]){ __VA_ARGS__ })                  \
                        / sizeof(fv_layer *))
 #endif
+/** A layer of any kind from a line of the network text:
+ *  `fv_layer_parse(ctx, "split 2 axis=1 name=s")`. */
+FV_API fv_layer *fv_layer_parse(fv_context *context, const char *line);
 /** Appends a layer; checks its shape against the layers it reads from. Not
  *  possible once the network has been used. */
 FV_API fv_status fv_network_add(fv_network *network, fv_layer *layer);

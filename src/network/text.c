@@ -143,10 +143,8 @@ static char *copy_token(fv_context *context, const fv__token *token)
     return fv__copy_text(context, FV__DATA, token->at, token->length);
 }
 
-static fv_status add_layer(fv_network *network, recipe *layer,
-                           const fv__token *kind)
+static fv_layer *make_layer(fv_context *context, recipe *layer)
 {
-    fv_context *context = network->context;
     const fv__layer_type *type = layer->type;
     char *name = copy_token(context, &layer->name);
     char *from = copy_token(context, &layer->from);
@@ -161,11 +159,7 @@ static fv_status add_layer(fv_network *network, recipe *layer,
     fv__release(context, name);
     fv__release(context, from);
     fv__release(context, weights);
-    if (!made) return fv_failed(context);
-    if (fv_network_add(network, made) == FV_OK) return FV_OK;
-    fv__destroy(made);
-    fv__fail_at(context, "%s:%d:%d: ", kind->file, kind->line, kind->column);
-    return fv_failed(context);
+    return made;
 }
 
 /* Frees the memory of options, which the layer has copied. */
@@ -201,32 +195,78 @@ static fv_status end_line(reader *r)
                           "end with LF or CR LF");
 }
 
-static fv_status read_line(fv_network *network, reader *r)
+/* Reads the options of a layer from the rest of the line. */
+static void read_options(reader *r, recipe *layer)
 {
     fv_context *context = r->context;
-    fv__token kind, token;
-    if (end_line(r) != FV_OK) return fv_failed(context);
-    if (!next(r, &kind)) return FV_OK;
-    if (r->end - r->begin > LONGEST_LINE)
-        return fv__token_fail(context, &kind,
-                              "the line is longer than %d characters",
-                              LONGEST_LINE);
-    recipe layer = { .type = fv__layer_type_find(kind.at, kind.length) };
-    if (!layer.type) return unknown_layer(context, &kind);
-    const fv__field *field = layer.type->fields;
-    for (; field && field->key; field++) fv__field_clear(field, &layer.options);
+    const fv__field *field = layer->type->fields;
+    fv__token token;
+    for (; field && field->key; field++)
+        fv__field_clear(field, &layer->options);
     while (fv__ok(context) && next(r, &token)) {
         const char *equals = memchr(token.at, '=', token.length);
         if (equals)
-            read_keyed(context, &layer, &token, equals);
+            read_keyed(context, layer, &token, equals);
         else
-            read_positional(context, &layer, &token);
+            read_positional(context, layer, &token);
     }
-    for (field = layer.type->fields; field && field->key; field++)
-        fv__field_resolve(field, &layer.options, true);
-    if (fv__ok(context)) add_layer(network, &layer, &kind);
+    for (field = layer->type->fields; field && field->key; field++)
+        fv__field_resolve(field, &layer->options, true);
+}
+
+/* The layer of a line, which begins with `kind`; NULL after a failure, and of a
+ * line that has none. */
+static fv_layer *read_layer(reader *r, fv__token *kind)
+{
+    fv_context *context = r->context;
+    if (end_line(r) != FV_OK || !next(r, kind)) return NULL;
+    if (r->end - r->begin > LONGEST_LINE) {
+        fv__token_fail(context, kind, "the line is longer than %d characters",
+                       LONGEST_LINE);
+        return NULL;
+    }
+    recipe layer = { .type = fv__layer_type_find(kind->at, kind->length) };
+    if (!layer.type) {
+        unknown_layer(context, kind);
+        return NULL;
+    }
+    read_options(r, &layer);
+    fv_layer *made = fv__ok(context) ? make_layer(context, &layer) : NULL;
     release_fields(context, &layer);
+    return made;
+}
+
+static fv_status read_line(fv_network *network, reader *r)
+{
+    fv_context *context = r->context;
+    fv__token kind;
+    fv_layer *layer = read_layer(r, &kind);
+    if (!layer || fv_network_add(network, layer) == FV_OK)
+        return fv_failed(context);
+    fv__destroy(layer);
+    fv__fail_at(context, "%s:%d:%d: ", kind.file, kind.line, kind.column);
     return fv_failed(context);
+}
+
+fv_layer *fv_layer_parse(fv_context *context, const char *line)
+{
+    fv__token kind;
+    if (!fv__ok(context)) return NULL;
+    if (!line || strchr(line, '\n')) {
+        fv_fail(context, FV_MISUSE, "layer: the line is %s",
+                line ? "more than one" : "NULL");
+        return NULL;
+    }
+    reader r = { .context = context,
+                 .file = "layer",
+                 .line = 1,
+                 .begin = line,
+                 .at = line,
+                 .end = line + strlen(line) };
+    fv_layer *layer = read_layer(&r, &kind);
+    if (!layer && fv__ok(context))
+        fv_fail(context, FV_MISUSE, "layer: the line is empty");
+    return layer;
 }
 
 /* Refuses what is no text at all. */

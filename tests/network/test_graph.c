@@ -174,6 +174,32 @@ static void test_training_on_named_inputs(void **state)
     fv_context_free(ctx);
 }
 
+/* Layers without a maker in C come from a line of text. */
+static void test_layers_from_lines(void **state)
+{
+    (void)state;
+    fv_context *ctx = NET_CONTEXT(.dtype = FV_F64);
+    fv_network *net = fv_network_of(
+        ctx, fv_input(ctx, 4), fv_layer_parse(ctx, "split 2 axis=1 name=s"),
+        fv_layer_parse(ctx, "  sub from=s:1,s  # the difference"));
+    assert_ok(ctx);
+    assert_string_equal(fv_network_text(net),
+                        "input 4\nsplit 2 axis=1 name=s\nsub from=s:1,s\n");
+    double x[4] = { 1, 2, 5, 9 }, y[2];
+    const fv_tensor in = fv_tensor_of(x, FV_F64, 2, (int64_t[]){ 1, 4 });
+    const fv_tensor out = fv_tensor_of(y, FV_F64, 2, (int64_t[]){ 1, 2 });
+    assert_int_equal(fv_network_predict(net, &in, &out), FV_OK);
+    assert_true(y[0] == 4 && y[1] == 7);
+    assert_null(fv_layer_parse(ctx, "splot 2"));
+    assert_error(ctx, "layer:1:1: there is no layer \"splot\"; did you mean "
+                      "\"split\"?");
+    assert_null(fv_layer_parse(ctx, " # nothing"));
+    assert_error(ctx, "layer: the line is empty");
+    assert_null(fv_layer_parse(ctx, "relu\nrelu"));
+    assert_error(ctx, "layer: the line is more than one");
+    fv_context_free(ctx);
+}
+
 /* What outputs mean is what the loss says of them. */
 static void test_meaning(void **state)
 {
@@ -283,6 +309,7 @@ int main(void)
         cmocka_unit_test(test_constants),
         cmocka_unit_test(test_constants_in_model_files),
         cmocka_unit_test(test_training_on_named_inputs),
+        cmocka_unit_test(test_layers_from_lines),
         cmocka_unit_test(test_meaning),
         cmocka_unit_test(test_wrong_graphs),
         cmocka_unit_test(test_wrong_runs),
