@@ -175,17 +175,19 @@ FV_API fv_variable *fv_avgpool_of(fv_variable *x, const fv_pooling *pooling);
  *  multiplies its sum by the quotient of the sizes. */
 FV_API fv_variable *fv_lppool_of(fv_variable *x, double p,
                                  const fv_pooling *pooling);
-/** Mean, and largest value, of windows that divide x evenly: along an axis of i
- *  elements, output t of T is that of the elements from floor(t i / T) to, and
- *  without, ceil((t + 1) i / T). `size` has T for each axis between batch and
- *  channels: 0 repeats the first, -1 stands for i. */
+/** Mean of windows that divide x evenly: along an axis of i elements, output t
+ *  of T is that of the elements from floor(t i / T) to, and without,
+ *  ceil((t + 1) i / T). `size` has T for each axis between batch and channels:
+ *  0 repeats the first, -1 stands for i. */
 FV_API fv_variable *fv_adaptive_avgpool_of(fv_variable *x,
                                            const int64_t size[]);
+/** The largest value of each of these windows. */
 FV_API fv_variable *fv_adaptive_maxpool_of(fv_variable *x,
                                            const int64_t size[]);
-/** Mean, and largest value, of each channel's plane: [n, h, w, c] ->
- *  [n, 1, 1, c]; so with one or three axes between batch and channels. */
+/** Mean of each channel's plane: [n, h, w, c] -> [n, 1, 1, c]; so with one or
+ *  three axes between batch and channels. */
 FV_API fv_variable *fv_global_average_pool_of(fv_variable *x);
+/** The largest value of each channel's plane. */
 FV_API fv_variable *fv_global_max_pool_of(fv_variable *x);
 
 /** How an image is read between its pixels. */

@@ -769,11 +769,14 @@ FV_API fv_layer *fv_input_new(const fv_input_options *options);
 FV_API fv_layer *fv_output_new(const fv_layer_options *options);
 /** y = conv(x, weight) + bias; weight [filters, kh, kw, c/groups]. */
 FV_API fv_layer *fv_convolutional_new(const fv_convolutional_options *options);
-/** y = x W^T + b on vectors; weight [outputs, inputs]. */
+/** The input gradient of a convolution, as a function; weight
+ *  [c, kh, kw, filters/groups]. */
 FV_API fv_layer *
 fv_conv_transpose_new(const fv_conv_transpose_options *options);
+/** A depthwise convolution, then one of 1x1. */
 FV_API fv_layer *
 fv_separable_conv2d_new(const fv_separable_conv2d_options *options);
+/** y = x W^T + b on vectors; weight [outputs, inputs]. */
 FV_API fv_layer *fv_linear_new(const fv_linear_options *options);
 /** The largest value of each window. */
 FV_API fv_layer *fv_maxpool_new(const fv_pool_options *options);

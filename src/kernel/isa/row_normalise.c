@@ -11,7 +11,7 @@ typedef struct two {
  * which it accumulates in `lane` and `lane2`; afterwards `total` has the sums.
  */
 #define EACH_BLOCK_OF_TWO(n, total, work)                                      \
-    two total;                                                                 \
+    two total = { 0, 0 };                                                      \
     {                                                                          \
         tree blocks, blocks2;                                                  \
         blocks.levels = blocks2.levels = 0;                                    \
