@@ -71,7 +71,8 @@ FV_API void fv_network_free(fv_network *network);
  *  the context's tape. */
 FV_API fv_variable *fv_network_forward(fv_network *network, fv_variable *x);
 /** The network's loss for an output of fv_network_forward() and a target:
- *  class indices [n] of an integer type or values of the output's shape. */
+ *  class indices [n] of an integer type or values of the output's shape. A loss
+ *  that reads several values is refused. */
 FV_API fv_variable *fv_network_loss(fv_network *network, fv_variable *output,
                                     const fv_tensor *target);
 /** Evaluates a batch by the plan, without the tape: writes the output

@@ -18,6 +18,12 @@ static fv_variable *apply(check *c)
     fv_variable *y = c->function(c->user, c->at);
     if (!y || c->weights.data) return y;
     const fv_tensor *value = &y->value;
+    if (!fv__dtype_is_real(value->dtype)) {
+        fv_fail(c->context, FV_MISUSE,
+                "gradcheck: the result has type %s, which has no gradient",
+                fv_dtype_name(value->dtype));
+        return NULL;
+    }
     c->weights =
         fv_tensor_new(c->context, value->dtype, value->rank, value->shape);
     if (!c->weights.data) return NULL;

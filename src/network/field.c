@@ -314,14 +314,25 @@ static void write_numbers(fv__text *text, const fv__field *field,
         fv__text_add(text, "%s%s", i ? "," : "", FV__NUMBER(numbers->at[i]));
 }
 
-static void write_positional(fv__text *text, const fv__field *field,
-                             const unsigned char *at)
+/* Whether this number and those behind it by position have their defaults. */
+static bool ends_in_usual(const fv__field *field, const void *options)
 {
+    for (; field->key && field->positional; field++)
+        if (field->kind != FV__FIELD_NUMBER
+            || fv__field_number(field, options) != field->usual)
+            return false;
+    return true;
+}
+
+static void write_positional(fv__text *text, const fv__field *field,
+                             const void *options)
+{
+    const unsigned char *at = (const unsigned char *)options + field->offset;
     const int64_t *counts = (const int64_t *)(const void *)at;
-    const double *number = (const double *)(const void *)at;
     if (field->kind == FV__FIELD_NUMBER) {
-        if (*number == field->usual) return;
-        fv__text_add(text, " %s", FV__NUMBER(*number));
+        if (!ends_in_usual(field, options))
+            fv__text_add(text, " %s",
+                         FV__NUMBER(fv__field_number(field, options)));
         return;
     }
     if (field->kind == FV__FIELD_LIST) {
@@ -335,7 +346,7 @@ static void write_positional(fv__text *text, const fv__field *field,
     for (int32_t i = 0; i < fv__field_elements(field); i++) {
         if (counts[i] == FV_OPEN)
             fv__text_add(text, " ?");
-        else if (counts[i])
+        else if (counts[i] || field->usual != 0)
             fv__text_add(text, " %lld", (long long)counts[i]);
     }
 }
@@ -422,8 +433,7 @@ void fv__field_write(fv__text *text, const fv__field *field,
                      const void *options)
 {
     if (field->positional)
-        write_positional(text, field,
-                         (const unsigned char *)options + field->offset);
+        write_positional(text, field, options);
     else
         write_keyed(text, field, options);
 }

@@ -57,6 +57,13 @@ fv_variable *fv_network_loss(fv_network *network, fv_variable *output,
         return NULL;
     }
     fv_layer *loss = network->places[place].layer;
+    if (network->places[place].num_inputs > 1) {
+        fv_fail(context, FV_MISUSE,
+                "network: %s is a loss of %d results, expected one of the "
+                "output alone",
+                loss->name, network->places[place].num_inputs);
+        return NULL;
+    }
     fv_variable *operands[] = { output,
                                 constant_of(network, loss, output, target) };
     if (!operands[1]) return NULL;
@@ -116,7 +123,8 @@ static fv_status fill(check *c, int64_t batch)
     context->kernels->normal(context->seed, FV__STREAM_CHECK + (1 << 8), 0,
                              (size_t)fv_tensor_count(&c->images), 0, 1,
                              c->images.data);
-    int64_t classes = fv_network_classes(c->network);
+    /* a result without elements has no classes, and no loss takes it */
+    const int64_t classes = fv__max(1, fv_network_classes(c->network));
     for (int64_t i = 0; i < fv_tensor_count(&c->labels); i++)
         ((int64_t *)c->labels.data)[i] = (3 * i + 1) % classes;
     return FV_OK;
@@ -148,7 +156,9 @@ double fv_network_gradcheck(fv_network *network, int64_t batch)
         fv_fail(context, FV_MISUSE,
                 "gradcheck: a batch of %lld images, expected at least 1",
                 (long long)batch);
-    else if (fv__network_draw(network) == FV_OK && fill(&c, batch) == FV_OK)
+    else if (fv__network_draw(network) == FV_OK && !network->num_variables)
+        fv_fail(context, FV_MISUSE, "gradcheck: the network has no parameters");
+    else if (fv__ok(context) && fill(&c, batch) == FV_OK)
         worst = run(&c);
     fv_tensor_free(context, &c.images);
     fv_tensor_free(context, &c.labels);

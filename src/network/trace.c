@@ -73,6 +73,17 @@ static bool any_batched(const fv_network *network, const fv__place *place)
     return false;
 }
 
+/* A loss compares the images of a batch with as many targets. */
+static fv_status check_loss(const fv_network *network, const fv__place *place)
+{
+    if (!place->layer->type->target
+        || network->results[place->inputs[0]].batched)
+        return FV_OK;
+    return fv_fail(network->context, FV_MISUSE,
+                   "%s: its input has no axis for the batch",
+                   place->layer->name);
+}
+
 /* The shape of a traced value without its batch. */
 static fv_shape shape_of(const fv__result *result, int32_t t)
 {
@@ -123,6 +134,7 @@ static void tell_layer(const fv_network *network, const fv__place *place)
 static fv_status trace(fv_network *network, fv__place *place)
 {
     fv_context *context = network->context;
+    if (check_loss(network, place) != FV_OK) return fv_failed(context);
     for (int32_t t = 0; t < (network->open ? 2 : 1); t++)
         if (record_results(network, place, t) != FV_OK)
             return fv_failed(context);

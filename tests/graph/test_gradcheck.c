@@ -260,6 +260,23 @@ static void test_network_refusals(void **state)
     assert_true(isinf(fv_network_gradcheck(net, 0)));
     assert_error(ctx, "gradcheck: a batch of 0 images, expected at least 1");
     assert_true(isinf(fv_network_gradcheck(NULL, 1)));
+    net = fv_network_parse(ctx, "input 3\nrelu\n", "n");
+    assert_true(isinf(fv_network_gradcheck(net, 2)));
+    assert_error(ctx, "gradcheck: the network has no parameters");
+    net = fv_network_parse(ctx, "input 3\nlinear 9\nless 0\n", "n");
+    assert_true(isinf(fv_network_gradcheck(net, 2)));
+    assert_error(ctx, "gradcheck: the result has type bool, which has no "
+                      "gradient");
+    net = fv_network_parse(ctx,
+                           "input 3\nlinear 2 name=a\n"
+                           "triplet from=a,a,a\n",
+                           "n");
+    assert_true(isinf(fv_network_gradcheck(net, 2)));
+    assert_error(ctx, "network: triplet1 is a loss of 3 results, expected one "
+                      "of the output alone");
+    net = fv_network_parse(ctx, "input 3\nlinear 2\ntile 1 0\n", "n");
+    assert_true(fv_network_gradcheck(net, 2) < 1e-7); /* of no elements */
+    assert_ok(ctx);
     fv_context_free(ctx);
 }
 

@@ -126,11 +126,34 @@ static void test_every_option_with_every_value(void **state)
     assert_true(networks > 100);
 }
 
+/* A loss of a value that does not have the batch's axis. */
+static void test_losses_need_a_batch(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *sentence;
+    } cases[] = {
+        { "input 5\nconstant 3,2 name=k\ntriplet from=k,k,k\n",
+          "n.net:3:1: triplet1: its input has no axis for the batch" },
+        { "input 4 2\nconstant 14\nsum_square keepdims=no\nl1\n",
+          "n.net:4:1: l11: its input has no axis for the batch" },
+        { "input 4 batch=no\nmse\n",
+          "n.net:2:1: mse1: its input has no axis for the batch" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fv_context *ctx = NET_CONTEXT(.threads = 1);
+        assert_null(fv_network_parse(ctx, cases[i].text, "n.net"));
+        assert_error(ctx, cases[i].sentence);
+        fv_context_free(ctx);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_kind_on_every_input),
         cmocka_unit_test(test_every_option_with_every_value),
+        cmocka_unit_test(test_losses_need_a_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -103,6 +103,20 @@ static void test_written_text(void **state)
     fv_context_free(ctx);
 }
 
+/* Numbers by position that have their default stand before those that have not,
+ * and 0 where it is not the default. */
+static void test_numbers_keep_their_places(void **state)
+{
+    (void)state;
+    const char *const text = "input 3\nhard_tanh -1 2\nhard_tanh -1 0.5\n"
+                             "hard_tanh -2\nhard_tanh\ntop_k 0\n";
+    fv_context *ctx = fv_context_new(NULL);
+    fv_network *net = fv_network_parse(ctx, text, "t");
+    assert_ok(ctx);
+    assert_string_equal(fv_network_text(net), text);
+    fv_context_free(ctx);
+}
+
 /* Options given by the program reach the text, and back. */
 static void test_options_survive_the_text(void **state)
 {
@@ -500,6 +514,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_of_a_text),
         cmocka_unit_test(test_written_text),
+        cmocka_unit_test(test_numbers_keep_their_places),
         cmocka_unit_test(test_options_survive_the_text),
         cmocka_unit_test(test_errors_name_the_place),
         cmocka_unit_test(test_other_errors),
