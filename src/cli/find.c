@@ -72,12 +72,12 @@ static void read_folder(const char *folder, list *out)
 static void refuse(fv_context *context, const char *folder, const char *word)
 {
     char all[MOST_NAMES * (CLI_CELL + 2)] = "";
+    size_t length = 0;
     list found;
     read_folder(folder, &found);
-    for (int i = 0; i < found.count; i++) {
-        strcat(all, i ? ", " : "");
-        strcat(all, found.names[i]);
-    }
+    for (int i = 0; i < found.count; i++)
+        length += (size_t)snprintf(all + length, sizeof all - length, "%s%s",
+                                   i ? ", " : "", found.names[i]);
     const char *meant = cli_meant(word, found.names);
     fv_fail(context, FV_IO,
             "%s: neither a file nor a network that comes with Fovea (%s)%s%s%s",

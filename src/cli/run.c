@@ -64,7 +64,8 @@ static void read_word(runner *r, const char *word, int32_t next, info_at *at,
         const char *name = at(r->network, (size_t)i).name;
         if (!name) break;
         const size_t length = strlen(name);
-        if (length != (size_t)(equals - word) || strncmp(word, name, length))
+        if (length != (size_t)(equals - word)
+            || strncmp(word, name, length) != 0)
             continue;
         index = i;
         file = equals + 1;

@@ -53,17 +53,17 @@ typedef struct fv__field {
     bool positional; /* may be written without its key, in table order */
     bool positive;   /* 0 is refused in the text */
     bool optional;   /* without a default, but not required */
+    bool paired; /* in an options struct, this number and that of the next field
+                    have their defaults if both are 0 */
+    int32_t axes;    /* how many numbers the text has: 1 to 3; 0: 2 */
+    fv__range range; /* of a number */
     double usual;    /* the default; of numbers for axes, of each */
-    int32_t axes;    /* how many the text has: 1 to 3; 0: 2 */
     size_t as;       /* not 0: the default is the numbers at this offset */
     size_t offset; /* offset in the options struct, as the following members */
     size_t mode, both, end; /* padding: offsets of the mode, of the padding of
                                both sides, and of that of the end */
     /* the words by number; NULL ends them, "" is no word */
     const char *const *words;
-    fv__range range; /* of a number */
-    bool paired; /* in an options struct, this number and that of the next field
-                    have their defaults if both are 0 */
 } fv__field;
 
 #define FV__FIELD_AS(word, options, form, member)                              \
@@ -293,9 +293,6 @@ fv__parameter *fv__layer_parameter(fv_layer *layer, const char *name,
 fv_status fv__layer_expect_axes(const fv_layer *layer, const fv_shape *input,
                                 int32_t axes);
 fv_status fv__layer_expect_image(const fv_layer *layer, const fv_shape *input);
-/* ... or has `axes` axes, 1 to 3, before its channels. */
-fv_status fv__layer_expect_axes(const fv_layer *layer, const fv_shape *input,
-                                int32_t axes);
 fv_status fv__layer_expect_vector(const fv_layer *layer, const fv_shape *input);
 /* ... or has at least one axis. */
 fv_status fv__layer_expect_channels(const fv_layer *layer,

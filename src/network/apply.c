@@ -94,7 +94,7 @@ fv_status fv_network_apply(fv_network *network, int32_t num_inputs,
                            fv_variable *const inputs[], int32_t num_outputs,
                            fv_variable *outputs[])
 {
-    fv_variable *inside[FV__MOST_INPUTS], **results;
+    fv_variable *inside[FV__MOST_INPUTS] = { NULL }, **results;
     for (int32_t k = 0; k < num_outputs; k++) outputs[k] = NULL;
     if (!network || fv__network_draw(network) != FV_OK) return FV_MISUSE;
     fv_context *context = network->context;

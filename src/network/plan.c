@@ -42,7 +42,7 @@ static fv_status record_loss(fv_network *network, fv__plan *plan,
                              fv_variable *results[])
 {
     const int32_t place = fv__network_loss_place(network);
-    fv_variable *operands[FV__MAX_INPUTS + 1];
+    fv_variable *operands[FV__MAX_INPUTS + 1] = { NULL };
     if (place < 0) return FV_OK;
     const fv__place *loss = &network->places[place];
     for (int32_t k = 0; k < loss->num_inputs; k++)

@@ -369,7 +369,7 @@ static void run(const fv_call *call, const fv__conv_call *whole,
             conv.epilogue.residual =
                 fv__number_in(call->context, residual, out);
         d->algorithm->run(&conv, d->direction);
-        if (!back) continue;
+        if (!back || !call->input_grads[0]) continue;
         slice.data = fv__tensor_byte(call->input_grads[0], in);
         fv__padding_gather(call->context, &r->padding, &padded, &slice,
                            whole->overwrite ? FV__STORE : FV__ACCUMULATE);
@@ -436,9 +436,9 @@ void fv__conv_backward(const fv_call *call)
         run_back(call, &conv, &r->data);
     }
     conv.overwrite = false;
-    if (grads[1]) fv__clear_fresh(call, 1);
     if (bias) fv__clear_fresh(call, place);
     if (grads[1]) {
+        fv__clear_fresh(call, 1);
         conv.dweight = grads[1]->data;
         conv.dbias = bias ? grads[place]->data : NULL;
         run_back(call, &conv, &r->weights);

@@ -112,7 +112,8 @@ static void run(const fv_call *call)
                                          call->outputs[0]->data);
         return;
     }
-    fv__parallel(call->context, (size_t)fv__divide_up(job.outputs, job.group),
+    fv__parallel(call->context,
+                 (size_t)fv__divide_up(job.outputs, fv__max(job.group, 1)),
                  4 * (double)fv__count(call->inputs[0]), run_item, &job);
 }
 

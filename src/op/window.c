@@ -86,8 +86,8 @@ fv__geometry fv__pool_geometry(const fv_tensor *x, const fv_pooling *p)
  * an axis. */
 static int64_t windows_along(const fv__geometry *g, int32_t axis)
 {
-    return fv__min(fv__divide_up(g->kernel[axis], g->stride[axis]),
-                   g->out[axis]);
+    const int64_t stride = fv__max(g->stride[axis], 1);
+    return fv__min(fv__divide_up(g->kernel[axis], stride), g->out[axis]);
 }
 
 /* The same, as a chain of rows of all depths and of columns. */
