@@ -255,7 +255,8 @@ extern const fv_operator fv__op_add, fv__op_sub, fv__op_mul, fv__op_div,
     fv__op_abs, fv__op_sign, fv__op_exp, fv__op_log, fv__op_sqrt, fv__op_tanh,
     fv__op_sigmoid, fv__op_relu, fv__op_leaky_relu, fv__op_sum, fv__op_mean,
     fv__op_broadcast, fv__op_reshape, fv__op_permute, fv__op_matmul,
-    fv__op_linear;
+    fv__op_linear, fv__op_conv1d, fv__op_conv2d, fv__op_conv3d,
+    fv__op_conv_transpose, fv__op_conv_weight_grad;
 
 static const struct {
     const fv_operator *op;
@@ -289,6 +290,11 @@ static const struct {
     { &fv__op_permute, differentiate_permute },
     { &fv__op_matmul, differentiate_matmul },
     { &fv__op_linear, differentiate_linear },
+    { &fv__op_conv1d, fv__conv_differentiate },
+    { &fv__op_conv2d, fv__conv_differentiate },
+    { &fv__op_conv3d, fv__conv_differentiate },
+    { &fv__op_conv_transpose, fv__conv_transpose_differentiate },
+    { &fv__op_conv_weight_grad, fv__conv_weight_grad_differentiate },
 };
 
 fv__differentiate *fv__differentiate_of(const fv_operator *op)

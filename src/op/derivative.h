@@ -11,4 +11,8 @@ typedef void fv__differentiate(const fv_derivation *d);
 /* What differentiates an operator; NULL if nothing does. */
 fv__differentiate *fv__differentiate_of(const fv_operator *op);
 
+/* Of the operators of convolutions. */
+fv__differentiate fv__conv_differentiate, fv__conv_transpose_differentiate,
+    fv__conv_weight_grad_differentiate;
+
 #endif

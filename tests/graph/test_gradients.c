@@ -1,6 +1,6 @@
 /* Gradients of gradients, and derivatives in a direction: of each operation
- * that can be differentiated twice. */
-#include "op/operands.h"
+ * that can be differentiated twice, and of networks of convolutions. */
+#include "op/axes.h"
 
 #include "faults.h"
 
@@ -244,6 +244,93 @@ static void test_operations(void **state)
     }
 }
 
+/* ---- convolutions ---------------------------------------------------------
+ */
+
+static fv_variable *convolve(const void *user, fv_variable *const at[])
+{
+    const axes_case *k = user;
+    fv_variable *bias = k->bias ? at[2] : NULL;
+    if (k->transposed)
+        return fv_conv_transpose_of(at[0], at[1], bias, &k->c,
+                                    k->output_padding);
+    return k->axes == 1   ? fv_conv1d(at[0], at[1], bias, &k->c)
+           : k->axes == 2 ? fv_conv2d(at[0], at[1], bias, &k->c)
+                          : fv_conv3d(at[0], at[1], bias, &k->c);
+}
+
+static void test_convolutions(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 16; seed++) {
+        axes_case k =
+            random_axes(seed, (int32_t)(seed % 8 == 7 ? 3 : 1 + seed % 2),
+                        seed % 4 > 1, FV_CONV_IM2COL_GEMM);
+        for (int i = 0; i < k.axes; i++)
+            if (k.output_padding[i] >= k.c.stride[i]) k.output_padding[i] = 0;
+        const subject s = axes_subject(&k, seed, convolve);
+        assert_twice(&s);
+    }
+}
+
+static void test_auto_pad(void **state)
+{
+    const axes_case rows_of[] = {
+        { .axes = 2,
+          .c = { .stride = { 2, 1 }, .auto_pad = FV_AUTO_PAD_SAME },
+          .x = { 1, 5, 4, 2 },
+          .w = { 2, 3, 2, 2 } },
+        { .axes = 1,
+          .c = { .dilation = { 2 }, .auto_pad = FV_AUTO_PAD_CAUSAL },
+          .x = { 2, 5, 2 },
+          .w = { 1, 2, 2 } },
+        { .axes = 1,
+          .transposed = 1,
+          .c = { .groups = 1, .stride = { 3 }, .auto_pad = FV_AUTO_PAD_SAME },
+          .x = { 2, 3, 2 },
+          .w = { 2, 4, 1 } },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows_of / sizeof *rows_of; i++) {
+        const subject s = axes_subject(&rows_of[i], 70 + i, convolve);
+        assert_twice(&s);
+    }
+}
+
+/* conv2d, tanh, conv1d over rows, ReLU, linear */
+static fv_variable *network(const void *user, fv_variable *const at[])
+{
+    const fv_convolution first = { .groups = 2,
+                                   .stride = { 2, 1 },
+                                   .dilation = { 1, 2 },
+                                   .padding_begin = { 1, 1 },
+                                   .padding_end = { 0, 1 } };
+    const fv_convolution second = { .stride = { 2 }, .padding_begin = { 1 } };
+    (void)user;
+    fv_variable *y = fv_tanh_of(fv_conv2d(at[0], at[1], at[2], &first));
+    y = fv_reshape(y, 3, (int64_t[]){ 4, -1, 4 });
+    y = fv_relu_of(fv_conv1d(y, at[3], NULL, &second));
+    return fv_linear_of(fv_reshape(y, 2, (int64_t[]){ 4, -1 }), at[4], at[5]);
+}
+
+static const subject small_network = {
+    .apply = network,
+    .seed = 3,
+    .count = 6,
+    .operands = { { 4, { 2, 5, 6, 4 }, -1, 1, 0 },
+                  { 4, { 4, 3, 2, 2 }, -1, 1, 0 },
+                  { 1, { 4 }, -1, 1, 0 },
+                  { 3, { 3, 2, 4 }, -1, 1, 0 },
+                  { 2, { 2, 9 }, -1, 1, 0 },
+                  { 1, { 2 }, -1, 1, 0 } },
+};
+
+static void test_network(void **state)
+{
+    (void)state;
+    assert_twice(&small_network);
+}
+
 /* ---- the functions --------------------------------------------------------
  */
 
@@ -419,9 +506,22 @@ static void test_refused(void **state)
     fv_gradients(y, at, NULL, &out);
     assert_error(context, "gradients: variable 0 requires no gradient");
     fv_variable_set_requires_grad(x, 1);
+    const fv_convolution mirror = { .padding_begin = { 1 },
+                                    .padding_mode = FV_PAD_REFLECT };
+    fv_variable *w = LEAF(context, numbers, 2, 2, 1);
+    fv_gradients(fv_conv1d(x, w, NULL, &mirror), at, NULL, &out);
+    assert_error(context, "gradients: a convolution with a padding_mode other "
+                          "than zeros cannot be differentiated twice");
+    const fv_convolution wide = { .dilation = { 2 } };
+    y = fv_conv_transpose_of(x, LEAF(context, numbers, 1, 2, 1), NULL, &wide,
+                             (int64_t[]){ 1 });
+    fv_gradients(y, at, NULL, &out);
+    assert_error(context, "gradients: conv_transpose with output_padding 1, "
+                          "not below the stride 1, cannot be differentiated "
+                          "twice");
     fv_backprop(y);
     fv_gradients(y, at, NULL, &out);
-    assert_error(context, "gradients: the variable [1, 3, 1] is not on the "
+    assert_error(context, "gradients: the variable [1, 6, 1] is not on the "
                           "tape");
     fv_context_free(context);
     fv_context_free(other);
@@ -441,11 +541,11 @@ static void test_memory(void **state)
         fv_variable *at[MOST_OPERANDS], *grads[2], *result;
         const subject s = { .seed = 1,
                             .count = 2,
-                            .operands = { { 2, { 90, 3 }, -1, 1, 0 },
-                                          { 2, { 3, 8 }, -1, 1, 0 } } };
+                            .operands = { { 3, { 1, 90, 3 }, -1, 1, 0 },
+                                          { 3, { 8, 5, 3 }, -1, 1, 0 } } };
         make_operands(context, &s, at);
         const fv_variables list = { 2, at };
-        fv_variable *y = fv_tanh_of(fv_matmul(at[0], at[1]));
+        fv_variable *y = fv_tanh_of(fv_conv1d(at[0], at[1], NULL, NULL));
         assert_ok(context);
         memory.fail_at = memory.calls + fail;
         result = fv_jvp(y, list, at);
@@ -466,8 +566,8 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_operations),
-
+        cmocka_unit_test(test_operations), cmocka_unit_test(test_convolutions),
+        cmocka_unit_test(test_auto_pad),   cmocka_unit_test(test_network),
         cmocka_unit_test(test_repeated),   cmocka_unit_test(test_variables),
         cmocka_unit_test(test_no_grad),    cmocka_unit_test(test_own_operator),
         cmocka_unit_test(test_refused),    cmocka_unit_test(test_memory),
