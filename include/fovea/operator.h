@@ -78,6 +78,24 @@ typedef struct fv_call {
     int32_t training;    /**< 1: behave as in training */
 } fv_call;
 
+/** An application of an operator whose gradients are to be recorded as
+ *  operations, so that they have gradients themselves. */
+typedef struct fv_derivation {
+    fv_context *context;
+    const void *attributes;
+    const void *resolved; /**< from the shape rule; NULL: it resolved nothing */
+    int32_t num_inputs;
+    int32_t num_outputs;
+    fv_variable *const *inputs;
+    fv_variable *const *outputs;
+    fv_variable *const *output_grads; /**< an entry is NULL where no gradient
+                                           arrives; at least one is not */
+    const int32_t *wanted; /**< whether the gradient of input k is wanted; at
+                                least one is */
+    fv_variable **input_grads; /**< the answer; NULL on entry, and in the answer
+                                    where the gradient is zero */
+} fv_derivation;
+
 /** An operator: immutable, usually `static const`; it must outlive every
  *  context that uses it. */
 typedef struct fv_operator {
@@ -102,6 +120,11 @@ typedef struct fv_operator {
     /** Adds into each input gradient that is not NULL. A NULL function means
      *  that no gradient passes. */
     void (*backward)(const fv_call *call) FV_ZERO;
+    /** Sets the gradients that are wanted to variables, made by operations on
+     *  the others, for fv_gradients(), which refuses an operator without it.
+     *  The library's own have theirs elsewhere, where they may need each
+     *  other. */
+    void (*differentiate)(const fv_derivation *derivation) FV_ZERO;
 
     const char *onnx FV_ZERO; /**< name in ONNX; NULL: composed or absent */
 } fv_operator;

@@ -73,6 +73,20 @@ FV_API double fv_item(const fv_variable *variable);
  *  one, then empties the tape; operations recorded after `result` are dropped
  *  unused. A result that is not on the tape is refused. */
 FV_API fv_status fv_backprop(fv_variable *result);
+/** The gradients of the sum of `y` times `seed`, NULL for ones, with respect to
+ *  `at`: leaves, or results that y was computed from. They are recorded and so
+ *  have gradients themselves, unless fv_no_grad() is on; of a variable that y
+ *  does not depend on it is zeros. The tape is kept, and gradients of leaves
+ *  stay as they are. Refused, like an operation that cannot be differentiated
+ *  twice, is a variable that requires no gradient. */
+FV_API fv_status fv_gradients(fv_variable *y, fv_variables at,
+                              fv_variable *seed, fv_variable *out[]);
+/** The derivative of `y` in the direction of tangents, one of the shape of each
+ *  variable of `at`: the Jacobian matrix times the tangents, of the shape of y.
+ *  It is computed by two calls of fv_gradients(), as the derivative of the
+ *  gradient with respect to its seed, and costs about as much as both. */
+FV_API fv_variable *fv_jvp(fv_variable *y, fv_variables at,
+                           fv_variable *const tangents[]);
 /** Empties the tape: frees all constants and results. */
 FV_API void fv_forget(fv_context *context);
 /** Recorded operations that fv_backprop() would walk. */

@@ -50,6 +50,10 @@ struct fv_variable {
     bool constant; /* plans: the value is known when the plan is recorded */
     bool begun; /* a node that adds into its gradient has been found, or it is
                    where the backward pass starts */
+    /* fv_gradients: depends on a variable that was asked for, or is one; and
+     * its gradient so far */
+    bool leads;
+    fv_variable *derivative;
     /* plans: first and last step of a run at which value and gradient are
      * needed, and their offsets in the block in bytes */
     int32_t birth, death, grad_birth, grad_death;
@@ -138,6 +142,8 @@ fv__tape *fv__tape_ready(fv_context *context);
 /* Scratch of at least that many bytes; the memory is reused by later calls. */
 void *fv__tape_scratch(fv__tape *tape, size_t bytes);
 
+/* Whether a result is on the tape; otherwise records so. */
+fv_status fv__tape_check(const char *who, const fv_variable *result);
 /* Backpropagates the sum of result times `seed`, a contiguous tensor of the
  * shape of the result; NULL stands for ones. */
 fv_status fv__backprop(fv_variable *result, const fv_tensor *seed);

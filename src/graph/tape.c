@@ -110,7 +110,7 @@ fv_variable *fv_constant(fv_context *context, const fv_tensor *value)
     return constant;
 }
 
-static fv_status check(const fv_variable *result)
+fv_status fv__tape_check(const char *who, const fv_variable *result)
 {
     fv_context *context = result->context;
     if (!fv__ok(context)) return fv_failed(context);
@@ -119,13 +119,13 @@ static fv_status check(const fv_variable *result)
                    result->value.shape);
     if (!result->graph)
         return fv_fail(context, FV_MISUSE,
-                       "backprop: the variable %s is a leaf, not a result",
+                       "%s: the variable %s is a leaf, not a result", who,
                        shape);
     const fv__graph *tape = &context->tape->graph;
     if (result->graph != tape || result->node < 0 || result->node >= tape->count
         || tape->nodes[result->node]->outputs[result->slot] != result)
         return fv_fail(context, FV_MISUSE,
-                       "backprop: the variable %s is not on the tape", shape);
+                       "%s: the variable %s is not on the tape", who, shape);
     return FV_OK;
 }
 
@@ -160,7 +160,7 @@ fv_status fv_backprop(fv_variable *result)
 
 fv_status fv__backprop(fv_variable *result, const fv_tensor *seed)
 {
-    fv_status status = check(result);
+    fv_status status = fv__tape_check("backprop", result);
     if (status != FV_OK) return status;
     fv_context *context = result->context;
     fv__tape *tape = context->tape;

@@ -61,6 +61,18 @@ void fv__conv_backward(const fv_call *call);
 fv_variable *fv__conv_apply(const fv_operator *op, fv_variable *x,
                             fv_variable *weight, fv_variable *bias,
                             const fv_convolution *geometry);
+/* The attributes of a weight gradient: of the convolution, every default is
+ * filled in, and the padding is explicit, by zeros. */
+typedef struct fv__conv_weight_gradient {
+    fv_convolution convolution;
+    int64_t kernel[FV__AXES];
+} fv__conv_weight_gradient;
+
+/* The gradient of the weights of a convolution whose result has the gradient
+ * dy, as an operation. `kernel` has an extent for each axis. */
+fv_variable *fv__conv_weight_grad(fv_variable *x, fv_variable *dy,
+                                  const fv_convolution *convolution,
+                                  const int64_t kernel[]);
 /* Packs the weights for a direction in the scratch of the call: first the
  * packed weights, then the scratch of the algorithm. */
 void fv__conv_pack_in_scratch(const fv_call *call, fv__conv_call *conv,

@@ -385,6 +385,11 @@ typedef struct fv__axes {
     int32_t axes[FV_MAX_RANK];
 } fv__axes;
 
+/* attributes of div_number */
+typedef struct fv__quotient {
+    double divisor;
+} fv__quotient;
+
 /* attributes of concat and stack */
 typedef struct fv__axis {
     int32_t axis;
