@@ -234,8 +234,8 @@ int32_t fv__layer_trace(fv_layer *layer, fv__graph *graph, int32_t count,
 {
     fv_context *context = layer->context;
     const fv__layer_type *type = layer->type;
-    fv_shape shapes[FV__MAX_INPUTS];
-    fv_variable *at[FV__MAX_INPUTS + 1];
+    fv_shape shapes[FV__MAX_INPUTS] = { { 0 } };
+    fv_variable *at[FV__MAX_INPUTS + 1] = { NULL };
     for (int32_t k = 0; k < count; k++) {
         shapes[k] = fv__shape_of_image(&inputs[k]->value);
         at[k] = inputs[k];
@@ -248,7 +248,7 @@ int32_t fv__layer_trace(fv_layer *layer, fv__graph *graph, int32_t count,
         || share_parameters(layer) != FV_OK
         || fv__layer_prepare(layer) != FV_OK)
         return 0;
-    if (type->target) {
+    if (type->target && count > 0) {
         fv_shape target;
         const bool labels =
             fv__target_indices(layer, &shapes[0], true, &target);
@@ -284,7 +284,8 @@ static fv_status try_size(fv_layer *layer, int32_t count,
 {
     fv_context *context = layer->context;
     fv__graph graph = { 0 };
-    fv_variable *at[FV__MAX_INPUTS], *outputs[FV__MAX_OUTPUTS];
+    fv_variable *at[FV__MAX_INPUTS] = { NULL };
+    fv_variable *outputs[FV__MAX_OUTPUTS] = { NULL };
     fv__graph_begin(&graph, context, false);
     for (int32_t k = 0; k < count && fv__ok(context); k++) {
         fv_shape shape = inputs[k];

@@ -121,8 +121,8 @@ fv_status fv_layer_apply(fv_layer *layer, int32_t count,
                          fv_variable *const inputs[], int32_t num_outputs,
                          fv_variable *outputs[])
 {
-    fv_variable *inside[FV__MAX_INPUTS], *made[FV__MAX_OUTPUTS];
-    fv_shape shapes[FV__MAX_INPUTS];
+    fv_variable *inside[FV__MAX_INPUTS] = { NULL }, *made[FV__MAX_OUTPUTS];
+    fv_shape shapes[FV__MAX_INPUTS] = { { 0 } };
     fv_dtype dtypes[FV__MAX_INPUTS];
     for (int32_t k = 0; k < num_outputs; k++) outputs[k] = NULL;
     if (!layer || !fv__ok(layer->context)) return FV_MISUSE;
