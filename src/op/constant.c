@@ -65,12 +65,14 @@ static fv_status declare(fv_layer *layer, int32_t count,
                        layer->name,
                        o->type ? "integers" : "values in the text");
     if (o->values) return FV_OK;
-    fv__parameter *value = fv__layer_parameter(
-        layer, "value", shape_of(o, 1, shape), shape,
-        (fv__init){ .initializer = FV_INIT_CONSTANT, .value = o->init_value });
-    if (!value) return fv_failed(context);
-    value->dtype = dtype_of(layer);
-    value->trainable = o->trainable != 0;
+    const fv__init init = { .initializer = FV_INIT_CONSTANT,
+                            .value = o->init_value };
+    const int32_t rank = shape_of(o, 1, shape);
+    fv__parameter *parameter =
+        fv__layer_parameter(layer, "value", rank, shape, init);
+    if (!parameter) return fv_failed(context);
+    parameter->dtype = dtype_of(layer);
+    parameter->trainable = o->trainable != 0;
     return FV_OK;
 }
 
