@@ -210,7 +210,8 @@ static long double softplus(long double x) { return log1pl(expl(x)); }
 static long double term_of(const struct term *e, long double x, long double t,
                            long double w)
 {
-    const long double d = fabsl(x - t), p = e->p, q = e->q;
+    const long double d = fabsl(x - t);
+    const long double p = (long double)e->p, q = (long double)e->q;
     const long double s = 1 / (1 + expl(-x)), u = s * (1 - t) + (1 - s) * t;
     switch (e->f) {
     case FV__L1:

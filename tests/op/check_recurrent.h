@@ -406,7 +406,7 @@ static inline void check_recurrent_lengths(const check_cell *cell,
     const fv_tensor given = FV_TENSOR(lengths, FV_I64, 3);
     const fv_named_tensor in[] = { { "x", *fv_variable_value(x) },
                                    { "lengths", given } };
-    fv_named_tensor out[2] = { { NULL } };
+    fv_named_tensor out[2] = { { .name = NULL } };
     assert_int_equal(fv_network_run(net, 2, in, 2, out), FV_OK);
     assert_ok(context);
     assert_memory_equal(out[0].tensor.data, fv_variable_value(y)->data,
