@@ -113,6 +113,7 @@ static void test_constants(void **state)
 static void test_constants_in_model_files(void **state)
 {
     (void)state;
+    if (!TEST_HAS_JANSSON) skip();
     fv_context *ctx = NET_CONTEXT(.dtype = FV_F64);
     static const char text[] = "input 3\n"
                                "constant 1 3 trainable=yes init_value=0.5 "
