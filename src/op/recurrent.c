@@ -41,7 +41,7 @@ static bool expect_weights(const fv_inference *inference, int64_t h,
     bool fits = true;
     for (int32_t what = 0; fits && what < (r->biases ? 4 : 2); what++)
         fits = expect(inference, fv__recurrent_input(r, direction, what),
-                      names[direction][what], what < FV__BIAS_IH ? 2 : 1,
+                      names[direction != 0][what], what < FV__BIAS_IH ? 2 : 1,
                       shapes[what % 2]);
     return fits;
 }

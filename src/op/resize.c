@@ -126,7 +126,7 @@ static fv_status sizes(const fv_inference *inference, fv_resizing *a,
 static void order(resize_plan *p, const fv_tensor *x, const int64_t *out)
 {
     p->rank = x->rank;
-    for (int32_t i = x->rank - 3; i >= 0; i--) {
+    for (int32_t i = (int32_t)fv__min(x->rank, 5) - 3; i >= 0; i--) {
         if (p->axes[i].same) continue;
         int32_t at = p->passes++;
         for (; at > 0; at--) {
@@ -159,7 +159,7 @@ static fv_status infer(fv_inference *inference)
     fv_context *context = inference->context;
     fv_resizing a = *(const fv_resizing *)inference->attributes;
     const fv_tensor *x = inference->inputs[0];
-    int64_t out[FV_MAX_RANK];
+    int64_t out[FV_MAX_RANK] = { 0 };
     if (sizes(inference, &a, out) != FV_OK) return fv_failed(context);
     fv__infer_output(inference, x->rank, out);
     if (fv__product(x->rank, out) < 0) return FV_OK; /* refused by the graph */
@@ -176,7 +176,8 @@ static fv_status infer(fv_inference *inference)
     inference->backward_scratch = inference->forward_scratch;
     for (int32_t i = 0; i < 2 && x->rank == 4; i++) {
         inference->window[i] = p->axes[i].taps.width;
-        inference->step[i] = fv__max(x->shape[i + 1] / out[i + 1], 1);
+        inference->step[i] =
+            fv__max(x->shape[i + 1] / fv__max(out[i + 1], 1), 1);
     }
     inference->resolved = p;
     return FV_OK;
