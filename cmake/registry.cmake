@@ -2,10 +2,12 @@
 # a file in the right folder that holds the right constant is on its list. Writes
 # build/generated/operators.c and the like, and names them in FOVEA_REGISTRIES.
 
-# Names of the files of a folder that define `<type> <prefix><name>`.
+# Names of the files of a folder and its folders that define
+# `<type> <prefix><name>`, in the order of the names.
 function(fovea_registered FOLDER TYPE PREFIX NAMES)
   set(names "")
-  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${FOLDER}/*.c)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${FOLDER}/*.c
+    ${PROJECT_SOURCE_DIR}/src/${FOLDER}/*/*.c)
   foreach(source IN LISTS sources)
     set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY
       CMAKE_CONFIGURE_DEPENDS ${source})
@@ -16,6 +18,7 @@ function(fovea_registered FOLDER TYPE PREFIX NAMES)
       list(APPEND names ${name})
     endif()
   endforeach()
+  list(SORT names)
   set(${NAMES} ${names} PARENT_SCOPE)
 endfunction()
 
@@ -38,7 +41,7 @@ endfunction()
 fovea_registered(op fv_operator fv__op_ FOVEA_OPERATORS)
 foreach(name IN LISTS FOVEA_OPERATORS)
   if(NOT EXISTS ${PROJECT_SOURCE_DIR}/tests/op/test_${name}.c)
-    message(FATAL_ERROR "The operator src/op/${name}.c has no test: write "
+    message(FATAL_ERROR "The operator ${name} has no test: write "
       "tests/op/test_${name}.c.")
   endif()
 endforeach()

@@ -4,8 +4,8 @@
  * activation, or a clamp with a max pool. In both, a transposed convolution
  * with its activation. */
 #include "network/network.h"
-#include "op/conv_transpose.h"
-#include "op/window.h"
+#include "op/conv/conv_transpose.h"
+#include "op/pool/window.h"
 
 #include <math.h>
 

@@ -2,7 +2,7 @@
  * convolution against the operators it stands for. */
 #include "operands.h"
 
-#include "op/conv2d.h"
+#include "op/conv/conv2d.h"
 
 enum { N = 2, ROWS = 7, COLUMNS = 6, CHANNELS = 5, FILTERS = 19 };
 

@@ -2,7 +2,7 @@
  * it stands for. */
 #include "operands.h"
 
-#include "op/conv_transpose.h"
+#include "op/conv/conv_transpose.h"
 
 static const fv_convolution geometry = { .stride = { 2, 1, 1 },
                                          .dilation = { 1, 1, 1 },

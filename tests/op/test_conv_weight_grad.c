@@ -1,7 +1,7 @@
 /* Tests of the operator conv_weight_grad. */
 #include "axes.h"
 
-#include "op/conv2d.h"
+#include "op/conv/conv2d.h"
 
 /* The operands are an image and the gradient of the convolution's result. */
 static fv_variable *apply(const void *user, fv_variable *const at[])

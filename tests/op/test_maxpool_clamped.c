@@ -2,7 +2,7 @@
  * stands for. */
 #include "operands.h"
 
-#include "op/window.h"
+#include "op/pool/window.h"
 
 static fv_variable *apart(fv_variable *x, const fv_pooling *pooling, bool six)
 {

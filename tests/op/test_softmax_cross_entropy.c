@@ -1,7 +1,7 @@
 /* Tests of the operator softmax_cross_entropy. */
 #include "check_loss.h"
 
-#include "op/loss.h"
+#include "op/loss/loss.h"
 
 /* Three rows against weights. */
 static const double rows[] = { -3.44, 1.16, -0.81, 3.91, 1,     2,

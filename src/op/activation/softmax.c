@@ -1,0 +1,53 @@
+/* Softmax over the last axis. */
+#include "op/activation/rows.h"
+#include "op/tensor_layer.h"
+
+const fv_operator fv__op_softmax = { FV__ROWS_OPERATOR("softmax"),
+                                     .onnx = "Softmax" };
+
+fv_variable *fv_softmax_of(fv_variable *x)
+{
+    return fv__apply_rows(&fv__op_softmax, x, false);
+}
+
+fv_variable *fv_softmax_axis(fv_variable *x, int32_t axis)
+{
+    return fv__apply_rows_axis(&fv__op_softmax, x, false, axis);
+}
+
+/* ---- the layer ----------------------------------------------------------- */
+
+/* Begins as fv_layer_options. */
+typedef struct options {
+    FV__LOCAL_OPTIONS;
+    int64_t axis;
+} options;
+
+static const fv__field fields[] = {
+    { FV__FIELD(options, INDEX, axis), .usual = -1, .positional = true },
+    { .key = NULL },
+};
+
+static fv_variable *apply(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[])
+{
+    const options *o = layer->options;
+    (void)count;
+    return fv_softmax_axis(inputs[0], (int32_t)o->axis);
+}
+
+const fv__layer_type fv__layer_softmax = {
+    .kind = "softmax",
+    .about = "exp(x) / sum exp(x) along an axis",
+    FV__LAYER_OPTIONS(options),
+    .fields = fields,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .forward = apply,
+};
+
+fv_layer *fv_softmax_new(const fv_layer_options *given)
+{
+    options o = { .size = sizeof o, .axis = -1 };
+    return fv__layer_new(&fv__layer_softmax, fv__local_options(given, &o));
+}

@@ -1,0 +1,47 @@
+/* Kullback-Leibler divergence. */
+#include "op/loss/loss.h"
+
+const fv_operator fv__op_kl = { FV__ELEMENT_LOSS("kl") };
+
+fv_variable *fv_kl_of(fv_variable *x, fv_variable *target, int log_target,
+                      fv_reduction reduction)
+{
+    const fv__element_loss loss = {
+        .f = log_target ? FV__KL_LOG : FV__KL,
+        .reduction = fv__reduction_or(reduction, FV_REDUCTION_MEAN),
+    };
+    return fv__element_loss_apply(&fv__op_kl, x, target, &loss);
+}
+
+/* ---- the layer ----------------------------------------------------------- */
+
+static const fv__field fields[] = {
+    { FV__FIELD(fv_kl_options, SWITCH, log_target) },
+    { FV__REDUCTION_FIELD(fv_kl_options, FV_REDUCTION_MEAN) },
+    { .key = NULL },
+};
+
+static fv_variable *apply(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[])
+{
+    const fv_kl_options *o = layer->options;
+    (void)count;
+    return fv_kl_of(inputs[0], inputs[1], o->log_target, o->reduction);
+}
+
+const fv__layer_type fv__layer_kl = {
+    .kind = "kl",
+    .about =
+        "the mean of t (log t - x), where x are logarithms of probabilities",
+    FV__LAYER_OPTIONS(fv_kl_options),
+    .fields = fields,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .target = FV__TARGET_VALUES,
+    .forward = apply,
+};
+
+fv_layer *fv_kl_new(const fv_kl_options *options)
+{
+    return fv__layer_new(&fv__layer_kl, options);
+}

@@ -1,0 +1,48 @@
+/* Smooth absolute error: squared error near zero, absolute error beyond. */
+#include "op/loss/loss.h"
+
+const fv_operator fv__op_smooth_l1 = { FV__ELEMENT_LOSS("smooth_l1") };
+
+fv_variable *fv_smooth_l1_of(fv_variable *x, fv_variable *target, double beta,
+                             fv_reduction reduction)
+{
+    const fv__element_loss loss = {
+        .f = FV__SMOOTH_L1,
+        .reduction = fv__reduction_or(reduction, FV_REDUCTION_MEAN),
+        .p = beta,
+    };
+    return fv__element_loss_apply(&fv__op_smooth_l1, x, target, &loss);
+}
+
+/* ---- the layer ----------------------------------------------------------- */
+
+static const fv__field fields[] = {
+    { FV__FIELD(fv_smooth_l1_options, NUMBER, beta), .positive = true,
+      .usual = 1, .range = FV__ABOVE_0 },
+    { FV__REDUCTION_FIELD(fv_smooth_l1_options, FV_REDUCTION_MEAN) },
+    { .key = NULL },
+};
+
+static fv_variable *apply(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[])
+{
+    const fv_smooth_l1_options *o = layer->options;
+    (void)count;
+    return fv_smooth_l1_of(inputs[0], inputs[1], o->beta, o->reduction);
+}
+
+const fv__layer_type fv__layer_smooth_l1 = {
+    .kind = "smooth_l1",
+    .about = "huber divided by its delta, here beta",
+    FV__LAYER_OPTIONS(fv_smooth_l1_options),
+    .fields = fields,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .target = FV__TARGET_VALUES,
+    .forward = apply,
+};
+
+fv_layer *fv_smooth_l1_new(const fv_smooth_l1_options *options)
+{
+    return fv__layer_new(&fv__layer_smooth_l1, options);
+}

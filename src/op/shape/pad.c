@@ -1,0 +1,128 @@
+/* Padding of any axes as an operator. */
+#include "op/shape/padding.h"
+
+#include <inttypes.h>
+
+typedef struct pad {
+    int64_t begin[FV_MAX_RANK], end[FV_MAX_RANK];
+    double value;
+    int32_t mode; /* fv_padding_mode */
+} pad;
+
+static fv_status infer(fv_inference *inference)
+{
+    const pad *a = inference->attributes;
+    const fv_tensor *x = inference->inputs[0];
+    int64_t out[FV_MAX_RANK] = { 0 };
+    if (fv__infer_float(inference, 0) != FV_OK
+        || fv__infer_least_rank(inference, 0, 1) != FV_OK)
+        return fv_failed(inference->context);
+    if (a->mode < 0 || a->mode > FV_PAD_CONSTANT)
+        return fv_fail(inference->context, FV_MISUSE,
+                       "%s: mode %d is unknown (0 to %d)", inference->name,
+                       a->mode, FV_PAD_CONSTANT);
+    fv__padding *padding = fv_inference_allocate(inference, sizeof *padding);
+    inference->resolved = padding;
+    if (!padding
+        || fv__padding_resolve(inference, x, a->begin, a->end,
+                               (fv_padding_mode)a->mode, padding, out)
+               != FV_OK)
+        return fv_failed(inference->context);
+    return fv__infer_output(inference, x->rank, out);
+}
+
+static void forward(const fv_call *call)
+{
+    const pad *a = call->attributes;
+    fv__padding_fill(call->context, call->resolved, call->inputs[0],
+                     call->outputs[0], a->value);
+}
+
+static void backward(const fv_call *call)
+{
+    fv__padding_gather(call->context, call->resolved, call->output_grads[0],
+                       call->input_grads[0], fv__accumulation_of(call, 0));
+}
+
+const fv_operator fv__op_pad = {
+    .size = sizeof(fv_operator),
+    .name = "pad",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .attributes_size = sizeof(pad),
+    .abilities = FV_OVERWRITES,
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .onnx = "Pad",
+};
+
+fv_variable *fv_pad(fv_variable *a, const int64_t begin[], const int64_t end[],
+                    fv_padding_mode mode, double value)
+{
+    pad attributes = { .mode = (int32_t)mode,
+                       .value = mode == FV_PAD_CONSTANT ? value : 0 };
+    const int32_t rank = a ? a->value.rank : 0;
+    for (int32_t axis = 0; axis < rank; axis++) {
+        attributes.begin[axis] = begin[axis];
+        attributes.end[axis] = end ? end[axis] : begin[axis];
+    }
+    return fv_apply(&fv__op_pad, &attributes, 1, &a);
+}
+
+/* ---- the layer ----------------------------------------------------------- */
+
+typedef struct options {
+    size_t size;
+    fv_context *context;
+    FV_LAYER_SHAPE;
+    FV_LAYER_NAMES;
+    fv__list before, after; /* of the axes of an image, channels last */
+    double value;
+    fv_padding_mode mode;
+    int32_t reserved;
+} options;
+
+static const fv__field fields[] = {
+    { FV__FIELD(options, LIST, before), .positional = true },
+    { FV__FIELD(options, LIST, after) },
+    { FV__FIELD(options, WORD, mode), .words = fv__padding_mode_words },
+    { FV__FIELD(options, NUMBER, value) },
+    { .key = NULL },
+};
+
+static fv_status declare(fv_layer *layer, int32_t count,
+                         const fv_shape inputs[])
+{
+    (void)count;
+    const options *o = layer->options;
+    const int64_t most = fv__max(o->before.count, o->after.count);
+    if (most <= inputs[0].rank) return FV_OK;
+    return fv_fail(layer->context, FV_MISUSE,
+                   "%s: padding of %" PRId64 " axes, the input has %d",
+                   layer->name, most, inputs[0].rank);
+}
+
+static fv_variable *apply(fv_layer *layer, int32_t count,
+                          fv_variable *const inputs[])
+{
+    (void)count;
+    const options *o = layer->options;
+    const fv__list *after = o->after.count ? &o->after : &o->before;
+    int64_t begin[FV_MAX_RANK] = { 0 }, end[FV_MAX_RANK] = { 0 };
+    for (int64_t i = 0; i < o->before.count; i++)
+        begin[1 + i] = o->before.at[i];
+    for (int64_t i = 0; i < after->count; i++) end[1 + i] = after->at[i];
+    return fv_pad(inputs[0], begin, end, o->mode, o->value);
+}
+
+const fv__layer_type fv__layer_pad = {
+    .kind = "pad",
+    .about = "numbers before and after the axes of an image, channels last",
+    FV__LAYER_OPTIONS(options),
+    .fields = fields,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .declare = declare,
+    .forward = apply,
+};
