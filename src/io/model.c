@@ -2,6 +2,7 @@
 #include "io/model.h"
 
 #include "io/json.h"
+#include "io/onnx.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -283,9 +284,13 @@ fv_network *fv_network_load(fv_context *context, const char *path)
     fv__printable(path, strlen(path), shown, sizeof shown);
     fv__input_begin(&input, context, path);
     const bool archive = input.head_bytes > 8 && input.head[8] == '{';
-    void *bytes =
-        fv__input_end(&input, archive ? SIZE_MAX / 2 : LARGEST_TEXT, &size);
+    /* field 1 of the message, a small number: the version of the file */
+    const bool onnx = input.head_bytes > 2 && input.head[0] == 0x08
+                      && input.head[1] < 0x20 && !archive;
+    void *bytes = fv__input_end(
+        &input, archive || onnx ? SIZE_MAX / 2 : LARGEST_TEXT, &size);
     if (!bytes) return NULL;
+    if (onnx) return fv__load_onnx(context, path, bytes, size, NULL);
     return archive ? load_model(context, path, shown, bytes, size)
                    : load_text(context, path, bytes, size);
 }

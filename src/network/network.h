@@ -86,6 +86,8 @@ struct fv_network {
  * Errors name it `name`. */
 fv_network *fv__network_parse(fv_context *context, const char *text,
                               size_t bytes, const char *name);
+/* Whether names of layers may have that character. */
+bool fv__name_character(char c);
 /* The place of that name among the first `count`; -1 if there is none. */
 int32_t fv__network_find(const fv_network *network, int32_t count,
                          const char *name, size_t length);
