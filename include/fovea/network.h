@@ -62,6 +62,10 @@ FV_API fv_named_tensors fv_network_weights(fv_network *network, int gradients);
 /** Reads them from a `.npz` or safetensors file, which must hold them all and
  *  nothing else. */
 FV_API fv_status fv_network_load_weights(fv_network *network, const char *path);
+/** The order of axes that tensors beside the file of the network have: #FV_NCHW
+ *  of an ONNX model and of what was saved from one, else #FV_NHWC. The network
+ *  itself takes and gives those of the context's order. */
+FV_API fv_layout fv_network_layout(const fv_network *network);
 /** The network text; owned by the network. */
 FV_API const char *fv_network_text(fv_network *network);
 /** Frees the network before its context. NULL is allowed. */

@@ -198,16 +198,18 @@ fv_status fv_network_save(fv_network *network, const char *path)
         return fv_fail(context, FV_MISUSE, "save: the path is %s",
                        path ? "empty" : "NULL");
     fv__model model;
-    fv__pair pairs[] = { { "format", "pt" },
-                         { "fovea.network", NULL },
-                         { "fovea.classes", NULL } };
+    size_t count = 1;
+    fv__pair pairs[4] = { { "format", "pt" } };
     if (fv__model_begin(&model, network, 0) == FV_OK) {
         char *classes = fv__model_classes(network, path);
-        pairs[1].value = fv_network_text(network);
-        pairs[2].value = classes;
+        pairs[count++] =
+            (fv__pair){ "fovea.network", fv_network_text(network) };
+        if (classes) pairs[count++] = (fv__pair){ "fovea.classes", classes };
+        if (network->layout == FV_NCHW)
+            pairs[count++] = (fv__pair){ "fovea.layout", "nchw" };
         if (fv__ok(context))
             fv__safetensors_write(context, path, model.count, model.entries,
-                                  classes ? 3 : 2, pairs);
+                                  count, pairs);
         fv__release(context, classes);
     }
     fv__model_end(&model);
@@ -257,6 +259,9 @@ static fv_network *load_model(fv_context *context, const char *path,
                 "%s: there is no network text in the metadata "
                 "(\"fovea.network\")",
                 shown);
+    const char *layout = fv__archive_value(archive, "fovea.layout");
+    if (network && layout)
+        network->layout = strcmp(layout, "nchw") == 0 ? FV_NCHW : FV_NHWC;
     fv__model model = { 0 };
     if (network && fv__model_begin(&model, network, 0) == FV_OK
         && fv__model_check(&model, archive, path) == FV_OK

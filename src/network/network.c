@@ -50,6 +50,11 @@ fv_network *fv_network_new(fv_context *context, fv_layer *const layers[],
 
 void fv_network_free(fv_network *network) { fv__destroy(network); }
 
+fv_layout fv_network_layout(const fv_network *network)
+{
+    return network ? network->layout : FV_NHWC;
+}
+
 /* A hash (FNV-1a) of a name. */
 static uint64_t digest_of(const char *name, size_t length)
 {

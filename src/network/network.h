@@ -56,6 +56,7 @@ enum { FV__MAX_PLANS = 6, FV__MAX_LAYERS = 1 << 14 };
 struct fv_network {
     fv__object object;
     fv_context *context;
+    fv_layout layout; /* of the file that it comes from */
     fv__place *places;
     int32_t count, capacity;
     fv__result *results;

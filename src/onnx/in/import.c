@@ -282,6 +282,7 @@ fv_network *fv__onnx_load(fv_context *context, const char *path, void *bytes,
     fv__onnx_scope(&to, NULL);
     if (fv__ok(context) && check_model(&to) == FV_OK)
         to.network = fv_network_new(context, NULL, 0);
+    if (to.network) to.network->layout = FV_NCHW;
     if (to.network) build(&to);
     for (fv__onnx_file *f = to.files; f; f = f->next)
         fv__release(context, f->bytes);
