@@ -23,6 +23,14 @@ struct fv__onnx_weights {
     fv__onnx_weights *next;
 };
 
+/* A reason why nodes of one operator cannot be read. */
+typedef struct fv__refusal fv__refusal;
+struct fv__refusal {
+    const char *kind, *why, *name; /* the first node's */
+    int64_t version, count;
+    fv__refusal *next;
+};
+
 enum { FV__NAME_SLOTS = 1024 };
 
 /* The values of a graph, of a branch of one or of a call of a function, by
@@ -45,8 +53,7 @@ struct fv__importer {
     int32_t depth;             /* of calls and branches */
     const fv__onnx_node *node; /* being translated; NULL: none */
     fv__onnx_weights *weights;
-    int64_t refusals;
-    fv__text reasons;
+    fv__refusal *refusals; /* in order */
 };
 
 /* The value of that name in the scope or those around it, made if there is
