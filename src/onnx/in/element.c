@@ -71,6 +71,17 @@ static fv_status elu(fv__importer *to, fv__onnx_node *node)
     return with_number(to, node, "elu", "alpha", "alpha", 1);
 }
 
+static fv_status silu(fv__importer *to, fv__onnx_node *node)
+{
+    return elementwise(to, node, "silu");
+}
+
+/* As networks have it, min(max(x / 6 + 0.5, 0), 1). */
+static fv_status hard_sigmoid_of_6(fv__importer *to, fv__onnx_node *node)
+{
+    return elementwise(to, node, "hard_sigmoid");
+}
+
 static fv_status identity(fv__importer *to, fv__onnx_node *node)
 {
     (void)to;
@@ -112,6 +123,8 @@ BROADCAST(divide, "div")
 const fv__onnx_operator fv__onnx_elements[] = {
     { "LeakyRelu", leaky_relu, NULL },
     { "Elu", elu, NULL },
+    { "Silu", silu, "fovea" },
+    { "HardSigmoid", hard_sigmoid_of_6, "fovea" },
     { "Identity", identity, NULL },
     { "Add", add, NULL },
     { "Sum", add, NULL },

@@ -262,17 +262,10 @@ static fv_status refuse_all(const fv__importer *to)
 static fv_status build(fv__importer *to)
 {
     const fv__onnx_graph *graph = to->model->graph;
-    for (size_t i = 0; i < graph->n_output; i++) {
-        fv__value *value = fv__onnx_named(to, graph->output[i]->name);
-        if (!value) return fv_failed(to->context);
-        value->needed = true;
-    }
-    if (fv__onnx_mark(to, graph->n_node, graph->node) != FV_OK
-        || fv__onnx_initializers(to, graph) != FV_OK
-        || add_inputs(to, graph) != FV_OK
-        || fv__onnx_nodes(to, graph->n_node, graph->node,
-                          to->model->n_opset_import, to->model->opset_import,
-                          NULL)
+    fv__onnx_node_message **nodes = fv__onnx_prepare(to, graph);
+    if (!nodes || add_inputs(to, graph) != FV_OK
+        || fv__onnx_nodes(to, graph->n_node, nodes, to->model->n_opset_import,
+                          to->model->opset_import, NULL)
                != FV_OK
         || refuse_all(to) != FV_OK)
         return fv_failed(to->context);

@@ -74,11 +74,14 @@ fv_status fv__onnx_nodes(fv__importer *to, size_t count,
                          size_t num_versions,
                          Fv__Onnx__OperatorSetIdProto *const versions[],
                          const fv__onnx_node *caller);
-/* Marks the values that needed nodes read. */
-fv_status fv__onnx_mark(fv__importer *to, size_t count,
-                        fv__onnx_node_message *const nodes[]);
-/* Reads the initialisers of a graph that are needed. */
-fv_status fv__onnx_initializers(fv__importer *to, const fv__onnx_graph *graph);
+/* A copy of the list in which the last nodes of known patterns are replaced by
+ * one that does the same; NULL after a failure. */
+fv__onnx_node_message **fv__onnx_fuse(fv__importer *to, size_t count,
+                                      fv__onnx_node_message *const nodes[]);
+/* Lists the initialisers of a graph and marks what its outputs need. Returns
+ * its nodes as they are to be translated, NULL after a failure. */
+fv__onnx_node_message **fv__onnx_prepare(fv__importer *to,
+                                         const fv__onnx_graph *graph);
 /* The translation of an operator; NULL: there is none. */
 fv__translate *fv__onnx_translation(const char *domain, const char *kind);
 /* Replaces the call of a function of the model by its nodes; false: there is no
