@@ -182,19 +182,20 @@ static const char *of_tanh_softplus(fv__importer *to, const char *name)
     return m ? m->input[0] : NULL;
 }
 
-/* `number` x f(x) is the activation; without x, `number` f(x). */
+/* `number` x f(x) is the activation, a kind of layer; without x, `number` f(x).
+ */
 static const struct {
-    const char *kind, *domain;
+    const char *kind;
     double number;
     bool times_x;
     const char *(*function)(fv__importer *to, const char *name);
 } activations[] = {
-    { "Silu", "fovea", 1, true, of_sigmoid },
-    { "HardSwish", "", 1, true, of_hard_sigmoid },
-    { "HardSwish", "", 1.0 / 6, true, of_relu6_of_3 },
-    { "HardSigmoid", "fovea", 1.0 / 6, false, of_relu6_of_3 },
-    { "Gelu", "", 0.5, true, of_erf },
-    { "Mish", "", 1, true, of_tanh_softplus },
+    { "silu", 1, true, of_sigmoid },
+    { "hard_swish", 1, true, of_hard_sigmoid },
+    { "hard_swish", 1.0 / 6, true, of_relu6_of_3 },
+    { "hard_sigmoid", 1.0 / 6, false, of_relu6_of_3 },
+    { "gelu", 0.5, true, of_erf },
+    { "mish", 1, true, of_tanh_softplus },
 };
 
 /* The activation that a product is, and of what; NULL: it is none. */
@@ -242,7 +243,7 @@ static fv__onnx_node_message *replaced(fv__importer *to,
     *copy = *m;
     *input = (char *)(uintptr_t)x;
     copy->op_type = (char *)(uintptr_t)activations[which].kind;
-    copy->domain = (char *)(uintptr_t)activations[which].domain;
+    copy->domain = (char *)(uintptr_t)fv__onnx_own;
     copy->n_input = 1;
     copy->input = input;
     copy->n_attribute = 0;

@@ -74,6 +74,8 @@ fv_status fv__onnx_nodes(fv__importer *to, size_t count,
                          size_t num_versions,
                          Fv__Onnx__OperatorSetIdProto *const versions[],
                          const fv__onnx_node *caller);
+/* The domain of nodes that fv__onnx_fuse makes. */
+extern const char fv__onnx_own[];
 /* A copy of the list in which the last nodes of known patterns are replaced by
  * one that does the same; NULL after a failure. */
 fv__onnx_node_message **fv__onnx_fuse(fv__importer *to, size_t count,
