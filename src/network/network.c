@@ -301,18 +301,11 @@ static void find_field(const fv_network *network, fv__place *place)
 
 static fv_status grow(fv_network *network)
 {
-    if (network->count < network->capacity) return FV_OK;
-    fv_context *context = network->context;
-    int32_t larger = network->capacity ? 2 * network->capacity : 16;
-    fv__place *moved =
-        fv__allocate(context, FV__RUN, (size_t)larger * sizeof *moved);
-    if (!moved) return fv_failed(context);
-    if (network->count)
-        memcpy(moved, network->places, (size_t)network->count * sizeof *moved);
-    fv__release(context, network->places);
-    network->places = moved;
-    network->capacity = larger;
-    return FV_OK;
+    fv__place *places =
+        fv__grow(network->context, FV__RUN, network->places,
+                 (size_t)network->count, 1, sizeof *places, &network->capacity);
+    if (places) network->places = places;
+    return fv_failed(network->context);
 }
 
 static fv_status draw(void *network) { return fv__network_draw(network); }

@@ -57,9 +57,9 @@ struct fv_network {
     fv__object object;
     fv_context *context;
     fv__place *places;
-    int32_t count, capacity;
+    int32_t count, num_results;
     fv__result *results;
-    int32_t num_results, results_capacity;
+    size_t capacity, results_capacity;
     /* all layers, recorded for one image, while the network is built */
     fv__graph traces[2];
     bool open;   /* an input has open extents: both are used */
