@@ -230,6 +230,7 @@ struct fv__layer_type {
     const fv__field *fields;
     int32_t min_inputs, max_inputs;
     int32_t max_outputs; /* 0: 1 */
+    bool convolution;    /* fv_conv_of_layer() takes it */
     fv__target target;   /* what a loss takes as one more input */
     fv_meaning meaning;  /* of the input of a loss */
     int64_t (*target_length)(const fv_layer *layer); /* FV__TARGET_SEQUENCE */

@@ -53,7 +53,7 @@ static const fv__layer_type *type_read(const readings *r, int32_t place,
 static int32_t convolution_before(const readings *r, int32_t place, int32_t k)
 {
     const fv__layer_type *type = type_read(r, place, k);
-    return fv__layer_is_convolution(type) ? before(r, place, k, type) : -1;
+    return type->convolution ? before(r, place, k, type) : -1;
 }
 
 /* A convolution, alone or with its normalisation, that ends at input k of

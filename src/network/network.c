@@ -415,6 +415,7 @@ fv_layer_info fv_network_layer_info(fv_network *network, size_t index)
     const fv_layer *layer = place->layer;
     info.name = layer->name;
     info.kind = layer->type->kind;
+    info.convolution = layer->type->convolution;
     info.output_shape =
         layer->type->target
             ? fv__shape_outside(network->context, layer->out_shape)
@@ -439,7 +440,7 @@ fv_layer_info fv_network_info(fv_network *network)
     fv_layer_info info = fv_network_layer_info(
         network,
         output < 0 ? SIZE_MAX : (size_t)network->results[output].place);
-    info.parameters = info.multiply_accumulates = 0;
+    info.parameters = info.multiply_accumulates = info.convolution = 0;
     for (size_t i = 0; i < fv_network_count(network); i++) {
         fv_layer_info one = fv_network_layer_info(network, i);
         info.parameters = fv__saturated_sum(info.parameters, one.parameters);

@@ -118,14 +118,12 @@ fv_variable *fv__conv2d_fused(const fv__conv2d *attributes, int32_t num_inputs,
 /* The members of a layer type but for kind and about. */
 #define FV__CONVOLUTION_LAYER                                                  \
     .stem = "conv", FV__LAYER_OPTIONS(fv_convolutional_options),               \
-    .fields = fields, .min_inputs = 1, .max_inputs = 1, .declare = declare,    \
-    .forward = apply
+    .fields = fields, .min_inputs = 1, .max_inputs = 1, .convolution = true,   \
+    .declare = declare, .forward = apply
 
 /* The rank of in_shape, which stands at `offset` in options; 0: there is none.
  */
 int32_t fv__in_shape_rank(const void *options, size_t offset);
-/* Whether the layer is one of them. */
-bool fv__layer_is_convolution(const fv__layer_type *type);
 /* The convolution of one image of that shape. */
 fv__geometry fv__convolution_of_image(const fv_layer *layer,
                                       const fv_shape *image);
