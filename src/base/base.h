@@ -26,6 +26,8 @@ struct fv_context {
     uint64_t seed;
     int32_t threads;
     bool training, no_grad;
+    bool checking; /* a gradient check runs: what no gradient passes through is
+                      a constant */
     size_t max_bytes;
     const char *limit_source; /* what max_bytes is the limit of, for messages */
     size_t cache_bytes;       /* of the last-level cache */

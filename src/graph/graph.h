@@ -51,7 +51,7 @@ struct fv_variable {
     bool begun; /* a node that adds into its gradient has been found, or it is
                    where the backward pass starts */
     /* fv_gradients: depends on a variable that was asked for, or is one; and
-     * its gradient so far */
+     * its gradient so far. Layers that are traced: depends on an input. */
     bool leads;
     fv_variable *derivative;
     /* plans: first and last step of a run at which value and gradient are
