@@ -154,6 +154,8 @@ typedef struct fv_layer_info {
     int64_t receptive_field[2];   /**< rows and columns of input one output
                                        element can see; 0: all of it */
     size_t output_bytes;          /**< for one image */
+    int32_t convolution; /**< 1: a convolution, for fv_conv_of_layer() */
+    int32_t reserved;
 } fv_layer_info;
 
 /** Gives the images a size, as if the network had been written for it: shape

@@ -44,11 +44,13 @@ typedef struct fv__plan {
     const fv_layer *loss_layer; /* NULL: none */
     uint64_t trained;           /* hash of which variables require gradients */
     uint64_t used;              /* the value of network->uses at the last use */
-    fv_variable *inputs[FV__MOST_INPUTS], *target, *loss; /* NULL: none */
-    fv_variable **outputs; /* as many as the network's */
-    fv_variable *output;   /* the first */
-    unsigned char *cache;  /* what its nodes cache; NULL: nothing */
-    fv_variable *expected; /* the target in the layout of the output */
+    fv_variable *inputs[FV__MOST_INPUTS];
+    int32_t num_inputs;
+    fv_variable *target, *loss; /* NULL: none */
+    fv_variable **outputs;      /* as many as the network's */
+    fv_variable *output;        /* the first */
+    unsigned char *cache;       /* what its nodes cache; NULL: nothing */
+    fv_variable *expected;      /* the target in the layout of the output */
 } fv__plan;
 
 enum { FV__MAX_PLANS = 6, FV__MAX_LAYERS = 1 << 14 };
@@ -58,9 +60,13 @@ struct fv_network {
     fv_context *context;
     fv_layout layout; /* of the file that it comes from */
     fv__place *places;
-    int32_t count, capacity;
+    int32_t count, num_results;
     fv__result *results;
-    int32_t num_results, results_capacity;
+    size_t capacity, results_capacity;
+    /* results of the layers of kinds input and output, in order */
+    int32_t inputs[FV__MOST_INPUTS], *outputs;
+    int32_t num_inputs, num_outputs;
+    size_t outputs_capacity;
     /* all layers, recorded for one image, while the network is built */
     fv__graph traces[2];
     bool open;   /* an input has open extents: both are used */
@@ -100,9 +106,8 @@ int32_t fv__network_input(const fv_network *network, int32_t k);
  * none, what the loss reads or the first output of the last layer; -1 if there
  * are no more. */
 int32_t fv__network_output(const fv_network *network, int32_t k);
-/* The number of inputs or of outputs. */
-int32_t fv__network_count_of(const fv_network *network,
-                             int32_t (*at)(const fv_network *, int32_t));
+/* The number of results that the network is run for. */
+int32_t fv__network_count_outputs(const fv_network *network);
 /* Records a layer, whose inputs are known, and finds the types and shapes of
  * its results. */
 fv_status fv__network_trace(fv_network *network, fv__place *place);
@@ -150,6 +155,8 @@ fv_variable *fv__fusion_apply(const fv_network *network,
                               const fv__fusion *fusion,
                               fv_variable *const results[]);
 
+/* Refuses another number of inputs than the network has. */
+fv_status fv__input_count_fits(const fv_network *network, int32_t count);
 /* Refuses a value that is none of input k, with a batch of any size. */
 fv_status fv__input_fits(const fv_network *network, int32_t k,
                          const fv_tensor *value);

@@ -70,8 +70,8 @@ static fv_status record_all(fv_network *network, fv__plan *plan,
 {
     fv_context *context = network->context;
     fv_variable *inside[FV__MOST_INPUTS];
-    for (int32_t k = 0; fv__network_input(network, k) >= 0; k++) {
-        const fv__result *r = &network->results[fv__network_input(network, k)];
+    for (int32_t k = 0; k < network->num_inputs; k++) {
+        const fv__result *r = &network->results[network->inputs[k]];
         plan->inputs[k] = fed(plan, r->dtype, r->batched, &plan->images[k]);
         inside[k] = plan->inputs[k];
         if (r->batched) inside[k] = fv__variable_inside(inside[k]);
@@ -79,7 +79,7 @@ static fv_status record_all(fv_network *network, fv__plan *plan,
     }
     if (fv__network_apply(network, &plan->graph, inside, results) != FV_OK)
         return fv_failed(context);
-    const int32_t outputs = fv__network_count_of(network, fv__network_output);
+    const int32_t outputs = fv__network_count_outputs(network);
     plan->outputs = fv__arena_allocate(&plan->graph.arena,
                                        (size_t)outputs * sizeof *plan->outputs);
     if (!plan->outputs) return fv_failed(context);
@@ -128,7 +128,7 @@ static bool lacks_cache(const fv__plan *plan)
 
 static bool same_images(const fv__plan *plan, const fv_shape images[])
 {
-    for (int32_t k = 0; plan->inputs[k]; k++)
+    for (int32_t k = 0; k < plan->num_inputs; k++)
         if (!fv__shape_equal(&plan->images[k], &images[k])) return false;
     return true;
 }
@@ -217,7 +217,7 @@ static fv_status check(fv_network *network, const fv__plan *wanted)
         return fv_fail(context, FV_MISUSE,
                        "network: a batch of %lld images, expected at least 1",
                        (long long)wanted->batch);
-    for (int32_t k = 0; fv__network_input(network, k) >= 0; k++)
+    for (int32_t k = 0; k < network->num_inputs; k++)
         if (check_image(network, wanted, k) != FV_OK) return fv_failed(context);
     if (wanted->training && fv__network_loss_place(network) < 0)
         return fv_fail(context, FV_MISUSE,
@@ -259,7 +259,8 @@ static fv_status lay_out_in_room(fv_network *network, fv__plan *plan)
 static void set_images(const fv_network *network, fv__plan *plan,
                        const fv_shape images[])
 {
-    for (int32_t k = 0; fv__network_input(network, k) >= 0; k++)
+    plan->num_inputs = network->num_inputs;
+    for (int32_t k = 0; k < plan->num_inputs; k++)
         plan->images[k] = images
                               ? images[k]
                               : fv_network_input_info(network, (size_t)k).shape;

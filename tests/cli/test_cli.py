@@ -1280,8 +1280,11 @@ class LayersTest(Case):
 
     def test_the_page_is_the_one_in_docs(self):
         page = Path(__file__).resolve().parents[2] / "docs" / "layers.md"
-        self.assertEqual(self.run_fovea("layers", "--markdown").stdout,
-                         page.read_text())
+        printed = self.run_fovea("layers", "--markdown").stdout
+        self.assertEqual(printed, page.read_text())
+        introduction = printed[:printed.index("##")]
+        for option in ("name=", "from=", "weights="):
+            self.assertIn(f"`{option}`", introduction)
 
     def test_refusals(self):
         done = self.run_fovea("layers", "convolution3", code=1)

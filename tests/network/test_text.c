@@ -179,6 +179,7 @@ static void test_errors_name_the_place(void **state)
           "kernel, stride, padding, padding_end, dilation, groups, bias, init, "
           "init_fan, init_value, init_gain, init_deviation, init_low, "
           "init_high, algorithm, strict, max_workspace, "
+          "parametrization, weight_epsilon, "
           "padding_mode, padding_value, depthwise, name, "
           "from, weights); did you mean \"stride\"?" },
         { "input 8 8 3\nrelu slope=1\n",

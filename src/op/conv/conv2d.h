@@ -4,7 +4,7 @@
 #ifndef FV_OP_CONV_CONV2D_H
 #define FV_OP_CONV_CONV2D_H
 
-#include "op/op.h"
+#include "op/norm/parametrization.h"
 
 /* ---- geometry ------------------------------------------------------------ */
 
@@ -104,9 +104,8 @@ fv_variable *fv__conv2d_fused(const fv__conv2d *attributes, int32_t num_inputs,
         FV__INIT_FIELDS(options),                                              \
         { FV__FIELD(options, WORD, algorithm), .words = fv__algorithm_words }, \
         { FV__FIELD(options, SWITCH, strict) },                                \
-    {                                                                          \
-        FV__FIELD(options, LIMIT, max_workspace)                               \
-    }
+        { FV__FIELD(options, LIMIT, max_workspace) },                          \
+        FV__PARAMETRIZATION_FIELDS(options)
 /* Those of convolutions that are not transposed. */
 #define FV__CONVOLUTION_OWN_FIELDS                                             \
     { FV__FIELD(fv_convolutional_options, WORD, padding_mode),                 \
@@ -118,14 +117,14 @@ fv_variable *fv__conv2d_fused(const fv__conv2d *attributes, int32_t num_inputs,
 /* The members of a layer type but for kind and about. */
 #define FV__CONVOLUTION_LAYER                                                  \
     .stem = "conv", FV__LAYER_OPTIONS(fv_convolutional_options),               \
-    .fields = fields, .min_inputs = 1, .max_inputs = 1, .declare = declare,    \
-    .forward = apply
+    .fields = fields, .min_inputs = 1, .max_inputs = 1, .convolution = true,   \
+    .declare = declare, .forward = apply
 
 /* The rank of in_shape, which stands at `offset` in options; 0: there is none.
  */
 int32_t fv__in_shape_rank(const void *options, size_t offset);
-/* Whether the layer is one of them. */
-bool fv__layer_is_convolution(const fv__layer_type *type);
+/* The weight, which may be computed from parameters. */
+fv_variable *fv__convolution_weight(const fv_layer *layer);
 /* The convolution of one image of that shape. */
 fv__geometry fv__convolution_of_image(const fv_layer *layer,
                                       const fv_shape *image);

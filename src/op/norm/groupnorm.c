@@ -5,7 +5,6 @@
  * channel of an image, then for each group. The columns of an image are then
  * normalised as in batch normalisation. */
 #include "op/norm/groupnorm.h"
-#include "op/norm/affine.h"
 #include "op/chunk.h"
 
 #include <inttypes.h>
