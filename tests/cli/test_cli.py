@@ -34,7 +34,7 @@ LIMIT = 300  # seconds
 SIDE, CLASSES = 12, 4
 COMMANDS = ["train", "eval", "predict", "run", "info", "explain", "bench",
             "gradcheck", "version"]
-BENCHES = ["bench conv", "bench train", "bench infer"]
+BENCHES = ["bench conv", "bench train", "bench infer", "bench layers"]
 
 NET = f"""\
 # A small network.
@@ -370,9 +370,10 @@ class OptionsTest(Case):
                 (["info"], "fovea info: expected FILE|NET"),
                 (["gradcheck"], "fovea gradcheck: expected NET"),
                 (["explain"], "fovea explain: expected FILE|NET"),
-                (["bench"], "fovea bench: expected conv, train or infer"),
+                (["bench"], "fovea bench: expected conv, train, infer or "
+                 "layers"),
                 (["bench", "all"],
-                 "fovea bench: all: expected conv, train or infer"),
+                 "fovea bench: all: expected conv, train, infer or layers"),
                 (["bench", "train"], "fovea bench train: expected NET"),
                 (["bench", "infer"], "fovea bench infer: expected FILE|NET"),
                 (["bench", "conv"],
