@@ -206,6 +206,7 @@ static bench prepare(const cli_options *o, const row *r)
     bench b = { .context = cli_context(o) };
     int64_t side = 1;
     while (side * side * r->channels < IMAGE) side *= 2;
+    fv_training(b.context, 0);
     fv_no_grad(b.context, 1);
     make_inputs(&b, r, side);
     make_network(&b, r, side);
@@ -228,7 +229,7 @@ static void print_row(const bench *b, const row *r, const cli_options *o,
                       cli_time time, double share)
 {
     const double rate = (double)b->bytes / time.median;
-    printf(o->csv ? "%s,%s,%lld" : "%-30s  %6s  %8lld", r->line, r->inputs,
+    printf(o->csv ? "\"%s\",%s,%lld" : "%-30s  %6s  %8lld", r->line, r->inputs,
            (long long)r->channels);
     if (o->csv) printf(",%d", (int)fv_context_threads(b->context));
     printf(o->csv ? ",%.4f,%.4f,%.2f,%.3f\n" : "  %9.4f  %9.4f  %6.2f  %4.2f\n",

@@ -1451,6 +1451,20 @@ class BenchTest(Case):
         self.assertRegex(done.stderr, self.MACHINE + "$")
         return list(csv.DictReader(done.stdout.splitlines()))
 
+    def test_layers(self):
+        done = self.run_fovea("bench", "layers", "is_nan", "flip 1,2",
+                              "--threads", 1, "--seconds", "0.01", "--csv")
+        head, *rows = csv.reader(done.stdout.splitlines())
+        self.assertEqual(head, ["layer", "inputs", "channels", "threads",
+                                "median_ms", "min_ms", "gb_per_s", "copy"])
+        self.assertEqual([row[:4] for row in rows],
+                         [["is_nan", "r", "64", "1"],
+                          ["flip 1,2", "r", "64", "1"]])
+        self.assertTrue(all(float(v) > 0 for row in rows for v in row[4:]))
+        done = self.run_fovea("bench", "layers", "rleu", "--threads", 1,
+                              "--seconds", "0.01", code=1)
+        self.assertIn('rleu', done.stderr)
+
     def test_csv(self):
         rows = self.rows("--threads", 1)
         self.assertEqual(
