@@ -53,6 +53,24 @@ FV_API int fv_network_has_weights(const fv_network *network);
 /** Writes the network text and all parameters as one safetensors file,
  *  atomically: the old file or the new one, never a mixture. */
 FV_API fv_status fv_network_save(fv_network *network, const char *path);
+
+/** Options of fv_network_export_c(); zero is the default of each. */
+typedef struct fv_c_options {
+    size_t size;
+    int64_t batch FV_ZERO; /**< images of a call (1) */
+    /** a file for the weights, which the C file then has no array of: the
+     *  caller hands it their memory; NULL: the C file has them */
+    const char *weights FV_ZERO;
+} fv_c_options;
+
+/** Writes the network, in evaluation, as a C file, and a header beside it whose
+ *  name ends in ".h" instead of ".c" (docs: c-export). The file needs nothing
+ *  but C99, allocates nothing, and computes the bits of fv_network_run() with
+ *  `strict`. Refuses, with one sentence that names them all, layers that it
+ *  cannot write, and networks whose sizes are open. The context computes in
+ *  #FV_F32. `options` may be NULL. */
+FV_API fv_status fv_network_export_c(fv_network *network, const char *path,
+                                     const fv_c_options *options);
 /** Parameters and running statistics under the names, and with the order of
  *  axes, that they have in files: "conv1.weight" [filters, c, kh, kw]; with
  *  `gradients` the gradients of the trained ones. Views of the network's

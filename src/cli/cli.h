@@ -21,6 +21,7 @@ int cli_train(int argc, char **argv);
 int cli_eval(int argc, char **argv);
 int cli_predict(int argc, char **argv);
 int cli_info(int argc, char **argv);
+int cli_convert(int argc, char **argv);
 int cli_run(int argc, char **argv);
 int cli_gradcheck(int argc, char **argv);
 int cli_layers(int argc, char **argv);
