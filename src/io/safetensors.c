@@ -306,14 +306,40 @@ fv__archive *fv__archive_of(fv_context *context, int64_t count,
     return NULL;
 }
 
+/* A name in two parts. */
+typedef struct parts {
+    const char *begin, *rest;
+    size_t begin_length, length;
+} parts;
+
+static int compare_name(const void *key, const void *entry)
+{
+    const parts *wanted = key;
+    const char *is = (*(const fv_named_tensor *const *)entry)->name;
+    int order = strncmp(wanted->begin, is, wanted->begin_length);
+    if (order) return order;
+    is += wanted->begin_length;
+    order = strncmp(wanted->rest, is, wanted->length);
+    return order ? order : -(is[wanted->length] != '\0');
+}
+
+const fv_named_tensor *fv__archive_entry(const fv__archive *archive,
+                                         const char *begin, size_t begin_length,
+                                         const char *rest, size_t length)
+{
+    const parts wanted = { begin, rest, begin_length, length };
+    fv_named_tensor *const *found =
+        bsearch(&wanted, archive->by_name, archive->num_entries,
+                sizeof *archive->by_name, compare_name);
+    return found ? *found : NULL;
+}
+
 const fv_tensor *fv__archive_find(const fv__archive *archive, const char *name)
 {
     if (!archive || !name) return NULL;
-    const fv_named_tensor key = { .name = name }, *wanted = &key;
-    fv_named_tensor *const *found =
-        bsearch(&wanted, archive->by_name, archive->num_entries,
-                sizeof *archive->by_name, by_name);
-    return found ? &(*found)->tensor : NULL;
+    const fv_named_tensor *entry =
+        fv__archive_entry(archive, "", 0, name, strlen(name));
+    return entry ? &entry->tensor : NULL;
 }
 
 const char *fv__archive_value(const fv__archive *archive, const char *key)
