@@ -65,6 +65,11 @@ enum {
     CLI_GRAD,
     CLI_TRAINING,
     CLI_WEIGHTS,
+    CLI_INTO,
+    CLI_PREFIX,
+    CLI_HEAD,
+    CLI_CLASSES,
+    CLI_PARTIAL,
     CLI_SHAPES,
     CLI_NETS,
     CLI_PASS,
@@ -99,6 +104,7 @@ typedef struct cli_options {
     const char *data, *out;
     /* micro_batch 0, limit 0, index -1: not given */
     int64_t epochs, batch, micro_batch, limit, index;
+    int64_t classes; /* 0: not given */
     int64_t size[2]; /* height and width of images; 0: not given */
     int64_t seed;
     int32_t threads; /* 0: all */
@@ -107,15 +113,15 @@ typedef struct cli_options {
     /* as they are written, checked; NULL: not given */
     const char *optimizer, *lr, *momentum, *weight_decay, *schedule;
     const char *decay_of, *scale_lr, *freeze;
-    double clip_norm, clip_value, average; /* 0: none */
-    const char *shapes, *nets, *weights;   /* NULL: not given */
+    double clip_norm, clip_value, average;               /* 0: none */
+    const char *shapes, *nets, *weights, *into, *prefix; /* NULL: not given */
     const char *grads[CLI_MOST_GRADS];
     int num_grads;
     unsigned passes; /* bit i: fv_conv_pass i */
     fv_algorithm algorithm;
     double seconds;
-    bool training, nesterov, no_decay_bias, force, resume, drop_last, csv, json,
-        markdown;
+    bool training, new_head, partial, nesterov, no_decay_bias, force, resume,
+        drop_last, csv, json, markdown;
     int count; /* words that are not options */
     char **words;
 } cli_options;
@@ -250,6 +256,9 @@ void cli_set_size(fv_context *context, fv_network *network,
                   const cli_options *options, const fv_dataset *dataset);
 /* Both, with the first word of the options. */
 fv_network *cli_load_sized(fv_context *context, const cli_options *options);
+/* The network of --into with the weights of --weights; prints what has become
+ * of each. */
+fv_network *cli_load_into(fv_context *context, const cli_options *options);
 /* Loads a file that must hold weights. */
 fv_network *cli_load_model(fv_context *context, const char *path);
 /* What a class is called: by the network, by the data set (NULL: there is none)
