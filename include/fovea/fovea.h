@@ -10,6 +10,7 @@
 #include <fovea/layer.h>
 #include <fovea/loss.h>
 #include <fovea/network.h>
+#include <fovea/onnx.h>
 #include <fovea/operator.h>
 #include <fovea/optimizer.h>
 #include <fovea/tensor.h>

@@ -148,6 +148,10 @@ FV_API fv_network *fv_network_with_head(const fv_network *network,
  *  is copied. */
 FV_API fv_status fv_weights_copy(fv_context *context, const char *from,
                                  const char *to);
+/** The order of axes that tensors beside the file of the network have: #FV_NCHW
+ *  of an ONNX model and of what was saved from one, else #FV_NHWC. The network
+ *  itself takes and gives those of the context's order. */
+FV_API fv_layout fv_network_layout(const fv_network *network);
 /** The network text; owned by the network. */
 FV_API const char *fv_network_text(fv_network *network);
 /** Frees the network before its context. NULL is allowed. */

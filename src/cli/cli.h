@@ -71,6 +71,7 @@ enum {
     CLI_CLASSES,
     CLI_PARTIAL,
     CLI_SHAPES,
+    CLI_SHAPE,
     CLI_NETS,
     CLI_PASS,
     CLI_ALGORITHM,
@@ -110,6 +111,7 @@ typedef struct cli_options {
     int32_t threads; /* 0: all */
     fv_dtype dtype;
     fv_layout layout;
+    bool layout_given;
     /* as they are written, checked; NULL: not given */
     const char *optimizer, *lr, *momentum, *weight_decay, *schedule;
     const char *decay_of, *scale_lr, *freeze;
@@ -117,6 +119,8 @@ typedef struct cli_options {
     const char *shapes, *nets, *weights, *into, *prefix; /* NULL: not given */
     const char *grads[CLI_MOST_GRADS];
     int num_grads;
+    const char *input_shapes[CLI_MOST_GRADS]; /* "[NAME=]1x3x224x224" */
+    int num_input_shapes;
     unsigned passes; /* bit i: fv_conv_pass i */
     fv_algorithm algorithm;
     double seconds;
@@ -259,6 +263,9 @@ fv_network *cli_load_sized(fv_context *context, const cli_options *options);
 /* The network of --into with the weights of --weights; prints what has become
  * of each. */
 fv_network *cli_load_into(fv_context *context, const cli_options *options);
+/* Loads the first word in the order of axes that its file has, unless one was
+ * given: then options->layout is that, and *context may be a new one. */
+fv_network *cli_load_own(fv_context **context, cli_options *options);
 /* Loads a file that must hold weights. */
 fv_network *cli_load_model(fv_context *context, const char *path);
 /* What a class is called: by the network, by the data set (NULL: there is none)

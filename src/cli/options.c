@@ -252,6 +252,11 @@ static error_t read_running(int key, char *text, struct argp_state *state,
             argp_error(state, "--grad: more than %d of them", CLI_MOST_GRADS);
         o->grads[o->num_grads++] = file(state, key, text);
         return 0;
+    case CLI_SHAPE:
+        if (o->num_input_shapes == CLI_MOST_GRADS)
+            argp_error(state, "--shape: more than %d of them", CLI_MOST_GRADS);
+        o->input_shapes[o->num_input_shapes++] = text;
+        return 0;
     case CLI_TRAINING:
         o->training = true;
         return 0;
@@ -319,6 +324,7 @@ static error_t read_common(int key, char *text, struct argp_state *state,
     case CLI_LAYOUT:
         o->layout = choice(state, key, text, layouts, "nhwc or nchw") ? FV_NCHW
                                                                       : FV_NHWC;
+        o->layout_given = true;
         return 0;
     case CLI_MARKDOWN:
         o->markdown = true;

@@ -19,7 +19,7 @@ static const struct argp_option options[] = {
     { "weights", CLI_WEIGHTS, "FILE", 0,
       "take the parameters from a .npz or safetensors file", 0 },
     { "layout", CLI_LAYOUT, "ORDER", 0,
-      "of images and values: nhwc or nchw (nhwc)", 0 },
+      "of images and values: nhwc or nchw (that of the file)", 0 },
     { "seed", CLI_SEED, "S", 0, "of weights that are drawn (0)", 0 },
     CLI_THREADS_OPTION,
     CLI_DTYPE_OPTION,
@@ -261,7 +261,7 @@ int cli_run(int argc, char **argv)
     r.options = cli_defaults();
     cli_parse(&usage, argc, argv, 1, MOST + 1, &r.options);
     r.context = cli_context(&r.options);
-    r.network = cli_load(r.context, r.options.words[0]);
+    r.network = cli_load_own(&r.context, &r.options);
     if (r.network) read_files(&r);
     if (r.options.weights && !fv_failed(r.context))
         fv_network_load_weights(r.network, r.options.weights);

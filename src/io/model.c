@@ -2,6 +2,7 @@
 #include "io/model.h"
 
 #include "io/json.h"
+#include "io/onnx.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -104,16 +105,6 @@ void fv__model_restore(const fv__model *model)
 /* ---- fv_network_save and fv_network_load ----------------------------------
  */
 
-static const char *const keys[] = { "format", "fovea.network",
-                                    "fovea.classes" };
-
-bool fv__model_has_pair(const char *key)
-{
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (strcmp(key, keys[i]) == 0) return true;
-    return false;
-}
-
 fv_status fv_network_save(fv_network *network, const char *path)
 {
     if (!network) return FV_MISUSE;
@@ -123,14 +114,18 @@ fv_status fv_network_save(fv_network *network, const char *path)
         return fv_fail(context, FV_MISUSE, "save: the path is %s",
                        path ? "empty" : "NULL");
     fv__model model;
+    size_t count = 1;
+    fv__pair pairs[4] = { { "format", "pt" } };
     if (fv__model_begin(&model, network, 0) == FV_OK) {
         char *classes = fv__model_classes(network, path);
-        const fv__pair pairs[] = { { keys[0], "pt" },
-                                   { keys[1], fv_network_text(network) },
-                                   { keys[2], classes } };
+        pairs[count++] =
+            (fv__pair){ "fovea.network", fv_network_text(network) };
+        if (classes) pairs[count++] = (fv__pair){ "fovea.classes", classes };
+        if (network->layout == FV_NCHW)
+            pairs[count++] = (fv__pair){ "fovea.layout", "nchw" };
         if (fv__ok(context))
             fv__safetensors_write(context, path, model.count, model.entries,
-                                  classes ? 3 : 2, pairs);
+                                  count, pairs);
         fv__release(context, classes);
     }
     fv__model_end(&model);
@@ -180,6 +175,9 @@ static fv_network *load_model(fv_context *context, const char *path,
                 "%s: there is no network text in the metadata "
                 "(\"fovea.network\")",
                 shown);
+    const char *layout = fv__archive_value(archive, "fovea.layout");
+    if (network && layout)
+        network->layout = strcmp(layout, "nchw") == 0 ? FV_NCHW : FV_NHWC;
     fv__model model = { 0 };
     if (network && fv__model_begin(&model, network, 0) == FV_OK
         && fv__model_match(&model, archive, path, NULL) == FV_OK
@@ -207,9 +205,13 @@ fv_network *fv_network_load(fv_context *context, const char *path)
     fv__printable(path, strlen(path), shown, sizeof shown);
     fv__input_begin(&input, context, path);
     const bool archive = input.head_bytes > 8 && input.head[8] == '{';
-    void *bytes =
-        fv__input_end(&input, archive ? SIZE_MAX / 2 : LARGEST_TEXT, &size);
+    /* field 1 of the message, a small number: the version of the file */
+    const bool onnx = input.head_bytes > 2 && input.head[0] == 0x08
+                      && input.head[1] < 0x20 && !archive;
+    void *bytes = fv__input_end(
+        &input, archive || onnx ? SIZE_MAX / 2 : LARGEST_TEXT, &size);
     if (!bytes) return NULL;
+    if (onnx) return fv__load_onnx(context, path, bytes, size, NULL);
     return archive ? load_model(context, path, shown, bytes, size)
                    : load_text(context, path, bytes, size);
 }

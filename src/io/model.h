@@ -25,8 +25,6 @@ fv_status fv__model_begin_gradients(fv__model *model, fv_network *network);
 fv_status fv__model_add(fv__model *model, const char *prefix, const char *name,
                         const fv_tensor *tensor);
 void fv__model_end(fv__model *model);
-/* Whether the metadata of models have that key. */
-bool fv__model_has_pair(const char *key);
 /* The names of the classes as JSON for "fovea.classes", to be released. NULL if
  * there are none, or after a failure. */
 char *fv__model_classes(const fv_network *network, const char *path);

@@ -441,7 +441,8 @@ void fv_named_tensors_free(fv_context *context, fv_named_tensors *arrays)
 {
     if (!arrays || !arrays->at) return;
     for (int64_t i = 0; i < arrays->count; i++)
-        fv_tensor_free(context, &arrays->at[i].tensor);
+        if (fv__tensor_owned(context, &arrays->at[i].tensor))
+            fv_tensor_free(context, &arrays->at[i].tensor);
     fv_tensor memory = fv_tensor_of(arrays->at, FV_U8, 0, NULL);
     fv_tensor_free(context, &memory);
     *arrays = (fv_named_tensors){ 0 };

@@ -78,6 +78,7 @@ static fv_network *with_head(const fv_network *network, int64_t classes,
     const bool same = !classes || classes == fv_network_classes(network);
     fv_network *made = with_outputs(network, head, same ? 0 : classes);
     if (!made) return NULL;
+    made->layout = network->layout;
     if (!same && fv_network_classes(made) != classes)
         fv_fail(context, FV_UNSUPPORTED,
                 "network: %s with %lld outputs makes %lld classes",

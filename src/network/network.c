@@ -50,6 +50,11 @@ fv_network *fv_network_new(fv_context *context, fv_layer *const layers[],
 
 void fv_network_free(fv_network *network) { fv__destroy(network); }
 
+fv_layout fv_network_layout(const fv_network *network)
+{
+    return network ? network->layout : FV_NHWC;
+}
+
 /* A hash (FNV-1a) of a name. */
 static uint64_t digest_of(const char *name, size_t length)
 {
@@ -111,14 +116,19 @@ static fv_status check(const fv_network *network, const fv_layer *layer)
     return FV_OK;
 }
 
-static bool legal_name(const char *name)
+bool fv__name_character(char c)
 {
     static const char legal[] = "abcdefghijklmnopqrstuvwxyz"
                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                "0123456789_.-";
+                                "0123456789_.-/";
+    return c && strchr(legal, c);
+}
+
+static bool legal_name(const char *name)
+{
     if (!*name || strlen(name) > 255) return false;
     for (; *name; name++)
-        if (!strchr(legal, *name)) return false;
+        if (!fv__name_character(*name)) return false;
     return true;
 }
 
@@ -152,7 +162,7 @@ static fv_status set_name(const fv_network *network, fv__place *place)
     fv__printable(layer->name, strlen(layer->name), shown, sizeof shown);
     if (!legal_name(layer->name))
         return fv_fail(context, FV_MISUSE,
-                       "network: \"%s\" is no name: letters, digits, _ . - and "
+                       "network: \"%s\" is no name: letters, digits, _ . - / and "
                        "at most 255 of them",
                        shown);
     if (fv__network_find(network, network->count, layer->name,

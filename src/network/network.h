@@ -56,6 +56,7 @@ enum { FV__MAX_PLANS = 6, FV__MAX_LAYERS = 1 << 14 };
 struct fv_network {
     fv__object object;
     fv_context *context;
+    fv_layout layout; /* of the file that it comes from */
     fv__place *places;
     int32_t count, capacity;
     fv__result *results;
@@ -94,6 +95,8 @@ char *fv__network_write(const fv_network *network, int32_t place,
  * a number of outputs of its own; inside[place] is set for it and what follows
  * it. -1 after a failure. */
 int32_t fv__network_head(const fv_network *network, bool inside[]);
+/* Whether names of layers may have that character. */
+bool fv__name_character(char c);
 /* The place of that name among the first `count`; -1 if there is none. */
 int32_t fv__network_find(const fv_network *network, int32_t count,
                          const char *name, size_t length);

@@ -82,6 +82,11 @@ static storage *find_front(fv_context *context, const fv_tensor *tensor)
     return NULL;
 }
 
+bool fv__tensor_owned(fv_context *context, const fv_tensor *tensor)
+{
+    return find_front(context, tensor) != NULL;
+}
+
 void fv_tensor_free(fv_context *context, fv_tensor *tensor)
 {
     if (!tensor || !tensor->data || tensor->rank < 0) return;

@@ -326,7 +326,8 @@ class OptionsTest(Case):
         ("bench train", ["--seconds", "0"],
          "--seconds 0: expected a number above 0"),
         ("bench infer", ["--batch", "0"], f"--batch 0: {WHOLE} 1 to 1048576"),
-        ("bench infer", ["--shapes", "x"], "unrecognized option '--shapes'"),
+        ("bench infer", ["--shapes", "x"],
+         "unrecognized option '--shapes', did you mean --shape?"),
     ]
 
     def test_wrong_options(self):
@@ -478,7 +479,9 @@ class DefaultsTest(Case):
                     "seconds": ("0.1", None, SECONDS),
                     "json": (None, None, None)},
         "bench train": dict(BENCH, batch=("32", None, BATCH)),
-        "bench infer": dict(BENCH, batch=("1", None, BATCH)),
+        "bench infer": dict(BENCH, batch=("1", None, BATCH),
+                            layout=("that of the file", None, None),
+                            shape=(None, None, None)),
     }
 
     def test_every_option_is_listed(self):

@@ -75,6 +75,7 @@ static void test_weights(void **state)
         assert_int_equal(fv_network_has_weights(made), 1);
         assert_int_equal(fv_network_classes(made), 6);
         assert_null(fv_network_class_name(made, 0));
+        assert_int_equal(fv_network_layout(made), fv_network_layout(net));
         const fv_named_tensors a = fv_network_weights(net, 0),
                                b = fv_network_weights(made, 0);
         assert_int_equal(a.count, b.count);

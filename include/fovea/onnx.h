@@ -1,0 +1,33 @@
+/** @file
+ * ONNX models. */
+#ifndef FOVEA_ONNX_H
+#define FOVEA_ONNX_H
+
+#include <fovea/network.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** What fv_network_load_onnx() may be told. */
+typedef struct fv_onnx_options {
+    size_t size; /**< set by #FV_OPTIONS */
+    /** inputs that become constants, by name; shapes of tensors that a model
+     *  wants as inputs, such as those of Reshape, must be known */
+    const fv_named_tensor *fixed FV_ZERO;
+    size_t num_fixed FV_ZERO;
+} fv_onnx_options;
+
+/** Reads an ONNX model, opsets 7 and later, as a network: what each node
+ *  computes, under its name. Inputs and outputs are the graph's, batch first,
+ *  and those of three and more axes have the order of the context: channels
+ *  second, as in the file, in one of #FV_NCHW. `options` may be NULL. A model
+ *  that uses operators that are not there is refused with all of them.
+ *  fv_network_load() does the same without options. */
+FV_API fv_network *fv_network_load_onnx(fv_context *context, const char *path,
+                                        const fv_onnx_options *options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,295 @@
+/* An ONNX model as a network: inputs, nodes, outputs, weights. */
+#include "onnx/onnx.h"
+
+#include "onnx/in/importer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- inputs
+ * ------------------------------------------------------------------ */
+
+/* An input of the graph: its element type and extents, -1 where they are open.
+ */
+typedef struct input {
+    fv_dtype dtype;
+    int32_t rank;
+    int64_t extent[FV_MAX_RANK];
+    bool batched; /* the first axis is the batch */
+} input;
+
+static const Fv__Onnx__TypeProto__Tensor *tensor_of(const fv__onnx_type *type)
+{
+    return type && type->value_case == FV__ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE
+               ? type->tensor_type
+               : NULL;
+}
+
+static fv_status describe(fv__importer *to, const fv__onnx_value_info *info,
+                          input *is)
+{
+    char shown[128];
+    fv__printable(info->name, strlen(info->name), shown, sizeof shown);
+    const Fv__Onnx__TypeProto__Tensor *type = tensor_of(info->type);
+    *is = (input){ 0 };
+    if (!type || !fv__onnx_dtype(to->context, type->elem_type, &is->dtype))
+        return fv_fail(to->context, FV_UNSUPPORTED,
+                       "%s: input \"%s\" is no tensor of numbers", to->shown,
+                       shown);
+    if (!type->shape || type->shape->n_dim > FV_MAX_EXTENTS)
+        return fv_fail(to->context, FV_UNSUPPORTED,
+                       "%s: input \"%s\" has %s axes", to->shown, shown,
+                       type->shape ? "too many" : "an unknown number of");
+    is->rank = (int32_t)type->shape->n_dim;
+    for (int32_t i = 0; i < is->rank; i++) {
+        const Fv__Onnx__TensorShapeProto__Dimension *d = type->shape->dim[i];
+        is->extent[i] =
+            d->value_case
+                        == FV__ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE
+                    && d->dim_value > 0
+                ? d->dim_value
+                : FV_OPEN;
+    }
+    return FV_OK;
+}
+
+/* Whether the first axis may be a batch: it is open, or one image. Channels
+ * cannot be open. */
+static bool may_be_batch(const input *is, bool open)
+{
+    const bool image = fv__dtype_is_real(is->dtype);
+    return is->rank > 1 && is->extent[0] == (open ? FV_OPEN : 1)
+           && (!image || is->extent[1] != FV_OPEN);
+}
+
+/* "input 224 224 3 type=real" */
+static fv_status add_input(fv__importer *to, const fv__onnx_value_info *info,
+                           const input *is)
+{
+    static const char *const words[] = { "real", "real", "u8",  "i32",
+                                         "i32",  "i32",  "i64", "bool" };
+    const bool image = is->batched && fv__dtype_is_real(is->dtype);
+    const fv__order order =
+        image ? fv__order_last(is->rank) : fv__order_plain();
+    fv__text line = { .context = to->context, .account = FV__DATA };
+    fv__text_add(&line, "input");
+    for (int32_t i = is->batched; i < is->rank; i++) {
+        const int64_t extent = is->extent[order.axis[i]];
+        if (extent == FV_OPEN)
+            fv__text_add(&line, " ?");
+        else
+            fv__text_add(&line, " %lld", (long long)extent);
+    }
+    fv__value *value = fv__onnx_named(to, info->name);
+    const char *name = fv__onnx_unique(to, info->name);
+    fv__text_add(&line, " type=%s batch=%s name=%s", words[is->dtype],
+                 is->batched ? "yes" : "no", name ? name : "");
+    fv_layer *layer =
+        line.at && value ? fv_layer_parse(to->context, line.at) : NULL;
+    fv__text_free(&line);
+    if (!layer || fv_network_add(to->network, layer) != FV_OK) {
+        if (layer && !layer->network) fv__destroy(layer);
+        return fv_failed(to->context);
+    }
+    value->made = true;
+    value->result = to->network->places[to->network->count - 1].first;
+    value->order = order;
+    return FV_OK;
+}
+
+/* The numbers that an input is fixed to; NULL: it is not. */
+static const fv_tensor *fixed_to(const fv__importer *to, const char *name)
+{
+    for (size_t i = 0; i < to->options->num_fixed; i++)
+        if (!strcmp(to->options->fixed[i].name, name))
+            return &to->options->fixed[i].tensor;
+    return NULL;
+}
+
+static fv_status fix(fv__importer *to, fv__value *value, fv_dtype dtype,
+                     const fv_tensor *numbers)
+{
+    value->known =
+        fv__onnx_tensor_new(to, dtype, numbers->rank, numbers->shape);
+    value->made = true;
+    return value->known.rank < 0 ? fv_failed(to->context)
+                                 : fv__tensor_assign(to->context, value->name,
+                                                     &value->known, numbers);
+}
+
+static fv_status add_inputs(fv__importer *to, const fv__onnx_graph *graph)
+{
+    bool open = false;
+    input is;
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < graph->n_input; i++) {
+            const fv__onnx_value_info *info = graph->input[i];
+            if (!info->name || !*info->name)
+                return fv_fail(to->context, FV_MALFORMED,
+                               "%s: an input has no name", to->shown);
+            fv__value *value = fv__onnx_named(to, info->name);
+            if (!value) return fv_failed(to->context);
+            if (value->initializer || value->known.data) continue;
+            if (describe(to, info, &is) != FV_OK) return fv_failed(to->context);
+            const fv_tensor *numbers = fixed_to(to, info->name);
+            if (numbers) {
+                if (fix(to, value, is.dtype, numbers) != FV_OK)
+                    return fv_failed(to->context);
+                continue;
+            }
+            open = open || may_be_batch(&is, true);
+            is.batched = may_be_batch(&is, open);
+            if (pass && value->made)
+                return fv_fail(to->context, FV_MALFORMED,
+                               "%s: there are two inputs \"%.100s\"", to->shown,
+                               info->name);
+            if (pass && add_input(to, info, &is) != FV_OK)
+                return fv_failed(to->context);
+        }
+    }
+    return FV_OK;
+}
+
+/* ---- outputs
+ * ----------------------------------------------------------------- */
+
+static fv_status add_output(fv__importer *to, const char *name)
+{
+    fv__value *value = fv__onnx_named(to, name);
+    if (!value || value->refused) return fv_failed(to->context);
+    if (!value->made)
+        return fv_fail(to->context, FV_MALFORMED,
+                       "%s: nothing makes the output \"%.100s\"", to->shown,
+                       name);
+    fv__value *plain = value->flattened ? fv__onnx_plain(to, value) : value;
+    if (!plain) return fv_failed(to->context);
+    const fv__result *r =
+        plain->known.data ? NULL : &to->network->results[plain->result];
+    const bool image = r && r->batched && fv__dtype_is_real(r->dtype);
+    plain = image ? fv__onnx_last(to, plain) : fv__onnx_plain(to, plain);
+    return plain && fv__onnx_output(to, plain, name) ? FV_OK
+                                                     : fv_failed(to->context);
+}
+
+/* ---- weights
+ * ----------------------------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const fv_named_tensor *)a)->name,
+                  ((const fv_named_tensor *)b)->name);
+}
+
+static fv_status set_weights(fv__importer *to)
+{
+    fv_context *context = to->context;
+    fv_named_tensors all = fv_network_weights(to->network, 0);
+    if (!fv__ok(context)) return fv_failed(context);
+    qsort(all.at, (size_t)all.count, sizeof *all.at, by_name);
+    for (const fv__onnx_weights *w = to->weights; w && fv__ok(context);
+         w = w->next) {
+        const fv_named_tensor key = { .name = w->name };
+        const fv_named_tensor *found =
+            bsearch(&key, all.at, (size_t)all.count, sizeof *all.at, by_name);
+        char is[FV__SHAPE_BYTES], expected[FV__SHAPE_BYTES];
+        if (!found || !fv_tensor_same_shape(&found->tensor, &w->numbers))
+            fv_fail(context, FV_MALFORMED, "%s: %s of shape %s, expected %s",
+                    to->shown, w->name,
+                    fv__shape_text(is, sizeof is, w->numbers.rank,
+                                   w->numbers.shape),
+                    found ? fv__shape_text(expected, sizeof expected,
+                                           found->tensor.rank,
+                                           found->tensor.shape)
+                          : "none");
+        else
+            fv__tensor_assign(context, w->name, &found->tensor, &w->numbers);
+    }
+    context->changes++;
+    fv_named_tensors_free(context, &all);
+    return fv_failed(context);
+}
+
+/* ---- the whole
+ * --------------------------------------------------------------- */
+
+static fv_status check_model(fv__importer *to)
+{
+    const fv__onnx_model *model = to->model;
+    const char *why = NULL;
+    if (!model->graph)
+        why = "it has no graph";
+    else if (model->ir_version < 3)
+        why = "files before IR version 3 are not supported";
+    else if (!model->n_opset_import)
+        why = "it does not tell the version of its operators";
+    else if (!model->graph->n_output)
+        why = "its graph has no output";
+    for (size_t i = 0; !why && i < model->graph->n_output; i++)
+        if (!model->graph->output[i]->name || !*model->graph->output[i]->name)
+            why = "an output has no name";
+    return why ? fv_fail(to->context, FV_MALFORMED, "%s: %s", to->shown, why)
+               : FV_OK;
+}
+
+static fv_status refuse_all(const fv__importer *to)
+{
+    if (!fv__ok(to->context) || !to->refusals) return fv_failed(to->context);
+    fv__log(to->context, "%s: %s", to->shown, to->reasons.at);
+    return fv_fail(to->context, FV_UNSUPPORTED,
+                   "%s: %lld node%s cannot be read: %s", to->shown,
+                   (long long)to->refusals, to->refusals > 1 ? "s" : "",
+                   to->reasons.at);
+}
+
+static fv_status build(fv__importer *to)
+{
+    const fv__onnx_graph *graph = to->model->graph;
+    for (size_t i = 0; i < graph->n_output; i++) {
+        fv__value *value = fv__onnx_named(to, graph->output[i]->name);
+        if (!value) return fv_failed(to->context);
+        value->needed = true;
+    }
+    if (fv__onnx_mark(to, graph->n_node, graph->node) != FV_OK
+        || fv__onnx_initializers(to, graph) != FV_OK
+        || add_inputs(to, graph) != FV_OK
+        || fv__onnx_nodes(to, graph->n_node, graph->node,
+                          to->model->n_opset_import, to->model->opset_import,
+                          NULL)
+               != FV_OK
+        || refuse_all(to) != FV_OK)
+        return fv_failed(to->context);
+    for (size_t i = 0; i < graph->n_output; i++)
+        if (add_output(to, graph->output[i]->name) != FV_OK) break;
+    return refuse_all(to) == FV_OK ? set_weights(to) : fv_failed(to->context);
+}
+
+fv_network *fv__onnx_load(fv_context *context, const char *path, void *bytes,
+                          size_t size, const fv_onnx_options *options)
+{
+    char shown[256];
+    const fv_onnx_options none = { .size = sizeof none };
+    fv__printable(path, strlen(path), shown, sizeof shown);
+    fv__importer to = { .context = context,
+                        .path = path,
+                        .shown = shown,
+                        .options = options ? options : &none,
+                        .arena = { .context = context, .account = FV__DATA },
+                        .reasons = { .context = context,
+                                     .account = FV__DATA } };
+    ProtobufCMessage *message = fv__onnx_read(
+        context, shown, &fv__onnx__model_proto__descriptor, size, bytes);
+    to.model = (const fv__onnx_model *)message;
+    fv__onnx_scope(&to, NULL);
+    if (fv__ok(context) && check_model(&to) == FV_OK)
+        to.network = fv_network_new(context, NULL, 0);
+    if (to.network) to.network->layout = FV_NCHW;
+    if (to.network) build(&to);
+    for (fv__onnx_file *f = to.files; f; f = f->next)
+        fv__release(context, f->bytes);
+    fv__text_free(&to.reasons);
+    fv__arena_free(&to.arena);
+    fv__onnx_unread(context, message);
+    if (fv__ok(context)) return to.network;
+    fv__destroy(to.network);
+    return NULL;
+}

@@ -1,0 +1,42 @@
+/* Operators of ONNX, a table for each file of them. */
+#ifndef FV_ONNX_IN_OPERATORS_H
+#define FV_ONNX_IN_OPERATORS_H
+
+#include "onnx/in/importer.h"
+
+extern const fv__onnx_operator fv__onnx_convolutions[];
+extern const fv__onnx_operator fv__onnx_pools[];
+extern const fv__onnx_operator fv__onnx_norms[];
+extern const fv__onnx_operator fv__onnx_products[];
+extern const fv__onnx_operator fv__onnx_elements[];
+extern const fv__onnx_operator fv__onnx_shapes[];
+extern const fv__onnx_operator fv__onnx_flows[];
+
+/* The translation of an operator that is a function of one element and of
+ * nothing else, as the operators here say by their `onnx`; NULL: there is none.
+ */
+fv__translate *fv__onnx_unary(const char *kind);
+
+/* The window of a convolution or pool over `axes` spatial axes. */
+typedef struct fv__onnx_window {
+    int32_t axes;
+    int64_t kernel[FV__AXES], stride[FV__AXES], dilation[FV__AXES];
+    int64_t begin[FV__AXES], end[FV__AXES];
+    const char
+        *auto_pad;     /* "valid", "same" or "same_lower"; NULL: by numbers */
+    char options[512]; /* " kernel=3,3 stride=1,1 ..." */
+} fv__onnx_window;
+
+/* Appends " key=1,2,3" to the options of a line. */
+void fv__onnx_write(char options[512], const char *key, int64_t count,
+                    const int64_t numbers[]);
+/* Reads the attributes of a window over the spatial axes of the first input;
+ * `kernel` is that of the weights, NULL: the attribute is needed. */
+fv_status fv__onnx_read_window(fv__importer *to, fv__onnx_node *node,
+                               const int64_t *kernel, fv__onnx_window *window);
+/* The kind of layer for so many spatial axes: "conv2d", "maxpool", "maxpool1d".
+ */
+const char *fv__onnx_kind(const char *stem, int32_t axes, bool plain_2d,
+                          char kind[32]);
+
+#endif

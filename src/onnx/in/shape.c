@@ -1,0 +1,202 @@
+/* Shapes, and the order and choice of elements. */
+#include "onnx/in/operators.h"
+
+#include <string.h>
+
+static fv__value *input_of(fv__importer *to, fv__onnx_node *node)
+{
+    if (node->num_inputs && node->inputs[0]) return node->inputs[0];
+    fv__onnx_refuse(to, node, "it has no input");
+    return NULL;
+}
+
+static fv_status transpose(fv__importer *to, fv__onnx_node *node)
+{
+    fv__value *x = input_of(to, node);
+    fv__list perm;
+    if (!x) return FV_UNSUPPORTED;
+    x = x->flattened ? fv__onnx_plain(to, x) : x;
+    if (!x) return FV_UNSUPPORTED;
+    const int32_t rank = fv__onnx_rank(to, x);
+    if (!fv__onnx_ints(to, node, "perm", &perm))
+        for (perm.count = 0; perm.count < rank; perm.count++)
+            perm.at[perm.count] = rank - 1 - perm.count;
+    /* axis i of the result is axis perm[i] of x */
+    fv__order order = fv__order_plain();
+    bool seen[FV_MAX_RANK] = { false };
+    for (int32_t i = 0; i < rank; i++) {
+        const int64_t axis = perm.at[i];
+        if (perm.count != rank || axis < 0 || axis >= rank || seen[axis])
+            return fv__onnx_refuse(to, node, "perm is no order of %d axes",
+                                   rank);
+        seen[axis] = true;
+        order.axis[fv__onnx_stored(to, x, axis)] = i;
+    }
+    if (!x->known.data) return fv__onnx_set(node, 0, x, order);
+    int32_t axes[FV_MAX_RANK];
+    for (int32_t i = 0; i < rank; i++) axes[i] = (int32_t)perm.at[i];
+    const fv_tensor view = fv_tensor_permute(to->context, &x->known, axes);
+    fv_tensor copy = fv__onnx_tensor_new(to, view.dtype, view.rank, view.shape);
+    if (copy.rank < 0) return fv_failed(to->context);
+    if (fv_tensor_count(&copy)) fv__tensor_copy_elements(&copy, &view);
+    return fv__onnx_set(node, 0, fv__onnx_known(to, &copy), fv__order_plain());
+}
+
+static bool is_last(const fv__importer *to, const fv__value *x)
+{
+    const int32_t rank = fv__onnx_rank(to, x);
+    const fv__order last = fv__order_last(rank);
+    return !x->known.data && !x->flattened && rank > 2
+           && fv__order_equal(rank, &x->order, &last);
+}
+
+/* A matrix with a row for each image. */
+static fv_status flatten_images(fv__importer *to, fv__onnx_node *node,
+                                fv__value *x)
+{
+    fv__value *y = fv__onnx_allocate(to, sizeof *y);
+    if (!y) return fv_failed(to->context);
+    *y = (fv__value){ .name = node->name, .result = -1, .flattened = x };
+    return fv__onnx_set(node, 0, y, fv__order_plain());
+}
+
+static fv_status flatten(fv__importer *to, fv__onnx_node *node)
+{
+    fv__value *x = input_of(to, node);
+    if (!x) return FV_UNSUPPORTED;
+    int64_t axis = fv__onnx_int(node, "axis", 1);
+    const int32_t rank = fv__onnx_rank(to, x);
+    if (axis != rank && !fv__onnx_axis(to, node, x, &axis))
+        return FV_UNSUPPORTED;
+    if (axis == 1 && is_last(to, x)) return flatten_images(to, node, x);
+    x = fv__onnx_plain(to, x);
+    if (axis == 0)
+        return fv__onnx_set(node, 0,
+                            fv__onnx_line(to, node, 1, &x, "reshape 1 -1"),
+                            fv__order_plain());
+    if (axis == 1)
+        return fv__onnx_set(
+            node, 0,
+            fv__onnx_line(to, node, 1, &x,
+                          rank == 1 ? "reshape -1 1" : "reshape 0 -1"),
+            fv__order_plain());
+    int64_t columns = 1;
+    for (int32_t i = (int32_t)axis; x && i < rank; i++) {
+        const int64_t extent = fv__onnx_extent(to, x, i);
+        if (extent == FV_OPEN)
+            return fv__onnx_refuse(to, node,
+                                   "axis %lld of an input whose size is open",
+                                   (long long)axis);
+        columns *= extent;
+    }
+    return fv__onnx_set(
+        node, 0,
+        fv__onnx_line(to, node, 1, &x, "reshape -1 %lld", (long long)columns),
+        fv__order_plain());
+}
+
+/* Whether the request is to flatten images to rows, whatever their number. */
+static bool asks_for_rows(const fv__importer *to, const fv__value *x,
+                          const fv__list *shape)
+{
+    if (shape->count != 2 || !is_last(to, x)) return false;
+    int64_t features = 1;
+    const int32_t rank = fv__onnx_rank(to, x);
+    for (int32_t i = 1; i < rank; i++) {
+        const int64_t extent = fv__onnx_extent(to, x, i);
+        if (extent == FV_OPEN) features = -1;
+        if (features > 0) features *= extent;
+    }
+    const int64_t batch = fv__onnx_extent(to, x, 0);
+    const bool rows = shape->at[0] == 0 || shape->at[0] == batch
+                      || (batch == FV_OPEN && shape->at[0] == 1)
+                      || shape->at[0] == -1;
+    return rows
+           && (shape->at[1] == -1 ? shape->at[0] != -1
+                                  : features > 0 && shape->at[1] == features);
+}
+
+/* The first number of a request that keeps the batch, which a file with one
+ * image has as 1, is written as "as it is". */
+static void keep_batch(const fv__importer *to, const fv__value *x,
+                       fv__list *shape)
+{
+    if (fv__onnx_rank(to, x) < 1 || shape->count < 1 || shape->at[0] != 1
+        || fv__onnx_extent(to, x, 0) != FV_OPEN)
+        return;
+    int64_t from = 1, given = 1;
+    for (int32_t i = 1; i < fv__onnx_rank(to, x); i++) {
+        const int64_t extent = fv__onnx_extent(to, x, i);
+        if (extent == FV_OPEN) return;
+        from *= extent;
+    }
+    for (int64_t i = 1; i < shape->count; i++) {
+        if (shape->at[i] < 0) {
+            shape->at[0] = 0;
+            return;
+        }
+        given *= shape->at[i] == 0 && i < fv__onnx_rank(to, x)
+                     ? fv__onnx_extent(to, x, (int32_t)i)
+                     : shape->at[i];
+    }
+    if (from == given) shape->at[0] = 0;
+}
+
+static fv_status reshape(fv__importer *to, fv__onnx_node *node)
+{
+    fv__value *x = input_of(to, node);
+    if (!x) return FV_UNSUPPORTED;
+    const bool zero = fv__onnx_int(node, "allowzero", 0) != 0;
+    fv__value *request = node->num_inputs > 1 ? node->inputs[1] : NULL;
+    if (request && !request->known.data) {
+        fv__value *both[] = { fv__onnx_plain(to, x),
+                              fv__onnx_plain(to, request) };
+        fv__value *y = fv__onnx_line(
+            to, node, 2, both, "reshape 1 allowzero=%s", zero ? "yes" : "no");
+        return fv__onnx_set(node, 0, y, fv__order_plain());
+    }
+    fv__list shape;
+    if (!fv__onnx_list(to, node, 1, "shape", &shape))
+        return fv__onnx_refuse(to, node, "it lacks a shape");
+    if (!zero && asks_for_rows(to, x, &shape))
+        return flatten_images(to, node, x);
+    x = fv__onnx_plain(to, x);
+    if (!x) return FV_UNSUPPORTED;
+    if (!zero) keep_batch(to, x, &shape);
+    char options[512] = "";
+    fv__onnx_write(options, "shape", shape.count, shape.at);
+    fv__value *y = fv__onnx_line(to, node, 1, &x, "reshape%s%s", options,
+                                 zero ? " allowzero=yes" : "");
+    return fv__onnx_set(node, 0, y, fv__order_plain());
+}
+
+static fv_status concat(fv__importer *to, fv__onnx_node *node)
+{
+    fv__value *values[FV__MAX_INPUTS];
+    fv__order order;
+    if (node->num_inputs < 1 || node->num_inputs > FV__MAX_INPUTS)
+        return fv__onnx_refuse(to, node, "%d inputs, at most %d are read",
+                               node->num_inputs, FV__MAX_INPUTS);
+    for (int32_t k = 0; k < node->num_inputs; k++)
+        if (!(values[k] = node->inputs[k]))
+            return fv__onnx_refuse(to, node, "input %d is left out", k + 1);
+    int64_t axis = fv__onnx_int(node, "axis", 1);
+    if (!fv__onnx_axis(to, node, values[0], &axis)) return FV_UNSUPPORTED;
+    if (node->num_inputs == 1)
+        return fv__onnx_set(node, 0, values[0], values[0]->order);
+    const int32_t rank = fv__onnx_align(to, node->num_inputs, values, &order);
+    if (rank < 0) return FV_UNSUPPORTED;
+    int32_t stored = 0;
+    while (stored < rank - 1 && order.axis[stored] != axis) stored++;
+    fv__value *y = fv__onnx_line(to, node, node->num_inputs, values,
+                                 "concat axis=%d", stored);
+    return fv__onnx_set(node, 0, y, order);
+}
+
+const fv__onnx_operator fv__onnx_shapes[] = {
+    { "Transpose", transpose, NULL },
+    { "Flatten", flatten, NULL },
+    { "Reshape", reshape, NULL },
+    { "Concat", concat, NULL },
+    { NULL, NULL, NULL },
+};
