@@ -121,6 +121,17 @@ static void check_options(const cli_options *o, const char *command)
         cli_refuse(command, "--classes: expected --head new, too");
 }
 
+/* The network; only C files need the sizes of its images. */
+static fv_network *load(fv_context *context, const cli_options *o,
+                        const form *to)
+{
+    if (o->into) return cli_load_into(context, o);
+    fv_network *network = cli_load(context, o->words[0]);
+    if (network && (o->size[0] || !to->tensors))
+        cli_set_size(context, network, o, NULL);
+    return network;
+}
+
 int cli_convert(int argc, char **argv)
 {
     cli_options o = cli_defaults();
@@ -133,13 +144,14 @@ int cli_convert(int argc, char **argv)
         cli_refuse(argv[0],
                    "%s: expected a name that ends in .c, .safetensors or .npz",
                    out);
+    if (o.weights && !o.into && to->tensors)
+        cli_refuse(argv[0], "--weights: expected --into NET, too");
     fv_context *context = cli_context(&o);
     if (!o.into && to->tensors && has_tensors(in) && !o.size[0]) {
         fv_weights_copy(context, in, out);
         return cli_end(context, CLI_DONE);
     }
-    fv_network *network =
-        o.into ? cli_load_into(context, &o) : cli_load_sized(context, &o);
+    fv_network *network = load(context, &o, to);
     if (network) to->write(context, network, out, &o);
     return cli_end(context, CLI_DONE);
 }

@@ -212,6 +212,8 @@ class IntoTest(WeightsCase):
                  "--prefix: expected --into NET, too"),
                 (["a.npz", "b.npz", "--partial"],
                  "--partial: expected --into NET, too"),
+                (["a.npz", "b.npz", "--weights", "c"],
+                 "--weights: expected --into NET, too"),
                 ([*into, "o.npz", "--head", "old"],
                  "--head old: expected new"),
                 ([*into, "o.npz", "--classes", 3],
@@ -254,6 +256,20 @@ class CopyTest(WeightsCase):
         self.convert("--weights", "copy.npz", "--into", "body.net", "o.npz")
         self.assertEqual(sha(self.folder / "o.npz"),
                          sha(self.folder / "copy.npz"))
+
+    def test_a_text(self):
+        (self.folder / "open.net").write_text(
+            "input ? ? 3\nconv2d 4 3 3\nglobal_average_pool\nflatten\n")
+        for net in ("body.net", "open.net"):
+            drawn = []
+            for seed in (0, 1, 1):
+                self.convert(net, "out.safetensors", "--seed", seed)
+                drawn.append(sha(self.out))
+            self.assertNotEqual(drawn[0], drawn[1])
+            self.assertEqual(drawn[1], drawn[2])
+        self.convert("open.net", "out.safetensors", "--size", "8x9")
+        self.assertIn("input 8 9 3\n",
+                      read_safetensors(self.out)[1]["fovea.network"])
 
     def test_checkpoint(self):
         self.train("model")
