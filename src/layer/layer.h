@@ -52,6 +52,8 @@ typedef struct fv__field {
     fv__field_kind kind;
     bool positional; /* may be written without its key, in table order */
     bool positive;   /* 0 is refused in the text */
+    bool outputs;    /* it is the number of channels of the output, or a factor
+                        of it */
     bool optional;   /* without a default, but not required */
     bool paired; /* in an options struct, this number and that of the next field
                     have their defaults if both are 0 */

@@ -93,6 +93,14 @@ struct fv_network {
  * Errors name it `name`. */
 fv_network *fv__network_parse(fv_context *context, const char *text,
                               size_t bytes, const char *name);
+/* The network text, to be released, with other options for the layer at that
+ * place (-1: none). NULL after a failure, and of no layers. */
+char *fv__network_write(const fv_network *network, int32_t place,
+                        const void *options);
+/* The head: the place of the last layer on the way to the first output that has
+ * a number of outputs of its own; inside[place] is set for it and what follows
+ * it. -1 after a failure. */
+int32_t fv__network_head(const fv_network *network, bool inside[]);
 /* Whether names of layers may have that character. */
 bool fv__name_character(char c);
 /* The place of that name among the first `count`; -1 if there is none. */

@@ -89,7 +89,8 @@ fv_variable *fv__conv2d_fused(const fv__conv2d *attributes, int32_t num_inputs,
 /* The options of a convolution of so many axes, in a struct of that type,
  * without those of the padding. */
 #define FV__CONVOLUTION_FIELDS(options, number)                                \
-    { FV__FIELD(options, COUNT, num_filters), .positional = true },            \
+    { FV__FIELD(options, COUNT, num_filters), .positional = true,              \
+      .outputs = true },                                                       \
         { FV__FIELD(options, AXES, kernel), .axes = (number),                  \
           .positional = true, .positive = true },                              \
     {                                                                          \

@@ -169,7 +169,8 @@ fv_variable *fv_linear_of(fv_variable *x, fv_variable *weight,
 /* ---- the layer ----------------------------------------------------------- */
 
 static const fv__field fields[] = {
-    { FV__FIELD(fv_linear_options, COUNT, num_outputs), .positional = true },
+    { FV__FIELD(fv_linear_options, COUNT, num_outputs), .positional = true,
+      .outputs = true },
     { FV__FIELD_AS("bias", fv_linear_options, LACK, no_bias) },
     FV__INIT_FIELDS(fv_linear_options),
     FV__PARAMETRIZATION_FIELDS(fv_linear_options),
