@@ -26,6 +26,7 @@ struct fv_context {
     uint64_t seed;
     int32_t threads;
     bool training, no_grad;
+    bool strict; /* convolutions round as the definition does */
     size_t max_bytes;
     const char *limit_source; /* what max_bytes is the limit of, for messages */
     size_t cache_bytes;       /* of the last-level cache */

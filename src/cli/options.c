@@ -292,6 +292,9 @@ static error_t read_common(int key, char *text, struct argp_state *state,
         o->layout = choice(state, key, text, layouts, "nhwc or nchw") ? FV_NCHW
                                                                       : FV_NHWC;
         return 0;
+    case CLI_STRICT:
+        o->strict = true;
+        return 0;
     case CLI_MARKDOWN:
         o->markdown = true;
         return 0;

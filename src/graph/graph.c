@@ -161,6 +161,7 @@ fv__node *fv__graph_append(fv__graph *graph, const fv_operator *op,
         || !grow(graph, &graph->nodes, graph->count, &graph->capacity))
         return NULL;
     node->training = graph->training;
+    if (graph->planned) node->who = graph->context->tape->who;
     if (graph->planned) node->ordinal = count_same(graph, op);
     node->resolved = inference->resolved;
     node->saved_bytes = inference->saved;
