@@ -7,12 +7,19 @@ extern const fv_operator fv__op_linear, fv__op_maxpool, fv__op_avgpool,
     fv__op_global_average_pool, fv__op_reshape, fv__op_concat,
     fv__op_channel_shuffle, fv__op_stack, fv__op_permute, fv__op_split,
     fv__op_pixel_shuffle, fv__op_pad, fv__op_pixel_unshuffle, fv__op_slice,
-    fv__op_broadcast;
+    fv__op_broadcast, fv__op_dropout, fv__op_alpha_dropout,
+    fv__op_spatial_dropout, fv__op_gaussian_noise, fv__op_stochastic_depth;
 
 #define MOVED(name)                                                            \
     {                                                                          \
         .op = &fv__op_##name, .write = fv__write_moved,                        \
         .lacks = fv__lacks_moved, .scratch = fv__scratch_moved                 \
+    }
+
+/* In evaluation. */
+#define SAME(name)                                                             \
+    {                                                                          \
+        .op = &fv__op_##name, .write = fv__write_same                          \
     }
 
 static const fv__emitter emitters[] = {
@@ -29,7 +36,12 @@ static const fv__emitter emitters[] = {
       .lacks = fv__lacks_avgpool },
     { .op = &fv__op_global_average_pool,
       .write = fv__write_global_average_pool },
-    { .op = &fv__op_reshape, .write = fv__write_same },
+    SAME(reshape),
+    SAME(dropout),
+    SAME(alpha_dropout),
+    SAME(spatial_dropout),
+    SAME(gaussian_noise),
+    SAME(stochastic_depth),
     MOVED(concat),
     MOVED(channel_shuffle),
     MOVED(stack),

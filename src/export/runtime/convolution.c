@@ -53,12 +53,6 @@ INLINE void next_window(const windows *w, place *p)
     p->at = p->first = p->above += w->by_plane;
 }
 
-/* A limit of the sum, of NaN none. */
-INLINE float clamped(float x, float low, float high)
-{
-    return x < low ? low : x > high ? high : x;
-}
-
 /* y = sums + bias + residual, clamped; `sums` and `bias` have COLUMNS numbers.
  */
 INLINE void finish(const epilogue *e, float *sums, int32_t n, const float *bias,
@@ -68,33 +62,50 @@ INLINE void finish(const epilogue *e, float *sums, int32_t n, const float *bias,
         for (int32_t j = 0; j < COLUMNS; j++) sums[j] += bias[j];
     if (residual)
         for (int32_t j = 0; j < n; j++) sums[j] += residual[j];
-    if (e->clamps)
-        for (int32_t j = 0; j < COLUMNS; j++)
-            sums[j] = clamped(sums[j], e->low, e->high);
+    if (e->clamps) {
+        const float low = e->low, high = e->high;
+        for (int32_t j = 0; j < COLUMNS; j++) {
+            const float raised = sums[j] < low ? low : sums[j];
+            sums[j] = raised > high ? high : raised;
+        }
+    }
     if (n == COLUMNS)
         for (int32_t j = 0; j < COLUMNS; j++) y[j] = sums[j];
     else
         for (int32_t j = 0; j < n; j++) y[j] = sums[j];
 }
 
+/* Adds the terms of a run to the sums. They are copied, so that a compiler keeps
+ * them in registers. */
+INLINE void add_run(const float *const x[ROWS], const float *w, int32_t at,
+                    int32_t count, float sums[ROWS][COLUMNS])
+{
+    float s[ROWS][COLUMNS];
+    for (int i = 0; i < ROWS; i++)
+        for (int j = 0; j < COLUMNS; j++) s[i][j] = sums[i][j];
+    for (int32_t k = at; k < at + count; k++, w += COLUMNS) {
+        UNROLLED
+        for (int i = 0; i < ROWS; i++) {
+            const float a = x[i][k];
+            ROLLED
+            for (int j = 0; j < COLUMNS; j++) s[i][j] = FMA(a, w[j], s[i][j]);
+        }
+    }
+    for (int i = 0; i < ROWS; i++)
+        for (int j = 0; j < COLUMNS; j++) sums[i][j] = s[i][j];
+}
+
 /* Sums of ROWS windows and COLUMNS filters. */
-static void tile(const float *const x[ROWS], const float *w, const run *runs,
+APART static void tile(const float *const x[ROWS], const float *w, const run *runs,
                  int32_t num_runs, float sums[ROWS][COLUMNS])
 {
     float s[ROWS][COLUMNS];
     bool first = true;
-    memset(s, 0, sizeof s);
+    for (int i = 0; i < ROWS; i++)
+        for (int j = 0; j < COLUMNS; j++) s[i][j] = 0;
     for (int32_t r = 0; r < num_runs; r++) {
-        const int32_t at = runs[r].at, end = at + runs[r].count;
-        for (int32_t k = at; k < end; k++, w += COLUMNS) {
-            UNROLLED
-            for (int i = 0; i < ROWS; i++) {
-                const float a = x[i][k];
-                ROLLED
-                for (int j = 0; j < COLUMNS; j++)
-                    s[i][j] = FMA(a, w[j], s[i][j]);
-            }
-        }
+        add_run(x, w, runs[r].at, runs[r].count, s);
+        w += runs[r].count * COLUMNS;
         if (!runs[r].ends) continue;
         for (int i = 0; i < ROWS; i++)
             for (int j = 0; j < COLUMNS; j++) {
@@ -218,7 +229,8 @@ INLINE void depthwise_tile(const float *const x[PIXELS], const float *w,
                            const run *taps, int32_t num_taps, int32_t n,
                            float s[PIXELS][COLUMNS])
 {
-    memset(s, 0, sizeof(float) * PIXELS * COLUMNS);
+    for (int i = 0; i < PIXELS; i++)
+        for (int j = 0; j < COLUMNS; j++) s[i][j] = 0;
     for (int32_t t = 0; t < num_taps; t++, w += COLUMNS) {
         const int32_t at = taps[t].at;
         UNROLLED

@@ -40,7 +40,9 @@
 #endif
 #if defined(__GNUC__)
 #define ALIGNED __attribute__((aligned(64)))
+#define APART __attribute__((noinline))
 #else
+#define APART
 #define ALIGNED
 #endif
 
