@@ -3,6 +3,7 @@
 
 #include "op/conv/conv2d.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Filters of a panel of weights; those of src/export/runtime/convolution.c. */
@@ -184,11 +185,11 @@ static size_t write_epilogue(fv__export *e, const fv__node *node, const job *j)
     else
         fv__text_add(&e->calls, "NULL, ");
     const int32_t residual = fv__conv_places_of(a).residual;
-    fv__text_add(&e->calls, "%s, %s, %s, %s };\n",
+    fv__text_add(&e->calls, "%s, %s, %s };\n",
                  residual < 0 ? "NULL"
                               : fv__export_at(e, node->inputs[residual]),
-                 a->clamp ? "true" : "false", FV__C_NUMBER(a->low),
-                 FV__C_NUMBER(a->clamp ? a->high : 0));
+                 FV__C_NUMBER(a->clamp ? a->low : -(double)INFINITY),
+                 FV__C_NUMBER(a->clamp ? a->high : (double)INFINITY));
     fv__release(e->context, o.folded);
     return weights;
 }
@@ -288,7 +289,8 @@ void fv__write_linear(fv__export *e, const fv__node *node)
     else
         fv__text_add(&e->calls, "NULL, ");
     fv__text_add(&e->calls,
-                 "NULL, false, 0, 0 };\n        multiply(runs, %d, %lld, %lld, "
+                 "NULL, -(float)INFINITY, (float)INFINITY };\n        "
+                 "multiply(runs, %d, %lld, %lld, "
                  "%lld, &after, weights + %zu, %s, %lld, %s);\n",
                  runs, (long long)node->values[0]->shape[0], (long long)in,
                  (long long)out, weights, fv__export_at(e, node->inputs[0]),

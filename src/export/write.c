@@ -298,12 +298,13 @@ static void add_all(page *p, const fv__export *e)
     const char *base = slash ? slash + 1 : e->path;
     const int length = (int)strlen(base) - 1; /* without the c */
     fv__text_add(&needs, "%s%s", functions, calls);
-    fv__text_add(&p->text,
-                 "/* A neural network, written by Fovea %s: what computes it, "
-                 "its weights and, with\n * -DFOVEA_MAIN, a program. %.*sh says "
-                 "how to call it. */\n#include \"%.*sh\"\n\n%s\n",
-                 fv_version(), length, base, length, base,
-                 fv__embedded_text("preamble.c"));
+    fv__text_add(
+        &p->text,
+        "/* A neural network, written by Fovea %s: what computes it, "
+        "its weights and, with\n * -DFOVEA_MAIN, a program. %.*sh says "
+        "how to call it. */\n#include \"%.*sh\"\n\n%s\n",
+        fv_version(), length, base, length, base,
+        fv__embedded_text("preamble.c"));
     if (needs.at) fv__library_write(&p->text, needs.at);
     fv__text_free(&needs);
     fv__text_add(&p->text, "%s", functions);

@@ -18,8 +18,7 @@ typedef struct run {
 /* What follows a sum: a bias, a residual and a clamp, in this order. */
 typedef struct epilogue {
     const float *bias, *residual; /* NULL: none */
-    bool clamps;
-    float low, high;
+    float low, high;              /* infinite: no clamp */
 } epilogue;
 
 /* Windows of an input: planes x rows x columns of each image, with distances in
@@ -53,30 +52,41 @@ INLINE void next_window(const windows *w, place *p)
     p->at = p->first = p->above += w->by_plane;
 }
 
-/* y = sums + bias + residual, clamped; `sums` and `bias` have COLUMNS numbers.
- */
-INLINE void finish(const epilogue *e, float *sums, int32_t n, const float *bias,
-                   const float *residual, float *y)
+/* y = sums + bias + residual, clamped, for n numbers. */
+INLINE void finish_some(const epilogue *e, const float *sums, int32_t n,
+                        const float *bias, const float *residual, float *y)
 {
-    if (bias)
-        for (int32_t j = 0; j < COLUMNS; j++) sums[j] += bias[j];
-    if (residual)
-        for (int32_t j = 0; j < n; j++) sums[j] += residual[j];
-    if (e->clamps) {
-        const float low = e->low, high = e->high;
-        for (int32_t j = 0; j < COLUMNS; j++) {
-            const float raised = sums[j] < low ? low : sums[j];
-            sums[j] = raised > high ? high : raised;
-        }
+    const float low = e->low, high = e->high;
+    float v[COLUMNS];
+    if (bias) {
+        ROLLED
+        for (int32_t j = 0; j < n; j++) v[j] = sums[j] + bias[j];
+    } else {
+        ROLLED
+        for (int32_t j = 0; j < n; j++) v[j] = sums[j];
     }
-    if (n == COLUMNS)
-        for (int32_t j = 0; j < COLUMNS; j++) y[j] = sums[j];
-    else
-        for (int32_t j = 0; j < n; j++) y[j] = sums[j];
+    if (residual) {
+        ROLLED
+        for (int32_t j = 0; j < n; j++) v[j] += residual[j];
+    }
+    ROLLED
+    for (int32_t j = 0; j < n; j++) {
+        const float raised = v[j] < low ? low : v[j];
+        y[j] = raised > high ? high : raised;
+    }
 }
 
-/* Adds the terms of a run to the sums. They are copied, so that a compiler keeps
- * them in registers. */
+INLINE void finish(const epilogue *e, const float *sums, int32_t n,
+                   const float *bias, const float *residual, float *y)
+{
+    if (n == COLUMNS)
+        finish_some(e, sums, COLUMNS, bias, residual, y);
+    else
+        finish_some(e, sums, n, bias, residual, y);
+}
+
+/* Adds the terms of a run to the sums. They are copied, so that a compiler
+ * keeps them in registers. */
 INLINE void add_run(const float *const x[ROWS], const float *w, int32_t at,
                     int32_t count, float sums[ROWS][COLUMNS])
 {
@@ -96,8 +106,9 @@ INLINE void add_run(const float *const x[ROWS], const float *w, int32_t at,
 }
 
 /* Sums of ROWS windows and COLUMNS filters. */
-APART static void tile(const float *const x[ROWS], const float *w, const run *runs,
-                 int32_t num_runs, float sums[ROWS][COLUMNS])
+APART static void tile(const float *const x[ROWS], const float *w,
+                       const run *runs, int32_t num_runs,
+                       float sums[ROWS][COLUMNS])
 {
     float s[ROWS][COLUMNS];
     bool first = true;
