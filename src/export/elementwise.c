@@ -53,19 +53,20 @@ static void define_unary(fv__export *e, const char *name, const char *formula,
                          size_t length)
 {
     if (is_there(e, name)) return;
-    fv__text_add(&e->functions,
-                 "static void %s(int32_t n, const float *from, float *to, "
-                 "float p, float q)\n"
-                 "{\n"
-                 "    (void)p;\n"
-                 "    (void)q;\n"
-                 "    INDEPENDENT\n"
-                 "    for (int32_t i = 0; i < n; i++) {\n"
-                 "        const real x = from[i];\n"
-                 "        to[i] = (%.*s);\n"
-                 "    }\n"
-                 "}\n\n",
-                 name, (int)length, formula);
+    fv__text_add(
+        &e->functions,
+        "APART static void %s(int32_t n, const float *from, float *to, "
+        "float p, float q)\n"
+        "{\n"
+        "    (void)p;\n"
+        "    (void)q;\n"
+        "    INDEPENDENT\n"
+        "    for (int32_t i = 0; i < n; i++) {\n"
+        "        const real x = from[i];\n"
+        "        to[i] = (%.*s);\n"
+        "    }\n"
+        "}\n\n",
+        name, (int)length, formula);
 }
 
 static const char *formula_of(const char *name, size_t *length)
@@ -107,7 +108,7 @@ static void define_binary(fv__export *e, const char *name, fv__binary f)
                   { "else if (a_step)", "from_a[i]", "*from_b" },
                   { "else", "*from_a", "from_b[i * b_step]" } };
     fv__text_add(&e->functions,
-                 "static void %s(int32_t n, const float *from_a, int32_t "
+                 "APART static void %s(int32_t n, const float *from_a, int32_t "
                  "a_step, const float *from_b, int32_t b_step, float *to)\n{\n",
                  name);
     for (int k = 0; k < 3; k++)

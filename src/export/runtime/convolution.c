@@ -129,9 +129,10 @@ APART static void tile(const float *const x[ROWS], const float *w,
 
 /* The windows from `from` on, `count` of them, of one image and panel of n
  * filters. */
-static void panel(const convolution *c, const epilogue *e, const run *runs,
-                  const float *w, int32_t n, place from, int32_t count,
-                  const float *bias, const float *residual, float *y)
+APART static void panel(const convolution *c, const epilogue *e,
+                        const run *runs, const float *w, int32_t n, place from,
+                        int32_t count, const float *bias, const float *residual,
+                        float *y)
 {
     const int32_t step = c->groups * c->filters;
     for (int32_t i = 0; i < count; i += ROWS) {
@@ -156,8 +157,9 @@ enum { BLOCK = 96 };
 
 /* The weights are panels [group][filters / COLUMNS][term][COLUMNS]; the bias
  * has COLUMNS numbers for each. */
-static void convolve(const convolution *c, const epilogue *e, const run *runs,
-                     const float *weights, const float *x, float *y)
+APART static void convolve(const convolution *c, const epilogue *e,
+                           const run *runs, const float *weights,
+                           const float *x, float *y)
 {
     const windows *w = &c->windows;
     const int32_t count = w->planes * w->rows * w->columns;
@@ -195,10 +197,10 @@ enum { WIDE = 32 };
 
 /* One window of each of `rows` inputs, `step` elements apart; the weights are
  * panels [filters / WIDE][term][WIDE]. */
-static void multiply(const run *runs, int32_t num_runs, int32_t rows,
-                     int32_t terms, int32_t filters, const epilogue *e,
-                     const float *weights, const float *x, int32_t step,
-                     float *y)
+APART static void multiply(const run *runs, int32_t num_runs, int32_t rows,
+                           int32_t terms, int32_t filters, const epilogue *e,
+                           const float *weights, const float *x, int32_t step,
+                           float *y)
 {
     const float *residual = e->residual;
     for (int32_t i = 0; i < rows; i++, x += step)
@@ -256,9 +258,9 @@ INLINE void depthwise_tile(const float *const x[PIXELS], const float *w,
 
 /* One filter for each channel; the weights are panels
  * [channels / COLUMNS][tap][COLUMNS]. */
-static void convolve_depthwise(const convolution *c, const epilogue *e,
-                               const run *taps, const float *weights,
-                               const float *x, float *y)
+APART static void convolve_depthwise(const convolution *c, const epilogue *e,
+                                     const run *taps, const float *weights,
+                                     const float *x, float *y)
 {
     const windows *w = &c->windows;
     const int32_t count = w->planes * w->rows * w->columns;
@@ -298,9 +300,10 @@ static void convolve_depthwise(const convolution *c, const epilogue *e,
 
 /* Images with a border around each: extents are planes, rows, columns; `size`
  * those of a copy, which begins `begin` before the image. */
-static void border(int32_t images, const int32_t extents[3],
-                   const int32_t begin[3], const int32_t size[3],
-                   int32_t channels, float value, const float *x, float *y)
+APART static void border(int32_t images, const int32_t extents[3],
+                         const int32_t begin[3], const int32_t size[3],
+                         int32_t channels, float value, const float *x,
+                         float *y)
 {
     for (int32_t n = 0; n < images; n++)
         for (int32_t p = 0; p < size[0]; p++)

@@ -10,8 +10,8 @@ typedef struct broadcast {
 typedef void pairwise(int32_t n, const float *a, int32_t a_step, const float *b,
                       int32_t b_step, float *to);
 
-static void each_broadcast(const broadcast *s, pairwise *f, const float *a,
-                           const float *b, float *to)
+APART static void each_broadcast(const broadcast *s, pairwise *f,
+                                 const float *a, const float *b, float *to)
 {
     int32_t index[8] = { 0 }, in_a = 0, in_b = 0;
     const int32_t last = s->rank - 1;

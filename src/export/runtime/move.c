@@ -6,7 +6,7 @@ typedef struct loops {
     int32_t extent[8], x_step[8], y_step[8];
 } loops;
 
-static void move_elements(const loops *l, const float *x, float *y)
+APART static void move_elements(const loops *l, const float *x, float *y)
 {
     int32_t index[8] = { 0 }, from = l->x, to = l->y;
     const int32_t last = l->rank - 1, n = l->extent[last];

@@ -37,7 +37,8 @@ static span span_of(const pool *p, int axis, int32_t index)
 typedef void pooling(const pool *p, const span window[3], const float *x,
                      float *y);
 
-static void pool_windows(const pool *p, pooling *f, const float *x, float *y)
+APART static void pool_windows(const pool *p, pooling *f, const float *x,
+                               float *y)
 {
     const int32_t image = p->in[0] * p->in[1] * p->in[2] * p->channels;
     for (int32_t n = 0; n < p->images; n++, x += image)
@@ -69,8 +70,8 @@ static int32_t taps_inside(const span window[3])
 }
 
 /* The largest number; of NaNs the first. */
-static void largest_of_window(const pool *p, const span window[3],
-                              const float *x, float *y)
+APART static void largest_of_window(const pool *p, const span window[3],
+                                    const float *x, float *y)
 {
     const int32_t taps = taps_inside(window), n = p->channels;
     if (!taps)
@@ -88,8 +89,8 @@ static void largest_of_window(const pool *p, const span window[3],
 }
 
 /* The mean, or 0 without a tap. */
-static void mean_of_window(const pool *p, const span window[3], const float *x,
-                           float *y)
+APART static void mean_of_window(const pool *p, const span window[3],
+                                 const float *x, float *y)
 {
     const int32_t taps = taps_inside(window), n = p->channels;
     const int32_t padded =
@@ -138,8 +139,8 @@ INLINE void column_sums(int32_t m, int32_t n, int32_t step, const float *x,
 }
 
 /* Sums of all pixels of each image. */
-static void image_sums(int32_t images, int32_t pixels, int32_t channels,
-                       const float *x, float *y)
+APART static void image_sums(int32_t images, int32_t pixels, int32_t channels,
+                             const float *x, float *y)
 {
     for (int32_t i = 0; i < images; i++, x += pixels * channels)
         for (int32_t j = 0; j < channels; j += SUM_COLUMNS) {
