@@ -7,7 +7,9 @@ set(texts
   src/kernel/isa/lanes.h
   src/kernel/isa/unary.c
   src/kernel/isa/binary.c
-  src/kernel/isa/softmax.c)
+  src/kernel/isa/softmax.c
+  src/kernel/normalise.h
+  src/kernel/isa/row_normalise.c)
 file(GLOB own CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
   ${PROJECT_SOURCE_DIR}/src/export/runtime/*.c)
 list(SORT own)

@@ -1,13 +1,8 @@
 /* Writes convolutions and linear layers. */
-#include "export/emitters.h"
-
-#include "op/conv/conv2d.h"
+#include "export/convolution.h"
 
 #include <math.h>
 #include <string.h>
-
-/* Filters of a panel of weights; those of src/export/runtime/convolution.c. */
-enum { COLUMNS = 16, WIDE = 32 };
 
 /* How the sums of an output are computed. */
 typedef enum form { TILES, ONE_WINDOW, DEPTHWISE } form;
@@ -20,11 +15,6 @@ typedef struct job {
     form form;
     bool pads;
 } job;
-
-static int64_t pixels_of(const int64_t extents[FV__AXES])
-{
-    return extents[FV__DEPTH] * extents[FV__ROWS] * extents[FV__COLUMNS];
-}
 
 static job job_of(const fv__node *node)
 {
@@ -39,12 +29,12 @@ static job job_of(const fv__node *node)
     }
     j.channels = g->channels / g->groups;
     j.filters = g->filters / g->groups;
-    j.terms = pixels_of(g->kernel) * j.channels;
+    j.terms = fv__pixels(g->kernel) * j.channels;
     j.chain = (fv__chain){ g->kernel[FV__DEPTH] * g->kernel[FV__ROWS],
                            g->kernel[FV__COLUMNS], j.channels };
     if (fv__geometry_is_depthwise(g) && !fv__chain_is_cut(j.chain))
         j.form = DEPTHWISE;
-    else if (pixels_of(g->out) == 1 && g->groups == 1)
+    else if (fv__pixels(g->out) == 1 && g->groups == 1)
         j.form = ONE_WINDOW;
     return j;
 }
@@ -61,58 +51,64 @@ const char *fv__lacks_conv(const fv__node *node)
 int64_t fv__scratch_conv(const fv__node *node)
 {
     const job j = job_of(node);
-    const int64_t extents[] = { j.g.batch, pixels_of(j.padded), j.g.channels };
+    const int64_t extents[] = { j.g.batch, fv__pixels(j.padded), j.g.channels };
     return j.pads ? fv__product(3, extents) : 0;
 }
 
 /* ---- the terms of a sum -------------------------------------------------- */
 
-/* Writes the runs of a sum: its terms, cut where memory does and where blocks
- * of the chain end. Returns how many. */
-static int32_t write_runs(fv__export *e, const job *j)
+/* The pixels of the padded input under the taps of window 0, in the order of
+ * the chain; to be released. */
+static int64_t *taps_of(fv__export *e, const job *j)
 {
     const fv__geometry *g = &j->g;
-    const bool joined = g->dilation[FV__COLUMNS] == 1 && g->groups == 1;
-    const int64_t length =
-        joined ? j->chain.columns * j->channels : j->channels;
+    const int64_t taps = fv__pixels(g->kernel);
+    int64_t *at = fv__allocate(e->context, FV__DATA, (size_t)taps * sizeof *at);
+    for (int64_t t = 0; at && t < taps; t++) {
+        const int64_t row = t / g->kernel[FV__COLUMNS];
+        const int64_t plane =
+            row / g->kernel[FV__ROWS] * g->dilation[FV__DEPTH];
+        const int64_t line =
+            plane * j->padded[FV__ROWS]
+            + row % g->kernel[FV__ROWS] * g->dilation[FV__ROWS];
+        at[t] = line * j->padded[FV__COLUMNS]
+                + t % g->kernel[FV__COLUMNS] * g->dilation[FV__COLUMNS];
+    }
+    return at;
+}
+
+int32_t fv__write_runs(fv__export *e, fv__chain chain, const int64_t taps[],
+                       int64_t pixel)
+{
+    const int64_t terms = fv__chain_terms(chain);
     int64_t end = 0;
     int32_t count = 0;
     fv__text_add(&e->calls, "        static const run runs[] = {");
-    for (int64_t at = 0; at < j->terms;) {
-        if (at == end) end += fv__chain_block(j->chain, at);
-        const int64_t tap = at / j->channels, channel = at % j->channels;
-        const int64_t row = tap / g->kernel[FV__COLUMNS];
-        const int64_t place[FV__AXES] = {
-            [FV__ROWS] = row % g->kernel[FV__ROWS] * g->dilation[FV__ROWS],
-            [FV__COLUMNS] =
-                tap % g->kernel[FV__COLUMNS] * g->dilation[FV__COLUMNS],
-            [FV__DEPTH] = row / g->kernel[FV__ROWS] * g->dilation[FV__DEPTH]
-        };
-        const int64_t pixel =
-            (place[FV__DEPTH] * j->padded[FV__ROWS] + place[FV__ROWS])
-                * j->padded[FV__COLUMNS]
-            + place[FV__COLUMNS];
-        const int64_t next = fv__min(end, (at / length + 1) * length);
+    for (int64_t at = 0, next; at < terms; at = next) {
+        if (at == end) end += fv__chain_block(chain, at);
+        const int64_t tap = at / chain.channels, channel = at % chain.channels;
+        next = fv__min(end, (tap + 1) * chain.channels);
+        while (chain.channels == pixel && next < end
+               && taps[next / chain.channels]
+                      == taps[next / chain.channels - 1] + 1)
+            next = fv__min(end, next + chain.channels);
         fv__text_add(&e->calls, "%s{ %lld, %lld, %d }",
                      count % 4 ? ", "
                      : count   ? ",\n            "
                                : "\n            ",
-                     (long long)(pixel * g->channels + channel),
+                     (long long)(taps[tap] * pixel + channel),
                      (long long)(next - at), next == end);
-        at = next;
         count++;
     }
+    if (!terms) fv__text_add(&e->calls, " { 0, 0, 1 }"); /* a sum of nothing */
     fv__text_add(&e->calls, "\n        };\n");
-    return count;
+    return terms ? count : 1;
 }
 
 /* ---- weights ------------------------------------------------------------- */
 
-/* Copies weights [groups x filters][terms] to panels of `width` filters,
- * [group][panel][term][width], and the bias to as many numbers as lanes. With
- * depthwise filters, a panel has filters of several groups. */
-static size_t pack(fv__export *e, int64_t groups, int64_t filters,
-                   int64_t terms, int64_t width, const float *weights)
+size_t fv__pack(fv__export *e, int64_t groups, int64_t filters, int64_t terms,
+                int64_t width, const float *weights)
 {
     size_t at;
     const int64_t panels = fv__divide_up(filters, width);
@@ -126,12 +122,6 @@ static size_t pack(fv__export *e, int64_t groups, int64_t filters,
             panel[t * width + lane] = weights[f * terms + t];
     }
     return at;
-}
-
-static size_t pack_bias(fv__export *e, int64_t groups, int64_t filters,
-                        int64_t width, const float *bias)
-{
-    return pack(e, groups, filters, 1, width, bias);
 }
 
 /* Weights and bias as the definition uses them: the node's, or folded ones in
@@ -171,14 +161,15 @@ static size_t write_epilogue(fv__export *e, const fv__node *node, const job *j)
     const fv__conv2d *a = node->attributes;
     const operands o = operands_of(e, node);
     const bool joins = j->form == DEPTHWISE; /* groups are the filters */
-    const int64_t width = j->form == ONE_WINDOW ? WIDE : COLUMNS;
+    const int64_t width =
+        j->form == ONE_WINDOW ? FV__WIDE : FV__COLUMNS_OF_PANEL;
     const int64_t groups = joins ? 1 : j->g.groups;
     const int64_t filters = joins ? j->g.filters : j->filters;
     size_t weights = 0, bias = 0;
     if (fv__ok(e->context))
-        weights = pack(e, groups, filters, j->terms, width, o.weights);
+        weights = fv__pack(e, groups, filters, j->terms, width, o.weights);
     if (o.bias && fv__ok(e->context))
-        bias = pack_bias(e, groups, filters, width, o.bias);
+        bias = fv__pack(e, groups, filters, 1, width, o.bias);
     fv__text_add(&e->calls, "        const epilogue after = { ");
     if (o.bias)
         fv__text_add(&e->calls, "weights + %zu, ", bias);
@@ -194,18 +185,16 @@ static size_t write_epilogue(fv__export *e, const fv__node *node, const job *j)
     return weights;
 }
 
-/* Copies the input with its padding to the scratch; returns where the
- * convolution reads. */
-static const char *write_border(fv__export *e, const fv__node *node,
-                                const job *j)
+const char *fv__write_border(fv__export *e, const fv__node *node, int64_t batch,
+                             int64_t channels, const int64_t in[FV__AXES],
+                             const int64_t begin[FV__AXES],
+                             const int64_t padded[FV__AXES], double value)
 {
-    const fv__conv2d *a = node->attributes;
-    const fv__geometry *g = &j->g;
     const char *x = fv__export_at(e, node->inputs[0]);
-    if (!j->pads) return x;
     const char *scratch = fv__export_scratch(e, node);
-    const int64_t *sets[] = { g->in, g->begin, j->padded };
+    const int64_t *sets[] = { in, begin, padded };
     static const char *const names[] = { "extents", "begin", "size" };
+    if (memcmp(in, padded, FV__AXES * sizeof *in) == 0) return x;
     for (int i = 0; i < 3; i++)
         fv__text_add(&e->calls,
                      "        static const int32_t %s[] = { %lld, %lld, %lld "
@@ -216,39 +205,56 @@ static const char *write_border(fv__export *e, const fv__node *node,
     fv__text_add(&e->calls,
                  "        border(%lld, extents, begin, size, %lld, %s, %s, "
                  "%s);\n",
-                 (long long)g->batch, (long long)g->channels,
-                 FV__C_NUMBER(a->convolution.padding_mode == FV_PAD_CONSTANT
-                                  ? a->convolution.padding_value
-                                  : 0),
-                 x, scratch);
+                 (long long)batch, (long long)channels, FV__C_NUMBER(value), x,
+                 scratch);
     return scratch;
 }
 
-/* The windows, groups and numbers of a sum. */
-static void write_shape(fv__export *e, const job *j, int32_t runs)
+/* The same for a convolution. */
+static const char *write_border(fv__export *e, const fv__node *node,
+                                const job *j)
 {
-    const fv__geometry *g = &j->g;
-    const int64_t line = j->padded[FV__COLUMNS] * g->channels;
-    const int64_t plane = j->padded[FV__ROWS] * line;
-    fv__text_add(&e->calls,
-                 "        static const convolution c = { { %lld, %lld, %lld, "
-                 "%lld, %lld, %lld, %lld, %lld },\n            %lld, %lld, "
-                 "%lld, %lld, %d };\n",
-                 (long long)g->batch, (long long)g->out[FV__DEPTH],
-                 (long long)g->out[FV__ROWS], (long long)g->out[FV__COLUMNS],
-                 (long long)(j->padded[FV__DEPTH] * plane),
-                 (long long)(g->stride[FV__DEPTH] * plane),
-                 (long long)(g->stride[FV__ROWS] * line),
-                 (long long)(g->stride[FV__COLUMNS] * g->channels),
-                 (long long)g->groups, (long long)j->channels,
-                 (long long)j->filters, (long long)j->terms, runs);
+    const fv_convolution *c =
+        &((const fv__conv2d *)node->attributes)->convolution;
+    return fv__write_border(
+        e, node, j->g.batch, j->g.channels, j->g.in, j->g.begin, j->padded,
+        c->padding_mode == FV_PAD_CONSTANT ? c->padding_value : 0);
+}
+
+void fv__write_windows(fv__export *e, int64_t batch,
+                       const int64_t out[FV__AXES],
+                       const int64_t stride[FV__AXES],
+                       const int64_t padded[FV__AXES], int64_t pixel,
+                       const int64_t numbers[5])
+{
+    const int64_t line = padded[FV__COLUMNS] * pixel;
+    const int64_t plane = padded[FV__ROWS] * line;
+    fv__text_add(
+        &e->calls,
+        "        static const convolution c = { { %lld, %lld, %lld, "
+        "%lld, %lld, %lld, %lld, %lld },\n            %lld, %lld, "
+        "%lld, %lld, %lld };\n",
+        (long long)batch, (long long)out[FV__DEPTH], (long long)out[FV__ROWS],
+        (long long)out[FV__COLUMNS], (long long)(padded[FV__DEPTH] * plane),
+        (long long)(stride[FV__DEPTH] * plane),
+        (long long)(stride[FV__ROWS] * line),
+        (long long)(stride[FV__COLUMNS] * pixel), (long long)numbers[0],
+        (long long)numbers[1], (long long)numbers[2], (long long)numbers[3],
+        (long long)numbers[4]);
 }
 
 void fv__write_conv(fv__export *e, const fv__node *node)
 {
     const job j = job_of(node);
-    const int32_t runs = write_runs(e, &j);
-    if (j.form != ONE_WINDOW) write_shape(e, &j, runs);
+    int64_t *taps = taps_of(e, &j);
+    if (!taps) return;
+    const int32_t runs = fv__write_runs(e, j.chain, taps, j.g.channels);
+    fv__release(e->context, taps);
+    const int64_t numbers[] = { j.g.groups, j.channels, j.filters, j.terms,
+                                runs };
+    if (j.form != ONE_WINDOW)
+        fv__write_windows(e, j.g.batch, j.g.out, j.g.stride, j.padded,
+                          j.g.channels, numbers);
     const size_t weights = write_epilogue(e, node, &j);
     const char *x = write_border(e, node, &j);
     const char *y = fv__export_at(e, node->outputs[0]);
@@ -258,7 +264,7 @@ void fv__write_conv(fv__export *e, const fv__node *node)
                      "weights + %zu, %s, %lld, %s);\n",
                      runs, (long long)j.g.batch, (long long)j.terms,
                      (long long)j.filters, weights, x,
-                     (long long)(pixels_of(j.padded) * j.g.channels), y);
+                     (long long)(fv__pixels(j.padded) * j.g.channels), y);
     else
         fv__text_add(&e->calls,
                      "        convolve%s(&c, &after, runs, weights + %zu, %s, "
@@ -270,22 +276,13 @@ void fv__write_linear(fv__export *e, const fv__node *node)
 {
     const fv_tensor *weight = node->values[1];
     const int64_t out = weight->shape[0], in = weight->shape[1];
-    const job j = { .g = { .channels = in,
-                           .filters = out,
-                           .groups = 1,
-                           .kernel = { 1, 1, 1 },
-                           .dilation = { 1, 1, 1 } },
-                    .padded = { 1, 1, 1 },
-                    .channels = in,
-                    .filters = out,
-                    .terms = in,
-                    .chain = { 1, 1, in } };
-    const int32_t runs = write_runs(e, &j);
-    const size_t weights = pack(e, 1, out, in, WIDE, weight->data);
+    const fv__chain chain = { 1, 1, in };
+    const int32_t runs = fv__write_runs(e, chain, (const int64_t[]){ 0 }, in);
+    const size_t weights = fv__pack(e, 1, out, in, FV__WIDE, weight->data);
     fv__text_add(&e->calls, "        const epilogue after = { ");
     if (node->num_inputs > 2)
         fv__text_add(&e->calls, "weights + %zu, ",
-                     pack_bias(e, 1, out, WIDE, node->values[2]->data));
+                     fv__pack(e, 1, out, 1, FV__WIDE, node->values[2]->data));
     else
         fv__text_add(&e->calls, "NULL, ");
     fv__text_add(&e->calls,

@@ -157,3 +157,20 @@ void fv__write_binary(fv__export *e, const fv__node *node)
                  " } };\n        each_broadcast(&b, %s, %s, %s, %s);\n", name,
                  x, other, y);
 }
+
+/* The divisor is an operand that does not move. */
+void fv__write_div_number(fv__export *e, const fv__node *node)
+{
+    const fv__quotient *a = node->attributes;
+    char name[NAME_BYTES];
+    size_t at;
+    float *divisor = fv__export_room(e, 1, &at);
+    if (!divisor) return;
+    *divisor = (float)a->divisor;
+    function_name(binary_names[FV__DIV], name);
+    define_binary(e, name, FV__DIV);
+    fv__text_add(&e->calls, "        %s(%lld, %s, 1, weights + %zu, 0, %s);\n",
+                 name, (long long)fv_tensor_count(node->results[0]),
+                 fv__export_at(e, node->inputs[0]), at,
+                 fv__export_at(e, node->outputs[0]));
+}

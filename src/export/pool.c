@@ -10,6 +10,23 @@ static void write_axes(fv__export *e, const int64_t values[FV__AXES])
                  (long long)values[FV__COLUMNS]);
 }
 
+/* Windows that divide an image evenly have the stride 0. */
+static fv__geometry bins_of(const fv__node *node)
+{
+    const fv_tensor *y = node->results[0];
+    fv__geometry g = fv__image_geometry(node->values[0]);
+    const int32_t axes = y->rank - 2;
+    for (int32_t axis = 0; axis < FV__AXES; axis++) {
+        g.out[axis] = 1;
+        g.stride[axis] = 0;
+    }
+    for (int32_t i = 0; i < axes; i++)
+        g.out[fv__axis_of(axes, i)] = y->shape[1 + i];
+    for (int32_t axis = 0; axis < FV__AXES; axis++)
+        g.kernel[axis] = fv__divide_up(g.in[axis], g.out[axis]) + 1;
+    return g;
+}
+
 static fv__geometry geometry_of(const fv__node *node)
 {
     const fv_tensor *y = node->results[0];
@@ -46,12 +63,37 @@ void fv__write_maxpool(fv__export *e, const fv__node *node)
     write_pool(e, node, &g, 0, "largest_of_window");
 }
 
+/* The sum of a window must be one block of a chain. */
+static const char *lacks_blocks(const fv__geometry *g)
+{
+    const fv__chain chain = { g->kernel[FV__DEPTH] * g->kernel[FV__ROWS],
+                              g->kernel[FV__COLUMNS], 1 };
+    return fv__chain_is_cut(chain) ? "windows of about 2048 pixels or more"
+                                   : NULL;
+}
+
 const char *fv__lacks_avgpool(const fv__node *node)
 {
     const fv__geometry g = geometry_of(node);
-    const fv__chain chain = { g.kernel[FV__DEPTH] * g.kernel[FV__ROWS],
-                              g.kernel[FV__COLUMNS], 1 };
-    return fv__chain_is_cut(chain) ? "windows of 2048 pixels or more" : NULL;
+    return lacks_blocks(&g);
+}
+
+const char *fv__lacks_adaptive_avgpool(const fv__node *node)
+{
+    const fv__geometry g = bins_of(node);
+    return lacks_blocks(&g);
+}
+
+void fv__write_adaptive_avgpool(fv__export *e, const fv__node *node)
+{
+    const fv__geometry g = bins_of(node);
+    write_pool(e, node, &g, -1, "mean_of_window");
+}
+
+void fv__write_adaptive_maxpool(fv__export *e, const fv__node *node)
+{
+    const fv__geometry g = bins_of(node);
+    write_pool(e, node, &g, 0, "largest_of_window");
 }
 
 void fv__write_avgpool(fv__export *e, const fv__node *node)

@@ -24,6 +24,14 @@ static int32_t taps_below(const pool *p, int axis, int32_t room)
 static span span_of(const pool *p, int axis, int32_t index)
 {
     const int32_t dilation = p->dilation[axis];
+    if (!p->stride[axis]) { /* windows that divide the image evenly */
+        const int32_t whole = p->in[axis] / p->out[axis];
+        const int32_t rest = p->in[axis] % p->out[axis], end = index + 1;
+        const int32_t at = index * whole + index * rest / p->out[axis];
+        const int32_t more = (end * rest + p->out[axis] - 1) / p->out[axis];
+        const span bin = { at, end * whole + more - at, 0 };
+        return bin;
+    }
     const int32_t origin = index * p->stride[axis] - p->begin[axis];
     const int32_t room = p->in[axis] - origin;
     const int32_t first = origin < 0 ? (dilation - 1 - origin) / dilation : 0;

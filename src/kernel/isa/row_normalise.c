@@ -27,7 +27,10 @@ typedef struct two {
             tree_add(&blocks2, total.second);                                  \
         }                                                                      \
         if ((n) > LANES_BLOCK)                                                 \
-            total = (two){ tree_total(&blocks), tree_total(&blocks2) };        \
+        {                                                                      \
+            total.first = tree_total(&blocks);                                 \
+            total.second = tree_total(&blocks2);                               \
+        }                                                                      \
     }
 
 INLINE void lanes_moments(double *lane, double *lane2, size_t n, const real *x,
@@ -100,7 +103,8 @@ INLINE statistics statistics_of(const fv__row_normal *normal, size_t n,
                               + normal->epsilon);
     else if ((root = __builtin_sqrt(squares)) < normal->epsilon)
         root = normal->epsilon;
-    return (statistics){ (real)(shift + off), (real)(1 / root) };
+    const statistics s = { (real)(shift + off), (real)(1 / root) };
+    return s;
 }
 
 INLINE void scale_row(size_t n, statistics s, const real *gamma,
