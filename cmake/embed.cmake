@@ -11,7 +11,7 @@ set(texts
   src/kernel/normalise.h
   src/kernel/isa/row_normalise.c)
 file(GLOB own CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
-  ${PROJECT_SOURCE_DIR}/src/export/runtime/*.c)
+  ${PROJECT_SOURCE_DIR}/runtime/*.c)
 list(SORT own)
 list(APPEND texts ${own})
 

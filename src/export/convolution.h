@@ -1,5 +1,5 @@
 /* What emitters of convolutions share: calls of the functions of
- * src/export/runtime/convolution.c. */
+ * runtime/convolution.c. */
 #ifndef FV_EXPORT_CONVOLUTION_H
 #define FV_EXPORT_CONVOLUTION_H
 

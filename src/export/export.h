@@ -79,7 +79,7 @@ const fv__emitter *fv__emitter_of(const fv__node *node);
 
 /* ---- the library of C functions ------------------------------------------ */
 
-/* Texts from src/export/runtime and src/kernel/isa, by cmake/embed.cmake. */
+/* Texts from runtime and src/kernel/isa, by cmake/embed.cmake. */
 typedef struct fv__embedded {
     const char *name;
     const unsigned char *bytes;

@@ -17,7 +17,8 @@ typedef struct two {
         blocks.levels = blocks2.levels = 0;                                    \
         blocks.blocks = blocks2.blocks = 0;                                    \
         for (size_t at = 0; at < (n); at += LANES_BLOCK) {                     \
-            const size_t count = (n)-at < LANES_BLOCK ? (n)-at : LANES_BLOCK;  \
+            const size_t count =                                               \
+                (n)-at < LANES_BLOCK ? (n)-at : (size_t)LANES_BLOCK;           \
             double lane[FV__LANES] = { 0 }, lane2[FV__LANES] = { 0 };          \
             work;                                                              \
             total.first = lanes_fold(lane);                                    \
@@ -26,8 +27,7 @@ typedef struct two {
             tree_add(&blocks, total.first);                                    \
             tree_add(&blocks2, total.second);                                  \
         }                                                                      \
-        if ((n) > LANES_BLOCK)                                                 \
-        {                                                                      \
+        if ((n) > LANES_BLOCK) {                                               \
             total.first = tree_total(&blocks);                                 \
             total.second = tree_total(&blocks2);                               \
         }                                                                      \

@@ -1,3 +1,4 @@
+/* The beginning of every C file: what all functions need of the compiler. */
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
@@ -6,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Multiply-adds are rounded once where this file says FMA, and products and sums
- * one after the other elsewhere. With -DFOVEA_NO_FMA, for machines that lack the
- * instruction, every rounding is one of its own and results differ a little. */
+/* Multiply-adds are rounded once where this file says FMA, and products and
+ * sums one after the other elsewhere. With -DFOVEA_NO_FMA, for machines that
+ * lack the instruction, every rounding is one of its own and results differ a
+ * little. */
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
 #elif defined(__GNUC__)

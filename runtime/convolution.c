@@ -29,7 +29,7 @@ typedef struct windows {
 } windows;
 
 typedef struct convolution {
-    windows windows;
+    windows grid;
     int32_t groups, channels, filters; /* of a group */
     int32_t terms;                     /* of a sum */
     int32_t num_runs;
@@ -52,18 +52,16 @@ INLINE void next_window(const windows *w, place *p)
     p->at = p->first = p->above += w->by_plane;
 }
 
-/* y = sums + bias + residual, clamped, for n numbers. */
+/* y = sums + bias + residual, clamped, for n of COLUMNS numbers. */
 INLINE void finish_some(const epilogue *e, const float *sums, int32_t n,
                         const float *bias, const float *residual, float *y)
 {
     const float low = e->low, high = e->high;
     float v[COLUMNS];
+    memcpy(v, sums, sizeof v);
     if (bias) {
         ROLLED
-        for (int32_t j = 0; j < n; j++) v[j] = sums[j] + bias[j];
-    } else {
-        ROLLED
-        for (int32_t j = 0; j < n; j++) v[j] = sums[j];
+        for (int32_t j = 0; j < n; j++) v[j] += bias[j];
     }
     if (residual) {
         ROLLED
@@ -141,8 +139,7 @@ APART static void panel(const convolution *c, const epilogue *e,
         float sums[ROWS][COLUMNS];
         for (int32_t k = 0; k < ROWS; k++) {
             x[k] = from.at;
-            if (k < rows - 1 || i + ROWS < count)
-                next_window(&c->windows, &from);
+            if (k < rows - 1 || i + ROWS < count) next_window(&c->grid, &from);
         }
         tile(x, w, runs, c->num_runs, sums);
         for (int32_t k = 0; k < rows; k++, y += step) {
@@ -161,7 +158,7 @@ APART static void convolve(const convolution *c, const epilogue *e,
                            const run *runs, const float *weights,
                            const float *x, float *y)
 {
-    const windows *w = &c->windows;
+    const windows *w = &c->grid;
     const int32_t count = w->planes * w->rows * w->columns;
     const int32_t step = c->groups * c->filters;
     const float *residual = e->residual;
@@ -237,11 +234,12 @@ APART static void multiply(const run *runs, int32_t num_runs, int32_t rows,
 /* Pixels of a tile of a depthwise convolution. */
 enum { PIXELS = 4 };
 
-/* `count` windows of one image and n <= COLUMNS channels; each run is a tap. */
-INLINE void depthwise_tile(const float *const x[PIXELS], const float *w,
-                           const run *taps, int32_t num_taps, int32_t n,
-                           float s[PIXELS][COLUMNS])
+/* The sums of PIXELS windows and n <= COLUMNS channels; each run is a tap. */
+INLINE void add_taps(const float *const x[PIXELS], const float *w,
+                     const run *taps, int32_t num_taps, int32_t n,
+                     float sums[PIXELS][COLUMNS])
 {
+    float s[PIXELS][COLUMNS];
     for (int i = 0; i < PIXELS; i++)
         for (int j = 0; j < COLUMNS; j++) s[i][j] = 0;
     for (int32_t t = 0; t < num_taps; t++, w += COLUMNS) {
@@ -254,6 +252,15 @@ INLINE void depthwise_tile(const float *const x[PIXELS], const float *w,
                 s[i][j] = FMA(from[j], w[j], s[i][j]);
         }
     }
+    for (int i = 0; i < PIXELS; i++)
+        for (int j = 0; j < COLUMNS; j++) sums[i][j] = s[i][j];
+}
+
+APART static void depthwise_tile(const float *const x[PIXELS], const float *w,
+                                 const run *taps, int32_t num_taps,
+                                 float sums[PIXELS][COLUMNS])
+{
+    add_taps(x, w, taps, num_taps, COLUMNS, sums);
 }
 
 /* One filter for each channel; the weights are panels
@@ -262,7 +269,7 @@ APART static void convolve_depthwise(const convolution *c, const epilogue *e,
                                      const run *taps, const float *weights,
                                      const float *x, float *y)
 {
-    const windows *w = &c->windows;
+    const windows *w = &c->grid;
     const int32_t count = w->planes * w->rows * w->columns;
     const int32_t channels = c->groups;
     const float *residual = e->residual;
@@ -280,10 +287,9 @@ APART static void convolve_depthwise(const convolution *c, const epilogue *e,
                     channels - j < COLUMNS ? channels - j : COLUMNS;
                 float s[PIXELS][COLUMNS];
                 if (n == COLUMNS)
-                    depthwise_tile(window, panels, taps, c->num_runs, COLUMNS,
-                                   s);
+                    depthwise_tile(window, panels, taps, c->num_runs, s);
                 else
-                    depthwise_tile(window, panels, taps, c->num_runs, n, s);
+                    add_taps(window, panels, taps, c->num_runs, n, s);
                 for (int32_t k = 0; k < rows; k++)
                     finish(e, s[k], n, bias,
                            residual ? residual + k * channels + j : NULL,
