@@ -54,6 +54,7 @@ enum {
     CLI_THREADS,
     CLI_DTYPE,
     CLI_LAYOUT,
+    CLI_STRICT,
     CLI_LIMIT,
     CLI_INDEX,
     CLI_SIZE,
@@ -93,6 +94,11 @@ enum {
     {                                                                          \
         "dtype", CLI_DTYPE, "TYPE", 0, "compute in f32 or f64 (f32)", 0        \
     }
+#define CLI_STRICT_OPTION                                                      \
+    {                                                                          \
+        "strict", CLI_STRICT, NULL, 0,                                         \
+            "convolutions round as plain sums: the bits of a C file", 0        \
+    }
 #define CLI_JSON_OPTION                                                        \
     {                                                                          \
         "json", CLI_JSON, NULL, 0, "the result as one line of JSON", 0         \
@@ -124,8 +130,8 @@ typedef struct cli_options {
     unsigned passes; /* bit i: fv_conv_pass i */
     fv_algorithm algorithm;
     double seconds;
-    bool training, new_head, partial, nesterov, no_decay_bias, force, resume,
-        drop_last, csv, json, markdown;
+    bool training, new_head, partial, nesterov, no_decay_bias, strict, force,
+        resume, drop_last, csv, json, markdown;
     int count; /* words that are not options */
     char **words;
 } cli_options;

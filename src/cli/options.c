@@ -326,6 +326,9 @@ static error_t read_common(int key, char *text, struct argp_state *state,
                                                                       : FV_NHWC;
         o->layout_given = true;
         return 0;
+    case CLI_STRICT:
+        o->strict = true;
+        return 0;
     case CLI_MARKDOWN:
         o->markdown = true;
         return 0;

@@ -153,6 +153,7 @@ fv__node *fv__graph_append(fv__graph *graph, const fv_operator *op,
     if (!node || !nodes || !make_outputs(graph, node, inference, requires_grad))
         return NULL;
     node->training = graph->training;
+    if (graph->planned) node->who = graph->context->tape->who;
     if (graph->planned) node->ordinal = count_same(graph, op);
     node->resolved = inference->resolved;
     node->saved_bytes = inference->saved;

@@ -79,6 +79,7 @@ fv_tensor *fv__leaf_grad(fv_variable *leaf);
 
 typedef struct fv__node {
     const fv_operator *op;
+    const char *who; /* plans: the layer that applied it; NULL: none */
     const void *attributes;
     const void *resolved; /* by the shape rule */
     int32_t num_inputs, num_outputs;

@@ -64,8 +64,9 @@ static fv_status record_loss(fv_network *network, fv__plan *plan,
     return fv_failed(network->context);
 }
 
-/* Records inputs, layers and loss; `results` has room for all results. */
-static fv_status record_all(fv_network *network, fv__plan *plan,
+/* Records inputs, layers and, if it is wanted, the loss; `results` has room for
+ * all results. */
+static fv_status record_all(fv_network *network, fv__plan *plan, bool loss,
                             fv_variable *results[])
 {
     fv_context *context = network->context;
@@ -89,15 +90,15 @@ static fv_status record_all(fv_network *network, fv__plan *plan,
     }
     plan->output = plan->outputs[0];
     plan->classes = fv_network_classes(network);
-    return record_loss(network, plan, results);
+    return loss ? record_loss(network, plan, results) : fv_failed(context);
 }
 
-static fv_status record(fv_network *network, fv__plan *plan)
+static fv_status record(fv_network *network, fv__plan *plan, bool loss)
 {
     fv_context *context = network->context;
     fv_variable **results = fv__allocate_zero(
         context, FV__DATA, (size_t)network->num_results * sizeof *results);
-    if (results) record_all(network, plan, results);
+    if (results) record_all(network, plan, loss, results);
     fv__release(context, results);
     return fv_failed(context);
 }
@@ -107,7 +108,7 @@ static fv_status record(fv_network *network, fv__plan *plan)
 static fv_status lay_out(fv_network *network, fv__plan *plan)
 {
     fv__graph_begin(&plan->graph, network->context, plan->training);
-    if (record(network, plan) != FV_OK) return fv_failed(network->context);
+    if (record(network, plan, true) != FV_OK) return fv_failed(network->context);
     return fv__graph_place(&plan->graph, plan->training ? plan->loss : NULL);
 }
 
@@ -164,7 +165,7 @@ static void drop_plans(fv_network *network, const fv__demand *demand, bool all)
 static bool is_same(const fv__plan *a, const fv__plan *b)
 {
     return a->batch == b->batch && a->training == b->training
-           && a->dense == b->dense && same_images(a, b->images);
+           && a->strict == b->strict && a->dense == b->dense && same_images(a, b->images);
 }
 
 /* The slot of a matching plan, else an empty one, else that of the least
@@ -273,6 +274,7 @@ fv__plan *fv__network_plan(fv_network *network, const fv_shape images[],
     fv__plan wanted = {
         .batch = batch,
         .training = training,
+        .strict = context->strict,
         .dense = dense,
         .trained = digest_trained(network),
     };
@@ -295,6 +297,14 @@ fv__plan *fv__network_plan(fv_network *network, const fv_shape images[],
     }
     plan->used = ++network->uses;
     return plan;
+}
+
+fv_status fv__network_record(fv_network *network, fv__plan *plan)
+{
+    set_images(network, plan, NULL);
+    if (check(network, plan) != FV_OK) return fv_failed(network->context);
+    fv__graph_begin(&plan->graph, network->context, false);
+    return record(network, plan, false);
 }
 
 static size_t block_needed(const fv_network *network)

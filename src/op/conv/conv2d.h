@@ -45,6 +45,17 @@ typedef struct fv__conv2d {
     bool bias, normalised, residual, clamp;
 } fv__conv2d;
 
+/* Where the operands are; -1: not there. Mean and variance follow gamma and
+ * beta. */
+typedef struct fv__conv_places {
+    int32_t bias, gamma, residual, count;
+} fv__conv_places;
+fv__conv_places fv__conv_places_of(const fv__conv2d *attributes);
+/* For each filter of a convolution that is normalised, weight' = s weight and
+ * bias' = s (bias - mean) + beta, where s = gamma / sqrt(variance + epsilon).
+ * The call has operands and attributes. */
+void fv__conv_fold(const fv_call *call, void *weights, void *biases);
+
 /* The members of a convolution's operator but for a shape rule `infer`, which
  * calls fv__conv_infer with the number of axes. */
 #define FV__CONV_OPERATOR(word)                                                \
