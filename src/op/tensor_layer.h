@@ -83,4 +83,10 @@ fv_variable *fv__reduction_layer(const fv_layer *layer, int32_t count,
                                  fv_variable *const inputs[],
                                  const fv_operator *op, fv_reduce_kind kind);
 
+/* Applies fv_arg_max or fv_arg_min; with `last` the index is that of the last
+ * of equals. */
+typedef fv_variable *fv__arg_function(fv_variable *a, int32_t axis, int keep);
+fv_variable *fv__arg_extreme_layer(fv_variable *a, int32_t axis, int keep,
+                                   bool last, fv__arg_function *function);
+
 #endif
