@@ -158,6 +158,16 @@ FV_API fv_variable *fv_asin(fv_variable *a);
 FV_API fv_variable *fv_acos(fv_variable *a);
 /** The inverse tangent. */
 FV_API fv_variable *fv_atan(fv_variable *a);
+/** The hyperbolic sine. */
+FV_API fv_variable *fv_sinh(fv_variable *a);
+/** The hyperbolic cosine. */
+FV_API fv_variable *fv_cosh(fv_variable *a);
+/** The inverse hyperbolic sine. */
+FV_API fv_variable *fv_asinh(fv_variable *a);
+/** The inverse hyperbolic cosine; NaN below 1. */
+FV_API fv_variable *fv_acosh(fv_variable *a);
+/** The inverse hyperbolic tangent; NaN beyond -1 and 1. */
+FV_API fv_variable *fv_atanh(fv_variable *a);
 /** The hyperbolic tangent. */
 FV_API fv_variable *fv_tanh_of(fv_variable *a);
 /** 1 / (1 + exp(-a)) */
@@ -299,8 +309,8 @@ typedef enum fv_reduce_kind {
  * stay, with extent 1. */
 FV_API fv_variable *fv_reduce(fv_variable *a, fv_reduce_kind kind,
                               int32_t count, const int32_t axes[], int keep);
-/** Where along an axis the largest element is, as FV_I64: the first of equals;
- *  NaN counts as largest. */
+/** Where along an axis the largest element is, as FV_I64, of whole numbers, too:
+ *  the first of equals; NaN counts as largest. */
 FV_API fv_variable *fv_arg_max(fv_variable *a, int32_t axis, int keep);
 /** The same of the smallest; NaN counts as smallest. */
 FV_API fv_variable *fv_arg_min(fv_variable *a, int32_t axis, int keep);

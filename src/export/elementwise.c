@@ -20,6 +20,8 @@ static const char *const unary_names[] = {
     NAME(FV__HARD_SWISH), NAME(FV__SCALE_ADD), NAME(FV__POWER),
     NAME(FV__RECIPROCAL), NAME(FV__ERF),       NAME(FV__FLOOR),
     NAME(FV__CEIL),       NAME(FV__ROUND),     NAME(FV__SIGN),
+    NAME(FV__SINH),       NAME(FV__COSH),      NAME(FV__ASINH),
+    NAME(FV__ACOSH),      NAME(FV__ATANH),
 };
 
 static const char *const binary_names[] = {

@@ -160,8 +160,9 @@ static fv_status check_nodes(fv__export *e)
 
 static fv_status check_ends(fv__export *e)
 {
-    while (fv__network_input(e->network, e->inputs) >= 0) e->inputs++;
-    e->outputs = fv__network_count_of(e->network, fv__network_output);
+    e->inputs = e->network->num_inputs;
+    while (fv_network_output_info(e->network, (size_t)e->outputs).name)
+        e->outputs++;
     for (int32_t k = 0; k < e->inputs + e->outputs; k++) {
         const bool in = k < e->inputs;
         const fv_variable *value =

@@ -19,6 +19,11 @@ typedef enum fv__unary {
     FV__ASIN,
     FV__ACOS,
     FV__ATAN,
+    FV__SINH,
+    FV__COSH,
+    FV__ASINH,
+    FV__ACOSH,
+    FV__ATANH,
     FV__TANH,
     FV__SIGMOID,
     /* min(max(x, p), q). The gradient is 0 where x <= p or x >= q; if q is

@@ -69,6 +69,7 @@ typedef struct fv__axis_options {
     FV__LOCAL_OPTIONS;
     int64_t axis;
     int32_t drop; /* where it is reduced: it does not stay with extent 1 */
+    int32_t last; /* of equal extremes, the last one */
 } fv__axis_options;
 #define FV__AXIS_FIELD(number)                                                 \
     {                                                                          \
@@ -106,5 +107,11 @@ extern const fv__field fv__reduction_fields[];
 fv_variable *fv__reduction_layer(const fv_layer *layer, int32_t count,
                                  fv_variable *const inputs[],
                                  const fv_operator *op, fv_reduce_kind kind);
+
+/* Applies fv_arg_max or fv_arg_min; with `last` the index is that of the last
+ * of equals. */
+typedef fv_variable *fv__arg_function(fv_variable *a, int32_t axis, int keep);
+fv_variable *fv__arg_extreme_layer(fv_variable *a, int32_t axis, int keep,
+                                   bool last, fv__arg_function *function);
 
 #endif

@@ -37,8 +37,10 @@ void *__wrap_fv__arena_allocate(fv__arena *arena, size_t bytes)
 static const struct {
     const char *kind, *text;
 } specials[] = {
+    { "acosh", IMAGE "add 9\nacosh\n" },
     { "affine_grid", "input 6\n" TRAINED "affine_grid 2 3\n" },
     { "and", LOGIC "and from=a,b\n" },
+    { "atanh", IMAGE "tanh\natanh\n" },
     { "attention", SEQUENCE "attention 2\n" },
     { "attention", SEQUENCE "input 6 6 name=m\nattention 2 from=p,m\n" },
     { "avgpool1d", SEQUENCE "avgpool1d 2\n" },

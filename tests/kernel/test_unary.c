@@ -30,6 +30,14 @@ EXACT(arccosine, acosl(x))
 EXACT(arccosine_slope, -1 / sqrtl(1 - x * x))
 EXACT(arctangent, atanl(x))
 EXACT(arctangent_slope, 1 / (1 + x * x))
+EXACT(hyperbolic_sine, sinhl(x))
+EXACT(hyperbolic_cosine, coshl(x))
+EXACT(area_sine, asinhl(x))
+EXACT(area_sine_slope, 1 / sqrtl(x * x + 1))
+EXACT(area_cosine, acoshl(x))
+EXACT(area_cosine_slope, 1 / sqrtl(x * x - 1))
+EXACT(area_tangent, atanhl(x))
+EXACT(area_tangent_slope, 1 / (1 - x * x))
 EXACT(hyperbolic, tanhl(x))
 EXACT(hyperbolic_slope, 1 / (coshl(x) * coshl(x)))
 EXACT(sigmoid, 1 / (1 + expl(-x)))
@@ -97,6 +105,14 @@ static const struct function {
     { FV__ASIN, -0.9, 0.9, 0, 0, arcsine, arcsine_slope, 2, true, false },
     { FV__ACOS, -0.9, 0.9, 0, 0, arccosine, arccosine_slope, 2, true, false },
     { FV__ATAN, -4, 4, 0, 0, arctangent, arctangent_slope, 2, true, false },
+    { FV__SINH, -3, 3, 0, 0, hyperbolic_sine, hyperbolic_cosine, 2, true,
+      false },
+    { FV__COSH, -3, 3, 0, 0, hyperbolic_cosine, hyperbolic_sine, 2, true,
+      false },
+    { FV__ASINH, -4, 4, 0, 0, area_sine, area_sine_slope, 2, true, false },
+    { FV__ACOSH, 1.1, 5, 0, 0, area_cosine, area_cosine_slope, 2, true, false },
+    { FV__ATANH, -0.9, 0.9, 0, 0, area_tangent, area_tangent_slope, 2, true,
+      false },
     { FV__TANH, -3, 3, 0, 0, hyperbolic, hyperbolic_slope, 2, false, true },
     { FV__SIGMOID, -9, 9, 0, 0, sigmoid, sigmoid_slope, 2, false, true },
     { FV__CLAMP, -3, 9, 0, 6, clamp, clamp_slope, 0, true, false },

@@ -44,11 +44,31 @@ static void test_large(void **state)
     fv_context_free(context);
 }
 
+static void test_whole_numbers(void **state)
+{
+    (void)state;
+    fv_context *context = check_context(FV_F32, 1);
+    /* neighbours that are one double */
+    int64_t x[2][3] = { { 5, (INT64_C(1) << 60) + 1, INT64_C(1) << 60 },
+                        { -7, -7, 2 } };
+    const fv_tensor given = fv_tensor_of(x, FV_I64, 2, (int64_t[]){ 2, 3 });
+    fv_variable *a = fv_constant(context, &given);
+    IS_WHOLE(fv_arg_max(a, 1, 0), FV_I64, 1, 2);
+    IS_WHOLE(fv_arg_min(a, 1, 1), FV_I64, 0, 0);
+    IS_WHOLE(fv_arg_max(a, 0, 0), FV_I64, 0, 0, 0);
+    const fv_tensor truth = fv_tensor_of("\1\0", FV_BOOL, 1, (int64_t[]){ 2 });
+    assert_null(fv_arg_max(fv_constant(context, &truth), 0, 0));
+    assert_error(context, "arg_extreme: operand 1 has type bool, expected "
+                          "whole numbers");
+    fv_context_free(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_axes),
         cmocka_unit_test(test_large),
+        cmocka_unit_test(test_whole_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

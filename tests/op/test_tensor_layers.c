@@ -41,6 +41,10 @@ static const example examples[] = {
       3,
       { 2, 2, 3 },
       { 1.0, 0.0, 1.0, 0.5, 1.0, 0.0, 0.0, 0.0, 1.0, 1.5, 0.5, 1.5 } },
+    { "mod 2 truncated=yes\n",
+      3,
+      { 2, 2, 3 },
+      { 1.0, 0.0, 1.0, 0.5, -1.0, 0.0, 0.0, 0.0, -1.0, 1.5, 0.5, -0.5 } },
     { "sum axes=-1 name=s\n"
       "sub from=x,s\n",
       3,
@@ -284,6 +288,17 @@ static const example examples[] = {
       3,
       { 2, 2, 1 },
       { 2.0, 2.0, 0.0, 1.0 } },
+    { "arg_max last=yes\n"
+      "cast\n",
+      3,
+      { 2, 2, 1 },
+      { 2.0, 2.0, 0.0, 1.0 } },
+    { "sign\n"
+      "arg_min 1 keepdims=no last=yes\n"
+      "cast\n",
+      2,
+      { 2, 3 },
+      { 1.0, 1.0, 1.0, 1.0, 0.0, 1.0 } },
     { "arg_min 1 keepdims=no\n"
       "cast\n",
       2,

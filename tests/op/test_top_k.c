@@ -62,12 +62,31 @@ static void test_table(void **state)
     fv_context_free(context);
 }
 
+static void test_whole_numbers(void **state)
+{
+    (void)state;
+    fv_context *context = check_context(FV_F32, 1);
+    /* neighbours that are one double */
+    int64_t x[] = { 5, INT64_C(1) << 60, (INT64_C(1) << 60) + 1, -3, 5 };
+    const fv_tensor given = fv_tensor_of(x, FV_I64, 1, (int64_t[]){ 5 });
+    fv_variable *a = fv_constant(context, &given), *outputs[2];
+    assert_int_equal(fv_top_k(a, 4, 0, 0, outputs), FV_OK);
+    IS_WHOLE(outputs[0], FV_I64, (INT64_C(1) << 60) + 1, INT64_C(1) << 60, 5,
+             5);
+    IS_WHOLE(outputs[1], FV_I64, 2, 1, 0, 4);
+    assert_int_equal(fv_top_k(a, 3, 0, 1, outputs), FV_OK);
+    IS_WHOLE(outputs[0], FV_I64, -3, 5, 5);
+    IS_WHOLE(outputs[1], FV_I64, 3, 0, 4);
+    fv_context_free(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_table),
+        cmocka_unit_test(test_whole_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

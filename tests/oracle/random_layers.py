@@ -299,7 +299,8 @@ FUNCTIONS = {
     "softsign": F.softsign, "exp": torch.exp, "sin": torch.sin,
     "cos": torch.cos, "abs": torch.abs, "neg": torch.neg, "erf": torch.erf,
     "floor": torch.floor, "ceil": torch.ceil, "round": torch.round,
-    "sign": torch.sign, "atan": torch.atan,
+    "sign": torch.sign, "atan": torch.atan, "sinh": torch.sinh,
+    "cosh": torch.cosh, "asinh": torch.asinh,
 }
 
 

@@ -67,6 +67,11 @@ void FV_KERNEL(unary)(fv__unary f, size_t n, const void *x_, void *y_,
         UNARY_CALL(FV__ASIN, LIBM(asin)(x));
         UNARY_CALL(FV__ACOS, LIBM(acos)(x));
         UNARY_CALL(FV__ATAN, LIBM(atan)(x));
+        UNARY_CALL(FV__SINH, LIBM(sinh)(x));
+        UNARY_CALL(FV__COSH, LIBM(cosh)(x));
+        UNARY_CALL(FV__ASINH, LIBM(asinh)(x));
+        UNARY_CALL(FV__ACOSH, LIBM(acosh)(x));
+        UNARY_CALL(FV__ATANH, LIBM(atanh)(x));
         UNARY(FV__TANH, real_tanh(x));
         UNARY(FV__SIGMOID, real_sigmoid(x));
         UNARY(FV__CLAMP, x < p ? p : x > q ? q : x);
@@ -174,6 +179,11 @@ void FV_KERNEL(unary_grad)(fv__unary f, size_t n, const void *x_,
         GRAD(FV__ASIN, g / SQRT(FMA(-X, X, 1)));
         GRAD(FV__ACOS, -g / SQRT(FMA(-X, X, 1)));
         GRAD(FV__ATAN, g / FMA(X, X, 1));
+        GRAD(FV__SINH, g * LIBM(cosh)(X));
+        GRAD(FV__COSH, g * LIBM(sinh)(X));
+        GRAD(FV__ASINH, g / SQRT(FMA(X, X, 1)));
+        GRAD(FV__ACOSH, g / SQRT(FMA(X, X, -1)));
+        GRAD(FV__ATANH, g / FMA(-X, X, 1));
         GRAD(FV__TANH, g * FMA(-Y, Y, 1));
         GRAD(FV__SIGMOID, g * (Y * (1 - Y)));
         GRAD(FV__CLAMP, X <= p || X >= limit ? 0 : g);

@@ -1,26 +1,20 @@
-/* Functions of one element and of several, broadcast. */
+/* Functions of one element. */
 #include "onnx/in/operators.h"
 
-#include <stdio.h>
+#include <float.h>
 #include <string.h>
-
-/* The value as a tensor in whatever order it is. */
-static fv__value *any_order(fv__importer *to, fv__value *value)
-{
-    return value && value->flattened ? fv__onnx_plain(to, value) : value;
-}
 
 /* One line of one input, whose order stays. */
 static fv_status elementwise(fv__importer *to, fv__onnx_node *node,
                              const char *options)
 {
-    fv__value *x = any_order(to, node->num_inputs ? node->inputs[0] : NULL);
-    if (!x) return fv__onnx_refuse(to, node, "it has no input");
+    fv__value *x = fv__onnx_operand(to, node, 0);
+    if (!x) return FV_UNSUPPORTED;
     return fv__onnx_set(node, 0, fv__onnx_line(to, node, 1, &x, "%s", options),
                         x->order);
 }
 
-/* ---- functions of one element ----------------------------------------------
+/* ---- operators of a layer without options ---------------------------------
  */
 
 /* All operators; NULL ends them. */
@@ -49,26 +43,29 @@ fv__translate *fv__onnx_unary(const char *kind)
     return kind_of(kind) ? unary : NULL;
 }
 
-/* "elu alpha=1", of an attribute and its default */
-static fv_status with_number(fv__importer *to, fv__onnx_node *node,
-                             const char *kind, const char *key,
-                             const char *attribute, double fallback)
+static fv_status softplus(fv__importer *to, fv__onnx_node *node)
 {
-    char options[96], number[FV__NUMBER_BYTES];
-    snprintf(options, sizeof options, "%s %s=%s", kind, key,
-             fv__number_text_f32(
-                 (float)fv__onnx_float(node, attribute, fallback), number));
-    return elementwise(to, node, options);
+    return elementwise(to, node, "softplus");
 }
 
-static fv_status leaky_relu(fv__importer *to, fv__onnx_node *node)
+static fv_status reciprocal(fv__importer *to, fv__onnx_node *node)
 {
-    return with_number(to, node, "leaky_relu", "slope", "alpha", 0.01);
+    return elementwise(to, node, "reciprocal");
 }
 
-static fv_status elu(fv__importer *to, fv__onnx_node *node)
+static fv_status logical_not(fv__importer *to, fv__onnx_node *node)
 {
-    return with_number(to, node, "elu", "alpha", "alpha", 1);
+    return elementwise(to, node, "not");
+}
+
+static fv_status gelu(fv__importer *to, fv__onnx_node *node)
+{
+    const char *form = fv__onnx_text(to, node, "approximate", "none");
+    if (strcmp(form, "none") != 0 && strcmp(form, "tanh") != 0)
+        return fv__onnx_refuse(to, node, "approximate \"%.40s\" is unknown",
+                               form);
+    return elementwise(to, node,
+                       *form == 't' ? "gelu approximate=tanh" : "gelu");
 }
 
 const char fv__onnx_own[] = "fovea";
@@ -81,41 +78,147 @@ static fv_status activation(fv__importer *to, fv__onnx_node *node)
 
 static fv_status identity(fv__importer *to, fv__onnx_node *node)
 {
-    (void)to;
     fv__value *x = node->num_inputs ? node->inputs[0] : NULL;
-    return fv__onnx_set(node, 0, x, x ? x->order : fv__order_plain());
+    if (!x) return fv__onnx_refuse(to, node, "input 1 is left out");
+    return fv__onnx_set(node, 0, x, x->order);
 }
 
-/* ---- functions of several, broadcast ---------------------------------------
+/* ---- functions with numbers ------------------------------------------------
  */
 
-static fv_status broadcast(fv__importer *to, fv__onnx_node *node,
-                           const char *kind)
+/* An attribute as text; it is an f32. */
+static const char *text_of(const fv__onnx_node *node, const char *attribute,
+                           double fallback, char text[FV__NUMBER_BYTES])
 {
-    fv__value *values[FV__MAX_INPUTS];
-    fv__order order;
-    if (node->num_inputs < 1 || node->num_inputs > FV__MAX_INPUTS)
-        return fv__onnx_refuse(to, node, "%d inputs, at most %d are read",
-                               node->num_inputs, FV__MAX_INPUTS);
-    for (int32_t k = 0; k < node->num_inputs; k++)
-        if (!(values[k] = node->inputs[k]))
-            return fv__onnx_refuse(to, node, "input %d is left out", k + 1);
-    if (fv__onnx_align(to, node->num_inputs, values, &order) < 0)
-        return FV_UNSUPPORTED;
-    fv__value *y =
-        fv__onnx_line(to, node, node->num_inputs, values, "%s", kind);
-    return fv__onnx_set(node, 0, y, order);
+    return fv__number_text_f32((float)fv__onnx_float(node, attribute, fallback),
+                               text);
 }
 
-#define BROADCAST(function, kind)                                              \
-    static fv_status function(fv__importer *to, fv__onnx_node *node)           \
-    {                                                                          \
-        return broadcast(to, node, kind);                                      \
+/* "elu 1", of an attribute and its default */
+static fv_status with_number(fv__importer *to, fv__onnx_node *node,
+                             const char *kind, double fallback)
+{
+    fv__value *x = fv__onnx_operand(to, node, 0);
+    char number[FV__NUMBER_BYTES];
+    if (!x) return FV_UNSUPPORTED;
+    fv__value *y = fv__onnx_line(to, node, 1, &x, "%s %s", kind,
+                                 text_of(node, "alpha", fallback, number));
+    return fv__onnx_set(node, 0, y, x->order);
+}
+
+static fv_status leaky_relu(fv__importer *to, fv__onnx_node *node)
+{
+    return with_number(to, node, "leaky_relu", 0.01);
+}
+
+static fv_status elu(fv__importer *to, fv__onnx_node *node)
+{
+    return with_number(to, node, "elu", 1);
+}
+
+static fv_status celu(fv__importer *to, fv__onnx_node *node)
+{
+    return with_number(to, node, "celu", 1);
+}
+
+static fv_status selu(fv__importer *to, fv__onnx_node *node)
+{
+    const double alpha = 1.67326319217681884765625;
+    const double gamma = 1.05070102214813232421875;
+    char number[FV__NUMBER_BYTES];
+    fv__value *x = fv__onnx_operand(to, node, 0);
+    if (!x) return FV_UNSUPPORTED;
+    if ((float)fv__onnx_float(node, "alpha", alpha) == (float)alpha
+        && (float)fv__onnx_float(node, "gamma", gamma) == (float)gamma)
+        return elementwise(to, node, "selu");
+    fv__value *y = fv__onnx_line(to, node, 1, &x, "elu %s",
+                                 text_of(node, "alpha", alpha, number));
+    y = fv__onnx_line(to, node, 1, &y, "mul %s",
+                      text_of(node, "gamma", gamma, number));
+    return fv__onnx_set(node, 0, y, x->order);
+}
+
+/* min(max(alpha x + beta, 0), 1); with 1/6 and 1/2 it is a layer. */
+static fv_status hard_sigmoid(fv__importer *to, fv__onnx_node *node)
+{
+    char number[FV__NUMBER_BYTES];
+    fv__value *x = fv__onnx_operand(to, node, 0);
+    if (!x) return FV_UNSUPPORTED;
+    if ((float)fv__onnx_float(node, "alpha", 0.2) == (float)(1 / 6.)
+        && fv__onnx_float(node, "beta", 0.5) == 0.5)
+        return elementwise(to, node, "hard_sigmoid");
+    fv__value *y = fv__onnx_line(to, node, 1, &x, "mul %s",
+                                 text_of(node, "alpha", 0.2, number));
+    if (fv__onnx_float(node, "beta", 0.5) != 0)
+        y = fv__onnx_line(to, node, 1, &y, "add %s",
+                          text_of(node, "beta", 0.5, number));
+    y = fv__onnx_line(to, node, 1, &y, "clip low=0 high=1");
+    return fv__onnx_set(node, 0, y, x->order);
+}
+
+/* `a` where a condition holds, else `b`, of the order of x or known. */
+static fv__value *choose(fv__importer *to, const fv__onnx_node *node,
+                         fv__value *condition, fv__value *a, fv__value *b)
+{
+    fv__value *operands[] = { condition, a, b };
+    return fv__onnx_line(to, node, 3, operands, "where");
+}
+
+/* x where x > alpha, else 0 */
+static fv_status thresholded_relu(fv__importer *to, fv__onnx_node *node)
+{
+    char number[FV__NUMBER_BYTES];
+    fv__value *x = fv__onnx_operand(to, node, 0);
+    if (!x) return FV_UNSUPPORTED;
+    fv__value *above = fv__onnx_line(to, node, 1, &x, "greater %s",
+                                     text_of(node, "alpha", 1, number));
+    fv__value *zero = fv__onnx_scalar(to, fv__onnx_type_of(to, x), 0);
+    return fv__onnx_set(node, 0, choose(to, node, above, x, zero), x->order);
+}
+
+/* x - bias where x > lambd, x + bias where x < -lambd, else 0 */
+static fv_status shrink(fv__importer *to, fv__onnx_node *node)
+{
+    const double limit = fv__onnx_float(node, "lambd", 0.5);
+    const double bias = fv__onnx_float(node, "bias", 0);
+    char text[FV__NUMBER_BYTES];
+    fv__value *x = fv__onnx_operand(to, node, 0), *y;
+    if (!x) return FV_UNSUPPORTED;
+    const fv_dtype type = fv__onnx_type_of(to, x);
+    y = fv__onnx_cast(to, node, x, to->context->dtype);
+    fv__value *above = fv__onnx_line(to, node, 1, &y, "greater %s",
+                                     fv__number_text_f32((float)limit, text));
+    fv__value *below = fv__onnx_line(to, node, 1, &y, "less %s",
+                                     fv__number_text_f32((float)-limit, text));
+    fv__value *minus = y, *plus = y;
+    if (bias != 0) {
+        fv__number_text_f32((float)bias, text);
+        minus = fv__onnx_line(to, node, 1, &y, "sub %s", text);
+        plus = fv__onnx_line(to, node, 1, &y, "add %s", text);
     }
-BROADCAST(add, "add")
-BROADCAST(sub, "sub")
-BROADCAST(mul, "mul")
-BROADCAST(divide, "div")
+    fv__value *zero = fv__onnx_scalar(to, to->context->dtype, 0);
+    y = choose(to, node, above, minus, choose(to, node, below, plus, zero));
+    return fv__onnx_set(node, 0, fv__onnx_cast(to, node, y, type), x->order);
+}
+
+static fv_status is_infinite(fv__importer *to, fv__onnx_node *node)
+{
+    const bool positive = fv__onnx_int(node, "detect_positive", 1) != 0;
+    const bool negative = fv__onnx_int(node, "detect_negative", 1) != 0;
+    const bool single = to->context->dtype == FV_F32;
+    fv__value *x = fv__onnx_operand(to, node, 0), *y = x;
+    char most[FV__NUMBER_BYTES];
+    if (!x) return FV_UNSUPPORTED;
+    fv__number_text(single ? (double)FLT_MAX : DBL_MAX, most);
+    if (positive && negative) y = fv__onnx_line(to, node, 1, &x, "abs");
+    if (positive)
+        y = fv__onnx_line(to, node, 1, &y, "greater %s", most);
+    else if (negative)
+        y = fv__onnx_line(to, node, 1, &x, "less -%s", most);
+    else /* never */
+        y = fv__onnx_line(to, node, 2, (fv__value *[]){ x, x }, "less");
+    return fv__onnx_set(node, 0, y, x->order);
+}
 
 const fv__onnx_operator fv__onnx_elements[] = {
     { "LeakyRelu", leaky_relu, NULL },
@@ -125,11 +228,16 @@ const fv__onnx_operator fv__onnx_elements[] = {
     { "hard_sigmoid", activation, fv__onnx_own },
     { "gelu", activation, fv__onnx_own },
     { "mish", activation, fv__onnx_own },
+    { "Celu", celu, NULL },
+    { "Selu", selu, NULL },
+    { "Softplus", softplus, NULL },
+    { "Reciprocal", reciprocal, NULL },
+    { "Gelu", gelu, NULL },
+    { "HardSigmoid", hard_sigmoid, NULL },
+    { "ThresholdedRelu", thresholded_relu, NULL },
+    { "Shrink", shrink, NULL },
+    { "IsInf", is_infinite, NULL },
+    { "Not", logical_not, NULL },
     { "Identity", identity, NULL },
-    { "Add", add, NULL },
-    { "Sum", add, NULL },
-    { "Sub", sub, NULL },
-    { "Mul", mul, NULL },
-    { "Div", divide, NULL },
     { NULL, NULL, NULL },
 };

@@ -9,6 +9,11 @@ extern const fv__onnx_operator fv__onnx_pools[];
 extern const fv__onnx_operator fv__onnx_norms[];
 extern const fv__onnx_operator fv__onnx_products[];
 extern const fv__onnx_operator fv__onnx_elements[];
+extern const fv__onnx_operator fv__onnx_arithmetic[];
+extern const fv__onnx_operator fv__onnx_comparisons[];
+extern const fv__onnx_operator fv__onnx_softmaxes[];
+extern const fv__onnx_operator fv__onnx_reductions[];
+extern const fv__onnx_operator fv__onnx_einsums[];
 extern const fv__onnx_operator fv__onnx_shapes[];
 extern const fv__onnx_operator fv__onnx_flows[];
 
@@ -16,6 +21,31 @@ extern const fv__onnx_operator fv__onnx_flows[];
  * nothing else, as the operators here say by their `onnx`; NULL: there is none.
  */
 fv__translate *fv__onnx_unary(const char *kind);
+
+/* Input k as a tensor, in whatever order it is; NULL after refusing the node,
+ * which lacks it. */
+fv__value *fv__onnx_operand(fv__importer *to, fv__onnx_node *node, int32_t k);
+/* The same, NULL without refusing if it is left out. */
+fv__value *fv__onnx_option(fv__importer *to, const fv__onnx_node *node,
+                           int32_t k);
+/* Whether the value is one known number. */
+bool fv__onnx_number(const fv__value *value, double *number);
+/* A known value of rank 0, of a type. */
+fv__value *fv__onnx_scalar(fv__importer *to, fv_dtype dtype, double number);
+/* The value in another type; itself if it has that. */
+fv__value *fv__onnx_cast(fv__importer *to, const fv__onnx_node *node,
+                         fv__value *value, fv_dtype dtype);
+/* A line of values that are broadcast to one shape, of that kind or, of one
+ * value and a known number, maybe of "KIND NUMBER". More values than a layer
+ * has inputs are joined from the left. The result has its order. */
+fv__value *fv__onnx_broadcast(fv__importer *to, const fv__onnx_node *node,
+                              int32_t count, fv__value *const values[],
+                              const char *kind, bool with_number);
+/* The inputs of a node, `count` of them or, where that is 0, any number,
+ * broadcast; two of them before version 7 as its attributes say. */
+fv_status fv__onnx_broadcast_node(fv__importer *to, fv__onnx_node *node,
+                                  int32_t count, const char *kind,
+                                  bool with_number);
 
 /* The window of a convolution or pool over `axes` spatial axes. */
 typedef struct fv__onnx_window {

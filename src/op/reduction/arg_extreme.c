@@ -1,6 +1,6 @@
 /* Where the largest or smallest element along an axis is, as FV_I64: the first
  * of equals; NaN counts as extreme. */
-#include "op/op.h"
+#include "op/tensor_layer.h"
 
 typedef struct arg_extreme {
     fv__reduction reduction;
@@ -18,8 +18,11 @@ static fv__extremes extremes_of(fv_context *context, const arg_extreme *a,
 
 static fv_status infer(fv_inference *inference)
 {
-    fv_status status = fv__infer_reduction(inference, true);
-    if (status) return status;
+    const bool real = fv__dtype_is_real(inference->inputs[0]->dtype);
+    fv_status status = real ? fv__infer_reduction(inference, true)
+                            : fv__infer_whole_reduction(inference, true);
+    if (!status && !real) inference->outputs[0].dtype = FV_I64;
+    if (status || !real) return status;
     const fv__extremes extremes = extremes_of(
         inference->context, inference->attributes, inference->inputs[0]);
     inference->forward_scratch =
@@ -29,14 +32,42 @@ static fv_status infer(fv_inference *inference)
     return FV_OK;
 }
 
+static int64_t whole_at(const fv_tensor *x, int64_t at)
+{
+    int64_t number;
+    fv__load_integers(x->dtype, fv__tensor_byte(x, at), 1, 1, &number);
+    return number;
+}
+
+/* Where the extreme of a line of whole numbers is, which begins at `first`. */
+static int64_t find_whole(const fv_tensor *x, const fv__lines *lines,
+                          int64_t first, bool largest)
+{
+    int64_t best = whole_at(x, first), at = 0;
+    for (int64_t i = 1; i < lines->extent; i++) {
+        const int64_t number = whole_at(x, first + i * lines->inner);
+        if (largest ? number <= best : number >= best) continue;
+        best = number;
+        at = i;
+    }
+    return at;
+}
+
 static void forward(const fv_call *call)
 {
     const arg_extreme *a = call->attributes;
-    const fv_tensor *y = call->outputs[0];
+    const fv_tensor *x = call->inputs[0], *y = call->outputs[0];
     int64_t *at = y->data;
     const size_t n = fv__count(y);
-    const fv__lines lines =
-        fv__lines_along(call->inputs[0], a->reduction.axes[0]);
+    const fv__lines lines = fv__lines_along(x, a->reduction.axes[0]);
+    if (!fv__dtype_is_real(x->dtype)) {
+        for (int64_t i = 0; i < (int64_t)n; i++)
+            at[i] = find_whole(x, &lines,
+                               i / lines.inner * lines.extent * lines.inner
+                                   + i % lines.inner,
+                               a->largest);
+        return;
+    }
     fv__extremes extremes = extremes_of(call->context, a, call->inputs[0]);
     extremes.y = call->scratch;
     extremes.positions = at;
@@ -73,4 +104,16 @@ fv_variable *fv_arg_max(fv_variable *a, int32_t axis, int keep)
 fv_variable *fv_arg_min(fv_variable *a, int32_t axis, int keep)
 {
     return apply(a, axis, keep, false);
+}
+
+fv_variable *fv__arg_extreme_layer(fv_variable *a, int32_t axis, int keep,
+                                   bool last, fv__arg_function *function)
+{
+    if (!last || !a || !fv__ok(a->context)) return function(a, axis, keep);
+    if (!fv__tensor_axis(a->context, fv__who(a->context, "arg_extreme"),
+                         a->value.rank, &axis))
+        return NULL;
+    const double end = (double)a->value.shape[axis] - 1;
+    fv_variable *y = function(fv_flip(a, 1, &axis), axis, keep);
+    return y ? fv_sub(fv__number_like(y, end), y) : NULL;
 }

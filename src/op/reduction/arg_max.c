@@ -4,6 +4,7 @@
 static const fv__field fields[] = {
     FV__AXIS_FIELD(-1),
     { FV__FIELD_AS("keepdims", fv__axis_options, LACK, drop) },
+    { FV__FIELD(fv__axis_options, SWITCH, last) },
     { .key = NULL },
 };
 
@@ -12,13 +13,14 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 {
     const fv__axis_options *o = layer->options;
     (void)count;
-    return fv_arg_max(inputs[0], (int32_t)o->axis, !o->drop);
+    return fv__arg_extreme_layer(inputs[0], (int32_t)o->axis, !o->drop, o->last,
+                                 fv_arg_max);
 }
 
 const fv__layer_type fv__layer_arg_max = {
     .kind = "arg_max",
-    .about =
-        "the index of the largest element along an axis, of equals the first",
+    .about = "the index of the largest element along an axis, of equals the "
+             "first or the last",
     FV__LAYER_OPTIONS(fv__axis_options),
     .fields = fields,
     .min_inputs = 1,

@@ -13,7 +13,10 @@ typedef struct top_k {
 } top_k;
 
 typedef struct entry {
-    double value;
+    union {
+        double real;
+        int64_t whole;
+    } value;
     int64_t index;
 } entry;
 
@@ -22,7 +25,7 @@ static fv_status infer(fv_inference *inference)
     const top_k *a = inference->attributes;
     const fv_tensor *x = inference->inputs[0];
     int32_t axis;
-    fv_status status = fv__infer_float(inference, 0);
+    fv_status status = fv__infer_numbers(inference);
     if (!status) status = fv__infer_axis(inference, a->axis, x->rank, &axis);
     if (status) return status;
     if (a->k < 0 || a->k > x->shape[axis])
@@ -47,14 +50,29 @@ static fv_status infer(fv_inference *inference)
  */
 static int order_of(const entry *a, const entry *b, int sign)
 {
-    const int more = (a->value > b->value) - (a->value < b->value);
-    const int nan = (a->value != a->value) - (b->value != b->value);
-    const int order = nan ? nan : more;
+    const double x = a->value.real, y = b->value.real;
+    const int nan = (x != x) - (y != y);
+    const int order = nan ? nan : (x > y) - (x < y);
+    return order ? sign * order : (a->index > b->index) - (a->index < b->index);
+}
+
+static int order_of_whole(const entry *a, const entry *b, int sign)
+{
+    const int64_t x = a->value.whole, y = b->value.whole;
+    const int order = (x > y) - (x < y);
     return order ? sign * order : (a->index > b->index) - (a->index < b->index);
 }
 
 static int falling(const void *a, const void *b) { return order_of(a, b, -1); }
 static int rising(const void *a, const void *b) { return order_of(a, b, 1); }
+static int whole_falling(const void *a, const void *b)
+{
+    return order_of_whole(a, b, -1);
+}
+static int whole_rising(const void *a, const void *b)
+{
+    return order_of_whole(a, b, 1);
+}
 
 static void run_line(void *argument, size_t item, size_t worker)
 {
@@ -67,19 +85,27 @@ static void run_line(void *argument, size_t item, size_t worker)
     const int64_t first = row * l.extent * l.inner + column;
     const int64_t out = row * a->k * l.inner + column;
     entry *entries = (entry *)call->scratch + (int64_t)worker * l.extent;
+    const bool real = fv__dtype_is_real(x->dtype);
     for (int64_t i = 0; i < l.extent; i++) {
-        fv__load_doubles(x->dtype, fv__tensor_byte(x, first + i * l.inner), 1,
-                         1, &entries[i].value);
+        const void *from = fv__tensor_byte(x, first + i * l.inner);
         entries[i].index = i;
+        if (real)
+            fv__load_doubles(x->dtype, from, 1, 1, &entries[i].value.real);
+        else
+            fv__load_integers(x->dtype, from, 1, 1, &entries[i].value.whole);
     }
     qsort(entries, (size_t)l.extent, sizeof *entries,
-          a->smallest ? rising : falling);
+          real ? (a->smallest ? rising : falling)
+               : (a->smallest ? whole_rising : whole_falling));
     for (int64_t i = 0; i < a->k; i++) {
         const int64_t at = out + i * l.inner;
-        if (y->dtype == FV_F64)
-            ((double *)y->data)[at] = entries[i].value;
+        if (!real)
+            fv__store_wrapped(y->dtype, fv__tensor_byte(y, at), 1,
+                              &entries[i].value.whole);
+        else if (y->dtype == FV_F64)
+            ((double *)y->data)[at] = entries[i].value.real;
         else
-            ((float *)y->data)[at] = (float)entries[i].value;
+            ((float *)y->data)[at] = (float)entries[i].value.real;
         ((int64_t *)call->outputs[1]->data)[at] = entries[i].index;
         if (call->saved)
             ((int64_t *)call->saved)[at] = first + entries[i].index * l.inner;
