@@ -85,3 +85,26 @@ bool fv__onnx_list(fv__importer *to, fv__onnx_node *node, int32_t k,
                       list->at);
     return true;
 }
+
+bool fv__onnx_axes(fv__importer *to, fv__onnx_node *node, int32_t k,
+                   const char *name, int32_t rank, fv__list *axes)
+{
+    bool seen[FV_MAX_RANK] = { false };
+    if (!fv__onnx_list(to, node, k, name, axes)) return false;
+    for (int64_t i = 0; i < axes->count; i++) {
+        int64_t *axis = &axes->at[i];
+        if (*axis < -rank || *axis >= rank) {
+            fv__onnx_refuse(to, node, "axis %lld of %d axes", (long long)*axis,
+                            rank);
+            return false;
+        }
+        *axis += *axis < 0 ? rank : 0;
+        if (seen[*axis]) {
+            fv__onnx_refuse(to, node, "axis %lld is named twice",
+                            (long long)*axis);
+            return false;
+        }
+        seen[*axis] = true;
+    }
+    return true;
+}

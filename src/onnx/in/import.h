@@ -111,6 +111,11 @@ bool fv__onnx_ints(fv__importer *to, const fv__onnx_node *node,
 bool fv__onnx_list(fv__importer *to, fv__onnx_node *node, int32_t k,
                    const char *name, fv__list *list);
 
+/* Axes of a value of that rank, from input k or an attribute: none is negative
+ * or named twice. False as for fv__onnx_list. */
+bool fv__onnx_axes(fv__importer *to, fv__onnx_node *node, int32_t k,
+                   const char *name, int32_t rank, fv__list *axes);
+
 /* ---- tensors (tensor.c) ---------------------------------------------------
  */
 
@@ -159,6 +164,8 @@ int64_t fv__onnx_extent(const fv__importer *to, const fv__value *value,
 bool fv__onnx_is_batch(const fv__importer *to, const fv__value *value,
                        int32_t axis);
 fv_dtype fv__onnx_type_of(const fv__importer *to, const fv__value *value);
+/* Input k in whatever order of axes it has; refused if it is left out. */
+fv__value *fv__onnx_input(fv__importer *to, fv__onnx_node *node, int32_t k);
 /* Makes a negative axis of the value count from the end; refuses others. */
 bool fv__onnx_axis(fv__importer *to, const fv__onnx_node *node,
                    const fv__value *value, int64_t *axis);

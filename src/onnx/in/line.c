@@ -145,7 +145,7 @@ static fv_status give_line(fv__importer *to, fv__value *value)
     fv__value *made =
         line.at ? fv__onnx_add_line(to, value->name, 0, NULL, line.at) : NULL;
     fv__text_free(&line);
-    if (!made) return fv_failed(to->context);
+    if (!made) return FV_UNSUPPORTED;
     value->result = made->result;
     return text ? FV_OK : fv__onnx_weight(to, "value", known);
 }

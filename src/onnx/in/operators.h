@@ -11,11 +11,20 @@ extern const fv__onnx_operator fv__onnx_products[];
 extern const fv__onnx_operator fv__onnx_elements[];
 extern const fv__onnx_operator fv__onnx_shapes[];
 extern const fv__onnx_operator fv__onnx_flows[];
+extern const fv__onnx_operator fv__onnx_axis_operators[];
+extern const fv__onnx_operator fv__onnx_parts[];
+extern const fv__onnx_operator fv__onnx_pads[];
+extern const fv__onnx_operator fv__onnx_indices[];
+extern const fv__onnx_operator fv__onnx_extents[];
+extern const fv__onnx_operator fv__onnx_types[];
 
 /* The translation of an operator that is a function of one element and of
  * nothing else, as the operators here say by their `onnx`; NULL: there is none.
  */
 fv__translate *fv__onnx_unary(const char *kind);
+
+/* The word of a type in lines. */
+const char *fv__onnx_type_word(fv_dtype dtype);
 
 /* The window of a convolution or pool over `axes` spatial axes. */
 typedef struct fv__onnx_window {
@@ -34,6 +43,9 @@ void fv__onnx_write(char options[512], const char *key, int64_t count,
  * `kernel` is that of the weights, NULL: the attribute is needed. */
 fv_status fv__onnx_read_window(fv__importer *to, fv__onnx_node *node,
                                const int64_t *kernel, fv__onnx_window *window);
+/* Lets the window pad what the line before it would pad with zeros, which then
+ * is not read. */
+void fv__onnx_merge_padding(fv__onnx_node *node, fv__onnx_window *window);
 /* The kind of layer for so many spatial axes: "conv2d", "maxpool", "maxpool1d".
  */
 const char *fv__onnx_kind(const char *stem, int32_t axes, bool plain_2d,

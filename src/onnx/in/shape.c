@@ -3,19 +3,10 @@
 
 #include <string.h>
 
-static fv__value *input_of(fv__importer *to, fv__onnx_node *node)
-{
-    if (node->num_inputs && node->inputs[0]) return node->inputs[0];
-    fv__onnx_refuse(to, node, "it has no input");
-    return NULL;
-}
-
 static fv_status transpose(fv__importer *to, fv__onnx_node *node)
 {
-    fv__value *x = input_of(to, node);
+    fv__value *x = fv__onnx_input(to, node, 0);
     fv__list perm;
-    if (!x) return FV_UNSUPPORTED;
-    x = x->flattened ? fv__onnx_plain(to, x) : x;
     if (!x) return FV_UNSUPPORTED;
     const int32_t rank = fv__onnx_rank(to, x);
     if (!fv__onnx_ints(to, node, "perm", &perm))
@@ -62,7 +53,7 @@ static fv_status flatten_images(fv__importer *to, fv__onnx_node *node,
 
 static fv_status flatten(fv__importer *to, fv__onnx_node *node)
 {
-    fv__value *x = input_of(to, node);
+    fv__value *x = fv__onnx_input(to, node, 0);
     if (!x) return FV_UNSUPPORTED;
     int64_t axis = fv__onnx_int(node, "axis", 1);
     const int32_t rank = fv__onnx_rank(to, x);
@@ -142,32 +133,90 @@ static void keep_batch(const fv__importer *to, const fv__value *x,
     if (from == given) shape->at[0] = 0;
 }
 
+/* A request whose sizes are known but for the batch, which stays, and one more,
+ * which is what is left. */
+static bool sizes_for(fv__importer *to, const fv__value *x,
+                      const fv__value *request, bool zero, fv__list *shape)
+{
+    fv_tensor sizes;
+    int64_t left = -1;
+    if (!fv__onnx_sizes(to, request, &sizes) || sizes.rank != 1
+        || sizes.shape[0] > FV_MAX_RANK)
+        return false;
+    shape->count = sizes.shape[0];
+    for (int64_t i = 0; i < shape->count; i++) {
+        int64_t is = ((const int64_t *)sizes.data)[i];
+        if (is == fv__size_batch && i == 0 && !zero && fv__onnx_rank(to, x) > 0
+            && fv__onnx_is_batch(to, x, 0))
+            is = 0;
+        const bool open = is == fv__size_batch || is == fv__size_open;
+        if ((open || is == -1) && left >= 0) return false;
+        if (open || is == -1) left = i;
+        shape->at[i] = open ? -1 : is;
+    }
+    return true;
+}
+
+/* Images that stay images, as their spatial axes are cut or merged while
+ * channels stay, keep channels last. */
+static bool keeps_channels(const fv__importer *to, const fv__value *x,
+                           const fv__list *shape)
+{
+    if (shape->count < 3 || !is_last(to, x)) return false;
+    const int64_t channels = fv__onnx_extent(to, x, 1);
+    const bool batch =
+        shape->at[0] == 0
+        || (shape->at[0] > 0 && shape->at[0] == fv__onnx_extent(to, x, 0));
+    if (!batch || channels <= 1
+        || !(shape->at[1] == channels || shape->at[1] == 0))
+        return false;
+    for (int64_t i = 2; i < shape->count; i++)
+        if (shape->at[i] == 0
+            && (i >= fv__onnx_rank(to, x)
+                || fv__onnx_extent(to, x, (int32_t)i) == FV_OPEN))
+            return false;
+    return true;
+}
+
 static fv_status reshape(fv__importer *to, fv__onnx_node *node)
 {
-    fv__value *x = input_of(to, node);
-    if (!x) return FV_UNSUPPORTED;
-    const bool zero = fv__onnx_int(node, "allowzero", 0) != 0;
+    fv__value *x = fv__onnx_input(to, node, 0);
     fv__value *request = node->num_inputs > 1 ? node->inputs[1] : NULL;
-    if (request && !request->known.data) {
+    const bool zero = fv__onnx_int(node, "allowzero", 0) != 0;
+    fv__list shape;
+    if (!x) return FV_UNSUPPORTED;
+    if (request && !request->known.data
+        && !sizes_for(to, x, request, zero, &shape)) {
         fv__value *both[] = { fv__onnx_plain(to, x),
                               fv__onnx_plain(to, request) };
         fv__value *y = fv__onnx_line(
             to, node, 2, both, "reshape 1 allowzero=%s", zero ? "yes" : "no");
         return fv__onnx_set(node, 0, y, fv__order_plain());
     }
-    fv__list shape;
-    if (!fv__onnx_list(to, node, 1, "shape", &shape))
+    if ((!request || request->known.data)
+        && !fv__onnx_list(to, node, 1, "shape", &shape))
         return fv__onnx_refuse(to, node, "it lacks a shape");
     if (!zero && asks_for_rows(to, x, &shape))
         return flatten_images(to, node, x);
-    x = fv__onnx_plain(to, x);
-    if (!x) return FV_UNSUPPORTED;
     if (!zero) keep_batch(to, x, &shape);
+    fv__order order = fv__order_plain();
+    if (!zero && keeps_channels(to, x, &shape)) {
+        order = fv__order_last((int32_t)shape.count);
+        const fv__list given = shape;
+        for (int64_t i = 0; i < shape.count; i++) {
+            const int32_t axis = order.axis[i];
+            shape.at[i] = given.at[axis];
+            if (!shape.at[i] && axis)
+                shape.at[i] = fv__onnx_extent(to, x, axis);
+        }
+    } else {
+        x = fv__onnx_plain(to, x);
+    }
     char options[512] = "";
     fv__onnx_write(options, "shape", shape.count, shape.at);
     fv__value *y = fv__onnx_line(to, node, 1, &x, "reshape%s%s", options,
                                  zero ? " allowzero=yes" : "");
-    return fv__onnx_set(node, 0, y, fv__order_plain());
+    return fv__onnx_set(node, 0, y, order);
 }
 
 static fv_status concat(fv__importer *to, fv__onnx_node *node)

@@ -4,8 +4,11 @@
 #include <string.h>
 
 static const fv__onnx_operator *const tables[] = {
-    fv__onnx_convolutions, fv__onnx_pools,  fv__onnx_norms, fv__onnx_products,
-    fv__onnx_elements,     fv__onnx_shapes, fv__onnx_flows,
+    fv__onnx_convolutions, fv__onnx_pools,          fv__onnx_norms,
+    fv__onnx_products,     fv__onnx_elements,       fv__onnx_shapes,
+    fv__onnx_flows,        fv__onnx_axis_operators, fv__onnx_parts,
+    fv__onnx_pads,         fv__onnx_indices,        fv__onnx_extents,
+    fv__onnx_types,
 };
 
 fv__translate *fv__onnx_translation(const char *domain, const char *kind)
