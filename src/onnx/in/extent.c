@@ -15,9 +15,8 @@ static int64_t size_of(const fv__importer *to, const fv__value *x, int32_t axis)
                                             : fv__size_open;
 }
 
-/* The extents of axes begin to end - 1. */
-static fv__value *extents(fv__importer *to, fv__onnx_node *node, fv__value *x,
-                          int64_t begin, int64_t end)
+fv__value *fv__onnx_sizes_of(fv__importer *to, fv__onnx_node *node,
+                             fv__value *x, int64_t begin, int64_t end)
 {
     const int32_t rank = fv__onnx_rank(to, x);
     const int64_t count = fv__max(end - begin, 0);
@@ -56,7 +55,8 @@ static fv_status shape(fv__importer *to, fv__onnx_node *node)
         const int64_t at = limits[k] < 0 ? limits[k] + rank : limits[k];
         limits[k] = fv__max(0, fv__min(at, rank));
     }
-    return fv__onnx_set(node, 0, extents(to, node, x, limits[0], limits[1]),
+    return fv__onnx_set(node, 0,
+                        fv__onnx_sizes_of(to, node, x, limits[0], limits[1]),
                         fv__order_plain());
 }
 
@@ -64,7 +64,7 @@ static fv_status size(fv__importer *to, fv__onnx_node *node)
 {
     fv__value *x = fv__onnx_input(to, node, 0);
     if (!x) return FV_UNSUPPORTED;
-    fv__value *all = extents(to, node, x, 0, fv__onnx_rank(to, x));
+    fv__value *all = fv__onnx_sizes_of(to, node, x, 0, fv__onnx_rank(to, x));
     return fv__onnx_set(
         node, 0, fv__onnx_line(to, node, 1, &all, "prod axes=0 keepdims=no"),
         fv__order_plain());

@@ -23,6 +23,9 @@ extern const fv__onnx_operator fv__onnx_types[];
  */
 fv__translate *fv__onnx_unary(const char *kind);
 
+/* The extents of axes begin to end - 1, as sizes. */
+fv__value *fv__onnx_sizes_of(fv__importer *to, fv__onnx_node *node,
+                             fv__value *x, int64_t begin, int64_t end);
 /* The word of a type in lines. */
 const char *fv__onnx_type_word(fv_dtype dtype);
 

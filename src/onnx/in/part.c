@@ -14,7 +14,11 @@ typedef struct part {
 /* Moves limits of a part beyond an axis of that extent to its ends. */
 static void clamp(part *p, int64_t extent)
 {
-    if (extent == FV_OPEN) return;
+    if (extent == FV_OPEN) {
+        p->start = fv__max(-INT32_MAX, fv__min(p->start, INT32_MAX));
+        p->end = fv__max(-INT32_MAX, fv__min(p->end, INT32_MAX));
+        return;
+    }
     const int64_t low = p->step < 0 ? -1 : 0, high = extent + low;
     int64_t *const limits[] = { &p->start, &p->end };
     for (int k = 0; k < 2; k++) {
@@ -186,17 +190,6 @@ static fv_status set_parts(fv__importer *to, fv__onnx_node *node,
     return FV_OK;
 }
 
-/* Sizes of equal parts of an axis, the last of which may be smaller; 0: its
- * extent is open. */
-static int32_t equal_sizes(int64_t extent, int32_t parts, int64_t sizes[])
-{
-    if (extent == FV_OPEN || extent % parts == 0) return 0;
-    const int64_t each = fv__divide_up(extent, parts);
-    for (int32_t k = 0; k < parts; k++)
-        sizes[k] = fv__max(fv__min(each, extent - k * each), 0);
-    return parts;
-}
-
 static fv_status split(fv__importer *to, fv__onnx_node *node)
 {
     fv__value *x = fv__onnx_input(to, node, 0);
@@ -209,23 +202,22 @@ static fv_status split(fv__importer *to, fv__onnx_node *node)
             to, node, fv__onnx_line(to, node, 2, both, "split axis=%d", stored),
             x->order);
     }
-    int32_t count = read_sizes(to, node, sizes);
+    const int32_t count = read_sizes(to, node, sizes);
     const int32_t parts = node->num_outputs;
     if (count < 0) return FV_UNSUPPORTED;
     if (parts < 1 || parts > FV__MAX_OUTPUTS || (count && count != parts))
         return fv__onnx_refuse(to, node, "%d sizes for %d outputs, at most %d",
                                count, parts, FV__MAX_OUTPUTS);
     if (parts == 1) return fv__onnx_set(node, 0, x, x->order);
-    if (!count && node->version >= 18)
-        count =
-            equal_sizes(fv__onnx_extent(to, x, (int32_t)axis), parts, sizes);
     if (count > FV_MAX_RANK) return slices(to, node, x, stored, count, sizes);
     char options[512] = "";
     fv__onnx_write(options, "sizes", count, sizes);
-    return set_parts(to, node,
-                     fv__onnx_line(to, node, 1, &x, "split %d axis=%d%s", parts,
-                                   stored, options),
-                     x->order);
+    return set_parts(
+        to, node,
+        fv__onnx_line(to, node, 1, &x, "split %d axis=%d%s%s", parts, stored,
+                      options,
+                      !count && node->version >= 18 ? " uneven=yes" : ""),
+        x->order);
 }
 
 const fv__onnx_operator fv__onnx_parts[] = {

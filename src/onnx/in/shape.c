@@ -71,19 +71,17 @@ static fv_status flatten(fv__importer *to, fv__onnx_node *node)
             fv__onnx_line(to, node, 1, &x,
                           rank == 1 ? "reshape -1 1" : "reshape 0 -1"),
             fv__order_plain());
-    int64_t columns = 1;
-    for (int32_t i = (int32_t)axis; x && i < rank; i++) {
-        const int64_t extent = fv__onnx_extent(to, x, i);
-        if (extent == FV_OPEN)
-            return fv__onnx_refuse(to, node,
-                                   "axis %lld of an input whose size is open",
-                                   (long long)axis);
-        columns *= extent;
-    }
-    return fv__onnx_set(
-        node, 0,
-        fv__onnx_line(to, node, 1, &x, "reshape -1 %lld", (long long)columns),
-        fv__order_plain());
+    /* the columns are the product of extents, known or not */
+    const int64_t rest = -1;
+    fv__value *columns = x ? fv__onnx_sizes_of(to, node, x, axis, rank) : NULL;
+    fv__value *shape[] = {
+        fv__onnx_integers(to, 1, &rest),
+        fv__onnx_line(to, node, 1, &columns, "prod axes=0"),
+    };
+    fv__value *both[] = { x,
+                          fv__onnx_line(to, node, 2, shape, "concat axis=0") };
+    return fv__onnx_set(node, 0, fv__onnx_line(to, node, 2, both, "reshape 1"),
+                        fv__order_plain());
 }
 
 /* Whether the request is to flatten images to rows, whatever their number. */

@@ -228,7 +228,11 @@ static fv__value *permuted(fv__importer *to, const fv__value *value,
 /* A line for what has been flattened in the graph's order. */
 static fv__value *flatten(fv__importer *to, fv__value *value)
 {
-    fv__value *made = fv__onnx_line(to, NULL, 1, &value->flattened, "flatten");
+    const bool image = fv__onnx_rank(to, value->flattened) == 4;
+    fv__value *from =
+        image ? value->flattened : fv__onnx_plain(to, value->flattened);
+    fv__value *made =
+        fv__onnx_line(to, NULL, 1, &from, image ? "flatten" : "reshape 0 -1");
     if (!made) return NULL;
     value->flattened = NULL;
     value->result = made->result;
