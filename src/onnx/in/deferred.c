@@ -84,42 +84,76 @@ fv__value *fv__onnx_sizes_later(fv__importer *to, const char *base,
     return fv__onnx_defer(to, d, count, inputs, options);
 }
 
-/* Whether a line of that kind does nothing with elements but moving them;
- * `*all`: from all of its inputs, not only from the first. */
-static bool moves(const char *options, bool *all)
+/* What a line of that kind does with sizes. */
+typedef enum use {
+    OTHER,
+    MOVES_FIRST, /* moves those of its first input; others must be known */
+    MOVES_ALL,
+    COMPUTES /* each of its results depends on all of them */
+} use;
+
+static use use_of(const char *options)
 {
-    static const char *const kinds[] = { "concat", "stack",     "gather",
-                                         "slice",  "unsqueeze", "squeeze",
-                                         "expand", "reshape",   "tile" };
+    static const struct {
+        const char *kind;
+        use use;
+    } kinds[] = {
+        { "concat", MOVES_ALL },      { "stack", MOVES_ALL },
+        { "gather", MOVES_FIRST },    { "slice", MOVES_FIRST },
+        { "unsqueeze", MOVES_FIRST }, { "squeeze", MOVES_FIRST },
+        { "expand", MOVES_FIRST },    { "reshape", MOVES_FIRST },
+        { "tile", MOVES_FIRST },      { "add", COMPUTES },
+        { "sub", COMPUTES },          { "mul", COMPUTES },
+        { "div", COMPUTES },          { "prod", COMPUTES },
+    };
     const size_t length = strcspn(options, " ");
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (strlen(kinds[i]) == length && !strncmp(options, kinds[i], length)) {
-            *all = i < 2;
-            return true;
-        }
-    return false;
+        if (strlen(kinds[i].kind) == length
+            && !strncmp(options, kinds[i].kind, length))
+            return kinds[i].use;
+    return OTHER;
+}
+
+/* Numbers to compute with in the place of unknown ones. */
+static bool replace_unknown(fv__importer *to, fv_tensor *sizes)
+{
+    const fv_tensor copy =
+        fv__onnx_tensor_new(to, FV_I64, sizes->rank, sizes->shape);
+    const int64_t *from = sizes->data;
+    if (copy.rank < 0) return false;
+    for (int64_t i = 0; i < fv_tensor_count(&copy); i++)
+        ((int64_t *)copy.data)[i] =
+            from[i] == fv__size_batch || from[i] == fv__size_open ? 1 : from[i];
+    *sizes = copy;
+    return true;
 }
 
 fv__value *fv__onnx_move_sizes(fv__importer *to, const char *base,
                                int32_t count, fv__value *const inputs[],
                                const char *options)
 {
-    bool all, any = false;
-    fv__value numbers[FV__MAX_INPUTS], *at[FV__MAX_INPUTS], *moved;
-    if (count > FV__MAX_INPUTS || !moves(options, &all)) return NULL;
+    const use how = use_of(options);
+    bool any = false;
+    fv__value numbers[FV__MAX_INPUTS], *at[FV__MAX_INPUTS], *made;
+    if (count > FV__MAX_INPUTS || how == OTHER) return NULL;
     for (int32_t k = 0; k < count; k++) {
+        fv_tensor *sizes = &numbers[k].known;
         numbers[k] = *inputs[k];
         at[k] = &numbers[k];
-        if (!all && k) {
+        if (how == MOVES_FIRST && k) {
             if (!inputs[k]->known.data) return NULL;
             continue;
         }
-        if (!fv__onnx_sizes(to, inputs[k], &numbers[k].known)) return NULL;
+        if (!fv__onnx_sizes(to, inputs[k], sizes)
+            || (how == COMPUTES && !replace_unknown(to, sizes)))
+            return NULL;
         any |= inputs[k]->known.data || inputs[k]->deferred;
     }
-    if (!any || !fv__onnx_compute(to, base, count, at, options, &moved)
-        || !moved || fv_tensor_count(&moved->known) > FV__MOST_SIZES)
+    if (!any || !fv__onnx_compute(to, base, count, at, options, &made) || !made
+        || fv_tensor_count(&made->known) > FV__MOST_SIZES)
         return NULL;
-    return fv__onnx_sizes_later(to, base, count, inputs, &moved->known,
-                                options);
+    for (int64_t i = 0; how == COMPUTES && i < fv_tensor_count(&made->known);
+         i++)
+        ((int64_t *)made->known.data)[i] = fv__size_open;
+    return fv__onnx_sizes_later(to, base, count, inputs, &made->known, options);
 }

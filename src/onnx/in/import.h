@@ -138,8 +138,8 @@ bool fv__onnx_sizes(fv__importer *to, const fv__value *value, fv_tensor *sizes);
 fv__value *fv__onnx_sizes_later(fv__importer *to, const char *base,
                                 int32_t count, fv__value *const inputs[],
                                 const fv_tensor *sizes, const char *options);
-/* The same for a line that moves sizes, as gather and concat do; NULL: it is
- * none. */
+/* The same for a line that moves sizes or computes them, as concat and mul do;
+ * NULL: it is none. */
 fv__value *fv__onnx_move_sizes(fv__importer *to, const char *base,
                                int32_t count, fv__value *const inputs[],
                                const char *options);

@@ -1,6 +1,7 @@
 /* Lines of the network that nodes become. */
 #include "onnx/in/importer.h"
 
+#include <float.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -114,14 +115,16 @@ static void write_values(fv__text *line, const fv_tensor *known)
             fv__element_text(known->dtype, fv__tensor_byte(known, i), number));
 }
 
-static bool all_finite(const fv_tensor *known)
+/* Whether the numbers can be read from the text of a network. */
+static bool readable(const fv_tensor *known)
 {
+    const double most = fv__dtype_is_real(known->dtype) ? DBL_MAX : 1e15 - 1;
     const int64_t count = fv_tensor_count(known);
     for (int64_t i = 0; i < count; i++) {
         double number;
         fv__load_doubles(known->dtype, fv__tensor_byte(known, i), 1, 1,
                          &number);
-        if (!(number - number == 0)) return false;
+        if (!(number >= -most && number <= most)) return false;
     }
     return true;
 }
@@ -140,7 +143,7 @@ static fv_status give_line(fv__importer *to, fv__value *value)
     for (int32_t i = 0; i < known->rank; i++)
         fv__text_add(&line, " %lld", (long long)known->shape[i]);
     fv__text_add(&line, " type=%s", type_word(known->dtype));
-    const bool text = short_enough && (!real || all_finite(known));
+    const bool text = short_enough && readable(known);
     if (text) write_values(&line, known);
     fv__value *made =
         line.at ? fv__onnx_add_line(to, value->name, 0, NULL, line.at) : NULL;
@@ -165,6 +168,18 @@ fv_status fv__onnx_add(fv__importer *to, fv__value *value)
     return FV_OK;
 }
 
+/* Whether a layer has parameters, which are not known yet. */
+static bool has_parameters(fv_layer *layer, int32_t count,
+                           fv__value *const inputs[])
+{
+    fv_shape shapes[FV__MAX_INPUTS];
+    if (!layer->type->declare) return false;
+    for (int32_t k = 0; k < count; k++)
+        shapes[k] = fv__shape_of_image(&inputs[k]->known);
+    layer->type->declare(layer, count, shapes);
+    return layer->num_parameters > 0;
+}
+
 bool fv__onnx_compute(fv__importer *to, const char *base, int32_t count,
                       fv__value *const inputs[], const char *options,
                       fv__value **result)
@@ -172,7 +187,7 @@ bool fv__onnx_compute(fv__importer *to, const char *base, int32_t count,
     fv_context *context = to->context;
     fv_variable *at[FV__MAX_INPUTS], *outputs[FV__MAX_OUTPUTS];
     fv_layer *layer = fv_layer_parse(context, options);
-    if (layer && layer->type->declare) {
+    if (layer && has_parameters(layer, count, inputs)) {
         fv__destroy(layer);
         return false;
     }

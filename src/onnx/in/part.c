@@ -11,12 +11,18 @@ typedef struct part {
     int64_t start, end, step;
 } part;
 
+/* A limit beyond all extents. */
+static int64_t limited(int64_t at)
+{
+    return fv__max(-INT32_MAX, fv__min(at, INT32_MAX));
+}
+
 /* Moves limits of a part beyond an axis of that extent to its ends. */
 static void clamp(part *p, int64_t extent)
 {
     if (extent == FV_OPEN) {
-        p->start = fv__max(-INT32_MAX, fv__min(p->start, INT32_MAX));
-        p->end = fv__max(-INT32_MAX, fv__min(p->end, INT32_MAX));
+        p->start = limited(p->start);
+        p->end = limited(p->end);
         return;
     }
     const int64_t low = p->step < 0 ? -1 : 0, high = extent + low;
@@ -58,27 +64,40 @@ static void write_parts(const fv__importer *to, const fv__value *x,
         fv__onnx_write(options, keys[k], all[k].count, all[k].at);
 }
 
-/* A slice whose limits follow from sizes. */
+static bool depends(const fv__onnx_node *node, int32_t k)
+{
+    return k < node->num_inputs && node->inputs[k]
+           && !node->inputs[k]->known.data;
+}
+
+/* The limits that input k holds. */
+static fv__value *limits(fv__importer *to, fv__onnx_node *node, int32_t k,
+                         const fv__list *known)
+{
+    int64_t at[FV_MAX_RANK];
+    if (depends(node, k)) return fv__onnx_plain(to, node->inputs[k]);
+    for (int64_t i = 0; i < known->count; i++) at[i] = limited(known->at[i]);
+    return fv__onnx_integers(to, (int32_t)known->count, at);
+}
+
+/* A slice of which limits follow from sizes. */
 static fv_status slice_by_inputs(fv__importer *to, fv__onnx_node *node,
-                                 fv__value *x, const fv__list *axes,
+                                 fv__value *x, const fv__list *starts,
+                                 const fv__list *ends, const fv__list *axes,
                                  const fv__list *steps)
 {
     int64_t stored[FV_MAX_RANK];
     for (int64_t i = 0; i < axes->count; i++)
         stored[i] = fv__onnx_stored(to, x, axes->at[i]);
-    fv__value *all[] = { x, fv__onnx_plain(to, node->inputs[1]),
-                         fv__onnx_plain(to, node->inputs[2]),
-                         fv__onnx_integers(to, (int32_t)axes->count, stored),
-                         fv__onnx_integers(to, (int32_t)steps->count,
-                                           steps->at) };
+    fv__value *all[] = {
+        x,
+        limits(to, node, 1, starts),
+        limits(to, node, 2, ends),
+        fv__onnx_integers(to, (int32_t)axes->count, stored),
+        fv__onnx_integers(to, (int32_t)steps->count, steps->at),
+    };
     return fv__onnx_set(node, 0, fv__onnx_line(to, node, 5, all, "slice"),
                         x->order);
-}
-
-static bool depends(const fv__onnx_node *node, int32_t k)
-{
-    return k < node->num_inputs && node->inputs[k]
-           && !node->inputs[k]->known.data;
 }
 
 /* How many limits there are; -1 after refusing them. */
@@ -127,7 +146,8 @@ static fv_status slice(fv__importer *to, fv__onnx_node *node)
                                (long long)steps.count, rank);
     for (int64_t i = 0; i < count; i++)
         if (steps.at[i] == 0) return fv__onnx_refuse(to, node, "a step of 0");
-    if (open) return slice_by_inputs(to, node, x, &axes, &steps);
+    if (open)
+        return slice_by_inputs(to, node, x, &starts, &ends, &axes, &steps);
     char options[512] = "";
     write_parts(to, x, &starts, &ends, &axes, &steps, options);
     if (!*options) return fv__onnx_set(node, 0, x, x->order);
@@ -198,9 +218,15 @@ static fv_status split(fv__importer *to, fv__onnx_node *node)
     const int32_t stored = fv__onnx_stored(to, x, axis);
     if (depends(node, 1)) {
         fv__value *both[] = { x, fv__onnx_plain(to, node->inputs[1]) };
-        return set_parts(
-            to, node, fv__onnx_line(to, node, 2, both, "split axis=%d", stored),
-            x->order);
+        fv__value *first =
+            fv__onnx_line(to, node, 2, both, "split axis=%d", stored);
+        if (!first) return FV_UNSUPPORTED;
+        const fv__result *r = &to->network->results[first->result];
+        const int32_t made = to->network->places[r->place].num_outputs;
+        if (made != node->num_outputs)
+            return fv__onnx_refuse(to, node, "%d sizes for %d outputs", made,
+                                   node->num_outputs);
+        return set_parts(to, node, first, x->order);
     }
     const int32_t count = read_sizes(to, node, sizes);
     const int32_t parts = node->num_outputs;
