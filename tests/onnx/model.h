@@ -58,7 +58,8 @@ static inline char *model_text(model *m, const char *text, size_t length)
 
 static inline void *model_copy(model *m, const void *from, size_t bytes)
 {
-    return memcpy(model_take(m, bytes + 1), from, bytes);
+    void *copy = model_take(m, bytes + 1);
+    return bytes ? memcpy(copy, from, bytes) : copy;
 }
 
 /* Free it with free(). */
