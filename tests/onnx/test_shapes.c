@@ -1,5 +1,6 @@
 /* Operators of ONNX on shapes, indices and types: versions, orders of axes and
  * what exporters write. */
+#include "faults.h"
 #include "onnx/model.h"
 
 static fv_context *context;
@@ -528,7 +529,7 @@ static void extents(void **state)
         fv__onnx_attribute *a = model_attribute(m, "value");
         a->t = model_tensor(m, "", INT64, 1, (int64_t[]){ 1 }, (int64_t[]){ 7 },
                             8);
-        FILL(out, 2, 3, 4, 5, 7 + 0 * l);
+        FILL(out, 2, 3, 4, 5, 7 + 0 * at(i, j, k, l));
         FINISH(m, out, 2, 3, 4, 5);
     }
 }
@@ -712,6 +713,57 @@ static void refusals(void **state)
     }
 }
 
+/* A model of many of them, whose memory fails at each call. */
+static void memory_fails(void **state)
+{
+    (void)state;
+    model *m = begin(18, 0);
+    MODEL_VECTOR(m, "pads", 0, 0, 1, 1, 0, 0, 1, 1);
+    MODEL_VECTOR(m, "two", 2);
+    MODEL_VECTOR(m, "rest", -1);
+    MODEL_VECTOR(m, "some", 1, 2);
+    model_floats(m, "w", 4, (int64_t[]){ 4, 3, 3, 3 }, counted());
+    model_node(m, "Pad", "h,pads", "p");
+    model_node(m, "Conv", "p,w", "c");
+    model_node(m, "Shape", "c", "s");
+    model_int(m, "end", 2);
+    model_node(m, "Shape", "c", "e");
+    model_int(m, "start", 2);
+    model_node(m, "Mul", "e,two", "b");
+    model_node(m, "Concat", "s,rest", "r");
+    model_int(m, "axis", 0);
+    model_node(m, "Reshape", "c,r", "f");
+    model_node(m, "Concat", "s,b", "t");
+    model_int(m, "axis", 0);
+    model_node(m, "ConstantOfShape", "t", "n");
+    MODEL_VECTOR(m, "one", 1);
+    model_node(m, "Gather", "b,one", "end");
+    model_node(m, "Slice", "n,two,end,two", "o");
+    model_node(m, "Unsqueeze", "f,two", "u");
+    model_node(m, "Gather", "u,some", "y");
+    model_int(m, "axis", 1);
+    model_output(m, "y");
+    model_output(m, "o");
+    bool loaded = false;
+    for (size_t k = 1; !loaded; k++) {
+        faults_memory memory = { .fail_at = k, .from_then_on = k % 2 == 0 };
+        fv_allocator allocator = faults_allocator(&memory);
+        fv_context *poor =
+            fv_context_new(FV_OPTIONS(fv_context_options, .layout = FV_NCHW,
+                                      .threads = 1, .allocator = &allocator));
+        if (!poor) continue;
+        loaded = model_load(m, poor) != NULL;
+        if (loaded) assert_ok(poor);
+        if (!loaded && fv_failed(poor) != FV_NO_MEMORY)
+            fail_msg("allocation %zu: %s", k, fv_error(poor));
+        fv_context_free(poor);
+        assert_int_equal(memory.blocks, 0);
+        assert_int_equal(memory.wrong, 0);
+        assert_true(k < 20000);
+    }
+    free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -724,7 +776,7 @@ int main(void)
         TEST(chosen),          TEST(views),
         TEST(extents),         TEST(reshapes),
         TEST(types),           TEST(constants),
-        TEST(refusals),
+        TEST(refusals),        TEST(memory_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
