@@ -575,6 +575,26 @@ static void reshapes(void **state)
     }
 }
 
+/* Channels that are shuffled stay last. */
+static void shuffled_channels(void **state)
+{
+    (void)state;
+    model *m = begin(14, 1);
+    MODEL_VECTOR(m, "cut", 0, 2, -1, 4, 5);
+    MODEL_VECTOR(m, "merged", 0, 6, 4, 5);
+    model_node(m, "Concat", "h,h", "c");
+    model_int(m, "axis", 1);
+    model_node(m, "Reshape", "c,cut", "r");
+    model_node(m, "Transpose", "r", "t");
+    MODEL_LIST(m, "perm", 0, 2, 1, 3, 4);
+    model_node(m, "Reshape", "t,merged", "y");
+    model_output(m, "y");
+    check_text(m, "permute", 1);
+    m->graph.n_output = 0;
+    FILL(out, 2, 6, 4, 5, at(i, j / 2, k, l));
+    FINISH(m, out, 2, 6, 4, 5);
+}
+
 /* ---- types ----------------------------------------------------------------
  */
 
@@ -768,15 +788,25 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, drop)
-        TEST(transposes),      TEST(axes),
-        TEST(copies),          TEST(slices),
-        TEST(slices_by_sizes), TEST(parts),
-        TEST(padding),         TEST(padding_of_windows),
-        TEST(gathers),         TEST(scatters),
-        TEST(chosen),          TEST(views),
-        TEST(extents),         TEST(reshapes),
-        TEST(types),           TEST(constants),
-        TEST(refusals),        TEST(memory_fails),
+        TEST(transposes),
+        TEST(axes),
+        TEST(copies),
+        TEST(slices),
+        TEST(slices_by_sizes),
+        TEST(parts),
+        TEST(padding),
+        TEST(padding_of_windows),
+        TEST(gathers),
+        TEST(scatters),
+        TEST(chosen),
+        TEST(views),
+        TEST(extents),
+        TEST(reshapes),
+        TEST(types),
+        TEST(constants),
+        TEST(shuffled_channels),
+        TEST(refusals),
+        TEST(memory_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -155,25 +155,84 @@ static bool sizes_for(fv__importer *to, const fv__value *x,
     return true;
 }
 
-/* Images that stay images, as their spatial axes are cut or merged while
- * channels stay, keep channels last. */
-static bool keeps_channels(const fv__importer *to, const fv__value *x,
-                           const fv__list *shape)
+/* Whether the request keeps the batch. */
+static bool keeps_batch(const fv__importer *to, const fv__value *x,
+                        const fv__list *shape)
 {
-    if (shape->count < 3 || !is_last(to, x)) return false;
-    const int64_t channels = fv__onnx_extent(to, x, 1);
-    const bool batch =
-        shape->at[0] == 0
-        || (shape->at[0] > 0 && shape->at[0] == fv__onnx_extent(to, x, 0));
-    if (!batch || channels <= 1
-        || !(shape->at[1] == channels || shape->at[1] == 0))
+    return shape->at[0] == 0
+           || (shape->at[0] > 0 && shape->at[0] == fv__onnx_extent(to, x, 0));
+}
+
+/* Images that stay images, as their spatial axes are cut or merged while
+ * channels stay, keep channels last: the request in that order. */
+static bool keeps_channels(const fv__importer *to, const fv__value *x,
+                           fv__list *shape, fv__order *order)
+{
+    const fv__list given = *shape;
+    const int32_t rank = fv__onnx_rank(to, x), count = (int32_t)given.count;
+    if (count < 3 || !is_last(to, x) || !keeps_batch(to, x, shape))
         return false;
-    for (int64_t i = 2; i < shape->count; i++)
-        if (shape->at[i] == 0
-            && (i >= fv__onnx_rank(to, x)
-                || fv__onnx_extent(to, x, (int32_t)i) == FV_OPEN))
+    const int64_t channels = fv__onnx_extent(to, x, 1);
+    if (channels <= 1 || !(given.at[1] == channels || given.at[1] == 0))
+        return false;
+    *order = fv__order_last(count);
+    for (int32_t i = 1; i < count; i++) {
+        const int32_t axis = order->axis[i];
+        const bool copies = given.at[axis] == 0;
+        if (copies && (axis >= rank || fv__onnx_extent(to, x, axis) == FV_OPEN))
             return false;
+        shape->at[i] = copies ? fv__onnx_extent(to, x, axis) : given.at[axis];
+    }
     return true;
+}
+
+/* Images whose channels are cut, or merged again, while the last axes stay,
+ * keep what belongs to a pixel together: the request in that order, and x in
+ * one that fits. */
+static bool keeps_pixels(fv__importer *to, fv__value **x, fv__list *shape,
+                         fv__order *order)
+{
+    const fv__list given = *shape;
+    const int32_t rank = fv__onnx_rank(to, *x), count = (int32_t)given.count;
+    const bool cuts = count > rank && is_last(to, *x);
+    const int32_t stay = cuts ? rank - 2 : count - 2;
+    if ((!cuts && rank <= count) || stay < 1 || (*x)->known.data
+        || !keeps_batch(to, *x, shape) || (*x)->order.axis[0] != 0)
+        return false;
+    fv__order from = fv__order_plain();
+    *order = from;
+    for (int32_t i = 0; i < stay; i++) {
+        const int32_t axis = rank - stay + i;
+        const int64_t extent = fv__onnx_extent(to, *x, axis);
+        if ((*x)->order.axis[1 + i] != axis || extent == FV_OPEN
+            || given.at[count - stay + i] != extent)
+            return false;
+        from.axis[1 + i] = axis;
+        order->axis[1 + i] = count - stay + i;
+        shape->at[1 + i] = extent;
+    }
+    for (int32_t i = 1; i < rank - stay; i++) from.axis[stay + i] = i;
+    for (int32_t i = 1; i < count - stay; i++) {
+        order->axis[stay + i] = i;
+        shape->at[stay + i] = given.at[i];
+        if (!given.at[i]) shape->at[stay + i] = fv__onnx_extent(to, *x, i);
+        if (!given.at[i] && fv__onnx_extent(to, *x, i) == FV_OPEN) return false;
+    }
+    *x = fv__onnx_ordered(to, *x, from);
+    return true;
+}
+
+/* Either of them: the request and order of the result, as x is stored. */
+static bool keeps_images(fv__importer *to, fv__value **x, fv__list *shape,
+                         fv__order *order)
+{
+    const fv__list given = *shape;
+    if (keeps_channels(to, *x, shape, order)) return true;
+    *shape = given;
+    if (keeps_pixels(to, x, shape, order)) return true;
+    *shape = given;
+    *order = fv__order_plain();
+    return false;
 }
 
 static fv_status reshape(fv__importer *to, fv__onnx_node *node)
@@ -198,18 +257,8 @@ static fv_status reshape(fv__importer *to, fv__onnx_node *node)
         return flatten_images(to, node, x);
     if (!zero) keep_batch(to, x, &shape);
     fv__order order = fv__order_plain();
-    if (!zero && keeps_channels(to, x, &shape)) {
-        order = fv__order_last((int32_t)shape.count);
-        const fv__list given = shape;
-        for (int64_t i = 0; i < shape.count; i++) {
-            const int32_t axis = order.axis[i];
-            shape.at[i] = given.at[axis];
-            if (!shape.at[i] && axis)
-                shape.at[i] = fv__onnx_extent(to, x, axis);
-        }
-    } else {
+    if (zero || !keeps_images(to, &x, &shape, &order))
         x = fv__onnx_plain(to, x);
-    }
     char options[512] = "";
     fv__onnx_write(options, "shape", shape.count, shape.at);
     fv__value *y = fv__onnx_line(to, node, 1, &x, "reshape%s%s", options,
