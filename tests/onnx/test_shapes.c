@@ -626,6 +626,29 @@ static void types(void **state)
     FINISH(m, out, 2, 3, 4, 5);
 }
 
+/* More inputs than a line has. */
+static void many_parts(void **state)
+{
+    (void)state;
+    model *m = begin(13, 1);
+    MODEL_VECTOR(m, "begin", 127 * 3);
+    MODEL_VECTOR(m, "end", 129 * 3);
+    MODEL_VECTOR(m, "axis", 1);
+    m->node = model_take(m, sizeof *m->node);
+    fv__onnx__node_proto__init(m->node);
+    m->node->op_type = model_text(m, "Concat", 6);
+    m->node->n_input = 130;
+    m->node->input = model_take(m, 130 * sizeof(char *));
+    for (int k = 0; k < 130; k++) m->node->input[k] = model_text(m, "h", 1);
+    m->node->n_output = model_names(m, "c", &m->node->output);
+    m->node->attribute = model_take(m, sizeof(void *));
+    m->nodes[m->graph.n_node++] = m->node;
+    model_int(m, "axis", 1);
+    model_node(m, "Slice", "c,begin,end,axis", "y");
+    FILL(out, 2, 6, 4, 5, at(i, j % 3, k, l));
+    FINISH(m, out, 2, 6, 4, 5);
+}
+
 /* ---- what is known --------------------------------------------------------
  */
 
@@ -658,6 +681,11 @@ static void constants(void **state)
         model_node(m, cases[i].kind, cases[i].inputs, "y");
         finish(m, cases[i].rank, cases[i].shape, cases[i].numbers);
     }
+    model *m = model_new(13); /* a graph without inputs */
+    MODEL_VECTOR(m, "v", 2, 1);
+    model_node(m, "Identity", "v", "y");
+    model_output(m, "y");
+    model_check(m, context, 0, NULL, 1, (int64_t[]){ 2 }, (double[]){ 2, 1 });
 }
 
 /* ---- what is wrong --------------------------------------------------------
@@ -805,6 +833,7 @@ int main(void)
         TEST(types),
         TEST(constants),
         TEST(shuffled_channels),
+        TEST(many_parts),
         TEST(refusals),
         TEST(memory_fails),
     };

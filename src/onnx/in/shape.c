@@ -266,27 +266,44 @@ static fv_status reshape(fv__importer *to, fv__onnx_node *node)
     return fv__onnx_set(node, 0, y, order);
 }
 
+/* One line for each FV__MAX_INPUTS values, until one is left. */
+static fv__value *concat_all(fv__importer *to, fv__onnx_node *node,
+                             int32_t count, fv__value *values[], int32_t stored)
+{
+    while (count > 1) {
+        int32_t made = 0;
+        for (int32_t k = 0; k < count; k += FV__MAX_INPUTS) {
+            const int32_t n = (int32_t)fv__min(count - k, FV__MAX_INPUTS);
+            fv__value *y = n == 1 ? values[k]
+                                  : fv__onnx_line(to, node, n, values + k,
+                                                  "concat axis=%d", stored);
+            if (!y) return NULL;
+            values[made++] = y;
+        }
+        count = made;
+    }
+    return values[0];
+}
+
 static fv_status concat(fv__importer *to, fv__onnx_node *node)
 {
-    fv__value *values[FV__MAX_INPUTS];
+    const int32_t count = node->num_inputs;
+    fv__value **values =
+        fv__onnx_allocate(to, ((size_t)count + 1) * sizeof *values);
     fv__order order;
-    if (node->num_inputs < 1 || node->num_inputs > FV__MAX_INPUTS)
-        return fv__onnx_refuse(to, node, "%d inputs, at most %d are read",
-                               node->num_inputs, FV__MAX_INPUTS);
-    for (int32_t k = 0; k < node->num_inputs; k++)
-        if (!(values[k] = node->inputs[k]))
-            return fv__onnx_refuse(to, node, "input %d is left out", k + 1);
     int64_t axis = fv__onnx_int(node, "axis", 1);
+    if (!values) return fv_failed(to->context);
+    if (count < 1) return fv__onnx_refuse(to, node, "it has no input");
+    for (int32_t k = 0; k < count; k++)
+        if (!(values[k] = fv__onnx_input(to, node, k))) return FV_UNSUPPORTED;
     if (!fv__onnx_axis(to, node, values[0], &axis)) return FV_UNSUPPORTED;
-    if (node->num_inputs == 1)
-        return fv__onnx_set(node, 0, values[0], values[0]->order);
-    const int32_t rank = fv__onnx_align(to, node->num_inputs, values, &order);
+    if (count == 1) return fv__onnx_set(node, 0, values[0], values[0]->order);
+    const int32_t rank = fv__onnx_align(to, count, values, &order);
     if (rank < 0) return FV_UNSUPPORTED;
     int32_t stored = 0;
     while (stored < rank - 1 && order.axis[stored] != axis) stored++;
-    fv__value *y = fv__onnx_line(to, node, node->num_inputs, values,
-                                 "concat axis=%d", stored);
-    return fv__onnx_set(node, 0, y, order);
+    return fv__onnx_set(node, 0, concat_all(to, node, count, values, stored),
+                        order);
 }
 
 const fv__onnx_operator fv__onnx_shapes[] = {
