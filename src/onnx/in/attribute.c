@@ -61,6 +61,12 @@ bool fv__onnx_ints(fv__importer *to, const fv__onnx_node *node,
     return true;
 }
 
+bool fv__onnx_given(const fv__onnx_node *node, int32_t k, const char *name)
+{
+    return (k < node->num_inputs && node->inputs[k])
+           || fv__onnx_find(node, name);
+}
+
 bool fv__onnx_list(fv__importer *to, fv__onnx_node *node, int32_t k,
                    const char *name, fv__list *list)
 {

@@ -78,11 +78,13 @@ static fv_status squeeze(fv__importer *to, fv__onnx_node *node)
     fv__value *x = fv__onnx_input(to, node, 0);
     fv__list axes, stored = { 0 };
     if (!x) return FV_UNSUPPORTED;
-    const int64_t refusals = to->refusals;
     const int32_t rank = fv__onnx_rank(to, x);
     bool gone[FV_MAX_RANK] = { false };
-    if (!fv__onnx_axes(to, node, 1, "axes", rank, &axes)) {
-        if (to->refusals > refusals) return FV_UNSUPPORTED;
+    if (fv__onnx_given(node, 1, "axes")) {
+        if (!fv__onnx_axes(to, node, 1, "axes", rank, &axes))
+            return FV_UNSUPPORTED;
+    } else {
+        axes.count = 0;
         for (int32_t i = 0; i < rank; i++)
             if (fv__onnx_extent(to, x, i) == 1) axes.at[axes.count++] = i;
     }

@@ -105,6 +105,8 @@ const char *fv__onnx_text(fv__importer *to, const fv__onnx_node *node,
 /* At most FV_MAX_RANK numbers. False if it is left out; more are refused. */
 bool fv__onnx_ints(fv__importer *to, const fv__onnx_node *node,
                    const char *name, fv__list *list);
+/* Whether there is an input k, or that attribute. */
+bool fv__onnx_given(const fv__onnx_node *node, int32_t k, const char *name);
 /* The numbers of input k, or of an attribute where that is NULL: operators took
  * them as attributes once. False if there are none, or after refusing what is
  * not known. */

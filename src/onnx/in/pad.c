@@ -163,11 +163,11 @@ static fv_status pad(fv__importer *to, fv__onnx_node *node)
     const int32_t rank = fv__onnx_rank(to, x);
     if (node->num_inputs > 1 && node->inputs[1] && !node->inputs[1]->known.data)
         return pad_by_inputs(to, node, x, mode, text);
-    const int64_t refusals = to->refusals;
-    if (!fv__onnx_axes(to, node, 3, "axes", rank, &axes))
-        for (axes.count = 0; axes.count < rank; axes.count++)
-            axes.at[axes.count] = axes.count;
-    if (to->refusals > refusals || !read_numbers(to, node, &axes, begin, end))
+    for (axes.count = 0; axes.count < rank; axes.count++)
+        axes.at[axes.count] = axes.count;
+    if ((fv__onnx_given(node, 3, "axes")
+         && !fv__onnx_axes(to, node, 3, "axes", rank, &axes))
+        || !read_numbers(to, node, &axes, begin, end))
         return FV_UNSUPPORTED;
     int64_t before[FV_MAX_RANK], after[FV_MAX_RANK];
     bool any = false;

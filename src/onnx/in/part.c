@@ -124,20 +124,21 @@ static fv_status slice(fv__importer *to, fv__onnx_node *node)
     fv__list starts = { 0 }, ends = { 0 }, axes, steps;
     if (!x) return FV_UNSUPPORTED;
     const bool open = depends(node, 1) || depends(node, 2);
-    const int64_t refusals = to->refusals;
     if ((!depends(node, 1) && !fv__onnx_list(to, node, 1, "starts", &starts))
         || (!depends(node, 2) && !fv__onnx_list(to, node, 2, "ends", &ends)))
         return fv__onnx_refuse(to, node, "it lacks starts or ends");
     const int64_t count = count_limits(to, node, &starts, &ends);
     if (count < 0) return FV_UNSUPPORTED;
     const int32_t rank = fv__onnx_rank(to, x);
-    if (!fv__onnx_axes(to, node, 3, "axes", rank, &axes))
-        for (axes.count = 0; axes.count < count; axes.count++)
-            axes.at[axes.count] = axes.count;
-    if (!fv__onnx_list(to, node, 4, "steps", &steps))
-        for (steps.count = 0; steps.count < count; steps.count++)
-            steps.at[steps.count] = 1;
-    if (to->refusals > refusals) return FV_UNSUPPORTED;
+    for (axes.count = 0; axes.count < count; axes.count++)
+        axes.at[axes.count] = axes.count;
+    for (steps.count = 0; steps.count < count; steps.count++)
+        steps.at[steps.count] = 1;
+    if ((fv__onnx_given(node, 3, "axes")
+         && !fv__onnx_axes(to, node, 3, "axes", rank, &axes))
+        || (fv__onnx_given(node, 4, "steps")
+            && !fv__onnx_list(to, node, 4, "steps", &steps)))
+        return FV_UNSUPPORTED;
     if (axes.count != count || steps.count != count || count > rank)
         return fv__onnx_refuse(to, node,
                                "%lld starts, %lld axes and %lld steps for an "
