@@ -10,6 +10,7 @@ option(FOVEA_WITH_ONNX "ONNX models" ON)
 option(FOVEA_WITH_PNG "images for the program" ON)
 option(FOVEA_WITH_CBLAS "matrix products through CBLAS" OFF)
 option(FOVEA_WIDE "the layout of AVX-512 for machines with AVX2, for tests" OFF)
+option(FOVEA_FUZZ "the programs of scripts/fuzz" OFF)
 option(FOVEA_WERROR "warnings are errors" OFF)
 set(FOVEA_SANITIZE "" CACHE STRING "-fsanitize= of every target")
 

@@ -134,7 +134,9 @@ typedef struct fv_context_options {
     int32_t threads FV_ZERO;  /**< 0: as many as processors that the process
                                    may run on, or as its control groups' CPU
                                    quota allows */
-    int32_t reserved FV_ZERO;
+    int32_t strict FV_ZERO;   /**< 1: every convolution by an algorithm that
+                                   rounds as plain sums, as if each had asked
+                                   for it */
     const char *isa FV_ZERO;  /**< kernel table: "ref", "avx2", ...; NULL: what
                                    the variable FOVEA_ISA names, else the
                                    best */

@@ -332,12 +332,13 @@ FV_API fv_variable *fv_lrn_of(fv_variable *x, const fv_response_norm *response);
  *  fv_layernorm_of(). */
 FV_API fv_variable *fv_standardise_weight(fv_variable *weight, double epsilon);
 /** Weight normalisation: each filter is its direction times a length, of
- *  [filters]: length direction / |direction|. */
+ *  [filters] or [filters, 1, ...]: length direction / |direction|. */
 FV_API fv_variable *fv_weight_norm(fv_variable *direction, fv_variable *length);
 /** The weight divided by u^T W v, its largest singular value, for u [filters]
- *  and v [weights a filter]. In training a step of power iteration updates them
- *  in place before: v is W^T u, then u is W v, both of unit length. No gradient
- *  passes through u and v. */
+ *  and v [weights a filter], which may have the shape of one filter. In
+ * training, but not in a gradient check, a step of power iteration updates them
+ * in place before: v is W^T u, then u is W v, both of unit length. No gradient
+ * passes through u and v. */
 FV_API fv_variable *fv_spectral_norm(fv_variable *weight, fv_variable *u,
                                      fv_variable *v);
 /** In training drops each element with `probability` and scales the others by

@@ -122,6 +122,25 @@ typedef enum fv_initializer {
 /** Which number of connections a variance is divided by. */
 typedef enum fv_fan { FV_FAN_IN = 0, FV_FAN_OUT, FV_FAN_AVERAGE } fv_fan;
 
+/** What the weight of a layer is computed from, with PyTorch's names of the
+ *  parameters. A filter is what one output is a sum with. */
+typedef enum fv_parametrization {
+    FV_PARAMETRIZATION_NONE = 0,     /**< `weight` itself */
+    FV_PARAMETRIZATION_STANDARDISE,  /**< `weight`, each filter shifted and
+                                          scaled to mean 0 and variance 1:
+                                          (w - mean) / sqrt(variance +
+                                          `weight_epsilon`) */
+    FV_PARAMETRIZATION_WEIGHT_NORM,  /**< fv_weight_norm() of the direction
+                                          `weight_v` and the length `weight_g`,
+                                          one for each index of the first axis
+                                          of the weight, which are drawn as
+                                          `weight` is */
+    FV_PARAMETRIZATION_SPECTRAL_NORM /**< fv_spectral_norm() of `weight_orig`;
+                                          its vectors `weight_u` and `weight_v`
+                                          are running state, which 15 steps of
+                                          the iteration begin */
+} fv_parametrization;
+
 /* Options begin with what is required; the others are zero unless they are
  * named, and their comments say what zero means. Two macros hold the options
  * that every layer has, one those of layers with weights. */
@@ -205,6 +224,9 @@ typedef struct fv_convolutional_options {
                                                zeros */
     int32_t depthwise FV_ZERO; /**< 1: as many groups as there are channels */
     double padding_value FV_ZERO; /**< of #FV_PAD_CONSTANT */
+    fv_parametrization parametrization FV_ZERO;
+    int32_t reserved FV_ZERO;
+    double weight_epsilon FV_ZERO; /**< of standardised weights; 0: 1e-5 */
     FV_LAYER_NAMES;
 } fv_convolutional_options;
 
@@ -235,6 +257,9 @@ typedef struct fv_conv_transpose_options {
     fv_algorithm algorithm FV_ZERO;
     int32_t strict FV_ZERO; /**< 1: only algorithms that round as plain sums
                                  do */
+    fv_parametrization parametrization FV_ZERO;
+    int32_t reserved FV_ZERO;
+    double weight_epsilon FV_ZERO; /**< of standardised weights; 0: 1e-5 */
     FV_LAYER_NAMES;
 } fv_conv_transpose_options;
 
@@ -266,8 +291,9 @@ typedef struct fv_linear_options {
     int64_t num_outputs; /**< required */
     FV_LAYER_SHAPE;
     int32_t no_bias FV_ZERO; /**< 1: the sums alone */
-    int32_t reserved FV_ZERO;
+    fv_parametrization parametrization FV_ZERO;
     FV_LAYER_INIT;
+    double weight_epsilon FV_ZERO; /**< of standardised weights; 0: 1e-5 */
     FV_LAYER_NAMES;
 } fv_linear_options;
 

@@ -53,15 +53,105 @@ FV_API int fv_network_has_weights(const fv_network *network);
 /** Writes the network text and all parameters as one safetensors file,
  *  atomically: the old file or the new one, never a mixture. */
 FV_API fv_status fv_network_save(fv_network *network, const char *path);
+
+/** Options of fv_network_export_c(); zero is the default of each. */
+typedef struct fv_c_options {
+    size_t size;
+    int64_t batch FV_ZERO; /**< images of a call (1) */
+    /** a file for the weights, which the C file then has no array of: the
+     *  caller hands it their memory; NULL: the C file has them */
+    const char *weights FV_ZERO;
+} fv_c_options;
+
+/** Writes the network, in evaluation, as a C file, and a header beside it whose
+ *  name ends in ".h" instead of ".c" (docs: c-export). The file needs nothing
+ *  but C99, allocates nothing, and computes the bits of fv_network_run() with
+ *  `strict`. Refuses, with one sentence that names them all, layers that it
+ *  cannot write, and networks whose sizes are open. The context computes in
+ *  #FV_F32. `options` may be NULL. */
+FV_API fv_status fv_network_export_c(fv_network *network, const char *path,
+                                     const fv_c_options *options);
 /** Parameters and running statistics under the names, and with the order of
  *  axes, that they have in files: "conv1.weight" [filters, c, kh, kw]; with
  *  `gradients` the gradients of the trained ones. Views of the network's
  *  memory; the list is freed with the context or by
  *  fv_named_tensors_free(). */
 FV_API fv_named_tensors fv_network_weights(fv_network *network, int gradients);
-/** Reads them from a `.npz` or safetensors file, which must hold them all and
- *  nothing else. */
+/** What has become of a parameter of a network and of a tensor of a file. */
+typedef enum fv_match {
+    FV_MATCH_READ,      /**< the parameter gets the tensor's numbers */
+    FV_MATCH_MISSING,   /**< the file has no tensor of the parameter's name */
+    FV_MATCH_UNFIT,     /**< it has one, of another shape, or of whole numbers
+                             where the parameter is of real ones */
+    FV_MATCH_NEW,       /**< the parameter belongs to the new head */
+    FV_MATCH_LEFT_OVER, /**< no parameter has the tensor's name */
+    FV_MATCH_UNUSED     /**< nor would one of any network: what is outside of
+                             the prefix, counts of batches
+                             ("bn1.num_batches_tracked"), the state of an
+                             optimizer */
+} fv_match;
+
+/** One parameter, one tensor, or both. */
+typedef struct fv_weight_match {
+    fv_match match;
+    int32_t reserved;
+    fv_named_tensor parameter; /**< with its values until now, and its order of
+                                    axes in files; name NULL: none */
+    fv_named_tensor tensor;    /**< name NULL: none */
+} fv_weight_match;
+
+/** Options of fv_network_match_weights(). */
+typedef struct fv_match_options {
+    size_t size;
+    const char *path;
+    const char *prefix FV_ZERO; /**< what precedes the names of parameters in
+                                     the file or, if none there begin with it,
+                                     the names of the file's tensors in the
+                                     network; NULL: nothing */
+    int32_t new_head FV_ZERO;   /**< the head keeps its values, see
+                                     fv_network_with_head() */
+    int32_t partial FV_ZERO;    /**< accept what is missing, left over or does
+                                     not fit, if one tensor is read at least */
+    /** Called for each parameter, in the order of the network, then for each
+     *  tensor that is none, before the first number is read. What it gets is
+     *  valid during the call. */
+    void (*report)(void *user, const fv_weight_match *match) FV_ZERO;
+    void *user FV_ZERO;
+} fv_match_options;
+
+/** Reads parameters and running statistics from a `.npz` or safetensors file,
+ *  PyTorch's state dicts among them, each from the tensor of its name and
+ *  shape: `fv_network_match_weights(net, "resnet18.safetensors", .prefix =
+ *  "backbone.")`. A "x.value" may be called "x" in the file, shapes may differ
+ *  in axes of extent 1, and numbers are converted to the context's type.
+ *  Without `partial`, every difference is refused, and the sentence lists them;
+ *  no parameter has changed then. */
+#define fv_network_match_weights(network, ...)                                 \
+    fv_network_match_weights_with(                                             \
+        (network), FV_OPTIONS(fv_match_options, .path = __VA_ARGS__))
+/** See fv_network_match_weights(). */
+FV_API fv_status fv_network_match_weights_with(fv_network *network,
+                                               const fv_match_options *options);
+/** fv_network_match_weights() without options. */
 FV_API fv_status fv_network_load_weights(fv_network *network, const char *path);
+/** A copy of the network with a new head: the last layer on the way to the
+ *  (first) output that has a number of outputs, filters or hidden values of its
+ *  own, and what follows it. Its weights are drawn; it makes `classes` classes,
+ *  0: as many as before, whose names are forgotten. All other parameters are
+ *  the network's. NULL after a failure: where several layers lead to the
+ *  output, or `classes` do not come out. */
+FV_API fv_network *fv_network_with_head(const fv_network *network,
+                                        int64_t classes);
+/** Copies the tensors of a `.npz` or safetensors file into another, which is
+ *  one of NumPy if its name ends in ".npz". Between safetensors files metadata
+ *  are copied too, so that a network stays one; of a checkpoint only the model
+ *  is copied. */
+FV_API fv_status fv_weights_copy(fv_context *context, const char *from,
+                                 const char *to);
+/** The order of axes that tensors beside the file of the network have: #FV_NCHW
+ *  of an ONNX model and of what was saved from one, else #FV_NHWC. The network
+ *  itself takes and gives those of the context's order. */
+FV_API fv_layout fv_network_layout(const fv_network *network);
 /** The network text; owned by the network. */
 FV_API const char *fv_network_text(fv_network *network);
 /** Frees the network before its context. NULL is allowed. */
@@ -150,6 +240,8 @@ typedef struct fv_layer_info {
     int64_t receptive_field[2];   /**< rows and columns of input one output
                                        element can see; 0: all of it */
     size_t output_bytes;          /**< for one image */
+    int32_t convolution; /**< 1: a convolution, for fv_conv_of_layer() */
+    int32_t reserved;
 } fv_layer_info;
 
 /** Gives the images a size, as if the network had been written for it: shape

@@ -104,9 +104,10 @@ typedef struct fv_operator {
     int32_t min_inputs;
     int32_t max_inputs;
     size_t attributes_size; /**< bytes of the attributes struct, copied */
-    uint32_t backward_reads FV_ZERO; /**< which values backward uses:
-                                          FV_READS_* */
-    uint32_t abilities FV_ZERO; /**< #FV_OVERWRITES, #FV_IN_PLACE; 0: neither */
+    uint32_t backward_reads FV_ZERO;   /**< which values backward uses:
+                                            FV_READS_* */
+    uint32_t abilities FV_ZERO;        /**< #FV_OVERWRITES, #FV_IN_PLACE,
+                                            #FV_READS_SHAPES, #FV_DRAWS_NUMBERS */
     int32_t max_outputs FV_ZERO;       /**< 0: 1 */
     uint32_t without_gradient FV_ZERO; /**< bit k: no gradient passes through
                                             output k; one of integers never has
@@ -148,6 +149,10 @@ typedef struct fv_operator {
 /** forward reads the shapes of its inputs and not their elements: a plan
  *  computes it when it is recorded, as all operators on constants */
 #define FV_READS_SHAPES 4u
+
+/** forward draws random numbers (fv_call::draw): a plan computes it in each
+ * run, also where all inputs are known when it is recorded */
+#define FV_DRAWS_NUMBERS 8u
 
 /** Applies an operator to variables of one context. `attributes` is copied.
  *  Returns the first output; NULL after a failure, a NULL input included. */

@@ -126,7 +126,8 @@ FV_API size_t fv_tensor_format(const fv_tensor *tensor, char *text,
                                size_t bytes);
 
 /** Reads a NumPy file (versions 1 to 3, any byte order and element order) into
- *  new memory. Types that Fovea lacks are refused by name. */
+ *  new memory; half precision becomes #FV_F32. Types that Fovea lacks are
+ *  refused by name. */
 FV_API fv_tensor fv_npy_load(fv_context *context, const char *path);
 /** Writes a NumPy file, atomically. */
 FV_API fv_status fv_npy_save(fv_context *context, const char *path,

@@ -26,6 +26,9 @@ struct fv_context {
     uint64_t seed;
     int32_t threads;
     bool training, no_grad;
+    bool checking; /* a gradient check runs: what no gradient passes through is
+                      a constant */
+    bool strict; /* convolutions round as the definition does */
     size_t max_bytes;
     const char *limit_source; /* what max_bytes is the limit of, for messages */
     size_t cache_bytes;       /* of the last-level cache */
@@ -148,6 +151,12 @@ void *fv__allocate(fv_context *context, fv__account account, size_t bytes);
 void *fv__allocate_zero(fv_context *context, fv__account account, size_t bytes);
 /* NULL is allowed. */
 void fv__release(fv_context *context, void *memory);
+/* Makes room for `more` elements of `size` bytes behind the first `count` of an
+ * array that has room for *capacity, by at least doubling it; `array` is NULL
+ * while *capacity is 0. Returns the array, moved or not. NULL after recording
+ * FV_NO_MEMORY or FV_LIMIT; the array and *capacity are then as before. */
+void *fv__grow(fv_context *context, fv__account account, void *array,
+               size_t count, size_t more, size_t size, size_t *capacity);
 /* What an allocation of `bytes` adds to fv_memory. */
 size_t fv__footprint(size_t bytes);
 /* A copy of at most `length` characters, terminated. */

@@ -83,9 +83,9 @@ static void check_numbers(fv_context *context, fv_context_options *options)
                 (long)options->threads, MOST_THREADS);
         options->threads = 0;
     }
-    if (options->reserved != 0)
-        fv_fail(context, FV_MISUSE, "context: reserved %ld is not 0",
-                (long)options->reserved);
+    if (options->strict != 0 && options->strict != 1)
+        fv_fail(context, FV_MISUSE, "context: strict %ld is neither 0 nor 1",
+                (long)options->strict);
 }
 
 static void check_tables(fv_context *context, fv_context_options *options)
@@ -116,6 +116,7 @@ fv_status fv__context_begin(fv_context *context,
     check_tables(context, &known);
     context->dtype = known.dtype;
     context->layout = known.layout;
+    context->strict = known.strict != 0;
     context->changes = 1;
     context->seed = known.seed;
     context->threads = known.threads ? known.threads : fv__processors();

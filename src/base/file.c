@@ -254,8 +254,9 @@ static void *read_sized(fv__input *input, size_t *bytes)
 static void *read_stream(fv__input *input, size_t limit, size_t *bytes)
 {
     fv_context *context = input->context;
-    size_t room = 4096, used = input->head_bytes;
-    unsigned char *content = fv__allocate(context, FV__DATA, room);
+    size_t room = 0, used = input->head_bytes;
+    unsigned char *content =
+        fv__grow(context, FV__DATA, NULL, 0, 4096, 1, &room);
     if (content) memcpy(content, input->head, used);
     while (content) {
         int64_t got =
@@ -274,11 +275,10 @@ static void *read_stream(fv__input *input, size_t limit, size_t *bytes)
             *bytes = used;
             return content;
         }
-        unsigned char *larger = fv__allocate(context, FV__DATA, room * 2);
-        if (larger) memcpy(larger, content, used);
-        fv__release(context, content);
+        unsigned char *larger =
+            fv__grow(context, FV__DATA, content, used, 1, 1, &room);
+        if (!larger) break;
         content = larger;
-        room *= 2;
     }
     fv__release(context, content);
     return NULL;

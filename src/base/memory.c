@@ -129,3 +129,21 @@ void fv__release(fv_context *context, void *memory)
     context->allocator.release(context->allocator.user, head->block,
                                head->bytes);
 }
+
+void *fv__grow(fv_context *context, fv__account account, void *array,
+               size_t count, size_t more, size_t size, size_t *capacity)
+{
+    enum { FIRST = 16 };
+    size_t needed, bytes, larger;
+    if (!fv__add(count, more, &needed)) needed = SIZE_MAX;
+    if (array && needed <= *capacity) return array;
+    if (!fv__multiply(*capacity, 2, &larger) || larger < needed)
+        larger = needed < FIRST ? FIRST : needed;
+    if (!fv__multiply(larger, size, &bytes)) bytes = SIZE_MAX;
+    void *moved = fv__allocate(context, account, bytes);
+    if (!moved) return NULL;
+    if (count) memcpy(moved, array, count * size);
+    fv__release(context, array);
+    *capacity = larger;
+    return moved;
+}

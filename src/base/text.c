@@ -100,23 +100,14 @@ const char *fv__printable(const char *text, size_t length, char *out,
     return out;
 }
 
-/* Room for `more` characters and the terminator. */
+/* Room for `more` characters, at most INT_MAX, and the terminator. */
 static bool reserve(fv__text *text, size_t more)
 {
-    size_t needed;
-    if (!fv__add(text->length, more, &needed) || !fv__add(needed, 1, &needed))
-        needed = SIZE_MAX;
-    if (needed <= text->capacity) return true;
-    size_t capacity = text->capacity ? text->capacity : 64;
-    while (capacity < needed)
-        if (!fv__multiply(capacity, 2, &capacity)) capacity = SIZE_MAX;
-    char *at = fv__allocate(text->context, text->account, capacity);
+    char *at = fv__grow(text->context, text->account, text->at, text->length,
+                        more + 1, 1, &text->capacity);
     if (!at) return false;
-    if (text->at) memcpy(at, text->at, text->length);
     at[text->length] = '\0';
-    fv__release(text->context, text->at);
     text->at = at;
-    text->capacity = capacity;
     return true;
 }
 

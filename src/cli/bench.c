@@ -11,18 +11,21 @@ static const struct {
     { "conv", cli_bench_conv },
     { "train", cli_bench_train },
     { "infer", cli_bench_infer },
+    { "layers", cli_bench_layers },
 };
 
 static const char usage[] =
     "Usage: fovea bench conv --shapes FILE [OPTION...]\n"
     "  or:  fovea bench train NET [OPTION...]\n"
     "  or:  fovea bench infer FILE|NET [OPTION...]\n"
-    "Measure how fast convolutions and networks are on this machine.\n\n"
+    "  or:  fovea bench layers [KIND|LINE...] [OPTION...]\n"
+    "Measure how fast convolutions, networks and layers that memory limits are "
+    "on\nthis machine.\n\n"
     "`fovea bench conv --help` and the like tell more.\n";
 
 int cli_bench(int argc, char **argv)
 {
-    if (argc < 2) cli_refuse(argv[0], "expected conv, train or infer");
+    if (argc < 2) cli_refuse(argv[0], "expected conv, train, infer or layers");
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-?") == 0) {
         fputs(usage, stdout);
@@ -35,5 +38,5 @@ int cli_bench(int argc, char **argv)
         argv[1] = whole;
         return kinds[i].run(argc - 1, argv + 1);
     }
-    cli_refuse(argv[0], "%s: expected conv, train or infer", name);
+    cli_refuse(argv[0], "%s: expected conv, train, infer or layers", name);
 }

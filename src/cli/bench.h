@@ -12,6 +12,7 @@
 int cli_bench_conv(int argc, char **argv);
 int cli_bench_train(int argc, char **argv);
 int cli_bench_infer(int argc, char **argv);
+int cli_bench_layers(int argc, char **argv);
 
 /* ---- measuring (measure.c) ---------------------------------------------- */
 
@@ -23,7 +24,8 @@ typedef struct cli_time {
 /* Runs for a fifth of `seconds` to warm up, then for `seconds` and at least
  * five times; run() ends it all with a failure. */
 cli_time cli_measure(fv_status (*run)(void *user), void *user, double seconds);
-/* Random numbers in [-1, 1); classes, in FV_I64. */
+/* Random numbers in [-1, 1), or of all an integer type holds; classes, in
+ * FV_I64. */
 void cli_fill(const fv_tensor *tensor);
 void cli_fill_classes(const fv_tensor *labels, int64_t classes);
 /* A tensor [batch, shape...] of such numbers, of the context's type. */

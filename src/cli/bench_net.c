@@ -5,22 +5,26 @@
 #include <stdio.h>
 #include <string.h>
 
-#define OPTIONS(images)                                                        \
-    { "batch", CLI_BATCH, "N", 0, images, 0 }, CLI_SIZE_OPTION,                \
-        CLI_THREADS_OPTION,                                                    \
+#define OPTIONS(layout)                                                        \
+    CLI_SIZE_OPTION, CLI_THREADS_OPTION,                                       \
         { "dtype", CLI_DTYPE, "TYPE", 0, "f32 or f64 (f32)", 0 },              \
         { "layout",                                                            \
           CLI_LAYOUT,                                                          \
           "ORDER",                                                             \
           0,                                                                   \
-          "axes of image tensors, nhwc or nchw (nhwc)",                        \
+          "axes of image tensors, nhwc or nchw (" layout ")",                  \
           0 },                                                                 \
         { "seconds", CLI_SECONDS, "S", 0, "of measuring (0.3)", 0 }, { 0 },
 
-static const struct argp_option train_options[] = { OPTIONS(
-    "images a step (32)") };
-static const struct argp_option infer_options[] = { OPTIONS(
-    "images at a time (1)") };
+static const struct argp_option train_options[] = {
+    { "batch", CLI_BATCH, "N", 0, "images a step (32)", 0 }, OPTIONS("nhwc")
+};
+static const struct argp_option infer_options[] = {
+    { "batch", CLI_BATCH, "N", 0, "images at a time (1)", 0 },
+    { "shape", CLI_SHAPE, "[NAME=]1x3x320x320", 0,
+      "of an input, the batch first; the first input without a name", 0 },
+    OPTIONS("that of the file")
+};
 
 static const struct argp train_usage = {
     .options = train_options,
@@ -32,14 +36,17 @@ static const struct argp train_usage = {
 static const struct argp infer_usage = {
     .options = infer_options,
     .args_doc = "FILE|NET",
-    .doc = "Time the forward pass in evaluation, on random images.",
+    .doc = "Time the forward pass in evaluation, on random numbers for all "
+           "inputs.",
 };
 
 typedef struct work {
     fv_context *context;
     fv_network *network;
     fv_optimizer *optimizer;
-    fv_tensor images, labels, output;
+    fv_tensor images, labels;               /* of training */
+    fv_named_tensor inputs[CLI_MOST_GRADS]; /* of evaluation */
+    int32_t num_inputs;
 } work;
 
 static fv_status step(void *user)
@@ -49,22 +56,107 @@ static fv_status step(void *user)
     return fv_failed(w->context);
 }
 
-static fv_status predict(void *user)
+static fv_status evaluate(void *user)
 {
     const work *w = user;
-    return fv_network_predict(w->network, &w->images, &w->output);
+    fv_named_tensor output = { 0 };
+    return fv_network_run(w->network, w->num_inputs, w->inputs, 1, &output);
 }
 
-static void prepare(work *w, const cli_options *o)
+static void prepare_training(work *w, cli_options *o)
 {
     w->network = cli_load_sized(w->context, o);
     const fv_shape input = fv_network_input_shape(w->network);
-    const fv_shape output = fv_network_output_shape(w->network);
     w->images = cli_batch(w->context, o->batch, &input);
-    w->output = cli_batch(w->context, o->batch, &output);
     w->labels = fv_tensor_new(w->context, FV_I64, 1, &o->batch);
     cli_fill_classes(&w->labels, fv_network_classes(w->network));
 }
+
+/* ---- inputs of evaluation ---------------------------------------------------
+ */
+
+/* Reads "1x3x224x224"; false: it is none. */
+static bool read_shape(const char *text, fv_shape *shape)
+{
+    *shape = (fv_shape){ 0 };
+    while (*text) {
+        int64_t extent = 0;
+        if (*text < '0' || *text > '9' || shape->rank == FV_MAX_EXTENTS)
+            return false;
+        for (; *text >= '0' && *text <= '9' && extent < 1 << 30; text++)
+            extent = 10 * extent + (*text - '0');
+        if (*text == 'x' && text[1])
+            text++;
+        else if (*text)
+            return false;
+        shape->extent[shape->rank++] = extent;
+    }
+    return shape->rank > 0;
+}
+
+/* The shape that --shape gives an input; false: none. */
+static bool given_shape(const work *w, const cli_options *o, const char *name,
+                        bool first, fv_shape *shape)
+{
+    for (int i = 0; i < o->num_input_shapes; i++) {
+        const char *word = o->input_shapes[i], *equals = strrchr(word, '=');
+        const size_t length = equals ? (size_t)(equals - word) : 0;
+        const bool meant =
+            equals ? strlen(name) == length && !strncmp(word, name, length)
+                   : first;
+        if (!meant) continue;
+        if (read_shape(equals ? equals + 1 : word, shape)) return true;
+        fv_fail(w->context, FV_MISUSE,
+                "--shape %s: expected extents such as 1x3x224x224", word);
+        return false;
+    }
+    return false;
+}
+
+/* Random numbers for an input; integers are zeros. */
+static fv_tensor values_of(const work *w, cli_options *o,
+                           const fv_value_info *info, bool first)
+{
+    fv_shape shape;
+    if (given_shape(w, o, info->name, first, &shape)) {
+        if (info->batched) o->batch = shape.extent[0];
+    } else {
+        shape = (fv_shape){ .rank = info->batched };
+        if (info->batched) shape.extent[0] = o->batch;
+        for (int32_t i = 0; i < info->shape.rank; i++) {
+            if (info->shape.extent[i] == FV_OPEN) {
+                fv_fail(w->context, FV_MISUSE,
+                        "%s: the shape of input %s is open, give it with "
+                        "--shape",
+                        o->words[0], info->name);
+                break;
+            }
+            shape.extent[shape.rank++] = info->shape.extent[i];
+        }
+    }
+    const fv_tensor values =
+        fv_tensor_new(w->context, info->dtype, shape.rank, shape.extent);
+    const bool real = info->dtype == fv_context_dtype(w->context);
+    if (values.rank >= 0 && real) cli_fill(&values);
+    return values;
+}
+
+static void prepare_evaluation(work *w, cli_options *o)
+{
+    w->network = cli_load_own(&w->context, o);
+    if (w->network && (o->size[0] || !o->num_input_shapes))
+        cli_set_size(w->context, w->network, o, NULL);
+    for (; !fv_failed(w->context) && w->num_inputs < CLI_MOST_GRADS;
+         w->num_inputs++) {
+        const int32_t k = w->num_inputs;
+        const fv_value_info info = fv_network_input_info(w->network, (size_t)k);
+        if (!info.name) break;
+        w->inputs[k].tensor = values_of(w, o, &info, k == 0);
+    }
+}
+
+/* ---- the whole
+ * ---------------------------------------------------------------- */
 
 static void report(const work *w, const cli_options *o, const char *what,
                    cli_time time)
@@ -83,12 +175,15 @@ static int bench(const struct argp *usage, int argc, char **argv, bool train)
     if (!train) o.batch = 1;
     cli_parse(usage, argc, argv, 1, 1, &o);
     work w = { .context = cli_context(&o) };
-    prepare(&w, &o);
+    if (train)
+        prepare_training(&w, &o);
+    else
+        prepare_evaluation(&w, &o);
     if (train) w.optimizer = fv_sgd(w.network, 0.01);
     cli_time time = { 0 };
     if (!fv_failed(w.context)) cli_roofline(w.context, stderr);
     if (!fv_failed(w.context))
-        time = cli_measure(train ? step : predict, &w, o.seconds);
+        time = cli_measure(train ? step : evaluate, &w, o.seconds);
     report(&w, &o, train ? "train" : "infer", time);
     return cli_end(w.context, CLI_DONE);
 }

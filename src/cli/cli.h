@@ -21,6 +21,7 @@ int cli_train(int argc, char **argv);
 int cli_eval(int argc, char **argv);
 int cli_predict(int argc, char **argv);
 int cli_info(int argc, char **argv);
+int cli_convert(int argc, char **argv);
 int cli_run(int argc, char **argv);
 int cli_gradcheck(int argc, char **argv);
 int cli_layers(int argc, char **argv);
@@ -53,6 +54,7 @@ enum {
     CLI_THREADS,
     CLI_DTYPE,
     CLI_LAYOUT,
+    CLI_STRICT,
     CLI_LIMIT,
     CLI_INDEX,
     CLI_SIZE,
@@ -64,7 +66,13 @@ enum {
     CLI_GRAD,
     CLI_TRAINING,
     CLI_WEIGHTS,
+    CLI_INTO,
+    CLI_PREFIX,
+    CLI_HEAD,
+    CLI_CLASSES,
+    CLI_PARTIAL,
     CLI_SHAPES,
+    CLI_SHAPE,
     CLI_NETS,
     CLI_PASS,
     CLI_ALGORITHM,
@@ -86,6 +94,11 @@ enum {
     {                                                                          \
         "dtype", CLI_DTYPE, "TYPE", 0, "compute in f32 or f64 (f32)", 0        \
     }
+#define CLI_STRICT_OPTION                                                      \
+    {                                                                          \
+        "strict", CLI_STRICT, NULL, 0,                                         \
+            "convolutions round as plain sums: the bits of a C file", 0        \
+    }
 #define CLI_JSON_OPTION                                                        \
     {                                                                          \
         "json", CLI_JSON, NULL, 0, "the result as one line of JSON", 0         \
@@ -98,23 +111,27 @@ typedef struct cli_options {
     const char *data, *out;
     /* micro_batch 0, limit 0, index -1: not given */
     int64_t epochs, batch, micro_batch, limit, index;
+    int64_t classes; /* 0: not given */
     int64_t size[2]; /* height and width of images; 0: not given */
     int64_t seed;
     int32_t threads; /* 0: all */
     fv_dtype dtype;
     fv_layout layout;
+    bool layout_given;
     /* as they are written, checked; NULL: not given */
     const char *optimizer, *lr, *momentum, *weight_decay, *schedule;
     const char *decay_of, *scale_lr, *freeze;
-    double clip_norm, clip_value, average; /* 0: none */
-    const char *shapes, *nets, *weights;   /* NULL: not given */
+    double clip_norm, clip_value, average;               /* 0: none */
+    const char *shapes, *nets, *weights, *into, *prefix; /* NULL: not given */
     const char *grads[CLI_MOST_GRADS];
     int num_grads;
+    const char *input_shapes[CLI_MOST_GRADS]; /* "[NAME=]1x3x224x224" */
+    int num_input_shapes;
     unsigned passes; /* bit i: fv_conv_pass i */
     fv_algorithm algorithm;
     double seconds;
-    bool training, nesterov, no_decay_bias, force, resume, drop_last, csv, json,
-        markdown;
+    bool training, new_head, partial, nesterov, no_decay_bias, strict, force,
+        resume, drop_last, csv, json, markdown;
     int count; /* words that are not options */
     char **words;
 } cli_options;
@@ -249,6 +266,12 @@ void cli_set_size(fv_context *context, fv_network *network,
                   const cli_options *options, const fv_dataset *dataset);
 /* Both, with the first word of the options. */
 fv_network *cli_load_sized(fv_context *context, const cli_options *options);
+/* The network of --into with the weights of --weights; prints what has become
+ * of each. */
+fv_network *cli_load_into(fv_context *context, const cli_options *options);
+/* Loads the first word in the order of axes that its file has, unless one was
+ * given: then options->layout is that, and *context may be a new one. */
+fv_network *cli_load_own(fv_context **context, cli_options *options);
 /* Loads a file that must hold weights. */
 fv_network *cli_load_model(fv_context *context, const char *path);
 /* What a class is called: by the network, by the data set (NULL: there is none)

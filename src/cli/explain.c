@@ -3,7 +3,6 @@
 #include "cli/bench.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static const struct argp_option options[] = {
     { "batch", CLI_BATCH, "N", 0, "images at a time (1)", 0 },
@@ -101,7 +100,7 @@ static void print_pass(const pass *p)
     }
 }
 
-static void print_layer(const fv_layer_info *info, bool convolution)
+static void print_layer(const fv_layer_info *info)
 {
     char shape[CLI_CELL], macs[CLI_CELL];
     printf("%s: %s, %s", info->name, info->kind,
@@ -110,7 +109,7 @@ static void print_layer(const fv_layer_info *info, bool convolution)
         printf(", %s multiply-adds an image",
                cli_number(info->multiply_accumulates, macs));
     putchar('\n');
-    if (convolution)
+    if (info->convolution)
         printf("  %-16s  %-9s  %15s  %7s  %9s  %9s  %10s  %8s  %8s  %s\n",
                "pass", "algorithm", "multiply-adds", "saved", "packed",
                "scratch", "median ms", "GFLOP/s", "roofline", "why");
@@ -190,19 +189,16 @@ static void put_machine(cli_json *json, const explanation *e)
 static void explain(explanation *e, size_t index)
 {
     const fv_layer_info info = fv_network_layer_info(e->network, index);
-    const bool convolution = strcmp(info.kind, "conv1d") == 0
-                             || strcmp(info.kind, "conv2d") == 0
-                             || strcmp(info.kind, "conv3d") == 0;
     fv_conv *conv = NULL;
     cli_json *passes = NULL;
-    if (convolution)
+    if (info.convolution)
         conv = fv_conv_of_layer(fv_network_layer(e->network, index),
                                 e->options.batch, 1);
     if (fv_failed(e->context)) return;
     if (e->layers)
         passes = put_layer(e->layers, &info);
     else
-        print_layer(&info, convolution);
+        print_layer(&info);
     for (int i = 0; conv && i < CLI_PASSES; i++) {
         if (!(e->options.passes & 1u << i)) continue;
         const pass p = measure(e, conv, (fv_conv_pass)i);

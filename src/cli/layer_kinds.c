@@ -90,9 +90,10 @@ static void print_page(void)
     puts("# Layers\n\nA line of a network text is the kind of a layer and its "
          "options: those that may\nstand by position, then `option=value`. "
          "Two numbers are written `3,5`, one\nstands for both. Every layer "
-         "takes `name=` and, to read from others than the one\nabove, "
-         "`from=` with names separated by commas. This page is what\n"
-         "`fovea layers --markdown` prints.");
+         "takes `name=`; to read from others than the one\nabove, "
+         "`from=` with names separated by commas; and, to share the "
+         "parameters\nof a layer above it of the same kind, `weights=` with "
+         "its name. This page is\nwhat `fovea layers --markdown` prints.");
     for (int32_t i = 0; fv_layer_kind_at(i).kind; i++) print_kind(i, true);
 }
 

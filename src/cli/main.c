@@ -22,6 +22,8 @@ static const command commands[] = {
       "the most probable classes of images", cli_predict },
     { "run", "fovea run", "FILE|NET IN.npy...",
       "run a network on tensors, with gradients", cli_run },
+    { "convert", "fovea convert", "FILE OUT", "write a model in another form",
+      cli_convert },
     { "info", "fovea info", "FILE|NET",
       "layers, shapes, parameters, work and memory", cli_info },
     { "layers", "fovea layers", "[KIND]",

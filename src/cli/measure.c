@@ -50,13 +50,25 @@ static uint32_t draw(uint64_t *state)
 void cli_fill(const fv_tensor *tensor)
 {
     const int64_t count = fv_tensor_count(tensor);
+    const size_t bytes = fv_dtype_bytes(tensor->dtype);
     uint64_t state = (uint64_t)count;
     for (int64_t i = 0; i < count; i++) {
-        const double value = (double)draw(&state) * 0x1p-30 - 1;
+        const uint32_t drawn = draw(&state);
+        const double value = (double)drawn * 0x1p-30 - 1;
         if (tensor->dtype == FV_F64)
             ((double *)tensor->data)[i] = value;
-        else
+        else if (tensor->dtype == FV_F32)
             ((float *)tensor->data)[i] = (float)value;
+        else if (tensor->dtype == FV_BOOL)
+            ((uint8_t *)tensor->data)[i] = drawn >> 30 & 1;
+        else if (bytes == 1)
+            ((uint8_t *)tensor->data)[i] = (uint8_t)(drawn >> 8);
+        else if (bytes == 2)
+            ((uint16_t *)tensor->data)[i] = (uint16_t)(drawn >> 8);
+        else if (bytes == 4)
+            ((uint32_t *)tensor->data)[i] = drawn;
+        else
+            ((int64_t *)tensor->data)[i] = drawn;
     }
 }
 

@@ -70,6 +70,18 @@ fv_network *cli_load_sized(fv_context *context, const cli_options *options)
     return network;
 }
 
+fv_network *cli_load_own(fv_context **context, cli_options *options)
+{
+    fv_network *network = cli_load(*context, options->words[0]);
+    if (!network || options->layout_given
+        || fv_network_layout(network) == options->layout)
+        return network;
+    options->layout = fv_network_layout(network);
+    fv_context_free(*context);
+    *context = cli_context(options);
+    return cli_load(*context, options->words[0]);
+}
+
 fv_network *cli_load_model(fv_context *context, const char *path)
 {
     fv_network *network = load_file(context, cli_input(path), path);

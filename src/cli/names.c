@@ -41,6 +41,8 @@ static const alias aliases[] = {
     { CLI_FORCE, "f" },
     { CLI_FORCE, "overwrite" },
     { CLI_DROP_LAST, "drop_last" },
+    { CLI_CLASSES, "num-classes" },
+    { CLI_CLASSES, "num_classes" },
 };
 enum { ALIASES = sizeof aliases / sizeof *aliases, LONGEST = 32 };
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 enum { MOST_SIZE = 1 << 20 };
+enum { MOST_CLASSES = 1 << 24 };
 enum { MOST_EPOCHS = 1000000, MOST_BATCH = 1 << 20, MOST_THREADS = 1024 };
 static const int64_t most_images = (int64_t)1 << 40;
 
@@ -214,6 +215,33 @@ static error_t read_optimizing(int key, char *text, struct argp_state *state,
     }
 }
 
+/* Options of weights for a network. */
+static error_t read_matching(int key, char *text, struct argp_state *state,
+                             cli_options *o)
+{
+    static const char *const heads[] = { "new", NULL };
+    switch (key) {
+    case CLI_INTO:
+        o->into = file(state, key, text);
+        return 0;
+    case CLI_PREFIX:
+        o->prefix = file(state, key, text);
+        return 0;
+    case CLI_HEAD:
+        choice(state, key, text, heads, "new");
+        o->new_head = true;
+        return 0;
+    case CLI_CLASSES:
+        o->classes = whole(state, key, text, 1, MOST_CLASSES);
+        return 0;
+    case CLI_PARTIAL:
+        o->partial = true;
+        return 0;
+    default:
+        return read_optimizing(key, text, state, o);
+    }
+}
+
 /* Options of how to run. */
 static error_t read_running(int key, char *text, struct argp_state *state,
                             cli_options *o)
@@ -224,6 +252,11 @@ static error_t read_running(int key, char *text, struct argp_state *state,
             argp_error(state, "--grad: more than %d of them", CLI_MOST_GRADS);
         o->grads[o->num_grads++] = file(state, key, text);
         return 0;
+    case CLI_SHAPE:
+        if (o->num_input_shapes == CLI_MOST_GRADS)
+            argp_error(state, "--shape: more than %d of them", CLI_MOST_GRADS);
+        o->input_shapes[o->num_input_shapes++] = text;
+        return 0;
     case CLI_TRAINING:
         o->training = true;
         return 0;
@@ -231,7 +264,7 @@ static error_t read_running(int key, char *text, struct argp_state *state,
         o->weights = file(state, key, text);
         return 0;
     default:
-        return read_optimizing(key, text, state, o);
+        return read_matching(key, text, state, o);
     }
 }
 
@@ -291,6 +324,10 @@ static error_t read_common(int key, char *text, struct argp_state *state,
     case CLI_LAYOUT:
         o->layout = choice(state, key, text, layouts, "nhwc or nchw") ? FV_NCHW
                                                                       : FV_NHWC;
+        o->layout_given = true;
+        return 0;
+    case CLI_STRICT:
+        o->strict = true;
         return 0;
     case CLI_MARKDOWN:
         o->markdown = true;

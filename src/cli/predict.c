@@ -19,6 +19,7 @@ static const struct argp_option options[] = {
     { "index", CLI_INDEX, "I", 0, "begin with image I (0)", 0 },
     CLI_SIZE_OPTION,
     CLI_THREADS_OPTION,
+    CLI_STRICT_OPTION,
     CLI_DTYPE_OPTION,
     CLI_JSON_OPTION,
     { 0 },

@@ -19,9 +19,10 @@ static const struct argp_option options[] = {
     { "weights", CLI_WEIGHTS, "FILE", 0,
       "take the parameters from a .npz or safetensors file", 0 },
     { "layout", CLI_LAYOUT, "ORDER", 0,
-      "of images and values: nhwc or nchw (nhwc)", 0 },
+      "of images and values: nhwc or nchw (that of the file)", 0 },
     { "seed", CLI_SEED, "S", 0, "of weights that are drawn (0)", 0 },
     CLI_THREADS_OPTION,
+    CLI_STRICT_OPTION,
     CLI_DTYPE_OPTION,
     { 0 },
 };
@@ -45,6 +46,7 @@ typedef struct runner {
     fv_variable *leaves[MOST]; /* of the inputs on the tape */
     fv_named_tensor results[MOST];
     fv_named_tensors gradients;
+    fv_tensor numbers; /* least, greatest and mean of each result */
     char input_names[MOST][CLI_TEXT];
 } runner;
 
@@ -89,6 +91,8 @@ static void read_files(runner *r)
     while (r->num_outputs < MOST
            && fv_network_output_info(r->network, (size_t)r->num_outputs).name)
         r->num_outputs++;
+    if (fv_network_output_info(r->network, MOST).name)
+        fv_fail(r->context, FV_LIMIT, "run: more than %d results", MOST);
     for (int i = 1; i < o->count && !fv_failed(r->context); i++)
         read_word(r, o->words[i], i - 1, fv_network_input_info, "input",
                   r->inputs);
@@ -196,26 +200,25 @@ static void save(runner *r)
     fv_npz_save(r->context, r->options.out, count, all);
 }
 
-typedef struct extremes {
-    double least, most, mean;
-} extremes;
-
-static extremes measure(fv_context *context, const fv_tensor *t)
+/* Sets least, greatest and mean. */
+static void measure(fv_context *context, const fv_tensor *t, double numbers[3])
 {
-    extremes e = { (double)INFINITY, -(double)INFINITY, 0 };
+    double least = (double)INFINITY, most = -(double)INFINITY, mean = 0;
     int64_t index[FV_MAX_RANK] = { 0 };
     const int64_t count = fv_tensor_count(t);
     for (int64_t i = 0; i < count; i++) {
         const double value = fv_tensor_get(context, t, index);
-        if (!(value >= e.least)) e.least = value;
-        if (!(value <= e.most)) e.most = value;
-        e.mean += value / (double)count;
+        if (!(value >= least)) least = value;
+        if (!(value <= most)) most = value;
+        mean += value / (double)count;
         for (int32_t axis = t->rank - 1; axis >= 0; axis--) {
             if (++index[axis] < t->shape[axis]) break;
             index[axis] = 0;
         }
     }
-    return e;
+    numbers[0] = least;
+    numbers[1] = most;
+    numbers[2] = mean;
 }
 
 static void cell(const void *user, int64_t row, int column, char *text)
@@ -231,7 +234,7 @@ static void cell(const void *user, int64_t row, int column, char *text)
     const fv_named_tensor result = result_at(r, row - 1, name);
     const fv_tensor *t = &result.tensor;
     if (column == 0)
-        snprintf(text, CLI_CELL, "%s", result.name);
+        snprintf(text, CLI_CELL, "%.*s", CLI_CELL - 1, result.name);
     else if (column == 1)
         snprintf(text, CLI_CELL, "%s", fv_dtype_name(t->dtype));
     else if (column == 2) {
@@ -239,17 +242,24 @@ static void cell(const void *user, int64_t row, int column, char *text)
         memcpy(shape.extent, t->shape, sizeof shape.extent);
         cli_shape(&shape, text);
     } else {
-        const extremes e = measure(r->context, t);
-        const double numbers[] = { e.least, e.most, e.mean };
-        snprintf(text, CLI_CELL, "%.6g", numbers[column - 3]);
+        const double *numbers = r->numbers.data;
+        snprintf(text, CLI_CELL, "%.6g", numbers[3 * (row - 1) + column - 3]);
     }
 }
 
-static void print(const runner *r)
+static void print(runner *r)
 {
+    const int64_t shape[] = { r->num_outputs + r->gradients.count, 3 };
+    r->numbers = fv_tensor_new(r->context, FV_F64, 2, shape);
+    if (fv_failed(r->context)) return;
+    for (int64_t k = 0; k < shape[0]; k++) {
+        char name[CLI_TEXT];
+        const fv_named_tensor result = result_at(r, k, name);
+        measure(r->context, &result.tensor, (double *)r->numbers.data + 3 * k);
+    }
     const cli_table table = { .columns = 6,
                               .align = "lllrrr",
-                              .rows = 1 + r->num_outputs + r->gradients.count,
+                              .rows = 1 + shape[0],
                               .cell = cell,
                               .user = r };
     cli_table_print(&table);
@@ -261,7 +271,7 @@ int cli_run(int argc, char **argv)
     r.options = cli_defaults();
     cli_parse(&usage, argc, argv, 1, MOST + 1, &r.options);
     r.context = cli_context(&r.options);
-    r.network = cli_load(r.context, r.options.words[0]);
+    r.network = cli_load_own(&r.context, &r.options);
     if (r.network) read_files(&r);
     if (r.options.weights && !fv_failed(r.context))
         fv_network_load_weights(r.network, r.options.weights);

@@ -37,7 +37,9 @@ static const struct argp_option options[] = {
       "\"conv*=0.1,linear1.weight=2\" the last that fits counts",
       0 },
     { "freeze", CLI_FREEZE, "LIST", 0,
-      "parameters that are not trained: \"conv1.*,batchnorm*\"", 0 },
+      "parameters that are not trained: \"conv1.*,batchnorm*\"; with ! before "
+      "a pattern those that are: \"*,!fc.*\"",
+      0 },
     { "clip-norm", CLI_CLIP_NORM, "X", 0,
       "scale gradients so that the norm of all is at most X", 0 },
     { "clip-value", CLI_CLIP_VALUE, "X", 0, "limit each gradient to X and -X",
@@ -312,8 +314,9 @@ static void set_decay(run *r, const char *pattern, double decay)
 
 static void freeze(run *r, const char *pattern, double value)
 {
+    const bool trained = *pattern == '!';
     (void)value;
-    fv_set_trained(r->network, pattern, 0);
+    fv_set_trained(r->network, pattern + trained, trained);
 }
 
 static void make_optimizer(run *r)

@@ -53,7 +53,7 @@ fv__conv_candidate fv__conv_consider(const fv_context *context, int number,
         return c;
     c.workspace = workspace(context->dtype, c.algorithm, g, direction);
     c.cost = c.algorithm->cost(g, direction);
-    if (request->strict && !c.algorithm->plain)
+    if ((request->strict || context->strict) && !c.algorithm->plain)
         c.verdict = FV__CONV_NOT_PLAIN;
     else if (request->max_workspace && c.workspace > 0
              && (request->max_workspace < 0

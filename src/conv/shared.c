@@ -1,22 +1,11 @@
 /* The division of a convolution's sums, and when outputs are nontemporal. */
 #include "conv/shared.h"
+#include "kernel/parallel.h"
 
 /* Of a weight gradient: most output pixels of a block, which has at least one
  * row; most parts; and most elements of all parts. They determine which bits
  * result: changing one changes every trained network. */
 enum { BLOCK_PIXELS = 256, MOST_PARTS = 8, PARTS_ELEMENTS = 1 << 22 };
-
-/* The last-level cache keeps KEPT_SIXTEENTHS of its size from one call to the
- * next, and at most MOST_KEPT_BYTES, since other programs use it too. Stores
- * are nontemporal if input and output together exceed that, or, on every
- * machine, NONTEMPORAL_BYTES, and outputs alone OUTPUT_NINTHS of the limit. No
- * sum depends on these numbers; tuned by measurement. */
-enum {
-    KEPT_SIXTEENTHS = 9,
-    MOST_KEPT_BYTES = 1 << 26,
-    NONTEMPORAL_BYTES = 18 << 20,
-    OUTPUT_NINTHS = 4
-};
 
 void fv__conv_tiles(const fv__kernels *kernels, size_t m, size_t n,
                     fv__tile tile)
@@ -81,35 +70,23 @@ static int64_t count_y(const fv__geometry *g)
     return pixels_of(g) * g->filters;
 }
 
-/* Elements that the last-level cache keeps. */
-static int64_t cached_elements(const fv_context *context)
-{
-    const size_t bytes = context->cache_bytes / 16 * KEPT_SIXTEENTHS;
-
-    return (int64_t)((bytes < MOST_KEPT_BYTES ? bytes : MOST_KEPT_BYTES)
-                     / fv__element(context->kernels));
-}
-
 bool fv__conv_reads_uncached(const fv_context *context, const fv__geometry *g,
                              fv__direction direction)
 {
     const int64_t x = direction == FV__BACKWARD_DATA ? 0 : count_x(g);
     const int64_t y = direction == FV__FORWARD ? 0 : count_y(g);
 
-    return x + y >= cached_elements(context);
+    return x + y >= fv__cached_elements(context);
 }
 
 bool fv__conv_is_nontemporal(const fv__conv_call *call, fv__direction direction)
 {
-    const fv_context *context = call->context;
-    const int64_t most =
-        NONTEMPORAL_BYTES / (int64_t)fv__element(context->kernels);
-    const int64_t limit = fv__min(cached_elements(context), most);
     const int64_t x = count_x(call->geometry), y = count_y(call->geometry);
+    const bool forward = direction == FV__FORWARD;
 
-    return (direction == FV__FORWARD || call->overwrite)
-           && (direction == FV__FORWARD ? y : x) >= limit / 9 * OUTPUT_NINTHS
-           && x + y >= limit;
+    return (forward || call->overwrite)
+           && fv__is_nontemporal(call->context, forward ? x : y,
+                                 forward ? y : x);
 }
 
 void fv__conv_apply_epilogue(const fv__conv_call *call, fv__direction direction,

@@ -138,9 +138,8 @@ bool fv__conv_reads_uncached(const fv_context *context,
                              const fv__geometry *geometry,
                              fv__direction direction);
 
-/* Whether outputs should be stored past the caches: input and output together
- * exceed the last-level cache, outputs are much of that, and they are not added
- * to. Nontemporal stores evict nothing and do not read the lines first. */
+/* Whether outputs should be stored past the caches, see fv__is_nontemporal; if
+ * they are added to they are not. */
 bool fv__conv_is_nontemporal(const fv__conv_call *call,
                              fv__direction direction);
 

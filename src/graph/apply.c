@@ -155,7 +155,8 @@ enum { MOST_KNOWN = 1 << 16 };
 static bool is_known(const fv__node *node)
 {
     const bool shapes = node->op->abilities & FV_READS_SHAPES;
-    bool known = node->num_outputs > 0 && (shapes || node->num_inputs > 0);
+    bool known = node->num_outputs > 0 && (shapes || node->num_inputs > 0)
+                 && !(node->op->abilities & FV_DRAWS_NUMBERS);
     int64_t count = 0;
     for (int32_t k = 0; k < node->num_inputs && !shapes; k++)
         known &= node->inputs[k]->constant;

@@ -141,6 +141,7 @@ double fv_gradcheck(fv_function *f, void *user, fv_variables at, double step,
     }
     fv_forget(c.context);
     double worst = 0;
+    c.context->checking = true;
     fv_variable *y = apply(&c);
     if (y && fv__backprop(y, &c.weights) == FV_OK)
         for (int64_t i = 0; i < at.count && fv__ok(c.context); i++) {
@@ -148,6 +149,7 @@ double fv_gradcheck(fv_function *f, void *user, fv_variables at, double step,
             worst = fmax(
                 worst, check_one(&c, at.at[i], step, floor > 0 ? floor : 1e-2));
         }
+    c.context->checking = false;
     fv_forget(c.context);
     for (int64_t i = 0; i < at.count; i++) fv_variable_zero_grad(at.at[i]);
     fv_tensor_free(c.context, &c.weights);

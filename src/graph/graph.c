@@ -18,26 +18,15 @@ void fv__graph_free(fv__graph *graph)
     fv__release(graph->context, graph->values);
 }
 
-/* Makes room for one more pointer in an array of `count`, by doubling it. */
-static bool grow(const fv__graph *graph, void *array, int32_t count,
-                 int32_t *capacity)
+/* An array of `count` pointers, nodes or values, with room for one more. */
+static void *grow(const fv__graph *graph, void *array, int32_t count,
+                  size_t *capacity)
 {
-    fv_context *context = graph->context;
-    if (count < *capacity) return true;
-    if (count > INT32_MAX / 2) {
-        fv_fail(context, FV_LIMIT, "graph: more than %d operations", count);
-        return false;
-    }
-    int32_t larger = count ? 2 * count : 64;
-    void ***at = array;
-    void **moved = fv__allocate(context, graph->arena.account,
-                                (size_t)larger * sizeof *moved);
-    if (!moved) return false;
-    if (count) memcpy(moved, *at, (size_t)count * sizeof *moved);
-    fv__release(context, *at);
-    *at = moved;
-    *capacity = larger;
-    return true;
+    if (count < INT32_MAX)
+        return fv__grow(graph->context, graph->arena.account, array,
+                        (size_t)count, 1, sizeof(void *), capacity);
+    fv_fail(graph->context, FV_LIMIT, "graph: more than %d operations", count);
+    return NULL;
 }
 
 static void *allocate_zero(fv__graph *graph, size_t bytes)
@@ -63,9 +52,10 @@ fv_variable *fv__graph_value(fv__graph *graph, fv_dtype dtype, int32_t rank,
     value->value = fv_tensor_of(NULL, dtype, rank, shape);
     value->grad = value->value;
     if (graph->planned) {
-        if (!grow(graph, &graph->values, graph->num_values,
-                  &graph->values_capacity))
-            return NULL;
+        fv_variable **values = grow(graph, graph->values, graph->num_values,
+                                    &graph->values_capacity);
+        if (!values) return NULL;
+        graph->values = values;
         graph->values[graph->num_values++] = value;
     }
     return value;
@@ -157,10 +147,13 @@ fv__node *fv__graph_append(fv__graph *graph, const fv_operator *op,
 {
     fv__node *node = make_node(graph, op, attributes, num_inputs, inputs,
                                inference->num_outputs);
-    if (!node || !make_outputs(graph, node, inference, requires_grad)
-        || !grow(graph, &graph->nodes, graph->count, &graph->capacity))
+    fv__node **nodes =
+        grow(graph, graph->nodes, graph->count, &graph->capacity);
+    if (nodes) graph->nodes = nodes;
+    if (!node || !nodes || !make_outputs(graph, node, inference, requires_grad))
         return NULL;
     node->training = graph->training;
+    if (graph->planned) node->who = graph->context->tape->who;
     if (graph->planned) node->ordinal = count_same(graph, op);
     node->resolved = inference->resolved;
     node->saved_bytes = inference->saved;

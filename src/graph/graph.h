@@ -51,7 +51,7 @@ struct fv_variable {
     bool begun; /* a node that adds into its gradient has been found, or it is
                    where the backward pass starts */
     /* fv_gradients: depends on a variable that was asked for, or is one; and
-     * its gradient so far */
+     * its gradient so far. Layers that are traced: depends on an input. */
     bool leads;
     fv_variable *derivative;
     /* plans: first and last step of a run at which value and gradient are
@@ -79,6 +79,7 @@ fv_tensor *fv__leaf_grad(fv_variable *leaf);
 
 typedef struct fv__node {
     const fv_operator *op;
+    const char *who; /* plans: the layer that applied it; NULL: none */
     const void *attributes;
     const void *resolved; /* by the shape rule */
     int32_t num_inputs, num_outputs;
@@ -107,12 +108,14 @@ struct fv__graph {
     fv_context *context;
     fv__arena arena;
     fv__node **nodes;
-    int32_t count, capacity;
+    int32_t count;
+    size_t capacity;
     bool planned; /* recorded now, run later */
     bool training;
     /* plans: values made in the graph, and the block they are placed in */
     fv_variable **values;
-    int32_t num_values, values_capacity;
+    int32_t num_values;
+    size_t values_capacity;
     size_t block_bytes;
     unsigned char *block;
     /* plans for evaluation: what nodes cache from run to run, and the value of

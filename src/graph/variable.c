@@ -38,6 +38,7 @@ fv_status fv__leaf_own(fv_variable *leaf)
 static void bind(fv_context *context, fv_tensor *tensor, bool *owned,
                  void *data)
 {
+    if (tensor->data == data) return;
     if (tensor->data) memcpy(data, tensor->data, fv__tensor_bytes(tensor));
     if (*owned) fv__release(context, tensor->data);
     *owned = false;

@@ -49,6 +49,11 @@ fv__archive *fv__archive_of(fv_context *context, int64_t count,
                             const fv_named_tensor tensors[]);
 /* The tensor of that name, NULL if there is none. */
 const fv_tensor *fv__archive_find(const fv__archive *archive, const char *name);
+/* The entry whose name is the first `begin_length` characters of `begin` and
+ * behind them the first `length` of `rest`; NULL if there is none. */
+const fv_named_tensor *fv__archive_entry(const fv__archive *archive,
+                                         const char *begin, size_t begin_length,
+                                         const char *rest, size_t length);
 /* The metadata of that key, NULL if there is none. */
 const char *fv__archive_value(const fv__archive *archive, const char *key);
 /* NULL is allowed. */

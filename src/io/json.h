@@ -2,6 +2,7 @@
 #ifndef FV_IO_JSON_H
 #define FV_IO_JSON_H
 
+#include "io/half.h"
 #include "io/io.h"
 
 /* The limits of the safetensors library. */
@@ -9,9 +10,6 @@
 /* Metadata whose value is the CRC-32 of the whole file as eight lower-case
  * hexadecimal digits, computed with the digits '0' in their place. */
 #define FV__DIGEST_KEY "fovea.crc32"
-
-/* Types of two bytes that become FV_F32 when they are read. */
-typedef enum fv__half { FV__NO_HALF, FV__F16, FV__BF16 } fv__half;
 
 /* A tensor and its bytes in the data section. */
 typedef struct fv__record {

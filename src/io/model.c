@@ -41,7 +41,7 @@ static fv_status list(fv__model *model, fv_network *network, bool gradients,
                       size_t extra)
 {
     fv_context *context = network->context;
-    *model = (fv__model){ .context = context };
+    *model = (fv__model){ .context = context, .network = network };
     if (fv__network_draw(network) != FV_OK) return fv_failed(context);
     model->capacity = extra;
     for (int32_t i = 0; i < network->count; i++)
@@ -80,6 +80,7 @@ void fv__model_end(fv__model *model)
         fv__text_free(&name);
     }
     fv__release(model->context, model->entries);
+    fv__release(model->context, model->read);
     *model = (fv__model){ 0 };
 }
 
@@ -92,98 +93,13 @@ char *fv__model_classes(const fv_network *network, const char *path)
                                network->num_class_names, network->class_names);
 }
 
-/* ---- checking and restoring --------------------------------------------- */
-
-static void differ(fv__text *text, const char *format, ...) FV_PRINTF(2, 3);
-
-/* Adds a difference to the list, unless the list is already too long to read.
- */
-static void differ(fv__text *text, const char *format, ...)
-{
-    if (text->length > 600) return;
-    char line[400];
-    va_list list;
-    va_start(list, format);
-    vsnprintf(line, sizeof line, format, list);
-    va_end(list);
-    fv__text_add(text, "%s%s", text->length ? "; " : "", line);
-}
-
-static void compare(fv__text *text, const fv_named_tensor *entry,
-                    const fv_tensor *found)
-{
-    char is[FV__SHAPE_BYTES], expected[FV__SHAPE_BYTES];
-    if (!found) {
-        differ(text, "%s is missing", entry->name);
-        return;
-    }
-    if (fv__dtype_is_real(entry->tensor.dtype)
-        != fv__dtype_is_real(found->dtype))
-        differ(text, "%s has type %s", entry->name,
-               fv_dtype_name(found->dtype));
-    if (!fv_tensor_same_shape(&entry->tensor, found))
-        differ(text, "%s has shape %s, expected %s", entry->name,
-               fv__shape_text(is, sizeof is, found->rank, found->shape),
-               fv__shape_text(expected, sizeof expected, entry->tensor.rank,
-                              entry->tensor.shape));
-}
-
-/* Whether the name is that of the number of batches of a batch normalisation,
- * which PyTorch saves with the running mean and which is not used here. */
-static bool is_batch_count(const fv__model *model, const char *name)
-{
-    static const char ending[] = ".num_batches_tracked";
-    const size_t length = strlen(name), end = sizeof ending - 1;
-    if (length <= end || strcmp(name + length - end, ending) != 0) return false;
-    for (size_t i = 0; i < model->count; i++) {
-        const char *known = model->entries[i].name;
-        if (strncmp(known, name, length - end) == 0
-            && strcmp(known + length - end, ".running_mean") == 0)
-            return true;
-    }
-    return false;
-}
-
-fv_status fv__model_check(const fv__model *model, const fv__archive *archive,
-                          const char *path)
-{
-    fv_context *context = model->context;
-    fv__text text = { .context = context, .account = FV__DATA };
-    size_t known = 0;
-    for (size_t i = 0; i < model->count; i++) {
-        const fv_tensor *found =
-            fv__archive_find(archive, model->entries[i].name);
-        known += found != NULL;
-        compare(&text, &model->entries[i], found);
-    }
-    for (size_t i = 0; known < archive->num_entries && i < archive->num_entries;
-         i++) {
-        const char *name = archive->entries[i].name;
-        bool listed = !strncmp(name, "optimizer.", strlen("optimizer."))
-                      && fv__archive_value(archive, "fovea.optimizer");
-        for (size_t k = 0; k < model->count && !listed; k++)
-            listed = !strcmp(name, model->entries[k].name);
-        char shown[160];
-        if (!listed && !is_batch_count(model, name))
-            differ(&text, "%s belongs to no layer",
-                   fv__printable(name, strlen(name), shown, sizeof shown));
-    }
-    char shown[256];
-    fv__printable(path, strlen(path), shown, sizeof shown);
-    if (text.length)
-        fv_fail(context, FV_MALFORMED, "%s: does not fit the network: %s",
-                shown, text.at);
-    fv__text_free(&text);
-    return fv_failed(context);
-}
-
-void fv__model_restore(const fv__model *model, const fv__archive *archive)
+void fv__model_restore(const fv__model *model)
 {
     model->context->changes++;
     for (size_t i = 0; i < model->count; i++)
-        fv__tensor_convert_elements(
-            &model->entries[i].tensor,
-            fv__archive_find(archive, model->entries[i].name));
+        if (model->read[i].rank >= 0)
+            fv__tensor_convert_elements(&model->entries[i].tensor,
+                                        &model->read[i]);
 }
 
 /* ---- fv_network_save and fv_network_load ----------------------------------
@@ -198,16 +114,18 @@ fv_status fv_network_save(fv_network *network, const char *path)
         return fv_fail(context, FV_MISUSE, "save: the path is %s",
                        path ? "empty" : "NULL");
     fv__model model;
-    fv__pair pairs[] = { { "format", "pt" },
-                         { "fovea.network", NULL },
-                         { "fovea.classes", NULL } };
+    size_t count = 1;
+    fv__pair pairs[4] = { { "format", "pt" } };
     if (fv__model_begin(&model, network, 0) == FV_OK) {
         char *classes = fv__model_classes(network, path);
-        pairs[1].value = fv_network_text(network);
-        pairs[2].value = classes;
+        pairs[count++] =
+            (fv__pair){ "fovea.network", fv_network_text(network) };
+        if (classes) pairs[count++] = (fv__pair){ "fovea.classes", classes };
+        if (network->layout == FV_NCHW)
+            pairs[count++] = (fv__pair){ "fovea.layout", "nchw" };
         if (fv__ok(context))
             fv__safetensors_write(context, path, model.count, model.entries,
-                                  classes ? 3 : 2, pairs);
+                                  count, pairs);
         fv__release(context, classes);
     }
     fv__model_end(&model);
@@ -257,11 +175,14 @@ static fv_network *load_model(fv_context *context, const char *path,
                 "%s: there is no network text in the metadata "
                 "(\"fovea.network\")",
                 shown);
+    const char *layout = fv__archive_value(archive, "fovea.layout");
+    if (network && layout)
+        network->layout = strcmp(layout, "nchw") == 0 ? FV_NCHW : FV_NHWC;
     fv__model model = { 0 };
     if (network && fv__model_begin(&model, network, 0) == FV_OK
-        && fv__model_check(&model, archive, path) == FV_OK
+        && fv__model_match(&model, archive, path, NULL) == FV_OK
         && load_classes(network, archive, shown) == FV_OK)
-        fv__model_restore(&model, archive);
+        fv__model_restore(&model);
     if (model.context) fv__model_end(&model);
     fv__archive_free(archive);
     if (fv__ok(context)) return network;

@@ -9,8 +9,11 @@
  * ([filters, c, kh, kw]), views of the network's memory. */
 typedef struct fv__model {
     fv_context *context;
+    fv_network *network;
     size_t count, capacity;
     fv_named_tensor *entries;
+    fv_tensor *read; /* what each is to be read from, in its shape; rank -1:
+                        nothing. Set by fv__model_match */
 } fv__model;
 
 /* Lists the parameters of a drawn network, with room for `extra` more entries.
@@ -25,11 +28,11 @@ void fv__model_end(fv__model *model);
 /* The names of the classes as JSON for "fovea.classes", to be released. NULL if
  * there are none, or after a failure. */
 char *fv__model_classes(const fv_network *network, const char *path);
-/* Checks that the archive has exactly these entries in these shapes, and maybe
- * the state of an optimizer; records all differences. */
-fv_status fv__model_check(const fv__model *model, const fv__archive *archive,
-                          const char *path);
-/* Copies and converts the numbers of the archive into the entries. */
-void fv__model_restore(const fv__model *model, const fv__archive *archive);
+/* Finds the tensors of the archive for the entries, as fv_network_match_weights
+ * does; NULL: without options. Records all differences. */
+fv_status fv__model_match(fv__model *model, const fv__archive *archive,
+                          const char *path, const fv_match_options *options);
+/* Copies and converts the numbers of those tensors into the entries. */
+void fv__model_restore(const fv__model *model);
 
 #endif

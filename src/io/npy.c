@@ -3,6 +3,8 @@
  */
 #include "io/npy.h"
 
+#include "io/half.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,14 +16,15 @@ enum {
 };
 static const char magic[] = "\x93NUMPY";
 
-/* Element types that Fovea has; 'b' is a truth value of one byte. */
+/* Element types that Fovea reads; 'b' is a truth value of one byte. Halves have
+ * the type of their bits until they become FV_F32. */
 static const struct {
     char kind, digit;
     fv_dtype dtype;
 } types[] = {
-    { 'f', '4', FV_F32 }, { 'f', '8', FV_F64 }, { 'u', '1', FV_U8 },
-    { 'b', '1', FV_U8 },  { 'i', '1', FV_I8 },  { 'i', '2', FV_I16 },
-    { 'i', '4', FV_I32 }, { 'i', '8', FV_I64 },
+    { 'f', '2', FV_I16 }, { 'f', '4', FV_F32 }, { 'f', '8', FV_F64 },
+    { 'u', '1', FV_U8 },  { 'b', '1', FV_U8 },  { 'i', '1', FV_I8 },
+    { 'i', '2', FV_I16 }, { 'i', '4', FV_I32 }, { 'i', '8', FV_I64 },
 };
 
 /* Kinds of elements that Fovea lacks. */
@@ -32,7 +35,7 @@ static const struct {
     { 'O', "Python objects, which only running code could rebuild" },
     { 'c', "complex numbers" },
     { 'u', "unsigned integers wider than u8" },
-    { 'f', "floating point of a width other than 4 or 8 bytes" },
+    { 'f', "floating point of a width other than 2, 4 or 8 bytes" },
     { 'U', "text" },
     { 'S', "text" },
     { 'a', "text" },
@@ -50,8 +53,8 @@ typedef struct reader {
     size_t size;    /* of the file */
     size_t at, end; /* `end`: where the header ends, the elements begin */
     bool has_type, has_order, has_shape;
-    bool fortran, swapped;
-    fv_dtype dtype;
+    bool fortran, swapped, half;
+    fv_dtype dtype; /* as stored */
     int32_t rank;
     int64_t shape[FV_MAX_RANK];
 } reader;
@@ -228,6 +231,7 @@ static bool parse_type(reader *r)
         if (at[0] != types[i].kind || at[1] != types[i].digit) continue;
         if (order == '|' && types[i].digit != '1') break;
         r->dtype = types[i].dtype;
+        r->half = at[0] == 'f' && at[1] == '2';
         r->swapped =
             (order == '<' && host_is_big()) || (order == '>' && !host_is_big());
         return true;
@@ -328,9 +332,24 @@ static bool parse(reader *r)
         return true;
     char text[FV__SHAPE_BYTES];
     fv_fail(r->context, FV_MALFORMED, "%s: %zu bytes, %s %s needs %zu", r->name,
-            r->size, fv_dtype_name(r->dtype),
+            r->size, r->half ? "f16" : fv_dtype_name(r->dtype),
             fv__shape_text(text, sizeof text, r->rank, r->shape), needed);
     return false;
+}
+
+/* Half-precision numbers, which it frees, as floats. */
+static fv_tensor widen(const reader *r, fv_tensor *halves)
+{
+    const fv_tensor wide = fv_tensor_new(r->context, FV_F32, r->rank, r->shape);
+    const int64_t count = fv_tensor_count(halves);
+    for (int64_t i = 0; wide.rank >= 0 && i < count; i++) {
+        const unsigned bits = ((const uint16_t *)halves->data)[i];
+        const unsigned char bytes[2] = { bits & 255,
+                                         (unsigned char)(bits >> 8) };
+        ((float *)wide.data)[i] = fv__widen(FV__F16, bytes);
+    }
+    fv_tensor_free(r->context, halves);
+    return wide;
 }
 
 /* The elements of the parsed file in new memory. */
@@ -349,7 +368,7 @@ static fv_tensor read_elements(const reader *r)
     if (r->swapped)
         swap_bytes(tensor.data, fv_tensor_count(&tensor),
                    fv_dtype_bytes(r->dtype));
-    return tensor;
+    return r->half ? widen(r, &tensor) : tensor;
 }
 
 bool fv__npy_check(fv_context *context, const char *name, const void *head,

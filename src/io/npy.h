@@ -1,4 +1,4 @@
-/* Parts of a NumPy file, for files and for archives of them (npz.c). */
+/* NumPy files and archives of them in memory. */
 #ifndef FV_IO_NPY_H
 #define FV_IO_NPY_H
 
@@ -20,6 +20,11 @@ bool fv__npy_check(fv_context *context, const char *name, const void *head,
  */
 fv_tensor fv__npy_parse(fv_context *context, const char *name,
                         const void *bytes, size_t size);
+
+/* As fv_npz_load, from the bytes of a file, which remain the caller's. `path`
+ * is for messages. */
+fv_named_tensors fv__npz_parse(fv_context *context, const char *path,
+                               const void *bytes, size_t size);
 
 /* Writes the header of a tensor's file; returns its length. */
 size_t fv__npy_header(const fv_tensor *tensor, char out[FV__NPY_HEADER]);

@@ -13,6 +13,7 @@ enum { NAME_BYTES = 256 };
 #include <zip.h>
 
 static const char extension[] = ".npy";
+static const char pickle[] = "data.pkl"; /* of a file of torch.save */
 enum {
     EXTENSION_BYTES = sizeof extension - 1,
     LONGEST_NAME = 65535 - EXTENSION_BYTES, /* in a zip file */
@@ -189,8 +190,15 @@ static int64_t name_length(archive *a, zip_uint64_t index, const char **name)
         && strcmp(*name + length - EXTENSION_BYTES, extension) == 0)
         return (int64_t)(length - EXTENSION_BYTES);
     char shown[NAME_BYTES];
-    fv_fail(a->context, FV_MALFORMED, "%s: '%s' is not an array (NAME.npy)",
-            a->path, fv__printable(*name, length, shown, sizeof shown));
+    if (length >= sizeof pickle - 1
+        && strcmp(*name + length - (sizeof pickle - 1), pickle) == 0)
+        fv_fail(a->context, FV_UNSUPPORTED,
+                "%s: a file of torch.save, which only running code could "
+                "rebuild; write its tensors with safetensors.torch.save_file",
+                a->path);
+    else
+        fv_fail(a->context, FV_MALFORMED, "%s: '%s' is not an array (NAME.npy)",
+                a->path, fv__printable(*name, length, shown, sizeof shown));
     return -1;
 }
 
@@ -233,18 +241,25 @@ static fv_named_tensors read_arrays(archive *a)
     return arrays;
 }
 
+fv_named_tensors fv__npz_parse(fv_context *context, const char *path,
+                               const void *bytes, size_t size)
+{
+    fv_named_tensors arrays = { 0 };
+    archive a = begin(context, path);
+    if (open_bytes(&a, bytes, size)) {
+        arrays = read_arrays(&a);
+        zip_discard(a.zip);
+    }
+    return arrays;
+}
+
 fv_named_tensors fv_npz_load(fv_context *context, const char *path)
 {
     fv_named_tensors arrays = { 0 };
     size_t size = 0;
     if (!fv__ok(context)) return arrays;
     void *bytes = fv__read_file(context, path, SIZE_MAX, &size);
-    if (!bytes) return arrays;
-    archive a = begin(context, path);
-    if (open_bytes(&a, bytes, size)) {
-        arrays = read_arrays(&a);
-        zip_discard(a.zip);
-    }
+    if (bytes) arrays = fv__npz_parse(context, path, bytes, size);
     fv__release(context, bytes);
     return arrays;
 }
@@ -394,6 +409,15 @@ static void lacking(fv_context *context, const char *path)
             "%s: this build of Fovea has no NumPy archives (libzip)",
             path ? fv__printable(path, strlen(path), shown, sizeof shown)
                  : "npz");
+}
+
+fv_named_tensors fv__npz_parse(fv_context *context, const char *path,
+                               const void *bytes, size_t size)
+{
+    (void)bytes;
+    (void)size;
+    lacking(context, path);
+    return (fv_named_tensors){ 0 };
 }
 
 fv_named_tensors fv_npz_load(fv_context *context, const char *path)

@@ -152,26 +152,6 @@ static bool check_tiling(const reader *r, fv__header *header)
     return fv__ok(r->context);
 }
 
-/* Converts a half-precision number (IEEE 754) or a bfloat16, the upper half of
- * a float, to a float, which is exact. */
-static float widen(fv__half half, const unsigned char *bytes)
-{
-    const uint32_t bits = bytes[0] | (uint32_t)bytes[1] << 8;
-    const uint32_t sign = bits >> 15 << 31, exponent = bits >> 10 & 31,
-                   fraction = bits & 1023;
-    uint32_t wide = bits << 16;
-    float value;
-    if (half == FV__F16 && exponent == 0) { /* fraction times 2^-24 */
-        value = (float)fraction * 0x1p-24F;
-        return sign ? -value : value;
-    }
-    if (half == FV__F16)
-        wide = sign | (exponent == 31 ? 255 : exponent + 112) << 23
-               | fraction << 13;
-    memcpy(&value, &wide, sizeof value);
-    return value;
-}
-
 /* Whether the tensor needs a copy: its data are not aligned, or have another
  * type in the file. */
 static bool is_copied(const unsigned char *data, const fv__record *record)
@@ -193,7 +173,7 @@ static void copy_tensor(const fv__record *record, const unsigned char *at,
     float *values = copy;
     if (!record->half) memcpy(copy, at, bytes);
     for (size_t i = 0; record->half && i < bytes / 2; i++)
-        values[i] = widen(record->half, at + 2 * i);
+        values[i] = fv__widen(record->half, at + 2 * i);
 }
 
 /* Points the tensors to their data, or to copies. */
@@ -326,14 +306,40 @@ fv__archive *fv__archive_of(fv_context *context, int64_t count,
     return NULL;
 }
 
+/* A name in two parts. */
+typedef struct parts {
+    const char *begin, *rest;
+    size_t begin_length, length;
+} parts;
+
+static int compare_name(const void *key, const void *entry)
+{
+    const parts *wanted = key;
+    const char *is = (*(const fv_named_tensor *const *)entry)->name;
+    int order = strncmp(wanted->begin, is, wanted->begin_length);
+    if (order) return order;
+    is += wanted->begin_length;
+    order = strncmp(wanted->rest, is, wanted->length);
+    return order ? order : -(is[wanted->length] != '\0');
+}
+
+const fv_named_tensor *fv__archive_entry(const fv__archive *archive,
+                                         const char *begin, size_t begin_length,
+                                         const char *rest, size_t length)
+{
+    const parts wanted = { begin, rest, begin_length, length };
+    fv_named_tensor *const *found =
+        bsearch(&wanted, archive->by_name, archive->num_entries,
+                sizeof *archive->by_name, compare_name);
+    return found ? *found : NULL;
+}
+
 const fv_tensor *fv__archive_find(const fv__archive *archive, const char *name)
 {
     if (!archive || !name) return NULL;
-    const fv_named_tensor key = { .name = name }, *wanted = &key;
-    fv_named_tensor *const *found =
-        bsearch(&wanted, archive->by_name, archive->num_entries,
-                sizeof *archive->by_name, by_name);
-    return found ? &(*found)->tensor : NULL;
+    const fv_named_tensor *entry =
+        fv__archive_entry(archive, "", 0, name, strlen(name));
+    return entry ? &entry->tensor : NULL;
 }
 
 const char *fv__archive_value(const fv__archive *archive, const char *key)

@@ -1,6 +1,7 @@
-/* The weights of a network as named tensors: listing them, and reading them
- * from a file. */
+/* The weights of a network as named tensors: listing them, reading them from a
+ * file, and copying files of them. */
 #include "io/model.h"
+#include "io/npy.h"
 
 #include <string.h>
 
@@ -38,33 +39,98 @@ fv_named_tensors fv_network_weights(fv_network *network, int gradients)
     return list;
 }
 
-/* Reads a NumPy archive, or a safetensors file, as entries. */
+/* A file of tensors, as entries; NULL after a failure. */
 static fv__archive *read_archive(fv_context *context, const char *path,
                                  fv_named_tensors *arrays)
 {
-    const size_t length = strlen(path);
-    if (length < 4 || strcmp(path + length - 4, ".npz") != 0)
-        return fv__safetensors_read(context, path);
-    *arrays = fv_npz_load(context, path);
+    size_t size = 0;
+    *arrays = (fv_named_tensors){ 0 };
+    void *bytes = fv__read_file(context, path, SIZE_MAX / 2, &size);
+    if (!bytes) return NULL;
+    if (size < 2 || memcmp(bytes, "PK", 2) != 0)
+        return fv__safetensors_parse(context, path, bytes, size);
+    *arrays = fv__npz_parse(context, path, bytes, size);
+    fv__release(context, bytes);
     return arrays->at ? fv__archive_of(context, arrays->count, arrays->at)
                       : NULL;
 }
 
-fv_status fv_network_load_weights(fv_network *network, const char *path)
+static bool has_path(fv_context *context, const char *who, const char *path)
+{
+    if (fv__ok(context) && (!path || !*path))
+        fv_fail(context, FV_MISUSE, "%s: the path is %s", who,
+                path ? "empty" : "NULL");
+    return fv__ok(context);
+}
+
+fv_status fv_network_match_weights_with(fv_network *network,
+                                        const fv_match_options *options)
 {
     if (!network) return FV_MISUSE;
     fv_context *context = network->context;
-    if (!fv__ok(context)) return fv_failed(context);
-    if (!path || !*path)
-        return fv_fail(context, FV_MISUSE, "weights: the path is %s",
-                       path ? "empty" : "NULL");
-    fv_named_tensors arrays = { 0 };
-    fv__archive *archive = read_archive(context, path, &arrays);
+    fv_match_options o;
+    if (!fv__ok(context)
+        || !fv__options(context, "weights", options, &o, sizeof o)
+        || !has_path(context, "weights", o.path))
+        return fv_failed(context);
+    fv_named_tensors arrays;
+    fv__archive *archive = read_archive(context, o.path, &arrays);
     fv__model model = { 0 };
     if (archive && fv__model_begin(&model, network, 0) == FV_OK
-        && fv__model_check(&model, archive, path) == FV_OK)
-        fv__model_restore(&model, archive);
+        && fv__model_match(&model, archive, o.path, &o) == FV_OK)
+        fv__model_restore(&model);
     if (model.context) fv__model_end(&model);
+    fv__archive_free(archive);
+    fv_named_tensors_free(context, &arrays);
+    return fv_failed(context);
+}
+
+fv_status fv_network_load_weights(fv_network *network, const char *path)
+{
+    return fv_network_match_weights(network, path);
+}
+
+/* Whether the metadata of models have that key. */
+static bool is_of_model(const char *key)
+{
+    static const char *const keys[] = { "format", "fovea.network",
+                                        "fovea.classes", "fovea.layout" };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(key, keys[i]) == 0) return true;
+    return false;
+}
+
+/* Leaves out what checkpoints have besides the model. */
+static void keep_model(fv__archive *archive)
+{
+    size_t entries = 0, pairs = 0;
+    if (!fv__archive_value(archive, "fovea.optimizer")) return;
+    for (size_t i = 0; i < archive->num_entries; i++)
+        if (strncmp(archive->entries[i].name, "optimizer.", 10) != 0)
+            archive->entries[entries++] = archive->entries[i];
+    for (size_t i = 0; i < archive->num_pairs; i++)
+        if (is_of_model(archive->pairs[i].key))
+            archive->pairs[pairs++] = archive->pairs[i];
+    archive->num_entries = entries;
+    archive->num_pairs = pairs;
+}
+
+fv_status fv_weights_copy(fv_context *context, const char *from, const char *to)
+{
+    if (!has_path(context, "weights", from)
+        || !has_path(context, "weights", to))
+        return fv_failed(context);
+    const size_t length = strlen(to);
+    fv_named_tensors arrays;
+    fv__archive *archive = read_archive(context, from, &arrays);
+    if (archive) keep_model(archive);
+    if (archive && length > 4 && strcmp(to + length - 4, ".npz") == 0)
+        fv_npz_save(context, to, (int64_t)archive->num_entries,
+                    archive->entries);
+    else if (archive)
+        fv__safetensors_write(context, to, archive->num_entries,
+                              archive->entries, archive->num_pairs,
+                              archive->pairs);
     fv__archive_free(archive);
     fv_named_tensors_free(context, &arrays);
     return fv_failed(context);

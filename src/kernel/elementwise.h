@@ -1,5 +1,5 @@
-/* Functions of one and of two elements, the arguments of the kernels unary and
- * binary. */
+/* Functions of one and of two elements, the arguments of the kernels unary,
+ * binary, compare and connect. */
 #ifndef FV_KERNEL_ELEMENTWISE_H
 #define FV_KERNEL_ELEMENTWISE_H
 
@@ -63,6 +63,23 @@ typedef enum fv__binary {
     FV__REMAINDER, /* a - b floor(a / b), exact: it has the sign of b */
     FV__FMOD       /* a - b trunc(a / b), exact: it has the sign of a */
 } fv__binary;
+
+/* Comparisons of two elements. NaN is unequal to all numbers and neither less
+ * nor greater. */
+typedef enum fv__relation {
+    FV__EQUAL,
+    FV__NOT_EQUAL,
+    FV__LESS,
+    FV__LESS_OR_EQUAL
+} fv__relation;
+
+/* Functions of two truth values. */
+typedef enum fv__connective {
+    FV__AND,
+    FV__OR,
+    FV__XOR,
+    FV__NOR /* neither */
+} fv__connective;
 
 /* Terms of losses: functions of an element x and its target t with parameters p
  * and q and, where the comment has it, a weight w of the element. */

@@ -49,6 +49,23 @@ typedef struct fv__kernels {
                         size_t a_step, const void *b, size_t b_step,
                         const void *dy, void *d);
 
+    /* y[i] = a[i a_step] r b[i b_step], steps 0 or 1, of whole numbers, truth
+     * values or `real` */
+    void (*compare)(fv_dtype dtype, fv__relation r, size_t n, const void *a,
+                    size_t a_step, const void *b, size_t b_step, uint8_t *y);
+    /* y[i] = f(a[i a_step], b[i b_step]) of truth values */
+    void (*connect)(fv__connective f, size_t n, const uint8_t *a, size_t a_step,
+                    const uint8_t *b, size_t b_step, uint8_t *y);
+    /* y[i] = c[i c_step] ? a[i a_step] : b[i b_step] of elements of 1, 2, 4 or
+     * 8 bytes */
+    void (*choose)(size_t bytes, size_t n, const uint8_t *c, size_t c_step,
+                   const void *a, size_t a_step, const void *b, size_t b_step,
+                   void *y);
+    /* y[i] = x[i] in another type, whole numbers, truth values or `real`: see
+     * op/shape/cast.c */
+    void (*convert)(fv_dtype from, fv_dtype to, size_t n, const void *x,
+                    void *y);
+
     /* y[i] += a x[i], fused */
     void (*axpy)(size_t n, double a, const void *x, void *y);
     /* m rows of n: y += x */

@@ -10,6 +10,7 @@
 typedef struct fv__normal {
     const void *mean, *a, *b;
     double low, high;
+    bool nontemporal; /* y is stored past the caches, in whole lines */
 } fv__normal;
 
 /* What a row is normalised by. */

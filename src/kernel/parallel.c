@@ -1,5 +1,7 @@
-/* Elementwise kernels over whole arrays, split into chunks of fixed size. */
+/* Elementwise kernels over whole arrays, split into chunks of fixed size, and
+ * what the caches keep. */
 #include "kernel/parallel.h"
+#include "kernel/gemm.h"
 
 #include <stdatomic.h>
 
@@ -119,4 +121,36 @@ double fv__sum_pairs(size_t n, double *sums)
         for (size_t i = 0; i + step < n; i += 2 * step)
             sums[i] += sums[i + step];
     return sums[0];
+}
+
+/* ---- caches -------------------------------------------------------------- */
+
+/* The last-level cache keeps KEPT_SIXTEENTHS of its size from one call to the
+ * next, and at most MOST_KEPT_BYTES, since other programs use it too. Stores
+ * are nontemporal if input and output together exceed that, or, on every
+ * machine, NONTEMPORAL_BYTES, and outputs alone OUTPUT_NINTHS of the limit. No
+ * sum depends on these numbers; tuned by measurement. */
+enum {
+    KEPT_SIXTEENTHS = 9,
+    MOST_KEPT_BYTES = 1 << 26,
+    NONTEMPORAL_BYTES = 18 << 20,
+    OUTPUT_NINTHS = 4
+};
+
+int64_t fv__cached_elements(const fv_context *context)
+{
+    const size_t bytes = context->cache_bytes / 16 * KEPT_SIXTEENTHS;
+
+    return (int64_t)((bytes < MOST_KEPT_BYTES ? bytes : MOST_KEPT_BYTES)
+                     / fv__element(context->kernels));
+}
+
+bool fv__is_nontemporal(const fv_context *context, int64_t read,
+                        int64_t written)
+{
+    const int64_t most =
+        NONTEMPORAL_BYTES / (int64_t)fv__element(context->kernels);
+    const int64_t limit = fv__min(fv__cached_elements(context), most);
+
+    return written >= limit / 9 * OUTPUT_NINTHS && read + written >= limit;
 }

@@ -19,4 +19,12 @@ bool fv__finite_all(fv_context *context, size_t n, const void *x);
  * thread. */
 double fv__sum_pairs(size_t n, double *sums);
 
+/* Elements that the last-level cache keeps from one call to the next. */
+int64_t fv__cached_elements(const fv_context *context);
+/* Whether results should be stored past the caches: so many elements read and
+ * written exceed what the last-level cache keeps, and those written are much of
+ * that. Nontemporal stores evict nothing and do not read the lines first. */
+bool fv__is_nontemporal(const fv_context *context, int64_t read,
+                        int64_t written);
+
 #endif

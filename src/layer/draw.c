@@ -34,18 +34,18 @@ static double deviation_of(const fv__init *init)
     }
 }
 
-fv_status fv__parameter_draw(const fv__parameter *parameter)
+static fv_status draw(const fv__parameter *parameter, uint64_t stream)
 {
     fv_context *context = parameter->variable->context;
     const fv__init *init = &parameter->init;
     void *data = parameter->variable->value.data;
     size_t n = (size_t)fv_tensor_count(&parameter->variable->value);
-    uint64_t stream = FV__STREAM_WEIGHTS + (context->parameters++ << 8);
     double deviation;
     if (!fv__dtype_is_real(parameter->dtype)) {
         memset(data, 0, fv__tensor_bytes(&parameter->variable->value));
         return FV_OK;
     }
+    if (init->derive) return init->derive(context, parameter);
     switch (init->initializer) {
     case FV_INIT_ZEROS:
         context->kernels->fill(n, 0, data);
@@ -78,6 +78,22 @@ fv_status fv__parameter_draw(const fv__parameter *parameter)
                                  deviation_of(init), data);
         return FV_OK;
     }
+}
+
+/* A parameter whose values cannot be computed keeps none, and is drawn from the
+ * same stream later. */
+fv_status fv__parameter_draw(const fv__parameter *parameter)
+{
+    fv_variable *variable = parameter->variable;
+    fv_context *context = variable->context;
+    if (draw(parameter, FV__STREAM_WEIGHTS + (context->parameters++ << 8))
+        == FV_OK)
+        return FV_OK;
+    context->parameters--;
+    if (variable->owns_value) fv__release(context, variable->value.data);
+    variable->owns_value = false;
+    variable->value.data = NULL;
+    return fv_failed(context);
 }
 
 size_t fv__parameter_bytes(const fv__parameter *parameter)

@@ -52,6 +52,8 @@ typedef struct fv__field {
     fv__field_kind kind;
     bool positional; /* may be written without its key, in table order */
     bool positive;   /* 0 is refused in the text */
+    bool outputs;    /* it is the number of channels of the output, or a factor
+                        of it */
     bool optional;   /* without a default, but not required */
     bool paired; /* in an options struct, this number and that of the next field
                     have their defaults if both are 0 */
@@ -120,10 +122,13 @@ extern const char *const fv__auto_pad_words_1d[]; /* of one axis */
 extern const char *const fv__padding_mode_words[];
 extern const char *const fv__initializer_words[];
 extern const char *const fv__fan_words[];
+extern const char *const fv__parametrization_words[];
 extern const char *const fv__algorithm_words[];
 extern const char *const fv__reduction_words[];
 
 /* ---- layers ------------------------------------------------------------- */
+
+typedef struct fv__parameter fv__parameter;
 
 /* How the values of a parameter are initialised. */
 typedef struct fv__init {
@@ -132,6 +137,9 @@ typedef struct fv__init {
     double value, gain, deviation, low, high;
     int64_t fan_in, fan_out;
     int64_t groups; /* of a convolution's filters; 0: 1 */
+    /* computes them from those of the parameters before it in the layer; NULL:
+     * they are drawn */
+    fv_status (*derive)(fv_context *context, const fv__parameter *parameter);
 } fv__init;
 
 /* Fields of options that have the members of FV_LAYER_INIT, and what they
@@ -162,7 +170,7 @@ typedef struct fv__init {
 enum { FV__MAX_PARAMETERS = 8, FV__MAX_PARAMETER_RANK = 5 };
 enum { FV__MAX_INPUTS = 64, FV__MAX_OUTPUTS = 64 };
 
-typedef struct fv__parameter {
+struct fv__parameter {
     const char *name; /* "weight" */
     fv_dtype dtype;   /* the context's, unless the declaration sets another */
     int32_t rank;
@@ -173,7 +181,7 @@ typedef struct fv__parameter {
                      [filters, c, (kd, kh,) kw] in files */
     bool shared;  /* it is that of the layer named by `weights` */
     fv_variable *variable; /* NULL until drawn */
-} fv__parameter;
+};
 
 typedef struct fv__layer_type fv__layer_type;
 
@@ -230,6 +238,7 @@ struct fv__layer_type {
     const fv__field *fields;
     int32_t min_inputs, max_inputs;
     int32_t max_outputs; /* 0: 1 */
+    bool convolution;    /* fv_conv_of_layer() takes it */
     fv__target target;   /* what a loss takes as one more input */
     fv_meaning meaning;  /* of the input of a loss */
     int64_t (*target_length)(const fv_layer *layer); /* FV__TARGET_SEQUENCE */

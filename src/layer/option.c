@@ -28,6 +28,9 @@ const char *const fv__initializer_words[] = { "",
                                               NULL };
 const char *const fv__reduction_words[] = { "",     "mean",  "sum",
                                             "none", "batch", NULL };
+const char *const fv__parametrization_words[] = { "none", "standardise",
+                                                  "weight_norm",
+                                                  "spectral_norm", NULL };
 const char *const fv__fan_words[] = { "in", "out", "average", NULL };
 const char *const fv__algorithm_words[] = { "auto",   "reference", "im2col",
                                             "direct", "winograd",  "depthwise",

@@ -205,6 +205,18 @@ void fv__layer_blame(const fv_layer *layer)
 /* ---- recording ------------------------------------------------------------
  */
 
+/* Whether the node depends on inputs of the layer, which are marked by `leads`,
+ * and not on parameters alone; marks its outputs. */
+static bool reads_inputs(const fv__node *node)
+{
+    bool leads = false;
+    for (int32_t k = 0; k < node->num_inputs; k++)
+        leads |= node->inputs[k]->leads;
+    for (int32_t k = 0; k < node->num_outputs; k++)
+        node->outputs[k]->leads = leads;
+    return leads;
+}
+
 /* Reads what the operators that were recorded from `first` on say of the layer.
  */
 static void read_record(fv_layer *layer, const fv__graph *graph, int32_t first)
@@ -217,6 +229,7 @@ static void read_record(fv_layer *layer, const fv__graph *graph, int32_t first)
         const fv__node *node = graph->nodes[i];
         layer->multiply_accumulates = fv__saturated_sum(
             layer->multiply_accumulates, node->multiply_accumulates);
+        if (!reads_inputs(node)) continue;
         for (int32_t axis = 0; axis < 2; axis++) {
             int64_t *window = &layer->window[axis], *step = &layer->step[axis];
             const int64_t reach = fv__min(node->window[axis], limit) - 1;
@@ -239,6 +252,7 @@ int32_t fv__layer_trace(fv_layer *layer, fv__graph *graph, int32_t count,
     for (int32_t k = 0; k < count; k++) {
         shapes[k] = fv__shape_of_image(&inputs[k]->value);
         at[k] = inputs[k];
+        at[k]->leads = true;
     }
     layer->num_parameters = 0;
     if (!fv__tape_begin(context)

@@ -80,7 +80,7 @@ static fv_variable *take_input(const fv_network *network, int32_t k,
                                fv_variable *x)
 {
     fv_context *context = network->context;
-    const fv__result *r = &network->results[fv__network_input(network, k)];
+    const fv__result *r = &network->results[network->inputs[k]];
     if (!x || x->context != context) {
         fv_fail(context, FV_MISUSE, "network: the input %s",
                 x ? "belongs to another context" : "is NULL");
@@ -98,11 +98,8 @@ fv_status fv_network_apply(fv_network *network, int32_t num_inputs,
     for (int32_t k = 0; k < num_outputs; k++) outputs[k] = NULL;
     if (!network || fv__network_draw(network) != FV_OK) return FV_MISUSE;
     fv_context *context = network->context;
-    const int32_t expected = fv__network_count_of(network, fv__network_input);
-    if (num_inputs != expected)
-        return fv_fail(context, FV_MISUSE,
-                       "network: %d inputs are given, it has %d", num_inputs,
-                       expected);
+    if (fv__input_count_fits(network, num_inputs) != FV_OK)
+        return fv_failed(context);
     for (int32_t k = 0; k < num_inputs; k++) {
         inside[k] = take_input(network, k, inputs[k]);
         if (!inside[k]) return fv_failed(context);

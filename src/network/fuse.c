@@ -53,7 +53,7 @@ static const fv__layer_type *type_read(const readings *r, int32_t place,
 static int32_t convolution_before(const readings *r, int32_t place, int32_t k)
 {
     const fv__layer_type *type = type_read(r, place, k);
-    return fv__layer_is_convolution(type) ? before(r, place, k, type) : -1;
+    return type->convolution ? before(r, place, k, type) : -1;
 }
 
 /* A convolution, alone or with its normalisation, that ends at input k of
@@ -221,14 +221,13 @@ static fv_variable *clamped_transposed(const fv_network *network,
                                        fv_variable *const results[])
 {
     const fv__place *place = &network->places[f->convolution];
-    const fv__parameter *p = place->layer->parameters;
     fv__conv_transpose a = fv__layer_conv_transpose(place->layer);
     a.clamp = true;
     a.low = 0;
     a.high = limit(network, f);
     return fv__conv_transpose_clamped(&a, results[place->inputs[0]],
-                                      p[0].variable,
-                                      a.bias ? p[1].variable : NULL);
+                                      fv__conv_transpose_weight(place->layer),
+                                      fv__layer_bias(place->layer));
 }
 
 fv_variable *fv__fusion_apply(const fv_network *network, const fv__fusion *f,
@@ -239,21 +238,21 @@ fv_variable *fv__fusion_apply(const fv_network *network, const fv__fusion *f,
     const fv__place *conv = &network->places[f->convolution];
     if (fv__layer_is_conv_transpose(conv->layer->type))
         return clamped_transposed(network, f, results);
-    const fv__parameter *weights = conv->layer->parameters;
+    fv_variable *bias = fv__layer_bias(conv->layer);
     fv_variable *x = results[conv->inputs[0]];
     fv__conv2d attributes = {
         .convolution = fv__layer_convolution(conv->layer,
                                              x->value.shape[x->value.rank - 1]),
         .low = 0,
         .high = limit(network, f),
-        .bias = conv->layer->num_parameters > 1,
+        .bias = bias != NULL,
         .normalised = f->norm >= 0,
         .residual = f->add >= 0,
         .clamp = f->clamp >= 0,
     };
-    fv_variable *inputs[8] = { x, weights[0].variable };
+    fv_variable *inputs[8] = { x, fv__convolution_weight(conv->layer) };
     int32_t count = 2;
-    if (attributes.bias) inputs[count++] = weights[1].variable;
+    if (bias) inputs[count++] = bias;
     if (attributes.normalised) {
         const fv_layer *norm = network->places[f->norm].layer;
         attributes.epsilon = fv__layer_epsilon(norm);

@@ -9,36 +9,23 @@ int32_t fv__network_loss_place(const fv_network *network)
     return last >= 0 && network->places[last].layer->type->target ? last : -1;
 }
 
-/* The first result of the k-th layer of that type. */
-static int32_t result_of_type(const fv_network *network,
-                              const fv__layer_type *type, int32_t k)
-{
-    for (int32_t i = 0; i < network->count; i++)
-        if (network->places[i].layer->type == type && k-- == 0)
-            return network->places[i].first;
-    return -1;
-}
-
 int32_t fv__network_input(const fv_network *network, int32_t k)
 {
-    return result_of_type(network, &fv__layer_input, k);
+    return k < network->num_inputs ? network->inputs[k] : -1;
+}
+
+int32_t fv__network_count_outputs(const fv_network *network)
+{
+    return network->num_outputs ? network->num_outputs : network->count > 0;
 }
 
 int32_t fv__network_output(const fv_network *network, int32_t k)
 {
-    const int32_t result = result_of_type(network, &fv__layer_output, k);
-    if (result >= 0 || k || !network->count) return result;
+    if (k < network->num_outputs) return network->outputs[k];
+    if (k >= fv__network_count_outputs(network)) return -1;
     const int32_t loss = fv__network_loss_place(network);
     return loss < 0 ? network->places[network->count - 1].first
                     : network->places[loss].inputs[0];
-}
-
-int32_t fv__network_count_of(const fv_network *network,
-                             int32_t (*at)(const fv_network *, int32_t))
-{
-    int32_t count = 0;
-    while (at(network, count) >= 0) count++;
-    return count;
 }
 
 fv_shape fv__network_shape(const fv_network *network, int32_t result)
@@ -84,6 +71,14 @@ fv_value_info fv_network_output_info(const fv_network *network, size_t index)
     const bool some = network && index < INT32_MAX;
     return info_of(network,
                    some ? fv__network_output(network, (int32_t)index) : -1);
+}
+
+fv_status fv__input_count_fits(const fv_network *network, int32_t count)
+{
+    if (count == network->num_inputs) return FV_OK;
+    return fv_fail(network->context, FV_MISUSE,
+                   "network: %d inputs are given, it has %d", count,
+                   network->num_inputs);
 }
 
 fv_status fv__input_fits(const fv_network *network, int32_t k,

@@ -21,6 +21,7 @@ static void destroy(void *object)
     fv__network_end_traces(network);
     fv__release(context, network->places);
     fv__release(context, network->results);
+    fv__release(context, network->outputs);
     fv__release(context, network->variables);
     fv__release(context, network->values);
     fv__release(context, network->grads);
@@ -49,6 +50,11 @@ fv_network *fv_network_new(fv_context *context, fv_layer *const layers[],
 }
 
 void fv_network_free(fv_network *network) { fv__destroy(network); }
+
+fv_layout fv_network_layout(const fv_network *network)
+{
+    return network ? network->layout : FV_NHWC;
+}
 
 /* A hash (FNV-1a) of a name. */
 static uint64_t digest_of(const char *name, size_t length)
@@ -100,7 +106,7 @@ static fv_status check(const fv_network *network, const fv_layer *layer)
         return fv_fail(context, FV_MISUSE,
                        "%s: the first layer of a network must be an input",
                        layer->name);
-    if (input && fv__network_input(network, FV__MOST_INPUTS - 1) >= 0)
+    if (input && network->num_inputs == FV__MOST_INPUTS)
         return fv_fail(context, FV_LIMIT, "%s: a network has at most %d inputs",
                        layer->name, FV__MOST_INPUTS);
     int32_t loss = fv__network_loss_place(network);
@@ -304,20 +310,18 @@ static void find_field(const fv_network *network, fv__place *place)
     }
 }
 
+/* Makes room for one more place, and one more output. */
 static fv_status grow(fv_network *network)
 {
-    if (network->count < network->capacity) return FV_OK;
-    fv_context *context = network->context;
-    int32_t larger = network->capacity ? 2 * network->capacity : 16;
-    fv__place *moved =
-        fv__allocate(context, FV__RUN, (size_t)larger * sizeof *moved);
-    if (!moved) return fv_failed(context);
-    if (network->count)
-        memcpy(moved, network->places, (size_t)network->count * sizeof *moved);
-    fv__release(context, network->places);
-    network->places = moved;
-    network->capacity = larger;
-    return FV_OK;
+    fv__place *places =
+        fv__grow(network->context, FV__RUN, network->places,
+                 (size_t)network->count, 1, sizeof *places, &network->capacity);
+    int32_t *outputs = fv__grow(network->context, FV__RUN, network->outputs,
+                                (size_t)network->num_outputs, 1,
+                                sizeof *outputs, &network->outputs_capacity);
+    if (places) network->places = places;
+    if (outputs) network->outputs = outputs;
+    return fv_failed(network->context);
 }
 
 static fv_status draw(void *network) { return fv__network_draw(network); }
@@ -338,6 +342,10 @@ fv_status fv_network_add(fv_network *network, fv_layer *layer)
         layer->draw = draw;
         fv__orphan(&layer->object);
         network->places[network->count++] = place;
+        if (layer->type == &fv__layer_input)
+            network->inputs[network->num_inputs++] = place.first;
+        if (layer->type == &fv__layer_output)
+            network->outputs[network->num_outputs++] = place.first;
         fv__release(context, network->text);
         network->text = NULL;
     } else {
@@ -381,8 +389,7 @@ fv_status fv_network_set_input(fv_network *network, const fv_shape *shape)
             context, FV_MISUSE, "network: an input of %s, expected one of %s",
             fv__shape_show(is, shape), fv__shape_show(expected, &any));
     fv_layer *first =
-        network->places[network->results[fv__network_input(network, 0)].place]
-            .layer;
+        network->places[network->results[network->inputs[0]].place].layer;
     first->in_shape = first->out_shape = fv__shape_inside(context, *shape);
     fv__network_end_traces(network);
     forget_parameters(network);
@@ -418,6 +425,7 @@ fv_layer_info fv_network_layer_info(fv_network *network, size_t index)
     const fv_layer *layer = place->layer;
     info.name = layer->name;
     info.kind = layer->type->kind;
+    info.convolution = layer->type->convolution;
     info.output_shape =
         layer->type->target
             ? fv__shape_outside(network->context, layer->out_shape)
@@ -442,7 +450,7 @@ fv_layer_info fv_network_info(fv_network *network)
     fv_layer_info info = fv_network_layer_info(
         network,
         output < 0 ? SIZE_MAX : (size_t)network->results[output].place);
-    info.parameters = info.multiply_accumulates = 0;
+    info.parameters = info.multiply_accumulates = info.convolution = 0;
     for (size_t i = 0; i < fv_network_count(network); i++) {
         fv_layer_info one = fv_network_layer_info(network, i);
         info.parameters = fv__saturated_sum(info.parameters, one.parameters);

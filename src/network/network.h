@@ -40,15 +40,18 @@ typedef struct fv__plan {
     int64_t batch;
     int64_t classes; /* number of classes of labels */
     bool training;
+    bool strict; /* as the context was when it was recorded */
     bool dense;                 /* the target has the output's shape */
     const fv_layer *loss_layer; /* NULL: none */
     uint64_t trained;           /* hash of which variables require gradients */
     uint64_t used;              /* the value of network->uses at the last use */
-    fv_variable *inputs[FV__MOST_INPUTS], *target, *loss; /* NULL: none */
-    fv_variable **outputs; /* as many as the network's */
-    fv_variable *output;   /* the first */
-    unsigned char *cache;  /* what its nodes cache; NULL: nothing */
-    fv_variable *expected; /* the target in the layout of the output */
+    fv_variable *inputs[FV__MOST_INPUTS];
+    int32_t num_inputs;
+    fv_variable *target, *loss; /* NULL: none */
+    fv_variable **outputs;      /* as many as the network's */
+    fv_variable *output;        /* the first */
+    unsigned char *cache;       /* what its nodes cache; NULL: nothing */
+    fv_variable *expected;      /* the target in the layout of the output */
 } fv__plan;
 
 enum { FV__MAX_PLANS = 6, FV__MAX_LAYERS = 1 << 14 };
@@ -56,10 +59,15 @@ enum { FV__MAX_PLANS = 6, FV__MAX_LAYERS = 1 << 14 };
 struct fv_network {
     fv__object object;
     fv_context *context;
+    fv_layout layout; /* of the file that it comes from */
     fv__place *places;
-    int32_t count, capacity;
+    int32_t count, num_results;
     fv__result *results;
-    int32_t num_results, results_capacity;
+    size_t capacity, results_capacity;
+    /* results of the layers of kinds input and output, in order */
+    int32_t inputs[FV__MOST_INPUTS], *outputs;
+    int32_t num_inputs, num_outputs;
+    size_t outputs_capacity;
     /* all layers, recorded for one image, while the network is built */
     fv__graph traces[2];
     bool open;   /* an input has open extents: both are used */
@@ -86,6 +94,14 @@ struct fv_network {
  * Errors name it `name`. */
 fv_network *fv__network_parse(fv_context *context, const char *text,
                               size_t bytes, const char *name);
+/* The network text, to be released, with other options for the layer at that
+ * place (-1: none). NULL after a failure, and of no layers. */
+char *fv__network_write(const fv_network *network, int32_t place,
+                        const void *options);
+/* The head: the place of the last layer on the way to the first output that has
+ * a number of outputs of its own; inside[place] is set for it and what follows
+ * it. -1 after a failure. */
+int32_t fv__network_head(const fv_network *network, bool inside[]);
 /* Whether names of layers may have that character. */
 bool fv__name_character(char c);
 /* The place of that name among the first `count`; -1 if there is none. */
@@ -99,9 +115,8 @@ int32_t fv__network_input(const fv_network *network, int32_t k);
  * none, what the loss reads or the first output of the last layer; -1 if there
  * are no more. */
 int32_t fv__network_output(const fv_network *network, int32_t k);
-/* The number of inputs or of outputs. */
-int32_t fv__network_count_of(const fv_network *network,
-                             int32_t (*at)(const fv_network *, int32_t));
+/* The number of results that the network is run for. */
+int32_t fv__network_count_outputs(const fv_network *network);
 /* Records a layer, whose inputs are known, and finds the types and shapes of
  * its results. */
 fv_status fv__network_trace(fv_network *network, fv__place *place);
@@ -149,6 +164,8 @@ fv_variable *fv__fusion_apply(const fv_network *network,
                               const fv__fusion *fusion,
                               fv_variable *const results[]);
 
+/* Refuses another number of inputs than the network has. */
+fv_status fv__input_count_fits(const fv_network *network, int32_t count);
 /* Refuses a value that is none of input k, with a batch of any size. */
 fv_status fv__input_fits(const fv_network *network, int32_t k,
                          const fv_tensor *value);
@@ -175,6 +192,9 @@ void fv__labels_one_hot(fv_context *context, const fv_tensor *labels,
  * yet. */
 fv__plan *fv__network_plan(fv_network *network, const fv_shape images[],
                            int64_t batch, bool training, bool dense);
+/* Records all layers but the loss in a plan of the caller, which is zero but for
+ * the batch, and places nothing. The caller frees its graph. */
+fv_status fv__network_record(fv_network *network, fv__plan *plan);
 /* Peak bytes of memory of running all recorded plans, with `more` bytes
  * besides; SIZE_MAX stands for all larger numbers. */
 size_t fv__network_planned(const fv_network *network, size_t more);

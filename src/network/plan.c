@@ -64,14 +64,15 @@ static fv_status record_loss(fv_network *network, fv__plan *plan,
     return fv_failed(network->context);
 }
 
-/* Records inputs, layers and loss; `results` has room for all results. */
-static fv_status record_all(fv_network *network, fv__plan *plan,
+/* Records inputs, layers and, if it is wanted, the loss; `results` has room for
+ * all results. */
+static fv_status record_all(fv_network *network, fv__plan *plan, bool loss,
                             fv_variable *results[])
 {
     fv_context *context = network->context;
     fv_variable *inside[FV__MOST_INPUTS];
-    for (int32_t k = 0; fv__network_input(network, k) >= 0; k++) {
-        const fv__result *r = &network->results[fv__network_input(network, k)];
+    for (int32_t k = 0; k < network->num_inputs; k++) {
+        const fv__result *r = &network->results[network->inputs[k]];
         plan->inputs[k] = fed(plan, r->dtype, r->batched, &plan->images[k]);
         inside[k] = plan->inputs[k];
         if (r->batched) inside[k] = fv__variable_inside(inside[k]);
@@ -79,7 +80,7 @@ static fv_status record_all(fv_network *network, fv__plan *plan,
     }
     if (fv__network_apply(network, &plan->graph, inside, results) != FV_OK)
         return fv_failed(context);
-    const int32_t outputs = fv__network_count_of(network, fv__network_output);
+    const int32_t outputs = fv__network_count_outputs(network);
     plan->outputs = fv__arena_allocate(&plan->graph.arena,
                                        (size_t)outputs * sizeof *plan->outputs);
     if (!plan->outputs) return fv_failed(context);
@@ -89,15 +90,15 @@ static fv_status record_all(fv_network *network, fv__plan *plan,
     }
     plan->output = plan->outputs[0];
     plan->classes = fv_network_classes(network);
-    return record_loss(network, plan, results);
+    return loss ? record_loss(network, plan, results) : fv_failed(context);
 }
 
-static fv_status record(fv_network *network, fv__plan *plan)
+static fv_status record(fv_network *network, fv__plan *plan, bool loss)
 {
     fv_context *context = network->context;
     fv_variable **results = fv__allocate_zero(
         context, FV__DATA, (size_t)network->num_results * sizeof *results);
-    if (results) record_all(network, plan, results);
+    if (results) record_all(network, plan, loss, results);
     fv__release(context, results);
     return fv_failed(context);
 }
@@ -107,7 +108,7 @@ static fv_status record(fv_network *network, fv__plan *plan)
 static fv_status lay_out(fv_network *network, fv__plan *plan)
 {
     fv__graph_begin(&plan->graph, network->context, plan->training);
-    if (record(network, plan) != FV_OK) return fv_failed(network->context);
+    if (record(network, plan, true) != FV_OK) return fv_failed(network->context);
     return fv__graph_place(&plan->graph, plan->training ? plan->loss : NULL);
 }
 
@@ -128,7 +129,7 @@ static bool lacks_cache(const fv__plan *plan)
 
 static bool same_images(const fv__plan *plan, const fv_shape images[])
 {
-    for (int32_t k = 0; plan->inputs[k]; k++)
+    for (int32_t k = 0; k < plan->num_inputs; k++)
         if (!fv__shape_equal(&plan->images[k], &images[k])) return false;
     return true;
 }
@@ -164,7 +165,7 @@ static void drop_plans(fv_network *network, const fv__demand *demand, bool all)
 static bool is_same(const fv__plan *a, const fv__plan *b)
 {
     return a->batch == b->batch && a->training == b->training
-           && a->dense == b->dense && same_images(a, b->images);
+           && a->strict == b->strict && a->dense == b->dense && same_images(a, b->images);
 }
 
 /* The slot of a matching plan, else an empty one, else that of the least
@@ -217,7 +218,7 @@ static fv_status check(fv_network *network, const fv__plan *wanted)
         return fv_fail(context, FV_MISUSE,
                        "network: a batch of %lld images, expected at least 1",
                        (long long)wanted->batch);
-    for (int32_t k = 0; fv__network_input(network, k) >= 0; k++)
+    for (int32_t k = 0; k < network->num_inputs; k++)
         if (check_image(network, wanted, k) != FV_OK) return fv_failed(context);
     if (wanted->training && fv__network_loss_place(network) < 0)
         return fv_fail(context, FV_MISUSE,
@@ -259,7 +260,8 @@ static fv_status lay_out_in_room(fv_network *network, fv__plan *plan)
 static void set_images(const fv_network *network, fv__plan *plan,
                        const fv_shape images[])
 {
-    for (int32_t k = 0; fv__network_input(network, k) >= 0; k++)
+    plan->num_inputs = network->num_inputs;
+    for (int32_t k = 0; k < plan->num_inputs; k++)
         plan->images[k] = images
                               ? images[k]
                               : fv_network_input_info(network, (size_t)k).shape;
@@ -272,6 +274,7 @@ fv__plan *fv__network_plan(fv_network *network, const fv_shape images[],
     fv__plan wanted = {
         .batch = batch,
         .training = training,
+        .strict = context->strict,
         .dense = dense,
         .trained = digest_trained(network),
     };
@@ -294,6 +297,14 @@ fv__plan *fv__network_plan(fv_network *network, const fv_shape images[],
     }
     plan->used = ++network->uses;
     return plan;
+}
+
+fv_status fv__network_record(fv_network *network, fv__plan *plan)
+{
+    set_images(network, plan, NULL);
+    if (check(network, plan) != FV_OK) return fv_failed(network->context);
+    fv__graph_begin(&plan->graph, network->context, false);
+    return record(network, plan, false);
 }
 
 static size_t block_needed(const fv_network *network)

@@ -134,11 +134,8 @@ fv_status fv__network_measure(const fv_network *network, int32_t count,
                               fv_shape images[FV__MOST_INPUTS], int64_t *batch)
 {
     fv_context *context = network->context;
-    const int32_t expected = fv__network_count_of(network, fv__network_input);
-    if (count != expected)
-        return fv_fail(context, FV_MISUSE,
-                       "network: %d inputs are given, it has %d", count,
-                       expected);
+    if (fv__input_count_fits(network, count) != FV_OK)
+        return fv_failed(context);
     *batch = 0;
     for (int32_t k = 0; k < count; k++) {
         const fv_value_info info = fv_network_input_info(network, (size_t)k);
@@ -160,7 +157,7 @@ fv_status fv__network_measure(const fv_network *network, int32_t count,
                            info.name, (long long)own, (long long)*batch);
         *batch = own;
     }
-    if (!*batch && (!expected || !fv_network_input_info(network, 0).batched))
+    if (!*batch && (!count || !fv_network_input_info(network, 0).batched))
         *batch = 1;
     return FV_OK;
 }
@@ -218,29 +215,32 @@ fv_status fv_network_predict(fv_network *network, const fv_tensor *images,
     return fv_tensor_copy(context, output, &answer);
 }
 
+static const char *input_name(const fv_network *network, int32_t k)
+{
+    return fv_network_input_info(network, (size_t)k).name;
+}
+
 fv_status fv__network_order(const fv_network *network, int32_t count,
                             const fv_named_tensor inputs[],
                             const fv_tensor *ordered[FV__MOST_INPUTS])
 {
     fv_context *context = network->context;
-    for (int32_t k = 0; k < FV__MOST_INPUTS; k++) ordered[k] = NULL;
+    if (fv__input_count_fits(network, count) != FV_OK)
+        return fv_failed(context);
+    for (int32_t k = 0; k < count; k++) ordered[k] = NULL;
     for (int32_t i = 0; i < count; i++) {
-        int32_t k = 0;
         const char *name = inputs[i].name;
-        const char *is = fv_network_input_info(network, 0).name;
-        while (name && is && strcmp(name, is) != 0)
-            is = fv_network_input_info(network, (size_t)++k).name;
-        if (!name && i < FV__MOST_INPUTS) k = i;
-        if ((name && !is) || ordered[k])
-            return fv_fail(context, FV_MISUSE, "network: \"%s\" is %s",
-                           name ? name : "NULL",
-                           is ? "given twice" : "none of its inputs");
+        int32_t k = name ? 0 : i;
+        while (name && k < count && strcmp(name, input_name(network, k)) != 0)
+            k++;
+        if (k == count)
+            return fv_fail(context, FV_MISUSE,
+                           "network: \"%s\" is none of its inputs", name);
+        if (ordered[k])
+            return fv_fail(context, FV_MISUSE, "network: \"%s\" is given twice",
+                           input_name(network, k));
         ordered[k] = &inputs[i].tensor;
     }
-    for (int32_t k = 0; k < count; k++)
-        if (!ordered[k])
-            return fv_fail(context, FV_MISUSE, "network: input %s is missing",
-                           fv_network_input_info(network, (size_t)k).name);
     return FV_OK;
 }
 
@@ -256,7 +256,7 @@ fv_status fv_network_run(fv_network *network, int32_t num_inputs,
         return fv_failed(context);
     const fv__plan *plan = evaluate(network, num_inputs, ordered);
     if (!plan) return fv_failed(context);
-    const int32_t count = fv__network_count_of(network, fv__network_output);
+    const int32_t count = fv__network_count_outputs(network);
     for (int32_t i = 0; i < num_outputs; i++) {
         int32_t k = outputs[i].name ? 0 : i;
         for (; outputs[i].name && k < count; k++) {

@@ -335,11 +335,11 @@ fv_network *fv_network_parse(fv_context *context, const char *text,
 
 /* ---- writing ------------------------------------------------------------ */
 
-static void write_layer(fv__text *text, const fv_layer *layer)
+static void write_layer(fv__text *text, const fv_layer *layer,
+                        const void *options)
 {
     fv__text_add(text, "%s", layer->type->kind);
     fv_input_options input;
-    const void *options = layer->options;
     if (layer->type == &fv__layer_input) {
         memcpy(&input, layer->options, sizeof input);
         memcpy(input.shape, layer->out_shape.extent, sizeof input.shape);
@@ -353,17 +353,21 @@ static void write_layer(fv__text *text, const fv_layer *layer)
     fv__text_add(text, "\n");
 }
 
+char *fv__network_write(const fv_network *network, int32_t place,
+                        const void *options)
+{
+    fv__text text = { .context = network->context, .account = FV__DATA };
+    for (int32_t i = 0; i < network->count; i++) {
+        const fv_layer *layer = network->places[i].layer;
+        write_layer(&text, layer, i == place ? options : layer->options);
+    }
+    if (!fv__ok(network->context)) fv__text_free(&text);
+    return text.at;
+}
+
 const char *fv_network_text(fv_network *network)
 {
     if (!network || !fv__ok(network->context)) return "";
-    if (network->text) return network->text;
-    fv__text text = { .context = network->context, .account = FV__DATA };
-    for (int32_t i = 0; i < network->count; i++)
-        write_layer(&text, network->places[i].layer);
-    if (!fv__ok(network->context)) {
-        fv__text_free(&text);
-        return "";
-    }
-    network->text = text.at;
+    if (!network->text) network->text = fv__network_write(network, -1, NULL);
     return network->text ? network->text : "";
 }

@@ -6,18 +6,11 @@
 
 static fv_status grow(fv_network *network, int32_t more)
 {
-    fv_context *context = network->context;
-    const int32_t count = network->num_results;
-    if (count + more <= network->results_capacity) return FV_OK;
-    const int32_t larger = (int32_t)fv__max(2 * count, count + more + 16);
-    fv__result *moved =
-        fv__allocate(context, FV__RUN, (size_t)larger * sizeof *moved);
-    if (!moved) return fv_failed(context);
-    if (count) memcpy(moved, network->results, (size_t)count * sizeof *moved);
-    fv__release(context, network->results);
-    network->results = moved;
-    network->results_capacity = larger;
-    return FV_OK;
+    fv__result *results = fv__grow(network->context, FV__RUN, network->results,
+                                   (size_t)network->num_results, (size_t)more,
+                                   sizeof *results, &network->results_capacity);
+    if (results) network->results = results;
+    return fv_failed(network->context);
 }
 
 /* One image of an input, with a size for open extents. */

@@ -415,8 +415,4 @@ fv_variable *fv__apply_batchnorm(fv_variable *const roles[],
 fv_variable *fv__apply_clamped_batchnorm(const fv_layer *layer, fv_variable *x,
                                          double low, double high);
 
-typedef struct fv__dropout {
-    double probability;
-} fv__dropout;
-
 #endif

@@ -76,6 +76,25 @@ fv__arithmetic(const fv_layer *layer, int32_t count,
     return y;
 }
 
+const fv__field fv__axes_fields[] = {
+    { FV__FIELD(fv__axes_options, LIST, axes), .positional = true },
+    { .key = NULL },
+};
+
+fv_variable *fv__axes_layer(const fv_layer *layer, int32_t count,
+                            fv_variable *const inputs[],
+                            fv__axes_function *function)
+{
+    const fv__axes_options *o = layer->options;
+    fv__list list = { .count = 0 };
+    int32_t n, axes[FV_MAX_RANK];
+    if (!fv__layer_list(layer, count, inputs, 1, "the axes", &o->axes, &n,
+                        list.at))
+        return NULL;
+    list.count = n;
+    return function(inputs[0], fv__list_axes(&list, axes), axes);
+}
+
 const fv__field fv__reduction_fields[] = {
     { FV__FIELD(fv__reduction_options, LIST, axes) },
     { FV__FIELD_AS("keepdims", fv__reduction_options, LACK, drop) },

@@ -64,6 +64,30 @@ fv__arithmetic(const fv_layer *layer, int32_t count,
     .kind = (word), FV__LAYER_OPTIONS(fv__arithmetic_options),                 \
     .min_inputs = 1, .max_inputs = 2, .fields = fields, .forward = apply
 
+/* Layers along an axis. */
+typedef struct fv__axis_options {
+    FV__LOCAL_OPTIONS;
+    int64_t axis;
+    int32_t drop; /* where it is reduced: it does not stay with extent 1 */
+} fv__axis_options;
+#define FV__AXIS_FIELD(number)                                                 \
+    {                                                                          \
+        FV__FIELD(fv__axis_options, INDEX, axis), .usual = (number),           \
+                                                  .positional = true           \
+    }
+
+/* Layers that move axes: those of the option, or of a second input. */
+typedef struct fv__axes_options {
+    FV__LOCAL_OPTIONS;
+    fv__list axes;
+} fv__axes_options;
+extern const fv__field fv__axes_fields[];
+typedef fv_variable *fv__axes_function(fv_variable *a, int32_t count,
+                                       const int32_t axes[]);
+fv_variable *fv__axes_layer(const fv_layer *layer, int32_t count,
+                            fv_variable *const inputs[],
+                            fv__axes_function *function);
+
 /* Layers that reduce axes. */
 typedef struct fv__reduction_options {
     FV__LOCAL_OPTIONS;

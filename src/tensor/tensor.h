@@ -11,6 +11,9 @@
 
 /* NULL data, rank -1. */
 fv_tensor fv__tensor_failed(void);
+/* Whether fv_tensor_free() takes it: its data is the start of memory that the
+ * context allocated for a tensor. */
+bool fv__tensor_owned(fv_context *context, const fv_tensor *tensor);
 /* Row-major strides from the shape. */
 void fv__tensor_strides(fv_tensor *tensor);
 /* Whether fv_tensor_free frees the tensor: it is no view. */

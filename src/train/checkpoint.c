@@ -300,9 +300,9 @@ fv_status fv__checkpoint_load(const fv__run *run, const char *path,
     fill(&now, run, &(fv__position){ 0 });
     if (fv__ok(context) && compare(&now, context, archive, shown) == FV_OK
         && list_entries(&model, run) == FV_OK
-        && fv__model_check(&model, archive, path) == FV_OK
+        && fv__model_match(&model, archive, path, NULL) == FV_OK
         && read_found(run, &now, archive, shown, &f) == FV_OK) {
-        fv__model_restore(&model, archive);
+        fv__model_restore(&model);
         restore(run, &now, archive, shown, &f);
         *position = f.position;
     }

@@ -226,8 +226,8 @@ static void test_wrong_options(void **state)
             "context: threads -1 is not in 0..1024");
     refused(FV_OPTIONS(fv_context_options, .threads = 1025),
             "context: threads 1025 is not in 0..1024");
-    refused(FV_OPTIONS(fv_context_options, .reserved = 1),
-            "context: reserved 1 is not 0");
+    refused(FV_OPTIONS(fv_context_options, .strict = 2),
+            "context: strict 2 is neither 0 nor 1");
     refused(&(fv_context_options){ .threads = 1 },
             "context: size of the options is 0, FV_OPTIONS sets it");
     refused(&(fv_context_options){ .size = 7 },

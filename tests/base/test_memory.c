@@ -201,6 +201,59 @@ static void test_allocator_says_no(void **state)
     assert_int_equal(watch.blocks, 0);
 }
 
+static void test_grow(void **state)
+{
+    (void)state;
+    faults_memory watch = { 0 };
+    fv_allocator allocator = faults_allocator(&watch);
+    fv_context *context = bare_new(FV_OPTIONS(
+        fv_context_options, .allocator = &allocator, .max_bytes = SIZE_MAX));
+    size_t capacity = 0, moves = 0;
+    int32_t *array = NULL;
+    for (int32_t i = 0; i < 1000; i++) {
+        int32_t *grown = fv__grow(context, FV__DATA, array, (size_t)i, 1,
+                                  sizeof *array, &capacity);
+        assert_non_null(grown);
+        moves += grown != array;
+        array = grown;
+        array[i] = i;
+    }
+    assert_in_range(capacity, 1000, 2000);
+    assert_in_range(moves, 1, 8); /* it doubles */
+    assert_int_equal(fv_context_memory(context).data_bytes,
+                     fv__footprint(capacity * sizeof *array));
+    array = fv__grow(context, FV__DATA, array, 1000, 5000, sizeof *array,
+                     &capacity);
+    assert_in_range(capacity, 6000, 8000);
+    for (int32_t i = 0; i < 1000; i++) assert_int_equal(array[i], i);
+
+    /* what does not fit leaves the array as it was */
+    const size_t before = capacity;
+    static const size_t more[] = { SIZE_MAX, SIZE_MAX / 2, SIZE_MAX / 4 };
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+        assert_null(fv__grow(context, FV__DATA, array, 1000, more[i],
+                             sizeof *array, &capacity));
+        assert_int_equal(fv_failed(context), FV_LIMIT);
+        fv_clear_error(context);
+    }
+    watch.fail_at = watch.calls + 1;
+    assert_null(fv__grow(context, FV__DATA, array, 1000, 9000, sizeof *array,
+                         &capacity));
+    assert_int_equal(fv_failed(context), FV_NO_MEMORY);
+    fv_clear_error(context);
+    assert_int_equal(capacity, before);
+    for (int32_t i = 0; i < 1000; i++) assert_int_equal(array[i], i);
+    fv__release(context, array);
+
+    /* no elements are an array too */
+    capacity = 0;
+    array = fv__grow(context, FV__DATA, NULL, 0, 0, sizeof *array, &capacity);
+    assert_non_null(array);
+    fv__release(context, array);
+    bare_free(context);
+    assert_int_equal(watch.blocks, 0);
+}
+
 static void test_context_without_memory(void **state)
 {
     (void)state;
@@ -273,6 +326,7 @@ int main(void)
         cmocka_unit_test(test_default_limit),
         cmocka_unit_test(test_limit_of_the_address_space),
         cmocka_unit_test(test_allocator_says_no),
+        cmocka_unit_test(test_grow),
         cmocka_unit_test(test_context_without_memory),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_copy_text),

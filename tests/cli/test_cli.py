@@ -34,7 +34,7 @@ LIMIT = 300  # seconds
 SIDE, CLASSES = 12, 4
 COMMANDS = ["train", "eval", "predict", "run", "info", "explain", "bench",
             "gradcheck", "version"]
-BENCHES = ["bench conv", "bench train", "bench infer"]
+BENCHES = ["bench conv", "bench train", "bench infer", "bench layers"]
 
 NET = f"""\
 # A small network.
@@ -326,7 +326,8 @@ class OptionsTest(Case):
         ("bench train", ["--seconds", "0"],
          "--seconds 0: expected a number above 0"),
         ("bench infer", ["--batch", "0"], f"--batch 0: {WHOLE} 1 to 1048576"),
-        ("bench infer", ["--shapes", "x"], "unrecognized option '--shapes'"),
+        ("bench infer", ["--shapes", "x"],
+         "unrecognized option '--shapes', did you mean --shape?"),
     ]
 
     def test_wrong_options(self):
@@ -370,9 +371,10 @@ class OptionsTest(Case):
                 (["info"], "fovea info: expected FILE|NET"),
                 (["gradcheck"], "fovea gradcheck: expected NET"),
                 (["explain"], "fovea explain: expected FILE|NET"),
-                (["bench"], "fovea bench: expected conv, train or infer"),
+                (["bench"], "fovea bench: expected conv, train, infer or "
+                 "layers"),
                 (["bench", "all"],
-                 "fovea bench: all: expected conv, train or infer"),
+                 "fovea bench: all: expected conv, train, infer or layers"),
                 (["bench", "train"], "fovea bench train: expected NET"),
                 (["bench", "infer"], "fovea bench infer: expected FILE|NET"),
                 (["bench", "conv"],
@@ -478,7 +480,9 @@ class DefaultsTest(Case):
                     "seconds": ("0.1", None, SECONDS),
                     "json": (None, None, None)},
         "bench train": dict(BENCH, batch=("32", None, BATCH)),
-        "bench infer": dict(BENCH, batch=("1", None, BATCH)),
+        "bench infer": dict(BENCH, batch=("1", None, BATCH),
+                            layout=("that of the file", None, None),
+                            shape=(None, None, None)),
     }
 
     def test_every_option_is_listed(self):
@@ -1277,8 +1281,11 @@ class LayersTest(Case):
 
     def test_the_page_is_the_one_in_docs(self):
         page = Path(__file__).resolve().parents[2] / "docs" / "layers.md"
-        self.assertEqual(self.run_fovea("layers", "--markdown").stdout,
-                         page.read_text())
+        printed = self.run_fovea("layers", "--markdown").stdout
+        self.assertEqual(printed, page.read_text())
+        introduction = printed[:printed.index("##")]
+        for option in ("name=", "from=", "weights="):
+            self.assertIn(f"`{option}`", introduction)
 
     def test_refusals(self):
         done = self.run_fovea("layers", "convolution3", code=1)
@@ -1449,6 +1456,20 @@ class BenchTest(Case):
         done = self.conv("--csv", *words)
         self.assertRegex(done.stderr, self.MACHINE + "$")
         return list(csv.DictReader(done.stdout.splitlines()))
+
+    def test_layers(self):
+        done = self.run_fovea("bench", "layers", "is_nan", "flip 1,2",
+                              "--threads", 1, "--seconds", "0.01", "--csv")
+        head, *rows = csv.reader(done.stdout.splitlines())
+        self.assertEqual(head, ["layer", "inputs", "channels", "threads",
+                                "median_ms", "min_ms", "gb_per_s", "copy"])
+        self.assertEqual([row[:4] for row in rows],
+                         [["is_nan", "r", "64", "1"],
+                          ["flip 1,2", "r", "64", "1"]])
+        self.assertTrue(all(float(v) > 0 for row in rows for v in row[4:]))
+        done = self.run_fovea("bench", "layers", "rleu", "--threads", 1,
+                              "--seconds", "0.01", code=1)
+        self.assertIn('rleu', done.stderr)
 
     def test_csv(self):
         rows = self.rows("--threads", 1)

@@ -90,6 +90,15 @@ class RunTest(Case):
         for a, b in zip(found, expected):
             self.assertLess(abs(a - b), 1e-12)
 
+    def test_more_results_than_there_is_room_for(self):
+        for count, code in ((64, 0), (65, 1)):
+            (self.folder / "many.net").write_text(
+                "input 3\n" + "output from=input1\n" * count)
+            done = self.run_fovea("run", "many.net", "left.npy", code=code)
+            self.assertEqual(len(done.stdout.splitlines()),
+                             0 if code else 1 + count)
+        self.assertEqual(done.stderr, "fovea: run: more than 64 results\n")
+
     def test_outputs_by_plan_and_on_the_tape(self):
         z, first = self.outputs()
         for words in ((), ("--training",)):

@@ -130,6 +130,21 @@ static void attempt_settings(fv_context *ctx)
     }
 }
 
+/* Another head, weights from a model, and a copy of it. */
+static void attempt_weights(fv_context *ctx)
+{
+    fv_network *net = fv_network_parse(ctx, tiny, "tiny");
+    fv_network_save(net, path);
+    fv_weights_copy(ctx, path, other_path);
+    fv_network *made = fv_network_with_head(net, 5);
+    fv_network_match_weights(made, other_path, .new_head = 1);
+    if (!fv_failed(ctx)) assert_int_equal(fv_network_classes(made), 5);
+    if (fv_network_match_weights(made, other_path) == FV_MALFORMED)
+        fv_clear_error(ctx);
+    fv_network_free(net);
+    fv_network_free(made);
+}
+
 /* ---- trying every allocation --------------------------------------------- */
 
 typedef void attempt(fv_context *ctx);
@@ -200,6 +215,13 @@ static void test_settings(void **state)
     fail_everywhere(attempt_settings);
 }
 
+static void test_weights(void **state)
+{
+    (void)state;
+    needs(JANSSON);
+    fail_everywhere(attempt_weights);
+}
+
 /* A limit on memory is kept, and each try leaves the context usable. */
 static void test_limit(void **state)
 {
@@ -227,7 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_network), cmocka_unit_test(test_layers),
         cmocka_unit_test(test_fit),     cmocka_unit_test(test_settings),
-        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_weights), cmocka_unit_test(test_limit),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

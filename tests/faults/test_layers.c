@@ -54,6 +54,10 @@ static const struct {
     { "conv1d", SEQUENCE "conv1d 2 3\n" },
     { "conv2d", IMAGE "conv2d 4 3 padding=1 padding_mode=reflect\nbatchnorm\n"
                       "relu\n" },
+    { "conv2d",
+      IMAGE "conv2d 4 3 parametrization=spectral_norm\n"
+            "conv_transpose2d 4 3 groups=2 parametrization=standardise\n"
+            "conv_transpose2d 2 3 parametrization=spectral_norm\nrelu\n" },
     { "conv3d", VOLUME "conv3d 2 3\n" },
     { "conv_transpose1d", SEQUENCE "conv_transpose1d 2 3\n" },
     { "conv_transpose3d", VOLUME "conv_transpose3d 2 2\n" },
@@ -74,6 +78,7 @@ static const struct {
     { "gru", SEQUENCE "gru 3 bidirectional=yes\n" },
     { "hard_tanh", IMAGE "hard_tanh -0.5 0.5\n" },
     { "linear", VECTOR "linear 3\n" },
+    { "linear", VECTOR "linear 3 parametrization=weight_norm\n" },
     { "lppool1d", SEQUENCE "lppool1d 2\n" },
     { "lppool3d", VOLUME "lppool3d 2\n" },
     { "lstm", SEQUENCE "lstm 3\n" },

@@ -50,7 +50,7 @@ static void test_wrong_option_then_cleared(void **state)
         { { .dtype = FV_U8 }, "context: dtype 2 is neither FV_F32 nor FV_F64" },
         { { .layout = (fv_layout)2 },
           "context: layout 2 is neither FV_NHWC nor FV_NCHW" },
-        { { .reserved = 7 }, "context: reserved 7 is not 0" },
+        { { .strict = 7 }, "context: strict 7 is neither 0 nor 1" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         fv_context_options options = cases[i].options;

@@ -300,6 +300,31 @@ static void wrong_headers(void **state)
     }
 }
 
+/* Every pattern of two bytes is in test_halves.c. */
+static void half_precision(void **state)
+{
+    static const char *const headers[] = {
+        "{'descr': '<f2', 'fortran_order': False, 'shape': (2, 3)}",
+        "{'descr': '>f2', 'fortran_order': True, 'shape': (2, 3)}"
+    };
+    static const char *const elements[] = {
+        "\0\x3c\0\xc0\xff\x7b\1\0\x55\x35\0\x80",
+        "\x3c\0\0\1\xc0\0\x35\x55\x7b\xff\x80\0"
+    };
+    for (int i = 0; i < 2; i++) {
+        make_file(1, headers[i], 64);
+        put(elements[i], 12);
+        fv_tensor tensor = load(state);
+        assert_ok((fv_context *)*state);
+        check_tensor(&tensor, FV_F32, SHAPE(2, 3),
+                     NUMBERS(1, -2, 65504, 0x1p-24, 0.333251953125, 0));
+        fv_tensor_free(*state, &tensor);
+        file.size--;
+        refused(state, FV_MALFORMED,
+                "model.npy: 139 bytes, f16 [2, 3] needs 140");
+    }
+}
+
 static void types_that_fovea_lacks(void **state)
 {
     static const char *const cases[][2] = {
@@ -309,8 +334,7 @@ static void types_that_fovea_lacks(void **state)
         { "<u2", "unsigned integers wider than u8" },
         { "<u4", "unsigned integers wider than u8" },
         { ">u8", "unsigned integers wider than u8" },
-        { "<f2", "floating point of a width other than 4 or 8 bytes" },
-        { "<f16", "floating point of a width other than 4 or 8 bytes" },
+        { "<f16", "floating point of a width other than 2, 4 or 8 bytes" },
         { "<U5", "text" },
         { "|S5", "text" },
         { "|V8", "records" },
@@ -596,6 +620,7 @@ int main(void)
         MEMORY(other_ways_to_write_the_header),
         MEMORY(wrong_headers),
         MEMORY(headers_cut_short),
+        MEMORY(half_precision),
         MEMORY(types_that_fovea_lacks),
         MEMORY(wrong_prefixes),
         MEMORY(the_longest_header),

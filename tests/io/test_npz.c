@@ -284,6 +284,14 @@ static void test_misuse(void **state)
     fv_npz_save(ctx, path, 4, tensors);
     assert_error(ctx, "npz: tensor 1 has no name in UTF-8");
     fv_named_tensors_free(ctx, NULL);
+    /* of a list of views, the list */
+    fv_network *net = fv_network_parse(ctx, "input 2\nlinear 2\n", "n");
+    fv_named_tensors weights = fv_network_weights(net, 0);
+    assert_int_equal(weights.count, 2);
+    fv_named_tensors_free(ctx, &weights);
+    assert_null(weights.at);
+    assert_non_null(fv_variable_value(fv_network_variables(net).at[0])->data);
+    assert_ok(ctx);
     fv_npz_load(ctx, "/nowhere/at.npz");
     assert_int_equal(fv_failed(ctx), FV_IO);
     fv_context_free(ctx);

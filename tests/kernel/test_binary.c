@@ -161,11 +161,94 @@ static void test_edges(void **state)
                 check_edges(table_of(tables[i], dtype));
 }
 
+/* ---- remainders are exact ------------------------------------------------ */
+
+static double exact(fv_dtype dtype, fv__binary f, double a, double b)
+{
+    const double r =
+        dtype == FV_F64 ? fmod(a, b) : (double)fmodf((float)a, (float)b);
+    if (f == FV__FMOD || !(r != 0 && (r < 0) != (b < 0))) return r;
+    return dtype == FV_F64 ? r + b : (double)((float)r + (float)b);
+}
+
+/* Random bits: any exponent, NaN and infinities among them. */
+static double any_number(fv_dtype dtype, uint64_t word)
+{
+    const uint32_t half = (uint32_t)(word >> 32);
+    double wide;
+    float narrow;
+    memcpy(&wide, &word, sizeof wide);
+    memcpy(&narrow, &half, sizeof narrow);
+    return dtype == FV_F64 ? wide : (double)narrow;
+}
+
+static double beside(fv_dtype dtype, double x, double towards)
+{
+    return dtype == FV_F64 ? nextafter(x, towards)
+                           : (double)nextafterf((float)x, (float)towards);
+}
+
+/* A pair of numbers whose quotient is of any size, near or at a whole number,
+ * or such that one of them is an edge; in every second piece of the kernel, one
+ * with a small quotient. */
+static void put_pair(data *d, size_t i, uint64_t *state)
+{
+    static const double edges[] = { 0,        -0.0,      1,
+                                    INFINITE, -INFINITE, NO_NUMBER,
+                                    0x1p-149, 0x1p-1074, 0x1.fffffep127 };
+    const bool small = i / 64 % 2;
+    const uint64_t word = next_word(state), kind = word % (small ? 5 : 8);
+    double b = any_number(d->dtype, next_word(state));
+    double a = any_number(d->dtype, next_word(state));
+    const int bits = small ? 20 : d->dtype == FV_F64 ? 54 : 25;
+    if (kind < 5) b = next_number(state, -4, 4);
+    if (kind < 2)
+        a = next_number(state, -4, 4) * (double)(1 << (word >> 8) % 8);
+    else if (kind < 5) /* at, just below or just above a multiple */
+        a = b * floor(ldexp(next_number(state, 0, 1), (int)(word >> 8) % bits));
+    if (kind == 3) a = beside(d->dtype, a, 0);
+    if (kind == 4) a = beside(d->dtype, a, 2 * a);
+    if (kind == 7) a = edges[(word >> 8) % 9];
+    if (kind == 7 || kind == 6) b = edges[(word >> 16) % 9];
+    put(d->dtype, d->in[0], i, a);
+    put(d->dtype, d->in[1], i, b);
+}
+
+static void check_exact(fv_dtype dtype, const struct example *e, size_t n)
+{
+    data *d = make_data(dtype, n, -1, 1);
+    uint64_t state = 11 * n + e->a_step + 2 * e->b_step;
+    for (size_t i = 0; i < n; i++) put_pair(d, i, &state);
+    run_tables(d, apply, e);
+    for (size_t i = 0; i < n; i++) {
+        cell expected;
+        put(dtype, &expected, 0,
+            exact(dtype, e->binary, number(dtype, d->in[0], i * e->a_step),
+                  number(dtype, d->in[1], i * e->b_step)));
+        assert_same_bits(
+            "ref", dtype, 1,
+            (const char *)d->out[0] + i * (dtype == FV_F64 ? 8 : 4), &expected);
+    }
+    free(d);
+}
+
+static void test_remainders_are_exact(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n < ROOM; n = 3 * n + 1)
+        for (int i = 0; i < 16; i++) {
+            const struct example e = { i & 1 ? FV__FMOD : FV__REMAINDER,
+                                       i >> 1 & 1, i >> 2 & 1, 0 };
+            check_exact(i >> 3 ? FV_F64 : FV_F32, &e, n);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values_and_slopes),
         cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_remainders_are_exact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,16 +5,16 @@ struct shape {
     size_t m, c;
 };
 
-static const struct shape shapes[] = { { 1, 1 },   { 3, 10 },  { 4, 16 },
-                                       { 13, 17 }, { 9, 257 }, { 2000, 3 },
-                                       { 255, 33 } };
+static const struct shape shapes[] = { { 1, 1 },    { 3, 10 },  { 4, 16 },
+                                       { 13, 17 },  { 9, 257 }, { 2000, 3 },
+                                       { 255, 33 }, { 21, 64 }, { 7, 1104 } };
 #define SHAPES (sizeof shapes / sizeof *shapes)
 
 /* Columns of the normalisation in in[2..4]; odd widths are clamped. */
 static fv__normal normal_of(data *d, const struct shape *s)
 {
     const double limit = s->c % 2 ? 0.25 : INFINITE;
-    return (fv__normal){ d->in[2], d->in[3], d->in[4], -limit, limit };
+    return (fv__normal){ d->in[2], d->in[3], d->in[4], -limit, limit, false };
 }
 
 /* Whether the clamp lets element i, of column j, through. */
@@ -157,6 +157,14 @@ static void normalise(const fv__kernels *kernels, data *d, const void *argument)
     const fv__normal normal = normal_of(d, s);
     const char *slope = (const char *)d->in[4] + s->c * size;
     const void *offset = slope + s->c * size;
+    /* A buffer whose lines are whole, clamped, and in place. */
+    static _Alignas(64) cell lines[ROOM];
+    fv__normal past = normal;
+    past.nontemporal = true;
+    past.low = -0.25, past.high = 0.25;
+    memcpy(lines, d->in[0], sizeof lines);
+    kernels->column_normalise(s->m, s->c, &past, lines, lines);
+    memcpy(d->out[3], lines, sizeof lines);
     kernels->column_normalise(s->m, s->c, &normal, d->in[0], d->out[0]);
     kernels->column_normalise_grad(s->m, s->c, &normal, slope, offset, d->in[1],
                                    d->in[0], d->out[1], FV__ACCUMULATE);
@@ -181,6 +189,7 @@ static void check_normalise(const data *d, const data *start,
         const double y = a * off + b, dx = a * dy + slope * off + offset;
         assert_near(number(t, d->out[0], i),
                     s->c % 2 ? fmax(fmin(y, 0.25), -0.25) : y, bound);
+        assert_near(number(t, d->out[3], i), fmax(fmin(y, 0.25), -0.25), bound);
         assert_near(number(t, d->out[1], i), number(t, start->out[1], i) + dx,
                     bound);
         assert_near(number(t, d->out[2], i), s->m % 2 ? dx : a * dy, bound);

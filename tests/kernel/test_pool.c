@@ -30,6 +30,7 @@ static const fv__geometry geometries[] = {
     GEOMETRY(4, 4, 4, 2, 2, 5, 5, 1, 1, 1, 0, 1, 0),
     GEOMETRY(6, 8, 43, 2, 2, 2, 2, 1, 1, 0, 0, 0, 0),
     GEOMETRY(9, 3, 43, 3, 3, 3, 3, 1, 1, 0, 0, 0, 0),
+    GEOMETRY(7, 6, 139, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1),
     /* three axes: with padding and dilation, and such that windows tile */
     { .batch = 1,
       .in = { 5, 4, 6 },
@@ -260,6 +261,10 @@ static void test_rules(void **state)
     (void)state;
     const struct example e = { GEOMETRY(1, 8, 1, 1, 2, 1, 2, 1, 1, 0, 0, 0, 4),
                                true, 0, 0 };
+    enum { MANY = 70 }; /* channels, whose positions are not kept */
+    const struct example wide = {
+        GEOMETRY(1, 8, MANY, 1, 2, 1, 2, 1, 1, 0, 0, 0, 4), false, 0, 0
+    };
     static const double x[8] = { 2, 2,         NO_NUMBER, 3,
                                  4, NO_NUMBER, -INFINITE, -INFINITE };
     static const double y[6] = { 2,         NO_NUMBER, NO_NUMBER,
@@ -274,6 +279,12 @@ static void test_rules(void **state)
                         0);
             assert_int_equal(d->where[i], where[i]);
         }
+        for (size_t i = 0; i < 8 * MANY; i++)
+            put(dtype, d->in[0], i, x[i / MANY]);
+        run_tables(d, largest, &wide);
+        for (size_t i = 0; i < 6 * MANY; i++)
+            assert_ulps(dtype, number(dtype, d->out[0], i),
+                        (long double)y[i / MANY], 0);
         free(d);
     }
 }

@@ -109,6 +109,38 @@ static void test_constants(void **state)
     fv_context_free(ctx);
 }
 
+/* Numbers are drawn in each step, also where the operand is a constant. */
+static void test_draws_on_constants(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = { "dropout", "alpha_dropout",
+                                         "spatial_dropout", "stochastic_depth",
+                                         "gaussian_noise" };
+    enum { STEPS = 16 };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        fv_context *ctx = NET_CONTEXT(.dtype = FV_F64, .seed = 3);
+        char text[300];
+        snprintf(text, sizeof text,
+                 "input 4\nlinear 4 name=fc\n"
+                 "constant 1 4 values=1,-2,0.5,3 name=c\n%s 0.5 name=d\n"
+                 "add from=fc,d\nmse\n",
+                 kinds[i]);
+        fv_network *net = parse(ctx, text);
+        fv_optimizer *still = fv_sgd(net, 0);
+        double zeros[8] = { 0 };
+        const fv_tensor x = fv_tensor_of(zeros, FV_F64, 2, (int64_t[]){ 2, 4 });
+        double least = (double)INFINITY, most = 0;
+        for (int step = 0; step < STEPS; step++) {
+            const double loss = fv_train_step(net, still, &x, &x).loss;
+            assert_ok(ctx);
+            least = fmin(least, loss);
+            most = fmax(most, loss);
+        }
+        if (!(least < most)) fail_msg("%s draws once", kinds[i]);
+        fv_context_free(ctx);
+    }
+}
+
 /* A constant without values is a parameter of the model file. */
 static void test_constants_in_model_files(void **state)
 {
@@ -308,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_inputs_outputs_and_shared_weights),
         cmocka_unit_test(test_gradients_of_shared_weights),
         cmocka_unit_test(test_constants),
+        cmocka_unit_test(test_draws_on_constants),
         cmocka_unit_test(test_constants_in_model_files),
         cmocka_unit_test(test_training_on_named_inputs),
         cmocka_unit_test(test_layers_from_lines),

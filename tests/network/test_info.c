@@ -64,6 +64,8 @@ static void test_numbers_by_hand(void **state)
     assert_int_equal(info.output_bytes, 24 * 24 * 20 * 4);
     assert_int_equal(info.output_shape.extent[0], 24);
     assert_int_equal(info.receptive_field[0], 5);
+    assert_int_equal(info.convolution, 1);
+    assert_int_equal(fv_network_layer_info(net, 2).convolution, 0);
     fv_variables list = fv_network_variables(net);
     assert_int_equal(list.count, 8);
     fv_context_free(ctx);

@@ -179,6 +179,7 @@ static void test_errors_name_the_place(void **state)
           "kernel, stride, padding, padding_end, dilation, groups, bias, init, "
           "init_fan, init_value, init_gain, init_deviation, init_low, "
           "init_high, algorithm, strict, max_workspace, "
+          "parametrization, weight_epsilon, "
           "padding_mode, padding_value, depthwise, name, "
           "from, weights); did you mean \"stride\"?" },
         { "input 8 8 3\nrelu slope=1\n",
@@ -233,8 +234,8 @@ static void test_errors_name_the_place(void **state)
                                           "\"b\"" },
         { "input 8 8 3\nrelu name=a\nrelu name=a\n",
           "n.net:3:1: a: another layer has this name" },
-        { "input 8 8 3\nrelu name=a/b\n",
-          "n.net:2:1: network: \"a/b\" is no name: letters, digits, _ . - and "
+        { "input 8 8 3\nrelu name=a!b\n",
+          "n.net:2:1: network: \"a!b\" is no name: letters, digits, _ . - / and "
           "at most 255 of them" },
         { "input 8 8 3\nmse\nrelu\n",
           "n.net:3:1: relu: the loss mse1 must be the last layer" },

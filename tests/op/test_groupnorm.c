@@ -89,6 +89,10 @@ static void test_same_bits(void **state)
     assert_alone(&s, FV_F64, 77);
     s = norm_of(&one, 4, 3, (const int64_t[]){ 2, 70, 130 });
     assert_same_bits(&s);
+    /* two images, then the third */
+    s = norm_of(&n, 5, 3, (const int64_t[]){ 3, 26001, 20 });
+    assert_same_bits(&s);
+    assert_alone(&s, FV_F32, 2);
 }
 
 static void test_refused(void **state)

@@ -33,7 +33,7 @@ static void test_ranges(void **state)
     assert_error(context, "range: operand 2 has type i32, expected i64");
     assert_null(fv_range(whole(context, FV_I64, 0), WHOLE(context, 1, 2),
                          whole(context, FV_I64, 1)));
-    assert_error(context, "range: operand 2 is not one number");
+    assert_error(context, "range: operand 2 has 2 numbers, expected 1");
     fv_context_free(context);
 }
 

@@ -33,9 +33,11 @@ class Case:
     """A line of the network text, what it reads, its parameters, and the same
     in PyTorch: function(inputs, parameters) -> outputs, channels last."""
 
-    def __init__(self, line, inputs, function, parameters=None, outputs=1):
+    def __init__(self, line, inputs, function, parameters=None, outputs=1,
+                 state=("running_mean", "running_var")):
         self.line, self.inputs, self.function = line, inputs, function
         self.parameters, self.outputs = parameters or {}, outputs
+        self.state = state  # of the parameters, those that are not trained
 
 
 KINDS = {}  # name: (function that draws a case, whether it trains)
@@ -523,6 +525,105 @@ def linear(_):
                 {"weight": normal(m, n), "bias": normal(m)})
 
 
+# ---- parametrizations --------------------------------------------------------
+
+PARAMETRIZED = ("conv1d", "conv2d", "conv3d", "conv_transpose1d",
+                "conv_transpose2d", "conv_transpose3d", "linear")
+
+
+def parametrized(kind, training):
+    """A layer whose weight is a function of parameters, as PyTorch's module."""
+    name = choose(*PARAMETRIZED)
+    bias = choose(True, False)
+    if name == "linear":
+        n, m = whole(1, 6), whole(1, 6)
+        module = torch.nn.Linear(n, m, bias=bias, dtype=DOUBLE)
+        line, size, channels, groups = f"linear {m}", [], n, 1
+    else:
+        groups, axes = whole(1, 2), axes_of(name)
+        channels, filters = groups * whole(1, 3), groups * whole(1, 3)
+        kernel = [whole(1, 3) for _ in range(axes)]
+        module = {
+            "conv1d": torch.nn.Conv1d, "conv2d": torch.nn.Conv2d,
+            "conv3d": torch.nn.Conv3d,
+            "conv_transpose1d": torch.nn.ConvTranspose1d,
+            "conv_transpose2d": torch.nn.ConvTranspose2d,
+            "conv_transpose3d": torch.nn.ConvTranspose3d,
+        }[name](channels, filters, kernel, groups=groups, bias=bias,
+                dtype=DOUBLE)
+        line = f"{name} {filters} {numbers(kernel).replace(',', ' ')} " \
+               f"groups={groups}"
+        size = [whole(3, 5) for _ in range(axes)]
+    parameters = {"weight": module.weight.detach().clone()}
+    if kind == "weight_norm":
+        torch.nn.utils.weight_norm(module)
+        parameters = {key: normal(*getattr(module, key).shape)
+                      for key in ("weight_v", "weight_g")}
+    if kind == "spectral_norm":
+        torch.nn.utils.spectral_norm(module)
+        parameters = {"weight_orig": parameters["weight"],
+                      "weight_u": module.weight_u.clone(),
+                      "weight_v": module.weight_v.clone()}
+    if bias:
+        parameters["bias"] = normal(*module.bias.shape)
+    epsilon = choose(1e-5, 1e-3)
+    # weight_v is of unit length along what a filter has: [1, c, kh, kw]
+    shape = list(module.weight.shape)
+    if "transpose" in name:
+        shape[1] = shape[0]
+    shape[0] = 1
+
+    def function(inputs, p):
+        weight = p.get("weight")
+        if kind == "standardise":
+            # filters of a transposed convolution lie along its second axis
+            w = weight
+            if "transpose" in name:
+                w = w.reshape(groups, -1, *w.shape[1:]).transpose(1, 2)
+            over = tuple(range(w.dim() - len(shape) + 1, w.dim()))
+            variance, mean = torch.var_mean(w, over, unbiased=False,
+                                            keepdim=True)
+            w = (w - mean) / torch.sqrt(variance + epsilon)
+            if "transpose" in name:
+                w = w.transpose(1, 2)
+            weight = w.reshape(weight.shape)
+        if kind == "weight_norm":
+            weight = torch._weight_norm(p["weight_v"], p["weight_g"], 0)
+        if kind == "spectral_norm":
+            w, u = p["weight_orig"], p["weight_u"]
+            v = p["weight_v"].reshape(-1)
+            matrix = w.transpose(0, 1) if "transpose" in name else w
+            matrix = matrix.reshape(matrix.shape[0], -1)
+            if training:
+                with torch.no_grad():
+                    v = F.normalize(matrix.t() @ u, dim=0, eps=1e-12)
+                    u = F.normalize(matrix @ v, dim=0, eps=1e-12)
+            weight = w / torch.dot(u, matrix @ v)
+        x = inputs[0] if name == "linear" else first(inputs[0])
+        if name == "linear":
+            return [F.linear(x, weight, p.get("bias"))]
+        call = getattr(F, name)
+        return [last(call(x, weight, p.get("bias"), groups=groups))]
+
+    if kind == "spectral_norm":
+        parameters["weight_v"] = parameters["weight_v"].reshape(shape)
+    return Case(
+        f"{line} bias={'yes' if bias else 'no'} parametrization={kind} "
+        f"weight_epsilon={epsilon}", [normal(2, *size, channels)], function,
+        parameters,
+        state=("weight_u", "weight_v") if kind == "spectral_norm" else ())
+
+
+@kind("standardise", "weight_norm", "spectral_norm")
+def parametrized_evaluated(name):
+    return parametrized(name, False)
+
+
+@kind("spectral_norm (training)", training=True)
+def parametrized_trained(_):
+    return parametrized("spectral_norm", True)
+
+
 @kind("lstm", "gru", "rnn")
 def recurrent(name):
     features, hidden, both = whole(1, 5), whole(1, 5), choose(True, False)
@@ -613,7 +714,7 @@ def compare(case, number, seeds, found):
     """The largest errors of values and of gradients."""
     leaves = [x.clone().requires_grad_() for x in case.inputs]
     parameters = {
-        key: value.clone().requires_grad_("running" not in key)
+        key: value.clone().requires_grad_(key not in case.state)
         for key, value in case.parameters.items()}
     outputs = case.function(leaves, parameters)
     values = gradients = 0.0

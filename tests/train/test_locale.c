@@ -118,7 +118,7 @@ static void test_names(void **state)
     assert_null(fv_network_parse(ctx, "input 4\nrelu name=\xe4\n", "net"));
     assert_error(ctx,
                  "net:2:1: network: \"\\xe4\" is no name: letters, digits, "
-                 "_ . - and at most 255 of them");
+                 "_ . - / and at most 255 of them");
     fv_context_free(ctx);
 }
 

@@ -25,12 +25,75 @@
 INLINE real least(real a, real b) { return a < b || a != a ? a : b; }
 INLINE real most(real a, real b) { return a > b || a != a ? a : b; }
 
-/* The remainder of a / b that has the sign of b. */
-INLINE real remainder_of(real a, real b)
+/* ---- remainders ---------------------------------------------------------- */
+
+/* Elements that are computed in the same way: a few with large quotients do not
+ * make all others slow. */
+enum { PIECE = 64 };
+
+/* Whether both are numbers, b is not 0, and the quotient is at most
+ * 2^MANTISSA. */
+INLINE bool is_near(real a, real b)
 {
-    const real r = LIBM(fmod)(a, b);
+    return FABS(a) < (real)((real_bits)1 << MANTISSA) * FABS(b);
+}
+
+/* fmod(a, b) where is_near(a, b). The quotient is a whole number q or, rounded
+ * up, q + 1, both without error, and a - q b and a - (q + 1) b are multiples of
+ * the last place of b and at most |b|: fma() is exact. */
+INLINE real near_fmod(real a, real b)
+{
+    const real x = FABS(a), d = FABS(b);
+    const real r = FMA(-LIBM(trunc)(x / d), d, x);
+    const real rest = x < d ? x : r < 0 ? r + d : r;
+    return LIBM(copysign)(rest, a);
+}
+
+/* The remainder r of a / b with the sign of b instead of a. */
+INLINE real with_sign(real r, real b)
+{
     return r != 0 && (r < 0) != (b < 0) ? r + b : r;
 }
+
+/* Either fmod or, if `signs`, the remainder with the sign of b; operands that
+ * are not arrays are numbers. */
+INLINE void remainders(const bool signs, size_t n, const real *as,
+                       const bool a_array, const real *bs, const bool b_array,
+                       real *to)
+{
+    const real a0 = as[0], b0 = bs[0];
+    for (size_t at = 0; at < n; at += PIECE) {
+        const size_t end = n - at < PIECE ? n : at + PIECE;
+        int far = 0;
+        for (size_t i = at; i < end; i++)
+            far |= !is_near(a_array ? as[i] : a0, b_array ? bs[i] : b0);
+        if (far) {
+            for (size_t i = at; i < end; i++) {
+                const real a = a_array ? as[i] : a0, b = b_array ? bs[i] : b0;
+                const real r =
+                    is_near(a, b) ? near_fmod(a, b) : LIBM(fmod)(a, b);
+                to[i] = signs ? with_sign(r, b) : r;
+            }
+        } else {
+            INDEPENDENT
+            for (size_t i = at; i < end; i++) {
+                const real a = a_array ? as[i] : a0, b = b_array ? bs[i] : b0;
+                const real r = near_fmod(a, b);
+                to[i] = signs ? with_sign(r, b) : r;
+            }
+        }
+    }
+}
+
+#define REMAINDERS(name, signs)                                                \
+    case name:                                                                 \
+        if (a_step && b_step)                                                  \
+            remainders(signs, n, as, true, bs, true, to);                      \
+        else if (a_step)                                                       \
+            remainders(signs, n, as, true, bs, false, to);                     \
+        else                                                                   \
+            remainders(signs, n, as, false, bs, b_step != 0, to);              \
+        break
 
 void FV_KERNEL(binary)(fv__binary f, size_t n, const void *a_, size_t a_step,
                        const void *b_, size_t b_step, void *y_)
@@ -48,8 +111,8 @@ void FV_KERNEL(binary)(fv__binary f, size_t n, const void *a_, size_t a_step,
         ZIP(FV__MINIMUM, least(a, b));
         ZIP(FV__MAXIMUM, most(a, b));
         ZIP(FV__PRELU, a > 0 ? a : b * a);
-        ZIP(FV__REMAINDER, remainder_of(a, b));
-        ZIP(FV__FMOD, LIBM(fmod)(a, b));
+        REMAINDERS(FV__REMAINDER, true);
+        REMAINDERS(FV__FMOD, false);
     }
 }
 

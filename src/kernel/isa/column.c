@@ -3,12 +3,14 @@
 #include "kernel/isa/isa.h"
 
 /* Runs `work` for each row `i` and column `j`, `begin` before and `end` after
- * it. Four rows at a time load and store the sums of a column once; each sum
- * still adds its rows in order. */
-#define EACH_ROW(m, c, begin, work, end)                                       \
+ * it, and `fetch` before each four rows from `row` on. Four rows at a time load
+ * and store the sums of a column once; each sum still adds its rows in order.
+ */
+#define EACH_ROW(m, c, fetch, begin, work, end)                                \
     {                                                                          \
         size_t row = 0;                                                        \
         for (; row + 4 <= (m); row += 4) {                                     \
+            fetch;                                                             \
             INDEPENDENT                                                        \
             for (size_t j = 0; j < (c); j++) {                                 \
                 begin;                                                         \
@@ -28,6 +30,18 @@
             }                                                                  \
         }                                                                      \
     }
+
+enum { PAGE = 4096 };
+
+/* Prefetches n columns of the four rows behind those at x, if rows are shorter
+ * than a page: hardware prefetchers do not follow several rows of one page. */
+INLINE void prefetch_rows(size_t n, size_t step, const real *x)
+{
+    if (step * sizeof *x >= PAGE) return;
+    for (size_t i = 4; i < 8; i++)
+        for (size_t j = 0; j < n; j += 64 / sizeof *x)
+            __builtin_prefetch(x + i * step + j);
+}
 
 /* Prefetch distance in elements. With blocks of columns the accesses jump from
  * row to row, which hardware prefetchers do not follow. Tuned by measurement.
@@ -143,7 +157,8 @@ static void block_sums(size_t m, size_t n, size_t step, const real *x,
     for (; m > 0; x += CHAIN * step) {
         const size_t rows = least(m, CHAIN);
         clear(n, chain);
-        EACH_ROW(rows, n, real s = chain[j], s += x[i * step + j], chain[j] = s)
+        EACH_ROW(rows, n, prefetch_rows(n, step, x + row * step),
+                 real s = chain[j], s += x[i * step + j], chain[j] = s)
         add(n, chain, sum);
         m -= rows;
     }
@@ -158,7 +173,7 @@ static void block_squares(size_t m, size_t n, size_t step, const real *x,
     for (; m > 0; x += CHAIN * step) {
         const size_t rows = least(m, CHAIN);
         clear(n, chain);
-        EACH_ROW(rows, n, real s = chain[j],
+        EACH_ROW(rows, n, (void)0, real s = chain[j],
                  const real d = x[i * step + j] - mean[j];
                  s = FMA(d, d, s), chain[j] = s)
         add(n, chain, square);
@@ -245,12 +260,44 @@ void FV_KERNEL(column_merge)(size_t m, size_t each, size_t c, const void *sums_,
 
 /* ---- normalisation ------------------------------------------------------ */
 
+/* Columns that are normalised at a time, if there are more than twice as many:
+ * then mean, a, b, x and y of a row take up a first-level cache. */
+enum { NARROW = 256 };
+
+/* Normalises n columns of m rows, c apart, whose lines are whole, past the
+ * caches. */
+static void normalise_past(size_t m, size_t n, size_t c,
+                           const fv__normal *normal, size_t at, const real *x,
+                           real *y)
+{
+    const real *mean = (const real *)normal->mean + at;
+    const real *a = (const real *)normal->a + at;
+    const real *b = (const real *)normal->b + at;
+    const vec low = vec_all((real)normal->low);
+    const vec high = vec_all((real)normal->high);
+    for (size_t i = 0; i < m; i++, x += c, y += c)
+        for (size_t j = 0; j < n; j += VEC) {
+            if (n < c) __builtin_prefetch(x + j + 4 * c);
+            const vec off = vec_load(x + j) - vec_load(mean + j);
+            const vec v = vec_fma(vec_load(a + j), off, vec_load(b + j));
+            vec_store_past(y + j, vec_clamp(v, low, high));
+        }
+}
+
 void FV_KERNEL(column_normalise)(size_t m, size_t c, const fv__normal *normal,
                                  const void *x_, void *y_)
 {
     const real *x = x_, *mean = normal->mean, *a = normal->a, *b = normal->b;
     const real low = (real)normal->low, high = (real)normal->high;
     real *y = y_;
+    if (normal->nontemporal && whole_lines(y, c)) {
+        const size_t width = c > 2 * NARROW ? NARROW : c;
+        for (size_t at = 0; at < c; at += width)
+            normalise_past(m, least(c - at, width), c, normal, at, x + at,
+                           y + at);
+        settle_stores();
+        return;
+    }
     for (size_t i = 0; i < m; i++, x += c, y += c) {
         INDEPENDENT
         for (size_t j = 0; j < c; j++) {
@@ -302,7 +349,8 @@ INLINE void block_slopes(const columns *normal, size_t m, size_t n, size_t step,
         const size_t rows = least(m, CHAIN);
         clear(n, chain);
         clear(n, product);
-        EACH_ROW(rows, n, real s = chain[j];
+        EACH_ROW(rows, n, prefetch_rows(n, step, x + row * step);
+                 prefetch_rows(n, step, dy + row * step), real s = chain[j];
                  real p = product[j],
                  const real off = x[i * step + j] - here.mean[j];
                  const real g =
@@ -341,7 +389,8 @@ INLINE void block_row_slopes(size_t m, size_t n, size_t step,
         const size_t rows = least(m, CHAIN);
         clear(n, chain);
         clear(n, product);
-        EACH_ROW(rows, n, real s = chain[j];
+        EACH_ROW(rows, n, prefetch_rows(n, step, x + row * step);
+                 prefetch_rows(n, step, dy + row * step), real s = chain[j];
                  real p = product[j],
                  const real off = (x[i * step + j] - statistics[2 * i])
                                   * statistics[2 * i + 1];

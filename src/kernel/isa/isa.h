@@ -63,6 +63,7 @@ typedef int64_t real_mask;
 /* clang-format off */
 #define FV_EACH_KERNEL(X)                                                     \
     X(unary) X(unary_grad) X(binary) X(binary_grad)                                     \
+    X(compare) X(connect) X(choose) X(convert)                                \
     X(axpy) X(add_rows) X(copy_rows) X(fill) X(from_bytes)                    \
     X(sum) X(dot) X(finite) X(microkernel) X(microkernel_small_n) X(store_fence) X(transpose) X(peak)  \
     X(depthwise) X(depthwise_grad) X(replicate) X(grouped)                       \

@@ -67,7 +67,8 @@ INLINE double tree_total(const tree *sums)
     blocks.levels = 0;                                                         \
     blocks.blocks = 0;                                                         \
     for (size_t at = 0; at < (n); at += LANES_BLOCK) {                         \
-        const size_t count = (n)-at < LANES_BLOCK ? (n)-at : LANES_BLOCK;      \
+        const size_t count =                                                   \
+            (n)-at < LANES_BLOCK ? (n)-at : (size_t)LANES_BLOCK;               \
         double lane[FV__LANES] = { 0 };                                        \
         work;                                                                  \
         tree_add(&blocks, lanes_fold(lane));                                   \

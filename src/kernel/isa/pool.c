@@ -170,6 +170,31 @@ INLINE void largest(const inside taps, size_t c, const bool part, size_t n,
         mask_store(where, places);
 }
 
+/* Vectors of channels that are read together, four cache lines: hardware
+ * prefetchers do not follow one vector of pixel after pixel. */
+enum { WIDE = 256 / VEC_BYTES };
+
+/* The maxima of WIDE vectors. */
+INLINE void largest_of_many(const inside taps, size_t c, const real *x, real *y)
+{
+    const bool any = taps.planes && taps.rows && taps.columns;
+    vec best[WIDE];
+    UNROLLED
+    for (size_t v = 0; v < WIDE; v++)
+        best[v] = any ? vec_load(x + taps.first * c + v * VEC)
+                      : vec_all(-REAL_INFINITY);
+    EACH_TAP(taps, {
+        UNROLLED
+        for (size_t v = 0; v < WIDE; v++) {
+            const vec more = vec_load(x + pixel * c + v * VEC);
+            const mask better = ~(more <= best[v]) & (best[v] == best[v]);
+            best[v] = vec_choose(better, more, best[v]);
+        }
+    })
+    UNROLLED
+    for (size_t v = 0; v < WIDE; v++) vec_store(y + v * VEC, best[v]);
+}
+
 void FV_KERNEL(maxpool)(const fv__geometry *g, const void *x_, void *y_,
                         int32_t *where)
 {
@@ -178,6 +203,8 @@ void FV_KERNEL(maxpool)(const fv__geometry *g, const void *x_, void *y_,
     real *y = y_;
     EACH_WINDOW(g, {
         size_t j = 0;
+        for (; !where && j + WIDE * VEC <= c; j += WIDE * VEC)
+            largest_of_many(taps, c, x + j, y + j);
         for (; j + VEC <= c; j += VEC)
             largest(taps, c, false, VEC, x + j, y + j,
                     where ? where + j : NULL);
@@ -300,6 +327,37 @@ INLINE vec mean(const inside taps, size_t c, const bool part, size_t n,
     return count > 0 ? sum / vec_all(count) : sum;
 }
 
+/* The same of WIDE vectors; the sums of blocks are added up in `total`. */
+INLINE void means_of_many(const inside taps, size_t c, const real *x, real *y,
+                          real count)
+{
+    const fv__chain chain = chain_of(&taps);
+    const bool cut = fv__chain_is_cut(chain);
+    vec total[WIDE], sum[WIDE];
+    int64_t tap = 0, end = 0;
+    UNROLLED
+    for (size_t v = 0; v < WIDE; v++) total[v] = sum[v] = vec_all(0);
+    EACH_TAP(taps, {
+        if (cut && tap == end) {
+            UNROLLED
+            for (size_t v = 0; v < WIDE; v++) {
+                total[v] = total[v] + sum[v];
+                sum[v] = vec_all(0);
+            }
+            end += fv__chain_block(chain, tap);
+        }
+        UNROLLED
+        for (size_t v = 0; v < WIDE; v++)
+            sum[v] = sum[v] + vec_load(x + pixel * c + v * VEC);
+        tap++;
+    })
+    UNROLLED
+    for (size_t v = 0; v < WIDE; v++) {
+        const vec all = total[v] + sum[v];
+        vec_store(y + v * VEC, count > 0 ? all / vec_all(count) : all);
+    }
+}
+
 void FV_KERNEL(avgpool)(const fv__geometry *g, int64_t divisor, const void *x_,
                         void *y_)
 {
@@ -309,6 +367,8 @@ void FV_KERNEL(avgpool)(const fv__geometry *g, int64_t divisor, const void *x_,
     EACH_WINDOW(g, {
         const real count = divisor_of(divisor, &w, &taps);
         size_t j = 0;
+        for (; j + WIDE * VEC <= c; j += WIDE * VEC)
+            means_of_many(taps, c, x + j, y + j, count);
         for (; j + VEC <= c; j += VEC)
             vec_store(y + j, mean(taps, c, false, VEC, x + j, count));
         if (j < c)

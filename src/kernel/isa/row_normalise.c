@@ -17,7 +17,8 @@ typedef struct two {
         blocks.levels = blocks2.levels = 0;                                    \
         blocks.blocks = blocks2.blocks = 0;                                    \
         for (size_t at = 0; at < (n); at += LANES_BLOCK) {                     \
-            const size_t count = (n)-at < LANES_BLOCK ? (n)-at : LANES_BLOCK;  \
+            const size_t count =                                               \
+                (n)-at < LANES_BLOCK ? (n)-at : (size_t)LANES_BLOCK;           \
             double lane[FV__LANES] = { 0 }, lane2[FV__LANES] = { 0 };          \
             work;                                                              \
             total.first = lanes_fold(lane);                                    \
@@ -26,8 +27,10 @@ typedef struct two {
             tree_add(&blocks, total.first);                                    \
             tree_add(&blocks2, total.second);                                  \
         }                                                                      \
-        if ((n) > LANES_BLOCK)                                                 \
-            total = (two){ tree_total(&blocks), tree_total(&blocks2) };        \
+        if ((n) > LANES_BLOCK) {                                               \
+            total.first = tree_total(&blocks);                                 \
+            total.second = tree_total(&blocks2);                               \
+        }                                                                      \
     }
 
 INLINE void lanes_moments(double *lane, double *lane2, size_t n, const real *x,
@@ -100,7 +103,8 @@ INLINE statistics statistics_of(const fv__row_normal *normal, size_t n,
                               + normal->epsilon);
     else if ((root = __builtin_sqrt(squares)) < normal->epsilon)
         root = normal->epsilon;
-    return (statistics){ (real)(shift + off), (real)(1 / root) };
+    const statistics s = { (real)(shift + off), (real)(1 / root) };
+    return s;
 }
 
 INLINE void scale_row(size_t n, statistics s, const real *gamma,

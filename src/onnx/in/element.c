@@ -71,6 +71,14 @@ static fv_status elu(fv__importer *to, fv__onnx_node *node)
     return with_number(to, node, "elu", "alpha", "alpha", 1);
 }
 
+const char fv__onnx_own[] = "fovea";
+
+/* A node that stands for several: its kind is that of a layer. */
+static fv_status activation(fv__importer *to, fv__onnx_node *node)
+{
+    return elementwise(to, node, node->kind);
+}
+
 static fv_status identity(fv__importer *to, fv__onnx_node *node)
 {
     (void)to;
@@ -112,6 +120,11 @@ BROADCAST(divide, "div")
 const fv__onnx_operator fv__onnx_elements[] = {
     { "LeakyRelu", leaky_relu, NULL },
     { "Elu", elu, NULL },
+    { "silu", activation, fv__onnx_own },
+    { "hard_swish", activation, fv__onnx_own },
+    { "hard_sigmoid", activation, fv__onnx_own },
+    { "gelu", activation, fv__onnx_own },
+    { "mish", activation, fv__onnx_own },
     { "Identity", identity, NULL },
     { "Add", add, NULL },
     { "Sum", add, NULL },

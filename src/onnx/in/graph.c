@@ -14,6 +14,16 @@ static const char *text_of(const char *text) { return text ? text : ""; }
 
 static fv_status mark_all(fv__importer *to, const fv__onnx_graph *graph);
 
+static fv_status mark_outputs(fv__importer *to, const fv__onnx_graph *graph)
+{
+    for (size_t i = 0; i < graph->n_output; i++) {
+        fv__value *value = fv__onnx_named(to, text_of(graph->output[i]->name));
+        if (!value) return fv_failed(to->context);
+        value->needed = true;
+    }
+    return FV_OK;
+}
+
 /* The values that a node reads, those of the graphs within it among them. */
 static fv_status mark_inputs(fv__importer *to, const fv__onnx_node_message *m)
 {
@@ -38,12 +48,7 @@ static fv_status mark_all(fv__importer *to, const fv__onnx_graph *graph)
     for (size_t i = 0; i < graph->n_node; i++)
         if (mark_inputs(to, graph->node[i]) != FV_OK)
             return fv_failed(to->context);
-    for (size_t i = 0; i < graph->n_output; i++) {
-        fv__value *value = fv__onnx_named(to, text_of(graph->output[i]->name));
-        if (!value) return fv_failed(to->context);
-        value->needed = true;
-    }
-    return FV_OK;
+    return mark_outputs(to, graph);
 }
 
 static fv_status is_needed(fv__importer *to, const fv__onnx_node_message *m,
@@ -58,8 +63,8 @@ static fv_status is_needed(fv__importer *to, const fv__onnx_node_message *m,
     return FV_OK;
 }
 
-fv_status fv__onnx_mark(fv__importer *to, size_t count,
-                        fv__onnx_node_message *const nodes[])
+static fv_status mark(fv__importer *to, size_t count,
+                      fv__onnx_node_message *const nodes[])
 {
     for (size_t i = count; i-- > 0;) {
         bool needed;
@@ -83,7 +88,8 @@ static fv_status read_initializer(fv__importer *to, fv__value *value)
     return fv__onnx_numbers(to, who, message, &value->known);
 }
 
-fv_status fv__onnx_initializers(fv__importer *to, const fv__onnx_graph *graph)
+static fv_status list_initializers(fv__importer *to,
+                                   const fv__onnx_graph *graph)
 {
     for (size_t i = 0; i < graph->n_initializer; i++) {
         const fv__onnx_tensor *m = graph->initializer[i];
@@ -95,10 +101,26 @@ fv_status fv__onnx_initializers(fv__importer *to, const fv__onnx_graph *graph)
                            value->name);
         value->made = true;
         value->initializer = m;
-        if (value->needed && read_initializer(to, value) != FV_OK)
-            return fv_failed(to->context);
     }
     return FV_OK;
+}
+
+/* Fuses the nodes and marks what they need. */
+static fv__onnx_node_message **
+prepare_nodes(fv__importer *to, size_t count,
+              fv__onnx_node_message *const nodes[])
+{
+    fv__onnx_node_message **fused = fv__onnx_fuse(to, count, nodes);
+    return fused && mark(to, count, fused) == FV_OK ? fused : NULL;
+}
+
+fv__onnx_node_message **fv__onnx_prepare(fv__importer *to,
+                                         const fv__onnx_graph *graph)
+{
+    if (mark_outputs(to, graph) != FV_OK
+        || list_initializers(to, graph) != FV_OK)
+        return NULL;
+    return prepare_nodes(to, graph->n_node, graph->node);
 }
 
 /* ---- a node
@@ -267,7 +289,7 @@ static fv_status pass_on(fv__importer *to, fv__onnx_node *node, int32_t k,
 }
 
 /* Names that a branch makes are its own, whatever they mean outside. */
-static fv_status declare(fv__importer *to, const fv__onnx_graph *graph)
+static void declare(fv__importer *to, const fv__onnx_graph *graph)
 {
     fv__scope *outer = to->scope->outer;
     to->scope->outer = NULL;
@@ -277,7 +299,6 @@ static fv_status declare(fv__importer *to, const fv__onnx_graph *graph)
         for (size_t k = 0; k < graph->node[i]->n_output; k++)
             fv__onnx_named(to, text_of(graph->node[i]->output[k]));
     to->scope->outer = outer;
-    return mark_all(to, graph);
 }
 
 fv_status fv__onnx_branch(fv__importer *to, fv__onnx_node *node,
@@ -289,11 +310,14 @@ fv_status fv__onnx_branch(fv__importer *to, fv__onnx_node *node,
                                graph->n_output, node->num_outputs);
     fv__scope *former = fv__onnx_scope(to, to->scope);
     to->depth++;
-    if (fv__ok(to->context) && declare(to, graph) == FV_OK
-        && fv__onnx_initializers(to, graph) == FV_OK)
-        fv__onnx_nodes(to, graph->n_node, graph->node,
-                       to->model->n_opset_import, to->model->opset_import,
-                       node->caller);
+    fv__onnx_node_message **nodes = NULL;
+    if (fv__ok(to->context)) {
+        declare(to, graph);
+        nodes = fv__onnx_prepare(to, graph);
+    }
+    if (nodes)
+        fv__onnx_nodes(to, graph->n_node, nodes, to->model->n_opset_import,
+                       to->model->opset_import, node->caller);
     for (int32_t k = 0; k < node->num_outputs && fv__ok(to->context); k++)
         pass_on(to, node, k, text_of(graph->output[k]->name));
     to->depth--;
@@ -349,10 +373,10 @@ bool fv__onnx_call(fv__importer *to, fv__onnx_node *node)
         if (value)
             value->needed = (int32_t)i < node->num_outputs && node->outputs[i];
     }
-    if (fv__onnx_mark(to, f->n_node, f->node) == FV_OK
-        && bind_inputs(to, f, node) == FV_OK)
-        fv__onnx_nodes(to, f->n_node, f->node, f->n_opset_import,
-                       f->opset_import, node);
+    fv__onnx_node_message **nodes = prepare_nodes(to, f->n_node, f->node);
+    if (nodes && bind_inputs(to, f, node) == FV_OK)
+        fv__onnx_nodes(to, f->n_node, nodes, f->n_opset_import, f->opset_import,
+                       node);
     for (int32_t k = 0; k < node->num_outputs && (size_t)k < f->n_output
                         && fv__ok(to->context);
          k++)

@@ -229,30 +229,41 @@ static fv_status check_model(fv__importer *to)
                : FV_OK;
 }
 
+/* All refusals in one sentence; the log gets it whole where the failure cannot
+ * hold it. */
 static fv_status refuse_all(const fv__importer *to)
 {
-    if (!fv__ok(to->context) || !to->refusals) return fv_failed(to->context);
-    fv__log(to->context, "%s: %s", to->shown, to->reasons.at);
-    return fv_fail(to->context, FV_UNSUPPORTED,
-                   "%s: %lld node%s cannot be read: %s", to->shown,
-                   (long long)to->refusals, to->refusals > 1 ? "s" : "",
-                   to->reasons.at);
+    enum { SENTENCE = 900 };
+    fv_context *context = to->context;
+    if (!fv__ok(context) || !to->refusals) return fv_failed(context);
+    int64_t count = 0;
+    fv__text reasons = { .context = context, .account = FV__DATA };
+    for (const fv__refusal *r = to->refusals; r; r = r->next) {
+        count += r->count;
+        fv__text_add(&reasons, "%s%s-%lld \"%s\"", reasons.length ? "; " : "",
+                     r->kind, (long long)r->version, r->name);
+        if (r->count > 1)
+            fv__text_add(&reasons, " and %lld more", (long long)(r->count - 1));
+        fv__text_add(&reasons, ": %s", r->why);
+    }
+    if (reasons.at && reasons.length > SENTENCE)
+        fv__log(context, "%s: %s", to->shown, reasons.at);
+    if (reasons.at)
+        fv_fail(context, FV_UNSUPPORTED,
+                "%s: %lld node%s cannot be read: %.900s%s", to->shown,
+                (long long)count, count > 1 ? "s" : "", reasons.at,
+                reasons.length > SENTENCE ? "..." : "");
+    fv__text_free(&reasons);
+    return fv_failed(context);
 }
 
 static fv_status build(fv__importer *to)
 {
     const fv__onnx_graph *graph = to->model->graph;
-    for (size_t i = 0; i < graph->n_output; i++) {
-        fv__value *value = fv__onnx_named(to, graph->output[i]->name);
-        if (!value) return fv_failed(to->context);
-        value->needed = true;
-    }
-    if (fv__onnx_mark(to, graph->n_node, graph->node) != FV_OK
-        || fv__onnx_initializers(to, graph) != FV_OK
-        || add_inputs(to, graph) != FV_OK
-        || fv__onnx_nodes(to, graph->n_node, graph->node,
-                          to->model->n_opset_import, to->model->opset_import,
-                          NULL)
+    fv__onnx_node_message **nodes = fv__onnx_prepare(to, graph);
+    if (!nodes || add_inputs(to, graph) != FV_OK
+        || fv__onnx_nodes(to, graph->n_node, nodes, to->model->n_opset_import,
+                          to->model->opset_import, NULL)
                != FV_OK
         || refuse_all(to) != FV_OK)
         return fv_failed(to->context);
@@ -271,9 +282,7 @@ fv_network *fv__onnx_load(fv_context *context, const char *path, void *bytes,
                         .path = path,
                         .shown = shown,
                         .options = options ? options : &none,
-                        .arena = { .context = context, .account = FV__DATA },
-                        .reasons = { .context = context,
-                                     .account = FV__DATA } };
+                        .arena = { .context = context, .account = FV__DATA } };
     ProtobufCMessage *message = fv__onnx_read(
         context, shown, &fv__onnx__model_proto__descriptor, size, bytes);
     to.model = (const fv__onnx_model *)message;
@@ -281,13 +290,13 @@ fv_network *fv__onnx_load(fv_context *context, const char *path, void *bytes,
     if (fv__ok(context) && check_model(&to) == FV_OK)
         to.network = fv_network_new(context, NULL, 0);
     if (to.network) {
+        to.network->layout = FV_NCHW;
         fv__graph_begin(&to.twice, context, false);
         to.twice.arena.account = FV__DATA;
         build(&to);
     }
     for (fv__onnx_file *f = to.files; f; f = f->next)
         fv__release(context, f->bytes);
-    fv__text_free(&to.reasons);
     if (to.twice.context) fv__graph_free(&to.twice);
     fv__arena_free(&to.arena);
     fv__onnx_unread(context, message);

@@ -31,6 +31,7 @@ struct fv__value {
     bool made;        /* it has been set, or refused */
     bool refused;     /* its node was refused: so are those that read it */
     const fv__onnx_tensor *initializer; /* not read yet; NULL: none */
+    const fv__onnx_node_message *maker; /* NULL: an input, or a known value */
     /* Known numbers, contiguous, in the graph's order; data NULL: it is not
      * known. Empty tensors have data, too. */
     fv_tensor known;

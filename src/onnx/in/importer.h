@@ -23,6 +23,14 @@ struct fv__onnx_weights {
     fv__onnx_weights *next;
 };
 
+/* A reason why nodes of one operator cannot be read. */
+typedef struct fv__refusal fv__refusal;
+struct fv__refusal {
+    const char *kind, *why, *name; /* the first node's */
+    int64_t version, count;
+    fv__refusal *next;
+};
+
 enum { FV__NAME_SLOTS = 1024 };
 
 /* The values of a graph, of a branch of one or of a call of a function, by
@@ -50,8 +58,7 @@ struct fv__importer {
     fv__graph twice;
     fv_variable **doubled;
     int32_t num_doubled;
-    int64_t refusals;
-    fv__text reasons;
+    fv__refusal *refusals; /* in order */
 };
 
 /* The value of that name in the scope or those around it, made if there is
@@ -82,11 +89,16 @@ fv_status fv__onnx_nodes(fv__importer *to, size_t count,
                          size_t num_versions,
                          Fv__Onnx__OperatorSetIdProto *const versions[],
                          const fv__onnx_node *caller);
-/* Marks the values that needed nodes read. */
-fv_status fv__onnx_mark(fv__importer *to, size_t count,
-                        fv__onnx_node_message *const nodes[]);
-/* Reads the initialisers of a graph that are needed. */
-fv_status fv__onnx_initializers(fv__importer *to, const fv__onnx_graph *graph);
+/* The domain of nodes that fv__onnx_fuse makes. */
+extern const char fv__onnx_own[];
+/* A copy of the list in which the last nodes of known patterns are replaced by
+ * one that does the same; NULL after a failure. */
+fv__onnx_node_message **fv__onnx_fuse(fv__importer *to, size_t count,
+                                      fv__onnx_node_message *const nodes[]);
+/* Lists the initialisers of a graph and marks what its outputs need. Returns
+ * its nodes as they are to be translated, NULL after a failure. */
+fv__onnx_node_message **fv__onnx_prepare(fv__importer *to,
+                                         const fv__onnx_graph *graph);
 /* The translation of an operator; NULL: there is none. */
 fv__translate *fv__onnx_translation(const char *domain, const char *kind);
 /* Replaces the call of a function of the model by its nodes; false: there is no

@@ -50,21 +50,39 @@ const char *fv__onnx_unique(fv__importer *to, const char *text)
 /* ---- refusals ---------------------------------------------------------------
  */
 
+static const char *copy_text(fv__importer *to, const char *text)
+{
+    const size_t bytes = strlen(text) + 1;
+    char *copy = fv__onnx_allocate(to, bytes);
+    return copy ? memcpy(copy, text, bytes) : NULL;
+}
+
 fv_status fv__onnx_refuse(fv__importer *to, const fv__onnx_node *node,
                           const char *format, ...)
 {
     char why[512], name[128];
-    if (!fv__ok(to->context)) return fv_failed(to->context);
+    if (!fv__ok(to->context)) return FV_UNSUPPORTED;
     va_list list;
     va_start(list, format);
     vsnprintf(why, sizeof why, format, list);
     va_end(list);
-    const char *is = node && node->message->name ? node->message->name : "";
-    fv__printable(is, strlen(is), name, sizeof name);
-    to->refusals++;
-    fv__text_add(&to->reasons, "%s%s-%lld \"%s\": %s",
-                 to->reasons.length ? "; " : "", node ? node->kind : "node",
-                 node ? (long long)node->version : 0, name, why);
+    fv__refusal **end = &to->refusals;
+    for (; *end; end = &(*end)->next)
+        if (!strcmp((*end)->kind, node->kind) && !strcmp((*end)->why, why)) {
+            (*end)->count++;
+            return FV_UNSUPPORTED;
+        }
+    fv__refusal *refusal = fv__onnx_allocate(to, sizeof *refusal);
+    if (!refusal) return FV_UNSUPPORTED;
+    *refusal = (fv__refusal){
+        .kind = node->kind,
+        .why = copy_text(to, why),
+        .name = copy_text(to, fv__printable(node->name, strlen(node->name),
+                                            name, sizeof name)),
+        .version = node->version,
+        .count = 1
+    };
+    if (refusal->why && refusal->name) *end = refusal;
     return FV_UNSUPPORTED;
 }
 

@@ -17,21 +17,15 @@ fv_variable *fv_softmax_axis(fv_variable *x, int32_t axis)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-/* Begins as fv_layer_options. */
-typedef struct options {
-    FV__LOCAL_OPTIONS;
-    int64_t axis;
-} options;
-
 static const fv__field fields[] = {
-    { FV__FIELD(options, INDEX, axis), .usual = -1, .positional = true },
+    FV__AXIS_FIELD(-1),
     { .key = NULL },
 };
 
 static fv_variable *apply(fv_layer *layer, int32_t count,
                           fv_variable *const inputs[])
 {
-    const options *o = layer->options;
+    const fv__axis_options *o = layer->options;
     (void)count;
     return fv_softmax_axis(inputs[0], (int32_t)o->axis);
 }
@@ -39,7 +33,7 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 const fv__layer_type fv__layer_softmax = {
     .kind = "softmax",
     .about = "exp(x) / sum exp(x) along an axis",
-    FV__LAYER_OPTIONS(options),
+    FV__LAYER_OPTIONS(fv__axis_options),
     .fields = fields,
     .min_inputs = 1,
     .max_inputs = 1,
@@ -48,6 +42,6 @@ const fv__layer_type fv__layer_softmax = {
 
 fv_layer *fv_softmax_new(const fv_layer_options *given)
 {
-    options o = { .size = sizeof o, .axis = -1 };
+    fv__axis_options o = { .size = sizeof o, .axis = -1 };
     return fv__layer_new(&fv__layer_softmax, fv__local_options(given, &o));
 }

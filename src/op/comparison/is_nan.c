@@ -11,14 +11,10 @@ static void run_row(const void *argument, const fv__broadcast_row *row)
 {
     const fv_call *call = argument;
     const fv_tensor *x = call->inputs[0];
-    uint8_t *y = (uint8_t *)call->outputs[0]->data + row->first;
-    if (x->dtype == FV_F64) {
-        const double *from = (const double *)x->data + row->first;
-        for (int64_t i = 0; i < row->n; i++) y[i] = from[i] != from[i];
-    } else {
-        const float *from = (const float *)x->data + row->first;
-        for (int64_t i = 0; i < row->n; i++) y[i] = from[i] != from[i];
-    }
+    const void *from = fv__tensor_byte(x, row->first);
+    call->context->kernels->compare(
+        x->dtype, FV__NOT_EQUAL, (size_t)row->n, from, 1, from, 1,
+        (uint8_t *)call->outputs[0]->data + row->first);
 }
 
 static void forward(const fv_call *call)

@@ -1,10 +1,8 @@
 /* Truth values, FV_BOOL: and, or, exclusive or, broadcast, and not. */
 #include "op/op.h"
 
-typedef enum connective { AND, OR, XOR, NOT } connective;
-
 typedef struct logic {
-    connective connective;
+    fv__connective connective;
 } logic;
 
 static fv_status infer(fv_inference *inference)
@@ -21,17 +19,10 @@ static void run_row(const void *argument, const fv__broadcast_row *row)
     const logic *l = call->attributes;
     const int32_t last = call->num_inputs - 1;
     const uint8_t *a = call->inputs[0]->data, *b = call->inputs[last]->data;
-    uint8_t *y = (uint8_t *)call->outputs[0]->data + row->first;
-    const int64_t a_step = row->step[0], b_step = row->step[last];
-    a += row->at[0];
-    b += row->at[last];
-    for (int64_t i = 0; i < row->n; i++) {
-        const uint8_t p = a[i * a_step], q = b[i * b_step];
-        y[i] = (uint8_t)(l->connective == AND   ? p & q
-                         : l->connective == OR  ? p | q
-                         : l->connective == XOR ? p ^ q
-                                                : !p);
-    }
+    call->context->kernels->connect(
+        l->connective, (size_t)row->n, a + row->at[0], (size_t)row->step[0],
+        b + row->at[last], (size_t)row->step[last],
+        (uint8_t *)call->outputs[0]->data + row->first);
 }
 
 static void forward(const fv_call *call)
@@ -48,7 +39,7 @@ const fv_operator fv__op_logic = { .size = sizeof(fv_operator),
                                    .infer = infer,
                                    .forward = forward };
 
-static fv_variable *apply(connective c, int32_t count, fv_variable *a,
+static fv_variable *apply(fv__connective c, int32_t count, fv_variable *a,
                           fv_variable *b)
 {
     const logic attributes = { c };
@@ -58,17 +49,17 @@ static fv_variable *apply(connective c, int32_t count, fv_variable *a,
 
 fv_variable *fv_and(fv_variable *a, fv_variable *b)
 {
-    return apply(AND, 2, a, b);
+    return apply(FV__AND, 2, a, b);
 }
 
 fv_variable *fv_or(fv_variable *a, fv_variable *b)
 {
-    return apply(OR, 2, a, b);
+    return apply(FV__OR, 2, a, b);
 }
 
 fv_variable *fv_xor(fv_variable *a, fv_variable *b)
 {
-    return apply(XOR, 2, a, b);
+    return apply(FV__XOR, 2, a, b);
 }
 
-fv_variable *fv_not(fv_variable *a) { return apply(NOT, 1, a, NULL); }
+fv_variable *fv_not(fv_variable *a) { return apply(FV__NOR, 1, a, NULL); }

@@ -2,8 +2,6 @@
  * are broadcast. */
 #include "op/op.h"
 
-#include <string.h>
-
 /* The gradient of operand k: those of the result that came from it, and zeros,
  * which are then summed to its shape. */
 static fv__sum_to_shape sum_of(fv_context *context, const fv_tensor *masked,
@@ -42,38 +40,16 @@ static fv_status infer(fv_inference *inference)
     return FV_OK;
 }
 
-#define CHOOSE(type)                                                           \
-    do {                                                                       \
-        const type *a = (const type *)call->inputs[1]->data + row->at[1];      \
-        const type *b = (const type *)call->inputs[2]->data + row->at[2];      \
-        type *y = (type *)call->outputs[0]->data + row->first;                 \
-        if (c_step && a_step && b_step)                                        \
-            for (int64_t i = 0; i < row->n; i++) y[i] = c[i] ? a[i] : b[i];    \
-        else                                                                   \
-            for (int64_t i = 0; i < row->n; i++)                               \
-                y[i] = c[i * c_step] ? a[i * a_step] : b[i * b_step];          \
-    } while (0)
-
 static void run_row(const void *argument, const fv__broadcast_row *row)
 {
     const fv_call *call = argument;
-    const uint8_t *c = (const uint8_t *)call->inputs[0]->data + row->at[0];
-    const int64_t c_step = row->step[0], a_step = row->step[1],
-                  b_step = row->step[2];
-    switch (fv_dtype_bytes(call->outputs[0]->dtype)) {
-    case 1:
-        CHOOSE(uint8_t);
-        break;
-    case 2:
-        CHOOSE(uint16_t);
-        break;
-    case 4:
-        CHOOSE(uint32_t);
-        break;
-    default:
-        CHOOSE(uint64_t);
-        break;
-    }
+    const fv_tensor *a = call->inputs[1], *b = call->inputs[2];
+    call->context->kernels->choose(
+        fv_dtype_bytes(a->dtype), (size_t)row->n,
+        (const uint8_t *)call->inputs[0]->data + row->at[0],
+        (size_t)row->step[0], fv__tensor_byte(a, row->at[1]),
+        (size_t)row->step[1], fv__tensor_byte(b, row->at[2]),
+        (size_t)row->step[2], fv__tensor_byte(call->outputs[0], row->first));
 }
 
 static void forward(const fv_call *call)
@@ -89,21 +65,16 @@ typedef struct mask_job {
 
 static void mask_row(const void *argument, const fv__broadcast_row *row)
 {
+    static const double zero = 0; /* and the same bits of f32 */
     const mask_job *job = argument;
-    const fv_tensor *dy = job->call->output_grads[0];
-    const uint8_t *c = (const uint8_t *)job->call->inputs[0]->data + row->at[0];
-    const int64_t step = row->step[0];
-    if (dy->dtype == FV_F64) {
-        const double *from = (const double *)dy->data + row->first;
-        double *to = (double *)job->call->scratch + row->first;
-        for (int64_t i = 0; i < row->n; i++)
-            to[i] = (c[i * step] != 0) == job->wanted ? from[i] : 0;
-    } else {
-        const float *from = (const float *)dy->data + row->first;
-        float *to = (float *)job->call->scratch + row->first;
-        for (int64_t i = 0; i < row->n; i++)
-            to[i] = (c[i * step] != 0) == job->wanted ? from[i] : 0;
-    }
+    const fv_context *context = job->call->context;
+    const void *dy = fv__tensor_byte(job->call->output_grads[0], row->first);
+    context->kernels->choose(
+        fv__number_bytes(context), (size_t)row->n,
+        (const uint8_t *)job->call->inputs[0]->data + row->at[0],
+        (size_t)row->step[0], job->wanted ? dy : &zero, job->wanted,
+        job->wanted ? &zero : dy, !job->wanted,
+        fv__number_at(context, job->call->scratch, row->first));
 }
 
 static void backward(const fv_call *call)

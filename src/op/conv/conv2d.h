@@ -4,7 +4,7 @@
 #ifndef FV_OP_CONV_CONV2D_H
 #define FV_OP_CONV_CONV2D_H
 
-#include "op/op.h"
+#include "op/norm/parametrization.h"
 
 /* ---- geometry ------------------------------------------------------------ */
 
@@ -44,6 +44,17 @@ typedef struct fv__conv2d {
     double low, high; /* of the clamp */
     bool bias, normalised, residual, clamp;
 } fv__conv2d;
+
+/* Where the operands are; -1: not there. Mean and variance follow gamma and
+ * beta. */
+typedef struct fv__conv_places {
+    int32_t bias, gamma, residual, count;
+} fv__conv_places;
+fv__conv_places fv__conv_places_of(const fv__conv2d *attributes);
+/* For each filter of a convolution that is normalised, weight' = s weight and
+ * bias' = s (bias - mean) + beta, where s = gamma / sqrt(variance + epsilon).
+ * The call has operands and attributes. */
+void fv__conv_fold(const fv_call *call, void *weights, void *biases);
 
 /* The members of a convolution's operator but for a shape rule `infer`, which
  * calls fv__conv_infer with the number of axes. */
@@ -89,7 +100,8 @@ fv_variable *fv__conv2d_fused(const fv__conv2d *attributes, int32_t num_inputs,
 /* The options of a convolution of so many axes, in a struct of that type,
  * without those of the padding. */
 #define FV__CONVOLUTION_FIELDS(options, number)                                \
-    { FV__FIELD(options, COUNT, num_filters), .positional = true },            \
+    { FV__FIELD(options, COUNT, num_filters), .positional = true,              \
+      .outputs = true },                                                       \
         { FV__FIELD(options, AXES, kernel), .axes = (number),                  \
           .positional = true, .positive = true },                              \
     {                                                                          \
@@ -104,9 +116,8 @@ fv_variable *fv__conv2d_fused(const fv__conv2d *attributes, int32_t num_inputs,
         FV__INIT_FIELDS(options),                                              \
         { FV__FIELD(options, WORD, algorithm), .words = fv__algorithm_words }, \
         { FV__FIELD(options, SWITCH, strict) },                                \
-    {                                                                          \
-        FV__FIELD(options, LIMIT, max_workspace)                               \
-    }
+        { FV__FIELD(options, LIMIT, max_workspace) },                          \
+        FV__PARAMETRIZATION_FIELDS(options)
 /* Those of convolutions that are not transposed. */
 #define FV__CONVOLUTION_OWN_FIELDS                                             \
     { FV__FIELD(fv_convolutional_options, WORD, padding_mode),                 \
@@ -118,14 +129,14 @@ fv_variable *fv__conv2d_fused(const fv__conv2d *attributes, int32_t num_inputs,
 /* The members of a layer type but for kind and about. */
 #define FV__CONVOLUTION_LAYER                                                  \
     .stem = "conv", FV__LAYER_OPTIONS(fv_convolutional_options),               \
-    .fields = fields, .min_inputs = 1, .max_inputs = 1, .declare = declare,    \
-    .forward = apply
+    .fields = fields, .min_inputs = 1, .max_inputs = 1, .convolution = true,   \
+    .declare = declare, .forward = apply
 
 /* The rank of in_shape, which stands at `offset` in options; 0: there is none.
  */
 int32_t fv__in_shape_rank(const void *options, size_t offset);
-/* Whether the layer is one of them. */
-bool fv__layer_is_convolution(const fv__layer_type *type);
+/* The weight, which may be computed from parameters. */
+fv_variable *fv__convolution_weight(const fv_layer *layer);
 /* The convolution of one image of that shape. */
 fv__geometry fv__convolution_of_image(const fv_layer *layer,
                                       const fv_shape *image);

@@ -57,14 +57,9 @@ fv__conv_request fv__convolution_request(const fv_convolution *a)
                                a->max_workspace };
 }
 
-/* Where the operands are; -1: not there. */
-typedef struct places {
-    int32_t bias, gamma, residual, count;
-} places;
-
-static places places_of(const fv__conv2d *a)
+fv__conv_places fv__conv_places_of(const fv__conv2d *a)
 {
-    places p = { -1, -1, -1, 2 };
+    fv__conv_places p = { -1, -1, -1, 2 };
     if (a->bias) p.bias = p.count++;
     if (a->normalised) p.gamma = p.count, p.count += 4;
     if (a->residual) p.residual = p.count++;
@@ -229,7 +224,7 @@ static bool operands_fit(const fv_inference *inference, const fv__geometry *g)
 {
     static const char *const names[] = { "gamma", "beta", "mean", "variance" };
     const fv__conv2d *a = inference->attributes;
-    const places p = places_of(a);
+    const fv__conv_places p = fv__conv_places_of(a);
     if (a->bias
         && !fv__operand_vector(inference, p.bias, "bias", g->filters,
                                "filters"))
@@ -269,7 +264,8 @@ fv_status fv__conv_infer(fv_inference *inference, int32_t axes)
     fv__infer_window(inference, &g);
     inference->multiply_accumulates = fv__geometry_macs(&g);
     if (a->residual)
-        fv__infer_shape(inference, places_of(a).residual, axes + 2, shape);
+        fv__infer_shape(inference, fv__conv_places_of(a).residual, axes + 2,
+                        shape);
     return fv__ok(context) ? resolve(inference, &g) : fv_failed(context);
 }
 
@@ -285,22 +281,20 @@ static fv__conv_call conv_of(const fv_call *call)
                             .scratch = call->scratch };
 }
 
-/* weight' = s weight and bias' = s (bias - mean) + beta for each filter, where
- * s = gamma / sqrt(variance + epsilon). */
-static void fold(const fv_call *call, const fv__geometry *g, void *weights,
-                 void *biases)
+void fv__conv_fold(const fv_call *call, void *weights, void *biases)
 {
     fv_context *context = call->context;
     const fv__conv2d *a = call->attributes;
-    const fv_tensor *const *norm = call->inputs + places_of(a).gamma;
-    const int64_t span = fv_tensor_count(call->inputs[1]) / g->filters;
-    for (int64_t f = 0; f < g->filters; f++) {
+    const fv_tensor *const *norm = call->inputs + fv__conv_places_of(a).gamma;
+    const int64_t filters = call->inputs[1]->shape[0];
+    const int64_t span = fv_tensor_count(call->inputs[1]) / filters;
+    for (int64_t f = 0; f < filters; f++) {
         const double scale =
             fv__real_get(context, norm[0]->data, f)
             / sqrt(fv__real_get(context, norm[3]->data, f) + a->epsilon);
         const double bias =
-            a->bias ? fv__real_get(context,
-                                   call->inputs[places_of(a).bias]->data, f)
+            a->bias ? fv__real_get(
+                context, call->inputs[fv__conv_places_of(a).bias]->data, f)
                     : 0;
         const size_t at = fv__real_bytes(context, f * span);
         fv__real_set(context, biases, f,
@@ -322,11 +316,13 @@ static void prepare(const fv_call *call, fv__conv_call *conv)
     void *biases = call->cached;
     conv->packed =
         (unsigned char *)call->cached + row_bytes(call->context, g->filters);
-    if (a->bias) conv->epilogue.bias = call->inputs[places_of(a).bias]->data;
+    if (a->bias)
+        conv->epilogue.bias = call->inputs[fv__conv_places_of(a).bias]->data;
     if (a->normalised) conv->epilogue.bias = biases;
     const bool packs = d->packed > 0;
     void *folded = packs ? call->scratch : conv->packed;
-    if (a->normalised && !call->cache_valid) fold(call, g, folded, biases);
+    if (a->normalised && !call->cache_valid)
+        fv__conv_fold(call, folded, biases);
     if (a->normalised) conv->weight = folded;
     if (packs && !call->cache_valid) d->algorithm->pack(conv, FV__FORWARD);
     if (a->normalised && packs) conv->weight = NULL; /* scratch from now on */
@@ -383,7 +379,8 @@ void fv__conv_forward(const fv_call *call)
     fv__conv_call conv = conv_of(call);
     prepare(call, &conv);
     if (a->residual)
-        conv.epilogue.residual = call->inputs[places_of(a).residual]->data;
+        conv.epilogue.residual =
+            call->inputs[fv__conv_places_of(a).residual]->data;
     conv.epilogue.clamp = a->clamp;
     conv.epilogue.low = a->low;
     conv.epilogue.high = a->high;
@@ -420,7 +417,7 @@ void fv__conv_backward(const fv_call *call)
 {
     const fv_tensor *const *grads = call->input_grads;
     const fv__conv2d *a = call->attributes;
-    const int32_t place = places_of(a).bias;
+    const int32_t place = fv__conv_places_of(a).bias;
     const bool bias = place >= 0 && grads[place];
     const resolved *r = call->resolved;
     fv__conv_call conv = conv_of(call);

@@ -56,6 +56,7 @@ extern const fv__layer_type fv__layer_conv_transpose1d,
     fv__layer_conv_transpose2d, fv__layer_conv_transpose3d;
 bool fv__layer_is_conv_transpose(const fv__layer_type *type);
 fv__conv_transpose fv__layer_conv_transpose(const fv_layer *layer);
+fv_variable *fv__conv_transpose_weight(const fv_layer *layer);
 fv_status fv__conv_transpose_declare(fv_layer *layer, int32_t axes,
                                      const fv_shape *input);
 fv_variable *fv__conv_transpose_apply(fv_layer *layer, int32_t count,

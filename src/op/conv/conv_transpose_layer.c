@@ -25,6 +25,13 @@ fv__conv_transpose fv__layer_conv_transpose(const fv_layer *layer)
     return a;
 }
 
+static fv__weight weight_of(const fv_layer *layer)
+{
+    const fv_conv_transpose_options *o = layer->options;
+    return (fv__weight){ FV__WEIGHT(o), .transposed = true,
+                         .groups = o->groups };
+}
+
 static fv_status check_groups(const fv_layer *layer, int64_t channels)
 {
     const fv_conv_transpose_options *o = layer->options;
@@ -68,14 +75,17 @@ fv_status fv__conv_transpose_declare(fv_layer *layer, int32_t axes,
         != FV_OK)
         return fv_failed(layer->context);
     const int64_t taps = g.kernel[FV__DEPTH] * g.kernel[0] * g.kernel[1];
-    fv__parameter *weight = fv__layer_parameter(
-        layer, "weight", axes + 2, w.shape,
-        FV__INIT(o, taps * channels / o->groups, taps * filters, o->groups));
-    if (weight) weight->filters = true;
-    if (!o->no_bias)
-        fv__layer_parameter(layer, "bias", 1, &o->num_filters,
-                            (fv__init){ .initializer = FV_INIT_ZEROS });
-    return fv_failed(layer->context);
+    const fv__weight weight = weight_of(layer);
+    return fv__weight_declare(
+        layer, &weight, axes + 2, w.shape,
+        FV__INIT(o, taps * channels / o->groups, taps * filters, o->groups),
+        o->no_bias ? 0 : o->num_filters);
+}
+
+fv_variable *fv__conv_transpose_weight(const fv_layer *layer)
+{
+    const fv__weight weight = weight_of(layer);
+    return fv__layer_weight(layer, &weight);
 }
 
 fv_variable *fv__conv_transpose_apply(fv_layer *layer, int32_t count,
@@ -83,8 +93,7 @@ fv_variable *fv__conv_transpose_apply(fv_layer *layer, int32_t count,
 {
     (void)count;
     const fv__conv_transpose a = fv__layer_conv_transpose(layer);
-    const fv__parameter *p = layer->parameters;
-    return fv_conv_transpose_of(inputs[0], p[0].variable,
-                                a.bias ? p[1].variable : NULL, &a.convolution,
+    return fv_conv_transpose_of(inputs[0], fv__conv_transpose_weight(layer),
+                                fv__layer_bias(layer), &a.convolution,
                                 a.output_padding);
 }

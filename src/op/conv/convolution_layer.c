@@ -55,15 +55,18 @@ fv_status fv__convolution_declare(fv_layer *layer, int32_t axes,
     int64_t shape[FV_MAX_RANK];
     fv__convolution_shape(axes, g.filters, g.kernel, g.channels / g.groups,
                           shape);
-    fv__parameter *weight =
-        fv__layer_parameter(layer, "weight", axes + 2, shape,
-                            FV__INIT(options, taps * g.channels / g.groups,
-                                     taps * g.filters / g.groups, g.groups));
-    if (weight) weight->filters = true;
-    if (!options->no_bias)
-        fv__layer_parameter(layer, "bias", 1, &g.filters,
-                            (fv__init){ .initializer = FV_INIT_ZEROS });
-    return fv_failed(layer->context);
+    const fv__weight weight = { FV__WEIGHT(options) };
+    return fv__weight_declare(layer, &weight, axes + 2, shape,
+                              FV__INIT(options, taps * g.channels / g.groups,
+                                       taps * g.filters / g.groups, g.groups),
+                              options->no_bias ? 0 : g.filters);
+}
+
+fv_variable *fv__convolution_weight(const fv_layer *layer)
+{
+    const fv_convolutional_options *options = layer->options;
+    const fv__weight weight = { FV__WEIGHT(options) };
+    return fv__layer_weight(layer, &weight);
 }
 
 fv_variable *fv__convolution_apply(const fv_layer *layer,
@@ -71,7 +74,6 @@ fv_variable *fv__convolution_apply(const fv_layer *layer,
 {
     const fv_convolution convolution =
         fv__layer_convolution(layer, x->value.shape[x->value.rank - 1]);
-    fv_variable *bias =
-        layer->num_parameters > 1 ? layer->parameters[1].variable : NULL;
-    return function(x, layer->parameters[0].variable, bias, &convolution);
+    return function(x, fv__convolution_weight(layer), fv__layer_bias(layer),
+                    &convolution);
 }

@@ -6,12 +6,6 @@
 
 #include <string.h>
 
-bool fv__layer_is_convolution(const fv__layer_type *type)
-{
-    return type == &fv__layer_conv1d || type == &fv__layer_conv2d
-           || type == &fv__layer_conv3d;
-}
-
 static const fv__layer_type *type_of(int32_t rank)
 {
     if (rank == 2) return &fv__layer_conv1d;
@@ -113,7 +107,7 @@ fv_layer *fv_conv_transpose_new(const fv_conv_transpose_options *options)
 fv_conv *fv_conv_of_layer(fv_layer *layer, int64_t batch, int weights_unchanged)
 {
     if (!layer || fv_layer_output_shape(layer).rank < 0) return NULL;
-    if (!fv__layer_is_convolution(layer->type)) {
+    if (!layer->type->convolution) {
         fv_fail(layer->context, FV_MISUSE, "%s: %s is no convolution",
                 layer->name, layer->type->kind);
         return NULL;

@@ -5,7 +5,7 @@
 
 static const fv__field fields[] = {
     { FV__FIELD(fv_separable_conv2d_options, COUNT, num_filters),
-      .positional = true },
+      .positional = true, .outputs = true },
     { FV__FIELD(fv_separable_conv2d_options, AXES, kernel), .positional = true,
       .positive = true },
     { FV__FIELD(fv_separable_conv2d_options, AXES, stride), .usual = 1,

@@ -169,21 +169,15 @@ fv_variable *fv_embedding_of(fv_variable *weight, fv_variable *indices,
 
 /* ---- the layer ----------------------------------------------------------- */
 
-/* Begins as fv_layer_options. */
-typedef struct options {
-    FV__LOCAL_OPTIONS;
-    int64_t axis;
-} options;
-
 static const fv__field fields[] = {
-    { FV__FIELD(options, INDEX, axis), .positional = true },
+    FV__AXIS_FIELD(0),
     { .key = NULL },
 };
 
 static fv_variable *apply(fv_layer *layer, int32_t count,
                           fv_variable *const inputs[])
 {
-    const options *o = layer->options;
+    const fv__axis_options *o = layer->options;
     (void)count;
     return fv_gather(inputs[0], inputs[1], (int32_t)o->axis);
 }
@@ -192,7 +186,7 @@ const fv__layer_type fv__layer_gather = {
     .kind = "gather",
     .about =
         "slices of the first input along an axis at the indices in the second",
-    FV__LAYER_OPTIONS(options),
+    FV__LAYER_OPTIONS(fv__axis_options),
     .fields = fields,
     .min_inputs = 2,
     .max_inputs = 2,

@@ -93,21 +93,15 @@ fv_variable *fv__gather_nd(fv_variable *a, fv_variable *indices, int64_t batch)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-/* Begins as fv_layer_options. */
-typedef struct options {
-    FV__LOCAL_OPTIONS;
-    int64_t axis;
-} options;
-
 static const fv__field fields[] = {
-    { FV__FIELD(options, INDEX, axis), .positional = true },
+    FV__AXIS_FIELD(0),
     { .key = NULL },
 };
 
 static fv_variable *apply(fv_layer *layer, int32_t count,
                           fv_variable *const inputs[])
 {
-    const options *o = layer->options;
+    const fv__axis_options *o = layer->options;
     (void)count;
     return fv_gather_elements(inputs[0], inputs[1], (int32_t)o->axis);
 }
@@ -116,7 +110,7 @@ const fv__layer_type fv__layer_gather_elements = {
     .kind = "gather_elements",
     .about =
         "elements of the first input, whose index along an axis is the second",
-    FV__LAYER_OPTIONS(options),
+    FV__LAYER_OPTIONS(fv__axis_options),
     .fields = fields,
     .min_inputs = 2,
     .max_inputs = 2,

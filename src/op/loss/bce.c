@@ -33,12 +33,7 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 const fv__layer_type fv__layer_bce = {
     .kind = "bce",
     .about = "the mean binary cross-entropy of probabilities",
-    FV__LAYER_OPTIONS(fv_bce_options),
-    .fields = fields,
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .target = FV__TARGET_VALUES,
-    .forward = apply,
+    FV__VALUES_LOSS_LAYER(fv_bce_options),
 };
 
 fv_layer *fv_bce_new(const fv_bce_options *options)

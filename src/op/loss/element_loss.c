@@ -172,3 +172,15 @@ fv_variable *fv__element_loss_apply(const fv_operator *op, fv_variable *x,
     fv_variable *inputs[] = { x, target };
     return fv_apply(op, attributes, 2, inputs);
 }
+
+fv_variable *fv__element_mean(const fv_operator *op, fv_variable *x,
+                              fv_variable *target, fv__loss f, double p,
+                              fv_reduction reduction)
+{
+    const fv__element_loss loss = {
+        .f = f,
+        .reduction = fv__reduction_or(reduction, FV_REDUCTION_MEAN),
+        .p = p,
+    };
+    return fv__element_loss_apply(op, x, target, &loss);
+}

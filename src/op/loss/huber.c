@@ -6,12 +6,8 @@ const fv_operator fv__op_huber = { FV__ELEMENT_LOSS("huber") };
 fv_variable *fv_huber_of(fv_variable *x, fv_variable *target, double delta,
                          fv_reduction reduction)
 {
-    const fv__element_loss loss = {
-        .f = FV__HUBER,
-        .reduction = fv__reduction_or(reduction, FV_REDUCTION_MEAN),
-        .p = delta,
-    };
-    return fv__element_loss_apply(&fv__op_huber, x, target, &loss);
+    return fv__element_mean(&fv__op_huber, x, target, FV__HUBER, delta,
+                            reduction);
 }
 
 /* ---- the layer ----------------------------------------------------------- */
@@ -35,12 +31,7 @@ const fv__layer_type fv__layer_huber = {
     .kind = "huber",
     .about =
         "the mean of (x - target)^2 / 2, beyond a distance of delta linear",
-    FV__LAYER_OPTIONS(fv_huber_options),
-    .fields = fields,
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .target = FV__TARGET_VALUES,
-    .forward = apply,
+    FV__VALUES_LOSS_LAYER(fv_huber_options),
 };
 
 fv_layer *fv_huber_new(const fv_huber_options *options)

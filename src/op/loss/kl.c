@@ -6,11 +6,8 @@ const fv_operator fv__op_kl = { FV__ELEMENT_LOSS("kl") };
 fv_variable *fv_kl_of(fv_variable *x, fv_variable *target, int log_target,
                       fv_reduction reduction)
 {
-    const fv__element_loss loss = {
-        .f = log_target ? FV__KL_LOG : FV__KL,
-        .reduction = fv__reduction_or(reduction, FV_REDUCTION_MEAN),
-    };
-    return fv__element_loss_apply(&fv__op_kl, x, target, &loss);
+    return fv__element_mean(&fv__op_kl, x, target,
+                            log_target ? FV__KL_LOG : FV__KL, 0, reduction);
 }
 
 /* ---- the layer ----------------------------------------------------------- */
@@ -33,12 +30,7 @@ const fv__layer_type fv__layer_kl = {
     .kind = "kl",
     .about =
         "the mean of t (log t - x), where x are logarithms of probabilities",
-    FV__LAYER_OPTIONS(fv_kl_options),
-    .fields = fields,
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .target = FV__TARGET_VALUES,
-    .forward = apply,
+    FV__VALUES_LOSS_LAYER(fv_kl_options),
 };
 
 fv_layer *fv_kl_new(const fv_kl_options *options)

@@ -6,11 +6,7 @@ const fv_operator fv__op_l1 = { FV__ELEMENT_LOSS("l1") };
 fv_variable *fv_l1_of(fv_variable *x, fv_variable *target,
                       fv_reduction reduction)
 {
-    const fv__element_loss loss = {
-        .f = FV__L1,
-        .reduction = fv__reduction_or(reduction, FV_REDUCTION_MEAN),
-    };
-    return fv__element_loss_apply(&fv__op_l1, x, target, &loss);
+    return fv__element_mean(&fv__op_l1, x, target, FV__L1, 0, reduction);
 }
 
 /* ---- the layer ----------------------------------------------------------- */
@@ -31,12 +27,7 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 const fv__layer_type fv__layer_l1 = {
     .kind = "l1",
     .about = "the mean over all elements of |x - target|",
-    FV__LAYER_OPTIONS(fv_loss_options),
-    .fields = fields,
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .target = FV__TARGET_VALUES,
-    .forward = apply,
+    FV__VALUES_LOSS_LAYER(fv_loss_options),
 };
 
 fv_layer *fv_l1_new(const fv_loss_options *options)

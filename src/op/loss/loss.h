@@ -65,6 +65,16 @@ fv_variable *fv__element_loss_apply(const fv_operator *op, fv_variable *x,
                                     fv_variable *target,
                                     const fv__element_loss *attributes);
 
+/* That of f alone, the mean unless `reduction` says otherwise. */
+fv_variable *fv__element_mean(const fv_operator *op, fv_variable *x,
+                              fv_variable *target, fv__loss f, double p,
+                              fv_reduction reduction);
+/* The members of a layer type but for kind, about and meaning. */
+#define FV__VALUES_LOSS_LAYER(options)                                         \
+    FV__LAYER_OPTIONS(options), .fields = fields, .min_inputs = 1,             \
+                                .max_inputs = 1, .target = FV__TARGET_VALUES,  \
+                                .forward = apply
+
 /* ---- sums over rows with a class each ------------------------------------ */
 
 /* Attributes of a loss of rows along the last axis, each with a class. */

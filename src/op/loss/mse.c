@@ -135,12 +135,7 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 const fv__layer_type fv__layer_mse = {
     .kind = "mse",
     .about = "the mean over all elements of (x - target)^2",
-    FV__LAYER_OPTIONS(fv_loss_options),
-    .fields = fields,
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .target = FV__TARGET_VALUES,
-    .forward = apply,
+    FV__VALUES_LOSS_LAYER(fv_loss_options),
 };
 
 fv_layer *fv_mse_new(const fv_loss_options *options)

@@ -52,13 +52,8 @@ const fv__layer_type fv__layer_sigmoid_cross_entropy = {
     .kind = "sigmoid_cross_entropy",
     .about = "cross-entropy of sigmoid(x) with values from 0 to 1, divided by "
              "the batch",
-    FV__LAYER_OPTIONS(fv_sigmoid_cross_entropy_options),
-    .fields = fields,
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .target = FV__TARGET_VALUES,
+    FV__VALUES_LOSS_LAYER(fv_sigmoid_cross_entropy_options),
     .meaning = FV_MEANS_LOG_ODDS,
-    .forward = apply,
 };
 
 fv_layer *

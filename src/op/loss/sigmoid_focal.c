@@ -43,13 +43,8 @@ const fv__layer_type fv__layer_sigmoid_focal = {
     .kind = "sigmoid_focal",
     .about = "the mean of sigmoid_cross_entropy times (1 - p)^gamma, balanced "
              "by alpha",
-    FV__LAYER_OPTIONS(fv_sigmoid_focal_options),
-    .fields = fields,
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .target = FV__TARGET_VALUES,
+    FV__VALUES_LOSS_LAYER(fv_sigmoid_focal_options),
     .meaning = FV_MEANS_LOG_ODDS,
-    .forward = apply,
 };
 
 fv_layer *fv_sigmoid_focal_new(const fv_sigmoid_focal_options *options)

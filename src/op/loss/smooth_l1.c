@@ -6,12 +6,8 @@ const fv_operator fv__op_smooth_l1 = { FV__ELEMENT_LOSS("smooth_l1") };
 fv_variable *fv_smooth_l1_of(fv_variable *x, fv_variable *target, double beta,
                              fv_reduction reduction)
 {
-    const fv__element_loss loss = {
-        .f = FV__SMOOTH_L1,
-        .reduction = fv__reduction_or(reduction, FV_REDUCTION_MEAN),
-        .p = beta,
-    };
-    return fv__element_loss_apply(&fv__op_smooth_l1, x, target, &loss);
+    return fv__element_mean(&fv__op_smooth_l1, x, target, FV__SMOOTH_L1, beta,
+                            reduction);
 }
 
 /* ---- the layer ----------------------------------------------------------- */
@@ -34,12 +30,7 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
 const fv__layer_type fv__layer_smooth_l1 = {
     .kind = "smooth_l1",
     .about = "huber divided by its delta, here beta",
-    FV__LAYER_OPTIONS(fv_smooth_l1_options),
-    .fields = fields,
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .target = FV__TARGET_VALUES,
-    .forward = apply,
+    FV__VALUES_LOSS_LAYER(fv_smooth_l1_options),
 };
 
 fv_layer *fv_smooth_l1_new(const fv_smooth_l1_options *options)

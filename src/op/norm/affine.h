@@ -6,6 +6,14 @@
 
 #include "op/op.h"
 
+/* The members of an operator that normalises its input 0, which may be scaled
+ * by gamma and shifted by beta. */
+#define FV__AFFINE_OPERATOR(operator_name, most_inputs)                        \
+    .size = sizeof(fv_operator), .name = (operator_name), .min_inputs = 1,     \
+    .max_inputs = (most_inputs),                                               \
+    .backward_reads = FV_READS_INPUT(0) | FV_READS_INPUT(1),                   \
+    .abilities = FV_OVERWRITES | FV_IN_PLACE
+
 /* Whether epsilon is 0 or above and finite; otherwise records so. */
 bool fv__epsilon_fits(const fv_inference *inference, double epsilon);
 /* Applies the operator to x, then gamma and beta where they are not NULL. beta

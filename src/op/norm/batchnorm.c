@@ -295,12 +295,15 @@ static void *statistics_of(const fv_call *call)
 static fv__normal normal_of(const fv_call *call)
 {
     const fv__batchnorm *a = call->attributes;
+    const int64_t count = fv_tensor_count(call->inputs[X]);
     const void *beta = data_of(call, BETA);
     return (fv__normal){ .mean = statistics_of(call),
                          .a = row_at(call, call->scratch, SCALE),
                          .b = beta ? beta : row_at(call, call->scratch, ZEROS),
                          .low = a->low,
-                         .high = a->high };
+                         .high = a->high,
+                         .nontemporal =
+                             fv__is_nontemporal(call->context, count, count) };
 }
 
 /* Both passes compute the scale here, so that the backward pass clamps exactly

@@ -5,7 +5,6 @@
  * channel of an image, then for each group. The columns of an image are then
  * normalised as in batch normalisation. */
 #include "op/norm/groupnorm.h"
-#include "op/norm/affine.h"
 #include "op/chunk.h"
 
 #include <inttypes.h>
@@ -119,6 +118,7 @@ typedef struct work {
     const fv_call *call;
     const fv__kernels *kernels;
     sizes s;
+    bool nontemporal;
     unsigned char *rows, *single, *sums, *saved;
 } work;
 
@@ -126,7 +126,11 @@ static work work_of(const fv_call *call, const fv_tensor *y, int rows)
 {
     const fv_context *context = call->context;
     const sizes s = sizes_of(call->attributes, y);
-    work w = { .call = call, .kernels = context->kernels, .s = s };
+    const int64_t count = fv_tensor_count(y);
+    work w = { .call = call,
+               .kernels = context->kernels,
+               .s = s,
+               .nontemporal = fv__is_nontemporal(context, count, count) };
     w.rows = call->scratch;
     w.single = w.rows + rows_bytes(context, rows, s.n, s.c);
     w.sums = w.single + rows_bytes(context, SINGLE_ROWS, 1, s.c);
@@ -170,7 +174,8 @@ static fv__normal normal_of(const work *w, int64_t image)
                                   : saved_row(w, INVERSE, image),
                          .b = beta ? beta : row_at(w, w->single, ZEROS),
                          .low = -(double)INFINITY,
-                         .high = (double)INFINITY };
+                         .high = (double)INFINITY,
+                         .nontemporal = w->nontemporal };
 }
 
 static void find_scale(const work *w, int64_t image)
@@ -206,16 +211,19 @@ static block block_at(const work *w, int64_t number)
 typedef void pass(const work *w, int64_t first, int64_t end);
 
 /* Sums over the blocks; what is made of them for each image; the results of the
- * blocks, NULL: none are wanted. */
+ * blocks, NULL: none are wanted. `first` is the first image of those at work.
+ */
 typedef struct passes {
     const work *w;
     pass *sum, *merge, *apply;
+    int64_t first;
 } passes;
 
-/* Several small images share an item, and images that a cache holds are an item
- * each, so that their elements are read from memory once; otherwise each block
- * is an item of each pass. */
-enum { SMALL = 1 << 14, CACHED = 1 << 18, MANY = 8 };
+/* Several small images share an item, and images that the cache of a core holds
+ * are an item each, so that their elements are read from memory once. Otherwise
+ * each block is an item of each pass, and the passes follow each other for as
+ * many images as a third-level cache holds: WAVE elements, or one. */
+enum { SMALL = 1 << 14, CACHED = 1 << 18, MANY = 8, WAVE = 1 << 20 };
 
 static bool by_images(const sizes *s)
 {
@@ -239,41 +247,55 @@ static void images_item(void *argument, size_t item, size_t worker)
 static void sum_item(void *argument, size_t item, size_t worker)
 {
     const passes *p = argument;
+    const int64_t at = p->first * p->w->s.blocks + (int64_t)item;
     (void)worker;
-    p->sum(p->w, (int64_t)item, (int64_t)item + 1);
+    p->sum(p->w, at, at + 1);
 }
 
 static void merge_item(void *argument, size_t item, size_t worker)
 {
     const passes *p = argument;
+    const int64_t image = p->first + (int64_t)item;
     (void)worker;
-    p->merge(p->w, (int64_t)item, (int64_t)item + 1);
+    p->merge(p->w, image, image + 1);
 }
 
 static void apply_item(void *argument, size_t item, size_t worker)
 {
     const passes *p = argument;
+    const int64_t at = p->first * p->w->s.blocks + (int64_t)item;
     (void)worker;
-    p->apply(p->w, (int64_t)item, (int64_t)item + 1);
+    p->apply(p->w, at, at + 1);
+}
+
+/* All passes of so many images from p.first on. */
+static void run_wave(passes p, int64_t count)
+{
+    const sizes *s = &p.w->s;
+    fv_context *context = p.w->call->context;
+    const size_t images = (size_t)count, blocks = images * (size_t)s->blocks;
+    const double cost = 2 * (double)count * (double)s->p * (double)s->c;
+    fv__parallel(context, blocks, cost, sum_item, &p);
+    fv__parallel(context, images,
+                 4 * (double)count * (double)s->blocks * (double)s->c,
+                 merge_item, &p);
+    if (p.apply) fv__parallel(context, blocks, cost, apply_item, &p);
 }
 
 static void run(passes p)
 {
     const sizes *s = &p.w->s;
     fv_context *context = p.w->call->context;
-    const size_t images = (size_t)s->n, blocks = images * (size_t)s->blocks;
-    const double cost = 2 * (double)s->n * (double)s->p * (double)s->c;
     if (by_images(s)) {
         const int64_t each = fv__rows_per_chunk(s->p * s->c);
-        fv__parallel(context, (size_t)fv__divide_up(s->n, each), 2 * cost,
+        fv__parallel(context, (size_t)fv__divide_up(s->n, each),
+                     4 * (double)s->n * (double)s->p * (double)s->c,
                      images_item, &p);
         return;
     }
-    fv__parallel(context, blocks, cost, sum_item, &p);
-    fv__parallel(context, images,
-                 4 * (double)s->n * (double)s->blocks * (double)s->c,
-                 merge_item, &p);
-    if (p.apply) fv__parallel(context, blocks, cost, apply_item, &p);
+    const int64_t wave = fv__max(WAVE / (s->p * s->c), 1);
+    for (; p.first < s->n; p.first += wave)
+        run_wave(p, fv__min(wave, s->n - p.first));
 }
 
 /* ---- forward ------------------------------------------------------------- */
@@ -343,7 +365,7 @@ static void normalise(const work *w, int64_t first, int64_t end)
 void fv__groupnorm_forward(const fv_call *call)
 {
     const work w = work_of(call, call->outputs[0], FORWARD_ROWS);
-    run((passes){ &w, sum_moments, merge, normalise });
+    run((passes){ &w, sum_moments, merge, normalise, 0 });
 }
 
 /* ---- backward ------------------------------------------------------------ */
@@ -439,7 +461,7 @@ void fv__groupnorm_backward(const fv_call *call)
 {
     const work w = work_of(call, call->output_grads[0], BACKWARD_ROWS);
     run((passes){ &w, sum_slopes, find_slopes,
-                  call->input_grads[X] ? input_grad : NULL });
+                  call->input_grads[X] ? input_grad : NULL, 0 });
     parameter_grad(&w, GAMMA, DOT);
     parameter_grad(&w, BETA, SUM);
 }

@@ -3,7 +3,7 @@
 #ifndef FV_OP_NORM_GROUPNORM_H
 #define FV_OP_NORM_GROUPNORM_H
 
-#include "op/op.h"
+#include "op/norm/affine.h"
 
 typedef struct fv__groupnorm {
     int64_t groups;
@@ -14,11 +14,10 @@ typedef struct fv__groupnorm {
 /* Inputs: x, and maybe gamma, or gamma and beta, one number for each channel.
  */
 #define FV__GROUPNORM_OPERATOR(operator_name)                                  \
-    .size = sizeof(fv_operator), .name = (operator_name), .min_inputs = 1,     \
-    .max_inputs = 3, .attributes_size = sizeof(fv__groupnorm),                 \
-    .backward_reads = FV_READS_INPUT(0) | FV_READS_INPUT(1),                   \
-    .abilities = FV_OVERWRITES | FV_IN_PLACE, .infer = fv__groupnorm_infer,    \
-    .forward = fv__groupnorm_forward, .backward = fv__groupnorm_backward
+    FV__AFFINE_OPERATOR(operator_name, 3),                                     \
+        .attributes_size = sizeof(fv__groupnorm),                              \
+        .infer = fv__groupnorm_infer, .forward = fv__groupnorm_forward,        \
+        .backward = fv__groupnorm_backward
 
 fv_status fv__groupnorm_infer(fv_inference *inference);
 void fv__groupnorm_forward(const fv_call *call);

@@ -1,6 +1,5 @@
 /* Instance normalisation: each channel of each image shifted and scaled to mean
  * 0 and variance 1, then by beta and gamma. */
-#include "op/norm/affine.h"
 #include "op/norm/groupnorm.h"
 
 const fv_operator fv__op_instancenorm = {

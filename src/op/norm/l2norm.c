@@ -1,5 +1,4 @@
 /* The elements along the last axes divided by their Euclidean length. */
-#include "op/norm/affine.h"
 #include "op/norm/rownorm.h"
 
 const fv_operator fv__op_l2norm = {

@@ -1,6 +1,5 @@
 /* Layer normalisation: the elements along the last axes shifted and scaled to
  * mean 0 and variance 1, then by beta and gamma. */
-#include "op/norm/affine.h"
 #include "op/norm/rownorm.h"
 
 const fv_operator fv__op_layernorm = {

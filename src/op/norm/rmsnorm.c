@@ -1,6 +1,5 @@
 /* Root mean square normalisation: the elements along the last axes divided by
  * the root of their mean square, then scaled by gamma. */
-#include "op/norm/affine.h"
 #include "op/norm/rownorm.h"
 
 const fv_operator fv__op_rmsnorm = {

@@ -1,6 +1,5 @@
 /* Operators that normalise rows. */
 #include "op/norm/rownorm.h"
-#include "op/norm/affine.h"
 #include "op/chunk.h"
 
 enum { X, GAMMA, BETA };

@@ -4,7 +4,7 @@
 #define FV_OP_NORM_ROWNORM_H
 
 #include "kernel/normalise.h"
-#include "op/op.h"
+#include "op/norm/affine.h"
 
 /* Rows lie along the last `axes` axes of the input. */
 typedef struct fv__rownorm {
@@ -16,11 +16,9 @@ typedef struct fv__rownorm {
 /* Inputs: x, and where the operator has them gamma and beta, of the shape of a
  * row. */
 #define FV__ROWNORM_OPERATOR(operator_name, most_inputs)                       \
-    .size = sizeof(fv_operator), .name = (operator_name), .min_inputs = 1,     \
-    .max_inputs = (most_inputs), .attributes_size = sizeof(fv__rownorm),       \
-    .backward_reads = FV_READS_INPUT(0) | FV_READS_INPUT(1),                   \
-    .abilities = FV_OVERWRITES | FV_IN_PLACE, .infer = fv__rownorm_infer,      \
-    .forward = fv__rownorm_forward, .backward = fv__rownorm_backward
+    FV__AFFINE_OPERATOR(operator_name, most_inputs),                           \
+        .attributes_size = sizeof(fv__rownorm), .infer = fv__rownorm_infer,    \
+        .forward = fv__rownorm_forward, .backward = fv__rownorm_backward
 
 fv_status fv__rownorm_infer(fv_inference *inference);
 void fv__rownorm_forward(const fv_call *call);

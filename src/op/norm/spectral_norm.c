@@ -1,5 +1,6 @@
 /* Spectral normalisation: a weight divided by its largest singular value, which
  * power iteration approximates. */
+#include "op/norm/parametrization.h"
 #include "op/operand.h"
 
 #include <math.h>
@@ -27,6 +28,14 @@ static sizes sizes_of(const fv_tensor *weight)
 
 /* ---- the shape rule ------------------------------------------------------ */
 
+/* Whether v has the shape of one filter, [1, ...]. */
+static bool is_filter(const fv_tensor *v, const fv_tensor *weight)
+{
+    return v->rank == weight->rank && v->shape[0] == 1
+           && !memcmp(v->shape + 1, weight->shape + 1,
+                      (size_t)(v->rank - 1) * sizeof *v->shape);
+}
+
 static bool shapes_fit(const fv_inference *inference)
 {
     fv_context *context = inference->context;
@@ -45,7 +54,9 @@ static bool shapes_fit(const fv_inference *inference)
         return false;
     }
     return fv__operand_vector(inference, U, "u", s.m, "filters")
-           && fv__operand_vector(inference, V, "v", s.n, "weights a filter");
+           && (is_filter(inference->inputs[V], weight)
+               || fv__operand_vector(inference, V, "v", s.n,
+                                     "weights a filter"));
 }
 
 /* What is saved: the singular value, then u and v. */
@@ -82,10 +93,11 @@ static fv_status infer(fv_inference *inference)
 /* ---- products ------------------------------------------------------------ */
 
 typedef struct work {
-    const fv_call *call;
+    fv_context *context;
     const fv__kernels *kernels;
     sizes s;
-    const void *weight;
+    const void *weight, *dy;
+    const fv_tensor *dx;
     double *products, *sigma;
     void *u, *v;
 } work;
@@ -93,7 +105,7 @@ typedef struct work {
 static work work_of(const fv_call *call)
 {
     unsigned char *scratch = call->scratch;
-    work w = { .call = call, .kernels = call->context->kernels };
+    work w = { .context = call->context, .kernels = call->context->kernels };
     w.s = sizes_of(call->inputs[WEIGHT]);
     w.weight = call->inputs[WEIGHT]->data;
     w.products = (double *)(void *)scratch;
@@ -110,7 +122,7 @@ static double cost_of(const work *w) { return (double)w->s.m * (double)w->s.n; }
 /* Row i of the matrix at `base`. */
 static const void *row_of(const work *w, const void *base, int64_t i)
 {
-    return fv__number_in(w->call->context, base, i * w->s.n);
+    return fv__number_in(w->context, base, i * w->s.n);
 }
 
 /* products = W v */
@@ -129,7 +141,7 @@ enum { COLUMNS = 1024 };
 static void column_products(void *argument, size_t item, size_t worker)
 {
     const work *w = argument;
-    const fv_context *context = w->call->context;
+    const fv_context *context = w->context;
     const int64_t at = (int64_t)item * COLUMNS;
     const size_t n = (size_t)fv__min(w->s.n - at, COLUMNS);
     void *to = fv__number_at(context, w->v, at);
@@ -152,7 +164,7 @@ static double inverse_length(double squares)
 /* v = W^T u of unit length; products = W v; u = products of unit length */
 static void iterate(work *w)
 {
-    fv_context *context = w->call->context;
+    fv_context *context = w->context;
     const sizes s = w->s;
     fv__parallel(context, (size_t)fv__divide_up(s.n, COLUMNS), cost_of(w),
                  column_products, w);
@@ -166,6 +178,22 @@ static void iterate(work *w)
     scale = inverse_length(squares);
     for (int64_t i = 0; i < s.m; i++)
         fv__real_set(context, w->u, i, w->products[i] * scale);
+}
+
+fv_status fv__spectral_begin(fv_context *context, const fv_tensor *weight,
+                             void *u, void *v)
+{
+    enum { STEPS = 15 };
+    work w = { .context = context,
+               .kernels = context->kernels,
+               .s = sizes_of(weight),
+               .weight = weight->data,
+               .u = u,
+               .v = v };
+    w.products = fv__allocate(context, FV__DATA, products_bytes(w.s));
+    for (int i = 0; w.products && i < STEPS; i++) iterate(&w);
+    fv__release(context, w.products);
+    return fv_failed(context);
 }
 
 static void forward(const fv_call *call)
@@ -197,23 +225,20 @@ static void grad_product(void *argument, size_t item, size_t worker)
     const work *w = argument;
     const int64_t i = (int64_t)item;
     (void)worker;
-    w->products[item] =
-        w->kernels->dot((size_t)w->s.n, row_of(w, w->weight, i),
-                        row_of(w, w->call->output_grads[Y]->data, i));
+    w->products[item] = w->kernels->dot((size_t)w->s.n, row_of(w, w->weight, i),
+                                        row_of(w, w->dy, i));
 }
 
 /* Adds row i of dy / sigma + products[0] u v^T. */
 static void grad_row(void *argument, size_t item, size_t worker)
 {
     const work *w = argument;
-    const fv_call *call = w->call;
     const int64_t i = (int64_t)item;
     const size_t n = (size_t)w->s.n;
-    void *dx = fv__tensor_byte(call->input_grads[WEIGHT], i * w->s.n);
+    void *dx = fv__tensor_byte(w->dx, i * w->s.n);
     (void)worker;
-    w->kernels->axpy(n, 1 / *w->sigma,
-                     row_of(w, call->output_grads[Y]->data, i), dx);
-    w->kernels->axpy(n, w->products[0] * fv__real_get(call->context, w->u, i),
+    w->kernels->axpy(n, 1 / *w->sigma, row_of(w, w->dy, i), dx);
+    w->kernels->axpy(n, w->products[0] * fv__real_get(w->context, w->u, i),
                      w->v, dx);
 }
 
@@ -223,7 +248,9 @@ static void backward(const fv_call *call)
     fv_context *context = call->context;
     work w = work_of(call);
     double total = 0;
-    if (!call->input_grads[WEIGHT]) return;
+    w.dx = call->input_grads[WEIGHT];
+    w.dy = call->output_grads[Y]->data;
+    if (!w.dx) return;
     fv__parallel(context, (size_t)w.s.m, cost_of(&w), grad_product, &w);
     for (int64_t i = 0; i < w.s.m; i++) total += w.products[i];
     w.products[0] = -total / (*w.sigma * *w.sigma);
@@ -247,7 +274,12 @@ fv_variable *fv_spectral_norm(fv_variable *weight, fv_variable *u,
                               fv_variable *v)
 {
     fv_variable *inputs[] = { weight, u, v }, *outputs[OUTPUTS];
+    fv_context *context = weight ? weight->context : NULL;
+    if (!context) return NULL;
+    const bool training = context->training;
+    context->training = training && !context->checking;
     fv_apply_n(&fv__op_spectral_norm, NULL, INPUTS, inputs, OUTPUTS, outputs);
+    context->training = training;
     for (int k = NEW_U; k <= NEW_V; k++)
         if (outputs[k]
             && fv__assign(inputs[U + k - NEW_U], outputs[k]) != FV_OK)

@@ -28,7 +28,7 @@ fv_variable *fv_weight_norm(fv_variable *direction, fv_variable *length)
     const fv_tensor *g = fv_variable_value(length);
     if (!axes) return NULL;
     int64_t shape[FV_MAX_RANK] = { fv_variable_value(direction)->shape[0] };
-    if (g->rank != 1 || g->shape[0] != shape[0]) {
+    if (fv_tensor_count(g) != shape[0]) {
         fv_fail(fv_variable_context(direction), FV_MISUSE,
                 "weight_norm: the length has %" PRId64
                 " numbers, expected one for each of %" PRId64 " filters",

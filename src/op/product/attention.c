@@ -134,7 +134,6 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
     return fv_reshape(y, 3, shape);
 }
 
-extern const fv__layer_type fv__layer_attention;
 const fv__layer_type fv__layer_attention = {
     .kind = "attention",
     .about = "multi-head self-attention over positions [t, features]; what a "

@@ -74,7 +74,6 @@ static void backward(const fv_call *call)
     fv__chunks_run(call, &chunks, call->scratch, chunk_grad);
 }
 
-extern const fv_operator fv__op_causal_mask;
 const fv_operator fv__op_causal_mask = {
     .size = sizeof(fv_operator),
     .name = "causal_mask",

@@ -1,5 +1,6 @@
 /* Product of rows with a matrix of weights, plus a bias. */
 #include "op/columns.h"
+#include "op/norm/parametrization.h"
 
 #include <inttypes.h>
 
@@ -168,9 +169,11 @@ fv_variable *fv_linear_of(fv_variable *x, fv_variable *weight,
 /* ---- the layer ----------------------------------------------------------- */
 
 static const fv__field fields[] = {
-    { FV__FIELD(fv_linear_options, COUNT, num_outputs), .positional = true },
+    { FV__FIELD(fv_linear_options, COUNT, num_outputs), .positional = true,
+      .outputs = true },
     { FV__FIELD_AS("bias", fv_linear_options, LACK, no_bias) },
     FV__INIT_FIELDS(fv_linear_options),
+    FV__PARAMETRIZATION_FIELDS(fv_linear_options),
     { .key = NULL },
 };
 
@@ -187,21 +190,20 @@ static fv_status declare(fv_layer *layer, int32_t count,
         return fv_fail(layer->context, FV_MISUSE,
                        "%s: %lld outputs, expected at least 1", layer->name,
                        (long long)out);
-    fv__layer_parameter(layer, "weight", 2, (const int64_t[]){ out, in },
-                        FV__INIT(options, in, out, 1));
-    if (!options->no_bias)
-        fv__layer_parameter(layer, "bias", 1, &out,
-                            (fv__init){ .initializer = FV_INIT_ZEROS });
-    return FV_OK;
+    const fv__weight weight = { FV__WEIGHT(options) };
+    return fv__weight_declare(layer, &weight, 2, (const int64_t[]){ out, in },
+                              FV__INIT(options, in, out, 1),
+                              options->no_bias ? 0 : out);
 }
 
 static fv_variable *apply(fv_layer *layer, int32_t count,
                           fv_variable *const inputs[])
 {
     (void)count;
-    fv_variable *bias =
-        layer->num_parameters > 1 ? layer->parameters[1].variable : NULL;
-    return fv_linear_of(inputs[0], layer->parameters[0].variable, bias);
+    const fv_linear_options *options = layer->options;
+    const fv__weight weight = { FV__WEIGHT(options) };
+    return fv_linear_of(inputs[0], fv__layer_weight(layer, &weight),
+                        fv__layer_bias(layer));
 }
 
 const fv__layer_type fv__layer_linear = {

@@ -1,6 +1,6 @@
 /* Dropout for networks of SELU: what is dropped takes SELU's limit at minus
  * infinity, and mean and variance stay. */
-#include "op/chunk.h"
+#include "op/random/random.h"
 
 #include <math.h>
 
@@ -18,11 +18,8 @@ static fv__chunks chunks_of(const fv_context *context, const fv_tensor *x)
 
 static fv_status infer(fv_inference *inference)
 {
-    const fv__dropout *a = inference->attributes;
-    if (!(a->probability >= 0 && a->probability <= 1))
-        return fv_fail(inference->context, FV_MISUSE,
-                       "%s: probability %s is outside 0..1", inference->name,
-                       FV__NUMBER(a->probability));
+    if (fv__dropout_check(inference) != FV_OK)
+        return fv_failed(inference->context);
     const fv__chunks chunks =
         chunks_of(inference->context, inference->inputs[0]);
     inference->forward_scratch =
@@ -31,28 +28,10 @@ static fv_status infer(fv_inference *inference)
     return fv__infer_same(inference);
 }
 
-static bool drops(const fv_call *call)
-{
-    const fv__dropout *a = call->attributes;
-    return call->training && a->probability > 0;
-}
-
 /* The slope of the map that restores mean and variance; 0 if all is dropped. */
 static double slope_of(double p)
 {
     return p < 1 ? 1 / sqrt((1 - p) * (1 + p * limit * limit)) : 0;
-}
-
-/* to = from where it is kept, over 1 - probability, else 0; `to` may be `from`.
- */
-static void drop(const fv_call *call, int64_t first, int64_t count,
-                 const void *from, void *to)
-{
-    const fv__dropout *a = call->attributes;
-    const fv_context *context = call->context;
-    context->kernels->dropout(
-        context->seed, FV__STREAM_DROPOUT + (call->draw << 8), (uint64_t)first,
-        (size_t)count, a->probability, from, to);
 }
 
 /* y = slope (kept ? x : limit) + shift, as slope (kept (x - limit) + limit) +
@@ -67,19 +46,18 @@ static void chunk_forward(const fv_call *call, int64_t first, int64_t count,
     (void)sum;
     kernels->unary(FV__SCALE_ADD, (size_t)count,
                    fv__tensor_byte(call->inputs[0], first), buffer, 1, -limit);
-    drop(call, first, count, buffer, buffer);
+    fv__dropout_apply(call, first, count, buffer, buffer);
     kernels->unary(FV__SCALE_ADD, (size_t)count, buffer, y, slope * (1 - p),
                    slope * limit * (1 - p));
 }
 
 static void forward(const fv_call *call)
 {
-    const fv_tensor *x = call->inputs[0], *y = call->outputs[0];
-    const fv__chunks chunks = chunks_of(call->context, y);
-    if (drops(call))
+    const fv__chunks chunks = chunks_of(call->context, call->outputs[0]);
+    if (fv__dropout_drops(call))
         fv__chunks_run(call, &chunks, call->scratch, chunk_forward);
-    else if (x->data != y->data)
-        fv__copy_all(call->context, y, x);
+    else
+        fv__random_pass(call);
 }
 
 static void chunk_grad(const fv_call *call, int64_t first, int64_t count,
@@ -91,7 +69,7 @@ static void chunk_grad(const fv_call *call, int64_t first, int64_t count,
     const void *dy = fv__tensor_byte(call->output_grads[0], first);
     void *dx = fv__tensor_byte(call->input_grads[0], first);
     (void)sum;
-    drop(call, first, count, dy, buffer);
+    fv__dropout_apply(call, first, count, dy, buffer);
     if (fv__accumulation_of(call, 0) == FV__ACCUMULATE)
         kernels->axpy((size_t)count, slope, buffer, dx);
     else
@@ -100,27 +78,16 @@ static void chunk_grad(const fv_call *call, int64_t first, int64_t count,
 
 static void backward(const fv_call *call)
 {
-    const fv_tensor *dy = call->output_grads[0], *dx = call->input_grads[0];
-    const fv__chunks chunks = chunks_of(call->context, dy);
-    if (drops(call))
+    const fv__chunks chunks = chunks_of(call->context, call->output_grads[0]);
+    if (fv__dropout_drops(call))
         fv__chunks_run(call, &chunks, call->scratch, chunk_grad);
-    else if (fv__accumulation_of(call, 0) == FV__ACCUMULATE)
-        fv__add_all(call->context, dx, dy);
-    else if (dx->data != dy->data)
-        fv__copy_all(call->context, dx, dy);
+    else
+        fv__random_pass_grad(call);
 }
 
-extern const fv_operator fv__op_alpha_dropout;
 const fv_operator fv__op_alpha_dropout = {
-    .size = sizeof(fv_operator),
-    .name = "alpha_dropout",
-    .min_inputs = 1,
-    .max_inputs = 1,
+    FV__RANDOM_OPERATOR("alpha_dropout"),
     .attributes_size = sizeof(fv__dropout),
-    .abilities = FV_OVERWRITES | FV_IN_PLACE,
-    .infer = infer,
-    .forward = forward,
-    .backward = backward,
 };
 
 fv_variable *fv_alpha_dropout_of(fv_variable *x, double probability)
@@ -131,12 +98,6 @@ fv_variable *fv_alpha_dropout_of(fv_variable *x, double probability)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-static const fv__field fields[] = {
-    { FV__FIELD(fv_dropout_options, NUMBER, probability), .usual = 0.5,
-      .range = FV__0_TO_1, .positional = true },
-    { .key = NULL },
-};
-
 static fv_variable *apply(fv_layer *layer, int32_t count,
                           fv_variable *const inputs[])
 {
@@ -145,16 +106,12 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
     return fv_alpha_dropout_of(inputs[0], options->probability);
 }
 
-extern const fv__layer_type fv__layer_alpha_dropout;
 const fv__layer_type fv__layer_alpha_dropout = {
     .kind = "alpha_dropout",
     .about = "in training sets values to -1.758 with that probability and maps "
              "all so that mean and variance stay; in evaluation y = x",
-    FV__LAYER_OPTIONS(fv_dropout_options),
-    .fields = fields,
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .forward = apply,
+    FV__RANDOM_LAYER(fv_dropout_options),
+    .fields = fv__dropout_fields,
 };
 
 fv_layer *fv_alpha_dropout_new(const fv_dropout_options *options)

@@ -1,5 +1,5 @@
 /* Adds random numbers of a normal distribution in training. */
-#include "op/chunk.h"
+#include "op/random/random.h"
 
 #include <math.h>
 
@@ -36,45 +36,29 @@ static void chunk_forward(const fv_call *call, int64_t first, int64_t count,
     const gaussian_noise *a = call->attributes;
     const fv_context *context = call->context;
     (void)sum;
-    context->kernels->normal(
-        context->seed, FV__STREAM_DROPOUT + (call->draw << 8), (uint64_t)first,
-        (size_t)count, 0, a->deviation, buffer);
+    context->kernels->normal(context->seed, fv__random_stream(call),
+                             (uint64_t)first, (size_t)count, 0, a->deviation,
+                             buffer);
     context->kernels->binary(FV__ADD, (size_t)count,
                              fv__tensor_byte(call->inputs[0], first), 1, buffer,
                              1, fv__tensor_byte(call->outputs[0], first));
 }
 
+static void backward(const fv_call *call) { fv__random_pass_grad(call); }
+
 static void forward(const fv_call *call)
 {
     const gaussian_noise *a = call->attributes;
-    const fv_tensor *x = call->inputs[0], *y = call->outputs[0];
-    const fv__chunks chunks = chunks_of(call->context, y);
+    const fv__chunks chunks = chunks_of(call->context, call->outputs[0]);
     if (call->training && a->deviation > 0)
         fv__chunks_run(call, &chunks, call->scratch, chunk_forward);
-    else if (x->data != y->data)
-        fv__copy_all(call->context, y, x);
+    else
+        fv__random_pass(call);
 }
 
-static void backward(const fv_call *call)
-{
-    const fv_tensor *dy = call->output_grads[0], *dx = call->input_grads[0];
-    if (fv__accumulation_of(call, 0) == FV__ACCUMULATE)
-        fv__add_all(call->context, dx, dy);
-    else if (dx->data != dy->data)
-        fv__copy_all(call->context, dx, dy);
-}
-
-extern const fv_operator fv__op_gaussian_noise;
 const fv_operator fv__op_gaussian_noise = {
-    .size = sizeof(fv_operator),
-    .name = "gaussian_noise",
-    .min_inputs = 1,
-    .max_inputs = 1,
+    FV__RANDOM_OPERATOR("gaussian_noise"),
     .attributes_size = sizeof(gaussian_noise),
-    .abilities = FV_OVERWRITES | FV_IN_PLACE,
-    .infer = infer,
-    .forward = forward,
-    .backward = backward,
 };
 
 fv_variable *fv_gaussian_noise_of(fv_variable *x, double deviation)
@@ -99,16 +83,12 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
     return fv_gaussian_noise_of(inputs[0], options->deviation);
 }
 
-extern const fv__layer_type fv__layer_gaussian_noise;
 const fv__layer_type fv__layer_gaussian_noise = {
     .kind = "gaussian_noise",
     .about = "in training adds random numbers of a normal distribution with "
              "that standard deviation; in evaluation y = x",
-    FV__LAYER_OPTIONS(fv_gaussian_noise_options),
+    FV__RANDOM_LAYER(fv_gaussian_noise_options),
     .fields = fields,
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .forward = apply,
 };
 
 fv_layer *fv_gaussian_noise_new(const fv_gaussian_noise_options *options)

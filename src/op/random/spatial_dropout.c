@@ -1,5 +1,5 @@
 /* Drops whole channels of an image at random in training. */
-#include "op/chunk.h"
+#include "op/random/random.h"
 
 #include <math.h>
 
@@ -24,7 +24,6 @@ static void *factors_of(const fv_call *call, const fv__chunks *chunks)
 
 static fv_status infer(fv_inference *inference)
 {
-    const fv__dropout *a = inference->attributes;
     const fv_tensor *x = inference->inputs[0];
     fv_context *context = inference->context;
     if (!fv__operand(inference, 0, "input", -1)) return fv_failed(context);
@@ -32,9 +31,7 @@ static fv_status infer(fv_inference *inference)
         return fv_fail(context, FV_MISUSE,
                        "%s: input %s has rank 1, expected 2 or more",
                        inference->name, FV__SHAPE(x));
-    if (!(a->probability >= 0 && a->probability <= 1))
-        return fv_fail(context, FV_MISUSE, "%s: probability %s is outside 0..1",
-                       inference->name, FV__NUMBER(a->probability));
+    if (fv__dropout_check(inference) != FV_OK) return fv_failed(context);
     const fv__chunks chunks = chunks_of(x);
     const size_t numbers = fv__real_bytes(
         context,
@@ -45,24 +42,15 @@ static fv_status infer(fv_inference *inference)
     return fv__infer_same(inference);
 }
 
-static bool drops(const fv_call *call)
-{
-    const fv__dropout *a = call->attributes;
-    return call->training && a->probability > 0;
-}
-
 /* Draws the factors 0 and 1 / (1 - probability). */
 static void draw(const fv_call *call, const fv_tensor *x,
                  const fv__chunks *chunks)
 {
-    const fv__dropout *a = call->attributes;
     const fv_context *context = call->context;
     const int64_t c = channels_of(x), count = x->shape[0] * c;
     void *factors = factors_of(call, chunks);
     context->kernels->fill((size_t)count, 1, factors);
-    context->kernels->dropout(context->seed,
-                              FV__STREAM_DROPOUT + (call->draw << 8), 0,
-                              (size_t)count, a->probability, factors, factors);
+    fv__dropout_apply(call, 0, count, factors, factors);
     context->kernels->fill((size_t)c, 0,
                            fv__number_at(context, factors, count));
 }
@@ -105,10 +93,10 @@ static void chunk_forward(const fv_call *call, int64_t first, int64_t count,
 
 static void forward(const fv_call *call)
 {
-    const fv_tensor *x = call->inputs[0], *y = call->outputs[0];
+    const fv_tensor *y = call->outputs[0];
     const fv__chunks chunks = chunks_of(y);
-    if (!drops(call)) {
-        if (x->data != y->data) fv__copy_all(call->context, y, x);
+    if (!fv__dropout_drops(call)) {
+        fv__random_pass(call);
         return;
     }
     draw(call, y, &chunks);
@@ -128,29 +116,19 @@ static void chunk_grad(const fv_call *call, int64_t first, int64_t count,
 
 static void backward(const fv_call *call)
 {
-    const fv_tensor *dy = call->output_grads[0], *dx = call->input_grads[0];
+    const fv_tensor *dy = call->output_grads[0];
     const fv__chunks chunks = chunks_of(dy);
-    if (drops(call)) {
+    if (fv__dropout_drops(call)) {
         draw(call, dy, &chunks);
         fv__chunks_run(call, &chunks, call->scratch, chunk_grad);
-    } else if (fv__accumulation_of(call, 0) == FV__ACCUMULATE) {
-        fv__add_all(call->context, dx, dy);
-    } else if (dx->data != dy->data) {
-        fv__copy_all(call->context, dx, dy);
+    } else {
+        fv__random_pass_grad(call);
     }
 }
 
-extern const fv_operator fv__op_spatial_dropout;
 const fv_operator fv__op_spatial_dropout = {
-    .size = sizeof(fv_operator),
-    .name = "spatial_dropout",
-    .min_inputs = 1,
-    .max_inputs = 1,
+    FV__RANDOM_OPERATOR("spatial_dropout"),
     .attributes_size = sizeof(fv__dropout),
-    .abilities = FV_OVERWRITES | FV_IN_PLACE,
-    .infer = infer,
-    .forward = forward,
-    .backward = backward,
 };
 
 fv_variable *fv_spatial_dropout_of(fv_variable *x, double probability)
@@ -161,12 +139,6 @@ fv_variable *fv_spatial_dropout_of(fv_variable *x, double probability)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-static const fv__field fields[] = {
-    { FV__FIELD(fv_dropout_options, NUMBER, probability), .usual = 0.5,
-      .range = FV__0_TO_1, .positional = true },
-    { .key = NULL },
-};
-
 static fv_variable *apply(fv_layer *layer, int32_t count,
                           fv_variable *const inputs[])
 {
@@ -175,17 +147,13 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
     return fv_spatial_dropout_of(inputs[0], options->probability);
 }
 
-extern const fv__layer_type fv__layer_spatial_dropout;
 const fv__layer_type fv__layer_spatial_dropout = {
     .kind = "spatial_dropout",
     .about = "in training sets whole channels of an image to 0 with that "
              "probability and divides the others by 1 - probability; in "
              "evaluation y = x",
-    FV__LAYER_OPTIONS(fv_dropout_options),
-    .fields = fields,
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .forward = apply,
+    FV__RANDOM_LAYER(fv_dropout_options),
+    .fields = fv__dropout_fields,
 };
 
 fv_layer *fv_spatial_dropout_new(const fv_dropout_options *options)

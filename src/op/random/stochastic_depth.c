@@ -1,9 +1,10 @@
 /* Drops whole images at random in training: with a residual connection around
  * it, a network of random depth. */
+#include "op/random/random.h"
 #include "op/operand.h"
 
 typedef struct stochastic_depth {
-    double probability;
+    fv__dropout dropout;
     fv_stochastic_depth_mode mode;
     int32_t reserved;
 } stochastic_depth;
@@ -16,9 +17,7 @@ static fv_status infer(fv_inference *inference)
     const fv_tensor *x = inference->inputs[0];
     fv_context *context = inference->context;
     if (!fv__operand(inference, 0, "input", -1)) return fv_failed(context);
-    if (!(a->probability >= 0 && a->probability <= 1))
-        return fv_fail(context, FV_MISUSE, "%s: probability %s is outside 0..1",
-                       inference->name, FV__NUMBER(a->probability));
+    if (fv__dropout_check(inference) != FV_OK) return fv_failed(context);
     if (a->mode != FV_STOCHASTIC_DEPTH_ROW
         && a->mode != FV_STOCHASTIC_DEPTH_BATCH)
         return fv_fail(context, FV_MISUSE, "%s: mode %d is unknown (0 to 1)",
@@ -68,15 +67,13 @@ static void run(const fv_call *call, const fv_tensor *x, const fv_tensor *y,
               .y = y,
               .image = fv__product(y->rank - 1, y->shape + 1),
               .add = add };
-    if (call->training && a->probability > 0) {
+    if (fv__dropout_drops(call)) {
         const bool batch = a->mode == FV_STOCHASTIC_DEPTH_BATCH;
         context->kernels->fill((size_t)n, 1, call->scratch);
         for (int64_t i = 0; i < n; i += batch ? 1 : n)
-            context->kernels->dropout(context->seed,
-                                      FV__STREAM_DROPOUT + (call->draw << 8), 0,
-                                      (size_t)(batch ? 1 : n), a->probability,
-                                      fv__number_at(context, call->scratch, i),
-                                      fv__number_at(context, call->scratch, i));
+            fv__dropout_apply(call, 0, batch ? 1 : n,
+                              fv__number_at(context, call->scratch, i),
+                              fv__number_at(context, call->scratch, i));
         j.factors = call->scratch;
     }
     j.pieces = fv__divide_up(j.image, PIECE);
@@ -96,23 +93,15 @@ static void backward(const fv_call *call)
         fv__accumulation_of(call, 0) == FV__ACCUMULATE);
 }
 
-extern const fv_operator fv__op_stochastic_depth;
 const fv_operator fv__op_stochastic_depth = {
-    .size = sizeof(fv_operator),
-    .name = "stochastic_depth",
-    .min_inputs = 1,
-    .max_inputs = 1,
+    FV__RANDOM_OPERATOR("stochastic_depth"),
     .attributes_size = sizeof(stochastic_depth),
-    .abilities = FV_OVERWRITES | FV_IN_PLACE,
-    .infer = infer,
-    .forward = forward,
-    .backward = backward,
 };
 
 fv_variable *fv_stochastic_depth_of(fv_variable *x, double probability,
                                     fv_stochastic_depth_mode mode)
 {
-    const stochastic_depth attributes = { probability, mode, 0 };
+    const stochastic_depth attributes = { { probability }, mode, 0 };
     return fv_apply(&fv__op_stochastic_depth, &attributes, 1, &x);
 }
 
@@ -136,16 +125,12 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
                                   options->mode);
 }
 
-extern const fv__layer_type fv__layer_stochastic_depth;
 const fv__layer_type fv__layer_stochastic_depth = {
     .kind = "stochastic_depth",
     .about = "in training sets whole images to 0 with that probability and "
              "divides the others by 1 - probability; in evaluation y = x",
-    FV__LAYER_OPTIONS(fv_stochastic_depth_options),
+    FV__RANDOM_LAYER(fv_stochastic_depth_options),
     .fields = fields,
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .forward = apply,
 };
 
 fv_layer *fv_stochastic_depth_new(const fv_stochastic_depth_options *options)

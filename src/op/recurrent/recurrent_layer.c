@@ -2,7 +2,8 @@
 #include "op/recurrent/recurrent.h"
 
 const fv__field fv__recurrent_fields[] = {
-    { FV__FIELD(fv_recurrent_options, COUNT, hidden), .positional = true },
+    { FV__FIELD(fv_recurrent_options, COUNT, hidden), .positional = true,
+      .outputs = true },
     { FV__FIELD(fv_recurrent_options, SWITCH, bidirectional) },
     { FV__FIELD(fv_recurrent_options, SWITCH, reversed) },
     { FV__FIELD_AS("bias", fv_recurrent_options, LACK, no_bias) },

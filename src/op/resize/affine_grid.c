@@ -108,7 +108,6 @@ static void backward(const fv_call *call)
                  &j);
 }
 
-extern const fv_operator fv__op_affine_grid;
 const fv_operator fv__op_affine_grid = {
     .size = sizeof(fv_operator),
     .name = "affine_grid",
@@ -150,7 +149,6 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
                              options->align_corners);
 }
 
-extern const fv__layer_type fv__layer_affine_grid;
 const fv__layer_type fv__layer_affine_grid = {
     .kind = "affine_grid",
     .about = "the grid [height, width, 2] of points theta (x, y, 1), for "

@@ -158,7 +158,6 @@ static void backward(const fv_call *call)
         run_all(&j, fv__divide_up(j.points, POINTS), grid_points);
 }
 
-extern const fv_operator fv__op_grid_sample;
 const fv_operator fv__op_grid_sample = {
     .size = sizeof(fv_operator),
     .name = "grid_sample",
@@ -205,7 +204,6 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
     return fv_grid_sample_of(inputs[0], inputs[1], &sampling);
 }
 
-extern const fv__layer_type fv__layer_grid_sample;
 const fv__layer_type fv__layer_grid_sample = {
     .kind = "grid_sample",
     .about = "an image [h, w, c] at the points of a grid [h', w', 2]: x, then "

@@ -269,7 +269,6 @@ static void backward(const fv_call *call)
                  k ? image_after(call, p, k - 1) : dx->data, add && !k);
 }
 
-extern const fv_operator fv__op_resize;
 const fv_operator fv__op_resize = {
     .size = sizeof(fv_operator),
     .name = "resize",
@@ -343,7 +342,6 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
     return fv_resize_of(inputs[0], &resizing);
 }
 
-extern const fv__layer_type fv__layer_resize;
 const fv__layer_type fv__layer_resize = {
     .kind = "resize",
     .about = "the image in other sizes, or sizes times `scale`, by the nearest "

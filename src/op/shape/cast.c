@@ -2,8 +2,6 @@
  * cannot hold them, limited to what it can; whole numbers wrap around. */
 #include "op/tensor_layer.h"
 
-enum { BLOCK = 256 };
-
 typedef struct cast {
     fv_dtype dtype;
 } cast;
@@ -27,61 +25,13 @@ static fv_status infer(fv_inference *inference)
     return FV_OK;
 }
 
-/* The range of an integer type, as doubles that convert to it. */
-static void range_of(fv_dtype dtype, double *low, double *high)
-{
-    const double ranges[][2] = {
-        [FV_U8] = { 0, UINT8_MAX },
-        [FV_I8] = { INT8_MIN, INT8_MAX },
-        [FV_I16] = { INT16_MIN, INT16_MAX },
-        [FV_I32] = { INT32_MIN, INT32_MAX },
-        [FV_I64] = { -0x1p63, 0x1.fffffffffffffp62 },
-    };
-    *low = ranges[dtype][0];
-    *high = ranges[dtype][1];
-}
-
-static void truncate_block(fv_dtype dtype, int64_t n, const double *from,
-                           int64_t *to)
-{
-    double low, high;
-    for (int64_t i = 0; i < n && dtype == FV_BOOL; i++) to[i] = from[i] != 0;
-    if (dtype == FV_BOOL) return;
-    range_of(dtype, &low, &high);
-    for (int64_t i = 0; i < n; i++) {
-        const double x = from[i];
-        to[i] = x <= low                         ? (int64_t)low
-                : x < high                       ? (int64_t)x
-                : x >= 0x1p63 && dtype == FV_I64 ? INT64_MAX
-                : x >= high                      ? (int64_t)high
-                                                 : 0; /* NaN */
-    }
-}
-
 static void run_row(const void *argument, const fv__broadcast_row *row)
 {
     const fv_call *call = argument;
     const fv_tensor *x = call->inputs[0], *y = call->outputs[0];
-    double numbers[BLOCK];
-    int64_t whole[BLOCK];
-    for (int64_t i = row->first; i < row->first + row->n; i += BLOCK) {
-        const int64_t n = fv__min(row->first + row->n - i, BLOCK);
-        void *to = fv__tensor_byte(y, i);
-        const void *from = fv__tensor_byte(x, i);
-        if (fv__dtype_is_real(x->dtype)) {
-            fv__load_doubles(x->dtype, from, 1, n, numbers);
-            truncate_block(y->dtype, n, numbers, whole);
-        } else {
-            fv__load_integers(x->dtype, from, 1, n, whole);
-        }
-        if (y->dtype == FV_F32)
-            for (int64_t j = 0; j < n; j++) ((float *)to)[j] = (float)whole[j];
-        else if (y->dtype == FV_F64)
-            for (int64_t j = 0; j < n; j++)
-                ((double *)to)[j] = (double)whole[j];
-        else
-            fv__store_wrapped(y->dtype, to, n, whole);
-    }
+    call->context->kernels->convert(x->dtype, y->dtype, (size_t)row->n,
+                                    fv__tensor_byte(x, row->first),
+                                    fv__tensor_byte(y, row->first));
 }
 
 static void forward(const fv_call *call)

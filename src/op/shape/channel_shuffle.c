@@ -30,7 +30,6 @@ static fv_status infer(fv_inference *inference)
     return fv__rearrange_infer(inference, &arrangement, x->rank, x->shape);
 }
 
-extern const fv_operator fv__op_channel_shuffle;
 const fv_operator fv__op_channel_shuffle = {
     FV__REARRANGE_OPERATOR("channel_shuffle"),
     .attributes_size = sizeof(channel_shuffle),
@@ -59,7 +58,6 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
     return fv_channel_shuffle_of(inputs[0], options->groups);
 }
 
-extern const fv__layer_type fv__layer_channel_shuffle;
 const fv__layer_type fv__layer_channel_shuffle = {
     .kind = "channel_shuffle",
     .about = "channel g (c / groups) + k becomes channel k groups + g",

@@ -76,21 +76,15 @@ fv_variable *fv_concat_of(int32_t count, fv_variable *const parts[],
 
 /* ---- the layer ----------------------------------------------------------- */
 
-/* Begins as fv_layer_options. */
-typedef struct options {
-    FV__LOCAL_OPTIONS;
-    int64_t axis;
-} options;
-
 static const fv__field fields[] = {
-    { FV__FIELD(options, INDEX, axis), .usual = -1, .positional = true },
+    FV__AXIS_FIELD(-1),
     { .key = NULL },
 };
 
 static fv_status declare(fv_layer *layer, int32_t count,
                          const fv_shape inputs[])
 {
-    const options *o = layer->options;
+    const fv__axis_options *o = layer->options;
     if (o->axis != -1) return FV_OK; /* the operator checks */
     if (fv__layer_expect_channels(layer, &inputs[0]) != FV_OK)
         return fv_failed(layer->context);
@@ -114,7 +108,7 @@ static fv_status declare(fv_layer *layer, int32_t count,
 static fv_variable *apply(fv_layer *layer, int32_t count,
                           fv_variable *const inputs[])
 {
-    const options *o = layer->options;
+    const fv__axis_options *o = layer->options;
     return fv_concat_of(count, inputs, (int32_t)o->axis);
 }
 
@@ -122,7 +116,7 @@ const fv__layer_type fv__layer_concat = {
     .kind = "concat",
     .about = "several layers one after another along an axis, their channels "
              "unless it is given",
-    FV__LAYER_OPTIONS(options),
+    FV__LAYER_OPTIONS(fv__axis_options),
     .fields = fields,
     .min_inputs = 2,
     .max_inputs = 64,
@@ -132,6 +126,6 @@ const fv__layer_type fv__layer_concat = {
 
 fv_layer *fv_concat_layers_new(const fv_layer_options *given)
 {
-    options o = { .size = sizeof o, .axis = -1 };
+    fv__axis_options o = { .size = sizeof o, .axis = -1 };
     return fv__layer_new(&fv__layer_concat, fv__local_options(given, &o));
 }

@@ -14,31 +14,17 @@ fv_variable *fv_flip(fv_variable *a, int32_t count, const int32_t axes[])
 
 /* ---- the layer ----------------------------------------------------------- */
 
-/* Begins as fv_layer_options. */
-typedef struct options {
-    FV__LOCAL_OPTIONS;
-    fv__list axes;
-} options;
-
-static const fv__field fields[] = {
-    { FV__FIELD(options, LIST, axes), .positional = true },
-    { .key = NULL },
-};
-
 static fv_variable *apply(fv_layer *layer, int32_t count,
                           fv_variable *const inputs[])
 {
-    const options *o = layer->options;
-    int32_t axes[FV_MAX_RANK];
-    (void)count;
-    return fv_flip(inputs[0], fv__list_axes(&o->axes, axes), axes);
+    return fv__axes_layer(layer, count, inputs, fv_flip);
 }
 
 const fv__layer_type fv__layer_flip = {
     .kind = "flip",
     .about = "axes read backwards",
-    FV__LAYER_OPTIONS(options),
-    .fields = fields,
+    FV__LAYER_OPTIONS(fv__axes_options),
+    .fields = fv__axes_fields,
     .min_inputs = 1,
     .max_inputs = 1,
     .forward = apply,

@@ -27,7 +27,6 @@ static fv_status infer(fv_inference *inference)
         inference, a->order == FV_DEPTH_CRD ? &crd : &dcr, 4, shape);
 }
 
-extern const fv_operator fv__op_pixel_shuffle;
 const fv_operator fv__op_pixel_shuffle = {
     FV__REARRANGE_OPERATOR("pixel_shuffle"),
     .attributes_size = sizeof(fv__depth_to_space),
@@ -59,7 +58,6 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
     return fv_pixel_shuffle_of(inputs[0], options->factor, options->order);
 }
 
-extern const fv__layer_type fv__layer_pixel_shuffle;
 const fv__layer_type fv__layer_pixel_shuffle = {
     .kind = "pixel_shuffle",
     .about = "[h, w, c r r] to [h r, w r, c] for a factor r; the channels are "

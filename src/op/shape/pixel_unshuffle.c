@@ -24,7 +24,6 @@ static fv_status infer(fv_inference *inference)
         inference, a->order == FV_DEPTH_CRD ? &crd : &dcr, 4, shape);
 }
 
-extern const fv_operator fv__op_pixel_unshuffle;
 const fv_operator fv__op_pixel_unshuffle = {
     FV__REARRANGE_OPERATOR("pixel_unshuffle"),
     .attributes_size = sizeof(fv__depth_to_space),
@@ -56,7 +55,6 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
     return fv_pixel_unshuffle_of(inputs[0], options->factor, options->order);
 }
 
-extern const fv__layer_type fv__layer_pixel_unshuffle;
 const fv__layer_type fv__layer_pixel_unshuffle = {
     .kind = "pixel_unshuffle",
     .about = "[h r, w r, c] to [h, w, c r r], the inverse of pixel_shuffle",

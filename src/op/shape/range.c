@@ -1,6 +1,7 @@
 /* Numbers start, start + delta, ... before limit. */
 #include "op/op.h"
 
+#include <inttypes.h>
 #include <math.h>
 
 /* Operand k, as a double. */
@@ -25,8 +26,9 @@ static fv_status infer(fv_inference *inference)
     for (int32_t k = 0; k < 3 && !status; k++) {
         if (fv_tensor_count(operands[k]) != 1)
             return fv_fail(inference->context, FV_MISUSE,
-                           "%s: operand %d is not one number", inference->name,
-                           k + 1);
+                           "%s: operand %d has %" PRId64 " numbers, expected 1",
+                           inference->name, k + 1,
+                           fv_tensor_count(operands[k]));
         if (!operands[k]->data)
             return fv_fail(inference->context, FV_MISUSE,
                            "%s: operand %d must be known when the plan is made",

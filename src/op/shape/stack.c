@@ -69,28 +69,22 @@ fv_variable *fv_stack(int32_t count, fv_variable *const parts[], int32_t axis)
 
 /* ---- the layer ----------------------------------------------------------- */
 
-/* Begins as fv_layer_options. */
-typedef struct options {
-    FV__LOCAL_OPTIONS;
-    int64_t axis;
-} options;
-
 static const fv__field fields[] = {
-    { FV__FIELD(options, INDEX, axis), .positional = true },
+    FV__AXIS_FIELD(0),
     { .key = NULL },
 };
 
 static fv_variable *apply(fv_layer *layer, int32_t count,
                           fv_variable *const inputs[])
 {
-    const options *o = layer->options;
+    const fv__axis_options *o = layer->options;
     return fv_stack(count, inputs, (int32_t)o->axis);
 }
 
 const fv__layer_type fv__layer_stack = {
     .kind = "stack",
     .about = "inputs of one shape along a new axis",
-    FV__LAYER_OPTIONS(options),
+    FV__LAYER_OPTIONS(fv__axis_options),
     .fields = fields,
     .min_inputs = 1,
     .max_inputs = FV__MAX_INPUTS,

@@ -1,0 +1,202 @@
+/* Activations written as several nodes: in every order of the operands each is
+ * one layer, and what only looks like one is none. */
+#include "onnx/model.h"
+
+#include <math.h>
+
+enum { COUNT = 9 };
+static const float numbers[COUNT] = {
+    -7, -3, -1.5F, -0.25F, 0, 0.5F, 1, 3, 6.5F
+};
+
+/* Kinds of the layers of a network: "input silu output". */
+static void kinds_of(fv_network *network, char text[512])
+{
+    text[0] = '\0';
+    for (size_t i = 0; i < fv_network_count(network); i++) {
+        strcat(text, i ? " " : "");
+        strcat(text, fv_network_layer_info(network, i).kind);
+    }
+}
+
+/* Loads the model of one input and output, y = f(x) of each number. */
+static void check(model *m, fv_context *ctx, const char *kinds,
+                  double (*f)(double))
+{
+    char is[512];
+    model_output(m, "y");
+    fv_network *network = model_load(m, ctx);
+    free(m);
+    assert_ok(ctx);
+    kinds_of(network, is);
+    if (kinds) assert_string_equal(is, kinds);
+    float x[COUNT];
+    memcpy(x, numbers, sizeof x);
+    const fv_named_tensor given = { NULL, FV_TENSOR(x, FV_F32, 1, COUNT) };
+    fv_named_tensor made = { NULL };
+    fv_network_run(network, 1, &given, 1, &made);
+    assert_ok(ctx);
+    for (int i = 0; i < COUNT; i++)
+        assert_near(((const float *)made.tensor.data)[i], f((double)numbers[i]),
+                    1e-6);
+    fv_network_free(network);
+}
+
+static model *begin(void)
+{
+    model *m = model_new(14);
+    model_input(m, "x", FLOAT, 2, (int64_t[]){ -1, COUNT });
+    return m;
+}
+
+static void constant(model *m, const char *name, float number)
+{
+    model_floats(m, name, 0, NULL, &number);
+}
+
+static double silu(double x) { return x / (1 + exp(-x)); }
+static double gelu(double x) { return x * (1 + erf(x / sqrt(2))) / 2; }
+static double hard(double x) { return fmin(fmax(x + 3, 0), 6) / 6; }
+static double swish(double x) { return x * hard(x); }
+static double mish(double x) { return x * tanh(log1p(exp(x))); }
+static double scaled(double x) { return silu(x) * 2; }
+static double times_two(double x) { return x / (1 + exp(-2 * x)); }
+
+static void test_silu(void **state)
+{
+    fv_context *ctx = *state;
+    for (int order = 0; order < 2; order++) {
+        model *m = begin();
+        model_node(m, "Sigmoid", "x", "s");
+        model_node(m, "Mul", order ? "x,s" : "s,x", "y");
+        check(m, ctx, "input silu output", silu);
+    }
+}
+
+static void test_gelu(void **state)
+{
+    fv_context *ctx = *state;
+    for (int form = 0; form < 6; form++) {
+        model *m = begin();
+        constant(m, "root", 1.41421356F);
+        constant(m, "inverse", 0.70710678F);
+        constant(m, "one", 1);
+        constant(m, "half", 0.5F);
+        constant(m, "two", 2);
+        model_node(m, form % 2 ? "Mul" : "Div",
+                   form % 2 ? "inverse,x" : "x,root", "a");
+        model_node(m, "Erf", "a", "b");
+        model_node(m, "Add", form < 3 ? "b,one" : "one,b", "c");
+        if (form % 3 == 0) {
+            model_node(m, "Mul", "x,c", "d");
+            model_node(m, "Mul", "d,half", "y");
+        } else if (form % 3 == 1) {
+            model_node(m, "Mul", "half,x", "d");
+            model_node(m, "Mul", "d,c", "y");
+        } else {
+            model_node(m, "Div", "c,two", "d");
+            model_node(m, "Mul", "x,d", "y");
+        }
+        check(m, ctx, "input gelu output", gelu);
+    }
+}
+
+static void test_hard_swish(void **state)
+{
+    fv_context *ctx = *state;
+    for (int form = 0; form < 4; form++) {
+        model *m = begin();
+        constant(m, "three", 3);
+        constant(m, "low", 0);
+        constant(m, "six", 6);
+        model_node(m, "Add", form % 2 ? "three,x" : "x,three", "a");
+        model_node(m, "Clip", "a,low,six", "b");
+        if (form < 2) {
+            model_node(m, "Mul", "x,b", "c");
+            model_node(m, "Div", "c,six", "y");
+        } else {
+            model_node(m, "Div", "b,six", "c");
+            model_node(m, "Mul", "c,x", "y");
+        }
+        check(m, ctx, "input hard_swish output", swish);
+    }
+    model *m = begin();
+    model_node(m, "HardSigmoid", "x", "a");
+    model_float(m, "alpha", 1.0F / 6);
+    model_float(m, "beta", 0.5F);
+    model_node(m, "Mul", "x,a", "y");
+    check(m, ctx, "input hard_swish output", swish);
+    m = begin();
+    constant(m, "three", 3);
+    constant(m, "low", 0);
+    constant(m, "six", 6);
+    model_node(m, "Add", "x,three", "a");
+    model_node(m, "Clip", "a,low,six", "b");
+    model_node(m, "Div", "b,six", "y");
+    check(m, ctx, "input hard_sigmoid output", hard);
+}
+
+static void test_mish(void **state)
+{
+    fv_context *ctx = *state;
+    model *m = begin();
+    model_node(m, "Softplus", "x", "a");
+    model_node(m, "Tanh", "a", "b");
+    model_node(m, "Mul", "x,b", "y");
+    check(m, ctx, "input mish output", mish);
+}
+
+/* Another factor, another argument, an inner value that is read elsewhere. */
+static void test_near_misses(void **state)
+{
+    fv_context *ctx = *state;
+    model *m = begin();
+    constant(m, "two", 2);
+    model_node(m, "Sigmoid", "x", "s");
+    model_node(m, "Mul", "x,s", "a");
+    model_node(m, "Mul", "a,two", "y");
+    check(m, ctx, NULL, scaled);
+    m = begin();
+    constant(m, "two", 2);
+    model_node(m, "Mul", "x,two", "a");
+    model_node(m, "Sigmoid", "a", "s");
+    model_node(m, "Mul", "x,s", "y");
+    check(m, ctx, NULL, times_two);
+    m = begin();
+    model_node(m, "Sigmoid", "x", "s");
+    model_node(m, "Mul", "x,s", "y");
+    model_output(m, "s");
+    char is[512];
+    model_output(m, "y");
+    fv_network *network = model_load(m, ctx);
+    free(m);
+    assert_ok(ctx);
+    kinds_of(network, is);
+    assert_non_null(strstr(is, "silu"));
+    assert_non_null(strstr(is, "sigmoid"));
+}
+
+static int make(void **state)
+{
+    *state = fv_context_new(
+        FV_OPTIONS(fv_context_options, .layout = FV_NCHW, .threads = 1));
+    return *state ? 0 : -1;
+}
+
+static int drop(void **state)
+{
+    fv_context_free(*state);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_silu, make, drop),
+        cmocka_unit_test_setup_teardown(test_gelu, make, drop),
+        cmocka_unit_test_setup_teardown(test_hard_swish, make, drop),
+        cmocka_unit_test_setup_teardown(test_mish, make, drop),
+        cmocka_unit_test_setup_teardown(test_near_misses, make, drop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
