@@ -373,15 +373,24 @@ FV_API fv_variable *fv_gather_elements(fv_variable *a, fv_variable *indices,
                                        int32_t axis);
 /** Slices of a: the last axis of the indices holds those of its first axes. */
 FV_API fv_variable *fv_gather_nd(fv_variable *a, fv_variable *indices);
-/** a with other elements at the places of fv_gather_elements(), or with `sum`,
- *  with them added. Of two at one place the later one stays, and both get its
- *  gradient; indices out of range are left out. */
+/** What becomes of the elements that are there. */
+typedef enum fv_scatter_reduction {
+    FV_SCATTER_REPLACE, /**< of two at one place the later one stays, and both
+                             get its gradient */
+    FV_SCATTER_SUM,     /**< is added to them */
+    FV_SCATTER_PRODUCT, /**< multiplies them; no gradient */
+    FV_SCATTER_MIN,     /**< the smaller one stays; no gradient */
+    FV_SCATTER_MAX      /**< the larger one stays; no gradient */
+} fv_scatter_reduction;
+/** a with other elements at the places of fv_gather_elements(), in their order;
+ *  indices out of range are left out. */
 FV_API fv_variable *fv_scatter_elements(fv_variable *a, fv_variable *indices,
                                         fv_variable *updates, int32_t axis,
-                                        int sum);
+                                        fv_scatter_reduction reduction);
 /** The same at the places of fv_gather_nd(). */
 FV_API fv_variable *fv_scatter_nd(fv_variable *a, fv_variable *indices,
-                                  fv_variable *updates, int sum);
+                                  fv_variable *updates,
+                                  fv_scatter_reduction reduction);
 /** Rows of weight [n, width] at the indices, as fv_gather(); the row `padding`,
  *  if that is not negative, gets no gradient. */
 FV_API fv_variable *fv_embedding_of(fv_variable *weight, fv_variable *indices,

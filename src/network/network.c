@@ -102,7 +102,7 @@ static fv_status check(const fv_network *network, const fv_layer *layer)
         return fv_fail(context, FV_LIMIT, "%s: a network has at most %d layers",
                        layer->name, FV__MAX_LAYERS);
     bool input = layer->type == &fv__layer_input;
-    if (!network->count && !input)
+    if (!network->count && !input && layer->type->max_inputs)
         return fv_fail(context, FV_MISUSE,
                        "%s: the first layer of a network must be an input",
                        layer->name);

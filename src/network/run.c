@@ -157,7 +157,8 @@ fv_status fv__network_measure(const fv_network *network, int32_t count,
                            info.name, (long long)own, (long long)*batch);
         *batch = own;
     }
-    if (!*batch && !fv_network_input_info(network, 0).batched) *batch = 1;
+    if (!*batch && (!count || !fv_network_input_info(network, 0).batched))
+        *batch = 1;
     return FV_OK;
 }
 

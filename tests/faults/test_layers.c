@@ -103,7 +103,7 @@ static const struct {
     { "reshape", IMAGE "reshape 0 -1\n" },
     { "rnn", SEQUENCE "rnn 3 reversed=yes\n" },
     { "scatter_elements", VECTOR "input 3 type=i64 name=i\ninput 3 name=u\n"
-                                 "scatter_elements 1 from=p,i,u sum=yes\n" },
+                                 "scatter_elements 1 from=p,i,u reduction=sum\n" },
     { "scatter_nd", VECTOR "input 3 2 type=i64 name=i\ninput 3 name=u\n"
                            "scatter_nd from=p,i,u\n" },
     { "slice", IMAGE "slice starts=1 stops=3 axes=1\n" },

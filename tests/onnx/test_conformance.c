@@ -18,8 +18,8 @@ static int run_case(const char *folder, char why[256])
     int passed = 0;
     /* with inputs as inputs, then with all but the first as constants, then
      * with all of them */
-    const int32_t fixed[] = { CASE_MOST, 1 };
-    for (int k = 0; k < 2 && !passed; k++) {
+    const int32_t fixed[] = { CASE_MOST, 1, 0 };
+    for (int k = 0; k < 3 && !passed; k++) {
         char reason[256] = "";
         fv_context *context = fv_context_new(
             FV_OPTIONS(fv_context_options, .layout = FV_NCHW, .threads = 1));

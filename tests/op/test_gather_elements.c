@@ -1,4 +1,5 @@
 /* Elements at places. */
+#include "op/index/places.h"
 #include "op/whole.h"
 
 static const int64_t numbers[] = { 2, -1, 0, 1, 1, -3 };
@@ -57,6 +58,57 @@ static void test_vectors(void **state)
     fv_context_free(is.context);
 }
 
+/* Of each image and channel an element of its own. */
+static fv_variable *in_batch(void *user, fv_variables at)
+{
+    const int64_t batch = *(const int64_t *)user;
+    fv_context *context = fv_variable_context(at.at[0]);
+    fv_variable *i =
+        batch == 1 ? whole_of(context, FV_I64, &(check_shape)SHAPE(2, 2, 1),
+                              (int64_t[]){ 0, 2, -1, 1 })
+                   : whole_of(context, FV_I64, &(check_shape)SHAPE(2, 3, 1),
+                              (int64_t[]){ 0, 1, -1, 1, 0, 1 });
+    return fv__gather_nd(at.at[0], i, batch);
+}
+
+static void test_batch(void **state)
+{
+    (void)state;
+    static const int64_t rows[] = { 0, 2, 5, 4 }, one[] = { 0, 3, 5, 7, 8, 11 };
+    for (int64_t batch = 1; batch < 3; batch++) {
+        int64_t number = batch;
+        check_case c = {
+            .f = in_batch, .user = &number, .count = 1, .low = -1, .high = 1
+        };
+        c.shapes[0] = (check_shape)SHAPE(2, 3, 2);
+        check_gradient(&c);
+        check_result is = check_evaluate(&c, FV_F64, 1);
+        const int64_t shape[] = { 2, batch == 1 ? 2 : 3, 2 };
+        check_shape_is(&is.value, batch == 1 ? 3 : 2, shape);
+        for (int64_t i = 0; i < fv_tensor_count(&is.value); i++)
+            assert_true(check_at(&is.value, i)
+                        == check_at(&is.leaves[0], batch == 1
+                                                       ? 2 * rows[i / 2] + i % 2
+                                                       : one[i]));
+        fv_context_free(is.context);
+    }
+    fv_context *context = check_context(FV_F32, 1);
+    fv_variable *x = check_leaf(context, &(check_shape)SHAPE(2, 3), 0, 1, 1);
+    fv_variable *i = whole_of(context, FV_I64, &(check_shape)SHAPE(3, 1),
+                              (int64_t[]){ 0, 0, 0 });
+    for (int batch = -1; batch < 3; batch++) {
+        char text[128];
+        if (!batch) continue;
+        snprintf(text, sizeof text,
+                 "gather_elements: indices [3, 1] do not have the first %d "
+                 "axes of [2, 3]",
+                 batch);
+        assert_null(fv__gather_nd(x, i, batch));
+        assert_error(context, text);
+    }
+    fv_context_free(context);
+}
+
 static void test_range(void **state)
 {
     (void)state;
@@ -89,6 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_elements),
         cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_batch),
         cmocka_unit_test(test_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -190,6 +190,8 @@ static void test_layer(void **state)
         { "pad 1 2 mode=reflect", { 6, 9, 2 } },
         { "pad 1 0 3 after=0,1", { 5, 6, 5 } },
         { "pad after=0,-2 mode=constant value=3", { 4, 3, 2 } },
+        { "pad 1 axis=3", { 4, 5, 4 } },
+        { "pad 0 1 axis=0", { 6, 5, 2 } },
     };
     char text[100];
     (void)state;
@@ -210,12 +212,42 @@ static void test_layer(void **state)
     fv_context_free(context);
 }
 
+/* Padding that is known when the plan is made, and whole numbers. */
+static void test_inputs(void **state)
+{
+    (void)state;
+    fv_context *context = context_of(FV_F32);
+    fv_network *net = fv_network_parse(
+        context,
+        "input 3 type=i64 name=x\n"
+        "constant 2 values=0,-1 type=i64 name=before\n"
+        "constant 2 values=0,2 type=i64 name=after\n"
+        "pad mode=constant value=-7 from=x,before,after name=y\n"
+        "pad mode=reflect from=x,before name=z\n"
+        "output name=p from=y\noutput name=q from=z\n",
+        "t");
+    int64_t numbers[] = { 1, 2, 3, 4, 5, 6 };
+    const fv_named_tensor x = { "x", FV_TENSOR(numbers, FV_I64, 2, 3) };
+    fv_named_tensor made[2] = { { .name = NULL }, { .name = NULL } };
+    assert_ok(context);
+    fv_network_run(net, 1, &x, 2, made);
+    assert_ok(context);
+    const int64_t y[] = { 2, 3, -7, -7, 5, 6, -7, -7 }, z[] = { 2, 5 };
+    assert_int_equal(made[0].tensor.dtype, FV_I64);
+    assert_int_equal(fv_tensor_count(&made[0].tensor), 8);
+    assert_int_equal(fv_tensor_count(&made[1].tensor), 2);
+    assert_memory_equal(made[0].tensor.data, y, sizeof y);
+    assert_memory_equal(made[1].tensor.data, z, sizeof z);
+    fv_context_free(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),    cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_same_bits), cmocka_unit_test(test_empty),
         cmocka_unit_test(test_refused),   cmocka_unit_test(test_layer),
+        cmocka_unit_test(test_inputs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,6 +77,28 @@ static void test_equal_parts(void **state)
     fv_context_free(context);
 }
 
+/* Five columns in parts of two, two and one; five in eight. */
+static void test_uneven(void **state)
+{
+    (void)state;
+    fv_context *context = check_context(FV_F32, 1);
+    fv_network *network = fv_network_parse(
+        context,
+        "input 5\nsplit 3 axis=1 uneven=yes\noutput name=y from=split1:2\n",
+        "t");
+    assert_ok(context);
+    assert_int_equal(fv_network_output_shape(network).extent[0], 1);
+    network = fv_network_parse(
+        context,
+        "input 5\nsplit 8 axis=1 uneven=yes\noutput name=a from=split1:4\n"
+        "output name=b from=split1:7\n",
+        "t");
+    assert_ok(context);
+    assert_int_equal(fv_network_output_info(network, 0).shape.extent[0], 1);
+    assert_int_equal(fv_network_output_info(network, 1).shape.extent[0], 0);
+    fv_context_free(context);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -115,6 +137,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_axes),
         cmocka_unit_test(test_equal_parts),
+        cmocka_unit_test(test_uneven),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,6 +61,12 @@ bool fv__onnx_ints(fv__importer *to, const fv__onnx_node *node,
     return true;
 }
 
+bool fv__onnx_given(const fv__onnx_node *node, int32_t k, const char *name)
+{
+    return (k < node->num_inputs && node->inputs[k])
+           || fv__onnx_find(node, name);
+}
+
 bool fv__onnx_list(fv__importer *to, fv__onnx_node *node, int32_t k,
                    const char *name, fv__list *list)
 {
@@ -83,5 +89,28 @@ bool fv__onnx_list(fv__importer *to, fv__onnx_node *node, int32_t k,
     }
     fv__load_integers(value->known.dtype, value->known.data, 1, list->count,
                       list->at);
+    return true;
+}
+
+bool fv__onnx_axes(fv__importer *to, fv__onnx_node *node, int32_t k,
+                   const char *name, int32_t rank, fv__list *axes)
+{
+    bool seen[FV_MAX_RANK] = { false };
+    if (!fv__onnx_list(to, node, k, name, axes)) return false;
+    for (int64_t i = 0; i < axes->count; i++) {
+        int64_t *axis = &axes->at[i];
+        if (*axis < -rank || *axis >= rank) {
+            fv__onnx_refuse(to, node, "axis %lld of %d axes", (long long)*axis,
+                            rank);
+            return false;
+        }
+        *axis += *axis < 0 ? rank : 0;
+        if (seen[*axis]) {
+            fv__onnx_refuse(to, node, "axis %lld is named twice",
+                            (long long)*axis);
+            return false;
+        }
+        seen[*axis] = true;
+    }
     return true;
 }

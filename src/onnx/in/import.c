@@ -87,10 +87,7 @@ static fv_status add_input(fv__importer *to, const fv__onnx_value_info *info,
     fv_layer *layer =
         line.at && value ? fv_layer_parse(to->context, line.at) : NULL;
     fv__text_free(&line);
-    if (!layer || fv_network_add(to->network, layer) != FV_OK) {
-        if (layer && !layer->network) fv__destroy(layer);
-        return fv_failed(to->context);
-    }
+    if (fv__onnx_append(to, layer) != FV_OK) return fv_failed(to->context);
     value->made = true;
     value->result = to->network->places[to->network->count - 1].first;
     value->order = order;
@@ -162,7 +159,8 @@ static fv_status add_output(fv__importer *to, const char *name)
                        "%s: nothing makes the output \"%.100s\"", to->shown,
                        name);
     fv__value *plain = value->flattened ? fv__onnx_plain(to, value) : value;
-    if (!plain) return fv_failed(to->context);
+    if (!plain || (!plain->known.data && fv__onnx_add(to, plain) != FV_OK))
+        return fv_failed(to->context);
     const fv__result *r =
         plain->known.data ? NULL : &to->network->results[plain->result];
     const bool image = r && r->batched && fv__dtype_is_real(r->dtype);
@@ -291,10 +289,15 @@ fv_network *fv__onnx_load(fv_context *context, const char *path, void *bytes,
     fv__onnx_scope(&to, NULL);
     if (fv__ok(context) && check_model(&to) == FV_OK)
         to.network = fv_network_new(context, NULL, 0);
-    if (to.network) to.network->layout = FV_NCHW;
-    if (to.network) build(&to);
+    if (to.network) {
+        to.network->layout = FV_NCHW;
+        fv__graph_begin(&to.twice, context, false);
+        to.twice.arena.account = FV__DATA;
+        build(&to);
+    }
     for (fv__onnx_file *f = to.files; f; f = f->next)
         fv__release(context, f->bytes);
+    if (to.twice.context) fv__graph_free(&to.twice);
     fv__arena_free(&to.arena);
     fv__onnx_unread(context, message);
     if (fv__ok(context)) return to.network;

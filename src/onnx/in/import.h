@@ -17,6 +17,7 @@
 
 typedef struct fv__importer fv__importer;
 typedef struct fv__value fv__value;
+typedef struct fv__deferred fv__deferred;
 
 /* axis[i] of the graph's value is axis i of the tensor. */
 typedef struct fv__order {
@@ -34,13 +35,37 @@ struct fv__value {
     /* Known numbers, contiguous, in the graph's order; data NULL: it is not
      * known. Empty tensors have data, too. */
     fv_tensor known;
-    int32_t result; /* in the network; -1: a known value without a line */
+    int32_t result;         /* in the network; -1: a value without a line yet */
+    fv__deferred *deferred; /* the line to add when one reads it; NULL: none */
     fv__order order;
     fv__value *others; /* the same value in other orders */
     /* It is this value, of channels last, with all axes but the batch in one,
      * in the order of the graph, and has no line yet; NULL: it is not. */
     fv__value *flattened;
 };
+
+/* A line that is added when another one reads it, if ever: of sizes, which may
+ * all be known once others have been taken away, or of padding, which a window
+ * may do itself. The type and shape are those of the value, in the order of the
+ * graph. */
+struct fv__deferred {
+    const char *base, *options; /* the name is made of `base` */
+    int32_t count;
+    fv__value **inputs;
+    int32_t depth;  /* of deferred lines that read each other */
+    int32_t result; /* -1: it has not been added */
+    fv_dtype dtype;
+    int32_t rank;
+    int64_t extent[FV_MAX_RANK];
+    const int64_t *sizes; /* numbers, or those below; NULL: none */
+    bool padding;         /* zeros around the only input, with channels last */
+    int64_t begin[FV__AXES], end[FV__AXES]; /* of its spatial axes */
+};
+
+/* Sizes that depend on the input. */
+enum { FV__MOST_SIZES = 64 };
+static const int64_t fv__size_batch = INT64_MIN, /* it is that of the network */
+    fv__size_open = INT64_MIN + 1;
 
 /* A node of a graph or of a function. */
 typedef struct fv__onnx_node {
@@ -81,11 +106,18 @@ const char *fv__onnx_text(fv__importer *to, const fv__onnx_node *node,
 /* At most FV_MAX_RANK numbers. False if it is left out; more are refused. */
 bool fv__onnx_ints(fv__importer *to, const fv__onnx_node *node,
                    const char *name, fv__list *list);
+/* Whether there is an input k, or that attribute. */
+bool fv__onnx_given(const fv__onnx_node *node, int32_t k, const char *name);
 /* The numbers of input k, or of an attribute where that is NULL: operators took
  * them as attributes once. False if there are none, or after refusing what is
  * not known. */
 bool fv__onnx_list(fv__importer *to, fv__onnx_node *node, int32_t k,
                    const char *name, fv__list *list);
+
+/* Axes of a value of that rank, from input k or an attribute: none is negative
+ * or named twice. False as for fv__onnx_list. */
+bool fv__onnx_axes(fv__importer *to, fv__onnx_node *node, int32_t k,
+                   const char *name, int32_t rank, fv__list *axes);
 
 /* ---- tensors (tensor.c) ---------------------------------------------------
  */
@@ -97,6 +129,31 @@ bool fv__onnx_dtype(const fv_context *context, int32_t type, fv_dtype *dtype);
 fv_status fv__onnx_numbers(fv__importer *to, const char *who,
                            const fv__onnx_tensor *message, fv_tensor *numbers);
 
+/* ---- sizes and lines that are added later (deferred.c) --------------------
+ */
+
+/* The numbers of a value of FV_I64, with fv__size_batch and fv__size_open for
+ * those that depend on the input; false: it has too many, or they are computed
+ * from elements. */
+bool fv__onnx_sizes(fv__importer *to, const fv__value *value, fv_tensor *sizes);
+/* A value of these sizes, for which that line is added when it is read; known
+ * if all of them are. */
+fv__value *fv__onnx_sizes_later(fv__importer *to, const char *base,
+                                int32_t count, fv__value *const inputs[],
+                                const fv_tensor *sizes, const char *options);
+/* The same for a line that moves sizes or computes them, as concat and mul do;
+ * NULL: it is none. */
+fv__value *fv__onnx_move_sizes(fv__importer *to, const char *base,
+                               int32_t count, fv__value *const inputs[],
+                               const char *options);
+/* A value whose line is added when it is read; what `deferred` says of inputs
+ * and options is ignored. */
+fv__value *fv__onnx_defer(fv__importer *to, fv__deferred deferred,
+                          int32_t count, fv__value *const inputs[],
+                          const char *options);
+/* Adds the line of a value that has none yet. */
+fv_status fv__onnx_add(fv__importer *to, fv__value *value);
+
 /* ---- values (value.c) -----------------------------------------------------
  */
 
@@ -106,7 +163,12 @@ int32_t fv__onnx_rank(const fv__importer *to, const fv__value *value);
  * batch does. */
 int64_t fv__onnx_extent(const fv__importer *to, const fv__value *value,
                         int32_t axis);
+/* Whether that extent is the batch of the network. */
+bool fv__onnx_is_batch(const fv__importer *to, const fv__value *value,
+                       int32_t axis);
 fv_dtype fv__onnx_type_of(const fv__importer *to, const fv__value *value);
+/* Input k in whatever order of axes it has; refused if it is left out. */
+fv__value *fv__onnx_input(fv__importer *to, fv__onnx_node *node, int32_t k);
 /* Makes a negative axis of the value count from the end; refuses others. */
 bool fv__onnx_axis(fv__importer *to, const fv__onnx_node *node,
                    const fv__value *value, int64_t *axis);

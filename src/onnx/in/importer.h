@@ -53,6 +53,11 @@ struct fv__importer {
     int32_t depth;             /* of calls and branches */
     const fv__onnx_node *node; /* being translated; NULL: none */
     fv__onnx_weights *weights;
+    /* all layers, recorded for two images, which shows what the batch changes;
+     * `doubled` is of each result, NULL: it does not work */
+    fv__graph twice;
+    fv_variable **doubled;
+    int32_t num_doubled;
     fv__refusal *refusals; /* in order */
 };
 
@@ -63,6 +68,16 @@ fv__value *fv__onnx_named(fv__importer *to, const char *name);
 fv__scope *fv__onnx_scope(fv__importer *to, fv__scope *outer);
 /* A name for a layer that no other has, made of any text. */
 const char *fv__onnx_unique(fv__importer *to, const char *text);
+/* Adds a layer to the network. */
+fv_status fv__onnx_append(fv__importer *to, fv_layer *layer);
+/* Adds the line of a kind, options and inputs; NULL after a failure. */
+fv__value *fv__onnx_add_line(fv__importer *to, const char *base, int32_t count,
+                             fv__value *const inputs[], const char *options);
+/* The result of a line of known values, in *result; false: it is to be added.
+ */
+bool fv__onnx_compute(fv__importer *to, const char *base, int32_t count,
+                      fv__value *const inputs[], const char *options,
+                      fv__value **result);
 /* The bytes of a tensor that are in another file. */
 fv_status fv__onnx_external(fv__importer *to, const char *who,
                             const fv__onnx_tensor *message, const void **data,

@@ -1,6 +1,7 @@
 /* Lines of the network that nodes become. */
 #include "onnx/in/importer.h"
 
+#include <float.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -132,20 +133,19 @@ static void write_values(fv__text *line, const fv_tensor *known)
             fv__element_text(known->dtype, fv__tensor_byte(known, i), number));
 }
 
-static bool all_finite(const fv_tensor *known)
+/* Whether the numbers can be read from the text of a network. */
+static bool readable(const fv_tensor *known)
 {
+    const double most = fv__dtype_is_real(known->dtype) ? DBL_MAX : 1e15 - 1;
     const int64_t count = fv_tensor_count(known);
     for (int64_t i = 0; i < count; i++) {
         double number;
         fv__load_doubles(known->dtype, fv__tensor_byte(known, i), 1, 1,
                          &number);
-        if (!(number - number == 0)) return false;
+        if (!(number >= -most && number <= most)) return false;
     }
     return true;
 }
-
-static fv__value *add_line(fv__importer *to, const char *base, int32_t count,
-                           fv__value *const inputs[], const char *options);
 
 /* Gives a known value a line of its own: numbers in the text, or a parameter.
  */
@@ -161,25 +161,51 @@ static fv_status give_line(fv__importer *to, fv__value *value)
     for (int32_t i = 0; i < known->rank; i++)
         fv__text_add(&line, " %lld", (long long)known->shape[i]);
     fv__text_add(&line, " type=%s", type_word(known->dtype));
-    const bool text = short_enough && (!real || all_finite(known));
+    const bool text = short_enough && readable(known);
     if (text) write_values(&line, known);
     fv__value *made =
-        line.at ? add_line(to, value->name, 0, NULL, line.at) : NULL;
+        line.at ? fv__onnx_add_line(to, value->name, 0, NULL, line.at) : NULL;
     fv__text_free(&line);
     if (!made) return FV_UNSUPPORTED;
     value->result = made->result;
     return text ? FV_OK : fv__onnx_weight(to, "value", known);
 }
 
-/* Computes a line of known values; false: it is to be added. */
-static bool compute(fv__importer *to, const fv__onnx_node *node, int32_t count,
-                    fv__value *const inputs[], const char *options,
-                    fv__value **result)
+fv_status fv__onnx_add(fv__importer *to, fv__value *value)
+{
+    fv__deferred *d = value->deferred;
+    if (value->result >= 0) return FV_OK;
+    if (!d) return give_line(to, value);
+    if (d->result < 0) {
+        const fv__value *made =
+            fv__onnx_add_line(to, d->base, d->count, d->inputs, d->options);
+        if (!made) return FV_UNSUPPORTED;
+        d->result = made->result;
+    }
+    value->result = d->result;
+    return FV_OK;
+}
+
+/* Whether a layer has parameters, which are not known yet. */
+static bool has_parameters(fv_layer *layer, int32_t count,
+                           fv__value *const inputs[])
+{
+    fv_shape shapes[FV__MAX_INPUTS];
+    if (!layer->type->declare) return false;
+    for (int32_t k = 0; k < count; k++)
+        shapes[k] = fv__shape_of_image(&inputs[k]->known);
+    layer->type->declare(layer, count, shapes);
+    return layer->num_parameters > 0;
+}
+
+bool fv__onnx_compute(fv__importer *to, const char *base, int32_t count,
+                      fv__value *const inputs[], const char *options,
+                      fv__value **result)
 {
     fv_context *context = to->context;
     fv_variable *at[FV__MAX_INPUTS], *outputs[FV__MAX_OUTPUTS];
     fv_layer *layer = fv_layer_parse(context, options);
-    if (layer && layer->type->declare) {
+    if (layer && has_parameters(layer, count, inputs)) {
         fv__destroy(layer);
         return false;
     }
@@ -195,7 +221,7 @@ static bool compute(fv__importer *to, const fv__onnx_node *node, int32_t count,
             fv__onnx_tensor_new(to, from->dtype, from->rank, from->shape);
         if (copy.rank >= 0 && fv_tensor_count(&copy))
             fv__tensor_copy_elements(&copy, from);
-        first[k] = (fv__value){ .name = node ? node->name : "constant",
+        first[k] = (fv__value){ .name = base,
                                 .known = copy,
                                 .result = -1,
                                 .order = fv__order_plain() };
@@ -221,13 +247,67 @@ static void write_inputs(fv__importer *to, fv__text *line, int32_t count,
     }
 }
 
-static fv__value *add_line(fv__importer *to, const char *base, int32_t count,
-                           fv__value *const inputs[], const char *options)
+/* Records the layer that was added last for two images. What goes wrong does so
+ * for more than one image only, and is left to the run of more. */
+static void record_twice(fv__importer *to)
+{
+    const fv__place *place = &to->network->places[to->network->count - 1];
+    fv_layer *layer = place->layer;
+    const fv_layer as_it_is = *layer;
+    fv_variable *inputs[FV__MAX_INPUTS], *outputs[FV__MAX_OUTPUTS] = { NULL };
+    bool works = true;
+    if (layer->type == &fv__layer_input) {
+        fv_shape shape = layer->out_shape;
+        for (int32_t i = 0; i < shape.rank; i++)
+            if (shape.extent[i] == FV_OPEN) shape.extent[i] = fv__open_sizes[0];
+        const fv_dtype dtype = fv__input_dtype(layer);
+        outputs[0] =
+            fv__input_is_batched(layer)
+                ? fv__variable_placeholder(&to->twice, dtype, 2, &shape)
+                : fv__graph_value(&to->twice, dtype, shape.rank, shape.extent);
+    } else {
+        for (int32_t k = 0; k < place->num_inputs; k++)
+            works &= (inputs[k] = to->doubled[place->inputs[k]]) != NULL;
+        if (works
+            && !fv__layer_trace(layer, &to->twice, place->num_inputs, inputs,
+                                outputs))
+            memset(outputs, 0, sizeof outputs);
+        if (fv_failed(to->context) != FV_NO_MEMORY) fv_clear_error(to->context);
+        *layer = as_it_is;
+    }
+    for (int32_t k = 0; k < place->num_outputs; k++)
+        to->doubled[place->first + k] = outputs[k];
+}
+
+fv_status fv__onnx_append(fv__importer *to, fv_layer *layer)
+{
+    if (!layer || fv_network_add(to->network, layer) != FV_OK) {
+        if (layer && !layer->network) fv__destroy(layer);
+        return fv_failed(to->context);
+    }
+    const int32_t results = to->network->num_results;
+    if (results > to->num_doubled) {
+        const int32_t more = results + to->num_doubled;
+        fv_variable **grown =
+            fv__onnx_allocate(to, (size_t)more * sizeof(void *));
+        if (!grown) return fv_failed(to->context);
+        memset(grown, 0, (size_t)more * sizeof(void *));
+        if (to->num_doubled)
+            memcpy(grown, to->doubled,
+                   (size_t)to->num_doubled * sizeof(void *));
+        to->doubled = grown;
+        to->num_doubled = more;
+    }
+    record_twice(to);
+    return fv_failed(to->context);
+}
+
+fv__value *fv__onnx_add_line(fv__importer *to, const char *base, int32_t count,
+                             fv__value *const inputs[], const char *options)
 {
     fv_context *context = to->context;
     for (int32_t k = 0; k < count; k++)
-        if (inputs[k]->result < 0 && give_line(to, inputs[k]) != FV_OK)
-            return NULL;
+        if (fv__onnx_add(to, inputs[k]) != FV_OK) return NULL;
     const bool output = strcmp(options, "output") == 0;
     const char *name = name_of(to, base, output ? is_layer : taken);
     fv__text line = { .context = context, .account = FV__DATA };
@@ -235,10 +315,7 @@ static fv__value *add_line(fv__importer *to, const char *base, int32_t count,
     write_inputs(to, &line, count, inputs);
     fv_layer *layer = line.at ? fv_layer_parse(context, line.at) : NULL;
     fv__text_free(&line);
-    if (!layer || fv_network_add(to->network, layer) != FV_OK) {
-        if (layer && !layer->network) fv__destroy(layer);
-        return refuse_failure(to);
-    }
+    if (fv__onnx_append(to, layer) != FV_OK) return refuse_failure(to);
     fv__value *value = fv__onnx_allocate(to, sizeof *value);
     if (value)
         *value =
@@ -268,16 +345,18 @@ fv__value *fv__onnx_line(fv__importer *to, const fv__onnx_node *node,
         fv__onnx_refuse(to, to->node, "its line has %d characters", length);
         return NULL;
     }
-    fv__value *result;
-    if (known && compute(to, node, count, inputs, options, &result))
-        return result;
     const char *base = node ? node->name : count ? inputs[0]->name : "value";
-    return add_line(to, base, count, inputs, options);
+    fv__value *result;
+    if (known && fv__onnx_compute(to, base, count, inputs, options, &result))
+        return result;
+    result = fv__onnx_move_sizes(to, base, count, inputs, options);
+    if (result || !fv__ok(to->context)) return result;
+    return fv__onnx_add_line(to, base, count, inputs, options);
 }
 
 fv__value *fv__onnx_output(fv__importer *to, fv__value *value, const char *name)
 {
-    return add_line(to, name, 1, &value, "output");
+    return fv__onnx_add_line(to, name, 1, &value, "output");
 }
 
 fv__value *fv__onnx_sibling(fv__importer *to, const fv__value *first, int32_t k)
@@ -313,6 +392,7 @@ fv_status fv__onnx_set(fv__onnx_node *node, int32_t k, fv__value *value,
     fv__value *output = node->outputs[k];
     output->known = value->known;
     output->result = value->result;
+    output->deferred = value->deferred;
     output->flattened = value->flattened;
     output->order = order;
     output->made = true;

@@ -71,6 +71,7 @@ int32_t fv__onnx_rank(const fv__importer *to, const fv__value *value)
 {
     if (value->known.data) return value->known.rank;
     if (value->flattened) return 2;
+    if (value->result < 0) return value->deferred->rank;
     const fv__result *result = result_of(to, value);
     return result->shape.rank + (result->batched ? 1 : 0);
 }
@@ -79,6 +80,7 @@ fv_dtype fv__onnx_type_of(const fv__importer *to, const fv__value *value)
 {
     if (value->known.data) return value->known.dtype;
     if (value->flattened) return to->context->dtype;
+    if (value->result < 0) return value->deferred->dtype;
     return result_of(to, value)->dtype;
 }
 
@@ -95,6 +97,23 @@ static int64_t features_of(const fv__importer *to, const fv__value *images)
     return product;
 }
 
+/* The extent of an axis of the tensor, if there is a line. */
+static int64_t stored_extent(const fv__importer *to, const fv__value *value,
+                             int32_t axis)
+{
+    const fv__result *result = result_of(to, value);
+    if (!result->batched) return result->shape.extent[axis];
+    const fv_tensor *one = &result->traced[0]->value;
+    const fv_variable *doubled = to->doubled[value->result];
+    if (doubled ? doubled->value.rank != one->rank
+                      || doubled->value.shape[axis] != one->shape[axis]
+                : axis == 0)
+        return FV_OPEN;
+    if (axis) return result->shape.extent[axis - 1];
+    const fv_variable *other = result->traced[to->network->open];
+    return other->value.shape[0] == one->shape[0] ? one->shape[0] : FV_OPEN;
+}
+
 int64_t fv__onnx_extent(const fv__importer *to, const fv__value *value,
                         int32_t axis)
 {
@@ -102,10 +121,27 @@ int64_t fv__onnx_extent(const fv__importer *to, const fv__value *value,
     if (value->flattened)
         return axis ? features_of(to, value->flattened)
                     : fv__onnx_extent(to, value->flattened, 0);
+    if (value->result < 0) return value->deferred->extent[axis];
+    return stored_extent(to, value, fv__onnx_stored(to, value, axis));
+}
+
+bool fv__onnx_is_batch(const fv__importer *to, const fv__value *value,
+                       int32_t axis)
+{
+    if (value->known.data) return false;
+    if (value->flattened)
+        return !axis && fv__onnx_is_batch(to, value->flattened, 0);
+    if (value->result < 0)
+        return value->deferred->padding
+               && fv__onnx_is_batch(to, value->deferred->inputs[0], axis);
     const fv__result *result = result_of(to, value);
-    const int32_t stored = fv__onnx_stored(to, value, axis);
-    if (!result->batched) return result->shape.extent[stored];
-    return stored ? result->shape.extent[stored - 1] : FV_OPEN;
+    const int32_t at = fv__onnx_stored(to, value, axis);
+    if (!result->batched || result->traced[0]->value.shape[at] != 1)
+        return false;
+    const fv_variable *doubled = to->doubled[value->result];
+    if (!doubled) return at == 0;
+    return stored_extent(to, value, at) == FV_OPEN
+           && doubled->value.shape[at] == 2;
 }
 
 int32_t fv__onnx_stored(const fv__importer *to, const fv__value *value,
@@ -192,7 +228,11 @@ static fv__value *permuted(fv__importer *to, const fv__value *value,
 /* A line for what has been flattened in the graph's order. */
 static fv__value *flatten(fv__importer *to, fv__value *value)
 {
-    fv__value *made = fv__onnx_line(to, NULL, 1, &value->flattened, "flatten");
+    const bool image = fv__onnx_rank(to, value->flattened) == 4;
+    fv__value *from =
+        image ? value->flattened : fv__onnx_plain(to, value->flattened);
+    fv__value *made =
+        fv__onnx_line(to, NULL, 1, &from, image ? "flatten" : "reshape 0 -1");
     if (!made) return NULL;
     value->flattened = NULL;
     value->result = made->result;
@@ -231,6 +271,13 @@ fv__value *fv__onnx_last(fv__importer *to, fv__value *value)
     if (!value) return NULL;
     return fv__onnx_ordered(to, value,
                             fv__order_last(fv__onnx_rank(to, value)));
+}
+
+fv__value *fv__onnx_input(fv__importer *to, fv__onnx_node *node, int32_t k)
+{
+    fv__value *x = k < node->num_inputs ? node->inputs[k] : NULL;
+    if (!x) fv__onnx_refuse(to, node, "input %d is left out", k + 1);
+    return x && x->flattened ? fv__onnx_plain(to, x) : x;
 }
 
 /* ---- broadcasting

@@ -52,6 +52,15 @@ void fv__onnx_write(char options[512], const char *key, int64_t count,
                                  (long long)numbers[i]);
 }
 
+/* Whether zeros around the input are as those of the window. */
+static bool reads_zeros(const fv__onnx_node *node)
+{
+    return strcmp(node->kind, "Conv") == 0
+           || (strcmp(node->kind, "AveragePool") == 0
+               && fv__onnx_int(node, "count_include_pad", 0)
+               && !fv__onnx_int(node, "ceil_mode", 0));
+}
+
 fv_status fv__onnx_read_window(fv__importer *to, fv__onnx_node *node,
                                const int64_t *kernel, fv__onnx_window *w)
 {
@@ -71,6 +80,7 @@ fv_status fv__onnx_read_window(fv__importer *to, fv__onnx_node *node,
                                    "kernel_shape %lld does not fit its weights",
                                    (long long)w->kernel[i]);
     }
+    if (reads_zeros(node)) fv__onnx_merge_padding(node, w);
     fv__onnx_write(w->options, "kernel", w->axes, w->kernel);
     fv__onnx_write(w->options, "stride", w->axes, w->stride);
     fv__onnx_write(w->options, "dilation", w->axes, w->dilation);

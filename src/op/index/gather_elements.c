@@ -82,7 +82,13 @@ fv_variable *fv_gather_elements(fv_variable *a, fv_variable *indices,
 
 fv_variable *fv_gather_nd(fv_variable *a, fv_variable *indices)
 {
-    return gather(a, indices, (fv__places){ .vectors = 1 });
+    return fv__gather_nd(a, indices, 0);
+}
+
+fv_variable *fv__gather_nd(fv_variable *a, fv_variable *indices, int64_t batch)
+{
+    const int32_t axes = (int32_t)fv__max(-1, fv__min(batch, INT32_MAX));
+    return gather(a, indices, (fv__places){ .vectors = 1, .batch = axes });
 }
 
 /* ---- the layer ----------------------------------------------------------- */

@@ -11,14 +11,27 @@ static int32_t vector_of(const fv_tensor *indices)
 static fv_status infer_vectors(const fv_inference *inference,
                                fv_tensor *elements)
 {
+    const fv__places *places = inference->attributes;
     const fv_tensor *x = inference->inputs[0], *indices = inference->inputs[1];
-    if (indices->rank < 1 || indices->shape[indices->rank - 1] > x->rank)
+    const int32_t batch = places->batch;
+    bool fits = batch >= 0 && batch < indices->rank && batch <= x->rank;
+    for (int32_t i = 0; fits && i < batch; i++)
+        fits = indices->shape[i] == x->shape[i];
+    char is[FV__SHAPE_BYTES], of[FV__SHAPE_BYTES];
+    if (batch && !fits)
+        return fv_fail(
+            inference->context, FV_MISUSE,
+            "%s: indices %s do not have the first %d axes of %s",
+            inference->name,
+            fv__shape_text(is, sizeof is, indices->rank, indices->shape), batch,
+            fv__shape_text(of, sizeof of, x->rank, x->shape));
+    if (!fits || indices->shape[indices->rank - 1] > x->rank - batch)
         return fv_fail(inference->context, FV_MISUSE,
                        "%s: the last axis of the indices is not a vector of at "
                        "most %d",
-                       inference->name, x->rank);
-    const int32_t vector = vector_of(indices);
-    const int32_t rank = indices->rank - 1 + x->rank - vector;
+                       inference->name, x->rank - batch);
+    const int32_t named = batch + vector_of(indices);
+    const int32_t rank = indices->rank - 1 + x->rank - named;
     if (rank > FV_MAX_RANK)
         return fv_fail(inference->context, FV_MISUSE,
                        "%s: the result would have rank %d, above %d",
@@ -27,7 +40,7 @@ static fv_status infer_vectors(const fv_inference *inference,
     for (int32_t i = 0; i < rank; i++)
         elements->shape[i] = i < indices->rank - 1
                                  ? indices->shape[i]
-                                 : x->shape[i - indices->rank + 1 + vector];
+                                 : x->shape[i - indices->rank + 1 + named];
     return FV_OK;
 }
 
@@ -64,8 +77,8 @@ int64_t fv__places_size(const fv__places *places, const fv_tensor *x,
                         const fv_tensor *indices)
 {
     if (!places->vectors) return 1;
-    const int32_t vector = vector_of(indices);
-    return fv__product(x->rank - vector, x->shape + vector);
+    const int32_t named = places->batch + vector_of(indices);
+    return fv__product(x->rank - named, x->shape + named);
 }
 
 /* The offset of an index of an axis; -1 if it is out of range. */
@@ -80,10 +93,15 @@ int64_t fv__place_at(const fv__places *places, const fv_tensor *x,
 {
     int64_t at = 0;
     if (places->vectors) {
-        const int32_t vector = vector_of(indices);
+        const int32_t vector = vector_of(indices), batch = places->batch;
+        if (batch)
+            at =
+                k
+                / fv__product(indices->rank - 1 - batch, indices->shape + batch)
+                * x->stride[batch - 1];
         for (int32_t i = 0; i < vector; i++) {
             const int64_t offset =
-                offset_of(x, i, fv__index_get(indices, k * vector + i));
+                offset_of(x, batch + i, fv__index_get(indices, k * vector + i));
             if (offset < 0) return -1;
             at += offset;
         }

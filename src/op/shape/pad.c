@@ -1,5 +1,6 @@
 /* Padding of any axes as an operator. */
 #include "op/shape/padding.h"
+#include "op/tensor_layer.h"
 
 #include <inttypes.h>
 
@@ -14,8 +15,7 @@ static fv_status infer(fv_inference *inference)
     const pad *a = inference->attributes;
     const fv_tensor *x = inference->inputs[0];
     int64_t out[FV_MAX_RANK] = { 0 };
-    if (fv__infer_float(inference, 0) != FV_OK
-        || fv__infer_least_rank(inference, 0, 1) != FV_OK)
+    if (fv__infer_least_rank(inference, 0, 1) != FV_OK)
         return fv_failed(inference->context);
     if (a->mode < 0 || a->mode > FV_PAD_CONSTANT)
         return fv_fail(inference->context, FV_MISUSE,
@@ -28,7 +28,7 @@ static fv_status infer(fv_inference *inference)
                                (fv_padding_mode)a->mode, padding, out)
                != FV_OK)
         return fv_failed(inference->context);
-    return fv__infer_output(inference, x->rank, out);
+    return fv__infer_moved(inference, x->rank, out);
 }
 
 static void forward(const fv_call *call)
@@ -77,7 +77,8 @@ typedef struct options {
     fv_context *context;
     FV_LAYER_SHAPE;
     FV_LAYER_NAMES;
-    fv__list before, after; /* of the axes of an image, channels last */
+    fv__list before, after;
+    int64_t axis; /* the first that is padded, of a batch */
     double value;
     fv_padding_mode mode;
     int32_t reserved;
@@ -86,43 +87,56 @@ typedef struct options {
 static const fv__field fields[] = {
     { FV__FIELD(options, LIST, before), .positional = true },
     { FV__FIELD(options, LIST, after) },
+    { FV__FIELD(options, COUNT, axis), .usual = 1 },
     { FV__FIELD(options, WORD, mode), .words = fv__padding_mode_words },
     { FV__FIELD(options, NUMBER, value) },
     { .key = NULL },
 };
 
-static fv_status declare(fv_layer *layer, int32_t count,
-                         const fv_shape inputs[])
+/* The numbers of a list, or of an input of all axes. */
+static bool read_side(const fv_layer *layer, int32_t count,
+                      fv_variable *const inputs[], int32_t k,
+                      const fv__list *option, int64_t out[FV_MAX_RANK])
 {
-    (void)count;
     const options *o = layer->options;
-    const int64_t most = fv__max(o->before.count, o->after.count);
-    if (most <= inputs[0].rank) return FV_OK;
-    return fv_fail(layer->context, FV_MISUSE,
-                   "%s: padding of %" PRId64 " axes, the input has %d",
-                   layer->name, most, inputs[0].rank);
+    const int32_t rank = inputs[0]->value.rank;
+    int64_t numbers[FV_MAX_RANK];
+    int32_t n;
+    if (!fv__layer_list(layer, count, inputs, k, "the padding", option, &n,
+                        numbers))
+        return false;
+    const int64_t axis = k < count ? 0 : o->axis;
+    if (n > 0 && n > rank - axis) {
+        const int64_t axes = fv__max(rank - axis, 0);
+        fv_fail(layer->context, FV_MISUSE,
+                "%s: padding of %d axes, the input has %" PRId64, layer->name,
+                n, axes);
+        return false;
+    }
+    for (int32_t i = 0; i < n; i++) out[axis + i] = numbers[i];
+    return true;
 }
 
 static fv_variable *apply(fv_layer *layer, int32_t count,
                           fv_variable *const inputs[])
 {
-    (void)count;
     const options *o = layer->options;
     const fv__list *after = o->after.count ? &o->after : &o->before;
     int64_t begin[FV_MAX_RANK] = { 0 }, end[FV_MAX_RANK] = { 0 };
-    for (int64_t i = 0; i < o->before.count; i++)
-        begin[1 + i] = o->before.at[i];
-    for (int64_t i = 0; i < after->count; i++) end[1 + i] = after->at[i];
+    if (!read_side(layer, count, inputs, 1, &o->before, begin)
+        || !read_side(layer, count, inputs, count == 2 ? 1 : 2, after, end))
+        return NULL;
     return fv_pad(inputs[0], begin, end, o->mode, o->value);
 }
 
 const fv__layer_type fv__layer_pad = {
     .kind = "pad",
-    .about = "numbers before and after the axes of an image, channels last",
+    .about = "numbers before and after axes, with channels last; further "
+             "inputs are those before and behind all axes, the batch among "
+             "them",
     FV__LAYER_OPTIONS(options),
     .fields = fields,
     .min_inputs = 1,
-    .max_inputs = 1,
-    .declare = declare,
+    .max_inputs = 3,
     .forward = apply,
 };

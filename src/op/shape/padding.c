@@ -154,34 +154,50 @@ static int64_t count_from(const fv_tensor *t, int32_t axis)
     return fv__product(t->rank - axis, t->shape + axis);
 }
 
+/* Element i, of any type, at `base`. */
+static void *element(const job *j, const void *base, int64_t i)
+{
+    return (char *)(uintptr_t)base
+           + i * (int64_t)fv_dtype_bytes(j->large->dtype);
+}
+
+/* Sets elements to the number. */
+static void fill_number(const job *j, int64_t n, void *to)
+{
+    const int64_t whole = (int64_t)j->value;
+    const fv_dtype dtype = j->large->dtype;
+    if (fv__dtype_is_real(dtype))
+        j->context->kernels->fill((size_t)n, j->value, to);
+    else
+        for (int64_t i = 0; i < n; i++)
+            fv__store_wrapped(dtype, element(j, to, i), 1, &whole);
+}
+
 /* Fills the output's elements of an index of the axes before `axis`; from NULL:
  * with the number. */
 static void fill(const job *j, int32_t axis, const void *from, void *to)
 {
-    const fv_context *context = j->context;
     const fv__padding *r = j->r;
     const int64_t step = count_from(j->small, axis + 1);
     const int64_t out_step = count_from(j->large, axis + 1);
     if (!from) {
-        context->kernels->fill((size_t)count_from(j->large, axis), j->value,
-                               to);
+        fill_number(j, count_from(j->large, axis), to);
         return;
     }
     for (int64_t i = 0; axis < r->last && i < j->large->shape[axis]; i++) {
         const int64_t at = r->map[axis][i];
-        fill(j, axis + 1,
-             at < 0 ? NULL : fv__number_in(context, from, at * step),
-             fv__number_at(context, to, i * out_step));
+        fill(j, axis + 1, at < 0 ? NULL : element(j, from, at * step),
+             element(j, to, i * out_step));
     }
     for (int64_t i = 0; axis == r->last && i < r->num_runs; i++) {
         const fv__padding_run *u = &r->runs[i];
-        const size_t n = (size_t)(u->count * r->inner);
-        void *out = fv__number_at(context, to, u->to * r->inner);
+        const int64_t n = u->count * r->inner;
+        void *out = element(j, to, u->to * r->inner);
         if (u->from < 0)
-            context->kernels->fill(n, j->value, out);
+            fill_number(j, n, out);
         else
-            memcpy(out, fv__number_in(context, from, u->from * r->inner),
-                   n * fv__number_bytes(context));
+            memcpy(out, element(j, from, u->from * r->inner),
+                   (size_t)n * fv_dtype_bytes(j->large->dtype));
     }
 }
 
@@ -208,11 +224,10 @@ static void gather(const job *j, int32_t axis, const void *dy, void *dx)
 
 static void run_forward(const job *j, int64_t unit)
 {
-    const fv_context *context = j->context;
     const fv__padding *r = j->r;
     const void *from = j->small->data;
-    void *to = fv__number_at(context, j->large->data,
-                             unit * (count_from(j->large, 0) / j->units));
+    void *to =
+        element(j, j->large->data, unit * (count_from(j->large, 0) / j->units));
     int32_t axis = r->first;
     int64_t at = unit;
     if (r->first < r->last) {
@@ -222,9 +237,7 @@ static void run_forward(const job *j, int64_t unit)
         axis++;
     }
     fill(j, axis,
-         at < 0 ? NULL
-                : fv__number_in(context, from, at * count_from(j->small, axis)),
-         to);
+         at < 0 ? NULL : element(j, from, at * count_from(j->small, axis)), to);
 }
 
 static void run_backward(const job *j, int64_t unit)

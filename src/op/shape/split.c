@@ -79,12 +79,12 @@ const fv_operator fv__op_split = {
     .onnx = "Split",
 };
 
-/* The size of part k where all are equal; the operator refuses a remainder. */
-static int64_t equal_part(const fv_variable *x, int32_t axis, int32_t count)
+/* The extent of an axis; 0: the operator refuses it. */
+static int64_t extent_of(const fv_variable *x, int32_t axis)
 {
     const fv_tensor *value = fv_variable_value(x);
     const int32_t at = axis < 0 ? axis + value->rank : axis;
-    return at >= 0 && at < value->rank ? value->shape[at] / count : 0;
+    return at >= 0 && at < value->rank ? value->shape[at] : 0;
 }
 
 static bool count_fits(fv_context *context, int64_t count)
@@ -104,7 +104,7 @@ fv_status fv_split(fv_variable *x, int32_t axis, int32_t count,
     fv_context *context = fv_variable_context(x);
     if (!count_fits(context, count)) return fv_failed(context);
     for (int32_t k = 0; k < count; k++)
-        a.sizes[k] = sizes ? sizes[k] : equal_part(x, axis, count);
+        a.sizes[k] = sizes ? sizes[k] : extent_of(x, axis) / count;
     return fv_apply_n(&fv__op_split, &a, 1, &x, count, parts);
 }
 
@@ -115,12 +115,14 @@ typedef struct options {
     FV__LOCAL_OPTIONS;
     int64_t axis, parts; /* of equal size, unless there are sizes */
     fv__list sizes;
+    int32_t uneven, reserved;
 } options;
 
 static const fv__field fields[] = {
     { FV__FIELD(options, COUNT, parts), .usual = 2, .positional = true },
     { FV__FIELD(options, INDEX, axis), .usual = -1 },
     { FV__FIELD(options, LIST, sizes) },
+    { FV__FIELD(options, SWITCH, uneven) },
     { .key = NULL },
 };
 
@@ -129,22 +131,27 @@ static int32_t apply(fv_layer *layer, int32_t count,
                      fv_variable *outputs[FV__MAX_OUTPUTS])
 {
     const options *o = layer->options;
-    int64_t sizes[FV_MAX_RANK];
+    int64_t sizes[MOST_PARTS];
     int32_t n;
     if (!fv__layer_list(layer, count, inputs, 1, "the sizes", &o->sizes, &n,
                         sizes))
         return 0;
     const int64_t parts = n ? n : o->parts;
     if (!count_fits(layer->context, parts)) return 0;
-    fv_split(inputs[0], (int32_t)o->axis, (int32_t)parts, n ? sizes : NULL,
-             outputs);
+    const int64_t extent = extent_of(inputs[0], (int32_t)o->axis);
+    const int64_t each = fv__divide_up(extent, parts);
+    for (int64_t k = 0; o->uneven && !n && k < parts; k++)
+        sizes[k] = fv__max(fv__min(each, extent - k * each), 0);
+    fv_split(inputs[0], (int32_t)o->axis, (int32_t)parts,
+             n || o->uneven ? sizes : NULL, outputs);
     return fv__ok(layer->context) ? (int32_t)parts : 0;
 }
 
 const fv__layer_type fv__layer_split = {
     .kind = "split",
-    .about = "pieces along an axis, of equal size or of sizes, which may be a "
-             "second input",
+    .about =
+        "pieces along an axis, of equal size, the last ones of what is "
+        "left if they are uneven, or of sizes, which may be a second input",
     FV__LAYER_OPTIONS(options),
     .fields = fields,
     .min_inputs = 1,
