@@ -160,7 +160,7 @@ fv_status fv__network_measure(const fv_network *network, int32_t count,
                            info.name, (long long)own, (long long)*batch);
         *batch = own;
     }
-    if (!*batch && (!expected || !fv_network_input_info(network, 0).batched))
+    if (!*batch && (!count || !fv_network_input_info(network, 0).batched))
         *batch = 1;
     return FV_OK;
 }
