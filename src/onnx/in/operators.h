@@ -1,0 +1,86 @@
+/* Operators of ONNX, a table for each file of them. */
+#ifndef FV_ONNX_IN_OPERATORS_H
+#define FV_ONNX_IN_OPERATORS_H
+
+#include "onnx/in/importer.h"
+
+extern const fv__onnx_operator fv__onnx_convolutions[];
+extern const fv__onnx_operator fv__onnx_pools[];
+extern const fv__onnx_operator fv__onnx_norms[];
+extern const fv__onnx_operator fv__onnx_products[];
+extern const fv__onnx_operator fv__onnx_elements[];
+extern const fv__onnx_operator fv__onnx_arithmetic[];
+extern const fv__onnx_operator fv__onnx_comparisons[];
+extern const fv__onnx_operator fv__onnx_softmaxes[];
+extern const fv__onnx_operator fv__onnx_reductions[];
+extern const fv__onnx_operator fv__onnx_einsums[];
+extern const fv__onnx_operator fv__onnx_shapes[];
+extern const fv__onnx_operator fv__onnx_flows[];
+extern const fv__onnx_operator fv__onnx_axis_operators[];
+extern const fv__onnx_operator fv__onnx_parts[];
+extern const fv__onnx_operator fv__onnx_pads[];
+extern const fv__onnx_operator fv__onnx_indices[];
+extern const fv__onnx_operator fv__onnx_extents[];
+extern const fv__onnx_operator fv__onnx_types[];
+
+/* The translation of an operator that is a function of one element and of
+ * nothing else, as the operators here say by their `onnx`; NULL: there is none.
+ */
+fv__translate *fv__onnx_unary(const char *kind);
+
+/* Input k as a tensor, in whatever order it is; NULL after refusing the node,
+ * which lacks it. */
+fv__value *fv__onnx_operand(fv__importer *to, fv__onnx_node *node, int32_t k);
+/* The same, NULL without refusing if it is left out. */
+fv__value *fv__onnx_option(fv__importer *to, const fv__onnx_node *node,
+                           int32_t k);
+/* Whether the value is one known number. */
+bool fv__onnx_number(const fv__value *value, double *number);
+/* A known value of rank 0, of a type. */
+fv__value *fv__onnx_scalar(fv__importer *to, fv_dtype dtype, double number);
+/* The value in another type; itself if it has that. */
+fv__value *fv__onnx_cast(fv__importer *to, const fv__onnx_node *node,
+                         fv__value *value, fv_dtype dtype);
+/* A line of values that are broadcast to one shape, of that kind or, of one
+ * value and a known number, maybe of "KIND NUMBER". More values than a layer
+ * has inputs are joined from the left. The result has its order. */
+fv__value *fv__onnx_broadcast(fv__importer *to, const fv__onnx_node *node,
+                              int32_t count, fv__value *const values[],
+                              const char *kind, bool with_number);
+/* The inputs of a node, `count` of them or, where that is 0, any number,
+ * broadcast; two of them before version 7 as its attributes say. */
+fv_status fv__onnx_broadcast_node(fv__importer *to, fv__onnx_node *node,
+                                  int32_t count, const char *kind,
+                                  bool with_number);
+/* The extents of axes begin to end - 1, as sizes. */
+fv__value *fv__onnx_sizes_of(fv__importer *to, fv__onnx_node *node,
+                             fv__value *x, int64_t begin, int64_t end);
+/* The word of a type in lines. */
+const char *fv__onnx_type_word(fv_dtype dtype);
+
+/* The window of a convolution or pool over `axes` spatial axes. */
+typedef struct fv__onnx_window {
+    int32_t axes;
+    int64_t kernel[FV__AXES], stride[FV__AXES], dilation[FV__AXES];
+    int64_t begin[FV__AXES], end[FV__AXES];
+    const char
+        *auto_pad;     /* "valid", "same" or "same_lower"; NULL: by numbers */
+    char options[512]; /* " kernel=3,3 stride=1,1 ..." */
+} fv__onnx_window;
+
+/* Appends " key=1,2,3" to the options of a line. */
+void fv__onnx_write(char options[512], const char *key, int64_t count,
+                    const int64_t numbers[]);
+/* Reads the attributes of a window over the spatial axes of the first input;
+ * `kernel` is that of the weights, NULL: the attribute is needed. */
+fv_status fv__onnx_read_window(fv__importer *to, fv__onnx_node *node,
+                               const int64_t *kernel, fv__onnx_window *window);
+/* Lets the window pad what the line before it would pad with zeros, which then
+ * is not read. */
+void fv__onnx_merge_padding(fv__onnx_node *node, fv__onnx_window *window);
+/* The kind of layer for so many spatial axes: "conv2d", "maxpool", "maxpool1d".
+ */
+const char *fv__onnx_kind(const char *stem, int32_t axes, bool plain_2d,
+                          char kind[32]);
+
+#endif
