@@ -237,6 +237,7 @@ struct fv__layer_type {
      * parameters; NULL: there is nothing to do. */
     fv_status (*declare)(fv_layer *layer, int32_t count,
                          const fv_shape inputs[]);
+    bool checks; /* that only checks: there are no parameters */
     /* Applies operators. The shape of the output is theirs. */
     fv_variable *(*forward)(fv_layer *layer, int32_t count,
                             fv_variable *const inputs[]);

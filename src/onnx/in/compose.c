@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 fv__value *fv__onnx_input(const fv__onnx_node *node, int32_t k)
 {
@@ -58,6 +59,7 @@ fv__value *fv__onnx_with(fv__importer *to, const fv__onnx_node *node,
                          const char *kind, fv__value *x, double number)
 {
     char text[FV__NUMBER_BYTES];
+    if (!number && !strcmp(kind, "add")) return x;
     return fv__onnx_map(to, node, x, "%s %s", kind,
                         fv__number_text(number, text));
 }
@@ -67,7 +69,7 @@ fv__value *fv__onnx_reduced(fv__importer *to, const fv__onnx_node *node,
                             const int64_t axes[])
 {
     char options[512] = "";
-    int64_t stored[FV_MAX_RANK];
+    int64_t stored[FV_MAX_RANK] = { 0 };
     if (!x || !fv__ok(to->context)) return NULL;
     for (int32_t i = 0; i < count; i++)
         stored[i] = fv__onnx_stored(to, x, axes[i]);
@@ -105,4 +107,16 @@ fv_status fv__onnx_give(fv__onnx_node *node, int32_t k, fv__value *value)
 {
     return fv__onnx_set(node, k, value,
                         value ? value->order : fv__order_plain());
+}
+
+bool fv__onnx_all_zero(const fv_tensor *numbers)
+{
+    const int64_t count = fv_tensor_count(numbers);
+    for (int64_t i = 0; i < count; i++) {
+        double number;
+        fv__load_doubles(numbers->dtype, fv__tensor_byte(numbers, i), 1, 1,
+                         &number);
+        if (number != 0) return false;
+    }
+    return true;
 }

@@ -161,7 +161,7 @@ static bool compute(fv__importer *to, const fv__onnx_node *node, int32_t count,
     fv_context *context = to->context;
     fv_variable *at[FV__MAX_INPUTS], *outputs[FV__MAX_OUTPUTS];
     fv_layer *layer = fv_layer_parse(context, options);
-    if (layer && layer->type->declare) {
+    if (layer && layer->type->declare && !layer->type->checks) {
         fv__destroy(layer);
         return false;
     }

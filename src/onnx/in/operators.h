@@ -78,6 +78,8 @@ fv__value *fv__onnx_along(fv__importer *to, const fv__onnx_node *node,
  * when the plan is made. */
 fv__value *fv__onnx_measure(fv__importer *to, const fv__onnx_node *node,
                             fv__value *x, int64_t axis);
+/* Whether numbers are there and all of them are 0. */
+bool fv__onnx_all_zero(const fv_tensor *numbers);
 /* Output k is the value, in its order. */
 fv_status fv__onnx_give(fv__onnx_node *node, int32_t k, fv__value *value);
 

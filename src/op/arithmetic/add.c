@@ -57,6 +57,7 @@ const fv__layer_type fv__layer_add = {
     FV__ARITHMETIC_LAYER("add"),
     .about = "the sum of several layers, or of one and a number; broadcast",
     .declare = declare,
+    .checks = true,
 };
 
 fv_layer *fv_add_layers_new(const fv_layer_options *options)

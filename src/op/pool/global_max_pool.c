@@ -53,6 +53,7 @@ const fv__layer_type fv__layer_global_max_pool = {
     .min_inputs = 1,
     .max_inputs = 1,
     .declare = fv__image_declare,
+    .checks = true,
     .forward = apply,
 };
 

@@ -207,5 +207,6 @@ const fv__layer_type fv__layer_max_unpool = {
     .min_inputs = 2,
     .max_inputs = 2,
     .declare = fv__window_lists_declare,
+    .checks = true,
     .forward = apply,
 };

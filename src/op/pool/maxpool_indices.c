@@ -93,5 +93,6 @@ const fv__layer_type fv__layer_maxpool_indices = {
     .max_inputs = 1,
     .max_outputs = 2,
     .declare = fv__window_lists_declare,
+    .checks = true,
     .forward_n = apply,
 };

@@ -113,7 +113,7 @@ fv_variable *fv__lppool_layer(fv_layer *layer, int32_t count,
 #define FV__POOL_LAYER(word, pool, text)                                       \
     .kind = (word), .stem = #pool, .about = (text),                            \
     FV__LAYER_OPTIONS(fv_pool_options), .fields = fields, .min_inputs = 1,     \
-    .max_inputs = 1, .declare = fv__pool_declare,                              \
+    .max_inputs = 1, .declare = fv__pool_declare, .checks = true,              \
     .forward = fv__##pool##_layer
 extern const fv__layer_type fv__layer_maxpool1d, fv__layer_maxpool3d,
     fv__layer_avgpool1d, fv__layer_avgpool, fv__layer_avgpool3d,

@@ -353,6 +353,7 @@ const fv__layer_type fv__layer_resize = {
     .min_inputs = 1,
     .max_inputs = 1,
     .declare = declare,
+    .checks = true,
     .forward = apply,
 };
 
