@@ -200,11 +200,17 @@ typedef enum fv_resize_mode {
 /** Coordinate x in the input of pixel o of the output, where s is the scale,
  *  output size / input size unless it is given. */
 typedef enum fv_resize_coordinates {
-    FV_RESIZE_HALF_PIXEL = 0,    /**< (o + 0.5) / s - 0.5 */
-    FV_RESIZE_ALIGN_CORNERS,     /**< o (input - 1) / (output - 1) */
-    FV_RESIZE_ASYMMETRIC,        /**< o / s */
-    FV_RESIZE_PYTORCH_HALF_PIXEL /**< half_pixel, but 0 if the output is one
-                                      pixel */
+    FV_RESIZE_HALF_PIXEL = 0,     /**< (o + 0.5) / s - 0.5 */
+    FV_RESIZE_ALIGN_CORNERS,      /**< o (input - 1) / (output - 1) */
+    FV_RESIZE_ASYMMETRIC,         /**< o / s */
+    FV_RESIZE_PYTORCH_HALF_PIXEL, /**< half_pixel, but 0 if the output is one
+                                       pixel */
+    FV_RESIZE_SYMMETRIC,          /**< half_pixel, but the middles of input and
+                                       output meet whatever the size is rounded to */
+    FV_RESIZE_TF_HALF_PIXEL,      /**< (o + 0.5) / s */
+    FV_RESIZE_CROP /**< from region_begin (input - 1) to region_end
+                        (input - 1), one pixel in the middle; zeros
+                        are read outside of the input */
 } fv_resize_coordinates;
 
 /** How `nearest` rounds a coordinate. PyTorch's "nearest" is `asymmetric` with
@@ -216,10 +222,18 @@ typedef enum fv_resize_rounding {
     FV_RESIZE_CEIL
 } fv_resize_rounding;
 
+/** What sizes mean for the proportions of an image. */
+typedef enum fv_resize_fit {
+    FV_RESIZE_STRETCH = 0, /**< they are the output's */
+    FV_RESIZE_NOT_LARGER, /**< one scale for all axes, the largest with which no
+                               axis is larger */
+    FV_RESIZE_NOT_SMALLER /**< ... the smallest with which none is smaller */
+} fv_resize_fit;
+
 /** Resizing of images, either to sizes or by scales; a number for each axis, in
  *  order of memory, where missing numbers repeat the first. */
 typedef struct fv_resizing {
-    int64_t sizes[3] FV_ZERO; /**< of the output */
+    int64_t sizes[3] FV_ZERO; /**< of the output; #FV_OPEN: as the input's */
     double scales[3] FV_ZERO; /**< output size floor(input scale) */
     fv_resize_mode mode FV_ZERO;
     fv_resize_coordinates coordinates FV_ZERO;
@@ -230,8 +244,10 @@ typedef struct fv_resizing {
     int32_t exclude_outside FV_ZERO; /**< 1: what lies outside has weight 0, and
                                           the others sum to 1; else the border
                                           is repeated */
-    int32_t reserved FV_ZERO;
+    fv_resize_fit fit FV_ZERO;
     double cubic_coefficient FV_ZERO; /**< 0: -0.75, with antialias -0.5 */
+    double region_begin[3] FV_ZERO; /**< of #FV_RESIZE_CROP, as parts of the */
+    double region_end[3] FV_ZERO;   /**< input: 0 to 1 is all of it */
 } fv_resizing;
 
 /** Resizes x [n, l, c], [n, h, w, c] or [n, d, h, w, c]. */
