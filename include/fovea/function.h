@@ -230,6 +230,13 @@ typedef enum fv_resize_fit {
     FV_RESIZE_NOT_SMALLER /**< ... the smallest with which none is smaller */
 } fv_resize_fit;
 
+/** Filters as wide as the pixels of a smaller output. */
+typedef enum fv_resize_antialias {
+    FV_RESIZE_SHARP = 0,
+    FV_RESIZE_SMOOTH,       /**< what lies outside is left out, as in Pillow */
+    FV_RESIZE_SMOOTH_BORDER /**< the border is repeated there, as in ONNX */
+} fv_resize_antialias;
+
 /** Resizing of images, either to sizes or by scales; a number for each axis, in
  *  order of memory, where missing numbers repeat the first. */
 typedef struct fv_resizing {
@@ -238,9 +245,8 @@ typedef struct fv_resizing {
     fv_resize_mode mode FV_ZERO;
     fv_resize_coordinates coordinates FV_ZERO;
     fv_resize_rounding rounding FV_ZERO;
-    int32_t antialias FV_ZERO; /**< 1: linear and cubic filters as wide as the
-                                    pixels of a smaller output, as in Pillow;
-                                    with half_pixel */
+    fv_resize_antialias antialias FV_ZERO; /**< with linear, cubic and
+                                                half_pixel */
     int32_t exclude_outside FV_ZERO; /**< 1: what lies outside has weight 0, and
                                           the others sum to 1; else the border
                                           is repeated */

@@ -359,7 +359,7 @@ typedef struct fv_resize_options {
     fv_resize_mode mode FV_ZERO;
     fv_resize_coordinates coordinates FV_ZERO;
     fv_resize_rounding rounding FV_ZERO;
-    int32_t antialias FV_ZERO;
+    fv_resize_antialias antialias FV_ZERO;
     int32_t exclude_outside FV_ZERO;
     fv_resize_fit fit FV_ZERO;
     double cubic_coefficient FV_ZERO; /**< 0: -0.75, with antialias -0.5 */

@@ -177,8 +177,8 @@ static fv_status max_unpool(fv__importer *to, fv__onnx_node *node)
     fv__onnx_write(options, "padding_end", w.axes, w.end);
     if (shape.count) fv__onnx_write(options, "size", w.axes, shape.at + 2);
     x = fv__onnx_last(to, x);
-    places = fv__onnx_two(to, node, "mod", places,
-                          plane_of(to, node, &w, &shape));
+    places =
+        fv__onnx_two(to, node, "mod", places, plane_of(to, node, &w, &shape));
     places = fv__onnx_last(to, places);
     fv__value *both[] = { x, places };
     fv__value *y = fv__onnx_line(to, node, 2, both, "max_unpool%s", options);

@@ -87,15 +87,18 @@ static fv_status read_words(fv__importer *to, fv__onnx_node *node, resizing *r)
             return fv__onnx_refuse(to, node, "\"%.60s\" is not supported",
                                    given[i]);
     const bool nearest = strcmp(words[0], "nearest") == 0;
-    snprintf(
-        r->options, sizeof r->options,
-        "mode=%s coordinates=%s rounding=%s antialias=%s "
-        "exclude_outside=%s cubic_coefficient=%s",
-        words[0], words[1], words[2],
-        fv__onnx_int(node, "antialias", 0) && !nearest ? "yes" : "no",
-        fv__onnx_int(node, "exclude_outside", 0) && !nearest ? "yes" : "no",
-        fv__number_text_f32((float)fv__onnx_float(node, "cubic_coeff_a", -0.75),
-                            number));
+    const bool exclude = !nearest && fv__onnx_int(node, "exclude_outside", 0);
+    const bool smooth = !nearest && fv__onnx_int(node, "antialias", 0);
+    snprintf(r->options, sizeof r->options,
+             "mode=%s coordinates=%s rounding=%s antialias=%s "
+             "exclude_outside=%s cubic_coefficient=%s",
+             words[0], words[1], words[2],
+             !smooth   ? "no"
+             : exclude ? "yes"
+                       : "border",
+             exclude ? "yes" : "no",
+             fv__number_text_f32(
+                 (float)fv__onnx_float(node, "cubic_coeff_a", -0.75), number));
     return FV_OK;
 }
 

@@ -55,7 +55,8 @@ static float parameter(const direction *d, const char *name, int32_t k,
     return a && (size_t)k < a->n_floats ? a->floats[k] : fallback;
 }
 
-/* Activation k of the direction, of a sum within the limits. */
+/* Activation k of the direction, of a sum within the limits; that of the cells,
+ * the third, has none, as in ONNX Runtime. */
 static fv__value *activate(const direction *d, int32_t k, fv__value *x)
 {
     static const struct {
@@ -70,10 +71,11 @@ static fv__value *activate(const direction *d, int32_t k, fv__value *x)
         { "LeakyRelu", "leaky_relu", "slope", 0.01f },
         { "Elu", "elu", "alpha", 1 },
     };
+    const bool limited = d->r->clip > 0 && k < 2;
     k += d->number * d->r->kind->activations;
     const char *word = d->r->activation[k];
     char number[FV__NUMBER_BYTES];
-    if (d->r->clip > 0) {
+    if (limited) {
         const char *limit = fv__number_text(d->r->clip, number);
         x = fv__onnx_map(d->to, d->node, x, "clip low=-%s high=%s", limit,
                          limit);

@@ -30,8 +30,9 @@ static fv_status check_words(const fv_inference *inference, int32_t axes)
         { "coordinates", (int)a->coordinates, FV_RESIZE_CROP },
         { "rounding", (int)a->rounding, FV_RESIZE_CEIL },
         { "fit", (int)a->fit, FV_RESIZE_NOT_SMALLER },
+        { "antialias", (int)a->antialias, FV_RESIZE_SMOOTH_BORDER },
     };
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++)
         if (words[i].is < 0 || words[i].is > words[i].most)
             return fv_fail(context, FV_MISUSE, "%s: %s %d is unknown (0 to %d)",
                            name, words[i].word, words[i].is, words[i].most);
@@ -336,6 +337,7 @@ static const char *const coordinates[] = { "half_pixel", "align_corners",
 static const char *const roundings[] = { "round_prefer_floor",
                                          "round_prefer_ceil", "floor", "ceil",
                                          NULL };
+static const char *const filters[] = { "no", "yes", "border", NULL };
 static const char *const fits[] = { "stretch", "not_larger", "not_smaller",
                                     NULL };
 
@@ -348,7 +350,7 @@ static const fv__field fields[] = {
     { FV__FIELD(fv_resize_options, WORD, mode), .words = modes },
     { FV__FIELD(fv_resize_options, WORD, coordinates), .words = coordinates },
     { FV__FIELD(fv_resize_options, WORD, rounding), .words = roundings },
-    { FV__FIELD(fv_resize_options, SWITCH, antialias) },
+    { FV__FIELD(fv_resize_options, WORD, antialias), .words = filters },
     { FV__FIELD(fv_resize_options, SWITCH, exclude_outside) },
     { FV__FIELD(fv_resize_options, WORD, fit), .words = fits },
     { FV__FIELD(fv_resize_options, NUMBER, cubic_coefficient) },

@@ -111,15 +111,22 @@ static void antialiased(const maker *m, int64_t o, row *r)
 {
     const double wide = stretch(m), reach = support(m) * wide;
     const double centre = ((double)o + 0.5) * m->numerator / m->denominator;
-    const int64_t low = (int64_t)fmax(centre - reach + 0.5, 0);
-    const int64_t high = (int64_t)fmin(centre + reach + 0.5, (double)m->in);
+    const double begin = floor(centre - reach + 0.5);
+    const double end = floor(centre + reach + 0.5);
+    const int64_t low = (int64_t)fmax(begin, 0);
+    const int64_t high = (int64_t)fmin(end, (double)m->in);
+    const bool border = m->how->antialias == FV_RESIZE_SMOOTH_BORDER;
     double total = 0;
     r->first = fv__min(low, m->in - 1);
     r->count = fv__max(high - r->first, 1);
-    for (int64_t t = 0; t < r->count; t++) {
-        r->weight[t] =
-            filter(m, ((double)(r->first + t) - centre + 0.5) / wide);
-        total += r->weight[t];
+    for (int64_t t = 0; t < r->count; t++) r->weight[t] = 0;
+    const int64_t from = border ? (int64_t)begin : r->first;
+    const int64_t to = border ? (int64_t)end : r->first + r->count;
+    for (int64_t i = from; i < to; i++) {
+        const int64_t t = fv__min(fv__max(i - r->first, 0), r->count - 1);
+        const double weight = filter(m, ((double)i - centre + 0.5) / wide);
+        r->weight[t] += weight;
+        total += weight;
     }
     divide(r, total);
 }
