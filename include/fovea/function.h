@@ -276,6 +276,26 @@ FV_API fv_variable *fv_pixel_unshuffle_of(fv_variable *x, int64_t factor,
  *  k groups + g. */
 FV_API fv_variable *fv_channel_shuffle_of(fv_variable *x, int64_t groups);
 
+/** Regions of images, pooled to one size, as torchvision's roi_align. */
+typedef struct fv_roi_pooling {
+    int64_t height, width;   /**< of the output */
+    int64_t samples FV_ZERO; /**< of each output pixel along an axis, up to
+                                  1024; 0: as many as pixels of the input */
+    double scale;            /**< pixels for each unit of the regions */
+    int32_t aligned FV_ZERO; /**< 1: pixels' centres are half a pixel from
+                                  their corner; else at it, and regions have at
+                                  least a pixel */
+    int32_t largest FV_ZERO; /**< 1: instead of the mean of samples the largest
+                                  of their four weighted pixels, as ONNX */
+} fv_roi_pooling;
+
+/** Regions [r, 4], x1, y1, x2, y2, of images x [n, h, w, c], whose numbers are
+ *  FV_I64 or FV_I32 [r] -> [r, height, width, c]; NaN where there is no such
+ *  image or the region is not finite. Regions get no gradient. */
+FV_API fv_variable *fv_roi_align(fv_variable *x, fv_variable *regions,
+                                 fv_variable *images,
+                                 const fv_roi_pooling *pooling);
+
 /** How an image is read at a point of a grid. */
 typedef enum fv_sample_mode {
     FV_SAMPLE_BILINEAR = 0,

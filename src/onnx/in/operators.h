@@ -15,6 +15,7 @@ extern const fv__onnx_operator fv__onnx_recurrents[];
 extern const fv__onnx_operator fv__onnx_resizes[];
 extern const fv__onnx_operator fv__onnx_quantizes[];
 extern const fv__onnx_operator fv__onnx_losses[];
+extern const fv__onnx_operator fv__onnx_detections[];
 
 /* The translation of an operator that is a function of one element and of
  * nothing else, as the operators here say by their `onnx`; NULL: there is none.

@@ -7,7 +7,7 @@ static const fv__onnx_operator *const tables[] = {
     fv__onnx_convolutions, fv__onnx_pools,      fv__onnx_norms,
     fv__onnx_products,     fv__onnx_elements,   fv__onnx_shapes,
     fv__onnx_flows,        fv__onnx_recurrents, fv__onnx_resizes,
-    fv__onnx_quantizes,    fv__onnx_losses,
+    fv__onnx_quantizes,    fv__onnx_losses,     fv__onnx_detections,
 };
 
 fv__translate *fv__onnx_translation(const char *domain, const char *kind)
