@@ -53,7 +53,7 @@ static void largest(int by_columns, double y[], double place[])
 {
     for (int o = 0; o < N * C * OY * OX; o++) {
         const int plane = o / (OY * OX), r = o / OX % OY * 2, s = o % OX * 2;
-        y[o] = -INFINITY;
+        y[o] = -HUGE_VAL;
         for (int i = 0; i < 4; i++) {
             const int row = r + i / 2, column = s + i % 2;
             if (row >= Y) continue;

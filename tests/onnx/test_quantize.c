@@ -2,6 +2,7 @@
 #include "onnx/model.h"
 
 static fv_context *context;
+static const int64_t scalar[1] = { 0 }; /* its axes */
 
 static int make(void **state)
 {
@@ -65,14 +66,14 @@ static void types(void **state)
     for (int k = 0; k < 4; k++) {
         const double expected[] = { cases[k].low, 0, 2, 2, 6, cases[k].high };
         model *m = model_of(21, 3);
-        model_floats(m, "s", 0, NULL, (float[]){ 0.5f });
-        numbers(m, "z", cases[k].type, 0, NULL, zeros, cases[k].bytes);
+        model_floats(m, "s", 0, scalar, (float[]){ 0.5f });
+        numbers(m, "z", cases[k].type, 0, scalar, zeros, cases[k].bytes);
         model_node(m, "QuantizeLinear", "x,s,z", "y");
         model_output(m, "y");
         check(m, 3, x, expected);
     }
     model *m = model_of(21, 3);
-    model_floats(m, "s", 0, NULL, (float[]){ 0.5f });
+    model_floats(m, "s", 0, scalar, (float[]){ 0.5f });
     model_node(m, "QuantizeLinear", "x,s", "y");
     model_int(m, "output_dtype", INT8);
     model_output(m, "y");
@@ -159,12 +160,12 @@ static void products(void **state)
         model *m = model_new(10);
         model_input(m, "x", UINT8, 2, (int64_t[]){ 2, 2 });
         numbers(m, "w", UINT8, 2, (int64_t[]){ 2, 2 }, w, 1);
-        numbers(m, "xz", UINT8, 0, NULL, &two, 1);
-        numbers(m, "wz", UINT8, 0, NULL, &one, 1);
-        numbers(m, "yz", UINT8, 0, NULL, &three, 1);
-        model_floats(m, "xs", 0, NULL, (float[]){ 0.5f });
-        model_floats(m, "ws", 0, NULL, (float[]){ 0.25f });
-        model_floats(m, "ys", 0, NULL, (float[]){ 0.5f });
+        numbers(m, "xz", UINT8, 0, scalar, &two, 1);
+        numbers(m, "wz", UINT8, 0, scalar, &one, 1);
+        numbers(m, "yz", UINT8, 0, scalar, &three, 1);
+        model_floats(m, "xs", 0, scalar, (float[]){ 0.5f });
+        model_floats(m, "ws", 0, scalar, (float[]){ 0.25f });
+        model_floats(m, "ys", 0, scalar, (float[]){ 0.5f });
         if (k)
             model_node(m, "QLinearMatMul", "x,xs,xz,w,ws,wz,ys,yz", "y");
         else

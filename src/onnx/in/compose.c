@@ -59,7 +59,7 @@ fv__value *fv__onnx_with(fv__importer *to, const fv__onnx_node *node,
                          const char *kind, fv__value *x, double number)
 {
     char text[FV__NUMBER_BYTES];
-    if (!number && !strcmp(kind, "add")) return x;
+    if (number == 0 && strcmp(kind, "add") == 0) return x;
     return fv__onnx_map(to, node, x, "%s %s", kind,
                         fv__number_text(number, text));
 }
