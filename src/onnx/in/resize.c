@@ -292,6 +292,28 @@ static fv__value *with_ends(fv__importer *to, fv__onnx_node *node, fv__value *x,
     return fv__onnx_line(to, node, 1, &x, "squeeze 0 %d", rank + 1);
 }
 
+/* Whether sizes shall be fitted, as the option of the layer says it. */
+static fv_status read_policy(fv__importer *to, fv__onnx_node *node, resizing *r)
+{
+    static const char *const fits[][2] = { { "stretch", "" },
+                                           { "not_larger", " fit=not_larger" },
+                                           { "not_smaller",
+                                             " fit=not_smaller" },
+                                           { NULL, NULL } };
+    const char *word =
+        fv__onnx_text(to, node, "keep_aspect_ratio_policy", "stretch");
+    const char *fit = translate(fits, word);
+    if (!fit)
+        return fv__onnx_refuse(to, node, "\"%.40s\" is not supported", word);
+    r->fitted = r->sized && *fit;
+    if (!r->fitted) return FV_OK;
+    const size_t used = strlen(r->options);
+    snprintf(r->options + used, sizeof r->options - used, "%s", fit);
+    for (int32_t i = 0; i < FV_MAX_RANK; i++)
+        r->changes[i] = r->changes[i] || r->size[i] != FV_OPEN;
+    return FV_OK;
+}
+
 /* What is read outside of the input is 0 in the layer. */
 static fv_status resize(fv__importer *to, fv__onnx_node *node)
 {
@@ -299,17 +321,9 @@ static fv_status resize(fv__importer *to, fv__onnx_node *node)
     fv__order order;
     fv__value *x = fv__onnx_tensor_input(to, node, 0);
     if (!x || read_sizes(to, node, x, &r) != FV_OK
-        || read_words(to, node, &r) != FV_OK)
+        || read_words(to, node, &r) != FV_OK
+        || read_policy(to, node, &r) != FV_OK)
         return FV_UNSUPPORTED;
-    const char *fit =
-        fv__onnx_text(to, node, "keep_aspect_ratio_policy", "stretch");
-    r.fitted = r.sized && strcmp(fit, "stretch") != 0;
-    if (r.fitted) {
-        const size_t used = strlen(r.options);
-        snprintf(r.options + used, sizeof r.options - used, " fit=%s", fit);
-        for (int32_t i = 0; i < FV_MAX_RANK; i++)
-            r.changes[i] = r.changes[i] || r.size[i] != FV_OPEN;
-    }
     bool any = false;
     for (int32_t i = 0; i < fv__onnx_rank(to, x); i++) any |= r.changes[i];
     if (!any) return fv__onnx_give(node, 0, x);
@@ -337,23 +351,30 @@ static fv_status grid_sample(fv__importer *to, fv__onnx_node *node)
         { "nearest", "nearest" },   { "bicubic", "bicubic" },
         { "cubic", "bicubic" },     { NULL, NULL }
     };
+    static const char *const paddings[][2] = { { "zeros", "zeros" },
+                                               { "border", "border" },
+                                               { "reflection", "reflection" },
+                                               { NULL, NULL } };
     fv__value *x = fv__onnx_last(to, fv__onnx_tensor_input(to, node, 0));
     fv__value *grid = fv__onnx_plain(to, fv__onnx_tensor_input(to, node, 1));
     const char *word = fv__onnx_text(to, node, "mode", "bilinear");
     const char *mode = translate(modes, word);
+    const char *beyond = fv__onnx_text(to, node, "padding_mode", "zeros");
+    const char *padding = translate(paddings, beyond);
     if (!x || !grid) return FV_UNSUPPORTED;
-    if (!mode) return fv__onnx_refuse(to, node, "mode \"%.40s\" is none", word);
+    if (!mode || !padding)
+        return fv__onnx_refuse(to, node, "\"%.40s\" is not supported",
+                               mode ? beyond : word);
     if (fv__onnx_rank(to, x) != 4)
         return fv__onnx_refuse(to, node,
                                "an input of %d axes; images of 4 are sampled",
                                fv__onnx_rank(to, x));
     fv__value *both[] = { x, grid };
-    fv__value *y =
-        fv__onnx_line(to, node, 2, both,
-                      "grid_sample mode=%s padding_mode=%s "
-                      "align_corners=%s",
-                      mode, fv__onnx_text(to, node, "padding_mode", "zeros"),
-                      fv__onnx_int(node, "align_corners", 0) ? "yes" : "no");
+    fv__value *y = fv__onnx_line(
+        to, node, 2, both,
+        "grid_sample mode=%s padding_mode=%s "
+        "align_corners=%s",
+        mode, padding, fv__onnx_int(node, "align_corners", 0) ? "yes" : "no");
     return fv__onnx_set(node, 0, y, fv__order_last(4));
 }
 
