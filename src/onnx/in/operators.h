@@ -35,6 +35,8 @@ typedef struct fv__onnx_window {
 /* Appends " key=1,2,3" to the options of a line. */
 void fv__onnx_write(char options[512], const char *key, int64_t count,
                     const int64_t numbers[]);
+/* Writes the options of a window from its numbers. */
+void fv__onnx_write_window(fv__onnx_window *window);
 /* Reads the attributes of a window over the spatial axes of the first input;
  * `kernel` is that of the weights, NULL: the attribute is needed. */
 fv_status fv__onnx_read_window(fv__importer *to, fv__onnx_node *node,

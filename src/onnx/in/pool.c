@@ -42,12 +42,7 @@ static fv_status pad_by_numbers(fv__importer *to, fv__onnx_node *node,
         w->end[i] = pad - w->begin[i];
     }
     w->auto_pad = NULL;
-    w->options[0] = '\0';
-    fv__onnx_write(w->options, "kernel", w->axes, w->kernel);
-    fv__onnx_write(w->options, "stride", w->axes, w->stride);
-    fv__onnx_write(w->options, "dilation", w->axes, w->dilation);
-    fv__onnx_write(w->options, "padding", w->axes, w->begin);
-    fv__onnx_write(w->options, "padding_end", w->axes, w->end);
+    fv__onnx_write_window(w);
     return FV_OK;
 }
 
@@ -171,17 +166,14 @@ static fv_status max_unpool(fv__importer *to, fv__onnx_node *node)
     if (shape.count && shape.count != w.axes + 2)
         return fv__onnx_refuse(to, node, "output_shape has %lld numbers",
                                (long long)shape.count);
-    fv__onnx_write(options, "kernel", w.axes, w.kernel);
-    fv__onnx_write(options, "stride", w.axes, w.stride);
-    fv__onnx_write(options, "padding", w.axes, w.begin);
-    fv__onnx_write(options, "padding_end", w.axes, w.end);
     if (shape.count) fv__onnx_write(options, "size", w.axes, shape.at + 2);
     x = fv__onnx_last(to, x);
     places =
         fv__onnx_two(to, node, "mod", places, plane_of(to, node, &w, &shape));
     places = fv__onnx_last(to, places);
     fv__value *both[] = { x, places };
-    fv__value *y = fv__onnx_line(to, node, 2, both, "max_unpool%s", options);
+    fv__value *y =
+        fv__onnx_line(to, node, 2, both, "max_unpool%s%s", w.options, options);
     return fv__onnx_set(node, 0, y, fv__order_last(w.axes + 2));
 }
 

@@ -56,6 +56,14 @@ static fv_status read_attributes(fv__importer *to, fv__onnx_node *node,
     return FV_OK;
 }
 
+/* The order of three axes, the first two of which are positions or directions,
+ * and images, in that order unless batch_first. */
+static fv__order images_first(const fv__recurrent_node *r)
+{
+    static const fv__order exchanged = { { 1, 0, 2 } };
+    return r->batch_first ? fv__order_plain() : exchanged;
+}
+
 /* A state [directions, n, h], or [n, directions, h], as [n, directions h];
  * zeros are NULL. */
 static fv__value *state(fv__importer *to, fv__onnx_node *node,
@@ -64,12 +72,7 @@ static fv__value *state(fv__importer *to, fv__onnx_node *node,
     fv__value *h = fv__onnx_input(node, k);
     const bool none = !h || (h->known.data && fv__onnx_all_zero(&h->known));
     if (none) return NULL;
-    fv__order order = fv__order_plain();
-    if (!r->batch_first) {
-        order.axis[0] = 1;
-        order.axis[1] = 0;
-    }
-    h = fv__onnx_ordered(to, h, order);
+    h = fv__onnx_ordered(to, h, images_first(r));
     return fv__onnx_line(to, node, 1, &h, "reshape 0 %lld",
                          (long long)(r->directions * r->hidden));
 }
@@ -107,12 +110,7 @@ static fv_status read_inputs(fv__importer *to, fv__onnx_node *node,
         r->lengths = fv__onnx_map(to, node, r->lengths, "cast type=i64");
     r->first[0] = state(to, node, r, 5);
     r->first[1] = r->kind->gates == 4 ? state(to, node, r, 6) : NULL;
-    fv__order order = fv__order_plain();
-    if (!r->batch_first) {
-        order.axis[0] = 1;
-        order.axis[1] = 0;
-    }
-    r->x = fv__onnx_ordered(to, node->inputs[0], order);
+    r->x = fv__onnx_ordered(to, node->inputs[0], images_first(r));
     return r->x ? FV_OK : FV_UNSUPPORTED;
 }
 
@@ -123,7 +121,7 @@ fv_status fv__recurrent_outputs(fv__importer *to, fv__onnx_node *node,
                                 const fv__recurrent_node *r,
                                 fv__value *const made[3])
 {
-    static const fv__order all = { { 2, 0, 1, 3 } }, last = { { 1, 0, 2 } };
+    static const fv__order all = { { 2, 0, 1, 3 } };
     if (fv__onnx_wanted(node, 0)) {
         fv__value *y = made[0];
         y = fv__onnx_line(to, node, 1, &y, "reshape 0 0 %d %lld", r->directions,
@@ -135,7 +133,7 @@ fv_status fv__recurrent_outputs(fv__importer *to, fv__onnx_node *node,
         fv__value *h = made[k];
         h = fv__onnx_line(to, node, 1, &h, "reshape 0 %d %lld", r->directions,
                           (long long)r->hidden);
-        fv__onnx_set(node, k, h, r->batch_first ? fv__order_plain() : last);
+        fv__onnx_set(node, k, h, images_first(r));
     }
     return fv_failed(to->context);
 }

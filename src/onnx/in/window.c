@@ -52,6 +52,22 @@ void fv__onnx_write(char options[512], const char *key, int64_t count,
                                  (long long)numbers[i]);
 }
 
+void fv__onnx_write_window(fv__onnx_window *w)
+{
+    w->options[0] = '\0';
+    fv__onnx_write(w->options, "kernel", w->axes, w->kernel);
+    fv__onnx_write(w->options, "stride", w->axes, w->stride);
+    fv__onnx_write(w->options, "dilation", w->axes, w->dilation);
+    if (w->auto_pad) {
+        const size_t used = strlen(w->options);
+        snprintf(w->options + used, sizeof w->options - used, " padding=%s",
+                 w->auto_pad);
+        return;
+    }
+    fv__onnx_write(w->options, "padding", w->axes, w->begin);
+    fv__onnx_write(w->options, "padding_end", w->axes, w->end);
+}
+
 fv_status fv__onnx_read_window(fv__importer *to, fv__onnx_node *node,
                                const int64_t *kernel, fv__onnx_window *w)
 {
@@ -71,17 +87,7 @@ fv_status fv__onnx_read_window(fv__importer *to, fv__onnx_node *node,
                                    "kernel_shape %lld does not fit its weights",
                                    (long long)w->kernel[i]);
     }
-    fv__onnx_write(w->options, "kernel", w->axes, w->kernel);
-    fv__onnx_write(w->options, "stride", w->axes, w->stride);
-    fv__onnx_write(w->options, "dilation", w->axes, w->dilation);
-    if (w->auto_pad) {
-        const size_t used = strlen(w->options);
-        snprintf(w->options + used, sizeof w->options - used, " padding=%s",
-                 w->auto_pad);
-        return FV_OK;
-    }
-    fv__onnx_write(w->options, "padding", w->axes, w->begin);
-    fv__onnx_write(w->options, "padding_end", w->axes, w->end);
+    fv__onnx_write_window(w);
     return FV_OK;
 }
 
