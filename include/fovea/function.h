@@ -200,11 +200,17 @@ typedef enum fv_resize_mode {
 /** Coordinate x in the input of pixel o of the output, where s is the scale,
  *  output size / input size unless it is given. */
 typedef enum fv_resize_coordinates {
-    FV_RESIZE_HALF_PIXEL = 0,    /**< (o + 0.5) / s - 0.5 */
-    FV_RESIZE_ALIGN_CORNERS,     /**< o (input - 1) / (output - 1) */
-    FV_RESIZE_ASYMMETRIC,        /**< o / s */
-    FV_RESIZE_PYTORCH_HALF_PIXEL /**< half_pixel, but 0 if the output is one
-                                      pixel */
+    FV_RESIZE_HALF_PIXEL = 0,     /**< (o + 0.5) / s - 0.5 */
+    FV_RESIZE_ALIGN_CORNERS,      /**< o (input - 1) / (output - 1) */
+    FV_RESIZE_ASYMMETRIC,         /**< o / s */
+    FV_RESIZE_PYTORCH_HALF_PIXEL, /**< half_pixel, but 0 if the output is one
+                                       pixel */
+    FV_RESIZE_SYMMETRIC,          /**< half_pixel, but the middles of input and
+                                       output meet whatever the size is rounded to */
+    FV_RESIZE_TF_HALF_PIXEL,      /**< (o + 0.5) / s */
+    FV_RESIZE_CROP /**< from region_begin (input - 1) to region_end
+                        (input - 1), one pixel in the middle; zeros
+                        are read outside of the input */
 } fv_resize_coordinates;
 
 /** How `nearest` rounds a coordinate. PyTorch's "nearest" is `asymmetric` with
@@ -216,22 +222,38 @@ typedef enum fv_resize_rounding {
     FV_RESIZE_CEIL
 } fv_resize_rounding;
 
+/** What sizes mean for the proportions of an image. */
+typedef enum fv_resize_fit {
+    FV_RESIZE_STRETCH = 0, /**< they are the output's */
+    FV_RESIZE_NOT_LARGER, /**< one scale for all axes, the largest with which no
+                               axis is larger */
+    FV_RESIZE_NOT_SMALLER /**< ... the smallest with which none is smaller */
+} fv_resize_fit;
+
+/** Filters as wide as the pixels of a smaller output. */
+typedef enum fv_resize_antialias {
+    FV_RESIZE_SHARP = 0,
+    FV_RESIZE_SMOOTH,       /**< what lies outside is left out, as in Pillow */
+    FV_RESIZE_SMOOTH_BORDER /**< the border is repeated there, as in ONNX */
+} fv_resize_antialias;
+
 /** Resizing of images, either to sizes or by scales; a number for each axis, in
  *  order of memory, where missing numbers repeat the first. */
 typedef struct fv_resizing {
-    int64_t sizes[3] FV_ZERO; /**< of the output */
+    int64_t sizes[3] FV_ZERO; /**< of the output; #FV_OPEN: as the input's */
     double scales[3] FV_ZERO; /**< output size floor(input scale) */
     fv_resize_mode mode FV_ZERO;
     fv_resize_coordinates coordinates FV_ZERO;
     fv_resize_rounding rounding FV_ZERO;
-    int32_t antialias FV_ZERO; /**< 1: linear and cubic filters as wide as the
-                                    pixels of a smaller output, as in Pillow;
-                                    with half_pixel */
+    fv_resize_antialias antialias FV_ZERO; /**< with linear, cubic and
+                                                half_pixel */
     int32_t exclude_outside FV_ZERO; /**< 1: what lies outside has weight 0, and
                                           the others sum to 1; else the border
                                           is repeated */
-    int32_t reserved FV_ZERO;
+    fv_resize_fit fit FV_ZERO;
     double cubic_coefficient FV_ZERO; /**< 0: -0.75, with antialias -0.5 */
+    double region_begin[3] FV_ZERO; /**< of #FV_RESIZE_CROP, as parts of the */
+    double region_end[3] FV_ZERO;   /**< input: 0 to 1 is all of it */
 } fv_resizing;
 
 /** Resizes x [n, l, c], [n, h, w, c] or [n, d, h, w, c]. */
@@ -253,6 +275,26 @@ FV_API fv_variable *fv_pixel_unshuffle_of(fv_variable *x, int64_t factor,
 /** Channel g (c / groups) + k, of the last axis, becomes channel
  *  k groups + g. */
 FV_API fv_variable *fv_channel_shuffle_of(fv_variable *x, int64_t groups);
+
+/** Regions of images, pooled to one size, as torchvision's roi_align. */
+typedef struct fv_roi_pooling {
+    int64_t height, width;   /**< of the output */
+    int64_t samples FV_ZERO; /**< of each output pixel along an axis, up to
+                                  1024; 0: as many as pixels of the input */
+    double scale;            /**< pixels for each unit of the regions */
+    int32_t aligned FV_ZERO; /**< 1: pixels' centres are half a pixel from
+                                  their corner; else at it, and regions have at
+                                  least a pixel */
+    int32_t largest FV_ZERO; /**< 1: instead of the mean of samples the largest
+                                  of their four weighted pixels, as ONNX */
+} fv_roi_pooling;
+
+/** Regions [r, 4], x1, y1, x2, y2, of images x [n, h, w, c], whose numbers are
+ *  FV_I64 or FV_I32 [r] -> [r, height, width, c]; NaN where there is no such
+ *  image or the region is not finite. Regions get no gradient. */
+FV_API fv_variable *fv_roi_align(fv_variable *x, fv_variable *regions,
+                                 fv_variable *images,
+                                 const fv_roi_pooling *pooling);
 
 /** How an image is read at a point of a grid. */
 typedef enum fv_sample_mode {

@@ -165,6 +165,12 @@ typedef enum fv_parametrization {
     double init_low FV_ZERO;       /**< both 0: from 0 to 1 */                 \
     double init_high FV_ZERO
 
+/** Numbers of the caller, read before the function returns. */
+typedef struct fv_numbers {
+    int64_t count;    /**< 0: none */
+    const double *at; /**< */
+} fv_numbers;
+
 /** Options of layers that have no others. */
 typedef struct fv_layer_options {
     size_t size;
@@ -363,8 +369,9 @@ typedef struct fv_gaussian_noise_options {
     FV_LAYER_NAMES;
 } fv_gaussian_noise_options;
 
-/** Options of fv_resize(); see #fv_resizing. Either sizes or a scale is
- *  required. */
+/** Options of fv_resize(); see #fv_resizing. Sizes, a scale or a second input
+ * is required: a vector that is known when the plan is made, of whole numbers,
+ *  which are sizes, or of real ones, which are scales. */
 typedef struct fv_resize_options {
     size_t size;
     fv_context *context;
@@ -372,12 +379,15 @@ typedef struct fv_resize_options {
     int64_t sizes[FV_MAX_EXTENTS] FV_ZERO; /**< without channels; one number is
                                                 for all axes */
     double scale FV_ZERO;                  /**< of all axes */
+    fv_numbers scales FV_ZERO;             /**< of each, without channels */
+    fv_numbers region FV_ZERO; /**< the begin of each axis, then each end; none:
+                                    all of the input */
     fv_resize_mode mode FV_ZERO;
     fv_resize_coordinates coordinates FV_ZERO;
     fv_resize_rounding rounding FV_ZERO;
-    int32_t antialias FV_ZERO;
+    fv_resize_antialias antialias FV_ZERO;
     int32_t exclude_outside FV_ZERO;
-    int32_t reserved FV_ZERO;
+    fv_resize_fit fit FV_ZERO;
     double cubic_coefficient FV_ZERO; /**< 0: -0.75, with antialias -0.5 */
     FV_LAYER_NAMES;
 } fv_resize_options;

@@ -31,12 +31,6 @@ typedef enum fv_reduction {
     FV_REDUCTION_BATCH        /**< their sum, divided by the first extent */
 } fv_reduction;
 
-/** Numbers of the caller, read before the function returns. */
-typedef struct fv_numbers {
-    int64_t count;    /**< 0: none */
-    const double *at; /**< */
-} fv_numbers;
-
 /** As `ignore_index`: the label 0, since 0 itself is none. */
 #define FV_LABEL_0 INT64_MIN
 

@@ -102,6 +102,8 @@ static const struct {
                       "add from=p,r\n" },
     { "reshape", IMAGE "reshape 0 -1\n" },
     { "rnn", SEQUENCE "rnn 3 reversed=yes\n" },
+    { "roi_align", IMAGE "input 4 name=r\ninput type=i64 name=i\n"
+                         "roi_align 2 2 from=p,r,i\n" },
     { "scatter_elements", VECTOR "input 3 type=i64 name=i\ninput 3 name=u\n"
                                  "scatter_elements 1 from=p,i,u reduction=sum\n" },
     { "scatter_nd", VECTOR "input 3 2 type=i64 name=i\ninput 3 name=u\n"

@@ -39,20 +39,31 @@ static fv_variable *apply(int which, fv_variable *x)
                                         .exclude_outside = 1,
                                         .cubic_coefficient = -0.5 });
     case 6:
-        return fv_pixel_shuffle_of(x, 2, FV_DEPTH_CRD);
+        return resize(x, (fv_resizing){ .scales = { 1.5, 0.5 } });
     case 7:
-        return fv_pixel_shuffle_of(x, 2, FV_DEPTH_DCR);
+        return resize(x, (fv_resizing){ .sizes = { 9, FV_OPEN },
+                                        .coordinates = FV_RESIZE_CROP,
+                                        .region_begin = { -0.25, 0 },
+                                        .region_end = { 1, 0.5 } });
     case 8:
-        return fv_pixel_unshuffle_of(x, 2, FV_DEPTH_CRD);
+        return resize(x, (fv_resizing){ .sizes = { 9, 7 },
+                                        .mode = FV_RESIZE_LINEAR,
+                                        .fit = FV_RESIZE_NOT_SMALLER });
     case 9:
-        return fv_pixel_unshuffle_of(x, 2, FV_DEPTH_DCR);
+        return fv_pixel_shuffle_of(x, 2, FV_DEPTH_CRD);
     case 10:
-        return fv_channel_shuffle_of(x, 4);
+        return fv_pixel_shuffle_of(x, 2, FV_DEPTH_DCR);
     case 11:
-        return fv_spatial_dropout_of(x, 0.5);
+        return fv_pixel_unshuffle_of(x, 2, FV_DEPTH_CRD);
     case 12:
-        return fv_stochastic_depth_of(x, 0.25, FV_STOCHASTIC_DEPTH_BATCH);
+        return fv_pixel_unshuffle_of(x, 2, FV_DEPTH_DCR);
     case 13:
+        return fv_channel_shuffle_of(x, 4);
+    case 14:
+        return fv_spatial_dropout_of(x, 0.5);
+    case 15:
+        return fv_stochastic_depth_of(x, 0.25, FV_STOCHASTIC_DEPTH_BATCH);
+    case 16:
         return fv_alpha_dropout_of(x, 0.2);
     default:
         return fv_gaussian_noise_of(x, 0.2);
@@ -75,6 +86,11 @@ static const struct {
       "resize 2 3 mode=linear antialias=yes" },
     { "resize 8 3 mode=cubic exclude_outside=yes cubic_coefficient=-0.5",
       "resize 8 3 mode=cubic exclude_outside=yes cubic_coefficient=-0.5" },
+    { "resize scales=1.5,0.5", "resize scales=1.5,0.5 fit=stretch" },
+    { "resize 9 ? region=-0.25,0,1,0.5 coordinates=crop",
+      "resize size=9,? coordinates=crop region=-0.25,0,1,0.5" },
+    { "resize 9 7 mode=linear fit=not_smaller",
+      "resize 9 7 mode=linear fit=not_smaller" },
     { "pixel_shuffle 2", "pixel_shuffle factor=2 order=crd" },
     { "pixel_shuffle 2 order=dcr", "pixel_shuffle 2 order=dcr" },
     { "pixel_unshuffle 2", "pixel_unshuffle factor=2 order=crd" },
@@ -138,7 +154,7 @@ static void test_values(void **state)
         fv_variable *expected =
             apply(i / 2, image_of(other, IMAGES, ROWS, COLUMNS, CHANNELS));
         assert_ok(other);
-        if (i / 2 < 11) check_equal(y, expected);
+        if (i / 2 < 14) check_equal(y, expected);
         assert_true(fv_tensor_same_shape(fv_variable_value(y),
                                          fv_variable_value(expected)));
         for (int32_t k = 0; k < 3; k++)
@@ -227,6 +243,45 @@ static void test_open(void **state)
     fv_context_free(ctx);
 }
 
+/* Sizes and scales that are computed from an image of any size. */
+static void test_computed(void **state)
+{
+    static const char *const texts[] = {
+        "input ? ? 3 name=x\n"
+        "shape name=s\n"
+        "slice starts=1 stops=3 axes=0 name=half\n"
+        "div 2 name=small\n"
+        "resize mode=linear from=x,small name=y\n"
+        "resize mode=linear from=y,half\n",
+        "input ? ? 3 name=x\n"
+        "shape name=s\n"
+        "slice starts=1 stops=3 axes=0 name=half\n"
+        "cast type=real name=size\n"
+        "div from=size,size name=one\n"
+        "div 2 name=small\n"
+        "resize mode=linear from=x,small name=y\n"
+        "resize mode=linear scale=2\n",
+    };
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        fv_context *ctx = NET_CONTEXT(.threads = 1);
+        fv_network *net = fv_network_parse(ctx, texts[i], "t");
+        assert_ok(ctx);
+        for (int64_t n = 4; n <= 8; n += 2) {
+            float numbers[8 * 10 * 3];
+            for (int k = 0; k < 8 * 10 * 3; k++)
+                numbers[k] = (float)net_number(k);
+            const fv_named_tensor x = { NULL, FV_TENSOR(numbers, FV_F32, 1, n,
+                                                        n + 2, 3) };
+            fv_named_tensor y = { .name = NULL };
+            fv_network_run(net, 1, &x, 1, &y);
+            assert_ok(ctx);
+            assert_true(fv_tensor_same_shape(&x.tensor, &y.tensor));
+        }
+        fv_context_free(ctx);
+    }
+}
+
 static void test_refused(void **state)
 {
     static const struct {
@@ -263,9 +318,9 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),  cmocka_unit_test(test_texts),
-        cmocka_unit_test(test_points),  cmocka_unit_test(test_open),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_values),   cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_points),   cmocka_unit_test(test_open),
+        cmocka_unit_test(test_computed), cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

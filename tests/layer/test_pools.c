@@ -99,6 +99,37 @@ static void test_indices(void **state)
     fv_context_free(ctx);
 }
 
+/* Regions of two images, twice the size of their pixels. */
+static void test_regions(void **state)
+{
+    static const char *const text =
+        "input 4 5 1 name=x\n"
+        "input 4 name=regions\n"
+        "input type=i64 name=images\n"
+        "roi_align 2 2 samples=1 scale=0.5 aligned=yes from=x,regions,images\n"
+        "output name=y\n";
+    (void)state;
+    fv_context *ctx = NET_CONTEXT(.dtype = FV_F64);
+    fv_network *net = fv_network_parse(ctx, text, "n.net");
+    assert_ok(ctx);
+    assert_string_equal(fv_network_text(net), text);
+    double x[40], regions[] = { 2, 2, 6, 4, 0, 0, 8, 8 };
+    int64_t images[] = { 1, 0 };
+    for (int i = 0; i < 40; i++) x[i] = i;
+    const fv_named_tensor inputs[] = {
+        { "x", FV_TENSOR(x, FV_F64, 2, 4, 5, 1) },
+        { "regions", FV_TENSOR(regions, FV_F64, 2, 4) },
+        { "images", FV_TENSOR(images, FV_I64, 2) }
+    };
+    fv_named_tensor y = { .name = "y" };
+    assert_int_equal(fv_network_run(net, 3, inputs, 1, &y), FV_OK);
+    /* rows 0.75 and 1.25, columns 1 and 2; rows and columns 0.5 and 2.5 */
+    const double expected[] = { 24.75, 25.75, 27.25, 28.25, 3, 5, 13, 15 };
+    for (int i = 0; i < 8; i++)
+        assert_near(((const double *)y.tensor.data)[i], expected[i], 1e-12);
+    fv_context_free(ctx);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -145,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_input_decides),
         cmocka_unit_test(test_indices),
+        cmocka_unit_test(test_regions),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

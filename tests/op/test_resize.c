@@ -69,6 +69,76 @@ static void test_values(void **state)
     /* weights -0.09375, 0.59375, 0.59375, -0.09375; the border is repeated */
     ROW(4, HOW(.mode = FV_RESIZE_CUBIC), 1, 2, 3, 4);
     ROW(2, HOW(.mode = FV_RESIZE_CUBIC), 1.40625, 3.59375);
+    ROW(2, HOW(.mode = FV_RESIZE_LINEAR, .antialias = FV_RESIZE_SMOOTH_BORDER),
+        (0.25 + 0.75 + 2 * 0.75 + 3 * 0.25) / 2,
+        (2 * 0.25 + 3 * 0.75 + 4 * 0.75 + 4 * 0.25) / 2);
+    ROW(8,
+        HOW(.coordinates = FV_RESIZE_TF_HALF_PIXEL,
+            .rounding = FV_RESIZE_FLOOR),
+        1, 1, 2, 2, 3, 3, 4, 4);
+    ROW(4,
+        HOW(.mode = FV_RESIZE_LINEAR, .coordinates = FV_RESIZE_TF_HALF_PIXEL),
+        1.5, 2.5, 3.5, 4);
+    /* coordinates 1.5 to 3.75, of which 3.75 and what follows is outside */
+    ROW(4,
+        HOW(.mode = FV_RESIZE_LINEAR, .coordinates = FV_RESIZE_CROP,
+            .region_begin = { 0.5 }, .region_end = { 1.25 }),
+        2.5, 3.25, 4, 0);
+    ROW(1,
+        HOW(.mode = FV_RESIZE_LINEAR, .coordinates = FV_RESIZE_CROP,
+            .region_begin = { 0 }, .region_end = { 1 }),
+        2.5);
+}
+
+static void check_scaled(double scale, fv_resizing how, int64_t count,
+                         const double *expected)
+{
+    fv_context *context = context_of(FV_F64);
+    how.scales[0] = scale;
+    fv_variable *y = fv_resize_of(LEAF(context, ramp, 1, 4, 1), &how);
+    assert_ok(context);
+    assert_int_equal(fv_variable_value(y)->shape[1], count);
+    assert_numbers(fv_variable_value(y), expected, 1e-15);
+    fv_context_free(context);
+}
+
+/* Three pixels instead of 3.2: the middle one is in the middle. */
+static void test_symmetric(void **state)
+{
+    (void)state;
+    check_scaled(0.8,
+                 (fv_resizing){ .mode = FV_RESIZE_LINEAR,
+                                .coordinates = FV_RESIZE_SYMMETRIC },
+                 3, (const double[]){ 1.25, 2.5, 3.75 });
+    check_scaled(2,
+                 (fv_resizing){ .mode = FV_RESIZE_LINEAR,
+                                .coordinates = FV_RESIZE_SYMMETRIC },
+                 8,
+                 (const double[]){ 1, 1.25, 1.75, 2.25, 2.75, 3.25, 3.75, 4 });
+}
+
+static void check_fit(fv_resize_fit fit, int64_t rows, int64_t columns,
+                      int64_t expected_rows, int64_t expected_columns)
+{
+    fv_context *context = context_of(FV_F32);
+    const double pixels[8] = { 0 };
+    const fv_resizing how = { .sizes = { rows, columns }, .fit = fit };
+    fv_variable *y = fv_resize_of(LEAF(context, pixels, 1, 2, 4, 1), &how);
+    assert_ok(context);
+    assert_int_equal(fv_variable_value(y)->shape[1], expected_rows);
+    assert_int_equal(fv_variable_value(y)->shape[2], expected_columns);
+    fv_context_free(context);
+}
+
+static void test_fits(void **state)
+{
+    (void)state;
+    check_fit(FV_RESIZE_STRETCH, 3, 3, 3, 3);
+    check_fit(FV_RESIZE_NOT_LARGER, 3, 3, 2, 3); /* 1.5 rounded up */
+    check_fit(FV_RESIZE_NOT_SMALLER, 3, 3, 3, 6);
+    check_fit(FV_RESIZE_NOT_LARGER, 7, FV_OPEN, 7, 4);
+    check_fit(FV_RESIZE_STRETCH, FV_OPEN, 7, 2, 7);
+    check_fit(FV_RESIZE_NOT_LARGER, 9, 1, 1, 1); /* half a pixel is one */
 }
 
 /* ---- the definition ------------------------------------------------------ */
@@ -99,6 +169,12 @@ static double place_of(const fv_resizing *r, int64_t o, int64_t in, int64_t out,
         return out == 1 ? 0 : (double)(o * (in - 1)) / (double)(out - 1);
     case FV_RESIZE_ASYMMETRIC:
         return (double)o / s;
+    case FV_RESIZE_TF_HALF_PIXEL:
+        return ((double)o + 0.5) / s;
+    case FV_RESIZE_SYMMETRIC: {
+        const double adjust = (double)out / (s * (double)in);
+        return (double)in / 2 * (1 - adjust) + ((double)o + 0.5) / s - 0.5;
+    }
     default:
         if (r->coordinates == FV_RESIZE_PYTORCH_HALF_PIXEL && out == 1)
             return 0;
@@ -118,11 +194,13 @@ static void weights(const fv_resizing *r, int64_t o, int64_t in, int64_t out,
     for (int64_t i = 0; i < in; i++) weight[i] = 0;
     for (double i = -MOST; i < 2 * MOST; i++) {
         const bool outside = i < 0 || i >= (double)in;
-        if (outside && (r->antialias || r->exclude_outside)) continue;
+        const bool border = r->antialias == FV_RESIZE_SMOOTH_BORDER;
+        const bool left_out = r->antialias ? !border : r->exclude_outside;
+        if (outside && left_out) continue;
         /* the window of pixels is cut by rounding */
         const double reach = shrink * (r->mode == FV_RESIZE_LINEAR ? 1 : 2);
         if (r->antialias
-            && (i < floor(fmax(x + 0.5 - reach + 0.5, 0))
+            && (i < floor(x + 0.5 - reach + 0.5)
                 || i >= floor(x + 0.5 + reach + 0.5)))
             continue;
         const double w = weight_of(r, (i - x) / shrink);
@@ -159,9 +237,9 @@ static subject random_subject(fv_resizing *r, uint64_t seed)
     operand *x = &s.operands[0];
     *r = (fv_resizing){ .mode = (fv_resize_mode)pick(seed, 1, 1, 2),
                         .coordinates =
-                            (fv_resize_coordinates)pick(seed, 2, 0, 3),
+                            (fv_resize_coordinates)pick(seed, 2, 0, 5),
                         .exclude_outside = (int32_t)pick(seed, 3, 0, 1),
-                        .antialias = (int32_t)pick(seed, 4, 0, 1),
+                        .antialias = (fv_resize_antialias)pick(seed, 4, 0, 2),
                         .cubic_coefficient = pick(seed, 5, 0, 1) ? -0.6 : 0 };
     if (axes == 3) r->mode = FV_RESIZE_LINEAR;
     if (r->antialias) r->coordinates = FV_RESIZE_HALF_PIXEL;
@@ -260,7 +338,7 @@ static void test_refused(void **state)
           "resize: neither size nor scale is given" },
         { { .sizes = { 2 }, .scales = { 1 } },
           "resize: both size and scale are given" },
-        { { .sizes = { 4, -1 } }, "resize: size -1 is below 1" },
+        { { .sizes = { 4, -2 } }, "resize: size -2 is below 1" },
         { { .sizes = { 4, INT64_C(4294967296) } },
           "resize: size 4294967296 is over 2147483647" },
         { { .scales = { 1, -2 } },
@@ -271,8 +349,14 @@ static void test_refused(void **state)
           "pixels" },
         { { .sizes = { 2 }, .mode = (fv_resize_mode)3 },
           "resize: mode 3 is unknown (0 to 2)" },
-        { { .sizes = { 2 }, .coordinates = (fv_resize_coordinates)4 },
-          "resize: coordinates 4 is unknown (0 to 3)" },
+        { { .sizes = { 2 }, .coordinates = (fv_resize_coordinates)7 },
+          "resize: coordinates 7 is unknown (0 to 6)" },
+        { { .sizes = { 2 }, .fit = (fv_resize_fit)3 },
+          "resize: fit 3 is unknown (0 to 2)" },
+        { { .sizes = { 2 }, .antialias = (fv_resize_antialias)3 },
+          "resize: antialias 3 is unknown (0 to 2)" },
+        { { .sizes = { 2 }, .region_end = { 0, (double)INFINITY } },
+          "resize: the region 0 to inf is not finite" },
         { { .sizes = { 2 }, .rounding = (fv_resize_rounding)4 },
           "resize: rounding 4 is unknown (0 to 3)" },
         { { .sizes = { 2 }, .antialias = 1 },
@@ -311,7 +395,8 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),    cmocka_unit_test(test_definition),
+        cmocka_unit_test(test_values),    cmocka_unit_test(test_symmetric),
+        cmocka_unit_test(test_fits),      cmocka_unit_test(test_definition),
         cmocka_unit_test(test_gradients), cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_refused),
     };

@@ -62,6 +62,25 @@ static bool may_be_batch(const input *is, bool open)
            && (!image || is->extent[1] != FV_OPEN);
 }
 
+/* Whether a recurrent node reads it whose first axes are positions, or
+ * directions, and images. */
+static bool is_sequence(const fv__onnx_graph *graph, const char *name)
+{
+    for (size_t i = 0; i < graph->n_node; i++) {
+        const fv__onnx_node node = { .message = graph->node[i] };
+        const fv__onnx_node_message *m = node.message;
+        const char *kind = m->op_type ? m->op_type : "";
+        const bool recurrent = !strcmp(kind, "LSTM") || !strcmp(kind, "GRU")
+                               || !strcmp(kind, "RNN");
+        if (!recurrent || fv__onnx_int(&node, "layout", 0)) continue;
+        for (size_t k = 0; k < m->n_input; k++)
+            if ((k == 0 || k == 5 || k == 6) && m->input[k]
+                && !strcmp(m->input[k], name))
+                return true;
+    }
+    return false;
+}
+
 /* "input 224 224 3 type=real" */
 static fv_status add_input(fv__importer *to, const fv__onnx_value_info *info,
                            const input *is)
@@ -134,8 +153,9 @@ static fv_status add_inputs(fv__importer *to, const fv__onnx_graph *graph)
                     return fv_failed(to->context);
                 continue;
             }
-            open = open || may_be_batch(&is, true);
-            is.batched = may_be_batch(&is, open);
+            const bool sequence = is_sequence(graph, info->name);
+            open = open || (!sequence && may_be_batch(&is, true));
+            is.batched = !sequence && may_be_batch(&is, open);
             if (pass && value->made)
                 return fv_fail(to->context, FV_MALFORMED,
                                "%s: there are two inputs \"%.100s\"", to->shown,

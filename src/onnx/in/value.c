@@ -117,7 +117,8 @@ static int64_t stored_extent(const fv__importer *to, const fv__value *value,
 int64_t fv__onnx_extent(const fv__importer *to, const fv__value *value,
                         int32_t axis)
 {
-    if (value->known.data) return value->known.shape[axis];
+    if (value->known.data)
+        return value->known.shape[fv__onnx_stored(to, value, axis)];
     if (value->flattened)
         return axis ? features_of(to, value->flattened)
                     : fv__onnx_extent(to, value->flattened, 0);

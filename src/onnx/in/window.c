@@ -61,6 +61,22 @@ static bool reads_zeros(const fv__onnx_node *node)
                && !fv__onnx_int(node, "ceil_mode", 0));
 }
 
+void fv__onnx_write_window(fv__onnx_window *w)
+{
+    w->options[0] = '\0';
+    fv__onnx_write(w->options, "kernel", w->axes, w->kernel);
+    fv__onnx_write(w->options, "stride", w->axes, w->stride);
+    fv__onnx_write(w->options, "dilation", w->axes, w->dilation);
+    if (w->auto_pad) {
+        const size_t used = strlen(w->options);
+        snprintf(w->options + used, sizeof w->options - used, " padding=%s",
+                 w->auto_pad);
+        return;
+    }
+    fv__onnx_write(w->options, "padding", w->axes, w->begin);
+    fv__onnx_write(w->options, "padding_end", w->axes, w->end);
+}
+
 fv_status fv__onnx_read_window(fv__importer *to, fv__onnx_node *node,
                                const int64_t *kernel, fv__onnx_window *w)
 {
@@ -81,17 +97,7 @@ fv_status fv__onnx_read_window(fv__importer *to, fv__onnx_node *node,
                                    (long long)w->kernel[i]);
     }
     if (reads_zeros(node)) fv__onnx_merge_padding(node, w);
-    fv__onnx_write(w->options, "kernel", w->axes, w->kernel);
-    fv__onnx_write(w->options, "stride", w->axes, w->stride);
-    fv__onnx_write(w->options, "dilation", w->axes, w->dilation);
-    if (w->auto_pad) {
-        const size_t used = strlen(w->options);
-        snprintf(w->options + used, sizeof w->options - used, " padding=%s",
-                 w->auto_pad);
-        return FV_OK;
-    }
-    fv__onnx_write(w->options, "padding", w->axes, w->begin);
-    fv__onnx_write(w->options, "padding_end", w->axes, w->end);
+    fv__onnx_write_window(w);
     return FV_OK;
 }
 

@@ -27,10 +27,12 @@ static fv_status check_words(const fv_inference *inference, int32_t axes)
         int is, most;
     } words[] = {
         { "mode", (int)a->mode, FV_RESIZE_CUBIC },
-        { "coordinates", (int)a->coordinates, FV_RESIZE_PYTORCH_HALF_PIXEL },
+        { "coordinates", (int)a->coordinates, FV_RESIZE_CROP },
         { "rounding", (int)a->rounding, FV_RESIZE_CEIL },
+        { "fit", (int)a->fit, FV_RESIZE_NOT_SMALLER },
+        { "antialias", (int)a->antialias, FV_RESIZE_SMOOTH_BORDER },
     };
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 5; i++)
         if (words[i].is < 0 || words[i].is > words[i].most)
             return fv_fail(context, FV_MISUSE, "%s: %s %d is unknown (0 to %d)",
                            name, words[i].word, words[i].is, words[i].most);
@@ -67,12 +69,46 @@ static bool complete(int32_t axes, fv_resizing *a, bool *scaled)
     return sized;
 }
 
+/* Whether the numbers of a region are finite. */
+static fv_status check_region(const fv_inference *inference,
+                              const fv_resizing *a, int32_t axes)
+{
+    for (int32_t i = 0; i < axes; i++)
+        if (!isfinite(a->region_begin[i]) || !isfinite(a->region_end[i]))
+            return fv_fail(inference->context, FV_MISUSE,
+                           "%s: the region %s to %s is not finite",
+                           inference->name, FV__NUMBER(a->region_begin[i]),
+                           FV__NUMBER(a->region_end[i]));
+    return FV_OK;
+}
+
+/* Replaces sizes that the image shall fit by one scale and the sizes that
+ * follow from it. */
+static void fit(const fv_tensor *x, int32_t axes, fv_resizing *a)
+{
+    double scale = 0;
+    if (a->fit == FV_RESIZE_STRETCH) return;
+    for (int32_t i = 0; i < axes; i++) {
+        if (a->sizes[i] < 1 || x->shape[i + 1] < 1) continue;
+        const double of = (double)a->sizes[i] / (double)x->shape[i + 1];
+        const bool less =
+            a->fit == FV_RESIZE_NOT_LARGER ? of < scale : of > scale;
+        if (scale == 0 || less) scale = of;
+    }
+    for (int32_t i = 0; i < axes; i++) {
+        if (a->sizes[i] < 1 || x->shape[i + 1] < 1) continue;
+        const double size = scale * (double)x->shape[i + 1];
+        a->scales[i] = scale;
+        a->sizes[i] = (int64_t)fmin(fmax(floor(size + 0.5), 1), 0x1p62);
+    }
+}
+
 static fv_status axis_size(const fv_inference *inference, const fv_resizing *a,
                            int32_t i, bool scaled, int64_t *out)
 {
     const int64_t in = inference->inputs[0]->shape[i + 1];
     fv_context *context = inference->context;
-    *out = a->sizes[i];
+    *out = a->sizes[i] == FV_OPEN ? in : a->sizes[i];
     if (in < 1)
         return fv_fail(context, FV_MISUSE, "%s: input %s has no pixels",
                        inference->name, FV__SHAPE(inference->inputs[0]));
@@ -115,6 +151,8 @@ static fv_status sizes(const fv_inference *inference, fv_resizing *a,
                        sized ? "%s: both size and scale are given"
                              : "%s: neither size nor scale is given",
                        inference->name);
+    if (check_region(inference, a, axes) != FV_OK) return fv_failed(context);
+    if (sized) fit(x, axes, a);
     for (int32_t i = 0; i < x->rank; i++) shape[i] = x->shape[i];
     for (int32_t i = 0; i < axes; i++)
         if (axis_size(inference, a, i, scaled, &shape[i + 1]) != FV_OK)
@@ -166,7 +204,7 @@ static fv_status infer(fv_inference *inference)
     resize_plan *p = fv_inference_allocate(inference, sizeof *p);
     if (!p) return fv_failed(context);
     for (int32_t i = 0; i < x->rank - 2; i++)
-        if (!fv__resize_axis_make(inference, &a, x->shape[i + 1], out[i + 1],
+        if (!fv__resize_axis_make(inference, &a, i, x->shape[i + 1], out[i + 1],
                                   a.scales[i], &p->axes[i]))
             return fv_failed(context);
     order(p, x, out);
@@ -293,20 +331,27 @@ fv_variable *fv_resize_of(fv_variable *x, const fv_resizing *resizing)
 static const char *const modes[] = { "nearest", "linear", "cubic", NULL };
 static const char *const coordinates[] = { "half_pixel", "align_corners",
                                            "asymmetric", "pytorch_half_pixel",
-                                           NULL };
+                                           "symmetric",  "tf_half_pixel",
+                                           "crop",       NULL };
 static const char *const roundings[] = { "round_prefer_floor",
                                          "round_prefer_ceil", "floor", "ceil",
                                          NULL };
+static const char *const filters[] = { "no", "yes", "border", NULL };
+static const char *const fits[] = { "stretch", "not_larger", "not_smaller",
+                                    NULL };
 
 static const fv__field fields[] = {
     { FV__FIELD_AS("size", fv_resize_options, EXTENTS, sizes),
       .positional = true, .positive = true, .optional = true },
     { FV__FIELD(fv_resize_options, NUMBER, scale), .range = FV__AT_LEAST_0 },
+    { FV__FIELD(fv_resize_options, NUMBERS, scales) },
+    { FV__FIELD(fv_resize_options, NUMBERS, region) },
     { FV__FIELD(fv_resize_options, WORD, mode), .words = modes },
     { FV__FIELD(fv_resize_options, WORD, coordinates), .words = coordinates },
     { FV__FIELD(fv_resize_options, WORD, rounding), .words = roundings },
-    { FV__FIELD(fv_resize_options, SWITCH, antialias) },
+    { FV__FIELD(fv_resize_options, WORD, antialias), .words = filters },
     { FV__FIELD(fv_resize_options, SWITCH, exclude_outside) },
+    { FV__FIELD(fv_resize_options, WORD, fit), .words = fits },
     { FV__FIELD(fv_resize_options, NUMBER, cubic_coefficient) },
     { .key = NULL },
 };
@@ -317,39 +362,93 @@ static fv_status declare(fv_layer *layer, int32_t count,
     const fv_resize_options *options = layer->options;
     const fv_shape given = fv__shape_of(options->sizes);
     const int32_t axes = inputs[0].rank - 1;
+    const struct {
+        const char *what;
+        int64_t is, expected;
+    } lists[] = { { "sizes", given.rank > 1 ? given.rank : 0, axes },
+                  { "scales", options->scales.count, axes },
+                  { "numbers of the region", options->region.count,
+                    2 * axes } };
     (void)count;
-    if (given.rank > 1 && given.rank != axes)
-        return fv_fail(layer->context, FV_MISUSE,
-                       "%s: %d sizes are given, the input has %d axes besides "
-                       "channels",
-                       layer->name, given.rank, axes);
+    for (int i = 0; i < 3; i++)
+        if (lists[i].is && lists[i].is != lists[i].expected)
+            return fv_fail(layer->context, FV_MISUSE,
+                           "%s: %" PRId64
+                           " %s are given, the input has %d axes besides "
+                           "channels",
+                           layer->name, lists[i].is, lists[i].what, axes);
     return FV_OK;
+}
+
+/* The numbers of the second input: sizes or, if they are real, scales. */
+static bool read_input(const fv_layer *layer, const fv_variable *from,
+                       int32_t axes, fv_resizing *resizing)
+{
+    const bool real = fv__dtype_is_real(from->value.dtype);
+    const int64_t n = fv_tensor_count(&from->value);
+    if (n != axes || from->value.rank > 1 || axes > AXES) {
+        fv_fail(layer->context, FV_MISUSE,
+                "%s: %s %s for an input of %d axes besides channels",
+                layer->name, real ? "scales" : "sizes", FV__SHAPE(&from->value),
+                axes);
+        return false;
+    }
+    if (!real) {
+        int64_t sizes[FV__MOST_KNOWN];
+        int32_t known;
+        if (!fv__known_list(layer->name, "the size", from, &known, sizes))
+            return false;
+        for (int32_t i = 0; i < known; i++) resizing->sizes[i] = sizes[i];
+        return true;
+    }
+    if (!fv__is_known(from)) {
+        fv_fail(layer->context, FV_MISUSE,
+                "%s: the scales must be known when the plan is made",
+                layer->name);
+        return false;
+    }
+    fv__load_doubles(from->value.dtype, from->value.data, 1, n,
+                     resizing->scales);
+    return true;
 }
 
 static fv_variable *apply(fv_layer *layer, int32_t count,
                           fv_variable *const inputs[])
 {
-    const fv_resize_options *options = layer->options;
-    fv_resizing resizing = { .scales = { options->scale },
-                             .mode = options->mode,
-                             .coordinates = options->coordinates,
-                             .rounding = options->rounding,
-                             .antialias = options->antialias,
-                             .exclude_outside = options->exclude_outside,
-                             .cubic_coefficient = options->cubic_coefficient };
-    (void)count;
-    for (int32_t i = 0; i < AXES; i++) resizing.sizes[i] = options->sizes[i];
+    const fv_resize_options *o = layer->options;
+    const int32_t axes = inputs[0]->value.rank - 2;
+    fv_resizing resizing = { .scales = { o->scale },
+                             .mode = o->mode,
+                             .coordinates = o->coordinates,
+                             .rounding = o->rounding,
+                             .antialias = o->antialias,
+                             .exclude_outside = o->exclude_outside,
+                             .fit = o->fit,
+                             .cubic_coefficient = o->cubic_coefficient,
+                             .region_end = { 1, 1, 1 } };
+    for (int32_t i = 0; i < AXES; i++) resizing.sizes[i] = o->sizes[i];
+    for (int32_t i = 0; i < fv__min(o->scales.count, AXES); i++)
+        resizing.scales[i] = o->scales.at[i];
+    for (int32_t i = 0; i < axes && o->region.count == 2 * axes && i < AXES;
+         i++) {
+        resizing.region_begin[i] = o->region.at[i];
+        resizing.region_end[i] = o->region.at[axes + i];
+    }
+    if (count > 1 && !read_input(layer, inputs[1], axes, &resizing))
+        return NULL;
     return fv_resize_of(inputs[0], &resizing);
 }
 
 const fv__layer_type fv__layer_resize = {
     .kind = "resize",
-    .about = "the image in other sizes, or sizes times `scale`, by the nearest "
-             "pixel, linear or cubic interpolation",
+    .about =
+        "the image in other sizes, or sizes times `scale`, by the nearest "
+        "pixel, linear or cubic interpolation; a second input may give the "
+        "sizes or, of real numbers, the scales",
     FV__LAYER_OPTIONS(fv_resize_options),
     .fields = fields,
     .min_inputs = 1,
-    .max_inputs = 1,
+    .max_inputs = 2,
     .declare = declare,
     .forward = apply,
 };

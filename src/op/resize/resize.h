@@ -11,10 +11,11 @@ typedef struct fv__resize_axis {
     bool same;
 } fv__resize_axis;
 
-/* Computes an axis of `in` pixels, resized to `out`; `scale` 0 stands for
- * out / in. The memory lives as long as the node; false after a failure. */
+/* Computes axis `number`, of `in` pixels, resized to `out`; `scale` 0 stands
+ * for out / in. The memory lives as long as the node; false after a failure. */
 bool fv__resize_axis_make(const fv_inference *inference,
-                          const fv_resizing *resizing, int64_t in, int64_t out,
-                          double scale, fv__resize_axis *axis);
+                          const fv_resizing *resizing, int32_t number,
+                          int64_t in, int64_t out, double scale,
+                          fv__resize_axis *axis);
 
 #endif

@@ -14,12 +14,32 @@ typedef struct row {
 typedef struct maker {
     const fv_context *context;
     const fv_resizing *how;
+    int32_t axis;
     int64_t in, out;
     double numerator, denominator; /* input pixels for each output pixel */
     double coefficient;            /* of cubic convolution */
 } maker;
 
 /* ---- coordinates and filters --------------------------------------------- */
+
+/* Of part of the input, from pixel to pixel. */
+static double in_region(const maker *m, int64_t o)
+{
+    const double begin = m->how->region_begin[m->axis];
+    const double end = m->how->region_end[m->axis];
+    const double last = (double)(m->in - 1);
+    if (m->out == 1) return (begin + end) / 2 * last;
+    return begin * last
+           + (double)o * (end - begin) * last / (double)(m->out - 1);
+}
+
+/* The middle of the output, which has been rounded, at that of the input. */
+static double symmetric(const maker *m, int64_t o)
+{
+    const double scale = m->numerator / m->denominator;
+    return (double)m->in / 2 + ((double)o + 0.5 - (double)m->out / 2) * scale
+           - 0.5;
+}
 
 static double coordinate(const maker *m, int64_t o)
 {
@@ -32,6 +52,12 @@ static double coordinate(const maker *m, int64_t o)
     case FV_RESIZE_PYTORCH_HALF_PIXEL:
         if (m->out == 1) return 0;
         break;
+    case FV_RESIZE_SYMMETRIC:
+        return symmetric(m, o);
+    case FV_RESIZE_TF_HALF_PIXEL:
+        return (at + 0.5) * m->numerator / m->denominator;
+    case FV_RESIZE_CROP:
+        return in_region(m, o);
     case FV_RESIZE_HALF_PIXEL:
         break;
     }
@@ -85,15 +111,22 @@ static void antialiased(const maker *m, int64_t o, row *r)
 {
     const double wide = stretch(m), reach = support(m) * wide;
     const double centre = ((double)o + 0.5) * m->numerator / m->denominator;
-    const int64_t low = (int64_t)fmax(centre - reach + 0.5, 0);
-    const int64_t high = (int64_t)fmin(centre + reach + 0.5, (double)m->in);
+    const double begin = floor(centre - reach + 0.5);
+    const double end = floor(centre + reach + 0.5);
+    const int64_t low = (int64_t)fmax(begin, 0);
+    const int64_t high = (int64_t)fmin(end, (double)m->in);
+    const bool border = m->how->antialias == FV_RESIZE_SMOOTH_BORDER;
     double total = 0;
     r->first = fv__min(low, m->in - 1);
     r->count = fv__max(high - r->first, 1);
-    for (int64_t t = 0; t < r->count; t++) {
-        r->weight[t] =
-            filter(m, ((double)(r->first + t) - centre + 0.5) / wide);
-        total += r->weight[t];
+    for (int64_t t = 0; t < r->count; t++) r->weight[t] = 0;
+    const int64_t from = border ? (int64_t)begin : r->first;
+    const int64_t to = border ? (int64_t)end : r->first + r->count;
+    for (int64_t i = from; i < to; i++) {
+        const int64_t t = fv__min(fv__max(i - r->first, 0), r->count - 1);
+        const double weight = filter(m, ((double)i - centre + 0.5) / wide);
+        r->weight[t] += weight;
+        total += weight;
     }
     divide(r, total);
 }
@@ -127,9 +160,21 @@ static void nearest(const maker *m, int64_t o, row *r)
     r->weight[0] = 1;
 }
 
+/* Whether a region reaches beyond the input there. */
+static bool outside(const maker *m, int64_t o)
+{
+    const double x = coordinate(m, o);
+    return m->how->coordinates == FV_RESIZE_CROP
+           && !(x >= 0 && x <= (double)(m->in - 1));
+}
+
 static void make_row(const maker *m, int64_t o, row *r)
 {
-    if (m->how->mode == FV_RESIZE_NEAREST)
+    if (outside(m, o)) {
+        r->first = 0;
+        r->count = 1;
+        r->weight[0] = 0;
+    } else if (m->how->mode == FV_RESIZE_NEAREST)
         nearest(m, o, r);
     else if (m->how->antialias)
         antialiased(m, o, r);
@@ -257,11 +302,12 @@ static bool is_identity(const maker *m, const fv__taps *taps)
 }
 
 bool fv__resize_axis_make(const fv_inference *inference, const fv_resizing *how,
-                          int64_t in, int64_t out, double scale,
+                          int32_t number, int64_t in, int64_t out, double scale,
                           fv__resize_axis *axis)
 {
     maker m = { .context = inference->context,
                 .how = how,
+                .axis = number,
                 .in = in,
                 .out = out,
                 .numerator = scale > 0 ? 1 : (double)in,
