@@ -8,20 +8,6 @@
 /* ---- operands --------------------------------------------------------------
  */
 
-fv__value *fv__onnx_option(fv__importer *to, const fv__onnx_node *node,
-                           int32_t k)
-{
-    fv__value *value = k < node->num_inputs ? node->inputs[k] : NULL;
-    return value && value->flattened ? fv__onnx_plain(to, value) : value;
-}
-
-fv__value *fv__onnx_operand(fv__importer *to, fv__onnx_node *node, int32_t k)
-{
-    fv__value *value = fv__onnx_option(to, node, k);
-    if (!value) fv__onnx_refuse(to, node, "input %d is left out", k + 1);
-    return value;
-}
-
 bool fv__onnx_number(const fv__value *value, double *number)
 {
     if (!value || !value->known.data || fv_tensor_count(&value->known) != 1)
@@ -145,7 +131,7 @@ static fv__value **inputs_of(fv__importer *to, fv__onnx_node *node,
         return NULL;
     }
     for (int32_t k = 0; k < node->num_inputs; k++)
-        if (!(values[k] = fv__onnx_operand(to, node, k))) return NULL;
+        if (!(values[k] = fv__onnx_input(to, node, k))) return NULL;
     if (node->version < 7 && count == 2)
         values[1] = by_attributes(to, node, values[0], values[1]);
     return values;
@@ -217,8 +203,8 @@ static fv_status modulo(fv__importer *to, fv__onnx_node *node)
 static fv_status bit_shift(fv__importer *to, fv__onnx_node *node)
 {
     const char *way = fv__onnx_text(to, node, "direction", "");
-    fv__value *x = fv__onnx_operand(to, node, 0);
-    fv__value *y = x ? fv__onnx_operand(to, node, 1) : NULL;
+    fv__value *x = fv__onnx_input(to, node, 0);
+    fv__value *y = x ? fv__onnx_input(to, node, 1) : NULL;
     if (!y) return FV_UNSUPPORTED;
     const bool left = strcmp(way, "LEFT") == 0;
     if (!left && strcmp(way, "RIGHT") != 0)
@@ -276,7 +262,7 @@ static fv__value *clip_by_numbers(fv__importer *to, const fv__onnx_node *node,
 
 static fv_status clip(fv__importer *to, fv__onnx_node *node)
 {
-    fv__value *x = fv__onnx_operand(to, node, 0), *y = x;
+    fv__value *x = fv__onnx_input(to, node, 0), *y = x;
     if (!x) return FV_UNSUPPORTED;
     const limit low = limit_of(to, node, 1, "min", -(double)INFINITY);
     const limit high = limit_of(to, node, 2, "max", (double)INFINITY);
@@ -332,8 +318,8 @@ static fv_status prelu_layer(fv__importer *to, fv__onnx_node *node,
 
 static fv_status prelu(fv__importer *to, fv__onnx_node *node)
 {
-    fv__value *x = fv__onnx_operand(to, node, 0);
-    fv__value *slope = x ? fv__onnx_operand(to, node, 1) : NULL;
+    fv__value *x = fv__onnx_input(to, node, 0);
+    fv__value *slope = x ? fv__onnx_input(to, node, 1) : NULL;
     if (!slope) return FV_UNSUPPORTED;
     const int32_t rank = fv__onnx_rank(to, x);
     const bool layer = !x->known.data && slope->known.data && rank > 1

@@ -60,7 +60,7 @@ static fv__value *open_triangle(fv__importer *to, const fv__onnx_node *node,
 
 static fv_status trilu(fv__importer *to, fv__onnx_node *node)
 {
-    fv__value *x = fv__onnx_plain(to, fv__onnx_operand(to, node, 0));
+    fv__value *x = fv__onnx_plain(to, fv__onnx_input(to, node, 0));
     fv__list diagonal = { .count = 0 };
     if (!x) return FV_UNSUPPORTED;
     const bool upper = fv__onnx_int(node, "upper", 1) != 0;

@@ -6,22 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-fv__value *fv__onnx_input(const fv__onnx_node *node, int32_t k)
-{
-    return k < node->num_inputs ? node->inputs[k] : NULL;
-}
-
 bool fv__onnx_wanted(const fv__onnx_node *node, int32_t k)
 {
     return k < node->num_outputs && node->outputs[k];
-}
-
-fv__value *fv__onnx_tensor_input(fv__importer *to, fv__onnx_node *node,
-                                 int32_t k)
-{
-    fv__value *x = fv__onnx_input(node, k);
-    if (!x) fv__onnx_refuse(to, node, "input %d is left out", k + 1);
-    return x && x->flattened ? fv__onnx_plain(to, x) : x;
 }
 
 fv__value *fv__onnx_map(fv__importer *to, const fv__onnx_node *node,

@@ -6,9 +6,9 @@
 
 static fv_status roi_align(fv__importer *to, fv__onnx_node *node)
 {
-    fv__value *x = fv__onnx_last(to, fv__onnx_tensor_input(to, node, 0));
-    fv__value *regions = fv__onnx_plain(to, fv__onnx_tensor_input(to, node, 1));
-    fv__value *images = fv__onnx_plain(to, fv__onnx_tensor_input(to, node, 2));
+    fv__value *x = fv__onnx_last(to, fv__onnx_input(to, node, 0));
+    fv__value *regions = fv__onnx_plain(to, fv__onnx_input(to, node, 1));
+    fv__value *images = fv__onnx_plain(to, fv__onnx_input(to, node, 2));
     char scale[FV__NUMBER_BYTES], samples[48] = "";
     if (!x || !regions || !images) return FV_UNSUPPORTED;
     const bool early = node->version < 16;
@@ -38,7 +38,7 @@ static fv_status col2im(fv__importer *to, fv__onnx_node *node)
     static const struct {
         const char *attribute, *key;
     } lists[] = { { "strides", "stride" }, { "dilations", "dilation" } };
-    fv__value *x = fv__onnx_tensor_input(to, node, 0);
+    fv__value *x = fv__onnx_input(to, node, 0);
     fv__list size, kernel, list;
     char options[512] = "";
     if (!x || !fv__onnx_list(to, node, 1, "image_shape", &size)

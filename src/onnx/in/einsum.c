@@ -118,8 +118,7 @@ static bool check_result(const einsum *e)
 static bool read_equation(einsum *e, const char *at)
 {
     for (int32_t k = 0; k < e->count; k++) {
-        fv__value *x =
-            fv__onnx_plain(e->to, fv__onnx_operand(e->to, e->node, k));
+        fv__value *x = fv__onnx_plain(e->to, fv__onnx_input(e->to, e->node, k));
         if (!x) return false;
         e->operands[k].value = x;
         at = read_term(e, at, fv__onnx_rank(e->to, x), &e->operands[k].of);

@@ -8,7 +8,7 @@
 static fv_status elementwise(fv__importer *to, fv__onnx_node *node,
                              const char *options)
 {
-    fv__value *x = fv__onnx_operand(to, node, 0);
+    fv__value *x = fv__onnx_input(to, node, 0);
     if (!x) return FV_UNSUPPORTED;
     return fv__onnx_set(node, 0, fv__onnx_line(to, node, 1, &x, "%s", options),
                         x->order);
@@ -98,7 +98,7 @@ static const char *text_of(const fv__onnx_node *node, const char *attribute,
 static fv_status with_number(fv__importer *to, fv__onnx_node *node,
                              const char *kind, double fallback)
 {
-    fv__value *x = fv__onnx_operand(to, node, 0);
+    fv__value *x = fv__onnx_input(to, node, 0);
     char number[FV__NUMBER_BYTES];
     if (!x) return FV_UNSUPPORTED;
     fv__value *y = fv__onnx_line(to, node, 1, &x, "%s %s", kind,
@@ -126,7 +126,7 @@ static fv_status selu(fv__importer *to, fv__onnx_node *node)
     const double alpha = 1.67326319217681884765625;
     const double gamma = 1.05070102214813232421875;
     char number[FV__NUMBER_BYTES];
-    fv__value *x = fv__onnx_operand(to, node, 0);
+    fv__value *x = fv__onnx_input(to, node, 0);
     if (!x) return FV_UNSUPPORTED;
     if ((float)fv__onnx_float(node, "alpha", alpha) == (float)alpha
         && (float)fv__onnx_float(node, "gamma", gamma) == (float)gamma)
@@ -142,7 +142,7 @@ static fv_status selu(fv__importer *to, fv__onnx_node *node)
 static fv_status hard_sigmoid(fv__importer *to, fv__onnx_node *node)
 {
     char number[FV__NUMBER_BYTES];
-    fv__value *x = fv__onnx_operand(to, node, 0);
+    fv__value *x = fv__onnx_input(to, node, 0);
     if (!x) return FV_UNSUPPORTED;
     if ((float)fv__onnx_float(node, "alpha", 0.2) == (float)(1 / 6.)
         && fv__onnx_float(node, "beta", 0.5) == 0.5)
@@ -168,7 +168,7 @@ static fv__value *choose(fv__importer *to, const fv__onnx_node *node,
 static fv_status thresholded_relu(fv__importer *to, fv__onnx_node *node)
 {
     char number[FV__NUMBER_BYTES];
-    fv__value *x = fv__onnx_operand(to, node, 0);
+    fv__value *x = fv__onnx_input(to, node, 0);
     if (!x) return FV_UNSUPPORTED;
     fv__value *above = fv__onnx_line(to, node, 1, &x, "greater %s",
                                      text_of(node, "alpha", 1, number));
@@ -182,7 +182,7 @@ static fv_status shrink(fv__importer *to, fv__onnx_node *node)
     const double limit = fv__onnx_float(node, "lambd", 0.5);
     const double bias = fv__onnx_float(node, "bias", 0);
     char text[FV__NUMBER_BYTES];
-    fv__value *x = fv__onnx_operand(to, node, 0), *y;
+    fv__value *x = fv__onnx_input(to, node, 0), *y;
     if (!x) return FV_UNSUPPORTED;
     const fv_dtype type = fv__onnx_type_of(to, x);
     y = fv__onnx_cast(to, node, x, to->context->dtype);
@@ -206,7 +206,7 @@ static fv_status is_infinite(fv__importer *to, fv__onnx_node *node)
     const bool positive = fv__onnx_int(node, "detect_positive", 1) != 0;
     const bool negative = fv__onnx_int(node, "detect_negative", 1) != 0;
     const bool single = to->context->dtype == FV_F32;
-    fv__value *x = fv__onnx_operand(to, node, 0), *y = x;
+    fv__value *x = fv__onnx_input(to, node, 0), *y = x;
     char most[FV__NUMBER_BYTES];
     if (!x) return FV_UNSUPPORTED;
     fv__number_text(single ? (double)FLT_MAX : DBL_MAX, most);

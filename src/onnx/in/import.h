@@ -167,7 +167,12 @@ int64_t fv__onnx_extent(const fv__importer *to, const fv__value *value,
 bool fv__onnx_is_batch(const fv__importer *to, const fv__value *value,
                        int32_t axis);
 fv_dtype fv__onnx_type_of(const fv__importer *to, const fv__value *value);
-/* Input k in whatever order of axes it has; refused if it is left out. */
+/* Input k of the node; NULL: it is left out. */
+fv__value *fv__onnx_operand(const fv__onnx_node *node, int32_t k);
+/* The same as a tensor, in whatever order of axes it has. */
+fv__value *fv__onnx_option(fv__importer *to, const fv__onnx_node *node,
+                           int32_t k);
+/* The same; refused if it is left out. */
 fv__value *fv__onnx_input(fv__importer *to, fv__onnx_node *node, int32_t k);
 /* Makes a negative axis of the value count from the end; refuses others. */
 bool fv__onnx_axis(fv__importer *to, const fv__onnx_node *node,

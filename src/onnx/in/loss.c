@@ -33,8 +33,8 @@ static fv__value *total(fv__importer *to, fv__onnx_node *node, fv__value *x)
 /* Minus the element of the class, weighted. x [n, c, ...], class [n, ...]. */
 static fv_status likelihood(fv__importer *to, fv__onnx_node *node, fv__value *x)
 {
-    fv__value *class = fv__onnx_plain(to, fv__onnx_tensor_input(to, node, 1));
-    fv__value *weight = fv__onnx_input(node, 2), *counts = NULL;
+    fv__value *class = fv__onnx_plain(to, fv__onnx_input(to, node, 1));
+    fv__value *weight = fv__onnx_operand(node, 2), *counts = NULL;
     const char *how = fv__onnx_text(to, node, "reduction", "mean");
     const bool mean = strcmp(how, "mean") == 0;
     if (!x || !class) return FV_UNSUPPORTED;
@@ -67,12 +67,12 @@ static fv_status likelihood(fv__importer *to, fv__onnx_node *node, fv__value *x)
 static fv_status negative_log_likelihood(fv__importer *to, fv__onnx_node *node)
 {
     return likelihood(to, node,
-                      fv__onnx_plain(to, fv__onnx_tensor_input(to, node, 0)));
+                      fv__onnx_plain(to, fv__onnx_input(to, node, 0)));
 }
 
 static fv_status softmax_cross_entropy(fv__importer *to, fv__onnx_node *node)
 {
-    fv__value *x = fv__onnx_plain(to, fv__onnx_tensor_input(to, node, 0));
+    fv__value *x = fv__onnx_plain(to, fv__onnx_input(to, node, 0));
     x = fv__onnx_line(to, node, 1, &x, "log_softmax axis=1");
     if (x && fv__onnx_wanted(node, 1)) fv__onnx_give(node, 1, x);
     return likelihood(to, node, x);

@@ -94,7 +94,7 @@ static fv_status batch_normalization(fv__importer *to, fv__onnx_node *node)
     char number[FV__NUMBER_BYTES];
     bool vectors = true;
     for (int32_t k = 0; k < 5; k++)
-        if (!fv__onnx_tensor_input(to, node, k)) return FV_UNSUPPORTED;
+        if (!fv__onnx_input(to, node, k)) return FV_UNSUPPORTED;
     fv__value *x = node->inputs[0];
     if (fv__onnx_rank(to, x) < 2)
         return fv__onnx_refuse(to, node, "its input has no channels");
@@ -142,7 +142,7 @@ static fv_status normalize_channels(fv__importer *to, fv__onnx_node *node,
 static fv_status instance_normalization(fv__importer *to, fv__onnx_node *node)
 {
     for (int32_t k = 0; k < 3; k++)
-        if (!fv__onnx_tensor_input(to, node, k)) return FV_UNSUPPORTED;
+        if (!fv__onnx_input(to, node, k)) return FV_UNSUPPORTED;
     if (fv__onnx_rank(to, node->inputs[0]) < 3)
         return fv__onnx_refuse(to, node, "its input has no pixels");
     return normalize_channels(to, node, node->inputs[0], node->inputs[1],
@@ -163,7 +163,7 @@ static fv_status group_normalization(fv__importer *to, fv__onnx_node *node)
 {
     char kind[64];
     for (int32_t k = 0; k < 3; k++)
-        if (!fv__onnx_tensor_input(to, node, k)) return FV_UNSUPPORTED;
+        if (!fv__onnx_input(to, node, k)) return FV_UNSUPPORTED;
     const int64_t groups = fv__onnx_int(node, "num_groups", 0);
     fv__value *x = node->inputs[0],
               *both[] = { node->inputs[1], node->inputs[2] };
@@ -229,9 +229,9 @@ static fv_status normalize_rows(fv__importer *to, fv__onnx_node *node,
                                 const char *kind)
 {
     char number[FV__NUMBER_BYTES];
-    fv__value *x = fv__onnx_plain(to, fv__onnx_tensor_input(to, node, 0));
-    fv__value *scale = fv__onnx_tensor_input(to, node, 1);
-    fv__value *shift = fv__onnx_input(node, 2);
+    fv__value *x = fv__onnx_plain(to, fv__onnx_input(to, node, 0));
+    fv__value *scale = fv__onnx_input(to, node, 1);
+    fv__value *shift = fv__onnx_operand(node, 2);
     int64_t axis = fv__onnx_int(node, "axis", -1);
     if (!x || !scale || !fv__onnx_axis(to, node, x, &axis))
         return FV_UNSUPPORTED;
@@ -273,7 +273,7 @@ static fv_status lrn(fv__importer *to, fv__onnx_node *node)
 {
     char alpha[FV__NUMBER_BYTES], beta[FV__NUMBER_BYTES], k[FV__NUMBER_BYTES];
     const int64_t size = fv__onnx_int(node, "size", 0);
-    fv__value *x = fv__onnx_last(to, fv__onnx_tensor_input(to, node, 0));
+    fv__value *x = fv__onnx_last(to, fv__onnx_input(to, node, 0));
     if (!x) return FV_UNSUPPORTED;
     const int32_t channels = fv__onnx_rank(to, x) - 1;
     if (size % 2 == 0) x = fv__onnx_map(to, node, x, "flip %d", channels);
@@ -288,7 +288,7 @@ static fv_status lrn(fv__importer *to, fv__onnx_node *node)
 
 static fv_status lp_normalization(fv__importer *to, fv__onnx_node *node)
 {
-    fv__value *x = fv__onnx_tensor_input(to, node, 0);
+    fv__value *x = fv__onnx_input(to, node, 0);
     const int64_t p = fv__onnx_int(node, "p", 2);
     int64_t axis = fv__onnx_int(node, "axis", -1);
     if (!x || !fv__onnx_axis(to, node, x, &axis)) return FV_UNSUPPORTED;
@@ -306,7 +306,7 @@ static fv_status lp_normalization(fv__importer *to, fv__onnx_node *node)
 /* The standard deviation is 1e-9 more, as ONNX has it. */
 static fv_status mean_variance(fv__importer *to, fv__onnx_node *node)
 {
-    fv__value *x = fv__onnx_tensor_input(to, node, 0);
+    fv__value *x = fv__onnx_input(to, node, 0);
     fv__list axes;
     if (!x) return FV_UNSUPPORTED;
     if (!fv__onnx_ints(to, node, "axes", &axes))

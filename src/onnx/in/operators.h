@@ -33,12 +33,6 @@ extern const fv__onnx_operator fv__onnx_detections[];
  */
 fv__translate *fv__onnx_unary(const char *kind);
 
-/* Input k as a tensor, in whatever order it is; NULL after refusing the node,
- * which lacks it. */
-fv__value *fv__onnx_operand(fv__importer *to, fv__onnx_node *node, int32_t k);
-/* The same, NULL without refusing if it is left out. */
-fv__value *fv__onnx_option(fv__importer *to, const fv__onnx_node *node,
-                           int32_t k);
 /* Whether the value is one known number. */
 bool fv__onnx_number(const fv__value *value, double *number);
 /* A known value of rank 0, of a type. */
@@ -94,12 +88,6 @@ const char *fv__onnx_kind(const char *stem, int32_t axes, bool plain_2d,
  * Values that are NULL, after a failure, give NULL. Results have their own
  * order. */
 
-/* Input k of the node; NULL: it is left out. */
-fv__value *fv__onnx_input(const fv__onnx_node *node, int32_t k);
-/* The same as a tensor in whatever order it is; refuses one that is left out.
- */
-fv__value *fv__onnx_tensor_input(fv__importer *to, fv__onnx_node *node,
-                                 int32_t k);
 /* Whether somebody reads output k. */
 bool fv__onnx_wanted(const fv__onnx_node *node, int32_t k);
 /* A line of one input whose axes stay where they are. */

@@ -10,7 +10,7 @@ static fv_status pool(fv__importer *to, fv__onnx_node *node, const char *stem,
 {
     fv__onnx_window window;
     char kind[32];
-    fv__value *x = fv__onnx_tensor_input(to, node, 0);
+    fv__value *x = fv__onnx_input(to, node, 0);
     if (!x || fv__onnx_read_window(to, node, NULL, &window) != FV_OK)
         return FV_UNSUPPORTED;
     x = fv__onnx_last(to, x);
@@ -99,7 +99,7 @@ static fv__value *positions(fv__importer *to, fv__onnx_node *node, fv__value *x,
 static fv_status pool_indices(fv__importer *to, fv__onnx_node *node)
 {
     fv__onnx_window window;
-    fv__value *x = fv__onnx_tensor_input(to, node, 0);
+    fv__value *x = fv__onnx_input(to, node, 0);
     if (!x || fv__onnx_read_window(to, node, NULL, &window) != FV_OK
         || pad_by_numbers(to, node, &window) != FV_OK)
         return FV_UNSUPPORTED;
@@ -116,7 +116,7 @@ static fv_status pool_indices(fv__importer *to, fv__onnx_node *node)
 
 static fv_status max_pool(fv__importer *to, fv__onnx_node *node)
 {
-    fv__value *x = fv__onnx_tensor_input(to, node, 0);
+    fv__value *x = fv__onnx_input(to, node, 0);
     if (!x) return FV_UNSUPPORTED;
     const fv_dtype dtype = fv__onnx_type_of(to, x);
     if (fv__onnx_wanted(node, 1)) return pool_indices(to, node);
@@ -156,11 +156,11 @@ static fv_status max_unpool(fv__importer *to, fv__onnx_node *node)
     fv__onnx_window w;
     char options[512] = "";
     fv__list shape = { 0 };
-    fv__value *x = fv__onnx_tensor_input(to, node, 0);
-    fv__value *places = fv__onnx_tensor_input(to, node, 1);
+    fv__value *x = fv__onnx_input(to, node, 0);
+    fv__value *places = fv__onnx_input(to, node, 1);
     if (!x || !places || fv__onnx_read_window(to, node, NULL, &w) != FV_OK)
         return FV_UNSUPPORTED;
-    if (fv__onnx_input(node, 2)
+    if (fv__onnx_operand(node, 2)
         && !fv__onnx_list(to, node, 2, "output_shape", &shape))
         return FV_UNSUPPORTED;
     if (shape.count && shape.count != w.axes + 2)
@@ -193,7 +193,7 @@ static fv_status lp_pool(fv__importer *to, fv__onnx_node *node)
 {
     char more[32];
     const int64_t p = fv__onnx_int(node, "p", 2);
-    fv__value *x = fv__onnx_tensor_input(to, node, 0);
+    fv__value *x = fv__onnx_input(to, node, 0);
     if (!x) return FV_UNSUPPORTED;
     if (p < 1 || p > 1000)
         return fv__onnx_refuse(to, node, "p is %lld, not 1 to 1000",
@@ -207,7 +207,7 @@ static fv_status lp_pool(fv__importer *to, fv__onnx_node *node)
 
 static fv_status global(fv__importer *to, fv__onnx_node *node, const char *kind)
 {
-    fv__value *x = fv__onnx_last(to, fv__onnx_tensor_input(to, node, 0));
+    fv__value *x = fv__onnx_last(to, fv__onnx_input(to, node, 0));
     return fv__onnx_give(node, 0,
                          x ? fv__onnx_map(to, node, x, "%s", kind) : NULL);
 }
@@ -227,7 +227,7 @@ static fv_status global_lp_pool(fv__importer *to, fv__onnx_node *node)
     int64_t axes[FV_MAX_RANK];
     int32_t count = 0;
     const int64_t p = fv__onnx_int(node, "p", 2);
-    fv__value *x = fv__onnx_tensor_input(to, node, 0);
+    fv__value *x = fv__onnx_input(to, node, 0);
     if (!x) return FV_UNSUPPORTED;
     for (int32_t i = 2; i < fv__onnx_rank(to, x); i++) axes[count++] = i;
     if (p == 1 || p == 2)

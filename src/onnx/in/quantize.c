@@ -97,9 +97,9 @@ static bool read_scale(fv__importer *to, fv__onnx_node *node, int64_t *axis,
                        fv__value *inputs[3])
 {
     *axis = fv__onnx_int(node, "axis", 1);
-    inputs[0] = fv__onnx_tensor_input(to, node, 0);
-    inputs[1] = fv__onnx_tensor_input(to, node, 1);
-    inputs[2] = fv__onnx_input(node, 2);
+    inputs[0] = fv__onnx_input(to, node, 0);
+    inputs[1] = fv__onnx_input(to, node, 1);
+    inputs[2] = fv__onnx_operand(node, 2);
     if (!inputs[0] || !inputs[1]) return false;
     const bool many = fv__onnx_rank(to, inputs[1]) > 0;
     if (many && fv__onnx_rank(to, inputs[0]) == 1) *axis = 0;
@@ -154,7 +154,7 @@ static fv__value *extreme(fv__importer *to, fv__onnx_node *node, fv__value *x,
 /* A scale such that the elements and 0 are 0 to 255. */
 static fv_status dynamic_quantize(fv__importer *to, fv__onnx_node *node)
 {
-    fv__value *x = fv__onnx_tensor_input(to, node, 0);
+    fv__value *x = fv__onnx_input(to, node, 0);
     if (!x) return FV_UNSUPPORTED;
     fv__value *low = extreme(to, node, x, "min", "high");
     fv__value *high = extreme(to, node, x, "max", "low");
@@ -199,14 +199,14 @@ static fv__value *made_by(fv__importer *to, const fv__onnx_node *node,
 static fv__value *product(fv__importer *to, fv__onnx_node *node, int32_t a,
                           int32_t b, int32_t za, int32_t zb)
 {
-    fv__value *x = fv__onnx_tensor_input(to, node, a);
-    fv__value *w = fv__onnx_tensor_input(to, node, b);
+    fv__value *x = fv__onnx_input(to, node, a);
+    fv__value *w = fv__onnx_input(to, node, b);
     if (!x || !w) return NULL;
     const int32_t rank = fv__onnx_rank(to, x), other = fv__onnx_rank(to, w);
-    fv__value *both[] = {
-        centred(to, node, x, rank > 1 ? rank - 2 : 0, fv__onnx_input(node, za)),
-        centred(to, node, w, other - 1, fv__onnx_input(node, zb))
-    };
+    fv__value *both[] = { centred(to, node, x, rank > 1 ? rank - 2 : 0,
+                                  fv__onnx_operand(node, za)),
+                          centred(to, node, w, other - 1,
+                                  fv__onnx_operand(node, zb)) };
     return made_by(to, node, "MatMul", 2, both);
 }
 
@@ -214,11 +214,11 @@ static fv__value *convolution(fv__importer *to, fv__onnx_node *node, int32_t a,
                               int32_t b, int32_t za, int32_t zb,
                               fv__value *bias)
 {
-    fv__value *x = fv__onnx_tensor_input(to, node, a);
-    fv__value *w = fv__onnx_tensor_input(to, node, b);
+    fv__value *x = fv__onnx_input(to, node, a);
+    fv__value *w = fv__onnx_input(to, node, b);
     if (!x || !w) return NULL;
-    fv__value *inputs[] = { centred(to, node, x, 1, fv__onnx_input(node, za)),
-                            centred(to, node, w, 0, fv__onnx_input(node, zb)),
+    fv__value *inputs[] = { centred(to, node, x, 1, fv__onnx_operand(node, za)),
+                            centred(to, node, w, 0, fv__onnx_operand(node, zb)),
                             real(to, node, bias) };
     return made_by(to, node, "Conv", bias ? 3 : 2, inputs);
 }
@@ -241,7 +241,7 @@ static fv_status conv_integer(fv__importer *to, fv__onnx_node *node)
 static bool has_all(fv__importer *to, fv__onnx_node *node)
 {
     for (int32_t k = 0; k < 8; k++)
-        if (!fv__onnx_tensor_input(to, node, k)) return false;
+        if (!fv__onnx_input(to, node, k)) return false;
     return true;
 }
 
@@ -275,7 +275,7 @@ static fv_status qlinear_matmul(fv__importer *to, fv__onnx_node *node)
 static fv_status qlinear_conv(fv__importer *to, fv__onnx_node *node)
 {
     if (!has_all(to, node)) return FV_UNSUPPORTED;
-    fv__value *y = convolution(to, node, 0, 3, 2, 5, fv__onnx_input(node, 8));
+    fv__value *y = convolution(to, node, 0, 3, 2, 5, fv__onnx_operand(node, 8));
     return requantize(to, node, y, 1, 1, 1);
 }
 

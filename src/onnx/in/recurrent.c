@@ -69,7 +69,7 @@ static fv__order images_first(const fv__recurrent_node *r)
 static fv__value *state(fv__importer *to, fv__onnx_node *node,
                         const fv__recurrent_node *r, int32_t k)
 {
-    fv__value *h = fv__onnx_input(node, k);
+    fv__value *h = fv__onnx_operand(node, k);
     const bool none = !h || (h->known.data && fv__onnx_all_zero(&h->known));
     if (none) return NULL;
     h = fv__onnx_ordered(to, h, images_first(r));
@@ -81,10 +81,10 @@ static fv_status read_inputs(fv__importer *to, fv__onnx_node *node,
                              fv__recurrent_node *r)
 {
     for (int32_t k = 0; k < 3; k++)
-        if (!fv__onnx_tensor_input(to, node, k)) return FV_UNSUPPORTED;
+        if (!fv__onnx_input(to, node, k)) return FV_UNSUPPORTED;
     r->w = fv__onnx_plain(to, node->inputs[1]);
     r->v = fv__onnx_plain(to, node->inputs[2]);
-    r->b = fv__onnx_plain(to, fv__onnx_input(node, 3));
+    r->b = fv__onnx_plain(to, fv__onnx_operand(node, 3));
     if (!r->w || !r->v || fv__onnx_rank(to, node->inputs[0]) != 3
         || fv__onnx_rank(to, r->w) != 3 || fv__onnx_rank(to, r->v) != 3)
         return fv__onnx_refuse(to, node, "input, W and R must have 3 axes");
@@ -105,7 +105,7 @@ static fv_status read_inputs(fv__importer *to, fv__onnx_node *node,
             || fv__onnx_extent(to, r->b, 1) != 2 * rows))
         return fv__onnx_refuse(to, node, "B of other shape than [%d, %lld]",
                                r->directions, (long long)(2 * rows));
-    r->lengths = fv__onnx_input(node, 4);
+    r->lengths = fv__onnx_operand(node, 4);
     if (r->lengths)
         r->lengths = fv__onnx_map(to, node, r->lengths, "cast type=i64");
     r->first[0] = state(to, node, r, 5);
@@ -211,8 +211,9 @@ static fv_status recurrent(fv__importer *to, fv__onnx_node *node)
 {
     fv__recurrent_node r = { .kind = kinds };
     while (strcmp(r.kind->kind, node->kind) != 0) r.kind++;
-    r.peepholes =
-        r.kind->gates == 4 ? fv__onnx_plain(to, fv__onnx_input(node, 7)) : NULL;
+    r.peepholes = r.kind->gates == 4
+                      ? fv__onnx_plain(to, fv__onnx_operand(node, 7))
+                      : NULL;
     if (read_attributes(to, node, &r) != FV_OK
         || read_inputs(to, node, &r) != FV_OK)
         return FV_UNSUPPORTED;

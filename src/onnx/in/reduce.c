@@ -115,7 +115,7 @@ static fv__value *reduced(fv__importer *to, fv__onnx_node *node,
 static fv_status reduce(fv__importer *to, fv__onnx_node *node)
 {
     const reduction *r = reductions;
-    fv__value *x = fv__onnx_operand(to, node, 0);
+    fv__value *x = fv__onnx_input(to, node, 0);
     bool named[FV_MAX_RANK], none;
     fv__list axes = { .count = 0 };
     char options[512] = "";
@@ -144,7 +144,7 @@ static fv_status reduce(fv__importer *to, fv__onnx_node *node)
 static fv_status arg_extreme(fv__importer *to, fv__onnx_node *node,
                              const char *kind)
 {
-    fv__value *x = fv__onnx_operand(to, node, 0);
+    fv__value *x = fv__onnx_input(to, node, 0);
     int64_t axis = fv__onnx_int(node, "axis", 0);
     if (!x || !fv__onnx_axis(to, node, x, &axis)) return FV_UNSUPPORTED;
     const bool keep = fv__onnx_int(node, "keepdims", 1) != 0;
@@ -172,7 +172,7 @@ static fv_status arg_min(fv__importer *to, fv__onnx_node *node)
 /* k is an attribute before version 10. */
 static fv_status top_k(fv__importer *to, fv__onnx_node *node)
 {
-    fv__value *x = fv__onnx_operand(to, node, 0);
+    fv__value *x = fv__onnx_input(to, node, 0);
     int64_t axis = fv__onnx_int(node, "axis", -1);
     if (!x || !fv__onnx_axis(to, node, x, &axis)) return FV_UNSUPPORTED;
     fv__value *operands[] = { x, NULL };
@@ -180,7 +180,7 @@ static fv_status top_k(fv__importer *to, fv__onnx_node *node)
     char text[FV__NUMBER_BYTES];
     double k = (double)fv__onnx_int(node, "k", 1);
     if (node->version >= 10) {
-        operands[1] = fv__onnx_operand(to, node, 1);
+        operands[1] = fv__onnx_input(to, node, 1);
         if (!operands[1]) return FV_UNSUPPORTED;
         if (!fv__onnx_number(operands[1], &k)) count = 2;
     }
@@ -197,9 +197,9 @@ static fv_status top_k(fv__importer *to, fv__onnx_node *node)
 
 static fv_status cumulative_sum(fv__importer *to, fv__onnx_node *node)
 {
-    fv__value *x = fv__onnx_operand(to, node, 0);
+    fv__value *x = fv__onnx_input(to, node, 0);
     fv__list axis;
-    if (!x || !fv__onnx_operand(to, node, 1)
+    if (!x || !fv__onnx_input(to, node, 1)
         || !fv__onnx_list(to, node, 1, "axis", &axis))
         return FV_UNSUPPORTED;
     if (axis.count != 1)

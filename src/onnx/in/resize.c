@@ -22,7 +22,7 @@ typedef struct resizing {
 static int64_t reals(const fv__onnx_node *node, int32_t k,
                      double out[2 * FV_MAX_RANK])
 {
-    const fv__value *value = fv__onnx_input(node, k);
+    const fv__value *value = fv__onnx_operand(node, k);
     if (!value || !value->known.data) return 0;
     const int64_t count = fv_tensor_count(&value->known);
     if (count <= 2 * FV_MAX_RANK)
@@ -180,8 +180,8 @@ static fv_status read_sizes(fv__importer *to, fv__onnx_node *node,
     fv__list axes;
     if (read_axes(to, node, x, &axes) != FV_OK) return FV_UNSUPPORTED;
     const int32_t at = node->version < 11 ? 1 : 2;
-    r->sized = at == 2 && has_numbers(fv__onnx_input(node, 3));
-    fv__value *list = fv__onnx_input(node, r->sized ? 3 : at);
+    r->sized = at == 2 && has_numbers(fv__onnx_operand(node, 3));
+    fv__value *list = fv__onnx_operand(node, r->sized ? 3 : at);
     for (int32_t i = 0; i < FV_MAX_RANK; i++) {
         r->scale[i] = r->end[i] = 1;
         r->size[i] = FV_OPEN;
@@ -319,7 +319,7 @@ static fv_status resize(fv__importer *to, fv__onnx_node *node)
 {
     resizing r = { 0 };
     fv__order order;
-    fv__value *x = fv__onnx_tensor_input(to, node, 0);
+    fv__value *x = fv__onnx_input(to, node, 0);
     if (!x || read_sizes(to, node, x, &r) != FV_OK
         || read_words(to, node, &r) != FV_OK
         || read_policy(to, node, &r) != FV_OK)
@@ -355,8 +355,8 @@ static fv_status grid_sample(fv__importer *to, fv__onnx_node *node)
                                                { "border", "border" },
                                                { "reflection", "reflection" },
                                                { NULL, NULL } };
-    fv__value *x = fv__onnx_last(to, fv__onnx_tensor_input(to, node, 0));
-    fv__value *grid = fv__onnx_plain(to, fv__onnx_tensor_input(to, node, 1));
+    fv__value *x = fv__onnx_last(to, fv__onnx_input(to, node, 0));
+    fv__value *grid = fv__onnx_plain(to, fv__onnx_input(to, node, 1));
     const char *word = fv__onnx_text(to, node, "mode", "bilinear");
     const char *mode = translate(modes, word);
     const char *beyond = fv__onnx_text(to, node, "padding_mode", "zeros");
@@ -380,7 +380,7 @@ static fv_status grid_sample(fv__importer *to, fv__onnx_node *node)
 
 static fv_status affine_grid(fv__importer *to, fv__onnx_node *node)
 {
-    fv__value *theta = fv__onnx_plain(to, fv__onnx_tensor_input(to, node, 0));
+    fv__value *theta = fv__onnx_plain(to, fv__onnx_input(to, node, 0));
     fv__list size = { 0 };
     if (!theta || !fv__onnx_list(to, node, 1, "size", &size))
         return FV_UNSUPPORTED;

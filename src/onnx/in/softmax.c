@@ -55,7 +55,7 @@ static fv_status flattened(fv__importer *to, fv__onnx_node *node, fv__value *x,
 static fv_status of_classes(fv__importer *to, fv__onnx_node *node,
                             const char *kind)
 {
-    fv__value *x = fv__onnx_operand(to, node, 0);
+    fv__value *x = fv__onnx_input(to, node, 0);
     const bool joins = node->version < 13;
     int64_t axis = fv__onnx_int(node, "axis", joins ? 1 : -1);
     if (!x) return FV_UNSUPPORTED;

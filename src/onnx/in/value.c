@@ -274,11 +274,23 @@ fv__value *fv__onnx_last(fv__importer *to, fv__value *value)
                             fv__order_last(fv__onnx_rank(to, value)));
 }
 
+fv__value *fv__onnx_operand(const fv__onnx_node *node, int32_t k)
+{
+    return k < node->num_inputs ? node->inputs[k] : NULL;
+}
+
+fv__value *fv__onnx_option(fv__importer *to, const fv__onnx_node *node,
+                           int32_t k)
+{
+    fv__value *value = fv__onnx_operand(node, k);
+    return value && value->flattened ? fv__onnx_plain(to, value) : value;
+}
+
 fv__value *fv__onnx_input(fv__importer *to, fv__onnx_node *node, int32_t k)
 {
-    fv__value *x = k < node->num_inputs ? node->inputs[k] : NULL;
-    if (!x) fv__onnx_refuse(to, node, "input %d is left out", k + 1);
-    return x && x->flattened ? fv__onnx_plain(to, x) : x;
+    if (!fv__onnx_operand(node, k))
+        fv__onnx_refuse(to, node, "input %d is left out", k + 1);
+    return fv__onnx_option(to, node, k);
 }
 
 /* ---- broadcasting
