@@ -275,7 +275,7 @@ static void shapes(void **state)
           "split 2 axis=-1 name=s\n"
           "flip axes=1 from=s name=f\n"
           "stack axis=1 from=f,s:1\n"
-          "permute 2 1 3 0\n"
+          "permute 0 2 1 4 3\n"
           "flatten\n"
           "softmax\n",
           2);
@@ -283,8 +283,8 @@ static void shapes(void **state)
           "input 1 6 8 name=y\n"
           "sub from=x,y name=a\n"
           "div from=a,x\n"
-          "maximum from=a,x name=b\n"
-          "minimum from=b,y\n",
+          "max from=a,x name=b\n"
+          "min from=b,y\n",
           2);
 }
 
@@ -413,7 +413,7 @@ static void refusals(void **state)
     refused(small, file, FV_OPTIONS(fv_c_options, .batch = -1),
             "network: a batch of -1 images, expected at least 1");
     refused("input ? ? 3\nconv2d 2 3 3\n", file, NULL,
-            "network: the input open x open x 3 is open, a plan needs the size "
+            "network: the input [?, ?, 3] is open, a plan needs the size "
             "of its images");
     fv_context *context =
         fv_context_new(FV_OPTIONS(fv_context_options, .dtype = FV_F64));
