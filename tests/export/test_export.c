@@ -1,6 +1,7 @@
 /* Networks as C files: what compilers say of them, and whether they compute the
  * bits of the library. The self-test of a file has inputs and the answers of
  * the library; here its program is also run on other inputs. */
+#include "faults.h"
 #include "support.h"
 
 #include <stdbool.h>
@@ -386,6 +387,30 @@ static void same_file(void **state)
     }
 }
 
+/* Whatever allocation fails: a failure that is recorded, and nothing is lost.
+ */
+static void failing_memory(void **state)
+{
+    (void)state;
+    for (size_t k = 1;; k++) {
+        faults_memory memory = { 0 };
+        const fv_allocator allocator = faults_allocator(&memory);
+        fv_context *context = fv_context_new(FV_OPTIONS(
+            fv_context_options, .threads = 1, .allocator = &allocator));
+        fv_network *network = fv_network_parse(context, small, "net");
+        memory.fail_at = memory.calls + k;
+        fv_network_export_c(network, at("net.c"),
+                            FV_OPTIONS(fv_c_options, .weights = at("net.bin")));
+        const bool failed = fv_failed(context) != FV_OK;
+        if (failed) assert_int_equal(fv_failed(context), FV_NO_MEMORY);
+        const bool reached = memory.calls >= memory.fail_at;
+        assert_int_equal(failed, reached);
+        fv_context_free(context);
+        assert_int_equal(memory.blocks, 0);
+        if (!reached) break;
+    }
+}
+
 static void refused(const char *text, const char *file,
                     const fv_c_options *options, const char *sentence)
 {
@@ -432,7 +457,8 @@ int main(void)
         cmocka_unit_test(pools),        cmocka_unit_test(functions),
         cmocka_unit_test(shapes),       cmocka_unit_test(normalisations),
         cmocka_unit_test(models),       cmocka_unit_test(self_test_fails),
-        cmocka_unit_test(same_file),    cmocka_unit_test(refusals),
+        cmocka_unit_test(same_file),    cmocka_unit_test(failing_memory),
+        cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
