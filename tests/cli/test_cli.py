@@ -32,8 +32,8 @@ from pathlib import Path
 FOVEA = None
 LIMIT = 300  # seconds
 SIDE, CLASSES = 12, 4
-COMMANDS = ["train", "eval", "predict", "run", "info", "explain", "bench",
-            "gradcheck", "version"]
+COMMANDS = ["train", "eval", "predict", "run", "convert", "info", "explain",
+            "bench", "gradcheck", "version"]
 BENCHES = ["bench conv", "bench train", "bench infer"]
 
 NET = f"""\
@@ -367,6 +367,9 @@ class OptionsTest(Case):
                  "fovea predict: --limit: only with --data"),
                 (["predict", "x", "y.png", "--index", "2"],
                  "fovea predict: --index: only with --data"),
+                (["convert", "x.net"], "fovea convert: expected IN OUT"),
+                (["convert", "x.net", "y.h"],
+                 "fovea convert: y.h: expected a name that ends in .c"),
                 (["info"], "fovea info: expected FILE|NET"),
                 (["gradcheck"], "fovea gradcheck: expected NET"),
                 (["explain"], "fovea explain: expected FILE|NET"),
