@@ -12,7 +12,7 @@ extern const fv_operator fv__op_linear, fv__op_maxpool, fv__op_avgpool,
     fv__op_broadcast, fv__op_dropout, fv__op_alpha_dropout,
     fv__op_spatial_dropout, fv__op_gaussian_noise, fv__op_stochastic_depth,
     fv__op_global_max_pool, fv__op_adaptive_maxpool, fv__op_adaptive_avgpool,
-    fv__op_batchnorm, fv__op_div_number;
+    fv__op_resize, fv__op_batchnorm, fv__op_div_number;
 
 #define MOVED(name)                                                            \
     {                                                                          \
@@ -54,6 +54,10 @@ static const fv__emitter emitters[] = {
     { .forward = fv__rownorm_forward, .write = fv__write_rownorm },
     { .forward = fv__rows_forward, .write = fv__write_rows },
     { .op = &fv__op_div_number, .write = fv__write_div_number },
+    { .op = &fv__op_resize,
+      .write = fv__write_resize,
+      .lacks = fv__lacks_resize,
+      .scratch = fv__scratch_resize },
     SAME(reshape),
     SAME(dropout),
     SAME(alpha_dropout),

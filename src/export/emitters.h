@@ -28,6 +28,10 @@ fv__lacks_node fv__lacks_avgpool, fv__lacks_adaptive_avgpool;
 /* normalise.c */
 fv__write_node fv__write_batchnorm, fv__write_rownorm, fv__write_rows;
 fv__lacks_node fv__lacks_batchnorm;
+/* resize.c */
+fv__write_node fv__write_resize;
+fv__lacks_node fv__lacks_resize;
+fv__scratch_node fv__scratch_resize;
 /* move.c */
 fv__write_node fv__write_same, fv__write_moved;
 fv__lacks_node fv__lacks_moved;

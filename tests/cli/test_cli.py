@@ -462,7 +462,10 @@ class DefaultsTest(Case):
                "index": ("0", None, ("0", "1099511627776", "-1",
                                      "1099511627777")),
                "threads": ("all", None, THREADS), "size": (None, None, None),
-               "dtype": ("f32", "f32", None), "json": (None, None, None)}
+               "dtype": ("f32", "f32", None), "json": (None, None, None),
+               "strict": (None, None, None)}
+    CONVERT = {"batch": ("1", "1", BATCH), "size": (None, None, None),
+               "weights": (None, None, None)}
     INFO = {"size": (None, None, None), "batch": ("32", "32", BATCH), "dtype": ("f32", "f32", None),
             "json": (None, None, None)}
     GRADCHECK = {"size": (None, None, None), "batch": ("2", "2", BATCH),
@@ -473,6 +476,7 @@ class DefaultsTest(Case):
              "layout": ("nhwc", None, None), "seconds": ("0.3", None, SECONDS)}
     COMMANDS = {
         "train": TRAIN, "eval": EVAL, "predict": PREDICT, "info": INFO,
+        "convert": CONVERT,
         "gradcheck": GRADCHECK,
         "layers": {"markdown": (None, None, None)},
         "explain": {"size": (None, None, None), "batch": ("1", None, BATCH),
@@ -528,7 +532,9 @@ class DefaultsTest(Case):
 
     def test_limits(self):
         for command, options in self.COMMANDS.items():
-            data = ["data"] if command in ("train", "eval", "predict") else []
+            data = {"convert": ["out.c"]}.get(command, [])
+            if command in ("train", "eval", "predict"):
+                data = ["data"]
             for name, (_, _, limits) in options.items():
                 if not limits:
                     continue

@@ -225,6 +225,19 @@ static void pools(void **state)
           2);
 }
 
+static void resizing(void **state)
+{
+    (void)state;
+    bits_only();
+    check("input 7 9 5 name=x\n"
+          "resize 14 5 name=a\n"
+          "resize scale=1.7 mode=linear\n"
+          "resize 9 11 mode=cubic antialias=yes\n"
+          "resize 9 11\n"
+          "softplus\n",
+          2);
+}
+
 static void functions(void **state)
 {
     static const char *const kinds[] = {
@@ -460,12 +473,12 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(convolutions), cmocka_unit_test(transposed),
-        cmocka_unit_test(pools),        cmocka_unit_test(functions),
-        cmocka_unit_test(shapes),       cmocka_unit_test(normalisations),
-        cmocka_unit_test(models),       cmocka_unit_test(self_test_fails),
-        cmocka_unit_test(same_file),    cmocka_unit_test(failing_memory),
-        cmocka_unit_test(refusals),
+        cmocka_unit_test(convolutions),    cmocka_unit_test(transposed),
+        cmocka_unit_test(pools),           cmocka_unit_test(resizing),
+        cmocka_unit_test(functions),       cmocka_unit_test(shapes),
+        cmocka_unit_test(normalisations),  cmocka_unit_test(models),
+        cmocka_unit_test(self_test_fails), cmocka_unit_test(same_file),
+        cmocka_unit_test(failing_memory),  cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
