@@ -17,6 +17,7 @@ fv__write_node fv__write_transposed;
 fv__scratch_node fv__scratch_transposed;
 /* elementwise.c */
 fv__write_node fv__write_unary, fv__write_binary, fv__write_div_number;
+fv__lacks_node fv__lacks_unary, fv__lacks_binary;
 /* y = f(x), for `count` numbers; both may be the same place. */
 void fv__write_each(fv__export *e, fv__unary f, int64_t count, const char *from,
                     const char *to, double p, double q);

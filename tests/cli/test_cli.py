@@ -32,8 +32,8 @@ from pathlib import Path
 FOVEA = None
 LIMIT = 300  # seconds
 SIDE, CLASSES = 12, 4
-COMMANDS = ["train", "eval", "predict", "run", "convert", "info", "explain",
-            "bench", "gradcheck", "version"]
+COMMANDS = ["train", "eval", "predict", "run", "info", "explain", "bench",
+            "gradcheck", "version"]
 BENCHES = ["bench conv", "bench train", "bench infer"]
 
 NET = f"""\
@@ -367,9 +367,6 @@ class OptionsTest(Case):
                  "fovea predict: --limit: only with --data"),
                 (["predict", "x", "y.png", "--index", "2"],
                  "fovea predict: --index: only with --data"),
-                (["convert", "x.net"], "fovea convert: expected IN OUT"),
-                (["convert", "x.net", "y.h"],
-                 "fovea convert: y.h: expected a name that ends in .c"),
                 (["info"], "fovea info: expected FILE|NET"),
                 (["gradcheck"], "fovea gradcheck: expected NET"),
                 (["explain"], "fovea explain: expected FILE|NET"),
@@ -464,8 +461,6 @@ class DefaultsTest(Case):
                "threads": ("all", None, THREADS), "size": (None, None, None),
                "dtype": ("f32", "f32", None), "json": (None, None, None),
                "strict": (None, None, None)}
-    CONVERT = {"batch": ("1", "1", BATCH), "size": (None, None, None),
-               "weights": (None, None, None)}
     INFO = {"size": (None, None, None), "batch": ("32", "32", BATCH), "dtype": ("f32", "f32", None),
             "json": (None, None, None)}
     GRADCHECK = {"size": (None, None, None), "batch": ("2", "2", BATCH),
@@ -476,7 +471,6 @@ class DefaultsTest(Case):
              "layout": ("nhwc", None, None), "seconds": ("0.3", None, SECONDS)}
     COMMANDS = {
         "train": TRAIN, "eval": EVAL, "predict": PREDICT, "info": INFO,
-        "convert": CONVERT,
         "gradcheck": GRADCHECK,
         "layers": {"markdown": (None, None, None)},
         "explain": {"size": (None, None, None), "batch": ("1", None, BATCH),
@@ -532,9 +526,7 @@ class DefaultsTest(Case):
 
     def test_limits(self):
         for command, options in self.COMMANDS.items():
-            data = {"convert": ["out.c"]}.get(command, [])
-            if command in ("train", "eval", "predict"):
-                data = ["data"]
+            data = ["data"] if command in ("train", "eval", "predict") else []
             for name, (_, _, limits) in options.items():
                 if not limits:
                     continue
