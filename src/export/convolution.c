@@ -1,6 +1,8 @@
 /* Writes convolutions and linear layers. */
 #include "export/convolution.h"
 
+#include "op/shape/padding.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -37,15 +39,6 @@ static job job_of(const fv__node *node)
     else if (fv__pixels(g->out) == 1 && g->groups == 1)
         j.form = ONE_WINDOW;
     return j;
-}
-
-const char *fv__lacks_conv(const fv__node *node)
-{
-    const fv__conv2d *a = node->attributes;
-    const fv_padding_mode mode = a->convolution.padding_mode;
-    return mode == FV_PAD_ZEROS || mode == FV_PAD_CONSTANT
-               ? NULL
-               : "padding by its own elements";
 }
 
 int64_t fv__scratch_conv(const fv__node *node)
@@ -210,15 +203,50 @@ const char *fv__write_border(fv__export *e, const fv__node *node, int64_t batch,
     return scratch;
 }
 
-/* The same for a convolution. */
+/* The same where the padding is copies of elements: tables say of which, along
+ * each axis. */
+static const char *write_copies(fv__export *e, const fv__node *node,
+                                const job *j, fv_padding_mode mode)
+{
+    static const int axes[] = { FV__DEPTH, FV__ROWS, FV__COLUMNS };
+    static const char *const names[] = { "planes", "lines", "columns" };
+    const char *scratch = fv__export_scratch(e, node);
+    for (int i = 0; i < 3; i++) {
+        const int axis = axes[i];
+        fv__text_add(&e->calls, "        static const int32_t %s[] = {",
+                     names[i]);
+        for (int64_t k = 0; k < j->padded[axis]; k++)
+            fv__text_add(&e->calls, "%s%lld", k ? ", " : " ",
+                         (long long)fv__padding_source(
+                             mode, k - j->g.begin[axis], j->g.in[axis]));
+        fv__text_add(&e->calls, " };\n");
+    }
+    fv__text_add(
+        &e->calls,
+        "        static const int32_t *const places[] = { planes, lines, "
+        "columns "
+        "};\n        static const int32_t extents[] = { %lld, %lld, %lld };\n"
+        "        static const int32_t size[] = { %lld, %lld, %lld };\n        "
+        "border_of_copies(%lld, extents, size, places, %lld, %s, %s);\n",
+        (long long)j->g.in[FV__DEPTH], (long long)j->g.in[FV__ROWS],
+        (long long)j->g.in[FV__COLUMNS], (long long)j->padded[FV__DEPTH],
+        (long long)j->padded[FV__ROWS], (long long)j->padded[FV__COLUMNS],
+        (long long)j->g.batch, (long long)j->g.channels,
+        fv__export_at(e, node->inputs[0]), scratch);
+    return scratch;
+}
+
 static const char *write_border(fv__export *e, const fv__node *node,
                                 const job *j)
 {
     const fv_convolution *c =
         &((const fv__conv2d *)node->attributes)->convolution;
-    return fv__write_border(
-        e, node, j->g.batch, j->g.channels, j->g.in, j->g.begin, j->padded,
-        c->padding_mode == FV_PAD_CONSTANT ? c->padding_value : 0);
+    const bool number = c->padding_mode == FV_PAD_CONSTANT;
+    if (j->pads && !number && c->padding_mode != FV_PAD_ZEROS)
+        return write_copies(e, node, j, c->padding_mode);
+    return fv__write_border(e, node, j->g.batch, j->g.channels, j->g.in,
+                            j->g.begin, j->padded,
+                            number ? c->padding_value : 0);
 }
 
 void fv__write_windows(fv__export *e, int64_t batch,

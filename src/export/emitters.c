@@ -29,7 +29,6 @@ extern const fv_operator fv__op_linear, fv__op_maxpool, fv__op_avgpool,
 static const fv__emitter emitters[] = {
     { .forward = fv__conv_forward,
       .write = fv__write_conv,
-      .lacks = fv__lacks_conv,
       .scratch = fv__scratch_conv },
     { .op = &fv__op_linear, .write = fv__write_linear },
     { .forward = fv__conv_transpose_forward,

@@ -10,7 +10,6 @@ typedef int64_t fv__scratch_node(const fv__node *node);
 
 /* convolution.c */
 fv__write_node fv__write_conv, fv__write_linear;
-fv__lacks_node fv__lacks_conv;
 fv__scratch_node fv__scratch_conv;
 /* transposed.c */
 fv__write_node fv__write_transposed;

@@ -177,7 +177,11 @@ static void convolutions(void **state)
           "relu\n"
           "conv2d 24 3 3 padding=1 groups=12 stride=2\n"
           "conv2d 40 1 1\n"
-          "conv2d 3 2 2 padding_mode=constant padding_value=0.5 padding=2\n",
+          "conv2d 3 2 2 padding_mode=constant padding_value=0.5 padding=2\n"
+          "conv2d 4 3 3 padding_mode=reflect padding=2,1\n"
+          "conv2d 4 3 3 padding_mode=circular padding=1\n"
+          "pad 1,2 mode=reflect\n"
+          "conv2d 20 3 3 padding_mode=replicate padding=2\n",
           1);
     check("input 7 7 300 name=x\n"
           "conv2d 17 3 3 padding=1 name=long\n" /* chains that are cut */
@@ -448,11 +452,9 @@ static void refusals(void **state)
     char file[128];
     (void)state;
     snprintf(file, sizeof file, "%s/no.c", folder);
-    refused("input 4 4 3\nlrn 3 name=a\nconv2d 2 3 3 padding_mode=reflect "
-            "padding=1 name=b\n",
-            file, NULL,
+    refused("input 4 4 3\nlrn 3 name=a\nlrn 5 name=b\n", file, NULL,
             "export: these layers cannot be written as C: a (lrn: no C form), "
-            "b (conv2d: padding by its own elements)");
+            "b (lrn: no C form)");
     refused(small, "net.h", NULL,
             "export: the path \"net.h\" does not end in .c");
     refused(small, file, FV_OPTIONS(fv_c_options, .batch = -1),
