@@ -12,7 +12,7 @@ extern const fv_operator fv__op_linear, fv__op_maxpool, fv__op_avgpool,
     fv__op_broadcast, fv__op_dropout, fv__op_alpha_dropout,
     fv__op_spatial_dropout, fv__op_gaussian_noise, fv__op_stochastic_depth,
     fv__op_global_max_pool, fv__op_adaptive_maxpool, fv__op_adaptive_avgpool,
-    fv__op_resize, fv__op_batchnorm, fv__op_div_number;
+    fv__op_matmul, fv__op_resize, fv__op_batchnorm, fv__op_div_number;
 
 #define MOVED(name)                                                            \
     {                                                                          \
@@ -31,6 +31,7 @@ static const fv__emitter emitters[] = {
       .write = fv__write_conv,
       .scratch = fv__scratch_conv },
     { .op = &fv__op_linear, .write = fv__write_linear },
+    { .op = &fv__op_matmul, .write = fv__write_matmul },
     { .forward = fv__conv_transpose_forward,
       .write = fv__write_transposed,
       .scratch = fv__scratch_transposed },

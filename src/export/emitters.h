@@ -11,6 +11,8 @@ typedef int64_t fv__scratch_node(const fv__node *node);
 /* convolution.c */
 fv__write_node fv__write_conv, fv__write_linear;
 fv__scratch_node fv__scratch_conv;
+/* product.c */
+fv__write_node fv__write_matmul;
 /* transposed.c */
 fv__write_node fv__write_transposed;
 fv__scratch_node fv__scratch_transposed;

@@ -242,6 +242,20 @@ static void resizing(void **state)
           2);
 }
 
+static void products(void **state)
+{
+    (void)state;
+    bits_only();
+    check("input 7 32 name=x\n"
+          "attention 4 name=a\n"
+          "layernorm\n"
+          "input 32 2100 name=b\n"
+          "matmul from=a,b name=c\n" /* then chains that are cut */
+          "permute 0 2 1 from=b name=d\n"
+          "matmul from=c,d\n",
+          2);
+}
+
 static void functions(void **state)
 {
     static const char *const kinds[] = {
@@ -475,12 +489,13 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(convolutions),    cmocka_unit_test(transposed),
-        cmocka_unit_test(pools),           cmocka_unit_test(resizing),
-        cmocka_unit_test(functions),       cmocka_unit_test(shapes),
-        cmocka_unit_test(normalisations),  cmocka_unit_test(models),
-        cmocka_unit_test(self_test_fails), cmocka_unit_test(same_file),
-        cmocka_unit_test(failing_memory),  cmocka_unit_test(refusals),
+        cmocka_unit_test(convolutions), cmocka_unit_test(transposed),
+        cmocka_unit_test(pools),        cmocka_unit_test(products),
+        cmocka_unit_test(resizing),     cmocka_unit_test(functions),
+        cmocka_unit_test(shapes),       cmocka_unit_test(normalisations),
+        cmocka_unit_test(models),       cmocka_unit_test(self_test_fails),
+        cmocka_unit_test(same_file),    cmocka_unit_test(failing_memory),
+        cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
