@@ -70,13 +70,13 @@ static int64_t *taps_of(fv__export *e, const job *j)
     return at;
 }
 
-int32_t fv__write_runs(fv__export *e, fv__chain chain, const int64_t taps[],
-                       int64_t pixel)
+int32_t fv__write_runs(fv__export *e, const char *name, fv__chain chain,
+                       const int64_t taps[], int64_t pixel)
 {
     const int64_t terms = fv__chain_terms(chain);
     int64_t end = 0;
     int32_t count = 0;
-    fv__text_add(&e->calls, "        static const run runs[] = {");
+    fv__text_add(&e->calls, "        static const run %s[] = {", name);
     for (int64_t at = 0, next; at < terms; at = next) {
         if (at == end) end += fv__chain_block(chain, at);
         const int64_t tap = at / chain.channels, channel = at % chain.channels;
@@ -276,7 +276,7 @@ void fv__write_conv(fv__export *e, const fv__node *node)
     const job j = job_of(node);
     int64_t *taps = taps_of(e, &j);
     if (!taps) return;
-    const int32_t runs = fv__write_runs(e, j.chain, taps, j.g.channels);
+    const int32_t runs = fv__write_runs(e, "runs", j.chain, taps, j.g.channels);
     fv__release(e->context, taps);
     const int64_t numbers[] = { j.g.groups, j.channels, j.filters, j.terms,
                                 runs };
@@ -304,8 +304,7 @@ void fv__write_linear(fv__export *e, const fv__node *node)
 {
     const fv_tensor *weight = node->values[1];
     const int64_t out = weight->shape[0], in = weight->shape[1];
-    const fv__chain chain = { 1, 1, in };
-    const int32_t runs = fv__write_runs(e, chain, (const int64_t[]){ 0 }, in);
+    const int32_t runs = fv__write_sum(e, "runs", in);
     const size_t weights = fv__pack(e, 1, out, in, FV__WIDE, weight->data);
     fv__text_add(&e->calls, "        const epilogue after = { ");
     if (node->num_inputs > 2)

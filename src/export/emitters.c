@@ -4,6 +4,7 @@
 #include "op/activation/rows.h"
 #include "op/conv/conv_transpose.h"
 #include "op/norm/rownorm.h"
+#include "op/recurrent/recurrent.h"
 
 extern const fv_operator fv__op_linear, fv__op_maxpool, fv__op_avgpool,
     fv__op_global_average_pool, fv__op_reshape, fv__op_concat,
@@ -31,6 +32,10 @@ static const fv__emitter emitters[] = {
       .write = fv__write_conv,
       .scratch = fv__scratch_conv },
     { .op = &fv__op_linear, .write = fv__write_linear },
+    { .forward = fv__recurrent_forward,
+      .write = fv__write_recurrent,
+      .lacks = fv__lacks_recurrent,
+      .scratch = fv__scratch_recurrent },
     { .op = &fv__op_matmul, .write = fv__write_matmul },
     { .forward = fv__conv_transpose_forward,
       .write = fv__write_transposed,

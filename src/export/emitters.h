@@ -11,6 +11,10 @@ typedef int64_t fv__scratch_node(const fv__node *node);
 /* convolution.c */
 fv__write_node fv__write_conv, fv__write_linear;
 fv__scratch_node fv__scratch_conv;
+/* recurrent.c */
+fv__write_node fv__write_recurrent;
+fv__lacks_node fv__lacks_recurrent;
+fv__scratch_node fv__scratch_recurrent;
 /* product.c */
 fv__write_node fv__write_matmul;
 /* transposed.c */

@@ -36,8 +36,7 @@ void fv__write_matmul(fv__export *e, const fv__node *node)
     fv__broadcast_begin(&all, &whole, 2, tensors);
     write_places(e, &all, 0, "a_at", m * k);
     write_places(e, &all, 1, "b_at", k * n);
-    const int32_t runs =
-        fv__write_runs(e, (fv__chain){ 1, 1, k }, (const int64_t[]){ 0 }, k);
+    const int32_t runs = fv__write_sum(e, "runs", k);
     fv__text_add(
         &e->calls,
         "        multiply_matrices(%lld, a_at, b_at, %lld, %lld, %lld, "

@@ -117,7 +117,7 @@ static void check_run(fv_context *context, fv_network *network, int64_t batch)
     fv_named_tensor inputs[4], output = { NULL, { 0 } };
     int32_t count = 0;
     int64_t total = 0;
-    static float numbers[1 << 20], answer[1 << 16];
+    static float numbers[1 << 20], answer[1 << 20];
     for (; fv_network_input_info(network, (size_t)count).name; count++) {
         const fv_value_info info =
             fv_network_input_info(network, (size_t)count);
@@ -253,6 +253,23 @@ static void products(void **state)
           "matmul from=a,b name=c\n" /* then chains that are cut */
           "permute 0 2 1 from=b name=d\n"
           "matmul from=c,d\n",
+          2);
+}
+
+static void recurrent(void **state)
+{
+    (void)state;
+    bits_only();
+    check("input 7 12 name=x\n"
+          "lstm 20 bidirectional=yes\n"
+          "gru 9 reversed=yes\n"
+          "rnn 35 bias=no name=c\n"
+          "input 35 name=h\n"
+          "rnn 35 from=c,h name=d\n"
+          "linear 5 from=d:1 name=e\n"
+          "input 3 2100 name=long\n"
+          "gru 4 from=long name=f\n"
+          "concat from=e,f:1\n",
           2);
 }
 
@@ -489,13 +506,13 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(convolutions), cmocka_unit_test(transposed),
-        cmocka_unit_test(pools),        cmocka_unit_test(products),
-        cmocka_unit_test(resizing),     cmocka_unit_test(functions),
-        cmocka_unit_test(shapes),       cmocka_unit_test(normalisations),
-        cmocka_unit_test(models),       cmocka_unit_test(self_test_fails),
-        cmocka_unit_test(same_file),    cmocka_unit_test(failing_memory),
-        cmocka_unit_test(refusals),
+        cmocka_unit_test(convolutions),    cmocka_unit_test(transposed),
+        cmocka_unit_test(pools),           cmocka_unit_test(recurrent),
+        cmocka_unit_test(products),        cmocka_unit_test(resizing),
+        cmocka_unit_test(functions),       cmocka_unit_test(shapes),
+        cmocka_unit_test(normalisations),  cmocka_unit_test(models),
+        cmocka_unit_test(self_test_fails), cmocka_unit_test(same_file),
+        cmocka_unit_test(failing_memory),  cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
