@@ -85,12 +85,12 @@ int32_t fv__write_runs(fv__export *e, const char *name, fv__chain chain,
                && taps[next / chain.channels]
                       == taps[next / chain.channels - 1] + 1)
             next = fv__min(end, next + chain.channels);
+        const int64_t first = taps[tap] * pixel + channel;
         fv__text_add(&e->calls, "%s{ %lld, %lld, %d }",
                      count % 4 ? ", "
                      : count   ? ",\n            "
                                : "\n            ",
-                     (long long)(taps[tap] * pixel + channel),
-                     (long long)(next - at), next == end);
+                     (long long)first, (long long)(next - at), next == end);
         count++;
     }
     if (!terms) fv__text_add(&e->calls, " { 0, 0, 1 }"); /* a sum of nothing */
@@ -257,18 +257,20 @@ void fv__write_windows(fv__export *e, int64_t batch,
 {
     const int64_t line = padded[FV__COLUMNS] * pixel;
     const int64_t plane = padded[FV__ROWS] * line;
-    fv__text_add(
-        &e->calls,
-        "        static const convolution c = { { %lld, %lld, %lld, "
-        "%lld, %lld, %lld, %lld, %lld },\n            %lld, %lld, "
-        "%lld, %lld, %lld };\n",
-        (long long)batch, (long long)out[FV__DEPTH], (long long)out[FV__ROWS],
-        (long long)out[FV__COLUMNS], (long long)(padded[FV__DEPTH] * plane),
-        (long long)(stride[FV__DEPTH] * plane),
-        (long long)(stride[FV__ROWS] * line),
-        (long long)(stride[FV__COLUMNS] * pixel), (long long)numbers[0],
-        (long long)numbers[1], (long long)numbers[2], (long long)numbers[3],
-        (long long)numbers[4]);
+    const int64_t steps[] = { padded[FV__DEPTH] * plane,
+                              stride[FV__DEPTH] * plane,
+                              stride[FV__ROWS] * line,
+                              stride[FV__COLUMNS] * pixel };
+    fv__text_add(&e->calls,
+                 "        static const convolution c = { { %lld, %lld, %lld, "
+                 "%lld, %lld, %lld, %lld, %lld },\n            %lld, %lld, "
+                 "%lld, %lld, %lld };\n",
+                 (long long)batch, (long long)out[FV__DEPTH],
+                 (long long)out[FV__ROWS], (long long)out[FV__COLUMNS],
+                 (long long)steps[0], (long long)steps[1], (long long)steps[2],
+                 (long long)steps[3], (long long)numbers[0],
+                 (long long)numbers[1], (long long)numbers[2],
+                 (long long)numbers[3], (long long)numbers[4]);
 }
 
 void fv__write_conv(fv__export *e, const fv__node *node)
@@ -286,13 +288,13 @@ void fv__write_conv(fv__export *e, const fv__node *node)
     const size_t weights = write_epilogue(e, node, &j);
     const char *x = write_border(e, node, &j);
     const char *y = fv__export_at(e, node->outputs[0]);
+    const int64_t image = fv__pixels(j.padded) * j.g.channels;
     if (j.form == ONE_WINDOW)
         fv__text_add(&e->calls,
                      "        multiply(runs, %d, %lld, %lld, %lld, &after, "
                      "weights + %zu, %s, %lld, %s);\n",
                      runs, (long long)j.g.batch, (long long)j.terms,
-                     (long long)j.filters, weights, x,
-                     (long long)(fv__pixels(j.padded) * j.g.channels), y);
+                     (long long)j.filters, weights, x, (long long)image, y);
     else
         fv__text_add(&e->calls,
                      "        convolve%s(&c, &after, runs, weights + %zu, %s, "

@@ -157,6 +157,13 @@ static void take(origin *o, int64_t first, int64_t count)
 
 /* ---- writing ------------------------------------------------------------- */
 
+static uint32_t bits_of(float number)
+{
+    uint32_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    return bits;
+}
+
 /* Writes fixed elements: all alike; false if they are not. */
 static bool write_fixed(fv__export *e, const fv__node *node, int32_t slot,
                         const origin *o)
@@ -165,7 +172,7 @@ static bool write_fixed(fv__export *e, const fv__node *node, int32_t slot,
     for (int64_t i = 0; i < o->count; i++) {
         if (o->up[i] != o->down[i]) continue;
         if (first < 0) first = i;
-        if (memcmp(&o->up[i], &o->up[first], sizeof *o->up) != 0) return false;
+        if (bits_of(o->up[i]) != bits_of(o->up[first])) return false;
     }
     if (first >= 0 && e)
         fv__text_add(&e->calls, "        fill(%lld, %s, %s);\n",

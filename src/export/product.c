@@ -17,8 +17,8 @@ static void write_places(fv__export *e, const fv__broadcast_iterator *all,
     fv__cursor place = { .at = { 0 } };
     fv__text_add(&e->calls, "        static const int32_t %s[] = {", name);
     for (int64_t i = 0; i < count; i++) {
-        fv__text_add(&e->calls, "%s%lld", i ? ", " : " ",
-                     (long long)(place.at[k] * size));
+        const int64_t at = place.at[k] * size;
+        fv__text_add(&e->calls, "%s%lld", i ? ", " : " ", (long long)at);
         fv__broadcast_next(all, 0, all->rank, &place);
     }
     fv__text_add(&e->calls, " };\n");

@@ -34,7 +34,7 @@ static fv_status answer(fv__export *e, float *numbers, float *answers)
         e->context, FV__DATA, (size_t)e->outputs * sizeof *outputs);
     if (outputs)
         fv_network_run(e->network, e->inputs, inputs, e->outputs, outputs);
-    for (int32_t k = 0; k < e->outputs && fv__ok(e->context); k++) {
+    for (int32_t k = 0; outputs && k < e->outputs && fv__ok(e->context); k++) {
         const fv_tensor *output = &outputs[k].tensor;
         memcpy(answers, output->data, fv__tensor_bytes(output));
         answers += fv_tensor_count(output);
