@@ -203,7 +203,7 @@ APART static void multiply(const run *runs, int32_t num_runs, int32_t rows,
     for (int32_t i = 0; i < rows; i++, x += step)
         for (int32_t f = 0; f < filters; f += WIDE) {
             const float *w = weights + (size_t)f * (size_t)terms;
-            float s[WIDE], sums[WIDE];
+            float s[WIDE], sums[WIDE] = { 0 };
             bool first = true;
             const int32_t n = filters - f < WIDE ? filters - f : WIDE;
             memset(s, 0, sizeof s);

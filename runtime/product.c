@@ -5,7 +5,7 @@
 INLINE void row_times(const float *a, const float *b, int32_t step, int32_t n,
                       const run *runs, int32_t num_runs, float *y)
 {
-    float s[COLUMNS], sums[COLUMNS];
+    float s[COLUMNS], sums[COLUMNS] = { 0 };
     for (int32_t r = 0; r < num_runs; r++) {
         for (int32_t j = 0; j < n; j++) s[j] = 0;
         for (int32_t k = runs[r].at; k < runs[r].at + runs[r].count; k++) {
