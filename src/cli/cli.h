@@ -120,8 +120,8 @@ typedef struct cli_options {
     unsigned passes; /* bit i: fv_conv_pass i */
     fv_algorithm algorithm;
     double seconds;
-    bool training, nesterov, no_decay_bias, strict, force, resume, drop_last,
-        csv, json, markdown;
+    bool training, nesterov, no_decay_bias, strict, force, resume, drop_last, csv, json,
+        markdown;
     int count; /* words that are not options */
     char **words;
 } cli_options;

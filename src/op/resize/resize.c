@@ -4,7 +4,9 @@
 #include <inttypes.h>
 #include <math.h>
 
-enum { PIECE = 16384 }; /* elements of an item of work */
+enum { AXES = 3, PIECE = 16384 }; /* elements of an item of work */
+
+typedef fv__resize_plan resize_plan;
 
 /* ---- the shape rule ------------------------------------------------------ */
 
@@ -94,7 +96,7 @@ static fv_status sizes(const fv_inference *inference, fv_resizing *a,
     fv_context *context = inference->context;
     const int32_t axes = x->rank - 2;
     if (!fv__operand(inference, 0, "input", -1)) return fv_failed(context);
-    if (axes < 1 || axes > FV__AXES)
+    if (axes < 1 || axes > AXES)
         return fv_fail(context, FV_MISUSE,
                        "%s: input %s has rank %d, expected 3 to 5",
                        inference->name, FV__SHAPE(x), x->rank);
@@ -114,7 +116,7 @@ static fv_status sizes(const fv_inference *inference, fv_resizing *a,
 }
 
 /* Puts the passes in order, and notes the shapes between them. */
-static void order(fv__resize_plan *p, const fv_tensor *x, const int64_t *out)
+static void order(resize_plan *p, const fv_tensor *x, const int64_t *out)
 {
     p->rank = x->rank;
     for (int32_t i = (int32_t)fv__min(x->rank, 5) - 3; i >= 0; i--) {
@@ -138,7 +140,7 @@ static void order(fv__resize_plan *p, const fv_tensor *x, const int64_t *out)
 }
 
 /* Bytes of the image after pass k. */
-static size_t between(const fv_context *context, const fv__resize_plan *p,
+static size_t between(const fv_context *context, const resize_plan *p,
                       int32_t k)
 {
     return fv__align(
@@ -154,7 +156,7 @@ static fv_status infer(fv_inference *inference)
     if (sizes(inference, &a, out) != FV_OK) return fv_failed(context);
     fv__infer_output(inference, x->rank, out);
     if (fv__product(x->rank, out) < 0) return FV_OK; /* refused by the graph */
-    fv__resize_plan *p = fv_inference_allocate(inference, sizeof *p);
+    resize_plan *p = fv_inference_allocate(inference, sizeof *p);
     if (!p) return fv_failed(context);
     for (int32_t i = 0; i < x->rank - 2; i++)
         if (!fv__resize_axis_make(inference, &a, x->shape[i + 1], out[i + 1],
@@ -203,9 +205,8 @@ static void run_item(void *argument, size_t item, size_t worker)
     }
 }
 
-static void run_pass(fv_context *context, const fv__resize_plan *plan,
-                     int32_t k, const fv__taps *taps, const void *x, void *y,
-                     bool add)
+static void run_pass(fv_context *context, const resize_plan *plan, int32_t k,
+                     const fv__taps *taps, const void *x, void *y, bool add)
 {
     const int64_t *shape = plan->shape[k];
     const int32_t axis = plan->axis[k] + 1;
@@ -226,8 +227,7 @@ static void run_pass(fv_context *context, const fv__resize_plan *plan,
 }
 
 /* The image after pass k in the scratch memory. */
-static void *image_after(const fv_call *call, const fv__resize_plan *p,
-                         int32_t k)
+static void *image_after(const fv_call *call, const resize_plan *p, int32_t k)
 {
     unsigned char *at = call->scratch;
     for (int32_t i = 0; i < k; i++) at += between(call->context, p, i);
@@ -236,7 +236,7 @@ static void *image_after(const fv_call *call, const fv__resize_plan *p,
 
 static void forward(const fv_call *call)
 {
-    const fv__resize_plan *p = call->resolved;
+    const resize_plan *p = call->resolved;
     if (!p->passes)
         fv__copy_all(call->context, call->outputs[0], call->inputs[0]);
     for (int32_t k = 0; k < p->passes; k++)
@@ -249,7 +249,7 @@ static void forward(const fv_call *call)
 
 static void backward(const fv_call *call)
 {
-    const fv__resize_plan *p = call->resolved;
+    const resize_plan *p = call->resolved;
     const fv_tensor *dx = call->input_grads[0], *dy = call->output_grads[0];
     const bool add = fv__accumulation_of(call, 0) == FV__ACCUMULATE;
     if (!p->passes && add)
@@ -332,8 +332,7 @@ static fv_variable *apply(fv_layer *layer, int32_t count,
                              .exclude_outside = options->exclude_outside,
                              .cubic_coefficient = options->cubic_coefficient };
     (void)count;
-    for (int32_t i = 0; i < FV__AXES; i++)
-        resizing.sizes[i] = options->sizes[i];
+    for (int32_t i = 0; i < AXES; i++) resizing.sizes[i] = options->sizes[i];
     return fv_resize_of(inputs[0], &resizing);
 }
 
