@@ -8,6 +8,7 @@ set(texts
   src/kernel/isa/unary.c
   src/kernel/isa/binary.c
   src/kernel/isa/softmax.c
+  src/kernel/isa/recurrent.c
   src/kernel/normalise.h
   src/kernel/isa/row_normalise.c)
 file(GLOB own CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
@@ -21,7 +22,7 @@ foreach(text IN LISTS texts)
   set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY
     CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${text})
   get_filename_component(file ${text} NAME)
-  string(MAKE_C_IDENTIFIER ${file} array)
+  string(MAKE_C_IDENTIFIER ${text} array)
   file(READ ${PROJECT_SOURCE_DIR}/${text} bytes HEX)
   string(REGEX REPLACE "(................................)" "\\1\n" bytes
     "${bytes}")

@@ -203,7 +203,7 @@ APART static void multiply(const run *runs, int32_t num_runs, int32_t rows,
     for (int32_t i = 0; i < rows; i++, x += step)
         for (int32_t f = 0; f < filters; f += WIDE) {
             const float *w = weights + (size_t)f * (size_t)terms;
-            float s[WIDE], sums[WIDE];
+            float s[WIDE], sums[WIDE] = { 0 };
             bool first = true;
             const int32_t n = filters - f < WIDE ? filters - f : WIDE;
             memset(s, 0, sizeof s);
@@ -302,6 +302,24 @@ APART static void convolve_depthwise(const convolution *c, const epilogue *e,
             if (residual) residual += rows * channels;
         }
     }
+}
+
+/* Images with copies of their elements around each: place i of an axis is that
+ * of element places[axis][i]. */
+APART static void border_of_copies(int32_t images, const int32_t extents[3],
+                                   const int32_t size[3],
+                                   const int32_t *const places[3],
+                                   int32_t channels, const float *x, float *y)
+{
+    const int32_t image = extents[0] * extents[1] * extents[2] * channels;
+    for (int32_t n = 0; n < images; n++, x += image)
+        for (int32_t p = 0; p < size[0]; p++)
+            for (int32_t r = 0; r < size[1]; r++) {
+                const int32_t line = places[0][p] * extents[1] + places[1][r];
+                for (int32_t s = 0; s < size[2]; s++, y += channels)
+                    memcpy(y, x + (line * extents[2] + places[2][s]) * channels,
+                           (size_t)channels * sizeof *y);
+            }
 }
 
 /* Images with a border around each: extents are planes, rows, columns; `size`

@@ -57,7 +57,7 @@ int main(int argc, char **argv)
 {
     int next = 1;
 #ifdef WEIGHTS_APART
-    static float memory[WEIGHTS];
+    static float memory[WEIGHTS + 1]; /* never empty */
     FILE *file = argc > next ? fopen(argv[next++], "rb") : NULL;
     if (!file || fread(memory, sizeof *memory, WEIGHTS, file) != WEIGHTS) {
         fprintf(stderr, "expected the file of weights\n");

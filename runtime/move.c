@@ -30,6 +30,12 @@ APART static void move_elements(const loops *l, const float *x, float *y)
     }
 }
 
+APART static void gather(int32_t n, const int32_t *from, const float *x,
+                         float *y)
+{
+    for (int32_t i = 0; i < n; i++) y[i] = x[from[i]];
+}
+
 static void fill(int32_t n, float value, float *y)
 {
     for (int32_t i = 0; i < n; i++) y[i] = value;

@@ -49,27 +49,18 @@ APART static void pool_windows(const pool *p, pooling *f, const float *x,
                                float *y)
 {
     const int32_t image = p->in[0] * p->in[1] * p->in[2] * p->channels;
+    span window[3];
     for (int32_t n = 0; n < p->images; n++, x += image)
-        for (int32_t q = 0; q < p->out[0]; q++)
-            for (int32_t r = 0; r < p->out[1]; r++)
+        for (int32_t q = 0; q < p->out[0]; q++) {
+            window[0] = span_of(p, 0, q);
+            for (int32_t r = 0; r < p->out[1]; r++) {
+                window[1] = span_of(p, 1, r);
                 for (int32_t s = 0; s < p->out[2]; s++, y += p->channels) {
-                    const span window[3] = { span_of(p, 0, q), span_of(p, 1, r),
-                                             span_of(p, 2, s) };
+                    window[2] = span_of(p, 2, s);
                     f(p, window, x, y);
                 }
-}
-
-/* Number `tap` of those in the image. */
-static const float *pixel_at(const pool *p, const span window[3], int32_t tap,
-                             const float *x)
-{
-    const int32_t across = tap % window[2].count, rest = tap / window[2].count;
-    const int32_t down = rest % window[1].count, deep = rest / window[1].count;
-    const int32_t line = (window[0].at + deep * p->dilation[0]) * p->in[1]
-                         + window[1].at + down * p->dilation[1];
-    return x
-           + (line * p->in[2] + window[2].at + across * p->dilation[2])
-                 * p->channels;
+            }
+        }
 }
 
 static int32_t taps_inside(const span window[3])
@@ -77,41 +68,60 @@ static int32_t taps_inside(const span window[3])
     return window[0].count * window[1].count * window[2].count;
 }
 
+/* The pixel of a tap in the image. */
+INLINE const float *pixel_of(const pool *p, const span window[3], int32_t plane,
+                             int32_t line, int32_t tap, const float *x)
+{
+    const int32_t pixel_row = (window[0].at + plane * p->dilation[0]) * p->in[1]
+                              + window[1].at + line * p->dilation[1];
+    return x
+           + (pixel_row * p->in[2] + window[2].at + tap * p->dilation[2])
+                 * p->channels;
+}
+
+/* Runs `work` for the taps in the image in order; `from` is their pixel. */
+#define EACH_TAP(p, window, x, work)                                           \
+    for (int32_t plane = 0; plane < window[0].count; plane++)                  \
+        for (int32_t line = 0; line < window[1].count; line++)                 \
+            for (int32_t tap = 0; tap < window[2].count; tap++) {              \
+                const float *from = pixel_of(p, window, plane, line, tap, x);  \
+                work;                                                          \
+            }
+
 /* The largest number; of NaNs the first. */
 APART static void largest_of_window(const pool *p, const span window[3],
                                     const float *x, float *y)
 {
-    const int32_t taps = taps_inside(window), n = p->channels;
-    if (!taps)
+    const int32_t n = p->channels;
+    bool first = true;
+    if (!taps_inside(window))
         for (int32_t j = 0; j < n; j++) y[j] = -(float)INFINITY;
-    for (int32_t t = 0; t < taps; t++) {
-        const float *from = pixel_at(p, window, t, x);
-        if (!t) {
+    EACH_TAP(p, window, x, {
+        if (first)
             memcpy(y, from, (size_t)n * sizeof *y);
-            continue;
-        }
-        INDEPENDENT
+        else
+            INDEPENDENT
         for (int32_t j = 0; j < n; j++)
             y[j] = !(from[j] <= y[j]) && y[j] == y[j] ? from[j] : y[j];
-    }
+        first = false;
+    })
 }
 
 /* The mean, or 0 without a tap. */
 APART static void mean_of_window(const pool *p, const span window[3],
                                  const float *x, float *y)
 {
-    const int32_t taps = taps_inside(window), n = p->channels;
+    const int32_t n = p->channels;
     const int32_t padded =
         window[0].padded * window[1].padded * window[2].padded;
     const float count = (float)(p->divisor > 0    ? p->divisor
                                 : p->divisor == 0 ? padded
-                                                  : taps);
+                                                  : taps_inside(window));
     for (int32_t j = 0; j < n; j++) y[j] = 0;
-    for (int32_t t = 0; t < taps; t++) {
-        const float *from = pixel_at(p, window, t, x);
+    EACH_TAP(p, window, x, {
         INDEPENDENT
         for (int32_t j = 0; j < n; j++) y[j] += from[j];
-    }
+    })
     if (!(count > 0)) return;
     INDEPENDENT
     for (int32_t j = 0; j < n; j++) y[j] /= count;

@@ -68,7 +68,8 @@ typedef struct fv_c_options {
  *  but C99, allocates nothing, and computes the bits of fv_network_run() with
  *  `strict`. Refuses, with one sentence that names them all, layers that it
  *  cannot write, and networks whose sizes are open. The context computes in
- *  #FV_F32. `options` may be NULL. */
+ *  #FV_F32 with #FV_NHWC. A network that has no weights yet draws them.
+ *  `options` may be NULL. */
 FV_API fv_status fv_network_export_c(fv_network *network, const char *path,
                                      const fv_c_options *options);
 /** Parameters and running statistics under the names, and with the order of

@@ -68,11 +68,10 @@ static void log_line(void *user, const char *line)
 
 fv_context *cli_context(const cli_options *options)
 {
-    fv_context *context = fv_context_new(
-        FV_OPTIONS(fv_context_options, .dtype = options->dtype,
-                   .layout = options->layout, .seed = (uint64_t)options->seed,
-                   .threads = options->threads,
-                   .strict = options->strict, .log = log_line));
+    fv_context *context = fv_context_new(FV_OPTIONS(
+        fv_context_options, .dtype = options->dtype, .layout = options->layout,
+        .seed = (uint64_t)options->seed, .threads = options->threads,
+        .strict = options->strict, .log = log_line));
     if (context) return context;
     cli_error("out of memory");
     exit(CLI_FAILED);

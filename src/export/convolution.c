@@ -1,6 +1,8 @@
 /* Writes convolutions and linear layers. */
 #include "export/convolution.h"
 
+#include "op/shape/padding.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -39,15 +41,6 @@ static job job_of(const fv__node *node)
     return j;
 }
 
-const char *fv__lacks_conv(const fv__node *node)
-{
-    const fv__conv2d *a = node->attributes;
-    const fv_padding_mode mode = a->convolution.padding_mode;
-    return mode == FV_PAD_ZEROS || mode == FV_PAD_CONSTANT
-               ? NULL
-               : "padding by its own elements";
-}
-
 int64_t fv__scratch_conv(const fv__node *node)
 {
     const job j = job_of(node);
@@ -77,13 +70,13 @@ static int64_t *taps_of(fv__export *e, const job *j)
     return at;
 }
 
-int32_t fv__write_runs(fv__export *e, fv__chain chain, const int64_t taps[],
-                       int64_t pixel)
+int32_t fv__write_runs(fv__export *e, const char *name, fv__chain chain,
+                       const int64_t taps[], int64_t pixel)
 {
     const int64_t terms = fv__chain_terms(chain);
     int64_t end = 0;
     int32_t count = 0;
-    fv__text_add(&e->calls, "        static const run runs[] = {");
+    fv__text_add(&e->calls, "        static const run %s[] = {", name);
     for (int64_t at = 0, next; at < terms; at = next) {
         if (at == end) end += fv__chain_block(chain, at);
         const int64_t tap = at / chain.channels, channel = at % chain.channels;
@@ -92,12 +85,12 @@ int32_t fv__write_runs(fv__export *e, fv__chain chain, const int64_t taps[],
                && taps[next / chain.channels]
                       == taps[next / chain.channels - 1] + 1)
             next = fv__min(end, next + chain.channels);
+        const int64_t first = taps[tap] * pixel + channel;
         fv__text_add(&e->calls, "%s{ %lld, %lld, %d }",
                      count % 4 ? ", "
                      : count   ? ",\n            "
                                : "\n            ",
-                     (long long)(taps[tap] * pixel + channel),
-                     (long long)(next - at), next == end);
+                     (long long)first, (long long)(next - at), next == end);
         count++;
     }
     if (!terms) fv__text_add(&e->calls, " { 0, 0, 1 }"); /* a sum of nothing */
@@ -210,15 +203,50 @@ const char *fv__write_border(fv__export *e, const fv__node *node, int64_t batch,
     return scratch;
 }
 
-/* The same for a convolution. */
+/* The same where the padding is copies of elements: tables say of which, along
+ * each axis. */
+static const char *write_copies(fv__export *e, const fv__node *node,
+                                const job *j, fv_padding_mode mode)
+{
+    static const int axes[] = { FV__DEPTH, FV__ROWS, FV__COLUMNS };
+    static const char *const names[] = { "planes", "lines", "columns" };
+    const char *scratch = fv__export_scratch(e, node);
+    for (int i = 0; i < 3; i++) {
+        const int axis = axes[i];
+        fv__text_add(&e->calls, "        static const int32_t %s[] = {",
+                     names[i]);
+        for (int64_t k = 0; k < j->padded[axis]; k++)
+            fv__text_add(&e->calls, "%s%lld", k ? ", " : " ",
+                         (long long)fv__padding_source(
+                             mode, k - j->g.begin[axis], j->g.in[axis]));
+        fv__text_add(&e->calls, " };\n");
+    }
+    fv__text_add(
+        &e->calls,
+        "        static const int32_t *const places[] = { planes, lines, "
+        "columns "
+        "};\n        static const int32_t extents[] = { %lld, %lld, %lld };\n"
+        "        static const int32_t size[] = { %lld, %lld, %lld };\n        "
+        "border_of_copies(%lld, extents, size, places, %lld, %s, %s);\n",
+        (long long)j->g.in[FV__DEPTH], (long long)j->g.in[FV__ROWS],
+        (long long)j->g.in[FV__COLUMNS], (long long)j->padded[FV__DEPTH],
+        (long long)j->padded[FV__ROWS], (long long)j->padded[FV__COLUMNS],
+        (long long)j->g.batch, (long long)j->g.channels,
+        fv__export_at(e, node->inputs[0]), scratch);
+    return scratch;
+}
+
 static const char *write_border(fv__export *e, const fv__node *node,
                                 const job *j)
 {
     const fv_convolution *c =
         &((const fv__conv2d *)node->attributes)->convolution;
-    return fv__write_border(
-        e, node, j->g.batch, j->g.channels, j->g.in, j->g.begin, j->padded,
-        c->padding_mode == FV_PAD_CONSTANT ? c->padding_value : 0);
+    const bool number = c->padding_mode == FV_PAD_CONSTANT;
+    if (j->pads && !number && c->padding_mode != FV_PAD_ZEROS)
+        return write_copies(e, node, j, c->padding_mode);
+    return fv__write_border(e, node, j->g.batch, j->g.channels, j->g.in,
+                            j->g.begin, j->padded,
+                            number ? c->padding_value : 0);
 }
 
 void fv__write_windows(fv__export *e, int64_t batch,
@@ -229,18 +257,20 @@ void fv__write_windows(fv__export *e, int64_t batch,
 {
     const int64_t line = padded[FV__COLUMNS] * pixel;
     const int64_t plane = padded[FV__ROWS] * line;
-    fv__text_add(
-        &e->calls,
-        "        static const convolution c = { { %lld, %lld, %lld, "
-        "%lld, %lld, %lld, %lld, %lld },\n            %lld, %lld, "
-        "%lld, %lld, %lld };\n",
-        (long long)batch, (long long)out[FV__DEPTH], (long long)out[FV__ROWS],
-        (long long)out[FV__COLUMNS], (long long)(padded[FV__DEPTH] * plane),
-        (long long)(stride[FV__DEPTH] * plane),
-        (long long)(stride[FV__ROWS] * line),
-        (long long)(stride[FV__COLUMNS] * pixel), (long long)numbers[0],
-        (long long)numbers[1], (long long)numbers[2], (long long)numbers[3],
-        (long long)numbers[4]);
+    const int64_t steps[] = { padded[FV__DEPTH] * plane,
+                              stride[FV__DEPTH] * plane,
+                              stride[FV__ROWS] * line,
+                              stride[FV__COLUMNS] * pixel };
+    fv__text_add(&e->calls,
+                 "        static const convolution c = { { %lld, %lld, %lld, "
+                 "%lld, %lld, %lld, %lld, %lld },\n            %lld, %lld, "
+                 "%lld, %lld, %lld };\n",
+                 (long long)batch, (long long)out[FV__DEPTH],
+                 (long long)out[FV__ROWS], (long long)out[FV__COLUMNS],
+                 (long long)steps[0], (long long)steps[1], (long long)steps[2],
+                 (long long)steps[3], (long long)numbers[0],
+                 (long long)numbers[1], (long long)numbers[2],
+                 (long long)numbers[3], (long long)numbers[4]);
 }
 
 void fv__write_conv(fv__export *e, const fv__node *node)
@@ -248,7 +278,7 @@ void fv__write_conv(fv__export *e, const fv__node *node)
     const job j = job_of(node);
     int64_t *taps = taps_of(e, &j);
     if (!taps) return;
-    const int32_t runs = fv__write_runs(e, j.chain, taps, j.g.channels);
+    const int32_t runs = fv__write_runs(e, "runs", j.chain, taps, j.g.channels);
     fv__release(e->context, taps);
     const int64_t numbers[] = { j.g.groups, j.channels, j.filters, j.terms,
                                 runs };
@@ -258,13 +288,13 @@ void fv__write_conv(fv__export *e, const fv__node *node)
     const size_t weights = write_epilogue(e, node, &j);
     const char *x = write_border(e, node, &j);
     const char *y = fv__export_at(e, node->outputs[0]);
+    const int64_t image = fv__pixels(j.padded) * j.g.channels;
     if (j.form == ONE_WINDOW)
         fv__text_add(&e->calls,
                      "        multiply(runs, %d, %lld, %lld, %lld, &after, "
                      "weights + %zu, %s, %lld, %s);\n",
                      runs, (long long)j.g.batch, (long long)j.terms,
-                     (long long)j.filters, weights, x,
-                     (long long)(fv__pixels(j.padded) * j.g.channels), y);
+                     (long long)j.filters, weights, x, (long long)image, y);
     else
         fv__text_add(&e->calls,
                      "        convolve%s(&c, &after, runs, weights + %zu, %s, "
@@ -276,8 +306,7 @@ void fv__write_linear(fv__export *e, const fv__node *node)
 {
     const fv_tensor *weight = node->values[1];
     const int64_t out = weight->shape[0], in = weight->shape[1];
-    const fv__chain chain = { 1, 1, in };
-    const int32_t runs = fv__write_runs(e, chain, (const int64_t[]){ 0 }, in);
+    const int32_t runs = fv__write_sum(e, "runs", in);
     const size_t weights = fv__pack(e, 1, out, in, FV__WIDE, weight->data);
     fv__text_add(&e->calls, "        const epilogue after = { ");
     if (node->num_inputs > 2)

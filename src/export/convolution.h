@@ -16,11 +16,19 @@ static inline int64_t fv__pixels(const int64_t extents[FV__AXES])
     return extents[FV__DEPTH] * extents[FV__ROWS] * extents[FV__COLUMNS];
 }
 
-/* Declares `runs` of a sum, its terms cut where memory does and where blocks of
- * the chain end; returns how many. The chain's terms are channels of pixels,
- * taps[] of the padded input in order, `pixel` elements apart. */
-int32_t fv__write_runs(fv__export *e, fv__chain chain, const int64_t taps[],
-                       int64_t pixel);
+/* Declares runs of that name of a sum, its terms cut where memory does and
+ * where blocks of the chain end; returns how many. The chain's terms are
+ * channels of pixels, taps[] of the padded input in order, `pixel` elements
+ * apart. */
+int32_t fv__write_runs(fv__export *e, const char *name, fv__chain chain,
+                       const int64_t taps[], int64_t pixel);
+/* The same of a sum of terms that follow each other. */
+static inline int32_t fv__write_sum(fv__export *e, const char *name,
+                                    int64_t terms)
+{
+    return fv__write_runs(e, name, (fv__chain){ 1, 1, terms },
+                          (const int64_t[]){ 0 }, terms);
+}
 /* Declares the convolution `c`. Numbers are groups, channels and filters of a
  * group, terms and runs. */
 void fv__write_windows(fv__export *e, int64_t batch,

@@ -73,8 +73,30 @@ static void define_unary(fv__export *e, const char *name, const char *formula,
 
 static const char *formula_of(const char *name, size_t *length)
 {
-    const char *formula = fv__library_formula("UNARY", name, length);
-    return formula ? formula : fv__library_formula("UNARY_CALL", name, length);
+    static const char *const words[] = { "UNARY", "UNARY_CALL", "ZIP" };
+    const char *formula = NULL;
+    for (int i = 0; i < 3 && !formula; i++)
+        formula = fv__library_formula(words[i], name, length);
+    return formula;
+}
+
+/* The kernels compute some functions by more than a formula. */
+static const char *lacks_formula(const char *name)
+{
+    size_t length;
+    return formula_of(name, &length) ? NULL : "a function without a formula";
+}
+
+const char *fv__lacks_unary(const fv__node *node)
+{
+    const fv__unary_operator *a = node->attributes;
+    return lacks_formula(unary_names[a->f]);
+}
+
+const char *fv__lacks_binary(const fv__node *node)
+{
+    const fv__binary_operator *a = node->attributes;
+    return lacks_formula(binary_names[a->f]);
 }
 
 void fv__write_each(fv__export *e, fv__unary f, int64_t count, const char *from,
@@ -103,7 +125,7 @@ static void define_binary(fv__export *e, const char *name, fv__binary f)
 {
     size_t length = 0;
     if (is_there(e, name)) return;
-    const char *formula = fv__library_formula("ZIP", binary_names[f], &length);
+    const char *formula = formula_of(binary_names[f], &length);
     static const struct {
         const char *condition, *a, *b;
     } loops[] = { { "if (a_step && b_step)", "from_a[i]", "from_b[i]" },

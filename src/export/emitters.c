@@ -4,6 +4,7 @@
 #include "op/activation/rows.h"
 #include "op/conv/conv_transpose.h"
 #include "op/norm/rownorm.h"
+#include "op/recurrent/recurrent.h"
 
 extern const fv_operator fv__op_linear, fv__op_maxpool, fv__op_avgpool,
     fv__op_global_average_pool, fv__op_reshape, fv__op_concat,
@@ -12,7 +13,7 @@ extern const fv_operator fv__op_linear, fv__op_maxpool, fv__op_avgpool,
     fv__op_broadcast, fv__op_dropout, fv__op_alpha_dropout,
     fv__op_spatial_dropout, fv__op_gaussian_noise, fv__op_stochastic_depth,
     fv__op_global_max_pool, fv__op_adaptive_maxpool, fv__op_adaptive_avgpool,
-    fv__op_batchnorm, fv__op_div_number;
+    fv__op_matmul, fv__op_resize, fv__op_batchnorm, fv__op_div_number;
 
 #define MOVED(name)                                                            \
     {                                                                          \
@@ -29,14 +30,22 @@ extern const fv_operator fv__op_linear, fv__op_maxpool, fv__op_avgpool,
 static const fv__emitter emitters[] = {
     { .forward = fv__conv_forward,
       .write = fv__write_conv,
-      .lacks = fv__lacks_conv,
       .scratch = fv__scratch_conv },
     { .op = &fv__op_linear, .write = fv__write_linear },
+    { .forward = fv__recurrent_forward,
+      .write = fv__write_recurrent,
+      .lacks = fv__lacks_recurrent,
+      .scratch = fv__scratch_recurrent },
+    { .op = &fv__op_matmul, .write = fv__write_matmul },
     { .forward = fv__conv_transpose_forward,
       .write = fv__write_transposed,
       .scratch = fv__scratch_transposed },
-    { .forward = fv__unary_forward, .write = fv__write_unary },
-    { .forward = fv__binary_forward, .write = fv__write_binary },
+    { .forward = fv__unary_forward,
+      .write = fv__write_unary,
+      .lacks = fv__lacks_unary },
+    { .forward = fv__binary_forward,
+      .write = fv__write_binary,
+      .lacks = fv__lacks_binary },
     { .op = &fv__op_maxpool, .write = fv__write_maxpool },
     { .op = &fv__op_avgpool,
       .write = fv__write_avgpool,
@@ -54,6 +63,10 @@ static const fv__emitter emitters[] = {
     { .forward = fv__rownorm_forward, .write = fv__write_rownorm },
     { .forward = fv__rows_forward, .write = fv__write_rows },
     { .op = &fv__op_div_number, .write = fv__write_div_number },
+    { .op = &fv__op_resize,
+      .write = fv__write_resize,
+      .lacks = fv__lacks_resize,
+      .scratch = fv__scratch_resize },
     SAME(reshape),
     SAME(dropout),
     SAME(alpha_dropout),

@@ -10,13 +10,19 @@ typedef int64_t fv__scratch_node(const fv__node *node);
 
 /* convolution.c */
 fv__write_node fv__write_conv, fv__write_linear;
-fv__lacks_node fv__lacks_conv;
 fv__scratch_node fv__scratch_conv;
+/* recurrent.c */
+fv__write_node fv__write_recurrent;
+fv__lacks_node fv__lacks_recurrent;
+fv__scratch_node fv__scratch_recurrent;
+/* product.c */
+fv__write_node fv__write_matmul;
 /* transposed.c */
 fv__write_node fv__write_transposed;
 fv__scratch_node fv__scratch_transposed;
 /* elementwise.c */
 fv__write_node fv__write_unary, fv__write_binary, fv__write_div_number;
+fv__lacks_node fv__lacks_unary, fv__lacks_binary;
 /* y = f(x), for `count` numbers; both may be the same place. */
 void fv__write_each(fv__export *e, fv__unary f, int64_t count, const char *from,
                     const char *to, double p, double q);
@@ -28,6 +34,10 @@ fv__lacks_node fv__lacks_avgpool, fv__lacks_adaptive_avgpool;
 /* normalise.c */
 fv__write_node fv__write_batchnorm, fv__write_rownorm, fv__write_rows;
 fv__lacks_node fv__lacks_batchnorm;
+/* resize.c */
+fv__write_node fv__write_resize;
+fv__lacks_node fv__lacks_resize;
+fv__scratch_node fv__scratch_resize;
 /* move.c */
 fv__write_node fv__write_same, fv__write_moved;
 fv__lacks_node fv__lacks_moved;

@@ -157,6 +157,13 @@ static void take(origin *o, int64_t first, int64_t count)
 
 /* ---- writing ------------------------------------------------------------- */
 
+static uint32_t bits_of(float number)
+{
+    uint32_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    return bits;
+}
+
 /* Writes fixed elements: all alike; false if they are not. */
 static bool write_fixed(fv__export *e, const fv__node *node, int32_t slot,
                         const origin *o)
@@ -165,7 +172,7 @@ static bool write_fixed(fv__export *e, const fv__node *node, int32_t slot,
     for (int64_t i = 0; i < o->count; i++) {
         if (o->up[i] != o->down[i]) continue;
         if (first < 0) first = i;
-        if (memcmp(&o->up[i], &o->up[first], sizeof *o->up) != 0) return false;
+        if (bits_of(o->up[i]) != bits_of(o->up[first])) return false;
     }
     if (first >= 0 && e)
         fv__text_add(&e->calls, "        fill(%lld, %s, %s);\n",
@@ -198,6 +205,30 @@ static void write_loops(fv__export *e, const loops *l, const places *first,
                  from, to);
 }
 
+enum { MOST_GATHERED = 1 << 16 };
+
+/* Places in no regular order, of all elements of the output, as a table. */
+static bool write_table(fv__export *e, const origin *o, const char *from,
+                        const char *to)
+{
+    const places *p = &o->places;
+    if (p->count != o->count || p->count > MOST_GATHERED) return false;
+    if (!e) return true;
+    fv__text_add(&e->calls,
+                 "        {\n            static const int32_t from[] = {");
+    for (int64_t i = 0; i < p->count; i++)
+        fv__text_add(&e->calls, "%s%d",
+                     i % 12 ? ", "
+                     : i    ? ",\n                "
+                            : "\n                ",
+                     p->from[i]);
+    fv__text_add(&e->calls,
+                 "\n            };\n            gather(%lld, from, %s, %s);\n"
+                 "        }\n",
+                 (long long)p->count, from, to);
+    return true;
+}
+
 /* Writes an output; with e NULL, only tells whether that can be done. */
 static bool write_output(fv__export *e, const fv__node *node, int32_t slot)
 {
@@ -211,12 +242,17 @@ static bool write_output(fv__export *e, const fv__node *node, int32_t slot)
         if (!is_moved(node->values[k])) continue;
         const int64_t count = fv_tensor_count(node->values[k]);
         take(&o, first, count);
+        if (o.places.count) {
+            const char *from = e ? fv__export_at(e, node->inputs[k]) : NULL;
+            const char *to = e ? fv__export_at(e, node->outputs[slot]) : NULL;
+            if (!find_loops(&o.places, &l)) {
+                take(&o, first, count);
+                done = write_table(e, &o, from, to);
+            } else if (e) {
+                write_loops(e, &l, &o.places, from, to);
+            }
+        }
         first += count;
-        if (!o.places.count) continue;
-        done = find_loops(&o.places, &l);
-        if (done && e)
-            write_loops(e, &l, &o.places, fv__export_at(e, node->inputs[k]),
-                        fv__export_at(e, node->outputs[slot]));
     }
     fv__release(context, o.memory);
     return done;

@@ -198,10 +198,11 @@ static void write_phase(fv__export *e, const fv__node *node, const job *j,
         outputs[axis] = outputs_of(g, axis, first[axis]);
     if (!fv__pixels(outputs) || !list_taps(e->context, j, first, &t)) return;
     fv__text_add(&e->calls, "        {\n");
-    const int64_t numbers[] = { g->groups, g->filters / g->groups,
-                                g->channels / g->groups,
-                                t.count * (g->filters / g->groups),
-                                fv__write_runs(e, t.chain, t.at, g->filters) };
+    const int64_t numbers[] = {
+        g->groups, g->filters / g->groups, g->channels / g->groups,
+        t.count * (g->filters / g->groups),
+        fv__write_runs(e, "runs", t.chain, t.at, g->filters)
+    };
     fv__write_windows(e, g->batch, outputs, ones, j->padded, g->filters,
                       numbers);
     fv__text_add(&e->calls, "        const epilogue after = { ");

@@ -30,17 +30,16 @@ static fv_status answer(fv__export *e, float *numbers, float *answers)
         inputs[k].tensor.data = numbers;
         numbers += fv_tensor_count(&inputs[k].tensor);
     }
-    if (fv_network_run(e->network, e->inputs, inputs, 0, NULL) != FV_OK)
-        return fv_failed(e->context);
-    for (int32_t k = 0; k < e->outputs; k++) {
-        fv_named_tensor output = {
-            fv_network_output_info(e->network, (size_t)k).name, { 0 }
-        };
-        fv_network_run(e->network, e->inputs, inputs, 1, &output);
-        if (!fv__ok(e->context)) break;
-        memcpy(answers, output.tensor.data, fv__tensor_bytes(&output.tensor));
-        answers += fv_tensor_count(&output.tensor);
+    fv_named_tensor *outputs = fv__allocate_zero(
+        e->context, FV__DATA, (size_t)e->outputs * sizeof *outputs);
+    if (outputs)
+        fv_network_run(e->network, e->inputs, inputs, e->outputs, outputs);
+    for (int32_t k = 0; outputs && k < e->outputs && fv__ok(e->context); k++) {
+        const fv_tensor *output = &outputs[k].tensor;
+        memcpy(answers, output->data, fv__tensor_bytes(output));
+        answers += fv_tensor_count(output);
     }
+    fv__release(e->context, outputs);
     return fv_failed(e->context);
 }
 

@@ -108,7 +108,8 @@ static fv_status record(fv_network *network, fv__plan *plan, bool loss)
 static fv_status lay_out(fv_network *network, fv__plan *plan)
 {
     fv__graph_begin(&plan->graph, network->context, plan->training);
-    if (record(network, plan, true) != FV_OK) return fv_failed(network->context);
+    if (record(network, plan, true) != FV_OK)
+        return fv_failed(network->context);
     return fv__graph_place(&plan->graph, plan->training ? plan->loss : NULL);
 }
 
@@ -165,7 +166,8 @@ static void drop_plans(fv_network *network, const fv__demand *demand, bool all)
 static bool is_same(const fv__plan *a, const fv__plan *b)
 {
     return a->batch == b->batch && a->training == b->training
-           && a->strict == b->strict && a->dense == b->dense && same_images(a, b->images);
+           && a->strict == b->strict && a->dense == b->dense
+           && same_images(a, b->images);
 }
 
 /* The slot of a matching plan, else an empty one, else that of the least

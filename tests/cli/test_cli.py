@@ -461,7 +461,8 @@ class DefaultsTest(Case):
                "index": ("0", None, ("0", "1099511627776", "-1",
                                      "1099511627777")),
                "threads": ("all", None, THREADS), "size": (None, None, None),
-               "dtype": ("f32", "f32", None), "json": (None, None, None)}
+               "dtype": ("f32", "f32", None), "json": (None, None, None),
+               "strict": (None, None, None)}
     INFO = {"size": (None, None, None), "batch": ("32", "32", BATCH), "dtype": ("f32", "f32", None),
             "json": (None, None, None)}
     GRADCHECK = {"size": (None, None, None), "batch": ("2", "2", BATCH),

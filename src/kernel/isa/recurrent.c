@@ -5,24 +5,28 @@
 INLINE real sigmoid_slope(real y) { return y * (1 - y); }
 INLINE real tanh_slope(real y) { return FMA(-y, y, 1); }
 
-void FV_KERNEL(lstm)(size_t n, size_t gate, void *gates, const void *c_before,
-                     void *c_, void *h_)
+INLINE void lstm_units(size_t n, size_t gate, real *in, const real *before,
+                       real *c, real *h)
 {
-    real *in = gates, *forget = in + gate, *new = forget + gate;
-    real *out = new + gate, *c = c_, *h = h_;
-    const real *before = c_before;
+    real *forget = in + gate, *fresh = forget + gate, *out = fresh + gate;
     INDEPENDENT
     for (size_t j = 0; j < n; j++) {
         const real i = real_sigmoid(in[j]), f = real_sigmoid(forget[j]);
-        const real g = real_tanh(new[j]), o = real_sigmoid(out[j]);
+        const real g = real_tanh(fresh[j]), o = real_sigmoid(out[j]);
         const real now = FMA(f, before[j], i * g);
         in[j] = i;
         forget[j] = f;
-        new[j] = g;
+        fresh[j] = g;
         out[j] = o;
         c[j] = now;
         h[j] = o * real_tanh(now);
     }
+}
+
+void FV_KERNEL(lstm)(size_t n, size_t gate, void *gates, const void *c_before,
+                     void *c, void *h)
+{
+    lstm_units(n, gate, gates, c_before, c, h);
 }
 
 void FV_KERNEL(lstm_grad)(size_t n, size_t gate, void *gates,
@@ -45,21 +49,26 @@ void FV_KERNEL(lstm_grad)(size_t n, size_t gate, void *gates,
     }
 }
 
-void FV_KERNEL(gru)(size_t n, size_t gate, void *gates, const void *h_before,
-                    void *h_)
+INLINE void gru_units(size_t n, size_t gate, real *reset, const real *before,
+                      real *h)
 {
-    real *reset = gates, *update = reset + gate, *h = h_;
-    const real *state = update + gate, *before = h_before;
-    real *new = update + 2 * gate;
+    real *update = reset + gate, *fresh = update + 2 * gate;
+    const real *state = update + gate;
     INDEPENDENT
     for (size_t j = 0; j < n; j++) {
         const real r = real_sigmoid(reset[j]), z = real_sigmoid(update[j]);
-        const real g = real_tanh(FMA(r, state[j], new[j]));
+        const real g = real_tanh(FMA(r, state[j], fresh[j]));
         reset[j] = r;
         update[j] = z;
-        new[j] = g;
+        fresh[j] = g;
         h[j] = FMA(z, before[j] - g, g);
     }
+}
+
+void FV_KERNEL(gru)(size_t n, size_t gate, void *gates, const void *h_before,
+                    void *h)
+{
+    gru_units(n, gate, gates, h_before, h);
 }
 
 void FV_KERNEL(gru_grad)(size_t n, size_t gate, void *gates,

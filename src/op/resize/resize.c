@@ -6,14 +6,7 @@
 
 enum { AXES = 3, PIECE = 16384 }; /* elements of an item of work */
 
-/* The passes of the forward direction, in order: that which makes the image
- * smallest is first. The backward direction goes the other way. */
-typedef struct resize_plan {
-    int32_t rank; /* of the images, with batch and channels */
-    int32_t passes, axis[AXES];
-    int64_t shape[AXES + 1][FV_MAX_RANK]; /* before each pass and at the end */
-    fv__resize_axis axes[AXES];
-} resize_plan;
+typedef fv__resize_plan resize_plan;
 
 /* ---- the shape rule ------------------------------------------------------ */
 

@@ -18,4 +18,15 @@ bool fv__resize_axis_make(const fv_inference *inference,
                           int64_t in, int64_t out, double scale,
                           fv__resize_axis *axis);
 
+/* What the operator resolves: the passes of the forward direction, in order;
+ * that which makes the image smallest is first. The backward direction goes the
+ * other way. */
+typedef struct fv__resize_plan {
+    int32_t rank; /* of the images, with batch and channels */
+    int32_t passes, axis[FV__AXES];
+    int64_t shape[FV__AXES + 1][FV_MAX_RANK]; /* before each pass and at the
+                                                 end */
+    fv__resize_axis axes[FV__AXES];
+} fv__resize_plan;
+
 #endif

@@ -7,8 +7,7 @@
 
 /* ---- the shape rule ------------------------------------------------------ */
 
-/* The input at position q of an axis of `extent` inputs; -1: outside. */
-static int64_t source(fv_padding_mode mode, int64_t q, int64_t extent)
+int64_t fv__padding_source(fv_padding_mode mode, int64_t q, int64_t extent)
 {
     if (q >= 0 && q < extent) return q;
     switch (mode) {
@@ -118,7 +117,7 @@ fv_status fv__padding_resolve(const fv_inference *inference, const fv_tensor *x,
         int64_t *map = allocate(inference, out[axis] + 1, sizeof *map);
         if (!map) return fv_failed(inference->context);
         for (int64_t i = 0; i < out[axis]; i++)
-            map[i] = source(mode, i - begin[axis], in);
+            map[i] = fv__padding_source(mode, i - begin[axis], in);
         r->map[axis] = map;
         if (!begin[axis] && !end[axis]) continue;
         if (!padded) r->last = axis;

@@ -24,6 +24,9 @@ typedef struct fv__padding {
     const int64_t *order, *start;
 } fv__padding;
 
+/* The input at position q of an axis of `extent` inputs, which may lie outside;
+ * -1: the number. */
+int64_t fv__padding_source(fv_padding_mode mode, int64_t q, int64_t extent);
 /* Resolves the padding of `x`, of which only the shape counts, and writes the
  * shape of the result; refuses what the mode does not allow. */
 fv_status fv__padding_resolve(const fv_inference *inference, const fv_tensor *x,
