@@ -69,7 +69,7 @@ static void boxes(void **state)
     free(m);
     assert_non_null(strstr(
         fv_error(context),
-        "1 node cannot be read: NonMaxSuppression-11 \"\": how many boxes are "
+        "1 node cannot be read: NonMaxSuppression-11 \"y\": how many boxes are "
         "kept is known after the run only; end the graph before it, at "
         "\"boxes\" and \"scores\""));
     fv_clear_error(context);

@@ -139,7 +139,7 @@ static void batches_in_training(void **state)
     model_output(m, "mean");
     assert_null(model_load(m, context));
     assert_non_null(strstr(fv_error(context),
-                           "BatchNormalization-9 \"\": the statistics of a "
+                           "BatchNormalization-9 \"y\": the statistics of a "
                            "batch are computed with training_mode alone"));
     free(m);
     fv_clear_error(context);

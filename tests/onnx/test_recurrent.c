@@ -296,7 +296,7 @@ static void refused(void **state)
     u.directions = 1;
     model *m = model_of(&u, "y");
     m->inputs[0]->type->tensor_type->shape->dim[0]->value_case = 0; /* open */
-    check_refused(m, "GRU-14 \"\": its reset gates before the product are "
+    check_refused(m, "GRU-14 \"y\": its reset gates before the product are "
                      "written step by step, for 1 to 256 positions whose "
                      "number is known; export it with linear_before_reset=1, "
                      "or fix the sizes of the input");
