@@ -27,6 +27,27 @@ typedef struct fv_onnx_options {
 FV_API fv_network *fv_network_load_onnx(fv_context *context, const char *path,
                                         const fv_onnx_options *options);
 
+/** Options of fv_network_save_onnx(); zero is the default of each. */
+typedef struct fv_onnx_save_options {
+    size_t size;
+    int64_t batch FV_ZERO;   /**< images of a batch; 0: any number */
+    int32_t opset FV_ZERO;   /**< operator set, 13 to 28 (28) */
+    int32_t fold FV_ZERO;    /**< 1: batch normalisation behind a convolution
+                                  goes into its weights */
+    int32_t softmax FV_ZERO; /**< 1: the first output is probabilities, where
+                                  the loss takes logits */
+    int32_t reserved FV_ZERO;
+} fv_onnx_save_options;
+
+/** Writes the network, in evaluation and without its loss, as an ONNX model,
+ *  atomically. Images go in and come out with channels first, [n, c, h, w];
+ *  layers and weights keep their names, and the names of classes are its
+ *  metadata, "class.0" and so on. The batch is open, and so are extents that
+ *  are open in the network. Refuses, with one sentence that names them all,
+ *  layers that the operator set cannot express. `options` may be NULL. */
+FV_API fv_status fv_network_save_onnx(fv_network *network, const char *path,
+                                      const fv_onnx_save_options *options);
+
 #ifdef __cplusplus
 }
 #endif

@@ -71,6 +71,9 @@ enum {
     CLI_HEAD,
     CLI_CLASSES,
     CLI_PARTIAL,
+    CLI_OPSET,
+    CLI_FOLD,
+    CLI_SOFTMAX,
     CLI_SHAPES,
     CLI_SHAPE,
     CLI_NETS,
@@ -114,6 +117,7 @@ typedef struct cli_options {
     int64_t classes; /* 0: not given */
     int64_t size[2]; /* height and width of images; 0: not given */
     int64_t seed;
+    int32_t opset;   /* 0: the newest */
     int32_t threads; /* 0: all */
     fv_dtype dtype;
     fv_layout layout;
@@ -131,7 +135,7 @@ typedef struct cli_options {
     fv_algorithm algorithm;
     double seconds;
     bool training, new_head, partial, nesterov, no_decay_bias, strict, force,
-        resume, drop_last, csv, json, markdown;
+        resume, drop_last, csv, json, markdown, fold, softmax;
     int count; /* words that are not options */
     char **words;
 } cli_options;

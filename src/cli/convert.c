@@ -24,8 +24,18 @@ static const struct argp_option options[] = {
     { "partial", CLI_PARTIAL, NULL, 0,
       "accept what is missing, left over or of another shape", 0 },
     { "seed", CLI_SEED, "S", 0, "of weights that are drawn (0)", 0 },
-    { "batch", CLI_BATCH, "N", 0, "images of a call of a C file (1)", 0 },
+    { "batch", CLI_BATCH, "N", 0,
+      "images of a call of a C file (1), of a batch of an ONNX model (any)",
+      0 },
     CLI_SIZE_OPTION,
+    { "opset", CLI_OPSET, "N", 0,
+      "operator set of an ONNX model, 13 to 28 (28)", 0 },
+    { "fold", CLI_FOLD, NULL, 0,
+      "batch normalisation behind a convolution goes into the weights of an "
+      "ONNX model",
+      0 },
+    { "softmax", CLI_SOFTMAX, NULL, 0,
+      "an ONNX model gives probabilities instead of what its loss takes", 0 },
     { "json", CLI_JSON, NULL, 0, "with --into: the report as one line of JSON",
       0 },
     { 0 },
@@ -36,7 +46,8 @@ static const struct argp usage = {
     .args_doc = "IN OUT\n--weights FILE --into NET OUT",
     .doc =
         "Write a model in another form: OUT.c is the network as one C file, "
-        "with a header beside it; OUT.safetensors is a model, or weights "
+        "with a header beside it; OUT.onnx is an ONNX model; OUT.safetensors "
+        "is a model, or weights "
         "alone if IN has no more; OUT.npz is weights alone."
         "\vWith --into, each parameter and each tensor is listed as read, "
         "missing (from FILE), unfit (of another shape or type), new (of the "
@@ -53,6 +64,7 @@ typedef struct form {
     void (*write)(fv_context *context, fv_network *network, const char *path,
                   const cli_options *o);
     bool tensors; /* files of tensors are copied to it as they are */
+    bool sized;   /* the sizes of images must be known */
 } form;
 
 static void write_c(fv_context *context, fv_network *network, const char *path,
@@ -60,8 +72,19 @@ static void write_c(fv_context *context, fv_network *network, const char *path,
 {
     (void)context;
     fv_network_export_c(network, path,
-                        FV_OPTIONS(fv_c_options, .batch = o->batch,
+                        FV_OPTIONS(fv_c_options,
+                                   .batch = o->batch ? o->batch : 1,
                                    .weights = o->into ? NULL : o->weights));
+}
+
+static void write_onnx(fv_context *context, fv_network *network,
+                       const char *path, const cli_options *o)
+{
+    (void)context;
+    fv_network_save_onnx(network, path,
+                         FV_OPTIONS(fv_onnx_save_options, .batch = o->batch,
+                                    .opset = o->opset, .fold = o->fold,
+                                    .softmax = o->softmax));
 }
 
 static void write_model(fv_context *context, fv_network *network,
@@ -80,9 +103,10 @@ static void write_arrays(fv_context *context, fv_network *network,
 }
 
 static const form forms[] = {
-    { ".c", write_c, false },
-    { ".safetensors", write_model, true },
-    { ".npz", write_arrays, true },
+    { ".c", write_c, .sized = true },
+    { ".onnx", write_onnx, .sized = false },
+    { ".safetensors", write_model, .tensors = true },
+    { ".npz", write_arrays, .tensors = true },
 };
 enum { FORMS = sizeof forms / sizeof forms[0] };
 
@@ -127,7 +151,7 @@ static fv_network *load(fv_context *context, const cli_options *o,
 {
     if (o->into) return cli_load_into(context, o);
     fv_network *network = cli_load(context, o->words[0]);
-    if (network && (o->size[0] || !to->tensors))
+    if (network && (o->size[0] || to->sized))
         cli_set_size(context, network, o, NULL);
     return network;
 }
@@ -135,16 +159,18 @@ static fv_network *load(fv_context *context, const cli_options *o,
 int cli_convert(int argc, char **argv)
 {
     cli_options o = cli_defaults();
-    o.batch = 1;
+    o.batch = 0;
     cli_parse(&usage, argc, argv, 1, 2, &o);
     check_options(&o, argv[0]);
     const char *in = o.words[0], *out = o.words[o.into ? 0 : 1];
     const form *to = form_of(out);
     if (!to)
-        cli_refuse(argv[0],
-                   "%s: expected a name that ends in .c, .safetensors or .npz",
-                   out);
-    if (o.weights && !o.into && to->tensors)
+        cli_refuse(
+            argv[0],
+            "%s: expected a name that ends in .c, .onnx, .safetensors or "
+            ".npz",
+            out);
+    if (o.weights && !o.into && !to->sized)
         cli_refuse(argv[0], "--weights: expected --into NET, too");
     fv_context *context = cli_context(&o);
     if (!o.into && to->tensors && has_tensors(in) && !o.size[0]) {

@@ -263,6 +263,15 @@ static error_t read_running(int key, char *text, struct argp_state *state,
     case CLI_WEIGHTS:
         o->weights = file(state, key, text);
         return 0;
+    case CLI_OPSET:
+        o->opset = (int32_t)whole(state, key, text, 1, INT16_MAX);
+        return 0;
+    case CLI_FOLD:
+        o->fold = true;
+        return 0;
+    case CLI_SOFTMAX:
+        o->softmax = true;
+        return 0;
     default:
         return read_matching(key, text, state, o);
     }

@@ -1,4 +1,5 @@
-/* Loading ONNX models, where the library has been built with ONNX. */
+/* Loading and saving ONNX models, where the library has been built with ONNX.
+ */
 #include "io/onnx.h"
 
 #include <string.h>
@@ -35,4 +36,24 @@ fv_network *fv_network_load_onnx(fv_context *context, const char *path,
     fv__input_begin(&input, context, path);
     void *bytes = fv__input_end(&input, SIZE_MAX / 2, &size);
     return bytes ? fv__load_onnx(context, path, bytes, size, &known) : NULL;
+}
+
+fv_status fv_network_save_onnx(fv_network *network, const char *path,
+                               const fv_onnx_save_options *options)
+{
+    fv_onnx_save_options known = { .size = sizeof known };
+    if (!network) return FV_MISUSE;
+    fv_context *context = network->context;
+    if (!fv__ok(context)) return fv_failed(context);
+    if (!path || !*path)
+        return fv_fail(context, FV_MISUSE, "onnx: the path is %s",
+                       path ? "empty" : "NULL");
+    if (options && !fv__options(context, "onnx", options, &known, sizeof known))
+        return fv_failed(context);
+#ifdef FOVEA_WITH_ONNX
+    return fv__onnx_save(network, path, &known);
+#else
+    return fv_fail(context, FV_UNSUPPORTED,
+                   "%s: this library was built without ONNX", path);
+#endif
 }

@@ -220,7 +220,7 @@ class IntoTest(WeightsCase):
                  "--classes: expected --head new, too"),
                 ([*into, "o.npz", "--head", "new", "--classes", 0],
                  "--classes 0: expected a whole number from 1 to 16777216"),
-                ([*into, "o.bin"], "o.bin: expected a name that ends in .c, "
+                ([*into, "o.bin"], "o.bin: expected a name that ends in .c, .onnx, "
                  ".safetensors or .npz")):
             done = self.convert(*words, code=2)
             self.assertEqual(done.stderr.splitlines()[0],

@@ -1,18 +1,13 @@
 /* Sums of the elements of an axis up to each of them, or from it on. */
+#include "op/attributes.h"
 #include "op/tensor_layer.h"
 
 /* Lines of one item, and about as many elements. */
 enum { CUT = 16384 };
 
-typedef struct cumulative {
-    int32_t axis;
-    int32_t exclusive; /* the element itself is left out */
-    int32_t reverse;   /* from the end */
-} cumulative;
-
 static fv_status infer(fv_inference *inference)
 {
-    const cumulative *c = inference->attributes;
+    const fv__cumulative *c = inference->attributes;
     const fv_tensor *x = inference->inputs[0];
     int32_t axis;
     fv_status status = fv__infer_numbers(inference);
@@ -75,7 +70,7 @@ static void run_lines(void *argument, size_t item, size_t worker)
 static void run(const fv_call *call, const fv_tensor *from, const fv_tensor *to,
                 bool backward)
 {
-    const cumulative *c = call->attributes;
+    const fv__cumulative *c = call->attributes;
     sums_job job = { .lines = fv__lines_along(from, c->axis),
                      .dtype = from->dtype,
                      .exclusive = c->exclusive,
@@ -106,7 +101,7 @@ const fv_operator fv__op_cumulative_sum = {
     .name = "cumulative_sum",
     .min_inputs = 1,
     .max_inputs = 1,
-    .attributes_size = sizeof(cumulative),
+    .attributes_size = sizeof(fv__cumulative),
     .infer = infer,
     .forward = forward,
     .backward = backward,
@@ -116,7 +111,7 @@ const fv_operator fv__op_cumulative_sum = {
 fv_variable *fv_cumulative_sum(fv_variable *a, int32_t axis, int exclusive,
                                int reverse)
 {
-    const cumulative attributes = { axis, exclusive != 0, reverse != 0 };
+    const fv__cumulative attributes = { axis, exclusive != 0, reverse != 0 };
     return fv_apply(&fv__op_cumulative_sum, &attributes, 1, &a);
 }
 

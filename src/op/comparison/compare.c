@@ -1,10 +1,7 @@
 /* Comparisons of two tensors of one type, broadcast; the result is FV_BOOL. NaN
  * is neither equal to a number nor less or greater. */
+#include "op/attributes.h"
 #include "op/op.h"
-
-typedef struct compare {
-    fv__relation relation;
-} compare;
 
 static fv_status infer(fv_inference *inference)
 {
@@ -18,7 +15,7 @@ static fv_status infer(fv_inference *inference)
 static void run_row(const void *argument, const fv__broadcast_row *row)
 {
     const fv_call *call = argument;
-    const compare *c = call->attributes;
+    const fv__compare *c = call->attributes;
     const fv_tensor *a = call->inputs[0], *b = call->inputs[1];
     call->context->kernels->compare(
         a->dtype, c->relation, (size_t)row->n, fv__tensor_byte(a, row->at[0]),
@@ -36,13 +33,13 @@ const fv_operator fv__op_compare = { .size = sizeof(fv_operator),
                                      .name = "compare",
                                      .min_inputs = 2,
                                      .max_inputs = 2,
-                                     .attributes_size = sizeof(compare),
+                                     .attributes_size = sizeof(fv__compare),
                                      .infer = infer,
                                      .forward = forward };
 
 static fv_variable *apply(fv__relation r, fv_variable *a, fv_variable *b)
 {
-    const compare attributes = { r };
+    const fv__compare attributes = { r };
     fv_variable *const operands[] = { a, b };
     return fv_apply(&fv__op_compare, &attributes, 2, operands);
 }

@@ -1,9 +1,6 @@
 /* Truth values, FV_BOOL: and, or, exclusive or, broadcast, and not. */
+#include "op/attributes.h"
 #include "op/op.h"
-
-typedef struct logic {
-    fv__connective connective;
-} logic;
 
 static fv_status infer(fv_inference *inference)
 {
@@ -16,7 +13,7 @@ static fv_status infer(fv_inference *inference)
 static void run_row(const void *argument, const fv__broadcast_row *row)
 {
     const fv_call *call = argument;
-    const logic *l = call->attributes;
+    const fv__logic *l = call->attributes;
     const int32_t last = call->num_inputs - 1;
     const uint8_t *a = call->inputs[0]->data, *b = call->inputs[last]->data;
     call->context->kernels->connect(
@@ -35,14 +32,14 @@ const fv_operator fv__op_logic = { .size = sizeof(fv_operator),
                                    .name = "logic",
                                    .min_inputs = 1,
                                    .max_inputs = 2,
-                                   .attributes_size = sizeof(logic),
+                                   .attributes_size = sizeof(fv__logic),
                                    .infer = infer,
                                    .forward = forward };
 
 static fv_variable *apply(fv__connective c, int32_t count, fv_variable *a,
                           fv_variable *b)
 {
-    const logic attributes = { c };
+    const fv__logic attributes = { c };
     fv_variable *const operands[] = { a, b };
     return fv_apply(&fv__op_logic, &attributes, count, operands);
 }

@@ -1,5 +1,6 @@
 /* Slices of a tensor along an axis, chosen by indices; their gradients are
  * added where they came from, in the order of the indices. */
+#include "op/attributes.h"
 #include "op/tensor_layer.h"
 
 #include <math.h>
@@ -9,15 +10,9 @@
  * elements of one item of forward. */
 enum { COLUMNS = 64, CUT = 16384 };
 
-typedef struct gather {
-    int32_t axis;
-    int32_t has_padding;
-    int64_t padding; /* an index whose slices get no gradient */
-} gather;
-
 static fv_status infer(fv_inference *inference)
 {
-    const gather *g = inference->attributes;
+    const fv__gather *g = inference->attributes;
     const fv_tensor *x = inference->inputs[0], *indices = inference->inputs[1];
     int32_t axis, rank = x->rank - 1 + indices->rank;
     int64_t shape[2 * FV_MAX_RANK];
@@ -37,7 +32,7 @@ static fv_status infer(fv_inference *inference)
 
 typedef struct gather_job {
     const fv_call *call;
-    const gather *attributes;
+    const fv__gather *attributes;
     fv__lines lines;
     const fv_tensor *indices;
     int64_t count;  /* indices */
@@ -47,7 +42,7 @@ typedef struct gather_job {
 
 static gather_job job_of(const fv_call *call)
 {
-    const gather *attributes = call->attributes;
+    const fv__gather *attributes = call->attributes;
     gather_job job = { .call = call,
                        .attributes = attributes,
                        .lines =
@@ -119,7 +114,7 @@ static void add_columns(void *argument, size_t item, size_t worker)
     const int64_t inner = job->lines.inner, outer = (int64_t)item / job->blocks;
     const int64_t begin = (int64_t)item % job->blocks * COLUMNS;
     const int64_t width = fv__min(inner - begin, COLUMNS);
-    const gather *a = job->attributes;
+    const fv__gather *a = job->attributes;
     for (int64_t i = 0; i < job->count; i++) {
         const int64_t at = index_at(job, i);
         if (at < 0 || (a->has_padding && at == a->padding)) continue;
@@ -144,7 +139,7 @@ const fv_operator fv__op_gather = { .size = sizeof(fv_operator),
                                     .name = "gather",
                                     .min_inputs = 2,
                                     .max_inputs = 2,
-                                    .attributes_size = sizeof(gather),
+                                    .attributes_size = sizeof(fv__gather),
                                     .backward_reads = FV_READS_INPUT(1),
                                     .infer = infer,
                                     .forward = forward,
@@ -153,7 +148,7 @@ const fv_operator fv__op_gather = { .size = sizeof(fv_operator),
 
 fv_variable *fv_gather(fv_variable *a, fv_variable *indices, int32_t axis)
 {
-    const gather attributes = { .axis = axis };
+    const fv__gather attributes = { .axis = axis };
     fv_variable *const operands[] = { a, indices };
     return fv_apply(&fv__op_gather, &attributes, 2, operands);
 }
@@ -161,8 +156,8 @@ fv_variable *fv_gather(fv_variable *a, fv_variable *indices, int32_t axis)
 fv_variable *fv_embedding_of(fv_variable *weight, fv_variable *indices,
                              int64_t padding)
 {
-    const gather attributes = { .has_padding = padding >= 0,
-                                .padding = padding };
+    const fv__gather attributes = { .has_padding = padding >= 0,
+                                    .padding = padding };
     fv_variable *const operands[] = { weight, indices };
     return fv_apply(&fv__op_gather, &attributes, 2, operands);
 }

@@ -1,16 +1,12 @@
 /* Lp norm of each window. */
+#include "op/attributes.h"
 #include "op/pool/window.h"
 
 #include <math.h>
 
-typedef struct lppool {
-    fv_pooling pooling; /* the first member, as shared code reads it */
-    double p;
-} lppool;
-
 static fv_status infer(fv_inference *inference)
 {
-    const lppool *a = inference->attributes;
+    const fv__lppool *a = inference->attributes;
     if (!(a->p > 0) || !isfinite(a->p))
         return fv_fail(inference->context, FV_MISUSE,
                        "%s: p %s is not above 0 and finite", inference->name,
@@ -21,7 +17,7 @@ static fv_status infer(fv_inference *inference)
 static void image(const fv_call *call, const fv__geometry *g, void *x, void *y,
                   int32_t *where)
 {
-    const lppool *a = call->attributes;
+    const fv__lppool *a = call->attributes;
     (void)where;
     call->context->kernels->lppool(g, a->p, x, y);
 }
@@ -31,7 +27,7 @@ static void forward(const fv_call *call) { fv__pool_forward(call, image); }
 static void image_grad(const fv_call *call, const fv__geometry *g, void *dx,
                        void *dy, int32_t *where)
 {
-    const lppool *a = call->attributes;
+    const fv__lppool *a = call->attributes;
     const fv_tensor *x = call->inputs[0], *y = call->outputs[0];
     const ptrdiff_t at =
         (unsigned char *)dy - (unsigned char *)call->output_grads[0]->data;
@@ -54,7 +50,7 @@ const fv_operator fv__op_lppool = {
     .name = "lppool",
     .min_inputs = 1,
     .max_inputs = 1,
-    .attributes_size = sizeof(lppool),
+    .attributes_size = sizeof(fv__lppool),
     .backward_reads = FV_READS_INPUT(0) | FV_READS_OUTPUT,
     .abilities = FV_OVERWRITES,
     .infer = infer,
@@ -65,7 +61,7 @@ const fv_operator fv__op_lppool = {
 
 fv_variable *fv_lppool_of(fv_variable *x, double p, const fv_pooling *pooling)
 {
-    lppool a = { .p = p };
+    fv__lppool a = { .p = p };
     if (!x
         || fv__pool_complete(fv_variable_context(x), fv__op_lppool.name,
                              pooling, &a.pooling)

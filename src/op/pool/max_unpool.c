@@ -1,14 +1,9 @@
 /* The inverse of max pooling: values at given positions of an image that is
  * zero elsewhere. */
+#include "op/attributes.h"
 #include "op/pool/window.h"
 
 #include <inttypes.h>
-
-typedef struct unpooling {
-    fv_pooling pooling;
-    int64_t size[FV__AXES]; /* of the output, in the order of the axes */
-    int32_t sized;          /* 1: size is given */
-} unpooling;
 
 /* Checks the numbers of one axis, as those of windows over a long image. */
 static fv_status check_axis(const fv_inference *inference,
@@ -40,7 +35,7 @@ static fv_status size_axis(const fv_inference *inference, int32_t i,
                            int64_t *extent)
 {
     fv_context *context = inference->context;
-    const unpooling *a = inference->attributes;
+    const fv__unpooling *a = inference->attributes;
     if (check_axis(inference, &a->pooling, i) != FV_OK)
         return fv_failed(context);
     const int64_t least =
@@ -75,7 +70,7 @@ static fv_status infer(fv_inference *inference)
 {
     fv_context *context = inference->context;
     const fv_tensor *x = inference->inputs[0];
-    const unpooling *a = inference->attributes;
+    const fv__unpooling *a = inference->attributes;
     int64_t shape[FV_MAX_RANK];
     if (!fv__operand_images(inference) || check_indices(inference) != FV_OK)
         return fv_failed(context);
@@ -151,7 +146,7 @@ const fv_operator fv__op_max_unpool = {
     .name = "max_unpool",
     .min_inputs = 2,
     .max_inputs = 2,
-    .attributes_size = sizeof(unpooling),
+    .attributes_size = sizeof(fv__unpooling),
     .backward_reads = FV_READS_INPUT(1),
     .abilities = FV_OVERWRITES,
     .infer = infer,
@@ -164,7 +159,7 @@ fv_variable *fv_max_unpool(fv_variable *x, fv_variable *indices,
                            const fv_pooling *pooling, const int64_t size[])
 {
     const fv_operator *op = &fv__op_max_unpool;
-    unpooling a = { .sized = size != NULL };
+    fv__unpooling a = { .sized = size != NULL };
     fv_variable *inputs[] = { x, indices };
     if (!x || !indices
         || fv__pool_complete(fv_variable_context(x), op->name, pooling,

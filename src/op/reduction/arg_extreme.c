@@ -1,13 +1,9 @@
 /* Where the largest or smallest element along an axis is, as FV_I64: the first
  * of equals; NaN counts as extreme. */
+#include "op/attributes.h"
 #include "op/tensor_layer.h"
 
-typedef struct arg_extreme {
-    fv__reduction reduction;
-    int32_t largest;
-} arg_extreme;
-
-static fv__extremes extremes_of(fv_context *context, const arg_extreme *a,
+static fv__extremes extremes_of(fv_context *context, const fv__arg_extreme *a,
                                 const fv_tensor *x)
 {
     return (fv__extremes){ .context = context,
@@ -55,7 +51,7 @@ static int64_t find_whole(const fv_tensor *x, const fv__lines *lines,
 
 static void forward(const fv_call *call)
 {
-    const arg_extreme *a = call->attributes;
+    const fv__arg_extreme *a = call->attributes;
     const fv_tensor *x = call->inputs[0], *y = call->outputs[0];
     int64_t *at = y->data;
     const size_t n = fv__count(y);
@@ -82,14 +78,14 @@ const fv_operator fv__op_arg_extreme = {
     .name = "arg_extreme",
     .min_inputs = 1,
     .max_inputs = 1,
-    .attributes_size = sizeof(arg_extreme),
+    .attributes_size = sizeof(fv__arg_extreme),
     .infer = infer,
     .forward = forward,
 };
 
 static fv_variable *apply(fv_variable *a, int32_t axis, int keep, bool largest)
 {
-    const arg_extreme attributes = {
+    const fv__arg_extreme attributes = {
         .reduction = { .count = 1, .keep = keep != 0, .axes = { axis } },
         .largest = largest
     };

@@ -1,14 +1,10 @@
 /* Sums, products and extremes of whole numbers along axes, modulo 2^bits. */
+#include "op/attributes.h"
 #include "op/op.h"
-
-typedef struct reduce_whole {
-    fv__reduction reduction;
-    fv_reduce_kind kind;
-} reduce_whole;
 
 static fv_status infer(fv_inference *inference)
 {
-    const reduce_whole *r = inference->attributes;
+    const fv__whole_reduction *r = inference->attributes;
     const bool extreme = r->kind == FV_REDUCE_MAX || r->kind == FV_REDUCE_MIN;
     if (!extreme && r->kind != FV_REDUCE_SUM && r->kind != FV_REDUCE_PROD)
         return fv_fail(inference->context, FV_MISUSE,
@@ -40,7 +36,7 @@ static int64_t element_of(const fv_tensor *x, int64_t at)
 
 static void forward(const fv_call *call)
 {
-    const reduce_whole *r = call->attributes;
+    const fv__whole_reduction *r = call->attributes;
     const fv_tensor *x = call->inputs[0], *y = call->outputs[0];
     const fv_tensor kept = fv__reduction_kept(&r->reduction, x);
     const fv_tensor *tensors[] = { &kept, x };
@@ -72,7 +68,7 @@ const fv_operator fv__op_reduce_whole = {
     .name = "reduce",
     .min_inputs = 1,
     .max_inputs = 1,
-    .attributes_size = sizeof(reduce_whole),
+    .attributes_size = sizeof(fv__whole_reduction),
     .infer = infer,
     .forward = forward,
 };
@@ -80,6 +76,6 @@ const fv_operator fv__op_reduce_whole = {
 fv_variable *fv__reduce_whole(fv_variable *a, fv_reduce_kind kind,
                               const fv__reduction *reduction)
 {
-    const reduce_whole attributes = { *reduction, kind };
+    const fv__whole_reduction attributes = { *reduction, kind };
     return fv_apply(&fv__op_reduce_whole, &attributes, 1, &a);
 }

@@ -2,15 +2,11 @@
  * indices; of equals the one with the lower index comes first, and NaN counts
  * as largest.
  */
+#include "op/attributes.h"
 #include "op/tensor_layer.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
-
-typedef struct top_k {
-    int64_t k;
-    int32_t axis, smallest;
-} top_k;
 
 typedef struct entry {
     union {
@@ -22,7 +18,7 @@ typedef struct entry {
 
 static fv_status infer(fv_inference *inference)
 {
-    const top_k *a = inference->attributes;
+    const fv__top_k *a = inference->attributes;
     const fv_tensor *x = inference->inputs[0];
     int32_t axis;
     fv_status status = fv__infer_numbers(inference);
@@ -77,7 +73,7 @@ static int whole_rising(const void *a, const void *b)
 static void run_line(void *argument, size_t item, size_t worker)
 {
     const fv_call *call = argument;
-    const top_k *a = call->attributes;
+    const fv__top_k *a = call->attributes;
     const fv_tensor *x = call->inputs[0], *y = call->outputs[0];
     const fv__lines l = fv__lines_along(x, a->axis);
     const int64_t line = (int64_t)item;
@@ -114,7 +110,7 @@ static void run_line(void *argument, size_t item, size_t worker)
 
 static void forward(const fv_call *call)
 {
-    const top_k *a = call->attributes;
+    const fv__top_k *a = call->attributes;
     const fv__lines l = fv__lines_along(call->inputs[0], a->axis);
     if (!fv__count(call->outputs[0])) return;
     fv__parallel(call->context, (size_t)(l.outer * l.inner),
@@ -141,7 +137,7 @@ const fv_operator fv__op_top_k = { .size = sizeof(fv_operator),
                                    .name = "top_k",
                                    .min_inputs = 1,
                                    .max_inputs = 1,
-                                   .attributes_size = sizeof(top_k),
+                                   .attributes_size = sizeof(fv__top_k),
                                    .max_outputs = 2,
                                    .infer = infer,
                                    .forward = forward,
@@ -151,7 +147,7 @@ const fv_operator fv__op_top_k = { .size = sizeof(fv_operator),
 fv_status fv_top_k(fv_variable *a, int64_t k, int32_t axis, int smallest,
                    fv_variable *outputs[2])
 {
-    const top_k attributes = { k, axis, smallest != 0 };
+    const fv__top_k attributes = { k, axis, smallest != 0 };
     return fv_apply_n(&fv__op_top_k, &attributes, 1, &a, 2, outputs);
 }
 

@@ -1,16 +1,12 @@
 /* The grid that an affine map of the plane makes, for grid_sample. */
+#include "op/attributes.h"
 #include "op/operand.h"
 
 #include <inttypes.h>
 
-typedef struct affine_grid {
-    int64_t height, width;
-    int32_t align_corners, reserved;
-} affine_grid;
-
 static fv_status infer(fv_inference *inference)
 {
-    const affine_grid *a = inference->attributes;
+    const fv__affine_grid *a = inference->attributes;
     const fv_tensor *theta = inference->inputs[0];
     if (!fv__operand(inference, 0, "theta", 3)
         || fv__infer_shape(inference, 0, 3, (const int64_t[]){ -1, 2, 3 })
@@ -26,7 +22,7 @@ static fv_status infer(fv_inference *inference)
 }
 
 /* Coordinate i of `count` from -1 to 1. */
-static double coordinate(const affine_grid *a, int64_t i, int64_t count)
+static double coordinate(const fv__affine_grid *a, int64_t i, int64_t count)
 {
     if (!a->align_corners) return (double)(2 * i + 1) / (double)count - 1;
     return count > 1 ? (double)(2 * i) / (double)(count - 1) - 1 : 0;
@@ -34,14 +30,14 @@ static double coordinate(const affine_grid *a, int64_t i, int64_t count)
 
 typedef struct job {
     const fv_call *call;
-    affine_grid map;
+    fv__affine_grid map;
 } job;
 
 /* One row of one image. */
 static void make_row(void *argument, size_t item, size_t worker)
 {
     const job *j = argument;
-    const affine_grid *a = &j->map;
+    const fv__affine_grid *a = &j->map;
     const fv_context *context = j->call->context;
     const int64_t n = (int64_t)item / a->height;
     const double y = coordinate(a, (int64_t)item % a->height, a->height);
@@ -62,7 +58,7 @@ static void make_row(void *argument, size_t item, size_t worker)
 
 static void forward(const fv_call *call)
 {
-    job j = { .call = call, .map = *(const affine_grid *)call->attributes };
+    job j = { .call = call, .map = *(const fv__affine_grid *)call->attributes };
     const int64_t rows = call->inputs[0]->shape[0] * j.map.height;
     fv__parallel(call->context, (size_t)rows,
                  8 * (double)rows * (double)j.map.width, make_row, &j);
@@ -72,7 +68,7 @@ static void forward(const fv_call *call)
 static void sum_image(void *argument, size_t n, size_t worker)
 {
     const job *j = argument;
-    const affine_grid *a = &j->map;
+    const fv__affine_grid *a = &j->map;
     const fv_context *context = j->call->context;
     const int64_t image = (int64_t)n * a->height * a->width * 2;
     const void *dgrid = fv__tensor_byte(j->call->output_grads[0], image);
@@ -101,7 +97,7 @@ static void sum_image(void *argument, size_t n, size_t worker)
 
 static void backward(const fv_call *call)
 {
-    job j = { .call = call, .map = *(const affine_grid *)call->attributes };
+    job j = { .call = call, .map = *(const fv__affine_grid *)call->attributes };
     const int64_t n = call->input_grads[0]->shape[0];
     fv__parallel(call->context, (size_t)n,
                  8 * (double)fv_tensor_count(call->output_grads[0]), sum_image,
@@ -113,7 +109,7 @@ const fv_operator fv__op_affine_grid = {
     .name = "affine_grid",
     .min_inputs = 1,
     .max_inputs = 1,
-    .attributes_size = sizeof(affine_grid),
+    .attributes_size = sizeof(fv__affine_grid),
     .infer = infer,
     .forward = forward,
     .backward = backward,
@@ -123,7 +119,7 @@ const fv_operator fv__op_affine_grid = {
 fv_variable *fv_affine_grid_of(fv_variable *theta, int64_t height,
                                int64_t width, int32_t align_corners)
 {
-    const affine_grid attributes = { height, width, align_corners, 0 };
+    const fv__affine_grid attributes = { height, width, align_corners, 0 };
     return fv_apply(&fv__op_affine_grid, &attributes, 1, &theta);
 }
 

@@ -1,16 +1,13 @@
 /* Mixes the groups of a grouped convolution: channel k of group g becomes
  * channel g of group k. */
+#include "op/attributes.h"
 #include "op/shape/rearrange.h"
 
 #include <inttypes.h>
 
-typedef struct channel_shuffle {
-    int64_t groups;
-} channel_shuffle;
-
 static fv_status infer(fv_inference *inference)
 {
-    const channel_shuffle *a = inference->attributes;
+    const fv__channel_shuffle *a = inference->attributes;
     const fv_tensor *x = inference->inputs[0];
     const int32_t last = x->rank - 1;
     if (last < 0)
@@ -32,13 +29,13 @@ static fv_status infer(fv_inference *inference)
 
 const fv_operator fv__op_channel_shuffle = {
     FV__REARRANGE_OPERATOR("channel_shuffle"),
-    .attributes_size = sizeof(channel_shuffle),
+    .attributes_size = sizeof(fv__channel_shuffle),
     .infer = infer,
 };
 
 fv_variable *fv_channel_shuffle_of(fv_variable *x, int64_t groups)
 {
-    const channel_shuffle attributes = { groups };
+    const fv__channel_shuffle attributes = { groups };
     return fv_apply(&fv__op_channel_shuffle, &attributes, 1, &x);
 }
 

@@ -1,17 +1,12 @@
 /* Indices as vectors of numbers, one of which differs from the others. */
+#include "op/attributes.h"
 #include "op/tensor_layer.h"
 
 #include <inttypes.h>
 
-typedef struct one_hot {
-    int64_t depth;
-    int32_t axis, reserved; /* of the result */
-    double off, on;
-} one_hot;
-
 static fv_status infer(fv_inference *inference)
 {
-    const one_hot *a = inference->attributes;
+    const fv__one_hot *a = inference->attributes;
     const fv_tensor *x = inference->inputs[0];
     int32_t axis, rank = x->rank + 1;
     int64_t shape[FV_MAX_RANK];
@@ -33,7 +28,7 @@ static fv_status infer(fv_inference *inference)
 
 static void forward(const fv_call *call)
 {
-    const one_hot *a = call->attributes;
+    const fv__one_hot *a = call->attributes;
     const fv_tensor *x = call->inputs[0], *y = call->outputs[0];
     const fv__lines lines = fv__lines_along(y, a->axis);
     fv__number memory;
@@ -55,7 +50,7 @@ const fv_operator fv__op_one_hot = { .size = sizeof(fv_operator),
                                      .name = "one_hot",
                                      .min_inputs = 1,
                                      .max_inputs = 1,
-                                     .attributes_size = sizeof(one_hot),
+                                     .attributes_size = sizeof(fv__one_hot),
                                      .infer = infer,
                                      .forward = forward,
                                      .onnx = "OneHot" };
@@ -63,7 +58,7 @@ const fv_operator fv__op_one_hot = { .size = sizeof(fv_operator),
 fv_variable *fv_one_hot(fv_variable *indices, int64_t depth, int32_t axis,
                         double off, double on)
 {
-    const one_hot attributes = {
+    const fv__one_hot attributes = {
         .depth = depth, .axis = axis, .off = off, .on = on
     };
     return fv_apply(&fv__op_one_hot, &attributes, 1, &indices);

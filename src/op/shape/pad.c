@@ -1,18 +1,13 @@
 /* Padding of any axes as an operator. */
+#include "op/attributes.h"
 #include "op/shape/padding.h"
 #include "op/tensor_layer.h"
 
 #include <inttypes.h>
 
-typedef struct pad {
-    int64_t begin[FV_MAX_RANK], end[FV_MAX_RANK];
-    double value;
-    int32_t mode; /* fv_padding_mode */
-} pad;
-
 static fv_status infer(fv_inference *inference)
 {
-    const pad *a = inference->attributes;
+    const fv__pad *a = inference->attributes;
     const fv_tensor *x = inference->inputs[0];
     int64_t out[FV_MAX_RANK] = { 0 };
     if (fv__infer_least_rank(inference, 0, 1) != FV_OK)
@@ -33,7 +28,7 @@ static fv_status infer(fv_inference *inference)
 
 static void forward(const fv_call *call)
 {
-    const pad *a = call->attributes;
+    const fv__pad *a = call->attributes;
     fv__padding_fill(call->context, call->resolved, call->inputs[0],
                      call->outputs[0], a->value);
 }
@@ -49,7 +44,7 @@ const fv_operator fv__op_pad = {
     .name = "pad",
     .min_inputs = 1,
     .max_inputs = 1,
-    .attributes_size = sizeof(pad),
+    .attributes_size = sizeof(fv__pad),
     .abilities = FV_OVERWRITES,
     .infer = infer,
     .forward = forward,
@@ -60,8 +55,8 @@ const fv_operator fv__op_pad = {
 fv_variable *fv_pad(fv_variable *a, const int64_t begin[], const int64_t end[],
                     fv_padding_mode mode, double value)
 {
-    pad attributes = { .mode = (int32_t)mode,
-                       .value = mode == FV_PAD_CONSTANT ? value : 0 };
+    fv__pad attributes = { .mode = (int32_t)mode,
+                           .value = mode == FV_PAD_CONSTANT ? value : 0 };
     const int32_t rank = a ? a->value.rank : 0;
     for (int32_t axis = 0; axis < rank; axis++) {
         attributes.begin[axis] = begin[axis];

@@ -1,21 +1,10 @@
 /* Elements start, start + step, ... before stop of some axes; the gradient goes
  * back to where they were. */
+#include "op/attributes.h"
 #include "op/tensor_layer.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-typedef struct part {
-    int32_t axis;
-    int64_t start, stop, step;
-} part;
-
-typedef struct slice {
-    int32_t count;
-    int32_t clamp; /* starts and stops beyond an axis are moved to its ends, and
-                      steps may be negative */
-    part parts[FV_MAX_RANK];
-} slice;
 
 /* Index `at` of an axis, clamped to low..high. */
 static int64_t clamped(int64_t at, int64_t extent, int64_t low, int64_t high)
@@ -24,7 +13,8 @@ static int64_t clamped(int64_t at, int64_t extent, int64_t low, int64_t high)
 }
 
 /* The part of an axis, as NumPy clamps it. */
-static fv_tensor clamped_part(const fv_tensor *x, int32_t axis, const part *p)
+static fv_tensor clamped_part(const fv_tensor *x, int32_t axis,
+                              const fv__slice_part *p)
 {
     const int64_t extent = x->shape[axis], low = p->step < 0 ? -1 : 0;
     const int64_t high = p->step < 0 ? extent - 1 : extent;
@@ -40,13 +30,13 @@ static fv_tensor clamped_part(const fv_tensor *x, int32_t axis, const part *p)
 }
 
 /* The region of a tensor, of rank -1 after recording why there is none. */
-static fv_tensor region(fv_context *context, const char *name, const slice *s,
-                        const fv_tensor *x)
+static fv_tensor region(fv_context *context, const char *name,
+                        const fv__slice *s, const fv_tensor *x)
 {
     fv_tensor view = *x;
     bool named[FV_MAX_RANK] = { false };
     for (int32_t i = 0; i < s->count && fv__ok(context); i++) {
-        const part *p = &s->parts[i];
+        const fv__slice_part *p = &s->parts[i];
         int32_t axis = p->axis;
         if (!s->clamp)
             return fv_tensor_slice(context, &view, axis, p->start, p->stop,
@@ -93,7 +83,7 @@ const fv_operator fv__op_slice = { .size = sizeof(fv_operator),
                                    .name = "slice",
                                    .min_inputs = 1,
                                    .max_inputs = 1,
-                                   .attributes_size = sizeof(slice),
+                                   .attributes_size = sizeof(fv__slice),
                                    .infer = infer,
                                    .forward = forward,
                                    .backward = backward,
@@ -102,7 +92,8 @@ const fv_operator fv__op_slice = { .size = sizeof(fv_operator),
 fv_variable *fv_slice(fv_variable *a, int32_t axis, int64_t start, int64_t stop,
                       int64_t step)
 {
-    const slice s = { .count = 1, .parts = { { axis, start, stop, step } } };
+    const fv__slice s = { .count = 1,
+                          .parts = { { axis, start, stop, step } } };
     return fv_apply(&fv__op_slice, &s, 1, &a);
 }
 
@@ -110,7 +101,7 @@ fv_variable *fv_slice_axes(fv_variable *a, int32_t count,
                            const int64_t starts[], const int64_t stops[],
                            const int32_t axes[], const int64_t steps[])
 {
-    slice s = { .count = count, .clamp = 1 };
+    fv__slice s = { .count = count, .clamp = 1 };
     if (!a) return NULL;
     if (count < 0 || count > FV_MAX_RANK || (count && (!starts || !stops))) {
         fv_fail(fv_variable_context(a), FV_MISUSE,
@@ -119,8 +110,8 @@ fv_variable *fv_slice_axes(fv_variable *a, int32_t count,
         return NULL;
     }
     for (int32_t i = 0; i < count; i++)
-        s.parts[i] = (part){ axes ? axes[i] : i, starts[i], stops[i],
-                             steps ? steps[i] : 1 };
+        s.parts[i] = (fv__slice_part){ axes ? axes[i] : i, starts[i], stops[i],
+                                       steps ? steps[i] : 1 };
     return fv_apply(&fv__op_slice, &s, 1, &a);
 }
 

@@ -1,19 +1,13 @@
 /* Cutting along an axis, the inverse of concat. */
+#include "op/attributes.h"
 #include "op/tensor_layer.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-enum { MOST_PARTS = 64 };
-
-typedef struct split {
-    int32_t axis, count;
-    int64_t sizes[MOST_PARTS]; /* of the parts along the axis */
-} split;
-
 static fv_status infer(fv_inference *inference)
 {
-    const split *a = inference->attributes;
+    const fv__split *a = inference->attributes;
     const fv_tensor *x = inference->inputs[0];
     int64_t total = 0;
     int32_t axis;
@@ -40,7 +34,7 @@ static fv_status infer(fv_inference *inference)
 static fv_tensor next_part(const fv_call *call, const fv_tensor *whole,
                            int32_t k, int64_t *begin)
 {
-    const split *a = call->attributes;
+    const fv__split *a = call->attributes;
     const int32_t axis = a->axis < 0 ? a->axis + whole->rank : a->axis;
     const int64_t first = *begin;
     *begin += a->sizes[k];
@@ -71,8 +65,8 @@ const fv_operator fv__op_split = {
     .name = "split",
     .min_inputs = 1,
     .max_inputs = 1,
-    .max_outputs = MOST_PARTS,
-    .attributes_size = sizeof(split),
+    .max_outputs = FV__MOST_PARTS,
+    .attributes_size = sizeof(fv__split),
     .infer = infer,
     .forward = forward,
     .backward = backward,
@@ -89,16 +83,16 @@ static int64_t extent_of(const fv_variable *x, int32_t axis)
 
 static bool count_fits(fv_context *context, int64_t count)
 {
-    if (count >= 1 && count <= MOST_PARTS) return true;
+    if (count >= 1 && count <= FV__MOST_PARTS) return true;
     fv_fail(context, FV_MISUSE, "%s: %" PRId64 " parts, expected 1 to %d",
-            fv__who(context, "split"), count, MOST_PARTS);
+            fv__who(context, "split"), count, FV__MOST_PARTS);
     return false;
 }
 
 fv_status fv_split(fv_variable *x, int32_t axis, int32_t count,
                    const int64_t sizes[], fv_variable *parts[])
 {
-    split a = { .axis = axis, .count = count };
+    fv__split a = { .axis = axis, .count = count };
     for (int32_t k = 0; k < count; k++) parts[k] = NULL;
     if (!x) return FV_MISUSE;
     fv_context *context = fv_variable_context(x);
@@ -131,7 +125,7 @@ static int32_t apply(fv_layer *layer, int32_t count,
                      fv_variable *outputs[FV__MAX_OUTPUTS])
 {
     const options *o = layer->options;
-    int64_t sizes[MOST_PARTS];
+    int64_t sizes[FV__MOST_PARTS];
     int32_t n;
     if (!fv__layer_list(layer, count, inputs, 1, "the sizes", &o->sizes, &n,
                         sizes))
@@ -156,6 +150,6 @@ const fv__layer_type fv__layer_split = {
     .fields = fields,
     .min_inputs = 1,
     .max_inputs = 2,
-    .max_outputs = MOST_PARTS,
+    .max_outputs = FV__MOST_PARTS,
     .forward_n = apply,
 };
