@@ -309,8 +309,8 @@ typedef enum fv_reduce_kind {
  * stay, with extent 1. */
 FV_API fv_variable *fv_reduce(fv_variable *a, fv_reduce_kind kind,
                               int32_t count, const int32_t axes[], int keep);
-/** Where along an axis the largest element is, as FV_I64, of whole numbers, too:
- *  the first of equals; NaN counts as largest. */
+/** Where along an axis the largest element is, as FV_I64, of whole numbers,
+ * too: the first of equals; NaN counts as largest. */
 FV_API fv_variable *fv_arg_max(fv_variable *a, int32_t axis, int keep);
 /** The same of the smallest; NaN counts as smallest. */
 FV_API fv_variable *fv_arg_min(fv_variable *a, int32_t axis, int keep);

@@ -28,7 +28,7 @@ struct fv_context {
     bool training, no_grad;
     bool checking; /* a gradient check runs: what no gradient passes through is
                       a constant */
-    bool strict; /* convolutions round as the definition does */
+    bool strict;   /* convolutions round as the definition does */
     size_t max_bytes;
     const char *limit_source; /* what max_bytes is the limit of, for messages */
     size_t cache_bytes;       /* of the last-level cache */

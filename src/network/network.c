@@ -162,10 +162,11 @@ static fv_status set_name(const fv_network *network, fv__place *place)
     char shown[300];
     fv__printable(layer->name, strlen(layer->name), shown, sizeof shown);
     if (!legal_name(layer->name))
-        return fv_fail(context, FV_MISUSE,
-                       "network: \"%s\" is no name: letters, digits, _ . - / and "
-                       "at most 255 of them",
-                       shown);
+        return fv_fail(
+            context, FV_MISUSE,
+            "network: \"%s\" is no name: letters, digits, _ . - / and "
+            "at most 255 of them",
+            shown);
     if (fv__network_find(network, network->count, layer->name,
                          strlen(layer->name))
         >= 0)

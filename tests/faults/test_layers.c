@@ -104,8 +104,9 @@ static const struct {
     { "rnn", SEQUENCE "rnn 3 reversed=yes\n" },
     { "roi_align", IMAGE "input 4 name=r\ninput type=i64 name=i\n"
                          "roi_align 2 2 from=p,r,i\n" },
-    { "scatter_elements", VECTOR "input 3 type=i64 name=i\ninput 3 name=u\n"
-                                 "scatter_elements 1 from=p,i,u reduction=sum\n" },
+    { "scatter_elements",
+      VECTOR "input 3 type=i64 name=i\ninput 3 name=u\n"
+             "scatter_elements 1 from=p,i,u reduction=sum\n" },
     { "scatter_nd", VECTOR "input 3 2 type=i64 name=i\ninput 3 name=u\n"
                            "scatter_nd from=p,i,u\n" },
     { "slice", IMAGE "slice starts=1 stops=3 axes=1\n" },

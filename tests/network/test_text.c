@@ -234,9 +234,9 @@ static void test_errors_name_the_place(void **state)
                                           "\"b\"" },
         { "input 8 8 3\nrelu name=a\nrelu name=a\n",
           "n.net:3:1: a: another layer has this name" },
-        { "input 8 8 3\nrelu name=a!b\n",
-          "n.net:2:1: network: \"a!b\" is no name: letters, digits, _ . - / and "
-          "at most 255 of them" },
+        { "input 8 8 3\nrelu name=a!b\n", "n.net:2:1: network: \"a!b\" is no "
+                                          "name: letters, digits, _ . - / and "
+                                          "at most 255 of them" },
         { "input 8 8 3\nmse\nrelu\n",
           "n.net:3:1: relu: the loss mse1 must be the last layer" },
         { "relu\n",

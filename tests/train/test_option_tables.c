@@ -154,7 +154,7 @@ static const struct {
     { "conv_transpose3d 4 3 stride=2", "conv_transpose3d 4 3 stride=2,2,2",
       false },
     { "pad", "pad before=0", true },
-    { "pad 1", "pad 1 axis=0", false },
+    { "pad 1", "pad 1 axis=1", false },
     { "pad 1 2", "pad 1 2 after=1,2", true },
     { "pad 1", "pad 1 mode=zeros", false },
     { "pad 1 mode=constant", "pad 1 mode=constant value=0", false },

@@ -24,8 +24,7 @@ typedef struct options {
 } options;
 
 static const fv__field fields[] = {
-    { FV__FIELD(options, NUMBER, number), .usual = 1,
-      .positional = true },
+    { FV__FIELD(options, NUMBER, number), .usual = 1, .positional = true },
     { FV__FIELD(options, SWITCH, truncated) },
     { .key = NULL },
 };
