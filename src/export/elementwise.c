@@ -25,9 +25,10 @@ static const char *const unary_names[] = {
 };
 
 static const char *const binary_names[] = {
-    NAME(FV__ADD),       NAME(FV__SUB),     NAME(FV__MUL),     NAME(FV__DIV),
-    NAME(FV__POW),       NAME(FV__MINIMUM), NAME(FV__MAXIMUM), NAME(FV__PRELU),
-    NAME(FV__REMAINDER), NAME(FV__FMOD),
+    NAME(FV__ADD),     NAME(FV__SUB),   NAME(FV__MUL),
+    NAME(FV__DIV),     NAME(FV__POW),   NAME(FV__MINIMUM),
+    NAME(FV__MAXIMUM), NAME(FV__PRELU), [FV__REMAINDER] = NULL,
+    [FV__FMOD] = NULL, /* more than a formula */
 };
 
 enum { NAME_BYTES = 32 };
@@ -84,7 +85,8 @@ static const char *formula_of(const char *name, size_t *length)
 static const char *lacks_formula(const char *name)
 {
     size_t length;
-    return formula_of(name, &length) ? NULL : "a function without a formula";
+    return name && formula_of(name, &length) ? NULL
+                                             : "a function without a formula";
 }
 
 const char *fv__lacks_unary(const fv__node *node)

@@ -123,6 +123,7 @@ static bool find_origin(const fv__node *node, int32_t slot, origin *o)
 {
     fv_context *context = node->outputs[0]->context;
     size_t all = 0;
+    if (!fv__ok(context)) return false; /* operators do nothing then */
     for (int32_t k = 0; k < node->num_outputs; k++)
         all += fv__align(fv__tensor_bytes(node->results[k]));
     const size_t in = fv__align((size_t)numbers_of(node) * sizeof(float));

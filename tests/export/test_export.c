@@ -486,6 +486,9 @@ static void refusals(void **state)
     refused("input 4 4 3\nlrn 3 name=a\nlrn 5 name=b\n", file, NULL,
             "export: these layers cannot be written as C: a (lrn: no C form), "
             "b (lrn: no C form)");
+    refused("input 4\nmod 3 name=a\n", file, NULL,
+            "export: these layers cannot be written as C: a (mod: a function "
+            "without a formula)");
     refused(small, "net.h", NULL,
             "export: the path \"net.h\" does not end in .c");
     refused(small, file, FV_OPTIONS(fv_c_options, .batch = -1),
