@@ -7,8 +7,8 @@
 static fv_status read_weights(fv__importer *to, fv__onnx_node *node,
                               const fv_tensor **weight, const fv_tensor **bias)
 {
-    const fv__value *w = node->num_inputs > 1 ? node->inputs[1] : NULL;
-    const fv__value *b = node->num_inputs > 2 ? node->inputs[2] : NULL;
+    const fv__value *w = fv__onnx_operand(node, 1);
+    const fv__value *b = fv__onnx_operand(node, 2);
     if (!w || !node->inputs[0])
         return fv__onnx_refuse(to, node, "it has no weights");
     if (!w->known.data || (b && !b->known.data))
@@ -30,7 +30,7 @@ static fv_status finish(fv__importer *to, fv__onnx_node *node, fv__value *made,
     if (!made || fv__onnx_weight(to, "weight", weight) != FV_OK
         || (bias && fv__onnx_weight(to, "bias", bias) != FV_OK))
         return FV_UNSUPPORTED;
-    return fv__onnx_set(node, 0, made, fv__order_last(weight->rank));
+    return fv__onnx_set_ordered(node, 0, made, fv__order_last(weight->rank));
 }
 
 static fv_status conv(fv__importer *to, fv__onnx_node *node)
@@ -68,8 +68,11 @@ static fv_status pad_to_shape(fv__importer *to, const fv__onnx_node *node,
         if (in == FV_OPEN)
             return fv__onnx_refuse(to, node,
                                    "output_shape needs the size of the input");
-        const int64_t out = given ? shape.at[first + i] : in * w->stride[i];
-        const int64_t total = w->stride[i] * (in - 1) + extra[i]
+        const int64_t most = INT64_C(1) << 40, asked = shape.at[first + i];
+        const int64_t out =
+            given ? fv__max(-most, fv__min(asked, most)) : in * w->stride[i];
+        const int64_t more = fv__max(-most, fv__min(extra[i], most));
+        const int64_t total = w->stride[i] * (in - 1) + more
                               + (w->kernel[i] - 1) * w->dilation[i] + 1 - out;
         const int64_t pad = fv__max(total, 0), half = pad / 2;
         w->begin[i] = upper ? half : pad - half;
@@ -98,11 +101,11 @@ static fv_status conv_transpose(fv__importer *to, fv__onnx_node *node)
     fv__onnx_write(options, "padding", w.axes, w.begin);
     fv__onnx_write(options, "padding_end", w.axes, w.end);
     fv__onnx_write(options, "output_padding", w.axes, extra.at);
-    fv__value *y =
-        fv__onnx_line(to, node, 1, &x, "%s %lld%s groups=%lld bias=%s",
-                      fv__onnx_kind("conv_transpose", w.axes, false, kind),
-                      (long long)(weight->shape[1] * groups), options,
-                      (long long)groups, bias ? "yes" : "no");
+    fv__value *y = fv__onnx_line(
+        to, node, 1, &x, "%s %lld%s groups=%lld bias=%s",
+        fv__onnx_kind("conv_transpose", w.axes, false, kind),
+        (long long)fv__product(2, (int64_t[]){ weight->shape[1], groups }),
+        options, (long long)groups, bias ? "yes" : "no");
     return finish(to, node, y, weight, bias);
 }
 

@@ -96,9 +96,7 @@ static fv_status list_initializers(fv__importer *to,
         fv__value *value = fv__onnx_named(to, text_of(m->name));
         if (!value) return fv_failed(to->context);
         if (value->made)
-            return fv_fail(to->context, FV_MALFORMED,
-                           "%s: there are two tensors \"%.100s\"", to->shown,
-                           value->name);
+            return fv__onnx_malformed(to, "there are two tensors", value->name);
         value->made = true;
         value->initializer = m;
     }
@@ -177,8 +175,7 @@ static bool find_outputs(fv__importer *to, fv__onnx_node *node)
         fv__value *value = fv__onnx_named(to, name);
         if (!value) return false;
         if (value->made) {
-            fv_fail(to->context, FV_MALFORMED, "%s: \"%.100s\" is made twice",
-                    to->shown, name);
+            fv__onnx_malformed(to, "two nodes or inputs make", name);
             return false;
         }
         node->outputs[k] = value->needed ? value : NULL;
@@ -285,7 +282,7 @@ static fv_status pass_on(fv__importer *to, fv__onnx_node *node, int32_t k,
         return fv__onnx_refuse(to, node, "nothing makes its output \"%.100s\"",
                                name);
     if (value->refused) return FV_UNSUPPORTED;
-    return fv__onnx_set(node, k, value, value->order);
+    return fv__onnx_set(node, k, value);
 }
 
 /* Names that a branch makes are its own, whatever they mean outside. */

@@ -26,7 +26,8 @@ struct fv__onnx_weights {
 /* A reason why nodes of one operator cannot be read. */
 typedef struct fv__refusal fv__refusal;
 struct fv__refusal {
-    const char *kind, *why, *name; /* the first node's */
+    const char *kind, *shown; /* as it is, and printable */
+    const char *why, *name;   /* printable; the first node's name */
     int64_t version, count;
     fv__refusal *next;
 };
@@ -64,6 +65,9 @@ struct fv__importer {
 /* The value of that name in the scope or those around it, made if there is
  * none; NULL after a failure. */
 fv__value *fv__onnx_named(fv__importer *to, const char *name);
+/* Fails with "PATH: WHAT "NAME"", whose name is made printable. */
+fv_status fv__onnx_malformed(const fv__importer *to, const char *what,
+                             const char *name);
 /* Begins a scope within `outer`, NULL: none; returns the former one. */
 fv__scope *fv__onnx_scope(fv__importer *to, fv__scope *outer);
 /* A name for a layer that no other has, made of any text. */

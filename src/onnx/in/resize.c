@@ -30,13 +30,6 @@ static int64_t reals(const fv__onnx_node *node, int32_t k,
     return count;
 }
 
-static const char *translate(const char *const words[][2], const char *word)
-{
-    for (int i = 0; words[i][0]; i++)
-        if (strcmp(words[i][0], word) == 0) return words[i][1];
-    return NULL;
-}
-
 /* Words of versions before 11: coordinates are o / scale, rounded down or, of
  * what gets smaller, up. */
 static void early_words(const resizing *r, const char *words[3])
@@ -72,20 +65,16 @@ static fv_status read_words(fv__importer *to, fv__onnx_node *node, resizing *r)
         { "ceil", "ceil" },
         { NULL, NULL }
     };
-    const char *given[] = {
-        fv__onnx_text(to, node, "mode", "nearest"),
-        fv__onnx_text(to, node, "coordinate_transformation_mode", "half_pixel"),
-        fv__onnx_text(to, node, "nearest_mode", "round_prefer_floor"),
+    const char *words[] = {
+        fv__onnx_word(to, node, "mode", "nearest", modes),
+        fv__onnx_word(to, node, "coordinate_transformation_mode", "half_pixel",
+                      coordinates),
+        fv__onnx_word(to, node, "nearest_mode", "round_prefer_floor",
+                      roundings),
     };
-    const char *words[] = { translate(modes, given[0]),
-                            translate(coordinates, given[1]),
-                            translate(roundings, given[2]) };
     char number[FV__NUMBER_BYTES];
+    if (!words[0] || !words[1] || !words[2]) return FV_UNSUPPORTED;
     if (node->version < 11) early_words(r, words);
-    for (int i = 0; i < 3; i++)
-        if (!words[i])
-            return fv__onnx_refuse(to, node, "\"%.60s\" is not supported",
-                                   given[i]);
     const bool nearest = strcmp(words[0], "nearest") == 0;
     const bool exclude = !nearest && fv__onnx_int(node, "exclude_outside", 0);
     const bool smooth = !nearest && fv__onnx_int(node, "antialias", 0);
@@ -117,6 +106,11 @@ static fv_status read_axes(fv__importer *to, fv__onnx_node *node,
     return fv__ok(to->context) ? FV_OK : fv_failed(to->context);
 }
 
+static int64_t size_of(double number)
+{
+    return number > -0x1p53 && number < 0x1p53 ? (int64_t)number : INT64_MAX;
+}
+
 /* Spreads lists over the axes. */
 static fv_status spread(fv__importer *to, fv__onnx_node *node,
                         const fv__value *x, const fv__list *axes, int64_t count,
@@ -132,7 +126,7 @@ static fv_status spread(fv__importer *to, fv__onnx_node *node,
         const int32_t axis = (int32_t)axes->at[i];
         const int64_t extent = fv__onnx_extent(to, x, axis);
         if (r->sized)
-            r->size[axis] = (int64_t)numbers[i];
+            r->size[axis] = size_of(numbers[i]);
         else
             r->scale[axis] = numbers[i];
         if (bounds == 2 * axes->count) {
@@ -300,11 +294,9 @@ static fv_status read_policy(fv__importer *to, fv__onnx_node *node, resizing *r)
                                            { "not_smaller",
                                              " fit=not_smaller" },
                                            { NULL, NULL } };
-    const char *word =
-        fv__onnx_text(to, node, "keep_aspect_ratio_policy", "stretch");
-    const char *fit = translate(fits, word);
-    if (!fit)
-        return fv__onnx_refuse(to, node, "\"%.40s\" is not supported", word);
+    const char *fit =
+        fv__onnx_word(to, node, "keep_aspect_ratio_policy", "stretch", fits);
+    if (!fit) return FV_UNSUPPORTED;
     r->fitted = r->sized && *fit;
     if (!r->fitted) return FV_OK;
     const size_t used = strlen(r->options);
@@ -326,7 +318,7 @@ static fv_status resize(fv__importer *to, fv__onnx_node *node)
         return FV_UNSUPPORTED;
     bool any = false;
     for (int32_t i = 0; i < fv__onnx_rank(to, x); i++) any |= r.changes[i];
-    if (!any) return fv__onnx_give(node, 0, x);
+    if (!any) return fv__onnx_set(node, 0, x);
     const double outside = strstr(r.options, "coordinates=crop")
                                ? fv__onnx_float(node, "extrapolation_value", 0)
                                : 0;
@@ -338,7 +330,7 @@ static fv_status resize(fv__importer *to, fv__onnx_node *node)
     } else
         x = with_ends(to, node, x, &r);
     if (outside != 0) x = fv__onnx_with(to, node, "add", x, outside);
-    return fv__onnx_give(node, 0, x);
+    return fv__onnx_set(node, 0, x);
 }
 
 /* ---- grids -----------------------------------------------------------------
@@ -357,14 +349,10 @@ static fv_status grid_sample(fv__importer *to, fv__onnx_node *node)
                                                { NULL, NULL } };
     fv__value *x = fv__onnx_last(to, fv__onnx_input(to, node, 0));
     fv__value *grid = fv__onnx_plain(to, fv__onnx_input(to, node, 1));
-    const char *word = fv__onnx_text(to, node, "mode", "bilinear");
-    const char *mode = translate(modes, word);
-    const char *beyond = fv__onnx_text(to, node, "padding_mode", "zeros");
-    const char *padding = translate(paddings, beyond);
-    if (!x || !grid) return FV_UNSUPPORTED;
-    if (!mode || !padding)
-        return fv__onnx_refuse(to, node, "\"%.40s\" is not supported",
-                               mode ? beyond : word);
+    const char *mode = fv__onnx_word(to, node, "mode", "bilinear", modes);
+    const char *padding =
+        fv__onnx_word(to, node, "padding_mode", "zeros", paddings);
+    if (!x || !grid || !mode || !padding) return FV_UNSUPPORTED;
     if (fv__onnx_rank(to, x) != 4)
         return fv__onnx_refuse(to, node,
                                "an input of %d axes; images of 4 are sampled",
@@ -375,7 +363,7 @@ static fv_status grid_sample(fv__importer *to, fv__onnx_node *node)
         "grid_sample mode=%s padding_mode=%s "
         "align_corners=%s",
         mode, padding, fv__onnx_int(node, "align_corners", 0) ? "yes" : "no");
-    return fv__onnx_set(node, 0, y, fv__order_last(4));
+    return fv__onnx_set_ordered(node, 0, y, fv__order_last(4));
 }
 
 static fv_status affine_grid(fv__importer *to, fv__onnx_node *node)
@@ -389,7 +377,7 @@ static fv_status affine_grid(fv__importer *to, fv__onnx_node *node)
                                "a size of %lld axes; grids of images, of 4, "
                                "are made",
                                (long long)size.count);
-    return fv__onnx_give(
+    return fv__onnx_set(
         node, 0,
         fv__onnx_line(to, node, 1, &theta,
                       "affine_grid %lld %lld align_corners=%s",

@@ -176,11 +176,10 @@ static fv__value *keep(const direction *d, fv__value *within, fv__value *now,
                        fv__value *before)
 {
     if (!before) {
-        within = fv__onnx_map(d->to, d->node, within, "cast type=real");
+        within = fv__onnx_cast(d->to, d->node, within, d->to->context->dtype);
         return two(d, "mul", now, within);
     }
-    return fv__onnx_join(d->to, d->node, "where", 3,
-                         (fv__value *[]){ within, now, before });
+    return fv__onnx_where(d->to, d->node, within, now, before);
 }
 
 /* Position t; returns its output [n, 1, h]. */
