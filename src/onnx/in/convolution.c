@@ -50,9 +50,10 @@ static fv_status conv(fv__importer *to, fv__onnx_node *node)
     return finish(to, node, y, weight, bias);
 }
 
-/* Padding that makes the output have the shape that is asked for. */
+/* Padding that makes the output have the shape that is asked for, or what is
+ * added to a smaller one at its end. */
 static fv_status pad_to_shape(fv__importer *to, const fv__onnx_node *node,
-                              const int64_t extra[], fv__onnx_window *w)
+                              int64_t extra[], fv__onnx_window *w)
 {
     fv__list shape;
     const bool given = fv__onnx_ints(to, node, "output_shape", &shape);
@@ -75,6 +76,7 @@ static fv_status pad_to_shape(fv__importer *to, const fv__onnx_node *node,
         const int64_t total = w->stride[i] * (in - 1) + more
                               + (w->kernel[i] - 1) * w->dilation[i] + 1 - out;
         const int64_t pad = fv__max(total, 0), half = pad / 2;
+        extra[i] = more + fv__max(-total, 0);
         w->begin[i] = upper ? half : pad - half;
         w->end[i] = pad - w->begin[i];
     }
