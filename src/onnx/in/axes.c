@@ -137,7 +137,7 @@ static fv_status expand(fv__importer *to, fv__onnx_node *node)
 {
     fv__value *x = fv__onnx_input(to, node, 0);
     fv__value *request = fv__onnx_input(to, node, 1);
-    fv__list list, stored;
+    fv__list list = { 0 }, stored;
     if (!x || !request) return FV_UNSUPPORTED;
     const int32_t rank = fv__onnx_rank(to, x);
     if (!known_request(to, x, request, &list)) {

@@ -85,6 +85,14 @@ fv__value *fv__onnx_along(fv__importer *to, const fv__onnx_node *node,
     return fv__onnx_line(to, node, 1, &vector, "reshape%s", options);
 }
 
+fv__value *fv__onnx_part(fv__importer *to, const fv__onnx_node *node,
+                         fv__value *x, int32_t axis, int64_t start,
+                         int64_t stop)
+{
+    return fv__onnx_map(to, node, x, "slice starts=%lld stops=%lld axes=%d",
+                        (long long)start, (long long)stop, axis);
+}
+
 /* ---- reductions and extents ------------------------------------------------
  */
 

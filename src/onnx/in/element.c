@@ -200,6 +200,8 @@ static fv_status is_infinite(fv__importer *to, fv__onnx_node *node)
     fv__value *x = fv__onnx_input(to, node, 0), *y = x;
     char most[FV__NUMBER_BYTES];
     if (!x) return FV_UNSUPPORTED;
+    if (!fv__dtype_is_real(fv__onnx_type_of(to, x)))
+        return fv__onnx_refuse(to, node, "whole numbers are not infinite");
     fv__number_text(single ? (double)FLT_MAX : DBL_MAX, most);
     if (positive && negative) y = fv__onnx_map(to, node, x, "abs");
     if (positive)

@@ -105,7 +105,8 @@ static fv_status add_input(fv__importer *to, const fv__onnx_value_info *info,
     fv_layer *layer =
         line.at && value ? fv_layer_parse(to->context, line.at) : NULL;
     fv__text_free(&line);
-    if (fv__onnx_append(to, layer) != FV_OK) return fv_failed(to->context);
+    if (fv__onnx_append(to, layer) != FV_OK || !value)
+        return fv_failed(to->context);
     value->made = true;
     value->result = to->network->places[to->network->count - 1].first;
     value->order = order;

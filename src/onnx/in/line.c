@@ -33,7 +33,7 @@ static const char *name_of(fv__importer *to, const char *text,
     char *name = fv__onnx_allocate(to, LONGEST + 24);
     if (!name) return NULL;
     size_t length = 0;
-    for (; text[length] && length < LONGEST; length++)
+    for (; length < LONGEST && text[length]; length++)
         name[length] = fv__name_character(text[length]) ? text[length] : '_';
     if (!length) name[length++] = '_';
     name[length] = '\0';
@@ -323,6 +323,7 @@ fv__value *fv__onnx_add_line(fv__importer *to, const char *base, int32_t count,
 /* A line of at most so many characters. */
 enum { LONGEST_LINE = 2048 };
 
+FV_PRINTF(5, 0)
 static fv__value *add_line(fv__importer *to, const fv__onnx_node *node,
                            int32_t count, fv__value *const inputs[],
                            const char *format, va_list list)

@@ -93,6 +93,10 @@ fv__value *fv__onnx_with(fv__importer *to, const fv__onnx_node *node,
 fv__value *fv__onnx_along(fv__importer *to, const fv__onnx_node *node,
                           const fv__value *like, int64_t axis,
                           fv__value *vector);
+/* Elements start to stop - 1 of an axis of the tensor. */
+fv__value *fv__onnx_part(fv__importer *to, const fv__onnx_node *node,
+                         fv__value *x, int32_t axis, int64_t start,
+                         int64_t stop);
 /* A reduction along axes of the graph, which stay with extent 1. */
 fv__value *fv__onnx_reduced(fv__importer *to, const fv__onnx_node *node,
                             const char *kind, fv__value *x, int32_t count,

@@ -95,7 +95,7 @@ static bool read_number(fv__importer *to, fv__onnx_node *node, double *number)
 static bool read_numbers(fv__importer *to, fv__onnx_node *node,
                          const fv__list *axes, int64_t begin[], int64_t end[])
 {
-    int64_t all[2 * FV_MAX_RANK];
+    int64_t all[2 * FV_MAX_RANK] = { 0 };
     const fv__value *given = fv__onnx_operand(node, 1);
     const fv__onnx_attribute *a =
         fv__onnx_find(node, node->version < 2 ? "paddings" : "pads");
@@ -130,13 +130,9 @@ static fv_status pad_by_inputs(fv__importer *to, fv__onnx_node *node,
         return fv__onnx_refuse(to, node,
                                "pads of some axes depend on the input, which "
                                "is not supported");
-    fv__value *all[] = {
-        fv__onnx_plain(to, x),
-        fv__onnx_line(to, node, 1, &pads,
-                      "slice starts=0 stops=%d axes=0 steps=1", rank),
-        fv__onnx_line(to, node, 1, &pads,
-                      "slice starts=%d stops=%d axes=0 steps=1", rank, 2 * rank)
-    };
+    fv__value *all[] = { fv__onnx_plain(to, x),
+                         fv__onnx_part(to, node, pads, 0, 0, rank),
+                         fv__onnx_part(to, node, pads, 0, rank, 2 * rank) };
     return fv__onnx_set(node, 0,
                         fv__onnx_line(to, node, 3, all,
                                       "pad 0 mode=%s value=%s", mode, number));

@@ -189,11 +189,7 @@ static fv_status slices(fv__importer *to, fv__onnx_node *node, fv__value *x,
     int64_t begin = 0;
     for (int32_t k = 0; k < count; k++) {
         const int64_t end = fv__saturated_sum(begin, sizes[k]);
-        fv__onnx_set(node, k,
-                     fv__onnx_map(to, node, x,
-                                  "slice starts=%lld stops=%lld axes=%d "
-                                  "steps=1",
-                                  (long long)begin, (long long)end, stored));
+        fv__onnx_set(node, k, fv__onnx_part(to, node, x, stored, begin, end));
         begin = end;
     }
     return FV_OK;

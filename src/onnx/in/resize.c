@@ -1,6 +1,7 @@
 /* Resize and Upsample, and what reads images at the points of a grid. */
 #include "onnx/in/operators.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -108,7 +109,7 @@ static fv_status read_axes(fv__importer *to, fv__onnx_node *node,
 
 static int64_t size_of(double number)
 {
-    return number > -0x1p53 && number < 0x1p53 ? (int64_t)number : INT64_MAX;
+    return fabs(number) < 0x1p53 ? (int64_t)number : INT64_MAX;
 }
 
 /* Spreads lists over the axes. */
@@ -116,7 +117,7 @@ static fv_status spread(fv__importer *to, fv__onnx_node *node,
                         const fv__value *x, const fv__list *axes, int64_t count,
                         const double numbers[], resizing *r)
 {
-    double region[2 * FV_MAX_RANK];
+    double region[2 * FV_MAX_RANK] = { 0 };
     const int64_t bounds = node->version < 11 ? 0 : reals(node, 1, region);
     if (count != axes->count)
         return fv__onnx_refuse(to, node, "%lld %s for %lld axes",
@@ -155,9 +156,7 @@ static fv_status postpone(fv__importer *to, fv__onnx_node *node,
                                "sizes that depend on the input are for all "
                                "axes, or for those of the pixels");
     r->later = fv__onnx_plain(to, list);
-    if (all)
-        r->later = fv__onnx_line(to, node, 1, &r->later,
-                                 "slice starts=2 stops=%d axes=0", rank);
+    if (all) r->later = fv__onnx_part(to, node, r->later, 0, 2, rank);
     for (int32_t i = 2; i < rank; i++) r->changes[i] = true;
     return r->later ? FV_OK : FV_UNSUPPORTED;
 }
@@ -170,7 +169,7 @@ static bool has_numbers(const fv__value *value)
 static fv_status read_sizes(fv__importer *to, fv__onnx_node *node,
                             const fv__value *x, resizing *r)
 {
-    double numbers[2 * FV_MAX_RANK];
+    double numbers[2 * FV_MAX_RANK] = { 0 };
     fv__list axes;
     if (read_axes(to, node, x, &axes) != FV_OK) return FV_UNSUPPORTED;
     const int32_t at = node->version < 11 ? 1 : 2;
@@ -220,15 +219,14 @@ static bool order_of(const fv__importer *to, const fv__value *x,
 }
 
 static void write_reals(char options[1024], const char *key, int32_t count,
-                        const double numbers[], const fv__order *order)
+                        const double numbers[])
 {
     char text[FV__NUMBER_BYTES];
     size_t used = strlen(options);
     for (int32_t i = 0; i < count && used < 900; i++)
-        used += (size_t)snprintf(
-            options + used, 1024 - used, "%s%s%s%s", i ? "," : " ",
-            i ? "" : key, i ? "" : "=",
-            fv__number_text_f32((float)numbers[order->axis[i + 1]], text));
+        used += (size_t)snprintf(options + used, 1024 - used, "%s%s%s%s",
+                                 i ? "," : " ", i ? "" : key, i ? "" : "=",
+                                 fv__number_text_f32((float)numbers[i], text));
 }
 
 static void write_sizes(char options[1024], int32_t count, const resizing *r,
@@ -251,6 +249,13 @@ static fv__value *resized(fv__importer *to, fv__onnx_node *node, fv__value *x,
 {
     char options[1024] = "";
     const int32_t axes = fv__onnx_rank(to, x) - 2;
+    double scale[FV_MAX_RANK], region[2 * FV_MAX_RANK];
+    for (int32_t i = 0; i < axes; i++) {
+        const int32_t axis = order->axis[i + 1];
+        scale[i] = r->scale[axis];
+        region[i] = r->begin[axis];
+        region[axes + i] = r->end[axis];
+    }
     if (r->later) {
         fv__value *both[] = { x, r->later };
         fv__value *y =
@@ -261,14 +266,9 @@ static fv__value *resized(fv__importer *to, fv__onnx_node *node, fv__value *x,
     if (r->sized)
         write_sizes(options, axes, r, order);
     else
-        write_reals(options, "scales", axes, r->scale, order);
-    if (strstr(r->options, "coordinates=crop")) {
-        write_reals(options, "region", axes, r->begin, order);
-        strcat(options, ",");
-        char ends[1024] = "";
-        write_reals(ends, "", axes, r->end, order);
-        strncat(options, ends + 2, sizeof options - strlen(options) - 1);
-    }
+        write_reals(options, "scales", axes, scale);
+    if (strstr(r->options, "coordinates=crop"))
+        write_reals(options, "region", 2 * axes, region);
     return fv__onnx_map(to, node, x, "resize %s%s", r->options, options);
 }
 

@@ -118,7 +118,7 @@ static void keep_batch(const fv__importer *to, const fv__value *x,
             return;
         }
         const int64_t pair[] = { given,
-                                 shape->at[i] == 0 && i < fv__onnx_rank(to, x)
+                                 i < fv__onnx_rank(to, x) && shape->at[i] == 0
                                      ? fv__onnx_extent(to, x, (int32_t)i)
                                      : shape->at[i] };
         given = fv__product(2, pair);
