@@ -291,6 +291,29 @@ static void test_nested_messages(void **state)
     free(bytes);
 }
 
+/* What the fuzzer of scripts/fuzz found. */
+static void test_found(void **state)
+{
+    /* an output that is an initializer */
+    model *m = model_new(13);
+    model_floats(m, "y", 1, (int64_t[]){ 2 }, (float[]){ 3, 4 });
+    model_output(m, "y");
+    model_check(m, *state, 0, NULL, 1, (int64_t[]){ 2 }, (double[]){ 3, 4 });
+    /* more parts than a list holds, one of them negative */
+    m = model_new(11);
+    model_input(m, "x", FLOAT, 2, (int64_t[]){ 1, 8 });
+    model_node(m, "Split", "x", "a,b,c,d,e,f,g,h,y");
+    MODEL_LIST(m, "split", 1, 1, 1, 1, 1, 1, 1, INT64_MIN, 1);
+    model_output(m, "y");
+    refused(*state, m, "a part of size -9223372036854775808");
+    /* numbers beyond whole ones */
+    m = model_new(13);
+    model_input(m, "x", INT64, 2, (int64_t[]){ 1, 8 });
+    model_node(m, "IsInf", "x", "y");
+    model_output(m, "y");
+    refused(*state, m, "whole numbers are not infinite");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +324,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_tensors, model_begin, model_end),
         cmocka_unit_test_setup_teardown(test_external, model_begin, model_end),
         cmocka_unit_test_setup_teardown(test_functions, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(test_found, model_begin, model_end),
         cmocka_unit_test_setup_teardown(test_nested_messages, model_begin,
                                         model_end),
     };

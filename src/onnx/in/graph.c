@@ -77,9 +77,10 @@ static fv_status mark(fv__importer *to, size_t count,
 /* ---- initialisers
  * ------------------------------------------------------------ */
 
-static fv_status read_initializer(fv__importer *to, fv__value *value)
+fv_status fv__onnx_read_initializer(fv__importer *to, fv__value *value)
 {
     char who[512], shown[200];
+    if (!value->initializer) return FV_OK;
     snprintf(
         who, sizeof who, "%s: tensor \"%s\"", to->shown,
         fv__printable(value->name, strlen(value->name), shown, sizeof shown));
@@ -159,8 +160,7 @@ static bool find_inputs(fv__importer *to, fv__onnx_node *node)
                             name);
             return false;
         }
-        if (value->initializer && read_initializer(to, value) != FV_OK)
-            return false;
+        if (fv__onnx_read_initializer(to, value) != FV_OK) return false;
         node->inputs[k] = value;
     }
     return true;
@@ -276,7 +276,7 @@ static fv_status pass_on(fv__importer *to, fv__onnx_node *node, int32_t k,
 {
     fv__value *value = fv__onnx_named(to, name);
     if (!value) return fv_failed(to->context);
-    if (value->initializer && read_initializer(to, value) != FV_OK)
+    if (fv__onnx_read_initializer(to, value) != FV_OK)
         return fv_failed(to->context);
     if (!value->made)
         return fv__onnx_refuse(to, node, "nothing makes its output \"%.100s\"",

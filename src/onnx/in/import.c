@@ -175,6 +175,8 @@ static fv_status add_output(fv__importer *to, const char *name)
     if (!value || value->refused) return fv_failed(to->context);
     if (!value->made)
         return fv__onnx_malformed(to, "nothing makes the output", name);
+    if (fv__onnx_read_initializer(to, value) != FV_OK)
+        return fv_failed(to->context);
     fv__value *plain = value->flattened ? fv__onnx_plain(to, value) : value;
     if (!plain || (!plain->known.data && fv__onnx_add(to, plain) != FV_OK))
         return fv_failed(to->context);

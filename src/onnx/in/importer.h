@@ -82,6 +82,8 @@ fv__value *fv__onnx_add_line(fv__importer *to, const char *base, int32_t count,
 bool fv__onnx_compute(fv__importer *to, const char *base, int32_t count,
                       fv__value *const inputs[], const char *options,
                       fv__value **result);
+/* Reads the numbers of an initializer that nobody has read yet. */
+fv_status fv__onnx_read_initializer(fv__importer *to, fv__value *value);
 /* The bytes of a tensor that are in another file. */
 fv_status fv__onnx_external(fv__importer *to, const char *who,
                             const fv__onnx_tensor *message, const void **data,

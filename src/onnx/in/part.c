@@ -179,6 +179,12 @@ static int32_t read_sizes(fv__importer *to, fv__onnx_node *node,
                           sizes);
     else if (count)
         memcpy(sizes, a->ints, (size_t)count * sizeof *sizes);
+    for (int64_t i = 0; i < count; i++)
+        if (sizes[i] < 0) {
+            fv__onnx_refuse(to, node, "a part of size %lld",
+                            (long long)sizes[i]);
+            return -1;
+        }
     return (int32_t)count;
 }
 
