@@ -65,6 +65,11 @@ static fv__value *unblocked(fv__importer *to, fv__onnx_node *node,
     int64_t ones[FV_MAX_RANK + 1], merged[FV_MAX_RANK];
     if (!value || block < 1 || fv__onnx_rank(to, value) < 2) return value;
     const int32_t rank = fv__onnx_rank(to, value);
+    const int64_t extent = fv__onnx_extent(to, x, (int32_t)axis);
+    if (extent == FV_OPEN) {
+        fv__onnx_refuse(to, node, "blocks along an axis whose size is open");
+        return NULL;
+    }
     for (int32_t i = 0; i <= rank; i++) ones[i] = i == axis + 1 ? block : 1;
     for (int32_t i = 0; i < rank; i++) merged[i] = i == axis ? -1 : 0;
     value = fv__onnx_plain(to, value);
@@ -76,9 +81,7 @@ static fv__value *unblocked(fv__importer *to, fv__onnx_node *node,
                           (long long)(axis + 1));
     value = fv__onnx_line(to, node, 1, &value, "tile%s", repeats);
     value = fv__onnx_line(to, node, 1, &value, "reshape%s", shape);
-    return fv__onnx_line(
-        to, node, 1, &value, "slice starts=0 stops=%lld axes=%lld",
-        (long long)fv__onnx_extent(to, x, (int32_t)axis), (long long)axis);
+    return fv__onnx_part(to, node, value, (int32_t)axis, 0, extent);
 }
 
 /* The inputs of QuantizeLinear and DequantizeLinear. */
@@ -95,7 +98,7 @@ static bool read_scale(fv__importer *to, fv__onnx_node *node, int64_t *axis,
     if (many && !fv__onnx_axis(to, node, inputs[0], axis)) return false;
     for (int k = 1; k < 3; k++)
         inputs[k] = unblocked(to, node, inputs[0], *axis, inputs[k]);
-    return true;
+    return inputs[1] != NULL;
 }
 
 static fv_status quantize_linear(fv__importer *to, fv__onnx_node *node)
