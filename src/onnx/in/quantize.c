@@ -65,6 +65,7 @@ static fv__value *unblocked(fv__importer *to, fv__onnx_node *node,
     int64_t ones[FV_MAX_RANK + 1], merged[FV_MAX_RANK];
     if (!value || block < 1 || fv__onnx_rank(to, value) < 2) return value;
     const int32_t rank = fv__onnx_rank(to, value);
+    const int64_t behind = axis + 1;
     const int64_t extent = fv__onnx_extent(to, x, (int32_t)axis);
     if (extent == FV_OPEN) {
         fv__onnx_refuse(to, node, "blocks along an axis whose size is open");
@@ -77,8 +78,8 @@ static fv__value *unblocked(fv__importer *to, fv__onnx_node *node,
     for (int32_t i = 0; i < rank; i++)
         if (i != axis) merged[i] = fv__onnx_extent(to, value, i);
     fv__onnx_write(shape, "shape", rank, merged);
-    value = fv__onnx_line(to, node, 1, &value, "unsqueeze %lld",
-                          (long long)(axis + 1));
+    value =
+        fv__onnx_line(to, node, 1, &value, "unsqueeze %lld", (long long)behind);
     value = fv__onnx_line(to, node, 1, &value, "tile%s", repeats);
     value = fv__onnx_line(to, node, 1, &value, "reshape%s", shape);
     return fv__onnx_part(to, node, value, (int32_t)axis, 0, extent);

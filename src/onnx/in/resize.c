@@ -249,7 +249,7 @@ static fv__value *resized(fv__importer *to, fv__onnx_node *node, fv__value *x,
 {
     char options[1024] = "";
     const int32_t axes = fv__onnx_rank(to, x) - 2;
-    double scale[FV_MAX_RANK], region[2 * FV_MAX_RANK];
+    double scale[FV_MAX_RANK] = { 0 }, region[2 * FV_MAX_RANK] = { 0 };
     for (int32_t i = 0; i < axes; i++) {
         const int32_t axis = order->axis[i + 1];
         scale[i] = r->scale[axis];
