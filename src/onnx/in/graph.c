@@ -193,13 +193,17 @@ static const char *name_of(const fv__onnx_node_message *m, const char *kind)
     return kind;
 }
 
+/* Replaces the call of a function of the model by its nodes; false: there is no
+ * such function. */
+static bool call(fv__importer *to, fv__onnx_node *node);
+
 static void translate(fv__importer *to, fv__onnx_node *node, const char *domain)
 {
     fv__translate *translation =
         fv__onnx_translation(is_onnx(domain) ? NULL : domain, node->kind);
     if (translation)
         translation(to, node);
-    else if (!fv__onnx_call(to, node) && fv__ok(to->context))
+    else if (!call(to, node) && fv__ok(to->context))
         fv__onnx_refuse(to, node, "the operator %s%s%s is not supported",
                         is_onnx(domain) ? "" : domain,
                         is_onnx(domain) ? "" : ".", node->kind);
@@ -357,7 +361,7 @@ static fv_status bind_inputs(fv__importer *to, const fv__onnx_function *f,
     return FV_OK;
 }
 
-bool fv__onnx_call(fv__importer *to, fv__onnx_node *node)
+static bool call(fv__importer *to, fv__onnx_node *node)
 {
     const fv__onnx_function *f = find_function(to, node);
     if (!f) return false;

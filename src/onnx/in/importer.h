@@ -74,9 +74,6 @@ fv__scope *fv__onnx_scope(fv__importer *to, fv__scope *outer);
 const char *fv__onnx_unique(fv__importer *to, const char *text);
 /* Adds a layer to the network. */
 fv_status fv__onnx_append(fv__importer *to, fv_layer *layer);
-/* Adds the line of a kind, options and inputs; NULL after a failure. */
-fv__value *fv__onnx_add_line(fv__importer *to, const char *base, int32_t count,
-                             fv__value *const inputs[], const char *options);
 /* The result of a line of known values, in *result; false: it is to be added.
  */
 bool fv__onnx_compute(fv__importer *to, const char *base, int32_t count,
@@ -107,9 +104,6 @@ fv__onnx_node_message **fv__onnx_prepare(fv__importer *to,
                                          const fv__onnx_graph *graph);
 /* The translation of an operator; NULL: there is none. */
 fv__translate *fv__onnx_translation(const char *domain, const char *kind);
-/* Replaces the call of a function of the model by its nodes; false: there is no
- * such function. */
-bool fv__onnx_call(fv__importer *to, fv__onnx_node *node);
 /* Translates a graph of an attribute in the place of the node. */
 fv_status fv__onnx_branch(fv__importer *to, fv__onnx_node *node,
                           const fv__onnx_graph *graph);

@@ -141,6 +141,11 @@ static bool readable(const fv_tensor *known)
     return true;
 }
 
+/* Adds the line of a kind, options and inputs, whose name is made of `base`;
+ * NULL after a failure. */
+static fv__value *append_line(fv__importer *to, const char *base, int32_t count,
+                              fv__value *const inputs[], const char *options);
+
 /* Gives a known value a line of its own: numbers in the text, or a parameter.
  */
 static fv_status give_line(fv__importer *to, fv__value *value)
@@ -158,7 +163,7 @@ static fv_status give_line(fv__importer *to, fv__value *value)
     const bool text = short_enough && readable(known);
     if (text) write_values(&line, known);
     fv__value *made =
-        line.at ? fv__onnx_add_line(to, value->name, 0, NULL, line.at) : NULL;
+        line.at ? append_line(to, value->name, 0, NULL, line.at) : NULL;
     fv__text_free(&line);
     if (!made) return FV_UNSUPPORTED;
     value->result = made->result;
@@ -172,7 +177,7 @@ fv_status fv__onnx_add(fv__importer *to, fv__value *value)
     if (!d) return give_line(to, value);
     if (d->result < 0) {
         const fv__value *made =
-            fv__onnx_add_line(to, d->base, d->count, d->inputs, d->options);
+            append_line(to, d->base, d->count, d->inputs, d->options);
         if (!made) return FV_UNSUPPORTED;
         d->result = made->result;
     }
@@ -296,8 +301,8 @@ fv_status fv__onnx_append(fv__importer *to, fv_layer *layer)
     return fv_failed(to->context);
 }
 
-fv__value *fv__onnx_add_line(fv__importer *to, const char *base, int32_t count,
-                             fv__value *const inputs[], const char *options)
+static fv__value *append_line(fv__importer *to, const char *base, int32_t count,
+                              fv__value *const inputs[], const char *options)
 {
     fv_context *context = to->context;
     for (int32_t k = 0; k < count; k++)
@@ -346,7 +351,7 @@ static fv__value *add_line(fv__importer *to, const fv__onnx_node *node,
         return result;
     result = fv__onnx_move_sizes(to, base, count, inputs, options);
     if (result || !fv__ok(to->context)) return result;
-    return fv__onnx_add_line(to, base, count, inputs, options);
+    return append_line(to, base, count, inputs, options);
 }
 
 fv__value *fv__onnx_line(fv__importer *to, const fv__onnx_node *node,
@@ -373,7 +378,7 @@ fv__value *fv__onnx_map(fv__importer *to, const fv__onnx_node *node,
 
 fv__value *fv__onnx_output(fv__importer *to, fv__value *value, const char *name)
 {
-    return fv__onnx_add_line(to, name, 1, &value, "output");
+    return append_line(to, name, 1, &value, "output");
 }
 
 fv__value *fv__onnx_sibling(fv__importer *to, const fv__value *first, int32_t k)
