@@ -1,6 +1,7 @@
 /* What the layers of tensor operators share. */
 #include "op/tensor_layer.h"
 
+#include <math.h>
 #include <string.h>
 
 const void *fv__local_options(const fv_layer_options *given, void *local)
@@ -42,11 +43,12 @@ bool fv__layer_number(const fv_layer *layer, int32_t count,
 fv_variable *fv__number_like(const fv_variable *like, double number)
 {
     const fv_dtype dtype = like->value.dtype;
-    int64_t whole = (int64_t)number, memory;
     if (fv__dtype_is_real(dtype)) {
         const fv_tensor value = fv_tensor_of(&number, FV_F64, 0, NULL);
         return fv_constant(like->context, &value);
     }
+    int64_t memory, whole = number < 0 ? INT64_MIN : INT64_MAX;
+    if (fabs(number) < 0x1p63) whole = (int64_t)number;
     fv__store_wrapped(dtype, &memory, 1, &whole);
     const fv_tensor value = fv_tensor_of(&memory, dtype, 0, NULL);
     return fv_constant(like->context, &value);

@@ -16,8 +16,6 @@ fv_tensor fv__tensor_failed(void);
 bool fv__tensor_owned(fv_context *context, const fv_tensor *tensor);
 /* Row-major strides from the shape. */
 void fv__tensor_strides(fv_tensor *tensor);
-/* Whether fv_tensor_free frees the tensor: it is no view. */
-bool fv__tensor_owned(fv_context *context, const fv_tensor *tensor);
 /* Whether the tensor can be read: not NULL, not failed, a known element type,
  * extents that can be, and memory if it has elements. If not, or while a
  * failure is pending, false; the former is recorded as "<who>: ...". */

@@ -12,10 +12,36 @@
 
 enum { CASE_MOST = 64 };
 
-/* The tensors of input_0.pb, input_1.pb, ... or of the outputs, in `to`'s
- * memory; the number of them. */
+static inline int32_t case_type(const fv__onnx_value_info *info)
+{
+    const fv__onnx_type *type = info->type;
+    return type && type->value_case == FV__ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE
+               ? type->tensor_type->elem_type
+               : 0;
+}
+
+/* What the files of a case hold, and no tensor of numbers; NULL: it is one. */
+static inline const char *case_other(const fv__onnx_value_info *info)
+{
+    const fv__onnx_type *type = info->type;
+    const int kind = type ? (int)type->value_case : 0;
+    switch (kind) {
+    case FV__ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE:
+        return "a sequence";
+    case FV__ONNX__TYPE_PROTO__VALUE_OPTIONAL_TYPE:
+        return "an optional value";
+    default:
+        return case_type(info) == FV__ONNX__TENSOR_PROTO__DATA_TYPE__STRING
+                   ? "text"
+                   : NULL;
+    }
+}
+
+/* The tensors of input_0.pb, input_1.pb, ... or of the outputs, which are those
+ * of the graph, in `to`'s memory; the number of them, -1 after a failure. */
 static inline int32_t case_tensors(fv__importer *to, const char *folder,
-                                   const char *what,
+                                   const char *what, size_t count,
+                                   fv__onnx_value_info *const infos[],
                                    fv_tensor tensors[CASE_MOST])
 {
     fv_context *context = to->context;
@@ -25,12 +51,23 @@ static inline int32_t case_tensors(fv__importer *to, const char *folder,
         snprintf(path, sizeof path, "%s/test_data_set_0/%s_%d.pb", folder, what,
                  k);
         if (fv__file_probe(context, path) < 0) return k;
+        const char *other =
+            (size_t)k < count ? case_other(infos[k]) : "nothing of the graph";
+        if (other) {
+            fv_fail(context, FV_UNSUPPORTED, "%s %d of the case is %s", what,
+                    k + 1, other);
+            return -1;
+        }
         void *data = fv__read_file(context, path, SIZE_MAX / 2, &bytes);
         ProtobufCMessage *message = fv__onnx_read(
             context, path, &fv__onnx__tensor_proto__descriptor, bytes, data);
-        if (message)
-            fv__onnx_numbers(to, path, (const fv__onnx_tensor *)message,
-                             &tensors[k]);
+        const fv__onnx_tensor *tensor = (const fv__onnx_tensor *)message;
+        if (tensor && tensor->data_type != case_type(infos[k]))
+            fv_fail(context, FV_MALFORMED,
+                    "%s %d of the case is not of the type that its graph has",
+                    what, k + 1);
+        else if (tensor)
+            fv__onnx_numbers(to, path, tensor, &tensors[k]);
         fv__onnx_unread(context, message);
         fv__release(context, data);
         if (fv_failed(context)) return -1;
@@ -81,24 +118,28 @@ static inline int case_run(fv_context *context, const char *folder,
                         .shown = folder,
                         .arena = { .context = context } };
     fv_tensor inputs[CASE_MOST], outputs[CASE_MOST];
-    const int32_t num_inputs = case_tensors(&to, folder, "input", inputs);
-    const int32_t num_outputs =
-        num_inputs < 0 ? -1 : case_tensors(&to, folder, "output", outputs);
     fv_named_tensor given[CASE_MOST], made[CASE_MOST];
-    int32_t count = 0, constants = 0;
     fv_named_tensor constant[CASE_MOST];
+    int32_t count = 0, constants = 0;
     size_t bytes = 0;
     snprintf(path, sizeof path, "%s/model.onnx", folder);
-    void *data = num_outputs < 0
-                     ? NULL
-                     : fv__read_file(context, path, SIZE_MAX / 2, &bytes);
+    void *data = fv__read_file(context, path, SIZE_MAX / 2, &bytes);
     ProtobufCMessage *message =
         data ? fv__onnx_read(context, path, &fv__onnx__model_proto__descriptor,
                              bytes, data)
              : NULL;
     const fv__onnx_model *model = (const fv__onnx_model *)message;
-    for (int32_t k = 0; model && k < num_inputs; k++) {
-        const fv_named_tensor one = { model->graph->input[k]->name, inputs[k] };
+    const fv__onnx_graph *graph = model ? model->graph : NULL;
+    const int32_t num_inputs =
+        graph ? case_tensors(&to, folder, "input", graph->n_input, graph->input,
+                             inputs)
+              : -1;
+    const int32_t num_outputs =
+        num_inputs < 0 ? -1
+                       : case_tensors(&to, folder, "output", graph->n_output,
+                                      graph->output, outputs);
+    for (int32_t k = 0; k < num_inputs; k++) {
+        const fv_named_tensor one = { graph->input[k]->name, inputs[k] };
         if (k >= fixed)
             constant[constants++] = one;
         else

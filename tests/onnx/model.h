@@ -248,6 +248,23 @@ static inline void model_list(model *m, const char *name, size_t count,
                sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t),           \
                (int64_t[]){ __VA_ARGS__ })
 
+/* The context of a test, which is its state, too. */
+static fv_context *model_context;
+
+static inline int model_begin(void **state)
+{
+    *state = model_context = fv_context_new(
+        FV_OPTIONS(fv_context_options, .layout = FV_NCHW, .threads = 1));
+    return model_context ? 0 : -1;
+}
+
+static inline int model_end(void **state)
+{
+    (void)state;
+    fv_context_free(model_context);
+    return 0;
+}
+
 /* The network, NULL after a failure. */
 static inline fv_network *model_load(model *m, fv_context *context)
 {

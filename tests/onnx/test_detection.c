@@ -1,23 +1,6 @@
 /* What detectors have in ONNX: regions, columns, the choice of boxes. */
 #include "onnx/model.h"
 
-static fv_context *context;
-
-static int make(void **state)
-{
-    (void)state;
-    context = fv_context_new(
-        FV_OPTIONS(fv_context_options, .layout = FV_NCHW, .threads = 1));
-    return context ? 0 : -1;
-}
-
-static int drop(void **state)
-{
-    (void)state;
-    fv_context_free(context);
-    return 0;
-}
-
 /* The centre of a region is half a pixel before, from version 16 on. */
 static void regions(void **state)
 {
@@ -36,7 +19,7 @@ static void regions(void **state)
         const fv_named_tensor in = { "x",
                                      FV_TENSOR(image, FV_F32, 1, 1, 3, 4) };
         /* at 1.5, 1.5 and 1.5, 2, or half a pixel before */
-        model_check(m, context, 1, &in, 4, (int64_t[]){ 2, 1, 1, 1 },
+        model_check(m, model_context, 1, &in, 4, (int64_t[]){ 2, 1, 1, 1 },
                     version < 16 ? (double[]){ 7.5, 8 } : (double[]){ 5, 5.5 });
     }
 }
@@ -53,7 +36,7 @@ static void columns(void **state)
     model_node(m, "Col2Im", "x,size,block", "y");
     model_output(m, "y");
     const fv_named_tensor in = { "x", FV_TENSOR(numbers, FV_F32, 1, 2, 2) };
-    model_check(m, context, 1, &in, 4, (int64_t[]){ 1, 1, 1, 3 },
+    model_check(m, model_context, 1, &in, 4, (int64_t[]){ 1, 1, 1, 3 },
                 (double[]){ 1, 5, 4 });
 }
 
@@ -65,22 +48,22 @@ static void boxes(void **state)
     model_input(m, "scores", FLOAT, 3, (int64_t[]){ 1, 1, 6 });
     model_node(m, "NonMaxSuppression", "boxes,scores", "y");
     model_output(m, "y");
-    assert_null(model_load(m, context));
+    assert_null(model_load(m, model_context));
     free(m);
     assert_non_null(strstr(
-        fv_error(context),
+        fv_error(model_context),
         "1 node cannot be read: NonMaxSuppression-11 \"y\": how many boxes are "
         "kept is known after the run only; end the graph before it, at "
         "\"boxes\" and \"scores\""));
-    fv_clear_error(context);
+    fv_clear_error(model_context);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(regions, make, drop),
-        cmocka_unit_test_setup_teardown(columns, make, drop),
-        cmocka_unit_test_setup_teardown(boxes, make, drop),
+        cmocka_unit_test_setup_teardown(regions, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(columns, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(boxes, model_begin, model_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

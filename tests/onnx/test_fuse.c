@@ -176,27 +176,16 @@ static void test_near_misses(void **state)
     assert_non_null(strstr(is, "sigmoid"));
 }
 
-static int make(void **state)
-{
-    *state = fv_context_new(
-        FV_OPTIONS(fv_context_options, .layout = FV_NCHW, .threads = 1));
-    return *state ? 0 : -1;
-}
-
-static int drop(void **state)
-{
-    fv_context_free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_silu, make, drop),
-        cmocka_unit_test_setup_teardown(test_gelu, make, drop),
-        cmocka_unit_test_setup_teardown(test_hard_swish, make, drop),
-        cmocka_unit_test_setup_teardown(test_mish, make, drop),
-        cmocka_unit_test_setup_teardown(test_near_misses, make, drop),
+        cmocka_unit_test_setup_teardown(test_silu, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(test_gelu, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(test_hard_swish, model_begin,
+                                        model_end),
+        cmocka_unit_test_setup_teardown(test_mish, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(test_near_misses, model_begin,
+                                        model_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

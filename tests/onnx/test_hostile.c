@@ -109,11 +109,11 @@ static void test_graphs(void **state)
     model_node(m, "Relu", "x", "y");
     model_node(m, "Abs", "x", "y");
     model_output(m, "y");
-    refused(ctx, m, "\"y\" is made twice");
+    refused(ctx, m, "two nodes or inputs make \"y\"");
     m = begin();
     model_node(m, "Relu", "x", "x");
     model_output(m, "x");
-    refused(ctx, m, "\"x\" is made twice");
+    refused(ctx, m, "two nodes or inputs make \"x\"");
     m = begin();
     model_output(m, "nothing");
     refused(ctx, m, "nothing makes the output \"nothing\"");
@@ -291,30 +291,42 @@ static void test_nested_messages(void **state)
     free(bytes);
 }
 
-static int make(void **state)
+/* What the fuzzer of scripts/fuzz found. */
+static void test_found(void **state)
 {
-    *state = fv_context_new(
-        FV_OPTIONS(fv_context_options, .layout = FV_NCHW, .threads = 1));
-    return *state ? 0 : -1;
-}
-
-static int drop(void **state)
-{
-    fv_context_free(*state);
-    return 0;
+    /* an output that is an initializer */
+    model *m = model_new(13);
+    model_floats(m, "y", 1, (int64_t[]){ 2 }, (float[]){ 3, 4 });
+    model_output(m, "y");
+    model_check(m, *state, 0, NULL, 1, (int64_t[]){ 2 }, (double[]){ 3, 4 });
+    /* more parts than a list holds, one of them negative */
+    m = model_new(11);
+    model_input(m, "x", FLOAT, 2, (int64_t[]){ 1, 8 });
+    model_node(m, "Split", "x", "a,b,c,d,e,f,g,h,y");
+    MODEL_LIST(m, "split", 1, 1, 1, 1, 1, 1, 1, INT64_MIN, 1);
+    model_output(m, "y");
+    refused(*state, m, "a part of size -9223372036854775808");
+    /* numbers beyond whole ones */
+    m = model_new(13);
+    model_input(m, "x", INT64, 2, (int64_t[]){ 1, 8 });
+    model_node(m, "IsInf", "x", "y");
+    model_output(m, "y");
+    refused(*state, m, "whole numbers are not infinite");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_truncated, make, drop),
-        cmocka_unit_test_setup_teardown(test_flipped, make, drop),
-        cmocka_unit_test_setup_teardown(test_graphs, make, drop),
-        cmocka_unit_test_setup_teardown(test_inputs, make, drop),
-        cmocka_unit_test_setup_teardown(test_tensors, make, drop),
-        cmocka_unit_test_setup_teardown(test_external, make, drop),
-        cmocka_unit_test_setup_teardown(test_functions, make, drop),
-        cmocka_unit_test_setup_teardown(test_nested_messages, make, drop),
+        cmocka_unit_test_setup_teardown(test_truncated, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(test_flipped, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(test_graphs, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(test_inputs, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(test_tensors, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(test_external, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(test_functions, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(test_found, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(test_nested_messages, model_begin,
+                                        model_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,23 +5,6 @@
 
 enum { IMAGES = 2, CHANNELS = 4, LENGTH = 3, COUNT = 24 };
 
-static fv_context *context;
-
-static int make(void **state)
-{
-    (void)state;
-    context = fv_context_new(
-        FV_OPTIONS(fv_context_options, .layout = FV_NCHW, .threads = 1));
-    return context ? 0 : -1;
-}
-
-static int drop(void **state)
-{
-    (void)state;
-    fv_context_free(context);
-    return 0;
-}
-
 static const int64_t shape[] = { IMAGES, CHANNELS, LENGTH };
 static const float scale[] = { 0.5f, 2, -1, 1.5f };
 static const float shift[] = { 1, -0.5f, 0.25f, 0 };
@@ -75,7 +58,7 @@ static void vector(model *m, const char *name, const float numbers[])
 static void check(model *m, const double expected[])
 {
     const fv_named_tensor in = input();
-    model_check(m, context, 1, &in, 3, shape, expected);
+    model_check(m, model_context, 1, &in, 3, shape, expected);
 }
 
 /* ---- batches ---------------------------------------------------------------
@@ -133,16 +116,17 @@ static void batches_in_training(void **state)
                 + 0.25 * (which ? mean_of(channel, c * LENGTH, mean, 1) : mean);
         }
         const fv_named_tensor in = input();
-        model_check(m, context, 1, &in, 1, (int64_t[]){ CHANNELS }, running);
+        model_check(m, model_context, 1, &in, 1, (int64_t[]){ CHANNELS },
+                    running);
     }
     m = batch_model(9, "y,mean");
     model_output(m, "mean");
-    assert_null(model_load(m, context));
-    assert_non_null(strstr(fv_error(context),
+    assert_null(model_load(m, model_context));
+    assert_non_null(strstr(fv_error(model_context),
                            "BatchNormalization-9 \"y\": the statistics of a "
                            "batch are computed with training_mode alone"));
     free(m);
-    fv_clear_error(context);
+    fv_clear_error(model_context);
 }
 
 /* Statistics for each element. */
@@ -236,8 +220,8 @@ static void rows(void **state)
         }
         const fv_named_tensor in = input();
         if (k)
-            model_check(m, context, 1, &in, 3, (int64_t[]){ IMAGES, 1, 1 },
-                        statistic);
+            model_check(m, model_context, 1, &in, 3,
+                        (int64_t[]){ IMAGES, 1, 1 }, statistic);
         else
             check(m, out);
     }
@@ -314,13 +298,16 @@ static void lengths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(batches, make, drop),
-        cmocka_unit_test_setup_teardown(batches_in_training, make, drop),
-        cmocka_unit_test_setup_teardown(batches_by_element, make, drop),
-        cmocka_unit_test_setup_teardown(instances_and_groups, make, drop),
-        cmocka_unit_test_setup_teardown(rows, make, drop),
-        cmocka_unit_test_setup_teardown(responses, make, drop),
-        cmocka_unit_test_setup_teardown(lengths, make, drop),
+        cmocka_unit_test_setup_teardown(batches, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(batches_in_training, model_begin,
+                                        model_end),
+        cmocka_unit_test_setup_teardown(batches_by_element, model_begin,
+                                        model_end),
+        cmocka_unit_test_setup_teardown(instances_and_groups, model_begin,
+                                        model_end),
+        cmocka_unit_test_setup_teardown(rows, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(responses, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(lengths, model_begin, model_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,23 +5,6 @@
 
 enum { N = 2, C = 2, Y = 5, X = 4, COUNT = N * C * Y * X, OY = 3, OX = 2 };
 
-static fv_context *context;
-
-static int make(void **state)
-{
-    (void)state;
-    context = fv_context_new(
-        FV_OPTIONS(fv_context_options, .layout = FV_NCHW, .threads = 1));
-    return context ? 0 : -1;
-}
-
-static int drop(void **state)
-{
-    (void)state;
-    fv_context_free(context);
-    return 0;
-}
-
 static const int64_t shape[] = { N, C, Y, X };
 static float x[COUNT];
 
@@ -82,7 +65,8 @@ static void positions(void **state)
         model_int(m, "storage_order", k >> 1 & 1);
         model_output(m, "places");
         largest(k >> 1 & 1, y, place);
-        model_check(m, context, 1, &in, 4, (int64_t[]){ N, C, OY, OX }, place);
+        model_check(m, model_context, 1, &in, 4, (int64_t[]){ N, C, OY, OX },
+                    place);
     }
 }
 
@@ -104,7 +88,7 @@ static void unpooling(void **state)
         model_output(m, "z");
         largest(0, y, place);
         for (int i = 0; i < N * C * OY * OX; i++) out[(int)place[i]] = y[i];
-        model_check(m, context, 1, &in, 4, shape, out);
+        model_check(m, model_context, 1, &in, 4, shape, out);
     }
 }
 
@@ -115,7 +99,8 @@ static void check_row(model *m, int64_t count, const double expected[])
     float copy[6];
     memcpy(copy, row, sizeof copy);
     const fv_named_tensor in = { "x", FV_TENSOR(copy, FV_F32, 1, 1, 6) };
-    model_check(m, context, 1, &in, 3, (int64_t[]){ 1, 1, count }, expected);
+    model_check(m, model_context, 1, &in, 3, (int64_t[]){ 1, 1, count },
+                expected);
 }
 
 static model *row_model(int64_t version, const char *kind, int64_t kernel)
@@ -170,7 +155,8 @@ static void norms(void **state)
                 out[k] += pow(fabs((double)value(k * Y * X + i)), p);
             out[k] = pow(out[k], 1.0 / p);
         }
-        model_check(m, context, 1, &in, 4, (int64_t[]){ N, C, 1, 1 }, out);
+        model_check(m, model_context, 1, &in, 4, (int64_t[]){ N, C, 1, 1 },
+                    out);
     }
 }
 
@@ -185,18 +171,18 @@ static void bytes(void **state)
     MODEL_LIST(m, "strides", 2);
     model_output(m, "y");
     const fv_named_tensor in = { "x", FV_TENSOR(numbers, FV_U8, 1, 1, 6) };
-    model_check(m, context, 1, &in, 3, (int64_t[]){ 1, 1, 3 },
+    model_check(m, model_context, 1, &in, 3, (int64_t[]){ 1, 1, 3 },
                 (double[]){ 200, 255, 1 });
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(positions, make, drop),
-        cmocka_unit_test_setup_teardown(unpooling, make, drop),
-        cmocka_unit_test_setup_teardown(dilations, make, drop),
-        cmocka_unit_test_setup_teardown(norms, make, drop),
-        cmocka_unit_test_setup_teardown(bytes, make, drop),
+        cmocka_unit_test_setup_teardown(positions, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(unpooling, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(dilations, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(norms, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(bytes, model_begin, model_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

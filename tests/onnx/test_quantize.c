@@ -1,23 +1,7 @@
 /* Quantised operators of ONNX. */
 #include "onnx/model.h"
 
-static fv_context *context;
 static const int64_t scalar[1] = { 0 }; /* its axes */
-
-static int make(void **state)
-{
-    (void)state;
-    context = fv_context_new(
-        FV_OPTIONS(fv_context_options, .layout = FV_NCHW, .threads = 1));
-    return context ? 0 : -1;
-}
-
-static int drop(void **state)
-{
-    (void)state;
-    fv_context_free(context);
-    return 0;
-}
 
 enum {
     INT8 = FV__ONNX__TENSOR_PROTO__DATA_TYPE__INT8,
@@ -46,7 +30,7 @@ static void check(model *m, int64_t columns, const float x[],
     memcpy(copy, x, (size_t)(2 * columns) * sizeof *x);
     const int64_t shape[] = { 2, columns };
     const fv_named_tensor in = { "x", fv_tensor_of(copy, FV_F32, 2, shape) };
-    model_check(m, context, 1, &in, 2, shape, expected);
+    model_check(m, model_context, 1, &in, 2, shape, expected);
 }
 
 /* Halves go to even numbers, and what is beyond the type to its ends. */
@@ -140,12 +124,12 @@ static void weights(void **state)
     model_int(m, "axis", 0);
     model_node(m, "Conv", "x,v", "y");
     model_output(m, "y");
-    fv_network *network = model_load(m, context);
-    assert_ok(context);
+    fv_network *network = model_load(m, model_context);
+    assert_ok(model_context);
     assert_int_equal(fv_network_count(network), 3);
     fv_network_free(network);
     const fv_named_tensor in = { "x", FV_TENSOR(image, FV_F32, 1, 1, 2, 2) };
-    model_check(m, context, 1, &in, 4, (int64_t[]){ 1, 2, 2, 1 },
+    model_check(m, model_context, 1, &in, 4, (int64_t[]){ 1, 2, 2, 1 },
                 (double[]){ -3, -5, 55, 125 });
 }
 
@@ -174,7 +158,7 @@ static void products(void **state)
         memcpy(copy, x, sizeof copy);
         const fv_named_tensor in = { "x", FV_TENSOR(copy, FV_U8, 2, 2) };
         /* 9 2, 33 10; 2.25 0.5, 8.25 2.5 */
-        model_check(m, context, 1, &in, 2, (int64_t[]){ 2, 2 },
+        model_check(m, model_context, 1, &in, 2, (int64_t[]){ 2, 2 },
                     k ? (double[]){ 5, 3, 11, 5 } : (double[]){ 9, 2, 33, 10 });
     }
 }
@@ -182,11 +166,11 @@ static void products(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(types, make, drop),
-        cmocka_unit_test_setup_teardown(scales, make, drop),
-        cmocka_unit_test_setup_teardown(dynamic, make, drop),
-        cmocka_unit_test_setup_teardown(weights, make, drop),
-        cmocka_unit_test_setup_teardown(products, make, drop),
+        cmocka_unit_test_setup_teardown(types, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(scales, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(dynamic, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(weights, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(products, model_begin, model_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,23 +6,6 @@
 
 enum { T = 4, N = 2, F = 3, H = 2, MOST = 4 * H, STATES = 2 };
 
-static fv_context *context;
-
-static int make(void **state)
-{
-    (void)state;
-    context = fv_context_new(
-        FV_OPTIONS(fv_context_options, .layout = FV_NCHW, .threads = 1));
-    return context ? 0 : -1;
-}
-
-static int drop(void **state)
-{
-    (void)state;
-    fv_context_free(context);
-    return 0;
-}
-
 typedef struct unit {
     const char *kind, *direction;
     int gates, directions;
@@ -218,11 +201,12 @@ static void check(const unit *u)
     const int64_t in[] = { u->layout ? N : T, u->layout ? T : N, F };
     const fv_named_tensor input = { "x", fv_tensor_of(x, FV_F32, 3, in) };
     define(u, y, last);
-    model_check(model_of(u, "y"), context, 1, &input, 4,
+    model_check(model_of(u, "y"), model_context, 1, &input, 4,
                 u->layout ? batch : plain, y);
-    model_check(model_of(u, "yh"), context, 1, &input, 3, state, last[0]);
+    model_check(model_of(u, "yh"), model_context, 1, &input, 3, state, last[0]);
     if (u->gates == 4)
-        model_check(model_of(u, "yc"), context, 1, &input, 3, state, last[1]);
+        model_check(model_of(u, "yc"), model_context, 1, &input, 3, state,
+                    last[1]);
 }
 
 static const char *const ways[] = { "forward", "reverse", "bidirectional" };
@@ -281,10 +265,11 @@ static void step_by_step(void **state)
 
 static void check_refused(model *m, const char *sentence)
 {
-    assert_null(model_load(m, context));
+    assert_null(model_load(m, model_context));
     free(m);
-    if (!strstr(fv_error(context), sentence)) fail_msg("%s", fv_error(context));
-    fv_clear_error(context);
+    if (!strstr(fv_error(model_context), sentence))
+        fail_msg("%s", fv_error(model_context));
+    fv_clear_error(model_context);
 }
 
 static void refused(void **state)
@@ -312,9 +297,9 @@ static void refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(as_layers, make, drop),
-        cmocka_unit_test_setup_teardown(step_by_step, make, drop),
-        cmocka_unit_test_setup_teardown(refused, make, drop),
+        cmocka_unit_test_setup_teardown(as_layers, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(step_by_step, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(refused, model_begin, model_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,23 +3,6 @@
 
 #include <math.h>
 
-static fv_context *context;
-
-static int make(void **state)
-{
-    (void)state;
-    context = fv_context_new(
-        FV_OPTIONS(fv_context_options, .layout = FV_NCHW, .threads = 1));
-    return context ? 0 : -1;
-}
-
-static int drop(void **state)
-{
-    (void)state;
-    fv_context_free(context);
-    return 0;
-}
-
 /* A model whose input is [1, 1, 1, 4]. */
 static model *model_of(int64_t version)
 {
@@ -46,7 +29,8 @@ static void check(model *m, int64_t count, const double expected[])
 {
     float ramp[] = { 1, 2, 3, 4 };
     const fv_named_tensor in = { "x", FV_TENSOR(ramp, FV_F32, 1, 1, 1, 4) };
-    model_check(m, context, 1, &in, 4, (int64_t[]){ 1, 1, 1, count }, expected);
+    model_check(m, model_context, 1, &in, 4, (int64_t[]){ 1, 1, 1, count },
+                expected);
 }
 
 static void early(void **state)
@@ -139,15 +123,15 @@ static void policies(void **state)
         node(m, "Resize", "x,,,sizes", "nearest");
         MODEL_LIST(m, "axes", 2, 3);
         model_word(m, "keep_aspect_ratio_policy", words[k]);
-        fv_network *network = model_load(m, context);
+        fv_network *network = model_load(m, model_context);
         free(m);
-        assert_ok(context);
+        assert_ok(model_context);
         float image[8] = { 0 };
         const fv_named_tensor in = { "x",
                                      FV_TENSOR(image, FV_F32, 1, 1, 2, 4) };
         fv_named_tensor y = { .name = NULL };
         fv_network_run(network, 1, &in, 1, &y);
-        assert_ok(context);
+        assert_ok(model_context);
         assert_int_equal(y.tensor.shape[2], rows[k]);
         assert_int_equal(y.tensor.shape[3], columns[k]);
         fv_network_free(network);
@@ -166,14 +150,14 @@ static void axes(void **state)
     MODEL_VECTOR(m, "sizes", 1, 4);
     node(m, "Resize", "x,,,sizes", "nearest");
     MODEL_LIST(m, "axes", -1, 1);
-    model_check(m, context, 1, &in, 4, (int64_t[]){ 1, 4, 2, 1 },
+    model_check(m, model_context, 1, &in, 4, (int64_t[]){ 1, 4, 2, 1 },
                 (double[]){ 0, 2, 0, 2, 4, 6, 4, 6 });
     m = model_new(13);
     model_input(m, "x", FLOAT, 1, (int64_t[]){ 4 });
     floats(m, "s", 1, (float[]){ 2 });
     node(m, "Resize", "x,,s", "nearest");
     const fv_named_tensor row = { "x", FV_TENSOR(numbers, FV_F32, 4) };
-    model_check(m, context, 1, &row, 1, (int64_t[]){ 8 },
+    model_check(m, model_context, 1, &row, 1, (int64_t[]){ 8 },
                 (double[]){ 0, 0, 1, 1, 2, 2, 3, 3 });
 }
 
@@ -208,16 +192,17 @@ static void grids(void **state)
     model_int(m, "align_corners", 1);
     model_output(m, "y");
     const fv_named_tensor in = { "x", FV_TENSOR(image, FV_F32, 1, 1, 2, 2) };
-    model_check(m, context, 1, &in, 4, (int64_t[]){ 1, 1, 3, 3 },
+    model_check(m, model_context, 1, &in, 4, (int64_t[]){ 1, 1, 3, 3 },
                 (double[]){ 1, 1.5, 2, 2, 2.5, 3, 3, 3.5, 4 });
 }
 
 static void check_refused(model *m, const char *sentence)
 {
-    assert_null(model_load(m, context));
+    assert_null(model_load(m, model_context));
     free(m);
-    if (!strstr(fv_error(context), sentence)) fail_msg("%s", fv_error(context));
-    fv_clear_error(context);
+    if (!strstr(fv_error(model_context), sentence))
+        fail_msg("%s", fv_error(model_context));
+    fv_clear_error(model_context);
 }
 
 static void refused(void **state)
@@ -243,14 +228,14 @@ static void refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(early, make, drop),
-        cmocka_unit_test_setup_teardown(coordinates, make, drop),
-        cmocka_unit_test_setup_teardown(parts, make, drop),
-        cmocka_unit_test_setup_teardown(policies, make, drop),
-        cmocka_unit_test_setup_teardown(axes, make, drop),
-        cmocka_unit_test_setup_teardown(smooth, make, drop),
-        cmocka_unit_test_setup_teardown(grids, make, drop),
-        cmocka_unit_test_setup_teardown(refused, make, drop),
+        cmocka_unit_test_setup_teardown(early, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(coordinates, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(parts, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(policies, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(axes, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(smooth, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(grids, model_begin, model_end),
+        cmocka_unit_test_setup_teardown(refused, model_begin, model_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

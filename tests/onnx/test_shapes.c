@@ -3,23 +3,6 @@
 #include "faults.h"
 #include "onnx/model.h"
 
-static fv_context *context;
-
-static int make(void **state)
-{
-    (void)state;
-    context = fv_context_new(
-        FV_OPTIONS(fv_context_options, .layout = FV_NCHW, .threads = 1));
-    return context ? 0 : -1;
-}
-
-static int drop(void **state)
-{
-    (void)state;
-    fv_context_free(context);
-    return 0;
-}
-
 enum { MOST = 1024 };
 
 /* 0, 1, 2, ... */
@@ -91,8 +74,8 @@ static double at(int64_t n, int64_t c, int64_t y, int64_t x)
 /* The text of the model's network has `word` so many times. */
 static void check_text(model *m, const char *word, int expected)
 {
-    fv_network *network = model_load(m, context);
-    assert_ok(context);
+    fv_network *network = model_load(m, model_context);
+    assert_ok(model_context);
     int count = 0;
     const char *text = fv_network_text(network);
     for (const char *from = text; (from = strstr(from, word)); from++) count++;
@@ -107,7 +90,7 @@ static void finish(model *m, int32_t rank, const int64_t shape[],
 {
     const fv_named_tensor x = counted_x(4, (int64_t[]){ 2, 3, 4, 5 });
     model_output(m, "y");
-    model_check(m, context, 1, &x, rank, shape, expected);
+    model_check(m, model_context, 1, &x, rank, shape, expected);
 }
 
 #define FINISH(m, expected, ...)                                               \
@@ -685,7 +668,8 @@ static void constants(void **state)
     MODEL_VECTOR(m, "v", 2, 1);
     model_node(m, "Identity", "v", "y");
     model_output(m, "y");
-    model_check(m, context, 0, NULL, 1, (int64_t[]){ 2 }, (double[]){ 2, 1 });
+    model_check(m, model_context, 0, NULL, 1, (int64_t[]){ 2 },
+                (double[]){ 2, 1 });
 }
 
 /* ---- what is wrong --------------------------------------------------------
@@ -694,10 +678,11 @@ static void constants(void **state)
 static void refused(model *m, const char *sentence)
 {
     model_output(m, "y");
-    if (model_load(m, context)) fail_msg("it is not refused: %s", sentence);
-    if (!strstr(fv_error(context), sentence))
-        fail_msg("\"%s\", expected \"%s\"", fv_error(context), sentence);
-    fv_clear_error(context);
+    if (model_load(m, model_context))
+        fail_msg("it is not refused: %s", sentence);
+    if (!strstr(fv_error(model_context), sentence))
+        fail_msg("\"%s\", expected \"%s\"", fv_error(model_context), sentence);
+    fv_clear_error(model_context);
     free(m);
 }
 
@@ -815,7 +800,7 @@ static void memory_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make, drop)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, model_begin, model_end)
         TEST(transposes),
         TEST(axes),
         TEST(copies),

@@ -45,6 +45,17 @@ const char *fv__onnx_text(fv__importer *to, const fv__onnx_node *node,
     return text;
 }
 
+const char *fv__onnx_word(fv__importer *to, const fv__onnx_node *node,
+                          const char *name, const char *fallback,
+                          const char *const words[][2])
+{
+    const char *word = fv__onnx_text(to, node, name, fallback);
+    for (size_t i = 0; words[i][0]; i++)
+        if (strcmp(word, words[i][0]) == 0) return words[i][1];
+    fv__onnx_refuse(to, node, "%s \"%.40s\" is not supported", name, word);
+    return NULL;
+}
+
 bool fv__onnx_ints(fv__importer *to, const fv__onnx_node *node,
                    const char *name, fv__list *list)
 {

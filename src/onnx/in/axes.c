@@ -54,10 +54,10 @@ static fv_status unsqueeze(fv__importer *to, fv__onnx_node *node)
     fv__list stored = { 0 };
     for (int32_t i = 0; i < rank; i++)
         if (fresh[order.axis[i]]) stored.at[stored.count++] = i;
-    if (!stored.count) return fv__onnx_set(node, 0, x, x->order);
+    if (!stored.count) return fv__onnx_set(node, 0, x);
     char options[512] = "";
     fv__onnx_write(options, "axes", stored.count, stored.at);
-    return fv__onnx_set(
+    return fv__onnx_set_ordered(
         node, 0, fv__onnx_line(to, node, 1, &x, "unsqueeze%s", options), order);
 }
 
@@ -91,12 +91,12 @@ static fv_status squeeze(fv__importer *to, fv__onnx_node *node)
     for (int64_t i = 0; i < axes.count; i++) gone[axes.at[i]] = true;
     for (int32_t i = 0; i < rank; i++)
         if (gone[x->order.axis[i]]) stored.at[stored.count++] = i;
-    if (!stored.count) return fv__onnx_set(node, 0, x, x->order);
+    if (!stored.count) return fv__onnx_set(node, 0, x);
     char options[512] = "";
     fv__onnx_write(options, "axes", stored.count, stored.at);
-    return fv__onnx_set(node, 0,
-                        fv__onnx_line(to, node, 1, &x, "squeeze%s", options),
-                        narrowed(&x->order, rank, gone));
+    return fv__onnx_set_ordered(
+        node, 0, fv__onnx_line(to, node, 1, &x, "squeeze%s", options),
+        narrowed(&x->order, rank, gone));
 }
 
 /* ---- copies ---------------------------------------------------------------
@@ -137,27 +137,26 @@ static fv_status expand(fv__importer *to, fv__onnx_node *node)
 {
     fv__value *x = fv__onnx_input(to, node, 0);
     fv__value *request = fv__onnx_input(to, node, 1);
-    fv__list list, stored;
+    fv__list list = { 0 }, stored;
     if (!x || !request) return FV_UNSUPPORTED;
     const int32_t rank = fv__onnx_rank(to, x);
     if (!known_request(to, x, request, &list)) {
         fv__value *both[] = { fv__onnx_plain(to, x), request };
         return fv__onnx_set(node, 0,
-                            fv__onnx_line(to, node, 2, both, "expand 1"),
-                            fv__order_plain());
+                            fv__onnx_line(to, node, 2, both, "expand 1"));
     }
     bool same = list.count == rank;
     for (int32_t i = 0; same && i < rank; i++)
         same = list.at[i] == 1 || list.at[i] == fv__onnx_extent(to, x, i);
-    if (same) return fv__onnx_set(node, 0, x, x->order);
+    if (same) return fv__onnx_set(node, 0, x);
     char options[512] = "";
     if (list.count > rank) x = fv__onnx_plain(to, x);
     if (!x) return FV_UNSUPPORTED;
     stored = list;
     if (list.count == rank) in_order(x, rank, &list, &stored);
     fv__onnx_write(options, "shape", stored.count, stored.at);
-    return fv__onnx_set(
-        node, 0, fv__onnx_line(to, node, 1, &x, "expand%s", options), x->order);
+    return fv__onnx_set(node, 0,
+                        fv__onnx_map(to, node, x, "expand%s", options));
 }
 
 /* The repeats of version 1: a number of copies of one axis. */
@@ -185,8 +184,8 @@ static fv_status tile(fv__importer *to, fv__onnx_node *node)
     if (!x || !request) return FV_UNSUPPORTED;
     if (node->version >= 6 && !request->known.data) {
         fv__value *both[] = { fv__onnx_plain(to, x), request };
-        return fv__onnx_set(node, 0, fv__onnx_line(to, node, 2, both, "tile 1"),
-                            fv__order_plain());
+        return fv__onnx_set(node, 0,
+                            fv__onnx_line(to, node, 2, both, "tile 1"));
     }
     if (!(node->version < 6 ? tile_of_one_axis(to, node, x, &repeats)
                             : fv__onnx_list(to, node, 1, "repeats", &repeats)))
@@ -197,12 +196,11 @@ static fv_status tile(fv__importer *to, fv__onnx_node *node)
                                (long long)repeats.count, rank);
     bool same = true;
     for (int32_t i = 0; i < rank; i++) same &= repeats.at[i] == 1;
-    if (same) return fv__onnx_set(node, 0, x, x->order);
+    if (same) return fv__onnx_set(node, 0, x);
     char options[512] = "";
     in_order(x, rank, &repeats, &stored);
     fv__onnx_write(options, "repeats", stored.count, stored.at);
-    return fv__onnx_set(
-        node, 0, fv__onnx_line(to, node, 1, &x, "tile%s", options), x->order);
+    return fv__onnx_set(node, 0, fv__onnx_map(to, node, x, "tile%s", options));
 }
 
 /* ---- channels and pixels ---------------------------------------------------
@@ -220,15 +218,16 @@ static fv_status shuffle(fv__importer *to, fv__onnx_node *node,
     fv__value *y =
         fv__onnx_line(to, node, 1, &x, "%s %lld order=%s", kind,
                       (long long)fv__onnx_int(node, "blocksize", 0), order);
-    return fv__onnx_set(node, 0, y, fv__order_last(4));
+    return fv__onnx_set_ordered(node, 0, y, fv__order_last(4));
 }
 
 static fv_status depth_to_space(fv__importer *to, fv__onnx_node *node)
 {
-    const char *mode = fv__onnx_text(to, node, "mode", "DCR");
-    if (strcmp(mode, "DCR") != 0 && strcmp(mode, "CRD") != 0)
-        return fv__onnx_refuse(to, node, "mode \"%.40s\" is none", mode);
-    return shuffle(to, node, "pixel_shuffle", *mode == 'D' ? "dcr" : "crd");
+    static const char *const modes[][2] = { { "DCR", "dcr" },
+                                            { "CRD", "crd" },
+                                            { NULL, NULL } };
+    const char *mode = fv__onnx_word(to, node, "mode", "DCR", modes);
+    return mode ? shuffle(to, node, "pixel_shuffle", mode) : FV_UNSUPPORTED;
 }
 
 static fv_status space_to_depth(fv__importer *to, fv__onnx_node *node)

@@ -137,8 +137,8 @@ fv__value *fv__onnx_move_sizes(fv__importer *to, const char *base,
     fv__value numbers[FV__MAX_INPUTS], *at[FV__MAX_INPUTS], *made;
     if (count > FV__MAX_INPUTS || how == OTHER) return NULL;
     for (int32_t k = 0; k < count; k++) {
-        fv_tensor *sizes = &numbers[k].known;
         numbers[k] = *inputs[k];
+        fv_tensor *sizes = &numbers[k].known;
         at[k] = &numbers[k];
         if (how == MOVES_FIRST && k) {
             if (!inputs[k]->known.data) return NULL;

@@ -9,12 +9,18 @@ static fv_status roi_align(fv__importer *to, fv__onnx_node *node)
     fv__value *x = fv__onnx_last(to, fv__onnx_input(to, node, 0));
     fv__value *regions = fv__onnx_plain(to, fv__onnx_input(to, node, 1));
     fv__value *images = fv__onnx_plain(to, fv__onnx_input(to, node, 2));
+    static const char *const alignments[][2] = { { "half_pixel", "yes" },
+                                                 { "output_half_pixel", "no" },
+                                                 { NULL, NULL } };
+    static const char *const modes[][2] = { { "avg", "mean" },
+                                            { "max", "max" },
+                                            { NULL, NULL } };
     char scale[FV__NUMBER_BYTES], samples[48] = "";
-    if (!x || !regions || !images) return FV_UNSUPPORTED;
-    const bool early = node->version < 16;
-    const char *coordinates =
-        fv__onnx_text(to, node, "coordinate_transformation_mode",
-                      early ? "output_half_pixel" : "half_pixel");
+    const char *aligned = fv__onnx_word(
+        to, node, "coordinate_transformation_mode",
+        node->version < 16 ? "output_half_pixel" : "half_pixel", alignments);
+    const char *mode = fv__onnx_word(to, node, "mode", "avg", modes);
+    if (!x || !regions || !images || !aligned || !mode) return FV_UNSUPPORTED;
     const int64_t count = fv__onnx_int(node, "sampling_ratio", 0);
     if (count > 0)
         snprintf(samples, sizeof samples, " samples=%lld", (long long)count);
@@ -26,10 +32,8 @@ static fv_status roi_align(fv__importer *to, fv__onnx_node *node)
         (long long)fv__onnx_int(node, "output_width", 1), samples,
         fv__number_text_f32((float)fv__onnx_float(node, "spatial_scale", 1),
                             scale),
-        strcmp(coordinates, "half_pixel") == 0 ? "yes" : "no",
-        strcmp(fv__onnx_text(to, node, "mode", "avg"), "max") == 0 ? "max"
-                                                                   : "mean");
-    return fv__onnx_set(node, 0, y, fv__order_last(4));
+        aligned, mode);
+    return fv__onnx_set_ordered(node, 0, y, fv__order_last(4));
 }
 
 /* The columns [n, c taps, windows] become [n, windows, c taps]. */
@@ -58,9 +62,9 @@ static fv_status col2im(fv__importer *to, fv__onnx_node *node)
         fv__onnx_write(options, "padding_end", 2, list.at + 2);
     }
     x = fv__onnx_last(to, x);
-    return fv__onnx_set(node, 0,
-                        fv__onnx_line(to, node, 1, &x, "fold%s", options),
-                        fv__order_last(4));
+    return fv__onnx_set_ordered(
+        node, 0, fv__onnx_line(to, node, 1, &x, "fold%s", options),
+        fv__order_last(4));
 }
 
 static fv_status non_max_suppression(fv__importer *to, fv__onnx_node *node)

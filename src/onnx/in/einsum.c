@@ -389,7 +389,7 @@ static fv_status translate(fv__importer *to, fv__onnx_node *node)
             x->value = NULL;
     }
     if (x->value) arrange(e, x, &e->result);
-    return fv__onnx_set(node, 0, x->value, fv__order_plain());
+    return fv__onnx_set(node, 0, x->value);
 }
 
 const fv__onnx_operator fv__onnx_einsums[] = {

@@ -10,8 +10,7 @@ static fv_status elementwise(fv__importer *to, fv__onnx_node *node,
 {
     fv__value *x = fv__onnx_input(to, node, 0);
     if (!x) return FV_UNSUPPORTED;
-    return fv__onnx_set(node, 0, fv__onnx_line(to, node, 1, &x, "%s", options),
-                        x->order);
+    return fv__onnx_set(node, 0, fv__onnx_map(to, node, x, "%s", options));
 }
 
 /* ---- operators of a layer without options ---------------------------------
@@ -60,12 +59,11 @@ static fv_status logical_not(fv__importer *to, fv__onnx_node *node)
 
 static fv_status gelu(fv__importer *to, fv__onnx_node *node)
 {
-    const char *form = fv__onnx_text(to, node, "approximate", "none");
-    if (strcmp(form, "none") != 0 && strcmp(form, "tanh") != 0)
-        return fv__onnx_refuse(to, node, "approximate \"%.40s\" is unknown",
-                               form);
-    return elementwise(to, node,
-                       *form == 't' ? "gelu approximate=tanh" : "gelu");
+    static const char *const forms[][2] = { { "none", "gelu" },
+                                            { "tanh", "gelu approximate=tanh" },
+                                            { NULL, NULL } };
+    const char *form = fv__onnx_word(to, node, "approximate", "none", forms);
+    return form ? elementwise(to, node, form) : FV_UNSUPPORTED;
 }
 
 const char fv__onnx_own[] = "fovea";
@@ -78,9 +76,9 @@ static fv_status activation(fv__importer *to, fv__onnx_node *node)
 
 static fv_status identity(fv__importer *to, fv__onnx_node *node)
 {
-    fv__value *x = node->num_inputs ? node->inputs[0] : NULL;
+    fv__value *x = fv__onnx_operand(node, 0);
     if (!x) return fv__onnx_refuse(to, node, "input 1 is left out");
-    return fv__onnx_set(node, 0, x, x->order);
+    return fv__onnx_set(node, 0, x);
 }
 
 /* ---- functions with numbers ------------------------------------------------
@@ -101,9 +99,9 @@ static fv_status with_number(fv__importer *to, fv__onnx_node *node,
     fv__value *x = fv__onnx_input(to, node, 0);
     char number[FV__NUMBER_BYTES];
     if (!x) return FV_UNSUPPORTED;
-    fv__value *y = fv__onnx_line(to, node, 1, &x, "%s %s", kind,
-                                 text_of(node, "alpha", fallback, number));
-    return fv__onnx_set(node, 0, y, x->order);
+    fv__value *y = fv__onnx_map(to, node, x, "%s %s", kind,
+                                text_of(node, "alpha", fallback, number));
+    return fv__onnx_set(node, 0, y);
 }
 
 static fv_status leaky_relu(fv__importer *to, fv__onnx_node *node)
@@ -131,11 +129,11 @@ static fv_status selu(fv__importer *to, fv__onnx_node *node)
     if ((float)fv__onnx_float(node, "alpha", alpha) == (float)alpha
         && (float)fv__onnx_float(node, "gamma", gamma) == (float)gamma)
         return elementwise(to, node, "selu");
-    fv__value *y = fv__onnx_line(to, node, 1, &x, "elu %s",
-                                 text_of(node, "alpha", alpha, number));
-    y = fv__onnx_line(to, node, 1, &y, "mul %s",
-                      text_of(node, "gamma", gamma, number));
-    return fv__onnx_set(node, 0, y, x->order);
+    fv__value *y = fv__onnx_map(to, node, x, "elu %s",
+                                text_of(node, "alpha", alpha, number));
+    y = fv__onnx_map(to, node, y, "mul %s",
+                     text_of(node, "gamma", gamma, number));
+    return fv__onnx_set(node, 0, y);
 }
 
 /* min(max(alpha x + beta, 0), 1); with 1/6 and 1/2 it is a layer. */
@@ -147,21 +145,13 @@ static fv_status hard_sigmoid(fv__importer *to, fv__onnx_node *node)
     if ((float)fv__onnx_float(node, "alpha", 0.2) == (float)(1 / 6.)
         && fv__onnx_float(node, "beta", 0.5) == 0.5)
         return elementwise(to, node, "hard_sigmoid");
-    fv__value *y = fv__onnx_line(to, node, 1, &x, "mul %s",
-                                 text_of(node, "alpha", 0.2, number));
+    fv__value *y = fv__onnx_map(to, node, x, "mul %s",
+                                text_of(node, "alpha", 0.2, number));
     if (fv__onnx_float(node, "beta", 0.5) != 0)
-        y = fv__onnx_line(to, node, 1, &y, "add %s",
-                          text_of(node, "beta", 0.5, number));
-    y = fv__onnx_line(to, node, 1, &y, "clip low=0 high=1");
-    return fv__onnx_set(node, 0, y, x->order);
-}
-
-/* `a` where a condition holds, else `b`, of the order of x or known. */
-static fv__value *choose(fv__importer *to, const fv__onnx_node *node,
-                         fv__value *condition, fv__value *a, fv__value *b)
-{
-    fv__value *operands[] = { condition, a, b };
-    return fv__onnx_line(to, node, 3, operands, "where");
+        y = fv__onnx_map(to, node, y, "add %s",
+                         text_of(node, "beta", 0.5, number));
+    y = fv__onnx_map(to, node, y, "clip low=0 high=1");
+    return fv__onnx_set(node, 0, y);
 }
 
 /* x where x > alpha, else 0 */
@@ -170,10 +160,10 @@ static fv_status thresholded_relu(fv__importer *to, fv__onnx_node *node)
     char number[FV__NUMBER_BYTES];
     fv__value *x = fv__onnx_input(to, node, 0);
     if (!x) return FV_UNSUPPORTED;
-    fv__value *above = fv__onnx_line(to, node, 1, &x, "greater %s",
-                                     text_of(node, "alpha", 1, number));
+    fv__value *above = fv__onnx_map(to, node, x, "greater %s",
+                                    text_of(node, "alpha", 1, number));
     fv__value *zero = fv__onnx_scalar(to, fv__onnx_type_of(to, x), 0);
-    return fv__onnx_set(node, 0, choose(to, node, above, x, zero), x->order);
+    return fv__onnx_set(node, 0, fv__onnx_where(to, node, above, x, zero));
 }
 
 /* x - bias where x > lambd, x + bias where x < -lambd, else 0 */
@@ -186,19 +176,20 @@ static fv_status shrink(fv__importer *to, fv__onnx_node *node)
     if (!x) return FV_UNSUPPORTED;
     const fv_dtype type = fv__onnx_type_of(to, x);
     y = fv__onnx_cast(to, node, x, to->context->dtype);
-    fv__value *above = fv__onnx_line(to, node, 1, &y, "greater %s",
-                                     fv__number_text_f32((float)limit, text));
-    fv__value *below = fv__onnx_line(to, node, 1, &y, "less %s",
-                                     fv__number_text_f32((float)-limit, text));
+    fv__value *above = fv__onnx_map(to, node, y, "greater %s",
+                                    fv__number_text_f32((float)limit, text));
+    fv__value *below = fv__onnx_map(to, node, y, "less %s",
+                                    fv__number_text_f32((float)-limit, text));
     fv__value *minus = y, *plus = y;
     if (bias != 0) {
         fv__number_text_f32((float)bias, text);
-        minus = fv__onnx_line(to, node, 1, &y, "sub %s", text);
-        plus = fv__onnx_line(to, node, 1, &y, "add %s", text);
+        minus = fv__onnx_map(to, node, y, "sub %s", text);
+        plus = fv__onnx_map(to, node, y, "add %s", text);
     }
     fv__value *zero = fv__onnx_scalar(to, to->context->dtype, 0);
-    y = choose(to, node, above, minus, choose(to, node, below, plus, zero));
-    return fv__onnx_set(node, 0, fv__onnx_cast(to, node, y, type), x->order);
+    y = fv__onnx_where(to, node, above, minus,
+                       fv__onnx_where(to, node, below, plus, zero));
+    return fv__onnx_set(node, 0, fv__onnx_cast(to, node, y, type));
 }
 
 static fv_status is_infinite(fv__importer *to, fv__onnx_node *node)
@@ -209,15 +200,17 @@ static fv_status is_infinite(fv__importer *to, fv__onnx_node *node)
     fv__value *x = fv__onnx_input(to, node, 0), *y = x;
     char most[FV__NUMBER_BYTES];
     if (!x) return FV_UNSUPPORTED;
+    if (!fv__dtype_is_real(fv__onnx_type_of(to, x)))
+        return fv__onnx_refuse(to, node, "whole numbers are not infinite");
     fv__number_text(single ? (double)FLT_MAX : DBL_MAX, most);
-    if (positive && negative) y = fv__onnx_line(to, node, 1, &x, "abs");
+    if (positive && negative) y = fv__onnx_map(to, node, x, "abs");
     if (positive)
-        y = fv__onnx_line(to, node, 1, &y, "greater %s", most);
+        y = fv__onnx_map(to, node, y, "greater %s", most);
     else if (negative)
-        y = fv__onnx_line(to, node, 1, &x, "less -%s", most);
+        y = fv__onnx_map(to, node, x, "less -%s", most);
     else /* never */
-        y = fv__onnx_line(to, node, 2, (fv__value *[]){ x, x }, "less");
-    return fv__onnx_set(node, 0, y, x->order);
+        y = fv__onnx_two(to, node, "less", x, x);
+    return fv__onnx_set(node, 0, y);
 }
 
 const fv__onnx_operator fv__onnx_elements[] = {

@@ -10,8 +10,7 @@ static fv_status constant(fv__importer *to, fv__onnx_node *node)
     if (a && a->t) {
         if (fv__onnx_numbers(to, node->name, a->t, &numbers) != FV_OK)
             return fv_failed(to->context);
-        return fv__onnx_set(node, 0, fv__onnx_known(to, &numbers),
-                            fv__order_plain());
+        return fv__onnx_set(node, 0, fv__onnx_known(to, &numbers));
     }
     const fv__onnx_attribute *i = fv__onnx_find(node, "value_int");
     const fv__onnx_attribute *is = fv__onnx_find(node, "value_ints");
@@ -34,39 +33,35 @@ static fv_status constant(fv__importer *to, fv__onnx_node *node)
         && fv__tensor_assign(to->context, node->name, &numbers, &given)
                != FV_OK)
         return fv_failed(to->context);
-    return fv__onnx_set(node, 0, fv__onnx_known(to, &numbers),
-                        fv__order_plain());
+    return fv__onnx_set(node, 0, fv__onnx_known(to, &numbers));
 }
 
 /* In evaluation nothing is dropped; the mask, if it is asked for, is true. */
 static fv_status dropout(fv__importer *to, fv__onnx_node *node)
 {
-    fv__value *x = node->num_inputs ? node->inputs[0] : NULL;
+    fv__value *x = fv__onnx_operand(node, 0);
     if (!x) return fv__onnx_refuse(to, node, "it has no input");
-    const fv__value *training = node->num_inputs > 2 ? node->inputs[2] : NULL;
-    if (training
-        && (!training->known.data || *(const uint8_t *)training->known.data))
+    const fv__value *training = fv__onnx_operand(node, 2);
+    if (training && !fv__onnx_all_zero(training))
         return fv__onnx_refuse(to, node, "training is not supported");
-    if (node->num_outputs > 1 && node->outputs[1]) {
+    if (fv__onnx_wanted(node, 1)) {
         x = fv__onnx_plain(to, x);
         fv__value *same[] = { x, x };
-        fv__onnx_set(node, 1, fv__onnx_line(to, node, 2, same, "equal"),
-                     fv__order_plain());
+        fv__onnx_set(node, 1, fv__onnx_line(to, node, 2, same, "equal"));
     }
-    return fv__onnx_set(node, 0, x, x ? x->order : fv__order_plain());
+    return fv__onnx_set(node, 0, x);
 }
 
 static fv_status branch(fv__importer *to, fv__onnx_node *node)
 {
-    const fv__value *condition = node->num_inputs ? node->inputs[0] : NULL;
-    if (!condition || !condition->known.data
-        || fv_tensor_count(&condition->known) != 1)
+    const fv__value *condition = fv__onnx_operand(node, 0);
+    double is;
+    if (!fv__onnx_number(condition, &is))
         return fv__onnx_refuse(to, node,
                                "its condition depends on the input, which is "
                                "not supported");
-    const bool is = *(const uint8_t *)condition->known.data;
     const fv__onnx_attribute *a =
-        fv__onnx_find(node, is ? "then_branch" : "else_branch");
+        fv__onnx_find(node, is != 0 ? "then_branch" : "else_branch");
     if (!a || !a->g) return fv__onnx_refuse(to, node, "it lacks a branch");
     return fv__onnx_branch(to, node, a->g);
 }

@@ -55,10 +55,7 @@ static bool number_of(fv__importer *to, const char *name, double *number)
                 message = value->maker->attribute[i]->t;
     fv_tensor one;
     fv_dtype dtype;
-    if (value && value->known.data && fv_tensor_count(&value->known) == 1) {
-        fv__load_doubles(value->known.dtype, value->known.data, 1, 1, number);
-        return true;
-    }
+    if (fv__onnx_number(value, number)) return true;
     if (!message || message->n_dims > FV_MAX_RANK
         || message->data_location
                == FV__ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL
@@ -67,7 +64,7 @@ static bool number_of(fv__importer *to, const char *name, double *number)
     for (size_t i = 0; i < message->n_dims; i++)
         if (message->dims[i] != 1) return false;
     if (fv__onnx_numbers(to, to->shown, message, &one) != FV_OK) return false;
-    fv__load_doubles(one.dtype, one.data, 1, 1, number);
+    *number = fv__onnx_element(&one, 0);
     return true;
 }
 

@@ -77,9 +77,10 @@ static fv_status mark(fv__importer *to, size_t count,
 /* ---- initialisers
  * ------------------------------------------------------------ */
 
-static fv_status read_initializer(fv__importer *to, fv__value *value)
+fv_status fv__onnx_read_initializer(fv__importer *to, fv__value *value)
 {
     char who[512], shown[200];
+    if (!value->initializer) return FV_OK;
     snprintf(
         who, sizeof who, "%s: tensor \"%s\"", to->shown,
         fv__printable(value->name, strlen(value->name), shown, sizeof shown));
@@ -96,9 +97,7 @@ static fv_status list_initializers(fv__importer *to,
         fv__value *value = fv__onnx_named(to, text_of(m->name));
         if (!value) return fv_failed(to->context);
         if (value->made)
-            return fv_fail(to->context, FV_MALFORMED,
-                           "%s: there are two tensors \"%.100s\"", to->shown,
-                           value->name);
+            return fv__onnx_malformed(to, "there are two tensors", value->name);
         value->made = true;
         value->initializer = m;
     }
@@ -161,8 +160,7 @@ static bool find_inputs(fv__importer *to, fv__onnx_node *node)
                             name);
             return false;
         }
-        if (value->initializer && read_initializer(to, value) != FV_OK)
-            return false;
+        if (fv__onnx_read_initializer(to, value) != FV_OK) return false;
         node->inputs[k] = value;
     }
     return true;
@@ -177,8 +175,7 @@ static bool find_outputs(fv__importer *to, fv__onnx_node *node)
         fv__value *value = fv__onnx_named(to, name);
         if (!value) return false;
         if (value->made) {
-            fv_fail(to->context, FV_MALFORMED, "%s: \"%.100s\" is made twice",
-                    to->shown, name);
+            fv__onnx_malformed(to, "two nodes or inputs make", name);
             return false;
         }
         node->outputs[k] = value->needed ? value : NULL;
@@ -196,13 +193,17 @@ static const char *name_of(const fv__onnx_node_message *m, const char *kind)
     return kind;
 }
 
+/* Replaces the call of a function of the model by its nodes; false: there is no
+ * such function. */
+static bool call(fv__importer *to, fv__onnx_node *node);
+
 static void translate(fv__importer *to, fv__onnx_node *node, const char *domain)
 {
     fv__translate *translation =
         fv__onnx_translation(is_onnx(domain) ? NULL : domain, node->kind);
     if (translation)
         translation(to, node);
-    else if (!fv__onnx_call(to, node) && fv__ok(to->context))
+    else if (!call(to, node) && fv__ok(to->context))
         fv__onnx_refuse(to, node, "the operator %s%s%s is not supported",
                         is_onnx(domain) ? "" : domain,
                         is_onnx(domain) ? "" : ".", node->kind);
@@ -279,13 +280,13 @@ static fv_status pass_on(fv__importer *to, fv__onnx_node *node, int32_t k,
 {
     fv__value *value = fv__onnx_named(to, name);
     if (!value) return fv_failed(to->context);
-    if (value->initializer && read_initializer(to, value) != FV_OK)
+    if (fv__onnx_read_initializer(to, value) != FV_OK)
         return fv_failed(to->context);
     if (!value->made)
         return fv__onnx_refuse(to, node, "nothing makes its output \"%.100s\"",
                                name);
     if (value->refused) return FV_UNSUPPORTED;
-    return fv__onnx_set(node, k, value, value->order);
+    return fv__onnx_set(node, k, value);
 }
 
 /* Names that a branch makes are its own, whatever they mean outside. */
@@ -360,7 +361,7 @@ static fv_status bind_inputs(fv__importer *to, const fv__onnx_function *f,
     return FV_OK;
 }
 
-bool fv__onnx_call(fv__importer *to, fv__onnx_node *node)
+static bool call(fv__importer *to, fv__onnx_node *node)
 {
     const fv__onnx_function *f = find_function(to, node);
     if (!f) return false;

@@ -85,8 +85,6 @@ static bool is_sequence(const fv__onnx_graph *graph, const char *name)
 static fv_status add_input(fv__importer *to, const fv__onnx_value_info *info,
                            const input *is)
 {
-    static const char *const words[] = { "real", "real", "u8",  "i32",
-                                         "i32",  "i32",  "i64", "bool" };
     const bool image = is->batched && fv__dtype_is_real(is->dtype);
     const fv__order order =
         image ? fv__order_last(is->rank) : fv__order_plain();
@@ -101,12 +99,14 @@ static fv_status add_input(fv__importer *to, const fv__onnx_value_info *info,
     }
     fv__value *value = fv__onnx_named(to, info->name);
     const char *name = fv__onnx_unique(to, info->name);
-    fv__text_add(&line, " type=%s batch=%s name=%s", words[is->dtype],
-                 is->batched ? "yes" : "no", name ? name : "");
+    fv__text_add(&line, " type=%s batch=%s name=%s",
+                 fv__onnx_input_word(is->dtype), is->batched ? "yes" : "no",
+                 name ? name : "");
     fv_layer *layer =
         line.at && value ? fv_layer_parse(to->context, line.at) : NULL;
     fv__text_free(&line);
-    if (fv__onnx_append(to, layer) != FV_OK) return fv_failed(to->context);
+    if (fv__onnx_append(to, layer) != FV_OK || !value)
+        return fv_failed(to->context);
     value->made = true;
     value->result = to->network->places[to->network->count - 1].first;
     value->order = order;
@@ -157,9 +157,8 @@ static fv_status add_inputs(fv__importer *to, const fv__onnx_graph *graph)
             open = open || (!sequence && may_be_batch(&is, true));
             is.batched = !sequence && may_be_batch(&is, open);
             if (pass && value->made)
-                return fv_fail(to->context, FV_MALFORMED,
-                               "%s: there are two inputs \"%.100s\"", to->shown,
-                               info->name);
+                return fv__onnx_malformed(to, "there are two inputs",
+                                          info->name);
             if (pass && add_input(to, info, &is) != FV_OK)
                 return fv_failed(to->context);
         }
@@ -175,9 +174,9 @@ static fv_status add_output(fv__importer *to, const char *name)
     fv__value *value = fv__onnx_named(to, name);
     if (!value || value->refused) return fv_failed(to->context);
     if (!value->made)
-        return fv_fail(to->context, FV_MALFORMED,
-                       "%s: nothing makes the output \"%.100s\"", to->shown,
-                       name);
+        return fv__onnx_malformed(to, "nothing makes the output", name);
+    if (fv__onnx_read_initializer(to, value) != FV_OK)
+        return fv_failed(to->context);
     fv__value *plain = value->flattened ? fv__onnx_plain(to, value) : value;
     if (!plain || (!plain->known.data && fv__onnx_add(to, plain) != FV_OK))
         return fv_failed(to->context);
@@ -261,7 +260,7 @@ static fv_status refuse_all(const fv__importer *to)
     for (const fv__refusal *r = to->refusals; r; r = r->next) {
         count += r->count;
         fv__text_add(&reasons, "%s%s-%lld \"%s\"", reasons.length ? "; " : "",
-                     r->kind, (long long)r->version, r->name);
+                     r->shown, (long long)r->version, r->name);
         if (r->count > 1)
             fv__text_add(&reasons, " and %lld more", (long long)(r->count - 1));
         fv__text_add(&reasons, ": %s", r->why);

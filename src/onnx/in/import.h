@@ -103,6 +103,11 @@ double fv__onnx_float(const fv__onnx_node *node, const char *name,
 /* Terminated, owned by the message or the importer. */
 const char *fv__onnx_text(fv__importer *to, const fv__onnx_node *node,
                           const char *name, const char *fallback);
+/* The second of the two words whose first one the attribute is; a NULL ends
+ * them. NULL after refusing what is none of them. */
+const char *fv__onnx_word(fv__importer *to, const fv__onnx_node *node,
+                          const char *name, const char *fallback,
+                          const char *const words[][2]);
 /* At most FV_MAX_RANK numbers. False if it is left out; more are refused. */
 bool fv__onnx_ints(fv__importer *to, const fv__onnx_node *node,
                    const char *name, fv__list *list);
@@ -125,6 +130,9 @@ bool fv__onnx_axes(fv__importer *to, fv__onnx_node *node, int32_t k,
 /* The type here of one of ONNX: reals become the context's, unsigned ones the
  * next larger; false: there is none, as of strings. */
 bool fv__onnx_dtype(const fv_context *context, int32_t type, fv_dtype *dtype);
+/* The word of a type of inputs and constants, which have some of the types: a
+ * larger one for others (type.c). */
+const char *fv__onnx_input_word(fv_dtype dtype);
 /* The numbers of a message, in memory of the importer; refused under `who`. */
 fv_status fv__onnx_numbers(fv__importer *to, const char *who,
                            const fv__onnx_tensor *message, fv_tensor *numbers);
@@ -203,6 +211,18 @@ fv__value *fv__onnx_known(fv__importer *to, const fv_tensor *numbers);
 /* A vector of whole numbers. */
 fv__value *fv__onnx_integers(fv__importer *to, int32_t count,
                              const int64_t *numbers);
+/* One of rank 0, of a type. */
+fv__value *fv__onnx_scalar(fv__importer *to, fv_dtype dtype, double number);
+/* Element i of known numbers, in their order. */
+double fv__onnx_element(const fv_tensor *numbers, int64_t i);
+/* Whether the value is one known number. */
+bool fv__onnx_number(const fv__value *value, double *number);
+/* Whether the value is known and all of its elements are 0. */
+bool fv__onnx_all_zero(const fv__value *value);
+/* The value with its axes in that order, axes[i] of which becomes axis i, as a
+ * known value; NULL after a failure. */
+fv__value *fv__onnx_permuted(fv__importer *to, const fv__value *value,
+                             const int32_t axes[]);
 /* Memory of the importer. */
 void *fv__onnx_allocate(fv__importer *to, size_t bytes);
 /* A new tensor in it; rank -1 after a failure. */
@@ -219,6 +239,9 @@ fv_tensor fv__onnx_tensor_new(fv__importer *to, fv_dtype dtype, int32_t rank,
 fv__value *fv__onnx_line(fv__importer *to, const fv__onnx_node *node,
                          int32_t count, fv__value *const inputs[],
                          const char *format, ...) FV_PRINTF(5, 6);
+/* The same of one value, whose order the result has. */
+fv__value *fv__onnx_map(fv__importer *to, const fv__onnx_node *node,
+                        fv__value *x, const char *format, ...) FV_PRINTF(4, 5);
 /* Output k of the line that made `first`. */
 fv__value *fv__onnx_sibling(fv__importer *to, const fv__value *first,
                             int32_t k);
@@ -232,9 +255,14 @@ fv_status fv__onnx_weight(fv__importer *to, const char *parameter,
 fv__value *fv__onnx_output(fv__importer *to, fv__value *value,
                            const char *name);
 
-/* Output k of the node is that value, in that order. */
-fv_status fv__onnx_set(fv__onnx_node *node, int32_t k, fv__value *value,
-                       fv__order order);
+/* Whether somebody reads output k of the node. */
+bool fv__onnx_wanted(const fv__onnx_node *node, int32_t k);
+/* Output k of the node is that value, if somebody reads it; NULL, after a
+ * failure, is FV_UNSUPPORTED. */
+fv_status fv__onnx_set(fv__onnx_node *node, int32_t k, fv__value *value);
+/* The same, in another order than the value says. */
+fv_status fv__onnx_set_ordered(fv__onnx_node *node, int32_t k,
+                               const fv__value *value, fv__order order);
 
 /* Refuses the node with a sentence, which follows its name, its operator and
  * version. Import goes on, so that all refusals are known. */

@@ -26,7 +26,8 @@ struct fv__onnx_weights {
 /* A reason why nodes of one operator cannot be read. */
 typedef struct fv__refusal fv__refusal;
 struct fv__refusal {
-    const char *kind, *why, *name; /* the first node's */
+    const char *kind, *shown; /* as it is, and printable */
+    const char *why, *name;   /* printable; the first node's name */
     int64_t version, count;
     fv__refusal *next;
 };
@@ -64,20 +65,22 @@ struct fv__importer {
 /* The value of that name in the scope or those around it, made if there is
  * none; NULL after a failure. */
 fv__value *fv__onnx_named(fv__importer *to, const char *name);
+/* Fails with "PATH: WHAT "NAME"", whose name is made printable. */
+fv_status fv__onnx_malformed(const fv__importer *to, const char *what,
+                             const char *name);
 /* Begins a scope within `outer`, NULL: none; returns the former one. */
 fv__scope *fv__onnx_scope(fv__importer *to, fv__scope *outer);
 /* A name for a layer that no other has, made of any text. */
 const char *fv__onnx_unique(fv__importer *to, const char *text);
 /* Adds a layer to the network. */
 fv_status fv__onnx_append(fv__importer *to, fv_layer *layer);
-/* Adds the line of a kind, options and inputs; NULL after a failure. */
-fv__value *fv__onnx_add_line(fv__importer *to, const char *base, int32_t count,
-                             fv__value *const inputs[], const char *options);
 /* The result of a line of known values, in *result; false: it is to be added.
  */
 bool fv__onnx_compute(fv__importer *to, const char *base, int32_t count,
                       fv__value *const inputs[], const char *options,
                       fv__value **result);
+/* Reads the numbers of an initializer that nobody has read yet. */
+fv_status fv__onnx_read_initializer(fv__importer *to, fv__value *value);
 /* The bytes of a tensor that are in another file. */
 fv_status fv__onnx_external(fv__importer *to, const char *who,
                             const fv__onnx_tensor *message, const void **data,
@@ -101,9 +104,6 @@ fv__onnx_node_message **fv__onnx_prepare(fv__importer *to,
                                          const fv__onnx_graph *graph);
 /* The translation of an operator; NULL: there is none. */
 fv__translate *fv__onnx_translation(const char *domain, const char *kind);
-/* Replaces the call of a function of the model by its nodes; false: there is no
- * such function. */
-bool fv__onnx_call(fv__importer *to, fv__onnx_node *node);
 /* Translates a graph of an attribute in the place of the node. */
 fv_status fv__onnx_branch(fv__importer *to, fv__onnx_node *node,
                           const fv__onnx_graph *graph);

@@ -43,12 +43,12 @@ static fv_status gather(fv__importer *to, fv__onnx_node *node)
             (long long)table->shape[0], (long long)table->shape[1]);
         if (!y || fv__onnx_weight(to, "weight", table) != FV_OK)
             return FV_UNSUPPORTED;
-        return fv__onnx_set(node, 0, y, fv__order_plain());
+        return fv__onnx_set(node, 0, y);
     }
-    return fv__onnx_set(node, 0,
-                        fv__onnx_line(to, node, 2, both, "gather %d",
-                                      fv__onnx_stored(to, x, axis)),
-                        replaced(&x->order, rank, (int32_t)axis, more));
+    return fv__onnx_set_ordered(node, 0,
+                                fv__onnx_line(to, node, 2, both, "gather %d",
+                                              fv__onnx_stored(to, x, axis)),
+                                replaced(&x->order, rank, (int32_t)axis, more));
 }
 
 /* The place of an axis in an order. */
@@ -86,7 +86,7 @@ static fv_status gather_elements(fv__importer *to, fv__onnx_node *node)
     fv__order order;
     int32_t stored;
     if (!aligned(to, node, 2, both, &order, &stored)) return FV_UNSUPPORTED;
-    return fv__onnx_set(
+    return fv__onnx_set_ordered(
         node, 0, fv__onnx_line(to, node, 2, both, "gather_elements %d", stored),
         order);
 }
@@ -109,8 +109,7 @@ static fv_status gather_nd(fv__importer *to, fv__onnx_node *node)
     return fv__onnx_set(
         node, 0,
         fv__onnx_line(to, node, 2, both, "gather_nd batch_dims=%lld",
-                      (long long)fv__onnx_int(node, "batch_dims", 0)),
-        fv__order_plain());
+                      (long long)fv__onnx_int(node, "batch_dims", 0)));
 }
 
 /* ---- scattering -----------------------------------------------------------
@@ -119,16 +118,11 @@ static fv_status gather_nd(fv__importer *to, fv__onnx_node *node)
 /* What happens to elements that are there: a word of the layers here. */
 static const char *reduction_of(fv__importer *to, fv__onnx_node *node)
 {
-    static const char *const words[][2] = { { "none", "replace" },
-                                            { "add", "sum" },
-                                            { "mul", "product" },
-                                            { "min", "min" },
-                                            { "max", "max" } };
-    const char *is = fv__onnx_text(to, node, "reduction", "none");
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(is, words[i][0]) == 0) return words[i][1];
-    fv__onnx_refuse(to, node, "reduction \"%.40s\" is none", is);
-    return NULL;
+    static const char *const words[][2] = {
+        { "none", "replace" }, { "add", "sum" }, { "mul", "product" },
+        { "min", "min" },      { "max", "max" }, { NULL, NULL }
+    };
+    return fv__onnx_word(to, node, "reduction", "none", words);
 }
 
 static fv_status scatter_elements(fv__importer *to, fv__onnx_node *node)
@@ -139,11 +133,11 @@ static fv_status scatter_elements(fv__importer *to, fv__onnx_node *node)
     const char *reduction = reduction_of(to, node);
     if (!reduction || !aligned(to, node, 3, all, &order, &stored))
         return FV_UNSUPPORTED;
-    return fv__onnx_set(node, 0,
-                        fv__onnx_line(to, node, 3, all,
-                                      "scatter_elements %d reduction=%s",
-                                      stored, reduction),
-                        order);
+    return fv__onnx_set_ordered(
+        node, 0,
+        fv__onnx_line(to, node, 3, all, "scatter_elements %d reduction=%s",
+                      stored, reduction),
+        order);
 }
 
 static fv_status scatter_nd(fv__importer *to, fv__onnx_node *node)
@@ -153,56 +147,37 @@ static fv_status scatter_nd(fv__importer *to, fv__onnx_node *node)
     if (!reduction || !plain_inputs(to, node, 3, all)) return FV_UNSUPPORTED;
     return fv__onnx_set(
         node, 0,
-        fv__onnx_line(to, node, 3, all, "scatter_nd reduction=%s", reduction),
-        fv__order_plain());
+        fv__onnx_line(to, node, 3, all, "scatter_nd reduction=%s", reduction));
 }
 
 /* ---- indices that are known or made ----------------------------------------
  */
 
-/* A number of a known tensor; false: it is no single known number. */
-static bool number_at(const fv__value *value, int64_t i, double *number)
-{
-    if (!value || !value->known.data || i >= fv_tensor_count(&value->known))
-        return false;
-    fv__load_doubles(value->known.dtype, fv__tensor_byte(&value->known, i), 1,
-                     1, number);
-    return true;
-}
-
 static fv_status one_hot(fv__importer *to, fv__onnx_node *node)
 {
     fv__value *all[2];
-    double depth, off, on;
+    double depth;
     char number[2][FV__NUMBER_BYTES];
-    const fv__value *values = node->num_inputs > 2 ? node->inputs[2] : NULL;
+    const fv__value *values = fv__onnx_operand(node, 2);
     if (!plain_inputs(to, node, 2, all)) return FV_UNSUPPORTED;
-    if (!number_at(all[1], 0, &depth) || !number_at(values, 0, &off)
-        || !number_at(values, 1, &on) || !(depth >= 1 && depth < 0x1p31))
+    if (!fv__onnx_number(all[1], &depth) || !values || !values->known.data
+        || fv_tensor_count(&values->known) != 2
+        || !(depth >= 1 && depth < 0x1p31))
         return fv__onnx_refuse(to, node,
                                "its depth and values are no known numbers");
-    if (fv__onnx_type_of(to, all[0]) != FV_I64)
-        all[0] = fv__onnx_line(to, node, 1, all, "cast type=i64");
+    all[0] = fv__onnx_cast(to, node, all[0], FV_I64);
     fv__value *y = fv__onnx_line(
         to, node, 1, all, "one_hot %lld axis=%lld off=%s on=%s",
         (long long)depth, (long long)fv__onnx_int(node, "axis", -1),
-        fv__number_text(off, number[0]), fv__number_text(on, number[1]));
-    if (!fv__dtype_is_real(values->known.dtype))
-        y = fv__onnx_line(to, node, 1, &y, "cast type=%s",
-                          fv__onnx_type_word(values->known.dtype));
-    return fv__onnx_set(node, 0, y, fv__order_plain());
-}
-
-static bool is_zero(const fv_tensor *x, int64_t i)
-{
-    double number;
-    fv__load_doubles(x->dtype, fv__tensor_byte(x, i), 1, 1, &number);
-    return number == 0;
+        fv__number_text(fv__onnx_element(&values->known, 0), number[0]),
+        fv__number_text(fv__onnx_element(&values->known, 1), number[1]));
+    return fv__onnx_set(node, 0,
+                        fv__onnx_cast(to, node, y, values->known.dtype));
 }
 
 static fv_status non_zero(fv__importer *to, fv__onnx_node *node)
 {
-    const fv__value *x = node->num_inputs ? node->inputs[0] : NULL;
+    const fv__value *x = fv__onnx_operand(node, 0);
     if (!x || !x->known.data)
         return fv__onnx_refuse(to, node,
                                "how many elements are not 0 depends on the "
@@ -210,12 +185,13 @@ static fv_status non_zero(fv__importer *to, fv__onnx_node *node)
     const fv_tensor *t = &x->known;
     const int64_t elements = fv_tensor_count(t);
     int64_t shape[] = { fv__max(t->rank, 1), 0 };
-    for (int64_t i = 0; i < elements; i++) shape[1] += !is_zero(t, i);
+    for (int64_t i = 0; i < elements; i++)
+        shape[1] += fv__onnx_element(t, i) != 0;
     const fv_tensor made = fv__onnx_tensor_new(to, FV_I64, 2, shape);
     if (made.rank < 0) return fv_failed(to->context);
     int64_t *indices = made.data;
     for (int64_t i = 0, n = 0; i < elements; i++) {
-        if (is_zero(t, i)) continue;
+        if (fv__onnx_element(t, i) == 0) continue;
         indices[n] = 0;
         for (int64_t axis = t->rank - 1, rest = i; axis >= 0; axis--) {
             indices[axis * shape[1] + n] = rest % t->shape[axis];
@@ -223,14 +199,14 @@ static fv_status non_zero(fv__importer *to, fv__onnx_node *node)
         }
         n++;
     }
-    return fv__onnx_set(node, 0, fv__onnx_known(to, &made), fv__order_plain());
+    return fv__onnx_set(node, 0, fv__onnx_known(to, &made));
 }
 
 /* Without an axis elements of all of the input, as a vector. */
 static fv_status compress(fv__importer *to, fv__onnx_node *node)
 {
     fv__value *x = fv__onnx_input(to, node, 0);
-    const fv__value *condition = node->num_inputs > 1 ? node->inputs[1] : NULL;
+    const fv__value *condition = fv__onnx_operand(node, 1);
     int64_t axis = fv__onnx_int(node, "axis", 0), count = 0;
     if (!x || !fv__onnx_axis(to, node, x, &axis)) return FV_UNSUPPORTED;
     if (!condition || !condition->known.data)
@@ -241,7 +217,7 @@ static fv_status compress(fv__importer *to, fv__onnx_node *node)
     int64_t *chosen =
         fv__onnx_allocate(to, ((size_t)most + 1) * sizeof *chosen);
     for (int64_t i = 0; chosen && i < most; i++)
-        if (!is_zero(&condition->known, i)) chosen[count++] = i;
+        if (fv__onnx_element(&condition->known, i) != 0) chosen[count++] = i;
     if (!chosen || count > INT32_MAX) return fv_failed(to->context);
     if (!fv__onnx_find(node, "axis")) {
         x = fv__onnx_plain(to, x);
@@ -249,33 +225,23 @@ static fv_status compress(fv__importer *to, fv__onnx_node *node)
         if (!x) return FV_UNSUPPORTED;
     }
     fv__value *both[] = { x, fv__onnx_integers(to, (int32_t)count, chosen) };
-    return fv__onnx_set(node, 0,
-                        fv__onnx_line(to, node, 2, both, "gather %d",
-                                      fv__onnx_stored(to, x, axis)),
-                        x->order);
+    return fv__onnx_set_ordered(node, 0,
+                                fv__onnx_line(to, node, 2, both, "gather %d",
+                                              fv__onnx_stored(to, x, axis)),
+                                x->order);
 }
 
 /* Index t of sequence i is lengths[i] - 1 - t before the end, and t behind. */
-static fv__value *reversed(fv__importer *to, fv__onnx_node *node,
-                           fv__value *lengths, int64_t steps)
+static fv__value *reversed(fv__importer *to, fv__onnx_node *node, fv__value *x,
+                           int64_t time, fv__value *lengths)
 {
-    const int64_t one = 1;
-    fv_tensor times = fv__onnx_tensor_new(to, FV_I64, 1, &steps);
-    for (int64_t t = 0; times.rank >= 0 && t < steps; t++)
-        ((int64_t *)times.data)[t] = t;
-    if (times.rank < 0) return NULL;
-    fv__value *t = fv__onnx_known(to, &times);
-    fv__value *last[] = { fv__onnx_line(to, node, 1, &lengths,
-                                        "unsqueeze axes=1"),
-                          fv__onnx_integers(to, 1, &one) };
-    if (fv__ok(to->context) && last[0]
-        && fv__onnx_type_of(to, last[0]) != FV_I64)
-        last[0] = fv__onnx_line(to, node, 1, last, "cast type=i64");
-    fv__value *before[] = { t, last[0] };
-    fv__value *back[] = { fv__onnx_line(to, node, 2, last, "sub"), t };
-    fv__value *choice[] = { fv__onnx_line(to, node, 2, before, "less"),
-                            fv__onnx_line(to, node, 2, back, "sub"), t };
-    fv__value *index = fv__onnx_line(to, node, 3, choice, "where");
+    fv__value *t = fv__onnx_counted(to, node, x, time);
+    fv__value *last = fv__onnx_line(to, node, 1, &lengths, "unsqueeze axes=1");
+    last = fv__onnx_with(to, node, "sub", fv__onnx_cast(to, node, last, FV_I64),
+                         1);
+    fv__value *within = fv__onnx_two(to, node, "less_or_equal", t, last);
+    fv__value *index = fv__onnx_where(
+        to, node, within, fv__onnx_two(to, node, "sub", last, t), t);
     return fv__onnx_line(to, node, 1, &index, "unsqueeze axes=2");
 }
 
@@ -290,17 +256,12 @@ static fv_status reverse_sequence(fv__importer *to, fv__onnx_node *node)
     if (rank < 2 || !((batch == 0 && time == 1) || (batch == 1 && time == 0)))
         return fv__onnx_refuse(to, node, "batch_axis %lld and time_axis %lld",
                                (long long)batch, (long long)time);
-    const int64_t steps = fv__onnx_extent(to, x, (int32_t)time);
-    if (steps == FV_OPEN)
-        return fv__onnx_refuse(to, node,
-                               "the number of steps depends on the input, "
-                               "which is not supported");
     fv__order order = fv__order_plain();
     order.axis[0] = (int32_t)batch;
     order.axis[1] = (int32_t)time;
     fv__value *both[] = { fv__onnx_ordered(to, x, order),
-                          reversed(to, node, lengths, steps) };
-    return fv__onnx_set(
+                          reversed(to, node, x, time, lengths) };
+    return fv__onnx_set_ordered(
         node, 0, fv__onnx_line(to, node, 2, both, "gather_nd batch_dims=1"),
         order);
 }

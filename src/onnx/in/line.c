@@ -33,7 +33,7 @@ static const char *name_of(fv__importer *to, const char *text,
     char *name = fv__onnx_allocate(to, LONGEST + 24);
     if (!name) return NULL;
     size_t length = 0;
-    for (; text[length] && length < LONGEST; length++)
+    for (; length < LONGEST && text[length]; length++)
         name[length] = fv__name_character(text[length]) ? text[length] : '_';
     if (!length) name[length++] = '_';
     name[length] = '\0';
@@ -57,15 +57,23 @@ static const char *copy_text(fv__importer *to, const char *text)
     return copy ? memcpy(copy, text, bytes) : NULL;
 }
 
+static const char *copy_printable(fv__importer *to, const char *text)
+{
+    char shown[128];
+    return copy_text(to,
+                     fv__printable(text, strlen(text), shown, sizeof shown));
+}
+
 fv_status fv__onnx_refuse(fv__importer *to, const fv__onnx_node *node,
                           const char *format, ...)
 {
-    char why[512], name[128];
+    char raw[512], why[512];
     if (!fv__ok(to->context)) return FV_UNSUPPORTED;
     va_list list;
     va_start(list, format);
-    vsnprintf(why, sizeof why, format, list);
+    vsnprintf(raw, sizeof raw, format, list);
     va_end(list);
+    fv__printable(raw, strlen(raw), why, sizeof why);
     fv__refusal **end = &to->refusals;
     for (; *end; end = &(*end)->next)
         if (!strcmp((*end)->kind, node->kind) && !strcmp((*end)->why, why)) {
@@ -74,16 +82,22 @@ fv_status fv__onnx_refuse(fv__importer *to, const fv__onnx_node *node,
         }
     fv__refusal *refusal = fv__onnx_allocate(to, sizeof *refusal);
     if (!refusal) return FV_UNSUPPORTED;
-    *refusal = (fv__refusal){
-        .kind = node->kind,
-        .why = copy_text(to, why),
-        .name = copy_text(to, fv__printable(node->name, strlen(node->name),
-                                            name, sizeof name)),
-        .version = node->version,
-        .count = 1
-    };
-    if (refusal->why && refusal->name) *end = refusal;
+    *refusal = (fv__refusal){ .kind = node->kind,
+                              .shown = copy_printable(to, node->kind),
+                              .why = copy_text(to, why),
+                              .name = copy_printable(to, node->name),
+                              .version = node->version,
+                              .count = 1 };
+    if (refusal->shown && refusal->why && refusal->name) *end = refusal;
     return FV_UNSUPPORTED;
+}
+
+fv_status fv__onnx_malformed(const fv__importer *to, const char *what,
+                             const char *name)
+{
+    char shown[128];
+    return fv_fail(to->context, FV_MALFORMED, "%s: %s \"%s\"", to->shown, what,
+                   fv__printable(name, strlen(name), shown, sizeof shown));
 }
 
 /* Turns the failure of a line, unless it is one of the machine, into a refusal
@@ -104,24 +118,6 @@ static void *refuse_failure(fv__importer *to)
 
 enum { MOST_IN_TEXT = 1024, MOST_REALS_IN_TEXT = 16 };
 
-static const char *type_word(fv_dtype dtype)
-{
-    switch (dtype) {
-    case FV_I64:
-        return "i64";
-    case FV_I32:
-    case FV_I16:
-    case FV_I8:
-        return "i32";
-    case FV_U8:
-        return "u8";
-    case FV_BOOL:
-        return "bool";
-    default:
-        return "real";
-    }
-}
-
 static void write_values(fv__text *line, const fv_tensor *known)
 {
     char number[FV__NUMBER_BYTES];
@@ -139,13 +135,16 @@ static bool readable(const fv_tensor *known)
     const double most = fv__dtype_is_real(known->dtype) ? DBL_MAX : 1e15 - 1;
     const int64_t count = fv_tensor_count(known);
     for (int64_t i = 0; i < count; i++) {
-        double number;
-        fv__load_doubles(known->dtype, fv__tensor_byte(known, i), 1, 1,
-                         &number);
+        const double number = fv__onnx_element(known, i);
         if (!(number >= -most && number <= most)) return false;
     }
     return true;
 }
+
+/* Adds the line of a kind, options and inputs, whose name is made of `base`;
+ * NULL after a failure. */
+static fv__value *append_line(fv__importer *to, const char *base, int32_t count,
+                              fv__value *const inputs[], const char *options);
 
 /* Gives a known value a line of its own: numbers in the text, or a parameter.
  */
@@ -160,11 +159,11 @@ static fv_status give_line(fv__importer *to, fv__value *value)
     fv__text_add(&line, "constant");
     for (int32_t i = 0; i < known->rank; i++)
         fv__text_add(&line, " %lld", (long long)known->shape[i]);
-    fv__text_add(&line, " type=%s", type_word(known->dtype));
+    fv__text_add(&line, " type=%s", fv__onnx_input_word(known->dtype));
     const bool text = short_enough && readable(known);
     if (text) write_values(&line, known);
     fv__value *made =
-        line.at ? fv__onnx_add_line(to, value->name, 0, NULL, line.at) : NULL;
+        line.at ? append_line(to, value->name, 0, NULL, line.at) : NULL;
     fv__text_free(&line);
     if (!made) return FV_UNSUPPORTED;
     value->result = made->result;
@@ -178,7 +177,7 @@ fv_status fv__onnx_add(fv__importer *to, fv__value *value)
     if (!d) return give_line(to, value);
     if (d->result < 0) {
         const fv__value *made =
-            fv__onnx_add_line(to, d->base, d->count, d->inputs, d->options);
+            append_line(to, d->base, d->count, d->inputs, d->options);
         if (!made) return FV_UNSUPPORTED;
         d->result = made->result;
     }
@@ -302,8 +301,8 @@ fv_status fv__onnx_append(fv__importer *to, fv_layer *layer)
     return fv_failed(to->context);
 }
 
-fv__value *fv__onnx_add_line(fv__importer *to, const char *base, int32_t count,
-                             fv__value *const inputs[], const char *options)
+static fv__value *append_line(fv__importer *to, const char *base, int32_t count,
+                              fv__value *const inputs[], const char *options)
 {
     fv_context *context = to->context;
     for (int32_t k = 0; k < count; k++)
@@ -326,9 +325,13 @@ fv__value *fv__onnx_add_line(fv__importer *to, const char *base, int32_t count,
     return value;
 }
 
-fv__value *fv__onnx_line(fv__importer *to, const fv__onnx_node *node,
-                         int32_t count, fv__value *const inputs[],
-                         const char *format, ...)
+/* A line of at most so many characters. */
+enum { LONGEST_LINE = 2048 };
+
+FV_PRINTF(5, 0)
+static fv__value *add_line(fv__importer *to, const fv__onnx_node *node,
+                           int32_t count, fv__value *const inputs[],
+                           const char *format, va_list list)
 {
     if (!fv__ok(to->context)) return NULL;
     bool known = count > 0;
@@ -336,12 +339,9 @@ fv__value *fv__onnx_line(fv__importer *to, const fv__onnx_node *node,
         if (!inputs[k]) return NULL;
         known = known && inputs[k]->known.data;
     }
-    char options[2048];
-    va_list list;
-    va_start(list, format);
+    char options[LONGEST_LINE];
     const int length = vsnprintf(options, sizeof options, format, list);
-    va_end(list);
-    if (length < 0 || (size_t)length >= sizeof options) {
+    if (length < 0 || length >= LONGEST_LINE) {
         fv__onnx_refuse(to, to->node, "its line has %d characters", length);
         return NULL;
     }
@@ -351,12 +351,34 @@ fv__value *fv__onnx_line(fv__importer *to, const fv__onnx_node *node,
         return result;
     result = fv__onnx_move_sizes(to, base, count, inputs, options);
     if (result || !fv__ok(to->context)) return result;
-    return fv__onnx_add_line(to, base, count, inputs, options);
+    return append_line(to, base, count, inputs, options);
+}
+
+fv__value *fv__onnx_line(fv__importer *to, const fv__onnx_node *node,
+                         int32_t count, fv__value *const inputs[],
+                         const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    fv__value *made = add_line(to, node, count, inputs, format, list);
+    va_end(list);
+    return made;
+}
+
+fv__value *fv__onnx_map(fv__importer *to, const fv__onnx_node *node,
+                        fv__value *x, const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    fv__value *made = add_line(to, node, 1, &x, format, list);
+    va_end(list);
+    if (made) made->order = x->order;
+    return made;
 }
 
 fv__value *fv__onnx_output(fv__importer *to, fv__value *value, const char *name)
 {
-    return fv__onnx_add_line(to, name, 1, &value, "output");
+    return append_line(to, name, 1, &value, "output");
 }
 
 fv__value *fv__onnx_sibling(fv__importer *to, const fv__value *first, int32_t k)
@@ -384,11 +406,16 @@ fv_status fv__onnx_weight(fv__importer *to, const char *parameter,
     return FV_OK;
 }
 
-fv_status fv__onnx_set(fv__onnx_node *node, int32_t k, fv__value *value,
-                       fv__order order)
+bool fv__onnx_wanted(const fv__onnx_node *node, int32_t k)
+{
+    return k < node->num_outputs && node->outputs[k];
+}
+
+fv_status fv__onnx_set_ordered(fv__onnx_node *node, int32_t k,
+                               const fv__value *value, fv__order order)
 {
     if (!value) return FV_UNSUPPORTED;
-    if (k >= node->num_outputs || !node->outputs[k]) return FV_OK;
+    if (!fv__onnx_wanted(node, k)) return FV_OK;
     fv__value *output = node->outputs[k];
     output->known = value->known;
     output->result = value->result;
@@ -397,4 +424,10 @@ fv_status fv__onnx_set(fv__onnx_node *node, int32_t k, fv__value *value,
     output->order = order;
     output->made = true;
     return FV_OK;
+}
+
+fv_status fv__onnx_set(fv__onnx_node *node, int32_t k, fv__value *value)
+{
+    return fv__onnx_set_ordered(node, k, value,
+                                value ? value->order : fv__order_plain());
 }

@@ -12,22 +12,9 @@ static void leave_out(fv__importer *to, fv__onnx_node *node, fv__value **class,
     if (!fv__onnx_find(node, "ignore_index")) return;
     fv__value *out = fv__onnx_with(to, node, "equal", *class, (double)ignored);
     fv__value *zero = fv__onnx_with(to, node, "mul", *class, 0);
-    *class = fv__onnx_join(to, node, "where", 3,
-                           (fv__value *[]){ out, zero, *class });
-    *counts = fv__onnx_map(to, node, fv__onnx_map(to, node, out, "not"),
-                           "cast type=real");
-}
-
-/* The sum over all axes, of rank 0. */
-static fv__value *total(fv__importer *to, fv__onnx_node *node, fv__value *x)
-{
-    char options[512] = "";
-    int64_t axes[FV_MAX_RANK];
-    if (!x) return NULL;
-    const int32_t rank = fv__onnx_rank(to, x);
-    for (int32_t i = 0; i < rank; i++) axes[i] = i;
-    fv__onnx_write(options, "axes", rank, axes);
-    return fv__onnx_line(to, node, 1, &x, "sum%s keepdims=no", options);
+    *class = fv__onnx_where(to, node, out, zero, *class);
+    *counts = fv__onnx_cast(to, node, fv__onnx_map(to, node, out, "not"),
+                            to->context->dtype);
 }
 
 /* Minus the element of the class, weighted. x [n, c, ...], class [n, ...]. */
@@ -53,15 +40,17 @@ static fv_status likelihood(fv__importer *to, fv__onnx_node *node, fv__value *x)
     else if (counts)
         weight = counts;
     if (weight) y = fv__onnx_two(to, node, "mul", y, weight);
-    if (!mean && strcmp(how, "sum") != 0) return fv__onnx_give(node, 0, y);
-    fv__value *sum = total(to, node, y);
+    if (!mean && strcmp(how, "sum") != 0) return fv__onnx_set(node, 0, y);
+    fv__value *sum = fv__onnx_total(to, node, "sum", y);
     if (mean && !weight) {
         fv__value *one = fv__onnx_with(to, node, "mul", class, 0);
         one = fv__onnx_with(to, node, "add", one, 1);
-        weight = fv__onnx_map(to, node, one, "cast type=real");
+        weight = fv__onnx_cast(to, node, one, to->context->dtype);
     }
-    if (mean) sum = fv__onnx_two(to, node, "div", sum, total(to, node, weight));
-    return fv__onnx_give(node, 0, sum);
+    if (mean)
+        sum = fv__onnx_two(to, node, "div", sum,
+                           fv__onnx_total(to, node, "sum", weight));
+    return fv__onnx_set(node, 0, sum);
 }
 
 static fv_status negative_log_likelihood(fv__importer *to, fv__onnx_node *node)
@@ -74,7 +63,7 @@ static fv_status softmax_cross_entropy(fv__importer *to, fv__onnx_node *node)
 {
     fv__value *x = fv__onnx_plain(to, fv__onnx_input(to, node, 0));
     x = fv__onnx_line(to, node, 1, &x, "log_softmax axis=1");
-    if (x && fv__onnx_wanted(node, 1)) fv__onnx_give(node, 1, x);
+    if (x && fv__onnx_wanted(node, 1)) fv__onnx_set(node, 1, x);
     return likelihood(to, node, x);
 }
 

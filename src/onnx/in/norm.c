@@ -56,12 +56,12 @@ static fv_status train_batch(fv__importer *to, fv__onnx_node *node,
         now = fv__onnx_with(to, node, "mul", now, 1 - momentum);
         fv__value *former =
             fv__onnx_with(to, node, "mul", node->inputs[k + 3], momentum);
-        fv__onnx_give(node, k + 1, fv__onnx_two(to, node, "add", former, now));
+        fv__onnx_set(node, k + 1, fv__onnx_two(to, node, "add", former, now));
     }
     fv__value *y =
         fv__onnx_map(to, node, x, "batchnorm affine=no track=no epsilon=%s",
                      epsilon_of(node, number));
-    return fv__onnx_give(
+    return fv__onnx_set(
         node, 0, affine(to, node, y, 1, node->inputs[1], node->inputs[2]));
 }
 
@@ -77,7 +77,7 @@ static fv_status batch_of_lines(fv__importer *to, fv__onnx_node *node,
     fv__value *factor = fv__onnx_two(to, node, "div", node->inputs[1], root);
     fv__value *moved = fv__onnx_two(to, node, "mul", node->inputs[3], factor);
     fv__value *shift = fv__onnx_two(to, node, "sub", node->inputs[2], moved);
-    return fv__onnx_give(node, 0, affine(to, node, x, 1, factor, shift));
+    return fv__onnx_set(node, 0, affine(to, node, x, 1, factor, shift));
 }
 
 static bool has_outputs(const fv__onnx_node *node)
@@ -112,7 +112,7 @@ static fv_status batch_normalization(fv__importer *to, fv__onnx_node *node)
                                 epsilon_of(node, number));
     for (int32_t k = 1; y && k < 5; k++)
         fv__onnx_weight(to, names[k - 1], &node->inputs[k]->known);
-    return fv__onnx_give(node, 0, y);
+    return fv__onnx_set(node, 0, y);
 }
 
 /* ---- instances and groups --------------------------------------------------
@@ -131,12 +131,12 @@ static fv_status normalize_channels(fv__importer *to, fv__onnx_node *node,
     fv__value *y = fv__onnx_map(to, node, x, "%s epsilon=%s affine=%s", kind,
                                 epsilon_of(node, number), known ? "yes" : "no");
     if (!known)
-        return fv__onnx_give(node, 0, affine(to, node, y, 1, scale, shift));
+        return fv__onnx_set(node, 0, affine(to, node, y, 1, scale, shift));
     if (y) {
         fv__onnx_weight(to, "weight", &scale->known);
         fv__onnx_weight(to, "bias", &shift->known);
     }
-    return fv__onnx_give(node, 0, y);
+    return fv__onnx_set(node, 0, y);
 }
 
 static fv_status instance_normalization(fv__importer *to, fv__onnx_node *node)
@@ -217,10 +217,10 @@ static void give_statistics(fv__importer *to, fv__onnx_node *node, fv__value *x,
     for (int32_t i = (int32_t)axis; i < fv__onnx_rank(to, x); i++)
         axes[count++] = i;
     fv__value *mean = fv__onnx_reduced(to, node, "mean", x, count, axes);
-    fv__onnx_give(node, 1, mean);
+    fv__onnx_set(node, 1, mean);
     if (!fv__onnx_wanted(node, 2)) return;
     fv__value *from = fv__onnx_two(to, node, "sub", x, mean);
-    fv__onnx_give(node, 2, inverse_deviation(to, node, from, count, axes));
+    fv__onnx_set(node, 2, inverse_deviation(to, node, from, count, axes));
 }
 
 /* `kind` over the axes from `axis` on; layers keep the first axis, for which
@@ -251,7 +251,7 @@ static fv_status normalize_rows(fv__importer *to, fv__onnx_node *node,
     }
     if (!axis) y = fv__onnx_line(to, node, 1, &y, "squeeze 0");
     if (y && !known) y = affine(to, node, y, axis, scale, shift);
-    return fv__onnx_give(node, 0, y);
+    return fv__onnx_set(node, 0, y);
 }
 
 static fv_status layer_normalization(fv__importer *to, fv__onnx_node *node)
@@ -283,7 +283,7 @@ static fv_status lrn(fv__importer *to, fv__onnx_node *node)
         fv__number_text_f32((float)fv__onnx_float(node, "beta", 0.75), beta),
         fv__number_text_f32((float)fv__onnx_float(node, "bias", 1), k));
     if (size % 2 == 0) x = fv__onnx_map(to, node, x, "flip %d", channels);
-    return fv__onnx_give(node, 0, x);
+    return fv__onnx_set(node, 0, x);
 }
 
 static fv_status lp_normalization(fv__importer *to, fv__onnx_node *node)
@@ -296,11 +296,11 @@ static fv_status lp_normalization(fv__importer *to, fv__onnx_node *node)
         return fv__onnx_refuse(to, node, "p is %lld, not 1 or 2", (long long)p);
     const int32_t rank = fv__onnx_rank(to, x);
     if (p == 2 && rank > 1 && fv__onnx_stored(to, x, axis) == rank - 1)
-        return fv__onnx_give(node, 0, fv__onnx_map(to, node, x, "l2norm 1"));
+        return fv__onnx_set(node, 0, fv__onnx_map(to, node, x, "l2norm 1"));
     fv__value *norm = fv__onnx_reduced(
         to, node, p == 1 ? "reduce_l1" : "reduce_l2", x, 1, &axis);
     norm = fv__onnx_map(to, node, norm, "clip low=1e-12");
-    return fv__onnx_give(node, 0, fv__onnx_two(to, node, "div", x, norm));
+    return fv__onnx_set(node, 0, fv__onnx_two(to, node, "div", x, norm));
 }
 
 /* The standard deviation is 1e-9 more, as ONNX has it. */
@@ -319,11 +319,11 @@ static fv_status mean_variance(fv__importer *to, fv__onnx_node *node)
     x = fv__onnx_two(to, node, "sub", x,
                      fv__onnx_reduced(to, node, "mean", x, count, axes.at));
     if (!fv__onnx_int(node, "normalize_variance", 1))
-        return fv__onnx_give(node, 0, x);
+        return fv__onnx_set(node, 0, x);
     fv__value *v = fv__onnx_two(to, node, "mul", x, x);
     v = fv__onnx_reduced(to, node, "mean", v, count, axes.at);
     v = fv__onnx_with(to, node, "add", fv__onnx_map(to, node, v, "sqrt"), 1e-9);
-    return fv__onnx_give(node, 0, fv__onnx_two(to, node, "div", x, v));
+    return fv__onnx_set(node, 0, fv__onnx_two(to, node, "div", x, v));
 }
 
 const fv__onnx_operator fv__onnx_norms[] = {

@@ -10,7 +10,6 @@ extern const fv__onnx_operator fv__onnx_norms[];
 extern const fv__onnx_operator fv__onnx_products[];
 extern const fv__onnx_operator fv__onnx_elements[];
 extern const fv__onnx_operator fv__onnx_arithmetic[];
-extern const fv__onnx_operator fv__onnx_comparisons[];
 extern const fv__onnx_operator fv__onnx_softmaxes[];
 extern const fv__onnx_operator fv__onnx_reductions[];
 extern const fv__onnx_operator fv__onnx_einsums[];
@@ -28,34 +27,21 @@ extern const fv__onnx_operator fv__onnx_quantizes[];
 extern const fv__onnx_operator fv__onnx_losses[];
 extern const fv__onnx_operator fv__onnx_detections[];
 
+/* ---- elements --------------------------------------------------------------
+ */
+
 /* The translation of an operator that is a function of one element and of
  * nothing else, as the operators here say by their `onnx`; NULL: there is none.
  */
 fv__translate *fv__onnx_unary(const char *kind);
-
-/* Whether the value is one known number. */
-bool fv__onnx_number(const fv__value *value, double *number);
-/* A known value of rank 0, of a type. */
-fv__value *fv__onnx_scalar(fv__importer *to, fv_dtype dtype, double number);
-/* The value in another type; itself if it has that. */
+/* The word of a type in lines, and the value in another type: itself if it has
+ * that (type.c). */
+const char *fv__onnx_type_word(fv_dtype dtype);
 fv__value *fv__onnx_cast(fv__importer *to, const fv__onnx_node *node,
                          fv__value *value, fv_dtype dtype);
-/* A line of values that are broadcast to one shape, of that kind or, of one
- * value and a known number, maybe of "KIND NUMBER". More values than a layer
- * has inputs are joined from the left. The result has its order. */
-fv__value *fv__onnx_broadcast(fv__importer *to, const fv__onnx_node *node,
-                              int32_t count, fv__value *const values[],
-                              const char *kind, bool with_number);
-/* The inputs of a node, `count` of them or, where that is 0, any number,
- * broadcast; two of them before version 7 as its attributes say. */
-fv_status fv__onnx_broadcast_node(fv__importer *to, fv__onnx_node *node,
-                                  int32_t count, const char *kind,
-                                  bool with_number);
-/* The extents of axes begin to end - 1, as sizes. */
-fv__value *fv__onnx_sizes_of(fv__importer *to, fv__onnx_node *node,
-                             fv__value *x, int64_t begin, int64_t end);
-/* The word of a type in lines. */
-const char *fv__onnx_type_word(fv_dtype dtype);
+
+/* ---- windows of convolutions and pools (window.c) --------------------------
+ */
 
 /* The window of a convolution or pool over `axes` spatial axes. */
 typedef struct fv__onnx_window {
@@ -88,34 +74,41 @@ const char *fv__onnx_kind(const char *stem, int32_t axes, bool plain_2d,
  * Values that are NULL, after a failure, give NULL. Results have their own
  * order. */
 
-/* Whether somebody reads output k. */
-bool fv__onnx_wanted(const fv__onnx_node *node, int32_t k);
-/* A line of one input whose axes stay where they are. */
-fv__value *fv__onnx_map(fv__importer *to, const fv__onnx_node *node,
-                        fv__value *x, const char *format, ...) FV_PRINTF(4, 5);
-/* The same of a kind and a number. */
-fv__value *fv__onnx_with(fv__importer *to, const fv__onnx_node *node,
-                         const char *kind, fv__value *x, double number);
-/* A line of values that are broadcast, which are replaced by aligned ones. */
-fv__value *fv__onnx_join(fv__importer *to, const fv__onnx_node *node,
-                         const char *kind, int32_t count, fv__value *values[]);
+/* A line of values that are broadcast to one shape; more than a layer has
+ * inputs are joined from the left. Of two values the second one is written as a
+ * number of the line if it is one that is known and the layer takes that. */
+fv__value *fv__onnx_broadcast(fv__importer *to, const fv__onnx_node *node,
+                              const char *kind, int32_t count,
+                              fv__value *const values[], bool with_number);
+/* The same of two values, neither of which becomes a number of the line. */
 fv__value *fv__onnx_two(fv__importer *to, const fv__onnx_node *node,
                         const char *kind, fv__value *a, fv__value *b);
-/* A reduction along axes of the graph, which stay with extent 1. */
-fv__value *fv__onnx_reduced(fv__importer *to, const fv__onnx_node *node,
-                            const char *kind, fv__value *x, int32_t count,
-                            const int64_t axes[]);
+/* Elements of `a` where the condition is true, else of `b`. */
+fv__value *fv__onnx_where(fv__importer *to, const fv__onnx_node *node,
+                          fv__value *condition, fv__value *a, fv__value *b);
+/* A line of a kind and a number. */
+fv__value *fv__onnx_with(fv__importer *to, const fv__onnx_node *node,
+                         const char *kind, fv__value *x, double number);
 /* A vector along that axis of `like`, to be broadcast; other ranks stay. */
 fv__value *fv__onnx_along(fv__importer *to, const fv__onnx_node *node,
                           const fv__value *like, int64_t axis,
                           fv__value *vector);
-/* The extent of an axis of the graph as a vector of one number, which is known
- * when the plan is made. */
-fv__value *fv__onnx_measure(fv__importer *to, const fv__onnx_node *node,
+/* Elements start to stop - 1 of an axis of the tensor. */
+fv__value *fv__onnx_part(fv__importer *to, const fv__onnx_node *node,
+                         fv__value *x, int32_t axis, int64_t start,
+                         int64_t stop);
+/* A reduction along axes of the graph, which stay with extent 1. */
+fv__value *fv__onnx_reduced(fv__importer *to, const fv__onnx_node *node,
+                            const char *kind, fv__value *x, int32_t count,
+                            const int64_t axes[]);
+/* A reduction along all axes, to rank 0. */
+fv__value *fv__onnx_total(fv__importer *to, const fv__onnx_node *node,
+                          const char *kind, fv__value *x);
+/* The extents of axes begin to end - 1 of the graph, as sizes. */
+fv__value *fv__onnx_sizes_of(fv__importer *to, const fv__onnx_node *node,
+                             fv__value *x, int64_t begin, int64_t end);
+/* The vector 0, 1, ... below the extent of an axis of the graph. */
+fv__value *fv__onnx_counted(fv__importer *to, const fv__onnx_node *node,
                             fv__value *x, int64_t axis);
-/* Whether numbers are there and all of them are 0. */
-bool fv__onnx_all_zero(const fv_tensor *numbers);
-/* Output k is the value, in its order. */
-fv_status fv__onnx_give(fv__onnx_node *node, int32_t k, fv__value *value);
 
 #endif

@@ -44,7 +44,7 @@ static fv_status wait_for_window(fv__importer *to, fv__onnx_node *node,
     memcpy(d.begin, begin + 2, (size_t)(rank - 2) * sizeof *begin);
     memcpy(d.end, end + 2, (size_t)(rank - 2) * sizeof *end);
     fv__value *y = fv__onnx_defer(to, d, 1, &x, options);
-    return fv__onnx_set(node, 0, y, fv__order_last(rank));
+    return fv__onnx_set_ordered(node, 0, y, fv__order_last(rank));
 }
 
 void fv__onnx_merge_padding(fv__onnx_node *node, fv__onnx_window *w)
@@ -75,26 +75,19 @@ static const char *mode_of(fv__importer *to, fv__onnx_node *node)
     static const char *const words[][2] = { { "constant", "constant" },
                                             { "reflect", "reflect" },
                                             { "edge", "replicate" },
-                                            { "wrap", "circular" } };
-    const char *is = fv__onnx_text(to, node, "mode", "constant");
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(is, words[i][0]) == 0) return words[i][1];
-    fv__onnx_refuse(to, node, "mode \"%.40s\" is none", is);
-    return NULL;
+                                            { "wrap", "circular" },
+                                            { NULL, NULL } };
+    return fv__onnx_word(to, node, "mode", "constant", words);
 }
 
 /* The number that is added, an attribute before version 11. */
 static bool read_number(fv__importer *to, fv__onnx_node *node, double *number)
 {
-    const fv__value *given = node->num_inputs > 2 ? node->inputs[2] : NULL;
+    const fv__value *given = fv__onnx_operand(node, 2);
     *number = fv__onnx_float(node, "value", 0);
-    if (!given) return true;
-    if (!given->known.data || fv_tensor_count(&given->known) != 1) {
-        fv__onnx_refuse(to, node, "its value is no known number");
-        return false;
-    }
-    fv__load_doubles(given->known.dtype, given->known.data, 1, 1, number);
-    return true;
+    if (!given || fv__onnx_number(given, number)) return true;
+    fv__onnx_refuse(to, node, "its value is no known number");
+    return false;
 }
 
 /* The padding of all axes of the graph, from a list of those of some, which may
@@ -102,8 +95,8 @@ static bool read_number(fv__importer *to, fv__onnx_node *node, double *number)
 static bool read_numbers(fv__importer *to, fv__onnx_node *node,
                          const fv__list *axes, int64_t begin[], int64_t end[])
 {
-    int64_t all[2 * FV_MAX_RANK];
-    const fv__value *given = node->num_inputs > 1 ? node->inputs[1] : NULL;
+    int64_t all[2 * FV_MAX_RANK] = { 0 };
+    const fv__value *given = fv__onnx_operand(node, 1);
     const fv__onnx_attribute *a =
         fv__onnx_find(node, node->version < 2 ? "paddings" : "pads");
     const int64_t count = given ? fv_tensor_count(&given->known)
@@ -137,17 +130,12 @@ static fv_status pad_by_inputs(fv__importer *to, fv__onnx_node *node,
         return fv__onnx_refuse(to, node,
                                "pads of some axes depend on the input, which "
                                "is not supported");
-    fv__value *all[] = {
-        fv__onnx_plain(to, x),
-        fv__onnx_line(to, node, 1, &pads,
-                      "slice starts=0 stops=%d axes=0 steps=1", rank),
-        fv__onnx_line(to, node, 1, &pads,
-                      "slice starts=%d stops=%d axes=0 steps=1", rank, 2 * rank)
-    };
-    return fv__onnx_set(
-        node, 0,
-        fv__onnx_line(to, node, 3, all, "pad 0 mode=%s value=%s", mode, number),
-        fv__order_plain());
+    fv__value *all[] = { fv__onnx_plain(to, x),
+                         fv__onnx_part(to, node, pads, 0, 0, rank),
+                         fv__onnx_part(to, node, pads, 0, rank, 2 * rank) };
+    return fv__onnx_set(node, 0,
+                        fv__onnx_line(to, node, 3, all,
+                                      "pad 0 mode=%s value=%s", mode, number));
 }
 
 static fv_status pad(fv__importer *to, fv__onnx_node *node)
@@ -176,7 +164,7 @@ static fv_status pad(fv__importer *to, fv__onnx_node *node)
         after[i] = end[x->order.axis[i]];
         any |= before[i] || after[i];
     }
-    if (!any) return fv__onnx_set(node, 0, x, x->order);
+    if (!any) return fv__onnx_set(node, 0, x);
     fv__onnx_write(options, "before", rank, before);
     fv__onnx_write(options, "after", rank, after);
     snprintf(line, sizeof line, "pad%s axis=0 mode=%s value=%s", options, mode,
@@ -184,8 +172,7 @@ static fv_status pad(fv__importer *to, fv__onnx_node *node)
     if (number == 0 && strcmp(mode, "constant") == 0
         && is_window(to, x, begin, end))
         return wait_for_window(to, node, x, begin, end, line);
-    return fv__onnx_set(node, 0, fv__onnx_line(to, node, 1, &x, "%s", line),
-                        x->order);
+    return fv__onnx_set(node, 0, fv__onnx_map(to, node, x, "%s", line));
 }
 
 const fv__onnx_operator fv__onnx_pads[] = {

@@ -96,8 +96,8 @@ static fv_status slice_by_inputs(fv__importer *to, fv__onnx_node *node,
         fv__onnx_integers(to, (int32_t)axes->count, stored),
         fv__onnx_integers(to, (int32_t)steps->count, steps->at),
     };
-    return fv__onnx_set(node, 0, fv__onnx_line(to, node, 5, all, "slice"),
-                        x->order);
+    return fv__onnx_set_ordered(
+        node, 0, fv__onnx_line(to, node, 5, all, "slice"), x->order);
 }
 
 /* How many limits there are; -1 after refusing them. */
@@ -151,9 +151,8 @@ static fv_status slice(fv__importer *to, fv__onnx_node *node)
         return slice_by_inputs(to, node, x, &starts, &ends, &axes, &steps);
     char options[512] = "";
     write_parts(to, x, &starts, &ends, &axes, &steps, options);
-    if (!*options) return fv__onnx_set(node, 0, x, x->order);
-    return fv__onnx_set(
-        node, 0, fv__onnx_line(to, node, 1, &x, "slice%s", options), x->order);
+    if (!*options) return fv__onnx_set(node, 0, x);
+    return fv__onnx_set(node, 0, fv__onnx_map(to, node, x, "slice%s", options));
 }
 
 /* ---- parts ----------------------------------------------------------------
@@ -164,7 +163,7 @@ static fv_status slice(fv__importer *to, fv__onnx_node *node)
 static int32_t read_sizes(fv__importer *to, fv__onnx_node *node,
                           int64_t sizes[FV__MAX_OUTPUTS])
 {
-    const fv__value *given = node->num_inputs > 1 ? node->inputs[1] : NULL;
+    const fv__value *given = fv__onnx_operand(node, 1);
     const fv__onnx_attribute *a = fv__onnx_find(node, "split");
     const int64_t count = given ? fv_tensor_count(&given->known)
                           : a   ? (int64_t)a->n_ints
@@ -180,6 +179,12 @@ static int32_t read_sizes(fv__importer *to, fv__onnx_node *node,
                           sizes);
     else if (count)
         memcpy(sizes, a->ints, (size_t)count * sizeof *sizes);
+    for (int64_t i = 0; i < count; i++)
+        if (sizes[i] < 0) {
+            fv__onnx_refuse(to, node, "a part of size %lld",
+                            (long long)sizes[i]);
+            return -1;
+        }
     return (int32_t)count;
 }
 
@@ -190,12 +195,7 @@ static fv_status slices(fv__importer *to, fv__onnx_node *node, fv__value *x,
     int64_t begin = 0;
     for (int32_t k = 0; k < count; k++) {
         const int64_t end = fv__saturated_sum(begin, sizes[k]);
-        fv__onnx_set(node, k,
-                     fv__onnx_line(to, node, 1, &x,
-                                   "slice starts=%lld stops=%lld axes=%d "
-                                   "steps=1",
-                                   (long long)begin, (long long)end, stored),
-                     x->order);
+        fv__onnx_set(node, k, fv__onnx_part(to, node, x, stored, begin, end));
         begin = end;
     }
     return FV_OK;
@@ -207,7 +207,7 @@ static fv_status set_parts(fv__importer *to, fv__onnx_node *node,
 {
     if (!first) return FV_UNSUPPORTED;
     for (int32_t k = 0; k < node->num_outputs; k++)
-        fv__onnx_set(node, k, fv__onnx_sibling(to, first, k), order);
+        fv__onnx_set_ordered(node, k, fv__onnx_sibling(to, first, k), order);
     return FV_OK;
 }
 
@@ -235,7 +235,7 @@ static fv_status split(fv__importer *to, fv__onnx_node *node)
     if (parts < 1 || parts > FV__MAX_OUTPUTS || (count && count != parts))
         return fv__onnx_refuse(to, node, "%d sizes for %d outputs, at most %d",
                                count, parts, FV__MAX_OUTPUTS);
-    if (parts == 1) return fv__onnx_set(node, 0, x, x->order);
+    if (parts == 1) return fv__onnx_set(node, 0, x);
     if (count > FV_MAX_RANK) return slices(to, node, x, stored, count, sizes);
     char options[512] = "";
     fv__onnx_write(options, "sizes", count, sizes);

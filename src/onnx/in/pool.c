@@ -10,15 +10,15 @@ static fv_status pool(fv__importer *to, fv__onnx_node *node, const char *stem,
 {
     fv__onnx_window window;
     char kind[32];
-    if (!fv__onnx_input(to, node, 0)
-        || fv__onnx_read_window(to, node, NULL, &window) != FV_OK)
+    fv__value *x = fv__onnx_input(to, node, 0);
+    if (!x || fv__onnx_read_window(to, node, NULL, &window) != FV_OK)
         return FV_UNSUPPORTED;
-    fv__value *x = fv__onnx_last(to, fv__onnx_input(to, node, 0));
+    x = fv__onnx_last(to, node->inputs[0]); /* maybe without its padding */
     fv__value *y = fv__onnx_map(
         to, node, x, "%s%s ceil_mode=%s%s",
         fv__onnx_kind(stem, window.axes, true, kind), window.options,
         fv__onnx_int(node, "ceil_mode", 0) ? "yes" : "no", more);
-    return fv__onnx_give(node, 0, y);
+    return fv__onnx_set(node, 0, y);
 }
 
 /* ---- positions -------------------------------------------------------------
@@ -46,15 +46,11 @@ static fv_status pad_by_numbers(fv__importer *to, fv__onnx_node *node,
     return FV_OK;
 }
 
-/* 0, 1, ... along an axis of images like x. */
-static fv__value *counted(fv__importer *to, fv__onnx_node *node, fv__value *x,
-                          int64_t axis)
+/* The extent of an axis of the graph as a vector of one number. */
+static fv__value *extent_of(fv__importer *to, const fv__onnx_node *node,
+                            fv__value *x, int64_t axis)
 {
-    fv__value *range[] = { fv__onnx_integers(to, 1, &(int64_t){ 0 }),
-                           fv__onnx_measure(to, node, x, axis),
-                           fv__onnx_integers(to, 1, &(int64_t){ 1 }) };
-    return fv__onnx_along(to, node, x, axis,
-                          fv__onnx_line(to, node, 3, range, "range"));
+    return fv__onnx_sizes_of(to, node, x, axis, axis + 1);
 }
 
 /* Positions that are counted along rows, counted along columns. */
@@ -65,15 +61,15 @@ static fv__value *by_columns(fv__importer *to, fv__onnx_node *node,
     fv__value *sum = NULL, *step = fv__onnx_integers(to, 1, &(int64_t){ 1 });
     fv__value *parts[FV__AXES];
     for (int32_t axis = rank - 1; axis >= 2; axis--) {
-        fv__value *extent = fv__onnx_measure(to, node, x, axis);
+        fv__value *extent = extent_of(to, node, x, axis);
         parts[axis - 2] = fv__onnx_two(to, node, "mod", places, extent);
         places = fv__onnx_two(to, node, "div", places, extent);
     }
     for (int32_t axis = 2; axis < rank; axis++) {
         fv__value *part = fv__onnx_two(to, node, "mul", parts[axis - 2], step);
         sum = sum ? fv__onnx_two(to, node, "add", sum, part) : part;
-        step = fv__onnx_two(to, node, "mul", step,
-                            fv__onnx_measure(to, node, x, axis));
+        step =
+            fv__onnx_two(to, node, "mul", step, extent_of(to, node, x, axis));
     }
     return sum;
 }
@@ -84,14 +80,17 @@ static fv__value *positions(fv__importer *to, fv__onnx_node *node, fv__value *x,
 {
     fv__value *plane = fv__onnx_integers(to, 1, &(int64_t){ 1 });
     for (int32_t axis = 2; axis < fv__onnx_rank(to, x); axis++)
-        plane = fv__onnx_two(to, node, "mul", plane,
-                             fv__onnx_measure(to, node, x, axis));
+        plane =
+            fv__onnx_two(to, node, "mul", plane, extent_of(to, node, x, axis));
     if (fv__onnx_int(node, "storage_order", 0))
         places = by_columns(to, node, x, places);
-    fv__value *image = fv__onnx_two(to, node, "mul", counted(to, node, x, 0),
-                                    fv__onnx_measure(to, node, x, 1));
-    fv__value *first =
-        fv__onnx_two(to, node, "add", image, counted(to, node, x, 1));
+    fv__value *image = fv__onnx_two(
+        to, node, "mul",
+        fv__onnx_along(to, node, x, 0, fv__onnx_counted(to, node, x, 0)),
+        extent_of(to, node, x, 1));
+    fv__value *first = fv__onnx_two(
+        to, node, "add", image,
+        fv__onnx_along(to, node, x, 1, fv__onnx_counted(to, node, x, 1)));
     return fv__onnx_two(to, node, "add", places,
                         fv__onnx_two(to, node, "mul", first, plane));
 }
@@ -110,8 +109,8 @@ static fv_status pool_indices(fv__importer *to, fv__onnx_node *node)
     fv__value *places = y ? fv__onnx_sibling(to, y, 1) : NULL;
     if (!places) return FV_UNSUPPORTED;
     places->order = y->order;
-    fv__onnx_give(node, 1, positions(to, node, x, places));
-    return fv__onnx_give(node, 0, y);
+    fv__onnx_set(node, 1, positions(to, node, x, places));
+    return fv__onnx_set(node, 0, y);
 }
 
 static fv_status max_pool(fv__importer *to, fv__onnx_node *node)
@@ -122,15 +121,13 @@ static fv_status max_pool(fv__importer *to, fv__onnx_node *node)
     if (fv__onnx_wanted(node, 1)) return pool_indices(to, node);
     if (fv__dtype_is_real(dtype)) return pool(to, node, "maxpool", "");
     fv__value real = { 0 }, *reals[] = { &real };
-    fv__value *inputs[] = { fv__onnx_map(to, node, x, "cast type=real") };
+    fv__value *inputs[] = { fv__onnx_cast(to, node, x, to->context->dtype) };
     fv__onnx_node cast = *node;
     cast.inputs = inputs;
     cast.outputs = reals;
     if (!inputs[0] || pool(to, &cast, "maxpool", "") != FV_OK)
         return FV_UNSUPPORTED;
-    return fv__onnx_give(node, 0,
-                         fv__onnx_map(to, node, &real, "cast type=%s",
-                                      dtype == FV_U8 ? "u8" : "i8"));
+    return fv__onnx_set(node, 0, fv__onnx_cast(to, node, &real, dtype));
 }
 
 /* The pixels of the output: those that the windows fill, or the shape that is
@@ -140,7 +137,7 @@ static fv__value *plane_of(fv__importer *to, fv__onnx_node *node,
 {
     fv__value *plane = fv__onnx_integers(to, 1, &(int64_t){ 1 });
     for (int32_t i = 0; i < w->axes; i++) {
-        fv__value *extent = fv__onnx_measure(to, node, node->inputs[0], i + 2);
+        fv__value *extent = extent_of(to, node, node->inputs[0], i + 2);
         extent = fv__onnx_with(to, node, "mul", extent, (double)w->stride[i]);
         extent = fv__onnx_with(
             to, node, "add", extent,
@@ -174,7 +171,7 @@ static fv_status max_unpool(fv__importer *to, fv__onnx_node *node)
     fv__value *both[] = { x, places };
     fv__value *y =
         fv__onnx_line(to, node, 2, both, "max_unpool%s%s", w.options, options);
-    return fv__onnx_set(node, 0, y, fv__order_last(w.axes + 2));
+    return fv__onnx_set_ordered(node, 0, y, fv__order_last(w.axes + 2));
 }
 
 /* ---- means and norms -------------------------------------------------------
@@ -208,8 +205,8 @@ static fv_status lp_pool(fv__importer *to, fv__onnx_node *node)
 static fv_status global(fv__importer *to, fv__onnx_node *node, const char *kind)
 {
     fv__value *x = fv__onnx_last(to, fv__onnx_input(to, node, 0));
-    return fv__onnx_give(node, 0,
-                         x ? fv__onnx_map(to, node, x, "%s", kind) : NULL);
+    return fv__onnx_set(node, 0,
+                        x ? fv__onnx_map(to, node, x, "%s", kind) : NULL);
 }
 
 static fv_status global_average_pool(fv__importer *to, fv__onnx_node *node)
@@ -231,15 +228,15 @@ static fv_status global_lp_pool(fv__importer *to, fv__onnx_node *node)
     if (!x) return FV_UNSUPPORTED;
     for (int32_t i = 2; i < fv__onnx_rank(to, x); i++) axes[count++] = i;
     if (p == 1 || p == 2)
-        return fv__onnx_give(
-            node, 0,
-            fv__onnx_reduced(to, node, p == 1 ? "reduce_l1" : "reduce_l2", x,
-                             count, axes));
+        return fv__onnx_set(node, 0,
+                            fv__onnx_reduced(to, node,
+                                             p == 1 ? "reduce_l1" : "reduce_l2",
+                                             x, count, axes));
     x = fv__onnx_with(to, node, "pow", fv__onnx_map(to, node, x, "abs"),
                       (double)p);
     x = fv__onnx_reduced(to, node, "sum", x, count, axes);
-    return fv__onnx_give(node, 0,
-                         fv__onnx_with(to, node, "pow", x, 1 / (double)p));
+    return fv__onnx_set(node, 0,
+                        fv__onnx_with(to, node, "pow", x, 1 / (double)p));
 }
 
 const fv__onnx_operator fv__onnx_pools[] = {

@@ -53,7 +53,7 @@ static fv_status linear(fv__importer *to, fv__onnx_node *node, fv__value *x,
     if (!y || weight.rank < 0 || fv__onnx_weight(to, "weight", &weight) != FV_OK
         || (bias && fv__onnx_weight(to, "bias", bias) != FV_OK))
         return FV_UNSUPPORTED;
-    return fv__onnx_set(node, 0, y, fv__order_plain());
+    return fv__onnx_set(node, 0, y);
 }
 
 /* A copy of numbers times a factor. */
@@ -89,7 +89,7 @@ static fv_status gemm_of_lines(fv__importer *to, fv__onnx_node *node)
     if (alpha != 1)
         y = fv__onnx_line(to, node, 1, &y, "mul %s",
                           fv__number_text(alpha, number));
-    fv__value *c = node->num_inputs > 2 ? node->inputs[2] : NULL;
+    fv__value *c = fv__onnx_operand(node, 2);
     if (c) {
         fv__value *sum[] = { y, fv__onnx_plain(to, c) };
         if (beta != 1)
@@ -97,7 +97,7 @@ static fv_status gemm_of_lines(fv__importer *to, fv__onnx_node *node)
                                    fv__number_text(beta, number));
         y = fv__onnx_line(to, node, 2, sum, "add");
     }
-    return fv__onnx_set(node, 0, y, fv__order_plain());
+    return fv__onnx_set(node, 0, y);
 }
 
 static fv_status gemm(fv__importer *to, fv__onnx_node *node)
@@ -105,7 +105,7 @@ static fv_status gemm(fv__importer *to, fv__onnx_node *node)
     if (node->num_inputs < 2 || !node->inputs[0] || !node->inputs[1])
         return fv__onnx_refuse(to, node, "it lacks an input");
     const fv__value *b = node->inputs[1];
-    const fv__value *c = node->num_inputs > 2 ? node->inputs[2] : NULL;
+    const fv__value *c = fv__onnx_operand(node, 2);
     const bool weights =
         b->known.data && b->known.rank == 2 && !node->inputs[0]->known.data
         && fv__dtype_is_real(b->known.dtype) && !fv__onnx_int(node, "transA", 0)
@@ -135,8 +135,7 @@ static fv_status matmul(fv__importer *to, fv__onnx_node *node)
         && fv__dtype_is_real(b->known.dtype) && fv__onnx_rank(to, a) == 2)
         return linear(to, node, a, exchanged(&b->known), NULL);
     fv__value *both[] = { fv__onnx_plain(to, a), fv__onnx_plain(to, b) };
-    return fv__onnx_set(node, 0, fv__onnx_line(to, node, 2, both, "matmul"),
-                        fv__order_plain());
+    return fv__onnx_set(node, 0, fv__onnx_line(to, node, 2, both, "matmul"));
 }
 
 const fv__onnx_operator fv__onnx_products[] = {

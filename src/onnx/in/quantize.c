@@ -6,14 +6,7 @@
 
 static fv__value *real(fv__importer *to, fv__onnx_node *node, fv__value *x)
 {
-    if (!x || fv__dtype_is_real(fv__onnx_type_of(to, x))) return x;
-    return fv__onnx_map(to, node, x, "cast type=real");
-}
-
-static fv__value *two(fv__importer *to, fv__onnx_node *node, const char *kind,
-                      fv__value *a, fv__value *b)
-{
-    return fv__onnx_two(to, node, kind, a, b);
+    return fv__onnx_cast(to, node, x, to->context->dtype);
 }
 
 /* x less a zero point along an axis, or none. */
@@ -21,31 +14,28 @@ static fv__value *centred(fv__importer *to, fv__onnx_node *node, fv__value *x,
                           int64_t axis, fv__value *zero)
 {
     x = real(to, node, x);
-    if (!x || !zero || (zero->known.data && fv__onnx_all_zero(&zero->known)))
-        return x;
+    if (!x || !zero || fv__onnx_all_zero(zero)) return x;
     zero = fv__onnx_along(to, node, x, axis, real(to, node, zero));
-    return two(to, node, "sub", x, zero);
+    return fv__onnx_two(to, node, "sub", x, zero);
 }
 
-/* The limits and the word of a type of whole numbers; 16 bits without a sign
- * are read as 32. */
-static const char *limits_of(fv_dtype dtype, int32_t *low, int32_t *high)
+/* The limits of a type of whole numbers; 16 bits without a sign are read as 32.
+ * False: results have no such type. */
+static bool limits_of(fv_dtype dtype, int32_t *low, int32_t *high)
 {
     static const struct {
         fv_dtype dtype;
         int32_t low, high;
-        const char *word;
-    } types[] = { { FV_U8, 0, 255, "u8" },
-                  { FV_I8, -128, 127, "i8" },
-                  { FV_I16, -32768, 32767, "i16" },
-                  { FV_I32, 0, 65535, "i32" } };
+    } types[] = { { FV_U8, 0, 255 },
+                  { FV_I8, -128, 127 },
+                  { FV_I16, -32768, 32767 },
+                  { FV_I32, 0, 65535 } };
     for (int i = 0; i < 4; i++) {
-        if (types[i].dtype != dtype) continue;
         *low = types[i].low;
         *high = types[i].high;
-        return types[i].word;
+        if (types[i].dtype == dtype) return true;
     }
-    return NULL;
+    return false;
 }
 
 /* Rounds x, which is divided by the scale already, and sets output k to it. */
@@ -54,17 +44,16 @@ static fv_status give_rounded(fv__importer *to, fv__onnx_node *node, int32_t k,
                               fv_dtype dtype)
 {
     int32_t low, high;
-    const char *word = limits_of(dtype, &low, &high);
-    if (!word)
+    if (!limits_of(dtype, &low, &high))
         return fv__onnx_refuse(to, node, "a result of type %s",
                                fv_dtype_name(dtype));
     x = fv__onnx_map(to, node, x, "round");
-    if (zero && !(zero->known.data && fv__onnx_all_zero(&zero->known)))
-        x = two(to, node, "add", x,
-                fv__onnx_along(to, node, x, axis, real(to, node, zero)));
+    if (zero && !fv__onnx_all_zero(zero))
+        x = fv__onnx_two(
+            to, node, "add", x,
+            fv__onnx_along(to, node, x, axis, real(to, node, zero)));
     x = fv__onnx_map(to, node, x, "clip low=%d high=%d", low, high);
-    return fv__onnx_give(node, k,
-                         fv__onnx_map(to, node, x, "cast type=%s", word));
+    return fv__onnx_set(node, k, fv__onnx_cast(to, node, x, dtype));
 }
 
 /* A scale or zero point of blocks, repeated for their elements. */
@@ -76,6 +65,12 @@ static fv__value *unblocked(fv__importer *to, fv__onnx_node *node,
     int64_t ones[FV_MAX_RANK + 1], merged[FV_MAX_RANK];
     if (!value || block < 1 || fv__onnx_rank(to, value) < 2) return value;
     const int32_t rank = fv__onnx_rank(to, value);
+    const int64_t behind = axis + 1;
+    const int64_t extent = fv__onnx_extent(to, x, (int32_t)axis);
+    if (extent == FV_OPEN) {
+        fv__onnx_refuse(to, node, "blocks along an axis whose size is open");
+        return NULL;
+    }
     for (int32_t i = 0; i <= rank; i++) ones[i] = i == axis + 1 ? block : 1;
     for (int32_t i = 0; i < rank; i++) merged[i] = i == axis ? -1 : 0;
     value = fv__onnx_plain(to, value);
@@ -83,13 +78,11 @@ static fv__value *unblocked(fv__importer *to, fv__onnx_node *node,
     for (int32_t i = 0; i < rank; i++)
         if (i != axis) merged[i] = fv__onnx_extent(to, value, i);
     fv__onnx_write(shape, "shape", rank, merged);
-    value = fv__onnx_line(to, node, 1, &value, "unsqueeze %lld",
-                          (long long)(axis + 1));
+    value =
+        fv__onnx_line(to, node, 1, &value, "unsqueeze %lld", (long long)behind);
     value = fv__onnx_line(to, node, 1, &value, "tile%s", repeats);
     value = fv__onnx_line(to, node, 1, &value, "reshape%s", shape);
-    return fv__onnx_line(
-        to, node, 1, &value, "slice starts=0 stops=%lld axes=%lld",
-        (long long)fv__onnx_extent(to, x, (int32_t)axis), (long long)axis);
+    return fv__onnx_part(to, node, value, (int32_t)axis, 0, extent);
 }
 
 /* The inputs of QuantizeLinear and DequantizeLinear. */
@@ -106,7 +99,7 @@ static bool read_scale(fv__importer *to, fv__onnx_node *node, int64_t *axis,
     if (many && !fv__onnx_axis(to, node, inputs[0], axis)) return false;
     for (int k = 1; k < 3; k++)
         inputs[k] = unblocked(to, node, inputs[0], *axis, inputs[k]);
-    return true;
+    return inputs[1] != NULL;
 }
 
 static fv_status quantize_linear(fv__importer *to, fv__onnx_node *node)
@@ -121,8 +114,8 @@ static fv_status quantize_linear(fv__importer *to, fv__onnx_node *node)
     else if (wanted && !fv__onnx_dtype(to->context, (int32_t)wanted, &dtype))
         return fv__onnx_refuse(to, node, "a result of type number %lld",
                                (long long)wanted);
-    fv__value *x = two(to, node, "div", real(to, node, in[0]),
-                       fv__onnx_along(to, node, in[0], axis, in[1]));
+    fv__value *x = fv__onnx_two(to, node, "div", real(to, node, in[0]),
+                                fv__onnx_along(to, node, in[0], axis, in[1]));
     return give_rounded(to, node, 0, x, axis, in[2], dtype);
 }
 
@@ -132,23 +125,10 @@ static fv_status dequantize_linear(fv__importer *to, fv__onnx_node *node)
     int64_t axis;
     if (!read_scale(to, node, &axis, in)) return FV_UNSUPPORTED;
     fv__value *x = centred(to, node, in[0], axis, in[2]);
-    return fv__onnx_give(
+    return fv__onnx_set(
         node, 0,
-        two(to, node, "mul", x, fv__onnx_along(to, node, in[0], axis, in[1])));
-}
-
-/* An extreme element of all and 0, of rank 0. */
-static fv__value *extreme(fv__importer *to, fv__onnx_node *node, fv__value *x,
-                          const char *kind, const char *limit)
-{
-    char options[512] = "";
-    int64_t axes[FV_MAX_RANK];
-    const int32_t rank = fv__onnx_rank(to, x);
-    for (int32_t i = 0; i < rank; i++) axes[i] = i;
-    fv__onnx_write(options, "axes", rank, axes);
-    if (rank)
-        x = fv__onnx_line(to, node, 1, &x, "%s%s keepdims=no", kind, options);
-    return fv__onnx_line(to, node, 1, &x, "clip %s=0", limit);
+        fv__onnx_two(to, node, "mul", x,
+                     fv__onnx_along(to, node, in[0], axis, in[1])));
 }
 
 /* A scale such that the elements and 0 are 0 to 255. */
@@ -156,20 +136,22 @@ static fv_status dynamic_quantize(fv__importer *to, fv__onnx_node *node)
 {
     fv__value *x = fv__onnx_input(to, node, 0);
     if (!x) return FV_UNSUPPORTED;
-    fv__value *low = extreme(to, node, x, "min", "high");
-    fv__value *high = extreme(to, node, x, "max", "low");
-    fv__value *scale =
-        fv__onnx_with(to, node, "div", two(to, node, "sub", high, low), 255);
+    fv__value *low = fv__onnx_map(to, node, fv__onnx_total(to, node, "min", x),
+                                  "clip high=0");
+    fv__value *high = fv__onnx_map(to, node, fv__onnx_total(to, node, "max", x),
+                                   "clip low=0");
+    fv__value *scale = fv__onnx_with(
+        to, node, "div", fv__onnx_two(to, node, "sub", high, low), 255);
     fv__value *none = fv__onnx_with(to, node, "equal", scale, 0);
-    scale = two(to, node, "add", scale, real(to, node, none));
-    fv__value *zero =
-        two(to, node, "div", fv__onnx_map(to, node, low, "neg"), scale);
+    scale = fv__onnx_two(to, node, "add", scale, real(to, node, none));
+    fv__value *zero = fv__onnx_two(to, node, "div",
+                                   fv__onnx_map(to, node, low, "neg"), scale);
     zero = fv__onnx_map(to, node, zero, "clip low=0 high=255");
-    zero = fv__onnx_map(to, node, fv__onnx_map(to, node, zero, "round"),
-                        "cast type=u8");
-    fv__onnx_give(node, 1, scale);
-    fv__onnx_give(node, 2, zero);
-    x = two(to, node, "div", x, scale);
+    zero =
+        fv__onnx_cast(to, node, fv__onnx_map(to, node, zero, "round"), FV_U8);
+    fv__onnx_set(node, 1, scale);
+    fv__onnx_set(node, 2, zero);
+    x = fv__onnx_two(to, node, "div", x, scale);
     return give_rounded(to, node, 0, x, 0, zero, FV_U8);
 }
 
@@ -225,7 +207,7 @@ static fv__value *convolution(fv__importer *to, fv__onnx_node *node, int32_t a,
 
 static fv_status give_whole(fv__importer *to, fv__onnx_node *node, fv__value *y)
 {
-    return fv__onnx_give(node, 0, fv__onnx_map(to, node, y, "cast type=i32"));
+    return fv__onnx_set(node, 0, fv__onnx_cast(to, node, y, FV_I32));
 }
 
 static fv_status matmul_integer(fv__importer *to, fv__onnx_node *node)
@@ -252,12 +234,12 @@ static fv_status requantize(fv__importer *to, fv__onnx_node *node, fv__value *y,
 {
     fv__value *const *in = node->inputs;
     if (!y) return FV_UNSUPPORTED;
-    fv__value *scale =
-        two(to, node, "mul", fv__onnx_along(to, node, y, a_axis, in[1]),
-            fv__onnx_along(to, node, y, b_axis, in[4]));
-    scale =
-        two(to, node, "div", scale, fv__onnx_along(to, node, y, axis, in[6]));
-    y = two(to, node, "mul", y, scale);
+    fv__value *scale = fv__onnx_two(to, node, "mul",
+                                    fv__onnx_along(to, node, y, a_axis, in[1]),
+                                    fv__onnx_along(to, node, y, b_axis, in[4]));
+    scale = fv__onnx_two(to, node, "div", scale,
+                         fv__onnx_along(to, node, y, axis, in[6]));
+    y = fv__onnx_two(to, node, "mul", y, scale);
     return give_rounded(to, node, 0, y, axis, in[7],
                         fv__onnx_type_of(to, in[7]));
 }

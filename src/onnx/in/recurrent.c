@@ -43,9 +43,14 @@ static fv_status read_activations(fv__importer *to, const fv__onnx_node *node,
 static fv_status read_attributes(fv__importer *to, fv__onnx_node *node,
                                  fv__recurrent_node *r)
 {
-    const char *way = fv__onnx_text(to, node, "direction", "forward");
-    r->reversed = strcmp(way, "reverse") == 0;
-    r->directions = strcmp(way, "bidirectional") == 0 ? 2 : 1;
+    static const char *const ways[][2] = { { "forward", "" },
+                                           { "reverse", "r" },
+                                           { "bidirectional", "b" },
+                                           { NULL, NULL } };
+    const char *way = fv__onnx_word(to, node, "direction", "forward", ways);
+    if (!way) return FV_UNSUPPORTED;
+    r->reversed = *way == 'r';
+    r->directions = *way == 'b' ? 2 : 1;
     r->batch_first = fv__onnx_int(node, "layout", 0) != 0;
     r->reset_behind = fv__onnx_int(node, "linear_before_reset", 0) != 0;
     r->coupled = fv__onnx_int(node, "input_forget", 0) != 0;
@@ -70,7 +75,7 @@ static fv__value *state(fv__importer *to, fv__onnx_node *node,
                         const fv__recurrent_node *r, int32_t k)
 {
     fv__value *h = fv__onnx_operand(node, k);
-    const bool none = !h || (h->known.data && fv__onnx_all_zero(&h->known));
+    const bool none = !h || fv__onnx_all_zero(h);
     if (none) return NULL;
     h = fv__onnx_ordered(to, h, images_first(r));
     return fv__onnx_line(to, node, 1, &h, "reshape 0 %lld",
@@ -106,8 +111,7 @@ static fv_status read_inputs(fv__importer *to, fv__onnx_node *node,
         return fv__onnx_refuse(to, node, "B of other shape than [%d, %lld]",
                                r->directions, (long long)(2 * rows));
     r->lengths = fv__onnx_operand(node, 4);
-    if (r->lengths)
-        r->lengths = fv__onnx_map(to, node, r->lengths, "cast type=i64");
+    r->lengths = fv__onnx_cast(to, node, r->lengths, FV_I64);
     r->first[0] = state(to, node, r, 5);
     r->first[1] = r->kind->gates == 4 ? state(to, node, r, 6) : NULL;
     r->x = fv__onnx_ordered(to, node->inputs[0], images_first(r));
@@ -126,14 +130,15 @@ fv_status fv__recurrent_outputs(fv__importer *to, fv__onnx_node *node,
         fv__value *y = made[0];
         y = fv__onnx_line(to, node, 1, &y, "reshape 0 0 %d %lld", r->directions,
                           (long long)r->hidden);
-        fv__onnx_set(node, 0, y, r->batch_first ? fv__order_plain() : all);
+        fv__onnx_set_ordered(node, 0, y,
+                             r->batch_first ? fv__order_plain() : all);
     }
     for (int32_t k = 1; k < (r->kind->gates == 4 ? 3 : 2); k++) {
         if (!fv__onnx_wanted(node, k)) continue;
         fv__value *h = made[k];
         h = fv__onnx_line(to, node, 1, &h, "reshape 0 %d %lld", r->directions,
                           (long long)r->hidden);
-        fv__onnx_set(node, k, h, images_first(r));
+        fv__onnx_set_ordered(node, k, h, images_first(r));
     }
     return fv_failed(to->context);
 }

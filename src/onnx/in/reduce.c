@@ -123,7 +123,7 @@ static fv_status reduce(fv__importer *to, fv__onnx_node *node)
     if (!x || !find_axes(to, node, x, r->version, named, &none))
         return FV_UNSUPPORTED;
     if (none)
-        return fv__onnx_set(
+        return fv__onnx_set_ordered(
             node, 0,
             r->alone ? fv__onnx_line(to, node, 1, &x, "%s", r->alone) : x,
             x->order);
@@ -134,8 +134,8 @@ static fv_status reduce(fv__importer *to, fv__onnx_node *node)
     if (!keep) snprintf(options, sizeof options, " keepdims=no");
     if (axes.count) fv__onnx_write(options, "axes", axes.count, axes.at);
     fv__value *y = reduced(to, node, r, x, named, options);
-    return fv__onnx_set(node, 0, y,
-                        keep ? x->order : order_without(x, rank, named));
+    return fv__onnx_set_ordered(
+        node, 0, y, keep ? x->order : order_without(x, rank, named));
 }
 
 /* ---- the places of extremes, and sums so far -------------------------------
@@ -154,9 +154,9 @@ static fv_status arg_extreme(fv__importer *to, fv__onnx_node *node,
         to, node, 1, &x, "%s %d%s%s", kind, fv__onnx_stored(to, x, axis),
         keep ? "" : " keepdims=no",
         fv__onnx_int(node, "select_last_index", 0) ? " last=yes" : "");
-    return fv__onnx_set(node, 0, y,
-                        keep ? x->order
-                             : order_without(x, fv__onnx_rank(to, x), named));
+    return fv__onnx_set_ordered(
+        node, 0, y,
+        keep ? x->order : order_without(x, fv__onnx_rank(to, x), named));
 }
 
 static fv_status arg_max(fv__importer *to, fv__onnx_node *node)
@@ -191,7 +191,7 @@ static fv_status top_k(fv__importer *to, fv__onnx_node *node)
                       (long long)k, fv__onnx_stored(to, x, axis),
                       fv__onnx_int(node, "largest", 1) ? "" : " smallest=yes");
     for (int32_t i = 0; y && i < 2; i++)
-        fv__onnx_set(node, i, fv__onnx_sibling(to, y, i), x->order);
+        fv__onnx_set_ordered(node, i, fv__onnx_sibling(to, y, i), x->order);
     return y ? FV_OK : FV_UNSUPPORTED;
 }
 
@@ -211,7 +211,7 @@ static fv_status cumulative_sum(fv__importer *to, fv__onnx_node *node)
         fv__onnx_stored(to, x, axis.at[0]),
         fv__onnx_int(node, "exclusive", 0) ? " exclusive=yes" : "",
         fv__onnx_int(node, "reverse", 0) ? " reverse=yes" : "");
-    return fv__onnx_set(node, 0, y, x->order);
+    return fv__onnx_set_ordered(node, 0, y, x->order);
 }
 
 const fv__onnx_operator fv__onnx_reductions[] = {

@@ -1,6 +1,7 @@
 /* Resize and Upsample, and what reads images at the points of a grid. */
 #include "onnx/in/operators.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,13 +29,6 @@ static int64_t reals(const fv__onnx_node *node, int32_t k,
     if (count <= 2 * FV_MAX_RANK)
         fv__load_doubles(value->known.dtype, value->known.data, 1, count, out);
     return count;
-}
-
-static const char *translate(const char *const words[][2], const char *word)
-{
-    for (int i = 0; words[i][0]; i++)
-        if (strcmp(words[i][0], word) == 0) return words[i][1];
-    return NULL;
 }
 
 /* Words of versions before 11: coordinates are o / scale, rounded down or, of
@@ -72,20 +66,16 @@ static fv_status read_words(fv__importer *to, fv__onnx_node *node, resizing *r)
         { "ceil", "ceil" },
         { NULL, NULL }
     };
-    const char *given[] = {
-        fv__onnx_text(to, node, "mode", "nearest"),
-        fv__onnx_text(to, node, "coordinate_transformation_mode", "half_pixel"),
-        fv__onnx_text(to, node, "nearest_mode", "round_prefer_floor"),
+    const char *words[] = {
+        fv__onnx_word(to, node, "mode", "nearest", modes),
+        fv__onnx_word(to, node, "coordinate_transformation_mode", "half_pixel",
+                      coordinates),
+        fv__onnx_word(to, node, "nearest_mode", "round_prefer_floor",
+                      roundings),
     };
-    const char *words[] = { translate(modes, given[0]),
-                            translate(coordinates, given[1]),
-                            translate(roundings, given[2]) };
     char number[FV__NUMBER_BYTES];
+    if (!words[0] || !words[1] || !words[2]) return FV_UNSUPPORTED;
     if (node->version < 11) early_words(r, words);
-    for (int i = 0; i < 3; i++)
-        if (!words[i])
-            return fv__onnx_refuse(to, node, "\"%.60s\" is not supported",
-                                   given[i]);
     const bool nearest = strcmp(words[0], "nearest") == 0;
     const bool exclude = !nearest && fv__onnx_int(node, "exclude_outside", 0);
     const bool smooth = !nearest && fv__onnx_int(node, "antialias", 0);
@@ -117,12 +107,17 @@ static fv_status read_axes(fv__importer *to, fv__onnx_node *node,
     return fv__ok(to->context) ? FV_OK : fv_failed(to->context);
 }
 
+static int64_t size_of(double number)
+{
+    return fabs(number) < 0x1p53 ? (int64_t)number : INT64_MAX;
+}
+
 /* Spreads lists over the axes. */
 static fv_status spread(fv__importer *to, fv__onnx_node *node,
                         const fv__value *x, const fv__list *axes, int64_t count,
                         const double numbers[], resizing *r)
 {
-    double region[2 * FV_MAX_RANK];
+    double region[2 * FV_MAX_RANK] = { 0 };
     const int64_t bounds = node->version < 11 ? 0 : reals(node, 1, region);
     if (count != axes->count)
         return fv__onnx_refuse(to, node, "%lld %s for %lld axes",
@@ -132,7 +127,7 @@ static fv_status spread(fv__importer *to, fv__onnx_node *node,
         const int32_t axis = (int32_t)axes->at[i];
         const int64_t extent = fv__onnx_extent(to, x, axis);
         if (r->sized)
-            r->size[axis] = (int64_t)numbers[i];
+            r->size[axis] = size_of(numbers[i]);
         else
             r->scale[axis] = numbers[i];
         if (bounds == 2 * axes->count) {
@@ -161,9 +156,7 @@ static fv_status postpone(fv__importer *to, fv__onnx_node *node,
                                "sizes that depend on the input are for all "
                                "axes, or for those of the pixels");
     r->later = fv__onnx_plain(to, list);
-    if (all)
-        r->later = fv__onnx_line(to, node, 1, &r->later,
-                                 "slice starts=2 stops=%d axes=0", rank);
+    if (all) r->later = fv__onnx_part(to, node, r->later, 0, 2, rank);
     for (int32_t i = 2; i < rank; i++) r->changes[i] = true;
     return r->later ? FV_OK : FV_UNSUPPORTED;
 }
@@ -176,7 +169,7 @@ static bool has_numbers(const fv__value *value)
 static fv_status read_sizes(fv__importer *to, fv__onnx_node *node,
                             const fv__value *x, resizing *r)
 {
-    double numbers[2 * FV_MAX_RANK];
+    double numbers[2 * FV_MAX_RANK] = { 0 };
     fv__list axes;
     if (read_axes(to, node, x, &axes) != FV_OK) return FV_UNSUPPORTED;
     const int32_t at = node->version < 11 ? 1 : 2;
@@ -226,15 +219,14 @@ static bool order_of(const fv__importer *to, const fv__value *x,
 }
 
 static void write_reals(char options[1024], const char *key, int32_t count,
-                        const double numbers[], const fv__order *order)
+                        const double numbers[])
 {
     char text[FV__NUMBER_BYTES];
     size_t used = strlen(options);
     for (int32_t i = 0; i < count && used < 900; i++)
-        used += (size_t)snprintf(
-            options + used, 1024 - used, "%s%s%s%s", i ? "," : " ",
-            i ? "" : key, i ? "" : "=",
-            fv__number_text_f32((float)numbers[order->axis[i + 1]], text));
+        used += (size_t)snprintf(options + used, 1024 - used, "%s%s%s%s",
+                                 i ? "," : " ", i ? "" : key, i ? "" : "=",
+                                 fv__number_text_f32((float)numbers[i], text));
 }
 
 static void write_sizes(char options[1024], int32_t count, const resizing *r,
@@ -257,6 +249,13 @@ static fv__value *resized(fv__importer *to, fv__onnx_node *node, fv__value *x,
 {
     char options[1024] = "";
     const int32_t axes = fv__onnx_rank(to, x) - 2;
+    double scale[FV_MAX_RANK] = { 0 }, region[2 * FV_MAX_RANK] = { 0 };
+    for (int32_t i = 0; i < axes; i++) {
+        const int32_t axis = order->axis[i + 1];
+        scale[i] = r->scale[axis];
+        region[i] = r->begin[axis];
+        region[axes + i] = r->end[axis];
+    }
     if (r->later) {
         fv__value *both[] = { x, r->later };
         fv__value *y =
@@ -267,14 +266,9 @@ static fv__value *resized(fv__importer *to, fv__onnx_node *node, fv__value *x,
     if (r->sized)
         write_sizes(options, axes, r, order);
     else
-        write_reals(options, "scales", axes, r->scale, order);
-    if (strstr(r->options, "coordinates=crop")) {
-        write_reals(options, "region", axes, r->begin, order);
-        strcat(options, ",");
-        char ends[1024] = "";
-        write_reals(ends, "", axes, r->end, order);
-        strncat(options, ends + 2, sizeof options - strlen(options) - 1);
-    }
+        write_reals(options, "scales", axes, scale);
+    if (strstr(r->options, "coordinates=crop"))
+        write_reals(options, "region", 2 * axes, region);
     return fv__onnx_map(to, node, x, "resize %s%s", r->options, options);
 }
 
@@ -300,11 +294,9 @@ static fv_status read_policy(fv__importer *to, fv__onnx_node *node, resizing *r)
                                            { "not_smaller",
                                              " fit=not_smaller" },
                                            { NULL, NULL } };
-    const char *word =
-        fv__onnx_text(to, node, "keep_aspect_ratio_policy", "stretch");
-    const char *fit = translate(fits, word);
-    if (!fit)
-        return fv__onnx_refuse(to, node, "\"%.40s\" is not supported", word);
+    const char *fit =
+        fv__onnx_word(to, node, "keep_aspect_ratio_policy", "stretch", fits);
+    if (!fit) return FV_UNSUPPORTED;
     r->fitted = r->sized && *fit;
     if (!r->fitted) return FV_OK;
     const size_t used = strlen(r->options);
@@ -326,7 +318,7 @@ static fv_status resize(fv__importer *to, fv__onnx_node *node)
         return FV_UNSUPPORTED;
     bool any = false;
     for (int32_t i = 0; i < fv__onnx_rank(to, x); i++) any |= r.changes[i];
-    if (!any) return fv__onnx_give(node, 0, x);
+    if (!any) return fv__onnx_set(node, 0, x);
     const double outside = strstr(r.options, "coordinates=crop")
                                ? fv__onnx_float(node, "extrapolation_value", 0)
                                : 0;
@@ -338,7 +330,7 @@ static fv_status resize(fv__importer *to, fv__onnx_node *node)
     } else
         x = with_ends(to, node, x, &r);
     if (outside != 0) x = fv__onnx_with(to, node, "add", x, outside);
-    return fv__onnx_give(node, 0, x);
+    return fv__onnx_set(node, 0, x);
 }
 
 /* ---- grids -----------------------------------------------------------------
@@ -357,14 +349,10 @@ static fv_status grid_sample(fv__importer *to, fv__onnx_node *node)
                                                { NULL, NULL } };
     fv__value *x = fv__onnx_last(to, fv__onnx_input(to, node, 0));
     fv__value *grid = fv__onnx_plain(to, fv__onnx_input(to, node, 1));
-    const char *word = fv__onnx_text(to, node, "mode", "bilinear");
-    const char *mode = translate(modes, word);
-    const char *beyond = fv__onnx_text(to, node, "padding_mode", "zeros");
-    const char *padding = translate(paddings, beyond);
-    if (!x || !grid) return FV_UNSUPPORTED;
-    if (!mode || !padding)
-        return fv__onnx_refuse(to, node, "\"%.40s\" is not supported",
-                               mode ? beyond : word);
+    const char *mode = fv__onnx_word(to, node, "mode", "bilinear", modes);
+    const char *padding =
+        fv__onnx_word(to, node, "padding_mode", "zeros", paddings);
+    if (!x || !grid || !mode || !padding) return FV_UNSUPPORTED;
     if (fv__onnx_rank(to, x) != 4)
         return fv__onnx_refuse(to, node,
                                "an input of %d axes; images of 4 are sampled",
@@ -375,7 +363,7 @@ static fv_status grid_sample(fv__importer *to, fv__onnx_node *node)
         "grid_sample mode=%s padding_mode=%s "
         "align_corners=%s",
         mode, padding, fv__onnx_int(node, "align_corners", 0) ? "yes" : "no");
-    return fv__onnx_set(node, 0, y, fv__order_last(4));
+    return fv__onnx_set_ordered(node, 0, y, fv__order_last(4));
 }
 
 static fv_status affine_grid(fv__importer *to, fv__onnx_node *node)
@@ -389,7 +377,7 @@ static fv_status affine_grid(fv__importer *to, fv__onnx_node *node)
                                "a size of %lld axes; grids of images, of 4, "
                                "are made",
                                (long long)size.count);
-    return fv__onnx_give(
+    return fv__onnx_set(
         node, 0,
         fv__onnx_line(to, node, 1, &theta,
                       "affine_grid %lld %lld align_corners=%s",

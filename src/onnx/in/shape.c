@@ -23,14 +23,10 @@ static fv_status transpose(fv__importer *to, fv__onnx_node *node)
         seen[axis] = true;
         order.axis[fv__onnx_stored(to, x, axis)] = i;
     }
-    if (!x->known.data) return fv__onnx_set(node, 0, x, order);
+    if (!x->known.data) return fv__onnx_set_ordered(node, 0, x, order);
     int32_t axes[FV_MAX_RANK];
     for (int32_t i = 0; i < rank; i++) axes[i] = (int32_t)perm.at[i];
-    const fv_tensor view = fv_tensor_permute(to->context, &x->known, axes);
-    fv_tensor copy = fv__onnx_tensor_new(to, view.dtype, view.rank, view.shape);
-    if (copy.rank < 0) return fv_failed(to->context);
-    if (fv_tensor_count(&copy)) fv__tensor_copy_elements(&copy, &view);
-    return fv__onnx_set(node, 0, fv__onnx_known(to, &copy), fv__order_plain());
+    return fv__onnx_set(node, 0, fv__onnx_permuted(to, x, axes));
 }
 
 static bool is_last(const fv__importer *to, const fv__value *x)
@@ -48,7 +44,7 @@ static fv_status flatten_images(fv__importer *to, fv__onnx_node *node,
     fv__value *y = fv__onnx_allocate(to, sizeof *y);
     if (!y) return fv_failed(to->context);
     *y = (fv__value){ .name = node->name, .result = -1, .flattened = x };
-    return fv__onnx_set(node, 0, y, fv__order_plain());
+    return fv__onnx_set(node, 0, y);
 }
 
 static fv_status flatten(fv__importer *to, fv__onnx_node *node)
@@ -63,14 +59,12 @@ static fv_status flatten(fv__importer *to, fv__onnx_node *node)
     x = fv__onnx_plain(to, x);
     if (axis == 0)
         return fv__onnx_set(node, 0,
-                            fv__onnx_line(to, node, 1, &x, "reshape 1 -1"),
-                            fv__order_plain());
+                            fv__onnx_line(to, node, 1, &x, "reshape 1 -1"));
     if (axis == 1)
         return fv__onnx_set(
             node, 0,
             fv__onnx_line(to, node, 1, &x,
-                          rank == 1 ? "reshape -1 1" : "reshape 0 -1"),
-            fv__order_plain());
+                          rank == 1 ? "reshape -1 1" : "reshape 0 -1"));
     /* the columns are the product of extents, known or not */
     const int64_t rest = -1;
     fv__value *columns = x ? fv__onnx_sizes_of(to, node, x, axis, rank) : NULL;
@@ -80,8 +74,7 @@ static fv_status flatten(fv__importer *to, fv__onnx_node *node)
     };
     fv__value *both[] = { x,
                           fv__onnx_line(to, node, 2, shape, "concat axis=0") };
-    return fv__onnx_set(node, 0, fv__onnx_line(to, node, 2, both, "reshape 1"),
-                        fv__order_plain());
+    return fv__onnx_set(node, 0, fv__onnx_line(to, node, 2, both, "reshape 1"));
 }
 
 /* Whether the request is to flatten images to rows, whatever their number. */
@@ -124,9 +117,11 @@ static void keep_batch(const fv__importer *to, const fv__value *x,
             shape->at[0] = 0;
             return;
         }
-        given *= shape->at[i] == 0 && i < fv__onnx_rank(to, x)
-                     ? fv__onnx_extent(to, x, (int32_t)i)
-                     : shape->at[i];
+        const int64_t pair[] = { given,
+                                 i < fv__onnx_rank(to, x) && shape->at[i] == 0
+                                     ? fv__onnx_extent(to, x, (int32_t)i)
+                                     : shape->at[i] };
+        given = fv__product(2, pair);
     }
     if (from == given) shape->at[0] = 0;
 }
@@ -238,7 +233,7 @@ static bool keeps_images(fv__importer *to, fv__value **x, fv__list *shape,
 static fv_status reshape(fv__importer *to, fv__onnx_node *node)
 {
     fv__value *x = fv__onnx_input(to, node, 0);
-    fv__value *request = node->num_inputs > 1 ? node->inputs[1] : NULL;
+    fv__value *request = fv__onnx_operand(node, 1);
     const bool zero = fv__onnx_int(node, "allowzero", 0) != 0;
     fv__list shape;
     if (!x) return FV_UNSUPPORTED;
@@ -248,7 +243,7 @@ static fv_status reshape(fv__importer *to, fv__onnx_node *node)
                               fv__onnx_plain(to, request) };
         fv__value *y = fv__onnx_line(
             to, node, 2, both, "reshape 1 allowzero=%s", zero ? "yes" : "no");
-        return fv__onnx_set(node, 0, y, fv__order_plain());
+        return fv__onnx_set(node, 0, y);
     }
     if ((!request || request->known.data)
         && !fv__onnx_list(to, node, 1, "shape", &shape))
@@ -263,7 +258,7 @@ static fv_status reshape(fv__importer *to, fv__onnx_node *node)
     fv__onnx_write(options, "shape", shape.count, shape.at);
     fv__value *y = fv__onnx_line(to, node, 1, &x, "reshape%s%s", options,
                                  zero ? " allowzero=yes" : "");
-    return fv__onnx_set(node, 0, y, order);
+    return fv__onnx_set_ordered(node, 0, y, order);
 }
 
 /* One line for each FV__MAX_INPUTS values, until one is left. */
@@ -297,13 +292,13 @@ static fv_status concat(fv__importer *to, fv__onnx_node *node)
     for (int32_t k = 0; k < count; k++)
         if (!(values[k] = fv__onnx_input(to, node, k))) return FV_UNSUPPORTED;
     if (!fv__onnx_axis(to, node, values[0], &axis)) return FV_UNSUPPORTED;
-    if (count == 1) return fv__onnx_set(node, 0, values[0], values[0]->order);
+    if (count == 1) return fv__onnx_set(node, 0, values[0]);
     const int32_t rank = fv__onnx_align(to, count, values, &order);
     if (rank < 0) return FV_UNSUPPORTED;
     int32_t stored = 0;
     while (stored < rank - 1 && order.axis[stored] != axis) stored++;
-    return fv__onnx_set(node, 0, concat_all(to, node, count, values, stored),
-                        order);
+    return fv__onnx_set_ordered(
+        node, 0, concat_all(to, node, count, values, stored), order);
 }
 
 const fv__onnx_operator fv__onnx_shapes[] = {

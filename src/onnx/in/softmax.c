@@ -12,9 +12,8 @@ static fv__value *along(fv__importer *to, const fv__onnx_node *node,
     if (depth != FV_OPEN)
         return fv__onnx_line(to, node, 1, one, "one_hot %lld axis=%d",
                              (long long)depth, axis);
-    one[1] = fv__onnx_line(to, node, 1, &x, "shape");
-    one[1] = fv__onnx_line(to, node, 1, &one[1],
-                           "slice starts=%d stops=%d axes=0", axis, axis + 1);
+    const int32_t counted = x->order.axis[axis];
+    one[1] = fv__onnx_sizes_of(to, node, x, counted, counted + 1);
     return fv__onnx_line(to, node, 2, one, "one_hot 1 axis=%d", axis);
 }
 
@@ -48,7 +47,7 @@ static fv_status flattened(fv__importer *to, fv__onnx_node *node, fv__value *x,
     fv__onnx_write(options, "shape", axis + 1, shape);
     fv__value *y = fv__onnx_line(to, NULL, 1, &x, "%s", options);
     y = y ? along(to, node, y, kind, axis) : NULL;
-    return fv__onnx_set(node, 0, shaped(to, y, x), fv__order_plain());
+    return fv__onnx_set(node, 0, shaped(to, y, x));
 }
 
 /* Before version 13 all axes from `axis` on are classes. */
@@ -72,7 +71,7 @@ static fv_status of_classes(fv__importer *to, fv__onnx_node *node,
         return x ? flattened(to, node, x, kind, (int32_t)axis) : FV_UNSUPPORTED;
     }
     fv__value *y = along(to, node, x, kind, fv__onnx_stored(to, x, only));
-    return fv__onnx_set(node, 0, y, x->order);
+    return fv__onnx_set_ordered(node, 0, y, x->order);
 }
 
 static fv_status softmax(fv__importer *to, fv__onnx_node *node)

@@ -4,14 +4,14 @@
 #include <string.h>
 
 static const fv__onnx_operator *const tables[] = {
-    fv__onnx_convolutions, fv__onnx_pools,     fv__onnx_norms,
-    fv__onnx_products,     fv__onnx_elements,  fv__onnx_arithmetic,
-    fv__onnx_comparisons,  fv__onnx_softmaxes, fv__onnx_reductions,
-    fv__onnx_einsums,      fv__onnx_shapes,    fv__onnx_axis_operators,
-    fv__onnx_parts,        fv__onnx_pads,      fv__onnx_indices,
-    fv__onnx_extents,      fv__onnx_types,     fv__onnx_recurrents,
-    fv__onnx_resizes,      fv__onnx_quantizes, fv__onnx_losses,
-    fv__onnx_detections,   fv__onnx_flows,
+    fv__onnx_convolutions, fv__onnx_pools,          fv__onnx_norms,
+    fv__onnx_products,     fv__onnx_elements,       fv__onnx_arithmetic,
+    fv__onnx_softmaxes,    fv__onnx_reductions,     fv__onnx_einsums,
+    fv__onnx_shapes,       fv__onnx_axis_operators, fv__onnx_parts,
+    fv__onnx_pads,         fv__onnx_indices,        fv__onnx_extents,
+    fv__onnx_types,        fv__onnx_recurrents,     fv__onnx_resizes,
+    fv__onnx_quantizes,    fv__onnx_losses,         fv__onnx_detections,
+    fv__onnx_flows,
 };
 
 fv__translate *fv__onnx_translation(const char *domain, const char *kind)

@@ -10,18 +10,24 @@ const char *fv__onnx_type_word(fv_dtype dtype)
     return words[dtype];
 }
 
+const char *fv__onnx_input_word(fv_dtype dtype)
+{
+    return dtype == FV_I8 || dtype == FV_I16 ? "i32"
+                                             : fv__onnx_type_word(dtype);
+}
+
+fv__value *fv__onnx_cast(fv__importer *to, const fv__onnx_node *node,
+                         fv__value *value, fv_dtype dtype)
+{
+    if (!value || fv__onnx_type_of(to, value) == dtype) return value;
+    return fv__onnx_map(to, node, value, "cast type=%s",
+                        fv__onnx_type_word(dtype));
+}
+
 static fv_status cast_to(fv__importer *to, fv__onnx_node *node, fv_dtype dtype)
 {
-    fv__value *x = node->num_inputs ? node->inputs[0] : NULL;
-    if (!x) return fv__onnx_refuse(to, node, "it has no input");
-    if (fv__onnx_type_of(to, x) == dtype)
-        return fv__onnx_set(node, 0, x, x->order);
-    x = fv__onnx_input(to, node, 0);
-    if (!x) return FV_UNSUPPORTED;
-    return fv__onnx_set(node, 0,
-                        fv__onnx_line(to, node, 1, &x, "cast type=%s",
-                                      fv__onnx_type_word(dtype)),
-                        x->order);
+    fv__value *x = fv__onnx_input(to, node, 0);
+    return fv__onnx_set(node, 0, fv__onnx_cast(to, node, x, dtype));
 }
 
 /* The number of a type by its name, as versions before 6 have it; 0: none. */
@@ -47,7 +53,7 @@ static fv_status cast(fv__importer *to, fv__onnx_node *node)
 
 static fv_status cast_like(fv__importer *to, fv__onnx_node *node)
 {
-    const fv__value *like = node->num_inputs > 1 ? node->inputs[1] : NULL;
+    const fv__value *like = fv__onnx_operand(node, 1);
     if (!like) return fv__onnx_refuse(to, node, "input 2 is left out");
     return cast_to(to, node, fv__onnx_type_of(to, like));
 }

@@ -31,17 +31,14 @@ static fv__value *gates(const direction *d, fv__value *x, int32_t axis,
 {
     const int64_t h = d->r->hidden;
     if (count == d->r->kind->gates) return x;
-    return fv__onnx_line(
-        d->to, d->node, 1, &x, "slice starts=%lld stops=%lld axes=%d",
-        (long long)(first * h), (long long)((first + count) * h), axis);
+    return fv__onnx_part(d->to, d->node, x, axis, first * h,
+                         (first + count) * h);
 }
 
 /* Element k of the first axis. */
 static fv__value *row(const direction *d, fv__value *x, int64_t k)
 {
-    x = fv__onnx_line(d->to, d->node, 1, &x,
-                      "slice starts=%lld stops=%lld axes=0", (long long)k,
-                      (long long)(k + 1));
+    x = fv__onnx_part(d->to, d->node, x, 0, k, k + 1);
     return fv__onnx_line(d->to, d->node, 1, &x, "squeeze 0");
 }
 
@@ -155,10 +152,8 @@ static void step_gru(direction *d, fv__value *x, fv__value **h)
     fv__value *parts[2];
     for (int64_t k = 0; k < 2; k++)
         parts[k] = activate(d, 0,
-                            fv__onnx_line(d->to, d->node, 1, &sums,
-                                          "slice starts=%lld stops=%lld axes=1",
-                                          (long long)(k * hidden),
-                                          (long long)((k + 1) * hidden)));
+                            fv__onnx_part(d->to, d->node, sums, 1, k * hidden,
+                                          (k + 1) * hidden));
     fv__value *z = parts[0], *r = parts[1], *n;
     if (d->r->reset_behind) {
         n = product(d, d->h, 2, 1);
@@ -176,20 +171,17 @@ static fv__value *keep(const direction *d, fv__value *within, fv__value *now,
                        fv__value *before)
 {
     if (!before) {
-        within = fv__onnx_map(d->to, d->node, within, "cast type=real");
+        within = fv__onnx_cast(d->to, d->node, within, d->to->context->dtype);
         return two(d, "mul", now, within);
     }
-    return fv__onnx_join(d->to, d->node, "where", 3,
-                         (fv__value *[]){ within, now, before });
+    return fv__onnx_where(d->to, d->node, within, now, before);
 }
 
 /* Position t; returns its output [n, 1, h]. */
 static fv__value *step(direction *d, int64_t t)
 {
     fv__value *x = d->sums, *h = NULL, *c = NULL;
-    x = fv__onnx_line(d->to, d->node, 1, &x,
-                      "slice starts=%lld stops=%lld axes=1", (long long)t,
-                      (long long)(t + 1));
+    x = fv__onnx_part(d->to, d->node, x, 1, t, t + 1);
     x = fv__onnx_line(d->to, d->node, 1, &x, "squeeze 1");
     if (d->r->kind->gates == 4)
         step_lstm(d, x, &h, &c);
@@ -218,9 +210,8 @@ static fv__value *first_state(const direction *d, fv__value *state)
 {
     const int64_t h = d->r->hidden;
     if (!state || d->r->directions == 1) return state;
-    return fv__onnx_line(
-        d->to, d->node, 1, &state, "slice starts=%lld stops=%lld axes=1",
-        (long long)(d->number * h), (long long)((d->number + 1) * h));
+    return fv__onnx_part(d->to, d->node, state, 1, d->number * h,
+                         (d->number + 1) * h);
 }
 
 static direction begin(fv__importer *to, fv__onnx_node *node,
@@ -235,9 +226,8 @@ static direction begin(fv__importer *to, fv__onnx_node *node,
     if (r->b) {
         fv__value *bias = row(&d, r->b, number), *part[2];
         for (int k = 0; k < 2; k++)
-            part[k] = fv__onnx_line(
-                to, node, 1, &bias, "slice starts=%lld stops=%lld axes=0",
-                (long long)(k * rows), (long long)((k + 1) * rows));
+            part[k] =
+                fv__onnx_part(to, node, bias, 0, k * rows, (k + 1) * rows);
         d.sums = two(&d, "add", d.sums, part[0]);
         d.bias_v = part[1];
     }

@@ -213,9 +213,8 @@ static const char *axes_text(int32_t rank, const int32_t axes[], char text[64])
     return text;
 }
 
-/* Numbers that are known, copied in another order. */
-static fv__value *permuted(fv__importer *to, const fv__value *value,
-                           const int32_t axes[])
+fv__value *fv__onnx_permuted(fv__importer *to, const fv__value *value,
+                             const int32_t axes[])
 {
     const fv_tensor view = fv_tensor_permute(to->context, &value->known, axes);
     if (view.rank < 0) return NULL;
@@ -252,7 +251,7 @@ fv__value *fv__onnx_ordered(fv__importer *to, fv__value *value, fv__order order)
     char text[64];
     axes_between(to, value, &order, axes);
     fv__value *made = value->known.data
-                          ? permuted(to, value, axes)
+                          ? fv__onnx_permuted(to, value, axes)
                           : fv__onnx_line(to, NULL, 1, &value, "permute%s",
                                           axes_text(rank, axes, text));
     if (!made) return NULL;
@@ -367,4 +366,39 @@ fv__value *fv__onnx_integers(fv__importer *to, int32_t count,
     if (vector.rank < 0) return NULL;
     if (count) memcpy(vector.data, numbers, (size_t)count * sizeof *numbers);
     return fv__onnx_known(to, &vector);
+}
+
+fv__value *fv__onnx_scalar(fv__importer *to, fv_dtype dtype, double number)
+{
+    const fv_tensor scalar = fv__onnx_tensor_new(to, dtype, 0, NULL);
+    if (scalar.rank < 0) return NULL;
+    const fv_tensor given = fv_tensor_of(&number, FV_F64, 0, NULL);
+    if (fv__tensor_assign(to->context, "a number", &scalar, &given) != FV_OK)
+        return NULL;
+    return fv__onnx_known(to, &scalar);
+}
+
+double fv__onnx_element(const fv_tensor *numbers, int64_t i)
+{
+    double number;
+    fv__load_doubles(numbers->dtype, fv__tensor_byte(numbers, i), 1, 1,
+                     &number);
+    return number;
+}
+
+bool fv__onnx_number(const fv__value *value, double *number)
+{
+    if (!value || !value->known.data || fv_tensor_count(&value->known) != 1)
+        return false;
+    *number = fv__onnx_element(&value->known, 0);
+    return true;
+}
+
+bool fv__onnx_all_zero(const fv__value *value)
+{
+    const fv_tensor *numbers = &value->known;
+    const int64_t count = numbers->data ? fv_tensor_count(numbers) : 0;
+    for (int64_t i = 0; i < count; i++)
+        if (fv__onnx_element(numbers, i) != 0) return false;
+    return numbers->data != NULL;
 }

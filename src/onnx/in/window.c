@@ -4,18 +4,25 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Numbers of an attribute for each axis. */
+/* Numbers of an attribute for each axis: the layers have limits of their own,
+ * this one keeps sums and products of a few of them exact. */
 static fv_status numbers_of(fv__importer *to, const fv__onnx_node *node,
                             const char *name, int32_t axes, int64_t fallback,
                             int64_t out[])
 {
+    enum { MOST = 1 << 24 };
     fv__list list;
     for (int32_t i = 0; i < axes; i++) out[i] = fallback;
     if (!fv__onnx_ints(to, node, name, &list)) return fv_failed(to->context);
     if (list.count != axes)
         return fv__onnx_refuse(to, node, "%s has %lld numbers, not %d", name,
                                (long long)list.count, axes);
-    memcpy(out, list.at, (size_t)axes * sizeof *out);
+    for (int32_t i = 0; i < axes; i++) {
+        out[i] = list.at[i];
+        if (out[i] < 0 || out[i] > MOST)
+            return fv__onnx_refuse(to, node, "%s of %lld, not 0 to %d", name,
+                                   (long long)out[i], MOST);
+    }
     return FV_OK;
 }
 
@@ -23,22 +30,19 @@ static fv_status read_padding(fv__importer *to, const fv__onnx_node *node,
                               fv__onnx_window *w)
 {
     int64_t pads[2 * FV__AXES] = { 0 };
-    const char *mode = fv__onnx_text(to, node, "auto_pad", "NOTSET");
-    w->auto_pad = !strcmp(mode, "SAME_UPPER")   ? "same"
-                  : !strcmp(mode, "SAME_LOWER") ? "same_lower"
-                  : !strcmp(mode, "VALID")      ? "valid"
-                                                : NULL;
-    if (!w->auto_pad && strcmp(mode, "NOTSET") != 0)
-        return fv__onnx_refuse(to, node, "auto_pad \"%.40s\" is none", mode);
-    if (w->auto_pad) return FV_OK;
+    static const char *const modes[][2] = { { "NOTSET", "" },
+                                            { "SAME_UPPER", "same" },
+                                            { "SAME_LOWER", "same_lower" },
+                                            { "VALID", "valid" },
+                                            { NULL, NULL } };
+    w->auto_pad = fv__onnx_word(to, node, "auto_pad", "NOTSET", modes);
+    if (!w->auto_pad) return FV_UNSUPPORTED;
+    if (*w->auto_pad) return FV_OK;
+    w->auto_pad = NULL;
     if (numbers_of(to, node, "pads", 2 * w->axes, 0, pads) != FV_OK)
         return FV_UNSUPPORTED;
     memcpy(w->begin, pads, (size_t)w->axes * sizeof *pads);
     memcpy(w->end, pads + w->axes, (size_t)w->axes * sizeof *pads);
-    for (int32_t i = 0; i < 2 * w->axes; i++)
-        if (pads[i] < 0)
-            return fv__onnx_refuse(to, node, "padding %lld is negative",
-                                   (long long)pads[i]);
     return FV_OK;
 }
 
