@@ -219,6 +219,9 @@ fv_tensor fv__onnx_tensor_new(fv__importer *to, fv_dtype dtype, int32_t rank,
 fv__value *fv__onnx_line(fv__importer *to, const fv__onnx_node *node,
                          int32_t count, fv__value *const inputs[],
                          const char *format, ...) FV_PRINTF(5, 6);
+/* Adds the line of what is flattened, of `from`, under the name of its node. */
+fv__value *fv__onnx_rows(fv__importer *to, const fv__value *flattened,
+                         fv__value *from, const char *line);
 /* Output k of the line that made `first`. */
 fv__value *fv__onnx_sibling(fv__importer *to, const fv__value *first,
                             int32_t k);
