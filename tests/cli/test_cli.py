@@ -32,8 +32,8 @@ from pathlib import Path
 FOVEA = None
 LIMIT = 300  # seconds
 SIDE, CLASSES = 12, 4
-COMMANDS = ["train", "eval", "predict", "run", "info", "explain", "bench",
-            "gradcheck", "version"]
+COMMANDS = ["train", "eval", "predict", "run", "info", "convert", "explain",
+            "bench", "gradcheck", "version"]
 BENCHES = ["bench conv", "bench train", "bench infer", "bench layers"]
 
 NET = f"""\
@@ -439,6 +439,7 @@ class DefaultsTest(Case):
         "schedule": (None, None, None), "average": (None, None, None),
         "decay-of": (None, None, None), "scale-lr": (None, None, None),
         "freeze": (None, None, None),
+        "loss": ("softmax_cross_entropy", None, None),
         "clip-norm": (None, None, ("1e-9", "1e300", "0", "inf")),
         "clip-value": (None, None, ("1e-9", "1e300", "0", "inf")),
         "no-decay-bias": (None, None, None),
@@ -453,7 +454,8 @@ class DefaultsTest(Case):
         "out": ("model.safetensors", "model.safetensors", None),
         "force": (None, None, None), "resume": (None, None, None),
         "json": (None, None, None)}
-    EVAL = {"data": (None, None, None), "limit": (None, None, LIMIT),
+    EVAL = {"data": (None, None, None),
+            "loss": ("softmax_cross_entropy", None, None), "limit": (None, None, LIMIT),
             "batch": ("32", "32", BATCH), "threads": ("all", None, THREADS),
             "dtype": ("f32", "f32", None), "json": (None, None, None)}
     PREDICT = {"data": (None, None, None),
@@ -461,6 +463,7 @@ class DefaultsTest(Case):
                "index": ("0", None, ("0", "1099511627776", "-1",
                                      "1099511627777")),
                "threads": ("all", None, THREADS), "size": (None, None, None),
+               "strict": (None, None, None),
                "dtype": ("f32", "f32", None), "json": (None, None, None)}
     INFO = {"size": (None, None, None), "batch": ("32", "32", BATCH), "dtype": ("f32", "f32", None),
             "json": (None, None, None)}
@@ -470,7 +473,14 @@ class DefaultsTest(Case):
                  "threads": ("all", None, THREADS), "json": (None, None, None)}
     BENCH = {"size": (None, None, None), "threads": ("all", None, THREADS), "dtype": ("f32", None, None),
              "layout": ("nhwc", None, None), "seconds": ("0.3", None, SECONDS)}
+    CONVERT = {**dict.fromkeys(("weights", "into", "prefix", "head", "classes",
+                                "partial", "size", "json"),
+                               (None, None, None)),
+               "seed": ("0", None, ("0", "9223372036854775807", "-1",
+                                    "9223372036854775808")),
+               "batch": ("1", None, BATCH)}
     COMMANDS = {
+        "convert": CONVERT,
         "train": TRAIN, "eval": EVAL, "predict": PREDICT, "info": INFO,
         "gradcheck": GRADCHECK,
         "layers": {"markdown": (None, None, None)},
@@ -529,7 +539,8 @@ class DefaultsTest(Case):
 
     def test_limits(self):
         for command, options in self.COMMANDS.items():
-            data = ["data"] if command in ("train", "eval", "predict") else []
+            data = {"train": ["data"], "eval": ["data"], "predict": ["data"],
+                    "convert": ["out.c"]}.get(command, [])
             for name, (_, _, limits) in options.items():
                 if not limits:
                     continue
