@@ -1256,7 +1256,8 @@ class LayersTest(Case):
 
     def test_options_of_a_kind(self):
         shown = self.run_fovea("layers", "Conv2d").stdout
-        self.assertEqual(shown.splitlines()[1], "1 input")
+        self.assertEqual(shown.splitlines()[1:3],
+                         ["1 input", "conv2d 2 2: 8 x 8 x 4 becomes 7 x 7 x 2"])
         for option in (r"num_filters +whole number +required",
                        r"stride +two whole numbers +1",
                        r"padding +two whole numbers, valid, same, same_lower "
@@ -1269,9 +1270,10 @@ class LayersTest(Case):
     def test_defaults_are_those_of_the_text(self):
         """A layer with each default written out is the layer without it."""
         for kind in ("conv2d", "maxpool", "avgpool", "batchnorm", "linear"):
-            shown = self.run_fovea("layers", kind).stdout.splitlines()[2:]
             words = []
-            for line in shown:
+            for line in self.run_fovea("layers", kind).stdout.splitlines():
+                if not line.startswith("  "):
+                    continue
                 name, *_, default = line.split()
                 if default in ("required", "limit") or not _:
                     continue
