@@ -8,8 +8,8 @@
 /* Where a network ends. */
 typedef struct ending {
     const fv_network *network;
-    const fv_layer *loss; /* the new one, without what it reads */
-    bool *left_out;       /* for each place: it is not part of the copy */
+    fv_layer *loss; /* the new one, without what it reads */
+    bool *left_out; /* for each place: it is not part of the copy */
     int32_t result; /* what the loss reads; the first output from now on */
 } ending;
 
@@ -59,73 +59,91 @@ static bool is_read(const ending *e, int32_t result)
     return false;
 }
 
+/* Refuses outputs that others than the loss read: they move to the end. */
+static fv_status check_outputs(const ending *e)
+{
+    const fv_network *network = e->network;
+    for (int32_t k = 0; k < network->num_outputs; k++)
+        if (is_read(e, network->outputs[k]))
+            return fv_fail(network->context, FV_UNSUPPORTED,
+                           "network: a layer reads the output %s",
+                           maker(network, network->outputs[k])->layer->name);
+    return FV_OK;
+}
+
 /* Finds what the loss reads, and what is left out for it. */
-static void find_end(ending *e)
+static fv_status find_end(ending *e)
 {
     const fv_network *network = e->network;
     for (int32_t i = 0; i < network->count; i++)
         e->left_out[i] = is(network->places[i].layer, "output")
                          || network->places[i].layer->type->target;
+    if (check_outputs(e) != FV_OK) return fv_failed(network->context);
     e->result = value_of(network, 0);
     while (true) {
         const fv__result *result = &network->results[e->result];
         const fv__place *place = &network->places[result->place];
-        if (!contains(e->loss, place->layer, result)) return;
+        if (!contains(e->loss, place->layer, result)) return FV_OK;
         e->left_out[result->place] = !is_read(e, e->result);
         e->result = place->inputs[0];
     }
 }
 
 /* The result as `from` names it. */
-static void add_from(fv__text *text, const fv_network *network, int32_t result)
+static void add_name(fv__text *text, const fv_network *network, int32_t result)
 {
     const int32_t output = network->results[result].output;
-    fv__text_add(text, " from=%s", maker(network, result)->layer->name);
+    fv__text_add(text, "%s", maker(network, result)->layer->name);
     if (output) fv__text_add(text, ":%d", (int)output);
 }
 
-/* Adds the layer of the line; releases it. */
-static void add_line(fv_network *made, fv__text *line)
+/* Adds the layer, or destroys it. */
+static void add_layer(fv_network *made, fv_layer *layer)
 {
-    fv_layer *layer = line->at ? fv_layer_parse(made->context, line->at) : NULL;
-    fv__text_free(line);
     if (layer && fv_network_add(made, layer) != FV_OK) fv__destroy(layer);
 }
 
-/* The outputs under their names, the first for what the loss reads, and the
- * loss. */
-static void add_end(fv_network *made, const ending *e, const char *loss)
+/* The output under its name, now for that result. */
+static void add_output(fv_network *made, const ending *e, int32_t k,
+                       int32_t result)
 {
-    const fv_network *network = e->network;
     fv__text line = { .context = made->context, .account = FV__DATA };
-    for (int32_t k = 0; k < network->num_outputs && fv__ok(made->context);
-         k++) {
-        const fv__place *place = maker(network, network->outputs[k]);
-        fv__text_add(&line, "output name=%s", place->layer->name);
-        add_from(&line, network, k ? value_of(network, k) : e->result);
-        add_line(made, &line);
-    }
-    fv__text_add(&line, "%s", loss);
-    const char *last = made->places[made->count - 1].layer->name;
-    if (strcmp(last, maker(network, e->result)->layer->name) != 0
-        || network->results[e->result].output)
-        add_from(&line, network, e->result);
-    if (fv__ok(made->context)) add_line(made, &line);
+    fv__text_add(&line, "output name=%s from=",
+                 maker(e->network, e->network->outputs[k])->layer->name);
+    add_name(&line, e->network, result);
+    if (line.at) add_layer(made, fv_layer_parse(made->context, line.at));
     fv__text_free(&line);
 }
 
-static fv_network *with_loss(ending *e, const char *loss)
+/* The loss, which by itself reads the last layer. */
+static void add_loss(fv_network *made, ending *e)
+{
+    fv__text name = { .context = made->context, .account = FV__RUN };
+    fv_layer *loss = e->loss;
+    add_name(&name, e->network, e->result);
+    if (name.at
+        && strcmp(name.at, made->places[made->count - 1].layer->name) != 0)
+        loss->from =
+            fv__copy_text(made->context, FV__RUN, name.at, name.length);
+    fv__text_free(&name);
+    e->loss = NULL;
+    add_layer(made, loss);
+}
+
+static fv_network *with_loss(ending *e)
 {
     const fv_network *network = e->network;
     fv_context *context = network->context;
-    find_end(e);
+    if (find_end(e) != FV_OK) return NULL;
     char *text = fv__network_write(network, -1, NULL, e->left_out);
     fv_network *made =
         text ? fv__network_parse(context, text, strlen(text), "network") : NULL;
     fv__release(context, text);
     if (!made) return NULL;
     made->layout = network->layout;
-    add_end(made, e, loss);
+    for (int32_t k = 0; k < network->num_outputs; k++)
+        add_output(made, e, k, k ? value_of(network, k) : e->result);
+    add_loss(made, e);
     if (network->drawn && fv__network_draw(made) == FV_OK)
         fv__network_copy(made, network, NULL);
     if (network->num_class_names)
@@ -170,8 +188,8 @@ fv_network *fv_network_with_loss(const fv_network *network, const char *loss)
     ending e = { .network = network, .loss = layer };
     e.left_out =
         fv__allocate_zero(context, FV__DATA, (size_t)network->count + 1);
-    fv_network *made = e.left_out ? with_loss(&e, loss) : NULL;
+    fv_network *made = e.left_out ? with_loss(&e) : NULL;
     fv__release(context, e.left_out);
-    fv__destroy(layer);
+    fv__destroy(e.loss);
     return made;
 }

@@ -29,6 +29,10 @@ static void test_texts(void **state)
     (void)state;
     check_text("input 9\nlinear 3\n", NULL,
                "input 9\nlinear 3\nsoftmax_cross_entropy\n");
+    check_text("input 9\nlinear 3\noutput name=y\nmse\n",
+               "softmax_cross_entropy # of classes",
+               "input 9\nlinear 3\noutput name=y from=linear1\n"
+               "softmax_cross_entropy from=linear1\n");
     check_text("input 9\nlinear 3\nsoftmax\n", NULL,
                "input 9\nlinear 3\nsoftmax_cross_entropy\n");
     check_text("input 9\nlinear 3\nsoftmax 1\n", NULL,
@@ -140,6 +144,8 @@ static void test_refused(void **state)
     refuse("input 4\nlinear 3\n", "", "layer: the line is empty");
     refuse("input 4\nsoftmax\n", NULL,
            "network: 1 layers, expected an input and at least one more");
+    refuse("input 4\nlinear 3\noutput name=y\nrelu\n", NULL,
+           "network: a layer reads the output y");
     assert_null(fv_network_with_loss(NULL, NULL));
     assert_int_equal(fv_network_has_loss(NULL), 0);
 }
