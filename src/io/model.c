@@ -108,6 +108,15 @@ size_t fv__model_pairs(fv_network *network, const char *path,
     return count;
 }
 
+bool fv__model_has_key(const char *key)
+{
+    static const char *const keys[] = { "format", "fovea.network",
+                                        "fovea.classes", "fovea.layout" };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(key, keys[i]) == 0) return true;
+    return false;
+}
+
 void fv__model_restore(const fv__model *model)
 {
     model->context->changes++;

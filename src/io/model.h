@@ -31,6 +31,8 @@ enum { FV__MODEL_PAIRS = 4 };
  * none. */
 size_t fv__model_pairs(fv_network *network, const char *path,
                        fv__pair pairs[FV__MODEL_PAIRS], char **classes);
+/* Whether they can have that key. */
+bool fv__model_has_key(const char *key);
 /* Finds the tensors of the archive for the entries, as fv_network_match_weights
  * does; NULL: without options. Records all differences. */
 fv_status fv__model_match(fv__model *model, const fv__archive *archive,
