@@ -143,6 +143,18 @@ FV_API fv_status fv_network_load_weights(fv_network *network, const char *path);
  *  output, or `classes` do not come out. */
 FV_API fv_network *fv_network_with_head(const fv_network *network,
                                         int64_t classes);
+/** 1 if the network ends with a loss. */
+FV_API int fv_network_has_loss(const fv_network *network);
+/** A copy of the network that can be trained: with a loss of its (first)
+ *  output, instead of the loss that it may have. `loss` is a line of the
+ *  network text, such as "softmax_cross_entropy label_smoothing=0.1"; NULL:
+ *  sigmoid_cross_entropy for a network that ends with a sigmoid, else
+ *  softmax_cross_entropy. A softmax, log_softmax or sigmoid at the end that
+ *  such a loss contains is taken away, so that the output is what the loss
+ *  reads. Names, weights and names of classes are the network's. NULL after a
+ *  failure: of what is no loss, or where a layer reads an output. */
+FV_API fv_network *fv_network_with_loss(const fv_network *network,
+                                        const char *loss);
 /** Copies the tensors of a `.npz` or safetensors file into another, which is
  *  one of NumPy if its name ends in ".npz". Between safetensors files metadata
  *  are copied too, so that a network stays one; of a checkpoint only the model

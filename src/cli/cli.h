@@ -49,6 +49,7 @@ enum {
     CLI_DECAY_OF,
     CLI_SCALE_LR,
     CLI_FREEZE,
+    CLI_LOSS,
     CLI_AVERAGE,
     CLI_SEED,
     CLI_THREADS,
@@ -102,6 +103,13 @@ enum {
         "strict", CLI_STRICT, NULL, 0,                                         \
             "convolutions round as plain sums: the bits of a C file", 0        \
     }
+#define CLI_LOSS_OPTION                                                        \
+    {                                                                          \
+        "loss", CLI_LOSS, "TEXT", 0,                                           \
+            "a line of the network text, instead of the loss of the network; " \
+            "of one without (softmax_cross_entropy)",                          \
+            0                                                                  \
+    }
 #define CLI_JSON_OPTION                                                        \
     {                                                                          \
         "json", CLI_JSON, NULL, 0, "the result as one line of JSON", 0         \
@@ -124,7 +132,7 @@ typedef struct cli_options {
     bool layout_given;
     /* as they are written, checked; NULL: not given */
     const char *optimizer, *lr, *momentum, *weight_decay, *schedule;
-    const char *decay_of, *scale_lr, *freeze;
+    const char *decay_of, *scale_lr, *freeze, *loss;
     double clip_norm, clip_value, average;               /* 0: none */
     const char *shapes, *nets, *weights, *into, *prefix; /* NULL: not given */
     const char *grads[CLI_MOST_GRADS];
@@ -276,6 +284,9 @@ fv_network *cli_load_into(fv_context *context, const cli_options *options);
 /* Loads the first word in the order of axes that its file has, unless one was
  * given: then options->layout is that, and *context may be a new one. */
 fv_network *cli_load_own(fv_context **context, cli_options *options);
+/* The network with the loss of the options or, if it has none, with the usual
+ * one; frees the one without. */
+fv_network *cli_with_loss(fv_network *network, const cli_options *options);
 /* Loads a file that must hold weights. */
 fv_network *cli_load_model(fv_context *context, const char *path);
 /* What a class is called: by the network, by the data set (NULL: there is none)

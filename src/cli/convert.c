@@ -18,8 +18,7 @@ static const struct argp_option options[] = {
       "take it off the names in FILE or, if none begins with it, off those of "
       "NET: \"backbone.\"",
       0 },
-    { "head", CLI_HEAD, "new", 0,
-      "draw the last layer with weights anew, instead of reading it", 0 },
+    { "head", CLI_HEAD, "new", 0, "draw the last layer with weights anew", 0 },
     { "classes", CLI_CLASSES, "N", 0, "which the new head tells apart", 0 },
     { "partial", CLI_PARTIAL, NULL, 0,
       "accept what is missing, left over or of another shape", 0 },
@@ -134,11 +133,10 @@ static void check_options(const cli_options *o, const char *command)
     if (o->into && o->count > 1)
         cli_refuse(command, "%s: one word too many", o->words[1]);
     if (!o->into && o->count < 2) cli_refuse(command, "expected IN OUT");
-    const char *alone = o->prefix     ? "prefix"
-                        : o->new_head ? "head"
-                        : o->partial  ? "partial"
-                        : o->json     ? "json"
-                                      : NULL;
+    const char *alone = o->prefix    ? "prefix"
+                        : o->partial ? "partial"
+                        : o->json    ? "json"
+                                     : NULL;
     if (!o->into && alone)
         cli_refuse(command, "--%s: expected --into NET, too", alone);
     if (o->classes && !o->new_head)
@@ -151,6 +149,8 @@ static fv_network *load(fv_context *context, const cli_options *o,
 {
     if (o->into) return cli_load_into(context, o);
     fv_network *network = cli_load(context, o->words[0]);
+    if (network && o->new_head)
+        network = fv_network_with_head(network, o->classes);
     if (network && (o->size[0] || to->sized))
         cli_set_size(context, network, o, NULL);
     return network;
@@ -173,7 +173,8 @@ int cli_convert(int argc, char **argv)
     if (o.weights && !o.into && !to->sized)
         cli_refuse(argv[0], "--weights: expected --into NET, too");
     fv_context *context = cli_context(&o);
-    if (!o.into && to->tensors && has_tensors(in) && !o.size[0]) {
+    if (!o.into && to->tensors && has_tensors(in) && !o.size[0]
+        && !o.new_head) {
         fv_weights_copy(context, in, out);
         return cli_end(context, CLI_DONE);
     }

@@ -13,6 +13,7 @@ static const struct argp_option options[] = {
       "fashion-mnist, mnist, or a folder of IDX files (required); its test "
       "part unless NAME ends with :train",
       0 },
+    CLI_LOSS_OPTION,
     { "limit", CLI_LIMIT, "N", 0, "the first N images only", 0 },
     { "batch", CLI_BATCH, "N", 0, "images at a time (32)", 0 },
     CLI_THREADS_OPTION,
@@ -216,7 +217,8 @@ int cli_eval(int argc, char **argv)
     cli_parse(&usage, argc, argv, 1, 2, &o);
     cli_take_data(argv[0], &o, 1);
     fv_context *context = cli_context(&o);
-    fv_network *network = cli_load_model(context, o.words[0]);
+    fv_network *network =
+        cli_with_loss(cli_load_model(context, o.words[0]), &o);
     const result r = evaluate(context, network, &o);
     if (fv_failed(context) == FV_OK) {
         if (o.json)

@@ -65,6 +65,67 @@ static void print_inputs(const fv_layer_kind_facts *facts)
     printf(facts->loss ? " and a target; ends the network" : "");
 }
 
+/* Appends the options of the kind that it cannot be without. */
+static void add_required(int32_t index, const char *number, char *text)
+{
+    fv_layer_option option = fv_layer_option_at(index, 0);
+    for (int32_t i = 0; option.name; option = fv_layer_option_at(index, ++i)) {
+        const size_t used = strlen(text);
+        if (option.required)
+            snprintf(text + used, CLI_TEXT - used, " %s",
+                     option.words ? option.words[0] : number);
+    }
+}
+
+/* The shape of an input of `size` and of what the layer of the line makes of
+ * it, or of several, if it takes them. */
+static bool find_shapes(const char *line, const char *size, int32_t inputs,
+                        fv_shape *in, fv_shape *out)
+{
+    char text[4 * CLI_TEXT], from[CLI_TEXT] = "";
+    size_t used = 0;
+    fv_context *context =
+        fv_context_new(FV_OPTIONS(fv_context_options, .threads = 1));
+    for (int32_t i = 0; i < inputs && i < 8; i++) {
+        used += (size_t)snprintf(text + used, sizeof text - used,
+                                 "input %s name=x%d\n", size, (int)i);
+        snprintf(from + strlen(from), sizeof from - strlen(from), "%sx%d",
+                 i ? "," : "", (int)i);
+    }
+    snprintf(text + used, sizeof text - used, "%s from=%s\n", line, from);
+    const fv_network *network = fv_network_parse(context, text, "");
+    *in = fv_network_input_shape(network);
+    *out = fv_network_output_shape(network);
+    const bool found = fv_failed(context) == FV_OK && out->rank >= 0;
+    fv_context_free(context);
+    return found;
+}
+
+/* An example of the shape that the layer makes of another, where one is found.
+ */
+static void print_shapes(int32_t index, const fv_layer_kind_facts *facts,
+                         bool markdown)
+{
+    static const char *const sizes[] = { "8 8 4", "16", "8 4", "4 8 8 4" };
+    static const char *const numbers[] = { "2", "1", "4" };
+    enum { SIZES = 4, NUMBERS = 3, TRIES = SIZES * NUMBERS };
+    if (facts->loss || !facts->min_inputs) return;
+    const int32_t more = facts->max_inputs > facts->min_inputs;
+    for (int i = 0; i < TRIES * (1 + more); i++) {
+        char line[CLI_TEXT], from[CLI_CELL], to[CLI_CELL];
+        fv_shape in, out;
+        snprintf(line, sizeof line, "%s", facts->kind);
+        add_required(index, numbers[i % NUMBERS], line);
+        if (!find_shapes(line, sizes[i % TRIES / NUMBERS],
+                         facts->min_inputs + i / TRIES, &in, &out))
+            continue;
+        printf(markdown ? " `%s`: %s becomes %s." : "%s: %s becomes %s\n", line,
+               cli_shape(&in, from),
+               out.rank ? cli_shape(&out, to) : "a number");
+        return;
+    }
+}
+
 static void print_kind(int32_t index, bool markdown)
 {
     const fv_layer_kind_facts facts = fv_layer_kind_at(index);
@@ -72,7 +133,9 @@ static void print_kind(int32_t index, bool markdown)
     printf(markdown ? "\n## %s\n\n" : "%s: ", facts.kind);
     printf(markdown ? "%s\n\n" : "%s\n", facts.about);
     print_inputs(&facts);
-    puts(markdown ? "." : "");
+    printf(markdown ? "." : "\n");
+    print_shapes(index, &facts, markdown);
+    if (markdown) putchar('\n');
     fv_layer_option option = fv_layer_option_at(index, 0);
     if (option.name && markdown)
         puts("\n| option | is | default |\n|---|---|---|");

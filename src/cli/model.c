@@ -92,6 +92,15 @@ fv_network *cli_load_model(fv_context *context, const char *path)
     return network;
 }
 
+fv_network *cli_with_loss(fv_network *network, const cli_options *options)
+{
+    if (!network || (fv_network_has_loss(network) && !options->loss))
+        return network;
+    fv_network *made = fv_network_with_loss(network, options->loss);
+    fv_network_free(network);
+    return made;
+}
+
 const char *cli_class_name(const fv_network *network, const fv_dataset *dataset,
                            int64_t class_index, char *text)
 {

@@ -201,6 +201,9 @@ static error_t read_optimizing(int key, char *text, struct argp_state *state,
     case CLI_FREEZE:
         o->freeze = file(state, key, text);
         return 0;
+    case CLI_LOSS:
+        o->loss = file(state, key, text);
+        return 0;
     case CLI_CLIP_NORM:
         o->clip_norm = number(state, key, text, false, (double)INFINITY);
         return 0;

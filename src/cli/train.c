@@ -40,6 +40,7 @@ static const struct argp_option options[] = {
       "parameters that are not trained: \"conv1.*,batchnorm*\"; with ! before "
       "a pattern those that are: \"*,!fc.*\"",
       0 },
+    CLI_LOSS_OPTION,
     { "clip-norm", CLI_CLIP_NORM, "X", 0,
       "scale gradients so that the norm of all is at most X", 0 },
     { "clip-value", CLI_CLIP_VALUE, "X", 0, "limit each gradient to X and -X",
@@ -345,7 +346,7 @@ static void fit(run *r)
     const cli_options *o = &r->options;
     check_output(r, o->out);
     check_output(r, r->checkpoint);
-    r->network = cli_load(r->context, r->input);
+    r->network = cli_with_loss(cli_load(r->context, r->input), o);
     if (o->size[0]) cli_set_size(r->context, r->network, o, NULL);
     check_former(r, o->out);
     if (!o->resume) check_former(r, r->checkpoint);

@@ -84,13 +84,37 @@ void fv__model_end(fv__model *model)
     *model = (fv__model){ 0 };
 }
 
-char *fv__model_classes(const fv_network *network, const char *path)
+/* The names of the classes as JSON. */
+static char *classes_of(const fv_network *network, const char *path)
 {
     if (!network->num_class_names) return NULL;
     char shown[256];
     fv__printable(path, strlen(path), shown, sizeof shown);
     return fv__json_write_list(network->context, shown,
                                network->num_class_names, network->class_names);
+}
+
+size_t fv__model_pairs(fv_network *network, const char *path,
+                       fv__pair pairs[FV__MODEL_PAIRS], char **classes)
+{
+    size_t count = 0;
+    pairs[count++] = (fv__pair){ "fovea.network", fv_network_text(network) };
+    pairs[count++] =
+        (fv__pair){ "format", "pt" }; /* of PyTorch's state dicts */
+    *classes = classes_of(network, path);
+    if (*classes) pairs[count++] = (fv__pair){ "fovea.classes", *classes };
+    if (network->layout == FV_NCHW)
+        pairs[count++] = (fv__pair){ "fovea.layout", "nchw" };
+    return count;
+}
+
+bool fv__model_has_key(const char *key)
+{
+    static const char *const keys[] = { "format", "fovea.network",
+                                        "fovea.classes", "fovea.layout" };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(key, keys[i]) == 0) return true;
+    return false;
 }
 
 void fv__model_restore(const fv__model *model)
@@ -114,15 +138,10 @@ fv_status fv_network_save(fv_network *network, const char *path)
         return fv_fail(context, FV_MISUSE, "save: the path is %s",
                        path ? "empty" : "NULL");
     fv__model model;
-    size_t count = 1;
-    fv__pair pairs[4] = { { "format", "pt" } };
     if (fv__model_begin(&model, network, 0) == FV_OK) {
-        char *classes = fv__model_classes(network, path);
-        pairs[count++] =
-            (fv__pair){ "fovea.network", fv_network_text(network) };
-        if (classes) pairs[count++] = (fv__pair){ "fovea.classes", classes };
-        if (network->layout == FV_NCHW)
-            pairs[count++] = (fv__pair){ "fovea.layout", "nchw" };
+        fv__pair pairs[FV__MODEL_PAIRS];
+        char *classes;
+        const size_t count = fv__model_pairs(network, path, pairs, &classes);
         if (fv__ok(context))
             fv__safetensors_write(context, path, model.count, model.entries,
                                   count, pairs);

@@ -25,9 +25,14 @@ fv_status fv__model_begin_gradients(fv__model *model, fv_network *network);
 fv_status fv__model_add(fv__model *model, const char *prefix, const char *name,
                         const fv_tensor *tensor);
 void fv__model_end(fv__model *model);
-/* The names of the classes as JSON for "fovea.classes", to be released. NULL if
- * there are none, or after a failure. */
-char *fv__model_classes(const fv_network *network, const char *path);
+enum { FV__MODEL_PAIRS = 4 };
+/* The metadata that make a file one of that network, the text first; returns
+ * their number. `classes` is what they refer to, to be released; NULL: there is
+ * none. */
+size_t fv__model_pairs(fv_network *network, const char *path,
+                       fv__pair pairs[FV__MODEL_PAIRS], char **classes);
+/* Whether they can have that key. */
+bool fv__model_has_key(const char *key);
 /* Finds the tensors of the archive for the entries, as fv_network_match_weights
  * does; NULL: without options. Records all differences. */
 fv_status fv__model_match(fv__model *model, const fv__archive *archive,

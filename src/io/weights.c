@@ -90,16 +90,6 @@ fv_status fv_network_load_weights(fv_network *network, const char *path)
     return fv_network_match_weights(network, path);
 }
 
-/* Whether the metadata of models have that key. */
-static bool is_of_model(const char *key)
-{
-    static const char *const keys[] = { "format", "fovea.network",
-                                        "fovea.classes", "fovea.layout" };
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (strcmp(key, keys[i]) == 0) return true;
-    return false;
-}
-
 /* Leaves out what checkpoints have besides the model. */
 static void keep_model(fv__archive *archive)
 {
@@ -109,7 +99,7 @@ static void keep_model(fv__archive *archive)
         if (strncmp(archive->entries[i].name, "optimizer.", 10) != 0)
             archive->entries[entries++] = archive->entries[i];
     for (size_t i = 0; i < archive->num_pairs; i++)
-        if (is_of_model(archive->pairs[i].key))
+        if (fv__model_has_key(archive->pairs[i].key))
             archive->pairs[pairs++] = archive->pairs[i];
     archive->num_entries = entries;
     archive->num_pairs = pairs;

@@ -35,20 +35,6 @@ int32_t fv__network_head(const fv_network *network, bool inside[])
     return -1;
 }
 
-/* Copies parameters, but those of the head. */
-static void copy_parameters(const fv_network *to, const fv_network *from,
-                            const bool inside[])
-{
-    to->context->changes++;
-    for (int32_t i = 0; i < from->count; i++) {
-        const fv_layer *a = from->places[i].layer, *b = to->places[i].layer;
-        for (int32_t k = 0; k < a->num_parameters && !inside[i]; k++)
-            if (!a->parameters[k].shared)
-                fv__tensor_convert_elements(&b->parameters[k].variable->value,
-                                            &a->parameters[k].variable->value);
-    }
-}
-
 /* The network with another number of outputs of the layer at `place`. */
 static fv_network *with_outputs(const fv_network *network, int32_t place,
                                 int64_t outputs)
@@ -61,7 +47,7 @@ static fv_network *with_outputs(const fv_network *network, int32_t place,
     memcpy(options, layer->options, bytes);
     if (outputs)
         memcpy(options + outputs_of(layer)->offset, &outputs, sizeof outputs);
-    char *text = fv__network_write(network, place, options);
+    char *text = fv__network_write(network, place, options, NULL);
     fv_network *made =
         text ? fv__network_parse(context, text, strlen(text), "head") : NULL;
     fv__release(context, options);
@@ -85,7 +71,7 @@ static fv_network *with_head(const fv_network *network, int64_t classes,
                 network->places[head].layer->name, (long long)classes,
                 (long long)fv_network_classes(made));
     else if (network->drawn && fv__network_draw(made) == FV_OK)
-        copy_parameters(made, network, inside);
+        fv__network_copy(made, network, inside);
     if (fv__ok(context)) return made;
     fv__destroy(made);
     return NULL;

@@ -9,6 +9,11 @@ int32_t fv__network_loss_place(const fv_network *network)
     return last >= 0 && network->places[last].layer->type->target ? last : -1;
 }
 
+int fv_network_has_loss(const fv_network *network)
+{
+    return network && fv__network_loss_place(network) >= 0;
+}
+
 int32_t fv__network_input(const fv_network *network, int32_t k)
 {
     return k < network->num_inputs ? network->inputs[k] : -1;

@@ -95,9 +95,10 @@ struct fv_network {
 fv_network *fv__network_parse(fv_context *context, const char *text,
                               size_t bytes, const char *name);
 /* The network text, to be released, with other options for the layer at that
- * place (-1: none). NULL after a failure, and of no layers. */
+ * place (-1: none), and without the layers at places that are left out (NULL:
+ * none). NULL after a failure, and of no layers. */
 char *fv__network_write(const fv_network *network, int32_t place,
-                        const void *options);
+                        const void *options, const bool left_out[]);
 /* The head: the place of the last layer on the way to the first output that has
  * a number of outputs of its own; inside[place] is set for it and what follows
  * it. -1 after a failure. */
@@ -131,6 +132,10 @@ fv_shape fv__network_shape(const fv_network *network, int32_t result);
 fv_status fv__network_seal(fv_network *network);
 /* Seals, allocates the parameters and draws them. */
 fv_status fv__network_draw(fv_network *network);
+/* Copies the parameters of layers of the same names, but those of the layers at
+ * places that are left out (NULL: none); both networks are drawn. */
+void fv__network_copy(fv_network *to, const fv_network *from,
+                      const bool left_out[]);
 /* Allocates the flat gradients and what else training needs. */
 fv_status fv__network_grads(fv_network *network);
 /* Runs all layers but the loss on `inputs`, with channels last, on the tape or,

@@ -1,6 +1,8 @@
 /* A network's parameters in flat arrays. */
 #include "network/network.h"
 
+#include <string.h>
+
 static fv_status list_variables(fv_network *network)
 {
     fv_context *context = network->context;
@@ -78,6 +80,25 @@ fv_status fv__network_draw(fv_network *network)
     }
     network->drawn = true;
     return FV_OK;
+}
+
+void fv__network_copy(fv_network *to, const fv_network *from,
+                      const bool left_out[])
+{
+    to->context->changes++;
+    for (int32_t i = 0; i < to->count; i++) {
+        const fv_layer *b = to->places[i].layer;
+        const int32_t at =
+            b->num_parameters
+                ? fv__network_find(from, from->count, b->name, strlen(b->name))
+                : -1;
+        if (at < 0 || (left_out && left_out[i])) continue;
+        const fv_layer *a = from->places[at].layer;
+        for (int32_t k = 0; k < b->num_parameters; k++)
+            if (!b->parameters[k].shared)
+                fv__tensor_convert_elements(&b->parameters[k].variable->value,
+                                            &a->parameters[k].variable->value);
+    }
 }
 
 fv_status fv__network_grads(fv_network *network)

@@ -354,12 +354,13 @@ static void write_layer(fv__text *text, const fv_layer *layer,
 }
 
 char *fv__network_write(const fv_network *network, int32_t place,
-                        const void *options)
+                        const void *options, const bool left_out[])
 {
     fv__text text = { .context = network->context, .account = FV__DATA };
     for (int32_t i = 0; i < network->count; i++) {
         const fv_layer *layer = network->places[i].layer;
-        write_layer(&text, layer, i == place ? options : layer->options);
+        if (!left_out || !left_out[i])
+            write_layer(&text, layer, i == place ? options : layer->options);
     }
     if (!fv__ok(network->context)) fv__text_free(&text);
     return text.at;
@@ -368,6 +369,7 @@ char *fv__network_write(const fv_network *network, int32_t place,
 const char *fv_network_text(fv_network *network)
 {
     if (!network || !fv__ok(network->context)) return "";
-    if (!network->text) network->text = fv__network_write(network, -1, NULL);
+    if (!network->text)
+        network->text = fv__network_write(network, -1, NULL, NULL);
     return network->text ? network->text : "";
 }

@@ -8,14 +8,26 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NUMBERS = 12, PAIRS = NUMBERS + 7 };
+/* Where the metadata are in the list of them. */
+enum {
+    NUMBERS = 12,
+    OPTIMIZER = NUMBERS,
+    DTYPE,
+    FIELDS,
+    SCHEDULE,
+    PLATEAUS,
+    MODEL, /* the first of those that a model has, too: the network text */
+    PAIRS = MODEL + FV__MODEL_PAIRS
+};
 
-/* What the metadata hold besides the network text. */
+/* The metadata. */
 typedef struct record {
     char kind[64], fields[256]; /* of the optimizer */
     fv__text schedule, seen;    /* by the schedule's plateaus */
     char numbers[NUMBERS][64];
+    char *classes;
     fv__pair pairs[PAIRS];
+    size_t count;
 } record;
 
 static const char *const number_keys[NUMBERS] = {
@@ -25,7 +37,8 @@ static const char *const number_keys[NUMBERS] = {
     "fovea.drop_last", "fovea.updates",       "fovea.micro_batch"
 };
 
-static void fill(record *r, const fv__run *run, const fv__position *position)
+static void fill(record *r, const fv__run *run, const char *path,
+                 const fv__position *position)
 {
     enum { ROOM = sizeof *r->numbers };
     const int64_t whole[] = { run->batch, run->images, position->epoch,
@@ -45,25 +58,27 @@ static void fill(record *r, const fv__run *run, const fv__position *position)
     fv__optimizer_text(run->optimizer, r->fields, sizeof r->fields);
     for (int i = 0; i < NUMBERS; i++)
         r->pairs[i] = (fv__pair){ number_keys[i], r->numbers[i] };
-    r->pairs[NUMBERS] = (fv__pair){ "fovea.optimizer", r->kind };
-    r->pairs[NUMBERS + 1] =
-        (fv__pair){ "fovea.network", fv_network_text(run->network) };
-    r->pairs[NUMBERS + 2] =
-        (fv__pair){ "fovea.dtype",
-                    fv_dtype_name(run->network->context->dtype) };
-    r->pairs[NUMBERS + 3] = (fv__pair){ "fovea.fields", r->fields };
+    fv_context *context = run->network->context;
     r->schedule = r->seen =
-        (fv__text){ .context = run->network->context, .account = FV__DATA };
+        (fv__text){ .context = context, .account = FV__DATA };
     fv__schedule_text(&run->optimizer->schedule, &r->schedule);
     fv__schedule_state(&run->optimizer->schedule, &r->seen);
-    r->pairs[NUMBERS + 4] =
+    r->pairs[OPTIMIZER] = (fv__pair){ "fovea.optimizer", r->kind };
+    r->pairs[DTYPE] =
+        (fv__pair){ "fovea.dtype", fv_dtype_name(context->dtype) };
+    r->pairs[FIELDS] = (fv__pair){ "fovea.fields", r->fields };
+    r->pairs[SCHEDULE] =
         (fv__pair){ "fovea.schedule", r->schedule.at ? r->schedule.at : "" };
-    r->pairs[NUMBERS + 5] =
+    r->pairs[PLATEAUS] =
         (fv__pair){ "fovea.plateaus", r->seen.at ? r->seen.at : "" };
+    r->count =
+        MODEL
+        + fv__model_pairs(run->network, path, r->pairs + MODEL, &r->classes);
 }
 
 static void end_record(record *r)
 {
+    fv__release(r->schedule.context, r->classes);
     fv__text_free(&r->schedule);
     fv__text_free(&r->seen);
 }
@@ -107,14 +122,11 @@ fv_status fv__checkpoint_save(const fv__run *run, const char *path,
 {
     fv_context *context = run->network->context;
     record r;
-    fill(&r, run, position);
-    char *classes = fv__model_classes(run->network, path);
-    r.pairs[PAIRS - 1] = (fv__pair){ "fovea.classes", classes };
+    fill(&r, run, path, position);
     fv__model model;
     if (list_entries(&model, run) == FV_OK)
         fv__safetensors_write(context, path, model.count, model.entries,
-                              classes ? PAIRS : PAIRS - 1, r.pairs);
-    fv__release(context, classes);
+                              r.count, r.pairs);
     fv__model_end(&model);
     end_record(&r);
     return fv_failed(context);
@@ -126,7 +138,7 @@ fv_status fv__checkpoint_save(const fv__run *run, const char *path,
 static fv_status compare(const record *now, fv_context *context,
                          const fv__archive *archive, const char *path)
 {
-    const int fixed[] = { 0, 1, 2, 9, 11, NUMBERS, NUMBERS + 1, NUMBERS + 2 };
+    const int fixed[] = { 0, 1, 2, 9, 11, OPTIMIZER, MODEL, DTYPE };
     static const char *const words[] = {
         "seed",        "batch",     "number of images", "drop_last",
         "micro_batch", "optimizer", "network",          "element type"
@@ -139,7 +151,7 @@ static fv_status compare(const record *now, fv_context *context,
                            "%s: this is no checkpoint, it has no \"%s\"", path,
                            pair->key);
         if (strcmp(then, pair->value) == 0) continue;
-        bool text = fixed[i] == NUMBERS + 1;
+        bool text = fixed[i] == MODEL;
         char shown[256];
         fv__printable(then, strlen(then), shown, sizeof shown);
         return fv_fail(context, FV_MISUSE,
@@ -233,7 +245,7 @@ static bool read_schedule(const record *now, const fv__archive *archive,
 {
     const char *then = fv__archive_value(archive, "fovea.schedule");
     const char *seen = fv__archive_value(archive, "fovea.plateaus");
-    if (!then || strcmp(then, now->pairs[NUMBERS + 4].value) != 0) return true;
+    if (!then || strcmp(then, now->pairs[SCHEDULE].value) != 0) return true;
     return seen && fv__schedule_restore(schedule, seen);
 }
 
@@ -273,10 +285,10 @@ static void restore(const fv__run *run, const record *now,
     else
         fv__log(context, "%s: going on with learning_rate %s instead of %s",
                 path, FV__NUMBER(run->initial_rate), FV__NUMBER(f->rate));
-    for (int i = NUMBERS + 3; i < NUMBERS + 5; i++) {
+    for (int i = FIELDS; i <= SCHEDULE; i++) {
         const char *is = now->pairs[i].value;
         const char *was = fv__archive_value(archive, now->pairs[i].key);
-        const char *what = i == NUMBERS + 3 ? "" : "schedule ";
+        const char *what = i == FIELDS ? "" : "schedule ";
         char shown[256];
         if (!was || strcmp(was, is) == 0) continue;
         fv__log(context, "%s: going on with %s%s instead of %s", path, what,
@@ -297,7 +309,7 @@ fv_status fv__checkpoint_load(const fv__run *run, const char *path,
     fv__model model = { 0 };
     found f = { 0 };
     record now;
-    fill(&now, run, &(fv__position){ 0 });
+    fill(&now, run, path, &(fv__position){ 0 });
     if (fv__ok(context) && compare(&now, context, archive, shown) == FV_OK
         && list_entries(&model, run) == FV_OK
         && fv__model_match(&model, archive, path, NULL) == FV_OK

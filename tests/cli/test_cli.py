@@ -32,8 +32,8 @@ from pathlib import Path
 FOVEA = None
 LIMIT = 300  # seconds
 SIDE, CLASSES = 12, 4
-COMMANDS = ["train", "eval", "predict", "run", "info", "explain", "bench",
-            "gradcheck", "version"]
+COMMANDS = ["train", "eval", "predict", "run", "info", "convert", "explain",
+            "bench", "gradcheck", "version"]
 BENCHES = ["bench conv", "bench train", "bench infer", "bench layers"]
 
 NET = f"""\
@@ -439,6 +439,7 @@ class DefaultsTest(Case):
         "schedule": (None, None, None), "average": (None, None, None),
         "decay-of": (None, None, None), "scale-lr": (None, None, None),
         "freeze": (None, None, None),
+        "loss": ("softmax_cross_entropy", None, None),
         "clip-norm": (None, None, ("1e-9", "1e300", "0", "inf")),
         "clip-value": (None, None, ("1e-9", "1e300", "0", "inf")),
         "no-decay-bias": (None, None, None),
@@ -453,7 +454,8 @@ class DefaultsTest(Case):
         "out": ("model.safetensors", "model.safetensors", None),
         "force": (None, None, None), "resume": (None, None, None),
         "json": (None, None, None)}
-    EVAL = {"data": (None, None, None), "limit": (None, None, LIMIT),
+    EVAL = {"data": (None, None, None),
+            "loss": ("softmax_cross_entropy", None, None), "limit": (None, None, LIMIT),
             "batch": ("32", "32", BATCH), "threads": ("all", None, THREADS),
             "dtype": ("f32", "f32", None), "json": (None, None, None)}
     PREDICT = {"data": (None, None, None),
@@ -471,7 +473,14 @@ class DefaultsTest(Case):
                  "threads": ("all", None, THREADS), "json": (None, None, None)}
     BENCH = {"size": (None, None, None), "threads": ("all", None, THREADS), "dtype": ("f32", None, None),
              "layout": ("nhwc", None, None), "seconds": ("0.3", None, SECONDS)}
+    CONVERT = {**dict.fromkeys(("weights", "into", "prefix", "head", "classes",
+                                "partial", "size", "json"),
+                               (None, None, None)),
+               "seed": ("0", None, ("0", "9223372036854775807", "-1",
+                                    "9223372036854775808")),
+               "batch": ("1", None, BATCH)}
     COMMANDS = {
+        "convert": CONVERT,
         "train": TRAIN, "eval": EVAL, "predict": PREDICT, "info": INFO,
         "gradcheck": GRADCHECK,
         "layers": {"markdown": (None, None, None)},
@@ -530,7 +539,8 @@ class DefaultsTest(Case):
 
     def test_limits(self):
         for command, options in self.COMMANDS.items():
-            data = ["data"] if command in ("train", "eval", "predict") else []
+            data = {"train": ["data"], "eval": ["data"], "predict": ["data"],
+                    "convert": ["out.c"]}.get(command, [])
             for name, (_, _, limits) in options.items():
                 if not limits:
                     continue
@@ -1246,7 +1256,8 @@ class LayersTest(Case):
 
     def test_options_of_a_kind(self):
         shown = self.run_fovea("layers", "Conv2d").stdout
-        self.assertEqual(shown.splitlines()[1], "1 input")
+        self.assertEqual(shown.splitlines()[1:3],
+                         ["1 input", "conv2d 2 2: 8 x 8 x 4 becomes 7 x 7 x 2"])
         for option in (r"num_filters +whole number +required",
                        r"stride +two whole numbers +1",
                        r"padding +two whole numbers, valid, same, same_lower "
@@ -1259,9 +1270,10 @@ class LayersTest(Case):
     def test_defaults_are_those_of_the_text(self):
         """A layer with each default written out is the layer without it."""
         for kind in ("conv2d", "maxpool", "avgpool", "batchnorm", "linear"):
-            shown = self.run_fovea("layers", kind).stdout.splitlines()[2:]
             words = []
-            for line in shown:
+            for line in self.run_fovea("layers", kind).stdout.splitlines():
+                if not line.startswith("  "):
+                    continue
                 name, *_, default = line.split()
                 if default in ("required", "limit") or not _:
                     continue

@@ -539,6 +539,16 @@ static void reshapes(void **state)
             FINISH(m, out, 2, 15, 4);
         else
             free(m);
+        m = begin(14, last); /* allowzero, with nothing that is zero */
+        MODEL_VECTOR(m, "r", last ? 1 : -1, 60);
+        model_node(m, "Reshape", "h,r", "y");
+        model_int(m, "allowzero", 1);
+        FILL(out, 1, 1, 2, 60,
+             at(k, l / 20, l / 5 % 4, l % 5) + 0 * at(i, j, 0, 0));
+        if (last)
+            FINISH(m, out, 2, 60);
+        else
+            free(m);
     }
     model *m = begin(14, 1); /* allowzero: none are left */
     MODEL_VECTOR(m, "r", 0, 3);

@@ -242,6 +242,9 @@ fv__value *fv__onnx_line(fv__importer *to, const fv__onnx_node *node,
 /* The same of one value, whose order the result has. */
 fv__value *fv__onnx_map(fv__importer *to, const fv__onnx_node *node,
                         fv__value *x, const char *format, ...) FV_PRINTF(4, 5);
+/* Adds the line of what is flattened, of `from`, under the name of its node. */
+fv__value *fv__onnx_rows(fv__importer *to, const fv__value *flattened,
+                         fv__value *from, const char *line);
 /* Output k of the line that made `first`. */
 fv__value *fv__onnx_sibling(fv__importer *to, const fv__value *first,
                             int32_t k);

@@ -44,7 +44,7 @@ static fv_status linear(fv__importer *to, fv__onnx_node *node, fv__value *x,
     const fv__value *images = x->flattened;
     if (images && fv__onnx_extent(to, x, 1) == weight.shape[1]) {
         weight = with_channels_last(to, &weight, images);
-        x = fv__onnx_line(to, NULL, 1, &x->flattened, "reshape 0 -1");
+        x = fv__onnx_rows(to, x, x->flattened, "reshape 0 -1");
     }
     x = x ? fv__onnx_plain(to, x) : NULL;
     fv__value *y =

@@ -230,11 +230,18 @@ static bool keeps_images(fv__importer *to, fv__value **x, fv__list *shape,
     return false;
 }
 
+static bool has_zero(const fv__list *shape)
+{
+    bool zero = false;
+    for (int64_t i = 0; i < shape->count; i++) zero |= shape->at[i] == 0;
+    return zero;
+}
+
 static fv_status reshape(fv__importer *to, fv__onnx_node *node)
 {
     fv__value *x = fv__onnx_input(to, node, 0);
     fv__value *request = fv__onnx_operand(node, 1);
-    const bool zero = fv__onnx_int(node, "allowzero", 0) != 0;
+    bool zero = fv__onnx_int(node, "allowzero", 0) != 0;
     fv__list shape;
     if (!x) return FV_UNSUPPORTED;
     if (request && !request->known.data
@@ -248,6 +255,7 @@ static fv_status reshape(fv__importer *to, fv__onnx_node *node)
     if ((!request || request->known.data)
         && !fv__onnx_list(to, node, 1, "shape", &shape))
         return fv__onnx_refuse(to, node, "it lacks a shape");
+    zero = zero && has_zero(&shape);
     if (!zero && asks_for_rows(to, x, &shape))
         return flatten_images(to, node, x);
     if (!zero) keep_batch(to, x, &shape);

@@ -225,6 +225,16 @@ fv__value *fv__onnx_permuted(fv__importer *to, const fv__value *value,
     return fv__onnx_known(to, &copy);
 }
 
+fv__value *fv__onnx_rows(fv__importer *to, const fv__value *flattened,
+                         fv__value *from, const char *line)
+{
+    const fv__onnx_node_message *maker = flattened->maker;
+    const fv__onnx_node named = { .name = maker && maker->name && *maker->name
+                                              ? maker->name
+                                              : flattened->name };
+    return fv__onnx_line(to, &named, 1, &from, "%s", line);
+}
+
 /* A line for what has been flattened in the graph's order. */
 static fv__value *flatten(fv__importer *to, fv__value *value)
 {
@@ -232,7 +242,7 @@ static fv__value *flatten(fv__importer *to, fv__value *value)
     fv__value *from =
         image ? value->flattened : fv__onnx_plain(to, value->flattened);
     fv__value *made =
-        fv__onnx_line(to, NULL, 1, &from, image ? "flatten" : "reshape 0 -1");
+        fv__onnx_rows(to, value, from, image ? "flatten" : "reshape 0 -1");
     if (!made) return NULL;
     value->flattened = NULL;
     value->result = made->result;
