@@ -26,6 +26,7 @@ static const struct argp_option options[] = {
     { "seed", CLI_SEED, "S", 0, "of weights that are drawn (0)", 0 },
     { "batch", CLI_BATCH, "N", 0, "images of a call of a C file (1)", 0 },
     CLI_SIZE_OPTION,
+    CLI_SHAPE_OPTION,
     { "json", CLI_JSON, NULL, 0, "with --into: the report as one line of JSON",
       0 },
     { 0 },
@@ -126,7 +127,7 @@ static fv_network *load(fv_context *context, const cli_options *o,
                         const form *to)
 {
     if (o->into) return cli_load_into(context, o);
-    fv_network *network = cli_load(context, o->words[0]);
+    fv_network *network = cli_load_first(context, o);
     if (network && (o->size[0] || !to->tensors))
         cli_set_size(context, network, o, NULL);
     return network;

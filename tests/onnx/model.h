@@ -249,7 +249,8 @@ static inline void model_list(model *m, const char *name, size_t count,
                (int64_t[]){ __VA_ARGS__ })
 
 /* The network, NULL after a failure. */
-static inline fv_network *model_load(model *m, fv_context *context)
+static inline fv_network *model_load_with(model *m, fv_context *context,
+                                          const fv_onnx_options *options)
 {
     char path[] = "/tmp/fovea-test-XXXXXX";
     const size_t bytes = fv__onnx__model_proto__get_packed_size(&m->message);
@@ -261,9 +262,14 @@ static inline fv_network *model_load(model *m, fv_context *context)
     assert_int_equal(write(file, packed, bytes), bytes);
     close(file);
     free(packed);
-    fv_network *network = fv_network_load_onnx(context, path, NULL);
+    fv_network *network = fv_network_load_onnx(context, path, options);
     unlink(path);
     return network;
+}
+
+static inline fv_network *model_load(model *m, fv_context *context)
+{
+    return model_load_with(m, context, NULL);
 }
 
 /* Loads and frees the model, runs it and checks its only output, whose shape
