@@ -9,6 +9,12 @@
 extern "C" {
 #endif
 
+/** The shape of an input of a model, the batch and all axes as in the file. */
+typedef struct fv_onnx_shape {
+    const char *name; /**< of the input; NULL: the first one */
+    fv_shape shape;
+} fv_onnx_shape;
+
 /** What fv_network_load_onnx() may be told. */
 typedef struct fv_onnx_options {
     size_t size; /**< set by #FV_OPTIONS */
@@ -16,6 +22,10 @@ typedef struct fv_onnx_options {
      *  wants as inputs, such as those of Reshape, must be known */
     const fv_named_tensor *fixed FV_ZERO;
     size_t num_fixed FV_ZERO;
+    /** extents of axes that the file leaves open, for models that only work
+     *  with some; that of a batch stays open */
+    const fv_onnx_shape *shapes FV_ZERO;
+    size_t num_shapes FV_ZERO;
 } fv_onnx_options;
 
 /** Reads an ONNX model, opsets 7 and later, as a network: what each node

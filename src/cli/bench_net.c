@@ -21,8 +21,7 @@ static const struct argp_option train_options[] = {
 };
 static const struct argp_option infer_options[] = {
     { "batch", CLI_BATCH, "N", 0, "images at a time (1)", 0 },
-    { "shape", CLI_SHAPE, "[NAME=]1x3x320x320", 0,
-      "of an input, the batch first; the first input without a name", 0 },
+    CLI_SHAPE_OPTION,
     OPTIONS("that of the file")
 };
 
@@ -75,40 +74,18 @@ static void prepare_training(work *w, cli_options *o)
 /* ---- inputs of evaluation ---------------------------------------------------
  */
 
-/* Reads "1x3x224x224"; false: it is none. */
-static bool read_shape(const char *text, fv_shape *shape)
-{
-    *shape = (fv_shape){ 0 };
-    while (*text) {
-        int64_t extent = 0;
-        if (*text < '0' || *text > '9' || shape->rank == FV_MAX_EXTENTS)
-            return false;
-        for (; *text >= '0' && *text <= '9' && extent < 1 << 30; text++)
-            extent = 10 * extent + (*text - '0');
-        if (*text == 'x' && text[1])
-            text++;
-        else if (*text)
-            return false;
-        shape->extent[shape->rank++] = extent;
-    }
-    return shape->rank > 0;
-}
-
 /* The shape that --shape gives an input; false: none. */
-static bool given_shape(const work *w, const cli_options *o, const char *name,
-                        bool first, fv_shape *shape)
+static bool given_shape(const cli_options *o, const char *name, bool first,
+                        fv_shape *shape)
 {
     for (int i = 0; i < o->num_input_shapes; i++) {
-        const char *word = o->input_shapes[i], *equals = strrchr(word, '=');
-        const size_t length = equals ? (size_t)(equals - word) : 0;
-        const bool meant =
-            equals ? strlen(name) == length && !strncmp(word, name, length)
-                   : first;
-        if (!meant) continue;
-        if (read_shape(equals ? equals + 1 : word, shape)) return true;
-        fv_fail(w->context, FV_MISUSE,
-                "--shape %s: expected extents such as 1x3x224x224", word);
-        return false;
+        const cli_input_shape *s = &o->input_shapes[i];
+        const size_t length = s->name ? strlen(name) : 0;
+        if (s->name ? length == s->length && !strncmp(s->name, name, length)
+                    : first) {
+            *shape = s->shape;
+            return true;
+        }
     }
     return false;
 }
@@ -118,7 +95,7 @@ static fv_tensor values_of(const work *w, cli_options *o,
                            const fv_value_info *info, bool first)
 {
     fv_shape shape;
-    if (given_shape(w, o, info->name, first, &shape)) {
+    if (given_shape(o, info->name, first, &shape)) {
         if (info->batched) o->batch = shape.extent[0];
     } else {
         shape = (fv_shape){ .rank = info->batched };

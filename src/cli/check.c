@@ -10,6 +10,7 @@ static const struct argp_option options[] = {
     { "batch", CLI_BATCH, "N", 0, "random images (2)", 0 },
     { "seed", CLI_SEED, "S", 0, "of weights and images (0)", 0 },
     CLI_SIZE_OPTION,
+    CLI_SHAPE_OPTION,
     CLI_THREADS_OPTION,
     CLI_JSON_OPTION,
     { 0 },

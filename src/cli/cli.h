@@ -90,6 +90,11 @@ enum {
     {                                                                          \
         "size", CLI_SIZE, "HxW", 0, "of images, instead of the network's", 0   \
     }
+#define CLI_SHAPE_OPTION                                                       \
+    {                                                                          \
+        "shape", CLI_SHAPE, "[NAME=]1x3x320x320", 0,                           \
+            "of an input, the batch first; the first input without a name", 0  \
+    }
 #define CLI_THREADS_OPTION                                                     \
     {                                                                          \
         "threads", CLI_THREADS, "N", 0, "(all)", 0                             \
@@ -117,6 +122,13 @@ enum {
 
 enum { CLI_MOST_GRADS = 64 };
 
+/* "[NAME=]1x3x224x224": the shape of an input, the first one without a name. */
+typedef struct cli_input_shape {
+    const char *name; /* `length` characters; NULL: none */
+    size_t length;
+    fv_shape shape;
+} cli_input_shape;
+
 /* What was written on the command line. */
 typedef struct cli_options {
     const char *data, *out;
@@ -137,7 +149,7 @@ typedef struct cli_options {
     const char *shapes, *nets, *weights, *into, *prefix; /* NULL: not given */
     const char *grads[CLI_MOST_GRADS];
     int num_grads;
-    const char *input_shapes[CLI_MOST_GRADS]; /* "[NAME=]1x3x224x224" */
+    cli_input_shape input_shapes[CLI_MOST_GRADS];
     int num_input_shapes;
     unsigned passes; /* bit i: fv_conv_pass i */
     fv_algorithm algorithm;
@@ -271,6 +283,9 @@ bool cli_find(fv_context *context, const char *word, char path[CLI_PATH]);
 /* Loads a network text, by file or name, or a model; failures name it by
  * `word`. */
 fv_network *cli_load(fv_context *context, const char *word);
+/* Loads the first word of the options; an ONNX model with the shapes that they
+ * give its inputs. */
+fv_network *cli_load_first(fv_context *context, const cli_options *options);
 /* Gives the input the size of the options or, where it is still open, of the
  * images of the data set, which may be NULL; a size that nobody gives is a
  * failure. */

@@ -35,6 +35,7 @@ static const struct argp_option options[] = {
       0 },
     { "softmax", CLI_SOFTMAX, NULL, 0,
       "an ONNX model gives probabilities instead of what its loss takes", 0 },
+    CLI_SHAPE_OPTION,
     { "json", CLI_JSON, NULL, 0, "with --into: the report as one line of JSON",
       0 },
     { 0 },
@@ -148,7 +149,7 @@ static fv_network *load(fv_context *context, const cli_options *o,
                         const form *to)
 {
     if (o->into) return cli_load_into(context, o);
-    fv_network *network = cli_load(context, o->words[0]);
+    fv_network *network = cli_load_first(context, o);
     if (network && o->new_head)
         network = fv_network_with_head(network, o->classes);
     if (network && (o->size[0] || to->sized))

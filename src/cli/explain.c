@@ -7,6 +7,7 @@
 static const struct argp_option options[] = {
     { "batch", CLI_BATCH, "N", 0, "images at a time (1)", 0 },
     CLI_SIZE_OPTION,
+    CLI_SHAPE_OPTION,
     CLI_THREADS_OPTION,
     { "pass", CLI_PASS, "P,P", 0,
       "of forward, backward_data, backward_weights (all)", 0 },

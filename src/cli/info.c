@@ -7,6 +7,7 @@
 static const struct argp_option options[] = {
     { "batch", CLI_BATCH, "N", 0, "images that memory is planned for (32)", 0 },
     CLI_SIZE_OPTION,
+    CLI_SHAPE_OPTION,
     { "dtype", CLI_DTYPE, "TYPE", 0, "f32 or f64 (f32)", 0 },
     { "json", CLI_JSON, NULL, 0, "as one line of JSON", 0 },
     { 0 },

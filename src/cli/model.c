@@ -38,6 +38,31 @@ fv_network *cli_load(fv_context *context, const char *word)
     return load_file(context, found ? path : cli_input(word), word);
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+    const size_t length = strlen(text), tail = strlen(end);
+    return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
+fv_network *cli_load_first(fv_context *context, const cli_options *options)
+{
+    const char *word = options->words[0];
+    fv_onnx_shape shapes[CLI_MOST_GRADS];
+    char names[CLI_MOST_GRADS][CLI_TEXT];
+    if (!options->num_input_shapes || !ends_with(word, ".onnx"))
+        return cli_load(context, word);
+    for (int i = 0; i < options->num_input_shapes; i++) {
+        const cli_input_shape *s = &options->input_shapes[i];
+        snprintf(names[i], CLI_TEXT, "%.*s", (int)s->length,
+                 s->name ? s->name : "");
+        shapes[i] = (fv_onnx_shape){ s->name ? names[i] : NULL, s->shape };
+    }
+    return fv_network_load_onnx(
+        context, word,
+        FV_OPTIONS(fv_onnx_options, .shapes = shapes,
+                   .num_shapes = (size_t)options->num_input_shapes));
+}
+
 void cli_set_size(fv_context *context, fv_network *network,
                   const cli_options *options, const fv_dataset *dataset)
 {
@@ -65,21 +90,21 @@ void cli_set_size(fv_context *context, fv_network *network,
 
 fv_network *cli_load_sized(fv_context *context, const cli_options *options)
 {
-    fv_network *network = cli_load(context, options->words[0]);
+    fv_network *network = cli_load_first(context, options);
     if (network) cli_set_size(context, network, options, NULL);
     return network;
 }
 
 fv_network *cli_load_own(fv_context **context, cli_options *options)
 {
-    fv_network *network = cli_load(*context, options->words[0]);
+    fv_network *network = cli_load_first(*context, options);
     if (!network || options->layout_given
         || fv_network_layout(network) == options->layout)
         return network;
     options->layout = fv_network_layout(network);
     fv_context_free(*context);
     *context = cli_context(options);
-    return cli_load(*context, options->words[0]);
+    return cli_load_first(*context, options);
 }
 
 fv_network *cli_load_model(fv_context *context, const char *path)
@@ -112,12 +137,6 @@ const char *cli_class_name(const fv_network *network, const fv_dataset *dataset,
     else
         snprintf(text, CLI_CELL, "%lld", (long long)class_index);
     return text;
-}
-
-static bool ends_with(const char *text, const char *end)
-{
-    const size_t length = strlen(text), tail = strlen(end);
-    return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
 fv_dataset *cli_open_data(fv_context *context, const char *name,

@@ -80,6 +80,27 @@ static void read_size(struct argp_state *state, int key, char *text,
     size[1] = second ? whole(state, key, second, 1, MOST_SIZE) : size[0];
 }
 
+static cli_input_shape input_shape(struct argp_state *state, const char *text)
+{
+    const char *equals = strrchr(text, '='), *at = equals ? equals + 1 : text;
+    cli_input_shape is = { .name = equals ? text : NULL,
+                           .length = equals ? (size_t)(equals - text) : 0 };
+    bool more = true;
+    while (more && *at >= '0' && *at <= '9' && is.length < CLI_TEXT
+           && is.shape.rank < FV_MAX_EXTENTS) {
+        int64_t extent = 0;
+        for (; *at >= '0' && *at <= '9' && extent < 1 << 30; at++)
+            extent = 10 * extent + (*at - '0');
+        is.shape.extent[is.shape.rank++] = extent;
+        more = *at == 'x';
+        at += more;
+    }
+    if (more || *at)
+        argp_error(state, "--shape %s: expected extents such as 1x3x224x224",
+                   text);
+    return is;
+}
+
 /* The position of the text among `names`, which are written in any case. */
 static int choice(struct argp_state *state, int key, const char *text,
                   const char *const names[], const char *expected)
@@ -258,7 +279,7 @@ static error_t read_running(int key, char *text, struct argp_state *state,
     case CLI_SHAPE:
         if (o->num_input_shapes == CLI_MOST_GRADS)
             argp_error(state, "--shape: more than %d of them", CLI_MOST_GRADS);
-        o->input_shapes[o->num_input_shapes++] = text;
+        o->input_shapes[o->num_input_shapes++] = input_shape(state, text);
         return 0;
     case CLI_TRAINING:
         o->training = true;

@@ -21,6 +21,7 @@ static const struct argp_option options[] = {
     { "layout", CLI_LAYOUT, "ORDER", 0,
       "of images and values: nhwc or nchw (that of the file)", 0 },
     { "seed", CLI_SEED, "S", 0, "of weights that are drawn (0)", 0 },
+    CLI_SHAPE_OPTION,
     CLI_THREADS_OPTION,
     CLI_STRICT_OPTION,
     CLI_DTYPE_OPTION,

@@ -474,8 +474,10 @@ class DefaultsTest(Case):
     BENCH = {"size": (None, None, None), "threads": ("all", None, THREADS), "dtype": ("f32", None, None),
              "layout": ("nhwc", None, None), "seconds": ("0.3", None, SECONDS)}
     CONVERT = {**dict.fromkeys(("weights", "into", "prefix", "head", "classes",
-                                "partial", "size", "json"),
+                                "partial", "size", "json", "fold", "softmax",
+                                "shape"),
                                (None, None, None)),
+               "opset": ("28", None, None),
                "seed": ("0", None, ("0", "9223372036854775807", "-1",
                                     "9223372036854775808")),
                "batch": ("1", None, BATCH)}

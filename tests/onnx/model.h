@@ -266,7 +266,8 @@ static inline int model_end(void **state)
 }
 
 /* The network, NULL after a failure. */
-static inline fv_network *model_load(model *m, fv_context *context)
+static inline fv_network *model_load_with(model *m, fv_context *context,
+                                          const fv_onnx_options *options)
 {
     char path[] = "/tmp/fovea-test-XXXXXX";
     const size_t bytes = fv__onnx__model_proto__get_packed_size(&m->message);
@@ -278,9 +279,14 @@ static inline fv_network *model_load(model *m, fv_context *context)
     assert_int_equal(write(file, packed, bytes), bytes);
     close(file);
     free(packed);
-    fv_network *network = fv_network_load_onnx(context, path, NULL);
+    fv_network *network = fv_network_load_onnx(context, path, options);
     unlink(path);
     return network;
+}
+
+static inline fv_network *model_load(model *m, fv_context *context)
+{
+    return model_load_with(m, context, NULL);
 }
 
 /* Loads and frees the model, runs it and checks its only output, whose shape

@@ -25,6 +25,52 @@ static const Fv__Onnx__TypeProto__Tensor *tensor_of(const fv__onnx_type *type)
                : NULL;
 }
 
+/* Whether it is the name of the input, or that of its layer. */
+static bool is_name(const char *name, const char *of)
+{
+    while (*of
+           && (*name == *of || (*name == '_' && !fv__name_character(*of)))) {
+        name++;
+        of++;
+    }
+    return !*of && !*name;
+}
+
+/* The shape that is given for an input; NULL: none. */
+static const fv_shape *shape_given(const fv__importer *to,
+                                   const fv__onnx_value_info *info, bool first)
+{
+    for (size_t i = 0; i < to->options->num_shapes; i++) {
+        const fv_onnx_shape *s = &to->options->shapes[i];
+        if (s->name ? is_name(s->name, info->name) : first) return &s->shape;
+    }
+    return NULL;
+}
+
+/* Gives open extents, from axis `from` to `end` - 1, those of a shape. */
+static fv_status narrow(const fv__importer *to, const fv__onnx_value_info *info,
+                        const fv_shape *shape, int32_t from, int32_t end,
+                        input *is)
+{
+    char shown[128];
+    bool fits = shape->rank == is->rank;
+    for (int32_t i = from; fits && i < end; i++) {
+        const int64_t given = shape->extent[i];
+        if (is->extent[i] == FV_OPEN && given > 0)
+            is->extent[i] = given;
+        else
+            fits = given == is->extent[i];
+    }
+    if (fits) return FV_OK;
+    fv__printable(info->name, strlen(info->name), shown, sizeof shown);
+    char wanted[FV__SHAPE_BYTES], has[FV__SHAPE_BYTES];
+    return fv_fail(
+        to->context, FV_MISUSE,
+        "%s: input \"%s\" of shape %s cannot have shape %s", to->shown, shown,
+        fv__shape_text(has, sizeof has, is->rank, is->extent),
+        fv__shape_text(wanted, sizeof wanted, shape->rank, shape->extent));
+}
+
 static fv_status describe(fv__importer *to, const fv__onnx_value_info *info,
                           input *is)
 {
@@ -135,9 +181,10 @@ static fv_status fix(fv__importer *to, fv__value *value, fv_dtype dtype,
 
 static fv_status add_inputs(fv__importer *to, const fv__onnx_graph *graph)
 {
-    bool open = false;
+    bool open = false, first = true;
     input is;
     for (int pass = 0; pass < 2; pass++) {
+        first = true;
         for (size_t i = 0; i < graph->n_input; i++) {
             const fv__onnx_value_info *info = graph->input[i];
             if (!info->name || !*info->name)
@@ -147,6 +194,10 @@ static fv_status add_inputs(fv__importer *to, const fv__onnx_graph *graph)
             if (!value) return fv_failed(to->context);
             if (value->initializer || value->known.data) continue;
             if (describe(to, info, &is) != FV_OK) return fv_failed(to->context);
+            const fv_shape *shape = shape_given(to, info, first);
+            first = false;
+            if (shape && narrow(to, info, shape, 1, is.rank, &is) != FV_OK)
+                return fv_failed(to->context);
             const fv_tensor *numbers = fixed_to(to, info->name);
             if (numbers) {
                 if (fix(to, value, is.dtype, numbers) != FV_OK)
@@ -156,6 +207,9 @@ static fv_status add_inputs(fv__importer *to, const fv__onnx_graph *graph)
             const bool sequence = is_sequence(graph, info->name);
             open = open || (!sequence && may_be_batch(&is, true));
             is.batched = !sequence && may_be_batch(&is, open);
+            if (shape && !is.batched && is.rank
+                && narrow(to, info, shape, 0, 1, &is) != FV_OK)
+                return fv_failed(to->context);
             if (pass && value->made)
                 return fv__onnx_malformed(to, "there are two inputs",
                                           info->name);

@@ -10,10 +10,11 @@ static fv_status pool(fv__importer *to, fv__onnx_node *node, const char *stem,
 {
     fv__onnx_window window;
     char kind[32];
-    fv__value *x = fv__onnx_input(to, node, 0);
-    if (!x || fv__onnx_read_window(to, node, NULL, &window) != FV_OK)
+    if (!fv__onnx_input(to, node, 0)
+        || fv__onnx_read_window(to, node, NULL, &window) != FV_OK)
         return FV_UNSUPPORTED;
-    x = fv__onnx_last(to, node->inputs[0]); /* maybe without its padding */
+    /* the window may have taken the padding of its input */
+    fv__value *x = fv__onnx_last(to, fv__onnx_input(to, node, 0));
     fv__value *y = fv__onnx_map(
         to, node, x, "%s%s ceil_mode=%s%s",
         fv__onnx_kind(stem, window.axes, true, kind), window.options,

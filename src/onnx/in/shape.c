@@ -91,7 +91,7 @@ static bool asks_for_rows(const fv__importer *to, const fv__value *x,
     }
     const int64_t batch = fv__onnx_extent(to, x, 0);
     const bool rows = shape->at[0] == 0 || shape->at[0] == batch
-                      || (batch == FV_OPEN && shape->at[0] == 1)
+                      || (shape->at[0] == 1 && fv__onnx_is_batch(to, x, 0))
                       || shape->at[0] == -1;
     return rows
            && (shape->at[1] == -1 ? shape->at[0] != -1
@@ -104,7 +104,7 @@ static void keep_batch(const fv__importer *to, const fv__value *x,
                        fv__list *shape)
 {
     if (fv__onnx_rank(to, x) < 1 || shape->count < 1 || shape->at[0] != 1
-        || fv__onnx_extent(to, x, 0) != FV_OPEN)
+        || !fv__onnx_is_batch(to, x, 0))
         return;
     int64_t from = 1, given = 1;
     for (int32_t i = 1; i < fv__onnx_rank(to, x); i++) {
