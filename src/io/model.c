@@ -17,18 +17,13 @@ fv_status fv__model_add(fv__model *model, const char *prefix, const char *name,
     return FV_OK;
 }
 
-/* Filters are stored as [filters, c, (kd, kh,) kw]. */
+/* Adds the values of a parameter as "<layer>.<parameter>". */
 static fv_status add_parameter(fv__model *model, const fv_layer *layer,
                                const fv__parameter *parameter,
                                const fv_tensor *values)
 {
     if (!values) return fv_failed(model->context);
-    fv_tensor tensor = *values;
-    if (parameter->filters) {
-        int32_t axes[FV_MAX_RANK];
-        fv__axes_outside(tensor.rank, axes);
-        tensor = fv_tensor_permute(model->context, &tensor, axes);
-    }
+    const fv_tensor tensor = fv__parameter_in_files(parameter, values);
     fv__text prefix = { .context = model->context, .account = FV__DATA };
     fv__text_add(&prefix, "%s.", layer->name);
     if (prefix.at) fv__model_add(model, prefix.at, parameter->name, &tensor);

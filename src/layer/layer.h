@@ -291,6 +291,9 @@ extern const int64_t fv__open_sizes[2];
 int32_t fv__layer_trace(fv_layer *layer, fv__graph *graph, int32_t count,
                         fv_variable *const inputs[],
                         fv_variable *outputs[FV__MAX_OUTPUTS]);
+/* Values of the parameter with the axes in the order that files have. */
+fv_tensor fv__parameter_in_files(const fv__parameter *parameter,
+                                 const fv_tensor *values);
 /* In declarations: one more parameter, with its fans. NULL after
  * recording that there are too many, that its rank is too high or that it is
  * too large. */

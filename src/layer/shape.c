@@ -140,3 +140,12 @@ fv_variable *fv__variable_outside(fv_variable *x)
     fv__axes_outside(x->value.rank, axes);
     return fv_permute(x, axes);
 }
+
+fv_tensor fv__parameter_in_files(const fv__parameter *parameter,
+                                 const fv_tensor *values)
+{
+    int32_t axes[FV_MAX_RANK];
+    if (!parameter->filters) return *values;
+    fv__axes_outside(values->rank, axes);
+    return fv_tensor_permute(parameter->variable->context, values, axes);
+}

@@ -56,27 +56,6 @@ fv_layout fv_network_layout(const fv_network *network)
     return network ? network->layout : FV_NHWC;
 }
 
-/* A hash (FNV-1a) of a name. */
-static uint64_t digest_of(const char *name, size_t length)
-{
-    uint64_t digest = 14695981039346656037u;
-    for (size_t i = 0; i < length; i++)
-        digest = (digest ^ (unsigned char)name[i]) * 1099511628211u;
-    return digest;
-}
-
-int32_t fv__network_find(const fv_network *network, int32_t count,
-                         const char *name, size_t length)
-{
-    const uint64_t digest = digest_of(name, length);
-    for (int32_t i = 0; i < count; i++) {
-        if (network->places[i].digest != digest) continue;
-        const char *other = network->places[i].layer->name;
-        if (strlen(other) == length && !memcmp(other, name, length)) return i;
-    }
-    return -1;
-}
-
 /* ---- adding a layer ----------------------------------------------------- */
 
 static fv_status check(const fv_network *network, const fv_layer *layer)
@@ -117,22 +96,6 @@ static fv_status check(const fv_network *network, const fv_layer *layer)
     return FV_OK;
 }
 
-bool fv__name_character(char c)
-{
-    static const char legal[] = "abcdefghijklmnopqrstuvwxyz"
-                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                "0123456789_.-/";
-    return c && strchr(legal, c);
-}
-
-static bool legal_name(const char *name)
-{
-    if (!*name || strlen(name) > 255) return false;
-    for (; *name; name++)
-        if (!fv__name_character(*name)) return false;
-    return true;
-}
-
 static const char *stem_of(const fv__layer_type *type)
 {
     return type->stem ? type->stem : type->kind;
@@ -161,7 +124,7 @@ static fv_status set_name(const fv_network *network, fv__place *place)
     }
     char shown[300];
     fv__printable(layer->name, strlen(layer->name), shown, sizeof shown);
-    if (!legal_name(layer->name))
+    if (!fv__name_is_legal(layer->name))
         return fv_fail(
             context, FV_MISUSE,
             "network: \"%s\" is no name: letters, digits, _ . - / and "
@@ -338,7 +301,7 @@ fv_status fv_network_add(fv_network *network, fv_layer *layer)
         && find_owner(network, layer) == FV_OK
         && find_shape(network, &place) == FV_OK) {
         find_field(network, &place);
-        place.digest = digest_of(layer->name, strlen(layer->name));
+        place.digest = fv__name_digest(layer->name, strlen(layer->name));
         layer->network = network;
         layer->draw = draw;
         fv__orphan(&layer->object);

@@ -105,6 +105,10 @@ char *fv__network_write(const fv_network *network, int32_t place,
 int32_t fv__network_head(const fv_network *network, bool inside[]);
 /* Whether names of layers may have that character. */
 bool fv__name_character(char c);
+/* Whether it is a name: 1 to 255 of them. */
+bool fv__name_is_legal(const char *name);
+/* A hash (FNV-1a) of a name. */
+uint64_t fv__name_digest(const char *name, size_t length);
 /* The place of that name among the first `count`; -1 if there is none. */
 int32_t fv__network_find(const fv_network *network, int32_t count,
                          const char *name, size_t length);

@@ -3,7 +3,6 @@
 
 #include "onnx/in/importer.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- inputs
@@ -245,38 +244,39 @@ static fv_status add_output(fv__importer *to, const char *name)
 /* ---- weights
  * ----------------------------------------------------------------- */
 
-static int by_name(const void *a, const void *b)
+/* The values of a parameter in the order of axes that it has in files; data
+ * NULL: there is no such parameter. */
+static fv_tensor values_of(const fv_layer *layer, const char *name)
 {
-    return strcmp(((const fv_named_tensor *)a)->name,
-                  ((const fv_named_tensor *)b)->name);
+    for (int32_t k = 0; k < layer->num_parameters; k++) {
+        const fv__parameter *p = &layer->parameters[k];
+        if (strcmp(p->name, name) == 0)
+            return fv__parameter_in_files(p, &p->variable->value);
+    }
+    return fv__tensor_failed();
 }
 
 static fv_status set_weights(fv__importer *to)
 {
     fv_context *context = to->context;
-    fv_named_tensors all = fv_network_weights(to->network, 0);
-    if (!fv__ok(context)) return fv_failed(context);
-    qsort(all.at, (size_t)all.count, sizeof *all.at, by_name);
+    if (fv__network_draw(to->network) != FV_OK) return fv_failed(context);
     for (const fv__onnx_weights *w = to->weights; w && fv__ok(context);
          w = w->next) {
-        const fv_named_tensor key = { .name = w->name };
-        const fv_named_tensor *found =
-            bsearch(&key, all.at, (size_t)all.count, sizeof *all.at, by_name);
+        const fv_layer *layer = to->network->places[w->place].layer;
+        const fv_tensor values = values_of(layer, w->name);
         char is[FV__SHAPE_BYTES], expected[FV__SHAPE_BYTES];
-        if (!found || !fv_tensor_same_shape(&found->tensor, &w->numbers))
-            fv_fail(context, FV_MALFORMED, "%s: %s of shape %s, expected %s",
-                    to->shown, w->name,
+        if (values.data && fv_tensor_same_shape(&values, &w->numbers))
+            fv__tensor_assign(context, layer->name, &values, &w->numbers);
+        else
+            fv_fail(context, FV_MALFORMED, "%s: %s.%s of shape %s, expected %s",
+                    to->shown, layer->name, w->name,
                     fv__shape_text(is, sizeof is, w->numbers.rank,
                                    w->numbers.shape),
-                    found ? fv__shape_text(expected, sizeof expected,
-                                           found->tensor.rank,
-                                           found->tensor.shape)
-                          : "none");
-        else
-            fv__tensor_assign(context, w->name, &found->tensor, &w->numbers);
+                    values.data ? fv__shape_text(expected, sizeof expected,
+                                                 values.rank, values.shape)
+                                : "none");
     }
     context->changes++;
-    fv_named_tensors_free(context, &all);
     return fv_failed(context);
 }
 

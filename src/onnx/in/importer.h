@@ -18,7 +18,8 @@ struct fv__onnx_file {
 /* A parameter that gets numbers when all layers are known. */
 typedef struct fv__onnx_weights fv__onnx_weights;
 struct fv__onnx_weights {
-    const char *name; /* "conv1.weight" */
+    int32_t place;    /* of the layer */
+    const char *name; /* "weight" */
     fv_tensor numbers;
     fv__onnx_weights *next;
 };

@@ -394,14 +394,10 @@ fv__value *fv__onnx_sibling(fv__importer *to, const fv__value *first, int32_t k)
 fv_status fv__onnx_weight(fv__importer *to, const char *parameter,
                           const fv_tensor *numbers)
 {
-    const fv_network *network = to->network;
-    const char *layer = network->places[network->count - 1].layer->name;
-    const size_t length = strlen(layer) + strlen(parameter) + 2;
     fv__onnx_weights *w = fv__onnx_allocate(to, sizeof *w);
-    char *name = fv__onnx_allocate(to, length);
-    if (!w || !name) return fv_failed(to->context);
-    snprintf(name, length, "%s.%s", layer, parameter);
-    *w = (fv__onnx_weights){ name, *numbers, to->weights };
+    if (!w) return fv_failed(to->context);
+    *w = (fv__onnx_weights){ to->network->count - 1, parameter, *numbers,
+                             to->weights };
     to->weights = w;
     return FV_OK;
 }
