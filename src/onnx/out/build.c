@@ -54,9 +54,9 @@ fv__out_entry *fv__out_entry_of(fv__out *out, const fv_variable *variable)
     if (2 * out->num_entries >= out->entries_capacity && !grow_entries(out))
         return NULL;
     fv__out_entry **entry = &out->entries[slot_of(out, variable)];
-    if (*entry) return *entry;
-    *entry = fv__out_memory(out, sizeof **entry);
-    if (!*entry) return NULL;
+    const bool known = *entry != NULL;
+    if (!known) *entry = fv__out_memory(out, sizeof **entry);
+    if (known || !*entry) return *entry;
     out->num_entries++;
     (*entry)->variable = variable;
     return *entry;

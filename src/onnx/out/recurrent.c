@@ -50,7 +50,7 @@ static fv__out_value *state(fv__out *out, int32_t which)
     static const int32_t perm[] = { 1, 0, 2 };
     const fv__recurrence *r = out->node->attributes;
     const int64_t shape[] = { 0, r->directions, -1 };
-    if (!r->state || which > r->cell->has_c) return NULL;
+    if (!r->state || which > (r->cell->has_c ? 1 : 0)) return NULL;
     fv__out_value *value = fv__out_plain(out, fv__recurrent_state(r) + which);
     value = fv__out_reshape(out, value, 3, shape);
     return fv__out_transpose(out, value, 3, perm);

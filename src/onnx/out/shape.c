@@ -195,7 +195,7 @@ void fv__out_broadcast(fv__out *out)
     const fv_tensor *y = &out->node->outputs[0]->value;
     const int32_t more = y->rank - x->rank;
     int32_t order[FV_MAX_RANK];
-    int64_t shape[FV_MAX_RANK], other[FV_MAX_RANK];
+    int64_t shape[FV_MAX_RANK] = { 0 }, other[FV_MAX_RANK] = { 0 };
     fv__out_same(y->rank, order);
     if (!more) {
         const fv__out_form *form = fv__out_form_of(out, out->node->inputs[0]);
