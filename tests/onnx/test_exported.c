@@ -121,11 +121,36 @@ static void shapes_given(void **state)
     free(m);
 }
 
+/* NFNet: weights of a convolution that are normalised in the graph. */
+static void weights_normalized(void **state)
+{
+    (void)state;
+    const int64_t shape[] = { 1, 2, 1, 3 };
+    model *m = model_new(20);
+    model_input(m, "x", FLOAT, 4, (int64_t[]){ -1, 2, 1, 3 });
+    model_floats(m, "w", 3, (int64_t[]){ 1, 2, 2 }, (float[]){ 1, 3, 2, 6 });
+    model_ints(m, "request", 1, (int64_t[]){ 4 }, (int64_t[]){ 2, 2, 1, 1 });
+    model_floats(m, "scale", 1, (int64_t[]){ 2 }, (float[]){ 1, 2 });
+    model_floats(m, "bias", 1, (int64_t[]){ 2 }, (float[]){ 0, 1 });
+    model_floats(m, "mean", 1, (int64_t[]){ 2 }, (float[]){ 2, 4 });
+    model_floats(m, "var", 1, (int64_t[]){ 2 }, (float[]){ 1, 4 });
+    model_node(m, "BatchNormalization", "w,scale,bias,mean,var", "n");
+    model_float(m, "epsilon", 0);
+    model_node(m, "Reshape", "n,request", "f");
+    model_node(m, "Conv", "x,f", "y");
+    model_output(m, "y");
+    /* filters -1, 1 and -1, 3 of channels 0, 1, 2 and 3, 4, 5 */
+    const double expected[] = { 3, 3, 3, 9, 11, 13 };
+    const fv_named_tensor x = counted(4, shape);
+    model_check(m, context, 1, &x, 4, shape, expected);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(rows, make, drop),
         cmocka_unit_test_setup_teardown(shapes_given, make, drop),
+        cmocka_unit_test_setup_teardown(weights_normalized, make, drop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -105,8 +105,11 @@ static fv_status batch_normalization(fv__importer *to, fv__onnx_node *node)
             "the statistics of a batch are computed with training_mode alone");
     x = fv__onnx_last(to, x);
     if (training) return train_batch(to, node, x);
+    /* a layer has weights, so that what it makes of a known value is not known
+     */
     for (int32_t k = 1; x && k < 5; k++)
-        vectors &= is_vector(node->inputs[k], fv__onnx_extent(to, x, 1));
+        vectors &= !x->known.data
+                   && is_vector(node->inputs[k], fv__onnx_extent(to, x, 1));
     if (!vectors) return batch_of_lines(to, node, x);
     fv__value *y = fv__onnx_map(to, node, x, "batchnorm epsilon=%s",
                                 epsilon_of(node, number));
