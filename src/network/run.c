@@ -250,7 +250,7 @@ fv_status fv_network_run(fv_network *network, int32_t num_inputs,
 {
     if (!network) return FV_MISUSE;
     fv_context *context = network->context;
-    const fv_tensor *ordered[FV__MOST_INPUTS];
+    const fv_tensor *ordered[FV__MOST_INPUTS] = { NULL };
     if (!fv__ok(context)
         || fv__network_order(network, num_inputs, inputs, ordered) != FV_OK)
         return fv_failed(context);

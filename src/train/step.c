@@ -176,7 +176,7 @@ fv_metrics fv_train_step_named(fv_network *network, fv_optimizer *optimizer,
                                const fv_tensor *target)
 {
     fv__sums sums = { 0 };
-    const fv_tensor *ordered[FV__MOST_INPUTS];
+    const fv_tensor *ordered[FV__MOST_INPUTS] = { NULL };
     fv_context *context = network ? network->context : NULL;
     if (!fv__ok(context)) return fv__metrics_of(&sums);
     if (!optimizer || optimizer->network != network)

@@ -465,9 +465,9 @@ class DefaultsTest(Case):
                "threads": ("all", None, THREADS), "size": (None, None, None),
                "dtype": ("f32", "f32", None), "json": (None, None, None),
                "strict": (None, None, None)}
-    INFO = {"size": (None, None, None), "batch": ("32", "32", BATCH), "dtype": ("f32", "f32", None),
+    INFO = {"size": (None, None, None), "shape": (None, None, None), "batch": ("32", "32", BATCH), "dtype": ("f32", "f32", None),
             "json": (None, None, None)}
-    GRADCHECK = {"size": (None, None, None), "batch": ("2", "2", BATCH),
+    GRADCHECK = {"size": (None, None, None), "shape": (None, None, None), "batch": ("2", "2", BATCH),
                  "seed": ("0", "0", ("0", "9223372036854775807", "-1",
                                      "9223372036854775808")),
                  "threads": ("all", None, THREADS), "json": (None, None, None)}
@@ -486,7 +486,7 @@ class DefaultsTest(Case):
         "train": TRAIN, "eval": EVAL, "predict": PREDICT, "info": INFO,
         "gradcheck": GRADCHECK,
         "layers": {"markdown": (None, None, None)},
-        "explain": {"size": (None, None, None), "batch": ("1", None, BATCH),
+        "explain": {"size": (None, None, None), "shape": (None, None, None), "batch": ("1", None, BATCH),
                     "threads": ("all", None, THREADS),
                     "pass": ("all", None, None), "dtype": ("f32", None, None),
                     "seconds": ("0.1", None, SECONDS),

@@ -62,8 +62,8 @@ static void check_known(fv__out *out, int32_t result)
     const fv_variable *b = out->results[1][result];
     if (a->constant
         && (!fv_tensor_same_shape(&a->value, &b->value)
-            || memcmp(a->value.data, b->value.data,
-                      fv__tensor_bytes(&a->value))))
+            || memcmp(a->value.data, b->value.data, fv__tensor_bytes(&a->value))
+                   != 0))
         fv__out_refuse(out, "an output is known, but depends on the batch or "
                             "on open sizes");
 }

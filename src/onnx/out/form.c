@@ -137,8 +137,8 @@ static fv__out_value *initializer(fv__out *out, const fv__out_entry *entry,
     const fv_tensor *twin = twin_of(out, variable);
     if (!entry->parameter
         && (!fv_tensor_same_shape(&variable->value, twin)
-            || memcmp(variable->value.data, twin->data,
-                      fv__tensor_bytes(twin))))
+            || memcmp(variable->value.data, twin->data, fv__tensor_bytes(twin))
+                   != 0))
         return repeated(out, &variable->value, twin, rank, order);
     if (entry->stem) out->stem = entry->stem;
     fv__out_value *value = fv__out_data(
