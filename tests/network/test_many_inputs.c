@@ -5,6 +5,8 @@
 
 enum { MOST = 16, LONGEST = 8192 };
 
+static void append(char *text, const char *format, ...) FV_PRINTF(2, 3);
+
 /* Appends to a text of LONGEST bytes. */
 static void append(char *text, const char *format, ...)
 {
