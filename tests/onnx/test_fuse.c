@@ -33,12 +33,12 @@ static void check(model *m, fv_context *ctx, const char *kinds,
     float x[COUNT];
     memcpy(x, numbers, sizeof x);
     const fv_named_tensor given = { NULL, FV_TENSOR(x, FV_F32, 1, COUNT) };
-    fv_named_tensor made = { NULL };
+    fv_named_tensor made = { .name = NULL };
     fv_network_run(network, 1, &given, 1, &made);
     assert_ok(ctx);
     for (int i = 0; i < COUNT; i++)
-        assert_near(((const float *)made.tensor.data)[i], f((double)numbers[i]),
-                    1e-6);
+        assert_near((double)((const float *)made.tensor.data)[i],
+                    f((double)numbers[i]), 1e-6);
     fv_network_free(network);
 }
 

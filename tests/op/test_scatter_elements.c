@@ -91,7 +91,7 @@ static void test_reductions(void **state)
 {
     (void)state;
     static const int64_t expected[] = { -2, 6, -30, -2, 5 };
-    const double nan_last[] = { 1, NAN };
+    const double nan_last[] = { 1, (double)NAN };
     for (int r = 0; r < 5; r++)
         for (int f64 = 0; f64 < 2; f64++) {
             const fv_scatter_reduction how = (fv_scatter_reduction)r;
