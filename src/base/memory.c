@@ -142,7 +142,7 @@ void *fv__grow(fv_context *context, fv__account account, void *array,
     if (!fv__multiply(larger, size, &bytes)) bytes = SIZE_MAX;
     void *moved = fv__allocate(context, account, bytes);
     if (!moved) return NULL;
-    if (count) memcpy(moved, array, count * size);
+    if (array) memcpy(moved, array, count * size);
     fv__release(context, array);
     *capacity = larger;
     return moved;

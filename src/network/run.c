@@ -140,7 +140,7 @@ fv_status fv__network_measure(const fv_network *network, int32_t count,
     for (int32_t k = 0; k < count; k++) {
         const fv_value_info info = fv_network_input_info(network, (size_t)k);
         images[k] = info.shape;
-        if (!fv__tensor_check(context, info.name, inputs[k]))
+        if (!fv__tensor_check(context, info.name, inputs[k]) || !inputs[k])
             return fv_failed(context);
         if (!info.batched && fv__input_fits(network, k, inputs[k]) != FV_OK)
             return fv_failed(context);
@@ -177,7 +177,8 @@ static fv__plan *evaluate(fv_network *network, int32_t count,
         || fv__network_ready(network) != FV_OK)
         return NULL;
     for (int32_t k = 0; k < count; k++)
-        if (fv__plan_input(plan, k, inputs[k]) != FV_OK) return NULL;
+        if (!inputs[k] || fv__plan_input(plan, k, inputs[k]) != FV_OK)
+            return NULL;
     if (plan->target)
         memset(plan->target->value.data, 0,
                fv__tensor_bytes(&plan->target->value));

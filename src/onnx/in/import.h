@@ -25,23 +25,23 @@ typedef struct fv__order {
 } fv__order;
 
 struct fv__value {
-    const char *name; /* in the graph */
-    fv__value *next;  /* in the table of names */
-    bool needed;      /* for the outputs of the graph */
-    bool made;        /* it has been set, or refused */
-    bool refused;     /* its node was refused: so are those that read it */
+    const char *name;                   /* in the graph */
+    fv__value *next;                    /* in the table of names */
     const fv__onnx_tensor *initializer; /* not read yet; NULL: none */
     const fv__onnx_node_message *maker; /* NULL: an input, or a known value */
     /* Known numbers, contiguous, in the graph's order; data NULL: it is not
      * known. Empty tensors have data, too. */
     fv_tensor known;
-    int32_t result;         /* in the network; -1: a value without a line yet */
     fv__deferred *deferred; /* the line to add when one reads it; NULL: none */
     fv__order order;
     fv__value *others; /* the same value in other orders */
     /* It is this value, of channels last, with all axes but the batch in one,
      * in the order of the graph, and has no line yet; NULL: it is not. */
     fv__value *flattened;
+    int32_t result; /* in the network; -1: a value without a line yet */
+    bool needed;    /* for the outputs of the graph */
+    bool made;      /* it has been set, or refused */
+    bool refused;   /* its node was refused: so are those that read it */
 };
 
 /* A line that is added when another one reads it, if ever: of sizes, which may

@@ -22,7 +22,7 @@ static fv_status read_activations(fv__importer *to, const fv__onnx_node *node,
     const fv__onnx_attribute *a = fv__onnx_find(node, "activations");
     const int32_t each = r->kind->activations;
     const bool given = a && a->n_strings > 0;
-    if (given && a->n_strings != (size_t)(each * r->directions))
+    if (given && a->n_strings != (size_t)each * (size_t)r->directions)
         return fv__onnx_refuse(to, node, "%zu activations, expected %d",
                                a->n_strings, each * r->directions);
     r->usual = true;
@@ -79,7 +79,7 @@ static fv__value *state(fv__importer *to, fv__onnx_node *node,
     if (none) return NULL;
     h = fv__onnx_ordered(to, h, images_first(r));
     return fv__onnx_line(to, node, 1, &h, "reshape 0 %lld",
-                         (long long)(r->directions * r->hidden));
+                         (long long)r->hidden * r->directions);
 }
 
 static fv_status read_inputs(fv__importer *to, fv__onnx_node *node,
@@ -109,7 +109,7 @@ static fv_status read_inputs(fv__importer *to, fv__onnx_node *node,
             || fv__onnx_extent(to, r->b, 0) != r->directions
             || fv__onnx_extent(to, r->b, 1) != 2 * rows))
         return fv__onnx_refuse(to, node, "B of other shape than [%d, %lld]",
-                               r->directions, (long long)(2 * rows));
+                               r->directions, 2 * (long long)rows);
     r->lengths = fv__onnx_operand(node, 4);
     r->lengths = fv__onnx_cast(to, node, r->lengths, FV_I64);
     r->first[0] = state(to, node, r, 5);
@@ -220,7 +220,7 @@ static fv_status recurrent(fv__importer *to, fv__onnx_node *node)
                       ? fv__onnx_plain(to, fv__onnx_operand(node, 7))
                       : NULL;
     if (read_attributes(to, node, &r) != FV_OK
-        || read_inputs(to, node, &r) != FV_OK)
+        || read_inputs(to, node, &r) != FV_OK || !r.x || !r.w || !r.v)
         return FV_UNSUPPORTED;
     const bool known = r.w->known.data && r.v->known.data
                        && (!r.b || r.b->known.data) && !r.x->known.data;
