@@ -95,16 +95,36 @@ fv_network *cli_load_sized(fv_context *context, const cli_options *options)
     return network;
 }
 
+/* Begins anew with images of that order. */
+static void set_layout(fv_context **context, cli_options *options,
+                       fv_layout layout)
+{
+    fv_context_free(*context);
+    options->layout = layout;
+    *context = cli_context(options);
+}
+
 fv_network *cli_load_own(fv_context **context, cli_options *options)
 {
+    const char *word = options->words[0];
+    if (!options->layout_given && !fv_failed(*context)
+        && ends_with(word, ".onnx"))
+        set_layout(context, options, FV_NCHW);
     fv_network *network = cli_load_first(*context, options);
     if (!network || options->layout_given
         || fv_network_layout(network) == options->layout)
         return network;
-    options->layout = fv_network_layout(network);
-    fv_context_free(*context);
-    *context = cli_context(options);
-    return cli_load_first(*context, options);
+    set_layout(context, options, fv_network_layout(network));
+    network = cli_load_first(*context, options);
+    if (!network && strcmp(word, "-") == 0) {
+        fv_clear_error(*context);
+        fv_fail(*context, FV_MISUSE,
+                "-: its images are %s and a stream is read once, give --layout "
+                "%s",
+                options->layout == FV_NCHW ? "nchw" : "nhwc",
+                options->layout == FV_NCHW ? "nchw" : "nhwc");
+    }
+    return network;
 }
 
 fv_network *cli_load_model(fv_context *context, const char *path)

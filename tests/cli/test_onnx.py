@@ -163,6 +163,21 @@ class OnnxConvertTest(OnnxCase):
         self.assertEqual(sha(self.folder / "model.safetensors"),
                          sha(self.folder / "copy.safetensors"))
 
+    def test_stream(self):
+        """A pipe is read once, so the order of axes has to be told."""
+        (self.folder / "x.npy").write_bytes(
+            npy((1, 1, SIDE, SIDE), [0] * SIDE * SIDE, "<f4"))
+        bytes_of = (self.folder / "model.onnx").read_bytes()
+        for words, code, sentence in (
+                ([], 1, "fovea: -: its images are nchw and a stream is read "
+                        "once, give --layout nchw\n"),
+                (["--layout", "nchw"], 0, "")):
+            done = subprocess.run(self.command(["run", "-", "x.npy", *words]),
+                                  cwd=self.folder, input=bytes_of,
+                                  capture_output=True, timeout=60)
+            self.assertEqual(done.stderr.decode(), sentence)
+            self.assertEqual(done.returncode, code)
+
     def test_another_head(self):
         for words in (["model.onnx"], ["model.safetensors"],
                       ["--weights", "model.safetensors", "--into",

@@ -207,9 +207,6 @@ static void translate(fv__importer *to, fv__onnx_node *node, const char *domain)
         fv__onnx_refuse(to, node, "the operator %s%s%s is not supported",
                         is_onnx(domain) ? "" : domain,
                         is_onnx(domain) ? "" : ".", node->kind);
-    for (int32_t k = 0; k < node->num_outputs; k++)
-        if (node->outputs[k] && !node->outputs[k]->made)
-            node->outputs[k]->made = node->outputs[k]->refused = true;
 }
 
 static fv_status read_node(fv__importer *to, const fv__onnx_node_message *m,
