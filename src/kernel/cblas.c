@@ -44,6 +44,8 @@ static bool fits(const fv__gemm *p)
            && p->k > 0;
 }
 
+bool fv__gemm_is_foreign(void) { return true; }
+
 bool fv__gemm_blas(const fv__kernels *kernels, const fv__gemm *p)
 {
     if (!fits(p)) return false;
@@ -65,6 +67,8 @@ bool fv__gemm_blas(const fv__kernels *kernels, const fv__gemm *p)
 }
 
 #else
+
+bool fv__gemm_is_foreign(void) { return false; }
 
 bool fv__gemm_blas(const fv__kernels *kernels, const fv__gemm *product)
 {

@@ -458,10 +458,14 @@ void fv__gemm_all(fv_context *context, const fv__gemm *product, void *scratch)
 {
     const fv__kernels *kernels = context->kernels;
     size_t m = product->m, n = product->n, k = product->k;
-    size_t mr = (size_t)kernels->mr, nr = (size_t)kernels->nr;
+    /* A CBLAS may round a product otherwise when it is cut otherwise, so its
+     * items are the same for all tables. */
+    const bool foreign = fv__gemm_is_foreign();
+    size_t mr = foreign ? FV__LANES : (size_t)kernels->mr;
+    size_t nr = foreign ? FV__LANES : (size_t)kernels->nr;
 
     if (!m || !n) return;
-    size_t columns = (fv__panels(kernels, n) + ITEMS - 1) / ITEMS * nr;
+    size_t columns = ((n + nr - 1) / nr + ITEMS - 1) / ITEMS * nr;
     items all = {
         .kernels = kernels,
         .product = product,

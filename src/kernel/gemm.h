@@ -89,6 +89,8 @@ void fv__gemm_pack(const fv__kernels *kernels, const fv__gemm *product,
 void fv__gemm_run(const fv__kernels *kernels, const fv__gemm *product,
                   fv__chain chain, const void *packed);
 
+/* Whether products are those of a CBLAS library, where it can compute them. */
+bool fv__gemm_is_foreign(void);
 /* The product by a CBLAS library. False, and nothing is done, if this build has
  * none, if its integers cannot hold the sizes, or if B is packed only. */
 bool fv__gemm_blas(const fv__kernels *kernels, const fv__gemm *product);

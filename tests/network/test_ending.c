@@ -96,9 +96,13 @@ static void test_trained(void **state)
     fv_network *plain = parse(ctx, text);
     const fv_tensor images = net_images(ctx, 8), labels = net_labels(ctx, 8);
     fv_train_step(net, fv_sgd(net, 0.1), &images, &labels);
-    fv_network_save(net, "ending.safetensors");
-    fv_network_load_weights(plain, "ending.safetensors");
-    remove("ending.safetensors");
+    const fv_named_tensors trained = fv_network_weights(net, 0),
+                           drawn = fv_network_weights(plain, 0);
+    assert_ok(ctx);
+    assert_int_equal(trained.count, drawn.count);
+    for (int64_t i = 0; i < trained.count; i++)
+        memcpy(drawn.at[i].tensor.data, trained.at[i].tensor.data,
+               net_bytes(&trained.at[i].tensor));
     fv_network_set_class_names(plain, 4, classes);
     fv_network *made = fv_network_with_loss(plain, NULL);
     assert_ok(ctx);
