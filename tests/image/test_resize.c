@@ -297,9 +297,10 @@ static void test_refused(void **state)
     fv_image_resize(ctx, &none, 5, 5, FV_RESAMPLE_AREA);
     assert_error(ctx, "resize: u8 [0, 6, 1], expected u8 [rows, columns, "
                       "channels] with 1 to 4 channels");
-    static const fv__box boxes[] = {
-        { 0, 0, 4, 6.5 }, { -1, 0, 4, 6 }, { 2, 0, 2, 6 }, { 0, NAN, 4, 6 }
-    };
+    static const fv__box boxes[] = { { 0, 0, 4, 6.5 },
+                                     { -1, 0, 4, 6 },
+                                     { 2, 0, 2, 6 },
+                                     { 0, (double)NAN, 4, 6 } };
     fv__pixels scratch = { 0 };
     for (int i = 0; i < 4; i++) {
         fv__image_resize(ctx, &image, &boxes[i], 2, 2, FV_RESAMPLE_AREA, NULL,
