@@ -116,8 +116,9 @@ static void used(const fv__axis *x, int64_t *first, int64_t *end)
     *end = x->first[x->out - 1] + x->count[x->out - 1];
 }
 
-size_t fv__pass_columns_bytes(const fv__axis *x, int32_t channels)
+size_t fv__pass_columns_bytes(const fv__axis *x, int64_t rows, int32_t channels)
 {
+    if (rows <= FEW) return 0;
     return (size_t)(x->in + x->out) * (size_t)channels * LANES;
 }
 
@@ -158,8 +159,7 @@ void fv__pass_columns(const fv__axis *x, const fv__view *in, unsigned char *to,
 {
     const int64_t width = x->out * in->channels;
     /* lanes without a row have some values, too */
-    if (in->rows > FEW)
-        memset(memory, 0, fv__pass_columns_bytes(x, in->channels));
+    memset(memory, 0, fv__pass_columns_bytes(x, in->rows, in->channels));
     for (int64_t row = 0; row < in->rows; row += LANES) {
         fv__view band = *in;
         band.at += row * in->stride;

@@ -12,8 +12,9 @@ typedef struct fv__view {
     int32_t channels;
 } fv__view;
 
-/* Bytes that fv__pass_columns needs for rows of that input. */
-size_t fv__pass_columns_bytes(const fv__axis *x, int32_t channels);
+/* Bytes that fv__pass_columns needs for so many rows. */
+size_t fv__pass_columns_bytes(const fv__axis *x, int64_t rows,
+                              int32_t channels);
 /* The rows of the view in the width of x, [rows, x->out, channels] at `to`. */
 void fv__pass_columns(const fv__axis *x, const fv__view *in, unsigned char *to,
                       unsigned char *memory);

@@ -110,9 +110,11 @@ static void run(fv_context *context, resizing *r, fv__pixels *scratch)
     const size_t x = fv__align(fv__axis_begin(&r->x));
     const size_t y = fv__align(fv__axis_begin(&r->y));
     const size_t middle = picks ? 0 : fv__align(middle_bytes(r));
-    const size_t lanes = picks || r->x.same
-                             ? 0
-                             : fv__pass_columns_bytes(&r->x, r->image.channels);
+    const size_t lanes =
+        picks || r->x.same
+            ? 0
+            : fv__pass_columns_bytes(&r->x, fv__max(r->y.in, r->y.out),
+                                     r->image.channels);
     unsigned char *memory =
         fv__pixels_reserve(context, scratch, x + y + middle + lanes);
     if (!memory) return;
