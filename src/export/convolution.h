@@ -40,6 +40,9 @@ void fv__write_windows(fv__export *e, int64_t batch,
  * [group][panel][term][width], and returns where they are. */
 size_t fv__pack(fv__export *e, int64_t groups, int64_t filters, int64_t terms,
                 int64_t width, const float *weights);
+/* The same of a bias; NULL: of numbers that change no sum. */
+size_t fv__pack_bias(fv__export *e, int64_t groups, int64_t filters,
+                     int64_t width, const float *bias);
 /* Copies input 0 with its padding to the scratch, if it has any; returns where
  * the convolution reads. */
 const char *fv__write_border(fv__export *e, const fv__node *node, int64_t batch,

@@ -205,18 +205,14 @@ static void write_phase(fv__export *e, const fv__node *node, const job *j,
     };
     fv__write_windows(e, g->batch, outputs, ones, j->padded, g->filters,
                       numbers);
-    fv__text_add(&e->calls, "        const epilogue after = { ");
-    if (a->bias)
-        fv__text_add(&e->calls, "weights + %zu, ", bias);
-    else
-        fv__text_add(&e->calls, "NULL, ");
     const char *made = fv__export_scratch(e, node);
     const long long at = border_of(j);
     fv__text_add(
         &e->calls,
-        "NULL, %s, %s };\n        convolve(&c, &after, runs, weights + "
+        "        const epilogue after = { weights + %zu, NULL, %s, %s };\n"
+        "        convolve(&c, &after, runs, weights + "
         "%zu, %s, %s + %lld);\n",
-        FV__C_NUMBER(a->clamp ? a->low : -(double)INFINITY),
+        bias, FV__C_NUMBER(a->clamp ? a->low : -(double)INFINITY),
         FV__C_NUMBER(a->clamp ? a->high : (double)INFINITY),
         pack_taps(e, j, &t, node->values[1]->data), x, made, at);
     char from[96];
@@ -233,9 +229,8 @@ void fv__write_transposed(fv__export *e, const fv__node *node)
     const fv__geometry *g = &j.g;
     const int64_t channels = g->channels / g->groups;
     const size_t bias =
-        a->bias ? fv__pack(e, g->groups, channels, 1, FV__COLUMNS_OF_PANEL,
-                           node->values[2]->data)
-                : 0;
+        fv__pack_bias(e, g->groups, channels, FV__COLUMNS_OF_PANEL,
+                      a->bias ? node->values[2]->data : NULL);
     char x[64];
     snprintf(x, sizeof x, "%s",
              fv__write_border(e, node, g->batch, g->filters, g->out, j.begin,
