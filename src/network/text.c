@@ -1,5 +1,6 @@
 /* The network text: one layer a line, read and written. */
-#include "network/text.h"
+#include "layer/text.h"
+#include "network/network.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* Values of options in the network text: words and numbers, strictly read. */
-#include "network/text.h"
+#include "layer/text.h"
 
 #include <string.h>
 
