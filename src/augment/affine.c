@@ -69,6 +69,12 @@ const fv__transform_type fv__transform_affine = {
         "turned clockwise by up to so many degrees, shifted by up to a "
         "part of the columns (and of the rows), scaled, sheared along rows "
         "by up to so many degrees",
+    .notes = "The centre of the picture stays at its place but for the "
+             "shift, which is a whole number of pixels. The result "
+             "shows at (x, y) the pixel of the inverse matrix; masks "
+             "move along by nearest pixels. Distributions and matrix: "
+             "torchvision RandomAffine; bytes: Pillow's "
+             "Image.transform().",
     .fields = fields,
     .random = true,
     .check = check,

@@ -103,6 +103,7 @@ typedef struct fv__mixture {
 typedef struct fv__transform_type {
     const char *name;  /* the word of the text */
     const char *about; /* what it does, in a line */
+    const char *notes; /* formulas and sources */
     const fv__field *fields;
     bool random; /* it acts in training unless `on` says more */
     /* Whether it is, where the options decide; NULL: `random` does. */

@@ -117,6 +117,9 @@ const fv__transform_type fv__transform_blur = {
     .about = "the mean of size x size pixels, weighted by a Gaussian with a "
              "deviation of sigma pixels; borders are mirrored; with "
              "probability p",
+    .notes = "Weights exp(-x^2 / (2 sigma^2)) with the sum 1, first "
+             "along columns, then along rows; rounded to the nearest "
+             "byte. torchvision GaussianBlur. Masks stay.",
     .fields = fields,
     .random = true,
     .check = check,

@@ -58,6 +58,9 @@ static fv_status apply(const void *given, fv__draws *draws,
 const fv__transform_type fv__transform_center_crop = {
     .name = "center_crop",
     .about = "the middle of the picture, with a border where it is smaller",
+    .notes = "The first row is (rows of the picture - rows) / 2, "
+             "halves rounded to the even number: torchvision "
+             "CenterCrop.",
     .fields = fields,
     .check = check,
     .size = set_size,

@@ -65,6 +65,14 @@ const fv__transform_type fv__transform_color_jitter = {
     .about = "brightness, contrast and saturation times a factor from 1 - b to "
              "1 + b each, or between two numbers, and the hue turned by up to "
              "so much of the circle, in random order",
+    .notes = "With the factor f, brightness is f v, contrast m + f (v "
+             "- m) with the rounded mean m of the grey picture, "
+             "saturation g + f (v - g) with the grey value g of the "
+             "pixel; fractions are cut off and values clamped to "
+             "0..255. The hue of a byte (HSV) is turned by f 255, "
+             "without fraction. torchvision ColorJitter; bytes: "
+             "Pillow's ImageEnhance and mode HSV. Grey pictures have "
+             "no saturation and hue. Masks stay.",
     .fields = fields,
     .random = true,
     .check = check,

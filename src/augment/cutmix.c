@@ -86,6 +86,12 @@ const fv__transform_type fv__transform_cutmix = {
         "of a batch with probability p: a rectangle of each image taken "
         "from the one before, of a share of the area drawn from Beta(alpha, "
         "alpha); targets are mixed by area",
+    .notes = "With a share s = 1 - b, the rectangle has sqrt(s) times "
+             "the rows and columns of the image, around a pixel that "
+             "is drawn, and is cut off at the border; b becomes 1 - "
+             "its pixels / all pixels. One rectangle for the whole "
+             "batch, as torchvision CutMix. The loss must take rows of "
+             "targets.",
     .fields = fields,
     .random = true,
     .check = fv__mix_check,

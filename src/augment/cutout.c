@@ -90,6 +90,10 @@ const fv__transform_type fv__transform_cutout = {
         "a rectangle of that share of the area and of that ratio of rows to "
         "columns in one colour, anywhere; or a square of size pixels "
         "around any pixel; with probability p",
+    .notes = "Ten draws of area and ratio at most, none if no "
+             "rectangle is smaller than the picture: torchvision "
+             "RandomErasing. With a size: DeVries and Taylor 2017. "
+             "Masks stay.",
     .fields = fields,
     .random = true,
     .check = check,

@@ -57,6 +57,7 @@ static fv_status apply(const void *given, fv__draws *draws,
 const fv__transform_type fv__transform_flip = {
     .name = "flip",
     .about = "left and right exchanged, with probability p",
+    .notes = "torchvision RandomHorizontalFlip.",
     .fields = fields,
     .random = true,
     .apply = apply,

@@ -66,6 +66,10 @@ const fv__transform_type fv__transform_grey = {
     .name = "grey",
     .about = "colours as grey, 0.299 R + 0.587 G + 0.114 B (ITU-R 601), in one "
              "channel or three, with probability p",
+    .notes = "(19595 R + 38470 G + 7471 B + 32768) / 65536, without "
+             "fraction, as Pillow's mode L. With p below 1: "
+             "torchvision RandomGrayscale; it then acts in training "
+             "only unless `on` says more.",
     .fields = fields,
     .draws = draws_numbers,
     .check = check,

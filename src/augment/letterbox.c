@@ -63,6 +63,10 @@ const fv__transform_type fv__transform_letterbox = {
     .name = "letterbox",
     .about = "as large as fits into that size without changing its shape, in "
              "the middle, with bars of one colour beside it",
+    .notes = "The scale is the smaller of rows / rows of the picture "
+             "and columns / columns of the picture; the bars are as "
+             "wide on both sides, or one pixel wider below and on the "
+             "right.",
     .fields = fields,
     .check = check,
     .size = set_size,

@@ -31,6 +31,8 @@ const fv__transform_type fv__transform_mixup = {
         "of a batch with probability p: each image and its target times b, "
         "plus 1 - b times those before them, b drawn from Beta(alpha, "
         "alpha)",
+    .notes = "One b for the whole batch, as torchvision MixUp. The "
+             "loss must take rows of targets.",
     .fields = fields,
     .random = true,
     .check = fv__mix_check,

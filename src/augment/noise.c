@@ -59,6 +59,9 @@ const fv__transform_type fv__transform_noise = {
     .about =
         "a number of the normal distribution added to each value from 0 to "
         "1, of deviation sigma, with probability p",
+    .notes = "v + 255 (mean + sigma n), the noise without its "
+             "fraction, clamped to 0..255: torchvision GaussianNoise. "
+             "Masks stay.",
     .fields = fields,
     .random = true,
     .apply = apply,

@@ -102,6 +102,12 @@ const fv__transform_type fv__transform_perspective = {
     .about =
         "its corners moved inwards, each by up to half of distortion times "
         "the columns and the rows, with probability p",
+    .notes = "Corner (0, 0) goes to a pixel of the upper left "
+             "floor(distortion floor(columns / 2)) + 1 columns, and as "
+             "many of the rows, and the others likewise; the eight "
+             "coefficients of the projection solve the eight "
+             "equations. torchvision RandomPerspective; bytes: "
+             "Pillow's Image.transform().",
     .fields = fields,
     .random = true,
     .check = check,

@@ -39,7 +39,7 @@ static void find_warp(const fv__policy *policy, operation which, double level,
 {
     const int64_t rows = picture->shape[0], columns = picture->shape[1];
     fv__placement p = { .scale = 1 };
-    const double shear = atan(sign * level * policy->shear) * 180 / PI;
+    const double shear = atan(sign * level * policy->shear) * (180 / PI);
     if (which == ROTATE) {
         fv__warp_rotate(sign * level * policy->degrees, rows, columns, a);
         return;

@@ -58,6 +58,13 @@ const fv__transform_type fv__transform_randaugment = {
     .about =
         "n of 14 operations on places and colours, drawn one by one, all of "
         "one magnitude out of bins",
+    .notes = "identity, shear_x, shear_y, translate_x, translate_y, "
+             "rotation, brightness, saturation, contrast, sharpness, "
+             "posterize, solarize, autocontrast and equalize. Of the "
+             "last bin: shear 0.3, shift 150/331 of the size, 30 "
+             "degrees, factors 1 +- 0.9, 4 bits taken away, threshold "
+             "0. torchvision RandAugment; bytes: Pillow's ImageEnhance "
+             "and ImageOps. Masks follow where pixels move.",
     .fields = fields,
     .random = true,
     .check = check,

@@ -68,6 +68,8 @@ const fv__transform_type fv__transform_random_crop = {
     .name = "random_crop",
     .about = "a part of that size, anywhere in the picture with padding on all "
              "sides: of one colour, mirrored or of its edge",
+    .notes = "torchvision RandomCrop; a picture that is too small is "
+             "refused. Reflection does not repeat the outermost pixel.",
     .fields = fields,
     .random = true,
     .check = check,

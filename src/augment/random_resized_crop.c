@@ -92,6 +92,9 @@ const fv__transform_type fv__transform_random_resized_crop = {
     .name = "random_resized_crop",
     .about = "a part anywhere in the picture, of that share of its area and of "
              "that ratio of columns to rows, resized",
+    .notes = "The logarithm of the ratio is uniform; ten draws at "
+             "most, then the largest part in the middle that the "
+             "ratios allow. torchvision RandomResizedCrop.",
     .fields = fields,
     .random = true,
     .check = check,

@@ -58,6 +58,10 @@ const fv__transform_type fv__transform_resize = {
     .name = "resize",
     .about = "in another size, or so that the shorter side has so many pixels; "
              "masks take the nearest pixels",
+    .notes = "With shorter=N the longer side is N longer / shorter, "
+             "without fraction. Filters are Pillow's, which widen "
+             "where a picture shrinks: torchvision Resize with "
+             "antialias.",
     .fields = fields,
     .check = check,
     .size = set_size,

@@ -8,7 +8,8 @@ typedef struct options {
 } options;
 
 static const fv__field fields[] = {
-    { FV__FIELD(options, INTERVAL, degrees), .usual = 10, .positional = true },
+    { FV__FIELD(options, INTERVAL, degrees), .usual = 10, .positional = true,
+      .optional = true },
     { FV__FIELD(options, WORD, filter), .usual = FV__WARP_NEAREST,
       .words = fv__warp_words },
     FV__FILL_FIELDS(options, 0),
@@ -41,6 +42,9 @@ const fv__transform_type fv__transform_rotation = {
     .name = "rotation",
     .about = "turned about the centre by an angle from -degrees to degrees, or "
              "between two of them, anticlockwise",
+    .notes = "Pixels from outside get the fill. torchvision "
+             "RandomRotation without expand; bytes: Pillow's "
+             "Image.rotate().",
     .fields = fields,
     .random = true,
     .check = check,

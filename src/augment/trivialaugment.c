@@ -49,6 +49,10 @@ const fv__transform_type fv__transform_trivialaugment = {
     .about =
         "one of 14 operations on places and colours, of a magnitude that is "
         "drawn, too",
+    .notes = "The operations of randaugment. Of the last bin: shear "
+             "0.99, shift 32 pixels, 135 degrees, factors 1 +- 0.99, 6 "
+             "bits taken away, threshold 0. torchvision "
+             "TrivialAugmentWide.",
     .fields = fields,
     .random = true,
     .check = check,

@@ -43,6 +43,7 @@ static fv_status apply(const void *given, fv__draws *draws,
 const fv__transform_type fv__transform_vertical_flip = {
     .name = "vertical_flip",
     .about = "top and bottom exchanged, with probability p",
+    .notes = "torchvision RandomVerticalFlip.",
     .fields = fields,
     .random = true,
     .apply = apply,

@@ -13,8 +13,8 @@ static const double PI = 3.14159265358979323846;
 
 void fv__warp_place(const fv__placement *p, double a[8])
 {
-    const double turn = p->angle * PI / 180;
-    const double sx = p->shear[0] * PI / 180, sy = p->shear[1] * PI / 180;
+    const double turn = p->angle * (PI / 180);
+    const double sx = p->shear[0] * (PI / 180), sy = p->shear[1] * (PI / 180);
     const double cx = p->centre[0], cy = p->centre[1];
     /* rotation and shears as [m0 m1; m2 m3], of determinant 1 */
     const double m0 = cos(turn - sy) / cos(sy);
@@ -30,14 +30,22 @@ void fv__warp_place(const fv__placement *p, double a[8])
     a[5] = a[3] * (-cx - p->shift[0]) + a[4] * (-cy - p->shift[1]) + cy;
 }
 
-/* To 15 digits, so that right angles give zeros. */
-static double rounded(double value) { return nearbyint(value * 1e15) / 1e15; }
+/* To 15 digits, so that right angles give zeros; `rest` has no rounding error
+ * that matters, as the product may have. */
+static double rounded(double value)
+{
+    double whole = nearbyint(value * 1e15);
+    const double rest = fma(value, 1e15, -whole);
+    if (rest > 0.5) whole += 1;
+    if (rest < -0.5) whole -= 1;
+    return whole / 1e15;
+}
 
 void fv__warp_rotate(double degrees, int64_t rows, int64_t columns, double a[8])
 {
     double turn = fmod(degrees, 360);
     if (turn < 0) turn += 360;
-    turn = -(turn * PI / 180);
+    turn = -(turn * (PI / 180));
     const double cx = (double)columns / 2, cy = (double)rows / 2;
     memset(a, 0, 8 * sizeof *a);
     a[0] = rounded(cos(turn));

@@ -143,8 +143,8 @@ static fv_status check_fits(const fv_network *network, const fv_tensor *picture,
         return fv_fail(
             context, FV_MISUSE,
             "network: the image has %lld rows x %lld columns, the "
-            "network takes %lld x %lld (a line \"augment resize %lld "
-            "%lld\" in it would resize images)",
+            "network takes %lld x %lld; a line \"augment resize %lld "
+            "%lld\" in it would resize images",
             (long long)shape[0], (long long)shape[1], (long long)input->rows,
             (long long)input->columns, (long long)input->rows,
             (long long)input->columns);

@@ -1130,8 +1130,10 @@ class ResultsTest(Case):
                          "\u2588" * (SIDE // 2) + " " * (SIDE // 2))
 
         done = self.run_fovea("predict", "model", "wide.png", code=1)
-        self.assertEqual(done.stderr, "fovea: wide.png: the image has 12 rows x "
-                         "13 columns, the network takes 12 x 12\n")
+        self.assertEqual(
+            done.stderr, "fovea: wide.png: the image has 12 rows x 13 columns, "
+            "the network takes 12 x 12; a line \"augment resize 12 12\" in it "
+            "would resize images\n")
         for name in ("cut.png", "no.png", "none.png"):
             done = self.run_fovea("predict", "model", name, "--json", code=1)
             self.assertTrue(done.stderr.startswith(f"fovea: {name}: "))
@@ -1319,8 +1321,9 @@ class InfoTest(Case):
             "parameters": int, "multiply_accumulates": int,
             "receptive_field": list, "planned_bytes": int,
             "planned_bytes_evaluation": int, "batch": int, "dtype": str,
-            "layers": list})
+            "layers": list, "transforms": list})
         self.assertEqual(found["batch"], 8)
+        self.assertEqual(found["transforms"], [])
         self.assertGreater(found["planned_bytes"],
                            found["planned_bytes_evaluation"])
         layers = found["layers"]
