@@ -204,7 +204,7 @@ static void place(const fv__decoding *d, const unsigned char *from,
 
 void fv__raw_end(fv__decoding *d)
 {
-    if (d->raw == d->result.data) return;
+    if (!d->result.data || d->raw == d->result.data) return;
     const size_t line = (size_t)d->columns * pixel_bytes(d);
     const bool grey = !d->wide && d->raw_channels == 3 && d->channels == 1;
     unsigned char *lines = d->raw + fv__align((size_t)d->rows * d->row_bytes);

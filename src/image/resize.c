@@ -265,8 +265,16 @@ fv_tensor fv__image_resize(fv_context *context, const fv_tensor *image,
     resizing r = { .image = { packed.data, packed.stride[0], in_rows,
                               in_columns },
                    .channels = (int32_t)channels,
-                   .x = { in_columns, columns, box->left, box->right, filter },
-                   .y = { in_rows, rows, box->top, box->bottom, filter },
+                   .x = { .in = in_columns,
+                          .out = columns,
+                          .begin = box->left,
+                          .end = box->right,
+                          .filter = filter },
+                   .y = { .in = in_rows,
+                          .out = rows,
+                          .begin = box->top,
+                          .end = box->bottom,
+                          .filter = filter },
                    .out = result.data };
     if (fv__ok(context)) run(context, &r, scratch);
     if (!dense) fv_tensor_free(context, &packed);
