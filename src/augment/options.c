@@ -8,6 +8,8 @@ enum { LONGEST = 1 << 20 };
 const char *const fv__filter_words[] = { "",         "nearest", "area",
                                          "bilinear", "bicubic", "lanczos",
                                          NULL };
+const char *const fv__stage_words[] = { "", "training", "evaluation", "both",
+                                        NULL };
 const char *const fv__warp_words[] = { "", "nearest", "bilinear", NULL };
 const char *const fv__border_words[] = { "constant", "reflect", "edge", NULL };
 

@@ -21,7 +21,7 @@ static void print_page(void)
         "a transform\nof the pictures that the network is trained on, "
         "evaluated "
         "on or asked about:\n\n"
-        "```\ninput 224 224 3\naugment random_resized_crop 224\n"
+        "```net\ninput 224 224 3\naugment random_resized_crop 224\n"
         "augment flip\naugment color_jitter brightness=0.2,1.8 hue=0.05\n"
         "augment resize shorter=256 on=evaluation\n"
         "augment center_crop 224 on=evaluation\n"

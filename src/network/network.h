@@ -183,7 +183,7 @@ fv_status fv__input_fits(const fv_network *network, int32_t k,
                          const fv_tensor *value);
 
 /* Before transforms are applied: refuses those of a network that does not take
- * pictures, and those that make other sizes than it takes, where both are known.
+ * pictures, and those that make other sizes than it takes where both are known.
  */
 fv_status fv__network_check_transforms(const fv_network *network);
 /* If transforms mix batches, refuses a loss that cannot take their targets:

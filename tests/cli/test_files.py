@@ -247,7 +247,8 @@ class ImagesTest(Case):
         self.assertEqual(
             self.refused("gray", file.read_bytes()),
             "fovea: x.png: the image has 19 rows x 18 columns, the network "
-            "takes 1 x 3\n")
+            "takes 1 x 3; a line \"augment resize 1 3\" in it would resize "
+            "images\n")
         (self.folder / "nineteen").write_bytes(
             model("input 19 18 1\nflatten\n"))
         one, = self.json_of(self.run_fovea(
