@@ -36,8 +36,9 @@ static fv_status check(fv_context *context, const void *given)
 static void find_weights(int64_t size, double sigma, float weights[LARGEST])
 {
     double values[LARGEST], sum = 0;
+    const int64_t half = size / 2;
     for (int64_t t = 0; t < size; t++) {
-        const double x = (double)(t - size / 2) / sigma;
+        const double x = (double)(t - half) / sigma;
         sum += values[t] = exp(-x * x / 2);
     }
     for (int64_t t = 0; t < size; t++) weights[t] = (float)(values[t] / sum);

@@ -113,7 +113,7 @@ static void to_hsv(const unsigned char rgb[3], unsigned char hsv[3])
 
 static unsigned char byte_of(double value)
 {
-    return value <= 0 ? 0 : value >= 255 ? 255 : (unsigned char)(value + 0.5);
+    return value <= 0 ? 0 : value >= 255 ? 255 : (unsigned char)lround(value);
 }
 
 static void to_rgb(const unsigned char hsv[3], unsigned char rgb[3])

@@ -55,10 +55,15 @@ static fv_status apply(const void *given, fv__draws *draws,
         fv__frame_next(example->context, &example->image, before.shape[0],
                        before.shape[1], to_channels, &before);
     const unsigned char *from = before.data;
-    for (int64_t i = 0; to && i < pixels; i++, from += channels) {
-        const int value = channels < 3 ? *from : fv__luma(from);
-        for (int64_t c = 0; c < to_channels; c++) *to++ = (unsigned char)value;
-    }
+    if (to && channels == 3 && to_channels == 1)
+        for (int64_t i = 0; i < pixels; i++)
+            to[i] = (unsigned char)fv__luma(from + 3 * i);
+    else
+        for (int64_t i = 0; to && i < pixels; i++, from += channels) {
+            const int value = channels < 3 ? *from : fv__luma(from);
+            for (int64_t c = 0; c < to_channels; c++)
+                *to++ = (unsigned char)value;
+        }
     return fv_failed(example->context);
 }
 

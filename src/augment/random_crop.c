@@ -43,15 +43,15 @@ static fv_status apply(const void *given, fv__draws *draws,
     const int64_t *shape = example->image.tensor.shape;
     fv__size size;
     set_size(given, &size);
-    const int64_t down = shape[0] + 2 * o->padding[0] - size.rows;
-    const int64_t right = shape[1] + 2 * o->padding[1] - size.columns;
+    const int64_t height = shape[0] + 2 * o->padding[0];
+    const int64_t width = shape[1] + 2 * o->padding[1];
+    const int64_t down = height - size.rows, right = width - size.columns;
     if (down < 0 || right < 0)
         return fv_fail(example->context, FV_MISUSE,
                        "random_crop: a picture of %lld rows x %lld columns, "
                        "padded to %lld x %lld, is smaller than %lld x %lld",
                        (long long)shape[0], (long long)shape[1],
-                       (long long)(shape[0] + 2 * o->padding[0]),
-                       (long long)(shape[1] + 2 * o->padding[1]),
+                       (long long)height, (long long)width,
                        (long long)size.rows, (long long)size.columns);
     const int64_t top = fv__draw_below(draws, down + 1);
     const int64_t left = fv__draw_below(draws, right + 1);

@@ -137,7 +137,7 @@ static void test_mixtures(void **state)
             run(context, "mixup 0.5", index, &in, &again);
             assert_memory_equal(&out, &again, sizeof out);
             run(context, "mixup 0.5", index + 1, &in, &again);
-            different += memcmp(&out, &again, sizeof out) != 0;
+            different += out.targets[1][1] != again.targets[1][1];
             run(context, "cutmix", index, &in, &out);
             check_cutmix(&in, &out, tolerance);
         }
