@@ -73,6 +73,63 @@ static void test_draws(void **state)
     assert_true(fabs(beta_squares / MANY - 1 / 5.6) < 0.005);
 }
 
+/* Lines of one list draw numbers of their own. */
+static void test_lines(void **state)
+{
+    (void)state;
+    const unsigned char picture[4] = { 1, 2, 3, 4 };
+    fv__example example = { .context = fresh() };
+    fv_context *context = example.context;
+    fv__transforms list = list_of(context, "flip");
+    fv__words words = { .context = context,
+                        .file = "t",
+                        .begin = "vertical_flip",
+                        .at = "vertical_flip" };
+    fv__transforms_read(context, &list, &words);
+    int counts[4] = { 0 };
+    for (uint64_t k = 0; k < DRAWS; k++) {
+        view(&example.image, picture, 2, 2, 1);
+        fv__transforms_apply(&list, FV__TRAINING, 1, 0, k, &example);
+        counts[*(unsigned char *)example.image.tensor.data - 1]++;
+    }
+    assert_ok(context);
+    assert_true(chi_squared(counts, 4, DRAWS) < 16.3); /* 3 degrees */
+    fv__transforms_free(context, &list);
+    fv__example_free(&example);
+    fv_context_free(context);
+}
+
+/* A quarter of the area, twice as wide as high, anywhere. */
+static void test_resized_crops(void **state)
+{
+    (void)state;
+    enum { H = 16, W = 15, ROWS = 6, COLUMNS = 10 };
+    unsigned char picture[H * W];
+    for (int i = 0; i < H * W; i++) picture[i] = (unsigned char)i;
+    fv__example example = { .context = fresh() };
+    fv_context *context = example.context;
+    /* sqrt(60 / 0.6) columns, sqrt(60 0.6) rows of 240 pixels */
+    fv__transforms list = list_of(
+        context, "random_resized_crop 6 10 scale=0.25 ratio=1.6666666666667 "
+                 "filter=nearest");
+    int counts[(H - ROWS + 1) * (W - COLUMNS + 1)] = { 0 };
+    for (uint64_t k = 0; k < DRAWS; k++) {
+        view(&example.image, picture, H, W, 1);
+        fv__transforms_apply(&list, FV__TRAINING, 1, 0, k, &example);
+        const unsigned char *at = example.image.tensor.data;
+        for (int i = 0; i < ROWS * COLUMNS; i++)
+            assert_int_equal(at[i], at[0] + i / COLUMNS * W + i % COLUMNS);
+        const int top = at[0] / W, left = at[0] % W;
+        assert_true(top <= H - ROWS && left <= W - COLUMNS);
+        counts[top * (W - COLUMNS + 1) + left]++;
+    }
+    assert_ok(context);
+    assert_true(chi_squared(counts, 66, DRAWS) < 105.9); /* 65 degrees */
+    fv__transforms_free(context, &list);
+    fv__example_free(&example);
+    fv_context_free(context);
+}
+
 /* Shares of flips, of areas and of colours, and their ranges. */
 static void test_shares(void **state)
 {
@@ -191,8 +248,12 @@ static void test_noise(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_crop_positions), cmocka_unit_test(test_draws),
-        cmocka_unit_test(test_shares),         cmocka_unit_test(test_angles),
+        cmocka_unit_test(test_crop_positions),
+        cmocka_unit_test(test_draws),
+        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_resized_crops),
+        cmocka_unit_test(test_shares),
+        cmocka_unit_test(test_angles),
         cmocka_unit_test(test_noise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
