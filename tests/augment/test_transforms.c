@@ -84,6 +84,10 @@ static void test_refusals(void **state)
         { "normalize mean=0 std=1", "t:1:1: there is no transform "
                                     "\"normalize\"; did you mean "
                                     "\"normalise\"?" },
+        { "GrayScale", "t:1:1: there is no transform \"GrayScale\"; did you "
+                       "mean \"grey\"?" },
+        { "random_erasing", "t:1:1: there is no transform \"random_erasing\"; "
+                            "did you mean \"cutout\"?" },
         { "flip q=1", "t:1:6: flip has no option \"q\" (has: p, on)" },
         { "flip 1 2", "t:1:8: flip takes no further \"2\"" },
         { "flip 1 word", "t:1:8: flip takes no further \"word\"" },
