@@ -34,7 +34,7 @@ static fv_status apply(const void *given, fv__draws *draws,
     const fv__interval *const ranges[] = { &o->brightness, &o->contrast,
                                            &o->saturation, &o->hue };
     double factor[FACTORS];
-    int32_t order[FACTORS];
+    int32_t order[FACTORS] = { 0 };
     for (int32_t i = 0; i < FACTORS; i++) {
         /* a random permutation, one more at a time (Fisher and Yates) */
         const int64_t k = fv__draw_below(draws, i + 1);
