@@ -11,7 +11,8 @@ typedef struct options {
 
 static const fv__field fields[] = {
     { FV__FIELD(options, INTERVAL, degrees) },
-    { FV__FIELD(options, INTERVAL, translate), .range = FV__0_TO_1 },
+    { FV__FIELD(options, INTERVAL, translate), .range = FV__0_TO_1,
+      .apart = true },
     { FV__FIELD(options, INTERVAL, scale), .usual = 1, .range = FV__ABOVE_0 },
     { FV__FIELD(options, INTERVAL, shear) },
     { FV__FIELD(options, WORD, filter), .usual = FV__WARP_NEAREST,

@@ -37,6 +37,7 @@ static void test_round_trips(void **state)
                                              "filter=bilinear" },
         { "affine degrees=5 translate=0.1,0.2 scale=0.8,1.2 shear=3",
           "affine degrees=5 translate=0.1,0.2 scale=0.8,1.2 shear=3" },
+        { "affine translate=0.2,0.1", "affine translate=0.2,0.1" },
         { "perspective 0.3", "perspective 0.3" },
         { "color_jitter brightness=0.4 hue=0.1",
           "color_jitter brightness=0.4 hue=0.1" },

@@ -260,6 +260,10 @@ static void test_kinds(void **state)
                                fv_transform_at(kinds).kind)
                         < 0);
     }
+    for (int i = 0; i < kinds; i++)
+        for (const fv__field *f = fv__transform_types[i]->fields; f->key; f++)
+            assert_true(f->offset + FV__AXES * sizeof(int64_t)
+                        <= FV__MOST_TRANSFORM_BYTES);
     assert_int_equal(kinds, 20);
     assert_null(fv_transform_at(-1).kind);
     assert_null(fv_transform_option_at(kinds, 0).name);
