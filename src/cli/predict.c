@@ -202,7 +202,7 @@ static void answer_data(run *r, const fv_dataset *dataset)
         return;
     }
     r->named = dataset;
-    for (int64_t i = first; i < first + limit && i < count; i++) {
+    for (int64_t i = first; i < count && i - first < limit; i++) {
         int64_t label = -1;
         fv_tensor labels = fv_tensor_of(&label, FV_I64, 1, (int64_t[]){ 1 });
         if (fv_dataset_batch(dataset, &i, 1, &r->image, &labels) == FV_OK)
