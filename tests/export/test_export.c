@@ -85,7 +85,8 @@ static const char *const compilers[][2] = {
     { "g++", "-x c++ -std=c++17 -O1" },
     { "clang++", "-x c++ -std=c++17 -O1" },
 };
-/* What compilers make of a file does not depend on sanitizers in the library. */
+/* What compilers make of a file does not depend on sanitizers in the library.
+ */
 enum {
     COMPILERS = SANITIZED ? 1 : (int)(sizeof compilers / sizeof compilers[0])
 };

@@ -254,6 +254,57 @@ static void test_scaled_conv(void **state)
     }
 }
 
+/* A product of vectors along the last axis with a known matrix, and a sum with
+ * a known vector, are a layer whose weights can be trained. */
+static void test_biased_product(void **state)
+{
+    static const char *const kinds[] = {
+        "input linear output", "input permute conv1d permute output",
+        "input permute conv2d permute output"
+    };
+    static const float matrix[CHANNELS][FILTERS] = { { 1, -2, 3 },
+                                                     { 0.5F, 4, -1 } };
+    fv_context *ctx = *state;
+    for (int32_t rank = 2; rank < 5; rank++) {
+        int64_t shape[] = { -1, CHANNELS, CHANNELS, CHANNELS };
+        const int64_t rows = rank == 2 ? 2 : rank == 3 ? 4 : 8;
+        char is[512];
+        float x[16], y[24];
+        model *m = model_new(14);
+        model_input(m, "x", FLOAT, rank, shape);
+        model_floats(m, "w", 2, (int64_t[]){ CHANNELS, FILTERS },
+                     &matrix[0][0]);
+        model_floats(m, "b", 1, (int64_t[]){ FILTERS }, bias);
+        model_node(m, "MatMul", "x,w", "c");
+        model_node(m, "Add", rank == 3 ? "b,c" : "c,b", "y");
+        model_output(m, "y");
+        fv_network *network = model_load(m, ctx);
+        free(m);
+        assert_ok(ctx);
+        kinds_of(network, is);
+        assert_string_equal(is, kinds[rank - 2]);
+        assert_int_equal(fv_network_variables(network).count, 2);
+        shape[0] = 2;
+        for (int i = 0; i < 16; i++) x[i] = (float)(i * i % 7) - 2;
+        const fv_named_tensor given = { NULL,
+                                        fv_tensor_of(x, FV_F32, rank, shape) };
+        fv_named_tensor made = { .name = NULL };
+        fv_network_run(network, 1, &given, 1, &made);
+        assert_ok(ctx);
+        shape[rank - 1] = FILTERS;
+        const fv_tensor plain = fv_tensor_of(y, FV_F32, rank, shape);
+        fv__tensor_convert_elements(&plain, &made.tensor);
+        for (int64_t i = 0; i < rows; i++)
+            for (int f = 0; f < FILTERS; f++)
+                assert_near((double)y[i * FILTERS + f],
+                            (double)(matrix[0][f] * x[i * CHANNELS]
+                                     + matrix[1][f] * x[i * CHANNELS + 1]
+                                     + bias[f]),
+                            1e-6);
+        fv_network_free(network);
+    }
+}
+
 /* Numbers along another axis, a value that is read elsewhere or is an output,
  * and the difference the other way round. */
 static void test_other_convs(void **state)
@@ -280,6 +331,8 @@ static void test_other_convs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_biased_product, model_begin,
+                                        model_end),
         cmocka_unit_test_setup_teardown(test_scaled_conv, model_begin,
                                         model_end),
         cmocka_unit_test_setup_teardown(test_other_convs, model_begin,

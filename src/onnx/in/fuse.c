@@ -293,7 +293,7 @@ fv__onnx_node_message **fv__onnx_fuse(fv__importer *to, size_t count,
     for (size_t i = count; i-- > 0 && fv__ok(to->context);) {
         fv__onnx_node_message *m = nodes[i];
         fv__onnx_node_message *one = is_pair(m) ? as_activation(to, m) : NULL;
-        if (!one && is_pair(m)) one = fv__onnx_scaled_conv(to, m);
+        if (!one && is_pair(m)) one = fv__onnx_scaled(to, m);
         fused[i] = one ? one : m;
     }
     return fv__ok(to->context) ? fused : NULL;

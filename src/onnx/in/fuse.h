@@ -39,10 +39,10 @@ static inline const fv__onnx_tensor *message_of(fv__importer *to,
 /* Readers of a value that has become part of the weights. */
 enum { FV__NOBODY = -1 };
 
-/* A node that multiplies the channels of a convolution by known numbers, or
- * adds some, as that convolution with other weights (scale.c); NULL: it is
- * none, or a failure. */
-fv__onnx_node_message *fv__onnx_scaled_conv(fv__importer *to,
-                                            const fv__onnx_node_message *m);
+/* A node that multiplies the channels of a convolution, or of a product with a
+ * known matrix, by known numbers, or adds some, as that node with other weights
+ * and a bias, input 2 (scale.c); NULL: it is none, or a failure. */
+fv__onnx_node_message *fv__onnx_scaled(fv__importer *to,
+                                       const fv__onnx_node_message *m);
 
 #endif

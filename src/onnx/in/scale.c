@@ -1,12 +1,14 @@
-/* Convolutions whose channels are then multiplied by known numbers, or have
- * some added: convolutions with other weights. */
+/* Convolutions and matrix products whose channels are then multiplied by known
+ * numbers, or have some added: the same with other weights and a bias. */
 #include "onnx/in/fuse.h"
 
 enum { MOST_STEPS = 4 };
 
-/* A convolution and what is done with its channels, the first step first. */
+/* A convolution or a product with a matrix of weights, and what is done with
+ * its channels, the first step first. */
 typedef struct scaled {
-    const fv__onnx_node_message *conv;
+    const fv__onnx_node_message *made; /* the convolution or product */
+    bool product;           /* weight [features, channels], channels last */
     fv_tensor weight, bias; /* copies; bias.data NULL: there is none */
     int32_t count;
     char steps[MOST_STEPS];       /* * + - */
@@ -29,7 +31,7 @@ static bool read_conv(fv__importer *to, const fv__onnx_node_message *m,
                       scaled *s)
 {
     const bool biased = m->n_input > 2 && m->input[2] && *m->input[2];
-    s->conv = m;
+    s->made = m;
     return m->n_input > 1 && reals_of(to, m->input[1], &s->weight)
            && s->weight.rank > 2
            && (!biased
@@ -37,7 +39,21 @@ static bool read_conv(fv__importer *to, const fv__onnx_node_message *m,
                    && fv_tensor_count(&s->bias) == s->weight.shape[0]));
 }
 
-/* The same of numbers that differ along one axis at most. */
+static bool read_product(fv__importer *to, const fv__onnx_node_message *m,
+                         scaled *s)
+{
+    s->made = m;
+    s->product = true;
+    return m->n_input == 2 && reals_of(to, m->input[1], &s->weight)
+           && s->weight.rank == 2;
+}
+
+static int64_t channels_of(const scaled *s)
+{
+    return s->weight.shape[s->product ? 1 : 0];
+}
+
+/* A copy of known real numbers that differ along one axis at most. */
 static bool row_of(fv__importer *to, const char *name, fv_tensor *row)
 {
     const fv__onnx_tensor *message = message_of(to, name);
@@ -50,21 +66,23 @@ static bool row_of(fv__importer *to, const char *name, fv_tensor *row)
 /* Whether the numbers are one, or one for each channel of the output. */
 static bool fits(const scaled *s, const fv_tensor *numbers)
 {
-    const int32_t first = s->weight.rank - numbers->rank;
+    const int32_t axis =
+        s->product ? numbers->rank - 1 : numbers->rank - s->weight.rank + 1;
     for (int32_t i = 0; i < numbers->rank; i++)
         if (numbers->shape[i] != 1
-            && (first + i != 1 || numbers->shape[i] != s->weight.shape[0]))
+            && (i != axis || numbers->shape[i] != channels_of(s)))
             return false;
-    return first >= 0;
+    return numbers->rank <= (s->product ? 1 : s->weight.rank);
 }
 
-/* Reads the value as a convolution and steps after it that nobody else sees. */
+/* Reads the value as one of them and steps after it that nobody else sees. */
 static bool read_scaled(fv__importer *to, const char *name, int32_t depth,
                         scaled *s)
 {
     static const char *const kinds[] = { "Mul", "Add", "Sub" };
     const fv__onnx_node_message *m = maker_of(to, name);
     if (is_kind(m, "Conv")) return depth > 0 && read_conv(to, m, s);
+    if (is_kind(m, "MatMul")) return depth > 0 && read_product(to, m, s);
     for (int i = 0; i < 3 && depth < MOST_STEPS; i++) {
         if (!is_kind(m, kinds[i]) || m->n_input != 2) continue;
         for (int k = 0; k < (i == 2 ? 1 : 2); k++) {
@@ -95,26 +113,30 @@ static void set(fv_tensor *numbers, int64_t i, double value)
 /* Does the steps with weights and bias. */
 static bool scale_weights(fv__importer *to, scaled *s)
 {
-    const int64_t filters = s->weight.shape[0];
-    const int64_t terms = filters ? fv_tensor_count(&s->weight) / filters : 0;
+    const int64_t channels = channels_of(s);
+    const int64_t terms = channels ? fv_tensor_count(&s->weight) / channels : 0;
+    const int64_t along = s->product ? channels : 1; /* from term to term */
+    const int64_t across = s->product ? 1 : terms;
     const bool biased = s->bias.data;
     if (!biased)
-        s->bias = fv__onnx_tensor_new(to, s->weight.dtype, 1, &filters);
+        s->bias = fv__onnx_tensor_new(to, s->weight.dtype, 1, &channels);
     if (s->bias.rank < 0) return false;
-    for (int64_t f = 0; f < filters; f++) {
-        double scale = 1, shift = biased ? fv__onnx_element(&s->bias, f) : 0;
+    for (int64_t c = 0; c < channels; c++) {
+        double scale = 1, shift = biased ? fv__onnx_element(&s->bias, c) : 0;
         for (int32_t i = 0; i < s->count; i++) {
             const bool one = fv_tensor_count(&s->numbers[i]) == 1;
-            const double v = fv__onnx_element(&s->numbers[i], one ? 0 : f);
+            const double v = fv__onnx_element(&s->numbers[i], one ? 0 : c);
             const char step = s->steps[i];
             if (step == '*') scale *= v;
             shift = step == '*'   ? shift * v
                     : step == '+' ? shift + v
                                   : shift - v;
         }
-        for (int64_t k = f * terms; k < (f + 1) * terms; k++)
-            set(&s->weight, k, fv__onnx_element(&s->weight, k) * scale);
-        set(&s->bias, f, shift);
+        for (int64_t k = 0; k < terms && scale != 1; k++) {
+            const int64_t at = c * across + k * along;
+            set(&s->weight, at, fv__onnx_element(&s->weight, at) * scale);
+        }
+        set(&s->bias, c, shift);
     }
     return true;
 }
@@ -135,10 +157,10 @@ static char *name_numbers(fv__importer *to, const char *output,
     return name;
 }
 
-fv__onnx_node_message *fv__onnx_scaled_conv(fv__importer *to,
-                                            const fv__onnx_node_message *m)
+fv__onnx_node_message *fv__onnx_scaled(fv__importer *to,
+                                       const fv__onnx_node_message *m)
 {
-    scaled s = { .conv = NULL };
+    scaled s = { .made = NULL };
     const fv__value *y = fv__onnx_named(to, m->output[0]);
     if (!y || y->readers == FV__NOBODY) return NULL;
     if (!read_scaled(to, m->output[0], 0, &s) || !scale_weights(to, &s))
@@ -146,12 +168,12 @@ fv__onnx_node_message *fv__onnx_scaled_conv(fv__importer *to,
     fv__onnx_node_message *copy = fv__onnx_allocate(to, sizeof *copy);
     char **input = fv__onnx_allocate(to, 3 * sizeof *input);
     if (!copy || !input) return NULL;
-    input[0] = s.conv->input[0];
+    input[0] = s.made->input[0];
     input[1] = name_numbers(to, m->output[0], " weight", &s.weight);
     input[2] = name_numbers(to, m->output[0], " bias", &s.bias);
     if (!input[1] || !input[2]) return NULL;
     for (int32_t i = 0; i < s.count; i++) s.inner[i]->readers = FV__NOBODY;
-    *copy = *s.conv;
+    *copy = *s.made;
     copy->n_input = 3;
     copy->input = input;
     copy->n_output = 1;
