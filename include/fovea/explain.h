@@ -31,6 +31,9 @@ typedef struct fv_decision {
     double probability; /**< NaN where the outputs are no probabilities: of a
                              network without a loss and without a softmax or
                              sigmoid at the end */
+    const char *layer;  /**< of fv_grad_cam() and fv_feature_maps(), which tells
+                             this alone: the layer that is shown; owned by the
+                             network; NULL: none */
 } fv_decision;
 
 /** How to explain; zero is the default of each. */

@@ -35,6 +35,7 @@ static fv_tensor grad_cam(fv__probe *p, int64_t class_index)
     if (place < 0) return failed;
     const fv__place *at = &p->network->places[place];
     fv_variable *layer = p->results[at->first];
+    if (p->options.decision) p->options.decision->layer = at->layer->name;
     if (fv_variable_retain_grad(layer) != FV_OK || fv_backprop(score) != FV_OK)
         return failed;
     const fv_tensor *grad = fv_variable_grad(layer), *value = &layer->value;

@@ -47,6 +47,12 @@ fv_tensor fv_feature_maps(fv_network *network, const fv_tensor *image,
     int32_t place = -1;
     if (fv__probe_begin(&p, "feature_maps", network, image, options) == FV_OK)
         place = fv__probe_layer(&p);
+    if (place >= 0 && p.options.decision)
+        *p.options.decision =
+            (fv_decision){ .class_index = FV_PREDICTED,
+                           .score = (double)NAN,
+                           .probability = (double)NAN,
+                           .layer = network->places[place].layer->name };
     if (place >= 0) {
         const fv_variable *layer = p.results[network->places[place].first];
         const fv_tensor *value = &layer->value;
