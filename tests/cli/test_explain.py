@@ -39,7 +39,7 @@ def read_png(path):
     return width, height, out
 
 
-class ExplainTest(Case):
+class ExplainImageTest(Case):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
