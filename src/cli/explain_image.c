@@ -202,6 +202,12 @@ int cli_explain_image(const char *command, cli_options *options)
                                    ? CLI_GRAD_CAM
                                    : (cli_method)options->method };
     const char *name = cli_method_names[e.method];
+    const char *other = options->batch != 1         ? "batch"
+                        : options->passes != 7      ? "pass"
+                        : options->seconds != 0.1   ? "seconds"
+                        : options->num_input_shapes ? "shape"
+                                                    : NULL;
+    if (other) cli_refuse(command, "--%s: only without an image", other);
     if (e.method == CLI_FILTERS && e.path)
         cli_refuse(command, "--method %s: without an image", name);
     if (e.method != CLI_FILTERS && !e.path)

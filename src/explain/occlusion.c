@@ -89,17 +89,17 @@ static void cover(const occlusion *o, int64_t first)
 {
     const fv__probe *p = o->probe;
     fv_context *context = p->context;
+    double fill = p->options.fill;
+    const fv_tensor number = fv_tensor_of(&fill, FV_F64, 0, NULL);
     const fv_tensor all =
         fv_tensor_broadcast(context, &p->input, 4, o->images.shape);
-    const fv_tensor number =
-        fv_tensor_of((void *)(uintptr_t)&p->options.fill, FV_F64, 0, NULL);
     fv__tensor_assign(context, p->who, &o->images, &all);
     for (int64_t k = 0; k < o->batch && fv__ok(context); k++) {
         if (first + k < 0 || first + k >= o->count[0] * o->count[1]) continue;
         const fv_tensor part = window_of(o, k, first + k);
-        const fv_tensor fill =
+        const fv_tensor numbers =
             fv_tensor_broadcast(context, &number, 3, part.shape);
-        fv__tensor_assign(context, p->who, &part, &fill);
+        fv__tensor_assign(context, p->who, &part, &numbers);
     }
 }
 

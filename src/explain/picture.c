@@ -176,9 +176,11 @@ enum { SMALLEST_TILE = 32 }; /* its larger side, in pixels */
 fv__tiles fv__tiles_new(fv_context *context, const char *who, int64_t count,
                         int64_t columns, int64_t height, int64_t width)
 {
-    fv__tiles t = { .columns = columns, .height = height, .width = width };
+    fv__tiles t = { .columns = fv__max(columns, 1),
+                    .height = height,
+                    .width = width };
     t.zoom = fv__max(SMALLEST_TILE / fv__max(height, width), 1);
-    for (; !columns && t.columns * t.columns < count; t.columns++) continue;
+    while (!columns && t.columns * t.columns < count) t.columns++;
     const int64_t rows = fv__divide_up(count, t.columns);
     const int64_t high[] = { rows, height + 1, t.zoom };
     const int64_t wide[] = { t.columns, width + 1, t.zoom };

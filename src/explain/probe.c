@@ -70,6 +70,9 @@ static fv_status check(fv__probe *p, const fv_tensor *image)
         return fv_fail(context, FV_MISUSE,
                        "%s: a batch of %lld images, expected one", p->who,
                        (long long)p->input.shape[0]);
+    if (!fv_tensor_count(&p->input))
+        return fv_fail(context, FV_MISUSE, "%s: the image has no pixels",
+                       p->who);
     const int32_t rows = context->layout == FV_NCHW ? 2 : 1;
     p->rows = p->input.shape[rows];
     p->columns = p->input.shape[rows + 1];

@@ -181,6 +181,9 @@ class ExplainImageTest(Case):
                  "--class: not with --method features"),
                 (["x.png", "--method", "saliency", "--layer", "conv1"],
                  "--layer: not with --method saliency"),
+                (["x.png", "--batch", "2"], "--batch: only without an image"),
+                (["x.png", "--shape", "1x1x12x12"],
+                 "--shape: only without an image"),
                 (["x.png", "y.png"], "y.png: one word too many")):
             self.assertIn(f"fovea explain: {sentence}\n",
                           self.refused("model", *words, code=2))

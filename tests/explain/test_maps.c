@@ -447,6 +447,10 @@ static void test_refused(void **state)
     net = parse(ctx, "input 8 8 3\nflatten\nlinear 2\n");
     refuse(ctx, fv_grad_cam, net, &image, 0, NULL,
            "grad_cam: no layer before the head has rows and columns");
+    net = parse(ctx, "input ? ? 3\nglobal_average_pool\nflatten\nlinear 2\n");
+    const fv_tensor none = FV_TENSOR(image.data, FV_F64, 0, 4, 3);
+    refuse(ctx, fv_occlusion, net, &none, 0, NULL,
+           "occlusion: the image has no pixels");
     net = parse(ctx, "input 9\nlinear 2\n");
     refuse(ctx, fv_saliency, net, &image, 0, NULL,
            "saliency: the network does not take images alone");
