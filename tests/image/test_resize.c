@@ -273,6 +273,27 @@ static void test_enormous_factors(void **state)
     }
 }
 
+/* The mean of so many pixels that each has a weight near 0. */
+static void test_many_pixels(void **state)
+{
+    (void)state;
+    values_only();
+    enum { LONG = 3000001 };
+    static unsigned char line[LONG];
+    for (int i = 0; i < LONG; i++) line[i] = (unsigned char)(i % 3 + 100);
+    for (int f = FV_RESAMPLE_AREA; f <= FV_RESAMPLE_LANCZOS; f++) {
+        fv_context *ctx = counting_context(1 << 28);
+        const fv_tensor wide = FV_TENSOR(line, FV_U8, 1, LONG, 1);
+        const fv_tensor tall = FV_TENSOR(line, FV_U8, LONG, 1, 1);
+        const fv_tensor a = fv_image_resize(ctx, &wide, 1, 1, (fv_resample)f);
+        const fv_tensor b = fv_image_resize(ctx, &tall, 1, 1, (fv_resample)f);
+        assert_ok(ctx);
+        assert_int_equal(*(unsigned char *)a.data, 101);
+        assert_int_equal(*(unsigned char *)b.data, 101);
+        free_counting(ctx);
+    }
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -297,9 +318,10 @@ static void test_refused(void **state)
     fv_image_resize(ctx, &none, 5, 5, FV_RESAMPLE_AREA);
     assert_error(ctx, "resize: u8 [0, 6, 1], expected u8 [rows, columns, "
                       "channels] with 1 to 4 channels");
-    static const fv__box boxes[] = {
-        { 0, 0, 4, 6.5 }, { -1, 0, 4, 6 }, { 2, 0, 2, 6 }, { 0, NAN, 4, 6 }
-    };
+    static const fv__box boxes[] = { { 0, 0, 4, 6.5 },
+                                     { -1, 0, 4, 6 },
+                                     { 2, 0, 2, 6 },
+                                     { 0, (double)NAN, 4, 6 } };
     fv__pixels scratch = { 0 };
     for (int i = 0; i < 4; i++) {
         fv__image_resize(ctx, &image, &boxes[i], 2, 2, FV_RESAMPLE_AREA, NULL,
@@ -343,6 +365,7 @@ int main(void)
         cmocka_unit_test(test_flat),
         cmocka_unit_test(test_views),
         cmocka_unit_test(test_enormous_factors),
+        cmocka_unit_test(test_many_pixels),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_no_memory),
     };
