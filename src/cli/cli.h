@@ -81,6 +81,9 @@ enum {
     CLI_PASS,
     CLI_ALGORITHM,
     CLI_SECONDS,
+    CLI_METHOD,
+    CLI_LAYER,
+    CLI_CLASS,
     CLI_CSV,
     CLI_JSON
 };
@@ -129,6 +132,17 @@ typedef struct cli_input_shape {
     fv_shape shape;
 } cli_input_shape;
 
+/* How a decision on an image is explained, and the words for it. */
+typedef enum cli_method {
+    CLI_GRAD_CAM,
+    CLI_SALIENCY,
+    CLI_OCCLUSION,
+    CLI_FEATURES,
+    CLI_FILTERS,
+    CLI_METHODS
+} cli_method;
+extern const char *const cli_method_names[CLI_METHODS + 1];
+
 /* What was written on the command line. */
 typedef struct cli_options {
     const char *data, *out;
@@ -147,6 +161,8 @@ typedef struct cli_options {
     const char *decay_of, *scale_lr, *freeze, *loss;
     double clip_norm, clip_value, average;               /* 0: none */
     const char *shapes, *nets, *weights, *into, *prefix; /* NULL: not given */
+    const char *layer, *class_word; /* of explain; NULL: not given */
+    int method;                     /* a cli_method; -1: not given */
     const char *grads[CLI_MOST_GRADS];
     int num_grads;
     cli_input_shape input_shapes[CLI_MOST_GRADS];
@@ -193,6 +209,10 @@ cli_options cli_defaults(void);
 /* Ends the program because of a command line that contradicts itself. */
 _Noreturn void cli_refuse(const char *command, const char *format, ...)
     FV_PRINTF(2, 3);
+
+/* `fovea explain` with an image, or with a method that needs none
+ * (explain_image.c); `command` is for messages. */
+int cli_explain_image(const char *command, cli_options *options);
 
 /* ---- output (output.c) -------------------------------------------------- */
 
