@@ -9,6 +9,7 @@
 #include <fovea/function.h>
 #include <fovea/layer.h>
 #include <fovea/loss.h>
+#include <fovea/metrics.h>
 #include <fovea/network.h>
 #include <fovea/onnx.h>
 #include <fovea/operator.h>

@@ -4,6 +4,7 @@
 #define FOVEA_TRAIN_H
 
 #include <fovea/data.h>
+#include <fovea/metrics.h>
 #include <fovea/network.h>
 #include <fovea/optimizer.h>
 
@@ -12,14 +13,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/** Loss and number of right answers of one step or one pass. */
-typedef struct fv_metrics {
-    double loss;     /**< mean over the images */
-    double accuracy; /**< share of images whose largest output is the label, or
-                          whose one output is on the label's side of 0 */
-    int64_t count;   /**< images */
-} fv_metrics;
 
 /** One planned step on a batch: forward, loss, backward, update. Allocates
  *  nothing after the first step with as many images. A loss that is not finite
@@ -107,10 +100,10 @@ typedef struct fv_fit_options {
 FV_API fv_status fv_fit_with(fv_network *network, fv_optimizer *optimizer,
                              const fv_fit_options *options);
 
-/** Evaluates by plan in batches of `batch` (0: 32). If `confusion` is not
- *  NULL, counts go to confusion[label * fv_network_classes() + answer]. */
+/** Evaluates by plan in batches of `batch` (0: 32). Answers are counted in
+ *  `scores`, NULL: not; they have the network's number of classes. */
 FV_API fv_metrics fv_evaluate(fv_network *network, const fv_dataset *dataset,
-                              int64_t batch, int64_t *confusion);
+                              int64_t batch, fv_scores *scores);
 /** Share of right answers; NaN after a failure. */
 FV_API double fv_accuracy(fv_network *network, const fv_dataset *dataset);
 

@@ -213,7 +213,8 @@ static fv_status add_gradients(fit *f, int64_t first, int64_t count,
             != FV_OK
         || fv__plan_target(plan, &f->labels) != FV_OK)
         return fv_failed(f->context);
-    return fv__train_gradients(plan, f->network, f->optimizer, sums);
+    return fv__train_gradients(plan, f->network, f->optimizer, f->order + first,
+                               sums);
 }
 
 /* The gradients of a batch are sums of those of its parts, each times the

@@ -16,10 +16,17 @@ typedef struct fv__sums {
 
 fv_status fv__train_plan(fv__plan *plan, fv_network *network,
                          fv_optimizer *optimizer, fv__sums *sums);
-/* The same in two: adds the gradients, and updates. */
+/* The same in two: adds the gradients, and updates. `images` are the numbers of
+ * the images in their data set, for messages; NULL: they have none. */
 fv_status fv__train_gradients(fv__plan *plan, fv_network *network,
-                              fv_optimizer *optimizer, fv__sums *sums);
+                              fv_optimizer *optimizer, const int64_t *images,
+                              fv__sums *sums);
 fv_status fv__train_update(fv_optimizer *optimizer);
+/* Fails because the loss or, if it is not NULL, a gradient of that layer is not
+ * finite, after a second pass that finds where it comes from. Running
+ * statistics become those before the step. */
+fv_status fv__train_blame(fv__plan *plan, fv_network *network, double loss,
+                          const char *layer, const int64_t *images);
 /* Multiplies all gradients. */
 void fv__train_scale(fv_network *network, double factor);
 fv_metrics fv__metrics_of(const fv__sums *sums);
