@@ -277,6 +277,8 @@ void *fv__input_end(fv__input *input, size_t limit, size_t *bytes);
  * that name, or an argument is NULL. Records nothing. */
 int fv__file_probe(fv_context *context, const char *path);
 
+/* Removes the file, if there is one; what hinders it goes to the log. */
+void fv__file_remove(fv_context *context, const char *path);
 /* What a file that begins with these bytes seems to be, with its article: "a
  * zip archive (.pt, .npz, .keras)"; NULL if it is nothing well known. */
 const char *fv__file_kind(const void *bytes, size_t size);

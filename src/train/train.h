@@ -3,6 +3,7 @@
 #define FV_TRAIN_TRAIN_H
 
 #include "train/optimizer.h"
+#include "train/watch.h"
 
 #include <fovea/train.h>
 
@@ -42,6 +43,8 @@ typedef struct fv__position {
     int64_t batch; /* finished batches of the current epoch */
     /* sums of the current epoch or, at its end, of the last one */
     fv__sums sums;
+    fv__watch watch;
+    int64_t rollbacks;
 } fv__position;
 
 /* What must agree for a run to resume from a checkpoint. If the checkpoint's
@@ -54,10 +57,15 @@ typedef struct fv__run {
     int64_t used; /* images of an epoch */
     bool drop_last;
     double initial_rate;
+    const fv_fit_options *options; /* of early stopping */
 } fv__run;
 
 fv_status fv__checkpoint_save(const fv__run *run, const char *path,
                               const fv__position *position);
+/* Saves the checkpoint of the options at the end of an epoch, and keeps some of
+ * the epochs before. */
+fv_status fv__checkpoint_save_epoch(const fv__run *run,
+                                    const fv__position *position);
 /* Restores everything, or nothing if it fails. */
 fv_status fv__checkpoint_load(const fv__run *run, const char *path,
                               fv__position *position);
