@@ -115,6 +115,14 @@ typedef struct fv_fit_options {
                                      training goes back to the checkpoint, halves
                                      the learning rate, tells the context's log,
                                      and goes on. One is written at the start */
+    const char *log FV_ZERO; /**< a line for each epoch and for some updates is
+                                  appended to this file, .csv or .jsonl; a run
+                                  that goes on removes those of later updates,
+                                  one that begins anew all; NULL: none */
+    const char *tensorboard FV_ZERO; /**< the same as event files of TensorBoard
+                                          in this folder, which exists */
+    int64_t log_every FV_ZERO; /**< updates from one line of them to the next;
+                                    0: 50 */
 } fv_fit_options;
 
 /** Trains: `fv_fit(net, fv_adam(net, 1e-3), data, .epochs = 5, .batch = 64)`.

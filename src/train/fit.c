@@ -1,6 +1,7 @@
 /* fv_fit(): epochs of training, the order of images, progress and checkpoints.
  */
 #include "train/train.h"
+#include "train/record.h"
 
 #include "data/data.h"
 
@@ -26,6 +27,7 @@ typedef struct fit {
     int64_t seen;     /* images trained on since then */
     fv__sums last;    /* of the last batch */
     double rate;      /* of its update */
+    fv__records records;
 } fit;
 
 static fv__run run_of(const fit *f)
@@ -68,6 +70,7 @@ static fv_status check_numbers(fv_context *context, const fv_fit_options *o)
         { "epochs", o->epochs, 1 },           { "batch", o->batch, 1 },
         { "micro_batch", o->micro_batch, 1 }, { "keep", o->keep, 0 },
         { "patience", o->patience, 0 },       { "rollbacks", o->rollbacks, 0 },
+        { "log_every", o->log_every, 0 },
     };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         if (counts[i].value < counts[i].least)
@@ -190,17 +193,16 @@ static fv_status name_classes(const fit *f)
     return fv_network_set_class_names(f->network, data->classes, data->names);
 }
 
-static void tell(fit *f, const fv_metrics *test)
+/* Where training stands; `test` is NULL within an epoch. */
+static fv_progress progress_of(const fit *f, const fv_metrics *test)
 {
-    if (!f->options.progress) return;
     const fv__position *at = &f->position;
     double elapsed = fv__seconds() - f->begun;
     double rate = elapsed > 0 ? (double)f->seen / elapsed : 0;
-    int64_t epoch = test ? at->epoch : at->epoch + 1;
     double left = (double)(f->options.epochs - at->epoch) * (double)f->images
                   - (test ? 0 : (double)at->sums.count);
-    fv_progress progress = {
-        .epoch = epoch,
+    return (fv_progress){
+        .epoch = test ? at->epoch : at->epoch + 1,
         .epochs = f->options.epochs,
         .batch = test ? f->batches : at->batch,
         .batches = f->batches,
@@ -214,7 +216,32 @@ static void tell(fit *f, const fv_metrics *test)
         .learning_rate = f->rate,
         .seconds = elapsed,
     };
-    f->options.progress(f->options.user, &progress);
+}
+
+/* Tells the logs and the caller. */
+static fv_status tell(fit *f, const fv_metrics *test)
+{
+    const fv_progress progress = progress_of(f, test);
+    if (fv__records_add(&f->records, &progress) == FV_OK && f->options.progress)
+        f->options.progress(f->options.user, &progress);
+    return fv_failed(f->context);
+}
+
+/* Opens the logs where the run stands. */
+static fv_status begin_records(fit *f)
+{
+    return fv__records_begin(&f->records, f->context, &f->options,
+                             f->position.epoch * f->batches
+                                 + f->position.batch);
+}
+
+/* Ends the logs, also of a run that failed. */
+static void end_records(fit *f)
+{
+    const fv_metrics *test = f->position.batch ? NULL : &f->report.test;
+    const fv_progress progress = progress_of(f, test);
+    if (fv__ok(f->context)) fv__records_finish(&f->records, &progress);
+    fv__records_end(&f->records);
 }
 
 static fv_status save(fit *f)
@@ -346,8 +373,8 @@ static fv_status train_epoch(fit *f)
     fv_dataset_shuffle(f->options.train, f->context->seed,
                        (uint64_t)f->position.epoch, f->order);
     while (f->position.batch < f->batches) {
-        if (train_batch(f) != FV_OK) return fv_failed(f->context);
-        tell(f, NULL);
+        if (train_batch(f) != FV_OK || tell(f, NULL) != FV_OK)
+            return fv_failed(f->context);
         if (stopped(f) && f->position.batch < f->batches) break;
     }
     if (f->position.batch == f->batches && end_epoch(f) != FV_OK)
@@ -404,7 +431,9 @@ static bool roll_back(fit *f)
             "%s; going back to batch %lld of epoch %lld with learning_rate %s",
             why, (long long)f->position.batch, (long long)f->position.epoch + 1,
             FV__NUMBER(rate));
-    return fv_set_learning_rate(f->optimizer, rate) == FV_OK;
+    fv__records_end(&f->records);
+    return fv_set_learning_rate(f->optimizer, rate) == FV_OK
+           && begin_records(f) == FV_OK;
 }
 
 static fv_status train(fit *f)
@@ -418,6 +447,7 @@ static fv_status train(fit *f)
         f->optimizer->updates - f->position.batch
         + (f->options.epochs - f->position.epoch) * f->batches;
     f->begun = fv__seconds();
+    if (begin_records(f) != FV_OK) return fv_failed(f->context);
     while (!ended(f))
         if (train_epoch(f) != FV_OK && !roll_back(f)) break;
     f->report.seconds = fv__seconds() - f->begun;
@@ -425,6 +455,7 @@ static fv_status train(fit *f)
         f->report.train = fv__metrics_of(&f->position.sums);
         test(f);
     }
+    end_records(f);
     return fv_failed(f->context);
 }
 
@@ -447,6 +478,7 @@ fv_status fv_fit_with(fv_network *network, fv_optimizer *optimizer,
     f.initial_rate = optimizer->options.first.learning_rate;
     f.batches = fv__divide_up(f.images, f.options.batch);
     train(&f);
+    fv__records_end(&f.records);
     fv__release(context, f.order);
     fv_tensor_free(context, &f.labels);
     f.report.images_per_s =
