@@ -121,6 +121,10 @@ typedef struct fv_fit_options {
                                   one that begins anew all; NULL: none */
     const char *tensorboard FV_ZERO; /**< the same as event files of TensorBoard
                                           in this folder, which exists */
+    int32_t balanced FV_ZERO; /**< 1: all classes come equally often: an epoch
+                                   has images of small classes several times,
+                                 and not all of large ones */
+    int32_t reserved FV_ZERO;
     int64_t log_every FV_ZERO; /**< updates from one line of them to the next;
                                     0: 50 */
 } fv_fit_options;
@@ -135,7 +139,8 @@ typedef struct fv_fit_options {
  *
  *  With `resume` the run goes on where the checkpoint was written, and ends
  * with the bits of a run that was never stopped. Network, seed, element type,
- * batch, micro batch, number of images, `drop_last` and the optimizer's rule
+ * batch, micro batch, number of images, `drop_last`, `balanced` and the
+ * optimizer's rule
  * must be the checkpoint's. The optimizer's other options may differ and are
  * those of this call. The learning rate is the one that the checkpoint's run
  * had at last, as its progress function may have set it, provided that fv_fit()

@@ -10,7 +10,7 @@
 
 /* Where the metadata are in the list of them. */
 enum {
-    NUMBERS = 13,
+    NUMBERS = 14,
     OPTIMIZER = NUMBERS,
     DTYPE,
     FIELDS,
@@ -38,7 +38,7 @@ static const char *const number_keys[NUMBERS] = {
     "fovea.epoch",     "fovea.position",      "fovea.network_steps",
     "fovea.loss_sum",  "fovea.learning_rate", "fovea.right",
     "fovea.drop_last", "fovea.updates",       "fovea.micro_batch",
-    "fovea.rollbacks"
+    "fovea.rollbacks", "fovea.balanced"
 };
 
 static void fill(record *r, const fv__run *run, const char *path,
@@ -58,6 +58,7 @@ static void fill(record *r, const fv__run *run, const char *path,
     snprintf(r->numbers[9], ROOM, "%d", run->drop_last);
     snprintf(r->numbers[10], ROOM, "%" PRId64, run->optimizer->updates);
     snprintf(r->numbers[11], ROOM, "%" PRId64, run->micro_batch);
+    snprintf(r->numbers[13], ROOM, "%d", run->options->balanced != 0);
     snprintf(r->numbers[12], ROOM, "%" PRId64, position->rollbacks);
     fv__watch_text(run->options, r->watch, sizeof r->watch);
     fv__watch_state(&position->watch, r->watched, sizeof r->watched);
@@ -147,10 +148,11 @@ fv_status fv__checkpoint_save(const fv__run *run, const char *path,
 static fv_status compare(const record *now, fv_context *context,
                          const fv__archive *archive, const char *path)
 {
-    const int fixed[] = { 0, 1, 2, 9, 11, OPTIMIZER, MODEL, DTYPE };
+    const int fixed[] = { 0, 1, 2, 9, 11, 13, OPTIMIZER, MODEL, DTYPE };
     static const char *const words[] = {
-        "seed",        "batch",     "number of images", "drop_last",
-        "micro_batch", "optimizer", "network",          "element type"
+        "seed",      "batch",       "number of images",
+        "drop_last", "micro_batch", "balanced",
+        "optimizer", "network",     "element type"
     };
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
         const fv__pair *pair = &now->pairs[fixed[i]];

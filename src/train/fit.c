@@ -372,6 +372,9 @@ static fv_status train_epoch(fit *f)
     if (!f->position.batch) f->position.sums = (fv__sums){ 0 };
     fv_dataset_shuffle(f->options.train, f->context->seed,
                        (uint64_t)f->position.epoch, f->order);
+    if (f->options.balanced
+        && fv__balance(f->options.train, f->context, f->order) != FV_OK)
+        return fv_failed(f->context);
     while (f->position.batch < f->batches) {
         if (train_batch(f) != FV_OK || tell(f, NULL) != FV_OK)
             return fv_failed(f->context);

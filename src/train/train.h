@@ -37,6 +37,11 @@ fv_metrics fv__metrics_of(const fv__sums *sums);
 fv_status fv__check_images(const fv_network *network, const char *which,
                            const fv_dataset *dataset);
 
+/* Changes an order of all images of the data set so that its classes come in
+ * turn: of large ones not all images, those of small ones several times. */
+fv_status fv__balance(const fv_dataset *dataset, fv_context *context,
+                      int64_t *order);
+
 /* The position of a training run, as a checkpoint stores it. */
 typedef struct fv__position {
     int64_t epoch; /* finished epochs */
