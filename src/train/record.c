@@ -30,8 +30,8 @@ static fv__record record_of(fv__record_kind kind, const fv_progress *p)
         .numbers = { of->loss, of->accuracy,
                      p->test ? p->test->loss : (double)NAN,
                      p->test ? p->test->accuracy : (double)NAN,
-                     p->learning_rate, p->images_per_s, p->seconds,
-                     p->seconds_left },
+                     kind == FV__RECORD_END ? (double)NAN : p->learning_rate,
+                     p->images_per_s, p->seconds, p->seconds_left },
     };
 }
 

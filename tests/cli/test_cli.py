@@ -33,7 +33,7 @@ FOVEA = None
 LIMIT = 300  # seconds
 SIDE, CLASSES = 12, 4
 SCORES = dict.fromkeys(("precision", "recall", "f1", "iou", "auc"), float)
-COMMANDS = ["train", "eval", "predict", "run", "info", "convert", "explain",
+COMMANDS = ["train", "top", "eval", "predict", "run", "info", "convert", "explain",
             "bench", "gradcheck", "version"]
 BENCHES = ["bench conv", "bench train", "bench infer", "bench layers"]
 
@@ -452,6 +452,15 @@ class DefaultsTest(Case):
         "layout": ("nhwc", "nhwc", None), "limit": (None, None, LIMIT),
         "size": (None, None, None),
         "drop-last": (None, None, None),
+        "val-split": (None, None, ("1e-9", "0.999", "0", "1")),
+        "val-data": (None, None, None), "class-weights": (None, None, None),
+        "balanced": (None, None, None),
+        "patience": (None, None, ("1", "1000000", "0", "1000001")),
+        "min-delta": ("0", "0", RATE), "monitor": ("loss", "loss", None),
+        "keep-best": (None, None, None),
+        "keep": (None, None, ("1", "1000000", "0", "1000001")),
+        "on-nan": ("stop", "stop", None), "log": (None, None, None),
+        "log-every": ("50", "50", LIMIT), "tensorboard": (None, None, None),
         "out": ("model.safetensors", "model.safetensors", None),
         "force": (None, None, None), "resume": (None, None, None),
         "json": (None, None, None)}
@@ -562,7 +571,8 @@ class TrainTest(Case):
             "train_loss": float, "epochs": int, "seconds": float,
             "images_per_s": float, "parameters": int, "planned_bytes": int,
             "peak_bytes": int, "seed": int, "threads": int, "isa": str,
-            "out": str, "resumed": bool}
+            "out": str, "resumed": bool, "stopped": bool, "best_epoch": int,
+            "best": type(None), "rollbacks": int}
 
     def test_json(self):
         done = self.train("json.safetensors", "--epochs", 6, "--json",
