@@ -351,7 +351,7 @@ fv_network *cli_load_own(fv_context **context, cli_options *options);
  * one; frees the one without. */
 fv_network *cli_with_loss(fv_network *network, const cli_options *options);
 /* The same, with the class weights of the options, for the data set. */
-fv_network *cli_with_class_weights(fv_network *network,
+fv_network *cli_with_class_weights(fv_context *context, fv_network *network,
                                    const fv_dataset *dataset,
                                    const cli_options *options);
 /* Loads a file that must hold weights. */

@@ -427,7 +427,7 @@ static void fit(run *r)
     r->network = cli_with_loss(cli_load(r->context, r->input), o);
     if (o->size[0]) cli_set_size(r->context, r->network, o, NULL);
     open_data(r);
-    r->network = cli_with_class_weights(r->network, r->train, o);
+    r->network = cli_with_class_weights(r->context, r->network, r->train, o);
     check_former(r, o->out);
     if (!o->resume) check_former(r, r->checkpoint);
     if (o->tensorboard && mkdir(o->tensorboard, 0777) != 0 && errno != EEXIST)
