@@ -166,7 +166,9 @@ class LogTest(TrainingCase):
     def test_what_is_no_log(self):
         (self.folder / "notes.csv").write_text("a,b\n1,2\n")
         (self.folder / "notes.jsonl").write_text('{"kind":"step"}\n')
-        for name, kind in (("notes.csv", "CSV"), ("notes.jsonl", "JSON")):
+        (self.folder / "short.jsonl").write_text('{"kind"')
+        for name, kind in (("notes.csv", "CSV"), ("notes.jsonl", "JSON"),
+                           ("short.jsonl", "JSON")):
             before = (self.folder / name).read_bytes()
             done = self.train("no", "--log", name, code=1)
             self.assertEqual(done.stderr, f"fovea: {name}: the file there is "
