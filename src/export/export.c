@@ -58,6 +58,19 @@ float *fv__export_room(fv__export *e, size_t count, size_t *at)
     return e->weights + begin;
 }
 
+size_t fv__export_once(fv__export *e, size_t at)
+{
+    const size_t count = e->num_weights - at;
+    const float *room = e->weights;
+    if (!e->training || !fv__ok(e->context)) return at;
+    for (size_t i = 0; i + count <= at; i += ALIGNMENT)
+        if (memcmp(room + i, room + at, count * sizeof *room) == 0) {
+            e->num_weights = at;
+            return i;
+        }
+    return at;
+}
+
 /* A value that is known among the weights, once for all its readers. */
 static size_t keep(fv__export *e, const fv_variable *value)
 {

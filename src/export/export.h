@@ -64,6 +64,10 @@ const char *fv__export_scratch(fv__export *e, const fv__node *node);
 /* Zeroed room for so many numbers among the weights, and *at, where they begin
  * there; the memory moves with the next call. NULL after a failure. */
 float *fv__export_room(fv__export *e, size_t count, size_t *at);
+/* In a file that trains too, which has frozen layers twice: where the numbers
+ * of the last room, which begins there and is full, are among the weights; the
+ * room is given up if it is elsewhere. */
+size_t fv__export_once(fv__export *e, size_t at);
 /* The text of a number, "(float)INFINITY" of infinity; valid within the block.
  */
 #define FV__C_NUMBER(value) fv__c_number((value), (char[FV__NUMBER_BYTES]){ 0 })
