@@ -28,8 +28,8 @@ static const struct argp_option options[] = {
       0 },
     { "train", CLI_TRAIN, NULL, 0, "a C file has a training step, too", 0 },
     { "optimizer", CLI_OPTIMIZER, "TEXT", 0,
-      "of that step: sgd, adam or adamw with their options, \"sgd "
-      "momentum=0.9\" (adam)",
+      "of that step: sgd, adam or adamw, with its options as words behind the "
+      "name (adam)",
       0 },
     CLI_FREEZE_OPTION,
     CLI_LOSS_OPTION,
@@ -164,13 +164,15 @@ static void check_options(const cli_options *o, const char *command)
 static fv_network *load(fv_context *context, const cli_options *o,
                         const form *to)
 {
-    if (o->into) return cli_load_into(context, o);
-    fv_network *network = cli_load_first(context, o);
-    if (network && o->new_head)
-        network = fv_network_with_head(network, o->classes);
-    if (network && (o->size[0] || to->sized))
-        cli_set_size(context, network, o, NULL);
-    if (network && o->train) network = cli_with_loss(network, o);
+    fv_network *network =
+        o->into ? cli_load_into(context, o) : cli_load_first(context, o);
+    if (network && !o->into) {
+        if (o->new_head) network = fv_network_with_head(network, o->classes);
+        if (network && (o->size[0] || to->sized))
+            cli_set_size(context, network, o, NULL);
+    }
+    if (!network || !o->train) return network;
+    network = cli_with_loss(network, o);
     cli_freeze(context, network, o);
     return network;
 }

@@ -190,14 +190,14 @@ static void drop(fv__export *e, const fv__node *node, const char *from,
                  const char *to, bool adds)
 {
     const double p = ((const fv__dropout *)node->attributes)->probability;
-    const double least = ceil(p * 0x1p32);
+    const uint64_t least = (uint64_t)ceil(p * 0x1p32);
     fv__text_add(
         &e->calls,
         "        drop_out(%lld, %lluu, %uu + ((updates << 20 | %lluu) << 8), "
-        "(uint64_t)%.0f, %s, %s, %s, %s);\n",
+        "%lluu, %s, %s, %s, %s);\n",
         (long long)fv_tensor_count(node->results[0]),
         (unsigned long long)e->context->seed, (unsigned)FV__STREAM_DROPOUT,
-        (unsigned long long)node->ordinal, least,
+        (unsigned long long)node->ordinal, (unsigned long long)least,
         FV__C_NUMBER(p < 1 ? 1 / (1 - p) : 0), adds ? "true" : "false", from,
         to);
 }

@@ -1,5 +1,5 @@
-/* Writes to standard output what a C file is trained with, or compared with, for
- * scripts/test-c-training:
+/* Writes to standard output what a C file is trained with, or compared with,
+ * for scripts/test-c-training:
  *
  *     feed batches SEED LIMIT BATCH   the images, as floats, and labels of each
  *                                     batch of the first epoch of `fovea train`
