@@ -165,7 +165,8 @@ static const char *lacks(const fv__export *e, const fv__node *node)
     if (!emitter) return "no C form";
     for (int32_t k = 0; k < node->num_outputs; k++)
         if (!is_number(node->outputs[k])) return "results of another type";
-    return emitter->lacks ? emitter->lacks(node) : NULL;
+    const char *why = fv__lacks_weights(node);
+    return why || !emitter->lacks ? why : emitter->lacks(node);
 }
 
 fv_status fv__export_check(fv__export *e, const fv__graph *graph,

@@ -104,7 +104,8 @@ static const char *lacks(const fv__export *e, const fv__node *node)
     const bool trains = node->active || fv__reads_trained(e, node)
                         || node->op->abilities & FV_DRAWS_NUMBERS;
     if (!emitter || (trains && !trainer)) return "no training form";
-    const char *why = emitter->lacks ? emitter->lacks(node) : NULL;
+    const char *why = fv__lacks_weights(node);
+    if (!why && emitter->lacks) why = emitter->lacks(node);
     if (!why && trains && trainer->forward.lacks)
         why = trainer->forward.lacks(node);
     return why;

@@ -78,6 +78,8 @@ void fv__clear_grad(fv__export *e, const fv__node *node, int32_t k);
 /* train_conv.c */
 /* Whether the weights of the node are packed at export. */
 bool fv__is_packed(const fv__node *node);
+/* Why the weights of a convolution or a linear layer cannot be written. */
+fv__lacks_node fv__lacks_weights;
 fv__write_node fv__write_trained_conv, fv__write_conv_grad;
 fv__write_node fv__write_trained_linear, fv__write_linear_grad;
 fv__lacks_node fv__lacks_trained_conv;

@@ -13,6 +13,15 @@ bool fv__is_packed(const fv__node *node)
     return node->op->forward == fv__conv_forward || node->op == &fv__op_linear;
 }
 
+const char *fv__lacks_weights(const fv__node *node)
+{
+    const bool weighs =
+        fv__is_packed(node) || node->op->forward == fv__conv_transpose_forward;
+    return weighs && node->inputs[1]->graph && !node->inputs[1]->constant
+               ? "weights that are computed"
+               : NULL;
+}
+
 /* ---- the geometry -------------------------------------------------------- */
 
 static fv__geometry geometry_of(const fv__node *node)
@@ -42,9 +51,6 @@ static fv__geometry linear_geometry(const fv__node *node)
 const char *fv__lacks_trained_conv(const fv__node *node)
 {
     const fv__conv2d *a = node->attributes;
-    if (node->values[1]->data == NULL && node->inputs[1]->graph
-        && !node->inputs[1]->constant)
-        return "weights that are computed";
     return a->convolution.padding_mode != FV_PAD_ZEROS
                ? "padding other than zeros in training"
                : NULL;

@@ -323,6 +323,15 @@ static void refusals(void **state)
         "form), b (conv2d: padding other than zeros in training), c "
         "(instancenorm: no training form), d (softmax_cross_entropy: smoothed "
         "labels)");
+    refused("input 4 4 3\nconv2d 2 3 3 parametrization=weight_norm name=a\n"
+            "flatten\nlinear 2\nmse\n",
+            "sgd", "a.*",
+            "export: these layers cannot be trained as C: a (conv2d: weights "
+            "that are computed)");
+    refused("input 4\nlinear 2 parametrization=weight_norm name=a\n", NULL,
+            NULL,
+            "export: these layers cannot be written as C: a (linear: weights "
+            "that are computed)");
     refused("input 4\nlinear 2\nmse\n", "lion", NULL,
             "export: the optimizer lion cannot be written as C, expected sgd, "
             "adam or adamw");
@@ -359,6 +368,53 @@ static void unchanged(void **state)
     fv_context_free(context);
 }
 
+/* A step that is not finite changes nothing, and what was stored goes on to the
+ * same bits. */
+static const char storing[] =
+    "#include \"net.h\"\n#include <math.h>\n#include <string.h>\n"
+    "static float in[NET_INPUT_0], all[NET_TRAINED], state[NET_STATE];\n"
+    "int main(void)\n{\n"
+    "    const int32_t labels[NET_LABELS] = { 1, 3 };\n"
+    "    for (int i = 0; i < NET_INPUT_0; i++) in[i] = (float)(i % 7) - 2;\n"
+    "    net_train_step(in, labels, 0.1);\n"
+    "    memcpy(all, net_weights(), sizeof all);\n"
+    "    memcpy(state, net_state(), sizeof state);\n"
+    "    in[0] = (float)NAN;\n"
+    "    if (!isnan(net_train_step(in, labels, 0.1))) return 1;\n"
+    "    in[0] = 0;\n"
+    "    if (memcmp(all, net_weights(), sizeof all) != 0) return 2;\n"
+    "    if (memcmp(state, net_state(), sizeof state) != 0) return 3;\n"
+    "    if (*net_steps() != 1) return 4;\n"
+    "    const float loss = net_train_step(in, labels, 0.1);\n"
+    "    const float next = net_train_step(in, labels, 0.1);\n"
+    "    net_reset();\n"
+    "    if (*net_steps() != 0) return 5;\n"
+    "    memcpy(net_weights(), all, sizeof all);\n"
+    "    memcpy(net_state(), state, sizeof state);\n"
+    "    *net_steps() = 1;\n"
+    "    if (net_train_step(in, labels, 0.1) != loss) return 6;\n"
+    "    return net_train_step(in, labels, 0.1) == next ? 0 : 7;\n}\n";
+
+static void stored(void **state)
+{
+    (void)state;
+    values_only();
+    fv_context *context =
+        fv_context_new(FV_OPTIONS(fv_context_options, .seed = 3));
+    fv_network *network = fv_network_parse(context, small, "net");
+    fv_network_export_c(
+        network, at("net.c"),
+        FV_OPTIONS(fv_c_options, .batch = 2, .optimizer = "adam"));
+    assert_ok(context);
+    fv_context_free(context);
+    FILE *file = fopen(at("main.c"), "w");
+    assert_non_null(file);
+    fputs(storing, file);
+    fclose(file);
+    if (run("gcc -std=c99 -O1 -DFOVEA_NO_FMA main.c net.c -o net -lm") == 0)
+        assert_int_equal(run("./net"), 0);
+}
+
 static void failing_memory(void **state)
 {
     (void)state;
@@ -385,10 +441,11 @@ static void failing_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lenet5),    cmocka_unit_test(batch_norms),
-        cmocka_unit_test(values),    cmocka_unit_test(long_sums),
-        cmocka_unit_test(frozen),    cmocka_unit_test(refusals),
-        cmocka_unit_test(unchanged), cmocka_unit_test(failing_memory),
+        cmocka_unit_test(lenet5),         cmocka_unit_test(batch_norms),
+        cmocka_unit_test(values),         cmocka_unit_test(long_sums),
+        cmocka_unit_test(frozen),         cmocka_unit_test(refusals),
+        cmocka_unit_test(unchanged),      cmocka_unit_test(stored),
+        cmocka_unit_test(failing_memory),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
