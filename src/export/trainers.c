@@ -62,9 +62,10 @@ static void reshape_grad(fv__export *e, const fv__node *node)
 
 /* ---- pools --------------------------------------------------------------- */
 
+extern const fv_operator fv__op_global_average_pool;
+
 static bool is_global(const fv__node *node)
 {
-    extern const fv_operator fv__op_global_average_pool;
     return node->op == &fv__op_global_average_pool;
 }
 
@@ -156,7 +157,7 @@ static void pool_grad(fv__export *e, const fv__node *node, const char *function,
     const fv__geometry g = pool_of(node);
     const bool stores = tiles(&g) && !fv__adds(node, 0);
     fv__write_pool_constant(e, &g, divisor);
-    if (!stores) fv__clear_grad(e, node, 0);
+    if (!stores || *places) fv__clear_grad(e, node, 0); /* not all are stored */
     fv__text_add(&e->calls, "        %s(&p, %s%s%s, %s, %s);\n", function,
                  places, *places ? ", " : "", fv__grad_at(e, node->outputs[0]),
                  stores ? "true" : "false", fv__grad_at(e, node->inputs[0]));
@@ -338,8 +339,8 @@ static void squares_grad(fv__export *e, const fv__node *node)
 extern const fv_operator fv__op_concat, fv__op_channel_shuffle, fv__op_stack,
     fv__op_permute, fv__op_split, fv__op_pixel_shuffle, fv__op_pixel_unshuffle,
     fv__op_slice, fv__op_linear, fv__op_maxpool, fv__op_maxpool_clamped,
-    fv__op_avgpool, fv__op_global_average_pool, fv__op_reshape, fv__op_dropout,
-    fv__op_batchnorm, fv__op_softmax_cross_entropy, fv__op_mse;
+    fv__op_avgpool, fv__op_reshape, fv__op_dropout, fv__op_batchnorm,
+    fv__op_softmax_cross_entropy, fv__op_mse;
 
 static const fv__trainer trainers[] = {
     { .forward = { .forward = fv__conv_forward,

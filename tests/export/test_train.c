@@ -215,7 +215,7 @@ static void lenet5(void **state)
 }
 
 static const char residual[] =
-    "input 12 11 3\n"
+    "input 12 10 3\n"
     "conv2d 18 3 3 padding=1 bias=no\nbatchnorm\nrelu\nmaxpool 2 2 name=a\n"
     "conv2d 18 3 3 padding=1 stride=1 groups=2 name=b\n"
     "batchnorm name=c\nadd from=c,a\nrelu name=d\n"
