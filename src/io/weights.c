@@ -1,7 +1,7 @@
 /* The weights of a network as named tensors: listing them, reading them from a
  * file, and copying files of them. */
 #include "io/model.h"
-#include "io/npy.h"
+#include "array/npy.h"
 
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* Reads and writes NumPy files: the header is parsed by a fixed grammar, and
  * elements are brought into row-major order and the byte order of this machine.
  */
-#include "io/npy.h"
+#include "array/npy.h"
 
-#include "io/half.h"
+#include "array/half.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* Reads and writes NumPy archives: zip files of NumPy files, one for each
  * array. libzip, which only this file uses, reads and writes the zip format,
  * from and to memory. */
-#include "io/npy.h"
+#include "array/npy.h"
 
 #include <inttypes.h>
 #include <stdio.h>

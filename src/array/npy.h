@@ -1,6 +1,6 @@
 /* NumPy files and archives of them in memory. */
-#ifndef FV_IO_NPY_H
-#define FV_IO_NPY_H
+#ifndef FV_ARRAY_NPY_H
+#define FV_ARRAY_NPY_H
 
 #include "tensor/tensor.h"
 
