@@ -7,6 +7,7 @@
 #include <fovea/convolution.h>
 #include <fovea/data.h>
 #include <fovea/function.h>
+#include <fovea/image.h>
 #include <fovea/layer.h>
 #include <fovea/loss.h>
 #include <fovea/network.h>

@@ -1,0 +1,48 @@
+/* What the files of this module share, and what data sets and transforms use:
+ * decoding and resizing into memory that is reused. */
+#ifndef FV_IMAGE_IMAGE_H
+#define FV_IMAGE_IMAGE_H
+
+#include <fovea/image.h>
+
+#include "base/base.h"
+
+/* Memory for one picture after another; initialise it with zeros. */
+typedef struct fv__pixels {
+    unsigned char *at;
+    size_t capacity;
+} fv__pixels;
+
+/* Makes room for `bytes`; what was there is lost. Returns pixels->at; NULL
+ * after a failure, which leaves the memory as it was. */
+unsigned char *fv__pixels_reserve(fv_context *context, fv__pixels *pixels,
+                                  size_t bytes);
+void fv__pixels_free(fv_context *context, fv__pixels *pixels);
+
+/* fv_image_decode() and fv_image_read() into `to`: the result is a view of its
+ * memory, valid until that is used again. `scratch` is for the way there. */
+fv_tensor fv__image_decode(fv_context *context, const char *name,
+                           const void *bytes, size_t size,
+                           const fv_image_options *options, fv__pixels *to,
+                           fv__pixels *scratch);
+fv_tensor fv__image_read(fv_context *context, const char *path,
+                         const fv_image_options *options, fv__pixels *to,
+                         fv__pixels *scratch);
+/* fv_image_probe() of bytes in memory. */
+fv_image_info fv__image_info(fv_context *context, const char *name,
+                             const void *bytes, size_t size);
+
+/* A part of a picture, in pixels from its upper left corner; edges may lie
+ * between pixels. */
+typedef struct fv__box {
+    double top, left, bottom, right;
+} fv__box;
+
+/* fv_image_resize() of a part, of all if `box` is NULL, into `to`, as above.
+ * The filter reads no pixel outside of the box. */
+fv_tensor fv__image_resize(fv_context *context, const fv_tensor *image,
+                           const fv__box *box, int64_t rows, int64_t columns,
+                           fv_resample filter, fv__pixels *to,
+                           fv__pixels *scratch);
+
+#endif
