@@ -50,6 +50,8 @@ static const char *default_of(const fv_layer_option *option, char *text)
         snprintf(text, CLI_CELL, "none");
     else if (isinf(option->usual))
         snprintf(text, CLI_CELL, "no limit");
+    else if (option->high != 0)
+        snprintf(text, CLI_CELL, "%g,%g", option->usual, option->high);
     else
         snprintf(text, CLI_CELL, "%g", option->usual);
     return text;

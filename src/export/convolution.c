@@ -31,12 +31,12 @@ static job job_of(const fv__node *node)
     }
     j.channels = g->channels / g->groups;
     j.filters = g->filters / g->groups;
-    j.terms = fv__pixels(g->kernel) * j.channels;
+    j.terms = fv__volume(g->kernel) * j.channels;
     j.chain = (fv__chain){ g->kernel[FV__DEPTH] * g->kernel[FV__ROWS],
                            g->kernel[FV__COLUMNS], j.channels };
     if (fv__geometry_is_depthwise(g) && !fv__chain_is_cut(j.chain))
         j.form = DEPTHWISE;
-    else if (fv__pixels(g->out) == 1 && g->groups == 1)
+    else if (fv__volume(g->out) == 1 && g->groups == 1)
         j.form = ONE_WINDOW;
     return j;
 }
@@ -44,7 +44,7 @@ static job job_of(const fv__node *node)
 int64_t fv__scratch_conv(const fv__node *node)
 {
     const job j = job_of(node);
-    const int64_t extents[] = { j.g.batch, fv__pixels(j.padded), j.g.channels };
+    const int64_t extents[] = { j.g.batch, fv__volume(j.padded), j.g.channels };
     return j.pads ? fv__product(3, extents) : 0;
 }
 
@@ -55,7 +55,7 @@ int64_t fv__scratch_conv(const fv__node *node)
 static int64_t *taps_of(fv__export *e, const job *j)
 {
     const fv__geometry *g = &j->g;
-    const int64_t taps = fv__pixels(g->kernel);
+    const int64_t taps = fv__volume(g->kernel);
     int64_t *at = fv__allocate(e->context, FV__DATA, (size_t)taps * sizeof *at);
     for (int64_t t = 0; at && t < taps; t++) {
         const int64_t row = t / g->kernel[FV__COLUMNS];
@@ -288,7 +288,7 @@ void fv__write_conv(fv__export *e, const fv__node *node)
     const size_t weights = write_epilogue(e, node, &j);
     const char *x = write_border(e, node, &j);
     const char *y = fv__export_at(e, node->outputs[0]);
-    const int64_t image = fv__pixels(j.padded) * j.g.channels;
+    const int64_t image = fv__volume(j.padded) * j.g.channels;
     if (j.form == ONE_WINDOW)
         fv__text_add(&e->calls,
                      "        multiply(runs, %d, %lld, %lld, %lld, &after, "

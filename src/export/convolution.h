@@ -11,7 +11,7 @@
  * there. */
 enum { FV__COLUMNS_OF_PANEL = 16, FV__WIDE = 32 };
 
-static inline int64_t fv__pixels(const int64_t extents[FV__AXES])
+static inline int64_t fv__volume(const int64_t extents[FV__AXES])
 {
     return extents[FV__DEPTH] * extents[FV__ROWS] * extents[FV__COLUMNS];
 }

@@ -1,6 +1,6 @@
 /* Suggests a word for an unknown one in the network text: the same in another
  * spelling, a synonym of another framework, or a typing error. */
-#include "network/text.h"
+#include "layer/text.h"
 
 #include <stdio.h>
 #include <string.h>
