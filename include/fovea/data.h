@@ -18,7 +18,7 @@ typedef enum fv_target_kind {
     FV_TARGET_CLASS = 0, /**< a class: FV_I64 [n] in a batch */
     FV_TARGET_LABELS,    /**< any number of classes: 0 or 1 for each, [n,
                               classes] of the context's type */
-    FV_TARGET_MASK       /**< a class for each pixel: FV_U8 [n, rows, columns] */
+    FV_TARGET_MASK /**< a class for each pixel: FV_U8 [n, rows, columns] */
 } fv_target_kind;
 
 /** How a data set is opened; zero is the default of each. */
@@ -92,7 +92,7 @@ typedef struct fv_dataset_functions {
     void *user FV_ZERO;
     fv_target_kind target FV_ZERO;
     int32_t reserved FV_ZERO;
-    int64_t classes FV_ZERO;             /**< 0: not known, of masks only */
+    int64_t classes FV_ZERO;                /**< 0: not known, of masks only */
     const char *const *class_names FV_ZERO; /**< copied; NULL: numbers */
     fv_shape image FV_ZERO; /**< of each, in the context's layout, with
                                  FV_OPEN for extents that differ; rank 0:

@@ -114,9 +114,9 @@ fv_status fv__item_check_image(const fv_item *item, const fv_shape *expected)
     if (!fv__ok(context)) return fv_failed(context);
     fv_shape is = { .rank = image->rank };
     for (int32_t i = 0; i < is.rank; i++)
-        is.extent[i] = image->shape[picture && context->layout == FV_NCHW
-                                        ? (i + 2) % 3
-                                        : i];
+        is.extent[i] =
+            image->shape[picture && context->layout == FV_NCHW ? (i + 2) % 3
+                                                               : i];
     bool fits = is.rank == expected->rank;
     for (int32_t i = 0; fits && i < is.rank; i++)
         fits = is.extent[i] == expected->extent[i];
@@ -190,8 +190,8 @@ static fv_status check_images(const fv_dataset *dataset, int64_t count,
             fv_dtype_name(images->dtype), fv_dtype_name(context->dtype));
     bool fits = images->rank == own->rank + 1;
     for (int32_t i = 0; fits && i < own->rank; i++)
-        fits = own->extent[i] == FV_OPEN
-               || own->extent[i] == images->shape[1 + i];
+        fits =
+            own->extent[i] == FV_OPEN || own->extent[i] == images->shape[1 + i];
     if (!fits) {
         char given[FV__SHAPE_BYTES], wanted[FV__SHAPE_BYTES];
         const int32_t rank = images->rank > 0 ? images->rank - 1 : 0;
@@ -222,10 +222,9 @@ static fv_status check_targets(const fv_dataset *dataset, int64_t count,
     const int kind = (int)dataset->target;
     const char *what = wanted[kind].what;
     if (targets->dtype != wanted[kind].dtype)
-        return fv_fail(context, FV_MISUSE,
-                       "data set: batch of %s is %s, must be %s", what,
-                       fv_dtype_name(targets->dtype),
-                       fv_dtype_name(wanted[kind].dtype));
+        return fv_fail(
+            context, FV_MISUSE, "data set: batch of %s is %s, must be %s", what,
+            fv_dtype_name(targets->dtype), fv_dtype_name(wanted[kind].dtype));
     if (targets->rank != wanted[kind].rank)
         return fv_fail(context, FV_MISUSE,
                        "data set: batch of %s has rank %d, must be %d", what,
@@ -285,7 +284,8 @@ fv_status fv_dataset_batch(const fv_dataset *dataset, const int64_t *order,
 {
     if (!dataset) return FV_NO_MEMORY;
     fv_context *context = dataset->context;
-    if (check(dataset, order, count, images, targets)) return fv_failed(context);
+    if (check(dataset, order, count, images, targets))
+        return fv_failed(context);
     if (fv__dataset_in_memory(dataset) && fv_tensor_is_contiguous(images))
         fv__dataset_gather(dataset, order, count, images, targets);
     else

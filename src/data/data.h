@@ -17,13 +17,15 @@
  * next. Initialise it with zeros and the context of the thread. */
 struct fv_item {
     const fv_dataset *dataset;
-    fv__example example; /* context; the picture, and the mask if there is one */
-    fv_tensor values; /* the image where it is no picture: row-major, FV_U8 or of
-                         the context's type, in its layout; rank 0: a picture */
-    int64_t index;    /* that was read, another one where it is damaged */
-    int64_t skipped;  /* damaged items so far */
+    fv__example
+        example; /* context; the picture, and the mask if there is one */
+    fv_tensor
+        values;      /* the image where it is no picture: row-major, FV_U8 or of
+                        the context's type, in its layout; rank 0: a picture */
+    int64_t index;   /* that was read, another one where it is damaged */
+    int64_t skipped; /* damaged items so far */
     int64_t label;
-    unsigned char *marks; /* [classes], 0 or 1; NULL: none */
+    unsigned char *marks;                 /* [classes], 0 or 1; NULL: none */
     fv__pixels memory, mark_memory, file; /* of values, of marks, of bytes */
 };
 
@@ -41,6 +43,11 @@ void fv__item_take_target(fv_item *item, const fv_tensor *targets,
                           int64_t index);
 /* Room for marks, zeros; NULL after a failure. */
 unsigned char *fv__item_marks(fv_item *item);
+
+/* A context for another thread, or for memory that does not count as this
+ * one's: the same type, layout, seed, kernels, allocator, files and limit, one
+ * thread, no log. NULL after a failure of `context`. */
+fv_context *fv__context_like(fv_context *context);
 
 /* ---- forms and stores --------------------------------------------------- */
 
@@ -62,14 +69,16 @@ typedef struct fv__source {
     const char *path;  /* where the name was found */
     const char *split; /* of EMNIST; NULL: not given */
     fv__part part;
-    int64_t classes; /* of masks; 0: not given */
+    bool skips;       /* damaged pictures are left out */
+    int32_t channels; /* of pictures; 0: not given */
+    int64_t classes;  /* of masks; 0: not given */
 } fv__source;
 
 /* A form that data sets have as files and folders. */
 typedef struct fv__dataset_form {
     const char *what; /* it looks for: "CIFAR files" */
-    /* The parts that data of this form at `path` has, bit i for part i; 0: it is
-     * none. Records nothing but lack of memory. */
+    /* The parts that data of this form at `path` has, bit i for part i; 0: it
+     * is none. Records nothing but lack of memory. */
     unsigned (*look)(const fv__source *source, const char *path);
     /* Opens a part that is there. NULL after a failure. */
     fv_dataset *(*open)(const fv__source *source);
@@ -89,7 +98,7 @@ typedef struct fv__store {
     void (*release)(fv_dataset *dataset); /* frees `own`; NULL: nothing */
 } fv__store;
 
-extern const fv__store fv__store_memory;
+extern const fv__store fv__store_memory, fv__store_rows, fv__store_files;
 
 /* ---- data sets (dataset.c) ---------------------------------------------- */
 
@@ -170,11 +179,12 @@ size_t fv__gzip_read(fv__gzip *gzip, void *out, size_t size);
 /* NULL is allowed. */
 void fv__gzip_close(fv__gzip *gzip);
 
-/* ---- IDX (idx.c, named.c) ----------------------------------------------- */
+/* ---- IDX (idx.c, idx_form.c) -----------------------------------------------
+ */
 
 /* Bytes of an IDX file: rank 1 for labels, 3 or 4 for images. */
 typedef struct fv__idx {
-    void *memory; /* to be released (account FV__DATA) */
+    void *memory;         /* to be released (account FV__DATA) */
     unsigned char *bytes; /* NULL: they are in the file */
     fv__file file;
     int64_t at; /* byte of the file where they begin */
@@ -196,6 +206,10 @@ typedef struct fv__idx_set {
     bool transposed;          /* images lie column after column */
 } fv__idx_set;
 
+/* The package of Debian that has the data set of that name; NULL: none. */
+const char *fv__idx_package(const char *name);
+/* Whether the word names a split of EMNIST. */
+bool fv__idx_is_split(const char *word);
 fv_dataset *fv__dataset_from_idx(fv_context *context, const char *images_path,
                                  const char *labels_path,
                                  const fv__idx_set *set);
@@ -210,12 +224,12 @@ fv_dataset *fv__dataset_from_idx(fv_context *context, const char *images_path,
 typedef struct fv__rows {
     fv__file file;
     char *path;
-    int64_t at;       /* byte of the file where the first item begins */
-    int32_t rank;     /* of an item */
+    int64_t at;   /* byte of the file where the first item begins */
+    int32_t rank; /* of an item */
     int64_t shape[FV_MAX_RANK];
     fv_dtype dtype;
-    bool pictures;    /* FV_U8 [rows, columns, channels] */
-    bool transposed;  /* pictures lie column after column */
+    bool pictures;   /* FV_U8 [rows, columns, channels] */
+    bool transposed; /* pictures lie column after column */
 } fv__rows;
 
 /* Makes the items those of the data set, which closes the file. Targets are in
@@ -225,10 +239,10 @@ void fv__dataset_set_rows(fv_dataset *dataset, const fv__rows *rows,
 
 /* ---- lists of picture files (files.c) ----------------------------------- */
 
-/* Begins a data set of files; paths are relative to `root`, which is copied. */
-fv_dataset *fv__files_begin(const fv__source *source, const char *root,
-                            fv_target_kind target);
-/* Adds a picture with its class. */
+/* Begins a data set of files, empty. NULL after a failure. */
+fv_dataset *fv__files_begin(const fv__source *source, fv_target_kind target);
+/* Adds a picture with its class, which is not looked at where targets are
+ * others. */
 void fv__files_add(fv_dataset *dataset, const char *path, int64_t label);
 /* Gives the last one `count` classes, or a mask. */
 void fv__files_add_labels(fv_dataset *dataset, size_t count,
@@ -240,21 +254,24 @@ fv_dataset *fv__files_end(fv_dataset *dataset, const fv__source *source);
 /* Whether a name ends as those of pictures do: .png, .jpg, .jpeg. */
 bool fv__is_picture_name(const char *name);
 
-/* A growing list of names, of classes for instance. */
-typedef struct fv__words_list {
+/* ---- names of classes (names.c) ------------------------------------------ */
+
+/* A growing list of names. */
+typedef struct fv__list {
     fv_context *context;
     char **at;
     size_t count, room;
-} fv__words_list;
+} fv__list;
 
 /* Adds a copy of `length` characters, made printable. */
-void fv__list_add(fv__words_list *list, const char *text, size_t length);
-/* Sorts by bytes, and keeps one of each. */
-void fv__list_sort(fv__words_list *list);
+void fv__list_add(fv__list *list, const char *text, size_t length);
+/* Sorts by bytes, whole numbers by value, and keeps one of each. */
+void fv__list_sort(fv__list *list);
 /* Its place in a sorted list; -1: it is not there. */
-int64_t fv__list_find(const fv__words_list *list, const char *text,
-                      size_t length);
-void fv__list_free(fv__words_list *list);
+int64_t fv__list_find(const fv__list *list, const char *text, size_t length);
+void fv__list_free(fv__list *list);
+/* The lines of a text file that are not empty, in their order. */
+void fv__list_read(fv__list *list, const char *path);
 
 /* ---- cache of decoded pictures (cache.c) -------------------------------- */
 

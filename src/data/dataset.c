@@ -160,8 +160,8 @@ void fv__dataset_set_targets(fv_dataset *dataset, const char *who,
     }
     if (targets->rank == 3) {
         dataset->target = FV_TARGET_MASK;
-        dataset->targets = fv__dataset_copy(context, targets, FV_U8,
-                                            &dataset->target_memory);
+        dataset->targets =
+            fv__dataset_copy(context, targets, FV_U8, &dataset->target_memory);
         return;
     }
     dataset->target_memory =
@@ -356,8 +356,8 @@ fv_tensor fv_dataset_read(const fv_dataset *dataset, int64_t index,
     fv_item *item = dataset->reader;
     if (fv__item_read(item, index, dataset->channels) != FV_OK)
         return fv__tensor_failed();
-    const fv_tensor *from = item->values.rank ? &item->values
-                                              : &item->example.image.tensor;
+    const fv_tensor *from =
+        item->values.rank ? &item->values : &item->example.image.tensor;
     fv_tensor image =
         fv_tensor_new(context, from->dtype, from->rank, from->shape);
     if (image.rank >= 0) fv__tensor_copy_elements(&image, from);

@@ -3,6 +3,22 @@
 
 #include <string.h>
 
+fv_context *fv__context_like(fv_context *context)
+{
+    fv_context *other = fv_context_new(FV_OPTIONS(
+        fv_context_options, .dtype = context->dtype, .layout = context->layout,
+        .seed = context->seed, .threads = 1, .strict = context->strict,
+        .isa = fv_context_isa(context), .max_bytes = context->max_bytes,
+        .allocator = &context->allocator, .io = &context->io));
+    if (fv__ok(other)) return other;
+    if (other)
+        fv_fail(context, fv_failed(other), "%s", fv_error(other));
+    else
+        fv_fail(context, FV_NO_MEMORY, "data set: no memory for a context");
+    fv_context_free(other);
+    return NULL;
+}
+
 void fv__item_begin(fv_item *item, fv_context *context,
                     const fv_dataset *dataset)
 {
@@ -22,8 +38,8 @@ void fv__item_free(fv_item *item)
 /* Whether a failure is one of the item, not of the machine. */
 static bool is_damage(fv_status status)
 {
-    return status == FV_MALFORMED || status == FV_IO || status == FV_UNSUPPORTED
-           || status == FV_LIMIT;
+    return status == FV_MALFORMED || status == FV_IO
+           || status == FV_UNSUPPORTED;
 }
 
 static void read(fv_item *item, int64_t index, int32_t channels)
@@ -143,7 +159,7 @@ static void read_caller(const fv_dataset *dataset, int64_t index,
     own->functions.read(own->functions.user, index, item);
     if (!fv__ok(context)) return;
     const char *lacks =
-        !item->values.rank && !item->example.image.tensor.rank ? "image"
+        !item->values.rank && !item->example.image.tensor.rank  ? "image"
         : dataset->target == FV_TARGET_CLASS && item->label < 0 ? "class"
         : dataset->target == FV_TARGET_LABELS && !item->marks   ? "labels"
         : dataset->target == FV_TARGET_MASK && !item->example.mask.tensor.rank
@@ -169,8 +185,9 @@ static fv_status check_functions(fv_context *context,
                                  const fv_dataset_functions *f)
 {
     if (!f->read)
-        return fv_fail(context, FV_MISUSE, "data set: there is no function "
-                                           "that reads");
+        return fv_fail(context, FV_MISUSE,
+                       "data set: there is no function "
+                       "that reads");
     if (f->count < 1)
         return fv_fail(context, FV_MISUSE,
                        "data set: count %lld, must be at least 1",
@@ -180,10 +197,9 @@ static fv_status check_functions(fv_context *context,
                        (int)f->target);
     const int64_t least = f->target != FV_TARGET_MASK || f->class_names != NULL;
     if (f->classes < least || f->classes > FV__MAX_CLASSES)
-        return fv_fail(context, FV_MISUSE,
-                       "data set: %lld classes, must be %lld to %d",
-                       (long long)f->classes, (long long)least,
-                       FV__MAX_CLASSES);
+        return fv_fail(
+            context, FV_MISUSE, "data set: %lld classes, must be %lld to %d",
+            (long long)f->classes, (long long)least, FV__MAX_CLASSES);
     if (f->image.rank < 0 || f->image.rank >= FV_MAX_RANK)
         return fv_fail(context, FV_MISUSE,
                        "data set: images of rank %d, must be 0 to %d",
@@ -205,14 +221,13 @@ fv_dataset *fv_dataset_new_with(fv_context *context,
     dataset->target = f.target;
     dataset->classes = f.classes;
     dataset->decodes = true;
-    dataset->image =
-        f.image.rank ? f.image
-                     : (fv_shape){ 3, 0, { FV_OPEN, FV_OPEN, FV_OPEN } };
+    dataset->image = f.image.rank
+                         ? f.image
+                         : (fv_shape){ 3, 0, { FV_OPEN, FV_OPEN, FV_OPEN } };
     if (f.class_names)
         fv__dataset_name_classes(dataset, (size_t)f.classes, f.class_names);
-    caller *own = fv__ok(context)
-                      ? fv__allocate(context, FV__DATA, sizeof *own)
-                      : NULL;
+    caller *own =
+        fv__ok(context) ? fv__allocate(context, FV__DATA, sizeof *own) : NULL;
     if (own) own->functions = f;
     dataset->own = own;
     return fv__dataset_end(dataset);
@@ -239,8 +254,8 @@ fv_status fv_item_set_image(fv_item *item, const fv_tensor *image)
                        "[rows, columns, channels] or %s",
                        fv_dtype_name(image->dtype), (int)image->rank,
                        fv_dtype_name(context->dtype));
-    void *memory = fv__pixels_reserve(context, &item->memory,
-                                      fv__tensor_bytes(image));
+    void *memory =
+        fv__pixels_reserve(context, &item->memory, fv__tensor_bytes(image));
     if (!memory) return fv_failed(context);
     item->values =
         fv_tensor_of(memory, image->dtype, image->rank, image->shape);
@@ -260,10 +275,9 @@ static fv_status check_target(const fv_item *item, fv_target_kind kind,
                        "data set: the target is %s, must be %s", names[kind],
                        names[item->dataset->target]);
     if (class_index < 0 || class_index >= item->dataset->classes)
-        return fv_fail(context, FV_MISUSE,
-                       "data set: class %lld, must be 0 to %lld",
-                       (long long)class_index,
-                       (long long)item->dataset->classes - 1);
+        return fv_fail(
+            context, FV_MISUSE, "data set: class %lld, must be 0 to %lld",
+            (long long)class_index, (long long)item->dataset->classes - 1);
     return FV_OK;
 }
 

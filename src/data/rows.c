@@ -39,9 +39,9 @@ static void read_row(const fv_dataset *dataset, int64_t index, int32_t channels,
         fv__item_take(item, &image);
     else {
         const fv_dtype dtype = context->dtype;
-        void *memory = fv__pixels_reserve(
-            context, &item->memory,
-            (size_t)fv_tensor_count(&image) * fv_dtype_bytes(dtype));
+        void *memory = fv__pixels_reserve(context, &item->memory,
+                                          (size_t)fv_tensor_count(&image)
+                                              * fv_dtype_bytes(dtype));
         if (!memory) return;
         item->values = fv_tensor_of(memory, dtype, rows->rank, rows->shape);
         fv__tensor_convert_elements(&item->values, &image);
