@@ -315,7 +315,7 @@ void cli_take_data(const char *command, cli_options *options, int index);
 /* Opens "NAME" as "NAME:part"; "NAME:test" and "NAME:train" as they are. */
 fv_dataset *cli_open_data(fv_context *context, const char *name,
                           const char *part);
-/* Reads a PNG file as a tensor [1, h, w, c] of FV_U8, in the context's layout,
+/* Reads a PNG or JPEG file as a tensor [1, h, w, c], in the context's layout,
  * for a network with such an input; the failed tensor after a failure. */
 fv_tensor cli_image_read(fv_context *context, const char *path,
                          const fv_shape *input);

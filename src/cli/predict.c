@@ -28,11 +28,11 @@ static const struct argp_option options[] = {
 static const struct argp usage = {
     .options = options,
     .args_doc = "FILE [IMAGE...]",
-    .doc = "Say which classes a saved model takes images for: PNG files of "
-           "the size that the network takes, or images of a data set, whose "
-           "name may stand in the place of IMAGE. Values are those of the "
-           "file, whatever it says of gamma or colours; what is transparent "
-           "is black.",
+    .doc = "Say which classes a saved model takes images for: PNG and JPEG "
+           "files of the size that the network takes, or images of a data "
+           "set, whose name may stand in the place of IMAGE. Values are those "
+           "of the file, whatever it says of gamma or colours; what is "
+           "transparent is black.",
 };
 
 /* One run of the command. */

@@ -1,5 +1,5 @@
-/* What the files of this module share, and what data sets and transforms use:
- * decoding and resizing into memory that is reused. */
+/* What data sets and transforms use of this module: decoding and resizing into
+ * memory that is reused. */
 #ifndef FV_IMAGE_IMAGE_H
 #define FV_IMAGE_IMAGE_H
 
@@ -14,10 +14,14 @@ typedef struct fv__pixels {
 } fv__pixels;
 
 /* Makes room for `bytes`; what was there is lost. Returns pixels->at; NULL
- * after a failure, which leaves the memory as it was. */
+ * after a failure. */
 unsigned char *fv__pixels_reserve(fv_context *context, fv__pixels *pixels,
                                   size_t bytes);
 void fv__pixels_free(fv_context *context, fv__pixels *pixels);
+/* A tensor [rows, columns, channels] in `to`, or new one of the context if `to`
+ * is NULL; the failed tensor after a failure. */
+fv_tensor fv__pixels_tensor(fv_context *context, fv__pixels *to, fv_dtype dtype,
+                            int64_t rows, int64_t columns, int64_t channels);
 
 /* fv_image_decode() and fv_image_read() into `to`: the result is a view of its
  * memory, valid until that is used again. `scratch` is for the way there. */
@@ -39,7 +43,8 @@ typedef struct fv__box {
 } fv__box;
 
 /* fv_image_resize() of a part, of all if `box` is NULL, into `to`, as above.
- * The filter reads no pixel outside of the box. */
+ * At the edges of the box filters read pixels beyond it, as Pillow does; give a
+ * view of the part if they must not. */
 fv_tensor fv__image_resize(fv_context *context, const fv_tensor *image,
                            const fv__box *box, int64_t rows, int64_t columns,
                            fv_resample filter, fv__pixels *to,
