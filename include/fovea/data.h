@@ -77,7 +77,7 @@ FV_API fv_dataset *fv_dataset_of(fv_context *context, const fv_tensor *images,
 FV_API void fv_dataset_free(fv_dataset *dataset);
 
 /** An item while it is read by functions of the caller. */
-typedef struct fv_item fv_item;
+typedef struct fv_data_item fv_data_item;
 
 /** A data set of the caller's own functions. */
 typedef struct fv_dataset_functions {
@@ -85,8 +85,9 @@ typedef struct fv_dataset_functions {
     int64_t count; /**< of items, at least 1 */
     /** Sets image and target of item `index` of 0..count - 1. With workers, see
      *  fv_fit_options, several threads call it at once, each with an item of
-     *  its own. A failure is recorded with fv_fail() in fv_item_context(). */
-    void (*read)(void *user, int64_t index, fv_item *item);
+     *  its own. A failure is recorded with fv_fail() in fv_data_item_context().
+     */
+    void (*read)(void *user, int64_t index, fv_data_item *item);
     void (*release)(void *user) FV_ZERO; /**< called when the data set is
                                               freed; NULL: nothing to do */
     void *user FV_ZERO;
@@ -107,17 +108,20 @@ typedef struct fv_dataset_functions {
 FV_API fv_dataset *fv_dataset_new_with(fv_context *context,
                                        const fv_dataset_functions *functions);
 /** The context of the thread that reads, for memory and failures. */
-FV_API fv_context *fv_item_context(fv_item *item);
+FV_API fv_context *fv_data_item_context(fv_data_item *item);
 /** Copies the image: a picture FV_U8 [rows, columns, channels], or a tensor of
  *  the context's type and layout, which no transforms change. */
-FV_API fv_status fv_item_set_image(fv_item *item, const fv_tensor *image);
+FV_API fv_status fv_data_item_set_image(fv_data_item *item,
+                                        const fv_tensor *image);
 /** Sets the target: a class. */
-FV_API fv_status fv_item_set_class(fv_item *item, int64_t class_index);
+FV_API fv_status fv_data_item_set_class(fv_data_item *item,
+                                        int64_t class_index);
 /** Sets the target: `count` of the classes. */
-FV_API fv_status fv_item_set_labels(fv_item *item, int64_t count,
-                                    const int64_t classes[]);
+FV_API fv_status fv_data_item_set_labels(fv_data_item *item, int64_t count,
+                                         const int64_t classes[]);
 /** Sets the target: copies a mask FV_U8 [rows, columns]. */
-FV_API fv_status fv_item_set_mask(fv_item *item, const fv_tensor *mask);
+FV_API fv_status fv_data_item_set_mask(fv_data_item *item,
+                                       const fv_tensor *mask);
 
 /** Keeps the first n images, n >= 1; all if there are fewer. */
 FV_API fv_status fv_dataset_limit(fv_dataset *dataset, int64_t n);

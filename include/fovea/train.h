@@ -45,6 +45,7 @@ typedef struct fv_progress {
     double images_per_s;
     double seconds_left; /**< estimate, all epochs */
     size_t planned_bytes;
+    double wait_share; /**< of the time, spent waiting for images to be read */
 } fv_progress;
 
 /** What fv_fit() did. */
@@ -57,6 +58,8 @@ typedef struct fv_fit_report {
     int64_t epochs;       /**< finished, earlier runs included */
     int32_t resumed;      /**< 1: went on from the checkpoint */
     int32_t reserved;
+    double wait_share; /**< of the time, spent waiting for images to be read */
+    int64_t damaged; /**< images that others stood for, see fv_dataset_open() */
 } fv_fit_report;
 
 /** Options of fv_fit(). */
@@ -85,6 +88,15 @@ typedef struct fv_fit_options {
     void (*progress)(void *user, const fv_progress *progress) FV_ZERO;
     void *user FV_ZERO;
     fv_fit_report *report FV_ZERO;
+    /** Threads that read and transform images ahead of training; 0: as many as
+     *  processors for pictures from files, 2 for what is transformed in memory,
+     *  none for other data in memory, for functions of the caller, and where
+     *  the context's allocator or files are the caller's. #FV_OFF: none,
+     *  training reads them. To ask for workers says that such functions,
+     *  allocator and files may be called from several threads at once. The
+     *  result does not depend on it. */
+    int32_t workers FV_ZERO;
+    int32_t reserved FV_ZERO;
 } fv_fit_options;
 
 /** Trains: `fv_fit(net, fv_adam(net, 1e-3), data, .epochs = 5, .batch = 64)`.

@@ -221,12 +221,12 @@ typedef struct fv__crew fv__crew;
  * something that is done. */
 typedef enum fv__signal { FV__TO_DO, FV__DONE } fv__signal;
 
-/* Starts up to `wanted` threads that run work(argument, worker), workers
- * counted from 0; fewer, or none, where they cannot be made. NULL after a
- * failure. Signals from outside do not reach them. */
+/* What a thread of a crew does; workers are counted from 0. */
+typedef void fv__crew_work(fv__crew *crew, void *argument, size_t worker);
+/* Starts up to `wanted` threads that do it; fewer, or none, where they cannot
+ * be made. NULL after a failure. Signals from outside do not reach them. */
 fv__crew *fv__crew_begin(fv_context *context, size_t wanted,
-                         void (*work)(void *argument, size_t worker),
-                         void *argument);
+                         fv__crew_work *work, void *argument);
 size_t fv__crew_size(const fv__crew *crew);
 /* Whether this process is a child that a fork has left without the threads; the
  * crew is then only good for fv__crew_end. */

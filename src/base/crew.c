@@ -55,7 +55,7 @@ typedef struct member {
 
 struct fv__crew {
     fv_context *context;
-    void (*work)(void *argument, size_t worker);
+    fv__crew_work *work;
     void *argument;
     size_t size;
     unsigned forks;
@@ -67,7 +67,7 @@ struct fv__crew {
 static void *run(void *argument)
 {
     const member *own = argument;
-    own->crew->work(own->crew->argument, own->worker);
+    own->crew->work(own->crew, own->crew->argument, own->worker);
     return NULL;
 }
 
@@ -81,8 +81,7 @@ static bool start_member(void *argument, size_t i)
 }
 
 fv__crew *fv__crew_begin(fv_context *context, size_t wanted,
-                         void (*work)(void *argument, size_t worker),
-                         void *argument)
+                         fv__crew_work *work, void *argument)
 {
     fv__crew *crew = fv__allocate_zero(context, FV__DATA,
                                        sizeof *crew + wanted * sizeof(member));
@@ -138,8 +137,7 @@ struct fv__crew {
 };
 
 fv__crew *fv__crew_begin(fv_context *context, size_t wanted,
-                         void (*work)(void *argument, size_t worker),
-                         void *argument)
+                         fv__crew_work *work, void *argument)
 {
     fv__crew *crew = fv__allocate_zero(context, FV__DATA, sizeof *crew);
     (void)wanted, (void)work, (void)argument;

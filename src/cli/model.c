@@ -66,7 +66,7 @@ fv_network *cli_load_first(fv_context *context, const cli_options *options)
 void cli_set_size(fv_context *context, fv_network *network,
                   const cli_options *options, const fv_dataset *dataset)
 {
-    const fv_tensor *images = dataset ? fv_dataset_images(dataset) : NULL;
+    const fv_shape images = fv_dataset_image_shape(dataset);
     fv_shape shape = fv_network_input_shape(network);
     const int32_t height = options->layout == FV_NCHW ? 1 : 0;
     bool open = false, given = false;
@@ -75,8 +75,8 @@ void cli_set_size(fv_context *context, fv_network *network,
         const int64_t former = *extent;
         if (options->size[i])
             *extent = options->size[i];
-        else if (former == FV_OPEN && images && images->rank == 4)
-            *extent = images->shape[1 + height + i];
+        else if (former == FV_OPEN && images.rank == 3)
+            *extent = images.extent[height + i];
         open = open || *extent == FV_OPEN;
         given = given || *extent != former;
     }

@@ -7,7 +7,7 @@
 
 /* ---- one item ----------------------------------------------------------- */
 
-void fv__item_put_target(const fv_item *item, const fv_tensor *targets,
+void fv__item_put_target(const fv_data_item *item, const fv_tensor *targets,
                          int64_t row)
 {
     const fv_dataset *dataset = item->dataset;
@@ -37,7 +37,7 @@ void fv__item_put_target(const fv_item *item, const fv_tensor *targets,
             (long long)targets->shape[2]);
 }
 
-const char *fv__item_name(const fv_item *item, char out[FV__ITEM_NAME])
+const char *fv__item_name(const fv_data_item *item, char out[FV__ITEM_NAME])
 {
     static const char before[] = "image ";
     const char *path = fv_dataset_path(item->dataset, item->index);
@@ -90,7 +90,7 @@ void fv__dataset_gather(const fv_dataset *dataset, const int64_t *order,
                         const fv_tensor *targets)
 {
     fv_context *context = dataset->context;
-    fv_item item;
+    fv_data_item item;
     fv__item_begin(&item, context, dataset);
     for (int64_t i = 0; i < count; i++) {
         item.index = order[i];
@@ -105,7 +105,8 @@ void fv__dataset_gather(const fv_dataset *dataset, const int64_t *order,
 
 /* ---- any set ------------------------------------------------------------- */
 
-fv_status fv__item_check_image(const fv_item *item, const fv_shape *expected)
+fv_status fv__item_check_image(const fv_data_item *item,
+                               const fv_shape *expected)
 {
     fv_context *context = item->example.context;
     const bool picture = !item->values.rank;
@@ -132,7 +133,7 @@ fv_status fv__item_check_image(const fv_item *item, const fv_shape *expected)
 }
 
 /* The image of an item as one of a batch, contiguous. */
-static void convert_item(const fv_item *item, void *to)
+static void convert_item(const fv_data_item *item, void *to)
 {
     static const fv__transforms none = { 0 };
     fv_context *context = item->example.context;
@@ -153,7 +154,7 @@ static void read_items(const fv_dataset *dataset, const int64_t *order,
                        const fv_tensor *targets)
 {
     fv_context *context = dataset->context;
-    fv_item *item = dataset->reader;
+    fv_data_item *item = dataset->reader;
     fv_shape shape = { .rank = images->rank - 1 };
     memcpy(shape.extent, images->shape + 1,
            (size_t)shape.rank * sizeof *shape.extent);

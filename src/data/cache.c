@@ -66,7 +66,8 @@ void fv__cache_put(fv__cache *cache, int64_t index, const fv__example *example)
 {
     const fv_tensor *image = &example->image.tensor;
     const fv_tensor *mask = &example->mask.tensor;
-    entry e = { { image->shape[0], image->shape[1], image->shape[2] } };
+    entry e = { { 0 }, { 0 } };
+    memcpy(e.image, image->shape, sizeof e.image);
     if (mask->rank) memcpy(e.mask, mask->shape, sizeof e.mask);
     const size_t first = bytes_of(e.image), second = bytes_of(e.mask);
     const size_t bytes = fv__align(sizeof e + first + second);

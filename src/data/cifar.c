@@ -123,7 +123,7 @@ static void add_file(const fv__source *source, const cifar *set,
 static void name_classes(const fv__source *source, const cifar *set,
                          const char *inside, fv_dataset *dataset)
 {
-    fv__list names = { .context = source->context };
+    fv__class_list names = { .context = source->context };
     fv__text path = join(source, source->path, inside, set->names);
     if (path.at && is_there(source, source->path, inside, set->names))
         fv__list_read(&names, path.at);

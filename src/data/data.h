@@ -15,7 +15,7 @@
 
 /* One image with its target, in one thread: memory that is used again for the
  * next. Initialise it with zeros and the context of the thread. */
-struct fv_item {
+struct fv_data_item {
     const fv_dataset *dataset;
     fv__example
         example; /* context; the picture, and the mask if there is one */
@@ -29,20 +29,20 @@ struct fv_item {
     fv__pixels memory, mark_memory, file; /* of values, of marks, of bytes */
 };
 
-void fv__item_begin(fv_item *item, fv_context *context,
+void fv__item_begin(fv_data_item *item, fv_context *context,
                     const fv_dataset *dataset);
-void fv__item_free(fv_item *item);
+void fv__item_free(fv_data_item *item);
 /* Reads item `index` of the data set, through its cache. `channels` of a
  * picture, 0: as it has them; pictures in memory keep theirs. */
-fv_status fv__item_read(fv_item *item, int64_t index, int32_t channels);
+fv_status fv__item_read(fv_data_item *item, int64_t index, int32_t channels);
 /* Makes a row-major image in the context's layout the item's; a picture is
  * brought into the order rows, columns, channels. Its memory must stay. */
-void fv__item_take(fv_item *item, const fv_tensor *image);
+void fv__item_take(fv_data_item *item, const fv_tensor *image);
 /* The same for row `index` of targets in memory. */
-void fv__item_take_target(fv_item *item, const fv_tensor *targets,
+void fv__item_take_target(fv_data_item *item, const fv_tensor *targets,
                           int64_t index);
 /* Room for marks, zeros; NULL after a failure. */
-unsigned char *fv__item_marks(fv_item *item);
+unsigned char *fv__item_marks(fv_data_item *item);
 
 /* A context for another thread, or for memory that does not count as this
  * one's: the same type, layout, seed, kernels, allocator, files and limit, one
@@ -56,9 +56,9 @@ typedef enum fv__part {
     FV__PART_ALL, /* all of data that is not divided */
     FV__PART_TRAIN,
     FV__PART_VAL,
-    FV__PART_TEST
+    FV__PART_TEST,
+    FV__PARTS
 } fv__part;
-enum { FV__PARTS = 4 };
 extern const char *const fv__part_names[FV__PARTS]; /* "", train, val, test */
 
 /* What is to be opened. */
@@ -92,7 +92,7 @@ typedef struct fv__store {
     const char *name;
     /* Reads an item, from any thread; `channels` as in fv__item_read. */
     void (*read)(const fv_dataset *dataset, int64_t index, int32_t channels,
-                 fv_item *item);
+                 fv_data_item *item);
     /* The path of an item's file; NULL: it has none of its own. */
     const char *(*path)(const fv_dataset *dataset, int64_t index);
     void (*release)(fv_dataset *dataset); /* frees `own`; NULL: nothing */
@@ -117,11 +117,13 @@ struct fv_dataset {
     void *name_memory;        /* released with the set */
     char (*numbers)[8];
     bool decodes; /* reading an item takes long: pictures from files */
+    bool bytes;   /* all images are FV_U8 */
+    bool shares;  /* threads may read it at once, without the caller's word */
     bool skips;   /* damaged pictures are left out */
     int64_t damaged;
-    int32_t channels; /* of pictures, as asked for; 0: not */
-    fv__cache *cache; /* NULL: none */
-    fv_item *reader;  /* of the thread of the context */
+    int32_t channels;     /* of pictures, as asked for; 0: not */
+    fv__cache *cache;     /* NULL: none */
+    fv_data_item *reader; /* of the thread of the context */
     /* sets in memory; rank -1: this one is not */
     fv_tensor images;  /* row-major, FV_U8 or of the context's type */
     fv_tensor targets; /* FV_I64 [n], FV_U8 [n, classes] or [n, h, w] */
@@ -257,21 +259,22 @@ bool fv__is_picture_name(const char *name);
 /* ---- names of classes (names.c) ------------------------------------------ */
 
 /* A growing list of names. */
-typedef struct fv__list {
+typedef struct fv__class_list {
     fv_context *context;
     char **at;
     size_t count, room;
-} fv__list;
+} fv__class_list;
 
 /* Adds a copy of `length` characters, made printable. */
-void fv__list_add(fv__list *list, const char *text, size_t length);
+void fv__list_add(fv__class_list *list, const char *text, size_t length);
 /* Sorts by bytes, whole numbers by value, and keeps one of each. */
-void fv__list_sort(fv__list *list);
+void fv__list_sort(fv__class_list *list);
 /* Its place in a sorted list; -1: it is not there. */
-int64_t fv__list_find(const fv__list *list, const char *text, size_t length);
-void fv__list_free(fv__list *list);
+int64_t fv__list_find(const fv__class_list *list, const char *text,
+                      size_t length);
+void fv__list_free(fv__class_list *list);
 /* The lines of a text file that are not empty, in their order. */
-void fv__list_read(fv__list *list, const char *path);
+void fv__list_read(fv__class_list *list, const char *path);
 
 /* ---- cache of decoded pictures (cache.c) -------------------------------- */
 
@@ -288,12 +291,13 @@ void fv__cache_put(fv__cache *cache, int64_t index, const fv__example *example);
 
 enum { FV__ITEM_NAME = 400 };
 /* What messages call the item: its path or its number. Returns `out`. */
-const char *fv__item_name(const fv_item *item, char out[FV__ITEM_NAME]);
+const char *fv__item_name(const fv_data_item *item, char out[FV__ITEM_NAME]);
 /* Refuses an image of another shape, in the context's layout. */
-fv_status fv__item_check_image(const fv_item *item, const fv_shape *expected);
+fv_status fv__item_check_image(const fv_data_item *item,
+                               const fv_shape *expected);
 /* Writes the item's target as row `row` of targets as fv_dataset_batch() wants
  * them; a mask of another size is a failure. */
-void fv__item_put_target(const fv_item *item, const fv_tensor *targets,
+void fv__item_put_target(const fv_data_item *item, const fv_tensor *targets,
                          int64_t row);
 /* fv_dataset_batch() of a data set in memory, with operands that fit and
  * contiguous images. */

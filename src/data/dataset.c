@@ -98,6 +98,8 @@ fv_dataset *fv__dataset_end(fv_dataset *dataset)
         fv__item_begin(dataset->reader, context, dataset);
         const fv_tensor *images = &dataset->images;
         if (images->rank > 0) {
+            dataset->shares = true;
+            dataset->bytes = images->dtype == FV_U8;
             dataset->count = images->shape[0];
             dataset->row = fv__product(images->rank - 1, images->shape + 1);
             dataset->image.rank = images->rank - 1;
@@ -321,7 +323,7 @@ const fv_tensor *fv_dataset_labels(const fv_dataset *dataset)
 /* The target of what the reader has read, in new memory. */
 static fv_tensor copy_target(const fv_dataset *dataset)
 {
-    const fv_item *item = dataset->reader;
+    const fv_data_item *item = dataset->reader;
     const int64_t one = 1;
     const fv_tensor *mask = &item->example.mask.tensor;
     const fv_tensor target =
@@ -353,7 +355,7 @@ fv_tensor fv_dataset_read(const fv_dataset *dataset, int64_t index,
                 (long long)index, (long long)dataset->count);
         return fv__tensor_failed();
     }
-    fv_item *item = dataset->reader;
+    fv_data_item *item = dataset->reader;
     if (fv__item_read(item, index, dataset->channels) != FV_OK)
         return fv__tensor_failed();
     const fv_tensor *from =

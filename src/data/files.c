@@ -4,18 +4,14 @@
 
 #include <string.h>
 
-/* A picture: byte of its path, and its class, the byte of the path of its mask
- * or the place of its labels, which is their number before them. */
-typedef struct entry {
-    size_t path;
-    int64_t target;
-} entry;
-
 typedef struct files {
-    char *texts; /* paths, each with its end */
-    entry *entries;
-    int32_t *labels;
-    size_t used, text_room, count, entry_room, num_labels, label_room;
+    char *texts;      /* paths, each with its end */
+    size_t *paths;    /* of each picture, the byte where its path begins */
+    int64_t *targets; /* its class, the byte where the path of its mask begins,
+                         or the place of its labels */
+    int32_t *labels;  /* of each picture, their number before them */
+    size_t used, text_room, count, path_room, target_room;
+    size_t num_labels, label_room;
 } files;
 
 static void release_files(fv_dataset *dataset)
@@ -23,7 +19,8 @@ static void release_files(fv_dataset *dataset)
     files *own = dataset->own;
     if (!own) return;
     fv__release(dataset->context, own->texts);
-    fv__release(dataset->context, own->entries);
+    fv__release(dataset->context, own->paths);
+    fv__release(dataset->context, own->targets);
     fv__release(dataset->context, own->labels);
     fv__release(dataset->context, own);
 }
@@ -31,13 +28,13 @@ static void release_files(fv_dataset *dataset)
 static const char *path_of(const fv_dataset *dataset, int64_t index)
 {
     const files *own = dataset->own;
-    return own->texts + own->entries[index].path;
+    return own->texts + own->paths[index];
 }
 
 /* ---- reading ------------------------------------------------------------- */
 
 /* Decodes a file into the frame. */
-static void decode(fv_item *item, const char *path, int32_t channels,
+static void decode(fv_data_item *item, const char *path, int32_t channels,
                    fv__frame *frame)
 {
     fv_context *context = item->example.context;
@@ -55,7 +52,7 @@ static void decode(fv_item *item, const char *path, int32_t channels,
         &frame->buffers[0], &item->example.scratch);
 }
 
-static void set_marks(fv_item *item, const files *own, int64_t place)
+static void set_marks(fv_data_item *item, const files *own, int64_t place)
 {
     unsigned char *marks = fv__item_marks(item);
     const int32_t *list = own->labels + place;
@@ -63,7 +60,7 @@ static void set_marks(fv_item *item, const files *own, int64_t place)
 }
 
 /* Refuses a mask of another size than its picture. */
-static void check_mask(fv_item *item, const char *path, const char *mask)
+static void check_mask(fv_data_item *item, const char *path, const char *mask)
 {
     const int64_t *image = item->example.image.tensor.shape;
     const int64_t *is = item->example.mask.tensor.shape;
@@ -80,21 +77,21 @@ static void check_mask(fv_item *item, const char *path, const char *mask)
 }
 
 static void read_file(const fv_dataset *dataset, int64_t index,
-                      int32_t channels, fv_item *item)
+                      int32_t channels, fv_data_item *item)
 {
     const files *own = dataset->own;
-    const entry *e = &own->entries[index];
-    const char *path = own->texts + e->path;
+    const char *path = path_of(dataset, index);
+    const int64_t target = own->targets[index];
     fv__example *example = &item->example;
     if (dataset->channels) channels = dataset->channels;
-    if (dataset->target == FV_TARGET_CLASS) item->label = e->target;
-    if (dataset->target == FV_TARGET_LABELS) set_marks(item, own, e->target);
+    if (dataset->target == FV_TARGET_CLASS) item->label = target;
+    if (dataset->target == FV_TARGET_LABELS) set_marks(item, own, target);
     if (dataset->cache
         && fv__cache_get(dataset->cache, index, channels, example))
         return;
     decode(item, path, channels, &example->image);
     if (dataset->target == FV_TARGET_MASK && fv__ok(example->context)) {
-        const char *mask = own->texts + e->target;
+        const char *mask = own->texts + target;
         decode(item, mask, 1, &example->mask);
         check_mask(item, path, mask);
     }
@@ -114,7 +111,7 @@ fv_dataset *fv__files_begin(const fv__source *source, fv_target_kind target)
     if (!dataset) return NULL;
     dataset->own = fv__allocate_zero(context, FV__DATA, sizeof(files));
     dataset->target = target;
-    dataset->decodes = true;
+    dataset->decodes = dataset->bytes = dataset->shares = true;
     dataset->skips = source->skips;
     dataset->channels = source->channels;
     return dataset;
@@ -136,19 +133,30 @@ static size_t add_text(fv_dataset *dataset, const char *text)
     return at;
 }
 
+/* Room for one more element of an array; false after a failure. */
+static bool grow(fv_dataset *dataset, void **array, size_t size, size_t *room)
+{
+    const files *own = dataset->own;
+    if (own->count < *room) return true;
+    void *larger =
+        fv__grow(dataset->context, FV__DATA, *array, own->count, 1, size, room);
+    if (larger) *array = larger;
+    return larger != NULL;
+}
+
 void fv__files_add(fv_dataset *dataset, const char *path, int64_t label)
 {
     files *own = dataset->own;
     if (!fv__ok(dataset->context)) return;
-    if (own->count == own->entry_room) {
-        entry *larger =
-            fv__grow(dataset->context, FV__DATA, own->entries, own->count, 1,
-                     sizeof *own->entries, &own->entry_room);
-        if (!larger) return;
-        own->entries = larger;
-    }
-    own->entries[own->count].path = add_text(dataset, path);
-    own->entries[own->count].target = label;
+    void *paths = own->paths, *targets = own->targets;
+    const bool room =
+        grow(dataset, &paths, sizeof *own->paths, &own->path_room)
+        && grow(dataset, &targets, sizeof *own->targets, &own->target_room);
+    own->paths = paths;
+    own->targets = targets;
+    if (!room) return;
+    own->paths[own->count] = add_text(dataset, path);
+    own->targets[own->count] = label;
     if (fv__ok(dataset->context)) own->count++;
 }
 
@@ -164,7 +172,7 @@ void fv__files_add_labels(fv_dataset *dataset, size_t count,
         if (!larger) return;
         own->labels = larger;
     }
-    own->entries[own->count - 1].target = (int64_t)own->num_labels;
+    own->targets[own->count - 1] = (int64_t)own->num_labels;
     own->labels[own->num_labels++] = (int32_t)count;
     for (size_t i = 0; i < count; i++)
         own->labels[own->num_labels++] = (int32_t)classes[i];
@@ -174,7 +182,7 @@ void fv__files_add_mask(fv_dataset *dataset, const char *path)
 {
     files *own = dataset->own;
     if (!fv__ok(dataset->context)) return;
-    own->entries[own->count - 1].target = (int64_t)add_text(dataset, path);
+    own->targets[own->count - 1] = (int64_t)add_text(dataset, path);
 }
 
 bool fv__is_picture_name(const char *name)
@@ -261,17 +269,21 @@ static void probe_all(fv_dataset *dataset, damage *d)
     files *own = dataset->own;
     size_t kept = 0;
     for (size_t i = 0; i < own->count && fv__ok(dataset->context); i++) {
-        const entry *e = &own->entries[i];
+        const int64_t target = own->targets[i];
         fv_image_info info, mask;
-        if (!probe(dataset, d, own->texts + e->path, &info)
+        if (!probe(dataset, d, own->texts + own->paths[i], &info)
             || (dataset->target == FV_TARGET_MASK
-                && !probe(dataset, d, own->texts + e->target, &mask)))
+                && !probe(dataset, d, own->texts + target, &mask)))
             continue;
         join(dataset, &info, kept == 0);
-        own->entries[kept++] = *e;
+        own->paths[kept] = own->paths[i];
+        own->targets[kept++] = target;
     }
     dataset->damaged = d->count;
     dataset->count = (int64_t)kept;
+    if (dataset->target == FV_TARGET_CLASS)
+        dataset->targets =
+            fv_tensor_of(own->targets, FV_I64, 1, &dataset->count);
 }
 
 fv_dataset *fv__files_end(fv_dataset *dataset, const fv__source *source)

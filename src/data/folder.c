@@ -80,7 +80,7 @@ static unsigned look(const fv__source *source, const char *folder)
 
 /* Adds the names of the folders in a folder. */
 static void add_classes(const fv__source *source, const char *folder,
-                        fv__list *classes)
+                        fv__class_list *classes)
 {
     fv__names names;
     if (!list(source, folder, &names)) return;
@@ -144,7 +144,7 @@ static void add_pictures(const fv__source *source, fv_dataset *dataset,
 
 /* The classes are the folders of all parts, so that a class has one number in
  * all of them. */
-static void find_classes(const fv__source *source, fv__list *classes)
+static void find_classes(const fv__source *source, fv__class_list *classes)
 {
     fv__text path;
     if (source->part == FV__PART_ALL)
@@ -159,7 +159,7 @@ static void find_classes(const fv__source *source, fv__list *classes)
 }
 
 static void add_folder(const fv__source *source, fv_dataset *dataset,
-                       const char *folder, const fv__list *classes)
+                       const char *folder, const fv__class_list *classes)
 {
     fv__names names;
     if (!list(source, folder, &names)) return;
@@ -178,7 +178,7 @@ static void add_folder(const fv__source *source, fv_dataset *dataset,
 static fv_dataset *open_folder(const fv__source *source)
 {
     fv_context *context = source->context;
-    fv__list classes = { .context = context };
+    fv__class_list classes = { .context = context };
     fv__text path = { .context = context, .account = FV__DATA };
     fv_dataset *dataset = fv__files_begin(source, FV_TARGET_CLASS);
     find_classes(source, &classes);

@@ -19,13 +19,14 @@ fv_context *fv__context_like(fv_context *context)
     return NULL;
 }
 
-void fv__item_begin(fv_item *item, fv_context *context,
+void fv__item_begin(fv_data_item *item, fv_context *context,
                     const fv_dataset *dataset)
 {
-    *item = (fv_item){ .dataset = dataset, .example = { .context = context } };
+    *item =
+        (fv_data_item){ .dataset = dataset, .example = { .context = context } };
 }
 
-void fv__item_free(fv_item *item)
+void fv__item_free(fv_data_item *item)
 {
     fv_context *context = item->example.context;
     if (!context) return;
@@ -42,7 +43,7 @@ static bool is_damage(fv_status status)
            || status == FV_UNSUPPORTED;
 }
 
-static void read(fv_item *item, int64_t index, int32_t channels)
+static void read(fv_data_item *item, int64_t index, int32_t channels)
 {
     const fv_dataset *dataset = item->dataset;
     fv__example *example = &item->example;
@@ -53,7 +54,7 @@ static void read(fv_item *item, int64_t index, int32_t channels)
     dataset->store->read(dataset, index, channels, item);
 }
 
-fv_status fv__item_read(fv_item *item, int64_t index, int32_t channels)
+fv_status fv__item_read(fv_data_item *item, int64_t index, int32_t channels)
 {
     const fv_dataset *dataset = item->dataset;
     fv_context *context = item->example.context;
@@ -71,7 +72,7 @@ fv_status fv__item_read(fv_item *item, int64_t index, int32_t channels)
 }
 
 /* Copies a picture to the frame, row-major, whatever its strides. */
-static void copy_picture(fv_item *item, fv__frame *frame,
+static void copy_picture(fv_data_item *item, fv__frame *frame,
                          const fv_tensor *picture)
 {
     const int64_t *shape = picture->shape;
@@ -80,7 +81,7 @@ static void copy_picture(fv_item *item, fv__frame *frame,
         fv__tensor_copy_elements(&frame->tensor, picture);
 }
 
-void fv__item_take(fv_item *item, const fv_tensor *image)
+void fv__item_take(fv_data_item *item, const fv_tensor *image)
 {
     static const int32_t channels_last[] = { 1, 2, 0 };
     fv_context *context = item->example.context;
@@ -97,7 +98,7 @@ void fv__item_take(fv_item *item, const fv_tensor *image)
         copy_picture(item, &item->example.image, &picture);
 }
 
-unsigned char *fv__item_marks(fv_item *item)
+unsigned char *fv__item_marks(fv_data_item *item)
 {
     const size_t bytes = (size_t)item->dataset->classes;
     unsigned char *marks =
@@ -115,7 +116,7 @@ static fv_tensor row_of(const fv_tensor *all, int64_t index)
                         all->dtype, all->rank - 1, all->shape + 1);
 }
 
-void fv__item_take_target(fv_item *item, const fv_tensor *targets,
+void fv__item_take_target(fv_data_item *item, const fv_tensor *targets,
                           int64_t index)
 {
     const fv_dataset *dataset = item->dataset;
@@ -134,7 +135,7 @@ void fv__item_take_target(fv_item *item, const fv_tensor *targets,
 }
 
 static void read_memory(const fv_dataset *dataset, int64_t index,
-                        int32_t channels, fv_item *item)
+                        int32_t channels, fv_data_item *item)
 {
     const fv_tensor image = row_of(&dataset->images, index);
     (void)channels;
@@ -151,7 +152,7 @@ typedef struct caller {
 } caller;
 
 static void read_caller(const fv_dataset *dataset, int64_t index,
-                        int32_t channels, fv_item *item)
+                        int32_t channels, fv_data_item *item)
 {
     const caller *own = dataset->own;
     fv_context *context = item->example.context;
@@ -233,12 +234,12 @@ fv_dataset *fv_dataset_new_with(fv_context *context,
     return fv__dataset_end(dataset);
 }
 
-fv_context *fv_item_context(fv_item *item)
+fv_context *fv_data_item_context(fv_data_item *item)
 {
     return item ? item->example.context : NULL;
 }
 
-fv_status fv_item_set_image(fv_item *item, const fv_tensor *image)
+fv_status fv_data_item_set_image(fv_data_item *item, const fv_tensor *image)
 {
     if (!item) return FV_MISUSE;
     fv_context *context = item->example.context;
@@ -264,7 +265,7 @@ fv_status fv_item_set_image(fv_item *item, const fv_tensor *image)
 }
 
 /* Refuses a target of another kind, and a class that is none. */
-static fv_status check_target(const fv_item *item, fv_target_kind kind,
+static fv_status check_target(const fv_data_item *item, fv_target_kind kind,
                               int64_t class_index)
 {
     static const char *const names[] = { "a class", "labels", "a mask" };
@@ -281,7 +282,7 @@ static fv_status check_target(const fv_item *item, fv_target_kind kind,
     return FV_OK;
 }
 
-fv_status fv_item_set_class(fv_item *item, int64_t class_index)
+fv_status fv_data_item_set_class(fv_data_item *item, int64_t class_index)
 {
     if (!item) return FV_MISUSE;
     if (check_target(item, FV_TARGET_CLASS, class_index) == FV_OK)
@@ -289,8 +290,8 @@ fv_status fv_item_set_class(fv_item *item, int64_t class_index)
     return fv_failed(item->example.context);
 }
 
-fv_status fv_item_set_labels(fv_item *item, int64_t count,
-                             const int64_t classes[])
+fv_status fv_data_item_set_labels(fv_data_item *item, int64_t count,
+                                  const int64_t classes[])
 {
     if (!item) return FV_MISUSE;
     fv_context *context = item->example.context;
@@ -303,7 +304,7 @@ fv_status fv_item_set_labels(fv_item *item, int64_t count,
     return fv_failed(context);
 }
 
-fv_status fv_item_set_mask(fv_item *item, const fv_tensor *mask)
+fv_status fv_data_item_set_mask(fv_data_item *item, const fv_tensor *mask)
 {
     if (!item) return FV_MISUSE;
     fv_context *context = item->example.context;

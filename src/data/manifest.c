@@ -23,7 +23,7 @@ typedef struct manifest {
     char *text;
     size_t bytes;
     columns columns;
-    fv__list classes;
+    fv__class_list classes;
     char name[512]; /* printable */
     size_t folder;  /* characters of the path before the file's name */
 } manifest;

@@ -6,7 +6,7 @@
 
 enum { NAME_BYTES = 256, MOST_BYTES = 1 << 24 };
 
-void fv__list_add(fv__list *list, const char *text, size_t length)
+void fv__list_add(fv__class_list *list, const char *text, size_t length)
 {
     char name[NAME_BYTES];
     if (!fv__ok(list->context)) return;
@@ -21,12 +21,12 @@ void fv__list_add(fv__list *list, const char *text, size_t length)
     if (copy) list->at[list->count++] = copy;
 }
 
-void fv__list_free(fv__list *list)
+void fv__list_free(fv__class_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
         fv__release(list->context, list->at[i]);
     fv__release(list->context, list->at);
-    *list = (fv__list){ .context = list->context };
+    *list = (fv__class_list){ .context = list->context };
 }
 
 /* Numbers stand before words. */
@@ -46,7 +46,7 @@ static int compare(const void *a, const void *b)
     return compare_texts(*first, *second);
 }
 
-void fv__list_sort(fv__list *list)
+void fv__list_sort(fv__class_list *list)
 {
     size_t kept = 0;
     if (list->count) qsort(list->at, list->count, sizeof *list->at, compare);
@@ -59,7 +59,8 @@ void fv__list_sort(fv__list *list)
     list->count = kept;
 }
 
-int64_t fv__list_find(const fv__list *list, const char *text, size_t length)
+int64_t fv__list_find(const fv__class_list *list, const char *text,
+                      size_t length)
 {
     char name[NAME_BYTES];
     size_t low = 0, high = list->count;
@@ -76,7 +77,7 @@ int64_t fv__list_find(const fv__list *list, const char *text, size_t length)
     return -1;
 }
 
-void fv__list_read(fv__list *list, const char *path)
+void fv__list_read(fv__class_list *list, const char *path)
 {
     size_t size;
     char *text = fv__read_file(list->context, path, MOST_BYTES, &size);

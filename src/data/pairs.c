@@ -108,7 +108,7 @@ static void add_pairs(const fv__source *source, fv_dataset *dataset,
 /* Classes of the file classes.txt, or as many as the caller said. */
 static void set_classes(const fv__source *source, fv_dataset *dataset)
 {
-    fv__list names = { .context = source->context };
+    fv__class_list names = { .context = source->context };
     fv__text path = join(source, source->path, "", "classes.txt");
     dataset->classes = source->classes;
     if (fv__ok(source->context)

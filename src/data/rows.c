@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* A picture that lies column after column, in rows. */
-static void turn(fv_item *item, const fv_tensor *image)
+static void turn(fv_data_item *item, const fv_tensor *image)
 {
     static const int32_t turned[] = { 1, 0, 2 };
     fv_context *context = item->example.context;
@@ -17,7 +17,7 @@ static void turn(fv_item *item, const fv_tensor *image)
 }
 
 static void read_row(const fv_dataset *dataset, int64_t index, int32_t channels,
-                     fv_item *item)
+                     fv_data_item *item)
 {
     const fv__rows *rows = dataset->own;
     fv_context *context = item->example.context;
@@ -78,6 +78,8 @@ void fv__dataset_set_rows(fv_dataset *dataset, const fv__rows *rows,
     dataset->store = &fv__store_rows;
     dataset->own = own;
     dataset->count = count;
+    dataset->bytes = rows->dtype == FV_U8;
+    dataset->shares = true;
     const bool turned = rows->pictures && context->layout == FV_NCHW;
     dataset->image.rank = rows->rank;
     for (int32_t i = 0; i < rows->rank; i++)

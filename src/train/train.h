@@ -24,10 +24,9 @@ fv_status fv__train_update(fv_optimizer *optimizer);
 void fv__train_scale(fv_network *network, double factor);
 fv_metrics fv__metrics_of(const fv__sums *sums);
 
-/* Whether the data set's images have the shape of the network's input; `which`
- * data set it is begins the sentence: "fit: the test data". */
-fv_status fv__check_images(const fv_network *network, const char *which,
-                           const fv_dataset *dataset);
+/* fv_evaluate() with a number of workers as in fv_fit_options. */
+fv_metrics fv__evaluate(fv_network *network, const fv_dataset *dataset,
+                        int64_t batch, int32_t workers, int64_t *confusion);
 
 /* The position of a training run, as a checkpoint stores it. */
 typedef struct fv__position {
