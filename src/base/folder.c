@@ -86,5 +86,9 @@ bool fv__is_folder(fv_context *context, const char *path)
     int result;
     do result = io->list(io->user, path, stop_at_first, NULL);
     while (result == -EINTR);
-    return result >= 0;
+    if (result >= 0) return true;
+    if (fv__ok(context) && result != -ENOTDIR && result != -ENOENT
+        && result != -ELOOP)
+        fv__fail_io(context, path, "list", result);
+    return false;
 }

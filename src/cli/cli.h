@@ -64,6 +64,9 @@ enum {
     CLI_FORCE,
     CLI_RESUME,
     CLI_DROP_LAST,
+    CLI_WORKERS,
+    CLI_CACHE,
+    CLI_SKIP_DAMAGED,
     CLI_GRAD,
     CLI_TRAINING,
     CLI_WEIGHTS,
@@ -98,6 +101,18 @@ enum {
 #define CLI_THREADS_OPTION                                                     \
     {                                                                          \
         "threads", CLI_THREADS, "N", 0, "(all)", 0                             \
+    }
+#define CLI_WORKERS_OPTION                                                     \
+    {                                                                          \
+        "workers", CLI_WORKERS, "N", 0,                                        \
+            "threads that read images ahead, 0: none (as many as processors "  \
+            "for picture files); the result does not depend on it",            \
+            0                                                                  \
+    }
+#define CLI_SKIP_DAMAGED_OPTION                                                \
+    {                                                                          \
+        "skip-damaged", CLI_SKIP_DAMAGED, NULL, 0,                             \
+            "leave out pictures whose files are damaged", 0                    \
     }
 #define CLI_DTYPE_OPTION                                                       \
     {                                                                          \
@@ -139,6 +154,8 @@ typedef struct cli_options {
     int64_t seed;
     int32_t opset;   /* 0: the newest */
     int32_t threads; /* 0: all */
+    int32_t workers; /* as in fv_fit_options */
+    int64_t cache;   /* bytes of decoded pictures */
     fv_dtype dtype;
     fv_layout layout;
     bool layout_given;
@@ -155,7 +172,7 @@ typedef struct cli_options {
     fv_algorithm algorithm;
     double seconds;
     bool training, new_head, partial, nesterov, no_decay_bias, strict, force,
-        resume, drop_last, csv, json, markdown, fold, softmax;
+        resume, drop_last, skip_damaged, csv, json, markdown, fold, softmax;
     int count; /* words that are not options */
     char **words;
 } cli_options;
@@ -312,9 +329,11 @@ const char *cli_class_name(const fv_network *network, const fv_dataset *dataset,
  * names one: then it is "one word too many". Refuses a command line without a
  * data set. */
 void cli_take_data(const char *command, cli_options *options, int index);
-/* Opens "NAME" as "NAME:part"; "NAME:test" and "NAME:train" as they are. */
-fv_dataset *cli_open_data(fv_context *context, const char *name,
-                          const char *part);
+/* Opens the part of the data of the options, "train" or "test"; "val" may stand
+ * for test. All of data that is not divided: if `must`, else NULL. A name that
+ * says the part is opened as it is. `channels` of pictures; 0: any. */
+fv_dataset *cli_open_data(fv_context *context, const cli_options *options,
+                          const char *part, bool must, int32_t channels);
 /* Reads a PNG or JPEG file as a tensor [1, h, w, c], in the context's layout,
  * for a network with such an input; the failed tensor after a failure. */
 fv_tensor cli_image_read(fv_context *context, const char *path,

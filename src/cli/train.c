@@ -14,7 +14,9 @@ static char optimizer_help[2 * TEXT_BYTES]; /* begins with all the names */
 
 static const struct argp_option options[] = {
     { "data", CLI_DATA, "NAME", 0,
-      "fashion-mnist, mnist, or a folder of IDX files (required)", 0 },
+      "fashion-mnist, mnist, a folder of pictures, of IDX or CIFAR files, a "
+      "manifest (.csv) or NumPy files (required)",
+      0 },
     { "epochs", CLI_EPOCHS, "N", 0, "passes over the images (5)", 0 },
     { "batch", CLI_BATCH, "N", 0, "images a step (32)", 0 },
     { "micro-batch", CLI_MICRO_BATCH, "N", 0,
@@ -61,6 +63,10 @@ static const struct argp_option options[] = {
     { "limit", CLI_LIMIT, "N", 0, "train on the first N images only", 0 },
     { "drop-last", CLI_DROP_LAST, NULL, 0,
       "leave out the last batch of an epoch if it is short", 0 },
+    CLI_WORKERS_OPTION,
+    { "cache", CLI_CACHE, "BYTES", 0,
+      "keep decoded pictures in memory, up to so many bytes (0)", 0 },
+    CLI_SKIP_DAMAGED_OPTION,
     { "out", CLI_OUT, "FILE", 0, "the model (model.safetensors)", 0 },
     { "force", CLI_FORCE, NULL, 0,
       "replace the model of another network, its checkpoint or any other file",
@@ -350,17 +356,18 @@ static void fit(run *r)
     if (o->size[0]) cli_set_size(r->context, r->network, o, NULL);
     check_former(r, o->out);
     if (!o->resume) check_former(r, r->checkpoint);
-    fv_dataset *train = cli_open_data(r->context, o->data, "train");
-    fv_dataset *test = cli_open_data(r->context, o->data, "test");
+    fv_dataset *train = cli_open_data(r->context, o, "train", true, 0);
+    fv_dataset *test = cli_open_data(r->context, o, "test", false, 0);
     if (o->limit) fv_dataset_limit(train, o->limit);
     make_optimizer(r);
     cli_progress progress = cli_progress_begin();
     catch_signals();
     fv_fit(r->network, r->trainer, train, .test = test, .epochs = o->epochs,
            .batch = o->batch, .micro_batch = o->micro_batch,
-           .drop_last = o->drop_last, .checkpoint = r->checkpoint,
-           .resume = o->resume, .stop = &stop, .progress = cli_progress_show,
-           .user = &progress, .report = &r->report);
+           .drop_last = o->drop_last, .workers = o->workers,
+           .checkpoint = r->checkpoint, .resume = o->resume, .stop = &stop,
+           .progress = cli_progress_show, .user = &progress,
+           .report = &r->report);
     cli_progress_end(&progress);
 }
 
@@ -386,6 +393,8 @@ static void print_json(const run *r)
     cli_json_integer(json, "epochs", report->epochs);
     cli_json_number(json, "seconds", report->seconds);
     cli_json_number(json, "images_per_s", report->images_per_s);
+    cli_json_number(json, "wait_share", report->wait_share);
+    cli_json_integer(json, "damaged", report->damaged);
     cli_json_integer(json, "parameters",
                      fv_network_info(r->network).parameters);
     cli_json_bytes(json, "planned_bytes", report->planned_bytes);
@@ -410,6 +419,10 @@ static void print_summary(const run *r)
            (long long)report->epochs, report->epochs == 1 ? "" : "s",
            report->seconds, cli_number((int64_t)report->images_per_s, number),
            (int)fv_context_threads(r->context), fv_context_isa(r->context));
+    printf("waited for images %.1f %% of the time\n", 100 * report->wait_share);
+    if (report->damaged)
+        printf("damaged pictures, others stood for them: %s\n",
+               cli_number(report->damaged, number));
     printf("memory %s planned, %s at the peak\n",
            cli_bytes(report->planned_bytes, planned),
            cli_bytes(report->peak_bytes, peak));

@@ -20,7 +20,8 @@ static fv__text join(const fv__source *source, const char *folder,
 static bool list(const fv__source *source, const char *folder, fv__names *names)
 {
     const int error = fv__folder_list(source->context, folder, names);
-    if (error && fv__ok(source->context) && error != -ENOTDIR)
+    if (error && fv__ok(source->context) && error != -ENOTDIR
+        && error != -ENOENT)
         fv__fail_io(source->context, folder, "list", error);
     return !error;
 }
@@ -49,11 +50,10 @@ static bool has_classes(const fv__source *source, const char *folder)
 {
     fv__names names, inside;
     bool found = false;
-    if (fv__folder_list(source->context, folder, &names)) return false;
+    if (!list(source, folder, &names)) return false;
     for (size_t i = 0; i < names.count && !found; i++) {
         fv__text path = join(source, folder, names.at[i]);
-        if (fv__ok(source->context)
-            && fv__folder_list(source->context, path.at, &inside) == 0) {
+        if (fv__ok(source->context) && list(source, path.at, &inside)) {
             for (size_t k = 0; k < inside.count && !found; k++)
                 found = fv__is_picture_name(inside.at[k]);
             fv__names_free(source->context, &inside);
