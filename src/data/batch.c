@@ -137,15 +137,16 @@ static void convert_item(const fv_data_item *item, void *to)
 {
     static const fv__transforms none = { 0 };
     fv_context *context = item->example.context;
-    const fv_tensor *values = &item->values;
-    const size_t n = values->rank ? (size_t)fv_tensor_count(values) : 0;
-    if (!values->rank)
-        fv__transforms_convert(&none, FV__EVALUATION, context,
-                               &item->example.image.tensor, to);
-    else if (values->dtype == FV_U8)
-        context->kernels->from_bytes(n, 1.0 / 255, values->data, to);
+    const bool picture = !item->values.rank;
+    const fv_tensor *image =
+        picture ? &item->example.image.tensor : &item->values;
+    const size_t n = (size_t)fv_tensor_count(image);
+    if (picture && context->layout == FV_NCHW)
+        fv__transforms_convert(&none, FV__EVALUATION, context, image, to);
+    else if (image->dtype == FV_U8)
+        context->kernels->from_bytes(n, 1.0 / 255, image->data, to);
     else
-        memcpy(to, values->data, n * fv_dtype_bytes(values->dtype));
+        memcpy(to, image->data, n * fv_dtype_bytes(image->dtype));
 }
 
 /* Reads item after item; the images may have any strides. */

@@ -398,11 +398,12 @@ static void convert_row(void *argument, size_t i, size_t worker)
         from = fv__tensor_byte(all,
                                (l->order ? l->order[at] : at) * all->stride[0]);
     }
-    for (int32_t k = 0; picture && planar && k < 3; k++)
+    for (int32_t k = 0; c->from && picture && planar && k < 3; k++)
         shape.extent[k] = l->o.image.extent[(k + 1) % 3];
     const fv_tensor image = fv_tensor_of(from, bytes ? FV_U8 : context->dtype,
                                          shape.rank, shape.extent);
-    if (picture || (l->o.transforms->count && shape.rank == 3))
+    const bool lines = l->o.transforms->count && shape.rank == 3;
+    if (lines || (c->from && picture && planar))
         fv__transforms_convert(l->o.transforms, l->o.stage, l->context, &image,
                                to);
     else if (bytes)
