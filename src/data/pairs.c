@@ -111,9 +111,11 @@ static void set_classes(const fv__source *source, fv_dataset *dataset)
     fv__class_list names = { .context = source->context };
     fv__text path = join(source, source->path, "", "classes.txt");
     dataset->classes = source->classes;
-    if (fv__ok(source->context)
-        && fv__file_probe(source->context, path.at) == 0)
-        fv__list_read(&names, path.at);
+    const int there =
+        fv__ok(source->context) ? fv__file_probe(source->context, path.at) : 0;
+    if (there < 0 && there != -ENOENT)
+        fv__fail_io(source->context, path.at, "open", there);
+    if (fv__ok(source->context) && !there) fv__list_read(&names, path.at);
     if (fv__ok(source->context) && names.count)
         fv__dataset_name_classes(dataset, names.count,
                                  (const char *const *)names.at);
