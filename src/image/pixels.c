@@ -44,6 +44,19 @@ fv_tensor fv__pixels_tensor(fv_context *context, fv__pixels *to, fv_dtype dtype,
     return at ? fv_tensor_of(at, dtype, 3, shape) : fv__tensor_failed();
 }
 
+bool fv__decode_allowed(fv__decoding *d, int64_t rows, int64_t columns)
+{
+    const int64_t pixels =
+        fv__saturated_product(2, (int64_t[]){ rows, columns });
+    if (pixels > d->max_pixels)
+        fv_fail(d->context, FV_LIMIT,
+                "%s: %lld rows x %lld columns are %lld pixels, max_pixels is "
+                "%lld",
+                d->name, (long long)rows, (long long)columns, (long long)pixels,
+                (long long)d->max_pixels);
+    return fv__ok(d->context);
+}
+
 /* ---- one row ------------------------------------------------------------- */
 
 /* Rounded v opacity / most over the background. */
@@ -204,7 +217,7 @@ static void place(const fv__decoding *d, const unsigned char *from,
 
 void fv__raw_end(fv__decoding *d)
 {
-    if (d->raw == d->result.data) return;
+    if (!d->result.data || d->raw == d->result.data) return;
     const size_t line = (size_t)d->columns * pixel_bytes(d);
     const bool grey = !d->wide && d->raw_channels == 3 && d->channels == 1;
     unsigned char *lines = d->raw + fv__align((size_t)d->rows * d->row_bytes);

@@ -139,7 +139,7 @@ fv_tensor fv_image_encode(fv_context *context, const fv_tensor *image)
     encode_tensor(&o, image);
     const int64_t size = (int64_t)o.size;
     const fv_tensor bytes = fv_tensor_new(context, FV_U8, 1, &size);
-    if (bytes.data) memcpy(bytes.data, o.at, o.size);
+    if (bytes.data && o.at) memcpy(bytes.data, o.at, o.size);
     fv__release(context, o.at);
     return bytes;
 }

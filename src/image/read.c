@@ -88,19 +88,6 @@ static void take_options(fv__decoding *d, const fv_image_options *options)
     d->exact = o.exact != 0;
 }
 
-bool fv__decode_allowed(fv__decoding *d, int64_t rows, int64_t columns)
-{
-    const int64_t pixels =
-        fv__saturated_product(2, (int64_t[]){ rows, columns });
-    if (pixels > d->max_pixels)
-        fv_fail(d->context, FV_LIMIT,
-                "%s: %lld rows x %lld columns are %lld pixels, max_pixels is "
-                "%lld",
-                d->name, (long long)rows, (long long)columns, (long long)pixels,
-                (long long)d->max_pixels);
-    return fv__ok(d->context);
-}
-
 /* ---- from bytes ---------------------------------------------------------- */
 
 fv_tensor fv__image_decode(fv_context *context, const char *name,

@@ -1,99 +1,19 @@
 /* Pictures in other sizes: one pass along the rows, one along the columns, with
  * weights and sums in whole numbers, so that results are the same everywhere.
  */
-#include "image/weights.h"
+#include "image/passes.h"
 
 #include "tensor/tensor.h"
 
 #include <string.h>
 
-/* Pixels in memory; the pixels of a row lie next to each other. */
-typedef struct view {
-    const unsigned char *at;
-    int64_t stride; /* bytes from row to row */
-    int64_t rows, columns;
-} view;
-
 typedef struct resizing {
-    view image;
-    int32_t channels;
+    fv__view image;
     fv__axis x, y;
     unsigned char *middle; /* what is between the passes */
+    unsigned char *lanes;  /* for fv__pass_columns */
     unsigned char *out;
 } resizing;
-
-/* ---- the passes ---------------------------------------------------------- */
-
-static unsigned char clipped(int32_t sum)
-{
-    const int32_t value = sum >> FV__WEIGHT_BITS;
-    return (unsigned char)(value < 0 ? 0 : value > 255 ? 255 : value);
-}
-
-static const int32_t half = 1 << (FV__WEIGHT_BITS - 1);
-
-/* One row in another width. `channels` is a constant where this is used. */
-static inline void shrink_row(const fv__axis *x, const unsigned char *from,
-                              unsigned char *to, const int channels)
-{
-    for (int64_t i = 0; i < x->out; i++) {
-        const int32_t *weights = x->weights + i * x->taps;
-        const unsigned char *in = from + (int64_t)x->first[i] * channels;
-        int32_t sums[4] = { half, half, half, half };
-        for (int64_t k = 0; k < x->count[i]; k++)
-            for (int c = 0; c < channels; c++)
-                sums[c] += weights[k] * in[k * channels + c];
-        for (int c = 0; c < channels; c++)
-            to[i * channels + c] = clipped(sums[c]);
-    }
-}
-
-/* Rows `first` to `end` of the view in the width of x. */
-static void pass_columns(const fv__axis *x, const view *in, int32_t channels,
-                         int64_t first, int64_t end, unsigned char *to)
-{
-    for (int64_t row = first; row < end; row++) {
-        const unsigned char *from = in->at + row * in->stride;
-        switch (channels) {
-        case 1:
-            shrink_row(x, from, to, 1);
-            break;
-        case 2:
-            shrink_row(x, from, to, 2);
-            break;
-        case 3:
-            shrink_row(x, from, to, 3);
-            break;
-        default:
-            shrink_row(x, from, to, 4);
-        }
-        to += x->out * channels;
-    }
-}
-
-/* The view in the height of y; its row 0 is row `first` of the input of y. */
-static void pass_rows(const fv__axis *y, const view *in, int32_t channels,
-                      int64_t first, unsigned char *to)
-{
-    enum { BLOCK = 1024 };
-    int32_t sums[BLOCK];
-    const int64_t width = in->columns * channels;
-    for (int64_t i = 0; i < y->out; i++) {
-        const int32_t *weights = y->weights + i * y->taps;
-        const unsigned char *top = in->at + (y->first[i] - first) * in->stride;
-        for (int64_t at = 0; at < width; at += BLOCK) {
-            const int64_t n = fv__min(BLOCK, width - at);
-            for (int64_t j = 0; j < n; j++) sums[j] = half;
-            for (int64_t k = 0; k < y->count[i]; k++) {
-                const unsigned char *from = top + k * in->stride + at;
-                const int32_t weight = weights[k];
-                for (int64_t j = 0; j < n; j++) sums[j] += weight * from[j];
-            }
-            for (int64_t j = 0; j < n; j++) to[at + j] = clipped(sums[j]);
-        }
-        to += width;
-    }
-}
 
 /* ---- all of it ----------------------------------------------------------- */
 
@@ -104,6 +24,7 @@ static void pass_rows(const fv__axis *y, const view *in, int32_t channels,
 static bool is_reversed(const resizing *r)
 {
     enum { FACTOR = 16, SMALL = 1 << 16 };
+    if (r->x.same || r->y.same) return false;
     const int64_t pictures = r->y.in * r->x.in + r->y.out * r->x.out;
     return r->y.in * r->x.out / FACTOR > pictures + SMALL;
 }
@@ -118,26 +39,30 @@ static void rows_read(const resizing *r, int64_t *first, int64_t *end)
 
 static void resample(const resizing *r)
 {
-    const int32_t channels = r->channels;
+    const fv__axis *x = &r->x, *y = &r->y;
+    fv__view in = r->image, middle = r->image;
     int64_t first, end;
     rows_read(r, &first, &end);
-    if (r->x.same) {
-        view in = r->image;
-        in.at += first * in.stride;
-        pass_rows(&r->y, &in, channels, first, r->out);
-    } else if (r->y.same) {
-        pass_columns(&r->x, &r->image, channels, 0, r->y.in, r->out);
-    } else if (is_reversed(r)) {
-        const int64_t columns = r->image.columns;
-        pass_rows(&r->y, &r->image, channels, 0, r->middle);
-        const view middle = { r->middle, columns * channels, r->y.out,
-                              columns };
-        pass_columns(&r->x, &middle, channels, 0, r->y.out, r->out);
+    middle.at = r->middle;
+    if (is_reversed(r)) {
+        fv__pass_rows(y, &in, 0, r->middle);
+        middle.rows = y->out;
+        middle.stride = in.columns * in.channels;
+        fv__pass_columns(x, &middle, r->out, r->lanes);
+        return;
+    }
+    in.at += first * in.stride;
+    in.rows = end - first;
+    if (x->same) {
+        fv__pass_rows(y, &in, first, r->out);
+    } else if (y->same) {
+        fv__pass_columns(x, &in, r->out, r->lanes);
     } else {
-        pass_columns(&r->x, &r->image, channels, first, end, r->middle);
-        const view middle = { r->middle, r->x.out * channels, end - first,
-                              r->x.out };
-        pass_rows(&r->y, &middle, channels, first, r->out);
+        fv__pass_columns(x, &in, r->middle, r->lanes);
+        middle.rows = in.rows;
+        middle.columns = x->out;
+        middle.stride = x->out * in.channels;
+        fv__pass_rows(y, &middle, first, r->out);
     }
 }
 
@@ -159,37 +84,45 @@ static void pick(const resizing *r)
         const unsigned char *from =
             r->image.at + (y->same ? row : y->first[row]) * r->image.stride;
         if (x->same)
-            memcpy(to, from, (size_t)x->out * (size_t)r->channels);
-        else if (r->channels == 1)
+            memcpy(to, from, (size_t)x->out * (size_t)r->image.channels);
+        else if (r->image.channels == 1)
             pick_row(x, from, to, 1);
-        else if (r->channels == 3)
+        else if (r->image.channels == 3)
             pick_row(x, from, to, 3);
         else
-            pick_row(x, from, to, (size_t)r->channels);
-        to += x->out * r->channels;
+            pick_row(x, from, to, (size_t)r->image.channels);
+        to += x->out * r->image.channels;
     }
 }
 
 /* Bytes between the passes. */
 static size_t middle_bytes(const resizing *r)
 {
-    if (r->x.same || r->y.same || r->x.filter == FV_RESAMPLE_NEAREST) return 0;
+    if (r->x.same || r->y.same) return 0;
     const int64_t pixels =
         is_reversed(r) ? r->y.out * r->x.in : r->y.in * r->x.out;
-    return (size_t)pixels * (size_t)r->channels;
+    return (size_t)pixels * (size_t)r->image.channels;
 }
 
 static void run(fv_context *context, resizing *r, fv__pixels *scratch)
 {
+    const bool picks = r->x.filter == FV_RESAMPLE_NEAREST;
     const size_t x = fv__align(fv__axis_begin(&r->x));
     const size_t y = fv__align(fv__axis_begin(&r->y));
+    const size_t middle = picks ? 0 : fv__align(middle_bytes(r));
+    const size_t lanes =
+        picks || r->x.same
+            ? 0
+            : fv__pass_columns_bytes(&r->x, fv__max(r->y.in, r->y.out),
+                                     r->image.channels);
     unsigned char *memory =
-        fv__pixels_reserve(context, scratch, x + y + middle_bytes(r));
+        fv__pixels_reserve(context, scratch, x + y + middle + lanes);
     if (!memory) return;
     if (!r->x.same) fv__axis_weigh(&r->x, memory);
     if (!r->y.same) fv__axis_weigh(&r->y, memory + x);
     r->middle = memory + x + y;
-    if (r->x.filter == FV_RESAMPLE_NEAREST || (r->x.same && r->y.same))
+    r->lanes = r->middle + middle;
+    if (picks || (r->x.same && r->y.same))
         pick(r);
     else
         resample(r);
@@ -263,10 +196,17 @@ fv_tensor fv__image_resize(fv_context *context, const fv_tensor *image,
     fv_tensor result =
         fv__pixels_tensor(context, to, FV_U8, rows, columns, channels);
     resizing r = { .image = { packed.data, packed.stride[0], in_rows,
-                              in_columns },
-                   .channels = (int32_t)channels,
-                   .x = { in_columns, columns, box->left, box->right, filter },
-                   .y = { in_rows, rows, box->top, box->bottom, filter },
+                              in_columns, (int32_t)channels },
+                   .x = { .in = in_columns,
+                          .out = columns,
+                          .begin = box->left,
+                          .end = box->right,
+                          .filter = filter },
+                   .y = { .in = in_rows,
+                          .out = rows,
+                          .begin = box->top,
+                          .end = box->bottom,
+                          .filter = filter },
                    .out = result.data };
     if (fv__ok(context)) run(context, &r, scratch);
     if (!dense) fv_tensor_free(context, &packed);

@@ -74,7 +74,8 @@ size_t fv__axis_begin(fv__axis *axis)
     if (axis->filter == FV_RESAMPLE_NEAREST) return out * sizeof(int32_t);
     const double most = 2 * ceil(reach_of(axis)) + 1;
     axis->taps = most < (double)axis->in ? (int64_t)most : axis->in;
-    return out * (2 + (size_t)axis->taps) * sizeof(int32_t);
+    const size_t taps = (size_t)axis->taps;
+    return taps * sizeof(double) + out * (2 + taps) * sizeof(int32_t);
 }
 
 /* The pixel in the middle of each output. The middle advances by additions, as
@@ -96,8 +97,26 @@ static int32_t rounded(double weight)
     return (int32_t)(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
 }
 
-/* Weights of one output pixel around `middle`. */
-static void weigh(const fv__axis *axis, int64_t i, double middle)
+/* Whole numbers of `count` values whose sum is `sum`. Each is rounded for
+ * itself, as Pillow does; of very many, all of which are small, the sums up to
+ * each are, so that errors do not add up. */
+static void round_all(int64_t count, const double *values, double sum,
+                      int32_t *weights)
+{
+    enum { MANY = 1 << 14 };
+    double before = 0;
+    for (int64_t k = 0; k < count && count <= MANY; k++)
+        weights[k] = rounded(values[k] / sum);
+    for (int64_t k = 0; k < count && count > MANY; k++) {
+        const double with = before + values[k];
+        weights[k] = rounded(with / sum) - rounded(before / sum);
+        before = with;
+    }
+}
+
+/* Weights of one output pixel around `middle`; `values` is room for as many. */
+static void weigh(const fv__axis *axis, int64_t i, double middle,
+                  double *values)
 {
     double (*const filter)(double) = filters[axis->filter].at;
     const double reach = reach_of(axis), stretch = fmax(scale_of(axis), 1);
@@ -105,20 +124,21 @@ static void weigh(const fv__axis *axis, int64_t i, double middle)
     const double first = floor(fmax(middle - reach + 0.5, 0));
     const double end = floor(fmin(middle + reach + 0.5, in));
     const int64_t count = fv__min((int64_t)(end - first), axis->taps);
-    int32_t *weights = axis->weights + i * axis->taps;
     double sum = 0;
-    for (int64_t k = 0; k < count; k++)
-        sum += filter(((double)k + first - middle + 0.5) / stretch);
-    for (int64_t k = 0; k < count; k++)
-        weights[k] =
-            rounded(filter(((double)k + first - middle + 0.5) / stretch) / sum);
+    for (int64_t k = 0; k < count; k++) {
+        values[k] = filter(((double)k + first - middle + 0.5) / stretch);
+        sum += values[k];
+    }
+    round_all(count, values, sum != 0 ? sum : 1,
+              axis->weights + i * axis->taps);
     axis->first[i] = (int32_t)first;
     axis->count[i] = (int32_t)count;
 }
 
 void fv__axis_weigh(fv__axis *axis, void *memory)
 {
-    axis->first = memory;
+    double *values = memory;
+    axis->first = (int32_t *)(void *)(values + axis->taps);
     if (axis->filter == FV_RESAMPLE_NEAREST) {
         point(axis);
         return;
@@ -127,5 +147,5 @@ void fv__axis_weigh(fv__axis *axis, void *memory)
     axis->weights = axis->count + axis->out;
     const double scale = scale_of(axis);
     for (int64_t i = 0; i < axis->out; i++)
-        weigh(axis, i, axis->begin + ((double)i + 0.5) * scale);
+        weigh(axis, i, axis->begin + ((double)i + 0.5) * scale, values);
 }

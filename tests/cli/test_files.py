@@ -12,6 +12,7 @@ import stat
 import struct
 import subprocess
 import zlib
+from pathlib import Path
 
 import test_cli
 from test_cli import Case
@@ -239,6 +240,18 @@ class ImagesTest(Case):
         self.check("gray", png([[1, 2, 3]], chunks=[long]), [1, 2, 3])
         self.check("gray", png([[1, 2, 3]]) + b"more", [1, 2, 3])
         self.check("gray", png([[1, 2, 3]], more=b"\0" * 1000), [1, 2, 3])
+
+    def test_jpeg(self):
+        file = Path(__file__).parents[1] / "data/fuzz/image/grey.jpg"
+        self.assertEqual(
+            self.refused("gray", file.read_bytes()),
+            "fovea: x.png: the image has 19 rows x 18 columns, the network "
+            "takes 1 x 3\n")
+        (self.folder / "nineteen").write_bytes(
+            model("input 19 18 1\nflatten\n"))
+        one, = self.json_of(self.run_fovea(
+            "predict", "nineteen", file, "--json"))["predictions"]
+        self.assertEqual(len(one["classes"]), 3)
 
     def test_text_that_unpacks_to_much(self):
         """Memory is bounded by the network's input: 200 chunks of 4 MB each
