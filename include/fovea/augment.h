@@ -32,6 +32,7 @@ FV_API fv_tensor fv_network_prepare(fv_network *network,
 typedef struct fv_transform_facts {
     const char *kind;  /**< NULL: there is none at that index */
     const char *about; /**< what it does, in a line */
+    const char *notes; /**< formulas and sources, in some sentences */
 } fv_transform_facts;
 
 /** The kind at an index from 0, in alphabetical order. */

@@ -83,7 +83,8 @@ double fv__draw_beta(fv__draws *draws, double alpha);
 
 /* What the options of every kind begin with. */
 typedef struct fv__transform_options {
-    int32_t on; /* an index of fv__stage_words; 0: the default of the kind */
+    int32_t on; /* an index of fv__stage_words, bits of fv__stage; 0: the
+                   default of the kind */
     int32_t reserved;
 } fv__transform_options;
 
@@ -103,6 +104,7 @@ typedef struct fv__mixture {
 typedef struct fv__transform_type {
     const char *name;  /* the word of the text */
     const char *about; /* what it does, in a line */
+    const char *notes; /* formulas and sources */
     const fv__field *fields;
     bool random; /* it acts in training unless `on` says more */
     /* Whether it is, where the options decide; NULL: `random` does. */
@@ -113,7 +115,7 @@ typedef struct fv__transform_type {
      * NULL: it stays. */
     void (*size)(const void *options, fv__size *size);
     /* Changes the picture and its mask; NULL: it does nothing to single
-     * pictures. A number of the type is drawn before anything that may fail. */
+     * pictures. */
     fv_status (*apply)(const void *options, fv__draws *draws,
                        fv__example *example);
     /* Mixes a batch; NULL: it does not. */

@@ -7,7 +7,8 @@ typedef struct options {
 } options;
 
 static const fv__field fields[] = {
-    { FV__FIELD(options, NUMBER, p), .usual = 0.5, .range = FV__0_TO_1 },
+    { FV__FIELD(options, NUMBER, p), .usual = 0.5, .positional = true,
+      .range = FV__0_TO_1 },
     FV__ON_FIELD(options, FV__TRAINING),
     { .key = NULL },
 };
@@ -56,6 +57,7 @@ static fv_status apply(const void *given, fv__draws *draws,
 const fv__transform_type fv__transform_flip = {
     .name = "flip",
     .about = "left and right exchanged, with probability p",
+    .notes = "torchvision RandomHorizontalFlip.",
     .fields = fields,
     .random = true,
     .apply = apply,

@@ -12,7 +12,9 @@ fv_transform_facts fv_transform_at(int32_t index)
 {
     const fv__transform_type *type = type_at(index);
     if (!type) return (fv_transform_facts){ 0 };
-    return (fv_transform_facts){ .kind = type->name, .about = type->about };
+    return (fv_transform_facts){ .kind = type->name,
+                                 .about = type->about,
+                                 .notes = type->notes };
 }
 
 fv_layer_option fv_transform_option_at(int32_t index, int32_t option)

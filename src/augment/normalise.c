@@ -45,6 +45,8 @@ const fv__transform_type fv__transform_normalise = {
     .name = "normalise",
     .about = "(value - mean) / std of each channel, of values from 0 to 1; "
              "comes after all others, wherever it stands",
+    .notes = "One number, or one for each channel; of colours from "
+             "ImageNet mean=0.485,0.456,0.406 std=0.229,0.224,0.225.",
     .fields = fields,
     .check = check,
 };

@@ -5,9 +5,6 @@
 
 enum { MOST_TYPES = 64 };
 
-const char *const fv__stage_words[] = { "", "training", "evaluation", "both",
-                                        NULL };
-
 /* ---- reading ------------------------------------------------------------- */
 
 static const fv__transform_type *find_type(fv_context *context,

@@ -216,7 +216,7 @@ fv_status fv__fields_check(fv_context *context, const char *who,
                    sizeof pair);
         check_number(context, who, f, pair.low);
         if (!isnan(pair.high)) check_number(context, who, f, pair.high);
-        if (pair.low > pair.high)
+        if (pair.low > pair.high && !f->apart)
             fv_fail(context, FV_MISUSE, "%s: %s %s,%s falls", who, f->key,
                     FV__NUMBER(pair.low), FV__NUMBER(pair.high));
     }

@@ -172,8 +172,8 @@ static fv_status read_number(fv_context *context, const fv__field *field,
 }
 
 /* "a" or "a,b". */
-static fv_status read_pair(fv_context *context, const fv__field *field,
-                           const fv__token *token, fv__interval *out)
+static fv_status read_interval(fv_context *context, const fv__field *field,
+                               const fv__token *token, fv__interval *out)
 {
     fv__token rest = *token, part;
     char text[64];
@@ -269,7 +269,7 @@ fv_status fv__field_read(fv_context *context, const fv__field *field,
     case FV__FIELD_NUMBER:
         return read_number(context, field, token, (double *)(void *)at);
     case FV__FIELD_INTERVAL:
-        return read_pair(context, field, token, (fv__interval *)(void *)at);
+        return read_interval(context, field, token, (fv__interval *)(void *)at);
     case FV__FIELD_SWITCH:
     case FV__FIELD_LACK:
         return read_switch(context, field, token, (int32_t *)(void *)at);
@@ -335,15 +335,17 @@ static void write_numbers(fv__text *text, const fv__field *field,
         fv__text_add(text, "%s%s", i ? "," : "", FV__NUMBER(numbers->at[i]));
 }
 
-static void write_pair(fv__text *text, const fv__field *field,
-                       const fv__interval *pair)
+static void write_interval(fv__text *text, const fv__field *field,
+                           const void *options)
 {
-    const bool one = isnan(pair->high);
-    if (pair->low == field->usual
-        && (one ? field->high == 0 : pair->high == field->high))
+    fv__interval is;
+    memcpy(&is, (const unsigned char *)options + field->offset, sizeof is);
+    const bool one = isnan(is.high);
+    if (is.low == field->usual
+        && (one ? field->high == 0 : is.high == field->high))
         return;
-    fv__text_add(text, " %s=%s", field->key, FV__NUMBER(pair->low));
-    if (!one) fv__text_add(text, ",%s", FV__NUMBER(pair->high));
+    fv__text_add(text, " %s=%s", field->key, FV__NUMBER(is.low));
+    if (!one) fv__text_add(text, ",%s", FV__NUMBER(is.high));
 }
 
 /* Whether this number and those behind it by position have their defaults. */
@@ -410,6 +412,7 @@ static void write_keyed(fv__text *text, const fv__field *field,
     int32_t word = 0;
     switch (field->kind) {
     case FV__FIELD_EXTENTS: /* positional */
+    case FV__FIELD_INTERVAL:
         return;
     case FV__FIELD_LIST:
         if (!*counts) return;
@@ -438,9 +441,6 @@ static void write_keyed(fv__text *text, const fv__field *field,
         if (*number == field->usual) return;
         fv__text_add(text, " %s=%s", field->key, FV__NUMBER(*number));
         return;
-    case FV__FIELD_INTERVAL:
-        write_pair(text, field, (const fv__interval *)(const void *)at);
-        return;
     case FV__FIELD_SWITCH:
     case FV__FIELD_LACK:
         memcpy(&word, at, sizeof word);
@@ -467,7 +467,9 @@ static void write_keyed(fv__text *text, const fv__field *field,
 void fv__field_write(fv__text *text, const fv__field *field,
                      const void *options)
 {
-    if (field->positional)
+    if (field->kind == FV__FIELD_INTERVAL)
+        write_interval(text, field, options);
+    else if (field->positional)
         write_positional(text, field, options);
     else
         write_keyed(text, field, options);

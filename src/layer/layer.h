@@ -68,6 +68,7 @@ typedef struct fv__field {
     double usual;    /* the default; of numbers for axes, of each */
     double high; /* of an interval, the second number of the default; 0: that is
                     one number */
+    bool apart;  /* two numbers of an interval are not its ends: any order */
     size_t as;   /* not 0: the default is the numbers at this offset */
     size_t offset; /* offset in the options struct, as the following members */
     size_t mode, both, end; /* padding: offsets of the mode, of the padding of

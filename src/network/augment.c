@@ -2,6 +2,7 @@
  * its input, and applied to one picture. */
 #include "network/network.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- lines ----------------------------------------------------------------
@@ -79,17 +80,20 @@ static fv_status check_stage(const fv_network *network, fv__stage stage,
     const fv__size made =
         fv__transforms_size(&network->transforms, stage, (fv__size){ 0 });
     const char *name = stage == FV__TRAINING ? "training" : "evaluation";
+    const fv_shape shape = fv_network_input_shape(network);
+    char takes[FV__SHAPE_BYTES];
+    fv__shape_show(takes, &shape);
     if (differ(made.rows, input->rows) || differ(made.columns, input->columns))
         return fv_fail(network->context, FV_MISUSE,
                        "augment: the transforms of %s make %lld rows x %lld "
-                       "columns, the network takes %lld x %lld",
+                       "columns, the network takes %s",
                        name, (long long)made.rows, (long long)made.columns,
-                       (long long)input->rows, (long long)input->columns);
+                       takes);
     if (!differ(made.channels, input->channels)) return FV_OK;
     return fv_fail(network->context, FV_MISUSE,
                    "augment: the transforms of %s make %lld channels, the "
-                   "network takes %lld",
-                   name, (long long)made.channels, (long long)input->channels);
+                   "network takes %s",
+                   name, (long long)made.channels, takes);
 }
 
 fv_status fv__network_check_transforms(const fv_network *network)
@@ -137,22 +141,26 @@ fv_status fv__network_check_mixing(const fv_network *network)
 static fv_status check_fits(const fv_network *network, const fv_tensor *picture,
                             const fv__size *input)
 {
-    fv_context *context = network->context;
-    const int64_t *shape = picture->shape;
-    if (differ(shape[0], input->rows) || differ(shape[1], input->columns))
-        return fv_fail(
-            context, FV_MISUSE,
-            "network: the image has %lld rows x %lld columns, the "
-            "network takes %lld x %lld (a line \"augment resize %lld "
-            "%lld\" in it would resize images)",
-            (long long)shape[0], (long long)shape[1], (long long)input->rows,
-            (long long)input->columns, (long long)input->rows,
-            (long long)input->columns);
-    if (!differ(shape[2], input->channels)) return FV_OK;
-    return fv_fail(context, FV_MISUSE,
+    const int64_t *is = picture->shape;
+    char takes[64], remedy[128] = "";
+    if (input->rows && input->columns)
+        snprintf(remedy, sizeof remedy,
+                 "; a line \"augment resize %lld %lld\" in it would resize "
+                 "images",
+                 (long long)input->rows, (long long)input->columns);
+    snprintf(takes, sizeof takes, "%lld x %lld",
+             (long long)(input->rows ? input->rows : is[0]),
+             (long long)(input->columns ? input->columns : is[1]));
+    if (differ(is[0], input->rows) || differ(is[1], input->columns))
+        return fv_fail(network->context, FV_MISUSE,
+                       "network: the image has %lld rows x %lld columns, the "
+                       "network takes %s%s",
+                       (long long)is[0], (long long)is[1], takes, remedy);
+    if (!differ(is[2], input->channels)) return FV_OK;
+    return fv_fail(network->context, FV_MISUSE,
                    "network: the image has %lld channels, the network takes "
                    "%lld",
-                   (long long)shape[2], (long long)input->channels);
+                   (long long)is[2], (long long)input->channels);
 }
 
 /* Transforms the picture of an example and converts it. */

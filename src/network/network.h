@@ -182,8 +182,9 @@ fv_status fv__input_count_fits(const fv_network *network, int32_t count);
 fv_status fv__input_fits(const fv_network *network, int32_t k,
                          const fv_tensor *value);
 
-/* Refuses transforms of a network that does not take pictures, and those that
- * make other sizes than it takes, where both are known. */
+/* Before transforms are applied: refuses those of a network that does not take
+ * pictures, and those that make other sizes than it takes where both are known.
+ */
 fv_status fv__network_check_transforms(const fv_network *network);
 /* If transforms mix batches, refuses a loss that cannot take their targets:
  * rows [n, outputs] that fv__labels_one_hot() writes and fv__transforms_mix()

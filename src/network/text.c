@@ -329,13 +329,10 @@ static fv_status read_lines(fv_network *network, const char *text,
         if (read_line(network, &r) != FV_OK) return context->status;
     }
     fv__network_end_traces(network);
-    if (network->count < 2)
-        return fv_fail(context, FV_MALFORMED,
-                       "%s: %d layers, expected an input and at least one more",
-                       file, network->count);
-    if (fv__network_check_transforms(network) != FV_OK)
-        fv__fail_at(context, "%s: ", file);
-    return fv_failed(context);
+    if (network->count >= 2) return FV_OK;
+    return fv_fail(context, FV_MALFORMED,
+                   "%s: %d layers, expected an input and at least one more",
+                   file, network->count);
 }
 
 fv_network *fv__network_parse(fv_context *context, const char *text,
