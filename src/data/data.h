@@ -41,6 +41,9 @@ void fv__item_take(fv_data_item *item, const fv_tensor *image);
 /* The same for row `index` of targets in memory. */
 void fv__item_take_target(fv_data_item *item, const fv_tensor *targets,
                           int64_t index);
+/* Copies a picture to a frame of the item, row-major, whatever its strides. */
+void fv__item_copy_picture(fv_data_item *item, fv__frame *frame,
+                           const fv_tensor *picture);
 /* Room for marks, zeros; NULL after a failure. */
 unsigned char *fv__item_marks(fv_data_item *item);
 

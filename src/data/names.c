@@ -1,8 +1,10 @@
-/* Lists of names of classes. */
+/* Names of parts, and lists of names of classes. */
 #include "data/data.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+const char *const fv__part_names[FV__PARTS] = { "", "train", "val", "test" };
 
 enum { NAME_BYTES = 256, MOST_BYTES = 1 << 24 };
 

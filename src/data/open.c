@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const fv__part_names[FV__PARTS] = { "", "train", "val", "test" };
-
 /* In the order in which they are looked for: the first that fits is it. */
 static const fv__dataset_form *const forms[] = {
     &fv__form_idx,      &fv__form_cifar, &fv__form_pairs,
