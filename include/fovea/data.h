@@ -126,8 +126,11 @@ FV_API fv_status fv_data_item_set_mask(fv_data_item *item,
 /** Keeps the first n images, n >= 1; all if there are fewer. */
 FV_API fv_status fv_dataset_limit(fv_dataset *dataset, int64_t n);
 /** Moves a share, above 0 and below 1, of the images of each class to a new
- * data set, rounded to whole images and never all of a class. Which ones
- * depends on seed and labels alone; both sets keep the order. */
+ *  data set, rounded to whole images and never all of a class; of images with
+ *  several labels or masks that share of all. Which ones depends on seed and
+ *  labels alone; both sets keep the order. Images in memory are moved, files
+ *  belong to both, which may be freed in any order. Functions of the caller
+ *  cannot be split: their classes are not known before they are called. */
 FV_API fv_dataset *fv_dataset_split(fv_dataset *dataset, double share,
                                     uint64_t seed);
 /** Number of images. */

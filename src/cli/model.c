@@ -164,16 +164,16 @@ const char *cli_class_name(const fv_network *network, const fv_dataset *dataset,
 static const char *find_part(fv_context *context, const char *name,
                              const char *part, bool must)
 {
-    const bool test = strcmp(part, "test") == 0;
-    const char *first = test && !must ? "val" : part;
-    const char *second = test ? (must ? "val" : "test") : part;
+    const char *other = strcmp(part, "test") == 0  ? "val"
+                        : strcmp(part, "val") == 0 ? "test"
+                                                   : part;
     if (ends_with(name, ":train") || ends_with(name, ":val")
         || ends_with(name, ":test"))
-        return "";
-    if (fv_dataset_has(context, name, first)) return first;
-    if (fv_dataset_has(context, name, second)) return second;
-    if (!fv_dataset_has(context, name, NULL)) return part;
-    return must ? "" : NULL;
+        return must ? "" : NULL;
+    if (fv_dataset_has(context, name, part)) return part;
+    if (!must) return NULL;
+    if (fv_dataset_has(context, name, other)) return other;
+    return fv_dataset_has(context, name, NULL) ? "" : part;
 }
 
 fv_dataset *cli_open_data(fv_context *context, const cli_options *options,

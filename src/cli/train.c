@@ -152,7 +152,7 @@ typedef struct run {
     char optimizer[TEXT_BYTES];
     fv_context *context;
     fv_network *network;
-    fv_dataset *train, *test, *validation; /* the last may be NULL */
+    fv_dataset *train, *test, *validation; /* the last two may be NULL */
     fv_optimizer *trainer;
     fv_fit_report report;
 } run;
@@ -365,26 +365,32 @@ static fv_status save(run *r)
  */
 static fv_status finish(run *r)
 {
-    if (save(r) != FV_OK || (!has_best(r) && !r->validation))
+    const fv_dataset *last = r->test ? r->test : r->validation;
+    if (save(r) != FV_OK || (!has_best(r) && (!r->validation || !r->test)))
         return fv_failed(r->context);
     if (has_best(r)) fv_network_load_weights(r->network, r->options.out);
     const cli_options *o = &r->options;
-    r->report.test = fv_evaluate(
-        r->network, r->test, o->micro_batch ? o->micro_batch : o->batch, NULL);
+    if (last)
+        r->report.test = fv_evaluate(
+            r->network, last, o->micro_batch ? o->micro_batch : o->batch, NULL);
     return fv_failed(r->context);
 }
 
-/* Opens the data, and holds out some of it. */
+/* Opens the data: the part val is for validation unless other images are, and
+ * the part test is for the end. */
 static void open_data(run *r)
 {
     const cli_options *o = &r->options;
+    const bool own = !o->val_data && o->val_split == 0;
     r->train = cli_open_data(r->context, o, o->data, "train", true, 0);
     r->test = cli_open_data(r->context, o, o->data, "test", false, 0);
     if (o->limit) fv_dataset_limit(r->train, o->limit);
     if (o->val_data)
         r->validation =
-            cli_open_data(r->context, o, o->val_data, "test", true, 0);
-    else if (o->val_split > 0)
+            cli_open_data(r->context, o, o->val_data, "val", true, 0);
+    else if (own)
+        r->validation = cli_open_data(r->context, o, o->data, "val", false, 0);
+    else
         r->validation =
             fv_dataset_split(r->train, o->val_split, (uint64_t)o->seed);
 }
@@ -465,8 +471,9 @@ static void print_summary(const run *r)
 {
     const fv_fit_report *report = &r->report;
     char number[CLI_CELL], planned[CLI_CELL], peak[CLI_CELL];
-    printf("test   accuracy %.4f  loss %.4f\n", report->test.accuracy,
-           report->test.loss);
+    printf("%s accuracy %.4f  loss %.4f\n",
+           r->validation && !r->test ? "val   " : "test  ",
+           report->test.accuracy, report->test.loss);
     printf("train  accuracy %.4f  loss %.4f\n", report->train.accuracy,
            report->train.loss);
     printf("%lld epoch%s, %.1f s, %s images/s; threads %d, %s\n",

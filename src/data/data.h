@@ -93,12 +93,14 @@ extern const fv__dataset_form fv__form_idx, fv__form_cifar, fv__form_pairs,
 /* Where the items of a data set are. */
 typedef struct fv__store {
     const char *name;
-    /* Reads an item, from any thread; `channels` as in fv__item_read. */
-    void (*read)(const fv_dataset *dataset, int64_t index, int32_t channels,
+    /* Reads the item at a place of the store, item->index of the data set,
+     * from any thread; `channels` as in fv__item_read. */
+    void (*read)(const fv_dataset *dataset, int64_t place, int32_t channels,
                  fv_data_item *item);
     /* The path of an item's file; NULL: it has none of its own. */
-    const char *(*path)(const fv_dataset *dataset, int64_t index);
+    const char *(*path)(const fv_dataset *dataset, int64_t place);
     void (*release)(fv_dataset *dataset); /* frees `own`; NULL: nothing */
+    bool divides; /* targets are known beforehand, so that sets can be split */
 } fv__store;
 
 extern const fv__store fv__store_memory, fv__store_rows, fv__store_files;
@@ -127,6 +129,11 @@ struct fv_dataset {
     int32_t channels;     /* of pictures, as asked for; 0: not */
     fv__cache *cache;     /* NULL: none */
     fv_data_item *reader; /* of the thread of the context */
+    /* of a set that was split */
+    int64_t *chosen;  /* items of the store, in order; NULL: all */
+    fv_dataset *base; /* the set whose store this one uses; NULL: its own */
+    int64_t users;    /* sets that use the store of this one */
+    bool freed;       /* this one is kept for them only */
     /* sets in memory; rank -1: this one is not */
     fv_tensor images;  /* row-major, FV_U8 or of the context's type */
     fv_tensor targets; /* FV_I64 [n], FV_U8 [n, classes] or [n, h, w] */
@@ -145,6 +152,12 @@ fv_dataset *fv__dataset_end(fv_dataset *dataset);
 static inline bool fv__dataset_in_memory(const fv_dataset *dataset)
 {
     return dataset->images.rank >= 0;
+}
+/* The place of an item in the store. */
+static inline int64_t fv__dataset_place(const fv_dataset *dataset,
+                                        int64_t index)
+{
+    return dataset->chosen ? dataset->chosen[index] : index;
 }
 /* Copies names of classes to the data set. */
 void fv__dataset_name_classes(fv_dataset *dataset, size_t count,

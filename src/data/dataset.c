@@ -5,19 +5,33 @@
 
 /* ---- making ------------------------------------------------------------ */
 
-static void destroy(void *object)
+/* Frees the store, which no data set uses any more, and the set it was of. */
+static void release_store(fv_dataset *dataset)
 {
-    fv_dataset *dataset = object;
     fv_context *context = dataset->context;
     if (dataset->store->release) dataset->store->release(dataset);
-    if (dataset->reader) fv__item_free(dataset->reader);
-    fv__release(context, dataset->reader);
     fv__cache_free(context, dataset->cache);
-    fv__release(context, dataset->image_memory);
-    fv__release(context, dataset->target_memory);
     fv__release(context, dataset->name_memory);
     fv__release(context, dataset->numbers);
     fv__release(context, dataset);
+}
+
+static void destroy(void *object)
+{
+    fv_dataset *dataset = object, *base = dataset->base;
+    fv_context *context = dataset->context;
+    if (dataset->reader) fv__item_free(dataset->reader);
+    fv__release(context, dataset->reader);
+    fv__release(context, dataset->image_memory);
+    fv__release(context, dataset->target_memory);
+    fv__release(context, dataset->chosen);
+    dataset->freed = true;
+    if (base) {
+        base->users--;
+        fv__release(context, dataset);
+        dataset = base;
+    }
+    if (dataset->freed && !dataset->users) release_store(dataset);
 }
 
 fv_dataset *fv__dataset_begin(fv_context *context, const fv__store *store)
@@ -90,8 +104,9 @@ fv_dataset *fv__dataset_end(fv_dataset *dataset)
 {
     if (!dataset) return NULL;
     fv_context *context = dataset->context;
-    if (fv__ok(context) && !dataset->names) number_classes(dataset);
-    if (fv__ok(context))
+    if (fv__ok(context) && !dataset->names && !dataset->numbers)
+        number_classes(dataset);
+    if (fv__ok(context) && !dataset->reader)
         dataset->reader =
             fv__allocate_zero(context, FV__DATA, sizeof *dataset->reader);
     if (fv__ok(context)) {
@@ -298,7 +313,7 @@ const char *fv_dataset_path(const fv_dataset *dataset, int64_t index)
     if (!dataset || !dataset->store->path || index < 0
         || index >= dataset->count)
         return "";
-    return dataset->store->path(dataset, index);
+    return dataset->store->path(dataset, fv__dataset_place(dataset, index));
 }
 
 const char *fv_dataset_class_name(const fv_dataset *dataset,

@@ -100,7 +100,7 @@ static void read_file(const fv_dataset *dataset, int64_t index,
 }
 
 const fv__store fv__store_files = { "picture files", read_file, path_of,
-                                    release_files };
+                                    release_files, true };
 
 /* ---- making -------------------------------------------------------------- */
 

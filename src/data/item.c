@@ -51,7 +51,8 @@ static void read(fv_data_item *item, int64_t index, int32_t channels)
     item->values = (fv_tensor){ 0 };
     item->marks = NULL;
     item->label = -1;
-    dataset->store->read(dataset, index, channels, item);
+    dataset->store->read(dataset, fv__dataset_place(dataset, index), channels,
+                         item);
 }
 
 fv_status fv__item_read(fv_data_item *item, int64_t index, int32_t channels)
@@ -142,4 +143,4 @@ static void read_memory(const fv_dataset *dataset, int64_t index,
     fv__item_take_target(item, &dataset->targets, index);
 }
 
-const fv__store fv__store_memory = { "memory", read_memory, NULL, NULL };
+const fv__store fv__store_memory = { "memory", read_memory, NULL, NULL, true };

@@ -16,7 +16,7 @@ static void turn(fv_data_item *item, const fv_tensor *image)
         fv__tensor_copy_elements(&frame->tensor, &picture);
 }
 
-static void read_row(const fv_dataset *dataset, int64_t index, int32_t channels,
+static void read_row(const fv_dataset *dataset, int64_t place, int32_t channels,
                      fv_data_item *item)
 {
     const fv__rows *rows = dataset->own;
@@ -27,7 +27,7 @@ static void read_row(const fv_dataset *dataset, int64_t index, int32_t channels,
     (void)channels;
     if (!to
         || fv__file_read(&rows->file, context, rows->path,
-                         rows->at + index * (int64_t)bytes, to, bytes)
+                         rows->at + place * (int64_t)bytes, to, bytes)
                != FV_OK)
         return;
     fv_tensor image = fv_tensor_of(to, rows->dtype, rows->rank, rows->shape);
@@ -46,7 +46,7 @@ static void read_row(const fv_dataset *dataset, int64_t index, int32_t channels,
         item->values = fv_tensor_of(memory, dtype, rows->rank, rows->shape);
         fv__tensor_convert_elements(&item->values, &image);
     }
-    fv__item_take_target(item, &dataset->targets, index);
+    fv__item_take_target(item, &dataset->targets, item->index);
 }
 
 static void release_rows(fv_dataset *dataset)
@@ -59,7 +59,7 @@ static void release_rows(fv_dataset *dataset)
 }
 
 const fv__store fv__store_rows = { "rows of a file", read_row, NULL,
-                                   release_rows };
+                                   release_rows, true };
 
 void fv__dataset_set_rows(fv_dataset *dataset, const fv__rows *rows,
                           int64_t count)
