@@ -3,6 +3,7 @@
 #ifndef FOVEA_DATA_H
 #define FOVEA_DATA_H
 
+#include <fovea/image.h>
 #include <fovea/layer.h>
 
 #ifdef __cplusplus
@@ -174,6 +175,55 @@ FV_API fv_status fv_dataset_batch(const fv_dataset *dataset,
                                   const int64_t *order, int64_t count,
                                   const fv_tensor *images,
                                   const fv_tensor *targets);
+
+enum { FV_ITEM_CHANNELS = 4, FV_ITEM_SENTENCE = 400, FV_ITEM_THUMBNAIL = 64 };
+
+/** What fv_dataset_inspect() finds of an item. */
+typedef struct fv_item_facts {
+    int64_t index;
+    int64_t rows, columns;  /**< of a picture; 0: it is none */
+    int64_t class_index;    /**< -1: it has no single class */
+    uint64_t digest;        /**< the same for the same pixels, whatever file
+                                 they come from; any number for others */
+    uint64_t hash;          /**< fv_image_hash() of a picture */
+    int32_t channels;       /**< up to #FV_ITEM_CHANNELS; 1 for what is no
+                                 picture */
+    fv_image_format format; /**< of the file */
+    double values;          /**< numbers of each channel */
+    double sum[FV_ITEM_CHANNELS];     /**< of each channel, bytes as 0 to 1 */
+    double squares[FV_ITEM_CHANNELS]; /**< the same of their squares */
+    /** 8 x 8 means of a picture as grey */
+    unsigned char thumbnail[FV_ITEM_THUMBNAIL];
+    fv_status status; /**< not #FV_OK: the item cannot be read, and only `index`
+                           and `sentence` say more */
+    int32_t reserved;
+    char sentence[FV_ITEM_SENTENCE]; /**< why it cannot be read */
+} fv_item_facts;
+
+/** Reads items first..first + count - 1 whole, on the threads of the context,
+ *  and says of each what it is, in facts[count]. Damaged items are no failure,
+ *  lack of memory is. */
+FV_API fv_status fv_dataset_inspect(const fv_dataset *dataset, int64_t first,
+                                    int64_t count, fv_item_facts *facts);
+/** Sums over items; zeros are none. */
+typedef struct fv_moments {
+    int32_t channels, reserved;
+    double values[FV_ITEM_CHANNELS]; /**< numbers of each channel */
+    double sum[FV_ITEM_CHANNELS], squares[FV_ITEM_CHANNELS];
+} fv_moments;
+
+/** Adds an item that could be read; grey pictures among coloured ones count as
+ *  coloured. */
+FV_API void fv_moments_add(fv_moments *moments, const fv_item_facts *facts);
+/** Mean and standard deviation of a channel, of bytes as numbers from 0 to 1;
+ *  NaN without values. */
+FV_API double fv_moments_mean(const fv_moments *moments, int32_t channel);
+/** See fv_moments_mean(). */
+FV_API double fv_moments_deviation(const fv_moments *moments, int32_t channel);
+/** Those of all pixels of all images, added in their order, so that they do not
+ *  depend on the number of threads. A damaged image is a failure, unless the
+ *  data set leaves them out; zeros after one. */
+FV_API fv_moments fv_dataset_moments(const fv_dataset *dataset);
 
 #ifdef __cplusplus
 }

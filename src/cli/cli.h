@@ -17,6 +17,7 @@ enum {
 };
 
 /* Each takes the words after `fovea`, "fovea train" being argv[0]. */
+int cli_data(int argc, char **argv);
 int cli_train(int argc, char **argv);
 int cli_top(int argc, char **argv);
 int cli_eval(int argc, char **argv);
@@ -77,6 +78,9 @@ enum {
     CLI_TENSORBOARD,
     CLI_VAL_SPLIT,
     CLI_VAL_DATA,
+    CLI_NORMALISE,
+    CLI_SPLIT,
+    CLI_SHEET,
     CLI_CLASS_WEIGHTS,
     CLI_BALANCED,
     CLI_ONCE,
@@ -161,7 +165,7 @@ enum {
         "json", CLI_JSON, NULL, 0, "the result as one line of JSON", 0         \
     }
 
-enum { CLI_MOST_GRADS = 64 };
+enum { CLI_MOST_GRADS = 64, CLI_PARTS = 3 };
 
 /* "[NAME=]1x3x224x224": the shape of an input, the first one without a name. */
 typedef struct cli_input_shape {
@@ -204,7 +208,9 @@ typedef struct cli_options {
     double min_delta, val_split;           /* 0: not given */
     fv_monitor monitor;
     const char *log, *tensorboard, *val_data, *class_weights; /* the same */
-    bool keep_best, rollback, balanced, once;
+    bool keep_best, rollback, balanced, once, normalise;
+    double split[CLI_PARTS]; /* shares of parts; zeros: not given */
+    const char *sheet;       /* NULL: not given */
     const char *shapes, *nets, *weights, *into, *prefix; /* NULL: not given */
     const char *layer, *class_word; /* of explain; NULL: not given */
     int method;                     /* a cli_method; -1: not given */

@@ -14,6 +14,8 @@ typedef struct command {
 } command;
 
 static const command commands[] = {
+    { "data", "fovea data", "NAME",
+      "look at a data set: sizes, classes, damage, duplicates", cli_data },
     { "train", "fovea train", "NET --data NAME",
       "train a network and save it as a model", cli_train },
     { "top", "fovea top", "FILE.jsonl", "follow a training by its log",

@@ -372,16 +372,49 @@ static error_t read_watching(int key, char *text, struct argp_state *state,
     }
 }
 
+/* "0.8,0.1,0.1", or two shares: of the parts, in order; their sum is 1. */
+static void read_shares(struct argp_state *state, int key, const char *text,
+                        double shares[CLI_PARTS])
+{
+    char copy[CLI_TEXT], *at = copy;
+    double sum = 0;
+    int count = 0;
+    snprintf(copy, sizeof copy, "%s", text);
+    for (char *next = copy; next && count < CLI_PARTS; at = next) {
+        next = strchr(at, ',');
+        if (next) *next++ = '\0';
+        shares[count] = number(state, key, at, true, (double)INFINITY);
+        sum += shares[count++];
+        if (next && count == CLI_PARTS) sum = 0;
+    }
+    if (count < 2 || fabs(sum - 1) > 1e-6)
+        argp_error(state,
+                   "--%s %s: expected shares of train, val and test, such as "
+                   "0.8,0.1,0.1",
+                   name_of(state, key), text);
+}
+
 /* Options of the data that is trained on. */
 static error_t read_sampling(int key, char *text, struct argp_state *state,
                              cli_options *o)
 {
+    static const char *const automatic[] = { "auto", NULL };
     switch (key) {
     case CLI_VAL_SPLIT:
         o->val_split = number(state, key, text, false, 1);
         return 0;
     case CLI_VAL_DATA:
         o->val_data = file(state, key, text);
+        return 0;
+    case CLI_NORMALISE:
+        choice(state, key, text, automatic, "auto");
+        o->normalise = true;
+        return 0;
+    case CLI_SPLIT:
+        read_shares(state, key, text, o->split);
+        return 0;
+    case CLI_SHEET:
+        o->sheet = file(state, key, text);
         return 0;
     case CLI_CLASS_WEIGHTS:
         o->class_weights = file(state, key, text);

@@ -24,6 +24,7 @@ struct fv_data_item {
                         the context's type, in its layout; rank 0: a picture */
     int64_t index;   /* that was read, another one where it is damaged */
     int64_t skipped; /* damaged items so far */
+    fv_image_format format; /* of a file that was decoded */
     int64_t label;
     unsigned char *marks;                 /* [classes], 0 or 1; NULL: none */
     fv__pixels memory, mark_memory, file; /* of values, of marks, of bytes */
@@ -35,6 +36,9 @@ void fv__item_free(fv_data_item *item);
 /* Reads item `index` of the data set, through its cache. `channels` of a
  * picture, 0: as it has them; pictures in memory keep theirs. */
 fv_status fv__item_read(fv_data_item *item, int64_t index, int32_t channels);
+/* The same, but that no other item stands for a damaged one. */
+fv_status fv__item_read_one(fv_data_item *item, int64_t index,
+                            int32_t channels);
 /* Makes a row-major image in the context's layout the item's; a picture is
  * brought into the order rows, columns, channels. Its memory must stay. */
 void fv__item_take(fv_data_item *item, const fv_tensor *image);
@@ -159,6 +163,9 @@ static inline int64_t fv__dataset_place(const fv_dataset *dataset,
 {
     return dataset->chosen ? dataset->chosen[index] : index;
 }
+/* Whether several threads may read it at once, each with a context of its own:
+ * allocator and files are the library's. */
+bool fv__dataset_may_share(const fv_dataset *dataset);
 /* Copies names of classes to the data set. */
 void fv__dataset_name_classes(fv_dataset *dataset, size_t count,
                               const char *const names[]);

@@ -46,6 +46,8 @@ static void decode(fv_data_item *item, const char *path, int32_t channels,
     if (from) fv__file_read(&file, context, path, 0, from, bytes);
     fv__file_close(&file, context);
     if (!fv__ok(context)) return;
+    if (bytes && frame == &item->example.image)
+        item->format = from[0] == 0xff ? FV_IMAGE_JPEG : FV_IMAGE_PNG;
     frame->tensor = fv__image_decode(
         context, fv__printable(path, strlen(path), name, sizeof name), from,
         bytes, FV_OPTIONS(fv_image_options, .channels = channels),

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/internal.h"
+
 fv_context *fv__context_like(fv_context *context)
 {
     fv_context *other = fv_context_new(FV_OPTIONS(
@@ -17,6 +19,15 @@ fv_context *fv__context_like(fv_context *context)
         fv_fail(context, FV_NO_MEMORY, "data set: no memory for a context");
     fv_context_free(other);
     return NULL;
+}
+
+bool fv__dataset_may_share(const fv_dataset *dataset)
+{
+    const fv_context *context = dataset->context;
+    return dataset->shares
+           && context->allocator.allocate == fv__allocator_standard.allocate
+           && context->io.open == fv__io_posix.open
+           && context->io.read_at == fv__io_posix.read_at;
 }
 
 void fv__item_begin(fv_data_item *item, fv_context *context,
@@ -43,16 +54,20 @@ static bool is_damage(fv_status status)
            || status == FV_UNSUPPORTED;
 }
 
-static void read(fv_data_item *item, int64_t index, int32_t channels)
+fv_status fv__item_read_one(fv_data_item *item, int64_t index, int32_t channels)
 {
     const fv_dataset *dataset = item->dataset;
     fv__example *example = &item->example;
+    if (!fv__ok(example->context)) return fv_failed(example->context);
     example->image.tensor = example->mask.tensor = (fv_tensor){ 0 };
     item->values = (fv_tensor){ 0 };
     item->marks = NULL;
     item->label = -1;
+    item->index = index;
+    item->format = FV_IMAGE_UNKNOWN;
     dataset->store->read(dataset, fv__dataset_place(dataset, index), channels,
                          item);
+    return fv_failed(example->context);
 }
 
 fv_status fv__item_read(fv_data_item *item, int64_t index, int32_t channels)
@@ -60,15 +75,14 @@ fv_status fv__item_read(fv_data_item *item, int64_t index, int32_t channels)
     const fv_dataset *dataset = item->dataset;
     fv_context *context = item->example.context;
     if (!fv__ok(context)) return fv_failed(context);
-    item->index = index;
     for (int64_t n = 1;; n++) {
-        read(item, item->index, channels);
+        fv__item_read_one(item, index, channels);
         if (fv__ok(context) || !dataset->skips || n == dataset->count
             || !is_damage(fv_failed(context)))
             return fv_failed(context);
         fv_clear_error(context);
         item->skipped++;
-        item->index = (item->index + 1) % dataset->count;
+        index = (index + 1) % dataset->count;
     }
 }
 

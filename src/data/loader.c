@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "base/internal.h"
 #include "kernel/kernel.h"
 
 enum { MOST_WORKERS = 256, MESSAGE = 1024 };
@@ -178,21 +177,12 @@ static void work(fv__crew *crew, void *argument, size_t worker)
     fv__crew_unlock(crew);
 }
 
-/* Whether allocator and files are the library's own, which threads may share.
- */
-static bool may_share(const fv_context *context)
-{
-    return context->allocator.allocate == fv__allocator_standard.allocate
-           && context->io.open == fv__io_posix.open
-           && context->io.read_at == fv__io_posix.read_at;
-}
-
 static int32_t choose_workers(const fv__loader *l)
 {
     const fv_dataset *dataset = l->o.dataset;
     if (l->direct || l->o.workers == FV_OFF) return 0;
     if (l->o.workers > 0) return l->o.workers;
-    if (!may_share(l->context) || !dataset->shares) return 0;
+    if (!fv__dataset_may_share(dataset)) return 0;
     const int64_t all = fv__processors();
     return (int32_t)fv__min(dataset->decodes ? all : fv__min(all, 2),
                             MOST_WORKERS);

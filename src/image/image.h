@@ -36,6 +36,13 @@ fv_tensor fv__image_read(fv_context *context, const char *path,
 fv_image_info fv__image_info(fv_context *context, const char *name,
                              const void *bytes, size_t size);
 
+enum { FV__HASH_SIDE = 32, FV__HASH_THUMBNAIL = 8 };
+/* fv_image_hash(); memory as above. Stores the means of 8 x 8 parts of the grey
+ * picture, unless `thumbnail` is NULL. */
+uint64_t fv__image_hash(fv_context *context, const fv_tensor *image,
+                        unsigned char *thumbnail, fv__pixels *to,
+                        fv__pixels *scratch);
+
 /* A part of a picture, in pixels from its upper left corner; edges may lie
  * between pixels. */
 typedef struct fv__box {
