@@ -43,6 +43,10 @@ typedef struct fv_image_options {
                                              whatever EXIF says */
     int32_t exact FV_ZERO; /**< 1: 16-bit samples as numbers from 0 to 1 of the
                                 context's type, not rounded to bytes */
+    int32_t indices FV_ZERO; /**< 1: a mask: the numbers of a palette's colours
+                                  instead of the colours, and samples of fewer
+                                  than 8 bits as they are, as one channel */
+    int32_t reserved FV_ZERO;
 } fv_image_options;
 
 /** Reads a PNG or JPEG file as FV_U8 [rows, columns, channels], in new memory.

@@ -164,6 +164,12 @@ typedef struct fv_fit_options {
 FV_API fv_status fv_fit_with(fv_network *network, fv_optimizer *optimizer,
                              const fv_fit_options *options);
 
+/** Measures mean and deviation of the images, see fv_dataset_moments(), for
+ *  lines `augment normalise auto` of the network, which hold the numbers after
+ *  that; pictures are read with as many channels as the network takes. Nothing
+ *  without such a line. fv_fit() does it with its training data. */
+FV_API fv_status fv_network_measure(fv_network *network,
+                                    const fv_dataset *dataset);
 /** Evaluates by plan in batches of `batch` (0: 32). Answers are counted in
  *  `scores`, NULL: not; they have the network's number of classes. */
 FV_API fv_metrics fv_evaluate(fv_network *network, const fv_dataset *dataset,

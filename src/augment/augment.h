@@ -106,6 +106,10 @@ typedef struct fv__transform_type {
     const char *about; /* what it does, in a line */
     const char *notes; /* formulas and sources */
     const fv__field *fields;
+    /* A word that may stand before the options, and the bool in them that says
+     * so; NULL: there is none. */
+    const char *word;
+    size_t word_at;
     bool random; /* it acts in training unless `on` says more */
     /* Whether it is, where the options decide; NULL: `random` does. */
     bool (*draws)(const void *options);
@@ -164,6 +168,13 @@ fv_status fv__transforms_read(fv_context *context, fv__transforms *list,
 void fv__transforms_write(const fv__transforms *list, fv__text *text);
 void fv__transforms_free(fv_context *context, fv__transforms *list);
 
+/* Whether a line `normalise auto` waits for numbers. */
+bool fv__transforms_measure(const fv__transforms *list);
+/* Gives those lines mean and deviation of up to 4 channels. */
+fv_status fv__transforms_set_moments(fv_context *context,
+                                     const fv__transforms *list,
+                                     int32_t channels, const double mean[],
+                                     const double deviation[]);
 /* Whether a line changes single pictures at that stage, `normalise` excepted.
  */
 bool fv__transforms_act(const fv__transforms *list, fv__stage stage);

@@ -2,12 +2,16 @@
  * bytes to numbers of a batch. */
 #include "augment/augment.h"
 
+#include <stddef.h>
 #include <string.h>
+
+#include "kernel/kernel.h"
 
 enum { MOST_CHANNELS = 4 };
 
 typedef struct options {
     int32_t on;
+    bool automatic; /* mean and std are to be measured */
     fv_numbers mean, std;
 } options;
 
@@ -22,6 +26,11 @@ static fv_status check(fv_context *context, const void *given)
 {
     const options *o = given;
     const fv_numbers *const lists[] = { &o->mean, &o->std };
+    if (o->automatic && (o->mean.count || o->std.count))
+        return fv_fail(context, FV_MALFORMED,
+                       "normalise: auto measures mean and std, which are given "
+                       "here");
+    if (o->automatic) return FV_OK;
     for (int k = 0; k < 2; k++)
         if (!lists[k]->count || lists[k]->count > MOST_CHANNELS)
             return fv_fail(context, FV_MALFORMED,
@@ -46,10 +55,56 @@ const fv__transform_type fv__transform_normalise = {
     .about = "(value - mean) / std of each channel, of values from 0 to 1; "
              "comes after all others, wherever it stands",
     .notes = "One number, or one for each channel; of colours from "
-             "ImageNet mean=0.485,0.456,0.406 std=0.229,0.224,0.225.",
+             "ImageNet mean=0.485,0.456,0.406 std=0.229,0.224,0.225. "
+             "`normalise auto` has the numbers measured over the pictures that "
+             "training begins with, before other transforms; the line then "
+             "holds them.",
     .fields = fields,
+    .word = "auto",
+    .word_at = offsetof(options, automatic),
     .check = check,
 };
+
+/* ---- measuring -----------------------------------------------------------
+ */
+
+static bool measures(const fv__transform *one)
+{
+    const options *o = (const void *)&one->options;
+    return one->type == &fv__transform_normalise && o->automatic;
+}
+
+bool fv__transforms_measure(const fv__transforms *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (measures(&list->at[i])) return true;
+    return false;
+}
+
+fv_status fv__transforms_set_moments(fv_context *context,
+                                     const fv__transforms *list,
+                                     int32_t channels, const double mean[],
+                                     const double deviation[])
+{
+    const size_t bytes = (size_t)channels * sizeof *mean;
+    for (size_t i = 0; i < list->count; i++) {
+        options *o = (void *)&list->at[i].options;
+        if (!measures(&list->at[i])) continue;
+        double *means = fv__allocate(context, FV__RUN, bytes);
+        double *deviations = fv__allocate(context, FV__RUN, bytes);
+        if (!means || !deviations) {
+            fv__release(context, means);
+            fv__release(context, deviations);
+            return fv_failed(context);
+        }
+        memcpy(means, mean, bytes);
+        memcpy(deviations, deviation, bytes);
+        o->mean = (fv_numbers){ .count = channels, .at = means };
+        o->std = (fv_numbers){ .count = channels, .at = deviations };
+        o->automatic = false;
+    }
+    return FV_OK;
+}
 
 /* ---- conversion -----------------------------------------------------------
  */
@@ -73,6 +128,10 @@ static fv_status find_scales(const fv__transforms *list, fv__stage stage,
         if (list->at[i].type != &fv__transform_normalise
             || (o->on && !(o->on & (int32_t)stage)))
             continue;
+        if (o->automatic)
+            return fv_fail(context, FV_MISUSE,
+                           "normalise: auto has not been measured, which "
+                           "training does when it begins");
         if (o->mean.count != 1 && o->mean.count != channels)
             return fv_fail(context, FV_MISUSE,
                            "normalise: numbers for %lld channels, the picture "
@@ -87,20 +146,36 @@ static fv_status find_scales(const fv__transforms *list, fv__stage stage,
     return FV_OK;
 }
 
+/* What each byte becomes, of the context's type: without `normalise` the same
+ * bits as where pictures are not transformed. */
+static void make_table(const fv_context *context, double factor, double shift,
+                       double table[256])
+{
+    uint8_t bytes[256];
+    float *single = (void *)table;
+    for (int i = 0; i < 256; i++) bytes[i] = (uint8_t)i;
+    if (factor == 1.0 / 255 && shift == 0) {
+        context->kernels->from_bytes(256, factor, bytes, table);
+        return;
+    }
+    for (int i = 0; i < 256; i++)
+        if (context->dtype == FV_F64)
+            table[i] = i * factor + shift;
+        else
+            single[i] = (float)(i * factor + shift);
+}
+
 /* One channel of `pixels` pixels of bytes, `step` apart in the result. */
 static void convert_bytes(const unsigned char *from, int64_t channels,
                           int64_t pixels, int64_t step, const double table[256],
                           fv_dtype dtype, void *to)
 {
-    float *single = to, narrow[256];
+    const float *narrow = (const void *)table;
+    float *single = to;
     double *twice = to;
-    if (dtype == FV_F64) {
-        for (int64_t i = 0; i < pixels; i++)
-            twice[i * step] = table[from[i * channels]];
-        return;
-    }
-    for (int i = 0; i < 256; i++) narrow[i] = (float)table[i];
-    for (int64_t i = 0; i < pixels; i++)
+    for (int64_t i = 0; dtype == FV_F64 && i < pixels; i++)
+        twice[i * step] = table[from[i * channels]];
+    for (int64_t i = 0; dtype != FV_F64 && i < pixels; i++)
         single[i * step] = narrow[from[i * channels]];
 }
 
@@ -158,7 +233,7 @@ fv_status fv__transforms_convert(const fv__transforms *list, fv__stage stage,
                             context->dtype, first);
             continue;
         }
-        for (int i = 0; i < 256; i++) table[i] = i * s.factor[c] + s.shift[c];
+        make_table(context, s.factor[c], s.shift[c], table);
         convert_bytes((unsigned char *)image->data + c, channels, pixels, step,
                       table, context->dtype, first);
     }

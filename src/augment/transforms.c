@@ -51,9 +51,14 @@ static fv_status read_options(fv_context *context, fv__transform *made,
     const fv__transform_type *type = made->type;
     char shown[64];
     fv__token rest;
+    const char *begin = words->at;
+    const bool word = type->word && fv__words_next(words, &rest)
+                      && fv__token_is(&rest, type->word);
+    if (!word) words->at = begin;
     if (fv__fields_read(words, type->name, type->fields, &made->options)
         != FV_OK)
         return fv_failed(context);
+    if (word) made->options.bytes[type->word_at] = 1;
     if (fv__words_next(words, &rest))
         return fv__token_fail(
             context, &rest, "%s takes no further \"%s\"", type->name,
@@ -107,8 +112,11 @@ void fv__transforms_write(const fv__transforms *list, fv__text *text)
 {
     for (size_t i = 0; i < list->count; i++) {
         const fv__transform *one = &list->at[i];
-        fv__text_add(text, "augment %s", one->type->name);
-        for (const fv__field *f = one->type->fields; f->key; f++)
+        const fv__transform_type *type = one->type;
+        const bool word = type->word && one->options.bytes[type->word_at];
+        fv__text_add(text, "augment %s%s%s", type->name, word ? " " : "",
+                     word ? type->word : "");
+        for (const fv__field *f = type->fields; f->key; f++)
             fv__field_write(text, f, &one->options);
         fv__text_add(text, "\n");
     }

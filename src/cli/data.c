@@ -12,7 +12,7 @@ static const struct argp_option options[] = {
       "of each class; for --out",
       0 },
     { "out", CLI_OUT, "FILE", 0,
-      "the manifest of the parts, a table (.csv) that --data takes", 0 },
+      "the manifest of the parts (.csv), which training takes as data", 0 },
     { "force", CLI_FORCE, NULL, 0, "replace the manifest", 0 },
     { "sheet", CLI_SHEET, "FILE", 0,
       "a picture (.png) with some images of each class, a row each", 0 },

@@ -137,6 +137,11 @@ void cli_manifest_write(cli_survey *s, const char *path)
     if (s->parts > 1 || *s->names[0])
         fv_fail(s->context, FV_MISUSE, "%s is divided into parts already",
                 s->options->data);
+    else if (s->num_damaged)
+        fv_fail(s->context, FV_MISUSE,
+                "%s: no manifest of data with damaged files, of which there "
+                "are %lld",
+                path, (long long)s->num_damaged);
     else if (!fv_dataset_labels(all) || !*fv_dataset_path(all, 0))
         fv_fail(s->context, FV_MISUSE,
                 "%s: a manifest is for files with one class each",

@@ -77,6 +77,10 @@ static const struct argp_option options[] = {
       0 },
     { "resume", CLI_RESUME, NULL, 0,
       "go on from FILE.checkpoint if there is one", 0 },
+    { "normalise", CLI_NORMALISE, "auto", 0,
+      "measure mean and deviation of the training images, and add them to the "
+      "network as a line `augment normalise`",
+      0 },
     { "val-split", CLI_VAL_SPLIT, "X", 0,
       "hold out that share of the training images of each class, and test them "
       "after each epoch; the test part only at the end",
@@ -403,6 +407,10 @@ static void fit(run *r)
     r->network = cli_with_loss(cli_load(r->context, r->input), o);
     if (o->size[0]) cli_set_size(r->context, r->network, o, NULL);
     open_data(r);
+    if (o->normalise
+        && !strstr(fv_network_augment_text(r->network), "augment normalise"))
+        fv_network_augment(r->network, "normalise auto");
+    fv_network_measure(r->network, r->train);
     r->network = cli_with_class_weights(r->context, r->network, r->train, o);
     check_former(r, o->out);
     if (!o->resume) check_former(r, r->checkpoint);

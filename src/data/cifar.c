@@ -2,6 +2,7 @@
  * and an image of 32 x 32 whose colours are planes. */
 #include "data/data.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum { SIDE = 32, PLANE = SIDE * SIDE, PIXELS = 3 * PLANE, MOST_FILES = 5 };
@@ -39,6 +40,7 @@ static fv__text join(const fv__source *source, const char *folder,
     return path;
 }
 
+/* Whether a file can be opened. */
 static bool is_there(const fv__source *source, const char *folder,
                      const char *inside, const char *name)
 {
@@ -47,6 +49,19 @@ static bool is_there(const fv__source *source, const char *folder,
                        && fv__file_probe(source->context, path.at) == 0;
     fv__text_free(&path);
     return there;
+}
+
+/* The same, but that a file that is there and cannot be opened is a failure. */
+static bool has(const fv__source *source, const char *inside, const char *name)
+{
+    fv__text path = join(source, source->path, inside, name);
+    const int error = fv__ok(source->context)
+                          ? fv__file_probe(source->context, path.at)
+                          : -ENOENT;
+    if (error && error != -ENOENT)
+        fv__fail_io(source->context, path.at, "open", error);
+    fv__text_free(&path);
+    return !error;
 }
 
 /* The set whose files lie in the folder, or in the one of its archive there. */
@@ -125,7 +140,7 @@ static void name_classes(const fv__source *source, const cifar *set,
 {
     fv__class_list names = { .context = source->context };
     fv__text path = join(source, source->path, inside, set->names);
-    if (path.at && is_there(source, source->path, inside, set->names))
+    if (path.at && has(source, inside, set->names))
         fv__list_read(&names, path.at);
     if (fv__ok(source->context) && names.count == (size_t)set->classes)
         fv__dataset_name_classes(dataset, names.count,
@@ -145,7 +160,7 @@ static fv_dataset *open_folder(const fv__source *source)
     const char *const *files =
         source->part == FV__PART_TEST ? set->test : set->train;
     for (int i = 0; files[i] && fv__ok(context); i++)
-        if (!i || is_there(source, source->path, inside, files[i]))
+        if (!i || has(source, inside, files[i]))
             add_file(source, set, inside, files[i], &all);
     const int64_t n = (int64_t)all.count;
     const fv_tensor labels = fv_tensor_of(all.labels, FV_U8, 1, &n);

@@ -189,6 +189,10 @@ void fv__dataset_set_targets(fv_dataset *dataset, const char *who,
 void fv__dataset_set_pictures(fv_dataset *dataset, fv_tensor images,
                               void *memory);
 
+/* fv_dataset_moments() of pictures with that many channels, see
+ * fv__item_read(). */
+fv_moments fv__dataset_moments(const fv_dataset *dataset, int32_t channels);
+
 /* ---- gzip (gzip.c) ------------------------------------------------------ */
 
 /* Decompresses a gzip file that lies in memory. */

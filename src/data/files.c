@@ -50,7 +50,9 @@ static void decode(fv_data_item *item, const char *path, int32_t channels,
         item->format = from[0] == 0xff ? FV_IMAGE_JPEG : FV_IMAGE_PNG;
     frame->tensor = fv__image_decode(
         context, fv__printable(path, strlen(path), name, sizeof name), from,
-        bytes, FV_OPTIONS(fv_image_options, .channels = channels),
+        bytes,
+        FV_OPTIONS(fv_image_options, .channels = channels,
+                   .indices = frame == &item->example.mask),
         &frame->buffers[0], &item->example.scratch);
 }
 

@@ -115,6 +115,7 @@ static void describe(fv_data_item *item, fv_item_facts *facts)
 typedef struct inspection {
     const fv_dataset *dataset;
     int64_t first;
+    int32_t channels; /* of pictures that are read */
     fv_item_facts *facts;
     fv_data_item *items; /* of the threads */
 } inspection;
@@ -127,7 +128,7 @@ static void inspect(void *argument, size_t i, size_t worker)
     fv_context *context = item->example.context;
     *facts =
         (fv_item_facts){ .index = all->first + (int64_t)i, .class_index = -1 };
-    if (fv__item_read_one(item, facts->index, all->dataset->channels) == FV_OK)
+    if (fv__item_read_one(item, facts->index, all->channels) == FV_OK)
         describe(item, facts);
     if (fv__ok(context)) return;
     *facts = (fv_item_facts){ .index = all->first + (int64_t)i,
@@ -161,10 +162,10 @@ static void end(inspection *all, int32_t threads)
     fv__release(all->dataset->context, all->items);
 }
 
-fv_status fv_dataset_inspect(const fv_dataset *dataset, int64_t first,
-                             int64_t count, fv_item_facts *facts)
+static fv_status inspect_all(const fv_dataset *dataset, int64_t first,
+                             int64_t count, int32_t channels,
+                             fv_item_facts *facts)
 {
-    if (!dataset) return FV_NO_MEMORY;
     fv_context *context = dataset->context;
     if (!fv__ok(context)) return fv_failed(context);
     if (!facts || first < 0 || count < 0 || count > dataset->count - first)
@@ -174,7 +175,7 @@ fv_status fv_dataset_inspect(const fv_dataset *dataset, int64_t first,
                        facts ? "facts" : "no facts", (long long)dataset->count);
     const bool shared = fv__dataset_may_share(dataset);
     const int32_t threads = shared ? context->threads : 1;
-    inspection all = { .dataset = dataset, .first = first, .facts = facts };
+    inspection all = { dataset, first, channels, facts, NULL };
     if (begin(&all, threads)) {
         if (shared)
             fv__parallel(context, (size_t)count, 1e9, inspect, &all);
@@ -186,6 +187,13 @@ fv_status fv_dataset_inspect(const fv_dataset *dataset, int64_t first,
         if (facts[i].status == FV_NO_MEMORY)
             fv_fail(context, FV_NO_MEMORY, "%s", facts[i].sentence);
     return fv_failed(context);
+}
+
+fv_status fv_dataset_inspect(const fv_dataset *dataset, int64_t first,
+                             int64_t count, fv_item_facts *facts)
+{
+    if (!dataset) return FV_NO_MEMORY;
+    return inspect_all(dataset, first, count, dataset->channels, facts);
 }
 
 /* ---- moments ------------------------------------------------------------- */
@@ -227,15 +235,20 @@ double fv_moments_deviation(const fv_moments *moments, int32_t channel)
 
 fv_moments fv_dataset_moments(const fv_dataset *dataset)
 {
+    if (!dataset || !fv__ok(dataset->context)) return (fv_moments){ 0 };
+    return fv__dataset_moments(dataset, dataset->channels);
+}
+
+fv_moments fv__dataset_moments(const fv_dataset *dataset, int32_t channels)
+{
     enum { CHUNK = 512 };
     fv_moments all = { 0 };
-    if (!dataset || !fv__ok(dataset->context)) return all;
     fv_context *context = dataset->context;
     fv_item_facts *facts =
         fv__allocate(context, FV__DATA, CHUNK * sizeof *facts);
     for (int64_t at = 0; fv__ok(context) && at < dataset->count; at += CHUNK) {
         const int64_t n = fv__min(CHUNK, dataset->count - at);
-        fv_dataset_inspect(dataset, at, n, facts);
+        inspect_all(dataset, at, n, channels, facts);
         for (int64_t i = 0; i < n && fv__ok(context); i++) {
             fv_moments_add(&all, &facts[i]);
             if (facts[i].status != FV_OK && !dataset->skips)

@@ -15,6 +15,7 @@ typedef struct fv__decoding {
     int64_t max_pixels, min_rows, min_columns;
     bool oriented; /* the orientation is applied */
     bool exact;    /* 16 bits stay 16 bits */
+    bool indices;  /* palettes and scales of few bits are not applied */
     fv__pixels *to, *scratch;
 
     /* of the file, as stored; set by the decoder before fv__raw_begin */

@@ -88,6 +88,11 @@ static void set_transforms(const reader *r)
         png_set_scale_16(r->png);
         d->wide = false;
     }
+    if (d->indices
+        && (type == PNG_COLOR_TYPE_PALETTE || type == PNG_COLOR_TYPE_GRAY)) {
+        png_set_packing(r->png); /* one sample a byte */
+        return;
+    }
     /* palette to RGB, 1 to 4 bits to 8, tRNS to alpha */
     png_set_expand(r->png);
     if (d->channels >= 3 && !(type & PNG_COLOR_MASK_COLOR))

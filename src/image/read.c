@@ -86,6 +86,8 @@ static void take_options(fv__decoding *d, const fv_image_options *options)
     d->min_columns = o.min_columns;
     d->oriented = !o.ignore_orientation;
     d->exact = o.exact != 0;
+    d->indices = o.indices != 0;
+    if (d->indices) d->channels = 1;
 }
 
 /* ---- from bytes ---------------------------------------------------------- */

@@ -40,6 +40,17 @@ fv_status fv_network_augment_none(fv_network *network)
     return FV_OK;
 }
 
+fv_status fv__network_set_moments(fv_network *network, int32_t channels,
+                                  const double mean[], const double deviation[])
+{
+    if (!channels)
+        return fv_fail(network->context, FV_MISUSE,
+                       "normalise: there are no images to be measured");
+    forget_texts(network);
+    return fv__transforms_set_moments(network->context, &network->transforms,
+                                      channels, mean, deviation);
+}
+
 const char *fv_network_augment_text(fv_network *network)
 {
     if (!network || !fv__ok(network->context)) return "";

@@ -186,6 +186,10 @@ fv_status fv__input_fits(const fv_network *network, int32_t k,
  * pictures, and those that make other sizes than it takes where both are known.
  */
 fv_status fv__network_check_transforms(const fv_network *network);
+/* Gives lines `augment normalise auto` their numbers. */
+fv_status fv__network_set_moments(fv_network *network, int32_t channels,
+                                  const double mean[],
+                                  const double deviation[]);
 /* If transforms mix batches, refuses a loss that cannot take their targets:
  * rows [n, outputs] that fv__labels_one_hot() writes and fv__transforms_mix()
  * mixes.

@@ -108,6 +108,8 @@ static fv_status check(fit *f)
                        o->resume ? "resume"
                        : o->keep ? "keep"
                                  : "rollbacks");
+    if (fv_network_measure(f->network, o->train) != FV_OK)
+        return fv_failed(context);
     if (check_data(f, "fit: the training data", o->train, FV__TRAINING,
                    &f->feed)
             != FV_OK

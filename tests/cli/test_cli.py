@@ -33,7 +33,7 @@ FOVEA = None
 LIMIT = 300  # seconds
 SIDE, CLASSES = 12, 4
 SCORES = dict.fromkeys(("precision", "recall", "f1", "iou", "auc"), float)
-COMMANDS = ["train", "top", "eval", "predict", "run", "info", "convert", "explain",
+COMMANDS = ["data", "train", "top", "eval", "predict", "run", "info", "convert", "explain",
             "bench", "gradcheck", "version"]
 BENCHES = ["bench conv", "bench train", "bench infer", "bench layers"]
 
@@ -453,6 +453,7 @@ class DefaultsTest(Case):
         "size": (None, None, None),
         "drop-last": (None, None, None),
         "val-split": (None, None, ("1e-9", "0.999", "0", "1")),
+        "normalise": (None, None, None),
         "val-data": (None, None, None), "class-weights": (None, None, None),
         "balanced": (None, None, None),
         "patience": (None, None, ("1", "1000000", "0", "1000001")),
@@ -503,6 +504,10 @@ class DefaultsTest(Case):
         "train": TRAIN, "eval": EVAL, "predict": PREDICT, "info": INFO,
         "gradcheck": GRADCHECK,
         "layers": {"markdown": (None, None, None)},
+        "data": {"split": (None, None, None), "out": (None, None, None),
+                 "force": (None, None, None), "sheet": (None, None, None),
+                 "seed": ("0", None, None), "limit": (None, None, None),
+                 "threads": ("all", None, None), "json": (None, None, None)},
         "explain": {"size": (None, None, None), "shape": (None, None, None), "batch": ("1", None, BATCH),
                     "threads": ("all", None, THREADS),
                     "pass": ("all", None, None), "dtype": ("f32", None, None),
@@ -581,7 +586,8 @@ class TrainTest(Case):
             "images_per_s": float, "parameters": int, "planned_bytes": int,
             "peak_bytes": int, "seed": int, "threads": int, "isa": str,
             "out": str, "resumed": bool, "stopped": bool, "best_epoch": int,
-            "best": type(None), "rollbacks": int}
+            "best": type(None), "rollbacks": int, "wait_share": float,
+            "damaged": int}
 
     def test_json(self):
         done = self.train("json.safetensors", "--epochs", 6, "--json",
