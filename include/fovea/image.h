@@ -90,10 +90,10 @@ FV_API fv_tensor fv_image_resize(fv_context *context, const fv_tensor *image,
                                  int64_t rows, int64_t columns,
                                  fv_resample filter);
 
-/** A perceptual hash of a picture FV_U8 [rows, columns, channels]: pictures that
- *  look alike, by size, compression or brightness only apart, have hashes that
- *  differ in few of the 64 bits. The picture is made grey and resized to 32 x
- *  32 by means; bit i says whether coefficient i of the lowest 8 x 8 of its
+/** A perceptual hash of a picture FV_U8 [rows, columns, channels]: pictures
+ * that look alike, by size, compression or brightness only apart, have hashes
+ * that differ in few of the 64 bits. The picture is made grey and resized to 32
+ * x 32 by means; bit i says whether coefficient i of the lowest 8 x 8 of its
  *  discrete cosine transform, but for the mean, is above their median. 0 after
  *  a failure. */
 FV_API uint64_t fv_image_hash(fv_context *context, const fv_tensor *image);

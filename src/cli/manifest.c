@@ -52,14 +52,13 @@ static void put_row(const manifest *m, const fv_dataset *set, int64_t index,
                 m->path, name);
         return;
     }
-    char *whole = realpath(path, NULL);
-    if (!whole) {
+    char whole[CLI_PATH];
+    if (!realpath(path, whole)) {
         fail(m, path);
         return;
     }
     put_field(m->file,
               strncmp(whole, m->folder, length) == 0 ? whole + length : whole);
-    free(whole);
     putc(',', m->file);
     put_field(m->file, name);
     fprintf(m->file, ",%s\n", part);
@@ -76,7 +75,7 @@ static void put_part(const manifest *m, const fv_dataset *set, const char *part)
 /* Opens a new file beside the manifest. */
 static bool begin(manifest *m, bool force)
 {
-    char folder[CLI_PATH];
+    char folder[CLI_PATH], whole[CLI_PATH];
     const char *slash = strrchr(m->path, '/');
     const int length = slash ? (int)(slash - m->path) + 1 : 0;
     const int used =
@@ -93,12 +92,11 @@ static bool begin(manifest *m, bool force)
         return false;
     }
     snprintf(folder, sizeof folder, "%.*s", length, m->path);
-    char *whole = realpath(length ? folder : ".", NULL);
-    if (whole)
+    const bool there = realpath(length ? folder : ".", whole) != NULL;
+    if (there)
         snprintf(m->folder, sizeof m->folder, "%.*s/", CLI_PATH - 2,
                  strcmp(whole, "/") == 0 ? "" : whole);
-    free(whole);
-    const int file = whole ? mkstemp(m->temporary) : -1;
+    const int file = there ? mkstemp(m->temporary) : -1;
     const mode_t mask = umask(0);
     umask(mask);
     if (file >= 0) fchmod(file, 0666 & ~mask);
