@@ -196,19 +196,18 @@ typedef struct cli_options {
     int32_t opset;   /* 0: the newest */
     int32_t threads; /* 0: all */
     int32_t workers; /* as in fv_fit_options */
-    int64_t cache;   /* bytes of decoded pictures */
+    fv_monitor monitor;
+    int64_t cache; /* bytes of decoded pictures */
     fv_dtype dtype;
     fv_layout layout;
     bool layout_given;
     /* as they are written, checked; NULL: not given */
     const char *optimizer, *lr, *momentum, *weight_decay, *schedule;
     const char *decay_of, *scale_lr, *freeze, *loss;
-    double clip_norm, clip_value, average; /* 0: none */
-    int64_t patience, keep, log_every;     /* 0: not given */
-    double min_delta, val_split;           /* 0: not given */
-    fv_monitor monitor;
+    double clip_norm, clip_value, average;                    /* 0: none */
+    int64_t patience, keep, log_every;                        /* 0: not given */
+    double min_delta, val_split;                              /* 0: not given */
     const char *log, *tensorboard, *val_data, *class_weights; /* the same */
-    bool keep_best, rollback, balanced, once, normalise;
     double split[CLI_PARTS]; /* shares of parts; zeros: not given */
     const char *sheet;       /* NULL: not given */
     const char *shapes, *nets, *weights, *into, *prefix; /* NULL: not given */
@@ -221,9 +220,9 @@ typedef struct cli_options {
     unsigned passes; /* bit i: fv_conv_pass i */
     fv_algorithm algorithm;
     double seconds;
-    bool training, train, new_head, partial, nesterov, no_decay_bias, strict,
-        force, resume, drop_last, skip_damaged, csv, json, markdown, fold,
-        softmax;
+    bool keep_best, rollback, balanced, once, normalise, training, train,
+        new_head, partial, nesterov, no_decay_bias, strict, force, resume,
+        drop_last, skip_damaged, csv, json, markdown, fold, softmax;
     int count; /* words that are not options */
     char **words;
 } cli_options;

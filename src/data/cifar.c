@@ -128,7 +128,7 @@ static void add_file(const fv__source *source, const cifar *set,
                                               to->count, n, 1, &to->label_room)
                                    : NULL;
     if (labels) to->labels = labels;
-    for (size_t i = 0; i < n && fv__ok(context); i++)
+    for (size_t i = 0; content && i < n && fv__ok(context); i++)
         add_record(set, content + i * record, to);
     fv__release(context, content);
     fv__text_free(&path);
