@@ -54,11 +54,13 @@ static void find_equal(const cli_survey *s, int64_t *equal)
 
 /* ---- images that look alike ---------------------------------------------- */
 
+/* Adds the bits of pairs, then of groups of four, then of all bytes. */
 static int count_bits(uint64_t x)
 {
-    int count = 0;
-    for (; x; x &= x - 1) count++;
-    return count;
+    x -= x >> 1 & 0x5555555555555555u;
+    x = (x & 0x3333333333333333u) + (x >> 2 & 0x3333333333333333u);
+    x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+    return (int)(x * 0x0101010101010101u >> 56);
 }
 
 /* Whether the mean difference of the parts of two pictures is small. */

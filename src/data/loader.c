@@ -257,7 +257,8 @@ size_t fv__loader_bytes(fv_context *context, const fv__loader_options *options)
 {
     fv__loader l = { .context = context, .o = *options };
     measure(&l);
-    return fv__footprint((size_t)l.slots * sizeof(slot))
+    return fv__footprint(sizeof l)
+           + fv__footprint((size_t)l.slots * sizeof(slot))
            + (size_t)l.slots * fv__footprint(slot_bytes(&l))
            + fv__footprint((size_t)l.o.part * l.target_row);
 }
