@@ -33,6 +33,11 @@ FV_API void fv_dataset_free(fv_dataset *dataset);
 
 /** Keeps the first n images, n >= 1; all if there are fewer. */
 FV_API fv_status fv_dataset_limit(fv_dataset *dataset, int64_t n);
+/** Moves a share, above 0 and below 1, of the images of each class to a new
+ * data set, rounded to whole images and never all of a class. Which ones
+ * depends on seed and labels alone; both sets keep the order. */
+FV_API fv_dataset *fv_dataset_split(fv_dataset *dataset, double share,
+                                    uint64_t seed);
 /** Number of images. */
 FV_API int64_t fv_dataset_count(const fv_dataset *dataset);
 /** One more than the largest label, 10 for the named sets. */

@@ -10,6 +10,7 @@
 #include <fovea/image.h>
 #include <fovea/layer.h>
 #include <fovea/loss.h>
+#include <fovea/metrics.h>
 #include <fovea/network.h>
 #include <fovea/onnx.h>
 #include <fovea/operator.h>

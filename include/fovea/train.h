@@ -4,6 +4,7 @@
 #define FOVEA_TRAIN_H
 
 #include <fovea/data.h>
+#include <fovea/metrics.h>
 #include <fovea/network.h>
 #include <fovea/optimizer.h>
 
@@ -12,14 +13,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/** Loss and number of right answers of one step or one pass. */
-typedef struct fv_metrics {
-    double loss;     /**< mean over the images */
-    double accuracy; /**< share of images whose largest output is the label, or
-                          whose one output is on the label's side of 0 */
-    int64_t count;   /**< images */
-} fv_metrics;
 
 /** One planned step on a batch: forward, loss, backward, update. Allocates
  *  nothing after the first step with as many images. A loss that is not finite
@@ -35,6 +28,18 @@ FV_API fv_metrics fv_train_step_named(fv_network *network,
                                       const fv_named_tensor inputs[],
                                       const fv_tensor *target);
 
+/** What tells a better epoch from a worse one. */
+typedef enum fv_monitor {
+    FV_MONITOR_LOSS,     /**< of the test data or, without any, of training */
+    FV_MONITOR_ACCURACY, /**< the same */
+    FV_MONITOR_TRAIN_LOSS,
+    FV_MONITOR_TRAIN_ACCURACY
+} fv_monitor;
+
+/** "loss", "accuracy", "train_loss", "train_accuracy"; NULL for other
+ *  numbers. */
+FV_API const char *fv_monitor_name(fv_monitor monitor);
+
 /** Where training stands; handed to the progress function. */
 typedef struct fv_progress {
     int64_t epoch, epochs;  /**< epoch counts from 1 */
@@ -45,6 +50,10 @@ typedef struct fv_progress {
     double images_per_s;
     double seconds_left; /**< estimate, all epochs */
     size_t planned_bytes;
+    int64_t step;         /**< updates of the run, earlier runs included */
+    fv_metrics last;      /**< of the last batch */
+    double learning_rate; /**< of its update */
+    double seconds;       /**< since fv_fit() began, without evaluation */
 } fv_progress;
 
 /** What fv_fit() did. */
@@ -56,7 +65,10 @@ typedef struct fv_fit_report {
     size_t peak_bytes;    /**< of the same, counted during the run */
     int64_t epochs;       /**< finished, earlier runs included */
     int32_t resumed;      /**< 1: went on from the checkpoint */
-    int32_t reserved;
+    int32_t stopped;      /**< 1: by `patience`, before the last epoch */
+    int64_t best_epoch;   /**< 0: none was watched */
+    double best;          /**< what was watched, of that epoch */
+    int64_t rollbacks;    /**< of the run, earlier runs included */
 } fv_fit_report;
 
 /** Options of fv_fit(). */
@@ -85,15 +97,50 @@ typedef struct fv_fit_options {
     void (*progress)(void *user, const fv_progress *progress) FV_ZERO;
     void *user FV_ZERO;
     fv_fit_report *report FV_ZERO;
+    fv_monitor monitor FV_ZERO; /**< what `patience` and `best` look at; loss is
+                                     better when it is less, accuracy when it is
+                                     more */
+    int32_t keep FV_ZERO;       /**< so many epochs' checkpoints stay, each as
+                                     `checkpoint`.EPOCH beside it; 0: none */
+    int64_t patience FV_ZERO;   /**< training ends after so many epochs in a row
+                                     that were not better than the best before;
+                                     0: it does not */
+    double min_delta FV_ZERO;   /**< a better epoch is better by more than
+                                     this */
+    const char *best FV_ZERO;   /**< a model, written after each epoch that is
+                                     the best so far: with the averages of the
+                                     weights, if there are any; NULL: none */
+    int64_t rollbacks FV_ZERO;  /**< so many times in a run a loss or gradient
+                                     that is not finite does not end it:
+                                     training goes back to the checkpoint, halves
+                                     the learning rate, tells the context's log,
+                                     and goes on. One is written at the start */
+    const char *log FV_ZERO; /**< a line for each epoch and for some updates is
+                                  appended to this file, .csv or .jsonl; a run
+                                  that goes on removes those of later updates,
+                                  one that begins anew all; NULL: none */
+    const char *tensorboard FV_ZERO; /**< the same as event files of TensorBoard
+                                          in this folder, which exists */
+    int32_t balanced FV_ZERO; /**< 1: all classes come equally often: an epoch
+                                   has images of small classes several times,
+                                 and not all of large ones */
+    int32_t reserved FV_ZERO;
+    int64_t log_every FV_ZERO; /**< updates from one line of them to the next;
+                                    0: 50 */
 } fv_fit_options;
 
 /** Trains: `fv_fit(net, fv_adam(net, 1e-3), data, .epochs = 5, .batch = 64)`.
  *  The order of images depends on the context's seed and the epoch alone; the
  *  last short batch is used unless `drop_last` leaves it out.
  *
+ *  A loss or gradient that is not finite ends the run, unless there are
+ *  `rollbacks`; the sentence names the layer, the step and the image that it
+ *  comes from, and the last checkpoint stays.
+ *
  *  With `resume` the run goes on where the checkpoint was written, and ends
  * with the bits of a run that was never stopped. Network, seed, element type,
- * batch, micro batch, number of images, `drop_last` and the optimizer's rule
+ * batch, micro batch, number of images, `drop_last`, `balanced` and the
+ * optimizer's rule
  * must be the checkpoint's. The optimizer's other options may differ and are
  * those of this call. The learning rate is the one that the checkpoint's run
  * had at last, as its progress function may have set it, provided that fv_fit()
@@ -107,10 +154,10 @@ typedef struct fv_fit_options {
 FV_API fv_status fv_fit_with(fv_network *network, fv_optimizer *optimizer,
                              const fv_fit_options *options);
 
-/** Evaluates by plan in batches of `batch` (0: 32). If `confusion` is not
- *  NULL, counts go to confusion[label * fv_network_classes() + answer]. */
+/** Evaluates by plan in batches of `batch` (0: 32). Answers are counted in
+ *  `scores`, NULL: not; they have the network's number of classes. */
 FV_API fv_metrics fv_evaluate(fv_network *network, const fv_dataset *dataset,
-                              int64_t batch, int64_t *confusion);
+                              int64_t batch, fv_scores *scores);
 /** Share of right answers; NaN after a failure. */
 FV_API double fv_accuracy(fv_network *network, const fv_dataset *dataset);
 

@@ -242,8 +242,9 @@ int32_t fv__processors(void);
 size_t fv__memory_limit(const char **source);
 /* Bytes of the last-level cache; 32 MiB if unknown. */
 size_t fv__last_cache(void);
-/* Seconds of a monotonic clock. */
+/* Seconds of a monotonic clock; seconds since 1970. */
 double fv__seconds(void);
+double fv__date(void);
 
 /* ---- files ------------------------------------------------------------- */
 
@@ -277,12 +278,16 @@ void *fv__input_end(fv__input *input, size_t limit, size_t *bytes);
  * that name, or an argument is NULL. Records nothing. */
 int fv__file_probe(fv_context *context, const char *path);
 
+/* Removes the file, if there is one; what hinders it goes to the log. */
+void fv__file_remove(fv_context *context, const char *path);
 /* What a file that begins with these bytes seems to be, with its article: "a
  * zip archive (.pt, .npz, .keras)"; NULL if it is nothing well known. */
 const char *fv__file_kind(const void *bytes, size_t size);
 /* The CRC-32 of gzip and PNG, continued from that of the bytes before (0 at
  * the beginning). */
 uint32_t fv__crc32(uint32_t crc, const void *bytes, size_t size);
+/* The CRC-32C (Castagnoli) of iSCSI and TFRecord files. */
+uint32_t fv__crc32c(const void *bytes, size_t size);
 
 /* An atomic write: temporary file in the same folder, fsync, rename, fsync of
  * the folder. Symbolic links are followed: the file that they lead to is the
@@ -308,5 +313,19 @@ fv_status fv__write(fv__writer *writer, const void *data, size_t bytes);
 /* Ends the write: makes the new file the file at `path`, or, when a failure is
  * pending, removes what was written. Returns the context's status. */
 fv_status fv__write_end(fv__writer *writer);
+
+/* A file that grows, at once and without a buffer: what was appended before the
+ * process was killed is in it. */
+typedef struct fv__appender {
+    fv_context *context;
+    char *path;
+    int file; /* -1: not open */
+} fv__appender;
+
+fv_status fv__append_begin(fv__appender *appender, fv_context *context,
+                           const char *path);
+fv_status fv__append(fv__appender *appender, const void *data, size_t bytes);
+/* Does nothing for one that is zero. */
+void fv__append_end(fv__appender *appender);
 
 #endif

@@ -1,4 +1,5 @@
-/* CRC-32: zlib's where the build has it, a small table of our own elsewhere. */
+/* CRC-32C, and CRC-32: zlib's where the build has it, a small table of our own
+ * elsewhere. */
 #include "base/base.h"
 
 #ifdef FOVEA_WITH_ZLIB
@@ -31,3 +32,14 @@ uint32_t fv__crc32(uint32_t crc, const void *bytes, size_t size)
 }
 
 #endif
+
+uint32_t fv__crc32c(const void *bytes, size_t size)
+{
+    const unsigned char *at = bytes;
+    uint32_t crc = UINT32_MAX;
+    for (size_t i = 0; i < 8 * size; i++) {
+        if (i % 8 == 0) crc ^= at[i / 8];
+        crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0); /* reflected polynomial */
+    }
+    return ~crc;
+}

@@ -315,3 +315,13 @@ int fv__file_probe(fv_context *context, const char *path)
     context->io.close(context->io.user, file);
     return 0;
 }
+
+void fv__file_remove(fv_context *context, const char *path)
+{
+    char words[32], name[512];
+    const int error = context->io.unlink(context->io.user, path);
+    if (error && error != -ENOENT)
+        fv__log(context, "%s: cannot remove: %s",
+                fv__printable(path, strlen(path), name, sizeof name),
+                fv__system_words(-error, words));
+}

@@ -18,6 +18,7 @@ enum {
 
 /* Each takes the words after `fovea`, "fovea train" being argv[0]. */
 int cli_train(int argc, char **argv);
+int cli_top(int argc, char **argv);
 int cli_eval(int argc, char **argv);
 int cli_predict(int argc, char **argv);
 int cli_info(int argc, char **argv);
@@ -64,6 +65,20 @@ enum {
     CLI_FORCE,
     CLI_RESUME,
     CLI_DROP_LAST,
+    CLI_PATIENCE,
+    CLI_MIN_DELTA,
+    CLI_MONITOR,
+    CLI_KEEP_BEST,
+    CLI_KEEP,
+    CLI_ON_NAN,
+    CLI_LOG,
+    CLI_LOG_EVERY,
+    CLI_TENSORBOARD,
+    CLI_VAL_SPLIT,
+    CLI_VAL_DATA,
+    CLI_CLASS_WEIGHTS,
+    CLI_BALANCED,
+    CLI_ONCE,
     CLI_GRAD,
     CLI_TRAINING,
     CLI_WEIGHTS,
@@ -145,7 +160,12 @@ typedef struct cli_options {
     /* as they are written, checked; NULL: not given */
     const char *optimizer, *lr, *momentum, *weight_decay, *schedule;
     const char *decay_of, *scale_lr, *freeze, *loss;
-    double clip_norm, clip_value, average;               /* 0: none */
+    double clip_norm, clip_value, average; /* 0: none */
+    int64_t patience, keep, log_every;     /* 0: not given */
+    double min_delta, val_split;           /* 0: not given */
+    fv_monitor monitor;
+    const char *log, *tensorboard, *val_data, *class_weights; /* the same */
+    bool keep_best, rollback, balanced, once;
     const char *shapes, *nets, *weights, *into, *prefix; /* NULL: not given */
     const char *grads[CLI_MOST_GRADS];
     int num_grads;
@@ -257,18 +277,46 @@ void cli_json_shape(cli_json *at, const char *key, const fv_shape *shape);
 /* Prints and frees; prints nothing if the context has failed. */
 void cli_json_print(cli_json *json, fv_context *context);
 
+/* Reads an object from a text; NULL if it is none. */
+cli_json *cli_json_parse(const char *text);
+/* A number of it, NaN if there is none; a text of it, NULL if there is none. */
+double cli_json_get(const cli_json *json, const char *key);
+const char *cli_json_get_text(const cli_json *json, const char *key);
+void cli_json_free(cli_json *json);
+
+/* ---- small charts (sparkline.c) ----------------------------------------- */
+
+enum { CLI_CHART = 64 };
+
+/* The last values of a series. */
+typedef struct cli_chart {
+    double values[CLI_CHART];
+    int count;
+} cli_chart;
+
+void cli_chart_add(cli_chart *chart, double value);
+/* A character for each of the last `width` values into
+ * text[4 * CLI_CHART + 1], returned. */
+const char *cli_sparkline(const cli_chart *chart, int width, bool unicode,
+                          char *text);
+
 /* ---- progress (progress.c) ---------------------------------------------- */
 
 typedef struct cli_progress {
-    bool terminal, colour, unicode, drawn;
-    double last; /* when the bar was drawn, in seconds */
+    bool terminal, colour, unicode;
+    bool validation; /* what is tested was held out */
+    double last;     /* when the bar was drawn, in seconds */
+    int drawn;       /* columns of the bar; 0: there is none */
+    cli_chart losses;
 } cli_progress;
 
-cli_progress cli_progress_begin(void);
+cli_progress cli_progress_begin(bool validation);
 /* An fv_fit() progress function; `user` is the cli_progress. */
 void cli_progress_show(void *user, const fv_progress *progress);
 /* Clears the bar. */
 void cli_progress_end(cli_progress *progress);
+/* "1:02:03" or "2:03" into text[CLI_CELL], returned. */
+const char *cli_duration(double seconds, char *text);
 
 /* ---- models, data, images ----------------------------------------------- */
 
@@ -302,6 +350,10 @@ fv_network *cli_load_own(fv_context **context, cli_options *options);
 /* The network with the loss of the options or, if it has none, with the usual
  * one; frees the one without. */
 fv_network *cli_with_loss(fv_network *network, const cli_options *options);
+/* The same, with the class weights of the options, for the data set. */
+fv_network *cli_with_class_weights(fv_network *network,
+                                   const fv_dataset *dataset,
+                                   const cli_options *options);
 /* Loads a file that must hold weights. */
 fv_network *cli_load_model(fv_context *context, const char *path);
 /* What a class is called: by the network, by the data set (NULL: there is none)

@@ -6,7 +6,9 @@
 #include <stdio.h>
 
 /* Wider matrices are shown as their largest entries. */
-enum { WIDEST_MATRIX = 20, MOST_MISTAKES = 20 };
+enum { WIDEST_MATRIX = 20, MOST_MISTAKES = 20, TOP = 5 };
+/* For areas under ROC curves all outputs are kept: 256 MiB. */
+static const double most_outputs = 1 << 25;
 
 static const struct argp_option options[] = {
     { "data", CLI_DATA, "NAME", 0,
@@ -25,8 +27,9 @@ static const struct argp_option options[] = {
 static const struct argp usage = {
     .options = options,
     .args_doc = "FILE [NAME]",
-    .doc = "Evaluate a saved model: accuracy, loss, precision, recall and F1 "
-           "of each class, and the confusion matrix.",
+    .doc = "Evaluate a saved model: accuracy, loss, precision, recall, F1, "
+           "intersection over union and area under the ROC curve of each class "
+           "and their means, and the confusion matrix.",
 };
 
 /* What evaluation counted. */
@@ -34,33 +37,11 @@ typedef struct result {
     const fv_network *network;
     const fv_dataset *dataset;
     int64_t classes;
+    fv_scores *scores;
     const int64_t *confusion; /* [label][answer] */
     fv_metrics metrics;
+    bool pixels; /* each pixel has a class */
 } result;
-
-/* The scores of one class; NaN where the divisor is 0. */
-typedef struct score {
-    double precision, recall, f1;
-    int64_t count;
-} score;
-
-static score score_of(const result *r, int64_t class_index)
-{
-    int64_t labels = 0, answers = 0;
-    for (int64_t other = 0; other < r->classes; other++) {
-        labels += r->confusion[class_index * r->classes + other];
-        answers += r->confusion[other * r->classes + class_index];
-    }
-    const double right =
-        (double)r->confusion[class_index * r->classes + class_index];
-    return (score){
-        .precision = answers ? right / (double)answers : (double)NAN,
-        .recall = labels ? right / (double)labels : (double)NAN,
-        .f1 = labels + answers ? 2 * right / (double)(labels + answers)
-                               : (double)NAN,
-        .count = labels,
-    };
-}
 
 static const char *name_of(const result *r, int64_t class_index, char *text)
 {
@@ -74,33 +55,28 @@ static void put_share(double share, char *text)
     snprintf(text, CLI_CELL, isnan(share) ? "-" : "%.4f", share);
 }
 
+/* Rows of the table: heading, classes, the two means. */
 static void class_cell(const void *user, int64_t row, int column, char *text)
 {
     static const char *const names[] = { "class", "precision", "recall", "F1",
-                                         "images" };
+                                         "IoU",   "AUC",       "labels" };
     const result *r = user;
     if (row == 0) {
         snprintf(text, CLI_CELL, "%s", names[column]);
         return;
     }
-    const score s = score_of(r, row - 1);
-    switch (column) {
-    case 0:
+    const int64_t mean = row - 1 - r->classes;
+    const fv_class_scores s = mean < 0 ? fv_scores_of(r->scores, row - 1)
+                                       : fv_scores_mean(r->scores, mean == 1);
+    const double shares[] = { s.precision, s.recall, s.f1, s.iou, s.auc };
+    if (column == 0 && mean < 0)
         name_of(r, row - 1, text);
-        break;
-    case 1:
-        put_share(s.precision, text);
-        break;
-    case 2:
-        put_share(s.recall, text);
-        break;
-    case 3:
-        put_share(s.f1, text);
-        break;
-    default:
+    else if (column == 0)
+        snprintf(text, CLI_CELL, "%s mean", mean ? "weighted" : "macro");
+    else if (column < 6)
+        put_share(shares[column - 1], text);
+    else
         cli_number(s.count, text);
-        break;
-    }
 }
 
 static void matrix_cell(const void *user, int64_t row, int column, char *text)
@@ -152,11 +128,15 @@ static void print_mistakes(const result *r)
 static void print_text(const result *r)
 {
     char count[CLI_CELL];
-    printf("accuracy %.4f  loss %.4f  images %s\n\n", r->metrics.accuracy,
-           r->metrics.loss, cli_number(r->metrics.count, count));
-    cli_table_print(&(cli_table){ .columns = 5,
-                                  .align = "lrrrr",
-                                  .rows = r->classes + 1,
+    printf("accuracy %.4f", r->metrics.accuracy);
+    if (r->classes > TOP)
+        printf("  top-%d %.4f", TOP, fv_scores_top(r->scores));
+    if (r->pixels) printf("  mean IoU %.4f", fv_scores_mean(r->scores, 0).iou);
+    printf("  loss %.4f  images %s\n\n", r->metrics.loss,
+           cli_number(r->metrics.count, count));
+    cli_table_print(&(cli_table){ .columns = 7,
+                                  .align = "lrrrrrr",
+                                  .rows = r->classes + 3,
                                   .cell = class_cell,
                                   .user = r });
     putchar('\n');
@@ -172,22 +152,35 @@ static void print_text(const result *r)
 
 /* ---- JSON --------------------------------------------------------------- */
 
+static void add_scores(cli_json *at, const fv_class_scores *s)
+{
+    cli_json_number(at, "precision", s->precision);
+    cli_json_number(at, "recall", s->recall);
+    cli_json_number(at, "f1", s->f1);
+    cli_json_number(at, "iou", s->iou);
+    cli_json_number(at, "auc", s->auc);
+}
+
 static void print_json(const result *r, fv_context *context)
 {
     char name[CLI_CELL];
     cli_json *json = cli_json_new();
     cli_json_number(json, "accuracy", r->metrics.accuracy);
+    cli_json_number(json, "top5", fv_scores_top(r->scores));
     cli_json_number(json, "loss", r->metrics.loss);
     cli_json_integer(json, "count", r->metrics.count);
+    for (int weighted = 0; weighted < 2; weighted++) {
+        const fv_class_scores mean = fv_scores_mean(r->scores, weighted);
+        add_scores(cli_json_object(json, weighted ? "weighted" : "macro"),
+                   &mean);
+    }
     cli_json *classes = cli_json_array(json, "classes");
     cli_json *confusion = cli_json_array(json, "confusion");
     for (int64_t i = 0; i < r->classes; i++) {
-        const score s = score_of(r, i);
+        const fv_class_scores s = fv_scores_of(r->scores, i);
         cli_json *one = cli_json_object(classes, NULL);
         cli_json_text(one, "name", name_of(r, i, name));
-        cli_json_number(one, "precision", s.precision);
-        cli_json_number(one, "recall", s.recall);
-        cli_json_number(one, "f1", s.f1);
+        add_scores(one, &s);
         cli_json_integer(one, "count", s.count);
         cli_json *row = cli_json_array(confusion, NULL);
         for (int64_t k = 0; k < r->classes; k++)
@@ -203,11 +196,16 @@ static result evaluate(fv_context *context, fv_network *network,
     result r = { .network = network, .classes = fv_network_classes(network) };
     fv_dataset *dataset = cli_open_data(context, o->data, "test");
     if (o->limit) fv_dataset_limit(dataset, o->limit);
-    fv_tensor counts =
-        fv_tensor_new(context, FV_I64, 2, (int64_t[]){ r.classes, r.classes });
+    const fv_shape output = fv_network_output_shape(network);
+    double outputs = (double)fv_dataset_count(dataset);
+    for (int32_t i = 0; i < output.rank; i++)
+        outputs *= (double)output.extent[i];
     r.dataset = dataset;
-    r.confusion = counts.data;
-    r.metrics = fv_evaluate(network, dataset, o->batch, counts.data);
+    r.scores = fv_scores_new(context, r.classes,
+                             .areas = outputs <= most_outputs, .top = TOP);
+    r.confusion = fv_scores_confusion(r.scores);
+    r.metrics = fv_evaluate(network, dataset, o->batch, r.scores);
+    r.pixels = fv_scores_count(r.scores) > r.metrics.count;
     return r;
 }
 

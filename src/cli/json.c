@@ -75,9 +75,52 @@ void cli_json_print(cli_json *json, fv_context *context)
     json_decref(inside(json));
 }
 
+cli_json *cli_json_parse(const char *text)
+{
+    return (cli_json *)(void *)json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+}
+
+static json_t *member(const cli_json *json, const char *key)
+{
+    return json_object_get((const json_t *)(const void *)json, key);
+}
+
+double cli_json_get(const cli_json *json, const char *key)
+{
+    const json_t *value = member(json, key);
+    return json_is_number(value) ? json_number_value(value) : (double)NAN;
+}
+
+const char *cli_json_get_text(const cli_json *json, const char *key)
+{
+    return json_string_value(member(json, key));
+}
+
+void cli_json_free(cli_json *json) { json_decref(inside(json)); }
+
 #else
 
 bool cli_json_there(void) { return false; }
+
+cli_json *cli_json_parse(const char *text)
+{
+    (void)text;
+    return NULL;
+}
+
+double cli_json_get(const cli_json *json, const char *key)
+{
+    (void)json, (void)key;
+    return (double)NAN;
+}
+
+const char *cli_json_get_text(const cli_json *json, const char *key)
+{
+    (void)json, (void)key;
+    return NULL;
+}
+
+void cli_json_free(cli_json *json) { (void)json; }
 
 cli_json *cli_json_new(void) { return NULL; }
 

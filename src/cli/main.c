@@ -16,6 +16,8 @@ typedef struct command {
 static const command commands[] = {
     { "train", "fovea train", "NET --data NAME",
       "train a network and save it as a model", cli_train },
+    { "top", "fovea top", "FILE.jsonl", "follow a training by its log",
+      cli_top },
     { "eval", "fovea eval", "FILE --data NAME",
       "accuracy, loss, every class, confusion matrix", cli_eval },
     { "predict", "fovea predict", "FILE IMAGE...",

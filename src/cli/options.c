@@ -301,6 +301,73 @@ static error_t read_running(int key, char *text, struct argp_state *state,
     }
 }
 
+/* Options of what is watched, kept and logged while training. */
+static error_t read_watching(int key, char *text, struct argp_state *state,
+                             cli_options *o)
+{
+    static const char *const ways[] = { "stop", "rollback", NULL };
+    static const char *const monitors[] = { "loss", "accuracy", "train-loss",
+                                            "train-accuracy", NULL };
+    switch (key) {
+    case CLI_PATIENCE:
+        o->patience = whole(state, key, text, 1, MOST_EPOCHS);
+        return 0;
+    case CLI_MIN_DELTA:
+        o->min_delta = number(state, key, text, true, (double)INFINITY);
+        return 0;
+    case CLI_MONITOR:
+        o->monitor =
+            (fv_monitor)choice(state, key, text, monitors,
+                               "loss, accuracy, train-loss or train-accuracy");
+        return 0;
+    case CLI_KEEP_BEST:
+        o->keep_best = true;
+        return 0;
+    case CLI_KEEP:
+        o->keep = whole(state, key, text, 1, MOST_EPOCHS);
+        return 0;
+    case CLI_ON_NAN:
+        o->rollback = choice(state, key, text, ways, "stop or rollback");
+        return 0;
+    case CLI_LOG:
+        o->log = file(state, key, text);
+        return 0;
+    case CLI_LOG_EVERY:
+        o->log_every = whole(state, key, text, 1, most_images);
+        return 0;
+    case CLI_TENSORBOARD:
+        o->tensorboard = file(state, key, text);
+        return 0;
+    case CLI_ONCE:
+        o->once = true;
+        return 0;
+    default:
+        return read_running(key, text, state, o);
+    }
+}
+
+/* Options of the data that is trained on. */
+static error_t read_sampling(int key, char *text, struct argp_state *state,
+                             cli_options *o)
+{
+    switch (key) {
+    case CLI_VAL_SPLIT:
+        o->val_split = number(state, key, text, false, 1);
+        return 0;
+    case CLI_VAL_DATA:
+        o->val_data = file(state, key, text);
+        return 0;
+    case CLI_CLASS_WEIGHTS:
+        o->class_weights = file(state, key, text);
+        return 0;
+    case CLI_BALANCED:
+        o->balanced = true;
+        return 0;
+    default:
+        return read_watching(key, text, state, o);
+    }
+}
+
 /* Options of how to train. */
 static error_t read_training(int key, char *text, struct argp_state *state,
                              cli_options *o)
@@ -325,7 +392,7 @@ static error_t read_training(int key, char *text, struct argp_state *state,
         o->drop_last = true;
         return 0;
     default:
-        return read_running(key, text, state, o);
+        return read_sampling(key, text, state, o);
     }
 }
 

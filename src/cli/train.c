@@ -2,13 +2,19 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 4096, MOST_LINKS = 40, TEXT_BYTES = 1024 };
+enum {
+    PATH_BYTES = 4096,
+    MOST_LINKS = 40,
+    TEXT_BYTES = 1024,
+    MOST_ROLLBACKS = 3
+};
 
 static char optimizer_help[2 * TEXT_BYTES]; /* begins with all the names */
 
@@ -67,6 +73,40 @@ static const struct argp_option options[] = {
       0 },
     { "resume", CLI_RESUME, NULL, 0,
       "go on from FILE.checkpoint if there is one", 0 },
+    { "val-split", CLI_VAL_SPLIT, "X", 0,
+      "hold out that share of the training images of each class, and test them "
+      "after each epoch; the test part only at the end",
+      0 },
+    { "val-data", CLI_VAL_DATA, "NAME", 0, "the same with another data set",
+      0 },
+    { "class-weights", CLI_CLASS_WEIGHTS, "LIST", 0,
+      "of the loss, a number a class by comma; balanced: images / (classes x "
+      "images of the class)",
+      0 },
+    { "balanced", CLI_BALANCED, NULL, 0, "draw all classes equally often", 0 },
+    { "patience", CLI_PATIENCE, "N", 0,
+      "end after N epochs in a row without a better one", 0 },
+    { "min-delta", CLI_MIN_DELTA, "X", 0,
+      "a better epoch is better by more than X (0)", 0 },
+    { "monitor", CLI_MONITOR, "WHAT", 0,
+      "what makes an epoch better: loss or accuracy of the test, or of the "
+      "images held out; train-loss, train-accuracy (loss)",
+      0 },
+    { "keep-best", CLI_KEEP_BEST, NULL, 0,
+      "FILE is the model of the best epoch, not of the last", 0 },
+    { "keep", CLI_KEEP, "N", 0,
+      "keep the checkpoints of the last N epochs as FILE.checkpoint.EPOCH", 0 },
+    { "on-nan", CLI_ON_NAN, "WHAT", 0,
+      "when a loss or gradient is not finite: stop, or rollback to "
+      "FILE.checkpoint, halve the learning rate and go on, three times at most "
+      "(stop)",
+      0 },
+    { "log", CLI_LOG, "FILE", 0,
+      "append a line an epoch, and one for some steps: .csv or .jsonl", 0 },
+    { "log-every", CLI_LOG_EVERY, "N", 0,
+      "steps from one line to the next (50)", 0 },
+    { "tensorboard", CLI_TENSORBOARD, "FOLDER", 0,
+      "the same as event files of TensorBoard", 0 },
     CLI_JSON_OPTION,
     { 0 },
 };
@@ -108,6 +148,7 @@ typedef struct run {
     char optimizer[TEXT_BYTES];
     fv_context *context;
     fv_network *network;
+    fv_dataset *train, *test, *validation; /* the last may be NULL */
     fv_optimizer *trainer;
     fv_fit_report report;
 } run;
@@ -194,6 +235,8 @@ static void check_options(run *r, const char *command)
     cli_take_data(command, o, 1);
     write_optimizer(r, command);
     check_optimizer(r, command);
+    if (o->val_split > 0 && o->val_data)
+        cli_refuse(command, "--val-split and --val-data exclude each other");
     if (!o->out) o->out = "model.safetensors";
     const int length =
         snprintf(r->checkpoint, PATH_BYTES, "%s.checkpoint", o->out);
@@ -334,11 +377,46 @@ static void make_optimizer(run *r)
     fv_set_average(r->trainer, o->average);
 }
 
-/* Saves the averages of the weights, where they are asked for. */
+/* Whether FILE is the model of the best epoch so far. */
+static bool has_best(const run *r)
+{
+    return r->options.keep_best && r->report.best_epoch;
+}
+
+/* Saves the weights, or the averages where they are asked for, or leaves the
+ * best ones in FILE. */
 static fv_status save(run *r)
 {
+    if (has_best(r)) return fv_failed(r->context);
     if (r->options.average > 0) fv_swap_average(r->trainer);
     return fv_network_save(r->network, r->options.out);
+}
+
+/* The same, and tests what is in FILE unless the last epoch's test was of it.
+ */
+static fv_status finish(run *r)
+{
+    if (save(r) != FV_OK || (!has_best(r) && !r->validation))
+        return fv_failed(r->context);
+    if (has_best(r)) fv_network_load_weights(r->network, r->options.out);
+    const cli_options *o = &r->options;
+    r->report.test = fv_evaluate(
+        r->network, r->test, o->micro_batch ? o->micro_batch : o->batch, NULL);
+    return fv_failed(r->context);
+}
+
+/* Opens the data, and holds out some of it. */
+static void open_data(run *r)
+{
+    const cli_options *o = &r->options;
+    r->train = cli_open_data(r->context, o->data, "train");
+    r->test = cli_open_data(r->context, o->data, "test");
+    if (o->limit) fv_dataset_limit(r->train, o->limit);
+    if (o->val_data)
+        r->validation = cli_open_data(r->context, o->val_data, "test");
+    else if (o->val_split > 0)
+        r->validation =
+            fv_dataset_split(r->train, o->val_split, (uint64_t)o->seed);
 }
 
 static void fit(run *r)
@@ -348,19 +426,26 @@ static void fit(run *r)
     check_output(r, r->checkpoint);
     r->network = cli_with_loss(cli_load(r->context, r->input), o);
     if (o->size[0]) cli_set_size(r->context, r->network, o, NULL);
+    open_data(r);
+    r->network = cli_with_class_weights(r->network, r->train, o);
     check_former(r, o->out);
     if (!o->resume) check_former(r, r->checkpoint);
-    fv_dataset *train = cli_open_data(r->context, o->data, "train");
-    fv_dataset *test = cli_open_data(r->context, o->data, "test");
-    if (o->limit) fv_dataset_limit(train, o->limit);
+    if (o->tensorboard && mkdir(o->tensorboard, 0777) != 0 && errno != EEXIST)
+        fv_fail(r->context, FV_IO, "%s: %s", o->tensorboard, strerror(errno));
     make_optimizer(r);
-    cli_progress progress = cli_progress_begin();
+    cli_progress progress = cli_progress_begin(r->validation != NULL);
     catch_signals();
-    fv_fit(r->network, r->trainer, train, .test = test, .epochs = o->epochs,
+    fv_fit(r->network, r->trainer, r->train,
+           .test = r->validation ? r->validation : r->test, .epochs = o->epochs,
            .batch = o->batch, .micro_batch = o->micro_batch,
            .drop_last = o->drop_last, .checkpoint = r->checkpoint,
            .resume = o->resume, .stop = &stop, .progress = cli_progress_show,
-           .user = &progress, .report = &r->report);
+           .user = &progress, .report = &r->report, .monitor = o->monitor,
+           .keep = (int32_t)o->keep, .patience = o->patience,
+           .min_delta = o->min_delta, .best = o->keep_best ? o->out : NULL,
+           .rollbacks = o->rollback ? MOST_ROLLBACKS : 0, .log = o->log,
+           .tensorboard = o->tensorboard, .balanced = o->balanced,
+           .log_every = o->log_every);
     cli_progress_end(&progress);
 }
 
@@ -369,9 +454,9 @@ static int interrupted(run *r)
 {
     fv_clear_error(r->context);
     if (save(r) == FV_OK)
-        cli_error("interrupted; the network so far is in %s, and --resume goes "
-                  "on from %s",
-                  r->options.out, r->checkpoint);
+        cli_error("interrupted; the %snetwork so far is in %s, and --resume "
+                  "goes on from %s",
+                  has_best(r) ? "best " : "", r->options.out, r->checkpoint);
     return CLI_SIGNAL + stop;
 }
 
@@ -395,6 +480,11 @@ static void print_json(const run *r)
     cli_json_text(json, "isa", fv_context_isa(r->context));
     cli_json_text(json, "out", r->options.out);
     cli_json_flag(json, "resumed", report->resumed);
+    cli_json_flag(json, "stopped", report->stopped);
+    cli_json_integer(json, "best_epoch", report->best_epoch);
+    cli_json_number(json, "best",
+                    report->best_epoch ? report->best : (double)NAN);
+    cli_json_integer(json, "rollbacks", report->rollbacks);
     cli_json_print(json, r->context);
 }
 
@@ -410,6 +500,10 @@ static void print_summary(const run *r)
            (long long)report->epochs, report->epochs == 1 ? "" : "s",
            report->seconds, cli_number((int64_t)report->images_per_s, number),
            (int)fv_context_threads(r->context), fv_context_isa(r->context));
+    if (report->best_epoch)
+        printf("best epoch %lld, %s %.4f%s\n", (long long)report->best_epoch,
+               fv_monitor_name(r->options.monitor), report->best,
+               report->stopped ? "; stopped early" : "");
     printf("memory %s planned, %s at the peak\n",
            cli_bytes(report->planned_bytes, planned),
            cli_bytes(report->peak_bytes, peak));
@@ -429,7 +523,7 @@ int cli_train(int argc, char **argv)
     fit(&r);
     if (fv_failed(r.context) == FV_INTERRUPTED) {
         code = interrupted(&r);
-    } else if (save(&r) == FV_OK) {
+    } else if (finish(&r) == FV_OK) {
         if (r.options.json)
             print_json(&r);
         else

@@ -186,6 +186,21 @@ void fv__graph_forward(fv__graph *graph, uint64_t step);
 /* Adds d(loss)/d(leaf) into the gradients of a plan's leaves. */
 void fv__graph_backward(fv__graph *graph, fv_variable *loss);
 
+/* A number of a run that is not finite. */
+typedef struct fv__not_finite {
+    const fv__node *node;   /* that reads, computes or differentiates it */
+    const fv_tensor *value; /* that it is in, or the gradient */
+    int64_t element;        /* in row-major order */
+    bool computed;          /* by a node; else of a leaf, or fed */
+} fv__not_finite;
+
+/* Run a plan as the two functions above, and stop at the first number that is
+ * not finite; false if there is one. */
+bool fv__graph_forward_finite(fv__graph *graph, uint64_t step,
+                              fv__not_finite *found);
+bool fv__graph_backward_finite(fv__graph *graph, fv_variable *loss,
+                               fv__not_finite *found);
+
 /* Runs the forward or backward function of one node, whose memory is bound. */
 void fv__node_forward(const fv__graph *graph, const fv__node *node,
                       void *scratch);

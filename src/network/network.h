@@ -236,12 +236,20 @@ fv_status fv__network_order(const fv_network *network, int32_t count,
  * indices or values of the output's shape. */
 fv_status fv__plan_input(fv__plan *plan, int32_t input, const fv_tensor *value);
 fv_status fv__plan_target(fv__plan *plan, const fv_tensor *target);
+/* An answer of a plan: a row of outputs, the class that it means and the one
+ * that was expected. */
+typedef struct fv__answer {
+    const fv_tensor *outputs;
+    int64_t row, width; /* outputs row * width to (row + 1) * width - 1 */
+    int64_t expected, answer;
+} fv__answer;
+
 /* How many predicted classes are those of the target, one for each image or row
  * of channels; adds to *answers how many there are, without those that the loss
  * leaves out. Predicted is the largest output or, with one output that tells
- * two classes, class 1 if it is above 0. Counts are added to
- * confusion[class * classes + predicted] unless it is NULL. */
-int64_t fv__plan_right(const fv__plan *plan, int64_t *confusion,
-                       int64_t *answers);
+ * two classes, class 1 if it is above 0. `see`, NULL: nobody, gets each. */
+int64_t fv__plan_right(const fv__plan *plan,
+                       void (*see)(void *user, const fv__answer *answer),
+                       void *user, int64_t *answers);
 
 #endif

@@ -103,8 +103,9 @@ static int64_t class_of(const fv_tensor *values, int64_t row, int64_t width,
     return !(element(values, row) <= middle);
 }
 
-int64_t fv__plan_right(const fv__plan *plan, int64_t *confusion,
-                       int64_t *answers)
+int64_t fv__plan_right(const fv__plan *plan,
+                       void (*see)(void *user, const fv__answer *answer),
+                       void *user, int64_t *answers)
 {
     int64_t right = 0, ignored;
     const fv_tensor *target = &plan->expected->value;
@@ -124,7 +125,9 @@ int64_t fv__plan_right(const fv__plan *plan, int64_t *confusion,
             class_of(&plan->output->value, i, width, plan->classes, 0);
         right += answer == expected;
         ++*answers;
-        if (confusion) confusion[expected * plan->classes + answer]++;
+        if (see)
+            see(user, &(fv__answer){ &plan->output->value, i, width, expected,
+                                     answer });
     }
     return right;
 }

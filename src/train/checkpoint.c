@@ -10,12 +10,14 @@
 
 /* Where the metadata are in the list of them. */
 enum {
-    NUMBERS = 12,
+    NUMBERS = 14,
     OPTIMIZER = NUMBERS,
     DTYPE,
     FIELDS,
     SCHEDULE,
+    WATCH,
     PLATEAUS,
+    WATCHED,
     MODEL, /* the first of those that a model has, too: the network text */
     PAIRS = MODEL + FV__MODEL_PAIRS
 };
@@ -24,6 +26,7 @@ enum {
 typedef struct record {
     char kind[64], fields[256]; /* of the optimizer */
     fv__text schedule, seen;    /* by the schedule's plateaus */
+    char watch[128], watched[128];
     char numbers[NUMBERS][64];
     char *classes;
     fv__pair pairs[PAIRS];
@@ -34,7 +37,8 @@ static const char *const number_keys[NUMBERS] = {
     "fovea.seed",      "fovea.batch",         "fovea.images",
     "fovea.epoch",     "fovea.position",      "fovea.network_steps",
     "fovea.loss_sum",  "fovea.learning_rate", "fovea.right",
-    "fovea.drop_last", "fovea.updates",       "fovea.micro_batch"
+    "fovea.drop_last", "fovea.updates",       "fovea.micro_batch",
+    "fovea.rollbacks", "fovea.balanced"
 };
 
 static void fill(record *r, const fv__run *run, const char *path,
@@ -54,6 +58,10 @@ static void fill(record *r, const fv__run *run, const char *path,
     snprintf(r->numbers[9], ROOM, "%d", run->drop_last);
     snprintf(r->numbers[10], ROOM, "%" PRId64, run->optimizer->updates);
     snprintf(r->numbers[11], ROOM, "%" PRId64, run->micro_batch);
+    snprintf(r->numbers[13], ROOM, "%d", run->options->balanced != 0);
+    snprintf(r->numbers[12], ROOM, "%" PRId64, position->rollbacks);
+    fv__watch_text(run->options, r->watch, sizeof r->watch);
+    fv__watch_state(&position->watch, r->watched, sizeof r->watched);
     fv__optimizer_kind(run->optimizer, r->kind, sizeof r->kind);
     fv__optimizer_text(run->optimizer, r->fields, sizeof r->fields);
     for (int i = 0; i < NUMBERS; i++)
@@ -71,6 +79,8 @@ static void fill(record *r, const fv__run *run, const char *path,
         (fv__pair){ "fovea.schedule", r->schedule.at ? r->schedule.at : "" };
     r->pairs[PLATEAUS] =
         (fv__pair){ "fovea.plateaus", r->seen.at ? r->seen.at : "" };
+    r->pairs[WATCH] = (fv__pair){ "fovea.watch", r->watch };
+    r->pairs[WATCHED] = (fv__pair){ "fovea.watched", r->watched };
     r->count =
         MODEL
         + fv__model_pairs(run->network, path, r->pairs + MODEL, &r->classes);
@@ -138,10 +148,11 @@ fv_status fv__checkpoint_save(const fv__run *run, const char *path,
 static fv_status compare(const record *now, fv_context *context,
                          const fv__archive *archive, const char *path)
 {
-    const int fixed[] = { 0, 1, 2, 9, 11, OPTIMIZER, MODEL, DTYPE };
+    const int fixed[] = { 0, 1, 2, 9, 11, 13, OPTIMIZER, MODEL, DTYPE };
     static const char *const words[] = {
-        "seed",        "batch",     "number of images", "drop_last",
-        "micro_batch", "optimizer", "network",          "element type"
+        "seed",      "batch",       "number of images",
+        "drop_last", "micro_batch", "balanced",
+        "optimizer", "network",     "element type"
     };
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
         const fv__pair *pair = &now->pairs[fixed[i]];
@@ -249,20 +260,32 @@ static bool read_schedule(const record *now, const fv__archive *archive,
     return seen && fv__schedule_restore(schedule, seen);
 }
 
+/* The same for what early stopping has seen. */
+static bool read_watch(const record *now, const fv__archive *archive,
+                       int64_t epochs, fv__watch *watch)
+{
+    const char *then = fv__archive_value(archive, "fovea.watch");
+    const char *seen = fv__archive_value(archive, "fovea.watched");
+    if (!then || strcmp(then, now->watch) != 0) return true;
+    return seen && fv__watch_restore(seen, epochs, watch);
+}
+
 static fv_status read_found(const fv__run *run, const record *now,
                             const fv__archive *archive, const char *path,
                             found *f)
 {
     f->schedule = run->optimizer->schedule;
-    bool legal = read_whole(archive, "fovea.epoch", &f->position.epoch)
-                 && read_whole(archive, "fovea.position", &f->position.batch)
-                 && read_whole(archive, "fovea.network_steps", &f->steps)
-                 && read_whole(archive, "fovea.updates", &f->updates)
-                 && read_schedule(now, archive, &f->schedule)
-                 && read_sums(archive, &f->position.sums)
-                 && read_rates(archive, &f->initial_rate, &f->rate)
-                 && counts_legal(archive)
-                 && is_possible(run, &f->position, f->steps);
+    bool legal =
+        read_whole(archive, "fovea.epoch", &f->position.epoch)
+        && read_whole(archive, "fovea.position", &f->position.batch)
+        && read_whole(archive, "fovea.network_steps", &f->steps)
+        && read_whole(archive, "fovea.updates", &f->updates)
+        && read_schedule(now, archive, &f->schedule)
+        && read_whole(archive, "fovea.rollbacks", &f->position.rollbacks)
+        && read_watch(now, archive, f->position.epoch, &f->position.watch)
+        && read_sums(archive, &f->position.sums)
+        && read_rates(archive, &f->initial_rate, &f->rate)
+        && counts_legal(archive) && is_possible(run, &f->position, f->steps);
     if (legal) return FV_OK;
     return fv_fail(run->network->context, FV_MALFORMED,
                    "%s: the position in training is damaged", path);
@@ -285,10 +308,11 @@ static void restore(const fv__run *run, const record *now,
     else
         fv__log(context, "%s: going on with learning_rate %s instead of %s",
                 path, FV__NUMBER(run->initial_rate), FV__NUMBER(f->rate));
-    for (int i = FIELDS; i <= SCHEDULE; i++) {
+    static const char *const words[] = { "", "schedule ", "monitor " };
+    for (int i = FIELDS; i <= WATCH; i++) {
         const char *is = now->pairs[i].value;
         const char *was = fv__archive_value(archive, now->pairs[i].key);
-        const char *what = i == FIELDS ? "" : "schedule ";
+        const char *what = words[i - FIELDS];
         char shown[256];
         if (!was || strcmp(was, is) == 0) continue;
         fv__log(context, "%s: going on with %s%s instead of %s", path, what,

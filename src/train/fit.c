@@ -1,6 +1,7 @@
 /* fv_fit(): epochs of training, the order of images, progress and checkpoints.
  */
 #include "train/train.h"
+#include "train/record.h"
 
 #include "data/data.h"
 
@@ -24,6 +25,9 @@ typedef struct fit {
     fv_tensor labels; /* labels of a batch */
     double begun;     /* start time in seconds */
     int64_t seen;     /* images trained on since then */
+    fv__sums last;    /* of the last batch */
+    double rate;      /* of its update */
+    fv__records records;
 } fit;
 
 static fv__run run_of(const fit *f)
@@ -38,6 +42,7 @@ static fv__run run_of(const fit *f)
         .used = f->images,
         .drop_last = f->options.drop_last != 0,
         .initial_rate = f->initial_rate,
+        .options = &f->options,
     };
 }
 
@@ -55,6 +60,34 @@ static fv_status check_data(const fit *f, const char *which,
     return fv__check_images(f->network, which, data);
 }
 
+/* Checks the options that are numbers. */
+static fv_status check_numbers(fv_context *context, const fv_fit_options *o)
+{
+    const struct {
+        const char *name;
+        int64_t value, least;
+    } counts[] = {
+        { "epochs", o->epochs, 1 },           { "batch", o->batch, 1 },
+        { "micro_batch", o->micro_batch, 1 }, { "keep", o->keep, 0 },
+        { "patience", o->patience, 0 },       { "rollbacks", o->rollbacks, 0 },
+        { "log_every", o->log_every, 0 },
+    };
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        if (counts[i].value < counts[i].least)
+            return fv_fail(context, FV_MISUSE,
+                           "fit: %s %lld, expected at least %lld",
+                           counts[i].name, (long long)counts[i].value,
+                           (long long)counts[i].least);
+    if (!(o->min_delta >= 0 && isfinite(o->min_delta)))
+        return fv_fail(context, FV_MISUSE,
+                       "fit: min_delta %s, expected at least 0",
+                       FV__NUMBER(o->min_delta));
+    if (!fv_monitor_name(o->monitor))
+        return fv_fail(context, FV_MISUSE, "fit: there is no monitor %d",
+                       (int)o->monitor);
+    return FV_OK;
+}
+
 static fv_status check(fit *f)
 {
     fv_context *context = f->context;
@@ -64,18 +97,15 @@ static fv_status check(fit *f)
                        "fit: the optimizer belongs to another network");
     if (!o->train)
         return fv_fail(context, FV_MISUSE, "fit: there is no training data");
-    const int64_t counts[] = { o->epochs, o->batch, o->micro_batch };
-    static const char *const names[] = { "epochs", "batch", "micro_batch" };
-    for (int i = 0; i < 3; i++)
-        if (counts[i] < 1)
-            return fv_fail(context, FV_MISUSE,
-                           "fit: %s %lld, expected at least 1", names[i],
-                           (long long)counts[i]);
+    if (check_numbers(context, o) != FV_OK) return fv_failed(context);
     if (!fv_dataset_count(o->train))
         return fv_fail(context, FV_MISUSE, "fit: the data set is empty");
-    if (o->resume && !o->checkpoint)
+    if ((o->resume || o->keep || o->rollbacks) && !o->checkpoint)
         return fv_fail(context, FV_MISUSE,
-                       "fit: resume needs the path of a checkpoint");
+                       "fit: %s needs the path of a checkpoint",
+                       o->resume ? "resume"
+                       : o->keep ? "keep"
+                                 : "rollbacks");
     if (check_data(f, "fit: the training data", o->train) != FV_OK || !o->test)
         return fv_failed(context);
     return check_data(f, "fit: the test data", o->test);
@@ -163,17 +193,16 @@ static fv_status name_classes(const fit *f)
     return fv_network_set_class_names(f->network, data->classes, data->names);
 }
 
-static void tell(fit *f, const fv_metrics *test)
+/* Where training stands; `test` is NULL within an epoch. */
+static fv_progress progress_of(const fit *f, const fv_metrics *test)
 {
-    if (!f->options.progress) return;
     const fv__position *at = &f->position;
     double elapsed = fv__seconds() - f->begun;
     double rate = elapsed > 0 ? (double)f->seen / elapsed : 0;
-    int64_t epoch = test ? at->epoch : at->epoch + 1;
     double left = (double)(f->options.epochs - at->epoch) * (double)f->images
                   - (test ? 0 : (double)at->sums.count);
-    fv_progress progress = {
-        .epoch = epoch,
+    return (fv_progress){
+        .epoch = test ? at->epoch : at->epoch + 1,
         .epochs = f->options.epochs,
         .batch = test ? f->batches : at->batch,
         .batches = f->batches,
@@ -182,8 +211,37 @@ static void tell(fit *f, const fv_metrics *test)
         .images_per_s = rate,
         .seconds_left = rate > 0 ? left / rate : (double)NAN,
         .planned_bytes = f->report.planned_bytes,
+        .step = at->epoch * f->batches + at->batch,
+        .last = fv__metrics_of(&f->last),
+        .learning_rate = f->rate,
+        .seconds = elapsed,
     };
-    f->options.progress(f->options.user, &progress);
+}
+
+/* Tells the logs and the caller. */
+static fv_status tell(fit *f, const fv_metrics *test)
+{
+    const fv_progress progress = progress_of(f, test);
+    if (fv__records_add(&f->records, &progress) == FV_OK && f->options.progress)
+        f->options.progress(f->options.user, &progress);
+    return fv_failed(f->context);
+}
+
+/* Opens the logs where the run stands. */
+static fv_status begin_records(fit *f)
+{
+    return fv__records_begin(&f->records, f->context, &f->options,
+                             f->position.epoch * f->batches
+                                 + f->position.batch);
+}
+
+/* Ends the logs, also of a run that failed. */
+static void end_records(fit *f)
+{
+    const fv_metrics *test = f->position.batch ? NULL : &f->report.test;
+    const fv_progress progress = progress_of(f, test);
+    if (fv__ok(f->context)) fv__records_finish(&f->records, &progress);
+    fv__records_end(&f->records);
 }
 
 static fv_status save(fit *f)
@@ -191,6 +249,13 @@ static fv_status save(fit *f)
     if (!f->options.checkpoint) return FV_OK;
     fv__run run = run_of(f);
     return fv__checkpoint_save(&run, f->options.checkpoint, &f->position);
+}
+
+/* Puts the averages of the weights, if there are any, where the weights are,
+ * and back. */
+static void swap_averages(fit *f)
+{
+    if (f->optimizer->average != 0) fv_swap_average(f->optimizer);
 }
 
 static bool stopped(const fit *f)
@@ -213,7 +278,8 @@ static fv_status add_gradients(fit *f, int64_t first, int64_t count,
             != FV_OK
         || fv__plan_target(plan, &f->labels) != FV_OK)
         return fv_failed(f->context);
-    return fv__train_gradients(plan, f->network, f->optimizer, sums);
+    return fv__train_gradients(plan, f->network, f->optimizer, f->order + first,
+                               sums);
 }
 
 /* The gradients of a batch are sums of those of its parts, each times the
@@ -235,7 +301,12 @@ static fv_status train_batch(fit *f)
             return fv_failed(f->context);
     }
     if (part < count) fv__train_scale(f->network, (double)part / (double)count);
+    f->rate = fv_learning_rate(f->optimizer);
     if (fv__train_update(f->optimizer) != FV_OK) return fv_failed(f->context);
+    f->last = (fv__sums){ .loss = sums.loss - f->position.sums.loss,
+                          .right = sums.right - f->position.sums.right,
+                          .answers = sums.answers - f->position.sums.answers,
+                          .count = count };
     f->position.sums = sums;
     f->position.batch++;
     f->seen += count;
@@ -245,12 +316,28 @@ static fv_status train_batch(fit *f)
 /* Evaluates the averages of the weights if there are any, else the weights. */
 static void test(fit *f)
 {
-    const bool averages = f->optimizer->average != 0;
     if (!f->options.test) return;
-    if (averages) fv_swap_average(f->optimizer);
+    swap_averages(f);
     f->report.test =
         fv_evaluate(f->network, f->options.test, f->options.micro_batch, NULL);
-    if (averages) fv_swap_average(f->optimizer);
+    swap_averages(f);
+}
+
+/* Shows the metrics of an epoch to those that decide by them, and writes the
+ * model of the best one. */
+static void observe(fit *f)
+{
+    const fv_fit_options *o = &f->options;
+    const fv_metrics *seen = o->test ? &f->report.test : &f->report.train;
+    fv_optimizer_observe(f->optimizer, seen->loss, seen->accuracy);
+    if (!fv__ok(f->context) || (!o->patience && !o->best)) return;
+    const double value = fv__watch_value(o, &f->report.train, &f->report.test);
+    if (!fv__watch_observe(o, &f->position.watch, f->position.epoch, value)
+        || !o->best)
+        return;
+    swap_averages(f);
+    fv_network_save(f->network, o->best);
+    swap_averages(f);
 }
 
 /* Ends an epoch: evaluates, reports, and writes the checkpoint last, so that it
@@ -262,16 +349,22 @@ static fv_status end_epoch(fit *f)
     f->report.train = fv__metrics_of(&f->position.sums);
     double began = fv__seconds();
     test(f);
+    observe(f);
     f->begun +=
         fv__seconds() - began; /* evaluation is not counted in the speed */
-    const fv_metrics *seen =
-        f->options.test ? &f->report.test : &f->report.train;
-    fv_optimizer_observe(f->optimizer, seen->loss, seen->accuracy);
     if (fv__ok(f->context)) tell(f, &f->report.test);
     began = fv__seconds();
-    if (fv__ok(f->context)) save(f);
+    fv__run run = run_of(f);
+    if (fv__ok(f->context)) fv__checkpoint_save_epoch(&run, &f->position);
     f->begun += fv__seconds() - began;
     return fv_failed(f->context);
+}
+
+/* Whether there is no epoch left to train. */
+static bool ended(const fit *f)
+{
+    return f->position.epoch >= f->options.epochs
+           || fv__watch_ends(&f->options, &f->position.watch);
 }
 
 static fv_status train_epoch(fit *f)
@@ -279,14 +372,17 @@ static fv_status train_epoch(fit *f)
     if (!f->position.batch) f->position.sums = (fv__sums){ 0 };
     fv_dataset_shuffle(f->options.train, f->context->seed,
                        (uint64_t)f->position.epoch, f->order);
+    if (f->options.balanced
+        && fv__balance(f->options.train, f->context, f->order) != FV_OK)
+        return fv_failed(f->context);
     while (f->position.batch < f->batches) {
-        if (train_batch(f) != FV_OK) return fv_failed(f->context);
-        tell(f, NULL);
+        if (train_batch(f) != FV_OK || tell(f, NULL) != FV_OK)
+            return fv_failed(f->context);
         if (stopped(f) && f->position.batch < f->batches) break;
     }
     if (f->position.batch == f->batches && end_epoch(f) != FV_OK)
         return fv_failed(f->context);
-    if (!stopped(f) || f->position.epoch == f->options.epochs) return FV_OK;
+    if (!stopped(f) || ended(f)) return FV_OK;
     if (f->position.batch && save(f) != FV_OK) return fv_failed(f->context);
     return fv_fail(f->context, FV_INTERRUPTED,
                    "train: stopped in epoch %lld after batch %lld of %lld",
@@ -315,22 +411,54 @@ static fv_status resume(fit *f)
     return FV_OK;
 }
 
+/* Whether training goes on from the last checkpoint at half the learning rate,
+ * after a number that is not finite. */
+static bool roll_back(fit *f)
+{
+    fv_context *context = f->context;
+    char why[sizeof context->message];
+    const int64_t before = f->position.rollbacks;
+    if (context->status != FV_NOT_FINITE || !f->options.rollbacks) return false;
+    if (before >= f->options.rollbacks) {
+        fv__fail_at(context, "after %lld rollbacks: ", (long long)before);
+        return false;
+    }
+    memcpy(why, context->message, sizeof why);
+    fv_clear_error(context);
+    const double rate = f->optimizer->options.first.learning_rate / 2;
+    fv__run run = run_of(f);
+    if (fv__checkpoint_load(&run, f->options.checkpoint, &f->position) != FV_OK)
+        return false;
+    f->position.rollbacks = before + 1;
+    fv__log(context,
+            "%s; going back to batch %lld of epoch %lld with learning_rate %s",
+            why, (long long)f->position.batch, (long long)f->position.epoch + 1,
+            FV__NUMBER(rate));
+    fv__records_end(&f->records);
+    return fv_set_learning_rate(f->optimizer, rate) == FV_OK
+           && begin_records(f) == FV_OK;
+}
+
 static fv_status train(fit *f)
 {
     if (plan(f) != FV_OK || resume(f) != FV_OK || name_classes(f) != FV_OK)
         return fv_failed(f->context);
-    bool already = f->position.epoch >= f->options.epochs;
+    if (f->options.rollbacks && !f->report.resumed && save(f) != FV_OK)
+        return fv_failed(f->context);
+    bool already = ended(f);
     f->optimizer->run_end =
         f->optimizer->updates - f->position.batch
         + (f->options.epochs - f->position.epoch) * f->batches;
     f->begun = fv__seconds();
-    while (f->position.epoch < f->options.epochs)
-        if (train_epoch(f) != FV_OK) break;
+    if (begin_records(f) != FV_OK) return fv_failed(f->context);
+    while (!ended(f))
+        if (train_epoch(f) != FV_OK && !roll_back(f)) break;
     f->report.seconds = fv__seconds() - f->begun;
     if (already) {
         f->report.train = fv__metrics_of(&f->position.sums);
         test(f);
     }
+    end_records(f);
     return fv_failed(f->context);
 }
 
@@ -353,12 +481,18 @@ fv_status fv_fit_with(fv_network *network, fv_optimizer *optimizer,
     f.initial_rate = optimizer->options.first.learning_rate;
     f.batches = fv__divide_up(f.images, f.options.batch);
     train(&f);
+    fv__records_end(&f.records);
     fv__release(context, f.order);
     fv_tensor_free(context, &f.labels);
     f.report.images_per_s =
         f.report.seconds > 0 ? (double)f.seen / f.report.seconds : 0;
     f.report.peak_bytes = fv_context_memory(context).peak_bytes;
     f.report.epochs = f.position.epoch;
+    f.report.best_epoch = f.position.watch.best_epoch;
+    f.report.best = f.position.watch.best;
+    f.report.stopped = f.position.epoch < f.options.epochs
+                       && fv__watch_ends(&f.options, &f.position.watch);
+    f.report.rollbacks = f.position.rollbacks;
     if (f.options.report) *f.options.report = f.report;
     return fv_failed(context);
 }

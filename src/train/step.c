@@ -1,5 +1,6 @@
 /* One training step and one pass of evaluation, with plans. */
 #include "train/train.h"
+#include "train/metrics.h"
 #include "kernel/parallel.h"
 
 #include <math.h>
@@ -35,10 +36,9 @@ static const char *not_finite(const fv_network *network)
 
 /* Runs forward and backward; returns the loss. If the loss or a gradient is not
  * finite, the running statistics are restored. */
-static double run_step(fv__plan *plan, fv_network *network)
+static double run_step(fv__plan *plan, fv_network *network,
+                       const int64_t *images)
 {
-    fv_context *context = network->context;
-    long long step = (long long)network->steps + 1;
     memcpy(network->former_state, network->state, network->state_bytes);
     fv__graph_forward(&plan->graph, network->steps);
     double loss = loss_of(plan);
@@ -47,35 +47,25 @@ static double run_step(fv__plan *plan, fv_network *network)
         fv__graph_backward(&plan->graph, plan->loss);
         layer = not_finite(network);
     }
-    if (isfinite(loss) && !layer) return loss;
-    memcpy(network->state, network->former_state, network->state_bytes);
-    context->changes++;
-    if (layer)
-        fv_fail(context, FV_NOT_FINITE,
-                "train: a gradient of %s is not finite in step %lld", layer,
-                step);
-    else
-        fv_fail(context, FV_NOT_FINITE, "train: the loss of step %lld is %s",
-                step,
-                isnan(loss) ? "nan"
-                : loss > 0  ? "inf"
-                            : "-inf");
+    if (!isfinite(loss) || layer)
+        fv__train_blame(plan, network, loss, layer, images);
     return loss;
 }
 
 fv_status fv__train_gradients(fv__plan *plan, fv_network *network,
-                              fv_optimizer *optimizer, fv__sums *sums)
+                              fv_optimizer *optimizer, const int64_t *images,
+                              fv__sums *sums)
 {
     fv_context *context = network->context;
     if (!fv__ok(context)) return fv_failed(context);
-    double loss = run_step(plan, network);
+    double loss = run_step(plan, network, images);
     if (!fv__ok(context)) {
         fv_zero_grad(optimizer);
         return fv_failed(context);
     }
     network->steps++;
     sums->loss += loss * (double)plan->batch;
-    sums->right += fv__plan_right(plan, NULL, &sums->answers);
+    sums->right += fv__plan_right(plan, NULL, NULL, &sums->answers);
     sums->count += plan->batch;
     return FV_OK;
 }
@@ -90,7 +80,7 @@ fv_status fv__train_plan(fv__plan *plan, fv_network *network,
                          fv_optimizer *optimizer, fv__sums *sums)
 {
     fv__sums with = *sums;
-    if (fv__train_gradients(plan, network, optimizer, &with) == FV_OK
+    if (fv__train_gradients(plan, network, optimizer, NULL, &with) == FV_OK
         && fv__train_update(optimizer) == FV_OK)
         *sums = with;
     return fv_failed(network->context);
@@ -216,7 +206,7 @@ fv_status fv__check_images(const fv_network *network, const char *which,
 static fv_status evaluate_batch(fv_network *network, const fv_dataset *dataset,
                                 const fv__demand *demand, const int64_t *order,
                                 int64_t count, fv_tensor *labels,
-                                int64_t *confusion, fv__sums *sums)
+                                fv_scores *scores, fv__sums *sums)
 {
     fv__plan *plan =
         fv__network_plan(network, demand->images, count, false, false);
@@ -231,13 +221,31 @@ static fv_status evaluate_batch(fv_network *network, const fv_dataset *dataset,
         return fv_failed(context);
     fv__graph_forward(&plan->graph, 0);
     sums->loss += loss_of(plan) * (double)count;
-    sums->right += fv__plan_right(plan, confusion, &sums->answers);
+    sums->right += fv__plan_right(plan, scores ? fv__scores_see : NULL, scores,
+                                  &sums->answers);
     sums->count += count;
-    return FV_OK;
+    return fv_failed(context);
+}
+
+/* Whether the scores are of this network's classes. */
+static fv_status check_scores(const fv_network *network, fv_scores *scores)
+{
+    const int64_t classes = fv_network_classes(network);
+    if (!scores) return FV_OK;
+    scores->softmax = fv_network_meaning(network) == FV_MEANS_LOGITS;
+    if (scores->context == network->context && scores->classes == classes)
+        return FV_OK;
+    return fv_fail(network->context, FV_MISUSE,
+                   "evaluate: scores of %lld classes%s, the network tells %lld "
+                   "apart",
+                   (long long)scores->classes,
+                   scores->context == network->context ? ""
+                                                       : " in another context",
+                   (long long)classes);
 }
 
 fv_metrics fv_evaluate(fv_network *network, const fv_dataset *dataset,
-                       int64_t batch, int64_t *confusion)
+                       int64_t batch, fv_scores *scores)
 {
     fv__sums sums = { 0 };
     fv_context *context = network ? network->context : NULL;
@@ -246,7 +254,8 @@ fv_metrics fv_evaluate(fv_network *network, const fv_dataset *dataset,
         fv_fail(context, FV_MISUSE, "evaluate: the network has no loss");
         return fv__metrics_of(&sums);
     }
-    if (fv__check_images(network, "evaluate: the data", dataset) != FV_OK)
+    if (fv__check_images(network, "evaluate: the data", dataset) != FV_OK
+        || check_scores(network, scores) != FV_OK)
         return fv__metrics_of(&sums);
     int64_t n = fv_dataset_count(dataset);
     batch = fv__min(batch > 0 ? batch : 32, n);
@@ -259,8 +268,8 @@ fv_metrics fv_evaluate(fv_network *network, const fv_dataset *dataset,
     for (int64_t first = 0; fv__ok(context) && first < n; first += batch) {
         int64_t count = fv__min(batch, n - first);
         for (int64_t i = 0; i < count; i++) order[i] = first + i;
-        evaluate_batch(network, dataset, &demand, order, count, &labels,
-                       confusion, &sums);
+        evaluate_batch(network, dataset, &demand, order, count, &labels, scores,
+                       &sums);
     }
     fv__release(context, order);
     fv_tensor_free(context, &labels);

@@ -32,7 +32,8 @@ from pathlib import Path
 FOVEA = None
 LIMIT = 300  # seconds
 SIDE, CLASSES = 12, 4
-COMMANDS = ["train", "eval", "predict", "run", "info", "convert", "explain",
+SCORES = dict.fromkeys(("precision", "recall", "f1", "iou", "auc"), float)
+COMMANDS = ["train", "top", "eval", "predict", "run", "info", "convert", "explain",
             "bench", "gradcheck", "version"]
 BENCHES = ["bench conv", "bench train", "bench infer", "bench layers"]
 
@@ -451,6 +452,15 @@ class DefaultsTest(Case):
         "layout": ("nhwc", "nhwc", None), "limit": (None, None, LIMIT),
         "size": (None, None, None),
         "drop-last": (None, None, None),
+        "val-split": (None, None, ("1e-9", "0.999", "0", "1")),
+        "val-data": (None, None, None), "class-weights": (None, None, None),
+        "balanced": (None, None, None),
+        "patience": (None, None, ("1", "1000000", "0", "1000001")),
+        "min-delta": ("0", "0", RATE), "monitor": ("loss", "loss", None),
+        "keep-best": (None, None, None),
+        "keep": (None, None, ("1", "1000000", "0", "1000001")),
+        "on-nan": ("stop", "stop", None), "log": (None, None, None),
+        "log-every": ("50", "50", LIMIT), "tensorboard": (None, None, None),
         "out": ("model.safetensors", "model.safetensors", None),
         "force": (None, None, None), "resume": (None, None, None),
         "json": (None, None, None)}
@@ -561,7 +571,8 @@ class TrainTest(Case):
             "train_loss": float, "epochs": int, "seconds": float,
             "images_per_s": float, "parameters": int, "planned_bytes": int,
             "peak_bytes": int, "seed": int, "threads": int, "isa": str,
-            "out": str, "resumed": bool}
+            "out": str, "resumed": bool, "stopped": bool, "best_epoch": int,
+            "best": type(None), "rollbacks": int}
 
     def test_json(self):
         done = self.train("json.safetensors", "--epochs", 6, "--json",
@@ -989,18 +1000,26 @@ class ResultsTest(Case):
     def test_eval(self):
         done = self.run_fovea("eval", "model", "--data", "data", "--json")
         found = self.json_of(done)
-        self.assert_types(found, {"accuracy": float, "loss": float,
-                                  "count": int, "classes": list,
+        self.assert_types(found, {"accuracy": float, "top5": float,
+                                  "loss": float, "count": int, "macro": dict,
+                                  "weighted": dict, "classes": list,
                                   "confusion": list})
         self.assertEqual(found["count"], 96)
+        self.assertEqual(found["top5"], 1)
+        for name in ("macro", "weighted"):
+            self.assert_types(found[name], SCORES)
+            weights = [one["count"] if name == "weighted" else 1
+                       for one in found["classes"]]
+            for key in SCORES:
+                self.assertAlmostEqual(found[name][key], sum(
+                    weight * one[key] for weight, one
+                    in zip(weights, found["classes"])) / sum(weights), 12)
         matrix = found["confusion"]
         self.assertEqual(sum(map(sum, matrix)), 96)
         right = sum(matrix[i][i] for i in range(CLASSES))
         self.assertEqual(found["accuracy"], right / 96)
         for i, one in enumerate(found["classes"]):
-            self.assert_types(one, {"name": str, "precision": float,
-                                    "recall": float, "f1": float,
-                                    "count": int})
+            self.assert_types(one, {"name": str, **SCORES, "count": int})
             self.assertEqual(one["name"], str(i))
             self.assertEqual(one["count"], sum(matrix[i]))
             self.assertEqual(one["recall"], matrix[i][i] / sum(matrix[i]))
@@ -1017,11 +1036,14 @@ class ResultsTest(Case):
         self.assertRegex(lines[0],
                          r"^accuracy \d\.\d{4}  loss \d\.\d{4}  images 100$")
         self.assertEqual(lines[2].split(),
-                         ["class", "precision", "recall", "F1", "images"])
-        self.assertEqual(lines[8].split(),
+                         ["class", "precision", "recall", "F1", "IoU", "AUC",
+                          "labels"])
+        self.assertEqual(lines[7].split()[:2], ["macro", "mean"])
+        self.assertEqual(lines[8].split()[:2], ["weighted", "mean"])
+        self.assertEqual(lines[10].split(),
                          ["label", "\\", "answer", "0", "1", "2", "3"])
-        self.assertEqual(len({len(line) for line in lines[2:7]}), 1)
-        self.assertEqual(len({len(line) for line in lines[8:13]}), 1)
+        self.assertEqual(len({len(line) for line in lines[2:9]}), 1)
+        self.assertEqual(len({len(line) for line in lines[10:15]}), 1)
 
     def test_a_class_without_images(self):
         done = self.run_fovea("eval", "model", "--data", "data", "--limit", 2,
@@ -1048,10 +1070,11 @@ class ResultsTest(Case):
         # classes that neither occur nor are answered
         empty = next(i for i in range(30) if not found["classes"][i]["count"]
                      and not any(row[i] for row in matrix))
-        for key in ("precision", "recall", "f1"):
+        for key in SCORES:
             self.assertIsNone(found["classes"][empty][key])
-        self.assertEqual(lines[3 + empty].split(), [str(empty), "-", "-", "-",
-                                                    "0"])
+        self.assertEqual(lines[3 + empty].split(),
+                         [str(empty), "-", "-", "-", "-", "-", "0"])
+        self.assertRegex(lines[0], r"  top-5 \d\.\d{4}  ")
 
     def test_text_for_a_model(self):
         for command in ("eval", "predict"):

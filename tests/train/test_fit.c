@@ -423,7 +423,7 @@ static void test_one_output_for_two_classes(void **state)
     fv_tensor dense = FV_TENSOR(numbers, FV_F32, IMAGES, 1);
     fv_tensor out = FV_TENSOR(outputs, FV_F32, IMAGES, 1);
     fv_network_predict(net, &images, &out);
-    int64_t expected[4] = { 0 }, confusion[4] = { 0 };
+    int64_t expected[4] = { 0 };
     double loss = 0;
     for (int i = 0; i < IMAGES; i++) {
         const double x = (double)outputs[i];
@@ -431,8 +431,9 @@ static void test_one_output_for_two_classes(void **state)
         loss += log1p(exp(classes[i] ? -x : x)) / IMAGES;
     }
     fv_dataset *data = fv_dataset_of(ctx, &images, &labels);
-    fv_metrics m = fv_evaluate(net, data, 4, confusion);
-    assert_memory_equal(confusion, expected, sizeof expected);
+    fv_scores *scores = fv_scores_new(ctx, 2);
+    fv_metrics m = fv_evaluate(net, data, 4, scores);
+    assert_memory_equal(fv_scores_confusion(scores), expected, sizeof expected);
     assert_near(m.loss, loss, 1e-6);
     assert_near(m.accuracy, (double)(expected[0] + expected[3]) / IMAGES,
                 1e-15);
@@ -491,13 +492,14 @@ static void test_evaluation_and_confusion(void **state)
         loss += log(sum) - (double)row[labels[i]];
     }
     for (int64_t batch = 0; batch <= 12; batch++) {
-        int64_t confusion[NET_CLASSES * NET_CLASSES] = { 0 };
-        fv_metrics m = fv_evaluate(net, data, batch, confusion);
+        fv_scores *scores = fv_scores_new(ctx, NET_CLASSES);
+        fv_metrics m = fv_evaluate(net, data, batch, scores);
         assert_ok(ctx);
         assert_int_equal(m.count, IMAGES);
         assert_near(m.accuracy, right / (double)IMAGES, 1e-15);
         assert_near(m.loss, loss / IMAGES, 1e-6);
-        assert_memory_equal(confusion, expected, sizeof expected);
+        assert_memory_equal(fv_scores_confusion(scores), expected,
+                            sizeof expected);
     }
     fv_context_free(ctx);
 }
@@ -515,7 +517,8 @@ static void test_not_finite(void **state)
     uint64_t before = net_digest(net);
     assert_int_equal(fv_fit(net, fv_sgd(net, 0.1), data, .batch = 8),
                      FV_NOT_FINITE);
-    assert_error(ctx, "train: the loss of step 1 is nan");
+    assert_error(ctx, "train: the loss of step 1 is nan: the input is not "
+                      "finite for image 5 of the data set");
     assert_true(net_digest(net) == before);
     fv_context_free(ctx);
 }

@@ -281,9 +281,13 @@ static void test_infinite_losses(void **state)
         const char *net, *sentence;
         float x, t;
     } cases[] = {
-        { "mse", "train: the loss of step 1 is inf", 1e30F, 0 },
-        { "sigmoid_cross_entropy", "train: the loss of step 1 is -inf", 3e38F,
-          9 },
+        { "mse",
+          "train: the loss of step 1 is inf: the output of mse1 is not finite",
+          1e30F, 0 },
+        { "sigmoid_cross_entropy",
+          "train: the loss of step 1 is -inf: the output of "
+          "sigmoid_cross_entropy1 is not finite",
+          3e38F, 9 },
     };
     fv_context *ctx = NET_CONTEXT(.threads = 1);
     for (int i = 0; i < 2; i++) {
