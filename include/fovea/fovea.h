@@ -6,6 +6,7 @@
 #include <fovea/base.h>
 #include <fovea/convolution.h>
 #include <fovea/data.h>
+#include <fovea/explain.h>
 #include <fovea/function.h>
 #include <fovea/image.h>
 #include <fovea/layer.h>

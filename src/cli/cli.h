@@ -96,6 +96,9 @@ enum {
     CLI_PASS,
     CLI_ALGORITHM,
     CLI_SECONDS,
+    CLI_METHOD,
+    CLI_LAYER,
+    CLI_CLASS,
     CLI_CSV,
     CLI_JSON
 };
@@ -144,6 +147,17 @@ typedef struct cli_input_shape {
     fv_shape shape;
 } cli_input_shape;
 
+/* How a decision on an image is explained, and the words for it. */
+typedef enum cli_method {
+    CLI_GRAD_CAM,
+    CLI_SALIENCY,
+    CLI_OCCLUSION,
+    CLI_FEATURES,
+    CLI_FILTERS,
+    CLI_METHODS
+} cli_method;
+extern const char *const cli_method_names[CLI_METHODS + 1];
+
 /* What was written on the command line. */
 typedef struct cli_options {
     const char *data, *out;
@@ -167,6 +181,8 @@ typedef struct cli_options {
     const char *log, *tensorboard, *val_data, *class_weights; /* the same */
     bool keep_best, rollback, balanced, once;
     const char *shapes, *nets, *weights, *into, *prefix; /* NULL: not given */
+    const char *layer, *class_word; /* of explain; NULL: not given */
+    int method;                     /* a cli_method; -1: not given */
     const char *grads[CLI_MOST_GRADS];
     int num_grads;
     cli_input_shape input_shapes[CLI_MOST_GRADS];
@@ -213,6 +229,10 @@ cli_options cli_defaults(void);
 /* Ends the program because of a command line that contradicts itself. */
 _Noreturn void cli_refuse(const char *command, const char *format, ...)
     FV_PRINTF(2, 3);
+
+/* `fovea explain` with an image, or with a method that needs none
+ * (explain_image.c); `command` is for messages. */
+int cli_explain_image(const char *command, cli_options *options);
 
 /* ---- output (output.c) -------------------------------------------------- */
 
@@ -371,8 +391,8 @@ fv_dataset *cli_open_data(fv_context *context, const char *name,
  * for a network with such an input; the failed tensor after a failure. */
 fv_tensor cli_image_read(fv_context *context, const char *path,
                          const fv_shape *input);
-/* Draws image [1, h, w, c], in the context's layout and type, on standard
- * output, at most `columns` wide. */
+/* Draws image [1, h, w, c], in the context's layout and type, or a picture of
+ * bytes, [h, w, c], on standard output, at most `columns` wide. */
 void cli_picture_draw(fv_context *context, const fv_tensor *image, int columns);
 
 #endif

@@ -1,5 +1,5 @@
 /* `fovea explain`: which algorithm each convolution uses, why, and how near it
- * comes to what this machine can do. */
+ * comes to what this machine can do; with an image, see explain_image.c. */
 #include "cli/bench.h"
 
 #include <stdio.h>
@@ -13,19 +13,33 @@ static const struct argp_option options[] = {
       "of forward, backward_data, backward_weights (all)", 0 },
     { "dtype", CLI_DTYPE, "TYPE", 0, "f32 or f64 (f32)", 0 },
     { "seconds", CLI_SECONDS, "S", 0, "of each measurement (0.1)", 0 },
+    { "method", CLI_METHOD, "NAME", 0,
+      "with an image: grad-cam, saliency, occlusion, features of a layer, or, "
+      "without one, filters (grad-cam)",
+      0 },
+    { "layer", CLI_LAYER, "NAME", 0,
+      "of grad-cam and features (the last one before the head that has rows "
+      "and columns), of filters (the first convolution)",
+      0 },
+    { "class", CLI_CLASS, "N|NAME", 0,
+      "that is explained (the one that the model answers)", 0 },
+    { "out", CLI_OUT, "FILE", 0,
+      "write the picture there (IMAGE.METHOD.png in this folder)", 0 },
     { "json", CLI_JSON, NULL, 0, "as one line of JSON", 0 },
     { 0 },
 };
 
 static const struct argp usage = {
     .options = options,
-    .args_doc = "FILE|NET",
+    .args_doc = "FILE|NET [IMAGE]",
     .doc = "Show for each convolution of a saved model or a network text, and "
            "each of its passes, the algorithm that was chosen and why, those "
            "that were not, multiply-accumulates done and saved, bytes of "
            "packed weights and of scratch, and, measured alone on random data, "
            "GFLOP/s by the definition and the share of this machine's "
-           "roofline for what is done.",
+           "roofline for what is done.\vWith an image, write a picture of what "
+           "the class that the model answers depends on, or of what a layer "
+           "computes, and say which class it is.",
 };
 
 typedef struct explanation {
@@ -218,7 +232,14 @@ int cli_explain(int argc, char **argv)
     explanation e = { .options = cli_defaults() };
     e.options.batch = 1;
     e.options.seconds = 0.1;
-    cli_parse(&usage, argc, argv, 1, 1, &e.options);
+    cli_parse(&usage, argc, argv, 1, 2, &e.options);
+    if (e.options.count == 2 || e.options.method >= 0)
+        return cli_explain_image(argv[0], &e.options);
+    if (e.options.layer || e.options.class_word || e.options.out)
+        cli_refuse(argv[0], "--%s: only with an image",
+                   e.options.layer        ? "layer"
+                   : e.options.class_word ? "class"
+                                          : "out");
     e.context = cli_context(&e.options);
     e.network = cli_load_sized(e.context, &e.options);
     cli_json *json = NULL;

@@ -17,6 +17,10 @@ static const int64_t most_images = (int64_t)1 << 40;
 const char *const cli_pass_names[CLI_PASSES] = { "forward", "backward_data",
                                                  "backward_weights" };
 
+const char *const cli_method_names[CLI_METHODS + 1] = { "grad-cam",  "saliency",
+                                                        "occlusion", "features",
+                                                        "filters",   NULL };
+
 /* A command line being read. */
 typedef struct line {
     const struct argp *argp;
@@ -26,9 +30,12 @@ typedef struct line {
 
 cli_options cli_defaults(void)
 {
-    return (cli_options){
-        .epochs = 5, .batch = 32, .index = -1, .passes = 7, .seconds = 0.3
-    };
+    return (cli_options){ .epochs = 5,
+                          .batch = 32,
+                          .index = -1,
+                          .passes = 7,
+                          .seconds = 0.3,
+                          .method = -1 };
 }
 
 /* The option as it is written, for messages. */
@@ -175,6 +182,17 @@ static error_t read_measuring(int key, char *text, struct argp_state *state,
         return 0;
     case CLI_SECONDS:
         o->seconds = number(state, key, text, false, (double)INFINITY);
+        return 0;
+    case CLI_METHOD:
+        o->method = choice(state, key, text, cli_method_names,
+                           "grad-cam, saliency, occlusion, features or "
+                           "filters");
+        return 0;
+    case CLI_LAYER:
+        o->layer = file(state, key, text);
+        return 0;
+    case CLI_CLASS:
+        o->class_word = file(state, key, text);
         return 0;
     case CLI_CSV:
         o->csv = true;

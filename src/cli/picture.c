@@ -9,7 +9,7 @@
 /* A view of the image in which `step` x `step` pixels are averaged to one. */
 typedef struct picture {
     fv_context *context;
-    fv_tensor image; /* [h, w, c], values from 0 to 1 */
+    fv_tensor image; /* [h, w, c], values from 0 to 1, of bytes 0 to 255 */
     int64_t rows, columns, step;
 } picture;
 
@@ -21,7 +21,8 @@ static double value_at(const picture *p, int64_t row, int64_t column,
                        int64_t channel)
 {
     const int64_t index[3] = { row, column, channel };
-    return fv_tensor_get(p->context, &p->image, index);
+    const double value = fv_tensor_get(p->context, &p->image, index);
+    return p->image.dtype == FV_U8 ? value / 255 : value;
 }
 
 /* The mean of a square of the image; black below the last row. */
@@ -113,8 +114,8 @@ static void draw(const picture *p)
 
 void cli_picture_draw(fv_context *context, const fv_tensor *image, int columns)
 {
-    picture p = { .context = context };
-    p.image = fv_tensor_at(context, image, 0, 0);
+    picture p = { .context = context, .image = *image };
+    if (image->rank == 4) p.image = fv_tensor_at(context, image, 0, 0);
     if (p.image.rank != 3) return;
     p.step = (p.image.shape[1] + columns - 1) / columns;
     p.rows = (p.image.shape[0] + p.step - 1) / p.step;

@@ -14,6 +14,7 @@ import pathlib
 import training
 from cases import Archive, draw, draw_integers
 from convolutions import geometries, text_of
+from explain import explain_cases
 from layers import activation_cases, layer_cases, norm_cases
 from optimizers import optimizer_cases
 from schedules import schedule_cases
@@ -72,6 +73,9 @@ def write_all(folder, seed):
     archive = Archive()
     norm_cases(archive)
     archive.write(folder / "norms.safetensors")
+    archive = Archive()
+    explain_cases(archive)
+    archive.write(folder / "explain.safetensors")
 
 
 def main():
