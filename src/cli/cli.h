@@ -19,6 +19,7 @@ enum {
 /* Each takes the words after `fovea`, "fovea train" being argv[0]. */
 int cli_train(int argc, char **argv);
 int cli_top(int argc, char **argv);
+int cli_report_command(int argc, char **argv);
 int cli_eval(int argc, char **argv);
 int cli_predict(int argc, char **argv);
 int cli_info(int argc, char **argv);
@@ -74,6 +75,7 @@ enum {
     CLI_LOG,
     CLI_LOG_EVERY,
     CLI_TENSORBOARD,
+    CLI_REPORT,
     CLI_VAL_SPLIT,
     CLI_VAL_DATA,
     CLI_CLASS_WEIGHTS,
@@ -178,7 +180,8 @@ typedef struct cli_options {
     int64_t patience, keep, log_every;     /* 0: not given */
     double min_delta, val_split;           /* 0: not given */
     fv_monitor monitor;
-    const char *log, *tensorboard, *val_data, *class_weights; /* the same */
+    const char *log, *tensorboard, *report, *val_data,
+        *class_weights; /* the same */
     bool keep_best, rollback, balanced, once;
     const char *shapes, *nets, *weights, *into, *prefix; /* NULL: not given */
     const char *layer, *class_word; /* of explain; NULL: not given */
@@ -341,6 +344,9 @@ const char *cli_duration(double seconds, char *text);
 /* ---- models, data, images ----------------------------------------------- */
 
 enum { CLI_PATH = 4096 };
+/* Replaces a path by that which its symbolic links lead to, whether or not a
+ * file is there; false if that is too long (train.c). */
+bool cli_follow_links(char path[CLI_PATH]);
 /* The file that a word of the command line stands for: "-" is standard
  * input. */
 const char *cli_input(const char *word);
