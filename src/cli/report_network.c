@@ -12,13 +12,13 @@ enum {
     DOWN = 66,
     MARGIN = 8
 };
-enum { MOST_LEVELS = CLI_MOST_LAYERS };
+enum { MOST_LEVELS = CLI_MOST_LAYERS, MOST_COLUMNS = 48 };
 
 /* A drawing of nodes in levels. */
 typedef struct drawing {
     cli_node *nodes;
     int count, levels, widest;
-    int columns[MOST_LEVELS]; /* nodes of each level */
+    uint64_t taken[MOST_LEVELS]; /* columns of each level, as bits */
 } drawing;
 
 /* A colour for the family of a kind. */
@@ -35,7 +35,19 @@ static const char *family(const char *kind)
     return "f6";
 }
 
-/* Each layer stands below those that it reads. */
+/* The wanted column, or the next one that is free on its right, then on its
+ * left; what is left over shares the last one. */
+static int free_column(uint64_t taken, int wanted)
+{
+    for (int i = wanted; i < MOST_COLUMNS; i++)
+        if (!(taken >> i & 1)) return i;
+    for (int i = wanted - 1; i >= 0; i--)
+        if (!(taken >> i & 1)) return i;
+    return MOST_COLUMNS - 1;
+}
+
+/* Each layer stands below those that it reads, and in the column of the first
+ * of them if no other layer does. */
 static void place(drawing *d)
 {
     for (int i = 0; i < d->count; i++) {
@@ -45,7 +57,10 @@ static void place(drawing *d)
             const int above = d->nodes[node->sources[k]].level;
             if (above + 1 > node->level) node->level = above + 1;
         }
-        node->column = d->columns[node->level]++;
+        node->column = free_column(
+            d->taken[node->level],
+            node->num_sources ? d->nodes[node->sources[0]].column : 0);
+        d->taken[node->level] |= (uint64_t)1 << node->column;
         if (node->level + 1 > d->levels) d->levels = node->level + 1;
         if (node->column + 1 > d->widest) d->widest = node->column + 1;
     }
@@ -67,20 +82,17 @@ static const char *shape_of(const fv_layer_info *info, char *text)
     return text;
 }
 
-static double x_of(const drawing *d, const cli_node *node)
+static double x_of(const cli_node *node)
 {
-    const double middle = (d->columns[node->level] - 1) / 2.0;
-    return MARGIN + NODE_WIDTH / 2.0 + ACROSS * (d->widest - 1) / 2.0
-           + ACROSS * (node->column - middle);
+    return MARGIN + NODE_WIDTH / 2.0 + ACROSS * node->column;
 }
 
 static double y_of(const cli_node *node) { return MARGIN + DOWN * node->level; }
 
 /* A line from a layer to one that reads it: down, or around what is between. */
-static void draw_edge(cli_page *page, const drawing *d, const cli_node *from,
-                      const cli_node *to)
+static void draw_edge(cli_page *page, const cli_node *from, const cli_node *to)
 {
-    const double x0 = x_of(d, from), x1 = x_of(d, to);
+    const double x0 = x_of(from), x1 = x_of(to);
     const double y0 = y_of(from) + NODE_HEIGHT, y1 = y_of(to);
     const int span = to->level - from->level;
     if (span > 1 && fabs(x0 - x1) < 1) {
@@ -100,10 +112,10 @@ static void draw_edge(cli_page *page, const drawing *d, const cli_node *from,
             x0, y0, level, x0, level + 14, x1, y1 - 14, x1, y1);
 }
 
-static void draw_node(cli_page *page, const drawing *d, const cli_node *node)
+static void draw_node(cli_page *page, const cli_node *node)
 {
     char shape[CLI_TEXT], macs[CLI_CELL];
-    const double x = x_of(d, node) - NODE_WIDTH / 2.0, y = y_of(node);
+    const double x = x_of(node) - NODE_WIDTH / 2.0, y = y_of(node);
     const fv_layer_info *info = &node->info;
     cli_put(page,
             "<g class=\"%s\"><rect x=\"%.0f\" y=\"%.0f\" "
@@ -142,8 +154,8 @@ static void draw(cli_report *r, drawing *d)
             width, height, width, height);
     for (int i = 0; i < d->count; i++)
         for (int k = 0; k < d->nodes[i].num_sources; k++)
-            draw_edge(page, d, &d->nodes[d->nodes[i].sources[k]], &d->nodes[i]);
-    for (int i = 0; i < d->count; i++) draw_node(page, d, &d->nodes[i]);
+            draw_edge(page, &d->nodes[d->nodes[i].sources[k]], &d->nodes[i]);
+    for (int i = 0; i < d->count; i++) draw_node(page, &d->nodes[i]);
     cli_put(page, "</svg></div>\n");
 }
 

@@ -110,6 +110,22 @@ static void put_fit(cli_report *r)
     }
 }
 
+/* The command line, whose words are not broken if that can be avoided. */
+static void put_command(cli_report *r)
+{
+    cli_put(&r->page, "<tr><th scope=\"row\">command</th><td><code>");
+    for (const char *at = r->command; *at;) {
+        char word[CLI_PATH];
+        const size_t length = strcspn(at, " ");
+        snprintf(word, sizeof word, "%.*s", (int)length, at);
+        cli_put(&r->page, "<span>");
+        cli_put_text(&r->page, word);
+        cli_put(&r->page, "</span> ");
+        at += length + (at[length] == ' ');
+    }
+    cli_put(&r->page, "</code></td></tr>\n");
+}
+
 void cli_report_summary(cli_report *r)
 {
     char text[CLI_PATH], number[CLI_CELL], speed[CLI_CELL];
@@ -140,9 +156,8 @@ void cli_report_summary(cli_report *r)
     put_machine(r);
     if (local && strftime(text, sizeof text, "%Y-%m-%d %H:%M", local))
         put_fact(r, "written", text);
-    cli_put(&r->page, "<tr><th scope=\"row\">command</th><td><code>");
-    cli_put_text(&r->page, r->command);
-    cli_put(&r->page, "</code></td></tr>\n</table></div>\n");
+    put_command(r);
+    cli_put(&r->page, "</table></div>\n");
     cli_section_end(&r->page);
 }
 
@@ -200,7 +215,7 @@ void cli_report_curves(cli_report *r)
     const cli_curve losses[] = {
         { "training", "a", &h->epochs, epochs, loss_of },
         { r->held_out, "b", &h->epochs, epochs, test_loss_of },
-        { "each batch", "d", &h->steps, steps, loss_of },
+        { "batch", "d", &h->steps, steps, loss_of },
     };
     const cli_curve accuracies[] = {
         { "training", "a", &h->epochs, epochs, accuracy_of },
