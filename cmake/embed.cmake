@@ -14,6 +14,9 @@ set(texts
 file(GLOB own CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
   ${PROJECT_SOURCE_DIR}/runtime/*.c)
 list(SORT own)
+# Written in this order: what others are made of comes first.
+list(PREPEND own runtime/vector.c)
+list(REMOVE_DUPLICATES own)
 list(APPEND texts ${own})
 
 set(arrays "")

@@ -1,4 +1,5 @@
-# The lists of operators, layer types, optimizers and schedules are generated:
+# The lists of operators, layer types, transforms, optimizers and schedules are
+# generated:
 # a file in the right folder that holds the right constant is on its list. Writes
 # build/generated/operators.c and the like, and names them in FOVEA_REGISTRIES.
 
@@ -50,6 +51,7 @@ fovea_registered(train/optimizer fv__optimizer_type fv__optimizer_
   FOVEA_OPTIMIZERS)
 fovea_registered(train/schedule fv__schedule_type fv__schedule_
   FOVEA_SCHEDULES)
+fovea_registered(augment fv__transform_type fv__transform_ FOVEA_TRANSFORMS)
 
 set(FOVEA_REGISTRIES "")
 fovea_registry(operators.c "#include <fovea/operator.h>"
@@ -62,3 +64,5 @@ fovea_registry(optimizers.c "#include \"train/optimizer.h\""
   fv__optimizer_type fv__optimizer_ fv__optimizer_types "${FOVEA_OPTIMIZERS}")
 fovea_registry(schedules.c "#include \"train/schedule.h\""
   fv__schedule_type fv__schedule_ fv__schedule_types "${FOVEA_SCHEDULES}")
+fovea_registry(transforms.c "#include \"augment/augment.h\""
+  fv__transform_type fv__transform_ fv__transform_types "${FOVEA_TRANSFORMS}")

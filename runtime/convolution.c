@@ -1,13 +1,7 @@
 /* Sums of products: convolutions and linear layers. */
 
-/* Outputs of a tile that are computed together: windows, and filters of each.
- */
-#if defined(__AVX2__) || defined(__aarch64__)
-#define ROWS 6
-#else
-#define ROWS 1
-#endif
-enum { COLUMNS = 16 };
+/* Filters of a tile that are computed together, of ROWS windows each. */
+enum { COLUMNS = 16, VECS = COLUMNS / VEC };
 
 /* Terms of a window that follow each other in memory; `ends`: a block of the
  * sum ends behind them. */
@@ -17,7 +11,7 @@ typedef struct run {
 
 /* What follows a sum: a bias, a residual and a clamp, in this order. */
 typedef struct epilogue {
-    const float *bias, *residual; /* NULL: none */
+    const float *bias, *residual; /* residual NULL: none */
     float low, high;              /* infinite: no clamp */
 } epilogue;
 
@@ -52,105 +46,130 @@ INLINE void next_window(const windows *w, place *p)
     p->at = p->first = p->above += w->by_plane;
 }
 
-/* y = sums + bias + residual, clamped, for n of COLUMNS numbers. */
-INLINE void finish_some(const epilogue *e, const float *sums, int32_t n,
-                        const float *bias, const float *residual, float *y)
+/* Copies n numbers of at most COLUMNS, in few steps and without a loop. */
+INLINE void copy_some(float *to, const float *from, int32_t n)
 {
-    const float low = e->low, high = e->high;
-    float v[COLUMNS];
-    memcpy(v, sums, sizeof v);
-    if (bias) {
-        ROLLED
-        for (int32_t j = 0; j < n; j++) v[j] += bias[j];
+    if (n >= 8) {
+        memcpy(to, from, 8 * sizeof *to);
+        memcpy(to + n - 8, from + n - 8, 8 * sizeof *to);
+    } else if (n >= 4) {
+        memcpy(to, from, 4 * sizeof *to);
+        memcpy(to + n - 4, from + n - 4, 4 * sizeof *to);
+    } else if (n >= 2) {
+        memcpy(to, from, 2 * sizeof *to);
+        memcpy(to + n - 2, from + n - 2, 2 * sizeof *to);
+    } else if (n == 1)
+        *to = *from;
+}
+
+/* y = sums + bias + residual, clamped. */
+INLINE void finish_row(const epilogue *e, const vec sums[VECS],
+                       const float *bias, const float *residual, float *y)
+{
+    const vec low = VEC_ALL(e->low), high = VEC_ALL(e->high);
+    PER_VEC
+    for (int v = 0; v < VECS; v++) {
+        vec s = VEC_ADD(sums[v], VEC_LOAD(bias + v * VEC));
+        if (residual) s = VEC_ADD(s, VEC_LOAD(residual + v * VEC));
+        VEC_STORE(y + v * VEC, VEC_CLAMP(s, low, high));
     }
+}
+
+/* The same of n <= COLUMNS numbers. */
+APART static void finish(const epilogue *e, const vec sums[VECS], int32_t n,
+                         const float *bias, const float *residual, float *y)
+{
+    float rest[COLUMNS] = { 0 }, all[COLUMNS];
     if (residual) {
-        ROLLED
-        for (int32_t j = 0; j < n; j++) v[j] += residual[j];
+        copy_some(rest, residual, n);
+        residual = rest;
     }
-    ROLLED
-    for (int32_t j = 0; j < n; j++) {
-        const float raised = v[j] < low ? low : v[j];
-        y[j] = raised > high ? high : raised;
-    }
+    finish_row(e, sums, bias, residual, all);
+    copy_some(y, all, n);
 }
 
-INLINE void finish(const epilogue *e, const float *sums, int32_t n,
-                   const float *bias, const float *residual, float *y)
+/* The sums of a block of ROWS windows and COLUMNS filters: of the runs from *r
+ * on, up to the one that ends a block. */
+INLINE const float *add_block(const float *const x[ROWS], const float *w,
+                              const run **r, vec s[ROWS][VECS])
 {
-    if (n == COLUMNS)
-        finish_some(e, sums, COLUMNS, bias, residual, y);
-    else
-        finish_some(e, sums, n, bias, residual, y);
+    const run *at = *r;
+    UNROLLED
+    for (int i = 0; i < ROWS; i++) {
+        PER_VEC
+        for (int v = 0; v < VECS; v++) s[i][v] = VEC_ALL(0);
+    }
+    for (bool more = true; more; at++) {
+        const int32_t end = at->at + at->count;
+        for (int32_t k = at->at; k < end; k++, w += COLUMNS) {
+            vec factor[VECS];
+            PER_VEC
+            for (int v = 0; v < VECS; v++) factor[v] = VEC_LOAD(w + v * VEC);
+            UNROLLED
+            for (int i = 0; i < ROWS; i++) {
+                const vec a = VEC_ALL(x[i][k]);
+                PER_VEC
+                for (int v = 0; v < VECS; v++)
+                    s[i][v] = VEC_FMA(a, factor[v], s[i][v]);
+            }
+        }
+        more = !at->ends;
+    }
+    *r = at;
+    return w;
 }
 
-/* Adds the terms of a run to the sums. They are copied, so that a compiler
- * keeps them in registers. */
-INLINE void add_run(const float *const x[ROWS], const float *w, int32_t at,
-                    int32_t count, float sums[ROWS][COLUMNS])
+/* Outputs of ROWS windows, of which `rows` are stored, and n <= COLUMNS
+ * filters. */
+APART static void tile(const float *const from[ROWS], int32_t offset,
+                       const float *w, const run *runs, int32_t num_runs,
+                       int32_t rows, int32_t n, const epilogue *e,
+                       const float *bias, const float *residual, float *y,
+                       int32_t step)
 {
-    float s[ROWS][COLUMNS];
-    for (int i = 0; i < ROWS; i++)
-        for (int j = 0; j < COLUMNS; j++) s[i][j] = sums[i][j];
-    for (int32_t k = at; k < at + count; k++, w += COLUMNS) {
+    const run *end = runs + num_runs;
+    const float *x[ROWS];
+    float sums[ROWS][COLUMNS];
+    vec s[ROWS][VECS];
+    bool adds = false;
+    UNROLLED
+    for (int i = 0; i < ROWS; i++) x[i] = from[i] + offset;
+    for (;;) {
+        w = add_block(x, w, &runs, s);
+        if (adds) {
+            UNROLLED
+            for (int i = 0; i < ROWS; i++) {
+                PER_VEC
+                for (int v = 0; v < VECS; v++)
+                    s[i][v] = VEC_ADD(VEC_LOAD(sums[i] + v * VEC), s[i][v]);
+            }
+        }
+        if (runs == end) break;
         UNROLLED
         for (int i = 0; i < ROWS; i++) {
-            const float a = x[i][k];
-            ROLLED
-            for (int j = 0; j < COLUMNS; j++) s[i][j] = FMA(a, w[j], s[i][j]);
+            PER_VEC
+            for (int v = 0; v < VECS; v++)
+                VEC_STORE(sums[i] + v * VEC, s[i][v]);
         }
+        adds = true;
     }
-    for (int i = 0; i < ROWS; i++)
-        for (int j = 0; j < COLUMNS; j++) sums[i][j] = s[i][j];
-}
-
-/* Sums of ROWS windows and COLUMNS filters. */
-APART static void tile(const float *const x[ROWS], const float *w,
-                       const run *runs, int32_t num_runs,
-                       float sums[ROWS][COLUMNS])
-{
-    float s[ROWS][COLUMNS];
-    bool first = true;
-    for (int i = 0; i < ROWS; i++)
-        for (int j = 0; j < COLUMNS; j++) s[i][j] = 0;
-    for (int32_t r = 0; r < num_runs; r++) {
-        add_run(x, w, runs[r].at, runs[r].count, s);
-        w += runs[r].count * COLUMNS;
-        if (!runs[r].ends) continue;
-        for (int i = 0; i < ROWS; i++)
-            for (int j = 0; j < COLUMNS; j++) {
-                sums[i][j] = first ? s[i][j] : sums[i][j] + s[i][j];
-                s[i][j] = 0;
-            }
-        first = false;
-    }
-}
-
-/* The windows from `from` on, `count` of them, of one image and panel of n
- * filters. */
-APART static void panel(const convolution *c, const epilogue *e,
-                        const run *runs, const float *w, int32_t n, place from,
-                        int32_t count, const float *bias, const float *residual,
-                        float *y)
-{
-    const int32_t step = c->groups * c->filters;
-    for (int32_t i = 0; i < count; i += ROWS) {
-        const int32_t rows = count - i < ROWS ? count - i : ROWS;
-        const float *x[ROWS];
-        float sums[ROWS][COLUMNS];
-        for (int32_t k = 0; k < ROWS; k++) {
-            x[k] = from.at;
-            if (k < rows - 1 || i + ROWS < count) next_window(&c->grid, &from);
+    UNROLLED
+    for (int i = 0; i < ROWS; i++) {
+        if (rows == ROWS && n == COLUMNS)
+            finish_row(e, s[i], bias, residual, y);
+        else if (i < rows) {
+            vec copy[VECS]; /* a copy, so that s stays in registers */
+            PER_VEC
+            for (int v = 0; v < VECS; v++) copy[v] = s[i][v];
+            finish(e, copy, n, bias, residual, y);
         }
-        tile(x, w, runs, c->num_runs, sums);
-        for (int32_t k = 0; k < rows; k++, y += step) {
-            finish(e, sums[k], n, bias, residual, y);
-            if (residual) residual += step;
-        }
+        if (residual) residual += step;
+        y += step;
     }
 }
 
 /* Windows that all panels of filters are multiplied with before the next. */
-enum { BLOCK = 96 };
+enum { BLOCK = 16 * ROWS };
 
 /* The weights are panels [group][filters / COLUMNS][term][COLUMNS]; the bias
  * has COLUMNS numbers for each. */
@@ -162,27 +181,29 @@ APART static void convolve(const convolution *c, const epilogue *e,
     const int32_t count = w->planes * w->rows * w->columns;
     const int32_t step = c->groups * c->filters;
     const float *residual = e->residual;
+    const float *at[BLOCK];
     for (int32_t image = 0; image < w->images; image++, x += w->by_image) {
-        place from = { x, x, x, 0, 0 };
+        place next = { x, x, x, 0, 0 };
         for (int32_t i = 0; i < count; i += BLOCK) {
             const int32_t rows = count - i < BLOCK ? count - i : BLOCK;
-            const float *panels = weights, *bias = e->bias;
+            const float *panel = weights, *bias = e->bias;
+            for (int32_t k = 0; k < BLOCK; k++) {
+                at[k] = next.at;
+                if (i + k + 1 < count) next_window(w, &next);
+            }
             for (int32_t f = 0, group = 0; group < c->groups; group++)
                 for (int32_t j = 0; j < c->filters; j += COLUMNS) {
-                    const int32_t n =
-                        c->filters - j < COLUMNS ? c->filters - j : COLUMNS;
-                    place at = from;
-                    at.at += group * c->channels;
-                    at.first += group * c->channels;
-                    at.above += group * c->channels;
-                    panel(c, e, runs, panels, n, at, rows, bias,
-                          residual ? residual + f : NULL, y + f);
-                    panels += c->terms * COLUMNS;
-                    if (bias) bias += COLUMNS;
+                    const int32_t left = c->filters - j;
+                    const int32_t n = left < COLUMNS ? left : COLUMNS;
+                    for (int32_t k = 0; k < rows; k += ROWS)
+                        tile(at + k, group * c->channels, panel, runs,
+                             c->num_runs, rows - k < ROWS ? rows - k : ROWS, n,
+                             e, bias, residual ? residual + k * step + f : NULL,
+                             y + k * step + f, step);
+                    panel += c->terms * COLUMNS;
+                    bias += COLUMNS;
                     f += n;
                 }
-            for (int32_t k = 0; k < rows && i + rows < count; k++)
-                next_window(w, &from);
             y += rows * step;
             if (residual) residual += rows * step;
         }
@@ -190,7 +211,7 @@ APART static void convolve(const convolution *c, const epilogue *e,
 }
 
 /* Filters that one window is multiplied with at a time. */
-enum { WIDE = 32 };
+enum { WIDE = 32, WIDE_VECS = WIDE / VEC };
 
 /* One window of each of `rows` inputs, `step` elements apart; the weights are
  * panels [filters / WIDE][term][WIDE]. */
@@ -203,28 +224,28 @@ APART static void multiply(const run *runs, int32_t num_runs, int32_t rows,
     for (int32_t i = 0; i < rows; i++, x += step)
         for (int32_t f = 0; f < filters; f += WIDE) {
             const float *w = weights + (size_t)f * (size_t)terms;
-            float s[WIDE], sums[WIDE] = { 0 };
-            bool first = true;
             const int32_t n = filters - f < WIDE ? filters - f : WIDE;
-            memset(s, 0, sizeof s);
+            vec s[WIDE_VECS], sums[WIDE_VECS];
+            bool first = true;
+            for (int v = 0; v < WIDE_VECS; v++) s[v] = VEC_ALL(0);
             for (int32_t r = 0; r < num_runs; r++) {
                 const int32_t at = runs[r].at, end = at + runs[r].count;
                 for (int32_t k = at; k < end; k++, w += WIDE) {
-                    const float a = x[k];
-                    ROLLED
-                    for (int j = 0; j < WIDE; j++) s[j] = FMA(a, w[j], s[j]);
+                    const vec a = VEC_ALL(x[k]);
+                    PER_VEC
+                    for (int v = 0; v < WIDE_VECS; v++)
+                        s[v] = VEC_FMA(a, VEC_LOAD(w + v * VEC), s[v]);
                 }
                 if (!runs[r].ends) continue;
-                for (int j = 0; j < WIDE; j++) {
-                    sums[j] = first ? s[j] : sums[j] + s[j];
-                    s[j] = 0;
+                for (int v = 0; v < WIDE_VECS; v++) {
+                    sums[v] = first ? s[v] : VEC_ADD(sums[v], s[v]);
+                    s[v] = VEC_ALL(0);
                 }
                 first = false;
             }
             for (int32_t j = 0; j < n; j += COLUMNS) {
                 const int32_t m = n - j < COLUMNS ? n - j : COLUMNS;
-                finish(e, sums + j, m, e->bias ? e->bias + f + j : NULL,
-                       residual, y);
+                finish(e, sums + j / VEC, m, e->bias + f + j, residual, y);
                 y += m;
                 if (residual) residual += m;
             }
@@ -234,33 +255,53 @@ APART static void multiply(const run *runs, int32_t num_runs, int32_t rows,
 /* Pixels of a tile of a depthwise convolution. */
 enum { PIXELS = 4 };
 
-/* The sums of PIXELS windows and n <= COLUMNS channels; each run is a tap. */
-INLINE void add_taps(const float *const x[PIXELS], const float *w,
-                     const run *taps, int32_t num_taps, int32_t n,
-                     float sums[PIXELS][COLUMNS])
+/* Outputs of PIXELS windows and COLUMNS channels; each run is a tap. */
+APART static void depthwise_tile(const float *const x[PIXELS], const float *w,
+                                 const run *taps, int32_t num_taps,
+                                 const epilogue *e, const float *bias,
+                                 const float *residual, float *y, int32_t step)
 {
-    float s[PIXELS][COLUMNS];
-    for (int i = 0; i < PIXELS; i++)
-        for (int j = 0; j < COLUMNS; j++) s[i][j] = 0;
+    vec s[PIXELS][VECS];
+    UNROLLED
+    for (int i = 0; i < PIXELS; i++) {
+        PER_VEC
+        for (int v = 0; v < VECS; v++) s[i][v] = VEC_ALL(0);
+    }
     for (int32_t t = 0; t < num_taps; t++, w += COLUMNS) {
         const int32_t at = taps[t].at;
         UNROLLED
         for (int i = 0; i < PIXELS; i++) {
-            const float *from = x[i] + at;
-            ROLLED
-            for (int32_t j = 0; j < n; j++)
-                s[i][j] = FMA(from[j], w[j], s[i][j]);
+            PER_VEC
+            for (int v = 0; v < VECS; v++)
+                s[i][v] = VEC_FMA(VEC_LOAD(x[i] + at + v * VEC),
+                                  VEC_LOAD(w + v * VEC), s[i][v]);
         }
     }
-    for (int i = 0; i < PIXELS; i++)
-        for (int j = 0; j < COLUMNS; j++) sums[i][j] = s[i][j];
+    UNROLLED
+    for (int i = 0; i < PIXELS; i++) {
+        finish_row(e, s[i], bias, residual, y);
+        if (residual) residual += step;
+        y += step;
+    }
 }
 
-APART static void depthwise_tile(const float *const x[PIXELS], const float *w,
-                                 const run *taps, int32_t num_taps,
-                                 float sums[PIXELS][COLUMNS])
+/* The same of one window and n <= COLUMNS channels. */
+APART static void depthwise_rest(const float *x, const float *w,
+                                 const run *taps, int32_t num_taps, int32_t n,
+                                 const epilogue *e, const float *bias,
+                                 const float *residual, float *y)
 {
-    add_taps(x, w, taps, num_taps, COLUMNS, sums);
+    float from[COLUMNS] = { 0 };
+    vec s[VECS];
+    for (int v = 0; v < VECS; v++) s[v] = VEC_ALL(0);
+    for (int32_t t = 0; t < num_taps; t++, w += COLUMNS) {
+        copy_some(from, x + taps[t].at, n);
+        PER_VEC
+        for (int v = 0; v < VECS; v++)
+            s[v] =
+                VEC_FMA(VEC_LOAD(from + v * VEC), VEC_LOAD(w + v * VEC), s[v]);
+    }
+    finish(e, s, n, bias, residual, y);
 }
 
 /* One filter for each channel; the weights are panels
@@ -285,18 +326,19 @@ APART static void convolve_depthwise(const convolution *c, const epilogue *e,
             for (int32_t j = 0; j < channels; j += COLUMNS) {
                 const int32_t n =
                     channels - j < COLUMNS ? channels - j : COLUMNS;
-                float s[PIXELS][COLUMNS];
-                if (n == COLUMNS)
-                    depthwise_tile(window, panels, taps, c->num_runs, s);
+                const float *more = residual ? residual + j : NULL;
+                if (n == COLUMNS && rows == PIXELS)
+                    depthwise_tile(window, panels, taps, c->num_runs, e, bias,
+                                   more, y + j, channels);
                 else
-                    add_taps(window, panels, taps, c->num_runs, n, s);
-                for (int32_t k = 0; k < rows; k++)
-                    finish(e, s[k], n, bias,
-                           residual ? residual + k * channels + j : NULL,
-                           y + k * channels + j);
+                    for (int32_t k = 0; k < rows; k++)
+                        depthwise_rest(window[k], panels, taps, c->num_runs, n,
+                                       e, bias,
+                                       more ? more + k * channels : NULL,
+                                       y + k * channels + j);
                 for (int32_t k = 0; k < PIXELS; k++) window[k] += COLUMNS;
                 panels += c->num_runs * COLUMNS;
-                if (bias) bias += COLUMNS;
+                bias += COLUMNS;
             }
             y += rows * channels;
             if (residual) residual += rows * channels;

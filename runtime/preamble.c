@@ -13,7 +13,7 @@
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
 #elif defined(__GNUC__)
-#pragma GCC optimize("fp-contract=off")
+#pragma GCC optimize("fp-contract=off", "no-trapping-math", "no-math-errno")
 #endif
 #ifdef FOVEA_NO_FMA
 #define FMA(a, b, c) ((a) * (b) + (c))
@@ -30,7 +30,7 @@
 #define INLINE static inline __attribute__((unused, always_inline))
 #define INDEPENDENT _Pragma("GCC ivdep")
 #define ROLLED _Pragma("GCC unroll 1")
-#define UNROLLED _Pragma("GCC unroll 8")
+#define UNROLLED _Pragma("GCC unroll 16")
 #else
 #define INLINE static inline
 #define INDEPENDENT

@@ -3,6 +3,7 @@
 #ifndef FOVEA_FOVEA_H
 #define FOVEA_FOVEA_H
 
+#include <fovea/augment.h>
 #include <fovea/base.h>
 #include <fovea/convolution.h>
 #include <fovea/data.h>

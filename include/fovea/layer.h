@@ -75,7 +75,7 @@ typedef struct fv_layer_option {
     const char *type; /**< "whole number", "whole number, maybe negative", "two
                            whole numbers", "three whole numbers", "one to seven
                            whole numbers", "list of whole numbers", "number",
-                           "list of numbers",
+                           "number, or two", "list of numbers",
                            "yes or no", "word", "text" */
     const char *const *words; /**< that stand for it, NULL behind the last, ""
                                    is none; NULL: no words */
@@ -83,7 +83,8 @@ typedef struct fv_layer_option {
     const char *as;    /**< the option whose value is its default; NULL: none */
     double usual;      /**< its default where `as` is NULL, for words the
                             index of one; INFINITY: no limit */
-    int32_t required;  /**< 1: it has no default */
+    double high; /**< the second number of a default of two; 0: it is one */
+    int32_t required;    /**< 1: it has no default */
     int32_t by_position; /**< 1: it may stand without its name */
 } fv_layer_option;
 

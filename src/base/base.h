@@ -228,7 +228,8 @@ enum {
     FV__STREAM_WEIGHTS = 1, /* + (parameter number << 8) */
     FV__STREAM_DROPOUT = 2, /* + (draw << 8) */
     FV__STREAM_SHUFFLE = 3, /* + (epoch << 8) */
-    FV__STREAM_CHECK = 4    /* gradient checks */
+    FV__STREAM_CHECK = 4,   /* gradient checks */
+    FV__STREAM_AUGMENT = 5  /* + (line << 8) + (epoch << 16) */
 };
 
 /* ---- the machine ------------------------------------------------------- */

@@ -393,12 +393,23 @@ void cli_take_data(const char *command, cli_options *options, int index);
 /* Opens "NAME" as "NAME:part"; "NAME:test" and "NAME:train" as they are. */
 fv_dataset *cli_open_data(fv_context *context, const char *name,
                           const char *part);
-/* Reads a PNG or JPEG file as a tensor [1, h, w, c], in the context's layout,
- * for a network with such an input; the failed tensor after a failure. */
+/* The options of a kind, by fv_layer_option_at or fv_transform_option_at. */
+typedef fv_layer_option cli_option_at(int32_t index, int32_t option);
+void cli_print_options(cli_option_at *at, int32_t index, bool markdown);
+/* The index of a name; -1 after printing that there is no such `what`. NULL
+ * ends the names. */
+int32_t cli_find_kind(const char *what, const char *word,
+                      const char *const names[]);
+/* `fovea layers augment`. */
+int cli_transforms(const cli_options *options);
+/* Reads a PNG or JPEG file as *picture, of bytes, or of numbers from 0 to 1
+ * where samples have 16 bits and no transform needs bytes, and makes an input
+ * of the network of it, [1, h, w, c]; the failed tensor after a failure. Both
+ * are the caller's to free. */
 fv_tensor cli_image_read(fv_context *context, const char *path,
-                         const fv_shape *input);
-/* Draws image [1, h, w, c], in the context's layout and type, or a picture of
- * bytes, [h, w, c], on standard output, at most `columns` wide. */
+                         fv_network *network, fv_tensor *picture);
+/* Draws an image [1, h, w, c] or a picture [h, w, c], numbers from 0 to 1 or
+ * bytes, on standard output, at most `columns` wide. */
 void cli_picture_draw(fv_context *context, const fv_tensor *image, int columns);
 
 #endif

@@ -2,6 +2,7 @@
  * network depends on, or of what a layer computes. */
 #include "cli/cli.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,6 @@ typedef struct explained {
     cli_method method;
     int64_t class_index;
     fv_tensor input;   /* [1, h, w, c] */
-    fv_tensor pixels;  /* the same as bytes, [h, w, c] */
     fv_tensor picture; /* the result */
     fv_decision decision;
     char file[CLI_PATH]; /* of the picture */
@@ -82,43 +82,31 @@ static void name_file(explained *e)
                 e->path);
 }
 
-/* An open size of the input becomes that of the image. */
-static void set_size(explained *e, cli_options *options)
-{
-    const fv_shape input = fv_network_input_shape(e->network);
-    const bool open =
-        input.rank == 3
-        && (input.extent[0] == FV_OPEN || input.extent[1] == FV_OPEN);
-    if (open && e->path && !options->size[0]) {
-        const fv_image_info info = fv_image_probe(e->context, e->path);
-        options->size[0] = info.rows;
-        options->size[1] = info.columns;
-    }
-    if (!fv_failed(e->context) && e->path)
-        cli_set_size(e->context, e->network, options, NULL);
-}
-
 /* ---- the picture -------------------------------------------------------- */
 
-/* Reads the image: as an input of the network, and as a picture of bytes. */
-static void read_image(explained *e)
+/* The input as a picture of bytes. Its numbers are those from 0 to 1 or, where
+ * transforms may have normalised them, from the least to the greatest. */
+static fv_tensor bytes_of(const explained *e)
 {
     fv_context *context = e->context;
-    int64_t none = 0;
-    const fv_shape input = fv_network_input_shape(e->network);
-    const fv_tensor labels = fv_tensor_of(&none, FV_I64, 1, (int64_t[]){ 1 });
-    fv_tensor pixels = cli_image_read(context, e->path, &input);
-    fv_dataset *image = fv_dataset_of(context, &pixels, &labels);
-    if (fv_failed(context)) return;
-    e->input =
-        fv_tensor_new(context, fv_context_dtype(context), 4, pixels.shape);
-    fv_dataset_batch(image, &none, 1, &e->input, &labels);
-    fv_dataset_free(image);
-    e->pixels = fv_image_read(context, e->path,
-                              FV_OPTIONS(fv_image_options,
-                                         .channels = (int32_t)pixels.shape[3],
-                                         .background = { FV_OFF }));
-    fv_tensor_free(context, &pixels);
+    const fv_tensor bytes =
+        fv_tensor_new(context, FV_U8, 3, e->input.shape + 1);
+    fv_tensor numbers = fv_tensor_convert(context, &e->input, FV_F64);
+    const bool plain = !*fv_network_augment_text(e->network);
+    const double *from = numbers.data;
+    unsigned char *to = bytes.data;
+    double least = plain ? 0 : (double)INFINITY;
+    double most = plain ? 1 : -(double)INFINITY;
+    if (fv_failed(context)) return bytes;
+    for (int64_t i = 0; i < fv_tensor_count(&numbers) && !plain; i++) {
+        least = fmin(least, from[i]);
+        most = fmax(most, from[i]);
+    }
+    const double scale = most > least ? 255 / (most - least) : 0;
+    for (int64_t i = 0; i < fv_tensor_count(&numbers); i++)
+        to[i] = (unsigned char)(scale * (from[i] - least) + 0.5);
+    fv_tensor_free(context, &numbers);
+    return bytes;
 }
 
 /* A map over the image. */
@@ -133,7 +121,8 @@ static fv_tensor overlay(const explained *e, const fv_explain_options *how)
     const fv_tensor map =
         maps[e->method](e->network, &e->input, e->class_index, how);
     if (!map.data) return map;
-    return fv_overlay(e->context, &e->pixels, &map, 0.6);
+    const fv_tensor image = bytes_of(e);
+    return fv_overlay(e->context, &image, &map, 0.6);
 }
 
 static void explain(explained *e)
@@ -220,9 +209,12 @@ int cli_explain_image(const char *command, cli_options *options)
     e.context = cli_context(options);
     e.network = cli_load_model(e.context, options->words[0]);
     if (!fv_failed(e.context)) name_file(&e);
-    if (!fv_failed(e.context)) set_size(&e, options);
+    if (!fv_failed(e.context) && options->size[0])
+        cli_set_size(e.context, e.network, options, NULL);
     if (!fv_failed(e.context)) e.class_index = find_class(&e);
-    if (e.path && !fv_failed(e.context)) read_image(&e);
+    fv_tensor file = { .rank = -1 };
+    if (e.path && !fv_failed(e.context))
+        e.input = cli_image_read(e.context, e.path, e.network, &file);
     if (!fv_failed(e.context)) explain(&e);
     if (!fv_failed(e.context)) {
         if (options->json)

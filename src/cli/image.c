@@ -1,40 +1,44 @@
 /* Reads picture files as input for a network. */
 #include "cli/cli.h"
 
-/* Records that the picture has another size than the network takes. */
-static void check_size(fv_context *context, const char *path,
-                       const fv_tensor *image, const int64_t extents[])
+#include <stdio.h>
+#include <string.h>
+
+/* Begins the sentence of the pending failure with the name of the file. */
+static void blame(fv_context *context, const char *path)
 {
-    if (image->shape[0] != extents[0] || image->shape[1] != extents[1])
-        fv_fail(context, FV_MISUSE,
-                "%s: the image has %lld rows x %lld columns, the network takes "
-                "%lld x %lld",
-                path, (long long)image->shape[0], (long long)image->shape[1],
-                (long long)extents[0], (long long)extents[1]);
+    char sentence[4 * CLI_TEXT];
+    const fv_status status = fv_failed(context);
+    if (status == FV_OK || strncmp(fv_error(context), path, strlen(path)) == 0)
+        return;
+    snprintf(sentence, sizeof sentence, "%s", fv_error(context));
+    fv_clear_error(context);
+    fv_fail(context, status, "%s: %s", path,
+            sentence + (strncmp(sentence, "network: ", 9) == 0 ? 9 : 0));
 }
 
 fv_tensor cli_image_read(fv_context *context, const char *path,
-                         const fv_shape *input)
+                         fv_network *network, fv_tensor *picture)
 {
+    const fv_shape input = fv_network_input_shape(network);
     const fv_tensor none = { .rank = -1 };
-    const int64_t *extents = input->extent;
     if (fv_failed(context)) return none;
-    if (input->rank != 3)
+    if (input.rank != 3)
         fv_fail(context, FV_MISUSE, "%s: the network does not take images",
                 path);
-    else if (extents[2] != 1 && extents[2] != 3)
+    else if (input.extent[2] != 1 && input.extent[2] != 3)
         fv_fail(context, FV_UNSUPPORTED,
                 "%s: the network takes %lld channels; images have 1 or 3", path,
-                (long long)extents[2]);
+                (long long)input.extent[2]);
     if (fv_failed(context)) return none;
-    fv_tensor image = fv_image_read(
+    /* transforms work on bytes */
+    *picture = fv_image_read(
         context, path,
-        FV_OPTIONS(fv_image_options, .channels = (int32_t)extents[2],
-                   .background = { FV_OFF }, .exact = 1));
-    if (image.data) check_size(context, path, &image, extents);
-    const int64_t shape[] = { 1, extents[0], extents[1], extents[2] };
-    if (!fv_failed(context))
-        return fv_tensor_of(image.data, image.dtype, 4, shape);
-    fv_tensor_free(context, &image);
-    return none;
+        FV_OPTIONS(fv_image_options, .channels = (int32_t)input.extent[2],
+                   .background = { FV_OFF },
+                   .exact = !*fv_network_augment_text(network)));
+    if (!picture->data) return none;
+    const fv_tensor image = fv_network_prepare(network, picture);
+    blame(context, path);
+    return image;
 }

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const struct argp_option options[] = {
     { "batch", CLI_BATCH, "N", 0, "images that memory is planned for (32)", 0 },
@@ -95,6 +96,17 @@ static void put_facts(cli_json *json, const fv_layer_info *info)
     cli_json_integer(field, NULL, info->receptive_field[1]);
 }
 
+/* The lines as a list of texts. */
+static void put_transforms(cli_json *json, const char *lines)
+{
+    cli_json *list = cli_json_array(json, "transforms");
+    for (; *lines; lines += strcspn(lines, "\n") + 1) {
+        char line[4 * CLI_TEXT];
+        snprintf(line, sizeof line, "%.*s", (int)strcspn(lines, "\n"), lines);
+        cli_json_text(list, NULL, line);
+    }
+}
+
 static void print_json(const facts *f, fv_context *context)
 {
     cli_json *json = cli_json_new();
@@ -113,6 +125,7 @@ static void print_json(const facts *f, fv_context *context)
         put_facts(layer, &info);
         cli_json_bytes(layer, "output_bytes", info.output_bytes);
     }
+    put_transforms(json, fv_network_augment_text(f->network));
     cli_json_print(json, context);
 }
 
@@ -127,6 +140,8 @@ static void print_table(const facts *f)
         .user = f,
     };
     cli_table_print(&table);
+    if (*fv_network_augment_text(f->network))
+        printf("\n%s", fv_network_augment_text(f->network));
     cli_bytes(f->training, training);
     printf("\nmemory with batches of %lld: %s in training, %s in evaluation\n",
            (long long)f->options->batch, f->training ? training : "none",

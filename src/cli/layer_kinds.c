@@ -13,10 +13,11 @@ static const struct argp_option options[] = {
 
 static const struct argp usage = {
     .options = options,
-    .args_doc = "[KIND]",
+    .args_doc = "[KIND]\naugment [KIND]",
     .doc = "Show the kinds of layers that a network text may have, or the "
            "options of one: what they are in the text, their defaults, what "
-           "the layer computes.",
+           "the layer computes. After the word augment, the kinds of "
+           "transforms of pictures.",
 };
 
 /* "whole number", or the words. */
@@ -50,9 +51,26 @@ static const char *default_of(const fv_layer_option *option, char *text)
         snprintf(text, CLI_CELL, "none");
     else if (isinf(option->usual))
         snprintf(text, CLI_CELL, "no limit");
+    else if (option->high != 0)
+        snprintf(text, CLI_CELL, "%g,%g", option->usual, option->high);
     else
         snprintf(text, CLI_CELL, "%g", option->usual);
     return text;
+}
+
+void cli_print_options(cli_option_at *at, int32_t index, bool markdown)
+{
+    char form[CLI_TEXT], usual[CLI_CELL];
+    fv_layer_option option = at(index, 0);
+    if (option.name && markdown)
+        puts("\n| option | is | default |\n|---|---|---|");
+    for (int32_t i = 0; option.name; option = at(index, ++i))
+        printf(markdown ? "| `%s`%s | %s | %s |\n" : "  %-17s%s%-44s %s\n",
+               option.name,
+               !markdown            ? ""
+               : option.by_position ? ", by position"
+                                    : "",
+               form_of(&option, form), default_of(&option, usual));
 }
 
 static void print_inputs(const fv_layer_kind_facts *facts)
@@ -129,23 +147,13 @@ static void print_shapes(int32_t index, const fv_layer_kind_facts *facts,
 static void print_kind(int32_t index, bool markdown)
 {
     const fv_layer_kind_facts facts = fv_layer_kind_at(index);
-    char form[CLI_TEXT], usual[CLI_CELL];
     printf(markdown ? "\n## %s\n\n" : "%s: ", facts.kind);
     printf(markdown ? "%s\n\n" : "%s\n", facts.about);
     print_inputs(&facts);
     printf(markdown ? "." : "\n");
     print_shapes(index, &facts, markdown);
     if (markdown) putchar('\n');
-    fv_layer_option option = fv_layer_option_at(index, 0);
-    if (option.name && markdown)
-        puts("\n| option | is | default |\n|---|---|---|");
-    for (int32_t i = 0; option.name; option = fv_layer_option_at(index, ++i))
-        printf(markdown ? "| `%s`%s | %s | %s |\n" : "  %-17s%s%-44s %s\n",
-               option.name,
-               !markdown            ? ""
-               : option.by_position ? ", by position"
-                                    : "",
-               form_of(&option, form), default_of(&option, usual));
+    cli_print_options(fv_layer_option_at, index, markdown);
 }
 
 static void print_page(void)
@@ -160,23 +168,32 @@ static void print_page(void)
     for (int32_t i = 0; fv_layer_kind_at(i).kind; i++) print_kind(i, true);
 }
 
+int32_t cli_find_kind(const char *what, const char *word,
+                      const char *const names[])
+{
+    for (int32_t i = 0; names[i]; i++)
+        if (cli_same_word(word, names[i])) return i;
+    const char *meant = cli_meant(word, names);
+    cli_error("there is no %s \"%s\"%s%s%s", what, word,
+              meant ? ", did you mean " : "", meant ? meant : "",
+              meant ? "?" : "");
+    return -1;
+}
+
 int cli_layers(int argc, char **argv)
 {
     cli_options o = cli_defaults();
-    cli_parse(&usage, argc, argv, 0, 1, &o);
+    cli_parse(&usage, argc, argv, 0, 2, &o);
+    if (o.count && cli_same_word(o.words[0], "augment"))
+        return cli_transforms(&o);
+    if (o.count > 1)
+        cli_refuse(argv[0], "one word too many: only augment takes another");
     const char *names[CLI_MOST_KINDS + 1] = { NULL };
-    int32_t found = -1;
-    for (int32_t i = 0; i < CLI_MOST_KINDS && fv_layer_kind_at(i).kind; i++) {
+    for (int32_t i = 0; i < CLI_MOST_KINDS && fv_layer_kind_at(i).kind; i++)
         names[i] = fv_layer_kind_at(i).kind;
-        if (o.count && cli_same_word(o.words[0], names[i])) found = i;
-    }
-    if (o.count && found < 0) {
-        const char *meant = cli_meant(o.words[0], names);
-        cli_error("there is no layer \"%s\"%s%s%s", o.words[0],
-                  meant ? ", did you mean " : "", meant ? meant : "",
-                  meant ? "?" : "");
-        return CLI_FAILED;
-    }
+    const int32_t found =
+        o.count ? cli_find_kind("layer", o.words[0], names) : -1;
+    if (o.count && found < 0) return CLI_FAILED;
     if (found >= 0)
         print_kind(found, false);
     else if (o.markdown)

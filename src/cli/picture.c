@@ -9,7 +9,7 @@
 /* A view of the image in which `step` x `step` pixels are averaged to one. */
 typedef struct picture {
     fv_context *context;
-    fv_tensor image; /* [h, w, c], values from 0 to 1, of bytes 0 to 255 */
+    fv_tensor image; /* [h, w, c], values from 0 to 1 or bytes */
     int64_t rows, columns, step;
 } picture;
 
@@ -114,8 +114,8 @@ static void draw(const picture *p)
 
 void cli_picture_draw(fv_context *context, const fv_tensor *image, int columns)
 {
-    picture p = { .context = context, .image = *image };
-    if (image->rank == 4) p.image = fv_tensor_at(context, image, 0, 0);
+    picture p = { .context = context };
+    p.image = image->rank == 4 ? fv_tensor_at(context, image, 0, 0) : *image;
     if (p.image.rank != 3) return;
     p.step = (p.image.shape[1] + columns - 1) / columns;
     p.rows = (p.image.shape[0] + p.step - 1) / p.step;

@@ -29,7 +29,8 @@ static const struct argp usage = {
     .options = options,
     .args_doc = "FILE [IMAGE...]",
     .doc = "Say which classes a saved model takes images for: PNG and JPEG "
-           "files of the size that the network takes, or images of a data "
+           "files of the size that the network takes, or of any size that "
+           "its transforms (augment) change to that, or images of a data "
            "set, whose name may stand in the place of IMAGE. Values are those "
            "of the file, whatever it says of gamma or colours; what is "
            "transparent is black.",
@@ -150,11 +151,12 @@ static void print_answer(const run *r, const answer *a, int64_t label)
     putchar('\n');
 }
 
-/* Answers for the image in r->image and shows it. */
-static void answer_image(const run *r, const char *path, int64_t index,
-                         int64_t label)
+/* Answers for an image and shows the picture that it was made of. */
+static void answer_image(const run *r, const fv_tensor *image,
+                         const fv_tensor *picture, const char *path,
+                         int64_t index, int64_t label)
 {
-    fv_network_predict(r->network, &r->image, &r->output);
+    fv_network_predict(r->network, image, &r->output);
     if (fv_failed(r->context)) return;
     const answer a = best(r);
     if (r->options->json) {
@@ -166,33 +168,22 @@ static void answer_image(const run *r, const char *path, int64_t index,
     else
         printf("image %lld\n", (long long)index);
     const int columns = cli_columns(STDOUT_FILENO);
-    cli_picture_draw(r->context, &r->image,
+    cli_picture_draw(r->context, picture,
                      columns && columns < WIDEST_PICTURE ? columns
                                                          : WIDEST_PICTURE);
     print_answer(r, &a, label);
 }
 
-/* Converts image `index` of a data set to the context's type and answers. */
-static void answer_one(run *r, const fv_dataset *dataset, const char *path,
-                       int64_t index)
+static void answer_files(run *r)
 {
-    int64_t label = -1;
-    fv_tensor labels = fv_tensor_of(&label, FV_I64, 1, (int64_t[]){ 1 });
-    if (fv_dataset_batch(dataset, &index, 1, &r->image, &labels) == FV_OK)
-        answer_image(r, path, index, path ? -1 : label);
-}
-
-static void answer_files(run *r, const fv_shape *input)
-{
-    int64_t none = 0;
-    const fv_tensor labels = fv_tensor_of(&none, FV_I64, 1, (int64_t[]){ 1 });
     for (int i = 1; i < r->options->count && !fv_failed(r->context); i++) {
         const char *path = r->options->words[i];
-        fv_tensor pixels = cli_image_read(r->context, path, input);
-        fv_dataset *image = fv_dataset_of(r->context, &pixels, &labels);
-        answer_one(r, image, path, 0);
-        fv_dataset_free(image);
-        fv_tensor_free(r->context, &pixels);
+        fv_tensor picture = { .rank = -1 };
+        fv_tensor image =
+            cli_image_read(r->context, path, r->network, &picture);
+        if (image.data) answer_image(r, &image, &picture, path, 0, -1);
+        fv_tensor_free(r->context, &image);
+        fv_tensor_free(r->context, &picture);
     }
 }
 
@@ -211,23 +202,27 @@ static void answer_data(run *r, const fv_dataset *dataset)
         return;
     }
     r->named = dataset;
-    for (int64_t i = 0; i < limit && first + i < count; i++)
-        answer_one(r, dataset, NULL, first + i);
+    for (int64_t i = first; i < count && i - first < limit; i++) {
+        int64_t label = -1;
+        fv_tensor labels = fv_tensor_of(&label, FV_I64, 1, (int64_t[]){ 1 });
+        if (fv_dataset_batch(dataset, &i, 1, &r->image, &labels) == FV_OK)
+            answer_image(r, &r->image, &r->image, NULL, i, label);
+    }
 }
 
 /* Makes room for one image and its output. */
-static fv_status prepare(run *r, fv_shape *input)
+static fv_status prepare(run *r)
 {
     int64_t shape[FV_MAX_RANK] = { 1 };
-    *input = fv_network_input_shape(r->network);
+    const fv_shape input = fv_network_input_shape(r->network);
     const fv_shape output = fv_network_output_shape(r->network);
     if (fv_failed(r->context)) return fv_failed(r->context);
     r->classes = fv_network_classes(r->network);
     r->outputs = 1;
     for (int32_t i = 0; i < output.rank; i++) r->outputs *= output.extent[i];
-    for (int32_t i = 0; i < input->rank; i++) shape[i + 1] = input->extent[i];
+    for (int32_t i = 0; i < input.rank; i++) shape[i + 1] = input.extent[i];
     const fv_dtype dtype = fv_context_dtype(r->context);
-    r->image = fv_tensor_new(r->context, dtype, input->rank + 1, shape);
+    r->image = fv_tensor_new(r->context, dtype, input.rank + 1, shape);
     for (int32_t i = 0; i < output.rank; i++) shape[i + 1] = output.extent[i];
     r->output = fv_tensor_new(r->context, dtype, output.rank + 1, shape);
     r->flat = fv_tensor_reshape(r->context, &r->output, 1, &r->outputs);
@@ -247,7 +242,6 @@ static bool names_data(const char *word)
 int cli_predict(int argc, char **argv)
 {
     cli_options o = cli_defaults();
-    fv_shape input;
     cli_parse(&usage, argc, argv, 1, INT32_MAX, &o);
     if (o.count == 2 && !o.data && names_data(o.words[1])) {
         o.data = o.words[1];
@@ -266,11 +260,11 @@ int cli_predict(int argc, char **argv)
         cli_set_size(r.context, r.network, &o, data);
     cli_json *json = o.json ? cli_json_new() : NULL;
     if (json) r.list = cli_json_array(json, "predictions");
-    if (prepare(&r, &input) == FV_OK) {
+    if (prepare(&r) == FV_OK) {
         if (o.data)
             answer_data(&r, data);
         else
-            answer_files(&r, &input);
+            answer_files(&r);
     }
     if (json) cli_json_print(json, r.context);
     return cli_end(r.context, CLI_DONE);

@@ -1,7 +1,7 @@
 /* Running one image through a network, and the score of a class. */
 #include "explain/explain.h"
 
-#include "network/text.h"
+#include "layer/text.h"
 #include "op/tensor_layer.h"
 
 #include <math.h>

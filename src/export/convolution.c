@@ -31,12 +31,12 @@ static job job_of(const fv__node *node)
     }
     j.channels = g->channels / g->groups;
     j.filters = g->filters / g->groups;
-    j.terms = fv__pixels(g->kernel) * j.channels;
+    j.terms = fv__volume(g->kernel) * j.channels;
     j.chain = (fv__chain){ g->kernel[FV__DEPTH] * g->kernel[FV__ROWS],
                            g->kernel[FV__COLUMNS], j.channels };
     if (fv__geometry_is_depthwise(g) && !fv__chain_is_cut(j.chain))
         j.form = DEPTHWISE;
-    else if (fv__pixels(g->out) == 1 && g->groups == 1)
+    else if (fv__volume(g->out) == 1 && g->groups == 1)
         j.form = ONE_WINDOW;
     return j;
 }
@@ -44,7 +44,7 @@ static job job_of(const fv__node *node)
 int64_t fv__scratch_conv(const fv__node *node)
 {
     const job j = job_of(node);
-    const int64_t extents[] = { j.g.batch, fv__pixels(j.padded), j.g.channels };
+    const int64_t extents[] = { j.g.batch, fv__volume(j.padded), j.g.channels };
     return j.pads ? fv__product(3, extents) : 0;
 }
 
@@ -55,7 +55,7 @@ int64_t fv__scratch_conv(const fv__node *node)
 static int64_t *taps_of(fv__export *e, const job *j)
 {
     const fv__geometry *g = &j->g;
-    const int64_t taps = fv__pixels(g->kernel);
+    const int64_t taps = fv__volume(g->kernel);
     int64_t *at = fv__allocate(e->context, FV__DATA, (size_t)taps * sizeof *at);
     for (int64_t t = 0; at && t < taps; t++) {
         const int64_t row = t / g->kernel[FV__COLUMNS];
@@ -117,6 +117,17 @@ size_t fv__pack(fv__export *e, int64_t groups, int64_t filters, int64_t terms,
     return at;
 }
 
+size_t fv__pack_bias(fv__export *e, int64_t groups, int64_t filters,
+                     int64_t width, const float *bias)
+{
+    size_t at;
+    const int64_t all = groups * fv__divide_up(filters, width) * width;
+    if (bias) return fv__pack(e, groups, filters, 1, width, bias);
+    float *to = fv__export_room(e, (size_t)all, &at);
+    for (int64_t i = 0; to && i < all; i++) to[i] = -0.0f;
+    return at;
+}
+
 /* Weights and bias as the definition uses them: the node's, or folded ones in
  * memory that is released by the caller. */
 typedef struct operands {
@@ -161,19 +172,16 @@ static size_t write_epilogue(fv__export *e, const fv__node *node, const job *j)
     size_t weights = 0, bias = 0;
     if (fv__ok(e->context))
         weights = fv__pack(e, groups, filters, j->terms, width, o.weights);
-    if (o.bias && fv__ok(e->context))
-        bias = fv__pack(e, groups, filters, 1, width, o.bias);
-    fv__text_add(&e->calls, "        const epilogue after = { ");
-    if (o.bias)
-        fv__text_add(&e->calls, "weights + %zu, ", bias);
-    else
-        fv__text_add(&e->calls, "NULL, ");
+    if (fv__ok(e->context))
+        bias = fv__pack_bias(e, groups, filters, width, o.bias);
     const int32_t residual = fv__conv_places_of(a).residual;
-    fv__text_add(&e->calls, "%s, %s, %s };\n",
-                 residual < 0 ? "NULL"
-                              : fv__export_at(e, node->inputs[residual]),
-                 FV__C_NUMBER(a->clamp ? a->low : -(double)INFINITY),
-                 FV__C_NUMBER(a->clamp ? a->high : (double)INFINITY));
+    fv__text_add(
+        &e->calls,
+        "        const epilogue after = { weights + %zu, %s, %s, %s "
+        "};\n",
+        bias, residual < 0 ? "NULL" : fv__export_at(e, node->inputs[residual]),
+        FV__C_NUMBER(a->clamp ? a->low : -(double)INFINITY),
+        FV__C_NUMBER(a->clamp ? a->high : (double)INFINITY));
     fv__release(e->context, o.folded);
     return weights;
 }
@@ -288,7 +296,7 @@ void fv__write_conv(fv__export *e, const fv__node *node)
     const size_t weights = write_epilogue(e, node, &j);
     const char *x = write_border(e, node, &j);
     const char *y = fv__export_at(e, node->outputs[0]);
-    const int64_t image = fv__pixels(j.padded) * j.g.channels;
+    const int64_t image = fv__volume(j.padded) * j.g.channels;
     if (j.form == ONE_WINDOW)
         fv__text_add(&e->calls,
                      "        multiply(runs, %d, %lld, %lld, %lld, &after, "
@@ -308,17 +316,16 @@ void fv__write_linear(fv__export *e, const fv__node *node)
     const int64_t out = weight->shape[0], in = weight->shape[1];
     const int32_t runs = fv__write_sum(e, "runs", in);
     const size_t weights = fv__pack(e, 1, out, in, FV__WIDE, weight->data);
-    fv__text_add(&e->calls, "        const epilogue after = { ");
-    if (node->num_inputs > 2)
-        fv__text_add(&e->calls, "weights + %zu, ",
-                     fv__pack(e, 1, out, 1, FV__WIDE, node->values[2]->data));
-    else
-        fv__text_add(&e->calls, "NULL, ");
+    const size_t bias =
+        fv__pack_bias(e, 1, out, FV__WIDE,
+                      node->num_inputs > 2 ? node->values[2]->data : NULL);
     fv__text_add(&e->calls,
-                 "NULL, -(float)INFINITY, (float)INFINITY };\n        "
+                 "        const epilogue after = { weights + %zu, NULL, "
+                 "-(float)INFINITY, (float)INFINITY };\n        "
                  "multiply(runs, %d, %lld, %lld, "
                  "%lld, &after, weights + %zu, %s, %lld, %s);\n",
-                 runs, (long long)node->values[0]->shape[0], (long long)in,
-                 (long long)out, weights, fv__export_at(e, node->inputs[0]),
-                 (long long)in, fv__export_at(e, node->outputs[0]));
+                 bias, runs, (long long)node->values[0]->shape[0],
+                 (long long)in, (long long)out, weights,
+                 fv__export_at(e, node->inputs[0]), (long long)in,
+                 fv__export_at(e, node->outputs[0]));
 }

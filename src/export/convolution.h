@@ -11,7 +11,7 @@
  * there. */
 enum { FV__COLUMNS_OF_PANEL = 16, FV__WIDE = 32 };
 
-static inline int64_t fv__pixels(const int64_t extents[FV__AXES])
+static inline int64_t fv__volume(const int64_t extents[FV__AXES])
 {
     return extents[FV__DEPTH] * extents[FV__ROWS] * extents[FV__COLUMNS];
 }
@@ -40,6 +40,9 @@ void fv__write_windows(fv__export *e, int64_t batch,
  * [group][panel][term][width], and returns where they are. */
 size_t fv__pack(fv__export *e, int64_t groups, int64_t filters, int64_t terms,
                 int64_t width, const float *weights);
+/* The same of a bias; NULL: of numbers that change no sum. */
+size_t fv__pack_bias(fv__export *e, int64_t groups, int64_t filters,
+                     int64_t width, const float *bias);
 /* Copies input 0 with its padding to the scratch, if it has any; returns where
  * the convolution reads. */
 const char *fv__write_border(fv__export *e, const fv__node *node, int64_t batch,

@@ -25,10 +25,16 @@ static const char *const unary_names[] = {
 };
 
 static const char *const binary_names[] = {
-    NAME(FV__ADD),     NAME(FV__SUB),   NAME(FV__MUL),
-    NAME(FV__DIV),     NAME(FV__POW),   NAME(FV__MINIMUM),
-    NAME(FV__MAXIMUM), NAME(FV__PRELU), [FV__REMAINDER] = NULL,
-    [FV__FMOD] = NULL, /* more than a formula */
+    NAME(FV__ADD),       NAME(FV__SUB),     NAME(FV__MUL),     NAME(FV__DIV),
+    NAME(FV__POW),       NAME(FV__MINIMUM), NAME(FV__MAXIMUM), NAME(FV__PRELU),
+    NAME(FV__REMAINDER), NAME(FV__FMOD),
+};
+
+/* Those that the kernels compute piece by piece, as they call fmod() for some
+ * elements. */
+#define NEAREST "is_near(a, b) ? near_fmod(a, b) : LIBM(fmod)(a, b)"
+static const char *const binary_formulas[FV__FMOD + 1] = {
+    [FV__REMAINDER] = "with_sign(" NEAREST ", b)", [FV__FMOD] = NEAREST
 };
 
 enum { NAME_BYTES = 32 };
@@ -82,23 +88,13 @@ static const char *formula_of(const char *name, size_t *length)
 }
 
 /* The kernels compute some functions by more than a formula. */
-static const char *lacks_formula(const char *name)
-{
-    size_t length;
-    return name && formula_of(name, &length) ? NULL
-                                             : "a function without a formula";
-}
-
 const char *fv__lacks_unary(const fv__node *node)
 {
     const fv__unary_operator *a = node->attributes;
-    return lacks_formula(unary_names[a->f]);
-}
-
-const char *fv__lacks_binary(const fv__node *node)
-{
-    const fv__binary_operator *a = node->attributes;
-    return lacks_formula(binary_names[a->f]);
+    size_t length;
+    const char *name = unary_names[a->f];
+    return name && formula_of(name, &length) ? NULL
+                                             : "a function without a formula";
 }
 
 void fv__write_each(fv__export *e, fv__unary f, int64_t count, const char *from,
@@ -125,9 +121,13 @@ void fv__write_unary(fv__export *e, const fv__node *node)
 
 static void define_binary(fv__export *e, const char *name, fv__binary f)
 {
-    size_t length = 0;
+    size_t length;
     if (is_there(e, name)) return;
-    const char *formula = formula_of(binary_names[f], &length);
+    const char *formula = binary_formulas[f];
+    if (formula)
+        length = strlen(formula);
+    else
+        formula = formula_of(binary_names[f], &length);
     static const struct {
         const char *condition, *a, *b;
     } loops[] = { { "if (a_step && b_step)", "from_a[i]", "from_b[i]" },
@@ -139,11 +139,12 @@ static void define_binary(fv__export *e, const char *name, fv__binary f)
                  name);
     for (int k = 0; k < 3; k++)
         fv__text_add(&e->functions,
-                     "    %s\n        INDEPENDENT\n        for (int32_t i = 0; "
+                     "    %s\n%s        for (int32_t i = 0; "
                      "i < n; i++) {\n            const real a = %s, b = %s;\n"
                      "            to[i] = (%.*s);\n        }\n",
-                     loops[k].condition, loops[k].a, loops[k].b, (int)length,
-                     formula);
+                     loops[k].condition,
+                     binary_formulas[f] ? "" : "        INDEPENDENT\n",
+                     loops[k].a, loops[k].b, (int)length, formula);
     fv__text_add(&e->functions, "}\n\n");
 }
 
@@ -185,18 +186,24 @@ void fv__write_binary(fv__export *e, const fv__node *node)
 }
 
 /* The divisor is an operand that does not move. */
-void fv__write_div_number(fv__export *e, const fv__node *node)
+void fv__write_quotient(fv__export *e, int64_t count, const char *from,
+                        const char *to, double divisor)
 {
-    const fv__quotient *a = node->attributes;
     char name[NAME_BYTES];
     size_t at;
-    float *divisor = fv__export_room(e, 1, &at);
-    if (!divisor) return;
-    *divisor = (float)a->divisor;
+    float *room = fv__export_room(e, 1, &at);
+    if (!room) return;
+    *room = (float)divisor;
     function_name(binary_names[FV__DIV], name);
     define_binary(e, name, FV__DIV);
     fv__text_add(&e->calls, "        %s(%lld, %s, 1, weights + %zu, 0, %s);\n",
-                 name, (long long)fv_tensor_count(node->results[0]),
-                 fv__export_at(e, node->inputs[0]), at,
-                 fv__export_at(e, node->outputs[0]));
+                 name, (long long)count, from, at, to);
+}
+
+void fv__write_div_number(fv__export *e, const fv__node *node)
+{
+    const fv__quotient *a = node->attributes;
+    fv__write_quotient(e, fv_tensor_count(node->results[0]),
+                       fv__export_at(e, node->inputs[0]),
+                       fv__export_at(e, node->outputs[0]), a->divisor);
 }

@@ -3,6 +3,7 @@
 
 #include "op/activation/rows.h"
 #include "op/conv/conv_transpose.h"
+#include "op/norm/groupnorm.h"
 #include "op/norm/rownorm.h"
 #include "op/recurrent/recurrent.h"
 
@@ -13,7 +14,8 @@ extern const fv_operator fv__op_linear, fv__op_maxpool, fv__op_avgpool,
     fv__op_broadcast, fv__op_dropout, fv__op_alpha_dropout,
     fv__op_spatial_dropout, fv__op_gaussian_noise, fv__op_stochastic_depth,
     fv__op_global_max_pool, fv__op_adaptive_maxpool, fv__op_adaptive_avgpool,
-    fv__op_matmul, fv__op_resize, fv__op_batchnorm, fv__op_div_number;
+    fv__op_matmul, fv__op_resize, fv__op_batchnorm, fv__op_div_number,
+    fv__op_lrn, fv__op_sum, fv__op_mean, fv__op_max, fv__op_min;
 
 #define MOVED(name)                                                            \
     {                                                                          \
@@ -43,9 +45,7 @@ static const fv__emitter emitters[] = {
     { .forward = fv__unary_forward,
       .write = fv__write_unary,
       .lacks = fv__lacks_unary },
-    { .forward = fv__binary_forward,
-      .write = fv__write_binary,
-      .lacks = fv__lacks_binary },
+    { .forward = fv__binary_forward, .write = fv__write_binary },
     { .op = &fv__op_maxpool, .write = fv__write_maxpool },
     { .op = &fv__op_avgpool,
       .write = fv__write_avgpool,
@@ -62,6 +62,19 @@ static const fv__emitter emitters[] = {
       .lacks = fv__lacks_batchnorm },
     { .forward = fv__rownorm_forward, .write = fv__write_rownorm },
     { .forward = fv__rows_forward, .write = fv__write_rows },
+    { .forward = fv__groupnorm_forward,
+      .write = fv__write_groupnorm,
+      .lacks = fv__lacks_groupnorm,
+      .scratch = fv__scratch_groupnorm },
+    { .op = &fv__op_lrn, .write = fv__write_lrn, .scratch = fv__scratch_lrn },
+    { .op = &fv__op_sum, .write = fv__write_sum_of, .lacks = fv__lacks_sum },
+    { .op = &fv__op_mean, .write = fv__write_sum_of, .lacks = fv__lacks_sum },
+    { .op = &fv__op_max,
+      .write = fv__write_extreme,
+      .lacks = fv__lacks_reduction },
+    { .op = &fv__op_min,
+      .write = fv__write_extreme,
+      .lacks = fv__lacks_reduction },
     { .op = &fv__op_div_number, .write = fv__write_div_number },
     { .op = &fv__op_resize,
       .write = fv__write_resize,

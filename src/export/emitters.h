@@ -22,10 +22,13 @@ fv__write_node fv__write_transposed;
 fv__scratch_node fv__scratch_transposed;
 /* elementwise.c */
 fv__write_node fv__write_unary, fv__write_binary, fv__write_div_number;
-fv__lacks_node fv__lacks_unary, fv__lacks_binary;
+fv__lacks_node fv__lacks_unary;
 /* y = f(x), for `count` numbers; both may be the same place. */
 void fv__write_each(fv__export *e, fv__unary f, int64_t count, const char *from,
                     const char *to, double p, double q);
+/* y = x / divisor, the same. */
+void fv__write_quotient(fv__export *e, int64_t count, const char *from,
+                        const char *to, double divisor);
 /* pool.c */
 fv__write_node fv__write_maxpool, fv__write_avgpool,
     fv__write_global_average_pool;
@@ -33,7 +36,12 @@ fv__write_node fv__write_adaptive_avgpool, fv__write_adaptive_maxpool;
 fv__lacks_node fv__lacks_avgpool, fv__lacks_adaptive_avgpool;
 /* normalise.c */
 fv__write_node fv__write_batchnorm, fv__write_rownorm, fv__write_rows;
-fv__lacks_node fv__lacks_batchnorm;
+fv__write_node fv__write_groupnorm, fv__write_lrn;
+fv__lacks_node fv__lacks_batchnorm, fv__lacks_groupnorm;
+fv__scratch_node fv__scratch_groupnorm, fv__scratch_lrn;
+/* reduce.c */
+fv__write_node fv__write_sum_of, fv__write_extreme;
+fv__lacks_node fv__lacks_reduction, fv__lacks_sum;
 /* resize.c */
 fv__write_node fv__write_resize;
 fv__lacks_node fv__lacks_resize;

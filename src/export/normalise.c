@@ -2,9 +2,12 @@
 #include "export/emitters.h"
 
 #include "op/activation/rows.h"
+#include "op/norm/groupnorm.h"
+#include "op/norm/lrn.h"
 #include "op/norm/rownorm.h"
 
 #include <math.h>
+#include <stdio.h>
 
 /* ---- batch normalisation ------------------------------------------------- */
 
@@ -80,4 +83,80 @@ void fv__write_rows(fv__export *e, const fv__node *node)
                  (long long)x->shape[x->rank - 1],
                  fv__export_at(e, node->inputs[0]),
                  fv__export_at(e, node->outputs[0]));
+}
+
+/* ---- groups and neighbours of channels ----------------------------------- */
+
+static int64_t pixels_of(const fv_tensor *x)
+{
+    return fv__product(x->rank - 2, x->shape + 1);
+}
+
+/* Two rows of channels for each block of pixels, and two more. */
+int64_t fv__scratch_groupnorm(const fv__node *node)
+{
+    const fv_tensor *x = node->values[0];
+    const int64_t c = x->shape[x->rank - 1], p = pixels_of(x);
+    return 2 * c * (fv__divide_up(p, fv__groupnorm_rows(c)) + 1);
+}
+
+const char *fv__lacks_groupnorm(const fv__node *node)
+{
+    const fv_tensor *x = node->values[0];
+    const int64_t rows = fv__groupnorm_rows(x->shape[x->rank - 1]);
+    const fv__chain blocks = { 1, 1, fv__divide_up(pixels_of(x), rows) };
+    return fv__chain_is_cut(blocks) ? "images that are too large" : NULL;
+}
+
+void fv__write_groupnorm(fv__export *e, const fv__node *node)
+{
+    const fv__groupnorm *a = node->attributes;
+    const fv_tensor *x = node->values[0];
+    const int64_t c = x->shape[x->rank - 1];
+    const char *gamma = node->num_inputs > GAMMA
+                            ? fv__export_at(e, node->inputs[GAMMA])
+                            : "NULL";
+    char zeros[32];
+    size_t at;
+    if (node->num_inputs <= BETA && fv__export_room(e, (size_t)c, &at))
+        snprintf(zeros, sizeof zeros, "weights + %zu", at);
+    fv__text_add(
+        &e->calls,
+        "        static const groups g = { %lld, %lld, %lld, %lld, %lld, %s "
+        "};\n"
+        "        normalise_groups(&g, %s, %s, %s, %s, %s);\n",
+        (long long)x->shape[0], (long long)pixels_of(x), (long long)c,
+        (long long)(a->single ? 1 : c / a->groups),
+        (long long)fv__groupnorm_rows(c), FV__NUMBER(a->epsilon), gamma,
+        node->num_inputs > BETA ? fv__export_at(e, node->inputs[BETA]) : zeros,
+        fv__export_at(e, node->inputs[0]), fv__export_at(e, node->outputs[0]),
+        fv__export_scratch(e, node));
+}
+
+static fv__lrn lrn_of(const fv__node *node)
+{
+    const fv_tensor *x = node->values[0];
+    return fv__lrn_of(node->attributes, x->shape[x->rank - 1]);
+}
+
+int64_t fv__scratch_lrn(const fv__node *node)
+{
+    const fv_tensor *x = node->values[0];
+    const fv__lrn lrn = lrn_of(node);
+    return 2 * x->shape[x->rank - 1] + (int64_t)(lrn.before + lrn.after);
+}
+
+void fv__write_lrn(fv__export *e, const fv__node *node)
+{
+    const fv_tensor *x = node->values[0];
+    const fv__lrn lrn = lrn_of(node);
+    fv__text_add(&e->calls,
+                 "        normalise_responses(%lld, %lld, %zu, %zu, %s, %s, "
+                 "%s, %s, %s, %s);\n",
+                 (long long)fv__product(x->rank - 1, x->shape),
+                 (long long)x->shape[x->rank - 1], lrn.before, lrn.after,
+                 FV__C_NUMBER(lrn.scale), FV__C_NUMBER(lrn.power),
+                 FV__C_NUMBER(lrn.k), fv__export_at(e, node->inputs[0]),
+                 fv__export_at(e, node->outputs[0]),
+                 fv__export_scratch(e, node));
 }

@@ -58,7 +58,7 @@ static job job_of(const fv__node *node)
 
 static int64_t border_of(const job *j)
 {
-    const int64_t extents[] = { j->g.batch, fv__pixels(j->padded),
+    const int64_t extents[] = { j->g.batch, fv__volume(j->padded),
                                 j->g.filters };
     return memcmp(j->padded, j->g.out, sizeof j->padded) == 0
                ? 0
@@ -101,7 +101,7 @@ static bool list_taps(fv_context *context, const job *j,
 {
     const fv__geometry *g = &j->g;
     const int64_t each = g->kernel[0] + g->kernel[1] + g->kernel[FV__DEPTH];
-    const int64_t all = fv__pixels(g->kernel);
+    const int64_t all = fv__volume(g->kernel);
     int64_t count[FV__AXES], *kernel[FV__AXES], *at[FV__AXES];
     t->kernel = fv__allocate(context, FV__DATA,
                              2 * (size_t)(all + each) * sizeof(int64_t));
@@ -114,7 +114,7 @@ static bool list_taps(fv_context *context, const job *j,
         room += 2 * g->kernel[axis];
         count[axis] = list_axis(j, axis, first[axis], kernel[axis], at[axis]);
     }
-    t->count = fv__pixels(count);
+    t->count = fv__volume(count);
     t->chain = (fv__chain){ count[FV__DEPTH] * count[FV__ROWS],
                             count[FV__COLUMNS], g->filters / g->groups };
     for (int64_t i = 0; i < t->count; i++) {
@@ -142,7 +142,7 @@ static size_t pack_taps(fv__export *e, const job *j, const taps *t,
     const int64_t channels = g->channels / g->groups;
     const int64_t filters = g->filters / g->groups;
     const int64_t terms = t->count * filters;
-    const int64_t span = fv__pixels(g->kernel) * channels;
+    const int64_t span = fv__volume(g->kernel) * channels;
     size_t at = 0;
     float *order =
         fv__allocate(e->context, FV__DATA,
@@ -196,7 +196,7 @@ static void write_phase(fv__export *e, const fv__node *node, const job *j,
     taps t;
     for (int axis = 0; axis < FV__AXES; axis++)
         outputs[axis] = outputs_of(g, axis, first[axis]);
-    if (!fv__pixels(outputs) || !list_taps(e->context, j, first, &t)) return;
+    if (!fv__volume(outputs) || !list_taps(e->context, j, first, &t)) return;
     fv__text_add(&e->calls, "        {\n");
     const int64_t numbers[] = {
         g->groups, g->filters / g->groups, g->channels / g->groups,
@@ -205,18 +205,14 @@ static void write_phase(fv__export *e, const fv__node *node, const job *j,
     };
     fv__write_windows(e, g->batch, outputs, ones, j->padded, g->filters,
                       numbers);
-    fv__text_add(&e->calls, "        const epilogue after = { ");
-    if (a->bias)
-        fv__text_add(&e->calls, "weights + %zu, ", bias);
-    else
-        fv__text_add(&e->calls, "NULL, ");
     const char *made = fv__export_scratch(e, node);
     const long long at = border_of(j);
     fv__text_add(
         &e->calls,
-        "NULL, %s, %s };\n        convolve(&c, &after, runs, weights + "
+        "        const epilogue after = { weights + %zu, NULL, %s, %s };\n"
+        "        convolve(&c, &after, runs, weights + "
         "%zu, %s, %s + %lld);\n",
-        FV__C_NUMBER(a->clamp ? a->low : -(double)INFINITY),
+        bias, FV__C_NUMBER(a->clamp ? a->low : -(double)INFINITY),
         FV__C_NUMBER(a->clamp ? a->high : (double)INFINITY),
         pack_taps(e, j, &t, node->values[1]->data), x, made, at);
     char from[96];
@@ -233,9 +229,8 @@ void fv__write_transposed(fv__export *e, const fv__node *node)
     const fv__geometry *g = &j.g;
     const int64_t channels = g->channels / g->groups;
     const size_t bias =
-        a->bias ? fv__pack(e, g->groups, channels, 1, FV__COLUMNS_OF_PANEL,
-                           node->values[2]->data)
-                : 0;
+        fv__pack_bias(e, g->groups, channels, FV__COLUMNS_OF_PANEL,
+                      a->bias ? node->values[2]->data : NULL);
     char x[64];
     snprintf(x, sizeof x, "%s",
              fv__write_border(e, node, g->batch, g->filters, g->out, j.begin,

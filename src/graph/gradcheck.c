@@ -88,10 +88,15 @@ static double relative(double analytic, double numeric, double floor)
     return fabs(analytic - numeric) / scale;
 }
 
+/* An error that is small enough not to look closer. */
+static const double enough = 1e-7;
+
 /* Relative error of the derivative with respect to element i. Where the central
  * difference disagrees, a kink (of a ReLU or a maximum) may lie within the
  * step. One-sided differences are then tried on both sides: at least one side
- * has no kink, and a wrong derivative disagrees with both. */
+ * has no kink nearby, and a wrong derivative disagrees with both. Their error
+ * is that of rounding, in proportion to the value and to 1 / step, so that
+ * where they disagree, too, longer steps are tried. */
 static double check_element(check *c, fv_variable *variable, int64_t i,
                             double step, double floor)
 {
@@ -102,14 +107,13 @@ static double check_element(check *c, fv_variable *variable, int64_t i,
           below = sample(c, value, i, x - h);
     double numeric = (above.value - below.value) / (above.x - below.x);
     double error = relative(analytic, numeric, floor);
-    if (error > 1e-7) {
-        point here = sample(c, value, i, x);
+    point here = error > enough ? sample(c, value, i, x) : above;
+    for (double s = h / 4; s < 20 * h && error > enough; s *= 4)
         for (int side = -1; side <= 1; side += 2) {
-            point b = sample(c, value, i, x + side * h / 4);
-            point d = sample(c, value, i, x + side * h / 2);
+            point b = sample(c, value, i, x + side * s);
+            point d = sample(c, value, i, x + side * 2 * s);
             error = fmin(error, relative(analytic, slope(here, b, d), floor));
         }
-    }
     set(c, value, i, x);
     return isnan(error) ? (double)INFINITY : error;
 }

@@ -28,6 +28,7 @@ void fv__field_clear(const fv__field *field, void *options)
         counts[0] = MISSING;
         return;
     case FV__FIELD_NUMBER:
+    case FV__FIELD_INTERVAL:
         *number_of(field, options) = (double)NAN;
         return;
     case FV__FIELD_INDEX:
@@ -110,6 +111,11 @@ void fv__field_resolve(const fv__field *field, void *options, bool text)
     case FV__FIELD_NUMBER:
         if (text ? isnan(*number) : *number == 0) *number = field->usual;
         return;
+    case FV__FIELD_INTERVAL:
+        if (!isnan(number[0])) return;
+        number[0] = field->usual;
+        number[1] = field->high != 0 ? field->high : (double)NAN;
+        return;
     case FV__FIELD_INDEX:
         if (text && *counts == INT64_MIN) *counts = (int64_t)field->usual;
         return;
@@ -190,15 +196,29 @@ static bool is_in(fv__range range, double number)
            || (number == high && ranges[range].high_legal);
 }
 
+static void check_number(fv_context *context, const char *who,
+                         const fv__field *field, double number)
+{
+    if (!is_in(field->range, number))
+        fv_fail(context, FV_MISUSE, "%s: %s %s is not %s", who, field->key,
+                FV__NUMBER(number), fv__range_text(field->range));
+}
+
 fv_status fv__fields_check(fv_context *context, const char *who,
                            const fv__field *fields, const void *options)
 {
     for (const fv__field *f = fields; f && f->key && fv__ok(context); f++) {
-        if (f->kind != FV__FIELD_NUMBER) continue;
-        const double number = fv__field_number(f, options);
-        if (!is_in(f->range, number))
-            fv_fail(context, FV_MISUSE, "%s: %s %s is not %s", who, f->key,
-                    FV__NUMBER(number), fv__range_text(f->range));
+        if (f->kind != FV__FIELD_NUMBER && f->kind != FV__FIELD_INTERVAL)
+            continue;
+        fv__interval pair = { fv__field_number(f, options), (double)NAN };
+        if (f->kind == FV__FIELD_INTERVAL)
+            memcpy(&pair, (const unsigned char *)options + f->offset,
+                   sizeof pair);
+        check_number(context, who, f, pair.low);
+        if (!isnan(pair.high)) check_number(context, who, f, pair.high);
+        if (pair.low > pair.high && !f->apart)
+            fv_fail(context, FV_MISUSE, "%s: %s %s,%s falls", who, f->key,
+                    FV__NUMBER(pair.low), FV__NUMBER(pair.high));
     }
     return fv_failed(context);
 }

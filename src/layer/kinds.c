@@ -45,6 +45,8 @@ static const char *type_of(const fv__field *field)
         return "text";
     case FV__FIELD_NUMBER:
         return "number";
+    case FV__FIELD_INTERVAL:
+        return "number, or two";
     case FV__FIELD_SWITCH:
     case FV__FIELD_LACK:
         return "yes or no";
@@ -61,10 +63,9 @@ static const char *name_at(const fv__field *fields, size_t offset)
     return fields->key;
 }
 
-fv_layer_option fv_layer_option_at(int32_t index, int32_t option)
+fv_layer_option fv__field_facts(const fv__field *fields, int32_t option)
 {
-    const fv__layer_type *type = type_at(index);
-    const fv__field *field = type ? type->fields : NULL;
+    const fv__field *field = fields;
     for (int32_t i = 0; field && field->key && i < option; i++) field++;
     if (!field || !field->key || option < 0) return (fv_layer_option){ 0 };
     const bool number = field->kind == FV__FIELD_NUMBER;
@@ -73,15 +74,22 @@ fv_layer_option fv_layer_option_at(int32_t index, int32_t option)
         .type = type_of(field),
         .words = field->words,
         .range = fv__range_text(field->range),
-        .as = field->as ? name_at(type->fields, field->as) : NULL,
+        .as = field->as ? name_at(fields, field->as) : NULL,
         .usual =
             field->kind == FV__FIELD_LACK    ? 1
             : field->kind == FV__FIELD_LIMIT ? (double)INFINITY
             : field->kind == FV__FIELD_LABEL || field->kind == FV__FIELD_NUMBERS
                 ? (double)NAN
                 : field->usual,
+        .high = field->high,
         .required =
             field->positional && !field->optional && !number && !field->as,
         .by_position = field->positional,
     };
+}
+
+fv_layer_option fv_layer_option_at(int32_t index, int32_t option)
+{
+    const fv__layer_type *type = type_at(index);
+    return fv__field_facts(type ? type->fields : NULL, option);
 }

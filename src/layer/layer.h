@@ -13,26 +13,32 @@
 /* ---- options and the network text --------------------------------------- */
 
 typedef enum fv__field_kind {
-    FV__FIELD_COUNT,   /* int64_t */
-    FV__FIELD_LIMIT,   /* int64_t: 0 is no limit; "0" in the text is FV_OFF */
-    FV__FIELD_INDEX,   /* int64_t of any sign */
-    FV__FIELD_LABEL,   /* int64_t: 0 is none; "0" in the text is FV_LABEL_0 */
-    FV__FIELD_AXES,    /* int64_t[3]: a number for each of `axes` axes */
-    FV__FIELD_EXTENTS, /* int64_t[FV_MAX_EXTENTS]: numbers, ? is FV_OPEN */
-    FV__FIELD_LIST,    /* fv__list: numbers of any sign */
-    FV__FIELD_NUMBER,  /* double */
-    FV__FIELD_SWITCH,  /* int32_t: yes or no */
-    FV__FIELD_LACK,    /* int32_t: 1 is "no" in the text */
-    FV__FIELD_WORD,    /* an enum, written as one of `words` */
-    FV__FIELD_PADDING, /* as AXES, or a word for the enum at `mode` */
-    FV__FIELD_NUMBERS, /* fv_numbers; the layer owns a copy */
-    FV__FIELD_TEXT     /* const char *: NULL is none; the layer owns a copy */
+    FV__FIELD_COUNT,    /* int64_t */
+    FV__FIELD_LIMIT,    /* int64_t: 0 is no limit; "0" in the text is FV_OFF */
+    FV__FIELD_INDEX,    /* int64_t of any sign */
+    FV__FIELD_LABEL,    /* int64_t: 0 is none; "0" in the text is FV_LABEL_0 */
+    FV__FIELD_AXES,     /* int64_t[3]: a number for each of `axes` axes */
+    FV__FIELD_EXTENTS,  /* int64_t[FV_MAX_EXTENTS]: numbers, ? is FV_OPEN */
+    FV__FIELD_LIST,     /* fv__list: numbers of any sign */
+    FV__FIELD_NUMBER,   /* double */
+    FV__FIELD_INTERVAL, /* fv__interval */
+    FV__FIELD_SWITCH,   /* int32_t: yes or no */
+    FV__FIELD_LACK,     /* int32_t: 1 is "no" in the text */
+    FV__FIELD_WORD,     /* an enum, written as one of `words` */
+    FV__FIELD_PADDING,  /* as AXES, or a word for the enum at `mode` */
+    FV__FIELD_NUMBERS,  /* fv_numbers; the layer owns a copy */
+    FV__FIELD_TEXT      /* const char *: NULL is none; the layer owns a copy */
 } fv__field_kind;
 
 /* Whole numbers, such as the axes of a reduction. */
 typedef struct fv__list {
     int64_t count, at[FV_MAX_RANK];
 } fv__list;
+
+/* One number, or two of which the first is not above the second. */
+typedef struct fv__interval {
+    double low, high; /* high: NaN of one number */
+} fv__interval;
 
 /* The numbers that an option may be. */
 typedef enum fv__range {
@@ -60,7 +66,10 @@ typedef struct fv__field {
     int32_t axes;    /* how many numbers the text has: 1 to 3; 0: 2 */
     fv__range range; /* of a number */
     double usual;    /* the default; of numbers for axes, of each */
-    size_t as;       /* not 0: the default is the numbers at this offset */
+    double high; /* of an interval, the second number of the default; 0: that is
+                    one number */
+    bool apart;  /* two numbers of an interval are not its ends: any order */
+    size_t as;   /* not 0: the default is the numbers at this offset */
     size_t offset; /* offset in the options struct, as the following members */
     size_t mode, both, end; /* padding: offsets of the mode, of the padding of
                                both sides, and of that of the end */
@@ -113,6 +122,8 @@ fv_status fv__fields_check(fv_context *context, const char *who,
 const char *fv__range_text(fv__range range);
 /* The field of that key, which exists. */
 const fv__field *fv__field_find(const fv__field *fields, const char *key);
+/* What is known of the option at that index; zeros if there is none. */
+fv_layer_option fv__field_facts(const fv__field *fields, int32_t option);
 /* Whether the number or switch is not 0; the number. */
 bool fv__field_on(const fv__field *field, const void *options);
 double fv__field_number(const fv__field *field, const void *options);

@@ -29,6 +29,8 @@ static void destroy(void *object)
     fv__release(context, network->former_state);
     fv__release(context, network->block);
     fv__release(context, network->text);
+    fv__transforms_free(context, &network->transforms);
+    fv__release(context, network->transforms_text);
     fv__release(context, network->class_names);
     fv__release(context, network);
 }

@@ -3,6 +3,7 @@
 #ifndef FV_NETWORK_NETWORK_H
 #define FV_NETWORK_NETWORK_H
 
+#include "augment/augment.h"
 #include "layer/layer.h"
 
 #include <fovea/network.h>
@@ -81,6 +82,8 @@ struct fv_network {
     fv_variable **variables; /* trainable, in order */
     int64_t num_variables;
     char *text;
+    fv__transforms transforms; /* of pictures in front of the first input */
+    char *transforms_text;
     char **class_names; /* one block with the texts; NULL: none */
     int64_t num_class_names;
     fv__plan *plans[FV__MAX_PLANS];
@@ -178,6 +181,16 @@ fv_status fv__input_count_fits(const fv_network *network, int32_t count);
 /* Refuses a value that is none of input k, with a batch of any size. */
 fv_status fv__input_fits(const fv_network *network, int32_t k,
                          const fv_tensor *value);
+
+/* Before transforms are applied: refuses those of a network that does not take
+ * pictures, and those that make other sizes than it takes where both are known.
+ */
+fv_status fv__network_check_transforms(const fv_network *network);
+/* If transforms mix batches, refuses a loss that cannot take their targets:
+ * rows [n, outputs] that fv__labels_one_hot() writes and fv__transforms_mix()
+ * mixes.
+ */
+fv_status fv__network_check_mixing(const fv_network *network);
 
 /* Whether a target is class indices: integers. */
 static inline bool fv__is_labels(const fv_tensor *target)

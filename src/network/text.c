@@ -1,5 +1,6 @@
-/* The network text: one layer a line, read and written. */
-#include "network/text.h"
+/* The network text: a layer or a transform a line, read and written. */
+#include "layer/text.h"
+#include "network/network.h"
 
 #include <string.h>
 
@@ -172,9 +173,9 @@ static void release_fields(fv_context *context, const recipe *layer)
 
 static fv_status unknown_layer(fv_context *context, const fv__token *kind)
 {
-    const char *words[MOST_TYPES + 1] = { NULL };
+    const char *words[MOST_TYPES + 2] = { "augment" };
     for (int i = 0; i < MOST_TYPES && fv__layer_types[i]; i++)
-        words[i] = fv__layer_types[i]->kind;
+        words[i + 1] = fv__layer_types[i]->kind;
     char shown[64], guess[64];
     fv__printable(kind->at, kind->length, shown, sizeof shown);
     return fv__token_fail(context, kind, "there is no layer \"%s\"%s", shown,
@@ -214,17 +215,21 @@ static void read_options(reader *r, recipe *layer)
         fv__field_resolve(field, &layer->options, true);
 }
 
-/* The layer of a line, which begins with `kind`; NULL after a failure, and of a
- * line that has none. */
-static fv_layer *read_layer(reader *r, fv__token *kind)
+/* Reads the first word of the line; false after a failure, and of a line that
+ * has none. */
+static bool begin_line(reader *r, fv__token *kind)
+{
+    if (end_line(r) != FV_OK || !next(r, kind)) return false;
+    if (r->end - r->begin <= LONGEST_LINE) return true;
+    fv__token_fail(r->context, kind, "the line is longer than %d characters",
+                   LONGEST_LINE);
+    return false;
+}
+
+/* The layer of a line, which begins with `kind`; NULL after a failure. */
+static fv_layer *read_layer(reader *r, const fv__token *kind)
 {
     fv_context *context = r->context;
-    if (end_line(r) != FV_OK || !next(r, kind)) return NULL;
-    if (r->end - r->begin > LONGEST_LINE) {
-        fv__token_fail(context, kind, "the line is longer than %d characters",
-                       LONGEST_LINE);
-        return NULL;
-    }
     recipe layer = { .type = fv__layer_type_find(kind->at, kind->length) };
     if (!layer.type) {
         unknown_layer(context, kind);
@@ -236,10 +241,31 @@ static fv_layer *read_layer(reader *r, fv__token *kind)
     return made;
 }
 
+/* Reads the rest of the line, up to a comment, as a transform. */
+static fv_status read_transform(fv_network *network, const reader *r)
+{
+    fv_context *context = r->context;
+    const char *comment = memchr(r->at, '#', (size_t)(r->end - r->at));
+    const char *end = comment ? comment : r->end;
+    char *line =
+        fv__copy_text(context, FV__DATA, r->begin, (size_t)(end - r->begin));
+    if (!line) return fv_failed(context);
+    fv__words words = { .context = context,
+                        .file = r->file,
+                        .begin = line,
+                        .at = line + (r->at - r->begin),
+                        .line = r->line };
+    fv__transforms_read(context, &network->transforms, &words);
+    fv__release(context, line);
+    return fv_failed(context);
+}
+
 static fv_status read_line(fv_network *network, reader *r)
 {
     fv_context *context = r->context;
     fv__token kind;
+    if (!begin_line(r, &kind)) return fv_failed(context);
+    if (fv__token_is(&kind, "augment")) return read_transform(network, r);
     fv_layer *layer = read_layer(r, &kind);
     if (!layer || fv_network_add(network, layer) == FV_OK)
         return fv_failed(context);
@@ -263,10 +289,10 @@ fv_layer *fv_layer_parse(fv_context *context, const char *line)
                  .begin = line,
                  .at = line,
                  .end = line + strlen(line) };
-    fv_layer *layer = read_layer(&r, &kind);
-    if (!layer && fv__ok(context))
+    if (begin_line(&r, &kind)) return read_layer(&r, &kind);
+    if (fv__ok(context))
         fv_fail(context, FV_MISUSE, "layer: the line is empty");
-    return layer;
+    return NULL;
 }
 
 /* Refuses what is no text at all. */
@@ -361,6 +387,7 @@ char *fv__network_write(const fv_network *network, int32_t place,
         const fv_layer *layer = network->places[i].layer;
         if (!left_out || !left_out[i])
             write_layer(&text, layer, i == place ? options : layer->options);
+        if (i == 0) fv__transforms_write(&network->transforms, &text);
     }
     if (!fv__ok(network->context)) fv__text_free(&text);
     return text.at;

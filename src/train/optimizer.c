@@ -160,7 +160,9 @@ fv_optimizer *fv_optimizer_parse(fv_network *network, const char *text)
         fv_fail(context, FV_MISUSE, "optimizer: the text is NULL");
         return NULL;
     }
-    fv__words words = { context, "optimizer", text, text };
+    fv__words words = {
+        .context = context, .file = "optimizer", .begin = text, .at = text
+    };
     fv__token name, rest;
     fv__words_next(&words, &name);
     fv_optimizer recipe = { .context = context,

@@ -4,6 +4,7 @@
 
 #include "train/schedule.h"
 #include "kernel/optimizer.h"
+#include "network/network.h"
 
 #include <fovea/optimizer.h>
 

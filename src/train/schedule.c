@@ -78,7 +78,9 @@ fv_status fv__schedule_parse(fv_context *context, const char *text,
                              fv__schedule *out)
 {
     fv__schedule made = { 0 };
-    fv__words words = { context, "schedule", text, text };
+    fv__words words = {
+        .context = context, .file = "schedule", .begin = text, .at = text
+    };
     int64_t begin = 0;
     for (;; made.count++) {
         if (made.count == FV__MOST_PHASES)

@@ -2,7 +2,7 @@
 #ifndef FV_TRAIN_SCHEDULE_H
 #define FV_TRAIN_SCHEDULE_H
 
-#include "train/words.h"
+#include "layer/words.h"
 
 #include <fovea/optimizer.h>
 

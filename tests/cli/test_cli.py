@@ -1132,6 +1132,22 @@ class ResultsTest(Case):
         for line in plain.stdout.splitlines()[1:1 + SIDE // 2]:
             self.assertRegex(line, f"^[ .:=+*#%@-]{{{SIDE}}}$")
 
+    def predict_other_sizes(self):
+        """A network with transforms takes pictures of any size."""
+        text = ("input 12 12 1\naugment resize 12 filter=nearest\n"
+                "augment flip\nflatten\nlinear 10\n")
+        (self.folder / "any.net").write_text(text + "softmax_cross_entropy\n")
+        self.run_fovea("train", "any.net", "data", "--epochs", 1, "--out",
+                       "any")
+        done = self.run_fovea("predict", "any", "gray.png", "wide.png",
+                              "--json")
+        one, two = self.json_of(done)["predictions"]
+        self.assertEqual(two["image"], "wide.png")
+        self.assertEqual(len(one["classes"]), len(two["classes"]))
+        info = self.run_fovea("info", "any").stdout
+        self.assertIn("\naugment resize 12 filter=nearest\naugment flip\n",
+                      info)
+
     def test_png(self):
         row = bytes([255] * (SIDE // 2) + [0] * (SIDE // 2))
         gray = png(SIDE, SIDE, 0, row)
@@ -1155,8 +1171,11 @@ class ResultsTest(Case):
                          "\u2588" * (SIDE // 2) + " " * (SIDE // 2))
 
         done = self.run_fovea("predict", "model", "wide.png", code=1)
-        self.assertEqual(done.stderr, "fovea: wide.png: the image has 12 rows x "
-                         "13 columns, the network takes 12 x 12\n")
+        self.assertEqual(
+            done.stderr, "fovea: wide.png: the image has 12 rows x 13 columns, "
+            "the network takes 12 x 12; a line \"augment resize 12 12\" in it "
+            "would resize images\n")
+        self.predict_other_sizes()
         for name in ("cut.png", "no.png", "none.png"):
             done = self.run_fovea("predict", "model", name, "--json", code=1)
             self.assertTrue(done.stderr.startswith(f"fovea: {name}: "))
@@ -1327,6 +1346,27 @@ class LayersTest(Case):
         for option in ("name=", "from=", "weights="):
             self.assertIn(f"`{option}`", introduction)
 
+    def test_transforms(self):
+        page = Path(__file__).resolve().parents[2] / "docs" / "augment.md"
+        printed = self.run_fovea("layers", "augment", "--markdown").stdout
+        self.assertEqual(printed, page.read_text())
+        lines = self.run_fovea("layers", "augment").stdout.splitlines()
+        kinds = [line.split()[0] for line in lines]
+        self.assertEqual(kinds, sorted(kinds))
+        for line in lines:
+            kind, about = line.split(None, 1)
+            self.assertIn(f"\n## {kind}\n\n{about}. ", printed)
+            shown = self.run_fovea("layers", "augment", kind).stdout
+            self.assertTrue(shown.startswith(f"{kind}: {about}\n"), shown)
+        self.assertRegex(shown, r"(?m)^  on +training, evaluation, both "
+                                r"+training$")
+        done = self.run_fovea("layers", "augment", "flop", code=1)
+        self.assertEqual(done.stderr, 'fovea: there is no transform "flop", '
+                                      'did you mean flip?\n')
+        done = self.run_fovea("layers", "relu", "relu", code=2)
+        self.assertTrue(done.stderr.startswith(
+            "fovea layers: one word too many: only augment takes another\n"))
+
     def test_refusals(self):
         done = self.run_fovea("layers", "convolution3", code=1)
         self.assertEqual(done.stderr,
@@ -1344,8 +1384,9 @@ class InfoTest(Case):
             "parameters": int, "multiply_accumulates": int,
             "receptive_field": list, "planned_bytes": int,
             "planned_bytes_evaluation": int, "batch": int, "dtype": str,
-            "layers": list})
+            "layers": list, "transforms": list})
         self.assertEqual(found["batch"], 8)
+        self.assertEqual(found["transforms"], [])
         self.assertGreater(found["planned_bytes"],
                            found["planned_bytes_evaluation"])
         layers = found["layers"]

@@ -151,11 +151,26 @@ class ExplainImageTest(Case):
         self.run_fovea("explain", "open", "wide.png", "--out", "o.png")
         self.assertEqual(read_png(self.folder / "o.png")[:2], (SIDE + 1, SIDE))
 
+    def test_transforms(self):
+        """Images go through the transforms of the network."""
+        (self.folder / "resize.net").write_text(
+            test_cli.NET + f"augment resize {SIDE} {SIDE}\n"
+            "augment normalise mean=0.5 std=0.25\n")
+        self.run_fovea("train", "resize.net", "--data", "data", "--epochs", 1,
+                       "--out", "resize")
+        pictures = set()
+        for method in "grad-cam", "occlusion":
+            self.run_fovea("explain", "resize", "wide.png", "--method", method,
+                           "--out", "r.png")
+            width, height, rgb = read_png(self.folder / "r.png")
+            self.assertEqual((width, height), (SIDE, SIDE))
+            pictures.add(rgb)
+        self.assertEqual(len(pictures), 2)
+
     def test_refused(self):
-        self.assertEqual(
-            self.refused("model", "wide.png"),
+        self.assertIn(
             "fovea: wide.png: the image has 12 rows x 13 columns, the network "
-            "takes 12 x 12\n")
+            "takes 12 x 12", self.refused("model", "wide.png"))
         self.assertEqual(
             self.refused("model", "x.png", "--layer", "conv2"),
             'fovea: grad_cam: the network has no layer "conv2"; did you mean '

@@ -208,7 +208,8 @@ class ImagesTest(Case):
         self.assertEqual(
             self.refused("gray", png([[1], [2]])),
             "fovea: x.png: the image has 2 rows x 1 columns, the network "
-            "takes 1 x 3\n")
+            "takes 1 x 3; a line \"augment resize 1 3\" in it would resize "
+            "images\n")
         self.assertEqual(
             self.refused("four", png([[1]])),
             "fovea: x.png: the network takes 4 channels; images have 1 or 3\n")
@@ -246,7 +247,8 @@ class ImagesTest(Case):
         self.assertEqual(
             self.refused("gray", file.read_bytes()),
             "fovea: x.png: the image has 19 rows x 18 columns, the network "
-            "takes 1 x 3\n")
+            "takes 1 x 3; a line \"augment resize 1 3\" in it would resize "
+            "images\n")
         (self.folder / "nineteen").write_bytes(
             model("input 19 18 1\nflatten\n"))
         one, = self.json_of(self.run_fovea(

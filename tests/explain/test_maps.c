@@ -320,6 +320,53 @@ static void test_opposite(void **state)
     fv_context_free(ctx);
 }
 
+/* The last layer with more than one pixel before the head, if there is one, and
+ * before the scores. */
+static void test_default_layers(void **state)
+{
+    static const char *const nets[][2] = {
+        { "relu1", "relu\nglobal_average_pool\nflatten\nlinear 2\n" },
+        { "a", "conv2d 2 3 3\nglobal_average_pool\nflatten\n" },
+        { "b", "conv2d 4 1 1 name=b\nadd from=a,b\nsoftmax_cross_entropy\n" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
+        fv_context *ctx = NET_CONTEXT(.threads = 1);
+        char text[256];
+        snprintf(text, sizeof text, "input 8 8 3\nconv2d 4 3 3 name=a\n%s",
+                 nets[i][1]);
+        fv_network *net = parse(ctx, text);
+        const fv_tensor image = image_of(ctx, 8, 8, 3);
+        fv_decision d;
+        fv_grad_cam(net, &image, 1, HOW(.decision = &d));
+        assert_ok(ctx);
+        assert_string_equal(d.layer, nets[i][0]);
+        fv_context_free(ctx);
+    }
+}
+
+/* Clamps at other numbers than 0 pass negative gradients in guided
+ * backpropagation, too. */
+static void test_guided(void **state)
+{
+    static const char *const clamps[] = { "hard_tanh -1 1", "relu" };
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        fv_context *ctx = NET_CONTEXT(.threads = 1);
+        char text[256];
+        snprintf(text, sizeof text,
+                 "input 8 8 3\nconv2d 4 3 3\n%s\nflatten\nlinear 2\n",
+                 clamps[i]);
+        fv_network *net = parse(ctx, text);
+        const fv_tensor image = image_of(ctx, 8, 8, 3);
+        const fv_tensor a = fv_saliency(net, &image, 1, NULL);
+        const fv_tensor b = fv_saliency(net, &image, 1, HOW(.plain = 1));
+        assert_ok(ctx);
+        assert_int_equal(memcmp(a.data, b.data, 64 * sizeof(float)) != 0, i);
+        fv_context_free(ctx);
+    }
+}
+
 /* ---- what a run leaves -------------------------------------------------- */
 
 /* The same bits for any number of threads and both orders of axes, with a batch
@@ -516,6 +563,8 @@ int main(void)
         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_probabilities),
         cmocka_unit_test(test_opposite),
+        cmocka_unit_test(test_default_layers),
+        cmocka_unit_test(test_guided),
         cmocka_unit_test(test_bits),
         cmocka_unit_test(test_left_alone),
         cmocka_unit_test(test_refused),

@@ -85,7 +85,8 @@ static const char *const compilers[][2] = {
     { "g++", "-x c++ -std=c++17 -O1" },
     { "clang++", "-x c++ -std=c++17 -O1" },
 };
-/* What compilers make of a file does not depend on sanitizers in the library. */
+/* What compilers make of a file does not depend on sanitizers in the library.
+ */
 enum {
     COMPILERS = SANITIZED ? 1 : (int)(sizeof compilers / sizeof compilers[0])
 };
@@ -363,6 +364,43 @@ static void normalisations(void **state)
           2);
 }
 
+/* Sums along rows and columns, short ones and such as are cut; and norms of
+ * two blocks of pixels. */
+static void reductions(void **state)
+{
+    (void)state;
+    bits_only();
+    check("input 29 31 20\n"
+          "groupnorm 5\n"
+          "lrn 5 alpha=0.1 beta=0.6 k=1.5\n"
+          "instancenorm\n"
+          "lrn 4 alpha=1 k=2\n"
+          "flatten name=norms\n"
+          "input 7 130 3 name=x\n"
+          "sum axes=1,2 name=a\n"
+          "mean axes=-1 from=x name=b\n"
+          "max axes=1 from=x name=c\n"
+          "mod from=b,c name=d\n"
+          "mod 0.75 truncated=yes name=e\n"
+          "min axes=1,2,3 from=x name=f\n"
+          "mean axes=2 from=e name=g\n"
+          "add from=f,g\n"
+          "flatten name=few\n"
+          "input 17 1050 name=y\n"
+          "sum axes=1\n"
+          "flatten name=wide\n"
+          "mean axes=2 from=y\n"
+          "flatten name=rows\n"
+          "input 18 2500 name=z\n"
+          "mean axes=1\n"
+          "flatten name=wider\n"
+          "sum from=z\n"
+          "flatten name=all\n"
+          "flatten from=a name=channels\n"
+          "concat from=norms,few,wide,rows,wider,all,channels\n",
+          1);
+}
+
 /* A network of models/, whose images are given another size. */
 static void check_model(const char *name, int64_t size)
 {
@@ -486,12 +524,11 @@ static void refusals(void **state)
     char file[128];
     (void)state;
     snprintf(file, sizeof file, "%s/no.c", folder);
-    refused("input 4 4 3\nlrn 3 name=a\nlrn 5 name=b\n", file, NULL,
-            "export: these layers cannot be written as C: a (lrn: no C form), "
-            "b (lrn: no C form)");
-    refused("input 4\nmod 3 name=a\n", file, NULL,
-            "export: these layers cannot be written as C: a (mod: a function "
-            "without a formula)");
+    refused(
+        "input 4 4 3 name=x\nprod axes=1 name=a\nsum axes=1,3 from=x name=b\n",
+        file, NULL,
+        "export: these layers cannot be written as C: a (prod: no C "
+        "form), b (sum: axes that do not lie together)");
     refused(small, "net.h", NULL,
             "export: the path \"net.h\" does not end in .c");
     refused(small, file, FV_OPTIONS(fv_c_options, .batch = -1),
@@ -512,13 +549,14 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(convolutions),    cmocka_unit_test(transposed),
-        cmocka_unit_test(pools),           cmocka_unit_test(recurrent),
-        cmocka_unit_test(products),        cmocka_unit_test(resizing),
-        cmocka_unit_test(functions),       cmocka_unit_test(shapes),
-        cmocka_unit_test(normalisations),  cmocka_unit_test(models),
-        cmocka_unit_test(self_test_fails), cmocka_unit_test(same_file),
-        cmocka_unit_test(failing_memory),  cmocka_unit_test(refusals),
+        cmocka_unit_test(convolutions),   cmocka_unit_test(transposed),
+        cmocka_unit_test(pools),          cmocka_unit_test(recurrent),
+        cmocka_unit_test(products),       cmocka_unit_test(resizing),
+        cmocka_unit_test(functions),      cmocka_unit_test(shapes),
+        cmocka_unit_test(normalisations), cmocka_unit_test(models),
+        cmocka_unit_test(reductions),     cmocka_unit_test(self_test_fails),
+        cmocka_unit_test(same_file),      cmocka_unit_test(failing_memory),
+        cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

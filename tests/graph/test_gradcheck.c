@@ -127,6 +127,26 @@ static void test_kinks_within_a_step(void **state)
     fv_context_free(ctx);
 }
 
+static fv_variable *far_from_zero(void *user, fv_variables at)
+{
+    return fv_add_number(function(user, at), 1e5);
+}
+
+/* The rounding of a large value outweighs a short step. */
+static void test_large_values(void **state)
+{
+    (void)state;
+    fixture f;
+    begin(&f);
+    square s = { 2 };
+    assert_true(fv_gradcheck(far_from_zero, &s, f.list, 0, 0) < 1e-6);
+    s.factor = 2.001;
+    const double error = fv_gradcheck(far_from_zero, &s, f.list, 0, 0);
+    assert_true(error > 4e-4 && error < 6e-4);
+    assert_ok(f.ctx);
+    fv_context_free(f.ctx);
+}
+
 static void test_leaves_everything_as_it_was(void **state)
 {
     (void)state;
@@ -285,6 +305,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_right_and_wrong_backward),
         cmocka_unit_test(test_kinks_within_a_step),
+        cmocka_unit_test(test_large_values),
         cmocka_unit_test(test_leaves_everything_as_it_was),
         cmocka_unit_test(test_singles),
         cmocka_unit_test(test_refusals),

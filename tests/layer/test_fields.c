@@ -97,6 +97,7 @@ static size_t bytes_of(const fv__field *field)
         [FV__FIELD_EXTENTS] = FV_MAX_EXTENTS * sizeof(int64_t),
         [FV__FIELD_LIST] = sizeof(fv__list),
         [FV__FIELD_NUMBER] = sizeof(double),
+        [FV__FIELD_INTERVAL] = sizeof(fv__interval),
         [FV__FIELD_SWITCH] = sizeof(int32_t),
         [FV__FIELD_LACK] = sizeof(int32_t),
         [FV__FIELD_WORD] = sizeof(fv_auto_pad),

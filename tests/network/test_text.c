@@ -2,7 +2,7 @@
 #include "nets.h"
 
 #include "layer/layer.h"
-#include "network/text.h"
+#include "layer/text.h"
 
 static char *copy(const char *text)
 {

@@ -176,9 +176,167 @@ static void test_near_misses(void **state)
     assert_non_null(strstr(is, "sigmoid"));
 }
 
+/* ---- convolutions ----------------------------------------------------------
+ */
+
+enum { CHANNELS = 2, FILTERS = 3, PIXELS = 5 };
+static const float weights[FILTERS][CHANNELS] = { { 1, 2 },
+                                                  { -3, 0.5F },
+                                                  { 0.25F, -1 } };
+static const float scale[FILTERS] = { 2, -0.5F, 3 };
+static const float shift[FILTERS] = { 1, 0, -4 };
+static const float bias[FILTERS] = { 0.5F, -2, 7 };
+
+/* A convolution "c" of x, 1 x 5 pixels. */
+static model *begin_conv(bool biased)
+{
+    model *m = model_new(14);
+    model_input(m, "x", FLOAT, 4, (int64_t[]){ -1, CHANNELS, 1, PIXELS });
+    model_floats(m, "w", 4, (int64_t[]){ FILTERS, CHANNELS, 1, 1 },
+                 &weights[0][0]);
+    model_floats(m, "b", 1, (int64_t[]){ FILTERS }, bias);
+    model_floats(m, "scale", 4, (int64_t[]){ 1, FILTERS, 1, 1 }, scale);
+    model_floats(m, "shift", 3, (int64_t[]){ FILTERS, 1, 1 }, shift);
+    model_node(m, "Conv", biased ? "x,w,b" : "x,w", "c");
+    return m;
+}
+
+/* Loads it and compares output y with a c + b of each filter. */
+static void check_conv(model *m, fv_context *ctx, bool biased,
+                       const char *kinds, const float *a, const float *b)
+{
+    char is[512];
+    model_output(m, "y");
+    fv_network *network = model_load(m, ctx);
+    free(m);
+    assert_ok(ctx);
+    kinds_of(network, is);
+    assert_string_equal(is, kinds);
+    float x[PIXELS * CHANNELS];
+    for (int i = 0; i < PIXELS * CHANNELS; i++) x[i] = (float)(i * i % 7) - 2;
+    const fv_named_tensor given = { NULL, FV_TENSOR(x, FV_F32, 1, CHANNELS, 1,
+                                                    PIXELS) };
+    fv_named_tensor made = { .name = NULL };
+    fv_network_run(network, 1, &given, 1, &made);
+    assert_ok(ctx);
+    float y[FILTERS * PIXELS];
+    const fv_tensor plain = FV_TENSOR(y, FV_F32, 1, FILTERS, 1, PIXELS);
+    fv__tensor_convert_elements(&plain, &made.tensor);
+    for (int i = 0; i < PIXELS; i++)
+        for (int f = 0; f < FILTERS; f++) {
+            const float c = weights[f][0] * x[i] + weights[f][1] * x[PIXELS + i]
+                            + (biased ? bias[f] : 0);
+            assert_near((double)y[f * PIXELS + i], (double)(a[f] * c + b[f]),
+                        1e-5);
+        }
+    fv_network_free(network);
+}
+
+static void test_scaled_conv(void **state)
+{
+    static const float ones[FILTERS] = { 1, 1, 1 }, zeros[FILTERS];
+    static const float halves[FILTERS] = { 0.5F, 0.5F, 0.5F };
+    static const float less[FILTERS] = { -1, 0, 4 };
+    fv_context *ctx = *state;
+    for (int form = 0; form < 4; form++) {
+        const bool biased = form % 2;
+        model *m = begin_conv(biased);
+        model_node(m, "Mul", form < 2 ? "c,scale" : "scale,c", "d");
+        model_node(m, "Add", form < 2 ? "d,shift" : "shift,d", "y");
+        check_conv(m, ctx, biased, "input conv2d output", scale, shift);
+        m = begin_conv(biased);
+        constant(m, "half", 0.5F);
+        model_node(m, "Mul", "c,half", "y");
+        check_conv(m, ctx, biased, "input conv2d output", halves, zeros);
+        m = begin_conv(biased);
+        model_node(m, "Sub", "c,shift", "y");
+        check_conv(m, ctx, biased, "input conv2d output", ones, less);
+    }
+}
+
+/* A product of vectors along the last axis with a known matrix, and a sum with
+ * a known vector, are a layer whose weights can be trained. */
+static void test_biased_product(void **state)
+{
+    static const char *const kinds[] = {
+        "input linear output", "input permute conv1d permute output",
+        "input permute conv2d permute output"
+    };
+    static const float matrix[CHANNELS][FILTERS] = { { 1, -2, 3 },
+                                                     { 0.5F, 4, -1 } };
+    fv_context *ctx = *state;
+    for (int32_t rank = 2; rank < 5; rank++) {
+        int64_t shape[] = { -1, CHANNELS, CHANNELS, CHANNELS };
+        const int64_t rows = rank == 2 ? 2 : rank == 3 ? 4 : 8;
+        char is[512];
+        float x[16], y[24];
+        model *m = model_new(14);
+        model_input(m, "x", FLOAT, rank, shape);
+        model_floats(m, "w", 2, (int64_t[]){ CHANNELS, FILTERS },
+                     &matrix[0][0]);
+        model_floats(m, "b", 1, (int64_t[]){ FILTERS }, bias);
+        model_node(m, "MatMul", "x,w", "c");
+        model_node(m, "Add", rank == 3 ? "b,c" : "c,b", "y");
+        model_output(m, "y");
+        fv_network *network = model_load(m, ctx);
+        free(m);
+        assert_ok(ctx);
+        kinds_of(network, is);
+        assert_string_equal(is, kinds[rank - 2]);
+        assert_int_equal(fv_network_variables(network).count, 2);
+        shape[0] = 2;
+        for (int i = 0; i < 16; i++) x[i] = (float)(i * i % 7) - 2;
+        const fv_named_tensor given = { NULL,
+                                        fv_tensor_of(x, FV_F32, rank, shape) };
+        fv_named_tensor made = { .name = NULL };
+        fv_network_run(network, 1, &given, 1, &made);
+        assert_ok(ctx);
+        shape[rank - 1] = FILTERS;
+        const fv_tensor plain = fv_tensor_of(y, FV_F32, rank, shape);
+        fv__tensor_convert_elements(&plain, &made.tensor);
+        for (int64_t i = 0; i < rows; i++)
+            for (int f = 0; f < FILTERS; f++)
+                assert_near((double)y[i * FILTERS + f],
+                            (double)(matrix[0][f] * x[i * CHANNELS]
+                                     + matrix[1][f] * x[i * CHANNELS + 1]
+                                     + bias[f]),
+                            1e-6);
+        fv_network_free(network);
+    }
+}
+
+/* Numbers along another axis, a value that is read elsewhere or is an output,
+ * and the difference the other way round. */
+static void test_other_convs(void **state)
+{
+    static const float zeros[FILTERS], minus[FILTERS] = { -1, -1, -1 };
+    static const float twos[PIXELS] = { 2, 2, 2, 2, 2 };
+    static const float two[FILTERS] = { 2, 2, 2 };
+    fv_context *ctx = *state;
+    model *m = begin_conv(true);
+    model_floats(m, "row", 1, (int64_t[]){ PIXELS }, twos);
+    model_node(m, "Mul", "c,row", "y");
+    check_conv(m, ctx, true, "input conv2d constant mul output", two, zeros);
+    m = begin_conv(true);
+    model_node(m, "Sub", "shift,c", "y");
+    check_conv(m, ctx, true, "input conv2d constant sub output", minus, shift);
+    m = begin_conv(true);
+    model_node(m, "Mul", "c,scale", "d");
+    model_node(m, "Sub", "d,c", "e");
+    model_node(m, "Add", "e,c", "y");
+    check_conv(m, ctx, true, "input conv2d constant mul sub add output", scale,
+               zeros);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_biased_product, model_begin,
+                                        model_end),
+        cmocka_unit_test_setup_teardown(test_scaled_conv, model_begin,
+                                        model_end),
+        cmocka_unit_test_setup_teardown(test_other_convs, model_begin,
+                                        model_end),
         cmocka_unit_test_setup_teardown(test_silu, model_begin, model_end),
         cmocka_unit_test_setup_teardown(test_gelu, model_begin, model_end),
         cmocka_unit_test_setup_teardown(test_hard_swish, model_begin,

@@ -1,9 +1,9 @@
-/* Activations that exporters write as several nodes. A product is read as its
- * factors and one number, however it is nested, and compared with those of
- * activations: x sigmoid(x) is SiLU, 0.5 x (1 + erf(x / sqrt(2))) is GELU. The
- * last node of a match becomes the activation; the others are then read by
- * nobody, unless somebody else needs them. */
-#include "onnx/in/importer.h"
+/* Nodes that are read as one. Activations that exporters write as several: a
+ * product is read as its factors and one number, however it is nested, and
+ * compared with those of activations: x sigmoid(x) is SiLU, 0.5 x (1 + erf(x /
+ * sqrt(2))) is GELU. The last node of a match becomes the layer; the others are
+ * then read by nobody, unless somebody else needs them. */
+#include "onnx/in/fuse.h"
 
 #include <math.h>
 #include <string.h>
@@ -16,20 +16,8 @@ typedef struct product {
     const char *factors[MOST_FACTORS]; /* names of values */
 } product;
 
-/* ---- nodes by what they make ------------------------------------------------
+/* ---- nodes by what they make -----------------------------------------------
  */
-
-static bool is_kind(const fv__onnx_node_message *m, const char *kind)
-{
-    return m && m->op_type && !strcmp(m->op_type, kind)
-           && (!m->domain || !*m->domain);
-}
-
-static const fv__onnx_node_message *maker_of(fv__importer *to, const char *name)
-{
-    const fv__value *value = name && *name ? fv__onnx_named(to, name) : NULL;
-    return value ? value->maker : NULL;
-}
 
 /* The node of that kind, with at least so many inputs, that makes the value. */
 static const fv__onnx_node_message *made_by(fv__importer *to, const char *name,
@@ -39,20 +27,11 @@ static const fv__onnx_node_message *made_by(fv__importer *to, const char *name,
     return is_kind(m, kind) && m->n_input >= inputs ? m : NULL;
 }
 
-static bool same(const char *a, const char *b)
-{
-    return a && b && !strcmp(a, b);
-}
-
 /* Whether the value is one known number, and which. */
 static bool number_of(fv__importer *to, const char *name, double *number)
 {
     const fv__value *value = name && *name ? fv__onnx_named(to, name) : NULL;
-    const fv__onnx_tensor *message = value ? value->initializer : NULL;
-    if (value && is_kind(value->maker, "Constant"))
-        for (size_t i = 0; i < value->maker->n_attribute; i++)
-            if (same(value->maker->attribute[i]->name, "value"))
-                message = value->maker->attribute[i]->t;
+    const fv__onnx_tensor *message = message_of(to, name);
     fv_tensor one;
     fv_dtype dtype;
     if (fv__onnx_number(value, number)) return true;
@@ -216,8 +195,46 @@ static const char *match(fv__importer *to, const product *p, size_t *which)
  * ------------------------------------------------------------------
  */
 
-static fv_status remember_makers(fv__importer *to, size_t count,
-                                 fv__onnx_node_message *const nodes[])
+static fv_status count_readers(fv__importer *to, size_t count,
+                               fv__onnx_node_message *const nodes[]);
+
+/* The values that a graph within a node reads, which it may make itself. */
+static fv_status count_readers_in(fv__importer *to, const fv__onnx_graph *graph)
+{
+    if (!graph) return FV_OK;
+    for (size_t i = 0; i < graph->n_output; i++) {
+        const char *name = graph->output[i]->name;
+        fv__value *value = fv__onnx_named(to, name ? name : "");
+        if (!value) return fv_failed(to->context);
+        value->readers++;
+    }
+    return count_readers(to, graph->n_node, graph->node);
+}
+
+static fv_status count_readers(fv__importer *to, size_t count,
+                               fv__onnx_node_message *const nodes[])
+{
+    for (size_t i = 0; i < count; i++) {
+        const fv__onnx_node_message *m = nodes[i];
+        for (size_t k = 0; k < m->n_input; k++) {
+            const char *name = m->input[k];
+            fv__value *value = fv__onnx_named(to, name ? name : "");
+            if (!value) return fv_failed(to->context);
+            value->readers++;
+        }
+        for (size_t k = 0; k < m->n_attribute; k++) {
+            const fv__onnx_attribute *a = m->attribute[k];
+            if (count_readers_in(to, a->g) != FV_OK) break;
+            for (size_t g = 0; g < a->n_graphs; g++)
+                if (count_readers_in(to, a->graphs[g]) != FV_OK) break;
+        }
+    }
+    return fv_failed(to->context);
+}
+
+/* Notes who makes and who reads each value. */
+static fv_status remember(fv__importer *to, size_t count,
+                          fv__onnx_node_message *const nodes[])
 {
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < nodes[i]->n_output; k++) {
@@ -226,7 +243,7 @@ static fv_status remember_makers(fv__importer *to, size_t count,
             if (!value) return fv_failed(to->context);
             value->maker = nodes[i];
         }
-    return FV_OK;
+    return count_readers(to, count, nodes);
 }
 
 /* The node as an activation of one value. */
@@ -247,22 +264,37 @@ static fv__onnx_node_message *replaced(fv__importer *to,
     return copy;
 }
 
+/* Whether the node computes one value from two. */
+static bool is_pair(const fv__onnx_node_message *m)
+{
+    return m->n_output == 1 && m->n_input == 2
+           && (is_kind(m, "Mul") || is_kind(m, "Div") || is_kind(m, "Add")
+               || is_kind(m, "Sub"));
+}
+
+/* The node as an activation; NULL: it is none, or a failure. */
+static fv__onnx_node_message *as_activation(fv__importer *to,
+                                            const fv__onnx_node_message *m)
+{
+    product p = { .number = 1 };
+    size_t which;
+    if (!is_kind(m, "Mul") && !is_kind(m, "Div")) return NULL;
+    const char *x =
+        multiply(to, m->output[0], 0, &p) ? match(to, &p, &which) : NULL;
+    return x ? replaced(to, m, which, x) : NULL;
+}
+
 fv__onnx_node_message **fv__onnx_fuse(fv__importer *to, size_t count,
                                       fv__onnx_node_message *const nodes[])
 {
     fv__onnx_node_message **fused =
         fv__onnx_allocate(to, (count + 1) * sizeof(void *));
-    if (!fused || remember_makers(to, count, nodes) != FV_OK) return NULL;
-    for (size_t i = 0; i < count && fv__ok(to->context); i++) {
-        fv__onnx_node_message *m = fused[i] = nodes[i];
-        if ((!is_kind(m, "Mul") && !is_kind(m, "Div")) || m->n_output != 1
-            || m->n_input != 2)
-            continue;
-        product p = { .number = 1 };
-        size_t which;
-        const char *x =
-            multiply(to, m->output[0], 0, &p) ? match(to, &p, &which) : NULL;
-        if (x) fused[i] = replaced(to, m, which, x);
+    if (!fused || remember(to, count, nodes) != FV_OK) return NULL;
+    for (size_t i = count; i-- > 0 && fv__ok(to->context);) {
+        fv__onnx_node_message *m = nodes[i];
+        fv__onnx_node_message *one = is_pair(m) ? as_activation(to, m) : NULL;
+        if (!one && is_pair(m)) one = fv__onnx_scaled(to, m);
+        fused[i] = one ? one : m;
     }
     return fv__ok(to->context) ? fused : NULL;
 }

@@ -38,10 +38,11 @@ struct fv__value {
     /* It is this value, of channels last, with all axes but the batch in one,
      * in the order of the graph, and has no line yet; NULL: it is not. */
     fv__value *flattened;
-    int32_t result; /* in the network; -1: a value without a line yet */
-    bool needed;    /* for the outputs of the graph */
-    bool made;      /* it has been set, or refused */
-    bool refused;   /* its node was refused: so are those that read it */
+    int32_t result;  /* in the network; -1: a value without a line yet */
+    int32_t readers; /* inputs of nodes that it is, counted at least once */
+    bool needed;     /* for the outputs of the graph */
+    bool made;       /* it has been set, or refused */
+    bool refused;    /* its node was refused: so are those that read it */
 };
 
 /* A line that is added when another one reads it, if ever: of sizes, which may

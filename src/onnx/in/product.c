@@ -126,16 +126,47 @@ static fv_status gemm(fv__importer *to, fv__onnx_node *node)
     return linear(to, node, node->inputs[0], weight, &shift);
 }
 
+/* The same of the vectors along the last axis of x [n, ..., features]: a
+ * convolution whose kernel is one element. */
+static fv_status pointwise(fv__importer *to, fv__onnx_node *node, fv__value *x,
+                           fv_tensor weight, const fv_tensor *bias)
+{
+    static const char *const kernels[] = { "1", "1 1", "1 1 1" };
+    const int32_t axes = fv__onnx_rank(to, x) - 2;
+    char kind[32];
+    x = fv__onnx_plain(to, x);
+    fv__value *y = fv__onnx_line(to, node, 1, &x, "%s %lld %s bias=%s",
+                                 fv__onnx_kind("conv", axes, false, kind),
+                                 (long long)weight.shape[0], kernels[axes - 1],
+                                 bias ? "yes" : "no");
+    for (; weight.rank < axes + 2; weight.rank++)
+        weight.shape[weight.rank] = weight.stride[weight.rank] = 1;
+    if (!y || fv__onnx_weight(to, "weight", &weight) != FV_OK
+        || (bias && fv__onnx_weight(to, "bias", bias) != FV_OK))
+        return FV_UNSUPPORTED;
+    return fv__onnx_set(node, 0, y);
+}
+
+/* A B, and a known bias where a sum has been put together with the product. */
 static fv_status matmul(fv__importer *to, fv__onnx_node *node)
 {
-    if (node->num_inputs != 2 || !node->inputs[0] || !node->inputs[1])
+    if (node->num_inputs < 2 || !node->inputs[0] || !node->inputs[1])
         return fv__onnx_refuse(to, node, "it lacks an input");
     fv__value *a = node->inputs[0], *b = node->inputs[1];
-    if (b->known.data && b->known.rank == 2 && !a->known.data
-        && fv__dtype_is_real(b->known.dtype) && fv__onnx_rank(to, a) == 2)
-        return linear(to, node, a, exchanged(&b->known), NULL);
+    const fv__value *c = fv__onnx_operand(node, 2);
+    const fv_tensor *bias = c && c->known.data ? &c->known : NULL;
+    const int32_t rank = fv__onnx_rank(to, a);
+    const bool weights = b->known.data && b->known.rank == 2 && !a->known.data
+                         && fv__dtype_is_real(b->known.dtype);
+    if (weights && rank == 2)
+        return linear(to, node, a, exchanged(&b->known), bias);
+    if (weights && rank > 2 && rank <= 5 && fv__onnx_is_batch(to, a, 0))
+        return pointwise(to, node, a, exchanged(&b->known), bias);
     fv__value *both[] = { fv__onnx_plain(to, a), fv__onnx_plain(to, b) };
-    return fv__onnx_set(node, 0, fv__onnx_line(to, node, 2, both, "matmul"));
+    both[0] = fv__onnx_line(to, node, 2, both, "matmul");
+    if (!c) return fv__onnx_set(node, 0, both[0]);
+    both[1] = fv__onnx_plain(to, node->inputs[2]);
+    return fv__onnx_set(node, 0, fv__onnx_line(to, node, 2, both, "add"));
 }
 
 const fv__onnx_operator fv__onnx_products[] = {

@@ -23,12 +23,17 @@ typedef struct sizes {
  */
 enum { BLOCK_ELEMENTS = 1 << 14, BLOCK_ROWS = 32 };
 
+int64_t fv__groupnorm_rows(int64_t channels)
+{
+    return fv__max(BLOCK_ELEMENTS / channels, BLOCK_ROWS);
+}
+
 static sizes sizes_of(const fv__groupnorm *a, const fv_tensor *x)
 {
     sizes s = { .n = x->shape[0], .c = x->shape[x->rank - 1] };
     s.p = fv__product(x->rank - 2, x->shape + 1);
     s.group = a->single ? 1 : s.c / a->groups;
-    s.rows = fv__max(BLOCK_ELEMENTS / s.c, BLOCK_ROWS);
+    s.rows = fv__groupnorm_rows(s.c);
     s.blocks = fv__divide_up(s.p, s.rows);
     return s;
 }

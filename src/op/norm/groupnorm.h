@@ -19,6 +19,8 @@ typedef struct fv__groupnorm {
         .infer = fv__groupnorm_infer, .forward = fv__groupnorm_forward,        \
         .backward = fv__groupnorm_backward
 
+/* Pixels of a block, whose sums are computed together. */
+int64_t fv__groupnorm_rows(int64_t channels);
 fv_status fv__groupnorm_infer(fv_inference *inference);
 void fv__groupnorm_forward(const fv_call *call);
 void fv__groupnorm_backward(const fv_call *call);

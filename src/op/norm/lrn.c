@@ -1,6 +1,6 @@
 /* Local response normalisation: each channel divided by a power of the squares
  * of the channels around it. */
-#include "kernel/normalise.h"
+#include "op/norm/lrn.h"
 #include "op/chunk.h"
 
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 static int64_t channels_of(const fv_tensor *x) { return x->shape[x->rank - 1]; }
 
 /* A channel's window begins size / 2 channels before it. */
-static fv__lrn kernel_of(const fv_response_norm *a, int64_t channels)
+fv__lrn fv__lrn_of(const fv_response_norm *a, int64_t channels)
 {
     return (fv__lrn){ .before = (size_t)fv__min(a->channels / 2, channels),
                       .after = (size_t)fv__min((a->channels - 1) / 2, channels),
@@ -22,7 +22,7 @@ static fv__chunks chunks_of(const fv_context *context,
                             const fv_response_norm *a, const fv_tensor *x)
 {
     const int64_t c = channels_of(x);
-    const fv__lrn lrn = kernel_of(a, c);
+    const fv__lrn lrn = fv__lrn_of(a, c);
     const int64_t buffer = (int64_t)fv__lrn_buffer(&lrn, (size_t)c);
     return (fv__chunks){ .units = fv__product(x->rank - 1, x->shape),
                          .each = fv__rows_per_chunk(c),
@@ -69,7 +69,7 @@ static void chunk_forward(const fv_call *call, int64_t first, int64_t count,
                           void *buffer, double *sum)
 {
     const int64_t c = channels_of(call->outputs[0]);
-    const fv__lrn lrn = kernel_of(call->attributes, c);
+    const fv__lrn lrn = fv__lrn_of(call->attributes, c);
     (void)sum;
     call->context->kernels->lrn((size_t)count, (size_t)c, &lrn,
                                 fv__tensor_byte(call->inputs[0], first * c),
@@ -88,7 +88,7 @@ static void chunk_grad(const fv_call *call, int64_t first, int64_t count,
                        void *buffer, double *sum)
 {
     const int64_t c = channels_of(call->output_grads[0]);
-    const fv__lrn lrn = kernel_of(call->attributes, c);
+    const fv__lrn lrn = fv__lrn_of(call->attributes, c);
     (void)sum;
     call->context->kernels->lrn_grad(
         (size_t)count, (size_t)c, &lrn,

@@ -1,6 +1,6 @@
 /* Suggests a word for an unknown one in the network text: the same in another
  * spelling, a synonym of another framework, or a typing error. */
-#include "network/text.h"
+#include "layer/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -107,6 +107,20 @@ static const char *const synonyms[][2] = {
     { "elementwiseaffine", "affine" },
     { "usebias", "bias" },
     { "kernelinitializer", "init" },
+    { "gray", "grey" },
+    { "grayscale", "grey" },
+    { "randomgrayscale", "grey" },
+    { "horizontalflip", "flip" },
+    { "randomhorizontalflip", "flip" },
+    { "randomverticalflip", "vertical_flip" },
+    { "rotate", "rotation" },
+    { "randomrotation", "rotation" },
+    { "randomaffine", "affine" },
+    { "randomperspective", "perspective" },
+    { "randomerasing", "cutout" },
+    { "gaussianblur", "blur" },
+    { "gaussiannoise", "noise" },
+    { "trivialaugmentwide", "trivialaugment" },
     { "eps", "epsilon" },
     { "p", "probability" },
     { "rate", "probability" },

@@ -1,5 +1,5 @@
 /* Options in a text of words: "adam 0.001 beta1=0.8". */
-#include "train/words.h"
+#include "layer/words.h"
 
 #include <string.h>
 
@@ -15,7 +15,7 @@ bool fv__words_next(fv__words *words, fv__token *token)
     while (space(*words->at)) words->at++;
     *token = (fv__token){ .at = words->at,
                           .file = words->file,
-                          .line = 1,
+                          .line = words->line ? words->line : 1,
                           .column = (int)(words->at - words->begin) + 1 };
     while (*words->at && !space(*words->at)) words->at++;
     token->length = (size_t)(words->at - token->at);

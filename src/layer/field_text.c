@@ -1,6 +1,7 @@
 /* Values of options in the network text: words and numbers, strictly read. */
-#include "network/text.h"
+#include "layer/text.h"
 
+#include <math.h>
 #include <string.h>
 
 fv_status fv__token_fail(fv_context *context, const fv__token *token,
@@ -170,6 +171,24 @@ static fv_status read_number(fv_context *context, const fv__field *field,
     return FV_OK;
 }
 
+/* "a" or "a,b". */
+static fv_status read_interval(fv_context *context, const fv__field *field,
+                               const fv__token *token, fv__interval *out)
+{
+    fv__token rest = *token, part;
+    char text[64];
+    next_part(&rest, &part);
+    if (read_number(context, field, &part, &out->low) != FV_OK)
+        return fv_failed(context);
+    out->high = (double)NAN;
+    if (!next_part(&rest, &part)) return FV_OK;
+    if (rest.at)
+        return fv__token_fail(context, token,
+                              "%s \"%s\" is more than 2 numbers", field->key,
+                              shown(token, text));
+    return read_number(context, field, &part, &out->high);
+}
+
 /* The layer that is made of the options copies the numbers again. */
 static fv_status read_numbers(fv_context *context, const fv__field *field,
                               const fv__token *token, fv_numbers *out)
@@ -249,6 +268,8 @@ fv_status fv__field_read(fv_context *context, const fv__field *field,
         return status;
     case FV__FIELD_NUMBER:
         return read_number(context, field, token, (double *)(void *)at);
+    case FV__FIELD_INTERVAL:
+        return read_interval(context, field, token, (fv__interval *)(void *)at);
     case FV__FIELD_SWITCH:
     case FV__FIELD_LACK:
         return read_switch(context, field, token, (int32_t *)(void *)at);
@@ -312,6 +333,19 @@ static void write_numbers(fv__text *text, const fv__field *field,
     if (numbers->count) fv__text_add(text, " %s=", field->key);
     for (int64_t i = 0; i < numbers->count; i++)
         fv__text_add(text, "%s%s", i ? "," : "", FV__NUMBER(numbers->at[i]));
+}
+
+static void write_interval(fv__text *text, const fv__field *field,
+                           const void *options)
+{
+    fv__interval is;
+    memcpy(&is, (const unsigned char *)options + field->offset, sizeof is);
+    const bool one = isnan(is.high);
+    if (is.low == field->usual
+        && (one ? field->high == 0 : is.high == field->high))
+        return;
+    fv__text_add(text, " %s=%s", field->key, FV__NUMBER(is.low));
+    if (!one) fv__text_add(text, ",%s", FV__NUMBER(is.high));
 }
 
 /* Whether this number and those behind it by position have their defaults. */
@@ -378,6 +412,7 @@ static void write_keyed(fv__text *text, const fv__field *field,
     int32_t word = 0;
     switch (field->kind) {
     case FV__FIELD_EXTENTS: /* positional */
+    case FV__FIELD_INTERVAL:
         return;
     case FV__FIELD_LIST:
         if (!*counts) return;
@@ -432,7 +467,9 @@ static void write_keyed(fv__text *text, const fv__field *field,
 void fv__field_write(fv__text *text, const fv__field *field,
                      const void *options)
 {
-    if (field->positional)
+    if (field->kind == FV__FIELD_INTERVAL)
+        write_interval(text, field, options);
+    else if (field->positional)
         write_positional(text, field, options);
     else
         write_keyed(text, field, options);

@@ -1,14 +1,15 @@
-/* Options of optimizers and schedules as words. */
-#ifndef FV_TRAIN_WORDS_H
-#define FV_TRAIN_WORDS_H
+/* Options of optimizers, schedules and transforms as words. */
+#ifndef FV_LAYER_WORDS_H
+#define FV_LAYER_WORDS_H
 
-#include "network/text.h"
+#include "layer/text.h"
 
 /* A text of words, "adam 0.001 beta1=0.8", and where its reader is. */
 typedef struct fv__words {
     fv_context *context;
     const char *file; /* its name in messages */
     const char *begin, *at;
+    int line; /* 0: 1 */
 } fv__words;
 
 /* The next word; false, of length 0, at the end. */

@@ -1,8 +1,8 @@
-/* What the reader and the writer of the network text share. */
-#ifndef FV_NETWORK_TEXT_H
-#define FV_NETWORK_TEXT_H
+/* Values of options as text: tokens, and what reads and writes a value. */
+#ifndef FV_LAYER_TEXT_H
+#define FV_LAYER_TEXT_H
 
-#include "network/network.h"
+#include "layer/layer.h"
 
 /* The reader of a line has room for options of so many bytes and so many
  * fields. */
