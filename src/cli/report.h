@@ -171,10 +171,16 @@ double cli_tick(double range, int most);
 /* An image of a data set as an input of the network, [1, h, w, c]. */
 fv_tensor cli_report_input(cli_report *report, const fv_dataset *dataset,
                            int64_t index);
+/* What of an image is shown: itself, or what transforms make of it. */
+typedef enum cli_view {
+    CLI_AS_STORED,
+    CLI_AS_EVALUATED,
+    CLI_AS_TRAINED /* in an epoch */
+} cli_view;
 /* The same as a picture of bytes, FV_U8 [rows, columns, 1 or 3], of any
  * size. */
 fv_tensor cli_report_picture(cli_report *report, const fv_dataset *dataset,
-                             int64_t index);
+                             int64_t index, cli_view view, int64_t epoch);
 /* A picture that is at most so many pixels wide and high; frees the other. */
 fv_tensor cli_picture_shrink(fv_context *context, fv_tensor *picture,
                              int64_t most);

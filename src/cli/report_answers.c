@@ -13,6 +13,7 @@ typedef struct pass {
     fv_tensor order;      /* indices of the images in the data set */
     int64_t batch, width; /* outputs of an image */
     fv_meaning meaning;
+    bool transformed; /* the network has transforms */
 } pass;
 
 /* Makes room for a batch. */
@@ -77,6 +78,22 @@ static int64_t answer_of(const pass *p, int64_t row, double *certainty)
     return best;
 }
 
+/* Reads the batch through the transforms of the network. */
+static void read_pictures(const pass *p, const int64_t order[], int64_t count)
+{
+    cli_report *r = p->report;
+    const fv_tensor *labels = fv_dataset_labels(r->test);
+    for (int64_t i = 0; i < count && !fv_failed(r->context); i++) {
+        const fv_tensor place =
+            fv_tensor_slice(r->context, &p->images, 0, i, i + 1, 1);
+        fv_tensor input = cli_report_input(r, r->test, order[i]);
+        fv_tensor_copy(r->context, &place, &input);
+        fv_tensor_free(r->context, &input);
+        ((int64_t *)p->labels.data)[i] =
+            ((const int64_t *)labels->data)[order[i]];
+    }
+}
+
 /* Answers images first.. of those that are asked. */
 static void answer_batch(const pass *p, int64_t first, int64_t count)
 {
@@ -90,7 +107,10 @@ static void answer_batch(const pass *p, int64_t first, int64_t count)
     const fv_tensor outputs =
         fv_tensor_slice(context, &p->outputs, 0, 0, count, 1);
     for (int64_t i = 0; i < count; i++) order[i] = (first + i) * a->stride;
-    fv_dataset_batch(p->report->test, order, count, &images, &labels);
+    if (p->transformed)
+        read_pictures(p, order, count);
+    else
+        fv_dataset_batch(p->report->test, order, count, &images, &labels);
     if (fv_network_predict(p->report->network, &images, &outputs) != FV_OK)
         return;
     for (int64_t i = 0; i < count; i++) {
@@ -120,7 +140,8 @@ fv_status cli_answers_find(cli_report *r)
     cli_answers *a = &r->answers;
     pass p = { .report = r,
                .batch = r->options->batch,
-               .meaning = fv_network_meaning(r->network) };
+               .meaning = fv_network_meaning(r->network),
+               .transformed = *fv_network_augment_text(r->network) };
     if (fv_failed(r->context) || !has_answers(r)) return fv_failed(r->context);
     const int64_t images = fv_dataset_count(r->test);
     a->stride = (images + most_images - 1) / most_images;

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { EXAMPLES = 22, SAMPLES = 22, MAPS = 10, SHOWN_CHANNELS = 32 };
+enum { EXAMPLES = 22, SAMPLES = 22, ROW = 11, MAPS = 10, SHOWN_CHANNELS = 32 };
 
 /* Says that there are no pictures; false if there are. */
 static bool without_pictures(cli_report *r)
@@ -48,24 +48,35 @@ void cli_report_examples(cli_report *r)
     cli_section_end(&r->page);
 }
 
+/* One image of the training data, as it is in an epoch. */
+static void put_sample(cli_report *r, const fv_dataset *data, int64_t index,
+                       int64_t epoch)
+{
+    char text[CLI_CELL];
+    fv_tensor picture =
+        cli_report_picture(r, data, index, CLI_AS_TRAINED, epoch);
+    picture = cli_picture_shrink(r->context, &picture, 84);
+    snprintf(text, sizeof text, "image %lld, epoch %lld", (long long)index,
+             (long long)epoch + 1);
+    if (!fv_failed(r->context)) cli_put_picture(r, &picture, 84, text);
+}
+
 void cli_report_samples(cli_report *r)
 {
     const fv_dataset *data = r->train ? r->train : r->test;
+    const bool changed = *fv_network_augment_text(r->network);
     const int64_t images = fv_dataset_count(data);
-    const int64_t count = images < SAMPLES ? images : SAMPLES;
+    const int64_t epochs = changed ? ROW : 1; /* an image in so many */
+    const int64_t count = SAMPLES / epochs;
     cli_section(&r->page, "samples", "Samples",
-                r->train ? "Training images as the network sees them."
-                         : "Images as the network sees them.");
+                changed ? "Training images as the network sees them: a row "
+                          "has an image in several epochs."
+                        : "Training images as the network sees them.");
     if (without_pictures(r)) return;
-    cli_put(&r->page, "<div class=\"gallery\">\n");
-    for (int64_t i = 0; i < count && !fv_failed(r->context); i++) {
-        char text[CLI_CELL];
-        const int64_t index = i * images / count;
-        fv_tensor picture = cli_report_picture(r, data, index);
-        picture = cli_picture_shrink(r->context, &picture, 84);
-        snprintf(text, sizeof text, "image %lld", (long long)index);
-        if (!fv_failed(r->context)) cli_put_picture(r, &picture, 84, text);
-    }
+    cli_put(&r->page, "<div class=\"gallery%s\">\n", changed ? " rows" : "");
+    for (int64_t i = 0; i < count && i < images; i++)
+        for (int64_t k = 0; k < epochs && !fv_failed(r->context); k++)
+            put_sample(r, data, i * images / count, k);
     cli_put(&r->page, "</div>\n");
     cli_forgive(r);
     cli_section_end(&r->page);
@@ -136,7 +147,8 @@ static void put_map(cli_report *r, int64_t index)
     fv_decision decision = { 0 };
     fv_context *context = r->context;
     fv_tensor input = cli_report_input(r, r->test, index);
-    fv_tensor picture = cli_report_picture(r, r->test, index);
+    fv_tensor picture =
+        cli_report_picture(r, r->test, index, CLI_AS_EVALUATED, 0);
     fv_tensor map = { .rank = -1 }, over = map;
     if (!fv_failed(context))
         map =

@@ -8,15 +8,41 @@ enum { SMALL = 64 };
 /* Pictures in a page, as text; after that they are left out. */
 static const size_t most_bytes = (size_t)3 << 20;
 
+/* Reads an image: FV_U8 [rows, columns, channels], or as it is stored. */
+static fv_tensor read_item(cli_report *r, const fv_dataset *dataset,
+                           int64_t index)
+{
+    const fv_tensor *images = fv_dataset_images(dataset);
+    fv_tensor image = { .rank = -1 };
+    if (fv_failed(r->context)) return image;
+    image = fv_tensor_at(r->context, images, 0, index);
+    if (image.rank == 3 && image.dtype == FV_U8
+        && fv_context_layout(r->context) == FV_NCHW)
+        image = fv_tensor_permute(r->context, &image, (int32_t[]){ 1, 2, 0 });
+    return fv_tensor_dup(r->context, &image);
+}
+
+static bool is_picture(const fv_tensor *image)
+{
+    return image->rank == 3 && image->dtype == FV_U8;
+}
+
 fv_tensor cli_report_input(cli_report *r, const fv_dataset *dataset,
                            int64_t index)
 {
     int64_t shape[FV_MAX_RANK] = { 1 }, label = 0;
     const fv_shape input = fv_network_input_shape(r->network);
     const fv_tensor labels = fv_tensor_of(&label, FV_I64, 1, shape);
+    fv_tensor image = read_item(r, dataset, index);
+    if (is_picture(&image)) {
+        const fv_tensor made = fv_network_prepare(r->network, &image);
+        fv_tensor_free(r->context, &image);
+        return made;
+    }
+    fv_tensor_free(r->context, &image);
     for (int32_t i = 0; i < input.rank; i++) shape[i + 1] = input.extent[i];
-    fv_tensor image = fv_tensor_new(r->context, fv_context_dtype(r->context),
-                                    input.rank + 1, shape);
+    image = fv_tensor_new(r->context, fv_context_dtype(r->context),
+                          input.rank + 1, shape);
     fv_dataset_batch(dataset, &index, 1, &image, &labels);
     return image;
 }
@@ -60,10 +86,30 @@ static fv_tensor bytes_of(cli_report *r, const fv_tensor *image)
     return picture;
 }
 
-fv_tensor cli_report_picture(cli_report *r, const fv_dataset *dataset,
-                             int64_t index)
+/* A picture of 1 or 3 channels: of others, the first one. */
+static fv_tensor shown(cli_report *r, fv_tensor *picture)
 {
-    fv_tensor image = cli_report_input(r, dataset, index), picture = image;
+    const int64_t channels = picture->shape[2];
+    if (channels == 1 || channels == 3) return *picture;
+    const fv_tensor first = fv_tensor_slice(r->context, picture, 2, 0, 1, 1);
+    const fv_tensor copy = fv_tensor_dup(r->context, &first);
+    fv_tensor_free(r->context, picture);
+    return copy;
+}
+
+fv_tensor cli_report_picture(cli_report *r, const fv_dataset *dataset,
+                             int64_t index, cli_view view, int64_t epoch)
+{
+    fv_tensor image = read_item(r, dataset, index), picture = image;
+    if (is_picture(&image) && view != CLI_AS_STORED) {
+        picture = fv_network_transform(r->network, &image,
+                                       view == CLI_AS_TRAINED, epoch, index);
+        fv_tensor_free(r->context, &image);
+    }
+    if (fv_failed(r->context)) return picture;
+    if (is_picture(&picture)) return shown(r, &picture);
+    fv_tensor_free(r->context, &image);
+    image = cli_report_input(r, dataset, index);
     if (!fv_failed(r->context) && image.rank == 4)
         picture = bytes_of(r, &image);
     else if (!fv_failed(r->context))
@@ -142,7 +188,7 @@ void cli_put_answer(cli_report *r, int64_t answer, int size)
     cli_report_class(r, cli_answer_class(a, answer), taken);
     snprintf(text, sizeof text, "image %lld: %s%s%s", (long long)image, label,
              right ? "" : ", taken for ", right ? "" : taken);
-    fv_tensor picture = cli_report_picture(r, r->test, image);
+    fv_tensor picture = cli_report_picture(r, r->test, image, CLI_AS_STORED, 0);
     picture =
         cli_picture_shrink(r->context, &picture, size > SMALL ? size : SMALL);
     if (fv_failed(r->context)) return;
