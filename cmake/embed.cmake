@@ -7,6 +7,9 @@ set(texts
   src/kernel/isa/lanes.h
   src/kernel/isa/unary.c
   src/kernel/isa/binary.c
+  src/kernel/chain.h
+  src/kernel/isa/update.c
+  src/kernel/isa/loss.c
   src/kernel/isa/softmax.c
   src/kernel/isa/recurrent.c
   src/kernel/normalise.h

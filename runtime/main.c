@@ -26,6 +26,45 @@ static float difference(int number)
     return scale > 0 ? most / scale : most;
 }
 
+#ifdef TRAINS
+/* FNV-1a of the bits of all that is trained. */
+static uint32_t hash_of_weights(void)
+{
+    uint32_t hash = 2166136261u;
+    const float *trained_numbers = train_weights();
+    for (size_t i = 0; i < TRAINED; i++) {
+        uint32_t bits;
+        memcpy(&bits, &trained_numbers[i], sizeof bits);
+        hash = (hash ^ bits) * 16777619u;
+    }
+    return hash;
+}
+
+/* Three steps, then all is as before. */
+static int training_test(void)
+{
+    int wrong = 0;
+    printf("training: %lu bytes of memory\n", (unsigned long)TRAIN_BYTES);
+    train_reset();
+    for (int i = 0; i < 3; i++) {
+        set_example(i);
+        const float loss = train_example(i, example_input);
+        const bool same = memcmp(&loss, &example_losses[i], sizeof loss) == 0;
+        printf("step %d: loss %.6f, %s bits\n", i + 1, (double)loss,
+               same ? "the same" : "other");
+        if (!same) wrong = 1;
+    }
+    const bool same = hash_of_weights() == example_hash;
+    printf("weights: %s bits\n", same ? "the same" : "other");
+    train_reset();
+    if (!same) wrong = 1;
+#ifdef FOVEA_NO_FMA
+    wrong = 0; /* other bits are right, too */
+#endif
+    return wrong;
+}
+#endif
+
 static int self_test(void)
 {
     int wrong = 0;
@@ -50,6 +89,9 @@ static int self_test(void)
                    (double)difference(i), right ? "" : ", wrong");
         if (!right) wrong = 1;
     }
+#ifdef TRAINS
+    if (training_test()) wrong = 1;
+#endif
     return wrong;
 }
 

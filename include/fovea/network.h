@@ -61,6 +61,9 @@ typedef struct fv_c_options {
     /** a file for the weights, which the C file then has no array of: the
      *  caller hands it their memory; NULL: the C file has them */
     const char *weights FV_ZERO;
+    /** a text of fv_optimizer_parse(), of sgd, adam or adamw: the file has a
+     *  training step, too; NULL: none */
+    const char *optimizer FV_ZERO;
 } fv_c_options;
 
 /** Writes the network, in evaluation, as a C file, and a header beside it whose

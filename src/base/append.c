@@ -16,6 +16,10 @@ fv_status fv__append_begin(fv__appender *appender, fv_context *context,
     if (file < 0) return fv__fail_io(context, path, "write", file);
     appender->path = fv__copy_text(context, FV__DATA, path, strlen(path));
     appender->file = file;
+    do appender->size = context->io.size(context->io.user, file);
+    while (appender->size == -EINTR);
+    if (appender->size < 0)
+        return fv__fail_io(context, path, "write", appender->size);
     return fv_failed(context);
 }
 

@@ -320,7 +320,8 @@ fv_status fv__write_end(fv__writer *writer);
 typedef struct fv__appender {
     fv_context *context;
     char *path;
-    int file; /* -1: not open */
+    int64_t size; /* bytes when it was opened */
+    int file;     /* -1: not open */
 } fv__appender;
 
 fv_status fv__append_begin(fv__appender *appender, fv_context *context,

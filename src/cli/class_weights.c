@@ -2,7 +2,6 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { NUMBER_BYTES = 32 };
@@ -33,7 +32,7 @@ static const char *loss_line(fv_network *network, const cli_options *o)
     return line;
 }
 
-fv_network *cli_with_class_weights(fv_network *network,
+fv_network *cli_with_class_weights(fv_context *context, fv_network *network,
                                    const fv_dataset *dataset,
                                    const cli_options *o)
 {
@@ -41,15 +40,14 @@ fv_network *cli_with_class_weights(fv_network *network,
     const char *line = loss_line(network, o);
     const size_t length = strcspn(line, "\n");
     const bool balanced = cli_same_word(o->class_weights, "balanced");
-    const size_t bytes =
-        length + sizeof " class_weights="
-        + (balanced ? (size_t)fv_dataset_classes(dataset) * NUMBER_BYTES
-                    : strlen(o->class_weights));
-    char *text = malloc(bytes);
-    if (!text) {
-        cli_error("out of memory");
-        exit(CLI_FAILED);
-    }
+    const int64_t bytes =
+        (int64_t)(length + sizeof " class_weights="
+                  + (balanced
+                         ? (size_t)fv_dataset_classes(dataset) * NUMBER_BYTES
+                         : strlen(o->class_weights)));
+    fv_tensor memory = fv_tensor_new(context, FV_U8, 1, &bytes);
+    char *text = memory.data;
+    if (!text) return network;
     memcpy(text, line, length);
     text[length] = '\0';
     if (balanced)
@@ -57,7 +55,7 @@ fv_network *cli_with_class_weights(fv_network *network,
     else
         sprintf(text + length, " class_weights=%s", o->class_weights);
     fv_network *made = fv_network_with_loss(network, text);
-    free(text);
+    fv_tensor_free(context, &memory);
     fv_network_free(network);
     return made;
 }

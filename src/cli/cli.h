@@ -51,6 +51,7 @@ enum {
     CLI_DECAY_OF,
     CLI_SCALE_LR,
     CLI_FREEZE,
+    CLI_TRAIN,
     CLI_LOSS,
     CLI_AVERAGE,
     CLI_SEED,
@@ -128,6 +129,13 @@ enum {
         "strict", CLI_STRICT, NULL, 0,                                         \
             "convolutions round as plain sums: the bits of a C file", 0        \
     }
+#define CLI_FREEZE_OPTION                                                      \
+    {                                                                          \
+        "freeze", CLI_FREEZE, "LIST", 0,                                       \
+            "parameters that are not trained: \"conv1.*,batchnorm*\"; with ! " \
+            "before a pattern those that are: \"*,!fc.*\"",                    \
+            0                                                                  \
+    }
 #define CLI_LOSS_OPTION                                                        \
     {                                                                          \
         "loss", CLI_LOSS, "TEXT", 0,                                           \
@@ -193,8 +201,8 @@ typedef struct cli_options {
     unsigned passes; /* bit i: fv_conv_pass i */
     fv_algorithm algorithm;
     double seconds;
-    bool training, new_head, partial, nesterov, no_decay_bias, strict, force,
-        resume, drop_last, csv, json, markdown, fold, softmax;
+    bool training, train, new_head, partial, nesterov, no_decay_bias, strict,
+        force, resume, drop_last, csv, json, markdown, fold, softmax;
     int count; /* words that are not options */
     char **words;
 } cli_options;
@@ -377,9 +385,17 @@ fv_network *cli_load_own(fv_context **context, cli_options *options);
  * one; frees the one without. */
 fv_network *cli_with_loss(fv_network *network, const cli_options *options);
 /* The same, with the class weights of the options, for the data set. */
-fv_network *cli_with_class_weights(fv_network *network,
+fv_network *cli_with_class_weights(fv_context *context, fv_network *network,
                                    const fv_dataset *dataset,
                                    const cli_options *options);
+/* Calls `set` for each "PATTERN=NUMBER" of a list, for each "PATTERN" where the
+ * option is "freeze". */
+typedef void cli_set_pattern(void *argument, const char *pattern, double value);
+void cli_each_pattern(fv_context *context, const char *option, const char *list,
+                      cli_set_pattern *set, void *argument);
+/* Freezes the parameters of the options. */
+void cli_freeze(fv_context *context, fv_network *network,
+                const cli_options *options);
 /* Loads a file that must hold weights. */
 fv_network *cli_load_model(fv_context *context, const char *path);
 /* What a class is called: by the network, by the data set (NULL: there is none)

@@ -26,6 +26,13 @@ static const struct argp_option options[] = {
     { "batch", CLI_BATCH, "N", 0,
       "images of a call of a C file (1), of a batch of an ONNX model (any)",
       0 },
+    { "train", CLI_TRAIN, NULL, 0, "a C file has a training step, too", 0 },
+    { "optimizer", CLI_OPTIMIZER, "TEXT", 0,
+      "of that step: sgd, adam or adamw, with its options as words behind the "
+      "name (adam)",
+      0 },
+    CLI_FREEZE_OPTION,
+    CLI_LOSS_OPTION,
     CLI_SIZE_OPTION,
     { "opset", CLI_OPSET, "N", 0,
       "operator set of an ONNX model, 13 to 28 (28)", 0 },
@@ -74,7 +81,10 @@ static void write_c(fv_context *context, fv_network *network, const char *path,
     fv_network_export_c(network, path,
                         FV_OPTIONS(fv_c_options,
                                    .batch = o->batch ? o->batch : 1,
-                                   .weights = o->into ? NULL : o->weights));
+                                   .weights = o->into ? NULL : o->weights,
+                                   .optimizer = !o->train      ? NULL
+                                                : o->optimizer ? o->optimizer
+                                                               : "adam"));
 }
 
 static void write_onnx(fv_context *context, fv_network *network,
@@ -140,6 +150,12 @@ static void check_options(const cli_options *o, const char *command)
                                      : NULL;
     if (!o->into && alone)
         cli_refuse(command, "--%s: expected --into NET, too", alone);
+    const char *training = o->optimizer ? "optimizer"
+                           : o->freeze  ? "freeze"
+                           : o->loss    ? "loss"
+                                        : NULL;
+    if (training && !o->train)
+        cli_refuse(command, "--%s: expected --train, too", training);
     if (o->classes && !o->new_head)
         cli_refuse(command, "--classes: expected --head new, too");
 }
@@ -148,12 +164,16 @@ static void check_options(const cli_options *o, const char *command)
 static fv_network *load(fv_context *context, const cli_options *o,
                         const form *to)
 {
-    if (o->into) return cli_load_into(context, o);
-    fv_network *network = cli_load_first(context, o);
-    if (network && o->new_head)
-        network = fv_network_with_head(network, o->classes);
-    if (network && (o->size[0] || to->sized))
-        cli_set_size(context, network, o, NULL);
+    fv_network *network =
+        o->into ? cli_load_into(context, o) : cli_load_first(context, o);
+    if (network && !o->into) {
+        if (o->new_head) network = fv_network_with_head(network, o->classes);
+        if (network && (o->size[0] || to->sized))
+            cli_set_size(context, network, o, NULL);
+    }
+    if (!network || !o->train) return network;
+    network = cli_with_loss(network, o);
+    cli_freeze(context, network, o);
     return network;
 }
 
@@ -171,6 +191,8 @@ int cli_convert(int argc, char **argv)
             "%s: expected a name that ends in .c, .onnx, .safetensors or "
             ".npz",
             out);
+    if (o.train && !to->sized)
+        cli_refuse(argv[0], "--train: expected a name that ends in .c");
     if (o.weights && !o.into && !to->sized)
         cli_refuse(argv[0], "--weights: expected --into NET, too");
     fv_context *context = cli_context(&o);

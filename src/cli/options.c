@@ -237,6 +237,9 @@ static error_t read_optimizing(int key, char *text, struct argp_state *state,
     case CLI_SCALE_LR:
         o->scale_lr = file(state, key, text);
         return 0;
+    case CLI_TRAIN:
+        o->train = true;
+        return 0;
     case CLI_FREEZE:
         o->freeze = file(state, key, text);
         return 0;

@@ -37,10 +37,7 @@ static const struct argp_option options[] = {
       "factors of the learning rate of parameters, as PATTERN=NUMBER,...: of "
       "\"conv*=0.1,linear1.weight=2\" the last that fits counts",
       0 },
-    { "freeze", CLI_FREEZE, "LIST", 0,
-      "parameters that are not trained: \"conv1.*,batchnorm*\"; with ! before "
-      "a pattern those that are: \"*,!fc.*\"",
-      0 },
+    CLI_FREEZE_OPTION,
     CLI_LOSS_OPTION,
     { "clip-norm", CLI_CLIP_NORM, "X", 0,
       "scale gradients so that the norm of all is at most X", 0 },
@@ -56,6 +53,7 @@ static const struct argp_option options[] = {
     { "threads", CLI_THREADS, "N", 0, "(all); the result does not depend on it",
       0 },
     CLI_DTYPE_OPTION,
+    CLI_STRICT_OPTION,
     { "layout", CLI_LAYOUT, "ORDER", 0,
       "axes of image tensors, nhwc or nchw (nhwc)", 0 },
     CLI_SIZE_OPTION,
@@ -314,51 +312,14 @@ static fv_status check_former(const run *r, const char *path)
     return fv_failed(r->context);
 }
 
-/* Calls `set` for each "PATTERN" or "PATTERN=NUMBER" of a list. */
-static void each_pattern(run *r, const char *option, const char *list,
-                         void (*set)(run *r, const char *pattern, double value))
+static void scale_rate(void *trainer, const char *pattern, double factor)
 {
-    char pattern[TEXT_BYTES];
-    const bool numbers = strcmp(option, "freeze") != 0;
-    for (const char *at = list; at; at = strchr(at, ',')) {
-        at += *at == ',';
-        const size_t length = strcspn(at, ",");
-        if (length >= sizeof pattern) {
-            fv_fail(r->context, FV_MISUSE, "--%s: a pattern of %zu characters",
-                    option, length);
-            return;
-        }
-        memcpy(pattern, at, length);
-        pattern[length] = '\0';
-        char *equals = strchr(pattern, '='), *end = NULL;
-        double value = 0;
-        if (equals) {
-            *equals = '\0';
-            value = strtod(equals + 1, &end);
-        }
-        if (!*pattern || (equals && (end == equals + 1 || *end))
-            || !equals == numbers)
-            fv_fail(r->context, FV_MISUSE, "--%s %s: expected %s", option, list,
-                    numbers ? "PATTERN=NUMBER,..." : "PATTERN,...");
-        set(r, pattern, value);
-    }
+    fv_scale_learning_rate(trainer, pattern, factor);
 }
 
-static void scale_rate(run *r, const char *pattern, double factor)
+static void set_decay(void *trainer, const char *pattern, double decay)
 {
-    fv_scale_learning_rate(r->trainer, pattern, factor);
-}
-
-static void set_decay(run *r, const char *pattern, double decay)
-{
-    fv_set_weight_decay(r->trainer, pattern, decay);
-}
-
-static void freeze(run *r, const char *pattern, double value)
-{
-    const bool trained = *pattern == '!';
-    (void)value;
-    fv_set_trained(r->network, pattern + trained, trained);
+    fv_set_weight_decay(trainer, pattern, decay);
 }
 
 static void make_optimizer(run *r)
@@ -367,9 +328,11 @@ static void make_optimizer(run *r)
     r->trainer = fv_optimizer_parse(r->network, r->optimizer);
     fv_set_schedule(r->trainer, o->schedule);
     if (o->no_decay_bias) fv_decay_weights_only(r->trainer);
-    each_pattern(r, "decay-of", o->decay_of, set_decay);
-    each_pattern(r, "scale-lr", o->scale_lr, scale_rate);
-    each_pattern(r, "freeze", o->freeze, freeze);
+    cli_each_pattern(r->context, "decay-of", o->decay_of, set_decay,
+                     r->trainer);
+    cli_each_pattern(r->context, "scale-lr", o->scale_lr, scale_rate,
+                     r->trainer);
+    cli_freeze(r->context, r->network, o);
     fv_set_clip_norm(r->trainer, o->clip_norm);
     fv_set_clip_value(r->trainer, o->clip_value);
     fv_set_average(r->trainer, o->average);
@@ -435,7 +398,7 @@ static void fit(run *r)
     r->network = cli_with_loss(cli_load(r->context, r->input), o);
     if (o->size[0]) cli_set_size(r->context, r->network, o, NULL);
     open_data(r);
-    r->network = cli_with_class_weights(r->network, r->train, o);
+    r->network = cli_with_class_weights(r->context, r->network, r->train, o);
     check_former(r, o->out);
     if (!o->resume) check_former(r, r->checkpoint);
     if (o->tensorboard && mkdir(o->tensorboard, 0777) != 0 && errno != EEXIST)

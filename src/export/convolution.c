@@ -114,7 +114,7 @@ size_t fv__pack(fv__export *e, int64_t groups, int64_t filters, int64_t terms,
         for (int64_t t = 0; t < terms; t++)
             panel[t * width + lane] = weights[f * terms + t];
     }
-    return at;
+    return fv__export_once(e, at);
 }
 
 size_t fv__pack_bias(fv__export *e, int64_t groups, int64_t filters,

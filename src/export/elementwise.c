@@ -1,6 +1,6 @@
 /* Writes functions of one element and of two. The formulas are those of the
  * kernels. */
-#include "export/emitters.h"
+#include "export/train.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -39,10 +39,11 @@ static const char *const binary_formulas[FV__FMOD + 1] = {
 
 enum { NAME_BYTES = 32 };
 
-/* "FV__GELU" -> "each_gelu" */
-static const char *function_name(const char *name, char out[NAME_BYTES])
+/* "each", "FV__GELU" -> "each_gelu" */
+static const char *function_name(const char *word, const char *name,
+                                 char out[NAME_BYTES])
 {
-    int n = snprintf(out, NAME_BYTES, "each_");
+    int n = snprintf(out, NAME_BYTES, "%.8s_", word);
     for (name += 4; *name && n < NAME_BYTES - 1; name++)
         out[n++] = *name == '_' ? '_' : (char)(*name - 'A' + 'a');
     out[n] = '\0';
@@ -103,7 +104,7 @@ void fv__write_each(fv__export *e, fv__unary f, int64_t count, const char *from,
     char name[NAME_BYTES];
     size_t length;
     const char *formula = formula_of(unary_names[f], &length);
-    function_name(unary_names[f], name);
+    function_name("each", unary_names[f], name);
     if (f == FV__POWER && (float)p == 2)
         strcpy(name, "each_square"), formula = "x * x", length = 5;
     define_unary(e, name, formula, length);
@@ -117,6 +118,43 @@ void fv__write_unary(fv__export *e, const fv__node *node)
     fv__write_each(e, a->f, fv_tensor_count(node->results[0]),
                    fv__export_at(e, node->inputs[0]),
                    fv__export_at(e, node->outputs[0]), a->p, a->q);
+}
+
+/* A function of n gradients; dx may be dy. */
+static void define_gradient(fv__export *e, const char *name, bool adds,
+                            const char *formula, size_t length)
+{
+    if (is_there(e, name)) return;
+    fv__text_add(&e->functions,
+                 "APART static void %s(int32_t n, const float *x, const float "
+                 "*y, const float *dy, float *dx, float p, float q)\n"
+                 "{\n"
+                 "    const real limit = clamp_limit(q);\n"
+                 "    (void)x;\n"
+                 "    (void)y;\n"
+                 "    (void)p;\n"
+                 "    (void)limit;\n"
+                 "    INDEPENDENT\n"
+                 "    for (int32_t i = 0; i < n; i++) {\n"
+                 "        const real g = dy[i];\n"
+                 "        dx[i] %s (%.*s);\n"
+                 "    }\n"
+                 "}\n\n",
+                 name, adds ? "+=" : "=", (int)length, formula);
+}
+
+void fv__write_each_grad(fv__export *e, fv__unary f, int64_t count,
+                         const char *x, const char *y, const char *dy,
+                         const char *dx, bool adds, double p, double q)
+{
+    char name[NAME_BYTES];
+    size_t length;
+    const char *formula = fv__library_formula("GRAD", unary_names[f], &length);
+    function_name(adds ? "add" : "set", unary_names[f], name);
+    define_gradient(e, name, adds, formula, length);
+    fv__text_add(&e->calls, "        %s(%lld, %s, %s, %s, %s, %s, %s);\n", name,
+                 (long long)count, x, y, dy, dx, FV__C_NUMBER(p),
+                 FV__C_NUMBER(q));
 }
 
 static void define_binary(fv__export *e, const char *name, fv__binary f)
@@ -160,7 +198,7 @@ void fv__write_binary(fv__export *e, const fv__node *node)
     char name[NAME_BYTES];
     fv__broadcast_iterator all;
     fv__broadcast_begin(&all, node->results[0], 2, node->values);
-    function_name(binary_names[a->f], name);
+    function_name("each", binary_names[a->f], name);
     define_binary(e, name, a->f);
     const int32_t last = all.rank - 1;
     const char *x = fv__export_at(e, node->inputs[0]);
@@ -194,7 +232,7 @@ void fv__write_quotient(fv__export *e, int64_t count, const char *from,
     float *room = fv__export_room(e, 1, &at);
     if (!room) return;
     *room = (float)divisor;
-    function_name(binary_names[FV__DIV], name);
+    function_name("each", binary_names[FV__DIV], name);
     define_binary(e, name, FV__DIV);
     fv__text_add(&e->calls, "        %s(%lld, %s, 1, weights + %zu, 0, %s);\n",
                  name, (long long)count, from, at, to);

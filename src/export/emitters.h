@@ -34,6 +34,9 @@ fv__write_node fv__write_maxpool, fv__write_avgpool,
     fv__write_global_average_pool;
 fv__write_node fv__write_adaptive_avgpool, fv__write_adaptive_maxpool;
 fv__lacks_node fv__lacks_avgpool, fv__lacks_adaptive_avgpool;
+/* Declares the pool `p`. */
+void fv__write_pool_constant(fv__export *e, const fv__geometry *g,
+                             int64_t divisor);
 /* normalise.c */
 fv__write_node fv__write_batchnorm, fv__write_rownorm, fv__write_rows;
 fv__write_node fv__write_groupnorm, fv__write_lrn;

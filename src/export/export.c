@@ -1,6 +1,6 @@
 /* fv_network_export_c: plans the memory, has each node written, and writes the
  * files. */
-#include "export/export.h"
+#include "export/train.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -58,6 +58,19 @@ float *fv__export_room(fv__export *e, size_t count, size_t *at)
     return e->weights + begin;
 }
 
+size_t fv__export_once(fv__export *e, size_t at)
+{
+    const size_t count = e->num_weights - at;
+    const float *room = e->weights;
+    if (!e->training || !fv__ok(e->context)) return at;
+    for (size_t i = 0; i + count <= at; i += ALIGNMENT)
+        if (memcmp(room + i, room + at, count * sizeof *room) == 0) {
+            e->num_weights = at;
+            return i;
+        }
+    return at;
+}
+
 /* A value that is known among the weights, once for all its readers. */
 static size_t keep(fv__export *e, const fv_variable *value)
 {
@@ -85,10 +98,12 @@ static int32_t output_of(const fv__export *e, const fv_variable *host)
     return -1;
 }
 
+char *fv__export_text(fv__export *e) { return e->texts[e->next_text++ % 8]; }
+
 const char *fv__export_at(fv__export *e, const fv_variable *value)
 {
-    char *text = e->texts[e->next_text++ % 8];
-    const size_t bytes = sizeof e->texts[0];
+    char *text = fv__export_text(e);
+    const size_t bytes = FV__EXPRESSION;
     const fv_variable *host = value->value_host ? value->value_host : value;
     for (int32_t k = 0; k < e->inputs; k++)
         if (e->plan.inputs[k] == value) {
@@ -97,6 +112,8 @@ const char *fv__export_at(fv__export *e, const fv_variable *value)
         }
     if (output_of(e, host) >= 0)
         snprintf(text, bytes, "output_%d", output_of(e, host));
+    else if (fv__is_trained(e, value))
+        snprintf(text, bytes, "trained + %zu", fv__trained_at(e, value));
     else if (!value->graph || value->constant)
         snprintf(text, bytes, "weights + %zu", keep(e, value));
     else
@@ -106,8 +123,8 @@ const char *fv__export_at(fv__export *e, const fv_variable *value)
 
 const char *fv__export_scratch(fv__export *e, const fv__node *node)
 {
-    char *text = e->texts[e->next_text++ % 8];
-    snprintf(text, sizeof e->texts[0], "scratch + %zu",
+    char *text = fv__export_text(e);
+    snprintf(text, FV__EXPRESSION, "scratch + %zu",
              node->forward_at / sizeof(float));
     return text;
 }
@@ -129,23 +146,37 @@ static bool is_number(const fv_variable *value)
     return value->value.dtype == FV_F32;
 }
 
-/* Why a node cannot be written; NULL: it can. */
-static const char *lacks(const fv__node *node)
+/* Convolutions and linear layers that training does not change are packed at
+ * export; other operators of a plan for training have forms of their own. */
+const fv__emitter *fv__export_emitter(const fv__export *e, const fv__node *node)
 {
-    const fv__emitter *emitter = fv__emitter_of(node);
+    const fv__trainer *trainer = e->training ? fv__trainer_of(node) : NULL;
+    if (trainer && trainer->forward.write
+        && (fv__reads_trained(e, node)
+            || (node->training && !fv__is_packed(node))))
+        return &trainer->forward;
+    return fv__emitter_of(node);
+}
+
+/* Why a node cannot be written; NULL: it can. */
+static const char *lacks(const fv__export *e, const fv__node *node)
+{
+    const fv__emitter *emitter = fv__export_emitter(e, node);
     if (!emitter) return "no C form";
     for (int32_t k = 0; k < node->num_outputs; k++)
         if (!is_number(node->outputs[k])) return "results of another type";
-    return emitter->lacks ? emitter->lacks(node) : NULL;
+    const char *why = fv__lacks_weights(node);
+    return why || !emitter->lacks ? why : emitter->lacks(node);
 }
 
-/* Refuses all nodes that cannot be written with one sentence. */
-static fv_status check_nodes(fv__export *e)
+fv_status fv__export_check(fv__export *e, const fv__graph *graph,
+                           const char *(*why_not)(const fv__export *e,
+                                                  const fv__node *node))
 {
     fv__text list = { .context = e->context, .account = FV__DATA };
-    for (int32_t i = 0; i < e->plan.graph.count; i++) {
-        const fv__node *node = e->plan.graph.nodes[i];
-        const char *why = lacks(node);
+    for (int32_t i = 0; i < graph->count; i++) {
+        const fv__node *node = graph->nodes[i];
+        const char *why = why_not(e, node);
         if (why && list.length < 700)
             fv__text_add(&list, "%s%s (%s: %s)", list.at ? ", " : "",
                          node->who ? node->who : "the input", node->op->name,
@@ -153,7 +184,8 @@ static fv_status check_nodes(fv__export *e)
     }
     if (list.at)
         fv_fail(e->context, FV_UNSUPPORTED,
-                "export: these layers cannot be written as C: %s", list.at);
+                "export: these layers cannot be %s as C: %s",
+                graph->training ? "trained" : "written", list.at);
     fv__text_free(&list);
     return fv_failed(e->context);
 }
@@ -161,6 +193,7 @@ static fv_status check_nodes(fv__export *e)
 static fv_status check_ends(fv__export *e)
 {
     e->inputs = e->network->num_inputs;
+    e->outputs = 0;
     while (fv_network_output_info(e->network, (size_t)e->outputs).name)
         e->outputs++;
     for (int32_t k = 0; k < e->inputs + e->outputs; k++) {
@@ -185,11 +218,11 @@ fv_status fv__export_plan(fv__export *e)
 {
     fv__graph *graph = &e->plan.graph;
     if (fv__network_record(e->network, &e->plan) != FV_OK
-        || check_ends(e) != FV_OK || check_nodes(e) != FV_OK)
+        || check_ends(e) != FV_OK || fv__export_check(e, graph, lacks) != FV_OK)
         return fv_failed(e->context);
     for (int32_t i = 0; i < graph->count; i++) {
         fv__node *node = graph->nodes[i];
-        const fv__emitter *emitter = fv__emitter_of(node);
+        const fv__emitter *emitter = fv__export_emitter(e, node);
         const int64_t scratch = emitter->scratch ? emitter->scratch(node) : 0;
         node->forward_scratch = (size_t)scratch * sizeof(float);
     }
@@ -209,13 +242,13 @@ fv_status fv__export_plan(fv__export *e)
 
 /* ---- nodes --------------------------------------------------------------- */
 
-static void write_node(fv__export *e, const fv__node *node)
+void fv__export_node(fv__export *e, const fv__node *node)
 {
     const size_t before = e->calls.length;
     fv__text_add(&e->calls, "    { /* %s: %s */\n",
                  node->who ? node->who : "input", node->op->name);
     const size_t head = e->calls.length;
-    fv__emitter_of(node)->write(e, node);
+    fv__export_emitter(e, node)->write(e, node);
     if (e->calls.length == head && e->calls.at) { /* nothing to compute */
         e->calls.length = before;
         e->calls.at[before] = '\0';
@@ -227,7 +260,7 @@ static void write_node(fv__export *e, const fv__node *node)
 static void write_nodes(fv__export *e)
 {
     for (int32_t i = 0; i < e->plan.graph.count && fv__ok(e->context); i++)
-        write_node(e, e->plan.graph.nodes[i]);
+        fv__export_node(e, e->plan.graph.nodes[i]);
     for (int32_t k = 0; k < e->outputs && fv__ok(e->context); k++) {
         const fv_variable *output = e->plan.outputs[k];
         char to[32];
@@ -259,7 +292,7 @@ static char *identifier_of(fv_context *context, const char *path)
 }
 
 static fv_status begin(fv__export *e, const char *path,
-                       const fv_c_options *options)
+                       const fv_c_options *options, const char **optimizer)
 {
     fv_context *context = e->context;
     fv_c_options known;
@@ -278,6 +311,7 @@ static fv_status begin(fv__export *e, const char *path,
                        context->layout == FV_NHWC ? "NHWC" : "NCHW");
     e->path = path;
     e->weights_path = known.weights;
+    *optimizer = known.optimizer;
     e->plan.batch = known.batch ? known.batch : 1;
     e->name = identifier_of(context, path);
     e->capitals = identifier_of(context, path);
@@ -289,6 +323,7 @@ static fv_status begin(fv__export *e, const char *path,
 static void end(fv__export *e)
 {
     fv_context *context = e->context;
+    fv__training_end(e);
     void *const memory[] = { e->name,    e->capitals, e->examples,
                              e->answers, e->kept,     e->weights };
     fv__graph_free(&e->plan.graph);
@@ -307,13 +342,17 @@ fv_status fv_network_export_c(fv_network *network, const char *path,
     fv__export e = {
         .context = context, .network = network, .calls = text, .functions = text
     };
-    if (!fv__ok(context) || begin(&e, path, options) != FV_OK
-        || fv__network_draw(network) != FV_OK || fv__export_plan(&e) != FV_OK
-        || fv__export_examples(&e) != FV_OK) {
+    const char *optimizer = NULL;
+    if (!fv__ok(context) || begin(&e, path, options, &optimizer) != FV_OK
+        || fv__network_draw(network) != FV_OK
+        || (optimizer && fv__training_begin(&e, optimizer) != FV_OK)
+        || fv__export_plan(&e) != FV_OK || fv__export_examples(&e) != FV_OK
+        || (optimizer && fv__training_examples(&e) != FV_OK)) {
         end(&e);
         return fv_failed(context);
     }
     write_nodes(&e);
+    if (optimizer) fv__training_write(&e);
     if (fv__ok(context)) fv__export_write(&e);
     end(&e);
     return fv_failed(context);

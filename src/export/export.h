@@ -14,6 +14,10 @@ typedef struct fv__kept {
     size_t at;
 } fv__kept;
 
+typedef struct fv__training fv__training;
+
+enum { FV__EXPRESSION = 64 }; /* bytes of an expression of a place */
+
 typedef struct fv__export {
     fv_context *context;
     fv_network *network;
@@ -30,8 +34,9 @@ typedef struct fv__export {
     size_t num_kept, kept_capacity;
     float *weights;
     size_t num_weights, weights_capacity;
-    char texts[8][64]; /* of fv__export_at */
+    char texts[8][FV__EXPRESSION]; /* of fv__export_at */
     int32_t next_text;
+    fv__training *training; /* NULL: the file evaluates only */
 } fv__export;
 
 /* The examples of a self-test. */
@@ -41,6 +46,10 @@ enum { FV__EXAMPLES = 3 };
 fv_status fv__export_plan(fv__export *e);
 /* Makes the examples and their answers. */
 fv_status fv__export_examples(fv__export *e);
+/* The numbers of an example's inputs. */
+void fv__example_inputs(const fv__export *e, int32_t example, float *numbers);
+/* Floats of scratch of the file. */
+size_t fv__scratch_of(const fv__export *e);
 /* Writes the C file, the header and the weights; calls and functions are
  * complete. */
 fv_status fv__export_write(fv__export *e);
@@ -48,11 +57,17 @@ fv_status fv__export_write(fv__export *e);
 /* Where a value is, an expression of type float * or const float *; valid until
  * the eighth call after this one. */
 const char *fv__export_at(fv__export *e, const fv_variable *value);
+/* The next of those texts. */
+char *fv__export_text(fv__export *e);
 /* Scratch of the node that is being written. */
 const char *fv__export_scratch(fv__export *e, const fv__node *node);
 /* Zeroed room for so many numbers among the weights, and *at, where they begin
  * there; the memory moves with the next call. NULL after a failure. */
 float *fv__export_room(fv__export *e, size_t count, size_t *at);
+/* In a file that trains too, which has frozen layers twice: where the numbers
+ * of the last room, which begins there and is full, are among the weights; the
+ * room is given up if it is elsewhere. */
+size_t fv__export_once(fv__export *e, size_t at);
 /* The text of a number, "(float)INFINITY" of infinity; valid within the block.
  */
 #define FV__C_NUMBER(value) fv__c_number((value), (char[FV__NUMBER_BYTES]){ 0 })
@@ -76,6 +91,16 @@ typedef struct fv__emitter {
 
 /* The emitter of a node; NULL if there is none. */
 const fv__emitter *fv__emitter_of(const fv__node *node);
+/* The same in this file, which may train. */
+const fv__emitter *fv__export_emitter(const fv__export *e,
+                                      const fv__node *node);
+/* Refuses all nodes that cannot be written with one sentence; `lacks` says why
+ * one cannot, NULL: it can. */
+fv_status fv__export_check(fv__export *e, const fv__graph *graph,
+                           const char *(*lacks)(const fv__export *e,
+                                                const fv__node *node));
+/* Writes a node's forward pass. */
+void fv__export_node(fv__export *e, const fv__node *node);
 
 /* ---- the library of C functions ------------------------------------------ */
 

@@ -1,7 +1,7 @@
 /* Writes operators that only move elements. Where to is not worked out from
  * their attributes: the operator runs on numbers that tell elements apart, and
  * the places are written as nested loops. */
-#include "export/emitters.h"
+#include "export/train.h"
 
 #include <string.h>
 
@@ -190,7 +190,7 @@ static void write_list(fv__export *e, const loops *l, const int64_t values[])
 }
 
 static void write_loops(fv__export *e, const loops *l, const places *first,
-                        const char *from, const char *to)
+                        const char *function, const char *from, const char *to)
 {
     fv__text_add(
         &e->calls,
@@ -201,16 +201,15 @@ static void write_loops(fv__export *e, const loops *l, const places *first,
     write_list(e, l, l->from);
     fv__text_add(&e->calls, ", { ");
     write_list(e, l, l->to);
-    fv__text_add(&e->calls,
-                 " };\n            move_elements(&l, %s, %s);\n        }\n",
-                 from, to);
+    fv__text_add(&e->calls, " };\n            %s(&l, %s, %s);\n        }\n",
+                 function, from, to);
 }
 
 enum { MOST_GATHERED = 1 << 16 };
 
 /* Places in no regular order, of all elements of the output, as a table. */
-static bool write_table(fv__export *e, const origin *o, const char *from,
-                        const char *to)
+static bool write_table(fv__export *e, const origin *o, const char *function,
+                        const char *from, const char *to)
 {
     const places *p = &o->places;
     if (p->count != o->count || p->count > MOST_GATHERED) return false;
@@ -224,9 +223,9 @@ static bool write_table(fv__export *e, const origin *o, const char *from,
                             : "\n                ",
                      p->from[i]);
     fv__text_add(&e->calls,
-                 "\n            };\n            gather(%lld, from, %s, %s);\n"
+                 "\n            };\n            %s(%lld, from, %s, %s);\n"
                  "        }\n",
-                 (long long)p->count, from, to);
+                 function, (long long)p->count, from, to);
     return true;
 }
 
@@ -248,9 +247,9 @@ static bool write_output(fv__export *e, const fv__node *node, int32_t slot)
             const char *to = e ? fv__export_at(e, node->outputs[slot]) : NULL;
             if (!find_loops(&o.places, &l)) {
                 take(&o, first, count);
-                done = write_table(e, &o, from, to);
+                done = write_table(e, &o, "gather", from, to);
             } else if (e) {
-                write_loops(e, &l, &o.places, from, to);
+                write_loops(e, &l, &o.places, "move_elements", from, to);
             }
         }
         first += count;
@@ -276,6 +275,57 @@ const char *fv__lacks_moved(const fv__node *node)
 void fv__write_moved(fv__export *e, const fv__node *node)
 {
     for (int32_t k = 0; k < node->num_outputs; k++) write_output(e, node, k);
+}
+
+/* ---- gradients ----------------------------------------------------------- */
+
+/* Writes what the gradient of an output gives that of input k, whose elements
+ * are numbers first + 1 .. first + count; each goes to one output at most. With
+ * e NULL, only counts them. */
+static int64_t write_back(fv__export *e, const fv__node *node, int32_t slot,
+                          int32_t k, int64_t first)
+{
+    fv_context *context = node->outputs[0]->context;
+    const int64_t count = fv_tensor_count(node->values[k]);
+    const bool adds = fv__adds(node, k);
+    origin o;
+    loops l, back;
+    if (!node->result_grads[slot] || !find_origin(node, slot, &o)) return 0;
+    take(&o, first, count);
+    const int64_t taken = o.places.count;
+    if (e && taken) {
+        const char *dy = fv__grad_at(e, node->outputs[slot]);
+        const char *dx = fv__grad_at(e, node->inputs[k]);
+        if (find_loops(&o.places, &l)) {
+            back = l;
+            memcpy(back.from, l.to, sizeof l.to);
+            memcpy(back.to, l.from, sizeof l.from);
+            const places begin = { 1, o.places.to, o.places.from };
+            write_loops(e, &back, &begin,
+                        adds ? "add_elements" : "move_elements", dy, dx);
+        } else {
+            take(&o, first, count);
+            write_table(e, &o, adds ? "scatter_add" : "scatter", dy, dx);
+        }
+    }
+    fv__release(context, o.memory);
+    return taken;
+}
+
+void fv__write_moved_grad(fv__export *e, const fv__node *node)
+{
+    int64_t first = 0;
+    for (int32_t k = 0; k < node->num_inputs; k++) {
+        if (!is_moved(node->values[k])) continue;
+        const int64_t count = fv_tensor_count(node->values[k]);
+        int64_t taken = 0;
+        for (int32_t i = 0; node->grads[k] && i < node->num_outputs; i++)
+            taken += write_back(NULL, node, i, k, first);
+        if (node->grads[k] && taken < count) fv__clear_grad(e, node, k);
+        for (int32_t i = 0; node->grads[k] && i < node->num_outputs; i++)
+            write_back(e, node, i, k, first);
+        first += count;
+    }
 }
 
 void fv__write_same(fv__export *e, const fv__node *node)

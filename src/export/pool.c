@@ -38,9 +38,8 @@ static fv__geometry geometry_of(const fv__node *node)
     return g;
 }
 
-static void write_pool(fv__export *e, const fv__node *node,
-                       const fv__geometry *g, int64_t divisor,
-                       const char *function)
+void fv__write_pool_constant(fv__export *e, const fv__geometry *g,
+                             int64_t divisor)
 {
     fv__text_add(&e->calls, "        static const pool p = { %lld, %lld",
                  (long long)g->batch, (long long)g->channels);
@@ -51,10 +50,17 @@ static void write_pool(fv__export *e, const fv__node *node,
     write_axes(e, g->dilation);
     write_axes(e, g->begin);
     write_axes(e, g->end);
-    fv__text_add(
-        &e->calls, ", %lld };\n        pool_windows(&p, %s, %s, %s);\n",
-        (long long)divisor, function, fv__export_at(e, node->inputs[0]),
-        fv__export_at(e, node->outputs[0]));
+    fv__text_add(&e->calls, ", %lld };\n", (long long)divisor);
+}
+
+static void write_pool(fv__export *e, const fv__node *node,
+                       const fv__geometry *g, int64_t divisor,
+                       const char *function)
+{
+    fv__write_pool_constant(e, g, divisor);
+    fv__text_add(&e->calls, "        pool_windows(&p, %s, %s, %s);\n", function,
+                 fv__export_at(e, node->inputs[0]),
+                 fv__export_at(e, node->outputs[0]));
 }
 
 void fv__write_maxpool(fv__export *e, const fv__node *node)

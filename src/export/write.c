@@ -1,5 +1,5 @@
 /* Writes the files of an exported network: header, C file and weights. */
-#include "export/export.h"
+#include "export/train.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,8 +9,8 @@
 enum { STREAM = FV__STREAM_CHECK, ZERO = 128 };
 static const float unit = 1.0f / 64;
 
-/* Draws bytes and gives an example's inputs the numbers they stand for. */
-static void draw(fv__export *e, int32_t example, float *numbers)
+/* Draws the bytes of an example's inputs. */
+static void draw(fv__export *e, int32_t example)
 {
     const int64_t count = e->input_numbers;
     unsigned char *bytes = e->examples + example * count;
@@ -18,8 +18,14 @@ static void draw(fv__export *e, int32_t example, float *numbers)
         uint32_t words[4];
         fv__philox(0, STREAM, (uint64_t)(example * count + i), words);
         bytes[i] = (unsigned char)words[0];
-        numbers[i] = (float)((int)bytes[i] - ZERO) * unit;
     }
+}
+
+void fv__example_inputs(const fv__export *e, int32_t example, float *numbers)
+{
+    const unsigned char *bytes = e->examples + example * e->input_numbers;
+    for (int64_t i = 0; i < e->input_numbers; i++)
+        numbers[i] = (float)((int)bytes[i] - ZERO) * unit;
 }
 
 static fv_status answer(fv__export *e, float *numbers, float *answers)
@@ -54,7 +60,8 @@ fv_status fv__export_examples(fv__export *e)
                               FV__EXAMPLES * out * sizeof *e->answers);
     context->strict = true;
     for (int32_t i = 0; i < FV__EXAMPLES && fv__ok(context); i++) {
-        draw(e, i, numbers);
+        draw(e, i);
+        fv__example_inputs(e, i, numbers);
         answer(e, numbers, e->answers + (size_t)i * out);
     }
     context->strict = strict;
@@ -132,9 +139,12 @@ static void add_signature(fv__text *out, const fv__export *e)
     fv__text_add(out, ")");
 }
 
-static size_t scratch_of(const fv__export *e)
+size_t fv__scratch_of(const fv__export *e)
 {
-    return e->plan.graph.block_bytes / sizeof(float);
+    size_t most = e->plan.graph.block_bytes;
+    if (e->training && e->training->plan.graph.block_bytes > most)
+        most = e->training->plan.graph.block_bytes;
+    return most / sizeof(float);
 }
 
 static void add_counts(fv__text *out, const fv__export *e)
@@ -154,7 +164,7 @@ static void add_counts(fv__text *out, const fv__export *e)
     fv__text_add(out,
                  "    %s_SCRATCH = %zu, /* memory that is static in the C file "
                  "*/\n    %s_WEIGHTS = %zu\n};\n\n",
-                 name, scratch_of(e), name, e->num_weights);
+                 name, fv__scratch_of(e), name, e->num_weights);
 }
 
 static void add_header(fv__text *out, const fv__export *e)
@@ -162,10 +172,12 @@ static void add_header(fv__text *out, const fv__export *e)
     fv__text_add(
         out,
         "/* A neural network, written by Fovea %s. */\n#ifndef %s_H\n"
-        "#define %s_H\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
+        "#define %s_H\n\n%s#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
         "/* How many floats each array has. */\n",
-        fv_version(), e->capitals, e->capitals);
+        fv_version(), e->capitals, e->capitals,
+        e->training ? "#include <stdint.h>\n\n" : "");
     add_counts(out, e);
+    if (e->training) fv__training_constants(out, e);
     if (e->weights_path)
         fv__text_add(out,
                      "/* Sets the memory of the weights, the content of their "
@@ -176,7 +188,9 @@ static void add_header(fv__text *out, const fv__export *e)
         out, "/* Runs the network. Arrays are row-major, channels last. Not "
              "for several threads\n * at a time. */\n");
     add_signature(out, e);
-    fv__text_add(out, ";\n\n#ifdef __cplusplus\n}\n#endif\n#endif\n");
+    fv__text_add(out, ";\n");
+    if (e->training) fv__training_declarations(out, e);
+    fv__text_add(out, "\n#ifdef __cplusplus\n}\n#endif\n#endif\n");
 }
 
 static fv_status write_header(const fv__export *e)
@@ -215,9 +229,9 @@ static void add_memory(page *p, const fv__export *e)
         write_numbers(p, e->num_weights, e->weights);
         fv__text_add(&p->text, "\n};\n\n");
     }
-    if (scratch_of(e))
+    if (fv__scratch_of(e))
         fv__text_add(&p->text, "static float scratch[%zu] ALIGNED;\n\n",
-                     scratch_of(e));
+                     fv__scratch_of(e));
 }
 
 static void add_examples(page *p, const fv__export *e)
@@ -285,6 +299,7 @@ static void add_main(page *p, const fv__export *e)
     fv__text_add(&p->text, "\n");
     add_examples(p, e);
     add_run_example(p, e);
+    if (e->training) fv__training_test(&p->text, e);
     fv__text_add(&p->text, "%s#endif\n", fv__embedded_text("main.c"));
 }
 
@@ -297,6 +312,7 @@ static void add_all(page *p, const fv__export *e)
     const char *base = slash ? slash + 1 : e->path;
     const int length = (int)strlen(base) - 1; /* without the c */
     fv__text_add(&needs, "%s%s", functions, calls);
+    if (e->training) fv__training_functions(&needs, e);
     fv__text_add(
         &p->text,
         "/* A neural network, written by Fovea %s: what computes it, "
@@ -308,8 +324,11 @@ static void add_all(page *p, const fv__export *e)
     fv__text_free(&needs);
     fv__text_add(&p->text, "%s", functions);
     add_memory(p, e);
+    if (e->training) fv__training_memory(&p->text, e);
     add_signature(&p->text, e);
-    fv__text_add(&p->text, "\n{\n%s}\n\n", calls);
+    fv__text_add(&p->text, "\n{\n%s%s}\n\n",
+                 e->training ? "    begin();\n" : "", calls);
+    if (e->training) fv__training_functions(&p->text, e);
     add_main(p, e);
 }
 

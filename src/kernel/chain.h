@@ -47,11 +47,9 @@ static inline int64_t fv__chain_block(fv__chain c, int64_t at)
         FV__BLOCK_TERMS * (terms > most ? (terms - 1) / most + 1 : 1);
     const int64_t units[] = { c.columns * c.channels, c.channels, 1 };
     int64_t whole = terms;
-
     if (!fv__chain_is_cut(c)) return terms - at;
     for (int i = 0; i < 3 && whole >= 2 * block; whole = units[i++]) {
         const int64_t each = block / units[i] * units[i];
-
         at %= whole;
         if (each > 0) return at / each < whole / each - 1 ? each : whole - at;
     }

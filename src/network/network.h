@@ -214,8 +214,9 @@ void fv__labels_one_hot(fv_context *context, const fv_tensor *labels,
  * yet. */
 fv__plan *fv__network_plan(fv_network *network, const fv_shape images[],
                            int64_t batch, bool training, bool dense);
-/* Records all layers but the loss in a plan of the caller, which is zero but
- * for the batch, and places nothing. The caller frees its graph. */
+/* Records all layers, in training the loss too, in a plan of the caller, which
+ * is zero but for the batch and whether it is for training, and places nothing.
+ * The caller frees its graph. */
 fv_status fv__network_record(fv_network *network, fv__plan *plan);
 /* Peak bytes of memory of running all recorded plans, with `more` bytes
  * besides; SIZE_MAX stands for all larger numbers. */

@@ -305,8 +305,8 @@ fv_status fv__network_record(fv_network *network, fv__plan *plan)
 {
     set_images(network, plan, NULL);
     if (check(network, plan) != FV_OK) return fv_failed(network->context);
-    fv__graph_begin(&plan->graph, network->context, false);
-    return record(network, plan, false);
+    fv__graph_begin(&plan->graph, network->context, plan->training);
+    return record(network, plan, plan->training);
 }
 
 static size_t block_needed(const fv_network *network)

@@ -7,7 +7,7 @@
 
 #ifdef FOVEA_WITH_TENSORBOARD
 
-#include "event.pb-c.h"
+#include <event.pb-c.h>
 
 enum { HEAD = 12, FOOT = 4, MOST_BYTES = 1024 };
 

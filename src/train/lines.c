@@ -70,27 +70,32 @@ static bool read_line(const char *line, size_t length, bool json, int64_t *step,
     return true;
 }
 
+/* Whether a text begins as `expected` does, as far as it goes. */
+static bool begins(const char *text, size_t length, const char *expected)
+{
+    const size_t most = strlen(expected);
+    return memcmp(text, expected, length < most ? length : most) == 0;
+}
+
 /* Bytes of a log, without lines of later steps, those that say that the run
  * ended, and one that was cut off; -1 if it is something else. */
 static int64_t kept_bytes(const char *text, size_t bytes, bool json,
                           int64_t last_step)
 {
-    size_t at = json ? 0 : strcspn(text, "\n") + 1;
-    if (!json
-        && (bytes < sizeof heading - 1
-            || memcmp(text, heading, sizeof heading - 1) != 0))
-        return bytes ? -1 : 0;
-    while (at < bytes) {
-        const char *end = memchr(text + at, '\n', bytes - at);
+    const char *end = memchr(text, '\n', bytes);
+    size_t at = 0;
+    if (!json && !begins(text, bytes, heading)) return -1;
+    if (!json && end) at = (size_t)(end - text) + 1;
+    while ((end = memchr(text + at, '\n', bytes - at))) {
+        const size_t length = (size_t)(end - text) - at;
         int64_t step = 0;
         bool ended = false;
-        if (!end) break;
-        const size_t length = (size_t)(end - text) - at;
         if (!read_line(text + at, length, json, &step, &ended)) return -1;
-        if (step > last_step || ended) break;
+        if (step > last_step || ended) return (int64_t)at;
         at += length + 1;
     }
-    return (int64_t)(at < bytes ? at : bytes);
+    return json && !begins(text + at, bytes - at, "{\"step\":") ? -1
+                                                                : (int64_t)at;
 }
 
 /* Leaves of a log what happened before the step. */
@@ -139,9 +144,8 @@ fv_status fv__lines_begin(fv__records *records, const char *path, int64_t step)
     if (trim(context, path, records->json, step) != FV_OK
         || fv__append_begin(&records->lines, context, path) != FV_OK)
         return fv_failed(context);
-    int64_t size = context->io.size(context->io.user, records->lines.file);
     fv__text text = { .context = context, .account = FV__DATA };
-    if (size == 0) write_heading(&text, records->json);
+    if (records->lines.size == 0) write_heading(&text, records->json);
     return append(records, &text);
 }
 

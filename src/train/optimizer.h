@@ -9,12 +9,12 @@
 #include <fovea/optimizer.h>
 
 /* One number of state for each parameter. */
-typedef struct fv__slot {
+typedef struct fv__state_slot {
     const char *name; /* in checkpoints; NULL ends a list */
     const char *key;  /* the option that is on where the slot is in use; NULL:
                          always */
     const char *initial; /* the option that it begins with; NULL: 0 */
-} fv__slot;
+} fv__state_slot;
 
 enum { FV__MOST_SLOTS = 4, FV__MOST_OPTIMIZER_BYTES = 256 };
 
@@ -29,7 +29,7 @@ typedef struct fv__optimizer_type {
     size_t options_size;
     size_t variables, weight_decay; /* offsets in the options */
     const fv__field *fields;        /* the first is the learning rate */
-    fv__slot slots[FV__MOST_SLOTS];
+    fv__state_slot slots[FV__MOST_SLOTS];
     /* The numbers of a step depend on the number of updates: always, or only
      * where the option of that key is on. */
     bool counted;

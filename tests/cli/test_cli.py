@@ -439,7 +439,7 @@ class DefaultsTest(Case):
         "lr": ("adam 0.001, sgd 0.01, others their own", "0.001", RATE),
         "schedule": (None, None, None), "average": (None, None, None),
         "decay-of": (None, None, None), "scale-lr": (None, None, None),
-        "freeze": (None, None, None),
+        "freeze": (None, None, None), "strict": (None, None, None),
         "loss": ("softmax_cross_entropy", None, None),
         "clip-norm": (None, None, ("1e-9", "1e300", "0", "inf")),
         "clip-value": (None, None, ("1e-9", "1e300", "0", "inf")),
@@ -485,8 +485,9 @@ class DefaultsTest(Case):
              "layout": ("nhwc", None, None), "seconds": ("0.3", None, SECONDS)}
     CONVERT = {**dict.fromkeys(("weights", "into", "prefix", "head", "classes",
                                 "partial", "size", "json", "fold", "softmax",
-                                "shape"),
+                                "shape", "train", "freeze", "loss"),
                                (None, None, None)),
+               "optimizer": ("adam", None, None),
                "opset": ("28", None, None),
                "seed": ("0", None, ("0", "9223372036854775807", "-1",
                                     "9223372036854775808")),
@@ -605,6 +606,22 @@ class TrainTest(Case):
         done = self.train("text.safetensors")
         self.assertRegex(done.stdout, r"(?m)^test +accuracy \d\.\d{4}  loss ")
         self.assertTrue(done.stdout.endswith("saved text.safetensors\n"))
+
+    def test_c_file(self):
+        self.run_fovea("convert", "small.net", "step.c", "--train",
+                       "--optimizer", "sgd momentum=0.9", "--batch", 3,
+                       "--freeze", "*,!linear1.*")
+        header = (self.folder / "step.h").read_text()
+        self.assertIn("float step_train_step(", header)
+        self.assertIn("STEP_LABELS = 3,", header)
+        self.assertIn("STEP_AT_LINEAR1_WEIGHT = 0", header)
+        self.assertNotIn("CONV", header)
+        self.assertEqual(
+            self.run_fovea("convert", "small.net", "step.c", "--train",
+                           "--optimizer", "lion", code=1).stderr,
+            "fovea: export: the optimizer lion cannot be written as C, "
+            "expected sgd, adam or adamw\n")
+        self.train("strict", "--strict")
 
     def test_memory_is_as_planned(self):
         for words in ([], ["--optimizer", "sgd", "--batch", 7],

@@ -107,6 +107,17 @@ class TrainingCase(Case):
         return [json.loads(line, parse_constant=self.fail)
                 for line in (self.folder / name).read_text().splitlines()]
 
+    def needs_tensorboard(self):
+        """Skips the test of a program without it."""
+        done = subprocess.run(
+            self.command(["train", "small.net", "data", "--epochs", 1, "--out",
+                          "needs", "--tensorboard", "needs.board"]),
+            cwd=self.folder, env=environment(), capture_output=True, text=True)
+        if done.returncode:
+            self.assertEqual(done.stderr, "fovea: tensorboard: this build of "
+                             "Fovea has no logs for TensorBoard\n")
+            self.skipTest("the program has no logs for TensorBoard")
+
     def remove(self, *names):
         for name in names:
             for path in self.folder.glob(name):
@@ -155,7 +166,9 @@ class LogTest(TrainingCase):
     def test_what_is_no_log(self):
         (self.folder / "notes.csv").write_text("a,b\n1,2\n")
         (self.folder / "notes.jsonl").write_text('{"kind":"step"}\n')
-        for name, kind in (("notes.csv", "CSV"), ("notes.jsonl", "JSON")):
+        (self.folder / "short.jsonl").write_text('{"kind"')
+        for name, kind in (("notes.csv", "CSV"), ("notes.jsonl", "JSON"),
+                           ("short.jsonl", "JSON")):
             before = (self.folder / name).read_bytes()
             done = self.train("no", "--log", name, code=1)
             self.assertEqual(done.stderr, f"fovea: {name}: the file there is "
@@ -166,7 +179,7 @@ class LogTest(TrainingCase):
                          "fovea: notes.txt: a log ends with .csv or .jsonl\n")
 
     def test_tensorboard(self):
-        done = self.run_fovea("version")
+        self.needs_tensorboard()
         self.train("tb", "--log", "tb.jsonl", "--log-every", 5,
                    "--tensorboard", "board")
         files = list((self.folder / "board").iterdir())
@@ -190,7 +203,26 @@ class LogTest(TrainingCase):
             for tag, value in expected.items():
                 self.assertTrue(math.isclose(event[3][tag], value,
                                              rel_tol=1e-6))
-        self.assertEqual(done.returncode, 0)
+    def test_tensorboard_itself(self):
+        """Reads two runs, the second of which goes on from the first, where it
+        is installed."""
+        self.needs_tensorboard()
+        try:
+            from tensorboard.backend.event_processing import event_accumulator
+        except ImportError:
+            self.skipTest("there is no TensorBoard")
+        words = ("--tensorboard", "read.board", "--log", "read.jsonl")
+        self.train("read", *words)
+        time.sleep(1)
+        self.train("read", *words, "--epochs", 3, "--resume")
+        found = event_accumulator.EventAccumulator(str(self.folder / "read.board"))
+        found.Reload()
+        epochs = [line for line in self.lines("read.jsonl")
+                  if line["kind"] == "epoch"]
+        self.assertEqual([e.step for e in found.Scalars("test/loss")],
+                         [line["step"] for line in epochs])
+        for event, line in zip(found.Scalars("test/loss"), epochs):
+            self.assertAlmostEqual(event.value, line["test_loss"], 5)
 
     def test_going_on(self):
         """Lines behind the checkpoint go, none comes twice."""
@@ -199,6 +231,7 @@ class LogTest(TrainingCase):
         whole = self.lines("whole.jsonl")
         self.train("part", "--epochs", 1, "--log", "part.jsonl",
                    "--log-every", 3)
+        self.needs_tensorboard()
         with (self.folder / "part.jsonl").open("a") as file:
             file.write('{"step":12,"kind":"step"}\n{"step":13,"ki')
         self.train("part", "--resume", "--log", "part.jsonl", "--log-every", 3,

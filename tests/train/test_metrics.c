@@ -2,6 +2,8 @@
  * pairs of answers and labels, and areas from all pairs of answers. */
 #include "nets.h"
 
+#include "faults.h"
+
 enum { N = 61, C = 5 };
 
 typedef struct answers {
@@ -214,6 +216,30 @@ static void test_of_a_network(void **state)
     fv_context_free(ctx);
 }
 
+/* Every allocation fails once. */
+static void test_failed_allocations(void **state)
+{
+    (void)state;
+    answers a;
+    fill(&a, 1);
+    const fv_tensor outputs = FV_TENSOR(a.outputs, FV_F64, N, C);
+    const fv_tensor labels = FV_TENSOR(a.labels, FV_I64, N);
+    for (size_t k = 1, last = 0; !last; k++) {
+        faults_memory memory = { 0 };
+        fv_allocator allocator = faults_allocator(&memory);
+        fv_context *ctx = NET_CONTEXT(.allocator = &allocator, .threads = 1);
+        memory.fail_at = memory.calls + k;
+        fv_scores *scores = fv_scores_new(ctx, C, .areas = 1);
+        fv_scores_add(scores, &outputs, &labels);
+        fv_scores_mean(scores, 1);
+        last = memory.calls < memory.fail_at;
+        assert_int_equal(fv_failed(ctx), last ? FV_OK : FV_NO_MEMORY);
+        fv_context_free(ctx);
+        assert_int_equal(memory.blocks, 0);
+        if (last) assert_true(k > 10);
+    }
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -253,6 +279,7 @@ int main(void)
         cmocka_unit_test(test_every_score),
         cmocka_unit_test(test_two_classes),
         cmocka_unit_test(test_of_a_network),
+        cmocka_unit_test(test_failed_allocations),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,8 @@
  * goes on from a checkpoint as if the run had never stopped. */
 #include "nets.h"
 
+#include "faults.h"
+
 #include <signal.h>
 #include <unistd.h>
 
@@ -254,6 +256,43 @@ static void test_rollbacks(void **state)
     check_going_on((way){ { .epochs = 3, .rollbacks = 1 }, .rate = 0.01 });
 }
 
+/* Each call of the file system fails once, for want of room: the run fails with
+ * a sentence, and what was a checkpoint is one still. */
+static void test_failing_files(void **state)
+{
+    (void)state;
+    needs(JANSSON);
+    char log[128];
+    snprintf(log, sizeof log, "%s.csv", path);
+    unlink(path);
+    size_t calls = 0;
+    for (size_t k = 1; !calls; k += 3) {
+        faults_io files = { .fail_at = k, .error = 28 /* ENOSPC */ };
+        const fv_io io = faults_io_table(&files);
+        faults_memory memory = { 0 };
+        fv_allocator allocator = faults_allocator(&memory);
+        fv_context *ctx =
+            NET_CONTEXT(.threads = 1, .io = &io, .allocator = &allocator);
+        fv_network *net = fv_network_parse(ctx, net_plain, "net");
+        fv_fit(net, fv_sgd(net, 0.1), net_dataset(ctx, 4), .epochs = 2,
+               .checkpoint = path, .keep = 1, .best = best, .log = log,
+               .log_every = 1, .balanced = 1);
+        if (files.calls < k) calls = files.calls;
+        assert_int_equal(files.files, 0);
+        if (calls) assert_ok(ctx);
+        fv_context_free(ctx);
+        assert_int_equal(memory.blocks, 0);
+        if (access(path, F_OK) == 0) digest_of(path);
+        if (access(best, F_OK) == 0) digest_of(best);
+    }
+    assert_true(calls > 30);
+    unlink(log);
+    snprintf(log, sizeof log, "%s.2", path);
+    unlink(log);
+    snprintf(log, sizeof log, "%s.1", path);
+    unlink(log);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
@@ -302,6 +341,7 @@ int main(void)
         cmocka_unit_test(test_going_on),
         cmocka_unit_test(test_kept_checkpoints),
         cmocka_unit_test(test_rollbacks),
+        cmocka_unit_test(test_failing_files),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, begin, end);

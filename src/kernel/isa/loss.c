@@ -10,7 +10,7 @@ INLINE void add_exp(double *lane, size_t n, const real *x, real shift)
 {
     real terms[CHUNK];
     for (size_t at = 0; at < n; at += CHUNK) {
-        const size_t count = n - at < CHUNK ? n - at : CHUNK;
+        const size_t count = n - at < CHUNK ? n - at : (size_t)CHUNK;
         for (size_t j = 0; j < count; j++)
             terms[j] = real_exp(x[at + j] - shift);
         lanes_sum(lane, count, terms);
@@ -40,7 +40,7 @@ static double weigh(size_t n, const real *x, double shift, const real *t)
 
 /* Whether the label is a class; another one makes the loss NaN and has no
  * gradient. */
-static bool inside(int64_t label, size_t n)
+static bool is_class(int64_t label, size_t n)
 {
     return label >= 0 && (uint64_t)label < n;
 }
@@ -59,7 +59,7 @@ void FV_KERNEL(cross_entropy)(size_t m, size_t n, const void *x_,
         if (!labels) {
             total = row_sum(n, t + i * n);
             inner = weigh(n, x, (double)shift, t + i * n);
-        } else if (inside(labels[i], n))
+        } else if (is_class(labels[i], n))
             inner = (double)x[labels[i]] - (double)shift;
         else
             inner = (double)REAL_NAN;
@@ -96,7 +96,7 @@ void FV_KERNEL(cross_entropy_grad)(size_t m, size_t n, const void *x_,
     for (size_t i = 0; i < m; i++) {
         const real *x = (const real *)x_ + i * n;
         real *dx = (real *)dx_ + i * n;
-        if (labels && !inside(labels[i], n)) continue;
+        if (labels && !is_class(labels[i], n)) continue;
         const real shift = lanes_max(n, x);
         const real sum = (real)sum_of_exp(n, x, shift);
         if (labels)
