@@ -91,6 +91,7 @@ static bool try_pictures(fv_context *context)
 static fv_status evaluate(cli_report *r)
 {
     fv_context *context = r->context;
+    if (fv_failed(context)) return fv_failed(context);
     r->classes = fv_network_classes(r->network);
     const fv_shape output = fv_network_output_shape(r->network);
     double outputs = (double)fv_dataset_count(r->test);
@@ -154,9 +155,8 @@ fv_status cli_report_write(cli_report *r)
 /* Opens the training part if there is one. */
 static fv_dataset *open_training(fv_context *context, const cli_options *o)
 {
-    fv_dataset *train = NULL;
-    if (!fv_failed(context) && !strchr(o->data, ':'))
-        train = cli_open_data(context, o->data, "train");
+    if (fv_failed(context) || strchr(o->data, ':')) return NULL;
+    fv_dataset *train = cli_open_data(context, o->data, "train");
     if (fv_failed(context) == FV_IO) fv_clear_error(context);
     return train;
 }
