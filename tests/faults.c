@@ -145,10 +145,30 @@ static int faulty_copy_mode(void *user, int file, const char *path)
     return error ? error : fv__io_posix.copy_mode(NULL, file, path);
 }
 
+static int64_t faulty_read_at(void *user, int file, void *buffer, size_t bytes,
+                              int64_t at)
+{
+    int error = fault(user, FAULTS_READ_AT);
+    if (error) return error;
+    bytes = piece(user, bytes);
+    return fv__io_posix.read_at(NULL, file, buffer, bytes, at);
+}
+
+static int faulty_list(void *user, const char *folder,
+                       int (*each)(void *argument, const char *name),
+                       void *argument)
+{
+    int error = fault(user, FAULTS_LIST);
+    return error ? error : fv__io_posix.list(NULL, folder, each, argument);
+}
+
 fv_io faults_io_table(faults_io *io)
 {
-    return (fv_io){ faulty_open,   faulty_read,      faulty_write,
-                    faulty_size,   faulty_fsync,     faulty_close,
-                    faulty_rename, faulty_unlink,    faulty_readlink,
-                    faulty_lock,   faulty_copy_mode, io };
+    return (fv_io){ faulty_open,      faulty_read,
+                    faulty_write,     faulty_size,
+                    faulty_fsync,     faulty_close,
+                    faulty_rename,    faulty_unlink,
+                    faulty_readlink,  faulty_lock,
+                    faulty_copy_mode, faulty_read_at,
+                    faulty_list,      io };
 }

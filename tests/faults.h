@@ -31,7 +31,9 @@ typedef enum faults_call {
     FAULTS_UNLINK,
     FAULTS_READLINK,
     FAULTS_LOCK,
-    FAULTS_COPY_MODE
+    FAULTS_COPY_MODE,
+    FAULTS_READ_AT,
+    FAULTS_LIST
 } faults_call;
 
 enum { FAULTS_TRACE = 256 };

@@ -58,6 +58,26 @@ static inline int64_t memory_files_read(void *user, int file, void *buffer,
     return (int64_t)bytes;
 }
 
+static inline int64_t memory_files_read_at(void *user, int file, void *buffer,
+                                           size_t bytes, int64_t at)
+{
+    memory_files *files = user;
+    const size_t begin = (size_t)at;
+    if (begin >= files->sizes[file]) return 0;
+    const size_t left = files->sizes[file] - begin;
+    if (bytes > left) bytes = left;
+    memcpy(buffer, (const char *)files->bytes[file] + begin, bytes);
+    return (int64_t)bytes;
+}
+
+static inline int
+memory_files_list(void *user, const char *folder,
+                  int (*each)(void *argument, const char *name), void *argument)
+{
+    (void)user, (void)folder, (void)each, (void)argument;
+    return -ENOTDIR;
+}
+
 static inline int64_t memory_files_size(void *user, int file)
 {
     return (int64_t)((memory_files *)user)->sizes[file];
@@ -77,6 +97,8 @@ static inline fv_io memory_files_io(memory_files *files)
     io.read = memory_files_read;
     io.size = memory_files_size;
     io.close = memory_files_close;
+    io.read_at = memory_files_read_at;
+    io.list = memory_files_list;
     io.user = files;
     return io;
 }

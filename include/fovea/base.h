@@ -75,8 +75,8 @@ typedef enum fv_layout {
 } fv_layout;
 
 /** The caller's memory. `allocate` returns memory aligned for any type, or
- *  NULL; `release` gets the same `bytes`. Both may be called from the thread
- *  that uses the context only. */
+ *  NULL; `release` gets the same `bytes`. Both are called from the thread that
+ *  uses the context only, unless `workers` is asked for, see fv_fit_options. */
 typedef struct fv_allocator {
     void *(*allocate)(void *user, size_t bytes);
     void (*release)(void *user, void *memory, size_t bytes);
@@ -84,7 +84,9 @@ typedef struct fv_allocator {
 } fv_allocator;
 
 /** The caller's files. Each function returns what the system call of its name
- *  returns, with `-errno` for a failure; short reads and writes are legal. */
+ *  returns, with `-errno` for a failure; short reads and writes are legal. They
+ *  are called from the thread that uses the context only, unless `workers` is
+ *  asked for, see fv_fit_options. */
 typedef struct fv_io {
     int (*open)(void *user, const char *path, int flags, int mode);
     int64_t (*read)(void *user, int file, void *buffer, size_t bytes);
@@ -107,6 +109,14 @@ typedef struct fv_io {
     /** Gives an open file the permissions of the file at `path`, and its owner
      *  and group as far as the process is allowed to. */
     int (*copy_mode)(void *user, int file, const char *path);
+    /** Reads a regular file from byte `at` on, as pread does. */
+    int64_t (*read_at)(void *user, int file, void *buffer, size_t bytes,
+                       int64_t at);
+    /** Calls `each` with every name in a folder but "." and "..", in any
+     *  order, until it returns another number than 0. Returns that, or 0;
+     *  -ENOTDIR if the path names something else than a folder. */
+    int (*list)(void *user, const char *folder,
+                int (*each)(void *argument, const char *name), void *argument);
     void *user;
 } fv_io;
 

@@ -54,6 +54,7 @@ typedef struct fv_progress {
     fv_metrics last;      /**< of the last batch */
     double learning_rate; /**< of its update */
     double seconds;       /**< since fv_fit() began, without evaluation */
+    double wait_share; /**< of the time, spent waiting for images to be read */
 } fv_progress;
 
 /** What fv_fit() did. */
@@ -69,6 +70,8 @@ typedef struct fv_fit_report {
     int64_t best_epoch;   /**< 0: none was watched */
     double best;          /**< what was watched, of that epoch */
     int64_t rollbacks;    /**< of the run, earlier runs included */
+    double wait_share; /**< of the time, spent waiting for images to be read */
+    int64_t damaged; /**< images that others stood for, see fv_dataset_open() */
 } fv_fit_report;
 
 /** Options of fv_fit(). */
@@ -124,7 +127,14 @@ typedef struct fv_fit_options {
     int32_t balanced FV_ZERO; /**< 1: all classes come equally often: an epoch
                                    has images of small classes several times,
                                  and not all of large ones */
-    int32_t reserved FV_ZERO;
+    /** Threads that read and transform images ahead of training; 0: as many as
+     *  processors for pictures from files, 2 for what is transformed in memory,
+     *  none for other data in memory, for functions of the caller, and where
+     *  the context's allocator or files are the caller's. #FV_OFF: none,
+     *  training reads them. To ask for workers says that such functions,
+     *  allocator and files may be called from several threads at once. The
+     *  result does not depend on it. */
+    int32_t workers FV_ZERO;
     int64_t log_every FV_ZERO; /**< updates from one line of them to the next;
                                     0: 50 */
 } fv_fit_options;

@@ -213,6 +213,34 @@ typedef void fv__work(void *argument, size_t item, size_t worker);
 void fv__parallel(fv_context *context, size_t items, double cost,
                   fv__work *work, void *argument);
 
+/* Threads that work beside the caller's for longer than a call, with a lock and
+ * two conditions to agree with it. */
+typedef struct fv__crew fv__crew;
+
+/* What a thread waits for: workers for something to do, the owner for
+ * something that is done. */
+typedef enum fv__signal { FV__TO_DO, FV__DONE } fv__signal;
+
+/* What a thread of a crew does; workers are counted from 0. */
+typedef void fv__crew_work(fv__crew *crew, void *argument, size_t worker);
+/* Starts up to `wanted` threads that do it; fewer, or none, where they cannot
+ * be made. NULL after a failure. Signals from outside do not reach them. */
+fv__crew *fv__crew_begin(fv_context *context, size_t wanted,
+                         fv__crew_work *work, void *argument);
+size_t fv__crew_size(const fv__crew *crew);
+/* Whether this process is a child that a fork has left without the threads; the
+ * crew is then only good for fv__crew_end. */
+bool fv__crew_lost(const fv__crew *crew);
+/* Waits for the threads, which must be about to return, and frees; NULL is
+ * allowed. */
+void fv__crew_end(fv__crew *crew);
+void fv__crew_lock(fv__crew *crew);
+void fv__crew_unlock(fv__crew *crew);
+/* Waits, the lock released meanwhile; may return without a signal. */
+void fv__crew_wait(fv__crew *crew, fv__signal signal);
+/* Wakes all that wait. */
+void fv__crew_wake(fv__crew *crew, fv__signal signal);
+
 /* A number of items that is enough for any number of threads to share. */
 enum { FV__FEW_ITEMS = 8 };
 
@@ -281,6 +309,37 @@ int fv__file_probe(fv_context *context, const char *path);
 
 /* Removes the file, if there is one; what hinders it goes to the log. */
 void fv__file_remove(fv_context *context, const char *path);
+/* Records "path: cannot <what>: <fv__system_words for -error>". */
+fv_status fv__fail_io(fv_context *context, const char *path, const char *what,
+                      int64_t error);
+
+/* A regular file that stays open, to be read at any place: from several
+ * threads, each with its own context. `path` is for messages. */
+typedef struct fv__file {
+    int file; /* -1: not open */
+    int64_t size;
+} fv__file;
+
+fv_status fv__file_open(fv__file *file, fv_context *context, const char *path);
+/* Reads exactly `bytes` from byte `at` on. */
+fv_status fv__file_read(const fv__file *file, fv_context *context,
+                        const char *path, int64_t at, void *out, size_t bytes);
+void fv__file_close(fv__file *file, fv_context *context);
+
+/* Names in a folder, sorted by their bytes. */
+typedef struct fv__names {
+    size_t count;
+    char **at; /* owned, with the texts (account FV__DATA) */
+} fv__names;
+
+/* 0, with the names of all that the folder holds but what begins with a dot;
+ * else -errno, without recording it: -ENOTDIR if the path is no folder. Lack of
+ * memory is recorded, too. */
+int fv__folder_list(fv_context *context, const char *path, fv__names *names);
+void fv__names_free(fv_context *context, fv__names *names);
+/* Whether the path names a folder that can be listed. */
+bool fv__is_folder(fv_context *context, const char *path);
+
 /* What a file that begins with these bytes seems to be, with its article: "a
  * zip archive (.pt, .npz, .keras)"; NULL if it is nothing well known. */
 const char *fv__file_kind(const void *bytes, size_t size);

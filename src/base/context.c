@@ -39,7 +39,7 @@ static bool io_complete(const fv_io *io)
 {
     return io->open && io->read && io->write && io->size && io->fsync
            && io->close && io->rename && io->unlink && io->readlink && io->lock
-           && io->copy_mode;
+           && io->copy_mode && io->read_at && io->list;
 }
 
 fv_context *fv__context_allocate(const fv_context_options *options)

@@ -1,6 +1,7 @@
 /* The operating system's files as a table, and whole files into memory. */
 #include "base/internal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -104,10 +105,44 @@ static int posix_copy_mode(void *user, int file, const char *path)
     return fchmod(file, mode) < 0 ? -errno : 0;
 }
 
-const fv_io fv__io_posix = { posix_open,   posix_read,      posix_write,
-                             posix_size,   posix_fsync,     posix_close,
-                             posix_rename, posix_unlink,    posix_readlink,
-                             posix_lock,   posix_copy_mode, NULL };
+static int64_t posix_read_at(void *user, int file, void *buffer, size_t bytes,
+                             int64_t at)
+{
+    (void)user;
+    ssize_t done = pread(file, buffer, bytes, (off_t)at);
+    return done < 0 ? -errno : (int64_t)done;
+}
+
+static int posix_list(void *user, const char *folder,
+                      int (*each)(void *argument, const char *name),
+                      void *argument)
+{
+    (void)user;
+    DIR *stream = opendir(folder);
+    int result = 0;
+    if (!stream) return -errno;
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(stream);
+        if (!entry) {
+            result = -errno;
+            break;
+        }
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        result = each(argument, entry->d_name);
+        if (result) break;
+    }
+    closedir(stream);
+    return result;
+}
+
+const fv_io fv__io_posix = {
+    posix_open,     posix_read,  posix_write,     posix_size,
+    posix_fsync,    posix_close, posix_rename,    posix_unlink,
+    posix_readlink, posix_lock,  posix_copy_mode, posix_read_at,
+    posix_list,     NULL
+};
 
 /* ---- errors -------------------------------------------------------------- */
 
@@ -324,4 +359,42 @@ void fv__file_remove(fv_context *context, const char *path)
         fv__log(context, "%s: cannot remove: %s",
                 fv__printable(path, strlen(path), name, sizeof name),
                 fv__system_words(-error, words));
+}
+
+/* ---- files that stay open ------------------------------------------------ */
+
+fv_status fv__file_open(fv__file *file, fv_context *context, const char *path)
+{
+    fv__input input;
+    *file = (fv__file){ .file = -1 };
+    if (begin(&input, context, path, false) != FV_OK) return fv_failed(context);
+    *file = (fv__file){ input.file, input.size };
+    return FV_OK;
+}
+
+fv_status fv__file_read(const fv__file *file, fv_context *context,
+                        const char *path, int64_t at, void *out, size_t bytes)
+{
+    const fv_io *io = &context->io;
+    char name[512];
+    for (size_t done = 0; done < bytes;) {
+        int64_t got = io->read_at(io->user, file->file, (char *)out + done,
+                                  bytes - done, at + (int64_t)done);
+        if (got == -EINTR) continue;
+        if (got > (int64_t)(bytes - done)) got = -EIO;
+        if (got < 0) return fv__fail_io(context, path, "read", got);
+        if (got == 0)
+            return fv_fail(context, FV_IO,
+                           "%s: ends at byte %lld, it was longer before",
+                           fv__printable(path, strlen(path), name, sizeof name),
+                           (long long)at + (long long)done);
+        done += (size_t)got;
+    }
+    return FV_OK;
+}
+
+void fv__file_close(fv__file *file, fv_context *context)
+{
+    if (file->file >= 0) context->io.close(context->io.user, file->file);
+    file->file = -1;
 }

@@ -8,6 +8,15 @@
 void fv__pool_begin(fv_context *context);
 void fv__pool_end(fv_context *context);
 
+/* One more than the forks that made this process; 0 where they cannot be
+ * counted. A child has none of its parent's threads. */
+unsigned fv__forks(void);
+/* Calls start(argument, i) for i from 0 on, until it fails or `wanted` have
+ * been started; how many were. Threads made by it get no signals from outside.
+ */
+size_t fv__start_threads(size_t wanted, bool (*start)(void *argument, size_t i),
+                         void *argument);
+
 /* Advises the system to use large pages for fresh memory. */
 void fv__advise_huge(void *memory, size_t bytes);
 
@@ -34,8 +43,5 @@ int fv__open(fv_context *context, const char *path, int flags, int mode);
 /* The meaning of an error number in English, independent of the locale: "No
  * such file or directory"; "error 1234" written to `out` if it is unknown. */
 const char *fv__system_words(int64_t error, char out[32]);
-/* Records "path: cannot <what>: <fv__system_words for -error>". */
-fv_status fv__fail_io(fv_context *context, const char *path, const char *what,
-                      int64_t error);
 
 #endif

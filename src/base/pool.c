@@ -102,7 +102,6 @@ struct fv__pool {
 
 #ifdef FOVEA_WITH_THREADS
 #include <sched.h>
-#include <signal.h>
 
 /* Seconds that a worker spins after a call has ended, about what a sleep and a
  * wake-up cost; that a thread spins at most, waiting for the end of a call; and
@@ -179,30 +178,6 @@ static void *work_until_ended(void *argument)
     }
 }
 
-/* Signals from outside are the host's threads' business, not the pool's. */
-static void block_signals(sigset_t *before)
-{
-    static const int own[] = { SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,
-                               SIGABRT, SIGTRAP, SIGPROF, SIGSYS };
-    sigset_t blocked;
-    sigfillset(&blocked);
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-        sigdelset(&blocked, own[i]);
-    pthread_sigmask(SIG_SETMASK, &blocked, before);
-}
-
-/* One more than the forks that made this process; 0 where they cannot be
- * counted. A child has none of its parent's threads. */
-static _Atomic unsigned forks = 1;
-static pthread_once_t forks_counted = PTHREAD_ONCE_INIT;
-
-static void count_fork(void) { atomic_fetch_add(&forks, 1); }
-
-static void count_forks(void)
-{
-    if (pthread_atfork(NULL, NULL, count_fork)) atomic_store(&forks, 0);
-}
-
 static bool make_thread(slot *own)
 {
     atomic_store(&own->state, IDLE);
@@ -213,23 +188,23 @@ static bool make_thread(slot *own)
     return false;
 }
 
+static bool make_nth(void *argument, size_t i)
+{
+    return make_thread((slot *)argument + i);
+}
+
 /* The caller is one of the pool's threads. A fork leaves the others behind, so
  * the child makes its own in the same places. */
 static void make_threads(fv_context *context)
 {
     struct fv__pool *pool = context->pool;
     size_t wanted = (size_t)context->threads;
-    sigset_t before;
-    pthread_once(&forks_counted, count_forks);
-    pool->forks = atomic_load(&forks);
+    pool->forks = fv__forks();
     pool->spins = context->threads <= fv__processors();
     pool->threads = 1;
-    block_signals(&before);
     if (pool->forks && sem_init(&pool->slots[0].thread.wake, 0, 0) == 0)
-        while (pool->threads < wanted
-               && make_thread(&pool->slots[pool->threads]))
-            pool->threads++;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+        pool->threads +=
+            fv__start_threads(wanted - 1, make_nth, &pool->slots[1]);
     if (pool->threads < wanted)
         fv__log(context, "pool: only %zu of %zu threads can be made",
                 pool->threads, wanted);
@@ -238,8 +213,7 @@ static void make_threads(fv_context *context)
 static size_t threads_of(fv_context *context)
 {
     const struct fv__pool *pool = context->pool;
-    if (!pool->threads || pool->forks != atomic_load(&forks))
-        make_threads(context);
+    if (!pool->threads || pool->forks != fv__forks()) make_threads(context);
     return pool->threads;
 }
 
@@ -265,7 +239,7 @@ static void run_on_pool(job *work, size_t count)
 
 static void end_threads(struct fv__pool *pool)
 {
-    if (pool->threads < 2 || pool->forks != atomic_load(&forks)) return;
+    if (pool->threads < 2 || pool->forks != fv__forks()) return;
     for (size_t i = 1; i < pool->threads; i++) {
         slot *own = &pool->slots[i];
         change(own, ENDED, ASLEEP, own);

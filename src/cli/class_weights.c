@@ -40,6 +40,12 @@ fv_network *cli_with_class_weights(fv_context *context, fv_network *network,
     const char *line = loss_line(network, o);
     const size_t length = strcspn(line, "\n");
     const bool balanced = cli_same_word(o->class_weights, "balanced");
+    if (balanced && !fv_dataset_labels(dataset)) {
+        fv_fail(
+            context, FV_MISUSE,
+            "--class-weights balanced: the data has no class for each image");
+        return network;
+    }
     const int64_t bytes =
         (int64_t)(length + sizeof " class_weights="
                   + (balanced

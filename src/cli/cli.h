@@ -82,6 +82,9 @@ enum {
     CLI_CLASS_WEIGHTS,
     CLI_BALANCED,
     CLI_ONCE,
+    CLI_WORKERS,
+    CLI_CACHE,
+    CLI_SKIP_DAMAGED,
     CLI_GRAD,
     CLI_TRAINING,
     CLI_WEIGHTS,
@@ -119,6 +122,18 @@ enum {
 #define CLI_THREADS_OPTION                                                     \
     {                                                                          \
         "threads", CLI_THREADS, "N", 0, "(all)", 0                             \
+    }
+#define CLI_WORKERS_OPTION                                                     \
+    {                                                                          \
+        "workers", CLI_WORKERS, "N", 0,                                        \
+            "threads that read images ahead, 0: none (as many as processors "  \
+            "for picture files); the result does not depend on it",            \
+            0                                                                  \
+    }
+#define CLI_SKIP_DAMAGED_OPTION                                                \
+    {                                                                          \
+        "skip-damaged", CLI_SKIP_DAMAGED, NULL, 0,                             \
+            "leave out pictures whose files are damaged", 0                    \
     }
 #define CLI_DTYPE_OPTION                                                       \
     {                                                                          \
@@ -178,6 +193,8 @@ typedef struct cli_options {
     int64_t seed;
     int32_t opset;   /* 0: the newest */
     int32_t threads; /* 0: all */
+    int32_t workers; /* as in fv_fit_options */
+    int64_t cache;   /* bytes of decoded pictures */
     fv_dtype dtype;
     fv_layout layout;
     bool layout_given;
@@ -202,7 +219,8 @@ typedef struct cli_options {
     fv_algorithm algorithm;
     double seconds;
     bool training, train, new_head, partial, nesterov, no_decay_bias, strict,
-        force, resume, drop_last, csv, json, markdown, fold, softmax;
+        force, resume, drop_last, skip_damaged, csv, json, markdown, fold,
+        softmax;
     int count; /* words that are not options */
     char **words;
 } cli_options;
@@ -406,9 +424,11 @@ const char *cli_class_name(const fv_network *network, const fv_dataset *dataset,
  * names one: then it is "one word too many". Refuses a command line without a
  * data set. */
 void cli_take_data(const char *command, cli_options *options, int index);
-/* Opens "NAME" as "NAME:part"; "NAME:test" and "NAME:train" as they are. */
-fv_dataset *cli_open_data(fv_context *context, const char *name,
-                          const char *part);
+/* Opens the part of data of that name, "train" or "test", with the options for
+ * data sets; "val" may stand for test. All of data that is not divided: if `must`, else NULL. A name that
+ * says the part is opened as it is. `channels` of pictures; 0: any. */
+fv_dataset *cli_open_data(fv_context *context, const cli_options *options,
+                          const char *name, const char *part, bool must, int32_t channels);
 /* The options of a kind, by fv_layer_option_at or fv_transform_option_at. */
 typedef fv_layer_option cli_option_at(int32_t index, int32_t option);
 void cli_print_options(cli_option_at *at, int32_t index, bool markdown);

@@ -12,12 +12,13 @@ static const double most_outputs = 1 << 25;
 
 static const struct argp_option options[] = {
     { "data", CLI_DATA, "NAME", 0,
-      "fashion-mnist, mnist, or a folder of IDX files (required); its test "
-      "part unless NAME ends with :train",
+      "fashion-mnist, mnist, or another data set (required); its test part, or "
+      "val, unless NAME ends with another one",
       0 },
     CLI_LOSS_OPTION,
     { "limit", CLI_LIMIT, "N", 0, "the first N images only", 0 },
     { "batch", CLI_BATCH, "N", 0, "images at a time (32)", 0 },
+    CLI_SKIP_DAMAGED_OPTION,
     CLI_THREADS_OPTION,
     CLI_DTYPE_OPTION,
     CLI_JSON_OPTION,
@@ -194,7 +195,7 @@ static result evaluate(fv_context *context, fv_network *network,
                        const cli_options *o)
 {
     result r = { .network = network, .classes = fv_network_classes(network) };
-    fv_dataset *dataset = cli_open_data(context, o->data, "test");
+    fv_dataset *dataset = cli_open_data(context, o, o->data, "test", true, 0);
     if (o->limit) fv_dataset_limit(dataset, o->limit);
     const fv_shape output = fv_network_output_shape(network);
     double outputs = (double)fv_dataset_count(dataset);

@@ -66,7 +66,7 @@ fv_network *cli_load_first(fv_context *context, const cli_options *options)
 void cli_set_size(fv_context *context, fv_network *network,
                   const cli_options *options, const fv_dataset *dataset)
 {
-    const fv_tensor *images = dataset ? fv_dataset_images(dataset) : NULL;
+    const fv_shape images = fv_dataset_image_shape(dataset);
     fv_shape shape = fv_network_input_shape(network);
     const int32_t height = options->layout == FV_NCHW ? 1 : 0;
     bool open = false, given = false;
@@ -75,8 +75,8 @@ void cli_set_size(fv_context *context, fv_network *network,
         const int64_t former = *extent;
         if (options->size[i])
             *extent = options->size[i];
-        else if (former == FV_OPEN && images && images->rank == 4)
-            *extent = images->shape[1 + height + i];
+        else if (former == FV_OPEN && images.rank == 3)
+            *extent = images.extent[height + i];
         open = open || *extent == FV_OPEN;
         given = given || *extent != former;
     }
@@ -159,17 +159,38 @@ const char *cli_class_name(const fv_network *network, const fv_dataset *dataset,
     return text;
 }
 
-fv_dataset *cli_open_data(fv_context *context, const char *name,
-                          const char *part)
+/* The part of data of that name that is meant by `part`; "" for all of it, NULL
+ * for none. */
+static const char *find_part(fv_context *context, const char *name,
+                             const char *part, bool must)
+{
+    const bool test = strcmp(part, "test") == 0;
+    const char *first = test && !must ? "val" : part;
+    const char *second = test ? (must ? "val" : "test") : part;
+    if (ends_with(name, ":train") || ends_with(name, ":val")
+        || ends_with(name, ":test"))
+        return "";
+    if (fv_dataset_has(context, name, first)) return first;
+    if (fv_dataset_has(context, name, second)) return second;
+    if (!fv_dataset_has(context, name, NULL)) return part;
+    return must ? "" : NULL;
+}
+
+fv_dataset *cli_open_data(fv_context *context, const cli_options *options,
+                          const char *name, const char *part, bool must,
+                          int32_t channels)
 {
     char whole[4096];
-    if (ends_with(name, ":train") || ends_with(name, ":test"))
-        return fv_dataset_open(context, name);
-    const int length = snprintf(whole, sizeof whole, "%s:%s", name, part);
+    const char *found = find_part(context, name, part, must);
+    if (!found || fv_failed(context)) return NULL;
+    const int length =
+        snprintf(whole, sizeof whole, "%s%s%s", name, *found ? ":" : "", found);
     if (length < 0 || (size_t)length >= sizeof whole) {
         fv_fail(context, FV_LIMIT, "data: a name of %zu characters",
                 strlen(name));
         return NULL;
     }
-    return fv_dataset_open(context, whole);
+    return fv_dataset_open(
+        context, whole, .cache_bytes = (size_t)options->cache,
+        .channels = channels, .skip_damaged = options->skip_damaged);
 }

@@ -11,7 +11,12 @@
 
 enum { MOST_SIZE = 1 << 20 };
 enum { MOST_CLASSES = 1 << 24 };
-enum { MOST_EPOCHS = 1000000, MOST_BATCH = 1 << 20, MOST_THREADS = 1024 };
+enum {
+    MOST_EPOCHS = 1000000,
+    MOST_BATCH = 1 << 20,
+    MOST_THREADS = 1024,
+    MOST_WORKERS = 256
+};
 static const int64_t most_images = (int64_t)1 << 40;
 
 const char *const cli_pass_names[CLI_PASSES] = { "forward", "backward_data",
@@ -414,6 +419,16 @@ static error_t read_training(int key, char *text, struct argp_state *state,
         return 0;
     case CLI_DROP_LAST:
         o->drop_last = true;
+        return 0;
+    case CLI_WORKERS:
+        o->workers = (int32_t)whole(state, key, text, 0, MOST_WORKERS);
+        if (!o->workers) o->workers = FV_OFF;
+        return 0;
+    case CLI_CACHE:
+        o->cache = whole(state, key, text, 0, most_images);
+        return 0;
+    case CLI_SKIP_DAMAGED:
+        o->skip_damaged = true;
         return 0;
     default:
         return read_sampling(key, text, state, o);

@@ -12,11 +12,12 @@ enum { TOP = 3, WIDEST_PICTURE = 64, BAR = 30 };
 
 static const struct argp_option options[] = {
     { "data", CLI_DATA, "NAME", 0,
-      "take images of a data set: fashion-mnist, mnist, or a folder of IDX "
-      "files; its test part unless NAME ends with :train",
+      "take images of a data set: fashion-mnist, mnist, or another one; its "
+      "test part, or val, unless NAME ends with another one",
       0 },
     { "limit", CLI_LIMIT, "N", 0, "so many images (5; with --index 1)", 0 },
     { "index", CLI_INDEX, "I", 0, "begin with image I (0)", 0 },
+    CLI_SKIP_DAMAGED_OPTION,
     CLI_SIZE_OPTION,
     CLI_THREADS_OPTION,
     CLI_STRICT_OPTION,
@@ -174,6 +175,22 @@ static void answer_image(const run *r, const fv_tensor *image,
     print_answer(r, &a, label);
 }
 
+/* Reads item `index` and brings it to the network through its transforms. */
+static void answer_picture(run *r, const fv_dataset *dataset, int64_t index)
+{
+    fv_tensor target;
+    fv_tensor picture = fv_dataset_read(dataset, index, &target);
+    fv_tensor image = fv_network_prepare(r->network, &picture);
+    const bool has_class = fv_dataset_target(dataset) == FV_TARGET_CLASS;
+    const char *path = fv_dataset_path(dataset, index);
+    if (fv_failed(r->context)) return;
+    answer_image(r, &image, &picture, *path ? path : NULL, index,
+                 has_class ? *(const int64_t *)target.data : -1);
+    fv_tensor_free(r->context, &image);
+    fv_tensor_free(r->context, &picture);
+    fv_tensor_free(r->context, &target);
+}
+
 static void answer_files(run *r)
 {
     for (int i = 1; i < r->options->count && !fv_failed(r->context); i++) {
@@ -202,10 +219,14 @@ static void answer_data(run *r, const fv_dataset *dataset)
         return;
     }
     r->named = dataset;
+    const bool plain = fv_dataset_images(dataset) && fv_dataset_labels(dataset)
+                       && !*fv_network_augment_text(r->network);
     for (int64_t i = first; i < count && i - first < limit; i++) {
         int64_t label = -1;
         fv_tensor labels = fv_tensor_of(&label, FV_I64, 1, (int64_t[]){ 1 });
-        if (fv_dataset_batch(dataset, &i, 1, &r->image, &labels) == FV_OK)
+        if (!plain)
+            answer_picture(r, dataset, i);
+        else if (fv_dataset_batch(dataset, &i, 1, &r->image, &labels) == FV_OK)
             answer_image(r, &r->image, &r->image, NULL, i, label);
     }
 }
@@ -239,6 +260,15 @@ static bool names_data(const char *word)
     return !strchr(word, '.');
 }
 
+/* Channels of pictures for the network; 0: any. */
+static int32_t channels_of(const fv_network *network, const cli_options *o)
+{
+    const fv_shape shape = fv_network_input_shape(network);
+    const int64_t channels =
+        shape.rank == 3 ? shape.extent[o->layout == FV_NCHW ? 0 : 2] : 0;
+    return channels == 1 || channels == 3 ? (int32_t)channels : 0;
+}
+
 int cli_predict(int argc, char **argv)
 {
     cli_options o = cli_defaults();
@@ -254,8 +284,10 @@ int cli_predict(int argc, char **argv)
                    o.limit ? "limit" : "index");
     run r = { .options = &o, .context = cli_context(&o) };
     r.network = cli_load_model(r.context, o.words[0]);
-    const fv_dataset *data =
-        r.network && o.data ? cli_open_data(r.context, o.data, "test") : NULL;
+    const fv_dataset *data = NULL;
+    if (r.network && o.data)
+        data = cli_open_data(r.context, &o, o.data, "test", true,
+                             channels_of(r.network, &o));
     if (r.network && !fv_failed(r.context))
         cli_set_size(r.context, r.network, &o, data);
     cli_json *json = o.json ? cli_json_new() : NULL;

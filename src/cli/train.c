@@ -15,7 +15,9 @@ static char optimizer_help[2 * TEXT_BYTES]; /* begins with all the names */
 
 static const struct argp_option options[] = {
     { "data", CLI_DATA, "NAME", 0,
-      "fashion-mnist, mnist, or a folder of IDX files (required)", 0 },
+      "fashion-mnist, mnist, a folder of pictures, of IDX or CIFAR files, a "
+      "manifest (.csv) or NumPy files (required)",
+      0 },
     { "epochs", CLI_EPOCHS, "N", 0, "passes over the images (5)", 0 },
     { "batch", CLI_BATCH, "N", 0, "images a step (32)", 0 },
     { "micro-batch", CLI_MICRO_BATCH, "N", 0,
@@ -60,6 +62,10 @@ static const struct argp_option options[] = {
     { "limit", CLI_LIMIT, "N", 0, "train on the first N images only", 0 },
     { "drop-last", CLI_DROP_LAST, NULL, 0,
       "leave out the last batch of an epoch if it is short", 0 },
+    CLI_WORKERS_OPTION,
+    { "cache", CLI_CACHE, "BYTES", 0,
+      "keep decoded pictures in memory, up to so many bytes (0)", 0 },
+    CLI_SKIP_DAMAGED_OPTION,
     { "out", CLI_OUT, "FILE", 0, "the model (model.safetensors)", 0 },
     { "force", CLI_FORCE, NULL, 0,
       "replace the model of another network, its checkpoint or any other file",
@@ -370,11 +376,12 @@ static fv_status finish(run *r)
 static void open_data(run *r)
 {
     const cli_options *o = &r->options;
-    r->train = cli_open_data(r->context, o->data, "train");
-    r->test = cli_open_data(r->context, o->data, "test");
+    r->train = cli_open_data(r->context, o, o->data, "train", true, 0);
+    r->test = cli_open_data(r->context, o, o->data, "test", false, 0);
     if (o->limit) fv_dataset_limit(r->train, o->limit);
     if (o->val_data)
-        r->validation = cli_open_data(r->context, o->val_data, "test");
+        r->validation =
+            cli_open_data(r->context, o, o->val_data, "test", true, 0);
     else if (o->val_split > 0)
         r->validation =
             fv_dataset_split(r->train, o->val_split, (uint64_t)o->seed);
@@ -409,8 +416,9 @@ static void fit(run *r)
     fv_fit(r->network, r->trainer, r->train,
            .test = r->validation ? r->validation : r->test, .epochs = o->epochs,
            .batch = o->batch, .micro_batch = o->micro_batch,
-           .drop_last = o->drop_last, .checkpoint = r->checkpoint,
-           .resume = o->resume, .stop = &stop, .progress = watch, .user = r,
+           .drop_last = o->drop_last, .workers = o->workers,
+           .checkpoint = r->checkpoint, .resume = o->resume, .stop = &stop,
+           .progress = watch, .user = r,
            .report = &r->report, .monitor = o->monitor,
            .keep = (int32_t)o->keep, .patience = o->patience,
            .min_delta = o->min_delta, .best = o->keep_best ? o->out : NULL,
@@ -464,6 +472,8 @@ static void print_json(const run *r)
     cli_json_integer(json, "epochs", report->epochs);
     cli_json_number(json, "seconds", report->seconds);
     cli_json_number(json, "images_per_s", report->images_per_s);
+    cli_json_number(json, "wait_share", report->wait_share);
+    cli_json_integer(json, "damaged", report->damaged);
     cli_json_integer(json, "parameters",
                      fv_network_info(r->network).parameters);
     cli_json_bytes(json, "planned_bytes", report->planned_bytes);
@@ -498,6 +508,10 @@ static void print_summary(const run *r)
         printf("best epoch %lld, %s %.4f%s\n", (long long)report->best_epoch,
                fv_monitor_name(r->options.monitor), report->best,
                report->stopped ? "; stopped early" : "");
+    printf("waited for images %.1f %% of the time\n", 100 * report->wait_share);
+    if (report->damaged)
+        printf("damaged pictures, others stood for them: %s\n",
+               cli_number(report->damaged, number));
     printf("memory %s planned, %s at the peak\n",
            cli_bytes(report->planned_bytes, planned),
            cli_bytes(report->peak_bytes, peak));

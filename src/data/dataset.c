@@ -1,9 +1,7 @@
-/* Data sets: made from tensors or IDX files, asked about, shuffled, freed. */
+/* Data sets: made, asked about, shuffled, freed. */
 #include "data/data.h"
 
 #include <string.h>
-
-#include "tensor/tensor.h"
 
 /* ---- making ------------------------------------------------------------ */
 
@@ -11,19 +9,25 @@ static void destroy(void *object)
 {
     fv_dataset *dataset = object;
     fv_context *context = dataset->context;
+    if (dataset->store->release) dataset->store->release(dataset);
+    if (dataset->reader) fv__item_free(dataset->reader);
+    fv__release(context, dataset->reader);
+    fv__cache_free(context, dataset->cache);
     fv__release(context, dataset->image_memory);
-    fv__release(context, dataset->label_memory);
+    fv__release(context, dataset->target_memory);
+    fv__release(context, dataset->name_memory);
     fv__release(context, dataset->numbers);
-    fv__release(context, dataset->scratch);
     fv__release(context, dataset);
 }
 
-static fv_dataset *begin(fv_context *context)
+fv_dataset *fv__dataset_begin(fv_context *context, const fv__store *store)
 {
     if (!fv__ok(context)) return NULL;
     fv_dataset *dataset = fv__allocate_zero(context, FV__DATA, sizeof *dataset);
     if (!dataset) return NULL;
     dataset->context = context;
+    dataset->store = store;
+    dataset->images = dataset->targets = fv__tensor_failed();
     fv__adopt(context, &dataset->object, destroy);
     return dataset;
 }
@@ -44,15 +48,31 @@ static void number_classes(fv_dataset *dataset)
     }
 }
 
-/* Makes classes of labels, which begin at `first`, and checks them against
- * `classes`, or counts the classes where it is 0. `who` names the labels in
- * messages. */
-static void set_classes(fv_dataset *dataset, const char *who, int64_t classes,
-                        int64_t first)
+void fv__dataset_name_classes(fv_dataset *dataset, size_t count,
+                              const char *const names[])
 {
-    int64_t *labels = dataset->labels.data;
+    size_t bytes = count * sizeof *names;
+    for (size_t i = 0; i < count; i++) bytes += strlen(names[i]) + 1;
+    char **copies = fv__allocate(dataset->context, FV__DATA, bytes);
+    if (!copies) return;
+    char *at = (char *)(copies + count);
+    for (size_t i = 0; i < count; i++) {
+        const size_t length = strlen(names[i]) + 1;
+        copies[i] = memcpy(at, names[i], length);
+        at += length;
+    }
+    dataset->name_memory = copies;
+    dataset->names = (const char *const *)copies;
+    dataset->classes = (int64_t)count;
+}
+
+void fv__dataset_set_classes(fv_dataset *dataset, const char *who,
+                             int64_t classes, int64_t first)
+{
+    if (!fv__ok(dataset->context)) return;
+    int64_t *labels = dataset->targets.data;
     const int64_t most = classes ? classes : FV__MAX_CLASSES;
-    for (int64_t i = 0; i < dataset->labels.shape[0]; i++) {
+    for (int64_t i = 0; i < dataset->targets.shape[0]; i++) {
         if (labels[i] < first || labels[i] >= first + most) {
             fv_fail(dataset->context, classes ? FV_MALFORMED : FV_MISUSE,
                     "%s: label %lld of image %lld, must be %lld to %lld", who,
@@ -66,30 +86,35 @@ static void set_classes(fv_dataset *dataset, const char *who, int64_t classes,
     if (classes) dataset->classes = classes;
 }
 
-/* Completes a data set once images, labels and names are there. NULL, with all
- * freed, if a failure is pending. */
-static fv_dataset *finish(fv_dataset *dataset, const char *who, int64_t classes,
-                          int64_t first)
+fv_dataset *fv__dataset_end(fv_dataset *dataset)
 {
+    if (!dataset) return NULL;
     fv_context *context = dataset->context;
-    if (fv__ok(context)) set_classes(dataset, who, classes, first);
     if (fv__ok(context) && !dataset->names) number_classes(dataset);
+    if (fv__ok(context))
+        dataset->reader =
+            fv__allocate_zero(context, FV__DATA, sizeof *dataset->reader);
     if (fv__ok(context)) {
+        fv__item_begin(dataset->reader, context, dataset);
         const fv_tensor *images = &dataset->images;
-        dataset->row = fv__product(images->rank - 1, images->shape + 1);
-        dataset->scratch = fv__allocate(
-            context, FV__DATA,
-            (size_t)dataset->row * fv_dtype_bytes(fv_context_dtype(context)));
+        if (images->rank > 0) {
+            dataset->shares = true;
+            dataset->bytes = images->dtype == FV_U8;
+            dataset->count = images->shape[0];
+            dataset->row = fv__product(images->rank - 1, images->shape + 1);
+            dataset->image.rank = images->rank - 1;
+            memcpy(dataset->image.extent, images->shape + 1,
+                   sizeof dataset->image.extent
+                       - sizeof dataset->image.extent[0]);
+        }
+        return dataset;
     }
-    if (fv__ok(context)) return dataset;
     fv__destroy(dataset);
     return NULL;
 }
 
-/* A row-major copy of the elements in the data account, with another element
- * type if need be; the failed tensor after a failure. */
-static fv_tensor copy(fv_context *context, const fv_tensor *from,
-                      fv_dtype dtype, void **memory)
+fv_tensor fv__dataset_copy(fv_context *context, const fv_tensor *from,
+                           fv_dtype dtype, void **memory)
 {
     size_t bytes = 0;
     if (!fv__multiply((size_t)fv_tensor_count(from), fv_dtype_bytes(dtype),
@@ -104,119 +129,125 @@ static fv_tensor copy(fv_context *context, const fv_tensor *from,
     return to;
 }
 
-static void set_labels(fv_dataset *dataset, const fv_tensor *labels)
+/* ---- from tensors ------------------------------------------------------- */
+
+static void set_marks(fv_dataset *dataset, const char *who,
+                      const fv_tensor *targets)
 {
-    const int64_t n = labels->shape[0];
-    dataset->label_memory =
-        fv__allocate(dataset->context, FV__DATA, (size_t)n * sizeof(int64_t));
-    if (!dataset->label_memory) return;
-    dataset->labels = fv_tensor_of(dataset->label_memory, FV_I64, 1, &n);
-    fv__load_integers(labels->dtype, labels->data, labels->stride[0], n,
-                      dataset->label_memory);
+    const bool real = targets->dtype == FV_F32 || targets->dtype == FV_F64;
+    for (int64_t i = 0; real && i < fv_tensor_count(targets); i++) {
+        const int64_t at[] = { i / targets->shape[1], i % targets->shape[1] };
+        const double value = fv_tensor_get(dataset->context, targets, at);
+        if (value == 0 || value == 1) continue;
+        fv_fail(dataset->context, FV_MISUSE,
+                "%s: label %lld of image %lld is %s, must be 0 or 1", who,
+                (long long)at[1], (long long)at[0], FV__NUMBER(value));
+        return;
+    }
+    dataset->target = FV_TARGET_LABELS;
+    dataset->classes = targets->shape[1];
+    dataset->targets = fv__dataset_copy(dataset->context, targets, FV_U8,
+                                        &dataset->target_memory);
 }
 
-static fv_status check_tensors(fv_context *context, const fv_tensor *images,
-                               const fv_tensor *labels)
+void fv__dataset_set_targets(fv_dataset *dataset, const char *who,
+                             const fv_tensor *targets)
 {
-    if (!fv__tensor_check(context, "data set", images)
-        || !fv__tensor_check(context, "data set", labels))
+    fv_context *context = dataset->context;
+    const int64_t n = targets->shape[0];
+    if (!fv__ok(context)) return;
+    if (targets->rank == 2) {
+        set_marks(dataset, who, targets);
+        return;
+    }
+    if (targets->rank == 3) {
+        dataset->target = FV_TARGET_MASK;
+        dataset->targets =
+            fv__dataset_copy(context, targets, FV_U8, &dataset->target_memory);
+        return;
+    }
+    dataset->target_memory =
+        fv__allocate(context, FV__DATA, (size_t)n * sizeof(int64_t));
+    if (!dataset->target_memory) return;
+    dataset->targets = fv_tensor_of(dataset->target_memory, FV_I64, 1, &n);
+    fv__load_integers(targets->dtype, targets->data, targets->stride[0], n,
+                      dataset->target_memory);
+}
+
+fv_status fv__dataset_check_tensors(fv_context *context, const char *who,
+                                    const fv_tensor *images,
+                                    const fv_tensor *targets)
+{
+    if (!fv__tensor_check(context, who, images)
+        || !fv__tensor_check(context, who, targets))
         return fv_failed(context);
+    const bool real = fv__dtype_is_real(targets->dtype);
     if (images->rank < 1)
         return fv_fail(context, FV_MISUSE,
-                       "data set: images of rank 0, must have an axis");
-    if (labels->rank != 1)
+                       "%s: images of rank 0, must have an axis", who);
+    if (targets->rank < 1 || targets->rank > 3)
         return fv_fail(context, FV_MISUSE,
-                       "data set: labels of rank %d, must be 1",
-                       (int)labels->rank);
-    if (labels->dtype == FV_F32 || labels->dtype == FV_F64)
+                       "%s: labels of rank %d, must be 1, or 2 (several "
+                       "labels) or 3 (masks)",
+                       who, (int)targets->rank);
+    if (targets->rank == 1 && real)
         return fv_fail(context, FV_MISUSE,
-                       "data set: labels are %s, must be of an integer type",
-                       fv_dtype_name(labels->dtype));
-    if (images->shape[0] != labels->shape[0])
-        return fv_fail(
-            context, FV_MISUSE, "data set: %lld images but %lld labels",
-            (long long)images->shape[0], (long long)labels->shape[0]);
-    if (fv_tensor_count(images) == 0)
-        return fv_fail(context, FV_MISUSE, "data set: it is empty");
+                       "%s: labels are %s, must be of an integer type", who,
+                       fv_dtype_name(targets->dtype));
+    if (targets->rank == 2 && !real && targets->dtype != FV_BOOL)
+        return fv_fail(context, FV_MISUSE,
+                       "%s: labels of rank 2 are %s, must be f32, f64 or bool",
+                       who, fv_dtype_name(targets->dtype));
+    if (targets->rank == 3 && targets->dtype != FV_U8)
+        return fv_fail(context, FV_MISUSE, "%s: masks are %s, must be u8", who,
+                       fv_dtype_name(targets->dtype));
+    if (images->shape[0] != targets->shape[0])
+        return fv_fail(context, FV_MISUSE, "%s: %lld images but %lld labels",
+                       who, (long long)images->shape[0],
+                       (long long)targets->shape[0]);
+    if (fv_tensor_count(images) == 0 || fv_tensor_count(targets) == 0)
+        return fv_fail(context, FV_MISUSE, "%s: it is empty", who);
     return FV_OK;
 }
 
 fv_dataset *fv_dataset_of(fv_context *context, const fv_tensor *images,
-                          const fv_tensor *labels)
+                          const fv_tensor *targets)
 {
-    if (!fv__ok(context) || check_tensors(context, images, labels)) return NULL;
-    fv_dataset *dataset = begin(context);
+    if (!fv__ok(context)
+        || fv__dataset_check_tensors(context, "data set", images, targets)
+               != FV_OK)
+        return NULL;
+    fv_dataset *dataset = fv__dataset_begin(context, &fv__store_memory);
     if (!dataset) return NULL;
     const fv_dtype dtype = images->dtype == FV_U8 ? FV_U8 : context->dtype;
-    dataset->images = copy(context, images, dtype, &dataset->image_memory);
-    if (fv__ok(context)) set_labels(dataset, labels);
-    return finish(dataset, "data set", 0, 0);
+    dataset->images =
+        fv__dataset_copy(context, images, dtype, &dataset->image_memory);
+    fv__dataset_set_targets(dataset, "data set", targets);
+    if (fv__ok(context) && dataset->target == FV_TARGET_CLASS)
+        fv__dataset_set_classes(dataset, "data set", 0, 0);
+    return fv__dataset_end(dataset);
 }
 
-/* Images [n, rows, columns(, channels)] of a file, or [n, columns, rows(, ...)]
- * of one that is transposed, in the context's layout. */
-static void set_images(fv_dataset *dataset, const fv__idx *idx, bool transposed)
+void fv__dataset_set_pictures(fv_dataset *dataset, fv_tensor images,
+                              void *memory)
 {
     fv_context *context = dataset->context;
     static const int32_t channels_second[] = { 0, 3, 1, 2 };
-    static const int32_t turned[] = { 0, 2, 1, 3 };
-    int64_t shape[4] = { 1, 1, 1, 1 };
-    memcpy(shape, idx->shape, (size_t)idx->rank * sizeof *shape);
-    fv_tensor images = fv_tensor_of(idx->bytes, FV_U8, 4, shape);
-    dataset->image_memory = idx->memory;
-    dataset->images = images;
-    if (transposed) images = fv_tensor_permute(context, &images, turned);
-    if (context->layout == FV_NHWC && !transposed) return;
+    const int64_t channels = images.shape[3];
+    dataset->image_memory = memory;
     if (context->layout == FV_NCHW)
         images = fv_tensor_permute(context, &images, channels_second);
-    if (shape[3] == 1 && !transposed) {
-        dataset->images = fv_tensor_of(idx->bytes, FV_U8, 4, images.shape);
+    if (channels == 1 && fv_tensor_count(&images))
+        images.stride[context->layout == FV_NCHW ? 1 : 3] = 1;
+    dataset->images = images;
+    if (fv_tensor_is_contiguous(&images)) {
+        dataset->images =
+            fv_tensor_of(images.data, images.dtype, 4, images.shape);
         return;
     }
-    dataset->images = copy(context, &images, FV_U8, &dataset->image_memory);
-    fv__release(context, idx->memory);
-}
-
-fv_dataset *fv__dataset_from_idx(fv_context *context, const char *images_path,
-                                 const char *labels_path,
-                                 const fv__idx_set *set)
-{
-    char first[400], second[400];
-    fv__idx images = { 0 }, labels = { 0 };
-    fv_dataset *dataset = begin(context);
-    if (!dataset) return NULL;
-    dataset->names = set->names;
-    fv__idx_read(context, labels_path, true, &labels);
-    if (fv__ok(context)) fv__idx_read(context, images_path, false, &images);
-    fv__printable(images_path, strlen(images_path), first, sizeof first);
-    fv__printable(labels_path, strlen(labels_path), second, sizeof second);
-    if (fv__ok(context) && images.shape[0] != labels.shape[0])
-        fv_fail(context, FV_MALFORMED,
-                "%s holds %lld images but %s %lld labels", first,
-                (long long)images.shape[0], second, (long long)labels.shape[0]);
-    if (fv__ok(context)) {
-        const fv_tensor bytes =
-            fv_tensor_of(labels.bytes, FV_U8, 1, labels.shape);
-        set_labels(dataset, &bytes);
-    }
-    if (fv__ok(context))
-        set_images(dataset, &images, set->transposed);
-    else
-        fv__release(context, images.memory);
-    fv__release(context, labels.memory);
-    return finish(dataset, second, set->classes, set->first);
-}
-
-fv_dataset *fv_dataset_open_idx(fv_context *context, const char *images_path,
-                                const char *labels_path)
-{
-    if (!fv__ok(context)) return NULL;
-    if (!images_path || !labels_path) {
-        fv_fail(context, FV_MISUSE, "data set: a path is missing");
-        return NULL;
-    }
-    const fv__idx_set set = { .classes = 0 };
-    return fv__dataset_from_idx(context, images_path, labels_path, &set);
+    dataset->images = fv__dataset_copy(context, &images, images.dtype,
+                                       &dataset->image_memory);
+    fv__release(context, memory);
 }
 
 void fv_dataset_free(fv_dataset *dataset) { fv__destroy(dataset); }
@@ -231,19 +262,43 @@ fv_status fv_dataset_limit(fv_dataset *dataset, int64_t n)
         return fv_fail(dataset->context, FV_MISUSE,
                        "data set: limit %lld, must be at least 1",
                        (long long)n);
-    n = fv__min(n, dataset->labels.shape[0]);
-    dataset->images.shape[0] = dataset->labels.shape[0] = n;
+    dataset->count = fv__min(n, dataset->count);
+    if (dataset->images.rank > 0) dataset->images.shape[0] = dataset->count;
+    if (dataset->targets.rank > 0) dataset->targets.shape[0] = dataset->count;
     return FV_OK;
 }
 
 int64_t fv_dataset_count(const fv_dataset *dataset)
 {
-    return dataset ? dataset->labels.shape[0] : 0;
+    return dataset ? dataset->count : 0;
+}
+
+fv_target_kind fv_dataset_target(const fv_dataset *dataset)
+{
+    return dataset ? dataset->target : FV_TARGET_CLASS;
 }
 
 int64_t fv_dataset_classes(const fv_dataset *dataset)
 {
     return dataset ? dataset->classes : 0;
+}
+
+int64_t fv_dataset_damaged(const fv_dataset *dataset)
+{
+    return dataset ? dataset->damaged : 0;
+}
+
+fv_shape fv_dataset_image_shape(const fv_dataset *dataset)
+{
+    return dataset ? dataset->image : (fv_shape){ .rank = -1 };
+}
+
+const char *fv_dataset_path(const fv_dataset *dataset, int64_t index)
+{
+    if (!dataset || !dataset->store->path || index < 0
+        || index >= dataset->count)
+        return "";
+    return dataset->store->path(dataset, index);
 }
 
 const char *fv_dataset_class_name(const fv_dataset *dataset,
@@ -257,12 +312,60 @@ const char *fv_dataset_class_name(const fv_dataset *dataset,
 
 const fv_tensor *fv_dataset_images(const fv_dataset *dataset)
 {
-    return dataset ? &dataset->images : NULL;
+    return dataset && dataset->images.rank >= 0 ? &dataset->images : NULL;
 }
 
 const fv_tensor *fv_dataset_labels(const fv_dataset *dataset)
 {
-    return dataset ? &dataset->labels : NULL;
+    return dataset && dataset->targets.rank == 1 ? &dataset->targets : NULL;
+}
+
+/* The target of what the reader has read, in new memory. */
+static fv_tensor copy_target(const fv_dataset *dataset)
+{
+    const fv_data_item *item = dataset->reader;
+    const int64_t one = 1;
+    const fv_tensor *mask = &item->example.mask.tensor;
+    const fv_tensor target =
+        dataset->target == FV_TARGET_CLASS
+            ? fv_tensor_new(dataset->context, FV_I64, 1, &one)
+        : dataset->target == FV_TARGET_LABELS
+            ? fv_tensor_new(dataset->context, FV_U8, 1, &dataset->classes)
+            : fv_tensor_new(dataset->context, FV_U8, 2, mask->shape);
+    if (target.rank < 0) return target;
+    if (dataset->target == FV_TARGET_CLASS)
+        *(int64_t *)target.data = item->label;
+    else
+        memcpy(target.data,
+               dataset->target == FV_TARGET_LABELS ? item->marks : mask->data,
+               fv__tensor_bytes(&target));
+    return target;
+}
+
+fv_tensor fv_dataset_read(const fv_dataset *dataset, int64_t index,
+                          fv_tensor *target)
+{
+    if (target) *target = fv__tensor_failed();
+    if (!dataset || !fv__ok(dataset->context)) return fv__tensor_failed();
+    fv_context *context = dataset->context;
+    if (index < 0 || index >= dataset->count) {
+        fv_fail(context, FV_MISUSE,
+                "data set: there is no image %lld, the %lld images are counted "
+                "from 0",
+                (long long)index, (long long)dataset->count);
+        return fv__tensor_failed();
+    }
+    fv_data_item *item = dataset->reader;
+    if (fv__item_read(item, index, dataset->channels) != FV_OK)
+        return fv__tensor_failed();
+    const fv_tensor *from =
+        item->values.rank ? &item->values : &item->example.image.tensor;
+    fv_tensor image =
+        fv_tensor_new(context, from->dtype, from->rank, from->shape);
+    if (image.rank >= 0) fv__tensor_copy_elements(&image, from);
+    if (target && fv__ok(context)) *target = copy_target(dataset);
+    if (!fv__ok(context)) fv_tensor_free(context, &image);
+    return image;
 }
 
 /* ---- shuffling --------------------------------------------------------- */

@@ -7,7 +7,7 @@
 #include "tensor/tensor.h"
 
 /* The largest compression ratio of deflate. */
-enum { MOST_INFLATION = 1032 };
+enum { MOST_INFLATION = 1032, LARGEST_HEADER = 20 };
 
 /* The bytes of the file, decompressed if need be. */
 typedef struct source {
@@ -145,15 +145,48 @@ static void inflate_elements(source *from, fv__idx *idx, size_t bytes)
                 from->path, text, bytes);
 }
 
+/* Reads the header of a large file, which it leaves open; false if it is not
+ * such a file. */
+static bool read_large(fv_context *context, const char *path, source *from,
+                       fv__idx *idx)
+{
+    unsigned char head[LARGEST_HEADER];
+    fv__file file;
+    if (fv__file_open(&file, context, path) != FV_OK) return false;
+    const bool large =
+        file.size > FV__WHOLE_FILE
+        && fv__file_read(&file, context, path, 0, head, sizeof head) == FV_OK
+        && !(head[0] == 0x1f && head[1] == 0x8b);
+    if (large) {
+        from->bytes = head;
+        from->size = (size_t)file.size;
+        if (read_header(from, false, idx)) {
+            idx->file = file;
+            idx->at = (int64_t)from->at;
+            from->bytes = NULL;
+            return true;
+        }
+        from->bytes = NULL;
+    }
+    fv__file_close(&file, context);
+    return false;
+}
+
 fv_status fv__idx_read(fv_context *context, const char *path, bool labels,
                        fv__idx *idx)
 {
-    *idx = (fv__idx){ 0 };
+    *idx = (fv__idx){ .file = { .file = -1 } };
     char name[512];
     source from = { .context = context, .path = name };
+    if (!path || !fv__ok(context)) {
+        fv__read_file(context, path, 0, &from.size);
+        return fv_failed(context);
+    }
+    fv__printable(path, strlen(path), name, sizeof name);
+    if (!labels && read_large(context, path, &from, idx)) return FV_OK;
+    if (!fv__ok(context)) return fv_failed(context);
     from.bytes = fv__read_file(context, path, SIZE_MAX / 2, &from.size);
     if (!from.bytes) return fv_failed(context);
-    fv__printable(path, strlen(path), name, sizeof name);
     if (from.size >= 2 && from.bytes[0] == 0x1f && from.bytes[1] == 0x8b)
         from.gzip = fv__gzip_open(context, name, from.bytes, from.size);
     const size_t bytes = fv__ok(context) ? read_header(&from, labels, idx) : 0;
@@ -170,4 +203,77 @@ fv_status fv__idx_read(fv_context *context, const char *path, bool labels,
         idx->memory = idx->bytes = NULL;
     }
     return fv_failed(context);
+}
+
+/* ---- data sets ----------------------------------------------------------- */
+
+/* Images [n, rows, columns(, channels)] of a file, or [n, columns, rows(, ...)]
+ * of one that is transposed. */
+static void set_images(fv_dataset *dataset, const char *path,
+                       const fv__idx *idx, bool transposed)
+{
+    static const int32_t turned[] = { 0, 2, 1, 3 };
+    int64_t shape[4] = { 1, 1, 1, 1 };
+    memcpy(shape, idx->shape, (size_t)idx->rank * sizeof *shape);
+    if (!idx->bytes) {
+        const fv__rows rows = { .file = idx->file,
+                                .path = (char *)(uintptr_t)path,
+                                .at = idx->at,
+                                .rank = 3,
+                                .shape = { shape[1], shape[2], shape[3] },
+                                .dtype = FV_U8,
+                                .pictures = true,
+                                .transposed = transposed };
+        fv__dataset_set_rows(dataset, &rows, shape[0]);
+        return;
+    }
+    fv_tensor images = fv_tensor_of(idx->bytes, FV_U8, 4, shape);
+    if (transposed)
+        images = fv_tensor_permute(dataset->context, &images, turned);
+    fv__dataset_set_pictures(dataset, images, idx->memory);
+}
+
+fv_dataset *fv__dataset_from_idx(fv_context *context, const char *images_path,
+                                 const char *labels_path,
+                                 const fv__idx_set *set)
+{
+    char first[400], second[400];
+    fv__idx images = { .file = { .file = -1 } }, labels = images;
+    fv_dataset *dataset = fv__dataset_begin(context, &fv__store_memory);
+    if (!dataset) return NULL;
+    dataset->names = set->names;
+    fv__idx_read(context, labels_path, true, &labels);
+    if (fv__ok(context)) fv__idx_read(context, images_path, false, &images);
+    fv__printable(images_path, strlen(images_path), first, sizeof first);
+    fv__printable(labels_path, strlen(labels_path), second, sizeof second);
+    if (fv__ok(context) && images.shape[0] != labels.shape[0])
+        fv_fail(context, FV_MALFORMED,
+                "%s holds %lld images but %s %lld labels", first,
+                (long long)images.shape[0], second, (long long)labels.shape[0]);
+    if (fv__ok(context)) {
+        const fv_tensor bytes =
+            fv_tensor_of(labels.bytes, FV_U8, 1, labels.shape);
+        fv__dataset_set_targets(dataset, second, &bytes);
+    }
+    if (fv__ok(context)) {
+        set_images(dataset, images_path, &images, set->transposed);
+    } else {
+        fv__release(context, images.memory);
+        fv__file_close(&images.file, context);
+    }
+    fv__release(context, labels.memory);
+    fv__dataset_set_classes(dataset, second, set->classes, set->first);
+    return fv__dataset_end(dataset);
+}
+
+fv_dataset *fv_dataset_open_idx(fv_context *context, const char *images_path,
+                                const char *labels_path)
+{
+    if (!fv__ok(context)) return NULL;
+    if (!images_path || !labels_path) {
+        fv_fail(context, FV_MISUSE, "data set: a path is missing");
+        return NULL;
+    }
+    const fv__idx_set set = { .classes = 0 };
+    return fv__dataset_from_idx(context, images_path, labels_path, &set);
 }

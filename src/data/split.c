@@ -36,7 +36,7 @@ static fv_dataset *move(fv_dataset *dataset, const bool *moved, int64_t count)
     const int64_t n = fv_dataset_count(dataset);
     const size_t row =
         (size_t)dataset->row * fv_dtype_bytes(dataset->images.dtype);
-    fv_tensor images = dataset->images, labels = dataset->labels;
+    fv_tensor images = dataset->images, labels = dataset->targets;
     unsigned char *from = images.data;
     int64_t *classes = labels.data;
     images.shape[0] = labels.shape[0] = count;
@@ -60,7 +60,7 @@ static fv_dataset *move(fv_dataset *dataset, const bool *moved, int64_t count)
         }
     fv__release(context, rows);
     fv__release(context, numbers);
-    if (made) dataset->images.shape[0] = dataset->labels.shape[0] = out;
+    if (made) fv_dataset_limit(dataset, out);
     return made;
 }
 
@@ -72,6 +72,12 @@ fv_dataset *fv_dataset_split(fv_dataset *dataset, double share, uint64_t seed)
         fv_fail(context, FV_MISUSE,
                 "data set: a share of %s, expected more than 0 and less than 1",
                 FV__NUMBER(share));
+        return NULL;
+    }
+    if (!fv__dataset_in_memory(dataset) || !fv_dataset_labels(dataset)) {
+        fv_fail(context, FV_UNSUPPORTED,
+                "data set: only images in memory with one class each can be "
+                "split");
         return NULL;
     }
     const int64_t n = fv_dataset_count(dataset);

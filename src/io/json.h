@@ -2,7 +2,7 @@
 #ifndef FV_IO_JSON_H
 #define FV_IO_JSON_H
 
-#include "io/half.h"
+#include "array/half.h"
 #include "io/io.h"
 
 /* The limits of the safetensors library. */

@@ -1,7 +1,7 @@
 /* The weights of a network as named tensors: listing them, reading them from a
  * file, and copying files of them. */
 #include "io/model.h"
-#include "io/npy.h"
+#include "array/npy.h"
 
 #include <string.h>
 
@@ -49,7 +49,7 @@ static fv__archive *read_archive(fv_context *context, const char *path,
     if (!bytes) return NULL;
     if (size < 2 || memcmp(bytes, "PK", 2) != 0)
         return fv__safetensors_parse(context, path, bytes, size);
-    *arrays = fv__npz_parse(context, path, bytes, size);
+    *arrays = fv__npz_parse(context, path, bytes, size, NULL, NULL);
     fv__release(context, bytes);
     return arrays->at ? fv__archive_of(context, arrays->count, arrays->at)
                       : NULL;

@@ -19,6 +19,10 @@ fv_status fv__balance(const fv_dataset *dataset, fv_context *context,
 {
     const int64_t n = fv_dataset_count(dataset);
     const int64_t classes = fv_dataset_classes(dataset);
+    if (!fv_dataset_labels(dataset))
+        return fv_fail(context, FV_MISUSE,
+                       "fit: `balanced` needs labels that are known before "
+                       "images are read, one class for each");
     const int64_t *labels = fv_dataset_labels(dataset)->data;
     int64_t *sorted =
         fv__allocate(context, FV__DATA, (size_t)n * sizeof *sorted);

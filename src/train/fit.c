@@ -1,5 +1,6 @@
 /* fv_fit(): epochs of training, the order of images, progress and checkpoints.
  */
+#include "train/feed.h"
 #include "train/train.h"
 #include "train/record.h"
 
@@ -15,18 +16,18 @@ typedef struct fit {
     fv_network *network;
     fv_optimizer *optimizer;
     fv_fit_options options;
-    fv_shape image;          /* of the training data */
     int64_t images, batches; /* batches of an epoch */
     double initial_rate;     /* learning rate of the optimizer, before its
                                 schedule, when fv_fit() was called */
     fv__position position;
     fv_fit_report report;
-    int64_t *order;   /* indices of the images of an epoch */
-    fv_tensor labels; /* labels of a batch */
-    double begun;     /* start time in seconds */
-    int64_t seen;     /* images trained on since then */
-    fv__sums last;    /* of the last batch */
-    double rate;      /* of its update */
+    int64_t *order; /* indices of the images of an epoch */
+    fv__feed feed;  /* the training data */
+    fv__feed test;  /* the test data; not open between evaluations */
+    double begun;   /* start time in seconds */
+    int64_t seen;   /* images trained on since then */
+    fv__sums last;  /* of the last batch */
+    double rate;    /* of its update */
     fv__records records;
 } fit;
 
@@ -49,7 +50,8 @@ static fv__run run_of(const fit *f)
 /* Checks that the network takes these images and has outputs for the classes.
  */
 static fv_status check_data(const fit *f, const char *which,
-                            const fv_dataset *data)
+                            const fv_dataset *data, fv__stage stage,
+                            fv__feed *feed)
 {
     long long classes = (long long)fv_dataset_classes(data);
     if (classes > fv_network_classes(f->network))
@@ -57,7 +59,7 @@ static fv_status check_data(const fit *f, const char *which,
                        "%s has %lld classes, the network tells %lld apart",
                        which, classes,
                        (long long)fv_network_classes(f->network));
-    return fv__check_images(f->network, which, data);
+    return fv__feed_begin(feed, f->network, data, stage, which);
 }
 
 /* Checks the options that are numbers. */
@@ -106,33 +108,29 @@ static fv_status check(fit *f)
                        o->resume ? "resume"
                        : o->keep ? "keep"
                                  : "rollbacks");
-    if (check_data(f, "fit: the training data", o->train) != FV_OK || !o->test)
+    if (check_data(f, "fit: the training data", o->train, FV__TRAINING,
+                   &f->feed)
+            != FV_OK
+        || !o->test)
         return fv_failed(context);
-    return check_data(f, "fit: the test data", o->test);
+    return check_data(f, "fit: the test data", o->test, FV__EVALUATION,
+                      &f->test);
 }
 
-/* The labels of the largest batch. */
-static int64_t most_labels(const fit *f)
-{
-    return fv__min(f->options.batch, f->images);
-}
-
-/* The order of the images and the labels of a batch. */
+/* The order of the images, and what reads them. */
 static fv_status allocate(fit *f)
 {
     const int64_t images = fv_dataset_count(f->options.train);
-    const int64_t most = most_labels(f);
     f->order =
         fv__allocate(f->context, FV__DATA, (size_t)images * sizeof *f->order);
-    f->labels = fv_tensor_new(f->context, FV_I64, 1, &most);
-    return fv_failed(f->context);
+    return f->order ? fv__feed_open(&f->feed) : fv_failed(f->context);
 }
 
 static size_t allocate_bytes(const fit *f)
 {
     const int64_t images = fv_dataset_count(f->options.train);
     return fv__footprint((size_t)images * sizeof *f->order)
-           + fv__footprint((size_t)most_labels(f) * sizeof(int64_t));
+           + fv__feed_bytes(&f->feed);
 }
 
 /* Records every plan that the run uses, counts the bytes and allocates them. */
@@ -141,8 +139,8 @@ static fv_status plan(fit *f)
     const int64_t batch = f->options.batch, micro = f->options.micro_batch;
     const fv_dataset *test = f->options.test;
     const int64_t tests = test ? fv_dataset_count(test) : 0;
-    const fv_shape test_image =
-        test ? fv__shape_of_image(fv_dataset_images(test)) : f->image;
+    const fv_shape *image = &f->feed.options.image;
+    const fv_shape *test_image = test ? &f->test.options.image : image;
     const int64_t full = fv__min(batch, f->images), last = f->images % batch;
     const struct {
         int64_t count;
@@ -156,8 +154,9 @@ static fv_status plan(fit *f)
     for (int i = 0; i < 6; i++)
         if (wanted[i].count
             && !fv__network_plan(f->network,
-                                 wanted[i].training ? &f->image : &test_image,
-                                 wanted[i].count, wanted[i].training, false)) {
+                                 wanted[i].training ? image : test_image,
+                                 wanted[i].count, wanted[i].training,
+                                 wanted[i].training && f->feed.mixes)) {
             if (i == 2 && last <= micro)
                 fv__fail_at(f->context,
                             "fit: %lld images in batches of %lld leave %lld, "
@@ -168,10 +167,11 @@ static fv_status plan(fit *f)
         }
     const fv__demand demand = {
         .who = "fit",
-        .images = &f->image,
+        .images = image,
         .batch = micro,
         .trained = f->images,
         .evaluated = tests,
+        .dense = f->feed.mixes,
         .drop_last = f->options.drop_last != 0,
         .more = fv__optimizer_pending(f->optimizer) + allocate_bytes(f),
     };
@@ -191,6 +191,15 @@ static fv_status name_classes(const fit *f)
     const fv_dataset *data = f->options.train;
     if (!data->names) return FV_OK;
     return fv_network_set_class_names(f->network, data->classes, data->names);
+}
+
+/* The share of the time that training waited for images. */
+static double wait_share(const fit *f)
+{
+    const double elapsed =
+        f->report.seconds > 0 ? f->report.seconds : fv__seconds() - f->begun;
+    return elapsed > 0 ? fmin(1, fv__loader_waited(f->feed.loader) / elapsed)
+                       : 0;
 }
 
 /* Where training stands; `test` is NULL within an epoch. */
@@ -215,6 +224,7 @@ static fv_progress progress_of(const fit *f, const fv_metrics *test)
         .last = fv__metrics_of(&f->last),
         .learning_rate = f->rate,
         .seconds = elapsed,
+        .wait_share = wait_share(f),
     };
 }
 
@@ -263,20 +273,16 @@ static bool stopped(const fit *f)
     return f->options.stop && *f->options.stop;
 }
 
-/* Adds the gradients of the mean loss over some images. */
+/* Adds the gradients of the mean loss over the next images, the first of which
+ * is image `first` of the epoch. */
 static fv_status add_gradients(fit *f, int64_t first, int64_t count,
                                fv__sums *sums)
 {
-    fv__plan *plan =
-        fv__network_plan(f->network, &f->image, count, true, false);
+    fv__plan *plan = fv__network_plan(f->network, &f->feed.options.image, count,
+                                      true, f->feed.mixes);
     /* a progress function may have changed what is to be trained */
-    if (!plan || fv__network_ready(f->network) != FV_OK)
-        return fv_failed(f->context);
-    f->labels.shape[0] = count;
-    if (fv_dataset_batch(f->options.train, f->order + first, count,
-                         &plan->inputs[0]->value, &f->labels)
-            != FV_OK
-        || fv__plan_target(plan, &f->labels) != FV_OK)
+    if (!plan || fv__network_ready(f->network) != FV_OK
+        || fv__feed_next(&f->feed, plan) != FV_OK)
         return fv_failed(f->context);
     return fv__train_gradients(plan, f->network, f->optimizer, f->order + first,
                                sums);
@@ -319,7 +325,8 @@ static void test(fit *f)
     if (!f->options.test) return;
     swap_averages(f);
     f->report.test =
-        fv_evaluate(f->network, f->options.test, f->options.micro_batch, NULL);
+        fv__evaluate(f->network, f->options.test, f->options.micro_batch,
+                     f->options.workers, NULL);
     swap_averages(f);
 }
 
@@ -375,6 +382,8 @@ static fv_status train_epoch(fit *f)
     if (f->options.balanced
         && fv__balance(f->options.train, f->context, f->order) != FV_OK)
         return fv_failed(f->context);
+    fv__feed_start(&f->feed, (uint64_t)f->position.epoch, f->order, f->images,
+                   f->position.batch);
     while (f->position.batch < f->batches) {
         if (train_batch(f) != FV_OK || tell(f, NULL) != FV_OK)
             return fv_failed(f->context);
@@ -474,16 +483,20 @@ fv_status fv_fit_with(fv_network *network, fv_optimizer *optimizer,
     if (!f.options.batch) f.options.batch = 32;
     if (!f.options.micro_batch) f.options.micro_batch = f.options.batch;
     if (check(&f) != FV_OK) return fv_failed(context);
-    f.image = fv__shape_of_image(fv_dataset_images(f.options.train));
     const int64_t images = fv_dataset_count(f.options.train);
     const int64_t left = images % f.options.batch;
     f.images = f.options.drop_last && left < images ? images - left : images;
     f.initial_rate = optimizer->options.first.learning_rate;
     f.batches = fv__divide_up(f.images, f.options.batch);
+    const int64_t batch = fv__min(f.options.batch, f.images);
+    fv__feed_divide(&f.feed, f.options.batch,
+                    fv__min(f.options.micro_batch, batch), f.options.workers);
     train(&f);
     fv__records_end(&f.records);
+    f.report.wait_share = wait_share(&f);
+    f.report.damaged = fv__loader_skipped(f.feed.loader);
+    fv__feed_end(&f.feed);
     fv__release(context, f.order);
-    fv_tensor_free(context, &f.labels);
     f.report.images_per_s =
         f.report.seconds > 0 ? (double)f.seen / f.report.seconds : 0;
     f.report.peak_bytes = fv_context_memory(context).peak_bytes;

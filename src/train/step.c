@@ -1,4 +1,5 @@
 /* One training step and one pass of evaluation, with plans. */
+#include "train/feed.h"
 #include "train/train.h"
 #include "train/metrics.h"
 #include "kernel/parallel.h"
@@ -189,35 +190,18 @@ fv_metrics fv_train_step(fv_network *network, fv_optimizer *optimizer,
 
 /* ---- evaluation --------------------------------------------------------- */
 
-fv_status fv__check_images(const fv_network *network, const char *which,
-                           const fv_dataset *dataset)
-{
-    const fv_shape in = fv_network_input_shape(network);
-    const fv_tensor *images = fv_dataset_images(dataset);
-    const fv_shape image = fv__shape_of_image(images);
-    if (fv__shape_fits(&in, &image)) return FV_OK;
-    char is[FV__SHAPE_BYTES], expected[FV__SHAPE_BYTES];
-    return fv_fail(network->context, FV_MISUSE,
-                   "%s has images of %s, the network's input is %s", which,
-                   fv__shape_show(is, &image), fv__shape_show(expected, &in));
-}
-
 /* Evaluates one batch of a pass whose largest batch is demand->batch. */
-static fv_status evaluate_batch(fv_network *network, const fv_dataset *dataset,
-                                const fv__demand *demand, const int64_t *order,
-                                int64_t count, fv_tensor *labels,
-                                fv_scores *scores, fv__sums *sums)
+static fv_status evaluate_batch(fv__feed *feed, const fv__demand *demand,
+                                int64_t count, fv_scores *scores,
+                                fv__sums *sums)
 {
+    fv_network *network = feed->network;
     fv__plan *plan =
         fv__network_plan(network, demand->images, count, false, false);
     fv_context *context = network->context;
     if (!plan || fv__network_afford(network, demand) != FV_OK
-        || fv__network_ready(network) != FV_OK)
-        return fv_failed(context);
-    labels->shape[0] = count;
-    if (fv_dataset_batch(dataset, order, count, &plan->inputs[0]->value, labels)
-            != FV_OK
-        || fv__plan_target(plan, labels) != FV_OK)
+        || fv__network_ready(network) != FV_OK
+        || fv__feed_next(feed, plan) != FV_OK)
         return fv_failed(context);
     fv__graph_forward(&plan->graph, 0);
     sums->loss += loss_of(plan) * (double)count;
@@ -244,37 +228,40 @@ static fv_status check_scores(const fv_network *network, fv_scores *scores)
                    (long long)classes);
 }
 
-fv_metrics fv_evaluate(fv_network *network, const fv_dataset *dataset,
-                       int64_t batch, fv_scores *scores)
+fv_metrics fv__evaluate(fv_network *network, const fv_dataset *dataset,
+                        int64_t batch, int32_t workers, fv_scores *scores)
 {
     fv__sums sums = { 0 };
+    fv__feed feed;
     fv_context *context = network ? network->context : NULL;
     if (!fv__ok(context) || !dataset) return fv__metrics_of(&sums);
     if (fv__network_loss_place(network) < 0) {
         fv_fail(context, FV_MISUSE, "evaluate: the network has no loss");
         return fv__metrics_of(&sums);
     }
-    if (fv__check_images(network, "evaluate: the data", dataset) != FV_OK
+    if (fv__feed_begin(&feed, network, dataset, FV__EVALUATION,
+                       "evaluate: the data")
+            != FV_OK
         || check_scores(network, scores) != FV_OK)
         return fv__metrics_of(&sums);
-    int64_t n = fv_dataset_count(dataset);
+    const int64_t n = fv_dataset_count(dataset);
     batch = fv__min(batch > 0 ? batch : 32, n);
-    fv_tensor labels = fv_tensor_new(context, FV_I64, 1, &batch);
-    int64_t *order =
-        fv__allocate(context, FV__DATA, (size_t)batch * sizeof *order);
-    const fv_shape image = fv__shape_of_image(fv_dataset_images(dataset));
-    const fv__demand demand = { "evaluate", .images = &image, .batch = batch,
-                                .evaluated = n };
-    for (int64_t first = 0; fv__ok(context) && first < n; first += batch) {
-        int64_t count = fv__min(batch, n - first);
-        for (int64_t i = 0; i < count; i++) order[i] = first + i;
-        evaluate_batch(network, dataset, &demand, order, count, &labels, scores,
+    fv__feed_divide(&feed, batch, batch, workers);
+    const fv__demand demand = { "evaluate", .images = &feed.options.image,
+                                .batch = batch, .evaluated = n };
+    if (fv__feed_open(&feed) == FV_OK) fv__feed_start(&feed, 0, NULL, n, 0);
+    for (int64_t first = 0; fv__ok(context) && first < n; first += batch)
+        evaluate_batch(&feed, &demand, fv__min(batch, n - first), scores,
                        &sums);
-    }
-    fv__release(context, order);
-    fv_tensor_free(context, &labels);
+    fv__feed_end(&feed);
     if (!fv__ok(context)) sums.count = 0;
     return fv__metrics_of(&sums);
+}
+
+fv_metrics fv_evaluate(fv_network *network, const fv_dataset *dataset,
+                       int64_t batch, fv_scores *scores)
+{
+    return fv__evaluate(network, dataset, batch, 0, scores);
 }
 
 double fv_accuracy(fv_network *network, const fv_dataset *dataset)

@@ -32,10 +32,9 @@ fv_status fv__train_blame(fv__plan *plan, fv_network *network, double loss,
 void fv__train_scale(fv_network *network, double factor);
 fv_metrics fv__metrics_of(const fv__sums *sums);
 
-/* Whether the data set's images have the shape of the network's input; `which`
- * data set it is begins the sentence: "fit: the test data". */
-fv_status fv__check_images(const fv_network *network, const char *which,
-                           const fv_dataset *dataset);
+/* fv_evaluate() with a number of workers as in fv_fit_options. */
+fv_metrics fv__evaluate(fv_network *network, const fv_dataset *dataset,
+                        int64_t batch, int32_t workers, fv_scores *scores);
 
 /* Changes an order of all images of the data set so that its classes come in
  * turn: of large ones not all images, those of small ones several times. */

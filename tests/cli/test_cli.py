@@ -462,13 +462,18 @@ class DefaultsTest(Case):
         "on-nan": ("stop", "stop", None), "log": (None, None, None),
         "log-every": ("50", "50", LIMIT), "tensorboard": (None, None, None),
         "report": (None, None, None),
+        "workers": ("as many as processors for picture files", None,
+                    ("0", "256", "-1", "257")),
+        "cache": ("0", "0", ("0", "1099511627776", "-1", "1099511627777")),
+        "skip-damaged": (None, None, None),
         "out": ("model.safetensors", "model.safetensors", None),
         "force": (None, None, None), "resume": (None, None, None),
         "json": (None, None, None)}
     EVAL = {"data": (None, None, None),
             "loss": ("softmax_cross_entropy", None, None), "limit": (None, None, LIMIT),
             "batch": ("32", "32", BATCH), "threads": ("all", None, THREADS),
-            "dtype": ("f32", "f32", None), "json": (None, None, None)}
+            "dtype": ("f32", "f32", None), "json": (None, None, None),
+            "skip-damaged": (None, None, None)}
     REPORT = {**EVAL, "out": ("report.html", None, None),
               "force": (None, None, None)}
     del REPORT["json"]
@@ -478,7 +483,8 @@ class DefaultsTest(Case):
                                      "1099511627777")),
                "threads": ("all", None, THREADS), "size": (None, None, None),
                "dtype": ("f32", "f32", None), "json": (None, None, None),
-               "strict": (None, None, None)}
+               "strict": (None, None, None),
+               "skip-damaged": (None, None, None)}
     INFO = {"size": (None, None, None), "shape": (None, None, None), "batch": ("32", "32", BATCH), "dtype": ("f32", "f32", None),
             "json": (None, None, None)}
     GRADCHECK = {"size": (None, None, None), "shape": (None, None, None), "batch": ("2", "2", BATCH),

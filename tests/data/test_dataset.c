@@ -79,39 +79,40 @@ static void test_places(void **state)
 #endif
 }
 
+#define NO_FILES                                                               \
+    "-images-idx3-ubyte[.gz], CIFAR files, images with masks, folders of "     \
+    "pictures, manifest (.csv) or NumPy files in "
+
 static void test_names(void **state)
 {
     (void)state;
-    refused("fashion-mnist", "data set \"fashion-mnist\": part missing, write "
-                             "fashion-mnist:train or fashion-mnist:test");
-    refused("mnist:", "data set \"mnist:\": part missing, write mnist:train "
-                      "or mnist:test");
-    refused("a:b/c", "data set \"a:b/c\": part missing, write a:b/c:train or "
-                     "a:b/c:test");
-    refused("mnist:valid", "data set \"mnist:valid\": part \"valid\", must be "
-                           "train or test");
-    refused("mnist:Train", "data set \"mnist:Train\": part \"Train\", must be "
-                           "train or test");
-    refused(":train", "data set \":train\": part missing, write "
-                      ":train:train or :train:test");
-    refused("::", "data set \"::\": part missing, write ::train or ::test");
-    refused("..:train", "data set \"..:train\": no "
-                        "train-images-idx3-ubyte[.gz] in ..");
-    refused(":digits:train", "data set \":digits:train\": no "
-                             "train-images-idx3-ubyte[.gz] in "
-                             "/usr/share/datasets/:digits, /usr/share/:digits, "
-                             "/home/me/.local/share/fovea/:digits, ./:digits, "
-                             "./data/:digits");
+    files.count = 0;
+    refused("mnist:valid", "data set \"mnist:valid\": no train" NO_FILES
+                           "/usr/share/datasets/mnist:valid, "
+                           "/usr/share/mnist:valid, "
+                           "/home/me/.local/share/fovea/mnist:valid, "
+                           "./mnist:valid, ./data/mnist:valid");
+    refused("a:b/c", "data set \"a:b/c\": no train" NO_FILES "a:b/c");
+    refused("..:train", "data set \"..:train\": no train" NO_FILES "..");
+    refused(":digits:train",
+            "data set \":digits:train\": no train" NO_FILES
+            "/usr/share/datasets/:digits, /usr/share/:digits, "
+            "/home/me/.local/share/fovea/:digits, ./:digits, ./data/:digits");
     refused("", "data set: name missing");
     refused(NULL, "data set: name missing");
+    memory_files_put(&files, "a/b/train-images-idx3-ubyte", images.at,
+                     images.count);
+    refused("a/b", "data set \"a/b\": part missing, a/b has train; write "
+                   "a/b:train");
+    refused("a/b:test", "data set \"a/b:test\": a/b has no part test, it has "
+                        "train");
 }
 
 static void test_not_found(void **state)
 {
     (void)state;
     refused("fashion-mnist:train",
-            "data set \"fashion-mnist:train\": no "
-            "train-images-idx3-ubyte[.gz] in "
+            "data set \"fashion-mnist:train\": no train" NO_FILES
             "/usr/share/datasets/fashion-mnist, /usr/share/fashion-mnist, "
             "/home/me/.local/share/fovea/fashion-mnist, ./fashion-mnist, "
             "./data/fashion-mnist; Debian has it in the package "
@@ -119,17 +120,16 @@ static void test_not_found(void **state)
     setenv("HOME", "", 1);
     setenv("FOVEA_DATA_PATH", "", 1);
     refused("other:test",
-            "data set \"other:test\": no t10k-images-idx3-ubyte[.gz] in "
+            "data set \"other:test\": no t10k" NO_FILES
             "/usr/share/datasets/other, /usr/share/other, ./other, "
             "./data/other");
     unsetenv("HOME");
     setenv("FOVEA_DATA_PATH", "here", 1);
     refused("other:test",
-            "data set \"other:test\": no t10k-images-idx3-ubyte[.gz] in "
+            "data set \"other:test\": no t10k" NO_FILES
             "here/other, /usr/share/datasets/other, /usr/share/other, "
             "./other, ./data/other");
-    refused("a/b:test", "data set \"a/b:test\": no "
-                        "t10k-images-idx3-ubyte[.gz] in a/b");
+    refused("a/c:test", "data set \"a/c:test\": no t10k" NO_FILES "a/c");
     memory_files_put(&files, "a/b/train-images-idx3-ubyte", images.at,
                      images.count);
     refused("a/b:train", "data set \"a/b:train\": "
@@ -205,8 +205,8 @@ static void test_emnist(void **state)
             "data set \"d/x:balanced:train\": no "
             "emnist-balanced-train-images-idx3-ubyte[.gz] in d/x");
     refused("d/x:letters:test",
-            "data set \"d/x:letters:test\": no "
-            "emnist-letters-test-images-idx3-ubyte[.gz] in d/x");
+            "data set \"d/x:letters:test\": d/x has no part "
+            "test, it has train");
     memory_files_put(&files, "d/x/emnist-byclass-train-images-idx3-ubyte",
                      images.at, images.count);
     refused("d/x:train", "data set \"d/x:train\": d/x has emnist-byclass and "
@@ -323,7 +323,7 @@ static void test_not_of(void **state)
     not_of(context, x, FV_TENSOR(classes, FV_I16, 5),
            "data set: 6 images but 5 labels");
     not_of(context, x, FV_TENSOR(classes, FV_I16, 6, 1),
-           "data set: labels of rank 2, must be 1");
+           "data set: labels of rank 2 are i16, must be f32, f64 or bool");
     not_of(context, x, FV_TENSOR(numbers, FV_F32, 6),
            "data set: labels are f32, must be of an integer type");
     not_of(context, fv_tensor_of(numbers, FV_F32, 0, NULL), y,

@@ -1,6 +1,6 @@
 /* Numbers of two bytes in files, which are floats in memory. */
-#ifndef FV_IO_HALF_H
-#define FV_IO_HALF_H
+#ifndef FV_ARRAY_HALF_H
+#define FV_ARRAY_HALF_H
 
 typedef enum fv__half { FV__NO_HALF, FV__F16, FV__BF16 } fv__half;
 

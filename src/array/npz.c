@@ -1,7 +1,7 @@
 /* Reads and writes NumPy archives: zip files of NumPy files, one for each
  * array. libzip, which only this file uses, reads and writes the zip format,
  * from and to memory. */
-#include "io/npy.h"
+#include "array/npy.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -228,11 +228,13 @@ static fv_named_tensors list_arrays(archive *a)
     return arrays;
 }
 
-static fv_named_tensors read_arrays(archive *a)
+static fv_named_tensors read_arrays(archive *a, fv__npz_wanted *wanted,
+                                    void *user)
 {
     fv_named_tensors arrays = list_arrays(a);
     for (int64_t i = 0; fv__ok(a->context) && i < arrays.count; i++) {
         fv_named_tensor *array = &arrays.at[i];
+        if (wanted && !wanted(user, array->name)) continue;
         char part[2 * sizeof a->path];
         part_text(a, array->name, strlen(array->name), part);
         array->tensor = read_array(a, (zip_uint64_t)i, part);
@@ -242,12 +244,13 @@ static fv_named_tensors read_arrays(archive *a)
 }
 
 fv_named_tensors fv__npz_parse(fv_context *context, const char *path,
-                               const void *bytes, size_t size)
+                               const void *bytes, size_t size,
+                               fv__npz_wanted *wanted, void *user)
 {
     fv_named_tensors arrays = { 0 };
     archive a = begin(context, path);
     if (open_bytes(&a, bytes, size)) {
-        arrays = read_arrays(&a);
+        arrays = read_arrays(&a, wanted, user);
         zip_discard(a.zip);
     }
     return arrays;
@@ -259,7 +262,7 @@ fv_named_tensors fv_npz_load(fv_context *context, const char *path)
     size_t size = 0;
     if (!fv__ok(context)) return arrays;
     void *bytes = fv__read_file(context, path, SIZE_MAX, &size);
-    if (bytes) arrays = fv__npz_parse(context, path, bytes, size);
+    if (bytes) arrays = fv__npz_parse(context, path, bytes, size, NULL, NULL);
     fv__release(context, bytes);
     return arrays;
 }
@@ -412,10 +415,10 @@ static void lacking(fv_context *context, const char *path)
 }
 
 fv_named_tensors fv__npz_parse(fv_context *context, const char *path,
-                               const void *bytes, size_t size)
+                               const void *bytes, size_t size,
+                               fv__npz_wanted *wanted, void *user)
 {
-    (void)bytes;
-    (void)size;
+    (void)bytes, (void)size, (void)wanted, (void)user;
     lacking(context, path);
     return (fv_named_tensors){ 0 };
 }

@@ -1,5 +1,5 @@
 /* Numbers of two bytes in files, which are floats in memory. */
-#include "io/half.h"
+#include "array/half.h"
 
 #include <stdint.h>
 #include <string.h>

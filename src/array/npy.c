@@ -1,9 +1,9 @@
 /* Reads and writes NumPy files: the header is parsed by a fixed grammar, and
  * elements are brought into row-major order and the byte order of this machine.
  */
-#include "io/npy.h"
+#include "array/npy.h"
 
-#include "io/half.h"
+#include "array/half.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -371,15 +371,28 @@ static fv_tensor read_elements(const reader *r)
     return r->half ? widen(r, &tensor) : tensor;
 }
 
-bool fv__npy_check(fv_context *context, const char *name, const void *head,
-                   size_t present, size_t size)
+bool fv__npy_read_facts(fv_context *context, const char *name, const void *head,
+                        size_t present, size_t size, fv__npy_facts *out)
 {
     reader r = { .context = context,
                  .name = name,
                  .bytes = head,
                  .present = present,
                  .size = size };
-    return parse(&r);
+    if (!parse(&r)) return false;
+    *out = (fv__npy_facts){ .dtype = r.dtype,
+                            .rank = r.rank,
+                            .at = r.end,
+                            .plain = !r.fortran && !r.swapped && !r.half };
+    memcpy(out->shape, r.shape, sizeof out->shape);
+    return true;
+}
+
+bool fv__npy_check(fv_context *context, const char *name, const void *head,
+                   size_t present, size_t size)
+{
+    fv__npy_facts facts;
+    return fv__npy_read_facts(context, name, head, present, size, &facts);
 }
 
 fv_tensor fv__npy_parse(fv_context *context, const char *name,
