@@ -17,6 +17,7 @@ static const struct argp_option options[] = {
     CLI_LOSS_OPTION,
     { "limit", CLI_LIMIT, "N", 0, "the first N images only", 0 },
     { "batch", CLI_BATCH, "N", 0, "images at a time (32)", 0 },
+    CLI_SKIP_DAMAGED_OPTION,
     CLI_THREADS_OPTION,
     CLI_DTYPE_OPTION,
     { 0 },
@@ -156,9 +157,8 @@ fv_status cli_report_write(cli_report *r)
 static fv_dataset *open_training(fv_context *context, const cli_options *o)
 {
     if (fv_failed(context) || strchr(o->data, ':')) return NULL;
-    fv_dataset *train = cli_open_data(context, o->data, "train");
-    if (fv_failed(context) == FV_IO) fv_clear_error(context);
-    return train;
+    const bool there = fv_dataset_has(context, o->data, "train");
+    return there ? cli_open_data(context, o, o->data, "train", true, 0) : NULL;
 }
 
 /* The last part of a path. */
@@ -187,7 +187,7 @@ int cli_report_command(int argc, char **argv)
     cli_page_check(context, r.path, o.force);
     cli_history_read(&history, context, o.words[0]);
     r.network = cli_with_loss(cli_load_model(context, o.words[1]), &o);
-    r.test = cli_open_data(context, o.data, "test");
+    r.test = cli_open_data(context, &o, o.data, "test", true, 0);
     if (o.limit) fv_dataset_limit(r.test, o.limit);
     r.train = open_training(context, &o);
     if (cli_report_write(&r) == FV_OK) printf("report %s\n", r.path);

@@ -171,6 +171,8 @@ double cli_tick(double range, int most);
 /* An image of a data set as an input of the network, [1, h, w, c]. */
 fv_tensor cli_report_input(cli_report *report, const fv_dataset *dataset,
                            int64_t index);
+/* The class of an image of the data that is evaluated. */
+int64_t cli_report_label(cli_report *report, int64_t index);
 /* What of an image is shown: itself, or what transforms make of it. */
 typedef enum cli_view {
     CLI_AS_STORED,
@@ -184,9 +186,9 @@ fv_tensor cli_report_picture(cli_report *report, const fv_dataset *dataset,
 /* A picture that is at most so many pixels wide and high; frees the other. */
 fv_tensor cli_picture_shrink(fv_context *context, fv_tensor *picture,
                              int64_t most);
-/* Writes a picture, FV_U8 [rows, columns, channels], and frees it; `width` is
- * that on the page in pixels, 0: its own. */
-void cli_put_picture(cli_report *report, fv_tensor *picture, int width,
+/* Writes a picture, FV_U8 [rows, columns, channels], and frees it; `size` is
+ * that of its longer side on the page in pixels, 0: its own. */
+void cli_put_picture(cli_report *report, fv_tensor *picture, int size,
                      const char *description);
 /* Writes image `index` with the label below it, and what it was taken for. */
 void cli_put_answer(cli_report *report, int64_t answer, int size);

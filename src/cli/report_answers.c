@@ -6,6 +6,8 @@
 
 /* Images are evaluated up to this number; of more, every so many. */
 static const int64_t most_images = 100000;
+/* The same of those that are read from files or transformed, one by one. */
+static const int64_t most_read = 4000;
 
 typedef struct pass {
     cli_report *report;
@@ -13,7 +15,7 @@ typedef struct pass {
     fv_tensor order;      /* indices of the images in the data set */
     int64_t batch, width; /* outputs of an image */
     fv_meaning meaning;
-    bool transformed; /* the network has transforms */
+    bool singly; /* images are read one by one */
 } pass;
 
 /* Makes room for a batch. */
@@ -82,15 +84,14 @@ static int64_t answer_of(const pass *p, int64_t row, double *certainty)
 static void read_pictures(const pass *p, const int64_t order[], int64_t count)
 {
     cli_report *r = p->report;
-    const fv_tensor *labels = fv_dataset_labels(r->test);
     for (int64_t i = 0; i < count && !fv_failed(r->context); i++) {
         const fv_tensor place =
             fv_tensor_slice(r->context, &p->images, 0, i, i + 1, 1);
         fv_tensor input = cli_report_input(r, r->test, order[i]);
+        int64_t *label = (int64_t *)p->labels.data + i;
         fv_tensor_copy(r->context, &place, &input);
         fv_tensor_free(r->context, &input);
-        ((int64_t *)p->labels.data)[i] =
-            ((const int64_t *)labels->data)[order[i]];
+        *label = cli_report_label(r, order[i]);
     }
 }
 
@@ -107,7 +108,7 @@ static void answer_batch(const pass *p, int64_t first, int64_t count)
     const fv_tensor outputs =
         fv_tensor_slice(context, &p->outputs, 0, 0, count, 1);
     for (int64_t i = 0; i < count; i++) order[i] = (first + i) * a->stride;
-    if (p->transformed)
+    if (p->singly)
         read_pictures(p, order, count);
     else
         fv_dataset_batch(p->report->test, order, count, &images, &labels);
@@ -131,7 +132,7 @@ static bool has_answers(const cli_report *r)
     for (int32_t i = 0; i < output.rank; i++) width *= output.extent[i];
     for (int32_t i = 0; i < input.rank; i++)
         open = open || input.extent[i] == FV_OPEN;
-    return !open && fv_dataset_labels(r->test)
+    return !open && fv_dataset_target(r->test) == FV_TARGET_CLASS
            && (width == r->classes || (width == 1 && r->classes == 2));
 }
 
@@ -141,10 +142,12 @@ fv_status cli_answers_find(cli_report *r)
     pass p = { .report = r,
                .batch = r->options->batch,
                .meaning = fv_network_meaning(r->network),
-               .transformed = *fv_network_augment_text(r->network) };
+               .singly = !fv_dataset_images(r->test)
+                         || *fv_network_augment_text(r->network) };
+    const int64_t most = p.singly ? most_read : most_images;
     if (fv_failed(r->context) || !has_answers(r)) return fv_failed(r->context);
     const int64_t images = fv_dataset_count(r->test);
-    a->stride = (images + most_images - 1) / most_images;
+    a->stride = (images + most - 1) / most;
     const int64_t count = (images + a->stride - 1) / a->stride;
     a->probabilities = p.meaning != FV_MEANS_VALUES;
     a->labels = fv_tensor_new(r->context, FV_I64, 1, &count);

@@ -169,16 +169,15 @@ void cli_report_calibration(cli_report *r)
 /* ---- balance --------------------------------------------------------------
  */
 
-/* Counts the labels of a data set that are in memory into counts[classes];
- * returns the largest count. */
+/* Counts the labels that are known into counts[classes]; returns the largest
+ * count. */
 static int64_t count_labels(const cli_report *r, const fv_dataset *dataset,
                             int64_t *counts)
 {
-    const fv_tensor *labels = dataset ? fv_dataset_labels(dataset) : NULL;
-    const int64_t count = labels ? fv_dataset_count(dataset) : 0;
+    const int64_t count = dataset ? fv_dataset_count(dataset) : 0;
     int64_t most = 0;
     for (int64_t i = 0; i < count; i++) {
-        const int64_t label = ((const int64_t *)labels->data)[i];
+        const int64_t label = fv_dataset_label(dataset, i);
         if (label < 0 || label >= r->classes) continue;
         if (++counts[label] > most) most = counts[label];
     }

@@ -69,11 +69,11 @@ void cli_report_samples(cli_report *r)
     const int64_t epochs = changed ? ROW : 1; /* an image in so many */
     const int64_t count = SAMPLES / epochs;
     cli_section(&r->page, "samples", "Samples",
-                changed ? "Training images as the network sees them: a row "
-                          "has an image in several epochs."
+                changed ? "Training images as the network sees them, each in "
+                          "several epochs."
                         : "Training images as the network sees them.");
     if (without_pictures(r)) return;
-    cli_put(&r->page, "<div class=\"gallery%s\">\n", changed ? " rows" : "");
+    cli_put(&r->page, "<div class=\"gallery\">\n");
     for (int64_t i = 0; i < count && i < images; i++)
         for (int64_t k = 0; k < epochs && !fv_failed(r->context); k++)
             put_sample(r, data, i * images / count, k);
@@ -88,10 +88,10 @@ void cli_report_samples(cli_report *r)
 /* A large picture, drawn no larger than it is but for small ones. */
 static void put_wide(cli_report *r, fv_tensor *picture, const char *text)
 {
-    const int64_t columns = picture->shape[1];
-    int64_t width = columns;
-    while (width && 2 * width <= 520) width *= 2;
-    cli_put_picture(r, picture, (int)width, text);
+    const int64_t rows = picture->shape[0], columns = picture->shape[1];
+    int64_t size = rows > columns ? rows : columns;
+    while (size && 2 * size <= 520) size *= 2;
+    cli_put_picture(r, picture, (int)size, text);
 }
 
 static void put_filters(cli_report *r)
@@ -160,8 +160,8 @@ static void put_map(cli_report *r, int64_t index)
     if (fv_failed(context)) return;
     cli_report_class(r, decision.class_index, name);
     snprintf(text, sizeof text, "what the answer %s depends on", name);
-    picture = cli_picture_shrink(context, &picture, 224);
-    over = cli_picture_shrink(context, &over, 224);
+    picture = cli_picture_shrink(context, &picture, 112);
+    over = cli_picture_shrink(context, &over, 112);
     cli_put(&r->page, "<figure class=\"pair\">");
     if (!fv_failed(context)) cli_put_picture(r, &picture, 84, "an image");
     if (!fv_failed(context)) cli_put_picture(r, &over, 84, text);

@@ -6,25 +6,64 @@
 
 enum { SMALL = 64 };
 /* Pictures in a page, as text; after that they are left out. */
-static const size_t most_bytes = (size_t)3 << 20;
-
-/* Reads an image: FV_U8 [rows, columns, channels], or as it is stored. */
-static fv_tensor read_item(cli_report *r, const fv_dataset *dataset,
-                           int64_t index)
-{
-    const fv_tensor *images = fv_dataset_images(dataset);
-    fv_tensor image = { .rank = -1 };
-    if (fv_failed(r->context)) return image;
-    image = fv_tensor_at(r->context, images, 0, index);
-    if (image.rank == 3 && image.dtype == FV_U8
-        && fv_context_layout(r->context) == FV_NCHW)
-        image = fv_tensor_permute(r->context, &image, (int32_t[]){ 1, 2, 0 });
-    return fv_tensor_dup(r->context, &image);
-}
+static const size_t most_bytes = (size_t)4 << 20;
 
 static bool is_picture(const fv_tensor *image)
 {
     return image->rank == 3 && image->dtype == FV_U8;
+}
+
+/* A picture in grey (ITU-R 601) for a network that takes one channel, or in
+ * colours for one that takes three; frees the other. */
+static fv_tensor with_channels(cli_report *r, fv_tensor *picture,
+                               int64_t channels)
+{
+    const int64_t *size = picture->shape;
+    const unsigned char *from = picture->data;
+    fv_tensor made = fv_tensor_new(r->context, FV_U8, 3,
+                                   (int64_t[]){ size[0], size[1], channels });
+    unsigned char *to = made.data;
+    for (int64_t i = 0; to && i < size[0] * size[1]; i++) {
+        if (channels == 1)
+            to[i] =
+                (unsigned char)((19595 * from[3 * i] + 38470 * from[3 * i + 1]
+                                 + 7471 * from[3 * i + 2] + 32768)
+                                >> 16);
+        else
+            to[3 * i] = to[3 * i + 1] = to[3 * i + 2] = from[i];
+    }
+    fv_tensor_free(r->context, picture);
+    return made;
+}
+
+/* Reads an image: FV_U8 [rows, columns, channels] with the channels that the
+ * network takes, unless its transforms see to that, or as it is stored. */
+static fv_tensor read_item(cli_report *r, const fv_dataset *dataset,
+                           int64_t index)
+{
+    const fv_shape input = fv_network_input_shape(r->network);
+    const bool first = fv_context_layout(r->context) == FV_NCHW;
+    fv_tensor image = fv_dataset_read(dataset, index, NULL);
+    if (!is_picture(&image) || input.rank != 3
+        || strstr(fv_network_augment_text(r->network), "augment grey"))
+        return image;
+    const int64_t channels = input.extent[first ? 0 : 2];
+    if ((channels == 1 && image.shape[2] == 3)
+        || (channels == 3 && image.shape[2] == 1))
+        return with_channels(r, &image, channels);
+    return image;
+}
+
+int64_t cli_report_label(cli_report *r, int64_t index)
+{
+    int64_t label = fv_dataset_label(r->test, index);
+    fv_tensor target = { .rank = -1 };
+    if (label >= 0 || fv_failed(r->context)) return label;
+    fv_tensor image = fv_dataset_read(r->test, index, &target);
+    if (target.data) label = *(const int64_t *)target.data;
+    fv_tensor_free(r->context, &image);
+    fv_tensor_free(r->context, &target);
+    return label;
 }
 
 fv_tensor cli_report_input(cli_report *r, const fv_dataset *dataset,
@@ -152,7 +191,7 @@ static void put_base64(cli_page *page, const unsigned char *at, size_t bytes)
     }
 }
 
-void cli_put_picture(cli_report *r, fv_tensor *picture, int width,
+void cli_put_picture(cli_report *r, fv_tensor *picture, int size,
                      const char *description)
 {
     fv_context *context = r->context;
@@ -163,10 +202,13 @@ void cli_put_picture(cli_report *r, fv_tensor *picture, int width,
         png = fv_image_encode(context, picture);
     if (png.data) {
         const size_t bytes = (size_t)png.shape[0];
-        const int64_t wide = width ? width : columns;
+        const int64_t longer = rows > columns ? rows : columns;
+        const int64_t most = size ? size : longer;
+        const int64_t wide = (most * columns + longer / 2) / longer;
+        const int64_t high = (most * rows + longer / 2) / longer;
         page->picture_bytes += bytes / 3 * 4;
         cli_put(page, "<img width=\"%lld\" height=\"%lld\"%s alt=\"",
-                (long long)wide, (long long)(wide * rows / columns),
+                (long long)(wide ? wide : 1), (long long)(high ? high : 1),
                 columns <= SMALL && wide > columns ? " class=\"px\"" : "");
         cli_put_text(page, description);
         cli_put(page, "\" src=\"data:image/png;base64,");
@@ -189,8 +231,7 @@ void cli_put_answer(cli_report *r, int64_t answer, int size)
     snprintf(text, sizeof text, "image %lld: %s%s%s", (long long)image, label,
              right ? "" : ", taken for ", right ? "" : taken);
     fv_tensor picture = cli_report_picture(r, r->test, image, CLI_AS_STORED, 0);
-    picture =
-        cli_picture_shrink(r->context, &picture, size > SMALL ? size : SMALL);
+    picture = cli_picture_shrink(r->context, &picture, size * 4 / 3);
     if (fv_failed(r->context)) return;
     cli_put(&r->page, "<figure class=\"answer\" title=\"");
     cli_put_text(&r->page, text);

@@ -222,8 +222,8 @@ void cli_report_curves(cli_report *r)
         { r->held_out, "b", &h->epochs, epochs, test_accuracy_of },
     };
     const cli_curve rates[] = {
-        { "learning rate", "c", steps ? &h->steps : &h->epochs,
-          steps ? steps : epochs, rate_of },
+        { "learning rate", "c", steps > epochs ? &h->steps : &h->epochs,
+          steps > epochs ? steps : epochs, rate_of },
     };
     cli_section(&r->page, "training", "Training", NULL);
     cli_put(&r->page, "<div class=\"charts\">\n");

@@ -418,10 +418,10 @@ static void fit(run *r)
            .batch = o->batch, .micro_batch = o->micro_batch,
            .drop_last = o->drop_last, .workers = o->workers,
            .checkpoint = r->checkpoint, .resume = o->resume, .stop = &stop,
-           .progress = watch, .user = r,
-           .report = &r->report, .monitor = o->monitor,
-           .keep = (int32_t)o->keep, .patience = o->patience,
-           .min_delta = o->min_delta, .best = o->keep_best ? o->out : NULL,
+           .progress = watch, .user = r, .report = &r->report,
+           .monitor = o->monitor, .keep = (int32_t)o->keep,
+           .patience = o->patience, .min_delta = o->min_delta,
+           .best = o->keep_best ? o->out : NULL,
            .rollbacks = o->rollback ? MOST_ROLLBACKS : 0, .log = o->log,
            .tensorboard = o->tensorboard, .balanced = o->balanced,
            .log_every = o->log_every);
@@ -436,7 +436,9 @@ static void report(run *r)
         .options = o,
         .context = r->context,
         .network = r->network,
-        .test = r->test,
+        .test = r->test         ? r->test
+                : r->validation ? r->validation
+                                : r->train,
         .train = r->train,
         .history = r->history,
         .fit = &r->report,
