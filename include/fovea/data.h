@@ -147,9 +147,6 @@ FV_API fv_shape fv_dataset_image_shape(const fv_dataset *dataset);
 FV_API int64_t fv_dataset_damaged(const fv_dataset *dataset);
 /** The path of an image's file; "" where it has none of its own. */
 FV_API const char *fv_dataset_path(const fv_dataset *dataset, int64_t index);
-/** The class of an image, without reading it; -1 where it is not known before,
- *  as with functions of the caller, or where targets are no classes. */
-FV_API int64_t fv_dataset_label(const fv_dataset *dataset, int64_t index);
 /** Reads one image: FV_U8 [rows, columns, channels], or as it is stored; and
  *  its target unless that is NULL: FV_I64 [1], FV_U8 [classes] or FV_U8 [rows,
  *  columns]. Both in new memory of the context; failed tensors after a

@@ -174,10 +174,11 @@ void cli_report_calibration(cli_report *r)
 static int64_t count_labels(const cli_report *r, const fv_dataset *dataset,
                             int64_t *counts)
 {
-    const int64_t count = dataset ? fv_dataset_count(dataset) : 0;
+    const fv_tensor *labels = dataset ? fv_dataset_labels(dataset) : NULL;
+    const int64_t count = labels ? fv_dataset_count(dataset) : 0;
     int64_t most = 0;
     for (int64_t i = 0; i < count; i++) {
-        const int64_t label = fv_dataset_label(dataset, i);
+        const int64_t label = ((const int64_t *)labels->data)[i];
         if (label < 0 || label >= r->classes) continue;
         if (++counts[label] > most) most = counts[label];
     }

@@ -34,7 +34,7 @@ static void release_caller(fv_dataset *dataset)
 }
 
 static const fv__store store_caller = { "functions of the caller", read_caller,
-                                        NULL, NULL, release_caller };
+                                        NULL, release_caller };
 
 static fv_status check_functions(fv_context *context,
                                  const fv_dataset_functions *f)

@@ -98,9 +98,6 @@ typedef struct fv__store {
                  fv_data_item *item);
     /* The path of an item's file; NULL: it has none of its own. */
     const char *(*path)(const fv_dataset *dataset, int64_t index);
-    /* The class of an item whose target is one; NULL: not known before it is
-     * read. */
-    int64_t (*label)(const fv_dataset *dataset, int64_t index);
     void (*release)(fv_dataset *dataset); /* frees `own`; NULL: nothing */
 } fv__store;
 

@@ -320,16 +320,6 @@ const fv_tensor *fv_dataset_labels(const fv_dataset *dataset)
     return dataset && dataset->targets.rank == 1 ? &dataset->targets : NULL;
 }
 
-int64_t fv_dataset_label(const fv_dataset *dataset, int64_t index)
-{
-    if (!dataset || dataset->target != FV_TARGET_CLASS || index < 0
-        || index >= dataset->count)
-        return -1;
-    const fv_tensor *labels = fv_dataset_labels(dataset);
-    if (labels) return ((const int64_t *)labels->data)[index];
-    return dataset->store->label ? dataset->store->label(dataset, index) : -1;
-}
-
 /* The target of what the reader has read, in new memory. */
 static fv_tensor copy_target(const fv_dataset *dataset)
 {

@@ -99,14 +99,8 @@ static void read_file(const fv_dataset *dataset, int64_t index,
         fv__cache_put(dataset->cache, index, example);
 }
 
-static int64_t label_of(const fv_dataset *dataset, int64_t index)
-{
-    const files *own = dataset->own;
-    return own->targets[index];
-}
-
 const fv__store fv__store_files = { "picture files", read_file, path_of,
-                                    label_of, release_files };
+                                    release_files };
 
 /* ---- making -------------------------------------------------------------- */
 

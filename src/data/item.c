@@ -142,4 +142,4 @@ static void read_memory(const fv_dataset *dataset, int64_t index,
     fv__item_take_target(item, &dataset->targets, index);
 }
 
-const fv__store fv__store_memory = { "memory", read_memory, NULL, NULL, NULL };
+const fv__store fv__store_memory = { "memory", read_memory, NULL, NULL };

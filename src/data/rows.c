@@ -58,7 +58,7 @@ static void release_rows(fv_dataset *dataset)
     fv__release(dataset->context, rows);
 }
 
-const fv__store fv__store_rows = { "rows of a file", read_row, NULL, NULL,
+const fv__store fv__store_rows = { "rows of a file", read_row, NULL,
                                    release_rows };
 
 void fv__dataset_set_rows(fv_dataset *dataset, const fv__rows *rows,
