@@ -77,7 +77,7 @@ bool cli_forgive(cli_report *r)
     return true;
 }
 
-/* Finds out whether pictures can be written. */
+/* Whether pictures can be written. */
 static bool try_pictures(fv_context *context)
 {
     unsigned char black = 0;
@@ -130,7 +130,8 @@ fv_status cli_report_write(cli_report *r)
     };
     char title[CLI_PATH];
     if (evaluate(r) != FV_OK) return fv_failed(r->context);
-    r->pictures = try_pictures(r->context);
+    r->pictures = fv_network_input_shape(r->network).rank == 3
+                  && try_pictures(r->context);
     snprintf(title, sizeof title, "%s \u00b7 training report", r->name);
     cli_page_begin(&r->page, r->context, r->path, title);
     if (fv_failed(r->context)) return fv_failed(r->context);

@@ -105,7 +105,7 @@ typedef struct cli_report {
     const int64_t *confusion;
     fv_metrics metrics;
     cli_answers answers;
-    bool pictures; /* whether this build can write them */
+    bool pictures; /* whether there can be any */
 } cli_report;
 
 /* Evaluates the network and writes the report. */

@@ -16,6 +16,7 @@ enum { MOST_DOTS = 40, MOST_HITS = 256 };
 /* Where a chart's values are. */
 typedef struct frame {
     double x0, x1, y0, y1;
+    double step; /* from one tick of the vertical axis to the next */
 } frame;
 
 static double across(const frame *f, double x)
@@ -45,7 +46,7 @@ double cli_tick(double range, int most)
  * chart above. */
 static frame frame_of(const cli_plot *plot)
 {
-    frame f = { INFINITY, -INFINITY, INFINITY, -INFINITY };
+    frame f = { INFINITY, -INFINITY, INFINITY, -INFINITY, 1 };
     double most = -INFINITY; /* of curves with few points */
     for (int c = 0; c < plot->count; c++) {
         const cli_curve *curve = &plot->curves[c];
@@ -58,38 +59,45 @@ static frame frame_of(const cli_plot *plot)
             if (curve->colour[0] != 'd') most = fmax(most, y);
         }
     }
-    if (f.x0 > f.x1) return (frame){ 0, 1, 0, 1 };
+    if (f.x0 > f.x1) return (frame){ 0, 1, 0, 1, 1 };
     if (isfinite(most)) f.y1 = fmin(f.y1, f.y0 + 1.6 * (most - f.y0));
     if (!(f.y1 > f.y0) && f.y0 > 0) f.y0 = 0, f.y1 *= 1.5;
     if (!(f.y1 > f.y0)) f.y1 = f.y0 + 1;
     if (f.y0 > 0 && f.y0 < 0.5 * f.y1) f.y0 = 0;
-    const double step = cli_tick(f.y1 - f.y0, 5);
-    f.y0 = step * floor(f.y0 / step + 1e-9);
-    f.y1 = step * ceil(f.y1 / step - 1e-9);
+    f.step = cli_tick(f.y1 - f.y0, 5);
+    f.y0 = f.step * floor(f.y0 / f.step + 1e-9);
+    f.y1 = f.step * ceil(f.y1 / f.step - 1e-9);
     if (plot->share) f.y1 = fmin(f.y1, 1);
     return f;
 }
 
+/* The number of the first tick in a range, and of the last one. */
+static int first_tick(double from, double step)
+{
+    return (int)ceil(from / step - 1e-9);
+}
+
+static int last_tick(double to, double step)
+{
+    return (int)floor(to / step + 1e-9);
+}
+
 static void draw_axes(cli_page *page, const frame *f)
 {
-    const double down = cli_tick(f->y1 - f->y0, 5);
-    double step = cli_tick(f->x1 - f->x0, 8);
-    if (step < 1) step = 1;
-    for (double y = down * ceil(f->y0 / down - 1e-9); y <= f->y1 + down * 1e-6;
-         y += down) {
+    const double down = f->step;
+    const double wide = cli_tick(f->x1 - f->x0, 8), right = fmax(wide, 1);
+    for (int i = first_tick(f->y0, down); i <= last_tick(f->y1, down); i++)
         cli_put(page,
                 "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" "
                 "y2=\"%.1f\"/><text class=\"tick\" x=\"%d\" y=\"%.1f\" "
                 "text-anchor=\"end\">%.4g</text>\n",
-                LEFT, WIDTH - RIGHT, up(f, y), up(f, y), LEFT - 7, up(f, y) + 4,
-                fabs(y) < down * 1e-6 ? 0 : y);
-    }
-    for (double x = step * ceil(f->x0 / step - 1e-9); x <= f->x1 + 1e-9;
-         x += step)
+                LEFT, WIDTH - RIGHT, up(f, i * down), up(f, i * down), LEFT - 7,
+                up(f, i * down) + 4, i * down);
+    for (int i = first_tick(f->x0, right); i <= last_tick(f->x1, right); i++)
         cli_put(page,
                 "<text class=\"tick\" x=\"%.1f\" y=\"%d\" "
                 "text-anchor=\"middle\">%.4g</text>\n",
-                across(f, x), HEIGHT - BOTTOM + 17, x);
+                across(f, i * right), HEIGHT - BOTTOM + 17, i * right);
     cli_put(page,
             "<text class=\"tick\" x=\"%d\" y=\"%d\" text-anchor=\"middle\">"
             "epochs</text>\n",

@@ -45,7 +45,7 @@ void cli_report_classes(cli_report *r)
             "id=\"scores\"><thead><tr><th>class</th><th>precision</th>"
             "<th>recall</th><th>F1</th><th><abbr title=\"intersection over "
             "union\">IoU</abbr></th><th><abbr title=\"area under the ROC "
-            "curve\">AUC</abbr></th><th>images</th></tr></thead>\n<tbody>\n");
+            "curve\">AUC</abbr></th><th>labels</th></tr></thead>\n<tbody>\n");
     for (int64_t i = 0; i < r->classes; i++) {
         const fv_class_scores s = fv_scores_of(r->scores, i);
         put_scores(r, cli_report_class(r, i, name), &s);
@@ -233,7 +233,7 @@ void cli_report_balance(cli_report *r)
         if (test[i] > most_test) most_test = test[i];
     }
     cli_section(&r->page, "balance", "Class balance",
-                "How many images have each class.");
+                "How often each class is the label.");
     put_balance(r, train, most_train, test, most_test);
     cli_section_end(&r->page);
     fv_tensor_free(r->context, &memory);

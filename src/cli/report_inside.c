@@ -9,9 +9,11 @@ enum { EXAMPLES = 22, SAMPLES = 22, ROW = 11, MAPS = 10, SHOWN_CHANNELS = 32 };
 /* Says that there are no pictures; false if there are. */
 static bool without_pictures(cli_report *r)
 {
+    const bool images = fv_network_input_shape(r->network).rank == 3;
     if (r->pictures) return false;
-    cli_put(&r->page, "<p class=\"note\">Not here: this build of Fovea has no "
-                      "PNG.</p>\n");
+    cli_put(&r->page, "<p class=\"note\">Not here: %s.</p>\n",
+            images ? "this build of Fovea has no PNG"
+                   : "the network does not take pictures");
     cli_section_end(&r->page);
     return true;
 }
@@ -181,14 +183,16 @@ static void put_maps(cli_report *r)
     /* mistakes and, spread over the data set, other images */
     if (r->answers.count)
         count = cli_answers_pick(&r->answers, true, true, MAPS / 2, picked);
+    const int mistakes = count;
     for (int i = 0; i < count; i++)
         picked[i] = cli_answer_image(&r->answers, picked[i]);
     for (int64_t i = 0; count < MAPS && i < MAPS && i < images; i++)
         picked[count++] = i * images / MAPS;
-    cli_put(&r->page, "<h3>What answers depend on</h3>\n<p class=\"note\">"
-                      "Grad-CAM: bright parts speak for the answer. The most "
-                      "certain mistakes come "
-                      "first.</p>\n<div class=\"gallery pairs\">\n");
+    cli_put(&r->page,
+            "<h3>What answers depend on</h3>\n<p class=\"note\">Grad-CAM: "
+            "bright parts speak for the answer.%s</p>\n"
+            "<div class=\"gallery pairs\">\n",
+            mistakes ? " The most certain mistakes come first." : "");
     for (int i = 0; i < count && !fv_failed(r->context); i++)
         put_map(r, picked[i]);
     cli_put(&r->page, "</div>\n");

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+enum { MOST_MISTAKES = 20 };
 /* Pictures behind cells, as text. */
 static const size_t most_bytes = (size_t)1 << 20;
 
@@ -182,6 +183,46 @@ static void put_pictures(matrix *m)
     }
 }
 
+/* The cell of the most frequent mistake that is rarer than that of `last`, by
+ * count and place; -1: there are no more. */
+static int64_t next_mistake(const cli_report *r, int64_t last)
+{
+    int64_t best = -1;
+    for (int64_t i = 0; i < r->classes * r->classes; i++) {
+        const int64_t count = r->confusion[i];
+        if (!count || i / r->classes == i % r->classes) continue;
+        if (last >= 0
+            && (count > r->confusion[last]
+                || (count == r->confusion[last] && i <= last)))
+            continue;
+        if (best < 0 || count > r->confusion[best]) best = i;
+    }
+    return best;
+}
+
+/* What a matrix of some of the classes does not show. */
+static void put_mistakes(cli_report *r)
+{
+    char text[CLI_CELL];
+    int64_t last = -1;
+    cli_put(&r->page,
+            "<h3>The most frequent mistakes</h3>\n<div class=\"scroll "
+            "tall\"><table class=\"numbers\" id=\"mistakes\"><thead>"
+            "<tr><th>label</th><th class=\"left\">taken for</th>"
+            "<th>images</th></tr></thead><tbody>\n");
+    for (int i = 0; i < MOST_MISTAKES; i++) {
+        last = next_mistake(r, last);
+        if (last < 0) break;
+        cli_put(&r->page, "<tr><th scope=\"row\">");
+        cli_put_text(&r->page, cli_report_class(r, last / r->classes, text));
+        cli_put(&r->page, "</th><td class=\"left\">");
+        cli_put_text(&r->page, cli_report_class(r, last % r->classes, text));
+        cli_put(&r->page, "</td><td>%s</td></tr>\n",
+                cli_number(r->confusion[last], text));
+    }
+    cli_put(&r->page, "</tbody></table></div>\n");
+}
+
 void cli_report_matrix(cli_report *r)
 {
     static matrix m;
@@ -208,8 +249,10 @@ void cli_report_matrix(cli_report *r)
     if (r->answers.count && r->pictures) {
         cli_put(&r->page, "<div class=\"cells\">\n");
         put_pictures(&m);
+        cli_forgive(r);
         cli_put(&r->page, "</div>\n");
     }
     cli_put(&r->page, "</div>\n");
+    if (r->classes > CLI_SHOWN_CLASSES) put_mistakes(r);
     cli_section_end(&r->page);
 }
