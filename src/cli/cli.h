@@ -425,10 +425,12 @@ const char *cli_class_name(const fv_network *network, const fv_dataset *dataset,
  * data set. */
 void cli_take_data(const char *command, cli_options *options, int index);
 /* Opens the part of data of that name, "train" or "test", with the options for
- * data sets; "val" may stand for test. All of data that is not divided: if `must`, else NULL. A name that
- * says the part is opened as it is. `channels` of pictures; 0: any. */
+ * data sets; "val" may stand for test. All of data that is not divided: if
+ * `must`, else NULL. A name that says the part is opened as it is. `channels`
+ * of pictures; 0: any. */
 fv_dataset *cli_open_data(fv_context *context, const cli_options *options,
-                          const char *name, const char *part, bool must, int32_t channels);
+                          const char *name, const char *part, bool must,
+                          int32_t channels);
 /* The options of a kind, by fv_layer_option_at or fv_transform_option_at. */
 typedef fv_layer_option cli_option_at(int32_t index, int32_t option);
 void cli_print_options(cli_option_at *at, int32_t index, bool markdown);

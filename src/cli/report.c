@@ -184,7 +184,8 @@ int cli_report_command(int argc, char **argv)
                      .command = line,
                      .name = file_of(o.words[1]),
                      .path = o.out ? o.out : "report.html",
-                     .held_out = "test" };
+                     .held_out = "test",
+                     .part = "test" };
     cli_page_check(context, r.path, o.force);
     cli_history_read(&history, context, o.words[0]);
     r.network = cli_with_loss(cli_load_model(context, o.words[1]), &o);

@@ -98,6 +98,7 @@ typedef struct cli_report {
     const char *name;         /* of the network */
     const char *path;         /* of the report */
     const char *held_out;     /* what is tested after each epoch */
+    const char *part;         /* of the data, that `test` is */
     /* filled in by cli_report_write() */
     cli_page page;
     int64_t classes;

@@ -137,9 +137,9 @@ void cli_report_summary(cli_report *r)
     cli_put(&r->page, "<div class=\"scroll\"><table class=\"facts\">\n");
     put_fact(r, r->fit ? "network" : "log", r->options->words[0]);
     put_fact(r, "model", r->fit ? r->options->out : r->options->words[1]);
-    snprintf(text, sizeof text, "%s, %s images evaluated, %lld classes",
-             r->options->data, cli_number(r->metrics.count, number),
-             (long long)r->classes);
+    snprintf(text, sizeof text, "%s, %lld classes, evaluated on %s %s images",
+             r->options->data, (long long)r->classes,
+             cli_number(r->metrics.count, number), r->part);
     put_fact(r, "data", text);
     if (r->train) {
         snprintf(text, sizeof text, "%s images",

@@ -445,6 +445,9 @@ static void report(run *r)
         .command = r->command,
         .name = o->out,
         .path = o->report,
+        .part = r->test         ? "test"
+                : r->validation ? "validation"
+                                : "training",
         .held_out = r->validation ? "validation" : "test",
     };
     if (!o->report || fv_failed(r->context)) return;
