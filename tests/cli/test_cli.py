@@ -586,7 +586,8 @@ class TrainTest(Case):
             "images_per_s": float, "parameters": int, "planned_bytes": int,
             "peak_bytes": int, "seed": int, "threads": int, "isa": str,
             "out": str, "resumed": bool, "stopped": bool, "best_epoch": int,
-            "best": type(None), "rollbacks": int}
+            "best": type(None), "rollbacks": int, "wait_share": float,
+            "damaged": int}
 
     def test_json(self):
         done = self.train("json.safetensors", "--epochs", 6, "--json",
