@@ -20,6 +20,7 @@ typedef struct cli_page {
     fv_context *context;
     char path[CLI_PATH], temporary[CLI_PATH];
     size_t picture_bytes; /* of pictures so far, as text */
+    int error;            /* errno of the first write that failed */
 } cli_page;
 
 /* Refuses a path at which a file is that is no report, unless `force`. */
@@ -30,6 +31,7 @@ fv_status cli_page_begin(cli_page *page, fv_context *context, const char *path,
 fv_status cli_page_end(cli_page *page);
 /* Writes markup. */
 void cli_put(cli_page *page, const char *format, ...) FV_PRINTF(2, 3);
+void cli_put_bytes(cli_page *page, const void *bytes, size_t count);
 /* Writes a text of the user's, whatever its characters are. */
 void cli_put_text(cli_page *page, const char *text);
 /* A section with its heading, and a sentence below it unless that is NULL. */

@@ -88,11 +88,11 @@ fv_status cli_page_end(cli_page *page)
 {
     FILE *file = page->file;
     if (!file) return fv_failed(page->context);
-    page->file = NULL;
-    fprintf(file, "<script>\n%s</script>\n</body>\n</html>\n",
+    cli_put(page, "<script>\n%s</script>\n</body>\n</html>\n",
             (const char *)cli_page_js);
-    errno = 0;
-    const bool lost = fflush(file) != 0 || ferror(file)
+    page->file = NULL;
+    errno = page->error;
+    const bool lost = page->error || fflush(file) != 0
                       || (fsync(fileno(file)) != 0 && errno != EINVAL);
     if (lost) failed(page);
     if (fclose(file) != 0 && !lost) failed(page);
@@ -107,8 +107,16 @@ void cli_put(cli_page *page, const char *format, ...)
     va_list list;
     if (!page->file) return;
     va_start(list, format);
-    vfprintf(page->file, format, list);
+    if (vfprintf(page->file, format, list) < 0 && !page->error)
+        page->error = errno;
     va_end(list);
+}
+
+void cli_put_bytes(cli_page *page, const void *bytes, size_t count)
+{
+    if (page->file && fwrite(bytes, 1, count, page->file) != count
+        && !page->error)
+        page->error = errno;
 }
 
 /* Bytes of the character of UTF-8 at `text`; 0 if it is none, or one that HTML
@@ -138,11 +146,11 @@ void cli_put_text(cli_page *page, const char *text)
     while (page->file && *at) {
         const int bytes = character(at);
         if (strchr("&<>\"'", *at))
-            fprintf(page->file, "&#%d;", *at);
+            cli_put(page, "&#%d;", *at);
         else if (bytes)
-            fwrite(at, 1, (size_t)bytes, page->file);
+            cli_put_bytes(page, at, (size_t)bytes);
         else
-            fputs(*at == '\n' || *at == '\t' ? " " : "&#xfffd;", page->file);
+            cli_put(page, *at == '\n' || *at == '\t' ? " " : "&#xfffd;");
         at += bytes ? bytes : 1;
     }
 }

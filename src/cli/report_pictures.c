@@ -188,7 +188,7 @@ static void put_base64(cli_page *page, const unsigned char *at, size_t bytes)
         text[1] = digits[bits >> 12 & 63];
         text[2] = i + 1 < bytes ? digits[bits >> 6 & 63] : '=';
         text[3] = i + 2 < bytes ? digits[bits & 63] : '=';
-        fwrite(text, 1, sizeof text, page->file);
+        cli_put_bytes(page, text, sizeof text);
     }
 }
 

@@ -246,6 +246,11 @@ static void check_options(run *r, const char *command)
         snprintf(r->checkpoint, CLI_PATH, "%s.checkpoint", o->out);
     if (length < 0 || length >= CLI_PATH)
         cli_refuse(command, "--out: a name of %zu characters", strlen(o->out));
+    if (!o->report) return;
+    if (strcmp(o->report, o->out) == 0 || strcmp(o->report, r->checkpoint) == 0
+        || (o->log && strcmp(o->report, o->log) == 0))
+        cli_refuse(command, "--report %s: another file of the training",
+                   o->report);
 }
 
 /* Characters of the path before the name of the file. */

@@ -11,6 +11,8 @@ import html.parser
 import json
 import math
 import re
+import resource
+import signal
 import struct
 
 import test_cli
@@ -263,6 +265,28 @@ class ReportTest(Case):
         self.assertIn("validation loss", text)
         self.assertIn("seed", text)
 
+    def test_a_full_disk(self):
+        """The report before it stays."""
+        before = sha(self.folder / "second.html")
+
+        def lower():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
+
+        done = self.run_fovea("report", "log.jsonl", "model", "data", "--out",
+                              "second.html", code=1, preexec_fn=lower)
+        self.assertEqual(done.stderr, "fovea: second.html: cannot write: File "
+                         "too large\n")
+        self.assertEqual(sha(self.folder / "second.html"), before)
+        self.assertEqual(list(self.folder.glob("*.part")), [])
+
+    def test_links_are_followed(self):
+        (self.folder / "link.html").symlink_to("linked.html")
+        self.run_fovea("report", "log.jsonl", "model", "data", "--out",
+                       "link.html")
+        self.assertTrue((self.folder / "link.html").is_symlink())
+        Page((self.folder / "linked.html").read_text())
+
     def test_other_files(self):
         (self.folder / "notes.csv").write_text("a,b\n1,2\n")
         (self.folder / "notes.jsonl").write_text('{"step":1}\n')
@@ -294,8 +318,9 @@ class ReportTest(Case):
                          "report, --force would replace it\n")
         self.assertEqual(sha(self.folder / "small.net"), before)
         self.assertFalse((self.folder / "other").exists())
-        self.run_fovea("report", "log.jsonl", "model", "data", "--out",
-                       "second.html")
+        done = self.train("other", "--report", "other", code=2)
+        self.assertTrue(done.stderr.startswith(
+            "fovea train: --report other: another file of the training\n"))
         done = self.train("other", "--report", "nowhere/x.html", code=1)
         self.assertEqual(done.stderr, "fovea: nowhere/x.html: the folder "
                          "nowhere/: No such file or directory\n")
