@@ -11,7 +11,7 @@ enum {
     TOP = 12,
     BOTTOM = 34
 };
-enum { MOST_DOTS = 40, MOST_HITS = 256 };
+enum { MOST_DOTS = 40, MOST_HITS = 256, MOST_DRAWN = 200 };
 
 /* Where a chart's values are. */
 typedef struct frame {
@@ -104,16 +104,34 @@ static void draw_axes(cli_page *page, const frame *f)
             (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 2);
 }
 
+/* The mean of the values at i.. and of their epochs; NaN: there are none. */
+static cli_point mean_of(const cli_curve *curve, int i, int count)
+{
+    cli_point mean = { 0 };
+    int known = 0;
+    for (int k = i; k < i + count && k < curve->points; k++) {
+        const double y = curve->value(&curve->series->at[k]);
+        if (!isfinite(y)) continue;
+        mean.epoch += curve->series->at[k].epoch;
+        mean.loss += y;
+        known++;
+    }
+    if (!known) return (cli_point){ .loss = (double)NAN };
+    mean.epoch /= known;
+    mean.loss /= known;
+    return mean;
+}
+
 static void draw_curve(cli_page *page, const frame *f, const cli_curve *curve)
 {
     int drawn = 0;
+    const int group = (curve->points + MOST_DRAWN - 1) / MOST_DRAWN;
     cli_put(page, "<path class=\"curve %s\" d=\"", curve->colour);
-    for (int i = 0; i < curve->points; i++) {
-        const cli_point *p = &curve->series->at[i];
-        const double y = curve->value(p);
-        if (!isfinite(y)) continue;
-        cli_put(page, "%c%.1f %.1f", drawn++ ? 'L' : 'M', across(f, p->epoch),
-                up(f, y));
+    for (int i = 0; i < curve->points; i += group) {
+        const cli_point p = mean_of(curve, i, group);
+        if (isnan(p.loss)) continue;
+        cli_put(page, "%c%.1f %.1f", drawn++ ? 'L' : 'M', across(f, p.epoch),
+                up(f, p.loss));
     }
     cli_put(page, "\"/>\n");
     if (curve->points > MOST_DOTS) return;
