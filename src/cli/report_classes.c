@@ -3,9 +3,8 @@
 #include "cli/report.h"
 
 #include <math.h>
-#include <string.h>
 
-enum { SIDE = 300, EDGE = 40, FEW_CLASSES = 40 };
+enum { SIDE = 300, EDGE = 40 };
 
 static void put_share(cli_page *page, const char *name, double value)
 {

@@ -2,8 +2,6 @@
  * training data, and what layers have learnt. */
 #include "cli/report.h"
 
-#include <string.h>
-
 enum { EXAMPLES = 22, SAMPLES = 22, ROW = 11, MAPS = 10, SHOWN_CHANNELS = 32 };
 
 /* Says that there are no pictures; false if there are. */

@@ -2,7 +2,6 @@
 #include "cli/report.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { MOST_MISTAKES = 20 };
 /* Pictures behind cells, as text. */
