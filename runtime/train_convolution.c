@@ -341,7 +341,7 @@ INLINE void add_pixels(const trained_conv *c, int32_t m, int32_t n,
 }
 
 /* The block of the batch that begins at pixel `first`. */
-APART static void add_block(const trained_conv *c, int32_t m, int32_t n,
+APART static void add_range(const trained_conv *c, int32_t m, int32_t n,
                             const int32_t tap[3], int32_t first, int32_t last,
                             const float *x, const float *dy, bool has_total,
                             sums_of_pixel *total)
@@ -379,7 +379,7 @@ static void pixel_sums(const trained_conv *c, int32_t m, int32_t n,
             const int32_t first = b * c->block;
             const int32_t last =
                 pixels - first < c->block ? pixels : first + c->block;
-            add_block(c, m, n, tap, first, last, x, dy, has_total, part);
+            add_range(c, m, n, tap, first, last, x, dy, has_total, part);
             has_total = true;
         }
         for (int32_t k = 0; k < m; k++)

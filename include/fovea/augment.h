@@ -28,6 +28,15 @@ FV_API const char *fv_network_augment_text(fv_network *network);
 FV_API fv_tensor fv_network_prepare(fv_network *network,
                                     const fv_tensor *picture);
 
+/** What the transforms of evaluation or, with `training`, those of training
+ * make of a picture FV_U8 [rows, columns, channels], before it is converted and
+ *  normalised: FV_U8, in new memory, for people to look at. What is random
+ *  depends on the context's seed, the epoch and the index of the picture in its
+ *  data set; mixing is left out. */
+FV_API fv_tensor fv_network_transform(fv_network *network,
+                                      const fv_tensor *picture, int training,
+                                      int64_t epoch, int64_t index);
+
 /** A kind of transform, for programs that list them. */
 typedef struct fv_transform_facts {
     const char *kind;  /**< NULL: there is none at that index */

@@ -27,18 +27,17 @@ typedef struct fv_image_info {
 
 /** How a picture is read; zero is the default of each. */
 typedef struct fv_image_options {
-    size_t size;              /**< set by #FV_OPTIONS */
-    int32_t channels FV_ZERO; /**< 1: grey; 3: RGB; 4: RGB and opacity; 0: 1 or
-                                   3, as the file has them */
-    /** the colour beneath what is transparent, each 1 to 255, or #FV_OFF for
-     *  0; a missing number repeats the first one; white */
-    int32_t background[3] FV_ZERO;
+    size_t size;                       /**< set by #FV_OPTIONS */
+    const uint8_t *background FV_ZERO; /**< red, green and blue beneath what is
+                                            transparent; NULL: white */
     int64_t max_pixels FV_ZERO;  /**< a picture of more is refused before memory
                                       is allocated for it (2^26) */
     int64_t min_rows FV_ZERO;    /**< if given, the picture may be decoded at */
     int64_t min_columns FV_ZERO; /**< 1/2, 1/4 or 1/8 of its size, as long as
                                       it has so many rows and columns: JPEG,
                                       where that is faster (full size) */
+    int32_t channels FV_ZERO;    /**< 1: grey; 3: RGB; 4: RGB and opacity; 0: 1
+                                      or 3, as the file has them */
     int32_t ignore_orientation FV_ZERO; /**< 1: rows and columns as stored,
                                              whatever EXIF says */
     int32_t exact FV_ZERO; /**< 1: 16-bit samples as numbers from 0 to 1 of the
@@ -46,7 +45,6 @@ typedef struct fv_image_options {
     int32_t indices FV_ZERO; /**< 1: a mask: the numbers of a palette's colours
                                   instead of the colours, and samples of fewer
                                   than 8 bits as they are, as one channel */
-    int32_t reserved FV_ZERO;
 } fv_image_options;
 
 /** Reads a PNG or JPEG file as FV_U8 [rows, columns, channels], in new memory.

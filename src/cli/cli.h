@@ -20,6 +20,7 @@ enum {
 int cli_data(int argc, char **argv);
 int cli_train(int argc, char **argv);
 int cli_top(int argc, char **argv);
+int cli_report_command(int argc, char **argv);
 int cli_eval(int argc, char **argv);
 int cli_predict(int argc, char **argv);
 int cli_info(int argc, char **argv);
@@ -76,6 +77,7 @@ enum {
     CLI_LOG,
     CLI_LOG_EVERY,
     CLI_TENSORBOARD,
+    CLI_REPORT,
     CLI_VAL_SPLIT,
     CLI_VAL_DATA,
     CLI_NORMALISE,
@@ -193,36 +195,36 @@ typedef struct cli_options {
     int64_t classes; /* 0: not given */
     int64_t size[2]; /* height and width of images; 0: not given */
     int64_t seed;
+    int64_t cache;   /* bytes of decoded pictures */
     int32_t opset;   /* 0: the newest */
     int32_t threads; /* 0: all */
     int32_t workers; /* as in fv_fit_options */
-    fv_monitor monitor;
-    int64_t cache; /* bytes of decoded pictures */
     fv_dtype dtype;
     fv_layout layout;
-    bool layout_given;
+    fv_monitor monitor;
     /* as they are written, checked; NULL: not given */
     const char *optimizer, *lr, *momentum, *weight_decay, *schedule;
     const char *decay_of, *scale_lr, *freeze, *loss;
-    double clip_norm, clip_value, average;                    /* 0: none */
-    int64_t patience, keep, log_every;                        /* 0: not given */
-    double min_delta, val_split;                              /* 0: not given */
-    const char *log, *tensorboard, *val_data, *class_weights; /* the same */
+    double clip_norm, clip_value, average; /* 0: none */
+    int64_t patience, keep, log_every;     /* 0: not given */
+    double min_delta, val_split;           /* 0: not given */
+    const char *log, *tensorboard, *report, *val_data,
+        *class_weights;      /* the same */
     double split[CLI_PARTS]; /* shares of parts; zeros: not given */
     const char *sheet;       /* NULL: not given */
     const char *shapes, *nets, *weights, *into, *prefix; /* NULL: not given */
     const char *layer, *class_word; /* of explain; NULL: not given */
-    int method;                     /* a cli_method; -1: not given */
     const char *grads[CLI_MOST_GRADS];
-    int num_grads;
     cli_input_shape input_shapes[CLI_MOST_GRADS];
-    int num_input_shapes;
+    double seconds;
+    int method; /* a cli_method; -1: not given */
+    int num_grads, num_input_shapes;
     unsigned passes; /* bit i: fv_conv_pass i */
     fv_algorithm algorithm;
-    double seconds;
-    bool keep_best, rollback, balanced, once, normalise, training, train,
-        new_head, partial, nesterov, no_decay_bias, strict, force, resume,
-        drop_last, skip_damaged, csv, json, markdown, fold, softmax;
+    bool layout_given, normalise, keep_best, rollback, balanced, once;
+    bool training, train, new_head, partial, nesterov, no_decay_bias, strict,
+        force, resume, drop_last, skip_damaged, csv, json, markdown, fold,
+        softmax;
     int count; /* words that are not options */
     char **words;
 } cli_options;
@@ -372,6 +374,9 @@ const char *cli_duration(double seconds, char *text);
 /* ---- models, data, images ----------------------------------------------- */
 
 enum { CLI_PATH = 4096 };
+/* Replaces a path by that which its symbolic links lead to, whether or not a
+ * file is there; false if that is too long (train.c). */
+bool cli_follow_links(char path[CLI_PATH]);
 /* The file that a word of the command line stands for: "-" is standard
  * input. */
 const char *cli_input(const char *word);

@@ -35,7 +35,6 @@ fv_tensor cli_image_read(fv_context *context, const char *path,
     *picture = fv_image_read(
         context, path,
         FV_OPTIONS(fv_image_options, .channels = (int32_t)input.extent[2],
-                   .background = { FV_OFF },
                    .exact = !*fv_network_augment_text(network)));
     if (!picture->data) return none;
     const fv_tensor image = fv_network_prepare(network, picture);

@@ -20,6 +20,8 @@ static const command commands[] = {
       "train a network and save it as a model", cli_train },
     { "top", "fovea top", "FILE.jsonl", "follow a training by its log",
       cli_top },
+    { "report", "fovea report", "LOG FILE NAME",
+      "an HTML page about a training", cli_report_command },
     { "eval", "fovea eval", "FILE --data NAME",
       "accuracy, loss, every class, confusion matrix", cli_eval },
     { "predict", "fovea predict", "FILE IMAGE...",

@@ -364,6 +364,9 @@ static error_t read_watching(int key, char *text, struct argp_state *state,
     case CLI_TENSORBOARD:
         o->tensorboard = file(state, key, text);
         return 0;
+    case CLI_REPORT:
+        o->report = file(state, key, text);
+        return 0;
     case CLI_ONCE:
         o->once = true;
         return 0;

@@ -1,5 +1,5 @@
 /* `fovea train`: from a network text and a data set to a saved model. */
-#include "cli/cli.h"
+#include "cli/report.h"
 
 #include <errno.h>
 #include <math.h>
@@ -9,12 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-    PATH_BYTES = 4096,
-    MOST_LINKS = 40,
-    TEXT_BYTES = 1024,
-    MOST_ROLLBACKS = 3
-};
+enum { MOST_LINKS = 40, TEXT_BYTES = 1024, MOST_ROLLBACKS = 3 };
 
 static char optimizer_help[2 * TEXT_BYTES]; /* begins with all the names */
 
@@ -115,6 +110,8 @@ static const struct argp_option options[] = {
       "steps from one line to the next (50)", 0 },
     { "tensorboard", CLI_TENSORBOARD, "FOLDER", 0,
       "the same as event files of TensorBoard", 0 },
+    { "report", CLI_REPORT, "FILE", 0,
+      "write an HTML page about the training and what was learnt", 0 },
     CLI_JSON_OPTION,
     { 0 },
 };
@@ -152,13 +149,16 @@ static const struct argp usage = {
 typedef struct run {
     cli_options options;
     const char *input;
-    char checkpoint[PATH_BYTES];
+    char checkpoint[CLI_PATH];
     char optimizer[TEXT_BYTES];
     fv_context *context;
     fv_network *network;
     fv_dataset *train, *test, *validation; /* the last two may be NULL */
     fv_optimizer *trainer;
     fv_fit_report report;
+    cli_progress progress;
+    cli_history *history; /* for the report */
+    const char *command;  /* the line that was typed */
 } run;
 
 /* The signal that asked to stop; the second one ends the program. */
@@ -247,9 +247,14 @@ static void check_options(run *r, const char *command)
         cli_refuse(command, "--val-split and --val-data exclude each other");
     if (!o->out) o->out = "model.safetensors";
     const int length =
-        snprintf(r->checkpoint, PATH_BYTES, "%s.checkpoint", o->out);
-    if (length < 0 || length >= PATH_BYTES)
+        snprintf(r->checkpoint, CLI_PATH, "%s.checkpoint", o->out);
+    if (length < 0 || length >= CLI_PATH)
         cli_refuse(command, "--out: a name of %zu characters", strlen(o->out));
+    if (!o->report) return;
+    if (strcmp(o->report, o->out) == 0 || strcmp(o->report, r->checkpoint) == 0
+        || (o->log && strcmp(o->report, o->log) == 0))
+        cli_refuse(command, "--report %s: another file of the training",
+                   o->report);
 }
 
 /* Characters of the path before the name of the file. */
@@ -259,17 +264,15 @@ static size_t folder_length(const char *path)
     return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
-/* Replaces a path by that which its symbolic links lead to, whether or not a
- * file is there; false if that is too long. Of links that lead in a circle it
- * leaves one. */
-static bool follow_links(char path[PATH_BYTES])
+/* Of links that lead in a circle it leaves one. */
+bool cli_follow_links(char path[CLI_PATH])
 {
-    char link[PATH_BYTES];
+    char link[CLI_PATH];
     for (int links = 0; links < MOST_LINKS; links++) {
         const ssize_t length = readlink(path, link, sizeof link);
         if (length < 0) break; /* no link, or nothing there */
         const size_t folder = link[0] == '/' ? 0 : folder_length(path);
-        if (folder + (size_t)length >= PATH_BYTES) return false;
+        if (folder + (size_t)length >= CLI_PATH) return false;
         memcpy(path + folder, link, (size_t)length);
         path[folder + (size_t)length] = '\0';
     }
@@ -279,10 +282,10 @@ static bool follow_links(char path[PATH_BYTES])
 /* Finds out before training whether `path` could be written after it. */
 static fv_status check_output(const run *r, const char *path)
 {
-    char folder[PATH_BYTES];
+    char folder[CLI_PATH];
     struct stat in, out;
     snprintf(folder, sizeof folder, "%s", path);
-    if (!follow_links(folder))
+    if (!cli_follow_links(folder))
         return fv_fail(r->context, FV_IO, "%s: %s", path,
                        strerror(ENAMETOOLONG));
     folder[folder_length(folder)] = '\0';
@@ -399,11 +402,21 @@ static void open_data(run *r)
             fv_dataset_split(r->train, o->val_split, (uint64_t)o->seed);
 }
 
+/* A progress function. */
+static void watch(void *user, const fv_progress *progress)
+{
+    run *r = user;
+    cli_progress_show(&r->progress, progress);
+    if (r->options.report) cli_history_add(r->history, progress);
+}
+
 static void fit(run *r)
 {
     const cli_options *o = &r->options;
     check_output(r, o->out);
     check_output(r, r->checkpoint);
+    if (o->report) check_output(r, o->report);
+    if (o->report) cli_page_check(r->context, o->report, o->force);
     r->network = cli_with_loss(cli_load(r->context, r->input), o);
     if (o->size[0]) cli_set_size(r->context, r->network, o, NULL);
     open_data(r);
@@ -417,21 +430,48 @@ static void fit(run *r)
     if (o->tensorboard && mkdir(o->tensorboard, 0777) != 0 && errno != EEXIST)
         fv_fail(r->context, FV_IO, "%s: %s", o->tensorboard, strerror(errno));
     make_optimizer(r);
-    cli_progress progress = cli_progress_begin(r->validation != NULL);
+    r->progress = cli_progress_begin(r->validation != NULL);
     catch_signals();
     fv_fit(r->network, r->trainer, r->train,
            .test = r->validation ? r->validation : r->test, .epochs = o->epochs,
            .batch = o->batch, .micro_batch = o->micro_batch,
            .drop_last = o->drop_last, .workers = o->workers,
            .checkpoint = r->checkpoint, .resume = o->resume, .stop = &stop,
-           .progress = cli_progress_show, .user = &progress,
-           .report = &r->report, .monitor = o->monitor,
-           .keep = (int32_t)o->keep, .patience = o->patience,
-           .min_delta = o->min_delta, .best = o->keep_best ? o->out : NULL,
+           .progress = watch, .user = r, .report = &r->report,
+           .monitor = o->monitor, .keep = (int32_t)o->keep,
+           .patience = o->patience, .min_delta = o->min_delta,
+           .best = o->keep_best ? o->out : NULL,
            .rollbacks = o->rollback ? MOST_ROLLBACKS : 0, .log = o->log,
            .tensorboard = o->tensorboard, .balanced = o->balanced,
            .log_every = o->log_every);
-    cli_progress_end(&progress);
+    cli_progress_end(&r->progress);
+}
+
+/* Writes the report. A log that is kept knows of earlier runs, too. */
+static void report(run *r)
+{
+    const cli_options *o = &r->options;
+    cli_report report = {
+        .options = o,
+        .context = r->context,
+        .network = r->network,
+        .test = r->test         ? r->test
+                : r->validation ? r->validation
+                                : r->train,
+        .train = r->train,
+        .history = r->history,
+        .fit = &r->report,
+        .command = r->command,
+        .name = o->out,
+        .path = o->report,
+        .part = r->test         ? "test"
+                : r->validation ? "validation"
+                                : "training",
+        .held_out = r->validation ? "validation" : "test",
+    };
+    if (!o->report || fv_failed(r->context)) return;
+    if (o->log) cli_history_read(r->history, r->context, o->log);
+    cli_report_write(&report);
 }
 
 /* Saves what there is after a signal and says where. */
@@ -466,6 +506,7 @@ static void print_json(const run *r)
     cli_json_integer(json, "threads", fv_context_threads(r->context));
     cli_json_text(json, "isa", fv_context_isa(r->context));
     cli_json_text(json, "out", r->options.out);
+    if (r->options.report) cli_json_text(json, "report", r->options.report);
     cli_json_flag(json, "resumed", report->resumed);
     cli_json_flag(json, "stopped", report->stopped);
     cli_json_integer(json, "best_epoch", report->best_epoch);
@@ -500,12 +541,17 @@ static void print_summary(const run *r)
            cli_bytes(report->planned_bytes, planned),
            cli_bytes(report->peak_bytes, peak));
     printf("saved %s\n", r->options.out);
+    if (r->options.report) printf("report %s\n", r->options.report);
 }
 
 int cli_train(int argc, char **argv)
 {
-    run r = { .options = cli_defaults() };
+    static cli_history history;
+    static char line[CLI_PATH];
+    run r = { .options = cli_defaults(), .history = &history };
     int code = CLI_DONE;
+    r.command = cli_command_line(argc, argv, line, sizeof line);
+    cli_history_begin(&history);
     write_optimizer_help();
     cli_parse(&usage, argc, argv, 1, 2, &r.options);
     check_options(&r, argv[0]);
@@ -516,6 +562,7 @@ int cli_train(int argc, char **argv)
     if (fv_failed(r.context) == FV_INTERRUPTED) {
         code = interrupted(&r);
     } else if (finish(&r) == FV_OK) {
+        report(&r);
         if (r.options.json)
             print_json(&r);
         else

@@ -46,23 +46,6 @@ static const format *recognise(const fv__decoding *d)
 
 /* ---- options ------------------------------------------------------------- */
 
-/* The colour beneath what is transparent. */
-static void take_background(fv__decoding *d, const int32_t colour[3])
-{
-    const bool given = colour[0] != 0;
-    for (int c = 0; c < 3; c++) {
-        int32_t value = colour[c];
-        if (value == 0) value = given ? d->background[0] : 255;
-        if (value == FV_OFF) value = 0;
-        d->background[c] = value;
-        if (value < 0 || value > 255)
-            fv_fail(d->context, FV_MISUSE,
-                    "%s: background[%d] is %d, expected 1 to 255, or FV_OFF "
-                    "for 0",
-                    d->name, c, (int)value);
-    }
-}
-
 static void take_options(fv__decoding *d, const fv_image_options *options)
 {
     fv_image_options o = { 0 };
@@ -79,7 +62,8 @@ static void take_options(fv__decoding *d, const fv_image_options *options)
                 "expected at least 0",
                 d->name, (long long)o.max_pixels, (long long)o.min_rows,
                 (long long)o.min_columns);
-    take_background(d, o.background);
+    for (int c = 0; c < 3; c++)
+        d->background[c] = o.background ? o.background[c] : 255;
     d->channels = o.channels;
     d->max_pixels = fv__option_count(o.max_pixels, default_pixels);
     d->min_rows = o.min_rows;

@@ -202,6 +202,38 @@ static fv_tensor prepare(const fv_network *network, fv__example *example,
     return fv__tensor_failed();
 }
 
+static bool check_picture(fv_context *context, const fv_tensor *picture)
+{
+    if (!fv__tensor_check(context, "network", picture)) return false;
+    if (picture->rank == 3 && fv_tensor_is_contiguous(picture)) return true;
+    fv_fail(context, FV_MISUSE,
+            "network: a picture has 3 axes, rows, columns and channels, in "
+            "row-major order");
+    return false;
+}
+
+fv_tensor fv_network_transform(fv_network *network, const fv_tensor *picture,
+                               int training, int64_t epoch, int64_t index)
+{
+    fv_tensor made = fv__tensor_failed();
+    if (!network || !fv__ok(network->context)) return made;
+    fv_context *context = network->context;
+    fv__example example = { .context = context };
+    if (!check_picture(context, picture)) return made;
+    if (picture->dtype != FV_U8) {
+        fv_fail(context, FV_MISUSE, "network: a picture of %s, expected u8",
+                fv_dtype_name(picture->dtype));
+        return made;
+    }
+    fv__frame_view(&example.image, picture);
+    fv__transforms_apply(
+        &network->transforms, training ? FV__TRAINING : FV__EVALUATION,
+        context->seed, (uint64_t)epoch, (uint64_t)index, &example);
+    if (fv__ok(context)) made = fv_tensor_dup(context, &example.image.tensor);
+    fv__example_free(&example);
+    return made;
+}
+
 fv_tensor fv_network_prepare(fv_network *network, const fv_tensor *picture)
 {
     fv_tensor made = fv__tensor_failed();
@@ -209,13 +241,7 @@ fv_tensor fv_network_prepare(fv_network *network, const fv_tensor *picture)
     if (!network || !fv__ok(network->context)) return made;
     fv_context *context = network->context;
     fv__example example = { .context = context };
-    if (!fv__tensor_check(context, "network", picture)) return made;
-    if (picture->rank != 3 || !fv_tensor_is_contiguous(picture)) {
-        fv_fail(context, FV_MISUSE,
-                "network: a picture has 3 axes, rows, columns and channels, in "
-                "row-major order");
-        return made;
-    }
+    if (!check_picture(context, picture)) return made;
     if (!find_input(network, &input)) {
         fv_fail(context, FV_MISUSE, "network: it does not take one picture");
         return made;

@@ -33,7 +33,7 @@ FOVEA = None
 LIMIT = 300  # seconds
 SIDE, CLASSES = 12, 4
 SCORES = dict.fromkeys(("precision", "recall", "f1", "iou", "auc"), float)
-COMMANDS = ["data", "train", "top", "eval", "predict", "run", "info", "convert", "explain",
+COMMANDS = ["data", "train", "top", "report", "eval", "predict", "run", "info", "convert", "explain",
             "bench", "gradcheck", "version"]
 BENCHES = ["bench conv", "bench train", "bench infer", "bench layers"]
 
@@ -462,6 +462,7 @@ class DefaultsTest(Case):
         "keep": (None, None, ("1", "1000000", "0", "1000001")),
         "on-nan": ("stop", "stop", None), "log": (None, None, None),
         "log-every": ("50", "50", LIMIT), "tensorboard": (None, None, None),
+        "report": (None, None, None),
         "workers": ("as many as processors for picture files", None,
                     ("0", "256", "-1", "257")),
         "cache": ("0", "0", ("0", "1099511627776", "-1", "1099511627777")),
@@ -474,6 +475,9 @@ class DefaultsTest(Case):
             "batch": ("32", "32", BATCH), "threads": ("all", None, THREADS),
             "dtype": ("f32", "f32", None), "json": (None, None, None),
             "skip-damaged": (None, None, None)}
+    REPORT = {**EVAL, "out": ("report.html", None, None),
+              "force": (None, None, None)}
+    del REPORT["json"]
     PREDICT = {"data": (None, None, None),
                "limit": ("5; with --index 1", "5", LIMIT),
                "index": ("0", None, ("0", "1099511627776", "-1",
@@ -502,6 +506,7 @@ class DefaultsTest(Case):
     COMMANDS = {
         "convert": CONVERT,
         "train": TRAIN, "eval": EVAL, "predict": PREDICT, "info": INFO,
+        "report": REPORT,
         "gradcheck": GRADCHECK,
         "layers": {"markdown": (None, None, None)},
         "data": {"split": (None, None, None), "out": (None, None, None),
@@ -566,7 +571,7 @@ class DefaultsTest(Case):
     def test_limits(self):
         for command, options in self.COMMANDS.items():
             data = {"train": ["data"], "eval": ["data"], "predict": ["data"],
-                    "convert": ["out.c"]}.get(command, [])
+                    "convert": ["out.c"], "report": ["model", "data"]}.get(command, [])
             for name, (_, _, limits) in options.items():
                 if not limits:
                     continue

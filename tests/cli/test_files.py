@@ -171,20 +171,21 @@ class ImagesTest(Case):
                        [luma(1, 2, 3), luma(200, 100, 50), 9])
         trns = (b"tRNS", bytes([255, 128]))
         self.check("colour", png([[1]], PALETTE, chunks=[plte, trns]),
-                   [100, 50, 25])
+                   [227, 177, 152])
 
-    def test_what_is_transparent_becomes_black(self):
+    def test_what_is_transparent_becomes_white(self):
         self.check("gray", png([[(200, 255), (200, 0), (200, 128)]],
-                               GRAY_ALPHA), [200, 0, 100])
-        self.check("colour", png([[(200, 100, 50, 51)]], RGBA), [40, 20, 10])
-        self.check("colour", png([[(60000, 100, 5, 0)]], RGBA, 16), [0, 0, 0],
-                   65535)
+                               GRAY_ALPHA), [200, 255, 227])
+        self.check("colour", png([[(200, 100, 50, 51)]], RGBA),
+                   [244, 224, 214])
+        self.check("colour", png([[(60000, 100, 5, 0)]], RGBA, 16),
+                   [65535, 65535, 65535], 65535)
         self.check("colour", png([[(60000, 100, 5, 65535)]], RGBA, 16),
                    [60000, 100, 5], 65535)
         self.check("gray", png([[7, 8, 9]],
-                               chunks=[(b"tRNS", b"\0\x08")]), [7, 0, 9])
+                               chunks=[(b"tRNS", b"\0\x08")]), [7, 255, 9])
         self.check("colour", png([[(7, 8, 9)]], RGB, chunks=[
-            (b"tRNS", b"\0\x07\0\x08\0\x09")]), [0, 0, 0])
+            (b"tRNS", b"\0\x07\0\x08\0\x09")]), [255, 255, 255])
 
     def test_interlaced(self):
         noise = random.Random(9)

@@ -81,9 +81,9 @@ static bool compile(const fv_context *context, const char *compiler,
 
 static const char *const compilers[][2] = {
     { "gcc", "-std=c99 -O3" },
-    { "clang", "-std=c99 -O3" },
-    { "g++", "-x c++ -std=c++17 -O1" },
-    { "clang++", "-x c++ -std=c++17 -O1" },
+    { "clang", "-std=c99 -O2" },
+    { "g++", "-x c++ -std=c++17 -O0" },
+    { "clang++", "-x c++ -std=c++17 -O0" },
 };
 /* What compilers make of a file does not depend on sanitizers in the library.
  */

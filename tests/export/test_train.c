@@ -310,12 +310,12 @@ static void refusals(void **state)
 {
     (void)state;
     refused(
-        "input 4 4 3\nlrn 3 name=a\nconv2d 2 3 3 padding_mode=reflect "
-        "padding=1 name=b\ninstancenorm name=c\nflatten\nlinear 2\n"
+        "input 4 4 3\nconv2d 2 3 3 padding_mode=reflect padding=1 name=a\n"
+        "lrn 3 name=b\ninstancenorm name=c\nflatten\nlinear 2\n"
         "softmax_cross_entropy label_smoothing=0.1 name=d\n",
         "sgd", NULL,
-        "export: these layers cannot be trained as C: a (lrn: no training "
-        "form), b (conv2d: padding other than zeros in training), c "
+        "export: these layers cannot be trained as C: a (conv2d: padding other "
+        "than zeros in training), b (lrn: no training form), c "
         "(instancenorm: no training form), d (softmax_cross_entropy: smoothed "
         "labels)");
     refused("input 4 4 3\nconv2d 2 3 3 parametrization=weight_norm name=a\n"

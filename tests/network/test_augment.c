@@ -187,6 +187,52 @@ static void test_prepare(void **state)
     }
 }
 
+/* What a picture looks like, without normalisation; what is random depends on
+ * the epoch and the index. */
+static void test_transform(void **state)
+{
+    (void)state;
+    unsigned char bytes[4 * 5], flipped[4 * 5];
+    for (int i = 0; i < 20; i++) {
+        bytes[i] = (unsigned char)(i * 12);
+        flipped[i] = (unsigned char)((i / 5 * 5 + 4 - i % 5) * 12);
+    }
+    const fv_tensor picture = FV_TENSOR(bytes, FV_U8, 4, 5, 1);
+    fv_context *ctx = NET_CONTEXT(.threads = 1);
+    fv_network *net = parse(
+        ctx, "input 4 5 1\naugment flip\naugment normalise mean=0.5 std=2\n"
+             "relu\n");
+    int counts[2] = { 0 };
+    bool differ = false;
+    for (int i = 0; i < 64; i++) {
+        fv_tensor made = fv_network_transform(net, &picture, i > 0, i / 8, i);
+        assert_ok(ctx);
+        assert_int_equal(made.dtype, FV_U8);
+        assert_true(fv_tensor_same_shape(&made, &picture));
+        const bool same = memcmp(made.data, bytes, sizeof bytes) == 0;
+        if (!same) assert_memory_equal(made.data, flipped, sizeof flipped);
+        if (i == 0) assert_true(same); /* in evaluation */
+        counts[same]++;
+        fv_tensor_free(ctx, &made);
+        made = fv_network_transform(net, &picture, 1, 100 + i, 0);
+        differ = differ || memcmp(made.data, bytes, sizeof bytes) != 0;
+        fv_tensor_free(ctx, &made);
+    }
+    assert_true(differ && counts[0] > 10 && counts[1] > 10);
+    const fv_tensor flat = FV_TENSOR(bytes, FV_U8, 20);
+    assert_int_equal(fv_network_transform(net, &flat, 0, 0, 0).rank, -1);
+    assert_string_equal(fv_error(ctx),
+                        "network: a picture has 3 axes, rows, columns and "
+                        "channels, in row-major order");
+    fv_clear_error(ctx);
+    float numbers[6] = { 0 };
+    const fv_tensor real = FV_TENSOR(numbers, FV_F32, 2, 3, 1);
+    assert_int_equal(fv_network_transform(net, &real, 0, 0, 0).rank, -1);
+    assert_string_equal(fv_error(ctx),
+                        "network: a picture of f32, expected u8");
+    fv_context_free(ctx);
+}
+
 static void refuse(fv_context *ctx, const char *net, const fv_tensor *picture,
                    const char *sentence)
 {
@@ -234,6 +280,8 @@ static void test_memory(void **state)
             ctx, "input 6 5 3\naugment normalise mean=1 std=2\nrelu\n", "net");
         fv_network_augment(net, "resize 6 5 filter=bilinear");
         fv_network_augment_text(net);
+        fv_tensor shown = fv_network_transform(net, &picture, 1, 0, 0);
+        fv_tensor_free(ctx, &shown);
         fv_tensor input = fv_network_prepare(net, &picture);
         done = fv_failed(ctx) == FV_OK;
         if (!done) assert_int_equal(fv_failed(ctx), FV_NO_MEMORY);
@@ -278,6 +326,7 @@ int main(void)
         cmocka_unit_test(test_checks),
         cmocka_unit_test(test_prepare),
         cmocka_unit_test(test_prepare_refuses),
+        cmocka_unit_test(test_transform),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_kinds),
     };
