@@ -157,9 +157,9 @@ int cli_data(int argc, char **argv)
     open_parts(&s);
     if (!fv_failed(s.context)) inspect(&s);
     if (!fv_failed(s.context)) cli_find_twins(&s);
-    if (!fv_failed(s.context) && o.sheet) cli_sheet_write(&s, o.sheet);
     int64_t problems = 0;
     if (!fv_failed(s.context)) problems = cli_survey_print(&s);
+    if (!fv_failed(s.context) && o.sheet) cli_sheet_write(&s, o.sheet);
     if (!fv_failed(s.context) && o.out) cli_manifest_write(&s, o.out);
     return cli_end(s.context, problems ? CLI_FAILED : CLI_DONE);
 }
