@@ -16,6 +16,8 @@ typedef struct command {
 static const command commands[] = {
     { "train", "fovea train", "NET --data NAME",
       "train a network and save it as a model", cli_train },
+    { "lrfind", "fovea lrfind", "NET --data NAME",
+      "find a learning rate by a test of a range", cli_lrfind },
     { "top", "fovea top", "FILE.jsonl", "follow a training by its log",
       cli_top },
     { "eval", "fovea eval", "FILE --data NAME",

@@ -38,6 +38,12 @@ void fv__cache_free(fv_context *context, fv__cache *cache)
     fv__release(context, cache);
 }
 
+void fv__cache_clear(fv__cache *cache, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) atomic_store(&cache->places[i], 0);
+    atomic_store(&cache->used, 0);
+}
+
 static size_t bytes_of(const int64_t extents[3])
 {
     return (size_t)(extents[0] * extents[1] * extents[2]);

@@ -256,6 +256,8 @@ void fv__files_add_mask(fv_dataset *dataset, const char *path);
 /* Reads the beginnings of all files, refuses or leaves out those that are
  * damaged, and ends the data set. */
 fv_dataset *fv__files_end(fv_dataset *dataset, const fv__source *source);
+/* Moves marked files, each with a class, to a new data set, without a cache. */
+fv_dataset *fv__files_split(fv_dataset *dataset, const bool *moved);
 /* Whether a name ends as those of pictures do: .png, .jpg, .jpeg. */
 bool fv__is_picture_name(const char *name);
 
@@ -283,6 +285,8 @@ void fv__list_read(fv__class_list *list, const char *path);
 
 fv__cache *fv__cache_new(fv_context *context, size_t bytes, int64_t count);
 void fv__cache_free(fv_context *context, fv__cache *cache);
+/* Forgets all pictures of the first `count` items; no other thread reads. */
+void fv__cache_clear(fv__cache *cache, int64_t count);
 /* Makes the picture and mask of an item those that are kept; false if none
  * are, or with another number of channels than `channels`, 0: any. */
 bool fv__cache_get(const fv__cache *cache, int64_t index, int32_t channels,

@@ -306,3 +306,48 @@ fv_dataset *fv__files_end(fv_dataset *dataset, const fv__source *source)
     fv__text_free(&d.names);
     return fv__dataset_end(dataset);
 }
+
+/* ---- dividing ------------------------------------------------------------ */
+
+/* A data set of the files that are moved. */
+static fv_dataset *take(const fv_dataset *dataset, const bool *moved)
+{
+    const files *own = dataset->own;
+    fv_context *context = dataset->context;
+    fv_dataset *made = fv__dataset_begin(context, &fv__store_files);
+    if (!made) return NULL;
+    files *list = made->own =
+        fv__allocate_zero(context, FV__DATA, sizeof *list);
+    made->target = dataset->target;
+    made->image = dataset->image;
+    made->decodes = made->bytes = made->shares = true;
+    made->skips = dataset->skips;
+    made->channels = dataset->channels;
+    for (int64_t i = 0; i < dataset->count && fv__ok(context); i++)
+        if (moved[i]) fv__files_add(made, path_of(dataset, i), own->targets[i]);
+    if (fv__ok(context)) {
+        made->count = (int64_t)list->count;
+        made->targets = fv_tensor_of(list->targets, FV_I64, 1, &made->count);
+    }
+    made->classes = dataset->classes;
+    if (dataset->names)
+        fv__dataset_name_classes(made, (size_t)dataset->classes,
+                                 dataset->names);
+    return fv__dataset_end(made);
+}
+
+fv_dataset *fv__files_split(fv_dataset *dataset, const bool *moved)
+{
+    files *own = dataset->own;
+    fv_dataset *made = take(dataset, moved);
+    int64_t kept = 0;
+    if (!made) return NULL;
+    for (int64_t i = 0; i < dataset->count; i++) {
+        if (moved[i]) continue;
+        own->paths[kept] = own->paths[i];
+        own->targets[kept++] = own->targets[i];
+    }
+    fv_dataset_limit(dataset, kept);
+    if (dataset->cache) fv__cache_clear(dataset->cache, dataset->count);
+    return made;
+}

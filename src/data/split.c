@@ -74,10 +74,12 @@ fv_dataset *fv_dataset_split(fv_dataset *dataset, double share, uint64_t seed)
                 FV__NUMBER(share));
         return NULL;
     }
-    if (!fv__dataset_in_memory(dataset) || !fv_dataset_labels(dataset)) {
+    const bool files = dataset->store == &fv__store_files;
+    if ((!fv__dataset_in_memory(dataset) && !files)
+        || !fv_dataset_labels(dataset)) {
         fv_fail(context, FV_UNSUPPORTED,
-                "data set: only images in memory with one class each can be "
-                "split");
+                "data set: only images in memory or picture files, with one "
+                "class each, can be split");
         return NULL;
     }
     const int64_t n = fv_dataset_count(dataset);
@@ -89,7 +91,8 @@ fv_dataset *fv_dataset_split(fv_dataset *dataset, double share, uint64_t seed)
     if (order && left && moved) {
         const int64_t count = choose(dataset, share, seed, order, left, moved);
         if (count)
-            made = move(dataset, moved, count);
+            made = files ? fv__files_split(dataset, moved)
+                         : move(dataset, moved, count);
         else
             fv_fail(context, FV_MISUSE,
                     "data set: a share of %s of %lld images in %lld classes is "
