@@ -177,11 +177,9 @@ typedef struct fv_rate_step {
 
 /** What fv_find_learning_rate() found; rates that there are none of are NaN. */
 typedef struct fv_rate_report {
-    double suggested; /**< a tenth of `least`; NaN where the loss did not
-                           fall */
-    double steepest;  /**< where the smoothed loss fell most in a step, from the
-                           tenth on */
-    double least;     /**< where it was least */
+    double suggested;  /**< a tenth of `least`; NaN where the loss did not
+                            fall */
+    double least;      /**< where the smoothed loss was least */
     double least_loss; /**< and that loss */
     int64_t steps;     /**< that were made */
     int32_t diverged;  /**< 1: the test ended before its last rate, because the

@@ -96,8 +96,7 @@ static void print_text(result *r)
         printf("the loss did not fall: no rate is suggested\n");
         return;
     }
-    printf("steepest at %.2e, least at %.2e with %.4f\n", r->report.steepest,
-           r->report.least, r->report.least_loss);
+    printf("least at %.2e with %.4f\n", r->report.least, r->report.least_loss);
     printf("suggested --lr %.2g\n", r->report.suggested);
 }
 
@@ -105,7 +104,6 @@ static void print_json(const result *r, fv_context *context)
 {
     cli_json *json = cli_json_new();
     cli_json_number(json, "suggested", r->report.suggested);
-    cli_json_number(json, "steepest", r->report.steepest);
     cli_json_number(json, "least", r->report.least);
     cli_json_number(json, "least_loss", r->report.least_loss);
     cli_json_flag(json, "diverged", r->report.diverged);

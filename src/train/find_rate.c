@@ -8,9 +8,6 @@
 #include <string.h>
 
 static const double smoothing = 0.9; /* share of the former losses */
-/* the steepest fall is looked for from 10 steps on: sums of fewer weights are
- * less, 1 - 0.9^10 */
-static const double least_weight = 0.65;
 
 /* A copy of everything that a training step changes. */
 typedef struct snapshot {
@@ -34,8 +31,6 @@ typedef struct finder {
     fv_rate_report report;
     double mean, weight; /* the running mean, not yet divided by its weight */
     double first;        /* smoothed loss of the first step */
-    fv_rate_step last;   /* before the current step */
-    double fall;         /* the steepest so far */
 } finder;
 
 /* ---- what is put back ---------------------------------------------------- */
@@ -129,16 +124,10 @@ static bool see(finder *f, double rate, double loss)
     f->weight = smoothing * f->weight + (1 - smoothing);
     const fv_rate_step is = { rate, loss, f->mean / f->weight };
     if (!r->steps) f->first = is.smoothed;
-    const double fall = f->last.smoothed - is.smoothed;
-    if (f->weight > least_weight && fall > f->fall) {
-        f->fall = fall;
-        r->steepest = rate;
-    }
     if (!r->steps || is.smoothed < r->least_loss) {
         r->least_loss = is.smoothed;
         r->least = rate;
     }
-    f->last = is;
     r->steps++;
     if (f->options.see) f->options.see(f->options.user, &is);
     r->diverged =
@@ -257,7 +246,6 @@ fv_rate_report fv_find_learning_rate_with(fv_network *network,
                                           const fv_rate_options *options)
 {
     const fv_rate_report none = { .suggested = (double)NAN,
-                                  .steepest = (double)NAN,
                                   .least = (double)NAN,
                                   .least_loss = (double)NAN };
     fv_context *context = network ? network->context : NULL;

@@ -62,7 +62,6 @@ static void test_known_rate(void **state)
                 pow(1e8, 1.0 / (STEPS - 1)), 1e-9);
     assert_true(r.least > 0.1 && r.least < 4);
     assert_near(r.suggested, r.least / 10, 1e-15);
-    assert_true(r.steepest > 0.01 && r.steepest < 2);
     fv_context_free(ctx);
 }
 
@@ -76,7 +75,7 @@ static void test_loss_that_never_falls(void **state)
     const fv_rate_report r = fv_find_learning_rate(
         net, fv_sgd(net, 0.5), quadratic(ctx), .batch = ROWS, .steps = 7);
     assert_ok(ctx);
-    assert_true(isnan(r.suggested) && isnan(r.steepest));
+    assert_true(isnan(r.suggested));
     assert_int_equal(r.steps, 7);
     assert_false(r.diverged);
     fv_context_free(ctx);
