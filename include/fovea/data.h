@@ -126,7 +126,8 @@ FV_API fv_status fv_data_item_set_mask(fv_data_item *item,
 /** Keeps the first n images, n >= 1; all if there are fewer. */
 FV_API fv_status fv_dataset_limit(fv_dataset *dataset, int64_t n);
 /** Moves a share, above 0 and below 1, of the images of each class to a new
- * data set, rounded to whole images and never all of a class. Which ones
+ * data set, rounded to whole images and never all of a class: of images in
+ * memory or of picture files. Which ones
  * depends on seed and labels alone; both sets keep the order. */
 FV_API fv_dataset *fv_dataset_split(fv_dataset *dataset, double share,
                                     uint64_t seed);

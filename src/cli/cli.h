@@ -219,23 +219,21 @@ typedef struct cli_options {
     bool keep_best, rollback, balanced, once;
     const char *recipe;                  /* NULL: not given */
     const char *augment[CLI_MOST_LINES]; /* lines of a network text */
-    int num_augments;
-    int64_t freeze_epochs, steps; /* 0: not given */
-    double from, to;              /* the same */
-    bool print_recipe;
+    int64_t freeze_epochs, steps;        /* 0: not given */
+    double from, to;                     /* the same */
     const char *shapes, *nets, *weights, *into, *prefix; /* NULL: not given */
     const char *layer, *class_word; /* of explain; NULL: not given */
     int method;                     /* a cli_method; -1: not given */
     const char *grads[CLI_MOST_GRADS];
     int num_grads;
     cli_input_shape input_shapes[CLI_MOST_GRADS];
-    int num_input_shapes;
+    int num_input_shapes, num_augments;
     unsigned passes; /* bit i: fv_conv_pass i */
     fv_algorithm algorithm;
     double seconds;
-    bool training, train, new_head, partial, nesterov, no_decay_bias, strict,
-        force, resume, drop_last, skip_damaged, csv, json, markdown, fold,
-        softmax;
+    bool training, train, print_recipe, new_head, partial, nesterov,
+        no_decay_bias, strict, force, resume, drop_last, skip_damaged, csv,
+        json, markdown, fold, softmax;
     int count; /* words that are not options */
     char **words;
 } cli_options;

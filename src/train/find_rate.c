@@ -171,7 +171,7 @@ static void run(finder *f)
         if (!step(f, exp(from + share * (to - from)))) break;
         if (!o->stop || !*o->stop) continue;
         fv_fail(f->context, FV_INTERRUPTED,
-                "rate: stopped after step %lld of %lld", (long long)(i + 1),
+                "rate: stopped after step %lld of %lld", (long long)i + 1,
                 (long long)o->steps);
         break;
     }
