@@ -313,8 +313,7 @@ void cli_parse_recipe(const struct argp *argp, int argc, char **argv, int least,
 void cli_print_recipe(FILE *file, const cli_recipe *recipe);
 /* Whether options are to be chosen: as --recipe says or, without it, for
  * pictures from files that the network does not take as they are. */
-bool cli_recipe_applies(const cli_training *training,
-                        const cli_options *options);
+bool cli_recipe_applies(cli_training *training, cli_options *options);
 /* Chooses what was not given. */
 void cli_recipe_choose(cli_recipe *recipe, cli_training *training,
                        cli_options *options);

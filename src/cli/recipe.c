@@ -83,11 +83,10 @@ static void find_sizes(facts *f)
     f->shorter = count ? sides[count / 2] : 0;
 }
 
-static bool has_kind(const fv_network *network, const char *kind)
+static bool has_kind(fv_network *network, const char *kind)
 {
     for (size_t i = 0; i < fv_network_count(network); i++) {
-        const fv_layer_info info =
-            fv_network_layer_info((fv_network *)(uintptr_t)network, i);
+        const fv_layer_info info = fv_network_layer_info(network, i);
         if (info.kind && strcmp(info.kind, kind) == 0) return true;
     }
     return false;
@@ -112,14 +111,13 @@ static facts facts_of(cli_training *t, cli_options *o)
     return f;
 }
 
-bool cli_recipe_applies(const cli_training *training, const cli_options *o)
+bool cli_recipe_applies(cli_training *training, cli_options *o)
 {
     if (o->recipe || fv_failed(training->context))
         return o->recipe && strcmp(o->recipe, "auto") == 0;
     if (o->num_augments || *fv_network_augment_text(training->network))
         return false;
-    const facts f = facts_of((cli_training *)(uintptr_t)training,
-                             (cli_options *)(uintptr_t)o);
+    const facts f = facts_of(training, o);
     return f.files && f.shorter && !f.equal && f.target != FV_TARGET_MASK;
 }
 
@@ -156,8 +154,8 @@ static void choose_size(facts *f)
     if (f->shorter < 32) side = f->shorter;
     for (int i = 0; i < 2; i++)
         f->size[i] = size[i] = f->size[i] > 0 ? f->size[i] : side;
-    choose(f, "size", "the network takes any, most images have as many pixels",
-           "%lldx%lld", (long long)size[0], (long long)size[1]);
+    choose(f, "size", "the network takes any size", "%lldx%lld",
+           (long long)size[0], (long long)size[1]);
 }
 
 /* ---- transforms ---------------------------------------------------------- */
@@ -322,7 +320,7 @@ static void choose_batch(facts *f)
     f->options->batch = batch;
 }
 
-/* Rate for a batch, two digits. */
+/* The rate for a batch. */
 static double scaled(double rate, int64_t batch)
 {
     return batch < 128 ? rate * (double)batch / 128 : rate;
