@@ -137,6 +137,9 @@ typedef struct fv_fit_options {
     int32_t workers FV_ZERO;
     int64_t log_every FV_ZERO; /**< updates from one line of them to the next;
                                     0: 50 */
+    int64_t freeze_epochs FV_ZERO; /**< so many epochs at the beginning train
+                                        the head alone, see
+                                        fv_network_with_head(); 0: none */
 } fv_fit_options;
 
 /** Trains: `fv_fit(net, fv_adam(net, 1e-3), data, .epochs = 5, .batch = 64)`.
@@ -170,6 +173,59 @@ FV_API fv_status fv_fit_with(fv_network *network, fv_optimizer *optimizer,
  *  without such a line. fv_fit() does it with its training data. */
 FV_API fv_status fv_network_measure(fv_network *network,
                                     const fv_dataset *dataset);
+/** A step of the learning rate range test. */
+typedef struct fv_rate_step {
+    double learning_rate;
+    double loss;     /**< of the batch, before its update */
+    double smoothed; /**< the mean of the losses so far, each counting 0.9 times
+                          as much as the next */
+} fv_rate_step;
+
+/** What fv_find_learning_rate() found; rates that there are none of are NaN. */
+typedef struct fv_rate_report {
+    double suggested;  /**< a tenth of `least`; NaN where the loss did not
+                            fall */
+    double least;      /**< where the smoothed loss was least */
+    double least_loss; /**< and that loss */
+    int64_t steps;     /**< that were made */
+    int32_t diverged;  /**< 1: the test ended before its last rate, because the
+                            smoothed loss was above that of the first step and 4
+                            times the least, or a number was not finite */
+    int32_t reserved;
+} fv_rate_report;
+
+/** Options of fv_find_learning_rate(). */
+typedef struct fv_rate_options {
+    size_t size;
+    fv_dataset *train;
+    int64_t steps FV_ZERO; /**< at least 2; 0: 100 */
+    int64_t batch FV_ZERO; /**< at most the images there are; 0: 32 */
+    double from FV_ZERO;   /**< the first rate; 0: 1e-7 */
+    double to FV_ZERO;     /**< the last one; 0: 10 */
+    void (*see)(void *user, const fv_rate_step *step)
+        FV_ZERO; /**< gets each step; NULL: nobody */
+    void *user FV_ZERO;
+    const volatile sig_atomic_t *stop FV_ZERO; /**< not 0: fail with
+                                                    FV_INTERRUPTED */
+    int32_t workers FV_ZERO;                   /**< as in #fv_fit_options */
+    int32_t reserved FV_ZERO;
+} fv_rate_options;
+
+/** Makes training steps on batches of the data, the learning rate growing from
+ *  step to step by the same factor, and ends when the loss diverges:
+ *  `fv_find_learning_rate(net, optimizer, data, .batch = 64)`. The optimizer's
+ *  schedule is left aside, factors of fv_scale_learning_rate() are not.
+ *  Afterwards weights, running statistics and the optimizer have the bits that
+ *  they had, and gradients are zero. */
+#define fv_find_learning_rate(network, optimizer, ...)                         \
+    fv_find_learning_rate_with(                                                \
+        (network), (optimizer),                                                \
+        FV_OPTIONS(fv_rate_options, .train = __VA_ARGS__))
+/** See fv_find_learning_rate(). */
+FV_API fv_rate_report
+fv_find_learning_rate_with(fv_network *network, fv_optimizer *optimizer,
+                           const fv_rate_options *options);
+
 /** Evaluates by plan in batches of `batch` (0: 32). Answers are counted in
  *  `scores`, NULL: not; they have the network's number of classes. */
 FV_API fv_metrics fv_evaluate(fv_network *network, const fv_dataset *dataset,

@@ -7,6 +7,7 @@
 #include <argp.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* How the program ends. */
 enum {
@@ -19,6 +20,7 @@ enum {
 /* Each takes the words after `fovea`, "fovea train" being argv[0]. */
 int cli_data(int argc, char **argv);
 int cli_train(int argc, char **argv);
+int cli_lrfind(int argc, char **argv);
 int cli_top(int argc, char **argv);
 int cli_report_command(int argc, char **argv);
 int cli_eval(int argc, char **argv);
@@ -31,6 +33,9 @@ int cli_layers(int argc, char **argv);
 int cli_explain(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 int cli_version(int argc, char **argv);
+
+/* Bytes of texts. */
+enum { CLI_CELL = 64, CLI_TEXT = 256, CLI_MOST_COLUMNS = 32 };
 
 /* ---- options (options.c) ------------------------------------------------ */
 
@@ -110,6 +115,13 @@ enum {
     CLI_LAYER,
     CLI_CLASS,
     CLI_CSV,
+    CLI_RECIPE,
+    CLI_PRINT_RECIPE,
+    CLI_AUGMENT,
+    CLI_FREEZE_EPOCHS,
+    CLI_STEPS,
+    CLI_FROM,
+    CLI_TO,
     CLI_JSON
 };
 
@@ -167,7 +179,12 @@ enum {
         "json", CLI_JSON, NULL, 0, "the result as one line of JSON", 0         \
     }
 
-enum { CLI_MOST_GRADS = 64, CLI_PARTS = 3 };
+enum {
+    CLI_MOST_GRADS = 64,
+    CLI_PARTS = 3,
+    CLI_MOST_LINES = 32,
+    CLI_MOST_STEPS = 10000
+};
 
 /* "[NAME=]1x3x224x224": the shape of an input, the first one without a name. */
 typedef struct cli_input_shape {
@@ -209,22 +226,26 @@ typedef struct cli_options {
     int64_t patience, keep, log_every;     /* 0: not given */
     double min_delta, val_split;           /* 0: not given */
     const char *log, *tensorboard, *report, *val_data,
-        *class_weights;      /* the same */
-    double split[CLI_PARTS]; /* shares of parts; zeros: not given */
-    const char *sheet;       /* NULL: not given */
+        *class_weights;                  /* the same */
+    double split[CLI_PARTS];             /* shares of parts; zeros: not given */
+    const char *sheet;                   /* NULL: not given */
+    const char *recipe;                  /* the same */
+    const char *augment[CLI_MOST_LINES]; /* lines of a network text */
+    int64_t freeze_epochs, steps;        /* 0: not given */
+    double from, to;                     /* the same */
     const char *shapes, *nets, *weights, *into, *prefix; /* NULL: not given */
     const char *layer, *class_word; /* of explain; NULL: not given */
     const char *grads[CLI_MOST_GRADS];
     cli_input_shape input_shapes[CLI_MOST_GRADS];
     double seconds;
     int method; /* a cli_method; -1: not given */
-    int num_grads, num_input_shapes;
+    int num_grads, num_input_shapes, num_augments;
     unsigned passes; /* bit i: fv_conv_pass i */
     fv_algorithm algorithm;
     bool layout_given, normalise, keep_best, rollback, balanced, once;
-    bool training, train, new_head, partial, nesterov, no_decay_bias, strict,
-        force, resume, drop_last, skip_damaged, csv, json, markdown, fold,
-        softmax;
+    bool training, train, print_recipe, new_head, partial, nesterov,
+        no_decay_bias, strict, force, resume, drop_last, skip_damaged, csv,
+        json, markdown, fold, softmax;
     int count; /* words that are not options */
     char **words;
 } cli_options;
@@ -263,6 +284,54 @@ cli_options cli_defaults(void);
 _Noreturn void cli_refuse(const char *command, const char *format, ...)
     FV_PRINTF(2, 3);
 
+/* ---- optimizers (optimizer.c) ------------------------------------------- */
+
+enum { CLI_OPTIMIZER_TEXT = 1024 };
+/* Help of --optimizer, which begins with all the names; written by
+ * cli_write_optimizer_help. */
+extern char cli_optimizer_help[2 * CLI_OPTIMIZER_TEXT];
+void cli_write_optimizer_help(void);
+/* Puts the optimizer and its options into words, in lower case; refuses wrong
+ * ones, and a wrong schedule. */
+void cli_write_optimizer(const char *command, const cli_options *options,
+                         char text[CLI_OPTIMIZER_TEXT]);
+
+/* ---- recipes (recipe.c, recipe_file.c) ---------------------------------- */
+
+enum { CLI_MOST_CHOICES = 24 }; /* more than there ever are */
+
+/* What was chosen for options that were not given, and why. */
+typedef struct cli_choice {
+    const char *option;
+    char value[CLI_CELL], why[CLI_CELL + 32];
+} cli_choice;
+typedef struct cli_recipe {
+    cli_choice choices[CLI_MOST_CHOICES];
+    int count;
+} cli_recipe;
+
+/* What is trained, and on what. */
+typedef struct cli_training {
+    fv_context *context;
+    fv_network *network;      /* may be replaced by one with another head */
+    fv_dataset *train, *test; /* test may be NULL */
+} cli_training;
+
+/* cli_parse() with the options of the file of --recipe before all others;
+ * options of the command line win. */
+void cli_parse_recipe(const struct argp *argp, int argc, char **argv, int least,
+                      int most, cli_options *options);
+/* Prints it as a file that --recipe takes. */
+void cli_print_recipe(FILE *file, const cli_recipe *recipe);
+/* Whether options are to be chosen: as --recipe says or, without it, for
+ * pictures from files that the network does not take as they are. */
+bool cli_recipe_applies(cli_training *training, cli_options *options);
+/* Chooses what was not given. */
+void cli_recipe_choose(cli_recipe *recipe, cli_training *training,
+                       cli_options *options);
+/* Does to the network what --head, --size and --augment say. */
+void cli_prepare_network(cli_training *training, const cli_options *options);
+
 /* `fovea explain` with an image, or with a method that needs none
  * (explain_image.c); `command` is for messages. */
 int cli_explain_image(const char *command, cli_options *options);
@@ -287,7 +356,6 @@ int cli_columns(int file);
 
 /* ---- texts and tables (table.c) ----------------------------------------- */
 
-enum { CLI_CELL = 64, CLI_TEXT = 256, CLI_MOST_COLUMNS = 32 };
 /* Kinds of layers. */
 enum { CLI_MOST_KINDS = 256 };
 

@@ -18,6 +18,8 @@ static const command commands[] = {
       "look at a data set: sizes, classes, damage, duplicates", cli_data },
     { "train", "fovea train", "NET --data NAME",
       "train a network and save it as a model", cli_train },
+    { "lrfind", "fovea lrfind", "NET --data NAME",
+      "find a learning rate by a test of a range", cli_lrfind },
     { "top", "fovea top", "FILE.jsonl", "follow a training by its log",
       cli_top },
     { "report", "fovea report", "LOG FILE NAME",

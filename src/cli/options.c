@@ -90,6 +90,7 @@ static void read_size(struct argp_state *state, int key, char *text,
     if (second) *second++ = '\0';
     size[0] = whole(state, key, text, 1, MOST_SIZE);
     size[1] = second ? whole(state, key, second, 1, MOST_SIZE) : size[0];
+    if (second) second[-1] = 'x';
 }
 
 static cli_input_shape input_shape(struct argp_state *state, const char *text)
@@ -397,6 +398,40 @@ static void read_shares(struct argp_state *state, int key, const char *text,
                    name_of(state, key), text);
 }
 
+/* Options of recipes, and of the search for a learning rate. */
+static error_t read_recipe(int key, char *text, struct argp_state *state,
+                           cli_options *o)
+{
+    switch (key) {
+    case CLI_RECIPE:
+        o->recipe = file(state, key, text);
+        return 0;
+    case CLI_PRINT_RECIPE:
+        o->print_recipe = true;
+        return 0;
+    case CLI_AUGMENT:
+        if (o->num_augments == CLI_MOST_LINES)
+            argp_error(state, "--augment: more than %d of them",
+                       CLI_MOST_LINES);
+        o->augment[o->num_augments++] = file(state, key, text);
+        return 0;
+    case CLI_FREEZE_EPOCHS:
+        o->freeze_epochs = whole(state, key, text, 1, MOST_EPOCHS);
+        return 0;
+    case CLI_STEPS:
+        o->steps = whole(state, key, text, 2, CLI_MOST_STEPS);
+        return 0;
+    case CLI_FROM:
+        o->from = number(state, key, text, false, (double)INFINITY);
+        return 0;
+    case CLI_TO:
+        o->to = number(state, key, text, false, (double)INFINITY);
+        return 0;
+    default:
+        return read_watching(key, text, state, o);
+    }
+}
+
 /* Options of the data that is trained on. */
 static error_t read_sampling(int key, char *text, struct argp_state *state,
                              cli_options *o)
@@ -426,7 +461,7 @@ static error_t read_sampling(int key, char *text, struct argp_state *state,
         o->balanced = true;
         return 0;
     default:
-        return read_watching(key, text, state, o);
+        return read_recipe(key, text, state, o);
     }
 }
 

@@ -9,9 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MOST_LINKS = 40, TEXT_BYTES = 1024, MOST_ROLLBACKS = 3 };
-
-static char optimizer_help[2 * TEXT_BYTES]; /* begins with all the names */
+enum { MOST_LINKS = 40, MOST_ROLLBACKS = 3 };
 
 static const struct argp_option options[] = {
     { "data", CLI_DATA, "NAME", 0,
@@ -22,7 +20,7 @@ static const struct argp_option options[] = {
     { "batch", CLI_BATCH, "N", 0, "images a step (32)", 0 },
     { "micro-batch", CLI_MICRO_BATCH, "N", 0,
       "compute so many images of a batch at a time, in less memory", 0 },
-    { "optimizer", CLI_OPTIMIZER, "NAME", 0, optimizer_help, 0 },
+    { "optimizer", CLI_OPTIMIZER, "NAME", 0, cli_optimizer_help, 0 },
     { "lr", CLI_LR, "X", 0,
       "learning rate (adam 0.001, sgd 0.01, others their own)", 0 },
     { "momentum", CLI_MOMENTUM, "X", 0, "of the optimizer (0)", 0 },
@@ -59,6 +57,20 @@ static const struct argp_option options[] = {
     { "layout", CLI_LAYOUT, "ORDER", 0,
       "axes of image tensors, nhwc or nchw (nhwc)", 0 },
     CLI_SIZE_OPTION,
+    { "augment", CLI_AUGMENT, "LINE", 0,
+      "a transform behind those of the network, as \"flip\"; may be repeated",
+      0 },
+    { "head", CLI_HEAD, "new", 0,
+      "draw the last layer with weights anew, for the classes of the data", 0 },
+    { "freeze-epochs", CLI_FREEZE_EPOCHS, "N", 0,
+      "train the last layer with weights alone in the first N epochs", 0 },
+    { "recipe", CLI_RECIPE, "WHAT", 0,
+      "auto: choose the options that are not given; none: take the defaults; "
+      "or a file of options, one a line (auto for pictures from files of other "
+      "sizes than the network takes, if it has no transforms)",
+      0 },
+    { "print-recipe", CLI_PRINT_RECIPE, NULL, 0,
+      "print the options that are chosen, as such a file, and end", 0 },
     { "limit", CLI_LIMIT, "N", 0, "train on the first N images only", 0 },
     { "drop-last", CLI_DROP_LAST, NULL, 0,
       "leave out the last batch of an epoch if it is short", 0 },
@@ -116,19 +128,6 @@ static const struct argp_option options[] = {
     { 0 },
 };
 
-static void write_optimizer_help(void)
-{
-    size_t used = 0;
-    const char *name;
-    for (int32_t i = 0; (name = fv_optimizer_name(i)) && used < TEXT_BYTES; i++)
-        used += (size_t)snprintf(optimizer_help + used, TEXT_BYTES - used,
-                                 "%s%s", i ? ", " : "", name);
-    used = strlen(optimizer_help);
-    snprintf(optimizer_help + used, sizeof optimizer_help - used,
-             ", with its options as words behind its name, see below (adam; "
-             "sgd with --momentum or --nesterov)");
-}
-
 static const struct argp usage = {
     .options = options,
     .args_doc = "NET [NAME]",
@@ -150,10 +149,11 @@ typedef struct run {
     cli_options options;
     const char *input;
     char checkpoint[CLI_PATH];
-    char optimizer[TEXT_BYTES];
+    char optimizer[CLI_OPTIMIZER_TEXT];
     fv_context *context;
     fv_network *network;
     fv_dataset *train, *test, *validation; /* the last two may be NULL */
+    cli_recipe recipe;
     fv_optimizer *trainer;
     fv_fit_report report;
     cli_progress progress;
@@ -186,63 +186,12 @@ static void catch_signals(void)
             sigaction(numbers[i], &action, NULL);
 }
 
-/* Appends " key=value" if there is a value. */
-static void add_option(run *r, const char *command, const char *key,
-                       const char *value)
-{
-    const size_t used = strlen(r->optimizer);
-    if (!value) return;
-    const int length =
-        snprintf(r->optimizer + used, TEXT_BYTES - used, " %s=%s", key, value);
-    if (length < 0 || (size_t)length >= TEXT_BYTES - used)
-        cli_refuse(command, "--optimizer: a text of %zu characters",
-                   used + strlen(value));
-}
-
-/* Puts the optimizer and its options into words, in lower case. */
-static void write_optimizer(run *r, const char *command)
-{
-    const cli_options *o = &r->options;
-    const char *name = o->optimizer                 ? o->optimizer
-                       : o->momentum || o->nesterov ? "sgd"
-                                                    : "adam";
-    if (strlen(name) >= TEXT_BYTES)
-        cli_refuse(command, "--optimizer: a text of %zu characters",
-                   strlen(name));
-    for (size_t i = 0; i <= strlen(name); i++)
-        r->optimizer[i] = name[i] >= 'A' && name[i] <= 'Z'
-                              ? (char)(name[i] - 'A' + 'a')
-                              : name[i];
-    add_option(r, command, "learning_rate", o->lr);
-    add_option(r, command, "momentum", o->momentum);
-    add_option(r, command, "nesterov", o->nesterov ? "yes" : NULL);
-    add_option(r, command, "weight_decay", o->weight_decay);
-}
-
-/* Makes the optimizer of a network of two numbers, to refuse wrong options
- * before the first file is opened. */
-static void check_optimizer(const run *r, const char *command)
-{
-    fv_context *context =
-        fv_context_new(FV_OPTIONS(fv_context_options, .threads = 1));
-    if (fv_failed(context) == FV_OK) {
-        fv_set_schedule(
-            fv_optimizer_parse(
-                fv_network_parse(context, "input 1\nlinear 1\n", ""),
-                r->optimizer),
-            r->options.schedule);
-        if (fv_failed(context)) cli_refuse(command, "%s", fv_error(context));
-    }
-    fv_context_free(context);
-}
-
 /* Options that exclude or need each other. */
 static void check_options(run *r, const char *command)
 {
     cli_options *o = &r->options;
     cli_take_data(command, o, 1);
-    write_optimizer(r, command);
-    check_optimizer(r, command);
+    cli_write_optimizer(command, o, r->optimizer);
     if (o->val_split > 0 && o->val_data)
         cli_refuse(command, "--val-split and --val-data exclude each other");
     if (!o->out) o->out = "model.safetensors";
@@ -383,19 +332,36 @@ static fv_status finish(run *r)
     return fv_failed(r->context);
 }
 
-/* Opens the data: the part val is for validation unless other images are, and
- * the part test is for the end. */
+/* Chooses options, and prepares the network by them. */
+static void follow_recipe(run *r)
+{
+    cli_options *o = &r->options;
+    cli_training t = { r->context, r->network, r->train, r->test };
+    if (cli_recipe_applies(&t, o)) {
+        cli_recipe_choose(&r->recipe, &t, o);
+        if (!fv_failed(r->context) && !o->print_recipe)
+            cli_print_recipe(stderr, &r->recipe);
+    } else {
+        cli_prepare_network(&t, o);
+    }
+    r->network = t.network;
+    if (!o->epochs) o->epochs = 5;
+    if (!o->batch) o->batch = 32;
+}
+
+/* Opens the data, and chooses what the options leave open: the part val is for
+ * validation unless other images are, and the part test is for the end. */
 static void open_data(run *r)
 {
     const cli_options *o = &r->options;
-    const bool own = !o->val_data && o->val_split == 0;
     r->train = cli_open_data(r->context, o, o->data, "train", true, 0);
     r->test = cli_open_data(r->context, o, o->data, "test", false, 0);
     if (o->limit) fv_dataset_limit(r->train, o->limit);
+    follow_recipe(r);
     if (o->val_data)
         r->validation =
             cli_open_data(r->context, o, o->val_data, "val", true, 0);
-    else if (own)
+    else if (o->val_split == 0)
         r->validation = cli_open_data(r->context, o, o->data, "val", false, 0);
     else
         r->validation =
@@ -418,12 +384,13 @@ static void fit(run *r)
     if (o->report) check_output(r, o->report);
     if (o->report) cli_page_check(r->context, o->report, o->force);
     r->network = cli_with_loss(cli_load(r->context, r->input), o);
-    if (o->size[0]) cli_set_size(r->context, r->network, o, NULL);
     open_data(r);
+    if (o->print_recipe || fv_failed(r->context)) return;
     if (o->normalise
         && !strstr(fv_network_augment_text(r->network), "augment normalise"))
         fv_network_augment(r->network, "normalise auto");
     fv_network_measure(r->network, r->train);
+    cli_write_optimizer("fovea train", o, r->optimizer);
     r->network = cli_with_class_weights(r->context, r->network, r->train, o);
     check_former(r, o->out);
     if (!o->resume) check_former(r, r->checkpoint);
@@ -443,7 +410,7 @@ static void fit(run *r)
            .best = o->keep_best ? o->out : NULL,
            .rollbacks = o->rollback ? MOST_ROLLBACKS : 0, .log = o->log,
            .tensorboard = o->tensorboard, .balanced = o->balanced,
-           .log_every = o->log_every);
+           .log_every = o->log_every, .freeze_epochs = o->freeze_epochs);
     cli_progress_end(&r->progress);
 }
 
@@ -552,8 +519,9 @@ int cli_train(int argc, char **argv)
     int code = CLI_DONE;
     r.command = cli_command_line(argc, argv, line, sizeof line);
     cli_history_begin(&history);
-    write_optimizer_help();
-    cli_parse(&usage, argc, argv, 1, 2, &r.options);
+    cli_write_optimizer_help();
+    r.options.epochs = r.options.batch = 0; /* not given */
+    cli_parse_recipe(&usage, argc, argv, 1, 2, &r.options);
     check_options(&r, argv[0]);
     signal(SIGPIPE, SIG_IGN); /* nobody reads the progress: train on */
     r.input = r.options.words[0];
@@ -561,6 +529,8 @@ int cli_train(int argc, char **argv)
     fit(&r);
     if (fv_failed(r.context) == FV_INTERRUPTED) {
         code = interrupted(&r);
+    } else if (r.options.print_recipe && !fv_failed(r.context)) {
+        cli_print_recipe(stdout, &r.recipe);
     } else if (finish(&r) == FV_OK) {
         report(&r);
         if (r.options.json)

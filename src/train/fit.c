@@ -29,6 +29,7 @@ typedef struct fit {
     fv__sums last;  /* of the last batch */
     double rate;    /* of its update */
     fv__records records;
+    fv__body body; /* what the first epochs do not train */
 } fit;
 
 static fv__run run_of(const fit *f)
@@ -69,10 +70,14 @@ static fv_status check_numbers(fv_context *context, const fv_fit_options *o)
         const char *name;
         int64_t value, least;
     } counts[] = {
-        { "epochs", o->epochs, 1 },           { "batch", o->batch, 1 },
-        { "micro_batch", o->micro_batch, 1 }, { "keep", o->keep, 0 },
-        { "patience", o->patience, 0 },       { "rollbacks", o->rollbacks, 0 },
+        { "epochs", o->epochs, 1 },
+        { "batch", o->batch, 1 },
+        { "micro_batch", o->micro_batch, 1 },
+        { "keep", o->keep, 0 },
+        { "patience", o->patience, 0 },
+        { "rollbacks", o->rollbacks, 0 },
         { "log_every", o->log_every, 0 },
+        { "freeze_epochs", o->freeze_epochs, 0 },
     };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         if (counts[i].value < counts[i].least)
@@ -379,6 +384,7 @@ static bool ended(const fit *f)
 static fv_status train_epoch(fit *f)
 {
     if (!f->position.batch) f->position.sums = (fv__sums){ 0 };
+    fv__body_train(&f->body, f->position.epoch >= f->options.freeze_epochs);
     fv_dataset_shuffle(f->options.train, f->context->seed,
                        (uint64_t)f->position.epoch, f->order);
     if (f->options.balanced
@@ -461,7 +467,10 @@ static fv_status train(fit *f)
         f->optimizer->updates - f->position.batch
         + (f->options.epochs - f->position.epoch) * f->batches;
     f->begun = fv__seconds();
-    if (begin_records(f) != FV_OK) return fv_failed(f->context);
+    if (begin_records(f) != FV_OK
+        || (f->options.freeze_epochs
+            && fv__body_find(&f->body, f->network) != FV_OK))
+        return fv_failed(f->context);
     while (!ended(f))
         if (train_epoch(f) != FV_OK && !roll_back(f)) break;
     f->report.seconds = fv__seconds() - f->begun;
@@ -494,6 +503,7 @@ fv_status fv_fit_with(fv_network *network, fv_optimizer *optimizer,
     fv__feed_divide(&f.feed, f.options.batch,
                     fv__min(f.options.micro_batch, batch), f.options.workers);
     train(&f);
+    fv__body_free(&f.body);
     fv__records_end(&f.records);
     f.report.wait_share = wait_share(&f);
     f.report.damaged = fv__loader_skipped(f.feed.loader);

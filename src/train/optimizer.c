@@ -185,7 +185,7 @@ fv_optimizer *fv_optimizer_parse(fv_network *network, const char *text)
 
 /* ---- state -------------------------------------------------------------- */
 
-static size_t state_bytes(const fv_optimizer *optimizer)
+size_t fv__optimizer_state_bytes(const fv_optimizer *optimizer)
 {
     size_t bytes;
     if (!fv__multiply((size_t)optimizer->slots, optimizer->slot_bytes, &bytes))
@@ -208,7 +208,7 @@ size_t fv__optimizer_pending(const fv_optimizer *optimizer)
 {
     size_t pending = 0;
     if (!optimizer->state && optimizer->slots)
-        pending += fv__footprint(state_bytes(optimizer));
+        pending += fv__footprint(fv__optimizer_state_bytes(optimizer));
     if (!optimizer->partials && partials_bytes(optimizer))
         pending += fv__footprint(partials_bytes(optimizer));
     if (!optimizer->averages && optimizer->average != 0)
@@ -240,8 +240,8 @@ fv_status fv__optimizer_ready(fv_optimizer *optimizer)
 {
     fv_context *context = optimizer->context;
     if (!optimizer->state && optimizer->slots) {
-        optimizer->state =
-            fv__allocate_zero(context, FV__RUN, state_bytes(optimizer));
+        optimizer->state = fv__allocate_zero(
+            context, FV__RUN, fv__optimizer_state_bytes(optimizer));
         if (optimizer->state) begin_state(optimizer);
     }
     if (!optimizer->partials && partials_bytes(optimizer))

@@ -127,6 +127,8 @@ fv_optimizer *fv__optimizer_new(const fv__optimizer_type *type,
                                 const void *options);
 /* Bytes of state that are still to be allocated. */
 size_t fv__optimizer_pending(const fv_optimizer *optimizer);
+/* Bytes of its state, without averages. */
+size_t fv__optimizer_state_bytes(const fv_optimizer *optimizer);
 /* Allocates the state. */
 fv_status fv__optimizer_ready(fv_optimizer *optimizer);
 /* Allocates the averages, if there are to be any, and copies the weights. */

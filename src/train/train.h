@@ -41,6 +41,19 @@ fv_metrics fv__evaluate(fv_network *network, const fv_dataset *dataset,
 fv_status fv__balance(const fv_dataset *dataset, fv_context *context,
                       int64_t *order);
 
+/* The variables outside the head of a network that are trained; zero before
+ * fv__body_find(). */
+typedef struct fv__body {
+    fv_network *network;
+    bool *held; /* one a variable of the network; NULL: none */
+} fv__body;
+
+fv_status fv__body_find(fv__body *body, fv_network *network);
+/* Whether they require gradients. */
+void fv__body_train(const fv__body *body, bool on);
+/* They do again. */
+void fv__body_free(fv__body *body);
+
 /* The position of a training run, as a checkpoint stores it. */
 typedef struct fv__position {
     int64_t epoch; /* finished epochs */

@@ -469,7 +469,21 @@ class DefaultsTest(Case):
         "skip-damaged": (None, None, None),
         "out": ("model.safetensors", "model.safetensors", None),
         "force": (None, None, None), "resume": (None, None, None),
+        "augment": (None, None, None), "head": (None, None, None),
+        "freeze-epochs": (None, None, ("1", "1000000", "0", "1000001")),
+        "recipe": ("auto for pictures from files of other sizes than the "
+                   "network takes, if it has no transforms", None, None),
+        "print-recipe": (None, None, None),
         "json": (None, None, None)}
+    SHARED = ("data", "batch", "optimizer", "momentum", "nesterov",
+              "weight-decay", "head", "freeze", "loss", "augment", "size",
+              "limit", "seed", "threads", "dtype", "workers", "skip-damaged",
+              "json")
+    LRFIND = {
+        **dict(zip(SHARED, map(TRAIN.get, SHARED))),
+        "steps": ("100", "100", ("2", "10000", "1", "10001")),
+        "from": ("1e-7", "1e-7", ("1e-9", "1e300", "0", "inf")),
+        "to": ("10", "10", ("1e-9", "1e300", "0", "inf"))}
     EVAL = {"data": (None, None, None),
             "loss": ("softmax_cross_entropy", None, None), "limit": (None, None, LIMIT),
             "batch": ("32", "32", BATCH), "threads": ("all", None, THREADS),
@@ -505,8 +519,8 @@ class DefaultsTest(Case):
                "batch": ("1", None, BATCH)}
     COMMANDS = {
         "convert": CONVERT,
-        "train": TRAIN, "eval": EVAL, "predict": PREDICT, "info": INFO,
-        "report": REPORT,
+        "train": TRAIN, "lrfind": LRFIND, "eval": EVAL, "predict": PREDICT,
+        "info": INFO, "report": REPORT,
         "gradcheck": GRADCHECK,
         "layers": {"markdown": (None, None, None)},
         "data": {"split": (None, None, None), "out": (None, None, None),
@@ -570,8 +584,9 @@ class DefaultsTest(Case):
 
     def test_limits(self):
         for command, options in self.COMMANDS.items():
-            data = {"train": ["data"], "eval": ["data"], "predict": ["data"],
-                    "convert": ["out.c"], "report": ["model", "data"]}.get(command, [])
+            data = {"train": ["data"], "lrfind": ["data"], "eval": ["data"],
+                    "predict": ["data"], "convert": ["out.c"],
+                    "report": ["model", "data"]}.get(command, [])
             for name, (_, _, limits) in options.items():
                 if not limits:
                     continue
@@ -1279,6 +1294,7 @@ class NetworksTest(Case):
         "regnet_y_400mf": (4_344_144, 401_842_848),
         "resnet18": (11_689_512, 1_814_073_344),
         "resnet20": (272_474, 40_813_184),
+        "resnet_small": (283_770, 24_198_656),
         "resnet50": (25_557_032, 4_089_184_256),
         "shufflenet_v2_x1_0": (2_278_604, 144_907_992),
         "squeezenet1_0": (1_248_424, 818_924_576),

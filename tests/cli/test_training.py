@@ -505,5 +505,149 @@ class FullDiskTest(TrainingCase):
             self.assertEqual(line["loss"], other["loss"])
 
 
+class RecipeTest(TrainingCase):
+    """Options that are chosen, files of them, and other heads."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        noise = random.Random(3)
+        for kind in range(3):
+            folder = cls.folder / "photos" / f"class{kind}"
+            folder.mkdir(parents=True)
+            for i in range(14):
+                width = noise.randrange(17, 60)
+                row = bytes(noise.randrange(80) + 80 * (k % 3 == kind)
+                            for k in range(3 * width))
+                (folder / f"{i}.png").write_bytes(
+                    test_cli.png(width, noise.randrange(17, 60), 2, row))
+        (cls.folder / "pictures.net").write_text(
+            "input 16 16 3\nconv2d 4 3 3 stride=2\nbatchnorm\nrelu\n"
+            "global_average_pool\nflatten\nlinear 7\nsoftmax_cross_entropy\n")
+
+    def pictures(self, *words, **more):
+        done = subprocess.run(
+            self.command(["train", "pictures.net", "--data", "./photos",
+                          "--print-recipe"]), cwd=self.folder,
+            env=environment(), capture_output=True, text=True)
+        if done.returncode and "this build of Fovea" in done.stderr:
+            self.skipTest("the program reads no PNG files")
+        return self.run_fovea("train", "pictures.net", "--data", "./photos",
+                              *words, **more)
+
+    def options(self, text):
+        return [line.split(" #")[0].strip() for line in text.splitlines()
+                if line.startswith("--")]
+
+    def test_what_is_chosen(self):
+        found = self.options(self.pictures("--print-recipe").stdout)
+        self.assertEqual(found, [
+            "--head new", '--augment "resize 16 16"',
+            '--augment "random_crop 16 16 padding=2"', "--augment flip",
+            '--augment "normalise auto"', "--val-split 0.1", "--batch 8", "--optimizer sgd",
+            "--momentum 0.9", "--nesterov", "--weight-decay 0.0005",
+            "--lr 0.00625", "--epochs 100",
+            '--schedule "linear 6 for 6 then cosine"'])
+        # what is given is not chosen
+        found = self.options(self.pictures(
+            "--print-recipe", "--recipe", "auto", "--augment", "resize 16 16", "--batch", 5,
+            "--optimizer", "adam", "--epochs", 2, "--schedule", "cosine",
+            "--val-split", 0.2).stdout)
+        self.assertEqual(found, ["--head new"])
+        self.assertFalse((self.folder / "model.safetensors").exists())
+
+    def test_a_file_gives_what_was_chosen(self):
+        done = self.pictures("--epochs", 2, "--out", "chosen")
+        file = self.folder / "it.recipe"
+        file.write_text("\n".join(self.options(done.stderr)) + "\n")
+        again = self.pictures("--epochs", 2, "--out", "again", "--recipe",
+                              file.name)
+        self.assertEqual(self.options(again.stderr), [])
+        self.assertEqual(sha(self.folder / "chosen"),
+                         sha(self.folder / "again"))
+        # options of the command line win
+        found = self.json_of(self.pictures(
+            "--recipe", file.name, "--epochs", 1, "--optimizer", "adam",
+            "--augment", "resize 16", "--json", "--out", "won"))
+        self.assertEqual(found["epochs"], 1)
+        text = (self.folder / "won").read_bytes()
+        self.assertIn(b"augment resize 16", text)
+        self.assertNotIn(b"random_crop", text)
+
+    def test_what_is_no_recipe(self):
+        file = self.folder / "bad.recipe"
+        for text, sentence in (
+                ("# why\nbatch 3\n", "bad.recipe:2: expected an option, "
+                 "--NAME VALUE"),
+                ("--recipe auto\n", "bad.recipe:1: a recipe within a recipe"),
+                ("--batch 0\n", "--batch 0: expected a whole number from 1 to "
+                 "1048576"),
+                ("\0", "--recipe bad.recipe: no file of options")):
+            file.write_text(text)
+            done = self.train("no", "--recipe", file.name, code=2)
+            self.assertEqual(done.stderr.splitlines()[0],
+                             f"fovea train: {sentence}")
+        done = self.train("no", "--recipe", "none.recipe", code=2)
+        self.assertEqual(done.stderr.splitlines()[0], "fovea train: --recipe "
+                         "none.recipe: cannot be read")
+
+    def test_data_of_the_size_keep_the_defaults(self):
+        self.train("usual")
+        done = self.train("none", "--recipe", "none")
+        self.assertEqual(self.options(done.stderr), [])
+        self.assertEqual(sha(self.folder / "usual"), sha(self.folder / "none"))
+        done = self.train("auto", "--recipe", "auto")
+        self.assertIn('--augment "random_crop 12 12 padding=2"',
+                      self.options(done.stderr))
+        self.assertNotEqual(sha(self.folder / "usual"),
+                            sha(self.folder / "auto"))
+
+    def test_another_head(self):
+        self.train("four")
+        (self.folder / "two").mkdir()
+        (self.folder / "two.csv").write_text("")
+        found = self.json_of(self.train(
+            "head", "--head", "new", "--freeze-epochs", 1, "--json"))
+        self.assertEqual(found["epochs"], 2)
+        # only the head of a network with weights differs after a frozen epoch
+        self.run_fovea("train", "four", "--data", "data", "--head", "new",
+                       "--freeze-epochs", 1, "--epochs", 1, "--out", "tuned")
+        before, after = ((self.folder / name).read_bytes()
+                         for name in ("four", "tuned"))
+        head, = struct.unpack("<Q", before[:8])
+        header = json.loads(before[8:8 + head])
+        size, = struct.unpack("<Q", after[:8])
+        tuned = json.loads(after[8:8 + size])
+        for name, entry in header.items():
+            if name == "__metadata__":
+                continue
+            begin, end = entry["data_offsets"]
+            first, last = tuned[name]["data_offsets"]
+            same = before[8 + head + begin:8 + head + end] \
+                == after[8 + size + first:8 + size + last]
+            self.assertEqual(same, not name.startswith("linear")
+                             and "running" not in name, name)
+
+
+class RateTest(TrainingCase):
+    def test_a_rate_is_found(self):
+        found = self.json_of(self.run_fovea(
+            "lrfind", "small.net", "data", "--optimizer", "sgd", "--batch", 64,
+            "--steps", 60, "--json"))
+        self.assertEqual(set(found), {"suggested", "least", "least_loss",
+                                      "diverged", "steps"})
+        self.assertGreater(found["suggested"], 1e-3)
+        self.assertLess(found["suggested"], 1.1)
+        self.assertAlmostEqual(found["least"], 10 * found["suggested"])
+        rates = [step["learning_rate"] for step in found["steps"]]
+        self.assertAlmostEqual(rates[0], 1e-7)
+        self.assertAlmostEqual(rates[1] / rates[0], 10 ** (8 / 59))
+        done = self.run_fovea("lrfind", "small.net", "data", "--optimizer",
+                              "sgd", "--batch", 64, "--steps", 60)
+        self.assertRegex(done.stdout, rf"\nsuggested --lr "
+                         rf"{found['suggested']:.2g}\n$")
+        self.assertEqual(list(self.folder.glob("*.safetensors")), [])
+
+
 if __name__ == "__main__":
     test_cli.main()

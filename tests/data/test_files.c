@@ -316,6 +316,48 @@ static void test_workers(void **state)
     assert_int_equal(fv_context_memory(context).data_bytes, 0);
 }
 
+/* Half of each class moves, and what is read is the picture of its path, also
+ * after the other pictures had been kept. */
+static void test_split(void **state)
+{
+    (void)state;
+    needs(PNG);
+    make_animals("halves");
+    fv_dataset *sets[2],
+        *set = fv_dataset_open(context, at("halves"), .cache_bytes = 1 << 16);
+    for (int64_t i = 0; i < COUNT; i++) {
+        fv_tensor picture = fv_dataset_read(set, i, NULL);
+        fv_tensor_free(context, &picture);
+    }
+    sets[0] = set;
+    sets[1] = fv_dataset_split(set, 0.5, 7);
+    assert_ok(context);
+    bool seen[COUNT] = { false };
+    for (int k = 0; k < 2; k++) {
+        assert_int_equal(fv_dataset_count(sets[k]), COUNT / 2);
+        assert_int_equal(fv_dataset_classes(sets[k]), 2);
+        assert_string_equal(fv_dataset_class_name(sets[k], 1), "dog");
+        int64_t dogs = 0;
+        for (int64_t i = 0; i < COUNT / 2; i++) {
+            fv_tensor label;
+            fv_tensor picture = fv_dataset_read(sets[k], i, &label);
+            const int seed = strrchr(fv_dataset_path(sets[k], i), '/')[1] - 'a';
+            assert_ok(context);
+            assert_int_equal(((unsigned char *)picture.data)[3],
+                             pixel_of(seed, 3));
+            assert_int_equal(*(int64_t *)label.data, seed >= COUNT / 2);
+            assert_false(seen[seed]);
+            seen[seed] = true;
+            dogs += *(int64_t *)label.data;
+            fv_tensor_free(context, &picture);
+            fv_tensor_free(context, &label);
+        }
+        assert_int_equal(dogs, COUNT / 4);
+    }
+    for (int k = 0; k < 2; k++) fv_dataset_free(sets[k]);
+    assert_int_equal(fv_context_memory(context).data_bytes, 0);
+}
+
 /* A loader that is freed before its epoch ends, and a picture that goes. */
 static void test_early_end(void **state)
 {
@@ -494,6 +536,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_hostile_manifests, begin, end),
         cmocka_unit_test_setup_teardown(test_masks, begin, end),
         cmocka_unit_test_setup_teardown(test_workers, begin, end),
+        cmocka_unit_test_setup_teardown(test_split, begin, end),
         cmocka_unit_test_setup_teardown(test_early_end, begin, end),
         cmocka_unit_test_setup_teardown(test_every_failure, begin, end),
         cmocka_unit_test_setup_teardown(test_large_file, begin, end),
