@@ -1,5 +1,6 @@
 /* Reads command lines, strictly: every number is checked, whole and in range,
- * before the first file is opened. */
+ * before the first file is opened. It is longer than 600 lines because
+ * the options of all commands are read here: each means the same everywhere. */
 #include "cli/cli.h"
 
 #include <errno.h>

@@ -46,8 +46,9 @@ double cli_tick(double range, int most)
  * chart above. */
 static frame frame_of(const cli_plot *plot)
 {
-    frame f = { INFINITY, -INFINITY, INFINITY, -INFINITY, 1 };
-    double most = -INFINITY; /* of curves with few points */
+    const double infinite = (double)INFINITY;
+    frame f = { infinite, -infinite, infinite, -infinite, 1 };
+    double most = -infinite; /* of curves with few points */
     for (int c = 0; c < plot->count; c++) {
         const cli_curve *curve = &plot->curves[c];
         for (int i = 0; i < curve->points; i++) {

@@ -131,7 +131,8 @@ void cli_report_summary(cli_report *r)
     char text[CLI_PATH], number[CLI_CELL], speed[CLI_CELL];
     const fv_layer_info whole = fv_network_info(r->network);
     const time_t now = time(NULL);
-    const struct tm *local = localtime(&now);
+    struct tm memory;
+    const struct tm *local = localtime_r(&now, &memory);
     cli_section(&r->page, "summary", "Summary", NULL);
     put_cards(r, &whole);
     cli_put(&r->page, "<div class=\"scroll\"><table class=\"facts\">\n");

@@ -175,7 +175,8 @@ static bool read_large(fv_context *context, const char *path, source *from,
 fv_status fv__idx_read(fv_context *context, const char *path, bool labels,
                        fv__idx *idx)
 {
-    *idx = (fv__idx){ .file = { .file = -1 } };
+    *idx = (fv__idx){ .memory = NULL };
+    idx->file.file = -1;
     char name[512];
     source from = { .context = context, .path = name };
     if (!path || !fv__ok(context)) {

@@ -45,7 +45,7 @@ static void transform(const int64_t grey[SIDE * SIDE],
 /* The median of all coefficients but the first, which is the mean. */
 static int64_t median(const int64_t coefficients[LOW * LOW])
 {
-    int64_t sorted[LOW * LOW];
+    int64_t sorted[LOW * LOW] = { 0 };
     int count = 0;
     for (int i = 1; i < LOW * LOW; i++) {
         int at = count++;
