@@ -215,6 +215,7 @@ static uint64_t fit(const char *path, int64_t frozen, int64_t epochs_now,
 static void test_freeze_epochs(void **state)
 {
     (void)state;
+    needs(JANSSON);
     char path[] = "/tmp/fovea-freeze-XXXXXX";
     const int file = mkstemp(path);
     assert_true(file >= 0);
