@@ -45,7 +45,7 @@ static void decode(fv_data_item *item, const char *path, int32_t channels,
     unsigned char *from = fv__pixels_reserve(context, &item->file, bytes);
     if (from) fv__file_read(&file, context, path, 0, from, bytes);
     fv__file_close(&file, context);
-    if (!fv__ok(context)) return;
+    if (!from || !fv__ok(context)) return;
     if (bytes && frame == &item->example.image)
         item->format = from[0] == 0xff ? FV_IMAGE_JPEG : FV_IMAGE_PNG;
     frame->tensor = fv__image_decode(

@@ -115,11 +115,16 @@ static fv_status transform(const fv__loader *l, fv_data_item *item,
     return fv_failed(example->context);
 }
 
+/* The slot of a part; NULL: images are gathered where they are. */
+static slot *slot_of(const fv__loader *l, int64_t k)
+{
+    return l->slots ? &l->ring[k % l->slots] : NULL;
+}
+
 /* Reads image `at` of the epoch into its slot. */
-static void read_image(fv__loader *l, fv_data_item *item, int64_t at)
+static void read_image(fv__loader *l, fv_data_item *item, slot *to, int64_t at)
 {
     const int64_t k = part_of(l, at);
-    slot *to = &l->ring[k % l->slots];
     const int64_t row = at - part_begin(l, k);
     const int64_t index = l->order ? l->order[at] : at;
     const fv_tensor targets = targets_of(l, to->targets);
@@ -135,9 +140,8 @@ static void read_image(fv__loader *l, fv_data_item *item, int64_t at)
 
 /* Keeps the failure of the first image of a part that failed, whichever thread
  * it was; the lock is held. */
-static void note_failure(fv__loader *l, fv_context *context, int64_t at)
+static void note_failure(slot *to, fv_context *context, int64_t at)
 {
-    slot *to = &l->ring[part_of(l, at) % l->slots];
     if (to->failed < 0 || at < to->failed) {
         to->failed = at;
         to->status = fv_failed(context);
@@ -162,16 +166,16 @@ static void work(fv__crew *crew, void *argument, size_t worker)
             continue;
         }
         const int64_t at = l->next++, skipped = item->skipped;
+        slot *own = &l->ring[part_of(l, at) % l->slots];
         l->reading++;
         fv__crew_unlock(crew);
-        read_image(l, item, at);
+        read_image(l, item, own, at);
         fv__crew_lock(crew);
         l->reading--;
         l->skipped += item->skipped - skipped;
         if (fv_failed(item->example.context) != FV_OK)
-            note_failure(l, item->example.context, at);
-        const int64_t k = part_of(l, at);
-        if (++l->ring[k % l->slots].done == part_count(l, k) || !l->reading)
+            note_failure(own, item->example.context, at);
+        if (++own->done == part_count(l, part_of(l, at)) || !l->reading)
             fv__crew_wake(crew, FV__DONE);
     }
     fv__crew_unlock(crew);
@@ -376,7 +380,7 @@ static void convert_row(void *argument, size_t i, size_t worker)
     const fv_context *context = l->context;
     const bool planar = context->layout == FV_NCHW;
     fv_shape shape = l->o.image;
-    bool picture = all->dtype == FV_U8 && all->rank == 4, bytes = picture;
+    bool picture = all->dtype == FV_U8 && all->rank == 4, bytes;
     void *to = c->to + i * c->bytes, *from;
     (void)worker;
     if (c->from) {
@@ -427,13 +431,13 @@ static void take_direct(fv__loader *l, int64_t first, int64_t count,
 }
 
 /* Reads a part in the caller's thread; it waits all the time. */
-static void read_part(fv__loader *l, int64_t first, int64_t count)
+static void read_part(fv__loader *l, slot *own, int64_t first, int64_t count)
 {
     fv_data_item *item = l->o.dataset->reader;
     const double begin = fv__seconds();
     const int64_t skipped = item->skipped;
     for (int64_t i = 0; i < count && fv__ok(l->context); i++)
-        read_image(l, item, first + i);
+        read_image(l, item, own, first + i);
     l->skipped += item->skipped - skipped;
     l->waited += fv__seconds() - begin;
 }
@@ -456,19 +460,19 @@ fv_status fv__loader_next(fv__loader *l, const fv_tensor *images,
 {
     const int64_t k = l->taken, first = part_begin(l, k);
     const int64_t count = part_count(l, k);
-    slot *own = l->slots ? &l->ring[k % l->slots] : NULL;
-    const bool crew = has_crew(l);
+    slot *own = slot_of(l, k);
+    const bool crew = own && has_crew(l);
     if (!fv__ok(l->context)) return fv_failed(l->context);
     *targets = targets_of(l, l->targets.data);
     targets->shape[0] = count;
-    if (l->direct)
+    if (!own)
         take_direct(l, first, count, images);
     else if (crew)
         await_part(l, own, count);
     else
-        read_part(l, first, count);
+        read_part(l, own, first, count);
     if (!fv__ok(l->context)) return fv_failed(l->context);
-    if (!l->direct) {
+    if (own) {
         convert(l, own, first, count, images);
         memcpy(l->targets.data, own->targets, (size_t)count * l->target_row);
     }

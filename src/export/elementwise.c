@@ -31,11 +31,13 @@ static const char *const binary_names[] = {
 };
 
 /* Those that the kernels compute piece by piece, as they call fmod() for some
- * elements. */
+ * elements; NULL: the library has the formula. */
+static const char *formula_apart(fv__binary f)
+{
 #define NEAREST "is_near(a, b) ? near_fmod(a, b) : LIBM(fmod)(a, b)"
-static const char *const binary_formulas[FV__FMOD + 1] = {
-    [FV__REMAINDER] = "with_sign(" NEAREST ", b)", [FV__FMOD] = NEAREST
-};
+    if (f == FV__FMOD) return NEAREST;
+    return f == FV__REMAINDER ? "with_sign(" NEAREST ", b)" : NULL;
+}
 
 enum { NAME_BYTES = 32 };
 
@@ -161,7 +163,7 @@ static void define_binary(fv__export *e, const char *name, fv__binary f)
 {
     size_t length;
     if (is_there(e, name)) return;
-    const char *formula = binary_formulas[f];
+    const char *formula = formula_apart(f);
     if (formula)
         length = strlen(formula);
     else
@@ -181,7 +183,7 @@ static void define_binary(fv__export *e, const char *name, fv__binary f)
                      "i < n; i++) {\n            const real a = %s, b = %s;\n"
                      "            to[i] = (%.*s);\n        }\n",
                      loops[k].condition,
-                     binary_formulas[f] ? "" : "        INDEPENDENT\n",
+                     formula_apart(f) ? "" : "        INDEPENDENT\n",
                      loops[k].a, loops[k].b, (int)length, formula);
     fv__text_add(&e->functions, "}\n\n");
 }

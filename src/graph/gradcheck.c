@@ -108,8 +108,9 @@ static double check_element(check *c, fv_variable *variable, int64_t i,
     double numeric = (above.value - below.value) / (above.x - below.x);
     double error = relative(analytic, numeric, floor);
     point here = error > enough ? sample(c, value, i, x) : above;
-    for (double s = h / 4; s < 20 * h && error > enough; s *= 4)
+    for (int k = -1; k < 3 && error > enough; k++)
         for (int side = -1; side <= 1; side += 2) {
+            const double s = ldexp(h, 2 * k);
             point b = sample(c, value, i, x + side * s);
             point d = sample(c, value, i, x + side * 2 * s);
             error = fmin(error, relative(analytic, slope(here, b, d), floor));

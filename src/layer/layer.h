@@ -63,12 +63,12 @@ typedef struct fv__field {
     bool optional;   /* without a default, but not required */
     bool paired; /* in an options struct, this number and that of the next field
                     have their defaults if both are 0 */
+    bool apart;  /* two numbers of an interval are not its ends: any order */
     int32_t axes;    /* how many numbers the text has: 1 to 3; 0: 2 */
     fv__range range; /* of a number */
     double usual;    /* the default; of numbers for axes, of each */
     double high; /* of an interval, the second number of the default; 0: that is
                     one number */
-    bool apart;  /* two numbers of an interval are not its ends: any order */
     size_t as;   /* not 0: the default is the numbers at this offset */
     size_t offset; /* offset in the options struct, as the following members */
     size_t mode, both, end; /* padding: offsets of the mode, of the padding of
