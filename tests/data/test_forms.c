@@ -14,7 +14,7 @@ static int begin(void **state)
 {
     if (make_root(state)) return -1;
     context = fv_context_new(FV_OPTIONS(fv_context_options, .threads = 1));
-    return fv_failed(context);
+    return (int)fv_failed(context);
 }
 
 static int end(void **state)

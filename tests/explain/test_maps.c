@@ -166,15 +166,15 @@ static void check_differences(fv_dtype dtype, fv_layout layout, int strict)
         assert_ok(ctx);
         cam_of(&w, a, c, map);
         for (int i = 0; i < ROWS * COLUMNS; i++) {
-            const double is = ((const float *)raw.data)[i];
+            const double is = (double)((const float *)raw.data)[i];
             const double y = (i / COLUMNS + 0.5) * H / ROWS - 0.5;
             const double z = (i % COLUMNS + 0.5) * W / COLUMNS - 0.5;
             assert_near(is, interpolate(map, y, z), 1e-6);
             most = fmax(most, is);
         }
         for (int i = 0; i < ROWS * COLUMNS; i++) {
-            const double is = ((const float *)scaled.data)[i];
-            const double was = ((const float *)raw.data)[i];
+            const double is = (double)((const float *)scaled.data)[i];
+            const double was = (double)((const float *)raw.data)[i];
             assert_near(is, most > 0 ? was / most : 0, 1e-6);
         }
         lit += most > 0;
@@ -262,7 +262,7 @@ static void test_probabilities(void **state)
         fv_network *net = with_end(ctx, ends[i]);
         const fv_tensor image = image_of(ctx, 8, 8, 3);
         fv_decision best, d;
-        double sum = 0, scores[4], most = -INFINITY;
+        double sum = 0, scores[4], most = -(double)INFINITY;
         fv_saliency(net, &image, FV_PREDICTED, HOW(.decision = &best));
         assert_int_equal(best.classes, i ? 2 : 4);
         for (int c = 0; c < best.classes; c++) {
@@ -394,7 +394,7 @@ static void test_bits(void **state)
             assert_ok(ctx);
             double most = 0;
             for (int k = 0; k < 64; k++)
-                most = fmax(most, ((const float *)map.data)[k]);
+                most = fmax(most, (double)((const float *)map.data)[k]);
             assert_true(most == 1);
             if (i == 0) memcpy(first[f], map.data, sizeof first[f]);
             if (i < 4) assert_memory_equal(first[f], map.data, sizeof first[f]);

@@ -145,7 +145,7 @@ static void test_every_score(void **state)
             double rest[C];
             memcpy(rest, a.outputs[i], sizeof rest);
             const int first = answer_of(rest, C);
-            rest[first] = -INFINITY;
+            rest[first] = -(double)INFINITY;
             const int second = answer_of(rest, C);
             right += first == a.labels[i];
             within += first == a.labels[i] || second == a.labels[i];

@@ -137,7 +137,7 @@ static void test_stops_at_the_known_epoch(void **state)
                      .rate = 0.05 * (1 + i % 3) };
         fresh(&wild, &w, &report, error);
         int64_t expected = 0, epoch = 0;
-        double least = INFINITY;
+        double least = (double)INFINITY;
         while (epoch < 12 && epoch - expected < 2 + !expected) {
             epoch++;
             if (!(w.values[epoch] < least - wild.options.min_delta)) continue;
