@@ -1,5 +1,5 @@
 /* Transforms of pictures: what a kind of transform is, the `augment` lines of a
- * network, and a example on its way through them. A picture is FV_U8 [rows,
+ * network, and an example on its way through them. A picture is FV_U8 [rows,
  * columns, channels], row-major; a mask is one of a single channel. */
 #ifndef FV_AUGMENT_AUGMENT_H
 #define FV_AUGMENT_AUGMENT_H

@@ -68,7 +68,7 @@ static int mean_of(const fv_tensor *picture)
     const int64_t channels = picture->shape[2], pixels = pixels_of(picture);
     int64_t sum = 0;
     for (int64_t i = 0; i < pixels; i++, at += channels)
-        sum += channels < 3 ? *at : fv__luma(at);
+        sum += channels < 3 ? *at : fv__luma_at(at);
     return (int)((double)sum / (double)pixels + 0.5);
 }
 
@@ -83,7 +83,7 @@ void fv__saturation(const fv_tensor *picture, double factor)
     const int64_t channels = picture->shape[2], pixels = pixels_of(picture);
     if (channels < 3) return;
     for (int64_t i = 0; i < pixels; i++, at += channels) {
-        const int grey = fv__luma(at);
+        const int grey = fv__luma_at(at);
         for (int c = 0; c < 3; c++) at[c] = blend(grey, at[c], (float)factor);
     }
 }

@@ -57,10 +57,10 @@ static fv_status apply(const void *given, fv__draws *draws,
     const unsigned char *from = before.data;
     if (to && channels == 3 && to_channels == 1)
         for (int64_t i = 0; i < pixels; i++)
-            to[i] = (unsigned char)fv__luma(from + 3 * i);
+            to[i] = (unsigned char)fv__luma_at(from + 3 * i);
     else
         for (int64_t i = 0; to && i < pixels; i++, from += channels) {
-            const int value = channels < 3 ? *from : fv__luma(from);
+            const int value = channels < 3 ? *from : fv__luma_at(from);
             for (int64_t c = 0; c < to_channels; c++)
                 *to++ = (unsigned char)value;
         }

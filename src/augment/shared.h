@@ -134,11 +134,10 @@ void fv__equalize(const fv_tensor *picture);
 /* Blends with the mean of 3x3 pixels, of which the middle one counts 5 times;
  * the rows and columns at the border stay. */
 fv_status fv__sharpness(fv__example *example, double factor);
-/* ITU-R 601 with 16 bits of fraction, as Pillow's mode L. */
-static inline int fv__luma(const unsigned char *pixel)
+/* Grey of a pixel of bytes. */
+static inline int fv__luma_at(const unsigned char *pixel)
 {
-    return (pixel[0] * 19595 + pixel[1] * 38470 + pixel[2] * 7471 + 32768)
-           >> 16;
+    return (int)fv__luma(pixel[0], pixel[1], pixel[2]);
 }
 
 /* ---- policies -------------------------------------------------------------

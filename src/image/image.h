@@ -23,6 +23,13 @@ void fv__pixels_free(fv_context *context, fv__pixels *pixels);
 fv_tensor fv__pixels_tensor(fv_context *context, fv__pixels *to, fv_dtype dtype,
                             int64_t rows, int64_t columns, int64_t channels);
 
+/* Grey of a colour of 8 or 16 bits a channel: ITU-R 601 with 16 bits of
+ * fraction, as Pillow's mode L. */
+static inline uint32_t fv__luma(uint32_t red, uint32_t green, uint32_t blue)
+{
+    return (red * 19595U + green * 38470U + blue * 7471U + 32768U) >> 16;
+}
+
 /* fv_image_decode() and fv_image_read() into `to`: the result is a view of its
  * memory, valid until that is used again. `scratch` is for the way there. */
 fv_tensor fv__image_decode(fv_context *context, const char *name,

@@ -65,13 +65,6 @@ static int64_t over(int64_t v, int64_t opacity, int64_t below, int64_t most)
     return (v * opacity + below * (most - opacity) + most / 2) / most;
 }
 
-/* ITU-R 601, with 16 bits of fraction. */
-static int64_t grey_of(const int64_t pixel[])
-{
-    return (pixel[0] * 19595 + pixel[1] * 38470 + pixel[2] * 7471 + 32768)
-           >> 16;
-}
-
 /* A pixel of bytes as red, green, blue and opacity. */
 static void load(const fv__decoding *d, const unsigned char *at,
                  int64_t pixel[4])
@@ -102,7 +95,9 @@ static void convert_row(const fv__decoding *d, const unsigned char *from,
     for (int64_t i = 0; i < d->columns; i++) {
         int64_t pixel[4];
         load(d, from + (size_t)i * step, pixel);
-        if (channels == 1 && d->raw_channels >= 3) pixel[0] = grey_of(pixel);
+        if (channels == 1 && d->raw_channels >= 3)
+            pixel[0] = fv__luma((uint32_t)pixel[0], (uint32_t)pixel[1],
+                                (uint32_t)pixel[2]);
         for (int c = 0; c < channels; c++) {
             const int64_t at = i * channels + c;
             if (!d->wide)
@@ -120,9 +115,8 @@ static void grey_row(const fv__decoding *d, const unsigned char *from,
                      unsigned char *to)
 {
     for (int64_t i = 0; i < d->columns; i++)
-        to[i] = (unsigned char)((from[3 * i] * 19595U + from[3 * i + 1] * 38470U
-                                 + from[3 * i + 2] * 7471U + 32768U)
-                                >> 16);
+        to[i] = (unsigned char)fv__luma(from[3 * i], from[3 * i + 1],
+                                        from[3 * i + 2]);
 }
 
 /* ---- all rows ------------------------------------------------------------ */
